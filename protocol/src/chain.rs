@@ -1,0 +1,106 @@
+//! What the relay needs to know of a chain, and nothing more.
+//!
+//! The relay never looks inside an item. A [`Chain`] does: it names items, checks cheaply whether
+//! they are well formed, tells what can't coexist with them, and (separately, since it is expensive)
+//! whether they are authentic. Embedders bring their own; built in are [`tidings`] and [`opaque`].
+
+pub mod opaque;
+pub mod tidings;
+
+use std::sync::Arc;
+
+use crate::item::{Item, ItemId, ItemKind};
+
+/// The rules of a chain. All methods are pure functions of their arguments and the chain's settings.
+pub trait Chain: Send + Sync {
+    /// Name of the rules, as configuration and status show it.
+    fn name(&self) -> &'static str;
+
+    /// Most bytes that an item may have. The codec refuses longer ones before it reads them.
+    fn max_size(&self, kind: ItemKind) -> usize;
+
+    /// The id of canonical bytes. Must not fail for any transaction; a block fails if it is too short
+    /// to have a header.
+    ///
+    /// # Errors
+    /// When the bytes can't be identified.
+    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection>;
+
+    /// Cheap, structural checks, in an order that costs an attacker most: sizes, then a header's
+    /// proof of work, then the rest. Run on the event loop, before anything is relayed.
+    ///
+    /// # Errors
+    /// When the item breaks a rule.
+    fn inspect(&self, item: &Item) -> Result<Facts, Rejection>;
+
+    /// Expensive checks (signatures). Run off the event loop, after [`Chain::inspect`] passed.
+    ///
+    /// # Errors
+    /// When the item breaks a rule.
+    fn verify(&self, item: &Item) -> Result<(), Rejection>;
+
+    /// [`Chain::verify`] for many items, in order. Override it where a batch is cheaper; the result
+    /// must be the same as one by one.
+    fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<Result<(), Rejection>> {
+        items.iter().map(|item| self.verify(item)).collect()
+    }
+}
+
+/// What the relay knows of an item that passed [`Chain::inspect`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Fee, in the chain's smallest unit.
+    pub fee: u64,
+    /// What no two pooled transactions may share: an outpoint, or a sender and nonce.
+    pub conflicts: Vec<ConflictKey>,
+    /// Items that must come first, as far as their ids can be told. For a block, its parent.
+    pub parents: Vec<ItemId>,
+    /// Whether [`Chain::verify`] has anything to check.
+    pub needs_verification: bool,
+}
+
+/// Something that only one pooled transaction may use; a hash made by the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConflictKey(pub [u8; 32]);
+
+/// Why an item was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}")]
+pub struct Rejection {
+    /// Name of the broken rule, in `kebab-case`.
+    pub rule: &'static str,
+    /// What it says of who relayed the item.
+    pub blame: Blame,
+}
+
+/// What a rejection says of the peer that relayed the item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// An honest peer may well have relayed it: its view of the chain differs from ours.
+    Nobody,
+    /// No honest node relays it: the rule depends on the bytes alone.
+    Peer,
+    /// No honest node relays it, and the id may yet belong to a good item: the body was swapped under
+    /// a good header. The peer is blamed, the id isn't.
+    PeerNotId,
+}
+
+impl Rejection {
+    /// A rule that an honest peer may have broken.
+    #[must_use]
+    pub const fn policy(rule: &'static str) -> Self {
+        Self { rule, blame: Blame::Nobody }
+    }
+
+    /// A rule that no honest peer breaks.
+    #[must_use]
+    pub const fn invalid(rule: &'static str) -> Self {
+        Self { rule, blame: Blame::Peer }
+    }
+
+    /// A body that doesn't belong to its header.
+    #[must_use]
+    pub const fn mutated(rule: &'static str) -> Self {
+        Self { rule, blame: Blame::PeerNotId }
+    }
+}

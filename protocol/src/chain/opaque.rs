@@ -1,0 +1,74 @@
+//! Rules under which bytes are bytes: for replaying the traffic of other chains, and for measuring
+//! the relay without the cost of any rules.
+
+use super::{Chain, Facts, Rejection};
+use crate::item::{Item, ItemId, ItemKind};
+
+/// Any bytes are an item, named by their double SHA-256. Nothing conflicts, nothing has to be
+/// verified, and nothing has parents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opaque {
+    /// Most bytes of a transaction.
+    pub max_tx_bytes: usize,
+    /// Most bytes of a block.
+    pub max_block_bytes: usize,
+}
+
+impl Default for Opaque {
+    /// Bitcoin's limits: a standard transaction weighs at most 400,000 units (`MAX_STANDARD_TX_WEIGHT`,
+    /// 100,000 bytes without witness), and a block takes at most 4,000,000 bytes
+    /// (`MAX_BLOCK_SERIALIZED_SIZE`).
+    fn default() -> Self {
+        Self { max_tx_bytes: 100_000, max_block_bytes: 4_000_000 }
+    }
+}
+
+impl Chain for Opaque {
+    fn name(&self) -> &'static str {
+        "opaque"
+    }
+
+    fn max_size(&self, kind: ItemKind) -> usize {
+        match kind {
+            ItemKind::Tx => self.max_tx_bytes,
+            ItemKind::Block => self.max_block_bytes,
+        }
+    }
+
+    fn identify(&self, _kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
+        Ok(ItemId::of(bytes))
+    }
+
+    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+        if item.size() == 0 {
+            return Err(Rejection::invalid("empty"));
+        }
+        if item.size() > self.max_size(item.kind()) {
+            return Err(Rejection::invalid("too-large"));
+        }
+        Ok(Facts::default())
+    }
+
+    fn verify(&self, _item: &Item) -> Result<(), Rejection> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_bytes_are_an_item_unless_there_are_none_or_too_many() {
+        let chain = Opaque { max_tx_bytes: 3, max_block_bytes: 5 };
+        let inspect = |kind, bytes: &'static [u8]| {
+            let item = Item::new(kind, bytes.into(), &chain).unwrap();
+            assert_eq!(item.id(), ItemId::of(bytes));
+            chain.inspect(&item)
+        };
+        assert_eq!(inspect(ItemKind::Tx, b"abc"), Ok(Facts::default()));
+        assert_eq!(inspect(ItemKind::Tx, b"abcd"), Err(Rejection::invalid("too-large")));
+        assert_eq!(inspect(ItemKind::Block, b"abcd"), Ok(Facts::default()));
+        assert_eq!(inspect(ItemKind::Block, b""), Err(Rejection::invalid("empty")));
+    }
+}

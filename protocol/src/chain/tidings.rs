@@ -1,0 +1,137 @@
+//! The rules of Tidings' own networks: Ed25519-signed transfers, and blocks with a proof of work.
+//!
+//! They are as small as rules can be that still exercise a relay like a real chain does: signatures
+//! to verify, senders and nonces that conflict, headers whose proof is checked before their body, and
+//! bodies that a malicious peer can swap. There is no ledger: whether a sender can pay is not asked.
+//!
+//! Encodings stand at [`Transfer`] and [`Block`]. Numbers are little-endian; every item has exactly
+//! one encoding.
+
+mod block;
+mod merkle;
+mod signatures;
+mod transfer;
+
+use std::sync::Arc;
+
+use super::{Chain, ConflictKey, Facts, Rejection};
+use crate::item::{Item, ItemId, ItemKind};
+
+pub use block::{Block, HEADER_LEN, Header, MINE_BITS_MAX};
+pub use transfer::{TRANSFER_LEN_MIN, Transfer};
+
+/// The rules of one network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tidings {
+    /// Id of the genesis block. Transfers name it, so that none is valid on two networks.
+    pub genesis: ItemId,
+    /// Leading zero bits that the id of every block must have.
+    pub difficulty_bits: u8,
+    /// Most bytes of a transfer.
+    pub max_tx_bytes: usize,
+    /// Most bytes of a block.
+    pub max_block_bytes: usize,
+}
+
+impl Tidings {
+    /// The rules of a network with the default limits: 100,000 bytes a transfer and 4,000,000 a block,
+    /// as [`Opaque`](super::opaque::Opaque) has them from Bitcoin.
+    #[must_use]
+    pub const fn new(genesis: ItemId, difficulty_bits: u8) -> Self {
+        Self { genesis, difficulty_bits, max_tx_bytes: 100_000, max_block_bytes: 4_000_000 }
+    }
+
+    fn inspect_transfer(&self, item: &Item) -> Result<Facts, Rejection> {
+        if item.size() > self.max_tx_bytes {
+            return Err(Rejection::invalid("too-large"));
+        }
+        let transfer = Transfer::parse(item.bytes())?;
+        transfer.check_network(self.genesis)?;
+        Ok(Facts {
+            fee: transfer.fee,
+            conflicts: vec![transfer.conflict_key()],
+            parents: Vec::new(),
+            needs_verification: true,
+        })
+    }
+
+    /// The header first, whose id is known already and whose proof cost its maker work; then what
+    /// could have been swapped under it; then what it vouches for.
+    fn inspect_block(&self, item: &Item) -> Result<Facts, Rejection> {
+        if item.size() > self.max_block_bytes {
+            return Err(Rejection::mutated("too-large"));
+        }
+        let header = Header::parse(item.bytes())?;
+        header.check_proof(item.id(), self.difficulty_bits)?;
+        let block = Block::parse(item.bytes())?;
+        let ids = block.transaction_ids();
+        if merkle::root(&ids) != header.root {
+            return Err(Rejection::mutated("wrong-root"));
+        }
+        refuse_duplicates(ids, "duplicate-transaction")?;
+        self.inspect_transactions(&block)?;
+        Ok(Facts {
+            fee: 0,
+            conflicts: Vec::new(),
+            parents: vec![header.parent],
+            needs_verification: !block.transactions.is_empty(),
+        })
+    }
+
+    fn inspect_transactions(&self, block: &Block) -> Result<(), Rejection> {
+        let mut spent: Vec<ConflictKey> = Vec::with_capacity(block.transactions.len());
+        for bytes in &block.transactions {
+            if bytes.len() > self.max_tx_bytes {
+                return Err(Rejection::invalid("transaction-too-large"));
+            }
+            let transfer = Transfer::parse(bytes)?;
+            transfer.check_network(self.genesis)?;
+            spent.push(transfer.conflict_key());
+        }
+        refuse_duplicates(spent, "conflicting-transactions")
+    }
+}
+
+impl Chain for Tidings {
+    fn name(&self) -> &'static str {
+        "tidings"
+    }
+
+    fn max_size(&self, kind: ItemKind) -> usize {
+        match kind {
+            ItemKind::Tx => self.max_tx_bytes,
+            ItemKind::Block => self.max_block_bytes,
+        }
+    }
+
+    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
+        match kind {
+            ItemKind::Tx => Ok(ItemId::of(bytes)),
+            ItemKind::Block => Header::id(bytes),
+        }
+    }
+
+    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+        match item.kind() {
+            ItemKind::Tx => self.inspect_transfer(item),
+            ItemKind::Block => self.inspect_block(item),
+        }
+    }
+
+    fn verify(&self, item: &Item) -> Result<(), Rejection> {
+        signatures::verify(item)
+    }
+
+    fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<Result<(), Rejection>> {
+        signatures::verify_batch(items)
+    }
+}
+
+fn refuse_duplicates<T: Ord>(mut keys: Vec<T>, rule: &'static str) -> Result<(), Rejection> {
+    keys.sort_unstable();
+    let repeats = keys.windows(2).any(|pair| pair[0] == pair[1]);
+    if repeats { Err(Rejection::invalid(rule)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+use bytes::{Bytes, BytesMut};
+use ed25519_zebra::SigningKey;
+use proptest::prelude::*;
+
+use super::*;
+use crate::chain::Blame;
+
+const GENESIS: ItemId = ItemId([7; 32]);
+const BITS: u8 = 6;
+const CHAIN: Tidings = Tidings::new(GENESIS, BITS);
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from([seed; 32])
+}
+
+fn transfer(seed: u8, nonce: u64) -> Bytes {
+    Transfer::sign(&key(seed), GENESIS, nonce, 5, b"payload")
+}
+
+fn item(kind: ItemKind, bytes: impl Into<Bytes>) -> Arc<Item> {
+    Item::new(kind, bytes.into(), &CHAIN).unwrap()
+}
+
+fn block(transactions: &[Bytes]) -> Bytes {
+    Block::mine(GENESIS, transactions, 1_700_000_000, BITS).unwrap()
+}
+
+/// What becomes of an item in the end.
+fn judge(item: &Item) -> Result<Facts, Rejection> {
+    let facts = CHAIN.inspect(item)?;
+    CHAIN.verify(item).map(|()| facts)
+}
+
+fn flipped(bytes: &Bytes, bit: usize) -> Bytes {
+    let mut bytes = BytesMut::from(&bytes[..]);
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    bytes.freeze()
+}
+
+#[test]
+fn a_signed_transfer_passes_and_conflicts_with_its_sender_and_nonce() {
+    let bytes = transfer(1, 42);
+    let facts = judge(&item(ItemKind::Tx, bytes.clone())).unwrap();
+    let parsed = Transfer::parse(&bytes).unwrap();
+    assert_eq!((parsed.nonce, parsed.fee, &parsed.payload[..]), (42, 5, &b"payload"[..]));
+    assert_eq!(facts.fee, 5);
+    assert!(facts.needs_verification);
+    assert_eq!(facts.conflicts, [parsed.conflict_key()]);
+
+    let conflict = |bytes: &Bytes| Transfer::parse(bytes).unwrap().conflict_key();
+    let double_spend = Transfer::sign(&key(1), GENESIS, 42, 9, b"other");
+    assert_eq!(conflict(&double_spend), parsed.conflict_key());
+    assert_ne!(conflict(&transfer(1, 43)), parsed.conflict_key());
+    assert_ne!(conflict(&transfer(2, 42)), parsed.conflict_key());
+}
+
+#[test]
+fn every_flipped_bit_of_a_transfer_breaks_the_rule_of_its_field() {
+    let bytes = transfer(1, 42);
+    for bit in 0..8 * bytes.len() {
+        let expected = match bit / 8 {
+            0 => Rejection::policy("unknown-version"),
+            1..33 => Rejection::invalid("wrong-network"),
+            _ => Rejection::invalid("bad-signature"),
+        };
+        let judged = judge(&item(ItemKind::Tx, flipped(&bytes, bit)));
+        assert_eq!(judged, Err(expected), "bit {bit}");
+    }
+}
+
+#[test]
+fn a_transfer_cut_short_or_grown_is_refused() {
+    let bytes = transfer(1, 42);
+    for len in 0..TRANSFER_LEN_MIN {
+        let cut = item(ItemKind::Tx, bytes.slice(..len));
+        assert_eq!(judge(&cut), Err(Rejection::invalid("truncated")), "{len}");
+    }
+    let grown = [&bytes[..], b"!"].concat();
+    assert_eq!(judge(&item(ItemKind::Tx, grown)), Err(Rejection::invalid("bad-signature")));
+    let large = Transfer::sign(&key(1), GENESIS, 0, 0, &[0; 100_000]);
+    assert_eq!(judge(&item(ItemKind::Tx, large)), Err(Rejection::invalid("too-large")));
+}
+
+#[test]
+fn a_block_of_signed_transfers_passes() {
+    for count in [0, 1, 2, 7] {
+        let transactions: Vec<_> = (0..count).map(|nonce| transfer(1, nonce)).collect();
+        let bytes = block(&transactions);
+        let block = item(ItemKind::Block, bytes.clone());
+        assert_eq!(block.id(), ItemId::of(&bytes[..HEADER_LEN]));
+        let facts = judge(&block).unwrap();
+        assert_eq!(facts.parents, [GENESIS]);
+        assert_eq!(facts.needs_verification, count > 0);
+        assert_eq!(Block::parse(&bytes).unwrap().transactions, transactions);
+    }
+}
+
+#[test]
+fn the_proof_is_checked_before_the_body() {
+    let good = block(&[transfer(1, 1)]);
+    let garbage = [&good[..HEADER_LEN], &[0xff; 50]].concat();
+    let judged = judge(&item(ItemKind::Block, garbage.clone()));
+    assert_eq!(judged, Err(Rejection::mutated("bad-body")), "the header is good");
+
+    // Without its proof, or with a cheaper one, the same garbage isn't even looked at.
+    let unproven = (0..64).map(|bit| flipped(&garbage.clone().into(), 8 * (HEADER_LEN - 8) + bit));
+    let unproven = unproven.map(|bytes| judge(&item(ItemKind::Block, bytes)).unwrap_err());
+    let lacking = unproven.filter(|rejection| rejection.rule == "no-proof-of-work").count();
+    assert!(lacking > 48, "one nonce in 64 has a proof by chance: {lacking}");
+    let cheap = Block::mine(GENESIS, &[], 0, BITS - 1).unwrap();
+    let cheap = [&cheap[..HEADER_LEN], &[0xff; 50]].concat();
+    let judged = judge(&item(ItemKind::Block, cheap));
+    assert_eq!(judged, Err(Rejection::invalid("wrong-difficulty")));
+}
+
+#[test]
+fn a_swapped_body_blames_the_peer_and_not_the_id() {
+    let transactions = [transfer(1, 1), transfer(1, 2), transfer(1, 3)];
+    let good = block(&transactions);
+    let header = &good[..HEADER_LEN];
+    let body = |transactions: &[Bytes]| block(transactions).slice(HEADER_LEN..);
+    let [a, b, c] = transactions.clone();
+    let swapped = [
+        body(&[a.clone(), b.clone()]),
+        body(&[b.clone(), a.clone(), c.clone()]),
+        body(&[a, b, c.clone(), c]),
+        [&body(&transactions)[..], &[0]].concat().into(),
+        [&[0x83, 0x00][..], &body(&transactions)[1..]].concat().into(),
+        good.slice(HEADER_LEN..good.len() - 1),
+        Bytes::new(),
+        vec![0; CHAIN.max_block_bytes].into(),
+    ];
+    for body in swapped {
+        let mutated = item(ItemKind::Block, [header, &body[..]].concat());
+        assert_eq!(mutated.id(), ItemId::of(header));
+        let rejection = judge(&mutated).unwrap_err();
+        assert_eq!(rejection.blame, Blame::PeerNotId, "{rejection}");
+    }
+}
+
+#[test]
+fn what_the_header_vouches_for_is_blamed_on_the_id() {
+    let rule = |transactions: &[Bytes]| judge(&item(ItemKind::Block, block(transactions)));
+    let good = transfer(1, 1);
+    assert_eq!(
+        rule(&[good.clone(), Transfer::sign(&key(1), GENESIS, 1, 9, b"")]),
+        Err(Rejection::invalid("conflicting-transactions"))
+    );
+    assert_eq!(
+        rule(&[good.clone(), good.clone()]),
+        Err(Rejection::invalid("duplicate-transaction"))
+    );
+    let elsewhere = Transfer::sign(&key(1), ItemId([8; 32]), 1, 1, b"");
+    assert_eq!(rule(&[elsewhere]), Err(Rejection::invalid("wrong-network")));
+    let forged = flipped(&good, 8 * good.len() - 1);
+    assert_eq!(rule(&[transfer(2, 1), forged]), Err(Rejection::invalid("bad-signature")));
+}
+
+#[test]
+fn a_block_without_a_whole_header_has_no_id() {
+    let short = vec![0; HEADER_LEN - 1].into();
+    let unidentified = Item::new(ItemKind::Block, short, &CHAIN);
+    assert_eq!(unidentified, Err(Rejection::invalid("truncated")));
+}
+
+#[test]
+fn a_block_with_more_transactions_than_room_allocates_nothing_for_them() {
+    let good = block(&[]);
+    let huge = [&good[..HEADER_LEN], &[0xff, 0xff, 0xff, 0xff, 0x0f, 0]].concat();
+    let judged = judge(&item(ItemKind::Block, huge));
+    assert_eq!(judged, Err(Rejection::mutated("bad-body")));
+    assert_eq!(Block::mine(GENESIS, &[], 0, MINE_BITS_MAX + 1), None);
+}
+
+/// An encoding of a point of small order: under ZIP 215 it is a valid key, for which any message has
+/// a signature that needs no secret. Rules that differ here are what splits batch from single.
+const SMALL_ORDER: [u8; 32] = {
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    identity
+};
+
+fn small_order_transfer() -> Bytes {
+    let mut bytes = BytesMut::from(&transfer(1, 0)[..]);
+    let signature = bytes.len() - 64;
+    bytes[33..65].copy_from_slice(&SMALL_ORDER);
+    bytes[signature..signature + 32].copy_from_slice(&SMALL_ORDER);
+    bytes[signature + 32..].fill(0);
+    bytes.freeze()
+}
+
+fn arbitrary_item() -> impl Strategy<Value = Arc<Item>> {
+    let good = (0..4u8, 0..9u64).prop_map(|(seed, nonce)| transfer(seed, nonce));
+    let transfer = prop_oneof![
+        6 => good,
+        1 => (0..8 * TRANSFER_LEN_MIN).prop_map(|bit| flipped(&transfer(1, 1), bit)),
+        1 => Just(small_order_transfer()),
+    ];
+    let transfers = prop::collection::vec(transfer.clone(), 0..4);
+    prop_oneof![
+        8 => transfer.prop_map(|bytes| item(ItemKind::Tx, bytes)),
+        1 => transfers.prop_map(|transfers| item(ItemKind::Block, block(&transfers))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_batch_gives_the_same_verdicts_as_one_by_one(
+        items in prop::collection::vec(arbitrary_item(), 0..12),
+    ) {
+        let one_by_one: Vec<_> = items.iter().map(|item| CHAIN.verify(item)).collect();
+        prop_assert_eq!(CHAIN.verify_batch(&items), one_by_one);
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_judged_without_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..400),
+        block in any::<bool>(),
+    ) {
+        let kind = if block { ItemKind::Block } else { ItemKind::Tx };
+        if let Ok(item) = Item::new(kind, bytes.into(), &Tidings::new(GENESIS, 0)) {
+            prop_assert!(judge(&item).is_err());
+        }
+    }
+}
+
+#[test]
+fn errors_that_would_cancel_out_in_a_plain_sum_are_caught() {
+    // s of one signature grows by 1 and s of the other shrinks by 1: without random coefficients the
+    // batch equation would still hold.
+    let shifted = |bytes: &Bytes, up: bool| {
+        let mut bytes = BytesMut::from(&bytes[..]);
+        let s = bytes.len() - 32;
+        let low = &mut bytes[s];
+        *low = if up { low.wrapping_add(1) } else { low.wrapping_sub(1) };
+        bytes.freeze()
+    };
+    let items = [
+        item(ItemKind::Tx, shifted(&transfer(1, 1), true)),
+        item(ItemKind::Tx, shifted(&transfer(2, 1), false)),
+    ];
+    let bad = Err(Rejection::invalid("bad-signature"));
+    assert_eq!(CHAIN.verify_batch(&items), [bad, bad]);
+}
+
+#[test]
+fn a_key_of_small_order_is_judged_alike_alone_and_in_company() {
+    let odd = item(ItemKind::Tx, small_order_transfer());
+    assert_eq!(CHAIN.verify(&odd), Ok(()), "ZIP 215 accepts it");
+    let batch = [odd, item(ItemKind::Tx, transfer(1, 1))];
+    assert_eq!(CHAIN.verify_batch(&batch), [Ok(()), Ok(())]);
+}

@@ -1,0 +1,115 @@
+//! Transfers: the transactions of Tidings' own networks.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use ed25519_zebra::{Signature, SigningKey, VerificationKeyBytes, batch};
+use sha2::{Digest, Sha256};
+
+use crate::chain::{ConflictKey, Rejection};
+use crate::item::{ITEM_ID_LEN, ItemId};
+
+/// Version of the encoding that these rules know.
+const VERSION: u8 = 1;
+
+const KEY_LEN: usize = 32;
+const SIGNATURE_LEN: usize = 64;
+
+/// What stands before the payload.
+const HEAD_LEN: usize = 1 + ITEM_ID_LEN + KEY_LEN + 8 + 8;
+
+/// Length of a transfer without payload, bytes.
+pub const TRANSFER_LEN_MIN: usize = HEAD_LEN + SIGNATURE_LEN;
+
+/// A signed transfer.
+///
+/// ```text
+/// version 1 | genesis 32 | sender 32 | nonce 8 | fee 8 | payload | signature 64      (bytes)
+/// ```
+/// The payload is what lies between: it has no length of its own that could disagree. The signature
+/// covers all before it, the genesis id included, so a transfer can't be replayed on another network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// Id of the genesis block of the network that it is meant for.
+    pub genesis: ItemId,
+    /// Ed25519 verification key of the sender.
+    pub sender: [u8; KEY_LEN],
+    /// Number of the transfer among those of its sender; no two may share one.
+    pub nonce: u64,
+    /// Fee, in the smallest unit.
+    pub fee: u64,
+    /// Whatever the sender has to say.
+    pub payload: Bytes,
+    signed: Bytes,
+    signature: [u8; SIGNATURE_LEN],
+}
+
+impl Transfer {
+    /// Signs a transfer and returns its canonical bytes.
+    #[must_use]
+    pub fn sign(key: &SigningKey, genesis: ItemId, nonce: u64, fee: u64, payload: &[u8]) -> Bytes {
+        let mut bytes = BytesMut::with_capacity(TRANSFER_LEN_MIN + payload.len());
+        bytes.put_u8(VERSION);
+        bytes.put_slice(&genesis.0);
+        bytes.put_slice(VerificationKeyBytes::from(key).as_ref());
+        bytes.put_u64_le(nonce);
+        bytes.put_u64_le(fee);
+        bytes.put_slice(payload);
+        let signature = key.sign(&bytes);
+        bytes.put_slice(&signature.to_bytes());
+        bytes.freeze()
+    }
+
+    /// Reads a transfer from its canonical bytes, which it shares. The signature isn't verified.
+    ///
+    /// # Errors
+    /// When it is too short, or of a version that we don't know.
+    pub fn parse(bytes: &Bytes) -> Result<Self, Rejection> {
+        match bytes.first() {
+            Some(&VERSION) => {}
+            // An upgraded peer may relay later versions in good faith.
+            Some(_) => return Err(Rejection::policy("unknown-version")),
+            None => return Err(Rejection::invalid("truncated")),
+        }
+        let (signed, signature) =
+            bytes.split_last_chunk().ok_or(Rejection::invalid("truncated"))?;
+        let (head, _payload) =
+            signed.split_first_chunk::<HEAD_LEN>().ok_or(Rejection::invalid("truncated"))?;
+        let mut fields = &head[1..];
+        Ok(Self {
+            genesis: ItemId(field(&mut fields)),
+            sender: field(&mut fields),
+            nonce: u64::from_le_bytes(field(&mut fields)),
+            fee: u64::from_le_bytes(field(&mut fields)),
+            payload: bytes.slice(HEAD_LEN..signed.len()),
+            signed: bytes.slice(..signed.len()),
+            signature: *signature,
+        })
+    }
+
+    /// Refuses a transfer that is meant for another network.
+    pub(super) fn check_network(&self, genesis: ItemId) -> Result<(), Rejection> {
+        if self.genesis == genesis { Ok(()) } else { Err(Rejection::invalid("wrong-network")) }
+    }
+
+    /// What no other pooled transfer may share: sender and nonce.
+    #[must_use]
+    pub fn conflict_key(&self) -> ConflictKey {
+        let hash = Sha256::new()
+            .chain_update(b"tidings/conflict")
+            .chain_update(self.sender)
+            .chain_update(self.nonce.to_le_bytes());
+        ConflictKey(hash.finalize().into())
+    }
+
+    /// Its signature, ready to be verified alone or in a batch.
+    pub(super) fn signature(&self) -> batch::Item {
+        let sender = VerificationKeyBytes::from(self.sender);
+        batch::Item::from((sender, Signature::from_bytes(&self.signature), &self.signed[..]))
+    }
+}
+
+/// Takes a field off the front of a fixed-size encoding.
+pub(super) fn field<const N: usize>(input: &mut &[u8]) -> [u8; N] {
+    let (taken, rest) = input.split_first_chunk().expect("the encoding has a fixed size");
+    *input = rest;
+    *taken
+}

@@ -1,0 +1,79 @@
+//! Plain counters, kept in the machine and exported by its driver.
+
+use crate::conduct::Budget;
+use crate::message::MessageKind;
+
+/// How often each kind of message went one way, and how many bytes that was, framing included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages by [`MessageKind`].
+    pub messages: [u64; MessageKind::ALL.len()],
+    /// Bytes by [`MessageKind`], framing included, transport security excluded.
+    pub bytes: [u64; MessageKind::ALL.len()],
+}
+
+impl Traffic {
+    /// Counts one message.
+    pub fn count(&mut self, kind: MessageKind, bytes: usize) {
+        self.messages[kind as usize] += 1;
+        self.bytes[kind as usize] += bytes as u64;
+    }
+
+    /// Bytes of all kinds.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.bytes.iter().sum()
+    }
+}
+
+/// Everything counted since the machine was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// What was sent.
+    pub sent: Traffic,
+    /// What was received.
+    pub received: Traffic,
+    /// Items accepted, from peers and our operator.
+    pub accepted: u64,
+    /// Items refused.
+    pub rejected: u64,
+    /// Items that our operator submitted.
+    pub submitted: u64,
+    /// Whole items received that we had already (or were checking).
+    pub duplicate_items: u64,
+    /// Ids announced to us that we knew already.
+    pub duplicate_announcements: u64,
+    /// Announcements dropped because their link had too many open, see `requests.announced_max`.
+    pub announcements_dropped: u64,
+    /// Ids that were never announced to a peer because its queue was full.
+    pub announcements_unsent: u64,
+    /// Items received that we had not asked for and don't take unasked.
+    pub unsolicited: u64,
+    /// Requests that we sent, one per id.
+    pub requests: u64,
+    /// Requests that ran out of time.
+    pub requests_expired: u64,
+    /// Requests answered by notfound, or whose link broke.
+    pub requests_failed: u64,
+    /// Ids that we answered with notfound.
+    pub not_found: u64,
+    /// Items dropped because too many were being checked.
+    pub verify_overflow: u64,
+    /// Pooled transactions dropped for want of room.
+    pub pool_evicted: u64,
+    /// Times that a link ran over a budget, by [`Budget`].
+    pub over_budget: [u64; 7],
+    /// Links closed because the peer misbehaved.
+    pub misbehaved: u64,
+    /// Addresses received.
+    pub addresses_received: u64,
+    /// Addresses received and not kept: over budget, not dialable, or our own.
+    pub addresses_dropped: u64,
+}
+
+impl Counters {
+    /// Counts a link that ran over a budget.
+    pub const fn count_over_budget(&mut self, budget: Budget) {
+        self.over_budget[budget as usize] += 1;
+    }
+}

@@ -1,0 +1,72 @@
+//! What the core reports to its operator: the raw material of logs, streams and measurements.
+
+use crate::chain::Rejection;
+use crate::conduct::{Offence, Reason};
+use crate::item::{ItemId, ItemKind};
+use crate::link::{Direction, Link};
+use crate::machine::{DialError, PeerKey};
+use crate::message::PeerAddr;
+
+/// Something worth telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An item passed the rules and entered the pool or the block store, for the first time.
+    Accepted {
+        /// Its id.
+        id: ItemId,
+        /// What it is.
+        kind: ItemKind,
+        /// Its size, bytes.
+        size: u32,
+        /// The link it came by; `None` if our operator submitted it.
+        ingress: Option<Link>,
+    },
+    /// An item was refused.
+    Rejected {
+        /// Its id.
+        id: ItemId,
+        /// What it is.
+        kind: ItemKind,
+        /// The link it came by; `None` if our operator submitted it.
+        ingress: Option<Link>,
+        /// The rule it broke.
+        rejection: Rejection,
+    },
+    /// Our operator submitted an item that is already known.
+    AlreadyKnown {
+        /// Its id.
+        id: ItemId,
+    },
+    /// A link is up, both hellos included.
+    LinkUp {
+        /// Its handle.
+        link: Link,
+        /// Who is there.
+        peer: PeerKey,
+        /// Who dialled.
+        direction: Direction,
+        /// Where the peer says that it can be dialled.
+        advertise: Option<PeerAddr>,
+    },
+    /// A link is down.
+    LinkDown {
+        /// Its handle.
+        link: Link,
+        /// Why we closed it; `None` if the peer or the network did.
+        why: Option<Reason>,
+    },
+    /// A peer misbehaved.
+    Misbehaved {
+        /// Where.
+        link: Link,
+        /// What it did.
+        offence: Offence,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// The address.
+        addr: PeerAddr,
+        /// Why.
+        why: DialError,
+    },
+}

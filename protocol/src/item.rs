@@ -1,0 +1,165 @@
+//! Items: the transactions and blocks that are relayed, and their ids.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::chain::{Chain, Rejection};
+
+/// Length of an [`ItemId`], bytes.
+pub const ITEM_ID_LEN: usize = 32;
+
+/// Id of an item: double SHA-256 of its canonical bytes (for a block: of its header, which commits
+/// to the rest). Shown as hexadecimal in byte order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemId(pub [u8; ITEM_ID_LEN]);
+
+impl ItemId {
+    /// The id of canonical bytes: SHA-256 of their SHA-256.
+    #[must_use]
+    pub fn of(canonical: &[u8]) -> Self {
+        Self(Sha256::digest(Sha256::digest(canonical)).into())
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Text that isn't an item id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an item id is 64 hexadecimal digits")]
+pub struct ParseItemIdError;
+
+impl FromStr for ItemId {
+    type Err = ParseItemIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseItemIdError> {
+        let digits = text.as_bytes();
+        if digits.len() != 2 * ITEM_ID_LEN || !text.is_ascii() {
+            return Err(ParseItemIdError);
+        }
+        let mut id = [0; ITEM_ID_LEN];
+        for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| ParseItemIdError)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| ParseItemIdError)?;
+        }
+        Ok(Self(id))
+    }
+}
+
+impl serde::Serialize for ItemId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for ItemId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ItemKind {
+    /// A transaction.
+    Tx,
+    /// A block.
+    Block,
+}
+
+impl fmt::Display for ItemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tx => "tx",
+            Self::Block => "block",
+        })
+    }
+}
+
+/// A transaction or a block: canonical bytes, hashed once, shared by all who hold it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Item {
+    kind: ItemKind,
+    id: ItemId,
+    bytes: Bytes,
+}
+
+impl Item {
+    /// Identifies bytes under the rules of a chain.
+    ///
+    /// # Errors
+    /// When the chain can't identify them, for instance a block shorter than a header.
+    pub fn new(kind: ItemKind, bytes: Bytes, chain: &dyn Chain) -> Result<Arc<Self>, Rejection> {
+        let id = chain.identify(kind, &bytes)?;
+        Ok(Arc::new(Self { kind, id, bytes }))
+    }
+
+    /// Transaction or block.
+    #[must_use]
+    pub const fn kind(&self) -> ItemKind {
+        self.kind
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> ItemId {
+        self.id
+    }
+
+    /// Its canonical bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Its size, bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{:?}+{}B", self.kind, self.id, self.size())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_double_sha256() {
+        // SHA-256d of "hello", a vector given all over Bitcoin's documentation.
+        let id = ItemId::of(b"hello");
+        assert_eq!(
+            id.to_string(),
+            "9595c9df90075148eb06860365df33584b75bff782a510c6cd4883a419833d50"
+        );
+    }
+
+    #[test]
+    fn an_id_reads_back_from_its_text() {
+        let id = ItemId::of(b"x");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["", "00", "zz", &"g".repeat(64), &"é".repeat(32), &"0".repeat(65)] {
+            assert_eq!(bad.parse::<ItemId>(), Err(ParseItemIdError), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! What peers say to one another, and how much of it they may say at once.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::item::{Item, ItemId, ItemKind};
+
+/// Version of the protocol that this code speaks.
+pub const VERSION: u16 = 1;
+
+/// Most ids in one announcement: 128 KiB of ids. Bitcoin Core's `MAX_INV_SZ` is 50,000 (relay.md §1);
+/// batches here are smaller because they leave more often.
+pub const ANNOUNCE_MAX: usize = 4_096;
+
+/// Most ids in one getdata or notfound (Bitcoin Core's `MAX_GETDATA_SZ`, relay.md §1).
+pub const GETDATA_MAX: usize = 1_000;
+
+/// Most addresses in one message (Bitcoin Core's `MAX_ADDR_TO_SEND`, relay.md §1).
+pub const ADDRESSES_MAX: usize = 1_000;
+
+/// How a peer can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// TCP with Noise and Yamux.
+    Tcp,
+    /// QUIC.
+    Quic,
+}
+
+/// An address that a peer can be dialled at. Shown and read as `127.0.0.1:4000` (TCP) or
+/// `127.0.0.1:4000/quic`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerAddr {
+    /// IP address.
+    pub ip: IpAddr,
+    /// Port; never 0 for an address that can be dialled.
+    pub port: u16,
+    /// Transport.
+    pub transport: Transport,
+}
+
+impl PeerAddr {
+    /// A TCP address.
+    #[must_use]
+    pub const fn tcp(socket: SocketAddr) -> Self {
+        Self { ip: socket.ip(), port: socket.port(), transport: Transport::Tcp }
+    }
+
+    /// IP address and port.
+    #[must_use]
+    pub const fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
+    }
+
+    /// Whether the address could be dialled at all: a port, and neither an unspecified nor a
+    /// multicast address.
+    #[must_use]
+    pub const fn is_dialable(&self) -> bool {
+        self.port != 0 && !self.ip.is_unspecified() && !self.ip.is_multicast()
+    }
+}
+
+impl fmt::Display for PeerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.transport {
+            Transport::Tcp => write!(f, "{}", self.socket()),
+            Transport::Quic => write!(f, "{}/quic", self.socket()),
+        }
+    }
+}
+
+/// Text that isn't a peer address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an address: expected IP:PORT or IP:PORT/quic, for instance 127.0.0.1:4000")]
+pub struct ParsePeerAddrError(String);
+
+impl FromStr for PeerAddr {
+    type Err = ParsePeerAddrError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePeerAddrError> {
+        let (socket, transport) = match text.strip_suffix("/quic") {
+            Some(socket) => (socket, Transport::Quic),
+            None => (text, Transport::Tcp),
+        };
+        let socket: SocketAddr = socket.parse().map_err(|_| ParsePeerAddrError(text.to_owned()))?;
+        Ok(Self { ip: socket.ip(), port: socket.port(), transport })
+    }
+}
+
+impl serde::Serialize for PeerAddr {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for PeerAddr {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The first message on a link, from both sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// Protocol version of the sender, [`VERSION`] or later.
+    pub version: u16,
+    /// Optional abilities of the sender, one bit each; unknown bits are ignored. None are defined yet.
+    pub features: u32,
+    /// Where the sender can be dialled, if it wants to be.
+    pub advertise: Option<PeerAddr>,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Who I am; first on every link, once.
+    Hello(Hello),
+    /// Are you there?
+    Ping {
+        /// Comes back in the pong.
+        nonce: u64,
+    },
+    /// I am here.
+    Pong {
+        /// As in the ping.
+        nonce: u64,
+    },
+    /// Tell me addresses of peers. Answered once per link.
+    GetAddresses,
+    /// Addresses of peers, at most [`ADDRESSES_MAX`].
+    Addresses(Arc<[PeerAddr]>),
+    /// I have these items (inv), at most [`ANNOUNCE_MAX`].
+    Announce {
+        /// Kind of all of them.
+        kind: ItemKind,
+        /// Their ids.
+        ids: Arc<[ItemId]>,
+    },
+    /// Send me these items, at most [`GETDATA_MAX`].
+    GetData {
+        /// Kind of all of them.
+        kind: ItemKind,
+        /// Their ids.
+        ids: Arc<[ItemId]>,
+    },
+    /// I can't send you these items that you asked for, at most [`GETDATA_MAX`].
+    NotFound {
+        /// Kind of all of them.
+        kind: ItemKind,
+        /// Their ids.
+        ids: Arc<[ItemId]>,
+    },
+    /// Here is an item. Its size is bounded by the chain's limits.
+    Item(Arc<Item>),
+    /// A message of a kind that we don't know, from a later version: skipped and counted.
+    Unknown {
+        /// Its kind byte.
+        kind: u8,
+        /// Length of its body, bytes.
+        len: u32,
+    },
+}
+
+/// Messages of one class arrive in the order sent; a class never waits long behind another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Everything small: before all else.
+    Control,
+    /// Blocks: never behind transactions.
+    Block,
+    /// Transactions.
+    Tx,
+}
+
+/// The kinds of message, as counted and budgeted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum MessageKind {
+    /// [`Message::Hello`].
+    Hello,
+    /// [`Message::Ping`].
+    Ping,
+    /// [`Message::Pong`].
+    Pong,
+    /// [`Message::GetAddresses`].
+    GetAddresses,
+    /// [`Message::Addresses`].
+    Addresses,
+    /// [`Message::Announce`].
+    Announce,
+    /// [`Message::GetData`].
+    GetData,
+    /// [`Message::NotFound`].
+    NotFound,
+    /// [`Message::Item`], a transaction.
+    Tx,
+    /// [`Message::Item`], a block.
+    Block,
+    /// [`Message::Unknown`].
+    Unknown,
+}
+
+impl MessageKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::Hello,
+        Self::Ping,
+        Self::Pong,
+        Self::GetAddresses,
+        Self::Addresses,
+        Self::Announce,
+        Self::GetData,
+        Self::NotFound,
+        Self::Tx,
+        Self::Block,
+        Self::Unknown,
+    ];
+
+    /// Its name in metrics and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hello => "hello",
+            Self::Ping => "ping",
+            Self::Pong => "pong",
+            Self::GetAddresses => "getaddresses",
+            Self::Addresses => "addresses",
+            Self::Announce => "announce",
+            Self::GetData => "getdata",
+            Self::NotFound => "notfound",
+            Self::Tx => "tx",
+            Self::Block => "block",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Message {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> MessageKind {
+        match self {
+            Self::Hello(_) => MessageKind::Hello,
+            Self::Ping { .. } => MessageKind::Ping,
+            Self::Pong { .. } => MessageKind::Pong,
+            Self::GetAddresses => MessageKind::GetAddresses,
+            Self::Addresses(_) => MessageKind::Addresses,
+            Self::Announce { .. } => MessageKind::Announce,
+            Self::GetData { .. } => MessageKind::GetData,
+            Self::NotFound { .. } => MessageKind::NotFound,
+            Self::Item(item) => match item.kind() {
+                ItemKind::Tx => MessageKind::Tx,
+                ItemKind::Block => MessageKind::Block,
+            },
+            Self::Unknown { .. } => MessageKind::Unknown,
+        }
+    }
+
+    /// Its class.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Item(item) => match item.kind() {
+                ItemKind::Tx => Class::Tx,
+                ItemKind::Block => Class::Block,
+            },
+            Self::Hello(_)
+            | Self::Ping { .. }
+            | Self::Pong { .. }
+            | Self::GetAddresses
+            | Self::Addresses(_)
+            | Self::Announce { .. }
+            | Self::GetData { .. }
+            | Self::NotFound { .. }
+            | Self::Unknown { .. } => Class::Control,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_reads_back_from_its_text() {
+        for text in ["127.0.0.1:4000", "[::1]:4000/quic"] {
+            let addr: PeerAddr = text.parse().unwrap();
+            assert_eq!(addr.to_string(), text);
+            assert!(addr.is_dialable());
+        }
+        for bad in ["", "localhost:1", "1.2.3.4", "1.2.3.4:70000", "1.2.3.4:1/tls"] {
+            assert!(bad.parse::<PeerAddr>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_port_or_host_is_not_dialable() {
+        for text in ["127.0.0.1:0", "0.0.0.0:4000", "224.0.0.1:4000", "[::]:4000"] {
+            assert!(!text.parse::<PeerAddr>().unwrap().is_dialable(), "{text}");
+        }
+    }
+}

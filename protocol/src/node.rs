@@ -1,0 +1,328 @@
+//! The node: where the mechanisms meet. It only dispatches; each mechanism stands in a file of its own.
+//!
+//! - `node/links.rs`: links come up, say hello, misbehave and go down
+//! - `node/intake.rs`: an item comes in, is checked, accepted, and spread
+//! - `node/serve.rs`: a peer asks for items and gets them
+
+mod intake;
+mod links;
+mod serve;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::announce::Announcer;
+use crate::blocks::BlockStore;
+use crate::budget::LinkBudget;
+use crate::chain::Facts;
+use crate::codec;
+use crate::conduct::{Offence, Reason};
+use crate::counters::Counters;
+use crate::health::{Due, Health};
+use crate::item::{Item, ItemId, ItemKind};
+use crate::link::{Direction, Link, LinkTable};
+use crate::machine::{Action, Cx, Input, Machine, PeerKey};
+use crate::map::{Map, Salt};
+use crate::message::{Message, PeerAddr};
+use crate::params::Params;
+use crate::peers::Peers;
+use crate::pool::Pool;
+use crate::relay::AnyStrategy;
+use crate::request::Requests;
+use crate::seen::SeenCache;
+use crate::time::Time;
+
+/// Who a node is, and what its operator tells it before it starts.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The key that peers know it by.
+    pub key: PeerKey,
+    /// Where it can be dialled, if it wants to be.
+    pub advertise: Option<PeerAddr>,
+    /// Addresses to stay connected to. If there are any, no others are chosen from the book.
+    pub fixed: Vec<PeerAddr>,
+    /// Salt of all hash maps: secret in production, fixed where runs are to be repeated.
+    pub salt: u64,
+}
+
+impl Identity {
+    /// An identity without an address, for tests and examples.
+    #[must_use]
+    pub const fn for_tests(key: u64) -> Self {
+        Self { key: PeerKey(key), advertise: None, fixed: Vec::new(), salt: key }
+    }
+}
+
+/// One relay node. Drive it as [`crate::machine`] says.
+#[derive(Clone, Debug)]
+pub struct Node {
+    advertise: Option<PeerAddr>,
+    links: LinkTable<LinkState>,
+    peers: Peers,
+    health: Health,
+    strategy: AnyStrategy,
+    seen: SeenCache,
+    requests: Requests,
+    announcer: Announcer,
+    /// Items whose expensive checks are under way; bounded by `memory.verifying_max`.
+    verifying: Map<ItemId, Verifying>,
+    pool: Pool,
+    blocks: BlockStore,
+    counters: Counters,
+    /// When a getdata that was too large to answer at once goes on.
+    serve_at: Time,
+}
+
+/// What the node keeps for each link itself; each mechanism keeps its own part.
+#[derive(Clone, Debug)]
+struct LinkState {
+    peer: PeerKey,
+    direction: Direction,
+    since: Time,
+    /// The peer's hello has arrived.
+    ready: bool,
+    advertise: Option<PeerAddr>,
+    /// We are closing it, and why: nothing more is taken from it.
+    closing: Option<Reason>,
+    congested: bool,
+    budget: LinkBudget,
+    /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
+    serving: VecDeque<(ItemKind, ItemId)>,
+}
+
+/// An item that waits for its verdict.
+#[derive(Clone, Debug)]
+struct Verifying {
+    item: Arc<Item>,
+    facts: Facts,
+    ingress: Option<Link>,
+    /// Links whose peers have the item: at most one entry per link.
+    holders: Vec<Link>,
+}
+
+/// A link, as the operator sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkView {
+    /// Its handle.
+    pub link: Link,
+    /// Who is there.
+    pub peer: PeerKey,
+    /// Who dialled.
+    pub direction: Direction,
+    /// When it came up.
+    pub since: Time,
+    /// Whether both sides have said hello.
+    pub ready: bool,
+    /// Where the peer says that it can be dialled.
+    pub advertise: Option<PeerAddr>,
+    /// Last round trip.
+    pub rtt: Option<Duration>,
+    /// Items requested and not yet here.
+    pub in_flight: usize,
+}
+
+impl Node {
+    /// A node without links, which remembers nothing.
+    #[must_use]
+    pub fn new(identity: Identity, params: &Params) -> Self {
+        let salt = Salt::new(identity.salt);
+        Self {
+            advertise: identity.advertise,
+            links: LinkTable::default(),
+            peers: Peers::new(identity.key, identity.advertise, identity.fixed, salt),
+            health: Health::default(),
+            strategy: params.relay.strategy.into(),
+            seen: SeenCache::new(params.memory.seen_max, salt),
+            requests: Requests::new(salt),
+            announcer: Announcer::default(),
+            verifying: Map::new(salt),
+            pool: Pool::new(salt),
+            blocks: BlockStore::default(),
+            counters: Counters::default(),
+            serve_at: Time::NEVER,
+        }
+    }
+
+    /// Everything counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            requests_expired: self.requests.expired(),
+            requests_failed: self.requests.failed(),
+            announcements_unsent: self.announcer.unsent(),
+            pool_evicted: self.pool.evicted(),
+            ..self.counters
+        }
+    }
+
+    /// The live links, in slot order.
+    pub fn links(&self) -> impl Iterator<Item = LinkView> {
+        self.links.iter().map(|(link, state)| LinkView {
+            link,
+            peer: state.peer,
+            direction: state.direction,
+            since: state.since,
+            ready: state.ready,
+            advertise: state.advertise,
+            rtt: self.health.rtt(link),
+            in_flight: self.requests.in_flight(link),
+        })
+    }
+
+    /// The pooled transactions.
+    #[must_use]
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The recent blocks.
+    #[must_use]
+    pub const fn blocks(&self) -> &BlockStore {
+        &self.blocks
+    }
+
+    /// The address book and the outbound set.
+    #[must_use]
+    pub const fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
+    /// The address book and the outbound set, for restoring the book of an earlier run.
+    pub const fn peers_mut(&mut self) -> &mut Peers {
+        &mut self.peers
+    }
+
+    /// The seen cache.
+    #[must_use]
+    pub const fn seen(&self) -> &SeenCache {
+        &self.seen
+    }
+
+    /// An item that the node can serve.
+    #[must_use]
+    pub fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
+        self.pool.get(id).or_else(|| self.blocks.get(id))
+    }
+
+    fn on_message(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) {
+        match message {
+            Message::Hello(hello) => self.on_hello(link, hello, cx),
+            Message::Ping { nonce } => cx.send(link, Message::Pong { nonce: *nonce }),
+            Message::Pong { nonce } => {
+                self.health.on_pong(link, *nonce, cx.now, &cx.params.health, cx.rng);
+            }
+            Message::GetAddresses => {
+                self.peers.on_get_addresses(link, cx); // a second one is ignored
+            }
+            Message::Addresses(addresses) => self.on_addresses(link, addresses, cx),
+            Message::Announce { kind, ids } => self.on_announce(link, *kind, ids, cx),
+            Message::GetData { kind, ids } => self.on_get_data(link, *kind, ids, cx),
+            Message::NotFound { ids, .. } => self.on_not_found(link, ids, cx),
+            Message::Item(item) => self.on_item(link, item, cx),
+            Message::Unknown { .. } => {} // counted and charged like any other
+        }
+    }
+
+    fn on_wake(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now;
+        let mut closing = Vec::new();
+        let actions = &mut *cx.actions;
+        self.health.on_wake(now, &cx.params.health, cx.rng, |link, due| match due {
+            Due::Ping(nonce) => {
+                actions.push(Action::Send { link, message: Message::Ping { nonce } });
+            }
+            Due::Close(why) => closing.push((link, why)),
+        });
+        for (link, why) in closing {
+            self.disconnect(link, why, cx);
+        }
+        self.requests.on_wake(now, &cx.params.requests);
+        self.pool.on_wake(now);
+        self.peers.on_wake(cx);
+        self.announce_due(cx);
+        self.serve_due(cx);
+    }
+
+    /// Sends the batches of announcements that are due.
+    fn announce_due(&mut self, cx: &mut Cx<'_>) {
+        let Self { announcer, seen, .. } = self;
+        let mut told = Vec::new();
+        announcer.on_wake(
+            cx.now,
+            |link, id| seen.knows(id, link),
+            |link, ids| told.push((link, Arc::<[ItemId]>::from(ids))),
+        );
+        for (link, ids) in told {
+            for id in ids.iter() {
+                self.seen.note(id, link);
+            }
+            cx.send(link, Message::Announce { kind: ItemKind::Tx, ids });
+        }
+    }
+
+    /// Hands over the requests that this input caused, and counts everything that it sends.
+    fn finish(&mut self, actions_before: usize, cx: &mut Cx<'_>) {
+        while let Some(link) = self.peers.take_surplus(cx) {
+            self.disconnect(link, Reason::Surplus, cx);
+        }
+        let actions = &mut *cx.actions;
+        let requested =
+            self.requests.flush(|link, message| actions.push(Action::Send { link, message }));
+        self.counters.requests += requested as u64;
+        for action in &cx.actions[actions_before..] {
+            let Action::Send { link, message } = action else {
+                continue;
+            };
+            self.counters.sent.count(message.kind(), codec::frame_len(message));
+            if *message == Message::GetAddresses
+                && let Some(state) = self.links.get_mut(*link)
+            {
+                state.budget.expect_addresses();
+            }
+        }
+    }
+}
+
+impl Machine for Node {
+    fn handle(&mut self, input: Input<'_>, cx: &mut Cx<'_>) {
+        let actions_before = cx.actions.len();
+        match input {
+            Input::Connected { link, peer, direction, addr } => {
+                self.on_connected(link, peer, direction, addr, cx);
+            }
+            Input::Disconnected { link } => self.on_disconnected(link, cx),
+            Input::DialFailed { addr, why } => self.on_dial_failed(addr, why, cx),
+            Input::Received { link, message } => {
+                if self.admit(link, message, cx) {
+                    self.on_message(link, message, cx);
+                }
+            }
+            Input::Malformed { link, error } => {
+                self.misbehave(link, Offence::Malformed(error), cx);
+            }
+            Input::Submitted(item) => self.on_submitted(item, cx),
+            Input::Verdict { id, verdict } => self.on_verdict(id, verdict, cx),
+            Input::Congested { link } => self.on_congested(link),
+            Input::Drained { link } => self.on_drained(link, cx.now),
+            Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
+            Input::Wake => self.on_wake(cx),
+        }
+        self.finish(actions_before, cx);
+    }
+
+    fn deadline(&self) -> Time {
+        let parts = [
+            self.announcer.deadline(),
+            self.requests.deadline(),
+            self.health.deadline(),
+            self.peers.deadline(),
+            self.pool.deadline(),
+            self.serve_at,
+        ];
+        parts.into_iter().fold(Time::NEVER, Time::min)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! Links come up, say hello, run over their budgets, misbehave and go down.
+
+use std::collections::VecDeque;
+
+use super::{LinkState, Node};
+use crate::budget::{Debt, LinkBudget};
+use crate::codec;
+use crate::conduct::{Budget, Offence, Reason};
+use crate::event::Event;
+use crate::link::{Direction, Link};
+use crate::machine::{Action, Cx, DialError, PeerKey};
+use crate::message::{Hello, Message, PeerAddr, VERSION};
+use crate::peers::Admission;
+use crate::time::Time;
+
+impl Node {
+    pub(super) fn on_connected(
+        &mut self,
+        link: Link,
+        peer: PeerKey,
+        direction: Direction,
+        addr: Option<PeerAddr>,
+        cx: &mut Cx<'_>,
+    ) {
+        let state = LinkState {
+            peer,
+            direction,
+            since: cx.now,
+            ready: false,
+            advertise: None,
+            closing: None,
+            congested: false,
+            budget: LinkBudget::default(),
+            serving: VecDeque::new(),
+        };
+        let before = self.links.insert(link, state);
+        debug_assert!(before.is_none(), "the driver reused the slot of a live link: {link}");
+        self.requests.on_connected(link, direction);
+        self.announcer.on_connected(link, direction);
+        self.health.on_connected(link, cx.now, &cx.params.health);
+        match self.peers.on_connected(link, peer, direction, addr, cx) {
+            Admission::Welcome => {}
+            Admission::Replaces(older) => self.disconnect(older, Reason::Duplicate, cx),
+            Admission::Refused(why) => self.disconnect(link, why, cx),
+        }
+        if self.links.get(link).is_some_and(|state| state.closing.is_none()) {
+            let hello = Hello { version: VERSION, features: 0, advertise: self.advertise };
+            cx.send(link, Message::Hello(hello));
+        }
+    }
+
+    pub(super) fn on_disconnected(&mut self, link: Link, cx: &mut Cx<'_>) {
+        let Some(state) = self.links.remove(link) else {
+            return;
+        };
+        self.requests.on_disconnected(link, cx.now, &cx.params.requests);
+        self.announcer.on_disconnected(link);
+        self.health.on_disconnected(link);
+        self.peers.on_disconnected(link, cx);
+        cx.report(Event::LinkDown { link, why: state.closing });
+    }
+
+    pub(super) fn on_dial_failed(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
+        self.peers.on_dial_failed(addr, why, cx);
+        cx.report(Event::DialFailed { addr, why });
+    }
+
+    pub(super) fn on_hello(&mut self, link: Link, hello: &Hello, cx: &mut Cx<'_>) {
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        if state.ready {
+            return; // a second hello changes nothing (relay.md §3, 38)
+        }
+        if hello.version < VERSION {
+            return self.misbehave(link, Offence::Version(hello.version), cx);
+        }
+        state.ready = true;
+        state.advertise = hello.advertise.filter(PeerAddr::is_dialable);
+        let (peer, direction, advertise) = (state.peer, state.direction, state.advertise);
+        cx.report(Event::LinkUp { link, peer, direction, advertise });
+        self.health.on_hello(link, cx.now);
+        self.peers.on_hello(link, advertise, cx);
+    }
+
+    pub(super) fn on_addresses(&mut self, link: Link, addresses: &[PeerAddr], cx: &mut Cx<'_>) {
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        let budgets = &cx.params.budgets;
+        let admitted = state.budget.admit_addresses(addresses.len(), cx.now, budgets);
+        let dropped = addresses.len() - admitted;
+        self.counters.addresses_received += addresses.len() as u64;
+        self.counters.addresses_dropped += dropped as u64;
+        if dropped > 0 {
+            self.misbehave(link, Offence::OverBudget(Budget::Addresses), cx);
+        }
+        let unkept = self.peers.on_addresses(link, &addresses[..admitted], cx);
+        self.counters.addresses_dropped += unkept as u64;
+    }
+
+    /// Counts and charges what a peer sent. False if it isn't to be handled.
+    pub(super) fn admit(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) -> bool {
+        let Some(state) = self.links.get_mut(link) else {
+            return false;
+        };
+        let len = codec::frame_len(message);
+        self.counters.received.count(message.kind(), len);
+        if state.closing.is_some() {
+            return false;
+        }
+        let debt = state.budget.charge(message, len, cx.now, &cx.params.budgets);
+        if !state.ready && !matches!(message, Message::Hello(_)) {
+            self.misbehave(link, Offence::BeforeHello, cx);
+            return false;
+        }
+        if let Some(debt) = debt {
+            self.throttle(link, debt, cx);
+        }
+        self.links.get(link).is_some_and(|state| state.closing.is_none())
+    }
+
+    fn throttle(&mut self, link: Link, debt: Debt, cx: &mut Cx<'_>) {
+        cx.actions.push(Action::Throttle { link, until: debt.until });
+        if matches!(debt.budget, Budget::TxBytes | Budget::BlockBytes) {
+            // We asked for these bytes: the link is slowed, but nobody is to blame.
+            self.counters.count_over_budget(debt.budget);
+        } else {
+            self.misbehave(link, Offence::OverBudget(debt.budget), cx);
+        }
+    }
+
+    /// Counts an offence. One that no honest peer commits, or one too many of the others, closes the
+    /// link.
+    pub(super) fn misbehave(&mut self, link: Link, offence: Offence, cx: &mut Cx<'_>) {
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        if state.closing.is_some() {
+            return;
+        }
+        if let Offence::OverBudget(budget) = offence {
+            self.counters.count_over_budget(budget);
+        }
+        let tolerated = offence.is_tolerated() && state.budget.tolerate(cx.now, &cx.params.budgets);
+        if tolerated {
+            return;
+        }
+        let offence = if offence.is_tolerated() { Offence::Flooding } else { offence };
+        self.counters.misbehaved += 1;
+        self.peers.on_misbehaved(link);
+        cx.report(Event::Misbehaved { link, offence });
+        self.disconnect(link, Reason::Misbehaved(offence), cx);
+    }
+
+    /// Asks the driver to close a link, from which nothing more is taken.
+    pub(super) fn disconnect(&mut self, link: Link, why: Reason, cx: &mut Cx<'_>) {
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        if state.closing.is_some() {
+            return;
+        }
+        state.closing = Some(why);
+        state.serving = VecDeque::new();
+        cx.actions.push(Action::Disconnect { link, why });
+    }
+
+    pub(super) fn on_congested(&mut self, link: Link) {
+        if let Some(state) = self.links.get_mut(link) {
+            state.congested = true;
+            self.announcer.on_congested(link);
+        }
+    }
+
+    pub(super) fn on_drained(&mut self, link: Link, now: Time) {
+        if let Some(state) = self.links.get_mut(link) {
+            state.congested = false;
+            self.announcer.on_drained(link, now);
+            if !state.serving.is_empty() {
+                self.serve_at = now;
+            }
+        }
+    }
+}

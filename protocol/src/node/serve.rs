@@ -1,0 +1,86 @@
+//! A peer asks for items and gets them, no faster than it takes them.
+//!
+//! What was asked for goes through a queue per link. A portion of it is sent at once; the rest follows
+//! with each wake-up, so that the driver can say in between that the link is congested.
+
+use super::Node;
+use crate::item::{ItemId, ItemKind};
+use crate::link::Link;
+use crate::machine::Cx;
+use crate::message::{GETDATA_MAX, Message};
+use crate::time::Time;
+
+/// Bytes of items that one link is sent at a time. Large enough for a batch of several hundred
+/// transactions, small against the driver's bound on what it queues per link. A guess.
+const PORTION: usize = 256 * 1024;
+
+impl Node {
+    pub(super) fn on_get_data(
+        &mut self,
+        link: Link,
+        kind: ItemKind,
+        ids: &[ItemId],
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        let room = cx.params.memory.serve_queue_max.saturating_sub(state.serving.len());
+        let (taken, refused) = ids.split_at(room.min(ids.len()));
+        state.serving.extend(taken.iter().map(|id| (kind, *id)));
+        self.not_found(link, kind, refused, cx);
+        self.serve(link, cx);
+    }
+
+    /// Goes on with answers that were too large to send at once.
+    pub(super) fn serve_due(&mut self, cx: &mut Cx<'_>) {
+        if cx.now < self.serve_at {
+            return;
+        }
+        self.serve_at = Time::NEVER;
+        for slot in 0..self.links.slots() {
+            if let Some(link) = self.links.at(slot) {
+                self.serve(link, cx);
+            }
+        }
+    }
+
+    fn serve(&mut self, link: Link, cx: &mut Cx<'_>) {
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        if state.congested || state.serving.is_empty() {
+            return;
+        }
+        let mut queue = std::mem::take(&mut state.serving);
+        let (mut sent, mut missing) = (0, [Vec::new(), Vec::new()]);
+        while sent < PORTION
+            && let Some((kind, id)) = queue.pop_front()
+        {
+            match self.item(&id).filter(|item| item.kind() == kind).cloned() {
+                Some(item) => {
+                    sent += item.size();
+                    self.seen.note(&id, link);
+                    cx.send(link, Message::Item(item));
+                }
+                None => missing[kind as usize].push(id),
+            }
+        }
+        let [txs, blocks] = missing;
+        self.not_found(link, ItemKind::Tx, &txs, cx);
+        self.not_found(link, ItemKind::Block, &blocks, cx);
+        if !queue.is_empty()
+            && let Some(state) = self.links.get_mut(link)
+        {
+            state.serving = queue;
+            self.serve_at = cx.now;
+        }
+    }
+
+    fn not_found(&mut self, link: Link, kind: ItemKind, ids: &[ItemId], cx: &mut Cx<'_>) {
+        self.counters.not_found += ids.len() as u64;
+        for ids in ids.chunks(GETDATA_MAX) {
+            cx.send(link, Message::NotFound { kind, ids: ids.into() });
+        }
+    }
+}

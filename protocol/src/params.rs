@@ -1,0 +1,371 @@
+//! The parameters of the core: one tree, shared by all machines of a driver, never changed by them.
+//!
+//! Every field has a default and says where it comes from; "a guess" means that nothing was measured
+//! yet. The tree reads and writes as TOML, with unknown keys refused.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::item::ItemKind;
+use crate::relay::StrategyKind;
+
+/// All parameters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// How items spread.
+    pub relay: RelayParams,
+    /// Whom to ask for what, and how long to wait.
+    pub requests: RequestParams,
+    /// What one peer may cost us.
+    pub budgets: BudgetParams,
+    /// Whom to connect to.
+    pub peers: PeerParams,
+    /// How to tell that a peer is gone.
+    pub health: HealthParams,
+    /// How much to remember.
+    pub memory: MemoryParams,
+}
+
+/// How items spread.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RelayParams {
+    /// The strategy.
+    pub strategy: StrategyKind,
+    /// Mean wait before announcing transactions to an outbound peer, milliseconds; exponentially
+    /// distributed; 0 announces at once. Bitcoin Core waits 2 s (relay.md §1) for privacy's sake;
+    /// the default is the shortest wait at which batching still keeps 50 transactions a second cheap.
+    pub trickle_outbound_ms: u64,
+    /// The same for inbound peers, who share one timer, so that a spy with many connections learns no
+    /// more than one (Bitcoin Core: 5 s, relay.md §1).
+    pub trickle_inbound_ms: u64,
+    /// Most ids waiting to be announced to one peer; over it the oldest are dropped and counted.
+    /// A guess: Bitcoin Core saw queues of 60,000 in overload (relay.md §2).
+    pub announce_queue_max: usize,
+}
+
+impl Default for RelayParams {
+    fn default() -> Self {
+        Self {
+            strategy: StrategyKind::Inventory,
+            trickle_outbound_ms: 500,
+            trickle_inbound_ms: 500,
+            announce_queue_max: 20_000,
+        }
+    }
+}
+
+impl RelayParams {
+    /// Mean wait before announcing to outbound peers.
+    #[must_use]
+    pub const fn trickle_outbound(&self) -> Duration {
+        Duration::from_millis(self.trickle_outbound_ms)
+    }
+
+    /// Mean wait before announcing to inbound peers.
+    #[must_use]
+    pub const fn trickle_inbound(&self) -> Duration {
+        Duration::from_millis(self.trickle_inbound_ms)
+    }
+}
+
+/// Whom to ask for what, and how long to wait.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RequestParams {
+    /// How long to wait for a requested transaction before asking the next announcer, milliseconds.
+    /// geth's fetch timeout (libp2p.md §1); Bitcoin Core waits 60 s.
+    pub tx_timeout_ms: u64,
+    /// The same for a block: a block of 4 MB at 2 Mbit/s. A guess.
+    pub block_timeout_ms: u64,
+    /// Most announced and not yet received items remembered per link; further announcements are
+    /// dropped and counted (Bitcoin Core's `MAX_PEER_TX_ANNOUNCEMENTS`, relay.md §1).
+    pub announced_max: usize,
+    /// Most items in flight from one link; further ones wait. Without it one peer fills the queue with
+    /// ids that don't exist (zebra, GHSA-4fc2-h7jh-287c, libp2p.md §5). The number is a guess: one
+    /// batch at 500 transactions a second.
+    pub in_flight_max: usize,
+}
+
+impl RequestParams {
+    /// How long to wait for an item of a kind.
+    #[must_use]
+    pub const fn timeout(&self, kind: ItemKind) -> Duration {
+        Duration::from_millis(match kind {
+            ItemKind::Tx => self.tx_timeout_ms,
+            ItemKind::Block => self.block_timeout_ms,
+        })
+    }
+}
+
+impl Default for RequestParams {
+    fn default() -> Self {
+        Self {
+            tx_timeout_ms: 5_000,
+            block_timeout_ms: 20_000,
+            announced_max: 5_000,
+            in_flight_max: 256,
+        }
+    }
+}
+
+/// A rate and how far it may be exceeded at once.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Units a second in the long run; more than 0.
+    pub per_s: f64,
+    /// Units at once.
+    pub burst: f64,
+}
+
+impl Rate {
+    /// `per_s` units a second, `burst` at once.
+    #[must_use]
+    pub const fn new(per_s: f64, burst: f64) -> Self {
+        Self { per_s, burst }
+    }
+}
+
+/// What one peer may cost us. All rates are per link and for what comes in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BudgetParams {
+    /// Messages of any kind. Over it the link is throttled. A guess: 20 times what a busy link needs.
+    pub messages: Rate,
+    /// Ids announced. Over it ids are dropped. A guess: Bitcoin Core's worst overload was 8,900/s.
+    pub announcements: Rate,
+    /// Ids requested from us. Over it the link is throttled. A guess.
+    pub requests: Rate,
+    /// Bytes of transactions. Over it the link is throttled. A guess: 50 Mbit/s.
+    pub tx_bytes: Rate,
+    /// Bytes of blocks. Over it the link is throttled. A guess: two blocks of 4 MB at once.
+    pub block_bytes: Rate,
+    /// Addresses. Over it addresses are dropped. Bitcoin Core processes 0.1/s (relay.md §1); small
+    /// networks that start all at once need more.
+    pub addresses: Rate,
+    /// Bytes of everything else, unknown kinds included. Over it the link is throttled. A guess.
+    pub control_bytes: Rate,
+    /// How often a link may run over a budget before that is abuse and it is closed. A guess: an
+    /// honest peer is slowed by throttling before it gets here.
+    pub excesses: Rate,
+}
+
+impl Default for BudgetParams {
+    fn default() -> Self {
+        Self {
+            messages: Rate::new(2_000.0, 10_000.0),
+            announcements: Rate::new(5_000.0, 20_000.0),
+            requests: Rate::new(5_000.0, 20_000.0),
+            tx_bytes: Rate::new(6_250_000.0, 25_000_000.0),
+            block_bytes: Rate::new(2_000_000.0, 10_000_000.0),
+            addresses: Rate::new(10.0, 250.0),
+            control_bytes: Rate::new(1_000_000.0, 4_000_000.0),
+            excesses: Rate::new(1.0, 100.0),
+        }
+    }
+}
+
+/// Whom to connect to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PeerParams {
+    /// How many peers we choose and dial ourselves (Bitcoin Core: 8 full-relay, relay.md §1).
+    pub outbound: usize,
+    /// Most peers that may dial us (Bitcoin Core: 125 in all, relay.md §1).
+    pub inbound_max: usize,
+    /// Most addresses in the book; over it a bad or random other address makes room.
+    /// Bitcoin Core's tables hold 81,920 (relay.md §1); this is a guess for smaller networks.
+    pub book_max: usize,
+    /// First wait after a failed dial, milliseconds; it doubles with each failure in a row. A guess.
+    pub retry_min_ms: u64,
+    /// Longest wait after failed dials, milliseconds. A guess.
+    pub retry_max_ms: u64,
+    /// Most dials under way at once. A guess.
+    pub dialling_max: usize,
+    /// Mean wait before passing on addresses, milliseconds, exponentially distributed. Bitcoin Core
+    /// waits 30 s; a guess for networks that start all at once.
+    pub address_trickle_ms: u64,
+    /// To how many random peers an address that is new to us is passed on (Bitcoin Core: 2, relay.md §1).
+    pub address_fanout: usize,
+    /// How often our own address is told to our peers, seconds (Bitcoin Core: 24 h, relay.md §1).
+    pub self_announce_s: u64,
+}
+
+impl Default for PeerParams {
+    fn default() -> Self {
+        Self {
+            outbound: 8,
+            inbound_max: 117,
+            book_max: 10_000,
+            retry_min_ms: 500,
+            retry_max_ms: 600_000,
+            dialling_max: 8,
+            address_trickle_ms: 1_000,
+            address_fanout: 2,
+            self_announce_s: 86_400,
+        }
+    }
+}
+
+/// How to tell that a peer is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HealthParams {
+    /// How often to ping, seconds (Bitcoin Core: 120, relay.md §1).
+    pub ping_interval_s: u64,
+    /// How long to wait for a pong, seconds (Bitcoin Core: 1,200, relay.md §1). A guess: long enough
+    /// for the largest block on a slow link.
+    pub ping_timeout_s: u64,
+    /// How long a new link may take to say hello, seconds (Bitcoin Core: 60, relay.md §1).
+    pub hello_timeout_s: u64,
+}
+
+impl Default for HealthParams {
+    fn default() -> Self {
+        Self { ping_interval_s: 60, ping_timeout_s: 60, hello_timeout_s: 20 }
+    }
+}
+
+/// How much to remember.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemoryParams {
+    /// Most ids in the seen cache, least recently used forgotten first. Bitcoin Core remembers 50,000
+    /// per peer (relay.md §1); this cache serves all links.
+    pub seen_max: usize,
+    /// Most bytes of pooled transactions; over it the oldest leave. (Bitcoin Core: 300 MB.) A guess.
+    pub pool_max_bytes: usize,
+    /// How long a transaction stays pooled, seconds (Bitcoin Core: 336 h, relay.md §1).
+    pub pool_expiry_s: u64,
+    /// Most bytes of recent blocks kept to serve; over it the oldest leave, but never the latest.
+    /// A guess: four blocks of 4 MB.
+    pub blocks_max_bytes: usize,
+    /// Most items whose signatures are being checked; over it an arriving one is dropped and asked
+    /// for again elsewhere. A guess.
+    pub verifying_max: usize,
+    /// Most ids of one link's getdata that wait while the link is congested; over it they are
+    /// answered with notfound. A guess.
+    pub serve_queue_max: usize,
+}
+
+impl Default for MemoryParams {
+    fn default() -> Self {
+        Self {
+            seen_max: 200_000,
+            pool_max_bytes: 64_000_000,
+            pool_expiry_s: 336 * 3_600,
+            blocks_max_bytes: 16_000_000,
+            verifying_max: 4_096,
+            serve_queue_max: 4_000,
+        }
+    }
+}
+
+/// A parameter that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} is {value}, but must be {must}")]
+pub struct ParamError {
+    /// Dotted name of the parameter.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What is allowed.
+    pub must: &'static str,
+}
+
+impl Params {
+    /// Checks every parameter that could stop the core from working.
+    ///
+    /// # Errors
+    /// The first parameter that is out of range.
+    pub fn validate(&self) -> Result<(), ParamError> {
+        let counts = [
+            ("relay.announce_queue_max", self.relay.announce_queue_max),
+            ("requests.announced_max", self.requests.announced_max),
+            ("requests.in_flight_max", self.requests.in_flight_max),
+            ("peers.book_max", self.peers.book_max),
+            ("peers.dialling_max", self.peers.dialling_max),
+            ("memory.seen_max", self.memory.seen_max),
+            ("memory.pool_max_bytes", self.memory.pool_max_bytes),
+            ("memory.blocks_max_bytes", self.memory.blocks_max_bytes),
+            ("memory.verifying_max", self.memory.verifying_max),
+        ];
+        for (key, value) in counts {
+            if value == 0 {
+                return Err(ParamError { key, value: value.to_string(), must: "at least 1" });
+            }
+        }
+        let waits = [
+            ("requests.tx_timeout_ms", self.requests.tx_timeout_ms),
+            ("requests.block_timeout_ms", self.requests.block_timeout_ms),
+            ("peers.retry_min_ms", self.peers.retry_min_ms),
+            ("peers.self_announce_s", self.peers.self_announce_s),
+            ("health.ping_interval_s", self.health.ping_interval_s),
+            ("health.ping_timeout_s", self.health.ping_timeout_s),
+            ("health.hello_timeout_s", self.health.hello_timeout_s),
+            ("memory.pool_expiry_s", self.memory.pool_expiry_s),
+        ];
+        for (key, value) in waits {
+            if value == 0 {
+                return Err(ParamError { key, value: value.to_string(), must: "at least 1" });
+            }
+        }
+        if self.peers.retry_max_ms < self.peers.retry_min_ms {
+            let value = self.peers.retry_max_ms.to_string();
+            return Err(ParamError {
+                key: "peers.retry_max_ms",
+                value,
+                must: "at least peers.retry_min_ms",
+            });
+        }
+        let budgets = &self.budgets;
+        let rates = [
+            ("budgets.messages", budgets.messages),
+            ("budgets.announcements", budgets.announcements),
+            ("budgets.requests", budgets.requests),
+            ("budgets.tx_bytes", budgets.tx_bytes),
+            ("budgets.block_bytes", budgets.block_bytes),
+            ("budgets.addresses", budgets.addresses),
+            ("budgets.control_bytes", budgets.control_bytes),
+            ("budgets.excesses", budgets.excesses),
+        ];
+        for (key, rate) in rates {
+            let positive = |x: f64| x.is_finite() && x > 0.0;
+            if !positive(rate.per_s) || !positive(rate.burst) {
+                let value = format!("{{ per_s = {}, burst = {} }}", rate.per_s, rate.burst);
+                return Err(ParamError { key, value, must: "two numbers greater than 0" });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Params::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_bound_of_zero_is_refused_by_name() {
+        let mut params = Params::default();
+        params.memory.seen_max = 0;
+        let error = params.validate().unwrap_err().to_string();
+        assert_eq!(error, "memory.seen_max is 0, but must be at least 1");
+    }
+
+    #[test]
+    fn a_rate_that_is_not_positive_is_refused() {
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let mut params = Params::default();
+            params.budgets.messages.per_s = bad;
+            assert_eq!(params.validate().unwrap_err().key, "budgets.messages", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,480 @@
+//! With whom: who is connected, whom to dial, and what addresses to tell to whom.
+//!
+//! # Model
+//! Every address we know stands in the [`Book`], a bounded table. The outbound set dials addresses
+//! drawn uniformly from it until `peers.outbound` links of our own choice are up, and refills itself.
+//! Peers may dial us up to `peers.inbound_max`. Gossip spreads addresses: a new outbound peer is asked
+//! for a sample of its book, and an address that is new to us is passed on to a few random links.
+//!
+//! # Rules
+//! 1. **One link per peer.** When two peers dial each other at once, the link stays that the peer with
+//!    the smaller [`PeerKey`] dialled. *Rationale:* both ends see both links and both keys, in whatever
+//!    order, so they close the same one. Of two links dialled by the same side the older one stays.
+//! 2. **Never ourselves.** A dial that finds our own key marks the address as ours.
+//! 3. **Misbehaved peers stay out**: the last [`DISCOURAGED_MAX`] keys, and the addresses they were
+//!    dialled at. *Attack:* new keys are free, so this stops only those that don't care; what bounds
+//!    an attacker is what each link may cost us, see [`crate::budget`].
+//! 4. **An address that is connected isn't dialled**, where "connected" is what we dialled or what
+//!    the peer advertises. *Attack:* a peer that advertises somebody else's address hides it from us,
+//!    but one address per link, and only while the link lasts.
+//! 5. **Seeds are left.** The first addresses that our operator names are dialled beside the outbound
+//!    set and given up once it stands. *Rationale:* otherwise every node of a network stays linked to
+//!    its bootstrap nodes: a star, whose centres are full for newcomers.
+//!
+//! A refused or replaced link is forgotten at once; what arrives for it later is ignored.
+
+mod backoff;
+pub mod book;
+mod fixed;
+mod gossip;
+mod outbound;
+mod recent;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+
+use crate::conduct::Reason;
+use crate::link::{Direction, Link};
+use crate::machine::{Cx, DialError, PeerKey};
+use crate::map::Salt;
+use crate::message::{Message, PeerAddr};
+use crate::params::PeerParams;
+use crate::time::Time;
+
+use backoff::jittered;
+use book::{Added, AddressRecord, Book};
+use gossip::Gossip;
+use outbound::{Live, Outbound};
+use recent::Recent;
+use table::{Peer, Table};
+
+/// Most peers remembered as misbehaved; over it the oldest are forgotten (Bitcoin Core: 50,000,
+/// relay.md §1).
+pub const DISCOURAGED_MAX: usize = 50_000;
+
+/// New outbound peers are asked for addresses while the book holds fewer than this. A guess: one
+/// full message of addresses.
+pub const ASK_BELOW: usize = 1_000;
+
+/// A link that lasted less counts as a failure of its address even if the peer said hello, so that a
+/// peer which lets us in only to close is dialled ever more rarely. A guess.
+pub const SHORT_LIVED: Duration = Duration::from_secs(10);
+
+/// What is to be done about a link that came up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It stays.
+    Welcome,
+    /// It stays, and this older link to the same peer is to be closed as [`Reason::Duplicate`].
+    Replaces(Link),
+    /// It is to be closed.
+    Refused(Reason),
+}
+
+/// Everything about with whom we are and want to be connected. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Peers {
+    own: PeerKey,
+    advertise: Option<PeerAddr>,
+    table: Table,
+    book: Book,
+    outbound: Outbound,
+    gossip: Gossip,
+    /// When our own address is told again.
+    announce_at: Time,
+    discouraged: Recent<PeerKey>,
+    deadline: Time,
+}
+
+impl Peers {
+    /// Nobody connected yet. `advertise` is where we tell peers to dial us. A non-empty `fixed` names
+    /// the addresses to stay connected to; the book is then not dialled. Wants waking at once if so.
+    #[must_use]
+    pub fn new(
+        own: PeerKey,
+        advertise: Option<PeerAddr>,
+        fixed: Vec<PeerAddr>,
+        salt: Salt,
+    ) -> Self {
+        let outbound = Outbound::new(fixed);
+        Self {
+            own,
+            advertise,
+            table: Table::default(),
+            book: Book::new(advertise, salt),
+            deadline: outbound.deadline(),
+            outbound,
+            gossip: Gossip::new(),
+            announce_at: Time::NEVER,
+            discouraged: Recent::new(DISCOURAGED_MAX, salt),
+        }
+    }
+
+    /// Takes addresses kept from an earlier run into the book, until it is full.
+    pub fn import(&mut self, records: &[AddressRecord], params: &PeerParams, now: Time) {
+        self.book.import(records, params, now);
+        self.outbound.nudge(now);
+        self.deadline = self.deadline.min(now);
+    }
+
+    /// Our operator names addresses worth trying: they are tried first.
+    pub fn on_learned(&mut self, addrs: &[PeerAddr], cx: &mut Cx<'_>) {
+        for addr in addrs {
+            let added = self.book.name(*addr, cx);
+            self.on_added(*addr, added);
+            if added != Added::Refused {
+                self.outbound.try_first(*addr);
+            }
+        }
+        self.settle(cx);
+    }
+
+    /// A link came up; `addr` is where we dialled it. The caller carries out the [`Admission`].
+    pub fn on_connected(
+        &mut self,
+        link: Link,
+        key: PeerKey,
+        direction: Direction,
+        addr: Option<PeerAddr>,
+        cx: &mut Cx<'_>,
+    ) -> Admission {
+        let seed = addr.is_some_and(|addr| self.outbound.dial_ended(addr));
+        let mut peer = Peer::new(key, direction, addr, seed, cx.now);
+        let admission = self.admit(&peer, cx);
+        match admission {
+            Admission::Refused(_) => {}
+            Admission::Welcome => self.insert(link, peer),
+            Admission::Replaces(old) => {
+                if let Some(old) = self.remove(old) {
+                    peer.dialled = peer.dialled.or(old.dialled);
+                }
+                self.insert(link, peer);
+            }
+        }
+        self.settle(cx);
+        admission
+    }
+
+    /// The peer's hello came: the link is ready. (Our own hello tells the peer our address.)
+    pub fn on_hello(&mut self, link: Link, advertise: Option<PeerAddr>, cx: &mut Cx<'_>) {
+        let Some(peer) = self.table.make_ready(link) else { return };
+        let (key, dialled) = (peer.key, peer.dialled.filter(|_| peer.is_outbound()));
+        // The book of a node in fixed mode holds only what peers tell of themselves and of others.
+        if let Some(addr) = dialled
+            && (!self.outbound.is_fixed_mode() || self.book.contains(addr))
+        {
+            self.book.reach(addr, cx);
+        }
+        if let Some(addr) = advertise {
+            self.on_advertised(link, key, addr, cx);
+        }
+        if dialled.is_some() && !self.outbound.is_fixed_mode() && self.book.len() < ASK_BELOW {
+            self.ask(link, cx);
+        }
+        if self.advertise.is_some() && self.announce_at == Time::NEVER {
+            self.arm_announcement(cx);
+        }
+        self.settle(cx);
+    }
+
+    /// A dial came to nothing.
+    pub fn on_dial_failed(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
+        self.outbound.dial_ended(addr);
+        match why {
+            DialError::Unreachable => self.fail(addr, cx),
+            DialError::Busy => self.outbound.pause(cx),
+            // The operator wants it all the same: the node there may yet be put right.
+            DialError::WrongNetwork if self.outbound.is_fixed(addr) => self.fail(addr, cx),
+            DialError::WrongNetwork => self.book.shun(addr),
+            DialError::Myself => self.found_ourselves_at(addr),
+        }
+        self.settle(cx);
+    }
+
+    /// A link went down, whoever closed it. A link that isn't known (refused, replaced) is ignored.
+    pub fn on_disconnected(&mut self, link: Link, cx: &mut Cx<'_>) {
+        let Some(peer) = self.remove(link) else {
+            return;
+        };
+        if let Some(addr) = peer.dialled {
+            let short = !peer.is_ready() || cx.now.since(peer.since) < SHORT_LIVED;
+            if short && peer.is_outbound() { self.fail(addr, cx) } else { self.rest(addr, cx) }
+        }
+        self.settle(cx);
+    }
+
+    /// The peer misbehaved, and its link is being closed: it is kept out from now on, unless our
+    /// operator wants it for ever.
+    ///
+    /// The address that it advertises isn't held against it: that may be an honest peer's. Should we
+    /// dial it and find the same key there, then it is.
+    pub fn on_misbehaved(&mut self, link: Link) {
+        let Some(peer) = self.table.get(link) else {
+            return;
+        };
+        if peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr)) {
+            return;
+        }
+        self.discouraged.insert(peer.key);
+        if let Some(addr) = peer.dialled {
+            self.book.shun(addr);
+        }
+    }
+
+    /// Addresses came, already cut to the link's budget. Returns how many were not kept: not dialable,
+    /// our own, shunned, or over what one peer may put into the book.
+    pub fn on_addresses(&mut self, link: Link, addrs: &[PeerAddr], cx: &mut Cx<'_>) -> usize {
+        let Some(peer) = self.table.get_mut(link).filter(|peer| peer.is_ready()) else {
+            return addrs.len();
+        };
+        // Within a link order is kept and questions are answered at once, so this is the answer.
+        let is_sample = std::mem::take(&mut peer.asked);
+        let (key, advertise) = (peer.key, peer.advertise);
+        let mut dropped = 0;
+        for addr in addrs {
+            let added = self.book.hear(*addr, key, cx);
+            self.on_added(*addr, added);
+            match added {
+                Added::New if is_sample => {}
+                Added::New => self.pass_on(*addr, link, cx),
+                Added::Known if advertise == Some(*addr) => self.book.refresh(*addr, cx.now),
+                Added::Known => {}
+                Added::Refused => dropped += 1,
+            }
+        }
+        self.settle(cx);
+        dropped
+    }
+
+    /// The peer asks for addresses. Returns false if it was answered before and is ignored now.
+    pub fn on_get_addresses(&mut self, link: Link, cx: &mut Cx<'_>) -> bool {
+        let Some(peer) = self.table.get_mut(link) else {
+            return false;
+        };
+        if !peer.is_ready() || std::mem::replace(&mut peer.answered, true) {
+            return false;
+        }
+        let (dialled, advertise) = (peer.dialled, peer.advertise);
+        let mut addrs = self.book.sample(cx.now, cx.rng);
+        addrs.retain(|addr| Some(*addr) != dialled && Some(*addr) != advertise);
+        // Also when there are none: the peer takes our next message for the answer.
+        cx.send(link, Message::Addresses(addrs.into()));
+        true
+    }
+
+    /// The deadline passed, or any other moment.
+    pub fn on_wake(&mut self, cx: &mut Cx<'_>) {
+        self.gossip.flush(cx);
+        if self.announce_at <= cx.now {
+            self.announce_self(cx);
+            self.arm_announcement(cx);
+        }
+        self.settle(cx);
+    }
+
+    /// A seed link that is no longer needed (rule 5), to be closed by the caller, who asks again until
+    /// there is none. It is forgotten here at once. Cheap to ask after every input.
+    pub fn take_surplus(&mut self, cx: &mut Cx<'_>) -> Option<Link> {
+        let census = self.table.census();
+        let stands = self.outbound_ready() - census.seeds_ready >= cx.params.peers.outbound;
+        if census.seeds == 0 || !stands || !self.outbound.outgrows_seeds(&self.book, cx) {
+            return None;
+        }
+        let link = self.table.find_seed()?;
+        if let Some(addr) = self.remove(link).and_then(|peer| peer.dialled) {
+            self.rest(addr, cx);
+        }
+        self.settle(cx);
+        Some(link)
+    }
+
+    /// When [`Peers::on_wake`] is next wanted. Costs nothing to ask.
+    #[must_use]
+    pub const fn deadline(&self) -> Time {
+        self.deadline
+    }
+
+    /// Ready links that we dialled.
+    #[must_use]
+    pub const fn outbound_ready(&self) -> usize {
+        self.table.census().ready[Direction::Outbound as usize]
+    }
+
+    /// Ready links that the peer dialled.
+    #[must_use]
+    pub const fn inbound_ready(&self) -> usize {
+        self.table.census().ready[Direction::Inbound as usize]
+    }
+
+    /// Dials under way.
+    #[must_use]
+    pub const fn dialling(&self) -> usize {
+        self.outbound.dialling()
+    }
+
+    /// The address book.
+    #[must_use]
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Whether a new link may stay, and what that means for the address it was dialled at.
+    fn admit(&mut self, peer: &Peer, cx: &mut Cx<'_>) -> Admission {
+        if peer.key == self.own {
+            if let Some(addr) = peer.dialled {
+                self.found_ourselves_at(addr);
+            }
+            return Admission::Refused(Reason::Myself);
+        }
+        let wanted = peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr));
+        if self.discouraged.contains(&peer.key) && !wanted {
+            if let Some(addr) = peer.dialled {
+                self.book.shun(addr);
+            }
+            return Admission::Refused(Reason::Discouraged);
+        }
+        if let Some((link, twin)) = self.table.find(peer.key) {
+            if peer.dialler(self.own) < twin.dialler(self.own) {
+                return Admission::Replaces(link);
+            }
+            if let Some(addr) = peer.dialled {
+                self.found_twin_at(link, addr, cx);
+            }
+            return Admission::Refused(Reason::Duplicate);
+        }
+        let inbound = self.table.census().links[Direction::Inbound as usize];
+        if !peer.is_outbound() && inbound >= cx.params.peers.inbound_max {
+            return Admission::Refused(Reason::Full);
+        }
+        Admission::Welcome
+    }
+
+    /// The peer says where it can be dialled.
+    fn on_advertised(&mut self, link: Link, key: PeerKey, addr: PeerAddr, cx: &mut Cx<'_>) {
+        match self.book.hear(addr, key, cx) {
+            Added::New => self.pass_on(addr, link, cx),
+            Added::Known => self.book.refresh(addr, cx.now),
+            Added::Refused => {}
+        }
+        if let Some(peer) = self.table.get_mut(link) {
+            peer.advertise = Some(addr);
+        }
+        self.set_connected(addr, true);
+    }
+
+    /// We dialled an address and found a peer that another link leads to already.
+    fn found_twin_at(&mut self, link: Link, addr: PeerAddr, cx: &mut Cx<'_>) {
+        let Some(peer) = self.table.get_mut(link) else {
+            return;
+        };
+        if *peer.dialled.get_or_insert(addr) == addr {
+            self.set_connected(addr, true);
+        } else {
+            // One more address of the same peer: no use, and rested ever longer.
+            self.fail(addr, cx);
+        }
+    }
+
+    fn ask(&mut self, link: Link, cx: &mut Cx<'_>) {
+        if let Some(peer) = self.table.get_mut(link) {
+            peer.asked = true;
+            cx.send(link, Message::GetAddresses);
+        }
+    }
+
+    /// Lets an address that is new to us wait for a few random links, but not for the one it came by.
+    fn pass_on(&mut self, addr: PeerAddr, from: Link, cx: &mut Cx<'_>) {
+        let slots = self.table.slots();
+        for _ in 0..cx.params.peers.address_fanout.min(slots) {
+            // Slots are dense, so the first good link from a random slot on is nearly uniform.
+            let start = cx.rng.random_range(0..slots);
+            for slot in (start..slots).chain(0..start) {
+                let Some((link, peer)) = self.table.at(slot) else { continue };
+                let wants = link != from && peer.is_ready() && !peer.is_at(addr);
+                if wants && self.gossip.queue(link, addr, cx) {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn announce_self(&mut self, cx: &mut Cx<'_>) {
+        let Some(own) = self.advertise else { return };
+        for (link, _) in self.table.iter().filter(|(_, peer)| peer.is_ready()) {
+            self.gossip.queue(link, own, cx);
+        }
+    }
+
+    fn arm_announcement(&mut self, cx: &mut Cx<'_>) {
+        let wait_ms = cx.params.peers.self_announce_s.saturating_mul(1_000);
+        self.announce_at = cx.now + jittered(wait_ms, cx.rng);
+    }
+
+    fn found_ourselves_at(&mut self, addr: PeerAddr) {
+        self.book.shun(addr);
+        if let Some(fixed) = self.outbound.fixed_mut() {
+            fixed.remove(addr);
+        }
+    }
+
+    /// An address was offered to the book. One that is new to it may be free to dial, unless a link
+    /// leads there already.
+    fn on_added(&mut self, addr: PeerAddr, added: Added) {
+        if added == Added::New {
+            let connected = self.table.is_connected(addr);
+            self.book.set_connected(addr, connected);
+            self.outbound.nudge(Time::ZERO);
+        }
+    }
+
+    fn set_connected(&mut self, addr: PeerAddr, connected: bool) {
+        self.book.set_connected(addr, connected);
+        if let Some(fixed) = self.outbound.fixed_mut() {
+            fixed.set_connected(addr, connected);
+        }
+    }
+
+    fn fail(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) {
+        let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.fail(addr, cx));
+        let until = fixed.or_else(|| self.book.fail(addr, cx));
+        self.outbound.nudge(until.unwrap_or(cx.now));
+    }
+
+    fn rest(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) {
+        let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.rest(addr, cx));
+        let until = fixed.or_else(|| self.book.rest(addr, cx));
+        self.outbound.nudge(until.unwrap_or(cx.now));
+    }
+
+    fn insert(&mut self, link: Link, peer: Peer) {
+        if let Some(addr) = peer.dialled {
+            self.set_connected(addr, true);
+        }
+        self.table.insert(link, peer);
+    }
+
+    /// Takes a link out of everything.
+    fn remove(&mut self, link: Link) -> Option<Peer> {
+        let peer = self.table.remove(link)?;
+        self.gossip.forget(link);
+        for addr in peer.dialled.into_iter().chain(peer.advertise) {
+            let connected = self.table.is_connected(addr);
+            self.set_connected(addr, connected);
+        }
+        self.outbound.nudge(Time::ZERO);
+        Some(peer)
+    }
+
+    /// After any change: dials what is missing, and notes when to wake.
+    fn settle(&mut self, cx: &mut Cx<'_>) {
+        let census = self.table.census();
+        let live = Live { links: census.links[Direction::Outbound as usize], seeds: census.seeds };
+        self.outbound.refill(live, &mut self.book, cx);
+        let deadline = self.outbound.deadline().min(self.gossip.deadline());
+        self.deadline = deadline.min(self.announce_at);
+    }
+}

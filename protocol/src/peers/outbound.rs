@@ -1,0 +1,207 @@
+//! The outbound set: links of our own choice, which refills itself.
+//!
+//! # Rules
+//! 1. While links and dials under way are fewer than `peers.outbound`, an address drawn uniformly from
+//!    the book is dialled: one that is not connected, not being dialled, and not resting. *Rationale:*
+//!    uniform choice makes the overlay a random graph, of logarithmic diameter, and what an attacker
+//!    gets is its share of the book and no more.
+//! 2. At most `peers.dialling_max` dials at once. When the driver has no room for one, no address is to
+//!    blame and nothing is dialled for the first wait of the backoff.
+//! 3. Up to [`SEEDS`] of the addresses that our operator named are dialled before any others, and again
+//!    while the book holds little; the links are *seeds*. They count like others at first. Once the
+//!    book holds [`ENOUGH`] addresses for each place the set is filled beside them, and they are given
+//!    up when it stands. *Rationale:* whoever is let in to a seed late, because all its places were
+//!    taken, leaves it as well.
+//! 4. In fixed mode only the fixed addresses are dialled, all of them, for ever.
+//!
+//! Filling is tried again only when something changed or a rest is over, so that a node without any
+//! free address doesn't walk its book at every event.
+
+use rand::seq::IteratorRandom as _;
+
+use crate::machine::{Action, Cx};
+use crate::message::PeerAddr;
+use crate::time::Time;
+
+use super::backoff::jittered;
+use super::book::{Book, Choice};
+use super::fixed::Fixed;
+
+/// Most seed links at once. A guess: one may be dead or lying.
+pub(super) const SEEDS: usize = 2;
+
+/// How many addresses the book must hold for each outbound place before seeds are given up. A guess:
+/// small, since a seed that is full keeps newcomers out for as long as those it let in know only one
+/// another. For the same reason a seed should let in at least three times `peers.outbound`.
+pub(super) const ENOUGH: usize = 2;
+
+/// Most named addresses that may become seeds; more are ordinary entries of the book. A guess.
+const NAMED_MAX: usize = 64;
+
+/// Whom we dial, and when next.
+#[derive(Clone, Debug)]
+pub(super) struct Outbound {
+    fixed: Option<Fixed>,
+    named: Vec<Named>,
+    dialling: Vec<PeerAddr>,
+    /// Which of `dialling` are seeds.
+    seeds_dialling: Vec<PeerAddr>,
+    /// There is nothing to dial before, unless something changes.
+    idle_until: Time,
+    /// The driver has no room before.
+    busy_until: Time,
+    deadline: Time,
+}
+
+/// An address that our operator named.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    addr: PeerAddr,
+    tried: bool,
+}
+
+/// The outbound links that are up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Live {
+    /// All of them.
+    pub(super) links: usize,
+    /// Those that are seeds.
+    pub(super) seeds: usize,
+}
+
+impl Outbound {
+    /// Nothing dialled yet; fixed mode if `fixed` names any address.
+    pub(super) fn new(fixed: Vec<PeerAddr>) -> Self {
+        let fixed = (!fixed.is_empty()).then(|| Fixed::new(fixed));
+        Self {
+            deadline: if fixed.is_some() { Time::ZERO } else { Time::NEVER },
+            fixed,
+            named: Vec::new(),
+            dialling: Vec::new(),
+            seeds_dialling: Vec::new(),
+            idle_until: Time::ZERO,
+            busy_until: Time::ZERO,
+        }
+    }
+
+    /// The fixed addresses; `None` unless in fixed mode.
+    pub(super) const fn fixed_mut(&mut self) -> Option<&mut Fixed> {
+        self.fixed.as_mut()
+    }
+
+    /// Whether only fixed addresses are dialled.
+    pub(super) const fn is_fixed_mode(&self) -> bool {
+        self.fixed.is_some()
+    }
+
+    /// Whether our operator wants a link to this address for ever.
+    pub(super) fn is_fixed(&self, addr: PeerAddr) -> bool {
+        self.fixed.as_ref().is_some_and(|fixed| fixed.contains(addr))
+    }
+
+    /// Has a named address tried before others.
+    pub(super) fn try_first(&mut self, addr: PeerAddr) {
+        if self.named.len() < NAMED_MAX && self.named.iter().all(|named| named.addr != addr) {
+            self.named.push(Named { addr, tried: false });
+        }
+        self.nudge(Time::ZERO);
+    }
+
+    /// Something changed: an address may be free to dial from this moment.
+    pub(super) fn nudge(&mut self, at: Time) {
+        self.idle_until = self.idle_until.min(at);
+    }
+
+    /// The driver had no room for a dial.
+    pub(super) fn pause(&mut self, cx: &mut Cx<'_>) {
+        self.busy_until = cx.now + jittered(cx.params.peers.retry_min_ms, cx.rng);
+    }
+
+    /// The dial of an address ended, one way or the other. Returns whether it was to be a seed.
+    pub(super) fn dial_ended(&mut self, addr: PeerAddr) -> bool {
+        // The address is free again, if not connected or resting now.
+        self.nudge(Time::ZERO);
+        self.dialling.retain(|dialled| *dialled != addr);
+        let seeds = self.seeds_dialling.len();
+        self.seeds_dialling.retain(|dialled| *dialled != addr);
+        self.seeds_dialling.len() < seeds
+    }
+
+    /// How many dials are under way.
+    pub(super) const fn dialling(&self) -> usize {
+        self.dialling.len()
+    }
+
+    /// Whether the set is to be filled beside its seeds, which are given up then.
+    pub(super) fn outgrows_seeds(&self, book: &Book, cx: &Cx<'_>) -> bool {
+        self.fixed.is_none() && book.len() >= cx.params.peers.outbound.saturating_mul(ENOUGH)
+    }
+
+    /// Dials until the set is full, as far as possible.
+    pub(super) fn refill(&mut self, live: Live, book: &mut Book, cx: &mut Cx<'_>) {
+        while self.wants_more(live, book, cx) {
+            if self.dialling.len() >= cx.params.peers.dialling_max {
+                // The end of a dial goes on from here.
+                self.deadline = Time::NEVER;
+                return;
+            }
+            let idle_until = self.idle_until.max(self.busy_until);
+            if idle_until > cx.now {
+                self.deadline = idle_until;
+                return;
+            }
+            match self.choose(live, book, cx) {
+                Choice::Dial(addr) => {
+                    book.attempt(addr, cx.now);
+                    self.dialling.push(addr);
+                    cx.actions.push(Action::Dial { addr });
+                }
+                Choice::NoneBefore(at) => self.idle_until = at,
+            }
+        }
+        self.deadline = Time::NEVER;
+    }
+
+    /// When to refill next.
+    pub(super) const fn deadline(&self) -> Time {
+        self.deadline
+    }
+
+    fn wants_more(&self, live: Live, book: &Book, cx: &Cx<'_>) -> bool {
+        if self.fixed.is_some() {
+            return true;
+        }
+        let (mut links, mut dialling) = (live.links, self.dialling.len());
+        if self.outgrows_seeds(book, cx) {
+            links -= live.seeds;
+            dialling -= self.seeds_dialling.len();
+        }
+        links + dialling < cx.params.peers.outbound
+    }
+
+    fn choose(&mut self, live: Live, book: &Book, cx: &mut Cx<'_>) -> Choice {
+        if let Some(fixed) = &self.fixed {
+            return fixed.choose(&self.dialling, cx.now);
+        }
+        if live.seeds + self.seeds_dialling.len() < SEEDS
+            && let Some(addr) = self.choose_seed(book, cx)
+        {
+            self.seeds_dialling.push(addr);
+            return Choice::Dial(addr);
+        }
+        book.choose(&self.dialling, cx.now, cx.rng)
+    }
+
+    /// A random named address that is worth dialling before others.
+    fn choose_seed(&mut self, book: &Book, cx: &mut Cx<'_>) -> Option<PeerAddr> {
+        let again = !self.outgrows_seeds(book, cx);
+        let dialling = &self.dialling;
+        let free = |named: &&mut Named| {
+            let wanted = again || !named.tried;
+            wanted && book.is_free(named.addr, cx.now) && !dialling.contains(&named.addr)
+        };
+        let named = self.named.iter_mut().filter(free).choose(cx.rng)?;
+        named.tried = true;
+        Some(named.addr)
+    }
+}

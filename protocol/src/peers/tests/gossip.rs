@@ -1,0 +1,185 @@
+//! What a node tells of addresses, to whom, and when.
+
+use super::*;
+
+fn told(world: &mut World) -> Vec<(Link, Vec<u32>)> {
+    let addresses = |(link, message)| match message {
+        Message::Addresses(addrs) => Some((link, addrs.iter().copied().map(number).collect())),
+        _ => None,
+    };
+    world.sent().into_iter().filter_map(addresses).collect()
+}
+
+fn ask(world: &mut World, link: Link) -> bool {
+    world.run(|peers, cx| peers.on_get_addresses(link, cx))
+}
+
+/// A node without wishes of its own, and this many inbound peers at 101, 102 and so on.
+fn hub(peers: u32) -> (World, Vec<Link>) {
+    let mut world = World::new();
+    world.params.peers.outbound = 0;
+    let links = (1..=peers).map(|n| world.inbound(100 + n)).collect();
+    world.wait(Duration::from_secs(60));
+    world.actions.clear();
+    (world, links)
+}
+
+#[test]
+fn a_new_outbound_peer_is_asked_and_an_inbound_one_is_not() {
+    let mut world = World::new();
+    world.learn([1]);
+    world.actions.clear();
+    let link = world.outbound(1);
+    assert_eq!(world.sent(), [(link, Message::GetAddresses)]);
+    world.inbound(2);
+    assert_eq!(world.sent(), []);
+}
+
+#[test]
+fn a_node_that_knows_enough_does_not_ask() {
+    let mut world = World::new();
+    world.remember(1..=1_000);
+    let n = world.dials()[0];
+    world.outbound(n);
+    assert_eq!(world.sent(), []);
+}
+
+#[test]
+fn a_peer_is_answered_once_and_not_before_its_hello() {
+    let (mut world, links) = hub(3);
+    let (silent, _) = world.connect(104, None);
+    assert!(!ask(&mut world, silent));
+    assert!(ask(&mut world, links[0]));
+    let mut answers = told(&mut world);
+    answers[0].1.sort_unstable();
+    assert_eq!(answers, [(links[0], vec![102, 103])], "not what it knows best itself");
+    assert!(!ask(&mut world, links[0]));
+    assert_eq!(world.sent(), []);
+}
+
+#[test]
+fn an_address_that_is_new_goes_to_a_few_links_but_not_back() {
+    let (mut world, links) = hub(10);
+    for n in 1..=20 {
+        assert_eq!(world.tell(links[0], [n]), 0);
+        assert_eq!(world.sent(), [], "not at once");
+        world.wait(Duration::from_secs(60));
+        let told = told(&mut world);
+        assert_eq!(told.len(), 2, "to two links");
+        assert!(told.iter().all(|(link, addrs)| *link != links[0] && *addrs == [n]));
+        assert_ne!(told[0].0, told[1].0);
+    }
+    assert_eq!(world.tell(links[1], 1..=20), 0);
+    world.wait(Duration::from_secs(60));
+    assert_eq!(world.sent(), [], "none of them is new");
+}
+
+#[test]
+fn what_arrives_within_one_wait_leaves_in_one_message() {
+    let (mut world, links) = hub(3);
+    for n in 1..=60 {
+        world.tell(links[0], [n]);
+    }
+    world.wait(Duration::from_secs(60));
+    let mut told = told(&mut world);
+    told.sort();
+    // With a fanout of two and two other links, each gets everything.
+    let all: Vec<u32> = (1..=60).collect();
+    assert_eq!(told, [(links[1], all.clone()), (links[2], all)]);
+    assert_eq!(world.peers.gossip.deadline(), Time::NEVER);
+}
+
+#[test]
+fn a_peer_that_said_nothing_is_told_nothing() {
+    let (mut world, links) = hub(1);
+    let (silent, _) = world.connect(104, None);
+    world.tell(links[0], 1..=5);
+    world.wait(Duration::from_secs(60));
+    assert_eq!(told(&mut world), []);
+    world.hello(silent, None);
+    world.tell(links[0], 6..=9);
+    world.wait(Duration::from_secs(60));
+    assert_eq!(told(&mut world), [(silent, vec![6, 7, 8, 9])]);
+}
+
+#[test]
+fn the_answer_to_our_question_is_not_passed_on() {
+    let mut world = World::new();
+    world.params.peers.outbound = 1;
+    world.inbound(101);
+    world.learn([1]);
+    let link = world.outbound(1);
+    world.wait(Duration::from_secs(60));
+    world.actions.clear();
+    world.tell(link, 10..=12);
+    world.wait(Duration::from_secs(60));
+    assert_eq!(told(&mut world), []);
+    world.tell(link, 13..=15);
+    world.wait(Duration::from_secs(60));
+    assert_eq!(told(&mut world).len(), 1, "what comes later is news");
+}
+
+#[test]
+fn what_the_book_refuses_is_not_passed_on() {
+    let (mut world, links) = hub(5);
+    world.params.peers.book_max = 100;
+    let dropped = world.tell(links[0], 1_000..2_000);
+    world.wait(Duration::from_secs(60));
+    let mentions: usize = told(&mut world).iter().map(|(_, addrs)| addrs.len()).sum();
+    assert_eq!(mentions, 2 * (1_000 - dropped), "each that was kept, twice");
+    assert!(world.peers.book().len() < 60, "a liar holds at most its share");
+}
+
+#[test]
+fn a_new_peers_own_address_is_passed_on() {
+    let (mut world, links) = hub(2);
+    world.inbound(7);
+    world.wait(Duration::from_secs(60));
+    let mut told = told(&mut world);
+    told.sort();
+    assert_eq!(told, [(links[0], vec![7]), (links[1], vec![7])]);
+}
+
+#[test]
+fn our_own_address_is_repeated_now_and_then() {
+    let (mut world, links) = hub(2);
+    let day = Duration::from_secs(world.params.peers.self_announce_s);
+    world.wait(day);
+    let mut told = told(&mut world);
+    told.sort();
+    assert_eq!(told, [(links[0], vec![0]), (links[1], vec![0])]);
+}
+
+#[test]
+fn a_link_that_is_gone_is_told_nothing() {
+    let (mut world, links) = hub(2);
+    world.tell(links[0], 1..=5);
+    world.disconnect(links[1]);
+    world.wait(Duration::from_secs(60));
+    assert_eq!(told(&mut world), []);
+}
+
+#[test]
+fn a_queue_holds_no_more_than_one_message() {
+    let (mut world, links) = hub(2);
+    world.params.peers.book_max = 100_000;
+    for first in (0..3_000).step_by(1_000) {
+        world.tell(links[0], 10_000 + first..11_000 + first);
+    }
+    world.wait(Duration::from_secs(60));
+    let told = told(&mut world);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].1.len(), crate::message::ADDRESSES_MAX);
+}
+
+#[test]
+fn an_answer_is_a_message_that_may_be_sent() {
+    let (mut world, links) = hub(1);
+    world.remember(1_000..10_000);
+    assert!(ask(&mut world, links[0]));
+    let expected: Arc<[PeerAddr]> = match world.sent().remove(0).1 {
+        Message::Addresses(addrs) => addrs,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(expected.len(), crate::message::ADDRESSES_MAX);
+}

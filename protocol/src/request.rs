@@ -1,0 +1,430 @@
+//! Whom to ask for which announced item, and when.
+//!
+//! # Model
+//! An item that was announced and isn't here yet is *wanted*. It remembers its *announcers*, in the
+//! order in which they spoke. At most one of them is *asked* at a time.
+//!
+//! # Rules
+//! 1. One request is in flight per item, over all links.
+//!    *Rationale*: every ecosystem that asked several announcers at once paid for it; deduplicating
+//!    cut Besu's inbound transaction traffic by 80 % (libp2p.md §2).
+//! 2. No peer is asked twice for the same item.
+//! 3. When an asked peer says notfound, breaks, or lets the time run out, the next announcer is asked
+//!    in the same moment: outbound ones first, then in the order of announcement.
+//!    *Rationale*: we chose our outbound peers; an attacker who only waits for connections can then
+//!    delay an item by one timeout for each of his links that spoke before the first outbound one.
+//! 4. At most `in_flight_max` items are in flight from one link; further ones wait until one arrives.
+//!    *Attack*: without it one peer fills the queue with ids that don't exist (zebra's advisory
+//!    GHSA-4fc2-h7jh-287c, libp2p.md §5).
+//! 5. At most `announced_max` wanted items are remembered per announcer; further announcements of that
+//!    link are dropped. So memory is bounded by links x `announced_max` (relay.md §1, "Announce cap").
+//! 6. An item whose announcers have all failed or left is forgotten; a new announcement starts afresh.
+//!
+//! # Cost
+//! Everything is constant per announcement but a disconnect, which looks at all requests in flight.
+
+use std::collections::VecDeque;
+
+use crate::item::{ItemId, ItemKind};
+use crate::link::{Direction, Link, LinkTable};
+use crate::map::{Map, Salt};
+use crate::message::{GETDATA_MAX, Message};
+use crate::params::RequestParams;
+use crate::time::Time;
+
+/// What became of an announcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announced {
+    /// The peer will be asked at once.
+    Requested,
+    /// Remembered, in case whoever is asked fails.
+    Remembered,
+    /// The link has too many open announcements: dropped.
+    Dropped,
+    /// The peer announced this item before.
+    Repeated,
+}
+
+/// All wanted items.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    wanted: Map<ItemId, Wanted>,
+    links: LinkTable<LinkRequests>,
+    /// Requests in the order in which they run out, by [`ItemKind`]. Those that were answered stay
+    /// until they come to the front.
+    expiries: [VecDeque<Expiry>; 2],
+    /// Requests decided on and not yet sent.
+    unsent: Vec<(Link, ItemKind, ItemId)>,
+    expired: u64,
+    failed: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Wanted {
+    kind: ItemKind,
+    announcers: Vec<Announcer>,
+    /// Who is asked, and when that runs out.
+    asked: Option<(Link, Time)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Announcer {
+    link: Link,
+    was_asked: bool,
+}
+
+#[derive(Clone, Debug)]
+struct LinkRequests {
+    direction: Direction,
+    /// Wanted items that this link announced.
+    announced: usize,
+    /// Items asked from this link.
+    in_flight: usize,
+    /// Items to ask for when something in flight has arrived. Those got elsewhere meanwhile stay until
+    /// they come to the front or there are `announced_max`, and are skipped.
+    waiting: VecDeque<ItemId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Expiry {
+    at: Time,
+    link: Link,
+    id: ItemId,
+}
+
+impl Requests {
+    /// Nothing wanted.
+    #[must_use]
+    pub fn new(salt: Salt) -> Self {
+        Self {
+            wanted: Map::new(salt),
+            links: LinkTable::default(),
+            expiries: [VecDeque::new(), VecDeque::new()],
+            unsent: Vec::new(),
+            expired: 0,
+            failed: 0,
+        }
+    }
+
+    /// A link came up.
+    pub fn on_connected(&mut self, link: Link, direction: Direction) {
+        let state =
+            LinkRequests { direction, announced: 0, in_flight: 0, waiting: VecDeque::new() };
+        self.links.insert(link, state);
+    }
+
+    /// A link went down: what was asked from it is asked elsewhere at once.
+    pub fn on_disconnected(&mut self, link: Link, now: Time, params: &RequestParams) {
+        let Some(gone) = self.links.remove(link) else {
+            return;
+        };
+        self.unsent.retain(|(to, _, _)| *to != link);
+        let in_flight = self.expiries.iter().flatten().filter(|expiry| expiry.link == link);
+        let affected: Vec<_> = in_flight.map(|expiry| expiry.id).chain(gone.waiting).collect();
+        for id in affected {
+            let Some(wanted) = self.wanted.get_mut(&id) else {
+                continue;
+            };
+            match wanted.asked {
+                Some((asked, _)) if asked == link => {
+                    wanted.asked = None;
+                    self.failed += 1;
+                    self.ask_next(id, now, params);
+                }
+                // It waited for this link's capacity, and perhaps for nobody else's.
+                None => self.ask_next(id, now, params),
+                Some(_) => {}
+            }
+        }
+        self.drop_answered();
+    }
+
+    /// A peer says that it has an item which we don't have.
+    pub fn on_announced(
+        &mut self,
+        link: Link,
+        kind: ItemKind,
+        id: ItemId,
+        now: Time,
+        params: &RequestParams,
+    ) -> Announced {
+        let Some(state) = self.links.get_mut(link) else {
+            return Announced::Dropped;
+        };
+        let wanted = self.wanted.get(&id);
+        if wanted.is_some_and(|wanted| wanted.announcers.iter().any(|held| held.link == link)) {
+            return Announced::Repeated;
+        }
+        if state.announced >= params.announced_max {
+            return Announced::Dropped;
+        }
+        state.announced += 1;
+        let wanted = self.wanted.entry(id).or_insert_with(|| Wanted {
+            kind,
+            announcers: Vec::new(),
+            asked: None,
+        });
+        wanted.announcers.push(Announcer { link, was_asked: false });
+        if wanted.asked.is_some() {
+            return Announced::Remembered;
+        }
+        if state.in_flight >= params.in_flight_max {
+            if state.waiting.len() >= params.announced_max {
+                state.waiting.retain(|id| self.wanted.contains(id));
+            }
+            state.waiting.push_back(id);
+            return Announced::Remembered;
+        }
+        self.ask(link, id, now, params);
+        Announced::Requested
+    }
+
+    /// Whether a peer was asked for an item that is still wanted, so that its sending it is in order.
+    #[must_use]
+    pub fn was_asked(&self, link: Link, id: &ItemId) -> bool {
+        self.wanted.get(id).is_some_and(|wanted| {
+            wanted.announcers.iter().any(|held| held.link == link && held.was_asked)
+        })
+    }
+
+    /// Whether an item is wanted.
+    #[must_use]
+    pub fn is_wanted(&self, id: &ItemId) -> bool {
+        self.wanted.contains(id)
+    }
+
+    /// An item has come, from wherever: it isn't wanted any more. Returns the links that announced it
+    /// and are still up.
+    pub fn on_arrived(&mut self, id: &ItemId, now: Time, params: &RequestParams) -> Vec<Link> {
+        let Some(wanted) = self.wanted.remove(id) else {
+            return Vec::new();
+        };
+        let asked = wanted.asked.map(|(link, _)| link);
+        let mut announcers = Vec::with_capacity(wanted.announcers.len());
+        for Announcer { link, .. } in wanted.announcers {
+            let Some(state) = self.links.get_mut(link) else {
+                continue;
+            };
+            state.announced -= 1;
+            announcers.push(link);
+        }
+        if let Some(link) = asked {
+            self.release(link, now, params);
+        }
+        self.drop_answered();
+        announcers
+    }
+
+    /// The peer can't or didn't properly deliver: the next announcer is asked at once. False if the
+    /// peer wasn't being asked, in which case nothing changes.
+    pub fn on_failed(
+        &mut self,
+        link: Link,
+        id: &ItemId,
+        now: Time,
+        params: &RequestParams,
+    ) -> bool {
+        let Some(wanted) = self.wanted.get_mut(id) else {
+            return false;
+        };
+        if wanted.asked.is_none_or(|(asked, _)| asked != link) {
+            return false;
+        }
+        wanted.asked = None;
+        self.failed += 1;
+        self.ask_next(*id, now, params);
+        self.release(link, now, params);
+        self.drop_answered();
+        true
+    }
+
+    /// Time passed: requests that ran out go to the next announcer.
+    pub fn on_wake(&mut self, now: Time, params: &RequestParams) {
+        for kind in [ItemKind::Tx, ItemKind::Block] {
+            while let Some(expiry) = self.expiries[kind as usize].front().copied() {
+                if !self.is_open(&expiry) {
+                    self.expiries[kind as usize].pop_front();
+                    continue;
+                }
+                if expiry.at > now {
+                    break;
+                }
+                self.expiries[kind as usize].pop_front();
+                if let Some(wanted) = self.wanted.get_mut(&expiry.id) {
+                    wanted.asked = None;
+                }
+                self.expired += 1;
+                self.ask_next(expiry.id, now, params);
+                self.release(expiry.link, now, params);
+            }
+        }
+    }
+
+    /// When the next request runs out.
+    #[must_use]
+    pub fn deadline(&self) -> Time {
+        let fronts = self.expiries.iter().filter_map(|queue| queue.front());
+        fronts.map(|expiry| expiry.at).min().unwrap_or(Time::NEVER)
+    }
+
+    /// Hands over the requests decided on since the last call, one message per link and kind (more
+    /// only beyond [`GETDATA_MAX`]), in slot order. Returns how many ids they hold.
+    pub fn flush(&mut self, mut send: impl FnMut(Link, Message)) -> usize {
+        self.unsent.sort_by_key(|(link, kind, _)| (*link, *kind as u8));
+        let group =
+            |a: &(Link, ItemKind, ItemId), b: &(Link, ItemKind, ItemId)| (a.0, a.1) == (b.0, b.1);
+        for requests in self.unsent.chunk_by(group) {
+            for requests in requests.chunks(GETDATA_MAX) {
+                let (link, kind, _) = requests[0];
+                let ids = requests.iter().map(|(_, _, id)| *id).collect();
+                send(link, Message::GetData { kind, ids });
+            }
+        }
+        let sent = self.unsent.len();
+        // An idle node keeps no buffer: a simulator holds a million of them.
+        self.unsent = Vec::new();
+        sent
+    }
+
+    /// Requests in flight from a link.
+    #[must_use]
+    pub fn in_flight(&self, link: Link) -> usize {
+        self.links.get(link).map_or(0, |state| state.in_flight)
+    }
+
+    /// How many items are wanted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.wanted.len()
+    }
+
+    /// Whether nothing is wanted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// Requests that ran out of time, so far.
+    #[must_use]
+    pub const fn expired(&self) -> u64 {
+        self.expired
+    }
+
+    /// Requests answered by notfound, badly, or by a broken link, so far.
+    #[must_use]
+    pub const fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    fn ask(&mut self, link: Link, id: ItemId, now: Time, params: &RequestParams) {
+        let Some(wanted) = self.wanted.get_mut(&id) else {
+            return;
+        };
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        let at = now + params.timeout(wanted.kind);
+        wanted.asked = Some((link, at));
+        if let Some(held) = wanted.announcers.iter_mut().find(|held| held.link == link) {
+            held.was_asked = true;
+        }
+        state.in_flight += 1;
+        self.expiries[wanted.kind as usize].push_back(Expiry { at, link, id });
+        self.unsent.push((link, wanted.kind, id));
+    }
+
+    /// Asks the best announcer that wasn't asked yet; waits if all of those are busy; forgets the item
+    /// if there is none.
+    fn ask_next(&mut self, id: ItemId, now: Time, params: &RequestParams) {
+        let Some(wanted) = self.wanted.get_mut(&id) else {
+            return;
+        };
+        wanted.announcers.retain(|held| self.links.get(held.link).is_some());
+        let mut best: Option<(Direction, Link)> = None;
+        let mut busy = Vec::new();
+        for held in wanted.announcers.iter().filter(|held| !held.was_asked) {
+            let Some(state) = self.links.get(held.link) else {
+                continue;
+            };
+            if state.in_flight >= params.in_flight_max {
+                busy.push(held.link);
+            } else if best.is_none_or(|(direction, _)| {
+                direction == Direction::Inbound && state.direction == Direction::Outbound
+            }) {
+                best = Some((state.direction, held.link));
+            }
+        }
+        if let Some((_, link)) = best {
+            self.ask(link, id, now, params);
+        } else if busy.is_empty() {
+            self.forget(&id);
+        } else {
+            for link in busy {
+                let Some(state) = self.links.get_mut(link) else {
+                    continue;
+                };
+                if !state.waiting.contains(&id) {
+                    state.waiting.push_back(id);
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, id: &ItemId) {
+        let Some(wanted) = self.wanted.remove(id) else {
+            return;
+        };
+        for held in wanted.announcers {
+            if let Some(state) = self.links.get_mut(held.link) {
+                state.announced -= 1;
+            }
+        }
+    }
+
+    /// One thing less is in flight from a link: asks for what waited.
+    fn release(&mut self, link: Link, now: Time, params: &RequestParams) {
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        state.in_flight -= 1;
+        while let Some(state) = self.links.get_mut(link) {
+            if state.in_flight >= params.in_flight_max {
+                return;
+            }
+            let Some(id) = state.waiting.pop_front() else {
+                return;
+            };
+            let Some(wanted) = self.wanted.get(&id) else {
+                continue;
+            };
+            let is_next = wanted.asked.is_none()
+                && wanted.announcers.iter().any(|held| held.link == link && !held.was_asked);
+            if is_next {
+                self.ask(link, id, now, params);
+            }
+        }
+    }
+
+    fn is_open(&self, expiry: &Expiry) -> bool {
+        let wanted = self.wanted.get(&expiry.id);
+        wanted.is_some_and(|wanted| wanted.asked == Some((expiry.link, expiry.at)))
+    }
+
+    /// Keeps the fronts of the expiry queues open, so that [`Requests::deadline`] is exact.
+    fn drop_answered(&mut self) {
+        for kind in 0..self.expiries.len() {
+            while let Some(expiry) = self.expiries[kind].front() {
+                if self.is_open(expiry) {
+                    break;
+                }
+                self.expiries[kind].pop_front();
+            }
+            if self.expiries[kind].is_empty() {
+                self.expiries[kind] = VecDeque::new();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

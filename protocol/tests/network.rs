@@ -1,0 +1,165 @@
+//! Whole networks in memory: items reach everybody, overlays form, runs repeat.
+//!
+//! A failing test prints its seed; `MESH_SEED=n cargo nextest run -p tidings-protocol --test network`
+//! replays all of them with that one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings_protocol::chain::opaque::Opaque;
+use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::params::Params;
+use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::testkit::Mesh;
+
+/// The seed of this run, printed when a test fails.
+fn seed() -> u64 {
+    let seed = std::env::var("MESH_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    println!("replay with MESH_SEED={seed}");
+    seed
+}
+
+fn params(strategy: StrategyKind) -> Params {
+    let mut params = Params::default();
+    params.relay.strategy = strategy;
+    params
+}
+
+fn tx(n: u32) -> Arc<Item> {
+    let bytes = n.to_le_bytes().repeat(75);
+    Item::new(ItemKind::Tx, bytes.into(), &Opaque::default()).expect("opaque rules take any bytes")
+}
+
+/// A network that formed by address gossip: each node was told of three others.
+fn formed(nodes: usize, seed: u64, hash_seed: u64, params: Params) -> Mesh {
+    let mut mesh = Mesh::new(nodes, seed, hash_seed, params, Arc::new(Opaque::default()));
+    for index in 0..nodes {
+        let others: Vec<_> = [1, 7, 19].iter().map(|step| (index + step) % nodes).collect();
+        mesh.learn(index, &others);
+    }
+    mesh.run_for(Duration::from_secs(30));
+    mesh
+}
+
+fn reached(mesh: &Mesh, id: ItemId, alive: impl Iterator<Item = usize>) -> usize {
+    alive.filter(|index| mesh.accepted(*index).iter().any(|(_, held)| *held == id)).count()
+}
+
+#[test]
+fn a_random_overlay_forms_from_a_few_addresses() {
+    let mesh = formed(60, seed(), 0, params(StrategyKind::Inventory));
+    for index in 0..mesh.len() {
+        assert_eq!(mesh.node(index).peers().outbound_ready(), 8, "node {index}");
+    }
+    let mut reached = BTreeSet::from([0]);
+    let mut open = vec![0];
+    while let Some(index) = open.pop() {
+        for (_, peer) in mesh.links(index) {
+            if reached.insert(peer) {
+                open.push(peer);
+            }
+        }
+    }
+    assert_eq!(reached.len(), mesh.len(), "the overlay is connected");
+}
+
+#[test]
+fn no_node_has_two_links_to_the_same_peer() {
+    let mesh = formed(40, seed(), 0, params(StrategyKind::Inventory));
+    for index in 0..mesh.len() {
+        let peers: Vec<_> = mesh.links(index).into_iter().map(|(_, peer)| peer).collect();
+        let distinct: BTreeSet<_> = peers.iter().collect();
+        assert_eq!(distinct.len(), peers.len(), "node {index}: {peers:?}");
+        assert!(!peers.contains(&index), "node {index} is linked to itself");
+    }
+}
+
+#[test]
+fn every_strategy_delivers_every_item_to_every_node() {
+    for strategy in StrategyKind::ALL {
+        let mut mesh = formed(40, seed(), 0, params(strategy));
+        for n in 0..20 {
+            mesh.submit(n as usize * 2, tx(n));
+            mesh.run_for(Duration::from_millis(50));
+        }
+        mesh.run_for(Duration::from_secs(15));
+        for n in 0..20 {
+            assert_eq!(reached(&mesh, tx(n).id(), 0..40), 40, "{strategy}, item {n}");
+        }
+    }
+}
+
+#[test]
+fn inventory_delivers_each_payload_once_and_flood_many_times() {
+    let copies = |strategy| {
+        let mut mesh = formed(40, seed(), 0, params(strategy));
+        mesh.submit(0, tx(1));
+        mesh.run_for(Duration::from_secs(15));
+        let counters = (0..40).map(|index| mesh.node(index).counters());
+        counters.map(|counters| counters.duplicate_items).sum::<u64>()
+    };
+    assert_eq!(copies(StrategyKind::Inventory), 0);
+    // Each of the E links carries the item at least once, and 39 of these are first deliveries.
+    assert!(copies(StrategyKind::Flood) >= 40 * 8 - 39);
+}
+
+#[test]
+fn a_block_overtakes_the_wait_of_transactions() {
+    let mut params = params(StrategyKind::Inventory);
+    params.relay.trickle_inbound_ms = 5_000;
+    params.relay.trickle_outbound_ms = 5_000;
+    let mut mesh = formed(40, seed(), 0, params);
+    let block = Item::new(ItemKind::Block, vec![1; 100_000].into(), &Opaque::default()).unwrap();
+    mesh.submit(0, block.clone());
+    // Five hops of one and a half round trips, 60 ms each, are plenty for 40 nodes of degree 16.
+    mesh.run_for(Duration::from_millis(300));
+    assert_eq!(reached(&mesh, block.id(), 0..40), 40);
+}
+
+#[test]
+fn killing_a_fifth_of_the_nodes_loses_nothing_among_the_rest() {
+    let mut mesh = formed(50, seed(), 0, params(StrategyKind::Inventory));
+    let survivors = || (0..50).filter(|index| index % 5 != 0);
+    for n in 0..40 {
+        let origin = survivors().nth(n as usize).unwrap();
+        mesh.submit(origin, tx(n));
+        if n == 20 {
+            (0..50).step_by(5).for_each(|victim| mesh.kill(victim));
+        }
+        mesh.run_for(Duration::from_millis(30));
+    }
+    mesh.run_for(Duration::from_secs(30));
+    for n in 0..40 {
+        assert_eq!(reached(&mesh, tx(n).id(), survivors()), 40, "item {n}");
+    }
+    for index in survivors() {
+        assert_eq!(mesh.node(index).peers().outbound_ready(), 8, "node {index} refilled its links");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_whatever_the_hash_seed() {
+    let run = |seed, hash_seed| {
+        let mut mesh = formed(50, seed, hash_seed, params(StrategyKind::Inventory));
+        for n in 0..30 {
+            mesh.submit(n as usize, tx(n));
+            mesh.run_for(Duration::from_millis(100));
+        }
+        mesh.kill(7);
+        mesh.run_for(Duration::from_secs(10));
+        mesh.log().to_owned()
+    };
+    let seed = seed();
+    let log = run(seed, 0);
+    assert!(log.lines().count() > 10_000, "it is a real run");
+    let differs = |other: &str| {
+        let lines = log.lines().zip(other.lines());
+        lines.enumerate().find(|(_, (a, b))| a != b).map(|(n, (a, b))| format!("{n}: {a} / {b}"))
+    };
+    assert_eq!(differs(&run(seed, 0)), None, "another run of the seed");
+    let other_hash = run(seed, 0x9e37_79b9_7f4a_7c15);
+    assert_eq!(differs(&other_hash), None, "another hash seed");
+    assert!(log == other_hash, "the same length too");
+    assert!(differs(&run(seed + 1, 0)).is_some(), "another seed gives another run");
+}

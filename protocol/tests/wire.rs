@@ -1,0 +1,302 @@
+//! The wire as a whole: what is encoded arrives, whatever arrives is survived, and the format only
+//! changes on purpose.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use tidings_protocol::chain::opaque::Opaque;
+use tidings_protocol::codec::{self, DecodeError, PART_MAX};
+use tidings_protocol::frame::{Reader, Writer};
+use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::message::{
+    ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, Message, MessageKind, PeerAddr,
+    Transport,
+};
+
+/// Small limits keep the cases quick; a block still takes several parts.
+const CHAIN: Opaque = Opaque { max_tx_bytes: 40_000, max_block_bytes: 100_000 };
+
+/// Longest head of a frame, bytes.
+const HEAD_MAX: usize = 11;
+
+fn addr() -> impl Strategy<Value = PeerAddr> {
+    let ip = prop_oneof![
+        any::<[u8; 4]>().prop_map(IpAddr::from),
+        any::<[u8; 16]>().prop_map(IpAddr::from),
+    ];
+    let transport = prop_oneof![Just(Transport::Tcp), Just(Transport::Quic)];
+    (ip, any::<u16>(), transport).prop_map(|(ip, port, transport)| PeerAddr { ip, port, transport })
+}
+
+fn item_kind() -> impl Strategy<Value = ItemKind> {
+    prop_oneof![Just(ItemKind::Tx), Just(ItemKind::Block)]
+}
+
+/// Lists are mostly short and now and then as long as they may be.
+fn list_len(max: usize) -> impl Strategy<Value = usize> {
+    prop_oneof![8 => 0..40usize, 1 => 0..=max, 1 => Just(max)]
+}
+
+fn ids(max: usize) -> impl Strategy<Value = (ItemKind, Arc<[ItemId]>)> {
+    (item_kind(), list_len(max), any::<[u8; 32]>()).prop_map(|(kind, len, seed)| {
+        let id = |index: usize| ItemId::of(&[&seed[..], &index.to_le_bytes()].concat());
+        (kind, (0..len).map(id).collect())
+    })
+}
+
+fn item(kind: ItemKind, max: usize) -> impl Strategy<Value = Message> {
+    let near_a_part = PART_MAX - 2..PART_MAX + 3;
+    let len = prop_oneof![6 => 0..600usize, 2 => near_a_part, 1 => 0..=max, 1 => Just(max)];
+    (len, any::<[u8; 16]>()).prop_map(move |(len, seed)| {
+        let bytes: Vec<u8> = seed.into_iter().cycle().take(len).collect();
+        Message::Item(Item::new(kind, bytes.into(), &CHAIN).expect("opaque names any bytes"))
+    })
+}
+
+fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
+    match kind {
+        MessageKind::Hello => (any::<u16>(), any::<u32>(), prop::option::of(addr()))
+            .prop_map(|(version, features, advertise)| {
+                Message::Hello(Hello { version, features, advertise })
+            })
+            .boxed(),
+        MessageKind::Ping => any::<u64>().prop_map(|nonce| Message::Ping { nonce }).boxed(),
+        MessageKind::Pong => any::<u64>().prop_map(|nonce| Message::Pong { nonce }).boxed(),
+        MessageKind::GetAddresses => Just(Message::GetAddresses).boxed(),
+        MessageKind::Addresses => list_len(ADDRESSES_MAX)
+            .prop_flat_map(|len| prop::collection::vec(addr(), len))
+            .prop_map(|addrs| Message::Addresses(addrs.into()))
+            .boxed(),
+        MessageKind::Announce => {
+            ids(ANNOUNCE_MAX).prop_map(|(kind, ids)| Message::Announce { kind, ids }).boxed()
+        }
+        MessageKind::GetData => {
+            ids(GETDATA_MAX).prop_map(|(kind, ids)| Message::GetData { kind, ids }).boxed()
+        }
+        MessageKind::NotFound => {
+            ids(GETDATA_MAX).prop_map(|(kind, ids)| Message::NotFound { kind, ids }).boxed()
+        }
+        MessageKind::Tx => item(ItemKind::Tx, CHAIN.max_tx_bytes).boxed(),
+        MessageKind::Block => item(ItemKind::Block, CHAIN.max_block_bytes).boxed(),
+        MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
+            .prop_map(|(kind, len)| Message::Unknown { kind, len })
+            .boxed(),
+    }
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    prop::sample::select(&MessageKind::ALL[..]).prop_flat_map(message_of)
+}
+
+fn encoded(message: &Message) -> BytesMut {
+    let mut out = BytesMut::new();
+    codec::encode(message, &mut out);
+    out
+}
+
+fn read_into(
+    reader: &mut Reader,
+    mut bytes: &[u8],
+    received: &mut Vec<Message>,
+) -> Result<(), DecodeError> {
+    while let Some(message) = reader.read(&mut bytes, &CHAIN)? {
+        received.push(message);
+    }
+    assert!(bytes.is_empty(), "the reader stopped before the end of its input");
+    Ok(())
+}
+
+/// Reads a stream cut into pieces of the given lengths, over and over.
+fn read_cut(stream: &[u8], cuts: &[usize]) -> Result<Vec<Message>, DecodeError> {
+    let (mut reader, mut received, mut rest) = (Reader::default(), Vec::new(), stream);
+    for cut in cuts.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (piece, later) = rest.split_at(rest.len().min(*cut));
+        read_into(&mut reader, piece, &mut received)?;
+        rest = later;
+    }
+    Ok(received)
+}
+
+fn cuts() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(prop_oneof![1..12usize, 1..20_000usize], 1..20)
+}
+
+fn of_class(messages: &[Message], class: Class) -> Vec<&Message> {
+    messages.iter().filter(|message| message.class() == class).collect()
+}
+
+proptest! {
+    #![proptest_config(Config::with_cases(128))]
+
+    #[test]
+    fn any_messages_arrive_however_the_stream_is_cut(
+        sent in prop::collection::vec(message(), 1..6),
+        cuts in cuts(),
+    ) {
+        let mut stream = BytesMut::new();
+        sent.iter().for_each(|message| codec::encode(message, &mut stream));
+        prop_assert_eq!(read_cut(&stream, &cuts), Ok(sent));
+    }
+
+    #[test]
+    fn the_length_of_a_message_is_known_without_encoding_it(message in message()) {
+        prop_assert_eq!(codec::frame_len(&message), encoded(&message).len());
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_survived(
+        bytes in prop::collection::vec(any::<u8>(), 0..2_000),
+        cuts in cuts(),
+    ) {
+        let _ = read_cut(&bytes, &cuts);
+    }
+
+    #[test]
+    fn damaged_messages_are_survived(
+        message in message(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cuts in cuts(),
+    ) {
+        let mut stream = encoded(&message);
+        for (index, byte) in damage {
+            let len = stream.len();
+            stream[index.index(len)] = byte;
+        }
+        let _ = read_cut(&stream, &cuts);
+    }
+
+    #[test]
+    fn a_cut_off_message_is_waited_for(message in message(), cut in any::<prop::sample::Index>()) {
+        let stream = encoded(&message);
+        let kept = cut.index(stream.len());
+        prop_assert_eq!(read_cut(&stream[..kept], &[1_000]), Ok(vec![]));
+    }
+
+    #[test]
+    fn classes_interleave_and_each_arrives_whole_and_in_order(
+        batches in prop::collection::vec(
+            (prop::collection::vec(message(), 0..4), 1..40_000usize),
+            1..6,
+        ),
+        cuts in cuts(),
+    ) {
+        let mut writer = Writer::new(usize::MAX);
+        let (mut sent, mut stream) = (Vec::new(), BytesMut::new());
+        for (messages, budget) in batches {
+            for message in messages {
+                writer.push(message.clone()).unwrap();
+                sent.push(message);
+            }
+            writer.fill(&mut stream, budget);
+        }
+        writer.fill(&mut stream, usize::MAX);
+        prop_assert!(writer.is_empty());
+        let received = read_cut(&stream, &cuts).unwrap();
+        prop_assert_eq!(received.len(), sent.len());
+        for class in [Class::Control, Class::Block, Class::Tx] {
+            prop_assert_eq!(of_class(&received, class), of_class(&sent, class));
+        }
+    }
+}
+
+/// A ping waits for what the output holds already, and for no more than that, while blocks and
+/// transactions go on arriving intact.
+#[test]
+fn a_ping_waits_for_at_most_the_output_buffer() {
+    const BUDGET: usize = 32 * 1024;
+    let bulk =
+        |kind, size: usize| Message::Item(Item::new(kind, vec![9; size].into(), &CHAIN).unwrap());
+    let mut writer = Writer::new(usize::MAX);
+    for _ in 0..20 {
+        writer.push(bulk(ItemKind::Block, 90_000)).unwrap();
+        writer.push(bulk(ItemKind::Tx, 30_000)).unwrap();
+        writer.push(bulk(ItemKind::Tx, 300)).unwrap();
+    }
+    let (mut reader, mut received, mut out) = (Reader::default(), Vec::new(), BytesMut::new());
+    let mut pings = 0;
+    while writer.fill(&mut out, BUDGET) > 0 {
+        assert!(out.len() < BUDGET + PART_MAX + HEAD_MAX);
+        // The ping comes when the output is as full as it gets, and leads what follows it.
+        let ping = Message::Ping { nonce: pings };
+        writer.push(ping.clone()).unwrap();
+        pings += 1;
+        read_into(&mut reader, &out.split(), &mut received).unwrap();
+        writer.fill(&mut out, 1);
+        read_into(&mut reader, &out.split(), &mut received).unwrap();
+        assert_eq!(received.last(), Some(&ping));
+    }
+    assert!(pings > 20);
+    assert_eq!(of_class(&received, Class::Block).len(), 20);
+    assert_eq!(of_class(&received, Class::Tx).len(), 40);
+}
+
+#[test]
+fn an_item_over_the_limit_of_the_chain_is_refused_by_its_head() {
+    let roomy = Opaque::default();
+    let bytes = Bytes::from(vec![1; CHAIN.max_block_bytes + 1]);
+    let block = Message::Item(Item::new(ItemKind::Block, bytes, &roomy).unwrap());
+    let stream = encoded(&block);
+    let too_long =
+        DecodeError::TooLong { len: CHAIN.max_block_bytes + 1, max: CHAIN.max_block_bytes };
+    assert_eq!(read_cut(&stream[..HEAD_MAX], &[1]), Err(too_long));
+    assert_eq!(Reader::default().read(&mut &stream[..], &roomy), Ok(Some(block)));
+}
+
+#[test]
+fn an_unknown_kind_is_counted_and_the_stream_goes_on() {
+    let stream = [&[6, 77, 1, 2, 3, 4, 5][..], &encoded(&Message::GetAddresses)].concat();
+    let received = read_cut(&stream, &[1]).unwrap();
+    assert_eq!(received, [Message::Unknown { kind: 77, len: 5 }, Message::GetAddresses]);
+}
+
+/// Where the committed hashes stand, and how to renew them.
+const CONFORMANCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire.txt");
+const RENEW: &str = "TIDINGS_RENEW_WIRE";
+const MESSAGES_PER_KIND: usize = 64;
+
+/// One hash per kind over the encodings of generated messages: the same in every run.
+fn conformance() -> String {
+    let mut text = format!(
+        "# Double SHA-256 of the encodings of {MESSAGES_PER_KIND} generated messages of each kind, \
+         see tests/wire.rs.\n"
+    );
+    for kind in MessageKind::ALL {
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[kind as u8; 32]);
+        let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+        let mut stream = BytesMut::new();
+        for _ in 0..MESSAGES_PER_KIND {
+            let message =
+                message_of(kind).new_tree(&mut runner).expect("nothing is filtered").current();
+            assert_eq!(message.kind(), kind);
+            codec::encode(&message, &mut stream);
+        }
+        text += &format!("{} {}\n", kind.name(), ItemId::of(&stream));
+    }
+    text
+}
+
+/// Fails on any change of an encoding. It also fails when the generators above change; renew then
+/// only if the rest of the change left the format alone.
+#[test]
+fn the_format_has_not_drifted() {
+    let current = conformance();
+    if std::env::var_os(RENEW).is_some() {
+        std::fs::write(CONFORMANCE, &current).unwrap();
+    }
+    let committed = std::fs::read_to_string(CONFORMANCE).unwrap_or_default();
+    let drifted: Vec<&str> =
+        current.lines().filter(|line| !committed.lines().any(|kept| kept == *line)).collect();
+    assert!(
+        drifted.is_empty() && committed.lines().count() == current.lines().count(),
+        "the wire format (or its generators) changed: {drifted:#?}\nNodes of different versions would \
+         no longer understand each other. If that is meant, raise message::VERSION and renew the \
+         hashes: {RENEW}=1 cargo test -p tidings-protocol --test wire"
+    );
+}
