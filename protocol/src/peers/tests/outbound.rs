@@ -183,6 +183,14 @@ fn seeds_are_left_once_the_outbound_set_stands() {
 }
 
 #[test]
+fn seeds_being_dialled_take_no_place_in_the_set() {
+    let mut world = World::new();
+    world.params.peers.outbound = 3;
+    world.learn(1..=20);
+    assert_eq!(world.dials().len(), 3 + SEEDS);
+}
+
+#[test]
 fn in_a_small_network_seeds_stay() {
     let mut world = World::new();
     world.learn(1..=4);
@@ -208,6 +216,15 @@ fn fixed_addresses_are_dialled_for_ever_and_no_others() {
         assert_eq!(world.dials(), [2], "1 is connected, 3 is ourselves");
         world.dial_failed(2, DialError::Unreachable);
     }
+}
+
+#[test]
+fn an_address_that_is_fixed_twice_is_dialled_once() {
+    let mut world = World::fixed(&[1, 1]);
+    world.wait(Duration::ZERO);
+    assert_eq!(world.dials(), [1]);
+    world.outbound(1);
+    assert_eq!(world.dials(), NONE);
 }
 
 #[test]
