@@ -1,0 +1,139 @@
+//! The command line of `tidings-tools`.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tidings_tools::diff::Diff;
+use tidings_tools::run::{REPORT, Run, RunError};
+use tidings_tools::summary::{Inputs, Summary};
+use tidings_tools::{report, table};
+
+/// Exit code of wrong arguments (sysexits.h, `EX_USAGE`).
+const EXIT_USAGE: u8 = 64;
+
+/// Exit code of an input that isn't there (sysexits.h, `EX_NOINPUT`).
+const EXIT_NO_INPUT: u8 = 66;
+
+/// Reports on runs of Tidings networks, and compares them.
+///
+/// Exit codes: 0 done, 1 failure (for instance malformed data), 64 wrong arguments, 66 input missing.
+#[derive(Debug, Parser)]
+#[command(name = "tidings-tools", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Computes a run's figures from its raw data again, and rewrites summary.json, summary.csv,
+    /// curve.svg and report.html in its folder. What only the launcher could measure is kept.
+    Report {
+        /// The run folder.
+        run: PathBuf,
+        /// Where to write the page instead.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Print the summary as JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sets the figures of two runs side by side, and says in which settings the runs differ.
+    Diff {
+        /// The run folder to compare with.
+        #[arg(value_name = "RUN_A")]
+        a: PathBuf,
+        /// The run folder to compare.
+        #[arg(value_name = "RUN_B")]
+        b: PathBuf,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command that `arguments` give.
+pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let printed = match arguments.command {
+        Command::Report { run, out, json } => make_report(&run, out.as_deref(), json),
+        Command::Diff { a, b, json } => compare(&a, &b, json),
+    };
+    match printed {
+        Ok(text) => print(&text),
+        Err(error) => {
+            complain(&format!("tidings-tools: {error}\n"));
+            ExitCode::from(if error.is_missing_input() { EXIT_NO_INPUT } else { 1 })
+        }
+    }
+}
+
+fn make_report(dir: &Path, out: Option<&Path>, json: bool) -> Result<String, RunError> {
+    let run = Run::read(dir)?;
+    let summary = Summary::compute(&run, inputs_of(dir)?);
+    let page = out.map_or_else(|| dir.join(REPORT), Path::to_owned);
+    report::write_with_page(dir, &page, &run, &summary)?;
+    if json {
+        return Ok(summary.to_json() + "\n");
+    }
+    Ok(format!("{}\nReport: {}\n", table::render(&summary), page.display()))
+}
+
+/// What the launcher handed in when the run was made. A run that was broken off has no summary: its
+/// raw data are still worth a look, but prove nothing.
+fn inputs_of(dir: &Path) -> Result<Inputs, RunError> {
+    match Summary::read(dir) {
+        Ok(summary) => Ok(summary.inputs),
+        Err(error) if error.is_missing_input() => Ok(Inputs {
+            strategy: "unknown".to_owned(),
+            invalid_reasons: vec![
+                "There was no summary.json: the run was broken off, or its folder is incomplete."
+                    .to_owned(),
+            ],
+            ..Inputs::default()
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+fn compare(a: &Path, b: &Path, json: bool) -> Result<String, RunError> {
+    let diff = Diff::of_folders(a, b)?;
+    if json {
+        return Ok(diff.to_json() + "\n");
+    }
+    let names = [a, b].map(|path| path.display().to_string());
+    Ok(diff.render([&names[0], &names[1]]))
+}
+
+/// Help and version are answers; all else is a wrong call.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        return print(&error.to_string());
+    }
+    complain(&error.to_string());
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// Prints an answer. A reader that stops reading (`| head`) has had enough: that is no failure.
+fn print(text: &str) -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("tidings-tools: the answer can't be printed: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints to standard error; if that is gone, there is nobody left to tell.
+fn complain(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,198 @@
+//! The run folder: the raw data of one run, typed, as it is written and read.
+//!
+//! | file | one row is |
+//! |---|---|
+//! | `manifest.toml` | (all settings, resolved, with the seed) |
+//! | `nodes.csv` | a node: `node,region,node_type,addr,pid,outbound,inbound,rss_kib,cpu_s,alive` |
+//! | `items.csv` | a submitted item: `item,id,kind,bytes,origin,submitted_us` |
+//! | `deliveries.csv` | a first delivery: `item,node,latency_us` |
+//! | `traffic.csv` | a node and a message kind: `node,kind,sent_messages,sent_bytes,received_messages,received_bytes` |
+//!
+//! Nodes and items are numbered from 0 in the order of their rows, and other tables point at them by
+//! number; reading checks this, so that whoever holds a [`Run`] may index. Fields hold no commas,
+//! quotes or line ends, so the files need no quoting; writing refuses such a field. Every line ends
+//! with a line feed, by which a file that was cut short is recognised.
+
+mod csv;
+mod error;
+mod tables;
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+pub use error::RunError;
+pub use tables::{Delivery, Item, ItemKind, Node, Traffic};
+
+/// Name of the manifest in a run folder.
+pub const MANIFEST: &str = "manifest.toml";
+/// Name of the table of nodes.
+pub const NODES: &str = "nodes.csv";
+/// Name of the table of items.
+pub const ITEMS: &str = "items.csv";
+/// Name of the table of first deliveries.
+pub const DELIVERIES: &str = "deliveries.csv";
+/// Name of the table of traffic.
+pub const TRAFFIC: &str = "traffic.csv";
+/// Name of the summary.
+pub const SUMMARY_JSON: &str = "summary.json";
+/// Name of the summary as a table of one row.
+pub const SUMMARY_CSV: &str = "summary.csv";
+/// Name of the page.
+pub const REPORT: &str = "report.html";
+/// Name of the picture.
+pub const CURVE: &str = "curve.svg";
+
+/// The resolved settings of a run: the text as written, and what it says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    text: String,
+    table: toml::Table,
+}
+
+impl Manifest {
+    /// Parses a manifest.
+    ///
+    /// # Errors
+    ///
+    /// If `text` is not TOML.
+    pub fn parse(text: impl Into<String>) -> Result<Self, toml::de::Error> {
+        let text = text.into();
+        let table = text.parse()?;
+        Ok(Self { text, table })
+    }
+
+    /// Reads the manifest of the run folder `dir`.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing, unreadable or not TOML.
+    pub fn read(dir: &Path) -> Result<Self, RunError> {
+        let path = dir.join(MANIFEST);
+        let text = read_text(&path)?;
+        Self::parse(text).map_err(|source| RunError::Toml { path, source: Box::new(source) })
+    }
+
+    /// The manifest as it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The manifest as a table.
+    #[must_use]
+    pub const fn table(&self) -> &toml::Table {
+        &self.table
+    }
+}
+
+/// The raw data of one run. `node` and `origin` fields are indices of `nodes`, `item` fields of
+/// `items`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Run {
+    /// All settings.
+    pub manifest: Manifest,
+    /// The nodes that were started.
+    pub nodes: Vec<Node>,
+    /// The items that were submitted.
+    pub items: Vec<Item>,
+    /// First deliveries, in any order. The origin's own counts, with latency 0.
+    pub deliveries: Vec<Delivery>,
+    /// Messages by node and kind. Nodes that could no longer be asked are missing.
+    pub traffic: Vec<Traffic>,
+}
+
+impl Run {
+    /// Reads the run folder `dir`.
+    ///
+    /// # Errors
+    ///
+    /// If a file is missing, unreadable, cut short or says something impossible; the error names
+    /// the file, the line, and what was expected there.
+    pub fn read(dir: &Path) -> Result<Self, RunError> {
+        if !dir.is_dir() {
+            return Err(RunError::NotAFolder(dir.to_owned()));
+        }
+        let manifest = Manifest::read(dir)?;
+        let nodes = tables::read_nodes(&dir.join(NODES))?;
+        let items = tables::read_items(&dir.join(ITEMS), nodes.len())?;
+        let deliveries = tables::read_deliveries(&dir.join(DELIVERIES), items.len(), nodes.len())?;
+        let traffic = tables::read_traffic(&dir.join(TRAFFIC), nodes.len())?;
+        Ok(Self { manifest, nodes, items, deliveries, traffic })
+    }
+
+    /// Writes the manifest and the four tables into the folder `dir`, which has to exist.
+    ///
+    /// # Errors
+    ///
+    /// If a file can't be written, or a field holds a comma, a quote or a line end.
+    pub fn write(&self, dir: &Path) -> Result<(), RunError> {
+        write_text(&dir.join(MANIFEST), self.manifest.text())?;
+        tables::write_nodes(&dir.join(NODES), &self.nodes)?;
+        tables::write_items(&dir.join(ITEMS), &self.items)?;
+        tables::write_deliveries(&dir.join(DELIVERIES), &self.deliveries)?;
+        tables::write_traffic(&dir.join(TRAFFIC), &self.traffic)
+    }
+
+    /// How many nodes were alive at the end of the run.
+    #[must_use]
+    pub fn live_nodes(&self) -> usize {
+        self.nodes.iter().filter(|node| node.alive).count()
+    }
+
+    /// The regions that nodes are in, in alphabetical order; none if the run has no regions.
+    #[must_use]
+    pub fn regions(&self) -> Vec<&str> {
+        let mut regions: Vec<&str> = self.nodes.iter().map(|node| node.region.as_str()).collect();
+        regions.sort_unstable();
+        regions.dedup();
+        regions.retain(|region| !region.is_empty());
+        regions
+    }
+}
+
+/// Reads a text file of a run folder.
+///
+/// # Errors
+///
+/// If it is missing, unreadable or not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, RunError> {
+    fs::read_to_string(path).map_err(|source| RunError::reading(path, source))
+}
+
+/// Writes a file of a run folder whole or not at all: beside it first, then renamed.
+///
+/// # Errors
+///
+/// If it can't be written; an older file of that name is then still there.
+pub fn write_text(path: &Path, text: &str) -> Result<(), RunError> {
+    write_whole(path, |file| file.write_all(text.as_bytes()))
+}
+
+/// [`write_text`] for what is too large to be a string first.
+fn write_whole(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), RunError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    let written = fs::File::create(&beside).and_then(|file| {
+        let mut file = std::io::BufWriter::new(file);
+        fill(&mut file)?;
+        file.flush()?;
+        fs::rename(&beside, path)
+    });
+    written.map_err(|source| {
+        // The first error is the one to tell; what happens to the leftover says nothing new.
+        let _ = fs::remove_file(&beside);
+        RunError::Write { path: path.to_owned(), source }
+    })
+}
+
+/// Whether `error` says that the file isn't there.
+fn is_missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+#[cfg(test)]
+mod tests;
