@@ -3,10 +3,13 @@
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
 //! - `node/intake.rs`: an item comes in, is checked, accepted, and spread
 //! - `node/serve.rs`: a peer asks for items and gets them
+//! - `node/check.rs`: what must hold after every input
 
+mod check;
 mod intake;
 mod links;
 mod serve;
+mod warm;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -247,11 +250,15 @@ impl Node {
     /// Sends the batches of announcements that are due.
     fn announce_due(&mut self, cx: &mut Cx<'_>) {
         let Self { announcer, seen, .. } = self;
-        let mut told = Vec::new();
+        let mut told: Vec<(Link, Arc<[ItemId]>)> = Vec::new();
         announcer.on_wake(
             cx.now,
             |link, id| seen.knows(id, link),
-            |link, ids| told.push((link, Arc::<[ItemId]>::from(ids))),
+            |link, ids| {
+                // Links whose batches are alike share one.
+                let shared = told.last().map(|(_, last)| last).filter(|last| ***last == *ids);
+                told.push((link, shared.cloned().unwrap_or_else(|| ids.into())));
+            },
         );
         for (link, ids) in told {
             for id in ids.iter() {

@@ -1,13 +1,17 @@
 //! The seen cache: which items we have dealt with, and which links know them.
 //!
-//! Least recently used ids are forgotten first. It grows as it fills: `LruCache::new` would reserve
-//! the whole capacity up front, 37 KB per node at 1,024 entries, which a simulator of a million nodes
-//! can't pay (style.md §3.3).
+//! Least recently used ids are forgotten first. It grows as it fills: a cache that reserved its whole
+//! capacity up front would take 37 KB per node at 1,024 entries, which a simulator of a million nodes can't
+//! pay (style.md §3.3). Entries lie in one array, linked by their places in the order of use, and a table
+//! of places finds them: a lookup touches two or three cache lines, and a node that relays its first item
+//! allocates twice.
 //!
 //! *Security*: an attacker who makes us forget an id can make us ask for and relay the item once more.
 //! Only accepted or refused items enter, so each forgotten id costs it one whole item.
 
-use lru::LruCache;
+use std::hash::BuildHasher as _;
+
+use hashbrown::HashTable;
 
 use crate::item::ItemId;
 use crate::link::{Link, LinkSet};
@@ -25,45 +29,86 @@ pub struct Seen {
 /// The bounded cache.
 #[derive(Clone)]
 pub struct SeenCache {
-    items: LruCache<ItemId, Seen, Salt>,
+    entries: Vec<Entry>,
+    /// Places in `entries`, by the hash of the id.
+    places: HashTable<u32>,
+    /// The entry used last, and the one that wasn't used for longest; [`NONE`] when empty.
+    newest: u32,
+    oldest: u32,
     max: usize,
+    salt: Salt,
 }
+
+#[derive(Clone)]
+struct Entry {
+    id: ItemId,
+    seen: Seen,
+    /// The entries used just after and just before this one.
+    newer: u32,
+    older: u32,
+}
+
+/// No entry.
+const NONE: u32 = u32::MAX;
 
 impl SeenCache {
     /// An empty cache for at most `max` ids. It allocates nothing yet.
     #[must_use]
     pub fn new(max: usize, salt: Salt) -> Self {
-        Self { items: LruCache::unbounded_with_hasher(salt), max }
+        let max = max.clamp(1, NONE as usize);
+        let (entries, places) = (Vec::new(), HashTable::new());
+        Self { entries, places, newest: NONE, oldest: NONE, max, salt }
     }
 
     /// Whether the item was dealt with. Doesn't count as use.
     #[must_use]
     pub fn contains(&self, id: &ItemId) -> bool {
-        self.items.contains(id)
+        self.place(id).is_some()
+    }
+
+    /// What is known of an item. Doesn't count as use.
+    #[must_use]
+    pub fn peek(&self, id: &ItemId) -> Option<&Seen> {
+        self.place(id).map(|place| &self.entries[place as usize].seen)
     }
 
     /// What is known of an item, to change; counts as use.
     pub fn get_mut(&mut self, id: &ItemId) -> Option<&mut Seen> {
-        self.items.get_mut(id)
+        let place = self.place(id)?;
+        self.use_now(place);
+        Some(&mut self.entries[place as usize].seen)
     }
 
     /// Whether the peer of a link is known to have an item. Doesn't count as use.
     #[must_use]
     pub fn knows(&self, id: &ItemId, link: Link) -> bool {
-        self.items.peek(id).is_some_and(|seen| seen.known.contains(link))
+        self.peek(id).is_some_and(|seen| seen.known.contains(link))
     }
 
     /// Remembers an item. When full, the least recently used one is forgotten.
     pub fn insert(&mut self, id: ItemId, seen: Seen) {
-        self.items.put(id, seen);
-        if self.items.len() > self.max {
-            self.items.pop_lru();
+        if let Some(known) = self.get_mut(&id) {
+            *known = seen;
+            return;
         }
+        let entry = Entry { id, seen, newer: NONE, older: NONE };
+        let place = if self.entries.len() < self.max {
+            self.entries.push(entry);
+            place_of(self.entries.len() - 1)
+        } else {
+            let place = self.forget_oldest();
+            self.entries[place as usize] = entry;
+            place
+        };
+        self.attach(place);
+        let Self { places, entries, salt, .. } = self;
+        let rehash = |place: &u32| salt.hash_one(entries[*place as usize].id);
+        places.insert_unique(salt.hash_one(id), place, rehash);
     }
 
     /// Notes that the peer of a link has an item; false if the item isn't in the cache.
     pub fn note(&mut self, id: &ItemId, link: Link) -> bool {
-        match self.items.get_mut(id) {
+        match self.get_mut(id) {
             Some(seen) => {
                 seen.known.insert(link);
                 true
@@ -74,15 +119,66 @@ impl SeenCache {
 
     /// How many items it remembers.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.items.len()
+    pub const fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Whether it remembers none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
+
+    fn place(&self, id: &ItemId) -> Option<u32> {
+        let is_it = |place: &u32| self.entries[*place as usize].id == *id;
+        self.places.find(self.salt.hash_one(id), is_it).copied()
+    }
+
+    /// Makes an entry the one used last.
+    fn use_now(&mut self, place: u32) {
+        if self.newest != place {
+            self.detach(place);
+            self.attach(place);
+        }
+    }
+
+    /// Takes the least recently used entry out of the table and the order, and returns its place.
+    fn forget_oldest(&mut self) -> u32 {
+        let place = self.oldest;
+        self.detach(place);
+        let hash = self.salt.hash_one(self.entries[place as usize].id);
+        if let Ok(found) = self.places.find_entry(hash, |other| *other == place) {
+            found.remove();
+        }
+        place
+    }
+
+    fn attach(&mut self, place: u32) {
+        let older = std::mem::replace(&mut self.newest, place);
+        let entry = &mut self.entries[place as usize];
+        (entry.newer, entry.older) = (NONE, older);
+        match self.entries.get_mut(older as usize) {
+            Some(older) => older.newer = place,
+            None => self.oldest = place,
+        }
+    }
+
+    fn detach(&mut self, place: u32) {
+        let Entry { newer, older, .. } = self.entries[place as usize];
+        match self.entries.get_mut(newer as usize) {
+            Some(newer) => newer.older = older,
+            None => self.newest = older,
+        }
+        match self.entries.get_mut(older as usize) {
+            Some(older) => older.newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+}
+
+/// The bound on entries keeps places within 32 bits.
+fn place_of(index: usize) -> u32 {
+    u32::try_from(index).expect("at most u32::MAX entries are kept")
 }
 
 impl std::fmt::Debug for SeenCache {

@@ -198,13 +198,14 @@ impl Node {
 
     /// Carries out what the strategy decides about a newly accepted item.
     fn spread(&mut self, item: &Arc<Item>, cx: &mut Cx<'_>) {
-        let (id, mut plan) = (item.id(), Plan::new());
+        let (id, mut plan) = (item.id(), Plan::with_capacity(self.links.len()));
         let Self { links, seen, strategy, .. } = self;
+        let known = seen.peek(&id).map(|seen| &seen.known);
         let ready = links.iter().filter(|(_, state)| state.ready && state.closing.is_none());
         let neighbours = ready.map(|(link, state)| Neighbour {
             link,
             direction: state.direction,
-            knows: seen.knows(&id, link),
+            knows: known.is_some_and(|known| known.contains(link)),
         });
         strategy.spread(item, neighbours, cx.rng, &mut plan);
         for (link, delivery) in plan {

@@ -1,0 +1,36 @@
+//! What must hold of a node after every input, for drivers that want it checked: a simulator does, after
+//! every step of a debug build.
+
+use super::Node;
+use crate::params::Params;
+
+impl Node {
+    /// Checks that every collection keeps its bound. Walks all links.
+    ///
+    /// # Panics
+    /// When one doesn't, and says which.
+    pub fn check_invariants(&self, params: &Params) {
+        let memory = &params.memory;
+        let bounds = [
+            ("seen", self.seen.len(), memory.seen_max),
+            ("verifying", self.verifying.len(), memory.verifying_max),
+            ("pool bytes", self.pool.bytes(), memory.pool_max_bytes),
+            ("book", self.peers.book().len(), params.peers.book_max),
+        ];
+        for (what, len, max) in bounds {
+            assert!(len <= max, "{what}: {len} of at most {max}");
+        }
+        for (link, state) in self.links.iter() {
+            let bounds = [
+                ("in flight", self.requests.in_flight(link), params.requests.in_flight_max),
+                ("waiting", self.announcer.waiting(link), params.relay.announce_queue_max),
+                ("serving", state.serving.len(), memory.serve_queue_max),
+            ];
+            for (what, len, max) in bounds {
+                assert!(len <= max, "{what} on {link}: {len} of at most {max}");
+            }
+        }
+        let inbound = self.peers.inbound_ready();
+        assert!(inbound <= params.peers.inbound_max, "{inbound} inbound links");
+    }
+}
