@@ -1,0 +1,263 @@
+//! The API from both sides: the real server and the real client, with a scripted shell between them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::middleware;
+use bytes::Bytes;
+use hyper::{Method, StatusCode};
+use serde_json::json;
+use tidings_protocol::chain::opaque::Opaque;
+use tidings_protocol::item::{ItemId, ItemKind};
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinHandle;
+
+use super::bind::AdminSocket;
+use super::{Api, Stop, routes, server, token};
+use crate::client::{Client, ClientError};
+use crate::control::{COMMANDS_MAX, Command, Outcome, Status, Submitted, TrafficStatus};
+use crate::shell::{ShellEvent, What};
+
+/// A status with a bit of everything.
+pub(crate) fn status() -> Status {
+    let traffic = TrafficStatus { sent_messages: 3, sent_bytes: 900, ..TrafficStatus::default() };
+    Status {
+        version: "0.1.0".to_owned(),
+        peer_id: "12D3KooWtest".to_owned(),
+        network: "tidings-dev".to_owned(),
+        rules: "opaque".to_owned(),
+        strategy: "inventory".to_owned(),
+        listen: vec!["127.0.0.1:4000".parse().unwrap()],
+        uptime_s: 12.5,
+        outbound: 2,
+        inbound: 1,
+        outbound_target: 8,
+        addresses: 5,
+        pool_items: 1,
+        pool_bytes: 300,
+        blocks: 0,
+        seen: 4,
+        traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
+        counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),
+        rss_bytes: 8_000_000,
+        cpu_s: 0.25,
+    }
+}
+
+/// A server on a socket, behind it a shell that knows one item.
+struct Fixture {
+    api: Api,
+    client: Client,
+    server: JoinHandle<()>,
+    folder: tempfile::TempDir,
+}
+
+const KNOWN: &[u8] = b"known";
+
+fn start() -> Fixture {
+    let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+    tokio::spawn(shell(inbox));
+    serve(commands)
+}
+
+fn serve(commands: mpsc::Sender<Command>) -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let api = Api {
+        commands,
+        events: broadcast::channel(4).0,
+        chain: Arc::new(Opaque { max_tx_bytes: 100, max_block_bytes: 1_000 }),
+        stop: Stop::default(),
+    };
+    let socket = AdminSocket::bind(path.clone()).unwrap();
+    let serve = server::serve(socket, routes::router(api.clone()), api.stop.clone());
+    let server = tokio::spawn(async move { drop(serve.await) });
+    Fixture { api, client: Client::unix(path), server, folder }
+}
+
+async fn shell(mut inbox: mpsc::Receiver<Command>) {
+    while let Some(command) = inbox.recv().await {
+        match command {
+            Command::Status(reply) => drop(reply.send(status())),
+            Command::Peers(reply) => drop(reply.send(Vec::new())),
+            Command::Addresses(reply) => drop(reply.send(status().listen)),
+            Command::Submit { kind: ItemKind::Tx, bytes, reply } => {
+                let id = Some(ItemId::of(&bytes));
+                drop(reply.send(Submitted { id, outcome: Outcome::Accepted, rule: None }));
+            }
+            Command::Submit { kind: ItemKind::Block, reply, .. } => {
+                let rule = Some("truncated".to_owned());
+                drop(reply.send(Submitted { id: None, outcome: Outcome::Rejected, rule }));
+            }
+            Command::Item { id, reply } => {
+                drop(reply.send((id == ItemId::of(KNOWN)).then(|| Bytes::from_static(KNOWN))));
+            }
+            Command::Stop(reply) => drop(reply.send(())),
+        }
+    }
+}
+
+fn refusal<T: std::fmt::Debug>(result: Result<T, ClientError>) -> (u16, String) {
+    match result {
+        Err(ClientError::Refused { status, message }) => (status.as_u16(), message),
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_client_gets_what_the_shell_answers() {
+    let Fixture { client, folder: _folder, .. } = start();
+    assert_eq!(client.status().await.unwrap().counters, status().counters);
+    assert!(client.peers().await.unwrap().is_empty());
+    assert_eq!(client.addresses().await.unwrap(), status().listen);
+    let submitted = client.submit(ItemKind::Tx, Bytes::from_static(b"new")).await.unwrap();
+    assert_eq!((submitted.id, submitted.outcome), (Some(ItemId::of(b"new")), Outcome::Accepted));
+    let submitted = client.submit(ItemKind::Block, Bytes::from_static(b"new")).await.unwrap();
+    assert_eq!(
+        (submitted.outcome, submitted.rule.as_deref()),
+        (Outcome::Rejected, Some("truncated"))
+    );
+    assert_eq!(client.item(ItemId::of(KNOWN)).await.unwrap().as_deref(), Some(KNOWN));
+    assert_eq!(client.item(ItemId::of(b"other")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_item_over_the_limit_of_its_kind_is_refused_unread() {
+    let Fixture { client, folder: _folder, .. } = start();
+    let (status, message) = refusal(client.submit(ItemKind::Tx, vec![0; 101].into()).await);
+    assert_eq!(
+        (status, message.as_str()),
+        (413, "a tx has at most 100 bytes under this network's rules")
+    );
+    assert!(client.submit(ItemKind::Tx, vec![0; 100].into()).await.is_ok());
+    assert!(client.submit(ItemKind::Block, vec![0; 1_000].into()).await.is_ok());
+    assert_eq!(refusal(client.submit(ItemKind::Block, vec![0; 1_001].into()).await).0, 413);
+    assert_eq!(refusal(client.submit(ItemKind::Tx, Bytes::new()).await).0, 400);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_refused_as_json() {
+    let Fixture { client, folder: _folder, .. } = start();
+    for (method, path, status) in [
+        (Method::GET, "/v1/nothing", 404),
+        (Method::POST, "/v1/status", 405),
+        (Method::GET, "/v1/items/xyz", 400),
+    ] {
+        let (code, message) = refusal(client.ask(method, path, Bytes::new()).await);
+        assert_eq!(code, status, "{path}");
+        assert!(!message.starts_with("the node answered"), "{path} has no JSON: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_is_ready_with_as_many_links_as_it_wants_or_can_have() {
+    let Fixture { client, folder: _folder, .. } = start();
+    let readiness = client.ready().await.unwrap();
+    assert!(!readiness.ready);
+    assert_eq!(readiness.reason, "3 of 5 peers connected");
+}
+
+#[tokio::test]
+async fn a_shell_that_is_gone_is_told_as_unavailable() {
+    let mut fixture = start();
+    let (commands, inbox) = mpsc::channel(1);
+    drop(inbox);
+    fixture.api.commands = commands;
+    let error = fixture.api.ask(Command::Status).await.unwrap_err();
+    assert_eq!(error, routes::ApiError::unavailable("the node is shutting down"));
+}
+
+#[tokio::test]
+async fn events_stream_until_the_node_stops() {
+    let Fixture { api, client, server, folder: _folder } = start();
+    let mut stream = client.events().await.unwrap();
+    let id = ItemId::of(b"x");
+    api.events.send(ShellEvent { unix_us: 7, what: What::AlreadyKnown { id } }).unwrap();
+    let event = stream.next().await.unwrap().unwrap();
+    assert_eq!(event, json!({ "unix_us": 7, "event": "already-known", "id": id }));
+    api.stop.request();
+    assert_eq!(stream.next().await.unwrap(), None);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_told_how_much_it_missed() {
+    let Fixture { api, client, folder: _folder, .. } = start();
+    let mut stream = client.events().await.unwrap();
+    let what = What::AlreadyKnown { id: ItemId([0; 32]) };
+    // The reader's queue holds 4, and nobody else runs between these.
+    for unix_us in 0..6 {
+        api.events.send(ShellEvent { unix_us, what: what.clone() }).unwrap();
+    }
+    let missed = stream.next().await.unwrap().unwrap();
+    assert_eq!(missed, json!({ "event": "missed", "count": 2 }));
+    assert_eq!(stream.next().await.unwrap().unwrap()["unix_us"], 2);
+}
+
+#[tokio::test]
+async fn a_stop_is_answered_and_its_connection_closed_at_the_end() {
+    let Fixture { client, server, folder, .. } = start();
+    client.stop().await.unwrap();
+    client.wait_until_gone().await;
+    server.await.unwrap();
+    assert!(!folder.path().join("admin.sock").exists());
+    assert!(matches!(client.status().await, Err(ClientError::Connect { .. })));
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_before_the_end() {
+    let (commands, mut inbox) = mpsc::channel(1);
+    let Fixture { api, client, server, folder: _folder } = serve(commands);
+    let asked = tokio::spawn(async move { client.status().await });
+    let Some(Command::Status(reply)) = inbox.recv().await else { panic!("a status was asked for") };
+    api.stop.request();
+    tokio::task::yield_now().await;
+    assert!(!server.is_finished());
+    reply.send(status()).unwrap();
+    asked.await.unwrap().unwrap();
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_replaces_a_connection_that_the_node_closed() {
+    let fixture = start();
+    fixture.client.status().await.unwrap();
+    fixture.api.stop.request();
+    fixture.server.await.unwrap();
+    let again = AdminSocket::bind(fixture.folder.path().join("admin.sock")).unwrap();
+    let api = Api { stop: Stop::default(), ..fixture.api.clone() };
+    tokio::spawn(server::serve(again, routes::router(api.clone()), api.stop));
+    fixture.client.status().await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_wait_for_a_place() {
+    let fixture = start();
+    let path = fixture.folder.path().join("admin.sock");
+    let mut streams = Vec::new();
+    for _ in 0..server::CONNECTIONS_MAX {
+        streams.push(Client::unix(&path).events().await.unwrap());
+    }
+    let mut waiting = Box::pin(fixture.client.status());
+    assert!(futures::poll!(&mut waiting).is_pending());
+    streams.pop();
+    waiting.await.unwrap();
+}
+
+#[tokio::test]
+async fn over_tcp_only_the_token_opens() {
+    let Fixture { api, .. } = start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let guard = middleware::from_fn_with_state::<_, Arc<str>, _>("secret".into(), token::require);
+    let router = routes::router(api.clone()).layer(guard);
+    tokio::spawn(server::serve(listener, router, api.stop.clone()));
+    Client::tcp(addr, "secret").status().await.unwrap();
+    for wrong in ["", "Secret", "secret1", "secre"] {
+        let (status, message) = refusal(Client::tcp(addr, wrong).status().await);
+        assert_eq!(status, StatusCode::UNAUTHORIZED.as_u16());
+        assert!(message.contains("Bearer"), "{message}");
+    }
+    assert_eq!(refusal(Client::tcp(addr, "").ask(Method::GET, "/x", Bytes::new()).await).0, 401);
+}

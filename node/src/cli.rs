@@ -1,0 +1,140 @@
+//! The command line of a node.
+//!
+//! `init` makes a data folder and `run` runs a node in it; the other verbs find the running node by
+//! its data folder and ask it over its admin API. With `--json` each prints one JSON object instead of
+//! text for people; what goes wrong is a sentence on standard error, and an [exit code](crate::error).
+
+mod args;
+mod init;
+mod output;
+mod run;
+mod show;
+mod submit;
+mod table;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::admin::token;
+use crate::client::{Client, ClientError};
+use crate::config::{self, Flag, Resolved, env};
+use crate::datadir::{CONFIG, DataDir};
+use crate::error::{EXIT_USAGE, Error};
+use args::{Cli, Remote, Verb};
+use output::Output;
+
+/// How long `tidings stop` waits for the node to end. A guess: requests under way get 5 s of it, and
+/// the rest is for saving files on a slow disk.
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Runs the command line of a node. `args` start with the program's name, as
+/// [`std::env::args_os`] gives them; another program may put its own there.
+#[must_use]
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way, too, and are no errors.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "tidings: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
+    let output = Output { json: cli.json };
+    if let Verb::Version = cli.verb {
+        let version = env!("CARGO_PKG_VERSION");
+        output.print(&json!({ "version": version }), || format!("tidings {version}\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let folder = Folder { dir: DataDir::locate(cli.data_dir.as_deref())?, output };
+    match cli.verb {
+        Verb::Init(args) => init::init(&folder, &args),
+        Verb::Run(settings) => run::run(&folder, &settings.flags()?),
+        Verb::Status(remote) => show::status(&folder, &remote),
+        Verb::Peers(remote) => show::peers(&folder, &remote),
+        Verb::Submit(args) => submit::submit(&folder, &args),
+        Verb::Stop(remote) => stop(&folder, &remote),
+        Verb::Config(settings) => show::config(&folder, &settings.flags()?),
+        Verb::Version => unreachable!("it needs no data folder and is answered above"),
+    }
+}
+
+/// A data folder and how to print: what every verb but `version` needs.
+#[derive(Clone, Debug)]
+struct Folder {
+    dir: DataDir,
+    output: Output,
+}
+
+impl Folder {
+    /// The settings that hold in it.
+    fn resolve(&self, flags: &[Flag]) -> Result<Resolved, Error> {
+        Ok(config::resolve(&self.dir.join(CONFIG), env::variables(), flags)?)
+    }
+
+    /// A client of the node that runs in it, or of the one that was named instead.
+    fn client(&self, remote: &Remote) -> Result<Client, Error> {
+        if let Remote { admin: Some(addr), token_file: Some(file) } = remote {
+            return Ok(Client::tcp(*addr, &*token::read_token(file)?));
+        }
+        let socket = self.resolve(&[])?.config.admin.socket;
+        Ok(Client::unix(self.dir.join(socket)))
+    }
+
+    /// Says which data folder it was if no node answers.
+    fn explain(&self, error: ClientError) -> Error {
+        match error {
+            ClientError::Connect { target, source } if target.starts_with('/') => {
+                Error::NotRunning { folder: self.dir.path().to_owned(), target, source }
+            }
+            error => Error::Client(error),
+        }
+    }
+
+    /// Asks the node something.
+    fn ask<T>(
+        &self,
+        remote: &Remote,
+        question: impl AsyncFnOnce(Client) -> Result<T, ClientError>,
+    ) -> Result<T, Error> {
+        let client = self.client(remote)?;
+        runtime()?.block_on(question(client)).map_err(|error| self.explain(error))
+    }
+}
+
+/// One thread: see the crate's documentation.
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(Error::io("start the runtime"))
+}
+
+fn stop(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {
+    folder
+        .ask(remote, async |client| {
+            client.stop().await?;
+            Ok(timeout(STOP_TIMEOUT, client.wait_until_gone()).await)
+        })?
+        .map_err(|late| {
+            let seconds = STOP_TIMEOUT.as_secs();
+            let doing =
+                format!("see the node end: it was asked to, and still runs after {seconds} s");
+            Error::io(doing)(late.into())
+        })?;
+    folder.output.print(&json!({ "stopped": true }), || "the node has stopped\n".to_owned())?;
+    Ok(ExitCode::SUCCESS)
+}

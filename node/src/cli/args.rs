@@ -1,0 +1,259 @@
+//! What may stand on the command line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use tidings_protocol::message::PeerAddr;
+use tidings_protocol::relay::StrategyKind;
+
+use crate::config::{Flag, env};
+use crate::error::Error;
+use crate::network::Rules;
+
+const AFTER_HELP: &str = "\
+Settings come from the defaults, then config.toml in the data folder, then the environment
+(TIDINGS_NODE__LISTEN=127.0.0.1:4000), then flags; the later wins. `tidings config` shows what holds.
+
+Exit codes:
+   0  done; for `tidings run`: shut down gracefully
+   1  failed, or the item was rejected, or shut down by a second signal
+  64  the command line makes no sense
+  69  no node is running, the data folder is in use, or an address can't be listened on
+  78  settings, identity, network file or address book can't be used";
+
+/// A peer-to-peer relay node for transactions and blocks.
+#[derive(Debug, Parser)]
+#[command(name = "tidings", version, after_help = AFTER_HELP)]
+pub(super) struct Cli {
+    /// Data folder [default: ~/.tidings]
+    #[arg(long, global = true, env = env::DATA_DIR, hide_env_values = true, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Make a data folder: identity, account, settings and network file
+    Init(InitArgs),
+    /// Run a node in the foreground, until it is stopped
+    Run(Settings),
+    /// Show how the node is
+    Status(Remote),
+    /// Show the node's peers
+    Peers(Remote),
+    /// Hand in a transaction or a block
+    Submit(SubmitArgs),
+    /// Stop the node and wait until it is gone
+    Stop(Remote),
+    /// Show all settings and where each comes from
+    Config(Settings),
+    /// Show the version
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Join the network of this file, instead of making one to develop with
+    #[arg(long, value_name = "FILE", conflicts_with = "rules")]
+    pub(super) network: Option<PathBuf>,
+    /// Rules of the network to develop with
+    #[arg(long, value_enum, default_value_t = Rules::Tidings)]
+    pub(super) rules: Rules,
+}
+
+/// Settings as flags; each overrides what file and environment say.
+#[derive(Debug, Args)]
+pub(super) struct Settings {
+    /// Listen there (node.listen); may be repeated
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<PeerAddr>,
+    /// Tell peers to dial this address (node.advertise)
+    #[arg(long, value_name = "ADDR")]
+    advertise: Option<PeerAddr>,
+    /// Try this peer first (node.bootstrap); may be repeated
+    #[arg(long, value_name = "ADDR")]
+    bootstrap: Vec<PeerAddr>,
+    /// Stay connected to this peer and dial no others (node.connect); may be repeated
+    #[arg(long, value_name = "ADDR")]
+    connect: Vec<PeerAddr>,
+    /// Network file (node.network)
+    #[arg(long, value_name = "FILE")]
+    network: Option<PathBuf>,
+    /// Relay strategy (params.relay.strategy)
+    #[arg(long, value_name = "NAME")]
+    strategy: Option<StrategyKind>,
+    /// Log filter (log.filter), such as `debug` or `info,tidings::shell=debug`
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// Log format (log.format): text or json
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Offer the admin API there, too (admin.tcp)
+    #[arg(long, value_name = "ADDR")]
+    admin_tcp: Option<SocketAddr>,
+    /// Offer metrics for Prometheus there (metrics.listen)
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
+    /// Record accepted and rejected items in this file (trace.file)
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Any setting, such as `params.peers.outbound=4`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Settings {
+    /// The flags that were given. Files are meant as seen from here, not from the data folder.
+    pub(super) fn flags(&self) -> Result<Vec<Flag>, Error> {
+        let list = |addrs: &[PeerAddr]| {
+            let texts: Vec<String> = addrs.iter().map(ToString::to_string).collect();
+            (!texts.is_empty()).then(|| texts.join(","))
+        };
+        let path = |path: &Option<PathBuf>| {
+            let absolute =
+                |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            path.as_ref().map(absolute).map(|path| path.display().to_string())
+        };
+        let named = [
+            ("--listen", "node.listen", list(&self.listen)),
+            ("--advertise", "node.advertise", self.advertise.map(|addr| addr.to_string())),
+            ("--bootstrap", "node.bootstrap", list(&self.bootstrap)),
+            ("--connect", "node.connect", list(&self.connect)),
+            ("--network", "node.network", path(&self.network)),
+            ("--strategy", "params.relay.strategy", self.strategy.map(|kind| kind.to_string())),
+            ("--log", "log.filter", self.log.clone()),
+            ("--log-format", "log.format", self.log_format.clone()),
+            ("--admin-tcp", "admin.tcp", self.admin_tcp.map(|addr| addr.to_string())),
+            ("--metrics", "metrics.listen", self.metrics.map(|addr| addr.to_string())),
+            ("--trace", "trace.file", path(&self.trace)),
+        ];
+        let given = named.into_iter().filter_map(|(name, key, text)| {
+            Some(Flag { name: name.to_owned(), key: key.to_owned(), text: text? })
+        });
+        let mut flags: Vec<Flag> = given.collect();
+        for pair in &self.set {
+            let (key, text) = pair.split_once('=').ok_or_else(|| {
+                let example = "--set params.peers.outbound=4";
+                Error::Usage(format!("--set {pair} has no `=`: write it as in `{example}`"))
+            })?;
+            let (key, text) = (key.trim().to_owned(), text.trim().to_owned());
+            flags.push(Flag { name: format!("--set {key}"), key, text });
+        }
+        Ok(flags)
+    }
+}
+
+/// Where the node's API is, if not at the socket in the data folder.
+#[derive(Debug, Args)]
+pub(super) struct Remote {
+    /// Ask the node whose API is at this address, instead of the one with the data folder
+    #[arg(long, value_name = "ADDR", requires = "token_file")]
+    pub(super) admin: Option<SocketAddr>,
+    /// File with the token of that API
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    pub(super) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SubmitArgs {
+    /// File with the item's canonical bytes; `-` is standard input
+    #[arg(value_name = "FILE", required_unless_present = "payload", conflicts_with = "payload")]
+    pub(super) file: Option<PathBuf>,
+    /// The file holds hexadecimal digits
+    #[arg(long, conflicts_with = "payload")]
+    pub(super) hex: bool,
+    /// The item is a block
+    #[arg(long, conflicts_with = "payload")]
+    pub(super) block: bool,
+    /// Sign a transfer with this payload, by the account of the data folder
+    #[arg(long, value_name = "TEXT")]
+    pub(super) payload: Option<String>,
+    /// Fee of the transfer
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "payload")]
+    pub(super) fee: u64,
+    /// Nonce of the transfer; no two of one account may share one [default: microseconds since 1970]
+    #[arg(long, value_name = "N", requires = "payload")]
+    pub(super) nonce: Option<u64>,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+impl SubmitArgs {
+    /// The file, unless it is standard input.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|path| *path != Path::new("-"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    fn flags(args: &[&str]) -> Result<Vec<Flag>, Error> {
+        let Ok(Cli { verb: Verb::Run(settings), .. }) =
+            Cli::try_parse_from(["tidings", "run"].iter().chain(args))
+        else {
+            panic!("{args:?} should be understood");
+        };
+        settings.flags()
+    }
+
+    #[test]
+    fn every_flag_names_a_setting() {
+        let addr = "127.0.0.1:1";
+        let all = [
+            "--listen",
+            addr,
+            "--listen",
+            "127.0.0.1:2",
+            "--advertise",
+            addr,
+            "--bootstrap",
+            addr,
+            "--connect",
+            addr,
+            "--network",
+            "/n",
+            "--strategy",
+            "flood",
+            "--log",
+            "debug",
+            "--log-format",
+            "json",
+            "--admin-tcp",
+            addr,
+            "--metrics",
+            addr,
+            "--trace",
+            "/t",
+            "--set",
+            "links.seed=7",
+        ];
+        let flags = flags(&all).unwrap();
+        assert_eq!(flags.len(), 12);
+        let resolved = crate::config::resolve(Path::new("/nonexistent"), [], &flags).unwrap();
+        assert_eq!(resolved.config.node.listen.len(), 2);
+        assert_eq!(resolved.config.links.seed, 7);
+        for flag in &flags {
+            assert_eq!(resolved.layered.origin(&flag.key).layer(), "flag", "{flag:?}");
+        }
+    }
+
+    #[test]
+    fn a_setting_without_a_value_says_how_to_write_it() {
+        let error = flags(&["--set", "links.seed"]).unwrap_err().to_string();
+        assert!(error.contains("--set params.peers.outbound=4"), "{error}");
+    }
+}

@@ -1,0 +1,70 @@
+//! `tidings init`: makes a data folder.
+
+use std::fs;
+use std::process::ExitCode;
+
+use ed25519_zebra::{SigningKey, VerificationKeyBytes};
+use serde_json::json;
+
+use super::Folder;
+use super::args::InitArgs;
+use crate::config::TEMPLATE;
+use crate::datadir::{ACCOUNT, CONFIG, IDENTITY, NETWORK, write_new};
+use crate::error::Error;
+use crate::identity::{self, to_hex};
+use crate::network::Network;
+
+pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> {
+    // Whatever can be wrong is found before anything is made.
+    let network = match &args.network {
+        Some(file) => Network::load(file)?,
+        None => Network { rules: args.rules, ..Network::default() },
+    };
+    let network_text = match &args.network {
+        Some(file) => {
+            fs::read_to_string(file).map_err(Error::io(format!("read {}", file.display())))?
+        }
+        None => format!(
+            "# The network that this node joins. All nodes of a network share this file.\n\n{}",
+            network.to_toml()
+        ),
+    };
+    let dir = &folder.dir;
+    let mut files = vec![IDENTITY, ACCOUNT, CONFIG, NETWORK];
+    files.retain(|file| dir.join(file).exists());
+    if !files.is_empty() {
+        return Err(Error::Exists { folder: dir.path().to_owned(), files });
+    }
+    dir.create()?;
+    let _lock = dir.lock()?;
+    for (name, text) in [(NETWORK, network_text.as_str()), (CONFIG, TEMPLATE)] {
+        let path = dir.join(name);
+        let written = write_new(&path, text.as_bytes(), 0o644);
+        written.map_err(Error::io(format!("write {}", path.display())))?;
+    }
+    identity::create_account(dir)?;
+    let account = SigningKey::from(identity::load_account(dir)?);
+    let account = to_hex(VerificationKeyBytes::from(&account).as_ref());
+    let peer_id = identity::create(dir)?.public().to_peer_id().to_string();
+    let made = json!({
+        "data_dir": dir.path(),
+        "peer_id": peer_id,
+        "account": account,
+        "network": network.name,
+        "rules": network.rules,
+    });
+    folder.output.print(&made, || {
+        let path = dir.path().display();
+        format!(
+            "made data folder {path}\n\
+             identity  {peer_id}\n\
+             account   {account}\n\
+             network   {} (network.toml)\n\
+             settings  {path}/{CONFIG}\n\
+             \n\
+             start the node with `tidings run --data-dir {path}`\n",
+            network.name
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

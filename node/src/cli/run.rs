@@ -1,0 +1,133 @@
+//! `tidings run`: puts a node together, and takes it apart again.
+//!
+//! # The end
+//! Somebody wants the node to stop: a signal, or the API. Its servers take no more connections and
+//! finish the requests under way, with the shell still answering them. Then the shell saves what must
+//! be kept. Then the socket's file goes, then the claim on the data folder, and the listening sockets
+//! last: whoever waits on one of them (`tidings stop`) may start the next node at once.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{broadcast, mpsc};
+
+use super::{Folder, runtime};
+use crate::admin::listeners::Listeners;
+use crate::admin::{Api, Stop};
+use crate::config::{Config, Flag};
+use crate::control::{COMMANDS_MAX, EVENTS_MAX};
+use crate::datadir::{ADDRESSES, DataDir, Lock};
+use crate::error::{EXIT_FAILURE, Error};
+use crate::network::Network;
+use crate::shell::{Shell, ShellConfig};
+use crate::{identity, logging};
+
+pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
+    let lock = folder.dir.lock()?;
+    let config = folder.resolve(flags)?.config;
+    logging::init(&config.log)?;
+    let shell = shell_config(&folder.dir, &config)?;
+    // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
+    let serve = serve(folder.clone(), config, shell, lock);
+    let ended = runtime()?.block_on(async { tokio::spawn(serve).await });
+    // Nobody aborts the task, so that it didn't end means that it panicked; then so do we.
+    ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything that the shell needs, loaded.
+fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
+    let network = Network::load(&dir.join(&config.node.network))?;
+    let keypair = identity::load(dir)?;
+    let mut bootstrap = config.node.bootstrap.clone();
+    bootstrap.extend(&network.bootstrap);
+    Ok(ShellConfig {
+        keypair,
+        chain: network.chain(),
+        network: network.name,
+        params: config.params.clone(),
+        listen: config.node.listen.clone(),
+        advertise: config.node.advertise,
+        bootstrap,
+        connect: config.node.connect.clone(),
+        links: config.links.place(),
+        trace: config.trace.file.as_ref().map(|file| dir.join(file)),
+        addresses: Some(dir.join(ADDRESSES)),
+        seed: None,
+    })
+}
+
+async fn serve(
+    folder: Folder,
+    config: Config,
+    shell_config: ShellConfig,
+    lock: Lock,
+) -> Result<(), Error> {
+    let stop = Stop::default();
+    stop_on_signals(&stop)?;
+    let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+    let events = broadcast::Sender::new(EVENTS_MAX);
+    let peer_id = shell_config.keypair.public().to_peer_id();
+    let chain = Arc::clone(&shell_config.chain);
+    let api = Api { commands, events: events.clone(), chain, stop: stop.clone() };
+
+    let listeners = Listeners::bind(&folder.dir, &config).await?;
+    let shell = Shell::start(shell_config, inbox, events).await?;
+    let (listen, admin) = (shell.listening(), listeners.socket());
+    let shown: Vec<String> = listen.iter().map(ToString::to_string).collect();
+    tracing::info!(%peer_id, listen = shown.join(" "), admin = %admin.display(), "the node is up");
+    if folder.output.json {
+        let ready = json!({
+            "ready": true,
+            "pid": std::process::id(),
+            "peer_id": peer_id.to_string(),
+            "listen": listen,
+            "admin": admin,
+            "admin_tcp": listeners.tcp_addr(),
+            "metrics": listeners.metrics_addr(),
+        });
+        folder.output.print(&ready, String::new)?;
+    }
+    let servers = listeners.serve(&api);
+    let (stopped, mut open) = (stop.clone(), None);
+    let drained = async {
+        stopped.requested().await;
+        open = Some(servers.drained().await);
+    };
+    let ended = shell.run(drained).await;
+    // Only in this order can the next node start at any moment: see above.
+    if let Some(open) = &mut open {
+        open.remove_socket_file();
+    }
+    drop(lock);
+    drop(open);
+    tracing::info!("the node has stopped");
+    Ok(ended?)
+}
+
+/// The first signal asks to stop, the second one insists.
+fn stop_on_signals(stop: &Stop) -> Result<(), Error> {
+    let listen = |kind| signal(kind).map_err(Error::io("listen for signals"));
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        for attempt in 0.. {
+            let name = tokio::select! {
+                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => "SIGTERM",
+                _ = hang_up.recv() => "SIGHUP",
+            };
+            if attempt > 0 {
+                tracing::warn!("{name} again: giving up at once");
+                std::process::exit(i32::from(EXIT_FAILURE));
+            }
+            tracing::info!("stopping: {name}");
+            stop.request();
+        }
+    });
+    Ok(())
+}

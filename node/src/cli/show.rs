@@ -1,0 +1,201 @@
+//! `tidings status`, `peers` and `config`: what a node is, has, and is set to.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::json;
+use tidings_protocol::message::PeerAddr;
+
+use super::Folder;
+use super::args::Remote;
+use super::output::terminal_width;
+use super::table::{self, Column};
+use crate::config::{Flag, Resolved, schema};
+use crate::control::{PeerStatus, Status};
+use crate::error::Error;
+
+pub(super) fn status(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {
+    let status = folder.ask(remote, async |client| client.status().await)?;
+    folder.output.print(&status, || describe_status(&status))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe_status(status: &Status) -> String {
+    let counter = |name: &str| status.counters.get(name).copied().unwrap_or_default();
+    let sum = |of: fn(&crate::control::TrafficStatus) -> u64| -> u64 {
+        status.traffic.values().map(of).sum()
+    };
+    let listen: Vec<String> = status.listen.iter().map(PeerAddr::to_string).collect();
+    let lines = [
+        ("node", format!("{} (tidings {})", status.peer_id, status.version)),
+        ("network", format!("{} (rules {})", status.network, status.rules)),
+        ("strategy", status.strategy.clone()),
+        ("listening", if listen.is_empty() { "nowhere".to_owned() } else { listen.join(", ") }),
+        ("up for", duration(status.uptime_s)),
+        (
+            "peers",
+            format!(
+                "{} outbound of {}, {} inbound; {} addresses known",
+                status.outbound, status.outbound_target, status.inbound, status.addresses
+            ),
+        ),
+        (
+            "pool",
+            format!("{} transactions, {}", status.pool_items, bytes(status.pool_bytes as u64)),
+        ),
+        ("blocks", format!("{} recent", status.blocks)),
+        ("items", format!("{} accepted, {} rejected", counter("accepted"), counter("rejected"))),
+        (
+            "traffic",
+            format!(
+                "{} sent, {} received",
+                bytes(sum(|traffic| traffic.sent_bytes)),
+                bytes(sum(|traffic| traffic.received_bytes))
+            ),
+        ),
+        ("uses", format!("{} of memory, {:.1} s of CPU", bytes(status.rss_bytes), status.cpu_s)),
+    ];
+    lines.iter().map(|(name, value)| format!("{name:<10} {value}\n")).collect()
+}
+
+pub(super) fn peers(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {
+    let peers = folder.ask(remote, async |client| client.peers().await)?;
+    folder.output.print(&peers, || describe_peers(&peers, terminal_width()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+const PEER_COLUMNS: [Column; 8] = [
+    Column { title: "LINK", number: false, rank: 0 },
+    Column { title: "DIRECTION", number: false, rank: 1 },
+    Column { title: "ADDRESS", number: false, rank: 0 },
+    Column { title: "CONNECTED", number: true, rank: 3 },
+    Column { title: "RTT", number: true, rank: 2 },
+    Column { title: "REQUESTED", number: true, rank: 4 },
+    Column { title: "QUEUED", number: true, rank: 5 },
+    Column { title: "PEER", number: false, rank: 6 },
+];
+
+fn describe_peers(peers: &[PeerStatus], width: Option<usize>) -> String {
+    if peers.is_empty() {
+        return "no peers yet\n".to_owned();
+    }
+    let row = |peer: &PeerStatus| {
+        let addr = peer.remote.or(peer.advertise).map(|addr| addr.to_string());
+        vec![
+            peer.link.clone(),
+            peer.direction.to_string(),
+            addr.unwrap_or_else(|| "-".to_owned()),
+            duration(peer.connected_s),
+            peer.rtt_ms.map_or_else(|| "-".to_owned(), |rtt_ms| format!("{rtt_ms:.1} ms")),
+            peer.in_flight.to_string(),
+            bytes(peer.queued_bytes as u64),
+            peer.peer_id.clone(),
+        ]
+    };
+    table::render(&PEER_COLUMNS, &peers.iter().map(row).collect::<Vec<_>>(), width)
+}
+
+pub(super) fn config(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
+    let Resolved { layered, .. } = folder.resolve(flags)?;
+    let schema = schema();
+    let settings: serde_json::Map<_, _> = schema
+        .keys()
+        .map(|key| {
+            let origin = layered.origin(key);
+            let shown = json!({
+                "value": layered.get(key),
+                "origin": origin.layer(),
+                "at": origin.to_string(),
+            });
+            (key.to_owned(), shown)
+        })
+        .collect();
+    folder.output.print(&settings, || {
+        let mut text = format!("# data folder {}\n", folder.dir.path().display());
+        let mut section = "";
+        for key in schema.keys() {
+            let (prefix, name) = key.rsplit_once('.').unwrap_or(("", key));
+            if prefix != section {
+                section = prefix;
+                let _ = write!(text, "\n[{section}]\n");
+            }
+            let setting = match layered.get(key) {
+                Some(value) => format!("{name} = {value}"),
+                None => format!("# {name} is not set"),
+            };
+            let _ = writeln!(text, "{setting:<40} # {}", layered.origin(key));
+        }
+        text
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A number of bytes, in the largest unit that leaves something before the point.
+fn bytes(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match UNITS.into_iter().find(|(unit, _)| bytes >= *unit) {
+        // Tenths in whole numbers, rounded down.
+        Some((unit, name)) => {
+            let tenths = u128::from(bytes) * 10 / u128::from(unit);
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} B"),
+    }
+}
+
+/// A time in its two largest units.
+fn duration(seconds: f64) -> String {
+    let seconds = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, ..) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_readable() {
+        let shown = [0, 1_023, 1_024, 1_600_000, 5 << 30].map(bytes);
+        assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1.5 MiB", "5.0 GiB"]);
+        let shown = [0.4, 59.0, 61.0, 3_700.0, 90_000.0, f64::NAN].map(duration);
+        assert_eq!(shown, ["0 s", "59 s", "1 min 1 s", "1 h 1 min", "1 d 1 h", "0 s"]);
+    }
+
+    #[test]
+    fn a_status_reads_as_aligned_lines() {
+        let text = describe_status(&crate::admin::tests::status());
+        assert!(
+            text.contains("\npeers      2 outbound of 8, 1 inbound; 5 addresses known\n"),
+            "{text}"
+        );
+        assert!(text.lines().all(|line| line.len() < 80), "{text}");
+    }
+
+    #[test]
+    fn peers_fit_a_narrow_terminal() {
+        let peer = PeerStatus {
+            link: "0.1".to_owned(),
+            peer_id: "12D3KooWGRUabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO".to_owned(),
+            direction: tidings_protocol::link::Direction::Outbound,
+            remote: Some("127.0.0.1:4000".parse().unwrap()),
+            advertise: None,
+            connected_s: 61.0,
+            rtt_ms: Some(12.34),
+            in_flight: 3,
+            queued_bytes: 2_048,
+        };
+        let wide = describe_peers(std::slice::from_ref(&peer), None);
+        assert!(wide.contains("12.3 ms") && wide.contains("12D3KooWGRU"), "{wide}");
+        let narrow = describe_peers(&[peer], Some(60));
+        assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
+        assert!(narrow.contains("127.0.0.1:4000"), "{narrow}");
+        assert_eq!(describe_peers(&[], None), "no peers yet\n");
+    }
+}

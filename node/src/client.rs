@@ -1,0 +1,256 @@
+//! Speaks the admin API of a node.
+//!
+//! A [`Client`] keeps one connection and sends one request at a time over it; whoever wants several
+//! at once makes several clients. A connection that the node closed meanwhile is replaced.
+
+mod connection;
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use tidings_protocol::item::{ItemId, ItemKind};
+use tidings_protocol::message::PeerAddr;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::admin::routes::Readiness;
+use crate::control::{PeerStatus, Status, Submitted};
+use connection::{Answer, Connection, SendError};
+pub use stream::EventStream;
+
+/// How long a request may take. Longer than the node's own limits, so that its explanation arrives.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where a node's API is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Unix(PathBuf),
+    Tcp(SocketAddr),
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Tcp(addr) => write!(f, "{addr}"),
+        }
+    }
+}
+
+/// Why a request had no good answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens there.
+    #[error("no node answers at {target}: {source}")]
+    Connect {
+        /// Where.
+        target: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The connection broke before the answer was there. Whether the node acted isn't known.
+    #[error("the connection to the node at {target} broke: {problem}")]
+    Broken {
+        /// Where.
+        target: String,
+        /// How.
+        problem: String,
+    },
+    /// The node said no.
+    #[error("{message}")]
+    Refused {
+        /// Status of its answer.
+        status: StatusCode,
+        /// What it said.
+        message: String,
+    },
+    /// The node's answer isn't what this client knows.
+    #[error(
+        "the answer of the node at {target} makes no sense here ({problem}): is it another version?"
+    )]
+    Answer {
+        /// Where.
+        target: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// Speaks to one node.
+#[derive(Debug)]
+pub struct Client {
+    target: Target,
+    token: Option<String>,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Client {
+    /// A client of the node with this socket. Connects when first used.
+    #[must_use]
+    pub fn unix(socket: impl AsRef<Path>) -> Self {
+        Self::new(Target::Unix(socket.as_ref().to_owned()), None)
+    }
+
+    /// A client of the node with its API at this address. Connects when first used.
+    #[must_use]
+    pub fn tcp(addr: SocketAddr, token: impl Into<String>) -> Self {
+        Self::new(Target::Tcp(addr), Some(token.into()))
+    }
+
+    fn new(target: Target, token: Option<String>) -> Self {
+        Self { target, token, connection: Mutex::new(None) }
+    }
+
+    /// State of the node.
+    ///
+    /// # Errors
+    /// When the node doesn't answer well; so with all that follow.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.get("/v1/status").await
+    }
+
+    /// Its peers.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn peers(&self) -> Result<Vec<PeerStatus>, ClientError> {
+        self.get("/v1/peers").await
+    }
+
+    /// The addresses that it knows.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn addresses(&self) -> Result<Vec<PeerAddr>, ClientError> {
+        self.get("/v1/addresses").await
+    }
+
+    /// Whether it has the peers that it needs.
+    ///
+    /// # Errors
+    /// As [`Client::status`]; a node that isn't ready is no error.
+    pub async fn ready(&self) -> Result<Readiness, ClientError> {
+        let answer = self.send(Method::GET, "/ready", Bytes::new()).await?;
+        match answer.status {
+            StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE => self.json(&answer),
+            _ => Err(refused(&answer)),
+        }
+    }
+
+    /// Hands in the canonical bytes of an item. That it is rejected is no error.
+    ///
+    /// # Errors
+    /// As [`Client::status`], and when the item is larger than the network allows.
+    pub async fn submit(&self, kind: ItemKind, bytes: Bytes) -> Result<Submitted, ClientError> {
+        let path = format!("/v1/{kind}");
+        self.json(&self.ask(Method::POST, &path, bytes).await?)
+    }
+
+    /// The canonical bytes of an item; `None` if the node doesn't have it.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn item(&self, id: ItemId) -> Result<Option<Bytes>, ClientError> {
+        let answer = self.send(Method::GET, &format!("/v1/items/{id}"), Bytes::new()).await?;
+        match answer.status {
+            StatusCode::OK => Ok(Some(answer.body)),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(refused(&answer)),
+        }
+    }
+
+    /// Asks the node to stop. It still has to when this returns: see [`Client::wait_until_gone`].
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn stop(&self) -> Result<(), ClientError> {
+        self.ask(Method::POST, "/v1/stop", Bytes::new()).await.map(drop)
+    }
+
+    /// What happens at the node from now on, over a connection of its own.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn events(&self) -> Result<EventStream, ClientError> {
+        let mut connection = Connection::open(&self.target).await?;
+        let request = connection::request(Method::GET, "/v1/events", self.token(), Bytes::new());
+        let response = connection.send_streaming(&self.target, request).await?;
+        Ok(EventStream::new(self.target.clone(), connection, response))
+    }
+
+    /// Waits until a node that was asked to stop has ended.
+    pub async fn wait_until_gone(&self) {
+        connection::wait_until_closed(&self.target).await;
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.json(&self.ask(Method::GET, path, Bytes::new()).await?)
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Answer, ClientError> {
+        let answer = self.send(method, path, body).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    /// Sends a request. On a kept connection that turns out to be closed before anything of it was
+    /// sent, it is sent on a new one.
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, ClientError> {
+        let exchange = async {
+            let mut kept = self.connection.lock().await;
+            let mut request = connection::request(method, path, self.token(), body);
+            if let Some(mut connection) = kept.take() {
+                match connection.send(&self.target, request).await {
+                    Ok(answer) => {
+                        *kept = Some(connection);
+                        return Ok(answer);
+                    }
+                    Err(SendError::Unsent(unsent)) => request = *unsent,
+                    Err(SendError::Failed(error)) => return Err(error),
+                }
+            }
+            let mut connection = Connection::open(&self.target).await?;
+            let answer = connection.send(&self.target, request).await;
+            let answer = answer.map_err(|error| error.into_client_error(&self.target))?;
+            *kept = Some(connection);
+            Ok(answer)
+        };
+        timeout(REQUEST_TIMEOUT, exchange).await.unwrap_or_else(|_| {
+            let problem = format!("no answer within {} s", REQUEST_TIMEOUT.as_secs());
+            Err(ClientError::Broken { target: self.target.to_string(), problem })
+        })
+    }
+
+    fn json<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, ClientError> {
+        serde_json::from_slice(&answer.body).map_err(|error| ClientError::Answer {
+            target: self.target.to_string(),
+            problem: error.to_string(),
+        })
+    }
+
+    fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+}
+
+fn refused(answer: &Answer) -> ClientError {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        error: String,
+    }
+    let message = match serde_json::from_slice::<Body>(&answer.body) {
+        Ok(body) => body.error,
+        Err(_) => format!("the node answered {}", answer.status),
+    };
+    ClientError::Refused { status: answer.status, message }
+}

@@ -1,0 +1,69 @@
+//! The reading end of the event stream.
+
+use bytes::{Buf as _, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use serde_json::Value;
+
+use super::connection::Connection;
+use super::{ClientError, Target};
+
+/// Longest event that is taken, bytes. Events have a few hundred.
+const EVENT_MAX: usize = 65_536;
+
+/// Events of a node, as they happen.
+#[derive(Debug)]
+pub struct EventStream {
+    target: Target,
+    _connection: Connection,
+    body: Incoming,
+    /// What arrived and isn't a whole line yet.
+    received: BytesMut,
+}
+
+impl EventStream {
+    pub(super) fn new(target: Target, connection: Connection, body: Incoming) -> Self {
+        Self { target, _connection: connection, body, received: BytesMut::new() }
+    }
+
+    /// The next event, as [`ShellEvent`](crate::shell::ShellEvent) writes it, or
+    /// `{"event":"missed","count":N}` where this reader was too slow; `None` once the node has stopped.
+    ///
+    /// # Errors
+    /// When the connection breaks or something else than an event arrives.
+    pub async fn next(&mut self) -> Result<Option<Value>, ClientError> {
+        loop {
+            while let Some(line) = take_line(&mut self.received) {
+                // Anything but data is a sign of life, or the empty line between events.
+                if let Some(json) = line.strip_prefix(b"data:") {
+                    return serde_json::from_slice(json).map(Some).map_err(|error| self.odd(error));
+                }
+            }
+            if self.received.len() > EVENT_MAX {
+                return Err(self.odd("an event without end"));
+            }
+            match self.body.frame().await {
+                None => return Ok(None),
+                Some(Ok(frame)) => {
+                    self.received.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+                }
+                Some(Err(error)) => {
+                    let target = self.target.to_string();
+                    return Err(ClientError::Broken { target, problem: error.to_string() });
+                }
+            }
+        }
+    }
+
+    fn odd(&self, problem: impl ToString) -> ClientError {
+        ClientError::Answer { target: self.target.to_string(), problem: problem.to_string() }
+    }
+}
+
+/// Takes a whole line off the front, without its end.
+fn take_line(received: &mut BytesMut) -> Option<BytesMut> {
+    let end = received.iter().position(|byte| *byte == b'\n')?;
+    let line = received.split_to(end);
+    received.advance(1);
+    Some(line)
+}

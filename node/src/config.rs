@@ -1,0 +1,275 @@
+//! Settings of a node, from four layers: defaults, `config.toml`, environment, flags; the later wins.
+//!
+//! A setting is named by its dotted key, the same in all layers: `params.peers.outbound` stands under
+//! `[params.peers]` in the file, is `TIDINGS_PARAMS__PEERS__OUTBOUND` in the environment, and
+//! `--set params.peers.outbound=4` on the command line. Whatever names no setting is refused with a
+//! suggestion, and each value remembers where it came from (`tidings config`).
+//!
+//! The layering itself is in [`layers`] and knows nothing of these settings; `config/template.toml` is
+//! the reference of all of them, from which `tidings init` makes `config.toml`.
+
+pub mod env;
+pub mod layers;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tidings_protocol::message::PeerAddr;
+use tidings_protocol::params::{ParamError, Params};
+
+use crate::links::{NodeType, Place, Region};
+use layers::{Entry, Layered, Origin, Schema};
+
+/// The commented reference of all settings, as `tidings init` writes it.
+pub const TEMPLATE: &str = include_str!("config/template.toml");
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// On the network.
+    pub node: NodeConfig,
+    /// For its operator.
+    pub admin: AdminConfig,
+    /// For monitoring.
+    pub metrics: MetricsConfig,
+    /// Logs.
+    pub log: LogConfig,
+    /// The record of deliveries.
+    pub trace: TraceConfig,
+    /// Emulated links.
+    pub links: LinksConfig,
+    /// The core.
+    pub params: Params,
+}
+
+/// On the network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeConfig {
+    /// Where to listen; port 0 lets the system choose. Empty: only dial.
+    pub listen: Vec<PeerAddr>,
+    /// Where peers can dial this node, if they can.
+    pub advertise: Option<PeerAddr>,
+    /// Addresses worth trying first, besides those of the network file.
+    pub bootstrap: Vec<PeerAddr>,
+    /// Addresses to stay connected to; if there are any, no others are dialled.
+    pub connect: Vec<PeerAddr>,
+    /// The network file.
+    pub network: PathBuf,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        let any = SocketAddr::from(([0, 0, 0, 0], 4000));
+        Self {
+            listen: vec![PeerAddr::tcp(any)],
+            advertise: None,
+            bootstrap: Vec::new(),
+            connect: Vec::new(),
+            network: crate::datadir::NETWORK.into(),
+        }
+    }
+}
+
+/// For its operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Socket of the admin API; only its owner can connect.
+    pub socket: PathBuf,
+    /// Where to offer the admin API over TCP too, to whoever has the token.
+    pub tcp: Option<SocketAddr>,
+    /// File with that token; made if missing.
+    pub token_file: PathBuf,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { socket: "admin.sock".into(), tcp: None, token_file: "admin.token".into() }
+    }
+}
+
+/// For monitoring.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Where Prometheus can fetch `/metrics`; unset: nowhere, and nothing is kept for it.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Logs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// What to log: a level, and levels for single modules, such as `info,tidings::shell=debug`.
+    pub filter: String,
+    /// How.
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The record of deliveries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TraceConfig {
+    /// Where to write it; unset: nowhere.
+    pub file: Option<PathBuf>,
+}
+
+/// Emulated links, for test networks: see [`crate::links`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinksConfig {
+    /// Whether to emulate. All nodes of a network must agree.
+    pub model: LinkModelName,
+    /// Where this node is.
+    pub region: Region,
+    /// How it is connected there.
+    pub node_type: NodeType,
+    /// Seed of the jitter.
+    pub seed: u64,
+}
+
+/// Whether to emulate links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkModelName {
+    /// Links are as they are.
+    None,
+    /// Latency and bandwidth of eight regions.
+    Regions,
+}
+
+impl Default for LinksConfig {
+    fn default() -> Self {
+        Self {
+            model: LinkModelName::None,
+            region: Region::Europe,
+            node_type: NodeType::Fullnode,
+            seed: 1,
+        }
+    }
+}
+
+impl LinksConfig {
+    /// The place to emulate, if any.
+    #[must_use]
+    pub const fn place(&self) -> Option<Place> {
+        match self.model {
+            LinkModelName::None => None,
+            LinkModelName::Regions => {
+                Some(Place { region: self.region, node_type: self.node_type, seed: self.seed })
+            }
+        }
+    }
+}
+
+impl Config {
+    /// All settings given some value, so that keys without a default are known too.
+    fn example() -> Self {
+        let mut config = Self::default();
+        config.node.advertise = config.node.listen.first().copied();
+        config.admin.tcp = Some(SocketAddr::from(([127, 0, 0, 1], 4001)));
+        config.metrics.listen = Some(SocketAddr::from(([127, 0, 0, 1], 4002)));
+        config.trace.file = Some("trace.csv".into());
+        config
+    }
+}
+
+/// Why the settings can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A layer has something in it that is no setting, or no value of one.
+    #[error(transparent)]
+    Layer(#[from] layers::LayerError),
+    /// A parameter of the core is out of range.
+    #[error("`params.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
+    Param {
+        /// Which.
+        error: ParamError,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// `log.filter` can't be read.
+    #[error(
+        "`log.filter` is `{filter}`, which is no log filter ({problem}): write a level (error, warn, info, debug, \
+         trace, off), or levels by module such as `info,tidings::shell=debug`"
+    )]
+    LogFilter {
+        /// Its value.
+        filter: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// Settings with the origin of each.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The settings.
+    pub config: Config,
+    /// The same by dotted key, with origins.
+    pub layered: Layered,
+}
+
+/// A setting on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// The flag, for messages: `--listen`.
+    pub name: String,
+    /// Dotted key of the setting.
+    pub key: String,
+    /// Its value as text, read as whatever type the setting has.
+    pub text: String,
+}
+
+/// The keys of [`Config`].
+#[must_use]
+pub fn schema() -> Schema {
+    Schema::new(&Config::default(), &Config::example())
+}
+
+/// Resolves the settings: defaults, then the file (if it exists), then `variables` of the environment,
+/// then `flags`.
+///
+/// # Errors
+/// The first thing that is no setting, or no valid value of one.
+pub fn resolve(
+    file: &Path,
+    variables: impl IntoIterator<Item = (String, String)>,
+    flags: &[Flag],
+) -> Result<Resolved, ConfigError> {
+    let schema = schema();
+    let mut entries = layers::read_file(file)?.unwrap_or_default();
+    entries.extend(env::entries(&schema, variables)?);
+    for Flag { name, key, text } in flags {
+        entries.push(Entry::from_text(&schema, key, text, Origin::Flag(name.clone()))?);
+    }
+    let layered = Layered::resolve::<Config>(&schema, entries)?;
+    let config: Config = layered.value()?;
+    config.params.validate().map_err(|error| {
+        let origin = layered.origin_under(&format!("params.{}", error.key));
+        ConfigError::Param { error, origin }
+    })?;
+    Ok(Resolved { config, layered })
+}
+
+#[cfg(test)]
+mod tests;

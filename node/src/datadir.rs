@@ -1,0 +1,283 @@
+//! The data folder: what is in it, who may read it, and who is using it.
+//!
+//! A folder belongs to one running node at a time. The claim is an advisory lock on the file `lock`,
+//! which the system drops together with the process, so that even `kill -9` leaves nothing stale.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// Identity on the network: a libp2p key pair as protobuf, mode 0600.
+pub const IDENTITY: &str = "identity.key";
+/// Seed of the Ed25519 key that signs transfers, hexadecimal, mode 0600.
+pub const ACCOUNT: &str = "account.key";
+/// Settings, see [`crate::config`].
+pub const CONFIG: &str = "config.toml";
+/// The network to join, see [`crate::network`].
+pub const NETWORK: &str = "network.toml";
+/// Address book, kept by the shell.
+pub const ADDRESSES: &str = "addresses.json";
+/// Locked by the node that uses the folder; holds its process id.
+pub const LOCK: &str = "lock";
+/// Folder under the home folder that is used when none is named.
+pub const DEFAULT_NAME: &str = ".tidings";
+
+/// Longest private file that is read, bytes; keys and tokens are shorter than 100.
+const PRIVATE_MAX: u64 = 4_096;
+
+/// Why the data folder can't be used. Nothing in it was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// No folder was named, and there is no home folder.
+    #[error("no home folder is known: name the data folder with --data-dir or TIDINGS_DATA_DIR")]
+    NoHome,
+    /// There is no such folder.
+    #[error("there is no data folder {}: create it with `tidings init --data-dir {}`", .0.display(), .0.display())]
+    Missing(PathBuf),
+    /// Another process is using the folder.
+    #[error(
+        "data folder {} is in use by {}: stop that node first (`tidings stop`), or use another --data-dir",
+        path.display(),
+        holder(*pid)
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The process, as far as it left its id.
+        pid: Option<u32>,
+    },
+    /// A system call failed.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+/// A data folder by its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataDir {
+    path: PathBuf,
+}
+
+impl DataDir {
+    /// The named folder, else `~/.tidings`. The path is made absolute, so that messages are clear.
+    ///
+    /// # Errors
+    /// When no folder is named and there is no home folder.
+    pub fn locate(named: Option<&Path>) -> Result<Self, DataDirError> {
+        let path = match named {
+            Some(path) => path.to_owned(),
+            None => std::env::home_dir().ok_or(DataDirError::NoHome)?.join(DEFAULT_NAME),
+        };
+        Ok(Self { path: std::path::absolute(&path).unwrap_or(path) })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A path in the folder; absolute ones stay as they are.
+    #[must_use]
+    pub fn join(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.path.join(path)
+    }
+
+    /// Creates the folder with mode 0700, parents included. A folder that exists keeps its mode.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn create(&self) -> Result<(), DataDirError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
+        made.map_err(|source| self.io("create data folder", source))
+    }
+
+    /// Claims the folder for this process until the [`Lock`] is dropped or the process ends.
+    ///
+    /// # Errors
+    /// When the folder is missing or another process holds it.
+    pub fn lock(&self) -> Result<Lock, DataDirError> {
+        if !self.path.is_dir() {
+            return Err(DataDirError::Missing(self.path.clone()));
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let opened = options.open(self.join(LOCK));
+        let mut file = opened.map_err(|source| self.io("open the lock of data folder", source))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut pid = String::new();
+                let _ = (&mut file).take(32).read_to_string(&mut pid);
+                return Err(DataDirError::InUse {
+                    path: self.path.clone(),
+                    pid: pid.trim().parse().ok(),
+                });
+            }
+            Err(errno) => return Err(self.io("lock data folder", errno.into())),
+        }
+        let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        noted.map_err(|source| self.io("write the lock of data folder", source))?;
+        Ok(Lock { _file: file })
+    }
+
+    fn io(&self, doing: &'static str, source: io::Error) -> DataDirError {
+        DataDirError::Io { doing, path: self.path.clone(), source }
+    }
+}
+
+/// A claim on a data folder. The file stays when the claim ends: removing it would let two processes
+/// lock two files of the same name.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Why a private file can't be used. The file was left as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateFileError {
+    /// It isn't there.
+    #[error("{} is missing", .0.display())]
+    Missing(PathBuf),
+    /// Others than its owner may read or write it.
+    #[error(
+        "{} can be read or written by others (mode {mode:04o}): run `chmod 600 {}`, and consider whether it was copied",
+        path.display(),
+        path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A system call failed.
+    #[error("cannot use {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Reads a file that only its owner may read or write; at most 4 KiB of it.
+///
+/// # Errors
+/// When it is missing, unreadable, or open to others.
+pub fn read_private(path: &Path) -> Result<Vec<u8>, PrivateFileError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => PrivateFileError::Missing(path.to_owned()),
+        _ => PrivateFileError::Io { path: path.to_owned(), source },
+    };
+    let file = File::open(path).map_err(failed)?;
+    // Asked of the open file, so that it can't be swapped in between.
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(PrivateFileError::Exposed { path: path.to_owned(), mode });
+    }
+    let mut bytes = Vec::new();
+    file.take(PRIVATE_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Creates a file with mode 0600 and writes it through to the disk. Never overwrites.
+///
+/// # Errors
+/// When the file exists or can't be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
+    write_new(path, bytes, 0o600)
+        .map_err(|source| PrivateFileError::Io { path: path.to_owned(), source })
+}
+
+/// Creates a file with a mode and writes it through to the disk. Never overwrites; a file that
+/// couldn't be written whole is removed.
+///
+/// # Errors
+/// When the file exists or can't be written.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, DataDir) {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::locate(Some(temp.path())).unwrap();
+        (temp, dir)
+    }
+
+    #[test]
+    fn a_folder_has_one_user_at_a_time() {
+        let (_temp, dir) = folder();
+        let first = dir.lock().unwrap();
+        let error = dir.lock().unwrap_err().to_string();
+        let expected = format!(
+            "data folder {} is in use by process {}",
+            dir.path().display(),
+            std::process::id()
+        );
+        assert!(error.starts_with(&expected), "{error}");
+        drop(first);
+        dir.lock().unwrap();
+    }
+
+    #[test]
+    fn a_missing_folder_says_how_to_make_it() {
+        let dir = DataDir::locate(Some(Path::new("/nonexistent/tidings"))).unwrap();
+        let error = dir.lock().unwrap_err().to_string();
+        assert!(error.contains("`tidings init --data-dir /nonexistent/tidings`"), "{error}");
+    }
+
+    #[test]
+    fn a_new_folder_is_closed_to_others() {
+        let (_temp, parent) = folder();
+        let dir = DataDir::locate(Some(&parent.join("a/b"))).unwrap();
+        dir.create().unwrap();
+        let mode = fs::metadata(dir.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_private_file_that_others_may_read_is_refused() {
+        let (_temp, dir) = folder();
+        let path = dir.join("key");
+        write_private(&path, b"secret").unwrap();
+        assert_eq!(read_private(&path).unwrap(), b"secret");
+        for mode in [0o640, 0o604, 0o620] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = read_private(&path).unwrap_err();
+            assert!(matches!(error, PrivateFileError::Exposed { mode: m, .. } if m == mode));
+            assert!(error.to_string().contains("chmod 600"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_private_file_is_never_overwritten() {
+        let (_temp, dir) = folder();
+        let path = dir.join("key");
+        write_private(&path, b"first").unwrap();
+        assert!(write_private(&path, b"second").is_err());
+        assert_eq!(read_private(&path).unwrap(), b"first");
+    }
+}

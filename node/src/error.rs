@@ -1,0 +1,146 @@
+//! Everything that can stop a command, as a sentence and an exit code.
+//!
+//! The sentences say what was wrong and what to do about it. The codes are those of `sysexits.h`
+//! where it has one that fits:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done; for `tidings run`: shut down gracefully |
+//! | 1 | failed, or the item was rejected, or shut down by a second signal |
+//! | 64 | the command line makes no sense (`EX_USAGE`) |
+//! | 69 | no node is running, the data folder is in use, or an address can't be listened on (`EX_UNAVAILABLE`) |
+//! | 78 | settings, identity, network file or address book can't be used (`EX_CONFIG`) |
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::admin::bind::BindError;
+use crate::admin::token::TokenError;
+use crate::client::ClientError;
+use crate::config::ConfigError;
+use crate::datadir::DataDirError;
+use crate::identity::IdentityError;
+use crate::net::NetError;
+use crate::network::NetworkError;
+use crate::shell::ShellError;
+
+/// Failed.
+pub const EXIT_FAILURE: u8 = 1;
+/// The command line makes no sense.
+pub const EXIT_USAGE: u8 = 64;
+/// Not running, in use, or not to be listened on.
+pub const EXIT_UNAVAILABLE: u8 = 69;
+/// Settings, identity, network file or address book can't be used.
+pub const EXIT_CONFIG: u8 = 78;
+
+/// What stopped a command.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The arguments are fine one by one, and make no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// Settings can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The network file can't be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// A key can't be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The API's token can't be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The data folder can't be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// `tidings init` found a data folder that is in use or was.
+    #[error(
+        "data folder {} has {} already, and nothing was changed: choose another --data-dir, or move these away first",
+        folder.display(),
+        files.join(", ")
+    )]
+    Exists {
+        /// The folder.
+        folder: PathBuf,
+        /// What is there.
+        files: Vec<&'static str>,
+    },
+    /// The API can't listen.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The node can't start.
+    #[error(transparent)]
+    Shell(#[from] ShellError),
+    /// Nobody answers for this data folder.
+    #[error(
+        "no node is running with data folder {} (cannot connect to {target}: {source}): start one with `tidings run`",
+        folder.display()
+    )]
+    NotRunning {
+        /// The folder.
+        folder: PathBuf,
+        /// Where it should have answered.
+        target: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A request had no good answer.
+    #[error(transparent)]
+    Client(ClientError),
+    /// A system call failed.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+
+    /// The exit code of a command that it stopped.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::DataDir(DataDirError::NoHome) => EXIT_USAGE,
+            Self::NotRunning { .. }
+            | Self::DataDir(DataDirError::InUse { .. })
+            | Self::Bind(BindError::Answered(_) | BindError::Unix { .. } | BindError::Tcp { .. })
+            | Self::Shell(ShellError::Net(NetError::Listen { .. }))
+            | Self::Client(ClientError::Connect { .. }) => EXIT_UNAVAILABLE,
+            Self::Config(_)
+            | Self::Network(_)
+            | Self::Identity(
+                IdentityError::Damaged { .. }
+                | IdentityError::Missing { .. }
+                | IdentityError::File(_),
+            )
+            | Self::Token(TokenError::File(_) | TokenError::Empty(_))
+            | Self::DataDir(DataDirError::Missing(_))
+            | Self::Bind(BindError::PathTooLong(_) | BindError::NoSocket(_))
+            | Self::Shell(
+                ShellError::Net(NetError::Network(_) | NetError::Identity(_))
+                | ShellError::Addresses(_)
+                | ShellError::Params(_)
+                | ShellError::Trace { .. },
+            ) => EXIT_CONFIG,
+            Self::Exists { .. }
+            | Self::Io { .. }
+            | Self::DataDir(DataDirError::Io { .. })
+            | Self::Identity(IdentityError::Entropy(_))
+            | Self::Token(TokenError::Entropy(_))
+            | Self::Shell(ShellError::Entropy(_))
+            | Self::Client(
+                ClientError::Broken { .. }
+                | ClientError::Refused { .. }
+                | ClientError::Answer { .. },
+            ) => EXIT_FAILURE,
+        }
+    }
+}

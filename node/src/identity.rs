@@ -1,0 +1,197 @@
+//! The two keys of a node: who it is on the network, and the account that signs its transfers.
+//!
+//! Both live in files of their own with mode 0600. A file that is damaged or open to others is
+//! refused and left as it is, since the key in it may not exist anywhere else.
+
+use libp2p::identity::Keypair;
+use rand::TryRng as _;
+
+use crate::datadir::{ACCOUNT, DataDir, IDENTITY, PrivateFileError, read_private, write_private};
+
+/// Length of the seed of an Ed25519 key, bytes.
+pub const SEED_LEN: usize = 32;
+
+/// Why a key can't be had. The file was left as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The file is there, but has no key in it.
+    #[error(
+        "{name} in {folder} is damaged ({problem}); the file was left as it is: restore it from a backup, \
+         or move the data folder away and run `tidings init` for a new identity"
+    )]
+    Damaged {
+        /// Name of the file.
+        name: &'static str,
+        /// The data folder.
+        folder: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The file isn't there.
+    #[error(
+        "{name} is missing in {folder}: run `tidings init` if the folder is new, or restore the file from a backup"
+    )]
+    Missing {
+        /// Name of the file.
+        name: &'static str,
+        /// The data folder.
+        folder: String,
+    },
+    /// The file can't be read, or others can read it.
+    #[error(transparent)]
+    File(PrivateFileError),
+    /// The system has no randomness to give.
+    #[error("the system gave no random bytes for a new key: {0}")]
+    Entropy(String),
+}
+
+/// Creates the identity of a node. Never overwrites one.
+///
+/// # Errors
+/// When the file exists or can't be written.
+pub fn create(dir: &DataDir) -> Result<Keypair, IdentityError> {
+    let keypair = keypair(random()?);
+    write_private(&dir.join(IDENTITY), &encode(&keypair)).map_err(IdentityError::File)?;
+    Ok(keypair)
+}
+
+fn keypair(seed: [u8; SEED_LEN]) -> Keypair {
+    Keypair::ed25519_from_bytes(seed).expect("every 32 bytes are the seed of an Ed25519 key")
+}
+
+fn encode(keypair: &Keypair) -> Vec<u8> {
+    keypair.to_protobuf_encoding().expect("an Ed25519 key has an encoding")
+}
+
+/// Loads the identity of a node.
+///
+/// # Errors
+/// When the file is missing, damaged, or open to others.
+pub fn load(dir: &DataDir) -> Result<Keypair, IdentityError> {
+    let bytes = read(dir, IDENTITY)?;
+    Keypair::from_protobuf_encoding(&bytes).map_err(|error| damaged(dir, IDENTITY, error))
+}
+
+/// Creates the account of a node: the seed of a key, as hexadecimal. Never overwrites one.
+///
+/// # Errors
+/// When the file exists or can't be written.
+pub fn create_account(dir: &DataDir) -> Result<(), IdentityError> {
+    let text = to_hex(&random()?) + "\n";
+    write_private(&dir.join(ACCOUNT), text.as_bytes()).map_err(IdentityError::File)
+}
+
+/// Loads the seed of the account's key.
+///
+/// # Errors
+/// When the file is missing, damaged, or open to others.
+pub fn load_account(dir: &DataDir) -> Result<[u8; SEED_LEN], IdentityError> {
+    let bytes = read(dir, ACCOUNT)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| damaged(dir, ACCOUNT, error))?;
+    from_hex(text.trim())
+        .and_then(|seed| seed.try_into().ok())
+        .ok_or_else(|| damaged(dir, ACCOUNT, "it should hold 64 hexadecimal digits"))
+}
+
+/// 32 bytes from the system's source of randomness.
+///
+/// # Errors
+/// When the system has none.
+pub fn random() -> Result<[u8; SEED_LEN], IdentityError> {
+    let mut bytes = [0; SEED_LEN];
+    rand::rngs::SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|error| IdentityError::Entropy(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Bytes as hexadecimal digits.
+#[must_use]
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Bytes from hexadecimal digits; `None` if it is anything else.
+#[must_use]
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    text.as_bytes().chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+}
+
+fn read(dir: &DataDir, name: &'static str) -> Result<Vec<u8>, IdentityError> {
+    read_private(&dir.join(name)).map_err(|error| match error {
+        PrivateFileError::Missing(_) => {
+            IdentityError::Missing { name, folder: dir.path().display().to_string() }
+        }
+        error @ (PrivateFileError::Exposed { .. } | PrivateFileError::Io { .. }) => {
+            IdentityError::File(error)
+        }
+    })
+}
+
+fn damaged(dir: &DataDir, name: &'static str, problem: impl ToString) -> IdentityError {
+    IdentityError::Damaged {
+        name,
+        folder: dir.path().display().to_string(),
+        problem: problem.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, DataDir) {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::locate(Some(temp.path())).unwrap();
+        (temp, dir)
+    }
+
+    #[test]
+    fn an_identity_reads_back() {
+        let (_temp, dir) = folder();
+        let made = create(&dir).unwrap();
+        assert_eq!(load(&dir).unwrap().public(), made.public());
+        assert!(create(&dir).is_err(), "it must never be overwritten");
+    }
+
+    #[test]
+    fn a_damaged_identity_is_refused_and_kept() {
+        let (_temp, dir) = folder();
+        write_private(&dir.join(IDENTITY), b"not a key").unwrap();
+        let error = load(&dir).unwrap_err();
+        assert!(matches!(error, IdentityError::Damaged { .. }), "{error}");
+        assert_eq!(fs::read(dir.join(IDENTITY)).unwrap(), b"not a key");
+    }
+
+    #[test]
+    fn an_account_reads_back_and_a_damaged_one_is_refused() {
+        let (_temp, dir) = folder();
+        create_account(&dir).unwrap();
+        let seed = load_account(&dir).unwrap();
+        assert_eq!(to_hex(&seed) + "\n", fs::read_to_string(dir.join(ACCOUNT)).unwrap());
+        fs::write(dir.join(ACCOUNT), "12").unwrap();
+        assert!(matches!(load_account(&dir), Err(IdentityError::Damaged { .. })));
+    }
+
+    #[test]
+    fn a_missing_key_says_what_to_do() {
+        let (_temp, dir) = folder();
+        let error = load(&dir).unwrap_err().to_string();
+        assert!(error.starts_with("identity.key is missing in "), "{error}");
+        assert!(error.contains("tidings init"), "{error}");
+    }
+
+    #[test]
+    fn hexadecimal_reads_back() {
+        assert_eq!(from_hex("00ffA1"), Some(vec![0, 255, 0xa1]));
+        for bad in ["0", "0g", "+1", "é"] {
+            assert_eq!(from_hex(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! The network: links to peers over libp2p, the only module of the project that knows it.
+//!
+//! Two planes. The control plane is the swarm in a task of its own (`net/swarm.rs`): it dials, listens,
+//! secures and closes. The data plane is one pipe for each connection (`net/pipe.rs`), between the connection's
+//! task and the driver, past the swarm. [`Net`] is the driver's end of both, and speaks in the core's
+//! terms: [`Link`], [`PeerKey`], whole [`Message`]s.
+
+mod behaviour;
+mod flow;
+mod handler;
+mod interner;
+mod pipe;
+mod shape;
+mod swarm;
+mod transport;
+
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use libp2p::PeerId;
+use libp2p::identity::Keypair;
+use libp2p::swarm::ConnectionId;
+use libp2p::swarm::dial_opts::DialOpts;
+use tidings_protocol::chain::Chain;
+use tidings_protocol::codec::DecodeError;
+use tidings_protocol::frame::Writer;
+use tidings_protocol::link::{Direction, Link};
+use tidings_protocol::machine::{DialError, PeerKey};
+use tidings_protocol::message::{Message, PeerAddr};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::links::Place;
+use crate::net::interner::Interner;
+pub use crate::net::interner::peer_key;
+use crate::net::pipe::{HIGH_MARK, INBOX_MAX, Phase, Pipe, Ready};
+use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
+use crate::net::transport::to_multiaddr;
+
+/// Longest vector of messages that is kept for the next pipe; a longer one gives its memory back.
+const SPARE_MAX: usize = 64;
+
+/// Settings of a [`Net`].
+#[derive(Clone)]
+pub struct NetConfig {
+    /// Identity on the network.
+    pub keypair: Keypair,
+    /// Name of the network, which becomes part of the protocol name.
+    pub network: String,
+    /// Rules of the chain: they name items and bound their sizes.
+    pub chain: Arc<dyn Chain>,
+    /// Where to listen; port 0 lets the system choose.
+    pub listen: Vec<PeerAddr>,
+    /// How many inbound links the core has places for.
+    pub inbound_max: usize,
+    /// Emulated place in the world, for test networks.
+    pub links: Option<Place>,
+}
+
+impl std::fmt::Debug for NetConfig {
+    /// Shows the identity, never the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let peer_id = self.keypair.public().to_peer_id();
+        f.debug_struct("NetConfig").field("peer_id", &peer_id).finish_non_exhaustive()
+    }
+}
+
+/// Why the network can't be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NetError {
+    /// An address can't be listened on.
+    #[error(
+        "cannot listen on {addr}: {why}; stop whoever uses it, or set node.listen to another address"
+    )]
+    Listen {
+        /// The address.
+        addr: PeerAddr,
+        /// What the system says.
+        why: String,
+    },
+    /// The name of the network can't be part of a protocol name.
+    #[error("`{0}` can't name a network: use a-z, 0-9, `-`, `_` and `.`")]
+    Network(String),
+    /// The identity can't be used.
+    #[error("the identity can't be used: {0}")]
+    Identity(String),
+}
+
+/// What happened on the network, in the order that the core's contract demands.
+#[derive(Debug)]
+pub enum NetEvent {
+    /// A link came up.
+    Connected {
+        /// Its handle.
+        link: Link,
+        /// Who is there.
+        peer: PeerKey,
+        /// Who dialled.
+        direction: Direction,
+        /// The address that we dialled.
+        addr: Option<PeerAddr>,
+    },
+    /// Messages arrived.
+    Received {
+        /// Where.
+        link: Link,
+        /// What. Give the vector back by [`Net::recycle`] or [`Net::hold`].
+        messages: Vec<Message>,
+    },
+    /// Bytes arrived that are no message; nothing more is read.
+    Malformed {
+        /// Where.
+        link: Link,
+        /// What was wrong.
+        error: DecodeError,
+    },
+    /// A send queue passed its high mark.
+    Congested(Link),
+    /// A congested send queue fell below its low mark.
+    Drained(Link),
+    /// A link went down.
+    Disconnected {
+        /// Its handle, which is free again.
+        link: Link,
+        /// We cut it because its send queue reached the hard bound.
+        slow: bool,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// The address.
+        addr: PeerAddr,
+        /// Why.
+        why: DialError,
+    },
+}
+
+/// Counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NetCounters {
+    /// Dials begun.
+    pub dials: u64,
+    /// Dials that came to nothing.
+    pub dials_failed: u64,
+    /// Links that came up because we dialled.
+    pub links_outbound: u64,
+    /// Links that came up because peers dialled.
+    pub links_inbound: u64,
+    /// Inbound connections that were refused or broke before they were links.
+    pub inbound_failed: u64,
+    /// Times that a send queue passed its high mark.
+    pub congested: u64,
+    /// Links cut because their send queue reached its hard bound.
+    pub slow_readers: u64,
+    /// Times that the core slowed a link down.
+    pub throttled: u64,
+}
+
+/// What the transport knows of a live link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkInfo {
+    /// Who is there.
+    pub peer: PeerId,
+    /// The other end as the transport sees it.
+    pub remote: Option<PeerAddr>,
+    /// Bytes queued for the peer.
+    pub queued_bytes: usize,
+}
+
+/// The driver's end of the network. Dropping it closes everything.
+#[derive(Debug)]
+pub struct Net {
+    links: Interner,
+    ready: Arc<Ready>,
+    /// Pipes taken off the ready list; empty but while they are looked at.
+    taken: Vec<Arc<Pipe>>,
+    /// Events that the driver hasn't fetched. Each pipe puts at most a handful here at a time.
+    events: VecDeque<NetEvent>,
+    /// An empty vector to hand to the next pipe.
+    spare: Vec<Message>,
+    /// Dials under way.
+    dialling: HashMap<ConnectionId, PeerAddr>,
+    dials: mpsc::Sender<DialOpts>,
+    reports: mpsc::Receiver<Report>,
+    swarm: JoinHandle<()>,
+    listening: Vec<PeerAddr>,
+    counters: NetCounters,
+}
+
+impl Net {
+    /// Starts listening and the swarm's task.
+    ///
+    /// # Errors
+    /// When an address can't be listened on, or identity or network name can't be used.
+    pub async fn start(config: &NetConfig) -> Result<Self, NetError> {
+        let ready = Arc::new(Ready::default());
+        let mut swarm = swarm::build(config, Arc::clone(&ready))?;
+        let listening = swarm::listen(&mut swarm, &config.listen).await?;
+        let (dials, dials_rx) = mpsc::channel(DIALS_MAX as usize);
+        let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
+        Ok(Self {
+            links: Interner::default(),
+            ready,
+            taken: Vec::new(),
+            events: VecDeque::new(),
+            spare: Vec::new(),
+            dialling: HashMap::new(),
+            dials,
+            reports,
+            swarm: tokio::spawn(swarm::run(swarm, dials_rx, reports_tx)),
+            listening,
+            counters: NetCounters::default(),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn listening(&self) -> &[PeerAddr] {
+        &self.listening
+    }
+
+    /// Counted so far.
+    #[must_use]
+    pub const fn counters(&self) -> &NetCounters {
+        &self.counters
+    }
+
+    /// What the transport knows of a link; `None` if it isn't live.
+    #[must_use]
+    pub fn info(&self, link: Link) -> Option<LinkInfo> {
+        let pipe = self.links.get(link)?;
+        let queued_bytes = pipe.state().writer.queued_bytes();
+        Some(LinkInfo { peer: pipe.peer, remote: pipe.remote, queued_bytes })
+    }
+
+    /// Dials an address. Answered by one [`NetEvent::Connected`] with it or one
+    /// [`NetEvent::DialFailed`].
+    pub fn dial(&mut self, addr: PeerAddr) {
+        self.counters.dials += 1;
+        let opts = DialOpts::unknown_peer_id().address(to_multiaddr(&addr)).allocate_new_port();
+        let opts = opts.build();
+        let id = opts.connection_id();
+        self.dialling.insert(id, addr);
+        if self.dials.try_send(opts).is_err() {
+            self.fail_dial(id, DialError::Busy);
+        }
+    }
+
+    /// Queues a message on a link. Nothing happens if the link isn't live.
+    pub fn send(&mut self, link: Link, message: Message) {
+        let Some(pipe) = self.links.get(link) else { return };
+        let mut state = pipe.state();
+        if state.writer.push(message).is_err() {
+            drop(state);
+            self.counters.slow_readers += 1;
+            self.cut(link, true);
+            return;
+        }
+        state.tell();
+        if !state.congested && state.writer.queued_bytes() > HIGH_MARK {
+            state.congested = true;
+            // Drained and full again before the driver learned of it: nothing has changed for it.
+            if !std::mem::take(&mut state.drained) {
+                self.counters.congested += 1;
+                self.events.push_back(NetEvent::Congested(link));
+            }
+        }
+    }
+
+    /// Reads nothing more from a link, and hands nothing more in, before a moment.
+    pub fn throttle(&mut self, link: Link, until: Instant) {
+        let Some(pipe) = self.links.get(link) else { return };
+        self.counters.throttled += 1;
+        let mut state = pipe.state();
+        state.throttled = Some(until);
+        state.wake();
+    }
+
+    /// Takes back messages of a [`NetEvent::Received`] that a throttling came in between, to hand
+    /// them in again when it is over.
+    pub fn hold(&mut self, link: Link, mut messages: Vec<Message>) {
+        if let Some(pipe) = self.links.get(link) {
+            let mut state = pipe.state();
+            messages.append(&mut state.inbox);
+            state.inbox = messages;
+        }
+    }
+
+    /// Takes back an emptied vector of messages.
+    pub fn recycle(&mut self, mut messages: Vec<Message>) {
+        messages.clear();
+        if messages.capacity() <= SPARE_MAX {
+            self.spare = messages;
+        }
+    }
+
+    /// Whether a link is throttled.
+    #[must_use]
+    pub fn is_throttled(&self, link: Link) -> bool {
+        self.links.get(link).is_some_and(|pipe| pipe.state().throttled.is_some())
+    }
+
+    /// Closes a link. Answered by one [`NetEvent::Disconnected`], unless it isn't live.
+    pub fn disconnect(&mut self, link: Link) {
+        self.cut(link, false);
+    }
+
+    /// Waits until there is an event.
+    pub async fn wait(&mut self) {
+        poll_fn(|cx| {
+            if !self.events.is_empty() {
+                return Poll::Ready(());
+            }
+            while let Poll::Ready(Some(report)) = self.reports.poll_recv(cx) {
+                self.on_report(&report);
+            }
+            if self.ready.poll(cx).is_ready() {
+                self.collect();
+            }
+            if self.events.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+
+    /// The next event, if one has happened.
+    pub fn next_event(&mut self) -> Option<NetEvent> {
+        if self.events.is_empty() {
+            while let Ok(report) = self.reports.try_recv() {
+                self.on_report(&report);
+            }
+            self.collect();
+        }
+        self.events.pop_front()
+    }
+
+    /// Turns what is on the ready list into events.
+    fn collect(&mut self) {
+        let mut taken = std::mem::take(&mut self.taken);
+        self.ready.take(&mut taken);
+        for pipe in taken.drain(..) {
+            self.on_ready(&pipe);
+        }
+        self.taken = taken;
+    }
+
+    fn on_ready(&mut self, pipe: &Arc<Pipe>) {
+        let mut state = pipe.state();
+        state.unlist();
+        if state.phase == Phase::Open {
+            let link = self.links.insert(Arc::clone(pipe));
+            state.phase = Phase::Live(link);
+            self.on_open(pipe, link);
+        }
+        let Phase::Live(link) = state.phase else {
+            if state.closed && state.phase == Phase::Opening {
+                let why = state.failure.unwrap_or(DialError::Unreachable);
+                drop(state);
+                match pipe.direction {
+                    Direction::Outbound => self.fail_dial(pipe.id, why),
+                    Direction::Inbound => self.counters.inbound_failed += 1,
+                }
+            }
+            return;
+        };
+        if state.throttled.is_none() && !state.inbox.is_empty() {
+            let messages = std::mem::replace(&mut state.inbox, std::mem::take(&mut self.spare));
+            if std::mem::take(&mut state.inbox_bytes) >= INBOX_MAX {
+                state.wake(); // It had stopped reading.
+            }
+            self.events.push_back(NetEvent::Received { link, messages });
+        }
+        if std::mem::take(&mut state.drained) {
+            self.events.push_back(NetEvent::Drained(link));
+        }
+        if state.throttled.is_none()
+            && let Some(error) = state.malformed
+        {
+            self.events.push_back(NetEvent::Malformed { link, error });
+        }
+        if state.closed {
+            drop(state);
+            self.cut(link, false);
+        }
+    }
+
+    fn on_open(&mut self, pipe: &Pipe, link: Link) {
+        let (direction, peer) = (pipe.direction, peer_key(&pipe.peer));
+        match direction {
+            Direction::Inbound => self.counters.links_inbound += 1,
+            Direction::Outbound => self.counters.links_outbound += 1,
+        }
+        let addr = self.dialling.remove(&pipe.id);
+        self.events.push_back(NetEvent::Connected { link, peer, direction, addr });
+    }
+
+    /// Ends a link on our side, and the connection if there still is one.
+    fn cut(&mut self, link: Link, slow: bool) {
+        let Some(pipe) = self.links.remove(link) else { return };
+        let mut state = pipe.state();
+        state.phase = Phase::Over;
+        state.writer = Writer::new(0);
+        state.inbox = Vec::new();
+        state.wake();
+        drop(state);
+        self.events.push_back(NetEvent::Disconnected { link, slow });
+    }
+
+    fn on_report(&mut self, report: &Report) {
+        match *report {
+            Report::DialFailed(id, why) => self.fail_dial(id, why),
+            Report::InboundFailed => self.counters.inbound_failed += 1,
+        }
+    }
+
+    /// Reports the end of a dial, once.
+    fn fail_dial(&mut self, id: ConnectionId, why: DialError) {
+        if let Some(addr) = self.dialling.remove(&id) {
+            self.counters.dials_failed += 1;
+            self.events.push_back(NetEvent::DialFailed { addr, why });
+        }
+    }
+}
+
+impl Drop for Net {
+    /// Dropping the swarm ends the tasks of all its connections.
+    fn drop(&mut self) {
+        self.swarm.abort();
+    }
+}

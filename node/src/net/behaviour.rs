@@ -1,0 +1,127 @@
+//! Our part of the swarm: gives each connection a [`Handler`], and closes it when the handler asks.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use libp2p::core::Endpoint;
+use libp2p::core::transport::PortUse;
+use libp2p::swarm::{
+    CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, StreamProtocol,
+    THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+};
+use libp2p::{Multiaddr, PeerId, connection_limits, identify};
+use tidings_protocol::chain::Chain;
+use tidings_protocol::item::ItemKind;
+use tidings_protocol::link::Direction;
+
+use crate::net::handler::{Close, Handler};
+use crate::net::pipe::{Pipe, Ready};
+use crate::net::transport::from_multiaddr;
+
+/// All behaviours of the swarm. Limits come first: whom they refuse, the others never see.
+#[derive(NetworkBehaviour)]
+#[behaviour(to_swarm = "Quiet")]
+pub(crate) struct Behaviours {
+    pub(crate) limits: connection_limits::Behaviour,
+    pub(crate) identify: identify::Behaviour,
+    pub(crate) relay: Relay,
+}
+
+/// What the behaviours tell the swarm's owner: nothing that it needs.
+#[derive(Debug)]
+pub(crate) struct Quiet;
+
+impl From<identify::Event> for Quiet {
+    fn from(_: identify::Event) -> Self {
+        Self
+    }
+}
+
+impl From<Infallible> for Quiet {
+    fn from(event: Infallible) -> Self {
+        match event {}
+    }
+}
+
+/// The behaviour that speaks the relay protocol.
+pub(crate) struct Relay {
+    protocol: StreamProtocol,
+    chain: Arc<dyn Chain>,
+    ready: Arc<Ready>,
+    /// Connections to close; each asks once.
+    closing: VecDeque<(PeerId, ConnectionId)>,
+}
+
+impl Relay {
+    /// Speaks the protocol of one network.
+    pub(crate) const fn new(
+        protocol: StreamProtocol,
+        chain: Arc<dyn Chain>,
+        ready: Arc<Ready>,
+    ) -> Self {
+        Self { protocol, chain, ready, closing: VecDeque::new() }
+    }
+
+    fn handler(
+        &self,
+        id: ConnectionId,
+        peer: PeerId,
+        direction: Direction,
+        remote: &Multiaddr,
+    ) -> Handler {
+        let (remote, ready) = (from_multiaddr(remote), Arc::clone(&self.ready));
+        let block_max = self.chain.max_size(ItemKind::Block);
+        let pipe = Pipe::new((id, peer, direction), remote, block_max, ready);
+        Handler::new(pipe, self.protocol.clone(), Arc::clone(&self.chain))
+    }
+}
+
+impl NetworkBehaviour for Relay {
+    type ConnectionHandler = Handler;
+    type ToSwarm = Infallible;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        _: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(self.handler(id, peer, Direction::Inbound, remote))
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        remote: &Multiaddr,
+        _: Endpoint,
+        _: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(self.handler(id, peer, Direction::Outbound, remote))
+    }
+
+    fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
+
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        id: ConnectionId,
+        Close: THandlerOutEvent<Self>,
+    ) {
+        self.closing.push_back((peer, id));
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Infallible, THandlerInEvent<Self>>> {
+        match self.closing.pop_front() {
+            Some((peer_id, id)) => {
+                let connection = CloseConnection::One(id);
+                Poll::Ready(ToSwarm::CloseConnection { peer_id, connection })
+            }
+            // Only handler events fill the queue, and after each the swarm polls its behaviours.
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Moves bytes between a connection's streams and its [`Pipe`]: many messages a system call.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, BytesMut};
+use futures::{AsyncRead, AsyncWrite};
+use tidings_protocol::chain::Chain;
+use tidings_protocol::frame::Reader;
+
+use crate::net::pipe::{LOW_MARK, Pipe, State};
+
+/// Most bytes written between two looks at the queue: what the driver queues meanwhile waits behind
+/// them, whatever its class. A guess, four of Yamux's frames of 16 KiB.
+pub(crate) const WRITE_MAX: usize = 64 << 10;
+
+/// Most bytes read per wake-up, after which others get their turn: a block must not hog the thread.
+/// A guess, as much as is written at once.
+const READ_MAX: usize = 64 << 10;
+
+/// Bytes read at once, on the stack. Larger ones cost more to clear than they save for small messages.
+const READ_CHUNK: usize = 8 << 10;
+
+/// A write buffer larger than this is given back when empty: hundreds of nodes share a machine.
+const KEEP_MAX: usize = 4 << 10;
+
+/// Writes what the driver queues.
+pub(crate) struct Outflow<S> {
+    stream: S,
+    /// Bytes that the stream hasn't taken yet.
+    buffer: BytesMut,
+    /// Something was written and not yet flushed.
+    unflushed: bool,
+}
+
+impl<S: AsyncWrite + Unpin> Outflow<S> {
+    /// Writes on a stream.
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, buffer: BytesMut::new(), unflushed: false }
+    }
+
+    /// Writes until nothing is queued or the stream takes no more; flushes once.
+    ///
+    /// # Errors
+    /// When the stream broke. Never ready otherwise.
+    pub(crate) fn poll(&mut self, pipe: &Arc<Pipe>, cx: &mut Context<'_>) -> Poll<io::Error> {
+        match self.poll_io(pipe, cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(error),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_io(&mut self, pipe: &Arc<Pipe>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.buffer.is_empty() || self.refill(pipe) {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.buffer))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.buffer.advance(written);
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes the next bytes from the queue; false if it is empty.
+    fn refill(&mut self, pipe: &Arc<Pipe>) -> bool {
+        let mut state = pipe.state();
+        if state.writer.is_empty() {
+            state.sent_all();
+            if self.buffer.capacity() > KEEP_MAX {
+                self.buffer = BytesMut::new();
+            }
+            return false;
+        }
+        state.writer.fill(&mut self.buffer, WRITE_MAX);
+        if state.congested && state.writer.queued_bytes() <= LOW_MARK {
+            state.congested = false;
+            state.drained = true;
+            pipe.list(&mut state);
+        }
+        true
+    }
+}
+
+/// Reads messages for the driver.
+pub(crate) struct Inflow<S> {
+    stream: S,
+    reader: Reader,
+}
+
+impl<S: AsyncRead + Unpin> Inflow<S> {
+    /// Reads from a stream.
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, reader: Reader::default() }
+    }
+
+    /// Reads until there is no more, the driver has enough to do, or it is others' turn.
+    ///
+    /// # Errors
+    /// When the stream broke or ended. Never ready otherwise.
+    pub(crate) fn poll(
+        &mut self,
+        pipe: &Arc<Pipe>,
+        chain: &dyn Chain,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Error> {
+        let mut chunk = [0; READ_CHUNK];
+        let mut total = 0;
+        while total < READ_MAX && pipe.state().wants_input() {
+            let read = match Pin::new(&mut self.stream).poll_read(cx, &mut chunk) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0)) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
+                Poll::Ready(Ok(read)) => read,
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+            };
+            total += read;
+            let mut state = pipe.state();
+            if self.decode(&chunk[..read], chain, &mut state) {
+                pipe.list(&mut state);
+            }
+        }
+        if total >= READ_MAX {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Decodes what has arrived; true if the driver should look.
+    fn decode(&mut self, mut bytes: &[u8], chain: &dyn Chain, state: &mut State) -> bool {
+        let (before, read) = (state.inbox.len(), bytes.len());
+        loop {
+            match self.reader.read(&mut bytes, chain) {
+                Ok(Some(message)) => state.inbox.push(message),
+                Ok(None) => break,
+                Err(error) => {
+                    state.malformed = Some(error);
+                    break;
+                }
+            }
+        }
+        // Bytes of a message that isn't complete are the reader's, which bounds them.
+        if state.inbox.len() > before {
+            state.inbox_bytes += read;
+        }
+        state.inbox.len() > before || state.malformed.is_some()
+    }
+}

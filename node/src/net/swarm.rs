@@ -1,0 +1,178 @@
+//! The task that owns the swarm: dialling, listening, admission, closing. Payload never passes here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{self, ConnectionId, StreamProtocol, SwarmEvent};
+use libp2p::{Swarm, connection_limits, identify};
+use tidings_protocol::machine::DialError;
+use tidings_protocol::message::PeerAddr;
+use tokio::sync::mpsc;
+
+use crate::net::behaviour::{Behaviours, Relay};
+use crate::net::pipe::Ready;
+use crate::net::transport::{self, from_multiaddr, to_multiaddr};
+use crate::net::{NetConfig, NetError};
+
+/// Most dials handed over and not yet begun; the core has at most `peers.dialling_max` under way.
+pub(crate) const DIALS_MAX: u32 = 64;
+
+/// Most reports waiting for the driver; over it the swarm waits.
+pub(crate) const REPORTS_MAX: usize = 64;
+
+/// Most inbound connections that are being secured, which costs a millisecond of CPU each. A guess.
+const PENDING_INBOUND_MAX: u32 = 64;
+
+/// Inbound connections in excess of the core's places: it needs them to tell whom to turn away, and
+/// those on their way out still count. A guess.
+const INBOUND_SPARE: usize = 16;
+
+/// Most connections with one peer: both sides may dial at once, and reconnect before the old ones are
+/// gone.
+const PER_PEER_MAX: u32 = 4;
+
+/// How long a connection without streams is kept: those of links always have some.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often identify repeats itself. Nothing in it changes; libp2p's 5 minutes would be a wake-up a
+/// second for a node with many links.
+const IDENTIFY_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long listening may take to tell its addresses.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the swarm's task tells the driver.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// A dial came to nothing before the connection was secured.
+    DialFailed(ConnectionId, DialError),
+    /// An inbound connection came to nothing before it was secured, or was refused.
+    InboundFailed,
+}
+
+/// Builds the swarm of a node.
+///
+/// # Errors
+/// When the identity can't be used.
+pub(crate) fn build(config: &NetConfig, ready: Arc<Ready>) -> Result<Swarm<Behaviours>, NetError> {
+    let protocol = format!("/tidings/1/{}", config.network);
+    let bad_name = |_| NetError::Network(config.network.clone());
+    let protocol = StreamProtocol::try_from_owned(protocol).map_err(bad_name)?;
+    let places = u32::try_from(config.inbound_max + INBOUND_SPARE).unwrap_or(u32::MAX);
+    let limits = connection_limits::ConnectionLimits::default()
+        .with_max_pending_incoming(Some(PENDING_INBOUND_MAX))
+        .with_max_pending_outgoing(Some(DIALS_MAX))
+        .with_max_established_incoming(Some(places))
+        .with_max_established_per_peer(Some(PER_PEER_MAX));
+    let identify = identify::Config::new(protocol.to_string(), config.keypair.public())
+        .with_agent_version(concat!("tidings/", env!("CARGO_PKG_VERSION")).to_owned())
+        .with_interval(IDENTIFY_INTERVAL)
+        .with_cache_size(0);
+    let behaviours = Behaviours {
+        limits: connection_limits::Behaviour::new(limits),
+        identify: identify::Behaviour::new(identify),
+        relay: Relay::new(protocol, Arc::clone(&config.chain), ready),
+    };
+    let transport = transport::build(&config.keypair, config.links)?;
+    let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);
+    let peer_id = config.keypair.public().to_peer_id();
+    Ok(Swarm::new(transport, behaviours, peer_id, settings))
+}
+
+/// Listens, and waits until each listener has told its addresses.
+///
+/// # Errors
+/// When an address can't be listened on.
+pub(crate) async fn listen(
+    swarm: &mut Swarm<Behaviours>,
+    addrs: &[PeerAddr],
+) -> Result<Vec<PeerAddr>, NetError> {
+    let mut listening = Vec::new();
+    for addr in addrs {
+        let failed = |why: String| NetError::Listen { addr: *addr, why };
+        transport::probe(addr).map_err(|error| failed(error.to_string()))?;
+        let id = swarm.listen_on(to_multiaddr(addr)).map_err(|error| failed(error.to_string()))?;
+        let told = async {
+            loop {
+                match swarm.select_next_some().await {
+                    SwarmEvent::NewListenAddr { listener_id, address } if listener_id == id => {
+                        break Ok(from_multiaddr(&address));
+                    }
+                    SwarmEvent::ListenerClosed { listener_id, reason, .. } if listener_id == id => {
+                        break Err(format!("{reason:?}"));
+                    }
+                    _ => {}
+                }
+            }
+        };
+        match tokio::time::timeout(LISTEN_TIMEOUT, told).await {
+            Ok(Ok(told)) => listening.extend(told),
+            Ok(Err(why)) => return Err(failed(why)),
+            Err(_) => return Err(failed("no address became known".to_owned())),
+        }
+    }
+    Ok(listening)
+}
+
+/// Runs the swarm until the driver is gone.
+pub(crate) async fn run(
+    mut swarm: Swarm<Behaviours>,
+    mut dials: mpsc::Receiver<DialOpts>,
+    reports: mpsc::Sender<Report>,
+) {
+    loop {
+        let report = tokio::select! {
+            biased;
+            dial = dials.recv() => match dial {
+                Some(opts) => begin_dial(&mut swarm, opts),
+                None => return,
+            },
+            event = swarm.select_next_some() => on_event(event),
+        };
+        if let Some(report) = report
+            && reports.send(report).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn begin_dial(swarm: &mut Swarm<Behaviours>, opts: DialOpts) -> Option<Report> {
+    let id = opts.connection_id();
+    let error = swarm.dial(opts).err()?;
+    Some(Report::DialFailed(id, dial_error(&error)))
+}
+
+fn on_event<E>(event: SwarmEvent<E>) -> Option<Report> {
+    match event {
+        SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+            tracing::debug!(%error, "a dial failed");
+            Some(Report::DialFailed(connection_id, dial_error(&error)))
+        }
+        SwarmEvent::IncomingConnectionError { error, send_back_addr, .. } => {
+            tracing::debug!(from = %send_back_addr, %error, "an inbound connection failed");
+            Some(Report::InboundFailed)
+        }
+        SwarmEvent::ListenerClosed { addresses, reason, .. } => {
+            tracing::error!(?addresses, ?reason, "no longer listening");
+            None
+        }
+        SwarmEvent::ListenerError { error, .. } => {
+            // Out of file descriptors, mostly; libp2p goes on listening.
+            tracing::warn!(%error, "could not accept a connection");
+            None
+        }
+        _ => None,
+    }
+}
+
+const fn dial_error(error: &swarm::DialError) -> DialError {
+    match error {
+        // The swarm leaves out the addresses that it listens on itself, and we give it only one.
+        swarm::DialError::LocalPeerId { .. } | swarm::DialError::NoAddresses => DialError::Myself,
+        swarm::DialError::Denied { .. } => DialError::Busy,
+        _ => DialError::Unreachable,
+    }
+}

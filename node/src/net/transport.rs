@@ -1,0 +1,152 @@
+//! The transport: TCP (shaped, if asked for) with Noise and Yamux, or QUIC; and addresses in libp2p's form.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
+
+use futures::{AsyncRead, AsyncWrite};
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::Boxed;
+use libp2p::core::upgrade::Version;
+use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId, Transport as _, noise, tcp, yamux};
+use tidings_protocol::message::{PeerAddr, Transport};
+
+use crate::links::Place;
+use crate::net::NetError;
+use crate::net::shape::Shaper;
+
+/// How long connecting and securing may take: libp2p's own default.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long sent bytes may stay unacknowledged, or the peer's window shut, before the kernel breaks a
+/// connection. Without it a peer that reads nothing more could keep a closed connection in its place
+/// for ever, since closing waits for the last bytes to leave. Longer than any throttling and than the
+/// default time-out of a ping. A guess.
+const UNACKED_MAX: Duration = Duration::from_secs(120);
+
+/// Most streams a peer may open on a connection: one for the relay, and identify's now and then.
+const STREAMS_MAX: usize = 32;
+
+/// What the swarm dials and listens with.
+pub(crate) type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;
+
+/// Builds the transport of a node with an identity and perhaps an emulated place.
+///
+/// # Errors
+/// When Noise can't sign its key with the identity.
+pub(crate) fn build(keypair: &Keypair, place: Option<Place>) -> Result<BoxedTransport, NetError> {
+    let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true));
+    let tcp = tcp.map(|stream, _| {
+        let millis = u32::try_from(UNACKED_MAX.as_millis()).expect("two minutes");
+        // A system without the option is only slower to notice.
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream.0, millis);
+        stream
+    });
+    let Some(place) = place else {
+        let secured = secure(tcp, keypair)?;
+        #[cfg(feature = "quic")]
+        let secured = with_quic(secured, keypair);
+        return Ok(secured);
+    };
+    let shaper = Shaper::new(place);
+    secure(tcp.and_then(move |stream, end| shaper.shape(stream, end.is_dialer())), keypair)
+}
+
+/// Adds Noise and Yamux. Negotiating lazily saves a round trip for each.
+fn secure<T, S>(transport: T, keypair: &Keypair) -> Result<BoxedTransport, NetError>
+where
+    T: libp2p::Transport<Output = S> + Send + Unpin + 'static,
+    T::Error: Send + Sync,
+    T::Dial: Send,
+    T::ListenerUpgrade: Send,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let noise =
+        noise::Config::new(keypair).map_err(|error| NetError::Identity(error.to_string()))?;
+    let mut yamux = yamux::Config::default();
+    yamux.set_max_num_streams(STREAMS_MAX);
+    Ok(transport
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise)
+        .multiplex(yamux)
+        .timeout(CONNECT_TIMEOUT)
+        .boxed())
+}
+
+#[cfg(feature = "quic")]
+fn with_quic(tcp: BoxedTransport, keypair: &Keypair) -> BoxedTransport {
+    use futures::future::Either;
+    let quic = libp2p::quic::tokio::Transport::new(libp2p::quic::Config::new(keypair));
+    tcp.or_transport(quic)
+        .map(|either, _| match either {
+            Either::Left(output) => output,
+            Either::Right((peer, muxer)) => (peer, StreamMuxerBox::new(muxer)),
+        })
+        .boxed()
+}
+
+/// Makes sure that nobody else listens on an address.
+///
+/// libp2p listens with `SO_REUSEPORT`, with which two nodes of one user get the same port without an
+/// error, and then each other's connections.
+///
+/// # Errors
+/// What binding says.
+pub(crate) fn probe(addr: &PeerAddr) -> io::Result<()> {
+    if addr.port == 0 {
+        return Ok(());
+    }
+    match addr.transport {
+        Transport::Tcp => TcpListener::bind(addr.socket()).map(drop),
+        Transport::Quic => UdpSocket::bind(addr.socket()).map(drop),
+    }
+}
+
+/// An address in libp2p's form.
+pub(crate) fn to_multiaddr(addr: &PeerAddr) -> Multiaddr {
+    let base = Multiaddr::from(addr.ip);
+    match addr.transport {
+        Transport::Tcp => base.with(Protocol::Tcp(addr.port)),
+        Transport::Quic => base.with(Protocol::Udp(addr.port)).with(Protocol::QuicV1),
+    }
+}
+
+/// An address in ours; `None` if it isn't an IP address of one of our transports.
+pub(crate) fn from_multiaddr(addr: &Multiaddr) -> Option<PeerAddr> {
+    let mut parts = addr.iter();
+    let ip: IpAddr = match parts.next()? {
+        Protocol::Ip4(ip) => ip.into(),
+        Protocol::Ip6(ip) => ip.into(),
+        _ => return None,
+    };
+    match (parts.next()?, parts.next()) {
+        (Protocol::Tcp(port), _) => Some(PeerAddr::tcp(SocketAddr::new(ip, port))),
+        (Protocol::Udp(port), Some(Protocol::QuicV1)) => {
+            Some(PeerAddr { ip, port, transport: Transport::Quic })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_reads_back_from_libp2ps_form() {
+        for text in ["127.0.0.1:4000", "[::1]:4000", "1.2.3.4:5/quic"] {
+            let addr: PeerAddr = text.parse().unwrap();
+            assert_eq!(from_multiaddr(&to_multiaddr(&addr)), Some(addr));
+        }
+        assert_eq!(from_multiaddr(&"/dns4/example.org/tcp/1".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn a_port_in_use_is_noticed_though_libp2p_would_share_it() {
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = PeerAddr::tcp(held.local_addr().unwrap());
+        assert_eq!(probe(&addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+}

@@ -1,0 +1,239 @@
+//! The network file: which network a node joins, under which rules. All nodes of a network share it.
+//!
+//! ```toml
+//! name = "tidings-dev"
+//! rules = "tidings"                 # or "opaque"
+//! bootstrap = ["198.51.100.7:4000"]
+//! [limits]
+//! max_tx_bytes = 100000
+//! max_block_bytes = 4000000
+//! [tidings]                         # matters only under these rules
+//! difficulty_bits = 16
+//! genesis = "0000000000000000000000000000000000000000000000000000000000000000"
+//! ```
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tidings_protocol::chain::Chain;
+use tidings_protocol::chain::opaque::Opaque;
+use tidings_protocol::chain::tidings::Tidings;
+use tidings_protocol::item::{ITEM_ID_LEN, ItemId};
+use tidings_protocol::message::PeerAddr;
+
+use crate::config::layers::{self, LayerError, Layered, Schema};
+use crate::shell::config::{NETWORK_NAME_MAX, check_network_name};
+
+/// Largest limit of one item, bytes: what a frame can carry is bounded too, and a node has to hold
+/// several of them. A guess, far above any chain's.
+pub const LIMIT_MAX: usize = 64_000_000;
+
+/// A network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// Its name; nodes of other networks are refused.
+    pub name: String,
+    /// Its rules.
+    pub rules: Rules,
+    /// Addresses that a newcomer tries first.
+    pub bootstrap: Vec<PeerAddr>,
+    /// Most bytes of items.
+    pub limits: Limits,
+    /// Settings of the `tidings` rules.
+    pub tidings: TidingsRules,
+}
+
+/// Which rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Rules {
+    /// Signed transfers, and blocks with a proof of work.
+    Tidings,
+    /// Bytes are bytes.
+    Opaque,
+}
+
+/// Most bytes of items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Of a transaction.
+    pub max_tx_bytes: usize,
+    /// Of a block.
+    pub max_block_bytes: usize,
+}
+
+/// Settings of the `tidings` rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TidingsRules {
+    /// Zero bits that the hash of a block's header must start with.
+    pub difficulty_bits: u8,
+    /// Id of the first block.
+    pub genesis: ItemId,
+}
+
+impl Default for Network {
+    /// A network to develop with.
+    fn default() -> Self {
+        Self {
+            name: "tidings-dev".to_owned(),
+            rules: Rules::Tidings,
+            bootstrap: Vec::new(),
+            limits: Limits::default(),
+            tidings: TidingsRules::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let Opaque { max_tx_bytes, max_block_bytes } = Opaque::default();
+        Self { max_tx_bytes, max_block_bytes }
+    }
+}
+
+impl Default for TidingsRules {
+    fn default() -> Self {
+        Self { difficulty_bits: 16, genesis: ItemId([0; ITEM_ID_LEN]) }
+    }
+}
+
+/// Why a network file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// It isn't there.
+    #[error(
+        "there is no network file {0}: `tidings init` makes one, or ask whoever runs the network for theirs"
+    )]
+    Missing(String),
+    /// It can't be read.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// A value is out of range.
+    #[error("`{key}` in {path} {problem}")]
+    BadValue {
+        /// Which.
+        key: &'static str,
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Network {
+    /// Reads a network file.
+    ///
+    /// # Errors
+    /// When it is missing, or has something in it that can't be used.
+    pub fn load(path: &Path) -> Result<Self, NetworkError> {
+        let shown = path.display().to_string();
+        let Some(entries) = layers::read_file(path)? else {
+            return Err(NetworkError::Missing(shown));
+        };
+        let schema = Schema::new(&Self::default(), &Self::default());
+        let network: Self = Layered::resolve::<Self>(&schema, entries)?.value()?;
+        match network.problem() {
+            Some((key, problem)) => Err(NetworkError::BadValue { key, path: shown, problem }),
+            None => Ok(network),
+        }
+    }
+
+    /// The network as a file's text.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a network has a TOML form")
+    }
+
+    /// The rules, ready to use.
+    #[must_use]
+    pub fn chain(&self) -> Arc<dyn Chain> {
+        let Limits { max_tx_bytes, max_block_bytes } = self.limits;
+        match self.rules {
+            Rules::Opaque => Arc::new(Opaque { max_tx_bytes, max_block_bytes }),
+            Rules::Tidings => Arc::new(Tidings {
+                max_tx_bytes,
+                max_block_bytes,
+                difficulty_bits: self.tidings.difficulty_bits,
+                genesis: self.tidings.genesis,
+            }),
+        }
+    }
+
+    fn problem(&self) -> Option<(&'static str, String)> {
+        if !check_network_name(&self.name) {
+            let problem = format!(
+                "is `{}`, but must be 1 to {NETWORK_NAME_MAX} of a-z, 0-9, `-`, `_` and `.`",
+                self.name
+            );
+            return Some(("name", problem));
+        }
+        let Limits { max_tx_bytes, max_block_bytes } = self.limits;
+        let limits =
+            [("limits.max_tx_bytes", max_tx_bytes), ("limits.max_block_bytes", max_block_bytes)];
+        for (key, bytes) in limits {
+            if !(1..=LIMIT_MAX).contains(&bytes) {
+                return Some((key, format!("is {bytes}, but must be 1 to {LIMIT_MAX}")));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network.toml");
+        std::fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    fn load(text: &str) -> Result<Network, String> {
+        let (_folder, path) = written(text);
+        Network::load(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_network_reads_back_from_its_text() {
+        let mut network = Network { rules: Rules::Opaque, ..Network::default() };
+        network.bootstrap.push("127.0.0.1:4000".parse().unwrap());
+        assert_eq!(load(&network.to_toml()), Ok(network));
+    }
+
+    #[test]
+    fn the_rules_have_the_limits_of_the_file() {
+        use tidings_protocol::item::ItemKind;
+        for rules in ["tidings", "opaque"] {
+            let text = format!("rules = '{rules}'\n[limits]\nmax_tx_bytes = 777\n");
+            let chain = load(&text).unwrap().chain();
+            assert_eq!((chain.name(), chain.max_size(ItemKind::Tx)), (rules, 777));
+        }
+    }
+
+    #[test]
+    fn what_makes_no_network_is_refused_by_key() {
+        for (text, expected) in [
+            ("nmae = 'x'", "did you mean `name`?"),
+            ("name = 'My Net'", "`name` in"),
+            ("rules = 'none'", "`rules` in"),
+            ("[limits]\nmax_tx_bytes = 0", "`limits.max_tx_bytes` in"),
+            ("[tidings]\ngenesis = '00'", "64 hexadecimal digits"),
+            ("[tidings]\ndifficulty_bits = 256", "`tidings.difficulty_bits` in"),
+        ] {
+            let error = load(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_says_what_to_do() {
+        let error = Network::load(Path::new("/nonexistent/network.toml")).unwrap_err();
+        assert!(error.to_string().contains("tidings init"), "{error}");
+    }
+}

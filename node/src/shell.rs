@@ -1,0 +1,405 @@
+//! The shell: the one driver loop of a node. It owns the core, the clock and the random source, hands
+//! in what happens and carries out what the core decides, as [`tidings_protocol::machine`] demands.
+//!
+//! Every round waits for whatever comes first, then takes *everything* that is ready before the core
+//! is told that its deadline passed: what several inputs of one moment cause then leaves together, as
+//! one message and one write. Local work (commands, verdicts) goes before remote work.
+
+mod commands;
+pub mod config;
+mod report;
+mod status;
+mod verify;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rand::rngs::SysRng;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use tidings_protocol::conduct::Reason;
+use tidings_protocol::event::Event;
+use tidings_protocol::item::ItemId;
+use tidings_protocol::link::Link;
+use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
+use tidings_protocol::message::{Message, PeerAddr};
+use tidings_protocol::node::{Identity, Node};
+use tidings_protocol::params::ParamError;
+use tidings_protocol::time::Time;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+pub use self::config::{NETWORK_NAME_MAX, ShellConfig, check_network_name};
+use self::report::Reporter;
+pub use self::report::{LinkName, ShellEvent, What};
+use self::verify::Verifier;
+use crate::addresses::{self, AddressesError};
+use crate::control::{Command, Outcome, Submitted};
+use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
+use crate::trace::Trace;
+
+/// Most events taken in one round, before deadlines and others get their turn. A guess: a few
+/// milliseconds' worth.
+const ROUND_MAX: usize = 256;
+
+/// How often the address book is saved: what a crash may lose. A guess; Bitcoin Core saves its own
+/// every 15 minutes.
+const SAVE_INTERVAL: Duration = Duration::from_secs(300);
+
+/// Longest that a line of the trace stays unwritten.
+const TRACE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why a node can't start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ShellError {
+    /// The network can't be had.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The address book of an earlier run can't be used.
+    #[error(transparent)]
+    Addresses(#[from] AddressesError),
+    /// A parameter makes no sense.
+    #[error("[params] {0}")]
+    Params(#[from] ParamError),
+    /// The trace can't be opened.
+    #[error("cannot write the trace {}: {source}", path.display())]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system gives no randomness.
+    #[error("the system gives no randomness: {0}")]
+    Entropy(String),
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Shell {
+    config: Arc<ShellConfig>,
+    node: Node,
+    rng: ChaCha8Rng,
+    net: Net,
+    commands: mpsc::Receiver<Command>,
+    verifier: Verifier,
+    reporter: Reporter,
+    /// Who waits for what becomes of a submitted item.
+    pending: HashMap<ItemId, Vec<oneshot::Sender<Submitted>>>,
+    /// The core's output; empty but while it is carried out.
+    actions: Vec<Action>,
+    started: Instant,
+    started_unix_us: u64,
+    /// The time, as read when the event at hand was taken: once for all messages that came together.
+    now: Time,
+    /// When to look after files next.
+    housekeeping_at: Instant,
+    save_at: Instant,
+    saving: Option<JoinHandle<()>>,
+    /// Whoever asked to stop, told once everything is saved.
+    stopping: Option<oneshot::Sender<()>>,
+}
+
+impl Shell {
+    /// Opens everything that a node needs and starts listening. It relays once it [runs](Self::run).
+    ///
+    /// # Errors
+    /// When an address can't be listened on, a parameter makes no sense, or a file can't be used.
+    pub async fn start(
+        config: ShellConfig,
+        commands: mpsc::Receiver<Command>,
+        events: broadcast::Sender<ShellEvent>,
+    ) -> Result<Self, ShellError> {
+        config.params.validate()?;
+        let known = config.addresses.as_deref().map(addresses::load).transpose()?;
+        let trace = config.trace.as_deref().map(|path| {
+            let failed = |source| ShellError::Trace { path: path.to_owned(), source };
+            Trace::open(path).map_err(failed)
+        });
+        let trace = trace.transpose()?;
+        let mut rng = match config.seed {
+            Some(seed) => ChaCha8Rng::seed_from_u64(seed),
+            None => ChaCha8Rng::try_from_rng(&mut SysRng)
+                .map_err(|error| ShellError::Entropy(error.to_string()))?,
+        };
+        let net = Net::start(&NetConfig {
+            keypair: config.keypair.clone(),
+            network: config.network.clone(),
+            chain: Arc::clone(&config.chain),
+            listen: config.listen.clone(),
+            inbound_max: config.params.peers.inbound_max,
+            links: config.links,
+        })
+        .await?;
+        let identity = Identity {
+            key: peer_key(&config.keypair.public().to_peer_id()),
+            advertise: config.advertise,
+            fixed: config.connect.clone(),
+            salt: rng.next_u64(),
+        };
+        let mut node = Node::new(identity, &config.params);
+        node.peers_mut().import(&known.unwrap_or_default(), &config.params.peers, Time::ZERO);
+        let started = Instant::now();
+        let mut shell = Self {
+            verifier: Verifier::new(Arc::clone(&config.chain)),
+            reporter: Reporter::new(events, trace),
+            config: Arc::new(config),
+            node,
+            rng,
+            net,
+            commands,
+            pending: HashMap::new(),
+            actions: Vec::new(),
+            started,
+            started_unix_us: unix_us(),
+            now: Time::ZERO,
+            housekeeping_at: started + TRACE_INTERVAL,
+            save_at: started + SAVE_INTERVAL,
+            saving: None,
+            stopping: None,
+        };
+        let bootstrap = Arc::clone(&shell.config);
+        shell.handle(Input::Learned(&bootstrap.bootstrap));
+        Ok(shell)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn listening(&self) -> &[PeerAddr] {
+        self.net.listening()
+    }
+
+    /// Relays until told to stop, by `shutdown` or by [`Command::Stop`]; then saves what must be kept.
+    ///
+    /// # Errors
+    /// None at present: what goes wrong while running is logged and counted, and the node goes on.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ShellError> {
+        let mut shutdown = pin!(shutdown);
+        let mut sleep = pin!(sleep_until(self.wake_at()));
+        let mut commands_open = true;
+        while self.stopping.is_none() {
+            let wake_at = self.wake_at();
+            if sleep.deadline() != wake_at {
+                sleep.as_mut().reset(wake_at);
+            }
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                command = self.commands.recv(), if commands_open => match command {
+                    Some(command) => self.on_command(command),
+                    None => commands_open = false,
+                },
+                verdicts = self.verifier.wait() => self.on_verdicts(verdicts),
+                () = self.net.wait() => {}
+                () = &mut sleep => {}
+            }
+            self.round();
+        }
+        self.shut_down().await;
+        Ok(())
+    }
+
+    /// Takes everything that is ready, wakes the core if it is due, and looks after the rest.
+    fn round(&mut self) {
+        for _ in 0..ROUND_MAX {
+            if let Ok(command) = self.commands.try_recv() {
+                self.on_command(command);
+            } else if let Some(verdicts) = self.verifier.next() {
+                self.on_verdicts(verdicts);
+            } else if let Some(event) = self.net.next_event() {
+                self.on_net(event);
+            } else {
+                break;
+            }
+        }
+        self.look_at_clock();
+        if self.now >= self.node.deadline() {
+            self.handle(Input::Wake);
+        }
+        self.verifier.start();
+        if Instant::now() >= self.housekeeping_at {
+            self.keep_house();
+        }
+    }
+
+    /// Reads the clock.
+    fn look_at_clock(&mut self) {
+        let nanos = self.started.elapsed().as_nanos();
+        self.now = Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+    }
+
+    fn instant(&self, time: Time) -> Instant {
+        let after = Duration::from_nanos(time.as_nanos());
+        self.started.checked_add(after).unwrap_or(self.housekeeping_at)
+    }
+
+    /// When the next round is due at the latest.
+    fn wake_at(&self) -> Instant {
+        let files = if self.reporter.is_clean() { self.save_at } else { self.housekeeping_at };
+        match self.node.deadline() {
+            Time::NEVER => files,
+            deadline => self.instant(deadline).min(files),
+        }
+    }
+
+    /// Hands one input to the core and carries out what it decides. True if a link was throttled.
+    fn handle(&mut self, input: Input<'_>) -> bool {
+        let now = self.now;
+        let mut cx = Cx {
+            now,
+            params: &self.config.params,
+            chain: &*self.config.chain,
+            rng: &mut self.rng,
+            actions: &mut self.actions,
+        };
+        self.node.handle(input, &mut cx);
+        let mut throttled = false;
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Send { link, message } => self.net.send(link, message),
+                Action::Throttle { link, until } => {
+                    throttled = true;
+                    self.net.throttle(link, self.started + (until - Time::ZERO));
+                }
+                Action::Verify(item) => self.verifier.push(item),
+                Action::Dial { addr } => self.net.dial(addr),
+                Action::Disconnect { link, why } => {
+                    tracing::debug!(%link, %why, "closing a link");
+                    self.net.disconnect(link);
+                }
+                Action::Report(event) => self.report(&event, now, None),
+            }
+        }
+        self.actions = actions;
+        throttled
+    }
+
+    fn report(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
+        let unix_us = self.started_unix_us + now.as_nanos() / 1_000;
+        self.reporter.report(event, now, unix_us, cut);
+        match *event {
+            Event::Accepted { id, .. } => self.answer(id, Outcome::Accepted, None),
+            Event::Rejected { id, rejection, .. } => {
+                self.answer(id, Outcome::Rejected, Some(rejection));
+            }
+            Event::AlreadyKnown { id } => self.answer_last(id),
+            Event::LinkUp { .. }
+            | Event::LinkDown { .. }
+            | Event::Misbehaved { .. }
+            | Event::DialFailed { .. } => {}
+        }
+    }
+
+    fn on_verdicts(&mut self, verdicts: Vec<verify::Verdict>) {
+        self.look_at_clock();
+        for (id, verdict) in verdicts {
+            self.handle(Input::Verdict { id, verdict });
+        }
+    }
+
+    fn on_net(&mut self, event: NetEvent) {
+        self.look_at_clock();
+        match event {
+            NetEvent::Connected { link, peer, direction, addr } => {
+                if let Some(info) = self.net.info(link) {
+                    self.reporter.names.insert(link, info.peer);
+                }
+                self.handle(Input::Connected { link, peer, direction, addr });
+            }
+            NetEvent::Received { link, messages } => self.on_received(link, messages),
+            NetEvent::Malformed { link, error } => {
+                // While it is throttled nothing is handed in; the network tells it again afterwards.
+                if !self.net.is_throttled(link) {
+                    self.handle(Input::Malformed { link, error });
+                }
+            }
+            NetEvent::Congested(link) => {
+                self.handle(Input::Congested { link });
+            }
+            NetEvent::Drained(link) => {
+                self.handle(Input::Drained { link });
+            }
+            NetEvent::Disconnected { link, slow } => self.on_disconnected(link, slow),
+            NetEvent::DialFailed { addr, why } => {
+                self.handle(Input::DialFailed { addr, why });
+            }
+        }
+    }
+
+    /// Hands in messages one by one, until the core throttles their link.
+    fn on_received(&mut self, link: Link, mut messages: Vec<Message>) {
+        if self.net.is_throttled(link) {
+            return self.net.hold(link, messages);
+        }
+        for index in 0..messages.len() {
+            let message = &messages[index];
+            if self.handle(Input::Received { link, message }) && self.net.is_throttled(link) {
+                messages.drain(..=index);
+                return self.net.hold(link, messages);
+            }
+        }
+        self.net.recycle(messages);
+    }
+
+    fn on_disconnected(&mut self, link: Link, slow: bool) {
+        if slow {
+            let peer = self.reporter.names.get(link).map(ToString::to_string);
+            tracing::warn!(%link, peer, "cut the link: {}", Reason::SlowReader);
+        }
+        self.handle(Input::Disconnected { link });
+        self.reporter.names.remove(link);
+    }
+
+    /// Writes the trace out, and saves the address book when it is time.
+    fn keep_house(&mut self) {
+        let now = Instant::now();
+        self.reporter.flush();
+        self.housekeeping_at = now + TRACE_INTERVAL;
+        if now < self.save_at {
+            return;
+        }
+        self.save_at = now + SAVE_INTERVAL;
+        if self.saving.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.saving = self.save();
+        }
+    }
+
+    /// Saves the address book on a thread that may wait for the disk.
+    fn save(&self) -> Option<JoinHandle<()>> {
+        let path = self.config.addresses.clone()?;
+        let records = self.node.peers().book().export();
+        Some(tokio::task::spawn_blocking(move || {
+            if let Err(error) = addresses::save(&path, records) {
+                let path = path.display();
+                tracing::error!(%path, %error, "the address book can't be saved; the node goes on");
+            }
+        }))
+    }
+
+    async fn shut_down(mut self) {
+        self.reporter.flush();
+        // Saves must not overtake one another, and can't fail but by a panic of their own.
+        let earlier = self.saving.take();
+        if let Some(earlier) = earlier {
+            let _ = earlier.await;
+        }
+        if let Some(last) = self.save() {
+            let _ = last.await;
+        }
+        if let Some(reply) = self.stopping.take() {
+            let _ = reply.send(());
+        }
+    }
+}
+
+fn unix_us() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

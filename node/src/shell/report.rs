@@ -1,0 +1,274 @@
+//! Reports of the core, resolved and passed on: to the log, to the event stream, to the trace.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tidings_protocol::conduct::Reason;
+use tidings_protocol::event::Event;
+use tidings_protocol::item::{ItemId, ItemKind};
+use tidings_protocol::link::{Direction, Link, LinkTable};
+use tidings_protocol::message::PeerAddr;
+use tidings_protocol::time::Time;
+use tokio::sync::broadcast;
+
+use crate::trace::{Line, Outcome, Trace};
+
+/// Most warnings about peers in one [`WARN_WINDOW`]; the rest are counted and told with the first
+/// of the next. A peer must not be able to fill the disk.
+const WARN_MAX: u32 = 20;
+
+/// How long warnings are counted together.
+const WARN_WINDOW: Duration = Duration::from_secs(60);
+
+/// Something that happened, as the event stream tells it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ShellEvent {
+    /// When, microseconds of Unix time.
+    pub unix_us: u64,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened. Peers are named by their libp2p identity, links by their handle.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// An item passed the rules, for the first time.
+    Accepted {
+        /// Its id.
+        id: ItemId,
+        /// What it is.
+        kind: ItemKind,
+        /// Its size.
+        bytes: u32,
+        /// Where it came from; `None` if it was submitted here.
+        #[serde(flatten)]
+        ingress: Option<LinkName>,
+    },
+    /// An item broke a rule.
+    Rejected {
+        /// Its id.
+        id: ItemId,
+        /// What it is.
+        kind: ItemKind,
+        /// The rule.
+        rule: &'static str,
+        /// Where it came from; `None` if it was submitted here.
+        #[serde(flatten)]
+        ingress: Option<LinkName>,
+    },
+    /// A submitted item was known.
+    AlreadyKnown {
+        /// Its id.
+        id: ItemId,
+    },
+    /// A link is up.
+    LinkUp {
+        /// Which.
+        #[serde(flatten)]
+        link: LinkName,
+        /// Who dialled.
+        direction: Direction,
+        /// Where the peer says that it can be dialled.
+        advertise: Option<PeerAddr>,
+    },
+    /// A link is down.
+    LinkDown {
+        /// Which.
+        #[serde(flatten)]
+        link: LinkName,
+        /// Why we closed it; `None` if the peer or the network did.
+        why: Option<String>,
+    },
+    /// A peer misbehaved.
+    Misbehaved {
+        /// Where.
+        #[serde(flatten)]
+        link: LinkName,
+        /// What it did.
+        offence: String,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// The address.
+        addr: PeerAddr,
+        /// Why.
+        why: String,
+    },
+}
+
+/// A link and who is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LinkName {
+    /// Its handle.
+    pub link: String,
+    /// The peer's identity.
+    pub peer: String,
+}
+
+/// Passes reports on.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    events: broadcast::Sender<ShellEvent>,
+    trace: Option<Trace>,
+    /// Peers of the live links, and of those whose end is being reported.
+    pub(super) names: LinkTable<libp2p::PeerId>,
+    warnings: Warnings,
+}
+
+impl Reporter {
+    pub(super) fn new(events: broadcast::Sender<ShellEvent>, trace: Option<Trace>) -> Self {
+        Self { events, trace, names: LinkTable::default(), warnings: Warnings::default() }
+    }
+
+    /// Passes on one report of a moment. `cut` is why the shell itself just closed the link, if so.
+    pub(super) fn report(&mut self, event: &Event, now: Time, unix_us: u64, cut: Option<Reason>) {
+        self.trace(event, unix_us);
+        self.log(event, now, cut);
+        if self.events.receiver_count() > 0 {
+            let what = self.what(event, cut);
+            // Receivers that are gone by now miss nothing.
+            let _ = self.events.send(ShellEvent { unix_us, what });
+        }
+    }
+
+    /// Whether the trace holds lines that aren't written.
+    pub(super) fn is_clean(&self) -> bool {
+        self.trace.as_ref().is_none_or(Trace::is_clean)
+    }
+
+    /// Writes the trace out.
+    pub(super) fn flush(&mut self) {
+        if let Some(trace) = &mut self.trace {
+            trace.flush();
+        }
+    }
+
+    /// Lines missing from the trace.
+    pub(super) fn trace_dropped(&self) -> u64 {
+        self.trace.as_ref().map_or(0, Trace::dropped)
+    }
+
+    fn name(&self, link: Link) -> LinkName {
+        let peer = self.names.get(link).map(libp2p::PeerId::to_string).unwrap_or_default();
+        LinkName { link: link.to_string(), peer }
+    }
+
+    fn peer(&self, link: Link) -> String {
+        self.name(link).peer
+    }
+
+    fn trace(&mut self, event: &Event, unix_us: u64) {
+        let Some(trace) = &mut self.trace else { return };
+        let line = match *event {
+            Event::Accepted { id, kind, size, ingress } => {
+                Line { unix_us, outcome: Outcome::Accepted, kind, id, bytes: size, ingress }
+            }
+            Event::Rejected { id, kind, ingress, .. } => {
+                Line { unix_us, outcome: Outcome::Rejected, kind, id, bytes: 0, ingress }
+            }
+            _ => return,
+        };
+        trace.record(&line);
+    }
+
+    fn log(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
+        match *event {
+            Event::Accepted { id, kind, size, ingress } => {
+                tracing::debug!(%id, %kind, size, ?ingress, "accepted");
+            }
+            Event::Rejected { id, kind, ingress, rejection } => {
+                tracing::debug!(%id, %kind, ?ingress, rule = rejection.rule, "rejected");
+            }
+            Event::AlreadyKnown { id } => tracing::debug!(%id, "already known"),
+            Event::LinkUp { link, direction, advertise, .. } => {
+                let advertise = advertise.map(|addr| addr.to_string());
+                tracing::info!(%link, peer = %self.peer(link), %direction, advertise, "link up");
+            }
+            Event::LinkDown { link, why } => {
+                let why = cut.or(why).map(|why| why.to_string());
+                let why = why.as_deref().unwrap_or("the peer or the network closed it");
+                tracing::info!(%link, peer = %self.peer(link), why, "link down");
+            }
+            Event::Misbehaved { link, offence } => {
+                if let Some(suppressed) = self.warnings.admit(now) {
+                    let peer = self.peer(link);
+                    tracing::warn!(%link, peer, suppressed, "the peer {offence}");
+                }
+            }
+            Event::DialFailed { addr, why } => tracing::debug!(%addr, %why, "dial failed"),
+        }
+    }
+
+    fn what(&self, event: &Event, cut: Option<Reason>) -> What {
+        match *event {
+            Event::Accepted { id, kind, size, ingress } => {
+                let ingress = ingress.map(|link| self.name(link));
+                What::Accepted { id, kind, bytes: size, ingress }
+            }
+            Event::Rejected { id, kind, ingress, rejection } => {
+                let ingress = ingress.map(|link| self.name(link));
+                What::Rejected { id, kind, rule: rejection.rule, ingress }
+            }
+            Event::AlreadyKnown { id } => What::AlreadyKnown { id },
+            Event::LinkUp { link, direction, advertise, .. } => {
+                What::LinkUp { link: self.name(link), direction, advertise }
+            }
+            Event::LinkDown { link, why } => {
+                let why = cut.or(why).map(|why| why.to_string());
+                What::LinkDown { link: self.name(link), why }
+            }
+            Event::Misbehaved { link, offence } => {
+                What::Misbehaved { link: self.name(link), offence: offence.to_string() }
+            }
+            Event::DialFailed { addr, why } => What::DialFailed { addr, why: why.to_string() },
+        }
+    }
+}
+
+/// Keeps warnings that peers can cause from filling the log.
+#[derive(Debug, Default)]
+struct Warnings {
+    since: Time,
+    told: u32,
+    suppressed: u64,
+}
+
+impl Warnings {
+    /// Whether to tell another one; if so, how many were suppressed before it.
+    fn admit(&mut self, now: Time) -> Option<u64> {
+        if now.since(self.since) >= WARN_WINDOW {
+            (self.since, self.told) = (now, 0);
+        }
+        if self.told >= WARN_MAX {
+            self.suppressed += 1;
+            return None;
+        }
+        self.told += 1;
+        Some(std::mem::take(&mut self.suppressed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_limited_and_the_rest_counted() {
+        let mut warnings = Warnings::default();
+        let admitted = (0..100).filter(|_| warnings.admit(Time::ZERO).is_some()).count();
+        assert_eq!(admitted, 20);
+        assert_eq!(warnings.admit(Time::ZERO + WARN_WINDOW), Some(80));
+        assert_eq!(warnings.admit(Time::ZERO + WARN_WINDOW), Some(0));
+    }
+
+    #[test]
+    fn an_event_is_one_flat_object() {
+        let link = LinkName { link: "3.1".into(), peer: "12D3".into() };
+        let what = What::LinkDown { link, why: None };
+        let json = serde_json::to_string(&ShellEvent { unix_us: 7, what }).unwrap();
+        let expected = r#"{"unix_us":7,"event":"link-down","link":"3.1","peer":"12D3","why":null}"#;
+        assert_eq!(json, expected);
+    }
+}

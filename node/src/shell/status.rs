@@ -1,0 +1,105 @@
+//! What the shell answers when it is asked how the node is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use tidings_protocol::conduct::Budget;
+use tidings_protocol::counters::{Counters, Traffic};
+use tidings_protocol::message::MessageKind;
+
+use crate::control::TrafficStatus;
+use crate::net::NetCounters;
+
+/// Resident memory of this process, bytes; 0 where the system doesn't tell.
+pub(super) fn rss_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * rustix::param::page_size() as u64
+}
+
+/// CPU time of this process, user and system.
+pub(super) fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Traffic by message kind; kinds that never occurred are left out.
+pub(super) fn traffic(sent: &Traffic, received: &Traffic) -> BTreeMap<String, TrafficStatus> {
+    let status = |kind: MessageKind| TrafficStatus {
+        sent_messages: sent.messages[kind as usize],
+        sent_bytes: sent.bytes[kind as usize],
+        received_messages: received.messages[kind as usize],
+        received_bytes: received.bytes[kind as usize],
+    };
+    let all = MessageKind::ALL.into_iter().map(|kind| (kind.name().to_owned(), status(kind)));
+    all.filter(|(_, status)| *status != TrafficStatus::default()).collect()
+}
+
+/// All other counters by name: the core's, the network's (`net_...`) and the shell's.
+pub(super) fn counters(core: &Counters, net: &NetCounters) -> BTreeMap<String, u64> {
+    let named = [
+        ("accepted", core.accepted),
+        ("rejected", core.rejected),
+        ("submitted", core.submitted),
+        ("duplicate_items", core.duplicate_items),
+        ("duplicate_announcements", core.duplicate_announcements),
+        ("announcements_dropped", core.announcements_dropped),
+        ("announcements_unsent", core.announcements_unsent),
+        ("unsolicited", core.unsolicited),
+        ("requests", core.requests),
+        ("requests_expired", core.requests_expired),
+        ("requests_failed", core.requests_failed),
+        ("not_found", core.not_found),
+        ("verify_overflow", core.verify_overflow),
+        ("pool_evicted", core.pool_evicted),
+        ("misbehaved", core.misbehaved),
+        ("addresses_received", core.addresses_received),
+        ("addresses_dropped", core.addresses_dropped),
+        ("net_dials", net.dials),
+        ("net_dials_failed", net.dials_failed),
+        ("net_links_outbound", net.links_outbound),
+        ("net_links_inbound", net.links_inbound),
+        ("net_inbound_failed", net.inbound_failed),
+        ("net_congested", net.congested),
+        ("net_slow_readers", net.slow_readers),
+        ("net_throttled", net.throttled),
+    ];
+    let mut counters: BTreeMap<_, _> =
+        named.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+    for budget in BUDGETS {
+        let name = format!("over_budget_{}", budget.name());
+        counters.insert(name, core.over_budget[budget as usize]);
+    }
+    counters
+}
+
+const BUDGETS: [Budget; 7] = [
+    Budget::Messages,
+    Budget::Announcements,
+    Budget::Requests,
+    Budget::TxBytes,
+    Budget::BlockBytes,
+    Budget::Addresses,
+    Budget::ControlBytes,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_uses_memory_and_time() {
+        assert!(rss_bytes() > 100_000, "{}", rss_bytes());
+        assert!(cpu_time() > Duration::ZERO);
+    }
+
+    #[test]
+    fn traffic_is_named_and_leaves_out_what_never_occurred() {
+        let mut sent = Traffic::default();
+        sent.count(MessageKind::Ping, 10);
+        let traffic = traffic(&sent, &Traffic::default());
+        assert_eq!(traffic.len(), 1);
+        assert_eq!(traffic["ping"].sent_bytes, 10);
+    }
+}
