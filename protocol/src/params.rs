@@ -51,8 +51,8 @@ impl Default for RelayParams {
     fn default() -> Self {
         Self {
             strategy: StrategyKind::Inventory,
-            trickle_outbound_ms: 800,
-            trickle_inbound_ms: 1_600,
+            trickle_outbound_ms: 1_000,
+            trickle_inbound_ms: 2_000,
             announce_queue_max: 20_000,
         }
     }

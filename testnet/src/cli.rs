@@ -1,0 +1,174 @@
+//! The command line: what may be asked, and a clear sentence for what may not.
+
+mod resolve;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use tidings::network::Rules;
+use tidings_protocol::relay::StrategyKind;
+
+use crate::manifest::Links;
+use crate::topology::Topology;
+use crate::{launch, node_mode};
+
+/// Exit code for wrong arguments (sysexits.h, `EX_USAGE`).
+pub const EXIT_USAGE: u8 = 64;
+
+/// Exit code for a run that proves nothing.
+pub const EXIT_INVALID: u8 = 3;
+
+/// Exit code after Ctrl-C, as shells have it (128 and the number of SIGINT).
+pub const EXIT_INTERRUPTED: u8 = 130;
+
+/// Launches real Tidings networks on one machine and measures them.
+#[derive(Debug, Parser)]
+#[command(name = "tidings-testnet", version, about, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 all is well, 1 something failed or coverage is below 100 %, \
+                          3 the run was not valid, 64 wrong arguments, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts real nodes, relays items through them, and reports how they spread.
+    Launch(Box<LaunchArgs>),
+}
+
+/// Arguments of `launch`.
+#[derive(Debug, Args)]
+pub struct LaunchArgs {
+    /// How many nodes
+    #[arg(long, default_value_t = 200)]
+    nodes: usize,
+    /// Links that each node dials itself [default: 8]
+    #[arg(long)]
+    outbound: Option<usize>,
+    /// What lies between nodes
+    #[arg(long, value_enum, default_value_t = Links::Regions)]
+    links: Links,
+    /// How items spread: inventory or flood [default: inventory]
+    #[arg(long)]
+    strategy: Option<StrategyKind>,
+    /// Mean wait before announcing, milliseconds; 0 announces at once [default: see --param relay.*]
+    #[arg(long, value_name = "MS")]
+    trickle: Option<u64>,
+    /// Rules of the chain [default: tidings]
+    #[arg(long, value_enum)]
+    rules: Option<Rules>,
+    /// How many transactions [default: 1000]
+    #[arg(long)]
+    txs: Option<usize>,
+    /// Submissions a second
+    #[arg(long, default_value_t = 20.0)]
+    rate: f64,
+    /// Total size of each transaction, bytes [default: 300]
+    #[arg(long, value_name = "BYTES", conflicts_with = "sizes")]
+    size: Option<usize>,
+    /// Sizes as in a Bitcoin block
+    #[arg(long, value_parser = ["bitcoin"])]
+    sizes: Option<String>,
+    /// `transfers`, or `bitcoin-block FILE`: the transactions of a raw block, then the block
+    #[arg(long, num_args = 1..=2, value_names = ["KIND", "FILE"])]
+    workload: Option<Vec<String>>,
+    /// Shape of the overlay
+    #[arg(long, value_enum, default_value_t = Topology::Gossip)]
+    topology: Topology,
+    /// Addresses that each node is given at first [default: 3]
+    #[arg(long)]
+    bootstrap: Option<usize>,
+    /// Share of the nodes to kill during the workload, for instance 20%
+    #[arg(long, value_name = "SHARE", value_parser = parse_share)]
+    kill: Option<f64>,
+    /// When to kill them, seconds after the first submission [default: half way]
+    #[arg(long, value_name = "S", requires = "kill")]
+    kill_after: Option<f64>,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Program to start as a node, instead of this one's own node mode
+    #[arg(long, value_name = "PATH")]
+    node_binary: Option<PathBuf>,
+    /// Run folder, which must not exist [default: runs/TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How long to watch the idle network before the first submission, seconds
+    #[arg(long, value_name = "S", default_value_t = 3.0)]
+    idle: f64,
+    /// How long to wait for the next delivery before giving up, seconds
+    #[arg(long, value_name = "S", default_value_t = 30.0)]
+    stall: f64,
+    /// How long the overlay may take to come up, seconds
+    #[arg(long, value_name = "S", default_value_t = 120.0)]
+    connect_timeout: f64,
+    /// Parameter of every node's core, for instance `requests.in_flight_max=64`; repeatable
+    #[arg(long = "param", value_name = "KEY=VALUE")]
+    params: Vec<String>,
+    /// Keep the nodes' data folders and logs after a good run
+    #[arg(long)]
+    keep_logs: bool,
+    /// Print the summary as JSON on stdout, all else on stderr
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but the result and what went wrong
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// What is not part of a run's settings: where to, and how to show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Run folder; chosen by time if unset.
+    pub out: Option<PathBuf>,
+    /// Keep the nodes' data folders.
+    pub keep_logs: bool,
+    /// Summary as JSON.
+    pub json: bool,
+    /// No progress.
+    pub quiet: bool,
+}
+
+/// Runs the program with its arguments, the program's name first.
+#[must_use]
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    if args.get(1).is_some_and(|arg| arg == node_mode::SUBCOMMAND) {
+        return node_mode::main(args.split_off(2));
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // Nothing can be done about a closed stdout.
+            let _ = error.print();
+            return if asked { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) };
+        }
+    };
+    let Command::Launch(args) = cli.command;
+    match args.resolve() {
+        Ok((settings, options)) => launch::main(&settings, &options),
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+/// A share written as per cent.
+fn parse_share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    match percent {
+        Some(percent) if percent > 0.0 && percent < 100.0 => Ok(percent / 100.0),
+        Some(_) => Err("the share must be more than 0% and less than 100%".to_owned()),
+        None => Err("write a share of the nodes, for instance 20%".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

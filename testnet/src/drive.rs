@@ -1,0 +1,178 @@
+//! The measured part of a run: submits, kills, follows and meters, all at once on one thread.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use tidings_tools::format::{grouped, percent};
+use tokio::time::{Instant, sleep};
+
+use crate::collect::{Collector, Coverage};
+use crate::fault::{self, Kill};
+use crate::fleet::Fleet;
+use crate::manifest::Settings;
+use crate::measure::{self, Usage};
+use crate::node_process::{NodeError, TRACE};
+use crate::submit::{self, Submission, unix_us};
+use crate::workload::{Planned, Schedule};
+
+/// How often traces are read. Nodes write theirs once a second.
+const POLL: Duration = Duration::from_millis(500);
+
+/// How long after a kill an item that only the dead had may still turn up in the trace of a node to
+/// which it was under way: a slow link and a second of buffering.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What the measured part of a run came to.
+#[derive(Debug)]
+pub struct Driven {
+    /// When it began, microseconds of Unix time: just before the first submission.
+    pub began_us: u64,
+    /// What became of each item's submission.
+    pub submissions: Vec<Submission>,
+    /// Who got what, when.
+    pub collector: Collector,
+    /// The kill, if one was planned.
+    pub kill: Option<Kill>,
+    /// Whether the kill came after the last submission.
+    pub kill_late: bool,
+    /// Nodes that died by themselves.
+    pub deaths: Vec<NodeError>,
+    /// CPU time of each node, seconds; `None` if it died by itself.
+    pub node_cpu_s: Vec<Option<f64>>,
+    /// CPU time of the launcher, seconds.
+    pub launcher_cpu_s: f64,
+    /// How long it took, from the first submission until the last delivery was noticed, seconds.
+    pub elapsed_s: f64,
+}
+
+/// Drives a run from its first submission until every living node has everything, or nothing has
+/// arrived any more for a while.
+///
+/// # Errors
+/// When a trace can't be read.
+pub async fn run(
+    fleet: &Fleet,
+    items: &[Planned],
+    victims: &[usize],
+    settings: &Settings,
+    bar: &ProgressBar,
+) -> io::Result<Driven> {
+    let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
+    let ids = items.iter().map(|item| item.id);
+    let mut collector = Collector::new(traces.iter().map(|path| path.as_path()), ids);
+    let records = RefCell::new(vec![Submission::default(); items.len()]);
+    let progress = Progress { submitting: Cell::new(true), killed: Cell::new(None), bar };
+    let schedule = Schedule { rate: settings.workload.rate() };
+
+    let meter = Meter::begin(fleet);
+    let (began, began_us) = (Instant::now(), unix_us());
+    let submitting = async {
+        submit::all(fleet, items, schedule, settings.seed, began, &records).await;
+        progress.submitting.set(false);
+    };
+    let killing = async {
+        let after = Duration::from_secs_f64(settings.fault?.after_s);
+        let kill = fault::kill(fleet, victims, began, after).await;
+        progress.killed.set(Some(kill.at));
+        Some((kill, !progress.submitting.get()))
+    };
+    let patience = Duration::from_secs_f64(settings.measure.stall_s);
+    let kill_pending = settings.fault.is_some();
+    let following = follow(fleet, &mut collector, &records, &progress, kill_pending, patience);
+    let ((), kill, deaths) = tokio::join!(submitting, killing, following);
+    let deaths = deaths?;
+
+    let (kill, kill_late) = kill.map_or((None, false), |(kill, late)| (Some(kill), late));
+    let (node_cpu_s, launcher_cpu_s) = meter.end(fleet, kill.as_ref());
+    Ok(Driven {
+        began_us,
+        submissions: records.into_inner(),
+        collector,
+        kill,
+        kill_late,
+        deaths,
+        node_cpu_s,
+        launcher_cpu_s,
+        elapsed_s: began.elapsed().as_secs_f64(),
+    })
+}
+
+/// What the parts tell each other.
+struct Progress<'a> {
+    submitting: Cell<bool>,
+    killed: Cell<Option<Instant>>,
+    bar: &'a ProgressBar,
+}
+
+/// Reads traces until all is delivered, or the stall begins. Returns the nodes that died.
+async fn follow(
+    fleet: &Fleet,
+    collector: &mut Collector,
+    records: &RefCell<Vec<Submission>>,
+    progress: &Progress<'_>,
+    kill_planned: bool,
+    patience: Duration,
+) -> io::Result<Vec<NodeError>> {
+    let mut deaths = Vec::new();
+    let mut last_news = Instant::now();
+    loop {
+        sleep(POLL).await;
+        deaths.extend(fleet.new_deaths());
+        if collector.poll()? > 0 {
+            last_news = Instant::now();
+        }
+        let origins: Vec<Option<usize>> =
+            records.borrow().iter().map(|record| record.sent.map(|(_, origin)| origin)).collect();
+        let coverage = collector.coverage(&fleet.alive(), &origins);
+        show(progress.bar, coverage, collector.deliveries(), &origins);
+        let settled = match progress.killed.get() {
+            Some(at) => at.elapsed() > LAST_WORDS || coverage.lost == 0,
+            None => !kill_planned,
+        };
+        let busy = progress.submitting.get() || !settled;
+        if busy {
+            // Silence is no stall while there is more to come.
+            last_news = Instant::now();
+        } else if coverage.complete() || last_news.elapsed() > patience {
+            return Ok(deaths);
+        }
+    }
+}
+
+/// The live line.
+fn show(bar: &ProgressBar, coverage: Coverage, deliveries: usize, origins: &[Option<usize>]) {
+    let submitted = origins.iter().flatten().count();
+    bar.set_position(submitted as u64);
+    bar.set_message(format!(
+        "coverage {} %, {} deliveries",
+        percent(coverage.share()),
+        grouped(deliveries as u64)
+    ));
+}
+
+/// Meters CPU time from one moment to another.
+struct Meter {
+    nodes: Vec<Option<Usage>>,
+    own: Usage,
+}
+
+impl Meter {
+    fn begin(fleet: &Fleet) -> Self {
+        Self { nodes: fleet.usage(), own: measure::own_usage() }
+    }
+
+    /// CPU seconds of each node and of the launcher. The victims' were read before they were killed.
+    fn end(self, fleet: &Fleet, kill: Option<&Kill>) -> (Vec<Option<f64>>, f64) {
+        let own = measure::cpu_between(self.own, measure::own_usage());
+        let mut now = fleet.usage();
+        for (victim, usage) in kill.iter().flat_map(|kill| &kill.usage) {
+            now[*victim] = Some(*usage);
+        }
+        let used = |(before, after): (Option<Usage>, Option<Usage>)| {
+            Some(measure::cpu_between(before?, after?))
+        };
+        (self.nodes.into_iter().zip(now).map(used).collect(), own)
+    }
+}

@@ -1,0 +1,279 @@
+//! `tidings-testnet launch`: the story of a run, from the top down.
+
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tidings_tools::format::grouped;
+use tidings_tools::run::{Run, RunError};
+use tidings_tools::summary::Summary;
+use tidings_tools::table;
+use tokio::time::Instant;
+
+use crate::cli::{EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, Options};
+use crate::drive::{self, Driven};
+use crate::fleet::Fleet;
+use crate::manifest::{Settings, Workload};
+use crate::measure;
+use crate::node_process::Common;
+use crate::observe;
+use crate::overlay::{self, Goal, Overlay};
+use crate::plan::{self, NodePlan, Plan, PlanError};
+use crate::record::{self, Observed};
+use crate::run_folder::{FolderError, RunFolder};
+use crate::ui::Ui;
+
+/// Open files of the launcher besides those of the nodes: its own, and room for the rest.
+const OPEN_FILES_BASE: u64 = 64;
+
+/// Copies of items that are wrong and told one by one; the summary has the number of all.
+const WRONG_COPIES_TOLD: usize = 5;
+
+/// Why a run came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum LaunchError {
+    /// More nodes than the system lets one process handle.
+    #[error(
+        "{nodes} nodes need {needed} open files, but the limit is {limit}: raise it (ulimit -Hn), or \
+         start fewer nodes"
+    )]
+    OpenFiles { nodes: usize, needed: u64, limit: u64 },
+    /// The limit can't be raised.
+    #[error("cannot raise the limit on open files: {0}")]
+    Limit(rustix::io::Errno),
+    /// The plan can't be made.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The run folder can't be made.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Reading the traces failed.
+    #[error("cannot read the nodes' traces: {0}")]
+    Traces(io::Error),
+    /// Writing the results failed.
+    #[error(transparent)]
+    Results(#[from] RunError),
+}
+
+impl LaunchError {
+    /// Wrong input is a wrong argument, whichever way it came to light.
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::OpenFiles { .. }
+            | Self::Plan(PlanError::Topology(_) | PlanError::Workload(_))
+            | Self::Folder(FolderError::Exists(_) | FolderError::TooDeep(_)) => EXIT_USAGE,
+            Self::Limit(_)
+            | Self::Plan(PlanError::Ports(_))
+            | Self::Folder(
+                FolderError::Io { .. } | FolderError::Manifest(_) | FolderError::Toml(_),
+            )
+            | Self::Traces(_)
+            | Self::Results(_) => 1,
+        }
+    }
+}
+
+/// Runs the whole thing on one thread, until it is done or somebody interrupts it. All nodes are
+/// gone when this returns.
+#[must_use]
+pub fn main(settings: &Settings, options: &Options) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            result = launch(settings, options) => result.unwrap_or_else(|error| {
+                eprintln!("error: {error}");
+                ExitCode::from(error.exit_code())
+            }),
+            // The run is dropped here, and all its processes with it.
+            signal = interrupted() => {
+                eprintln!("{signal}: the run was ended, and all nodes with it; nothing was measured");
+                ExitCode::from(EXIT_INTERRUPTED)
+            }
+        }
+    })
+}
+
+/// Waits for a signal that asks to end.
+async fn interrupted() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = async |kind, name| match signal(kind) {
+        Ok(mut signals) => {
+            signals.recv().await;
+            name
+        }
+        // Then this signal keeps its default effect, and the kernel ends the nodes with us.
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        name = wait(SignalKind::interrupt(), "interrupted") => name,
+        name = wait(SignalKind::terminate(), "terminated") => name,
+        name = wait(SignalKind::hangup(), "hung up") => name,
+    }
+}
+
+/// The story.
+async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, LaunchError> {
+    let ui = Ui::new(options.quiet);
+    raise_limits(settings.network.nodes)?;
+    let Plan { network, nodes, degrees, items, victims } = plan::draw(settings)?;
+    let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
+    let places: Vec<_> = nodes.iter().map(|node| node.place).collect();
+
+    let began = Instant::now();
+    let fleet = match start(nodes, &folder, settings, &ui).await {
+        Ok(fleet) => fleet,
+        Err(reason) => return give_up(&folder, settings, options, reason),
+    };
+    let start_s = began.elapsed().as_secs_f64();
+    let goal = degrees.as_deref().map_or(Goal::Outbound, Goal::Degrees);
+    let overlay = match connect(&fleet, goal, settings, &ui).await {
+        Ok(overlay) => overlay,
+        Err(reason) => return give_up(&folder, settings, options, reason),
+    };
+    let connect_s = began.elapsed().as_secs_f64();
+    ui.say(&format!("all started after {start_s:.1} s, connected after {connect_s:.1} s"));
+
+    let idle = Duration::from_secs_f64(settings.measure.idle_s);
+    let mut observed = Observed {
+        start_s,
+        connect_s,
+        overlay,
+        idle_cpu_percent: observe::idle_cpu_percent(&fleet, idle).await,
+        idle_memory: observe::memory(&fleet),
+        traffic_before: observe::traffic(&fleet).await,
+        traffic_after: Vec::new(),
+        usage_after: Vec::new(),
+        comparison: None,
+    };
+    let bar = ui.bar("relaying", items.len());
+    let driven = drive::run(&fleet, &items, &victims, settings, &bar).await;
+    bar.finish_and_clear();
+    let driven = driven.map_err(LaunchError::Traces)?;
+    ui.say(&told(&driven));
+
+    observed.traffic_after = observe::traffic(&fleet).await;
+    observed.usage_after = fleet.usage();
+    if matches!(settings.workload, Workload::BitcoinBlock { .. }) {
+        observed.comparison = Some(observe::compare_bytes(&fleet, &items, settings.seed).await);
+    }
+    let (run, summary) = record::assemble(
+        settings,
+        folder.manifest().clone(),
+        &fleet,
+        &places,
+        &items,
+        &observed,
+        driven,
+    );
+    stop(fleet, &ui).await;
+    finish(&folder, &run, &summary, &observed, options)
+}
+
+/// Lets this process hold the files of so many nodes.
+fn raise_limits(nodes: usize) -> Result<(), LaunchError> {
+    // A held port or an admin connection, a trace, a log while it is handed over.
+    let needed = 3 * nodes as u64 + OPEN_FILES_BASE;
+    match measure::raise_open_files().map_err(LaunchError::Limit)? {
+        Some(limit) if limit < needed => Err(LaunchError::OpenFiles { nodes, needed, limit }),
+        _ => Ok(()),
+    }
+}
+
+async fn start(
+    nodes: Vec<NodePlan>,
+    folder: &RunFolder,
+    settings: &Settings,
+    ui: &Ui,
+) -> Result<Fleet, String> {
+    let common = Common {
+        folder: folder.nodes(),
+        network: folder.network(),
+        params: settings.params.clone(),
+        node_binary: settings.network.node_binary.clone(),
+    };
+    ui.say(&format!("starting {} nodes in {}", nodes.len(), folder.shown()));
+    let bar = ui.bar("starting", nodes.len());
+    let fleet = Fleet::start(nodes, &common, || bar.inc(1)).await;
+    bar.finish_and_clear();
+    fleet.map_err(|error| error.to_string())
+}
+
+async fn connect(
+    fleet: &Fleet,
+    goal: Goal<'_>,
+    settings: &Settings,
+    ui: &Ui,
+) -> Result<Overlay, String> {
+    let patience = Duration::from_secs_f64(settings.measure.connect_s);
+    let bar = ui.bar("connecting", fleet.nodes().len());
+    let ready = overlay::wait(fleet, goal, patience, |ready| bar.set_position(ready as u64)).await;
+    bar.finish_and_clear();
+    ready.map_err(|error| format!("the overlay didn't come up: {error}"))
+}
+
+async fn stop(fleet: Fleet, ui: &Ui) {
+    let forced = fleet.stop().await;
+    if forced > 0 {
+        ui.say(&format!("nodes that had to be forced to end: {forced}"));
+    }
+}
+
+fn told(driven: &Driven) -> String {
+    let deliveries = grouped(driven.collector.deliveries() as u64);
+    format!("{deliveries} deliveries in {:.1} s", driven.elapsed_s)
+}
+
+/// Writes and prints the results of a run that was driven to its end.
+fn finish(
+    folder: &RunFolder,
+    run: &Run,
+    summary: &Summary,
+    observed: &Observed,
+    options: &Options,
+) -> Result<ExitCode, LaunchError> {
+    publish(folder, run, summary, options)?;
+    let wrong: &[String] = observed.comparison.as_ref().map_or(&[], |compared| &compared.problems);
+    for problem in wrong.iter().take(WRONG_COPIES_TOLD) {
+        eprintln!("error: {problem}");
+    }
+    if summary.valid && summary.complete() && wrong.is_empty() && !options.keep_logs {
+        folder.tidy();
+    }
+    Ok(if summary.valid && !wrong.is_empty() { ExitCode::FAILURE } else { summary.exit_code() })
+}
+
+/// Writes and prints that a run never got to its first submission.
+fn give_up(
+    folder: &RunFolder,
+    settings: &Settings,
+    options: &Options,
+    reason: String,
+) -> Result<ExitCode, LaunchError> {
+    eprintln!("error: {reason}");
+    let manifest = folder.manifest().clone();
+    let (run, summary) = record::assemble_failed(settings, manifest, reason);
+    publish(folder, &run, &summary, options)?;
+    Ok(ExitCode::from(EXIT_INVALID))
+}
+
+fn publish(
+    folder: &RunFolder,
+    run: &Run,
+    summary: &Summary,
+    options: &Options,
+) -> Result<(), LaunchError> {
+    folder.fill(run, summary)?;
+    if options.json {
+        println!("{}", summary.to_json());
+    } else {
+        println!("{}", table::render(summary));
+        println!("{}", folder.report().display());
+    }
+    Ok(())
+}

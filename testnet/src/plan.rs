@@ -1,0 +1,191 @@
+//! Everything of a run that the seed decides, drawn before anything is started.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use tidings::links::{LinkModel, Place};
+use tidings::network::{Limits, Network, TidingsRules};
+use tidings_protocol::item::{ItemId, ItemKind};
+use tidings_protocol::message::PeerAddr;
+
+use crate::manifest::{Links, Settings};
+use crate::ports::{self, Port, PortsError};
+use crate::rng::{self, Stream, stream};
+use crate::topology::{self, Edge, TopologyError};
+use crate::workload::{self, Planned, WorkloadError};
+
+/// The plan of a run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The network file that all nodes share.
+    pub network: Network,
+    /// The nodes.
+    pub nodes: Vec<NodePlan>,
+    /// Links that each node must have; `None` if the overlay forms by itself.
+    pub degrees: Option<Vec<usize>>,
+    /// What is submitted, in order.
+    pub items: Vec<Planned>,
+    /// Nodes that will be killed.
+    pub victims: Vec<usize>,
+}
+
+/// What one node is to be.
+#[derive(Debug)]
+pub struct NodePlan {
+    /// Its number.
+    pub index: usize,
+    /// The port it gets, held until it starts.
+    pub port: Port,
+    /// Addresses that it is told at first.
+    pub bootstrap: Vec<PeerAddr>,
+    /// Addresses that it stays connected to.
+    pub connect: Vec<PeerAddr>,
+    /// Where in the world it is, if links are emulated.
+    pub place: Option<Place>,
+    /// Seed of its identity.
+    pub identity: [u8; 32],
+    /// Seed of its account.
+    pub account: [u8; 32],
+}
+
+impl NodePlan {
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> PeerAddr {
+        address(&self.port)
+    }
+
+    /// Its name in messages and folders: `n0012`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        name(self.index)
+    }
+}
+
+/// The name of a node in messages and folders.
+#[must_use]
+pub fn name(index: usize) -> String {
+    format!("n{index:04}")
+}
+
+/// A plan that can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Too few free ports.
+    #[error(transparent)]
+    Ports(#[from] PortsError),
+    /// A topology that can't exist.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// A workload that can't be built.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+}
+
+/// Draws a plan. Only the ports depend on the machine.
+///
+/// # Errors
+/// When there are too few ports, or a setting turns out to be impossible.
+pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
+    let count = settings.network.nodes;
+    let genesis = genesis(settings.seed);
+    let items = workload::build(settings, genesis)?;
+    let Contacts { bootstrap, connect, degrees } = contacts(settings)?;
+    let ports = ports::hold(count)?;
+    let addresses: Vec<PeerAddr> = ports.iter().map(address).collect();
+    let addresses_of = |nodes: &[usize]| nodes.iter().map(|node| addresses[*node]).collect();
+    let mut identities = stream(settings.seed, Stream::Identities);
+    let mut regions = stream(settings.seed, Stream::Regions);
+    let nodes = ports
+        .into_iter()
+        .enumerate()
+        .map(|(index, port)| NodePlan {
+            index,
+            port,
+            bootstrap: addresses_of(&bootstrap[index]),
+            connect: addresses_of(&connect[index]),
+            place: place(settings.network.links, &mut regions),
+            identity: identities.random(),
+            account: identities.random(),
+        })
+        .collect();
+    let kill = settings.fault.map_or(0, |fault| fault.kill);
+    let victims = rng::sample(count, kill, &mut stream(settings.seed, Stream::Faults));
+    let network = network(settings, genesis, &items);
+    Ok(Plan { network, nodes, degrees, items, victims })
+}
+
+/// Whom each node knows at first or stays connected to.
+struct Contacts {
+    bootstrap: Vec<Vec<usize>>,
+    connect: Vec<Vec<usize>>,
+    degrees: Option<Vec<usize>>,
+}
+
+fn contacts(settings: &Settings) -> Result<Contacts, TopologyError> {
+    let nodes = settings.network.nodes;
+    let outbound = settings.params.peers.outbound;
+    let mut rng = stream(settings.seed, Stream::Topology);
+    let nobody = vec![Vec::new(); nodes];
+    Ok(match topology::edges(settings.network.topology, nodes, outbound, &mut rng)? {
+        None => {
+            let bootstrap = topology::bootstrap(nodes, settings.network.bootstrap, &mut rng);
+            Contacts { bootstrap, connect: nobody, degrees: None }
+        }
+        Some(edges) => {
+            let degrees = Some(topology::degrees(nodes, &edges));
+            Contacts { bootstrap: nobody, connect: dialled_by(nodes, &edges), degrees }
+        }
+    })
+}
+
+fn dialled_by(nodes: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
+    let mut dialled = vec![Vec::new(); nodes];
+    for (dialler, other) in edges {
+        dialled[*dialler].push(*other);
+    }
+    dialled
+}
+
+fn place(links: Links, rng: &mut ChaCha8Rng) -> Option<Place> {
+    let model = LinkModel::default();
+    match links {
+        Links::None => None,
+        Links::Regions => Some(Place {
+            region: model.sample_region(rng),
+            node_type: model.sample_node_type(rng),
+            // Within what TOML's signed integers hold.
+            seed: rng.random::<u64>() >> 1,
+        }),
+    }
+}
+
+const fn address(port: &Port) -> PeerAddr {
+    let ip = std::net::IpAddr::V4(Ipv4Addr::LOCALHOST);
+    PeerAddr::tcp(SocketAddr::new(ip, port.number()))
+}
+
+/// The network's first block, of which only the id matters.
+fn genesis(seed: u64) -> ItemId {
+    ItemId::of(format!("tidings-testnet {seed}").as_bytes())
+}
+
+/// The network file. The launcher's process id is part of the name, so that nodes of networks on one
+/// machine never mistake each other, whatever ports they inherit.
+fn network(settings: &Settings, genesis: ItemId, items: &[Planned]) -> Network {
+    let largest = |kind: ItemKind| {
+        items.iter().filter(|item| item.kind == kind).map(|item| item.bytes.len()).max()
+    };
+    let Limits { max_tx_bytes, max_block_bytes } = Limits::default();
+    Network {
+        name: format!("testnet-{}-{}", settings.seed, std::process::id()),
+        rules: settings.network.rules,
+        limits: Limits {
+            max_tx_bytes: max_tx_bytes.max(largest(ItemKind::Tx).unwrap_or(0)),
+            max_block_bytes: max_block_bytes.max(largest(ItemKind::Block).unwrap_or(0)),
+        },
+        tidings: TidingsRules { genesis, ..TidingsRules::default() },
+        ..Network::default()
+    }
+}

@@ -1,0 +1,247 @@
+//! Whole launches of small networks, with real processes.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tidings_protocol::item::ItemId;
+
+/// How long anything here may take before it counts as hanging. Debug builds on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A launch to be, with a run folder that vanishes after the test.
+struct Launch {
+    temp: TempDir,
+    command: Command,
+}
+
+impl Launch {
+    fn new(args: &str) -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidings-testnet"));
+        command.args(["launch", "--links", "none", "--idle", "0", "--json", "--quiet", "--out"]);
+        command.arg(temp.path().join("run")).args(args.split_whitespace());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { temp, command }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.temp.path().join("run")
+    }
+
+    fn run(&mut self) -> Finished {
+        let output = self.command.output().unwrap();
+        Finished::of(output)
+    }
+
+    /// Starts it and waits until all nodes run; returns them with the launcher.
+    fn start(&mut self, nodes: usize) -> (Child, Vec<i32>) {
+        let mut launcher = self.command.spawn().unwrap();
+        let pids = wait_for("the nodes", || {
+            assert_eq!(launcher.try_wait().unwrap(), None, "the launcher ended");
+            let pids = node_pids(&self.folder());
+            (pids.len() == nodes).then_some(pids)
+        });
+        (launcher, pids)
+    }
+}
+
+/// How a launch ended.
+struct Finished {
+    code: Option<i32>,
+    summary: Value,
+    stderr: String,
+}
+
+impl Finished {
+    fn of(output: Output) -> Self {
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let summary = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        Self { code: output.status.code(), summary, stderr }
+    }
+
+    fn assert_code(&self, code: i32) {
+        assert_eq!(self.code, Some(code), "{}\n{:#}", self.stderr, self.summary);
+    }
+}
+
+fn wait_for<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Process ids of the nodes of a run, from the locks of their data folders.
+fn node_pids(run: &Path) -> Vec<i32> {
+    let nodes = fs::read_dir(run.join("nodes")).into_iter().flatten().flatten();
+    let pid =
+        |node: fs::DirEntry| fs::read_to_string(node.path().join("lock")).ok()?.trim().parse().ok();
+    nodes.filter_map(pid).collect()
+}
+
+/// Whether a process runs. One that nobody collected yet doesn't.
+fn runs(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, fields)| fields.chars().next());
+    state.is_some_and(|state| state != 'Z')
+}
+
+fn send(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+#[test]
+fn a_small_network_delivers_everything() {
+    let mut launch = Launch::new("--nodes 6 --txs 20 --rate 40");
+    let finished = launch.run();
+    finished.assert_code(0);
+    let summary = &finished.summary;
+    assert_eq!(summary["valid"], true);
+    assert_eq!((&summary["coverage"], &summary["deliveries"]), (&1.0.into(), &120.into()));
+    assert_eq!(summary["strategy"], "inventory");
+    for key in [
+        "t50_ms",
+        "t100_ms",
+        "redundancy",
+        "bytes_per_payload_byte",
+        "cpu_us_per_delivery",
+        "cpu_us_per_delivery_nodes",
+        "rss_mib_per_node",
+        "connect_s",
+    ] {
+        assert!(summary[key].is_number(), "{key}: {summary:#}");
+    }
+    for file in ["manifest.toml", "deliveries.csv", "summary.csv", "report.html", "curve.svg"] {
+        assert!(launch.folder().join(file).is_file(), "{file}");
+    }
+    let node = launch.folder().join("nodes/n0000");
+    assert!(node.join("config.toml").is_file());
+    assert!(!node.join("trace.csv").exists(), "bulky parts are gone after a good run");
+}
+
+#[test]
+fn the_survivors_of_a_kill_get_everything() {
+    let mut launch = Launch::new("--nodes 8 --txs 40 --rate 20 --kill 25% --keep-logs");
+    let finished = launch.run();
+    finished.assert_code(0);
+    assert_eq!(finished.summary["killed_nodes"], 2);
+    assert_eq!(finished.summary["killed_live_nodes"], 2);
+    assert_eq!(finished.summary["coverage"], 1.0);
+    assert!(launch.folder().join("nodes/n0000/node.log").is_file(), "kept as asked");
+}
+
+#[test]
+fn a_fixed_topology_has_its_links_and_no_others() {
+    let mut launch = Launch::new("--nodes 5 --txs 5 --rate 20 --topology ring --strategy flood");
+    launch.run().assert_code(0);
+    let nodes = fs::read_to_string(launch.folder().join("nodes.csv")).unwrap();
+    for row in nodes.lines().skip(1) {
+        let fields: Vec<&str> = row.split(',').collect();
+        let links: u32 = fields[5].parse::<u32>().unwrap() + fields[6].parse::<u32>().unwrap();
+        assert_eq!(links, 2, "{row}");
+    }
+}
+
+#[test]
+fn a_bitcoin_block_arrives_byte_for_byte() {
+    // Two transactions with one input and one output each, and the block that commits to them.
+    let tx = |tag: u8| {
+        [&[1, 0, 0, 0, 1][..], &[tag; 36], &[0], &[0; 4], &[1], &[0; 8], &[0; 5]].concat()
+    };
+    let txs = [tx(1), tx(2)];
+    let root = ItemId::of(&[ItemId::of(&txs[0]).0, ItemId::of(&txs[1]).0].concat());
+    let block = [&[0; 36][..], &root.0, &[0; 12], &[2], &txs.concat()].concat();
+    let mut launch = Launch::new("--nodes 4 --rate 20");
+    let file = launch.temp.path().join("block.raw");
+    fs::write(&file, block).unwrap();
+    launch.command.arg("--workload").arg("bitcoin-block").arg(file);
+    let finished = launch.run();
+    finished.assert_code(0);
+    let summary = &finished.summary;
+    assert_eq!((&summary["txs"], &summary["blocks"]), (&2.into(), &1.into()));
+    assert_eq!((&summary["compared_copies"], &summary["wrong_copies"]), (&9.into(), &0.into()));
+}
+
+#[test]
+fn an_interrupt_leaves_no_process_behind() {
+    let mut launch = Launch::new("--nodes 6 --txs 1000 --rate 1");
+    let (launcher, nodes) = launch.start(6);
+    send(i32::try_from(launcher.id()).unwrap(), Signal::INT);
+    let finished = Finished::of(launcher.wait_with_output().unwrap());
+    finished.assert_code(130);
+    assert!(finished.stderr.contains("all nodes with it"), "{}", finished.stderr);
+    assert!(!nodes.into_iter().any(runs));
+}
+
+#[test]
+fn nodes_do_not_outlive_a_launcher_that_is_killed() {
+    let mut launch = Launch::new("--nodes 4 --txs 1000 --rate 1");
+    let (mut launcher, nodes) = launch.start(4);
+    launcher.kill().unwrap();
+    launcher.wait().unwrap();
+    wait_for("the nodes to end", || (!nodes.iter().any(|pid| runs(*pid))).then_some(()));
+}
+
+#[test]
+fn a_node_that_dies_makes_the_run_invalid() {
+    let mut launch = Launch::new("--nodes 6 --txs 100 --rate 20");
+    let (launcher, nodes) = launch.start(6);
+    wait_for("the first delivery", || {
+        let trace = launch.folder().join("nodes/n0000/trace.csv");
+        (fs::metadata(trace).ok()?.len() > 0).then_some(())
+    });
+    send(nodes[0], Signal::KILL);
+    let finished = Finished::of(launcher.wait_with_output().unwrap());
+    finished.assert_code(3);
+    let reasons = finished.summary["invalid_reasons"].to_string();
+    assert!(reasons.contains("was killed by signal 9, not by this run"), "{reasons}");
+}
+
+#[test]
+fn nodes_that_do_not_start_are_named_with_their_last_words() {
+    let mut launch = Launch::new("--nodes 3 --node-binary /bin/false");
+    let finished = launch.run();
+    finished.assert_code(3);
+    assert_eq!(finished.summary["valid"], false);
+    assert!(finished.stderr.contains("0/3 nodes started; n0000: ended with exit code 1"));
+}
+
+#[test]
+fn wrong_arguments_are_refused_before_anything_starts() {
+    for (args, sentence) in [
+        ("--noodles 3", "unexpected argument '--noodles'"),
+        ("--nodes 1", "--nodes is 1, but must be 2 to 5000"),
+        (
+            "--workload bitcoin-block /dev/null",
+            "/dev/null is no raw Bitcoin block: it is cut off: at byte 0",
+        ),
+        ("--workload bitcoin-block /no/such/file", "cannot read the block /no/such/file"),
+    ] {
+        let mut launch = Launch::new(args);
+        let finished = launch.run();
+        finished.assert_code(64);
+        assert!(finished.stderr.contains(sentence), "{args}: {}", finished.stderr);
+        assert!(!launch.folder().exists(), "{args}");
+    }
+}
+
+#[test]
+fn a_run_folder_is_never_overwritten() {
+    let mut launch = Launch::new("--nodes 2");
+    fs::create_dir(launch.folder()).unwrap();
+    let finished = launch.run();
+    finished.assert_code(64);
+    assert!(finished.stderr.contains("runs are never overwritten"), "{}", finished.stderr);
+    assert_eq!(fs::read_dir(launch.folder()).unwrap().count(), 0);
+}
