@@ -9,7 +9,6 @@ mod check;
 mod intake;
 mod links;
 mod serve;
-mod warm;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
