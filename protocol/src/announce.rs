@@ -94,11 +94,7 @@ impl Announcer {
         let Some(queue) = self.links.get_mut(link) else {
             return;
         };
-        if queue.ids.len() >= params.announce_queue_max {
-            queue.ids.pop_front();
-            self.unsent += 1;
-        }
-        queue.ids.push_back(id);
+        self.unsent += u64::from(queue.push(id, params));
         if queue.at != Time::NEVER || queue.congested {
             return;
         }
@@ -112,6 +108,27 @@ impl Announcer {
             }
         };
         self.next = self.next.min(queue.at);
+    }
+
+    /// Adds an id to what waits for a link, without a timer: it leaves with the next batch, or when it is
+    /// [taken](Announcer::take).
+    pub fn hold(&mut self, link: Link, id: ItemId, params: &RelayParams) {
+        let Some(queue) = self.links.get_mut(link) else { return };
+        self.unsent += u64::from(queue.push(id, params));
+    }
+
+    /// Takes all that waits for a link, but what `knows` says its peer has by now. A congested link
+    /// keeps its queue.
+    pub fn take(&mut self, link: Link, knows: impl Fn(&ItemId) -> bool) -> Vec<ItemId> {
+        let Some(queue) = self.links.get_mut(link).filter(|queue| !queue.congested) else {
+            return Vec::new();
+        };
+        let had_timer = queue.at != Time::NEVER;
+        let ids = queue.leave(knows);
+        if had_timer {
+            self.find_next();
+        }
+        ids
     }
 
     /// Hands over the batches that are due, in slot order, at most [`ANNOUNCE_MAX`] ids each. Ids
@@ -130,11 +147,7 @@ impl Announcer {
             if queue.at > now {
                 continue;
             }
-            queue.at = Time::NEVER;
-            let mut ids: Vec<ItemId> = std::mem::take(&mut queue.ids).into();
-            ids.retain(|id| !knows(link, id));
-            ids.sort_unstable();
-            for batch in ids.chunks(ANNOUNCE_MAX) {
+            for batch in queue.leave(|id| knows(link, id)).chunks(ANNOUNCE_MAX) {
                 send(link, batch);
             }
         }
@@ -161,6 +174,27 @@ impl Announcer {
 
     fn find_next(&mut self) {
         self.next = self.links.iter().map(|(_, queue)| queue.at).min().unwrap_or(Time::NEVER);
+    }
+}
+
+impl Queue {
+    /// Adds an id; true if the oldest one was dropped for it.
+    fn push(&mut self, id: ItemId, params: &RelayParams) -> bool {
+        let full = self.ids.len() >= params.announce_queue_max;
+        if full {
+            self.ids.pop_front();
+        }
+        self.ids.push_back(id);
+        full
+    }
+
+    /// Empties the queue and stops its timer.
+    fn leave(&mut self, knows: impl Fn(&ItemId) -> bool) -> Vec<ItemId> {
+        self.at = Time::NEVER;
+        let mut ids: Vec<ItemId> = std::mem::take(&mut self.ids).into();
+        ids.retain(|id| !knows(id));
+        ids.sort_unstable();
+        ids
     }
 }
 

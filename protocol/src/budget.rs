@@ -60,6 +60,10 @@ impl LinkBudget {
             | MessageKind::Announce
             | MessageKind::GetData
             | MessageKind::NotFound
+            | MessageKind::Prune
+            | MessageKind::Graft
+            | MessageKind::Poll
+            | MessageKind::Known
             | MessageKind::Unknown => {
                 (&mut self.control_bytes, params.control_bytes, Budget::ControlBytes)
             }

@@ -22,6 +22,8 @@
 //! | 6 | announce | item kind (0 tx, 1 block), ids | [`ANNOUNCE_MAX`] ids |
 //! | 7, 8 | getdata, notfound | item kind, ids | [`GETDATA_MAX`] ids |
 //! | 9, 10 | tx, block | the item | [`Chain::max_size`] |
+//! | 11, 12, 13 | prune, graft, poll | | 0 |
+//! | 14 | known | short ids | [`KNOWN_MAX`] short ids |
 //! | other | from a later version | skipped | [`UNKNOWN_MAX`] |
 //!
 //! Numbers are little-endian. An address record is a length byte, a tag (0 IPv4 and TCP, 1 IPv4
@@ -41,8 +43,10 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::chain::{Chain, Rejection};
-use crate::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
-use crate::message::{ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, Message, PeerAddr};
+use crate::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId};
+use crate::message::{
+    ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, KNOWN_MAX, Message, PeerAddr, Signal,
+};
 
 pub(crate) use head::{HEAD_MAX, Head};
 pub(crate) use parts::Parts;
@@ -73,6 +77,10 @@ mod kind {
     pub(super) const NOT_FOUND: u8 = 8;
     pub(super) const TX: u8 = 9;
     pub(super) const BLOCK: u8 = 10;
+    pub(super) const PRUNE: u8 = 11;
+    pub(super) const GRAFT: u8 = 12;
+    pub(super) const POLL: u8 = 13;
+    pub(super) const KNOWN: u8 = 14;
 }
 
 /// Appends a message as it travels: one frame, or all its parts in a row.
@@ -139,6 +147,14 @@ pub fn decode(kind: u8, body: Bytes, chain: &dyn Chain) -> Result<Message, Decod
         }
         kind::TX => return decode_item(ItemKind::Tx, body, chain),
         kind::BLOCK => return decode_item(ItemKind::Block, body, chain),
+        kind::PRUNE => Message::Signal(Signal::Prune),
+        kind::GRAFT => Message::Signal(Signal::Graft),
+        kind::POLL => Message::Signal(Signal::Poll),
+        kind::KNOWN => {
+            let (ids, left) = rest.as_chunks();
+            rest = left;
+            Message::Signal(Signal::Known(ids.iter().copied().map(ShortId).collect()))
+        }
         kind::PART => return Err(DecodeError::BadPart(PartFault::NotDivisible)),
         _ => return Ok(unknown(kind, body.len())),
     };
@@ -158,7 +174,7 @@ pub(crate) fn unknown(kind: u8, len: usize) -> Message {
 /// The class of a kind that we know.
 pub(crate) const fn class_of(kind: u8) -> Option<Class> {
     match kind {
-        kind::HELLO..=kind::NOT_FOUND => Some(Class::Control),
+        kind::HELLO..=kind::NOT_FOUND | kind::PRUNE..=kind::KNOWN => Some(Class::Control),
         kind::BLOCK => Some(Class::Block),
         kind::TX => Some(Class::Tx),
         _ => None,
@@ -170,7 +186,8 @@ fn check_len(kind: u8, len: usize, chain: &dyn Chain) -> Result<(), DecodeError>
     let max = match kind {
         kind::HELLO => HELLO_MAX,
         kind::PING | kind::PONG => 8,
-        kind::GET_ADDRESSES => 0,
+        kind::GET_ADDRESSES | kind::PRUNE | kind::GRAFT | kind::POLL => 0,
+        kind::KNOWN => KNOWN_MAX * SHORT_ID_LEN,
         kind::ADDRESSES => ADDRESSES_BODY_MAX,
         kind::ANNOUNCE => 1 + ANNOUNCE_MAX * ITEM_ID_LEN,
         kind::GET_DATA | kind::NOT_FOUND => 1 + GETDATA_MAX * ITEM_ID_LEN,
@@ -195,6 +212,10 @@ fn kind_byte(message: &Message) -> u8 {
             ItemKind::Tx => kind::TX,
             ItemKind::Block => kind::BLOCK,
         },
+        Message::Signal(Signal::Prune) => kind::PRUNE,
+        Message::Signal(Signal::Graft) => kind::GRAFT,
+        Message::Signal(Signal::Poll) => kind::POLL,
+        Message::Signal(Signal::Known(_)) => kind::KNOWN,
         Message::Unknown { kind, .. } => *kind,
     }
 }
@@ -203,7 +224,8 @@ fn body_len(message: &Message) -> usize {
     match message {
         Message::Hello(hello) => 2 + 4 + hello.advertise.as_ref().map_or(1, address::record_len),
         Message::Ping { .. } | Message::Pong { .. } => 8,
-        Message::GetAddresses => 0,
+        Message::GetAddresses | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll) => 0,
+        Message::Signal(Signal::Known(ids)) => ids.len() * SHORT_ID_LEN,
         Message::Addresses(addrs) => addrs.iter().map(address::record_len).sum(),
         Message::Announce { ids, .. }
         | Message::GetData { ids, .. }
@@ -218,7 +240,11 @@ fn put_body(message: &Message, out: &mut BytesMut) {
     match message {
         Message::Hello(hello) => put_hello(hello, out),
         Message::Ping { nonce } | Message::Pong { nonce } => out.put_u64_le(*nonce),
-        Message::GetAddresses => {}
+        Message::GetAddresses | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll) => {}
+        Message::Signal(Signal::Known(ids)) => {
+            debug_assert!(ids.len() <= KNOWN_MAX, "the peer would refuse it");
+            ids.iter().for_each(|id| out.put_slice(&id.0));
+        }
         Message::Addresses(addrs) => {
             debug_assert!(addrs.len() <= ADDRESSES_MAX, "the peer would refuse it");
             addrs.iter().for_each(|addr| address::put_record(addr, out));

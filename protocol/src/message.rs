@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::item::{Item, ItemId, ItemKind};
+use crate::item::{Item, ItemId, ItemKind, ShortId};
 
 /// Version of the protocol that this code speaks.
 pub const VERSION: u16 = 1;
@@ -19,6 +19,9 @@ pub const GETDATA_MAX: usize = 1_000;
 
 /// Most addresses in one message (Bitcoin Core's `MAX_ADDR_TO_SEND`, relay.md §1).
 pub const ADDRESSES_MAX: usize = 1_000;
+
+/// Most ids in one [`Signal::Known`]. A guess: as many as arrive in one batch.
+pub const KNOWN_MAX: usize = 1_000;
 
 /// How a peer can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,6 +116,20 @@ pub struct Hello {
     pub advertise: Option<PeerAddr>,
 }
 
+/// What the strategies at both ends of a link say to one another, besides announcing, asking and sending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Don't send me whole items unasked any more, announce them (Plumtree's PRUNE).
+    Prune,
+    /// Send me whole items again (the first half of Plumtree's GRAFT; the items are asked for by
+    /// getdata).
+    Graft,
+    /// Tell me what is new since you last told me: pull.
+    Poll,
+    /// I had these already when you sent them, at most [`KNOWN_MAX`]: feedback.
+    Known(Arc<[ShortId]>),
+}
+
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -155,6 +172,8 @@ pub enum Message {
     },
     /// Here is an item. Its size is bounded by the chain's limits.
     Item(Arc<Item>),
+    /// What one strategy says to another.
+    Signal(Signal),
     /// A message of a kind that we don't know, from a later version: skipped and counted.
     Unknown {
         /// Its kind byte.
@@ -199,13 +218,21 @@ pub enum MessageKind {
     Tx,
     /// [`Message::Item`], a block.
     Block,
+    /// [`Signal::Prune`].
+    Prune,
+    /// [`Signal::Graft`].
+    Graft,
+    /// [`Signal::Poll`].
+    Poll,
+    /// [`Signal::Known`].
+    Known,
     /// [`Message::Unknown`].
     Unknown,
 }
 
 impl MessageKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Hello,
         Self::Ping,
         Self::Pong,
@@ -216,6 +243,10 @@ impl MessageKind {
         Self::NotFound,
         Self::Tx,
         Self::Block,
+        Self::Prune,
+        Self::Graft,
+        Self::Poll,
+        Self::Known,
         Self::Unknown,
     ];
 
@@ -233,6 +264,10 @@ impl MessageKind {
             Self::NotFound => "notfound",
             Self::Tx => "tx",
             Self::Block => "block",
+            Self::Prune => "prune",
+            Self::Graft => "graft",
+            Self::Poll => "poll",
+            Self::Known => "known",
             Self::Unknown => "unknown",
         }
     }
@@ -255,6 +290,10 @@ impl Message {
                 ItemKind::Tx => MessageKind::Tx,
                 ItemKind::Block => MessageKind::Block,
             },
+            Self::Signal(Signal::Prune) => MessageKind::Prune,
+            Self::Signal(Signal::Graft) => MessageKind::Graft,
+            Self::Signal(Signal::Poll) => MessageKind::Poll,
+            Self::Signal(Signal::Known(_)) => MessageKind::Known,
             Self::Unknown { .. } => MessageKind::Unknown,
         }
     }
@@ -275,6 +314,7 @@ impl Message {
             | Self::Announce { .. }
             | Self::GetData { .. }
             | Self::NotFound { .. }
+            | Self::Signal(_)
             | Self::Unknown { .. } => Class::Control,
         }
     }

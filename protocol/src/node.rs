@@ -1,11 +1,13 @@
 //! The node: where the mechanisms meet. It only dispatches; each mechanism stands in a file of its own.
 //!
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
-//! - `node/intake.rs`: an item comes in, is checked, accepted, and spread
+//! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
+//! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
 
 mod intake;
 mod links;
+mod relay;
 mod serve;
 
 use std::collections::VecDeque;
@@ -28,7 +30,7 @@ use crate::message::{Message, PeerAddr};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
-use crate::relay::AnyStrategy;
+use crate::relay::{AnyStrategy, Neighbour, Step, Strategy as _};
 use crate::request::Requests;
 use crate::seen::SeenCache;
 use crate::time::Time;
@@ -62,6 +64,10 @@ pub struct Node {
     peers: Peers,
     health: Health,
     strategy: AnyStrategy,
+    /// The links that the strategy may use, in the order in which they became ready.
+    ready: Vec<Neighbour>,
+    /// Steps of the strategy; empty between inputs, kept for its memory.
+    steps: Vec<Step>,
     seen: SeenCache,
     requests: Requests,
     announcer: Announcer,
@@ -133,6 +139,8 @@ impl Node {
             peers: Peers::new(identity.key, identity.advertise, identity.fixed, salt),
             health: Health::default(),
             strategy: params.relay.strategy.into(),
+            ready: Vec::new(),
+            steps: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
             requests: Requests::new(salt),
             announcer: Announcer::default(),
@@ -220,6 +228,9 @@ impl Node {
             Message::GetData { kind, ids } => self.on_get_data(link, *kind, ids, cx),
             Message::NotFound { ids, .. } => self.on_not_found(link, ids, cx),
             Message::Item(item) => self.on_item(link, item, cx),
+            Message::Signal(signal) => {
+                self.relay(cx, |strategy, cx| strategy.on_signal(link, signal, cx));
+            }
             Message::Unknown { .. } => {} // counted and charged like any other
         }
     }
@@ -240,6 +251,9 @@ impl Node {
         self.requests.on_wake(now, &cx.params.requests);
         self.pool.on_wake(now);
         self.peers.on_wake(cx);
+        if self.strategy.deadline() <= now {
+            self.relay(cx, AnyStrategy::on_wake);
+        }
         self.announce_due(cx);
         self.serve_due(cx);
     }
@@ -251,13 +265,10 @@ impl Node {
         announcer.on_wake(
             cx.now,
             |link, id| seen.knows(id, link),
-            |link, ids| told.push((link, Arc::<[ItemId]>::from(ids))),
+            |link, ids| told.push((link, ids.to_vec())),
         );
         for (link, ids) in told {
-            for id in ids.iter() {
-                self.seen.note(id, link);
-            }
-            cx.send(link, Message::Announce { kind: ItemKind::Tx, ids });
+            self.announce(link, ItemKind::Tx, &ids, cx);
         }
     }
 
@@ -318,6 +329,7 @@ impl Machine for Node {
             self.health.deadline(),
             self.peers.deadline(),
             self.pool.deadline(),
+            self.strategy.deadline(),
             self.serve_at,
         ];
         parts.into_iter().fold(Time::NEVER, Time::min)

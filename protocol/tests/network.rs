@@ -78,7 +78,7 @@ fn no_node_has_two_links_to_the_same_peer() {
 #[test]
 fn every_strategy_delivers_every_item_to_every_node() {
     for strategy in StrategyKind::ALL {
-        let mut mesh = formed(40, seed(), 0, params(strategy));
+        let mut mesh = formed(40, seed(), 0, params(*strategy));
         for n in 0..20 {
             mesh.submit(n as usize * 2, tx(n));
             mesh.run_for(Duration::from_millis(50));

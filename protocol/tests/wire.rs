@@ -11,10 +11,10 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::codec::{self, DecodeError, PART_MAX};
 use tidings_protocol::frame::{Reader, Writer};
-use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::item::{Item, ItemId, ItemKind, ShortId};
 use tidings_protocol::message::{
-    ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, Message, MessageKind, PeerAddr,
-    Transport,
+    ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, KNOWN_MAX, Message, MessageKind,
+    PeerAddr, Signal, Transport,
 };
 
 /// Small limits keep the cases quick; a block still takes several parts.
@@ -82,6 +82,13 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         }
         MessageKind::Tx => item(ItemKind::Tx, CHAIN.max_tx_bytes).boxed(),
         MessageKind::Block => item(ItemKind::Block, CHAIN.max_block_bytes).boxed(),
+        MessageKind::Prune => Just(Message::Signal(Signal::Prune)).boxed(),
+        MessageKind::Graft => Just(Message::Signal(Signal::Graft)).boxed(),
+        MessageKind::Poll => Just(Message::Signal(Signal::Poll)).boxed(),
+        MessageKind::Known => ids(KNOWN_MAX)
+            .prop_map(|(_, ids)| ids.iter().map(|id| ShortId::from(*id)).collect())
+            .prop_map(|ids| Message::Signal(Signal::Known(ids)))
+            .boxed(),
         MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
             .prop_map(|(kind, len)| Message::Unknown { kind, len })
             .boxed(),

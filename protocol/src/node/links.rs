@@ -11,6 +11,7 @@ use crate::link::{Direction, Link};
 use crate::machine::{Action, Cx, DialError, PeerKey};
 use crate::message::{Hello, Message, PeerAddr, VERSION};
 use crate::peers::Admission;
+use crate::relay::{Neighbour, Strategy as _};
 use crate::time::Time;
 
 impl Node {
@@ -81,6 +82,9 @@ impl Node {
         cx.report(Event::LinkUp { link, peer, direction, advertise });
         self.health.on_hello(link, cx.now);
         self.peers.on_hello(link, advertise, cx);
+        let neighbour = Neighbour { link, direction };
+        self.ready.push(neighbour);
+        self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
     }
 
     pub(super) fn on_addresses(&mut self, link: Link, addresses: &[PeerAddr], cx: &mut Cx<'_>) {
@@ -163,7 +167,16 @@ impl Node {
         }
         state.closing = Some(why);
         state.serving = VecDeque::new();
+        self.leave(link, cx);
         cx.actions.push(Action::Disconnect { link, why });
+    }
+
+    /// The strategy may no longer use a link.
+    fn leave(&mut self, link: Link, cx: &mut Cx<'_>) {
+        if let Some(index) = self.ready.iter().position(|neighbour| neighbour.link == link) {
+            self.ready.remove(index);
+            self.relay(cx, |strategy, cx| strategy.on_link_down(link, cx));
+        }
     }
 
     pub(super) fn on_congested(&mut self, link: Link) {
