@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::item::{Item, ItemId, ItemKind, ShortId};
 
 /// Version of the protocol that this code speaks.
@@ -110,10 +111,14 @@ impl<'de> serde::Deserialize<'de> for PeerAddr {
 pub struct Hello {
     /// Protocol version of the sender, [`VERSION`] or later.
     pub version: u16,
-    /// Optional abilities of the sender, one bit each; unknown bits are ignored. None are defined yet.
+    /// Optional abilities of the sender, one bit each; unknown bits are ignored. The lowest is the
+    /// codec's own, which tells whether a region follows.
     pub features: u32,
     /// Where the sender can be dialled, if it wants to be.
     pub advertise: Option<PeerAddr>,
+    /// The region that its operator says it is in, if any: nothing depends on its being true but how
+    /// well bytes are saved.
+    pub region: Option<u8>,
 }
 
 /// What the strategies at both ends of a link say to one another, besides announcing, asking and sending.
@@ -174,6 +179,8 @@ pub enum Message {
     Item(Arc<Item>),
     /// What one strategy says to another.
     Signal(Signal),
+    /// I accepted these lately: announce what you have besides, and ask if you have less.
+    Digest(Digest),
     /// A message of a kind that we don't know, from a later version: skipped and counted.
     Unknown {
         /// Its kind byte.
@@ -226,13 +233,15 @@ pub enum MessageKind {
     Poll,
     /// [`Signal::Known`].
     Known,
+    /// [`Message::Digest`].
+    Digest,
     /// [`Message::Unknown`].
     Unknown,
 }
 
 impl MessageKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Hello,
         Self::Ping,
         Self::Pong,
@@ -247,6 +256,7 @@ impl MessageKind {
         Self::Graft,
         Self::Poll,
         Self::Known,
+        Self::Digest,
         Self::Unknown,
     ];
 
@@ -268,6 +278,7 @@ impl MessageKind {
             Self::Graft => "graft",
             Self::Poll => "poll",
             Self::Known => "known",
+            Self::Digest => "digest",
             Self::Unknown => "unknown",
         }
     }
@@ -294,6 +305,7 @@ impl Message {
             Self::Signal(Signal::Graft) => MessageKind::Graft,
             Self::Signal(Signal::Poll) => MessageKind::Poll,
             Self::Signal(Signal::Known(_)) => MessageKind::Known,
+            Self::Digest(_) => MessageKind::Digest,
             Self::Unknown { .. } => MessageKind::Unknown,
         }
     }
@@ -315,6 +327,7 @@ impl Message {
             | Self::GetData { .. }
             | Self::NotFound { .. }
             | Self::Signal(_)
+            | Self::Digest(_)
             | Self::Unknown { .. } => Class::Control,
         }
     }
