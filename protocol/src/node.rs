@@ -328,7 +328,7 @@ impl Node {
         self.counters.requests += requested as u64;
         for (link, ids) in asked {
             self.relay(cx, |strategy, cx| {
-                ids.iter().for_each(|id| strategy.on_asked(link, *id, cx))
+                ids.iter().for_each(|id| strategy.on_asked(link, *id, cx));
             });
         }
     }

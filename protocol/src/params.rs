@@ -118,6 +118,21 @@ impl RelayParams {
         Duration::from_millis(self.trickle_inbound_ms)
     }
 
+    fn validate(&self) -> Result<(), ParamError> {
+        let limits = [
+            ("relay.batch_max", self.batch_max, 1..=ANNOUNCE_MAX, "1 to 4096"),
+            ("relay.fanout", self.fanout, 1..=FANOUT_MAX, "1 to 16"),
+            ("relay.local_fanout", self.local_fanout.unwrap_or(0), 0..=FANOUT_MAX, "at most 16"),
+            ("relay.remote_fanout", self.remote_fanout.unwrap_or(0), 0..=FANOUT_MAX, "at most 16"),
+            ("relay.recent_max", self.recent_max, 1..=RECENT_MAX, "1 to 4096"),
+            ("relay.rumor.k", self.rumor.k as usize, 1..=usize::MAX, "at least 1"),
+        ];
+        let wrong = limits.into_iter().find(|(_, value, range, _)| !range.contains(value));
+        wrong.map_or(Ok(()), |(key, value, _, must)| {
+            Err(ParamError { key, value: value.to_string(), must })
+        })
+    }
+
     /// Length of a round.
     #[must_use]
     pub const fn round(&self) -> Duration {
@@ -384,12 +399,9 @@ impl Params {
     /// # Errors
     /// The first parameter that is out of range.
     pub fn validate(&self) -> Result<(), ParamError> {
+        self.relay.validate()?;
         let counts = [
             ("relay.announce_queue_max", self.relay.announce_queue_max),
-            ("relay.batch_max", self.relay.batch_max),
-            ("relay.fanout", self.relay.fanout),
-            ("relay.recent_max", self.relay.recent_max),
-            ("relay.rumor.k", self.relay.rumor.k as usize),
             ("requests.announced_max", self.requests.announced_max),
             ("requests.in_flight_max", self.requests.in_flight_max),
             ("peers.book_max", self.peers.book_max),
@@ -402,23 +414,6 @@ impl Params {
         for (key, value) in counts {
             if value == 0 {
                 return Err(ParamError { key, value: value.to_string(), must: "at least 1" });
-            }
-        }
-        let limits = [
-            ("relay.batch_max", self.relay.batch_max, ANNOUNCE_MAX, "at most 4096"),
-            ("relay.fanout", self.relay.fanout, FANOUT_MAX, "at most 16"),
-            ("relay.local_fanout", self.relay.local_fanout.unwrap_or(0), FANOUT_MAX, "at most 16"),
-            (
-                "relay.remote_fanout",
-                self.relay.remote_fanout.unwrap_or(0),
-                FANOUT_MAX,
-                "at most 16",
-            ),
-            ("relay.recent_max", self.relay.recent_max, RECENT_MAX, "at most 4096"),
-        ];
-        for (key, value, max, must) in limits {
-            if value > max {
-                return Err(ParamError { key, value: value.to_string(), must });
             }
         }
         let waits = [
@@ -483,6 +478,14 @@ mod tests {
         params.memory.seen_max = 0;
         let error = params.validate().unwrap_err().to_string();
         assert_eq!(error, "memory.seen_max is 0, but must be at least 1");
+    }
+
+    #[test]
+    fn what_would_make_a_message_too_long_is_refused() {
+        let mut params = Params::default();
+        params.relay.recent_max = RECENT_MAX + 1;
+        let error = params.validate().unwrap_err().to_string();
+        assert_eq!(error, "relay.recent_max is 4097, but must be 1 to 4096");
     }
 
     #[test]

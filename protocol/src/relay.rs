@@ -120,11 +120,13 @@ impl RelayCx<'_> {
         self.steps.push(step);
     }
 
-    /// Sends what a link's peer isn't known to have, whole.
-    pub fn send_news(&mut self, link: Link, recent: &Recent) {
-        for (_, id) in recent.iter().filter(|(_, id)| !self.overlay.knows(link, id)) {
-            if let Some(item) = self.overlay.item(id) {
-                self.steps.push(Step::Send(link, item.clone()));
+    /// Sends what a link's peer [lacks](topology::lacks), whole.
+    pub fn send_news(&mut self, neighbour: Neighbour, recent: &Recent) {
+        let (overlay, params) = (self.overlay, self.params);
+        let news = recent.iter().map(|(_, id)| id);
+        for id in news.filter(|id| topology::lacks(overlay, params, neighbour, id)) {
+            if let Some(item) = overlay.item(id) {
+                self.steps.push(Step::Send(neighbour.link, item.clone()));
             }
         }
     }

@@ -379,7 +379,7 @@ impl Requests {
             return;
         };
         let patience = self.patience.filter(|_| wanted.kind == ItemKind::Tx);
-        let at = now + patience.unwrap_or(params.timeout(wanted.kind));
+        let at = now + patience.unwrap_or_else(|| params.timeout(wanted.kind));
         wanted.asked = Some((link, at));
         if let Some(held) = wanted.announcers.iter_mut().find(|held| held.link == link) {
             held.was_asked = true;

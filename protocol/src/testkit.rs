@@ -21,6 +21,7 @@ use crate::event::Event;
 use crate::item::{Item, ItemId};
 use crate::link::{Direction, Link};
 use crate::machine::{Action, Cx, DialError, Input, Machine as _, PeerKey};
+use crate::map::Salt;
 use crate::message::{Message, PeerAddr};
 use crate::node::{Identity, Node};
 use crate::params::Params;
@@ -37,7 +38,8 @@ pub struct Mesh {
     wakes: BTreeSet<(Time, usize)>,
     sequence: u64,
     now: Time,
-    latency: Duration,
+    /// Of each pair of nodes: between these.
+    latency: (Duration, Duration),
     loss: f64,
     /// Nodes below this index and the others can't hear one another.
     split: Option<usize>,
@@ -156,7 +158,7 @@ impl Mesh {
             wakes: BTreeSet::new(),
             sequence: 0,
             now: Time::ZERO,
-            latency: Duration::from_millis(20),
+            latency: (Duration::from_millis(20), Duration::from_millis(20)),
             loss: 0.0,
             split: None,
             rng: ChaCha8Rng::seed_from_u64(seed.wrapping_add(0x6c6f_7373)),
@@ -215,6 +217,11 @@ impl Mesh {
                 self.wakes.insert((wake, index));
             }
         }
+    }
+
+    /// Gives each pair of nodes a latency of its own, evenly spread between two; 20 ms otherwise.
+    pub const fn spread_latency(&mut self, min: Duration, max: Duration) {
+        self.latency = (min, max);
     }
 
     /// From now on this share of all messages is lost, while the links stay up.
@@ -319,7 +326,7 @@ impl Mesh {
         if !self.seats[to].alive {
             if let What::Dialled { from, addr } = entry.what {
                 let why = DialError::Unreachable;
-                self.push(self.latency, from, What::DialFailed { addr, why });
+                self.push(self.latency(from, to), from, What::DialFailed { addr, why });
             }
             return;
         }
@@ -355,7 +362,11 @@ impl Mesh {
                 if let Some((peer, far)) = self.end(index, link)
                     && !self.is_lost(index, peer)
                 {
-                    self.push(self.latency, peer, What::Message { link: far, message });
+                    self.push(
+                        self.latency(index, peer),
+                        peer,
+                        What::Message { link: far, message },
+                    );
                 }
             }
             Action::Throttle { link, until } => {
@@ -368,15 +379,23 @@ impl Mesh {
                 let target = (0..self.seats.len()).find(|other| Self::addr(*other) == addr);
                 match target {
                     Some(to) if to != index => {
-                        self.push(self.latency, to, What::Dialled { from: index, addr });
+                        self.push(self.latency(index, to), to, What::Dialled { from: index, addr });
                     }
                     Some(_) => {
                         let why = DialError::Myself;
-                        self.push(self.latency, index, What::DialFailed { addr, why });
+                        self.push(
+                            self.latency(index, index),
+                            index,
+                            What::DialFailed { addr, why },
+                        );
                     }
                     None => {
                         let why = DialError::Unreachable;
-                        self.push(self.latency, index, What::DialFailed { addr, why });
+                        self.push(
+                            self.latency(index, index),
+                            index,
+                            What::DialFailed { addr, why },
+                        );
                     }
                 }
             }
@@ -389,6 +408,12 @@ impl Mesh {
                 seat.events.push(event);
             }
         }
+    }
+
+    fn latency(&self, from: usize, to: usize) -> Duration {
+        let (min, max) = self.latency;
+        let rank = Salt::new(0).rank((from.min(to), from.max(to)));
+        min + (max - min).mul_f64(rank as f64 / u64::MAX as f64)
     }
 
     fn is_lost(&mut self, from: usize, to: usize) -> bool {
@@ -426,7 +451,7 @@ impl Mesh {
             return;
         };
         self.push(Duration::ZERO, index, What::Broken { link });
-        self.push(self.latency, peer, What::Broken { link: far });
+        self.push(self.latency(index, peer), peer, What::Broken { link: far });
     }
 
     fn end(&self, index: usize, link: Link) -> Option<(usize, Link)> {

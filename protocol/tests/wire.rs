@@ -94,7 +94,7 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
             .boxed(),
         MessageKind::Digest => (any::<bool>(), any::<u32>(), any::<u64>(), list_len(FILTER_MAX))
             .prop_map(|(is_answer, count, salt, len)| {
-                let filter = (0..len).map(|index| index as u8).collect();
+                let filter = (0..len).map(|index| index.to_le_bytes()[0]).collect();
                 Message::Digest(Digest { is_answer, count, salt, filter })
             })
             .boxed(),

@@ -20,7 +20,7 @@ impl Node {
     }
 
     /// Begins a comparison, if there is anything to compare.
-    pub(super) fn compare(&mut self, link: Link, cx: &mut Cx<'_>) {
+    pub(super) fn compare(&self, link: Link, cx: &mut Cx<'_>) {
         let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
         if digest.count > 0 {
             cx.send(link, Message::Digest(digest));

@@ -13,6 +13,8 @@ use crate::message::{Hello, VERSION};
 use crate::params::Rate;
 use crate::relay::StrategyKind;
 
+mod spreading;
+
 /// A node with an operator's hand on it.
 struct Solo {
     node: Node,

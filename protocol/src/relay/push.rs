@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::round::Rounds;
-use super::topology::contacts;
+use super::topology::{contacts, lacks};
 use super::{RelayCx, Strategy};
 use crate::digest::Recent;
 use crate::item::Item;
@@ -36,10 +36,17 @@ impl Strategy for Push {
         if self.news.is_empty() {
             return self.rounds.stop();
         }
-        let (news, overlay) = (&self.news, cx.overlay);
-        let lacks_some = |link| news.iter().any(|(_, id)| !overlay.knows(link, id));
-        for neighbour in contacts(cx, |neighbour| lacks_some(neighbour.link)).iter() {
-            cx.send_news(neighbour.link, news);
+        let (news, overlay, params) = (&self.news, cx.overlay, cx.params);
+        let lacks_some =
+            |neighbour| news.iter().any(|(_, id)| lacks(overlay, params, neighbour, id));
+        let contacts = contacts(cx, lacks_some);
+        for neighbour in contacts.iter() {
+            cx.send_news(neighbour, news);
+        }
+        if contacts.is_empty() && !overlay.is_empty() {
+            // Whoever doesn't know is behind enough links into other regions.
+            self.news = Recent::default();
+            self.rounds.stop();
         }
     }
 

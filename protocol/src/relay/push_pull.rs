@@ -47,7 +47,7 @@ impl Strategy for PushPull {
             return self.rounds.stop();
         }
         for neighbour in contacts(cx, |_| true).iter() {
-            cx.send_news(neighbour.link, &self.news);
+            cx.send_news(neighbour, &self.news);
             cx.step(Step::Signal(neighbour.link, Signal::Poll));
         }
     }

@@ -16,7 +16,8 @@ pub const FANOUT_MAX: usize = 16;
 /// A few different links.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Contacts {
-    drawn: [Option<Neighbour>; FANOUT_MAX],
+    /// Room for those of both kinds.
+    drawn: [Option<Neighbour>; 2 * FANOUT_MAX],
     len: usize,
 }
 
@@ -83,6 +84,25 @@ pub fn spread(cx: &mut RelayCx<'_>, id: ItemId, step: impl Fn(Neighbour) -> Step
     }
 }
 
+/// Whether a link's peer is to get an item in some round: it isn't known to have it, and, if it is in
+/// another region, fewer than `remote_fanout` there are. Items stop crossing when enough have crossed.
+#[must_use]
+pub fn lacks(
+    overlay: &dyn Overlay,
+    params: &RelayParams,
+    neighbour: Neighbour,
+    id: &ItemId,
+) -> bool {
+    if overlay.knows(neighbour.link, id) {
+        return false;
+    }
+    let Some(fanout) = params.remote_fanout.filter(|_| is_remote(overlay, neighbour)) else {
+        return true;
+    };
+    let remote = overlay.neighbours().filter(|other| is_remote(overlay, *other));
+    remote.filter(|other| overlay.knows(other.link, id)).count() < fanout
+}
+
 /// Whether a link leads into another region than ours.
 #[must_use]
 pub fn is_remote(overlay: &dyn Overlay, neighbour: Neighbour) -> bool {
@@ -106,7 +126,7 @@ fn draw(
     suits: impl Fn(Neighbour) -> bool,
 ) {
     let links = overlay.len();
-    let full = (contacts.len + fanout).min(FANOUT_MAX);
+    let full = (contacts.len + fanout).min(contacts.drawn.len());
     if links == 0 || contacts.len == full {
         return;
     }
@@ -190,6 +210,17 @@ mod tests {
     }
 
     #[test]
+    fn an_item_stops_crossing_when_enough_have_it() {
+        let mut fake = regional(None, Some(2));
+        let id = tx(1).id();
+        fake.tell(2, id);
+        let lack = |fake: &Fake, slot: usize| lacks(fake, &fake.params, fake.links[slot], &id);
+        assert!(lack(&fake, 6) && lack(&fake, 0));
+        fake.tell(10, id);
+        assert!(!lack(&fake, 6) && lack(&fake, 0));
+    }
+
+    #[test]
     fn contacts_differ_and_every_link_has_its_turn() {
         let mut fake = Fake::new(5);
         fake.params.fanout = 3;
@@ -212,7 +243,7 @@ mod tests {
         let mut fake = Fake::new(16);
         let mut round = Vec::new();
         fake.ask(|cx| {
-            round.extend(contacts(cx, |n| n.link.slot() == 11).iter().map(|n| n.link.slot()))
+            round.extend(contacts(cx, |n| n.link.slot() == 11).iter().map(|n| n.link.slot()));
         });
         assert_eq!(round, [11]);
     }
