@@ -60,6 +60,11 @@ impl LinkBudget {
             | MessageKind::Announce
             | MessageKind::GetData
             | MessageKind::NotFound
+            | MessageKind::Prune
+            | MessageKind::Graft
+            | MessageKind::Poll
+            | MessageKind::Known
+            | MessageKind::Digest
             | MessageKind::Unknown => {
                 (&mut self.control_bytes, params.control_bytes, Budget::ControlBytes)
             }
@@ -77,6 +82,12 @@ impl LinkBudget {
             _ => None,
         };
         [by_bytes, by_count, by_requests].into_iter().flatten().max_by_key(|debt| debt.until)
+    }
+
+    /// Charges `ids` ids that a peer had us announce, as if it had requested them.
+    pub fn charge_answer(&mut self, ids: usize, now: Time, params: &BudgetParams) -> Option<Debt> {
+        let until = self.requests.take(ids as f64, now, params.requests)?;
+        Some(Debt { budget: Budget::Requests, until })
     }
 
     /// How many of `ids` announced ids may be looked at; the rest are to be dropped.

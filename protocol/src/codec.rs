@@ -15,13 +15,16 @@
 //! # Bodies
 //! | kind | | body | longest |
 //! |---|---|---|---|
-//! | 1 | hello | version u16, features u32, address record (empty if none), later fields | [`HELLO_MAX`] |
+//! | 1 | hello | version u16, features u32, address record (empty if none), region byte (if features has bit 0), later fields | [`HELLO_MAX`] |
 //! | 2, 3 | ping, pong | nonce u64 | 8 |
 //! | 4 | getaddresses | | 0 |
 //! | 5 | addresses | address records | [`ADDRESSES_MAX`] records |
 //! | 6 | announce | item kind (0 tx, 1 block), ids | [`ANNOUNCE_MAX`] ids |
 //! | 7, 8 | getdata, notfound | item kind, ids | [`GETDATA_MAX`] ids |
 //! | 9, 10 | tx, block | the item | [`Chain::max_size`] |
+//! | 11, 12, 13 | prune, graft, poll | | 0 |
+//! | 14 | known | short ids | [`KNOWN_MAX`] short ids |
+//! | 15 | digest | is answer (0, 1), count u32, salt u64, filter | [`FILTER_MAX`] bytes of filter |
 //! | other | from a later version | skipped | [`UNKNOWN_MAX`] |
 //!
 //! Numbers are little-endian. An address record is a length byte, a tag (0 IPv4 and TCP, 1 IPv4
@@ -41,8 +44,11 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::chain::{Chain, Rejection};
-use crate::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
-use crate::message::{ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, Message, PeerAddr};
+use crate::digest::{Digest, FILTER_MAX};
+use crate::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId};
+use crate::message::{
+    ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, KNOWN_MAX, Message, PeerAddr, Signal,
+};
 
 pub(crate) use head::{HEAD_MAX, Head};
 pub(crate) use parts::Parts;
@@ -57,6 +63,12 @@ pub const HELLO_MAX: usize = 1024;
 /// Most bytes of a body whose kind we don't know; they are skipped, never kept. A guess: as the
 /// longest list that isn't an announcement.
 pub const UNKNOWN_MAX: usize = 64 * 1024;
+
+/// In a hello's features: a region follows the address.
+const HAS_REGION: u32 = 1;
+
+/// Bytes of a digest before its filter.
+const DIGEST_HEAD: usize = 1 + 4 + 8;
 
 const ADDRESSES_BODY_MAX: usize = ADDRESSES_MAX * (1 + address::RECORD_MAX);
 
@@ -73,6 +85,11 @@ mod kind {
     pub(super) const NOT_FOUND: u8 = 8;
     pub(super) const TX: u8 = 9;
     pub(super) const BLOCK: u8 = 10;
+    pub(super) const PRUNE: u8 = 11;
+    pub(super) const GRAFT: u8 = 12;
+    pub(super) const POLL: u8 = 13;
+    pub(super) const KNOWN: u8 = 14;
+    pub(super) const DIGEST: u8 = 15;
 }
 
 /// Appends a message as it travels: one frame, or all its parts in a row.
@@ -139,6 +156,15 @@ pub fn decode(kind: u8, body: Bytes, chain: &dyn Chain) -> Result<Message, Decod
         }
         kind::TX => return decode_item(ItemKind::Tx, body, chain),
         kind::BLOCK => return decode_item(ItemKind::Block, body, chain),
+        kind::PRUNE => Message::Signal(Signal::Prune),
+        kind::GRAFT => Message::Signal(Signal::Graft),
+        kind::POLL => Message::Signal(Signal::Poll),
+        kind::KNOWN => {
+            let (ids, left) = rest.as_chunks();
+            rest = left;
+            Message::Signal(Signal::Known(ids.iter().copied().map(ShortId).collect()))
+        }
+        kind::DIGEST => return decode_digest(rest),
         kind::PART => return Err(DecodeError::BadPart(PartFault::NotDivisible)),
         _ => return Ok(unknown(kind, body.len())),
     };
@@ -158,7 +184,7 @@ pub(crate) fn unknown(kind: u8, len: usize) -> Message {
 /// The class of a kind that we know.
 pub(crate) const fn class_of(kind: u8) -> Option<Class> {
     match kind {
-        kind::HELLO..=kind::NOT_FOUND => Some(Class::Control),
+        kind::HELLO..=kind::NOT_FOUND | kind::PRUNE..=kind::DIGEST => Some(Class::Control),
         kind::BLOCK => Some(Class::Block),
         kind::TX => Some(Class::Tx),
         _ => None,
@@ -170,7 +196,9 @@ fn check_len(kind: u8, len: usize, chain: &dyn Chain) -> Result<(), DecodeError>
     let max = match kind {
         kind::HELLO => HELLO_MAX,
         kind::PING | kind::PONG => 8,
-        kind::GET_ADDRESSES => 0,
+        kind::GET_ADDRESSES | kind::PRUNE | kind::GRAFT | kind::POLL => 0,
+        kind::KNOWN => KNOWN_MAX * SHORT_ID_LEN,
+        kind::DIGEST => DIGEST_HEAD + FILTER_MAX,
         kind::ADDRESSES => ADDRESSES_BODY_MAX,
         kind::ANNOUNCE => 1 + ANNOUNCE_MAX * ITEM_ID_LEN,
         kind::GET_DATA | kind::NOT_FOUND => 1 + GETDATA_MAX * ITEM_ID_LEN,
@@ -195,15 +223,25 @@ fn kind_byte(message: &Message) -> u8 {
             ItemKind::Tx => kind::TX,
             ItemKind::Block => kind::BLOCK,
         },
+        Message::Signal(Signal::Prune) => kind::PRUNE,
+        Message::Signal(Signal::Graft) => kind::GRAFT,
+        Message::Signal(Signal::Poll) => kind::POLL,
+        Message::Signal(Signal::Known(_)) => kind::KNOWN,
+        Message::Digest(_) => kind::DIGEST,
         Message::Unknown { kind, .. } => *kind,
     }
 }
 
 fn body_len(message: &Message) -> usize {
     match message {
-        Message::Hello(hello) => 2 + 4 + hello.advertise.as_ref().map_or(1, address::record_len),
+        Message::Hello(hello) => {
+            let advertise = hello.advertise.as_ref().map_or(1, address::record_len);
+            2 + 4 + advertise + usize::from(hello.region.is_some())
+        }
         Message::Ping { .. } | Message::Pong { .. } => 8,
-        Message::GetAddresses => 0,
+        Message::GetAddresses | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll) => 0,
+        Message::Signal(Signal::Known(ids)) => ids.len() * SHORT_ID_LEN,
+        Message::Digest(digest) => DIGEST_HEAD + digest.filter.len(),
         Message::Addresses(addrs) => addrs.iter().map(address::record_len).sum(),
         Message::Announce { ids, .. }
         | Message::GetData { ids, .. }
@@ -218,7 +256,12 @@ fn put_body(message: &Message, out: &mut BytesMut) {
     match message {
         Message::Hello(hello) => put_hello(hello, out),
         Message::Ping { nonce } | Message::Pong { nonce } => out.put_u64_le(*nonce),
-        Message::GetAddresses => {}
+        Message::GetAddresses | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll) => {}
+        Message::Signal(Signal::Known(ids)) => {
+            debug_assert!(ids.len() <= KNOWN_MAX, "the peer would refuse it");
+            ids.iter().for_each(|id| out.put_slice(&id.0));
+        }
+        Message::Digest(digest) => put_digest(digest, out),
         Message::Addresses(addrs) => {
             debug_assert!(addrs.len() <= ADDRESSES_MAX, "the peer would refuse it");
             addrs.iter().for_each(|addr| address::put_record(addr, out));
@@ -235,19 +278,43 @@ fn put_body(message: &Message, out: &mut BytesMut) {
 
 fn put_hello(hello: &Hello, out: &mut BytesMut) {
     out.put_u16_le(hello.version);
-    out.put_u32_le(hello.features);
+    out.put_u32_le(hello.features & !HAS_REGION | u32::from(hello.region.is_some()));
     match &hello.advertise {
         Some(addr) => address::put_record(addr, out),
         None => out.put_u8(0),
     }
+    hello.region.iter().for_each(|region| out.put_u8(*region));
 }
 
 fn decode_hello(mut body: &[u8]) -> Result<Message, DecodeError> {
-    Ok(Message::Hello(Hello {
-        version: u16::from_le_bytes(take(&mut body)?),
-        features: u32::from_le_bytes(take(&mut body)?),
-        advertise: address::take_record(&mut body)?,
-    }))
+    let version = u16::from_le_bytes(take(&mut body)?);
+    let features = u32::from_le_bytes(take(&mut body)?);
+    let advertise = address::take_record(&mut body)?;
+    let region = match features & HAS_REGION {
+        0 => None,
+        _ => Some(take::<1>(&mut body)?[0]),
+    };
+    let features = features & !HAS_REGION;
+    Ok(Message::Hello(Hello { version, features, advertise, region }))
+}
+
+fn put_digest(digest: &Digest, out: &mut BytesMut) {
+    debug_assert!(digest.filter.len() <= FILTER_MAX, "the peer would refuse it");
+    out.put_u8(u8::from(digest.is_answer));
+    out.put_u32_le(digest.count);
+    out.put_u64_le(digest.salt);
+    out.put_slice(&digest.filter);
+}
+
+fn decode_digest(mut body: &[u8]) -> Result<Message, DecodeError> {
+    let is_answer = match take(&mut body)? {
+        [0] => false,
+        [1] => true,
+        _ => return Err(DecodeError::BadValue(Field::IsAnswer)),
+    };
+    let count = u32::from_le_bytes(take(&mut body)?);
+    let salt = u64::from_le_bytes(take(&mut body)?);
+    Ok(Message::Digest(Digest { is_answer, count, salt, filter: body.into() }))
 }
 
 fn decode_addresses(mut body: &[u8]) -> Result<Message, DecodeError> {
@@ -343,6 +410,8 @@ pub enum DecodeError {
 pub enum Field {
     /// An address whose length doesn't fit its tag.
     Address,
+    /// Whether a digest is an answer.
+    IsAnswer,
     /// The kind of an item.
     ItemKind,
 }
@@ -351,6 +420,7 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Address => "address",
+            Self::IsAnswer => "mark of an answer",
             Self::ItemKind => "kind of item",
         })
     }

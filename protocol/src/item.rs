@@ -36,6 +36,29 @@ impl ItemId {
     }
 }
 
+/// Length of a [`ShortId`], bytes.
+pub const SHORT_ID_LEN: usize = 8;
+
+/// The first bytes of an id, where a whole one would cost too much.
+///
+/// *Attack*: two items of one author can be made to share a short id with 2^32 hashes. Where ids are
+/// short, a node that has one of them then takes the other for known, as if they were in conflict;
+/// nobody else's items are touched, since matching a given id costs 2^64.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShortId(pub [u8; SHORT_ID_LEN]);
+
+impl From<ItemId> for ShortId {
+    fn from(id: ItemId) -> Self {
+        Self(*id.0.first_chunk().expect("an id is longer than a short id"))
+    }
+}
+
+impl fmt::Debug for ShortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

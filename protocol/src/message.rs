@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::item::{Item, ItemId, ItemKind};
+use crate::digest::Digest;
+use crate::item::{Item, ItemId, ItemKind, ShortId};
 
 /// Version of the protocol that this code speaks.
 pub const VERSION: u16 = 1;
@@ -19,6 +20,9 @@ pub const GETDATA_MAX: usize = 1_000;
 
 /// Most addresses in one message (Bitcoin Core's `MAX_ADDR_TO_SEND`, relay.md §1).
 pub const ADDRESSES_MAX: usize = 1_000;
+
+/// Most ids in one [`Signal::Known`]. A guess: as many as arrive in one batch.
+pub const KNOWN_MAX: usize = 1_000;
 
 /// How a peer can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,10 +111,28 @@ impl<'de> serde::Deserialize<'de> for PeerAddr {
 pub struct Hello {
     /// Protocol version of the sender, [`VERSION`] or later.
     pub version: u16,
-    /// Optional abilities of the sender, one bit each; unknown bits are ignored. None are defined yet.
+    /// Optional abilities of the sender, one bit each; unknown bits are ignored. The lowest is the
+    /// codec's own, which tells whether a region follows.
     pub features: u32,
     /// Where the sender can be dialled, if it wants to be.
     pub advertise: Option<PeerAddr>,
+    /// The region that its operator says it is in, if any: nothing depends on its being true but how
+    /// well bytes are saved.
+    pub region: Option<u8>,
+}
+
+/// What the strategies at both ends of a link say to one another, besides announcing, asking and sending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Don't send me whole items unasked any more, announce them (Plumtree's PRUNE).
+    Prune,
+    /// Send me whole items again (the first half of Plumtree's GRAFT; the items are asked for by
+    /// getdata).
+    Graft,
+    /// Tell me what is new since you last told me: pull.
+    Poll,
+    /// I had these already when you sent them, at most [`KNOWN_MAX`]: feedback.
+    Known(Arc<[ShortId]>),
 }
 
 /// One message.
@@ -155,6 +177,10 @@ pub enum Message {
     },
     /// Here is an item. Its size is bounded by the chain's limits.
     Item(Arc<Item>),
+    /// What one strategy says to another.
+    Signal(Signal),
+    /// I accepted these lately: announce what you have besides, and ask if you have less.
+    Digest(Digest),
     /// A message of a kind that we don't know, from a later version: skipped and counted.
     Unknown {
         /// Its kind byte.
@@ -199,13 +225,23 @@ pub enum MessageKind {
     Tx,
     /// [`Message::Item`], a block.
     Block,
+    /// [`Signal::Prune`].
+    Prune,
+    /// [`Signal::Graft`].
+    Graft,
+    /// [`Signal::Poll`].
+    Poll,
+    /// [`Signal::Known`].
+    Known,
+    /// [`Message::Digest`].
+    Digest,
     /// [`Message::Unknown`].
     Unknown,
 }
 
 impl MessageKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Hello,
         Self::Ping,
         Self::Pong,
@@ -216,6 +252,11 @@ impl MessageKind {
         Self::NotFound,
         Self::Tx,
         Self::Block,
+        Self::Prune,
+        Self::Graft,
+        Self::Poll,
+        Self::Known,
+        Self::Digest,
         Self::Unknown,
     ];
 
@@ -233,6 +274,11 @@ impl MessageKind {
             Self::NotFound => "notfound",
             Self::Tx => "tx",
             Self::Block => "block",
+            Self::Prune => "prune",
+            Self::Graft => "graft",
+            Self::Poll => "poll",
+            Self::Known => "known",
+            Self::Digest => "digest",
             Self::Unknown => "unknown",
         }
     }
@@ -255,6 +301,11 @@ impl Message {
                 ItemKind::Tx => MessageKind::Tx,
                 ItemKind::Block => MessageKind::Block,
             },
+            Self::Signal(Signal::Prune) => MessageKind::Prune,
+            Self::Signal(Signal::Graft) => MessageKind::Graft,
+            Self::Signal(Signal::Poll) => MessageKind::Poll,
+            Self::Signal(Signal::Known(_)) => MessageKind::Known,
+            Self::Digest(_) => MessageKind::Digest,
             Self::Unknown { .. } => MessageKind::Unknown,
         }
     }
@@ -275,6 +326,8 @@ impl Message {
             | Self::Announce { .. }
             | Self::GetData { .. }
             | Self::NotFound { .. }
+            | Self::Signal(_)
+            | Self::Digest(_)
             | Self::Unknown { .. } => Class::Control,
         }
     }

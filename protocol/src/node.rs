@@ -1,26 +1,31 @@
 //! The node: where the mechanisms meet. It only dispatches; each mechanism stands in a file of its own.
 //!
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
-//! - `node/intake.rs`: an item comes in, is checked, accepted, and spread
+//! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
+//! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
+//! - `node/digest.rs`: two peers compare what they have
 //! - `node/check.rs`: what must hold after every input
 
 mod check;
+mod digest;
 mod intake;
 mod links;
+mod relay;
 mod serve;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::announce::Announcer;
+use crate::announce::{Announcer, Form};
 use crate::blocks::BlockStore;
 use crate::budget::LinkBudget;
 use crate::chain::Facts;
 use crate::codec;
 use crate::conduct::{Offence, Reason};
 use crate::counters::Counters;
+use crate::digest::SafetyNet;
 use crate::health::{Due, Health};
 use crate::item::{Item, ItemId, ItemKind};
 use crate::link::{Direction, Link, LinkTable};
@@ -30,7 +35,7 @@ use crate::message::{Message, PeerAddr};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
-use crate::relay::AnyStrategy;
+use crate::relay::{AnyStrategy, Neighbour, Step, Strategy as _};
 use crate::request::Requests;
 use crate::seen::SeenCache;
 use crate::time::Time;
@@ -44,6 +49,8 @@ pub struct Identity {
     pub advertise: Option<PeerAddr>,
     /// Addresses to stay connected to. If there are any, no others are chosen from the book.
     pub fixed: Vec<PeerAddr>,
+    /// The region that it says it is in, if regions are to count (see [`crate::relay::topology`]).
+    pub region: Option<u8>,
     /// Salt of all hash maps: secret in production, fixed where runs are to be repeated.
     pub salt: u64,
 }
@@ -52,7 +59,7 @@ impl Identity {
     /// An identity without an address, for tests and examples.
     #[must_use]
     pub const fn for_tests(key: u64) -> Self {
-        Self { key: PeerKey(key), advertise: None, fixed: Vec::new(), salt: key }
+        Self { key: PeerKey(key), advertise: None, fixed: Vec::new(), region: None, salt: key }
     }
 }
 
@@ -60,13 +67,19 @@ impl Identity {
 #[derive(Clone, Debug)]
 pub struct Node {
     advertise: Option<PeerAddr>,
+    region: Option<u8>,
     links: LinkTable<LinkState>,
     peers: Peers,
     health: Health,
     strategy: AnyStrategy,
+    /// The links that the strategy may use, in the order in which they became ready.
+    ready: Vec<Neighbour>,
+    /// Steps of the strategy; empty between inputs, kept for its memory.
+    steps: Vec<Step>,
     seen: SeenCache,
     requests: Requests,
     announcer: Announcer,
+    safety_net: SafetyNet,
     /// Items whose expensive checks are under way; bounded by `memory.verifying_max`.
     verifying: Map<ItemId, Verifying>,
     pool: Pool,
@@ -85,6 +98,7 @@ struct LinkState {
     /// The peer's hello has arrived.
     ready: bool,
     advertise: Option<PeerAddr>,
+    region: Option<u8>,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Reason>,
     congested: bool,
@@ -129,15 +143,21 @@ impl Node {
     #[must_use]
     pub fn new(identity: Identity, params: &Params) -> Self {
         let salt = Salt::new(identity.salt);
+        let strategy = AnyStrategy::from(params.relay.strategy);
+        let patience = strategy.patience(&params.relay);
         Self {
             advertise: identity.advertise,
+            region: identity.region,
             links: LinkTable::default(),
             peers: Peers::new(identity.key, identity.advertise, identity.fixed, salt),
             health: Health::default(),
-            strategy: params.relay.strategy.into(),
+            strategy,
+            ready: Vec::new(),
+            steps: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
-            requests: Requests::new(salt),
+            requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
+            safety_net: SafetyNet::default(),
             verifying: Map::new(salt),
             pool: Pool::new(salt),
             blocks: BlockStore::default(),
@@ -222,6 +242,10 @@ impl Node {
             Message::GetData { kind, ids } => self.on_get_data(link, *kind, ids, cx),
             Message::NotFound { ids, .. } => self.on_not_found(link, ids, cx),
             Message::Item(item) => self.on_item(link, item, cx),
+            Message::Signal(signal) => {
+                self.relay(cx, |strategy, cx| strategy.on_signal(link, signal, cx));
+            }
+            Message::Digest(digest) => self.on_digest(link, digest, cx),
             Message::Unknown { .. } => {} // counted and charged like any other
         }
     }
@@ -242,28 +266,30 @@ impl Node {
         self.requests.on_wake(now, &cx.params.requests);
         self.pool.on_wake(now);
         self.peers.on_wake(cx);
+        if self.strategy.deadline() <= now {
+            self.relay(cx, AnyStrategy::on_wake);
+        }
+        self.compare_due(cx);
         self.announce_due(cx);
         self.serve_due(cx);
     }
 
-    /// Sends the batches of announcements that are due.
+    /// Sends the batches that are due.
     fn announce_due(&mut self, cx: &mut Cx<'_>) {
         let Self { announcer, seen, .. } = self;
-        let mut told: Vec<(Link, Arc<[ItemId]>)> = Vec::new();
+        let mut due = Vec::new();
         announcer.on_wake(
             cx.now,
+            &cx.params.relay,
             |link, id| seen.knows(id, link),
-            |link, ids| {
-                // Links whose batches are alike share one.
-                let shared = told.last().map(|(_, last)| last).filter(|last| ***last == *ids);
-                told.push((link, shared.cloned().unwrap_or_else(|| ids.into())));
-            },
+            |link, batch| due.push((link, batch.to_vec())),
         );
-        for (link, ids) in told {
-            for id in ids.iter() {
-                self.seen.note(id, link);
+        for (link, mut batch) in due {
+            for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {
+                self.send_now(link, id, cx);
             }
-            cx.send(link, Message::Announce { kind: ItemKind::Tx, ids });
+            let ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
+            self.announce(link, ItemKind::Tx, &ids, cx);
         }
     }
 
@@ -272,20 +298,40 @@ impl Node {
         while let Some(link) = self.peers.take_surplus(cx) {
             self.disconnect(link, Reason::Surplus, cx);
         }
-        let actions = &mut *cx.actions;
-        let requested =
-            self.requests.flush(|link, message| actions.push(Action::Send { link, message }));
-        self.counters.requests += requested as u64;
+        self.ask(cx);
         for action in &cx.actions[actions_before..] {
             let Action::Send { link, message } = action else {
                 continue;
             };
-            self.counters.sent.count(message.kind(), codec::frame_len(message));
-            if *message == Message::GetAddresses
-                && let Some(state) = self.links.get_mut(*link)
-            {
+            let len = codec::frame_len(message);
+            self.counters.sent.count(message.kind(), len);
+            let Some(state) = self.links.get_mut(*link) else {
+                continue;
+            };
+            if self.region.is_some() && state.region.is_some() && state.region != self.region {
+                self.counters.sent_cross_region_bytes += len as u64;
+            }
+            if *message == Message::GetAddresses {
                 state.budget.expect_addresses();
             }
+        }
+    }
+
+    /// Sends the requests that were decided on, and tells the strategy.
+    fn ask(&mut self, cx: &mut Cx<'_>) {
+        let actions = &mut *cx.actions;
+        let mut asked = Vec::new();
+        let requested = self.requests.flush(|link, message| {
+            if let Message::GetData { ids, .. } = &message {
+                asked.push((link, ids.clone()));
+            }
+            actions.push(Action::Send { link, message });
+        });
+        self.counters.requests += requested as u64;
+        for (link, ids) in asked {
+            self.relay(cx, |strategy, cx| {
+                ids.iter().for_each(|id| strategy.on_asked(link, *id, cx));
+            });
         }
     }
 }
@@ -324,6 +370,8 @@ impl Machine for Node {
             self.health.deadline(),
             self.peers.deadline(),
             self.pool.deadline(),
+            self.strategy.deadline(),
+            self.safety_net.deadline(),
             self.serve_at,
         ];
         parts.into_iter().fold(Time::NEVER, Time::min)

@@ -18,12 +18,17 @@
 //!    GHSA-4fc2-h7jh-287c, libp2p.md §5).
 //! 5. At most `announced_max` wanted items are remembered per announcer; further announcements of that
 //!    link are dropped. So memory is bounded by links x `announced_max` (relay.md §1, "Announce cap").
-//! 6. An item whose announcers have all failed or left is forgotten; a new announcement starts afresh.
+//! 6. A strategy may have an announcer wait before it is asked, to see whether somebody sends the item
+//!    unasked. Once a request has failed, waiting has no purpose any more.
+//! 7. An item whose announcers have all failed or left is forgotten; a new announcement starts afresh.
 //!
 //! # Cost
-//! Everything is constant per announcement but a disconnect, which looks at all requests in flight.
+//! Everything is constant per announcement but a disconnect, which looks at all requests in flight and
+//! all items that wait for a turn.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
 
 use crate::item::{ItemId, ItemKind};
 use crate::link::{Direction, Link, LinkTable};
@@ -53,10 +58,14 @@ pub struct Requests {
     /// Requests in the order in which they run out, by [`ItemKind`]. Those that were answered stay
     /// until they come to the front.
     expiries: [VecDeque<Expiry>; 2],
+    /// When an item that waits for an announcer's turn is looked at again.
+    turns: BinaryHeap<Reverse<(Time, ItemId)>>,
     /// Requests decided on and not yet sent.
     unsent: Vec<(Link, ItemKind, ItemId)>,
     expired: u64,
     failed: u64,
+    /// How long a peer has for a transaction, if not `tx_timeout_ms`.
+    patience: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -65,12 +74,22 @@ struct Wanted {
     announcers: Vec<Announcer>,
     /// Who is asked, and when that runs out.
     asked: Option<(Link, Time)>,
+    /// Somebody was asked in vain.
+    failed: bool,
+}
+
+impl Wanted {
+    const fn new(kind: ItemKind) -> Self {
+        Self { kind, announcers: Vec::new(), asked: None, failed: false }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Announcer {
     link: Link,
     was_asked: bool,
+    /// It isn't asked before, unless a request has failed.
+    turn: Time,
 }
 
 #[derive(Clone, Debug)]
@@ -100,10 +119,20 @@ impl Requests {
             wanted: Map::new(salt),
             links: LinkTable::default(),
             expiries: [VecDeque::new(), VecDeque::new()],
+            turns: BinaryHeap::new(),
             unsent: Vec::new(),
             expired: 0,
             failed: 0,
+            patience: None,
         }
+    }
+
+    /// Sets how long an asked peer has for a transaction before the next one is asked, instead of
+    /// `tx_timeout_ms`.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Option<Duration>) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// A link came up.
@@ -128,6 +157,7 @@ impl Requests {
             match wanted.asked {
                 Some((asked, _)) if asked == link => {
                     wanted.asked = None;
+                    wanted.failed = true;
                     self.failed += 1;
                     self.ask_next(id, now, params);
                 }
@@ -136,15 +166,25 @@ impl Requests {
                 Some(_) => {}
             }
         }
+        // What waited only for this link's turn waits in vain.
+        let mut waiting: Vec<_> = self.turns.iter().map(|Reverse((_, id))| *id).collect();
+        waiting.sort_unstable();
+        waiting.dedup();
+        for id in waiting {
+            if !self.has_hope(&id) {
+                self.forget(&id);
+            }
+        }
         self.drop_answered();
     }
 
-    /// A peer says that it has an item which we don't have.
+    /// A peer says that it has an item which we don't have. If nobody is being asked for it, the peer
+    /// will be after `wait`.
     pub fn on_announced(
         &mut self,
         link: Link,
-        kind: ItemKind,
-        id: ItemId,
+        (kind, id): (ItemKind, ItemId),
+        wait: Duration,
         now: Time,
         params: &RequestParams,
     ) -> Announced {
@@ -159,13 +199,14 @@ impl Requests {
             return Announced::Dropped;
         }
         state.announced += 1;
-        let wanted = self.wanted.entry(id).or_insert_with(|| Wanted {
-            kind,
-            announcers: Vec::new(),
-            asked: None,
-        });
-        wanted.announcers.push(Announcer { link, was_asked: false });
+        let wanted = self.wanted.entry(id).or_insert_with(|| Wanted::new(kind));
+        let wait = if wanted.failed { Duration::ZERO } else { wait };
+        wanted.announcers.push(Announcer { link, was_asked: false, turn: now + wait });
         if wanted.asked.is_some() {
+            return Announced::Remembered;
+        }
+        if !wait.is_zero() {
+            self.turns.push(Reverse((now + wait, id)));
             return Announced::Remembered;
         }
         if state.in_flight >= params.in_flight_max {
@@ -231,6 +272,7 @@ impl Requests {
             return false;
         }
         wanted.asked = None;
+        wanted.failed = true;
         self.failed += 1;
         self.ask_next(*id, now, params);
         self.release(link, now, params);
@@ -238,8 +280,18 @@ impl Requests {
         true
     }
 
-    /// Time passed: requests that ran out go to the next announcer.
+    /// Time passed: requests that ran out go to the next announcer, and announcers whose turn has come
+    /// are asked.
     pub fn on_wake(&mut self, now: Time, params: &RequestParams) {
+        while let Some(Reverse((at, id))) = self.turns.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.turns.pop();
+            if self.wanted.get(&id).is_some_and(|wanted| wanted.asked.is_none()) {
+                self.ask_next(id, now, params);
+            }
+        }
         for kind in [ItemKind::Tx, ItemKind::Block] {
             while let Some(expiry) = self.expiries[kind as usize].front().copied() {
                 if !self.is_open(&expiry) {
@@ -252,19 +304,22 @@ impl Requests {
                 self.expiries[kind as usize].pop_front();
                 if let Some(wanted) = self.wanted.get_mut(&expiry.id) {
                     wanted.asked = None;
+                    wanted.failed = true;
                 }
                 self.expired += 1;
                 self.ask_next(expiry.id, now, params);
                 self.release(expiry.link, now, params);
             }
         }
+        self.drop_answered();
     }
 
-    /// When the next request runs out.
+    /// When the next request runs out or the next turn comes.
     #[must_use]
     pub fn deadline(&self) -> Time {
         let fronts = self.expiries.iter().filter_map(|queue| queue.front());
-        fronts.map(|expiry| expiry.at).min().unwrap_or(Time::NEVER)
+        let expiry = fronts.map(|expiry| expiry.at).min().unwrap_or(Time::NEVER);
+        self.turns.peek().map_or(expiry, |Reverse((at, _))| expiry.min(*at))
     }
 
     /// Hands over the requests decided on since the last call, one message per link and kind (more
@@ -323,7 +378,8 @@ impl Requests {
         let Some(state) = self.links.get_mut(link) else {
             return;
         };
-        let at = now + params.timeout(wanted.kind);
+        let patience = self.patience.filter(|_| wanted.kind == ItemKind::Tx);
+        let at = now + patience.unwrap_or_else(|| params.timeout(wanted.kind));
         wanted.asked = Some((link, at));
         if let Some(held) = wanted.announcers.iter_mut().find(|held| held.link == link) {
             held.was_asked = true;
@@ -340,13 +396,17 @@ impl Requests {
             return;
         };
         wanted.announcers.retain(|held| self.links.get(held.link).is_some());
+        let impatient = wanted.failed;
+        let mut next_turn = Time::NEVER;
         let mut best: Option<(Direction, Link)> = None;
         let mut busy = Vec::new();
         for held in wanted.announcers.iter().filter(|held| !held.was_asked) {
             let Some(state) = self.links.get(held.link) else {
                 continue;
             };
-            if state.in_flight >= params.in_flight_max {
+            if held.turn > now && !impatient {
+                next_turn = next_turn.min(held.turn);
+            } else if state.in_flight >= params.in_flight_max {
                 busy.push(held.link);
             } else if best.is_none_or(|(direction, _)| {
                 direction == Direction::Inbound && state.direction == Direction::Outbound
@@ -355,10 +415,14 @@ impl Requests {
             }
         }
         if let Some((_, link)) = best {
-            self.ask(link, id, now, params);
+            return self.ask(link, id, now, params);
+        }
+        if next_turn != Time::NEVER {
+            self.turns.push(Reverse((next_turn, id)));
         } else if busy.is_empty() {
-            self.forget(&id);
-        } else {
+            return self.forget(&id);
+        }
+        if !busy.is_empty() {
             for link in busy {
                 let Some(state) = self.links.get_mut(link) else {
                     continue;
@@ -368,6 +432,16 @@ impl Requests {
                 }
             }
         }
+    }
+
+    /// Whether somebody is being asked for an item, or may yet be.
+    fn has_hope(&self, id: &ItemId) -> bool {
+        let Some(wanted) = self.wanted.get(id) else { return true };
+        wanted.asked.is_some()
+            || wanted
+                .announcers
+                .iter()
+                .any(|held| !held.was_asked && self.links.get(held.link).is_some())
     }
 
     fn forget(&mut self, id: &ItemId) {
@@ -398,7 +472,9 @@ impl Requests {
                 continue;
             };
             let is_next = wanted.asked.is_none()
-                && wanted.announcers.iter().any(|held| held.link == link && !held.was_asked);
+                && wanted.announcers.iter().any(|held| {
+                    held.link == link && !held.was_asked && (held.turn <= now || wanted.failed)
+                });
             if is_next {
                 self.ask(link, id, now, params);
             }
@@ -410,8 +486,17 @@ impl Requests {
         wanted.is_some_and(|wanted| wanted.asked == Some((expiry.link, expiry.at)))
     }
 
-    /// Keeps the fronts of the expiry queues open, so that [`Requests::deadline`] is exact.
+    /// Keeps the fronts of the queues open, so that [`Requests::deadline`] is exact.
     fn drop_answered(&mut self) {
+        while let Some(Reverse((_, id))) = self.turns.peek() {
+            if self.wanted.get(id).is_some_and(|wanted| wanted.asked.is_none()) {
+                break;
+            }
+            self.turns.pop();
+        }
+        if self.turns.is_empty() {
+            self.turns = BinaryHeap::new();
+        }
         for kind in 0..self.expiries.len() {
             while let Some(expiry) = self.expiries[kind].front() {
                 if self.is_open(expiry) {

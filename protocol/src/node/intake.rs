@@ -1,6 +1,7 @@
 //! An item is announced, comes in, is checked, accepted, and spread.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Node, Verifying};
 use crate::chain::{Blame, Facts, Rejection};
@@ -9,8 +10,7 @@ use crate::event::Event;
 use crate::item::{Item, ItemId, ItemKind};
 use crate::link::{Link, LinkSet};
 use crate::machine::{Action, Cx};
-use crate::message::Message;
-use crate::relay::{Delivery, Neighbour, Plan, Strategy as _};
+use crate::relay::Strategy as _;
 use crate::request::Announced;
 use crate::seen::Seen;
 
@@ -31,11 +31,15 @@ impl Node {
             self.misbehave(link, Offence::OverBudget(Budget::Announcements), cx);
         }
         for id in &ids[..admitted] {
-            if self.note_holder(id, link) {
+            let known = self.note_holder(id, link);
+            let mut wait = Duration::ZERO;
+            self.relay(cx, |strategy, cx| wait = strategy.on_announced(link, *id, known, cx));
+            if known {
                 self.counters.duplicate_announcements += 1;
                 continue;
             }
-            match self.requests.on_announced(link, kind, *id, cx.now, &cx.params.requests) {
+            let requests = &cx.params.requests;
+            match self.requests.on_announced(link, (kind, *id), wait, cx.now, requests) {
                 Announced::Requested | Announced::Remembered => {}
                 Announced::Repeated => self.counters.duplicate_announcements += 1,
                 Announced::Dropped => self.counters.announcements_dropped += 1,
@@ -58,7 +62,7 @@ impl Node {
         let id = item.id();
         if self.note_holder(&id, link) {
             self.counters.duplicate_items += 1;
-            return;
+            return self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
         }
         if !self.requests.was_asked(link, &id) && !self.strategy.takes_unasked() {
             self.counters.unsolicited += 1;
@@ -191,38 +195,9 @@ impl Node {
         }
         self.seen.insert(item.id(), Seen { rejected: false, known });
         self.counters.accepted += 1;
+        self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
-        self.spread(item, cx);
-    }
-
-    /// Carries out what the strategy decides about a newly accepted item.
-    fn spread(&mut self, item: &Arc<Item>, cx: &mut Cx<'_>) {
-        let (id, mut plan) = (item.id(), Plan::with_capacity(self.links.len()));
-        let Self { links, seen, strategy, .. } = self;
-        let known = seen.peek(&id).map(|seen| &seen.known);
-        let ready = links.iter().filter(|(_, state)| state.ready && state.closing.is_none());
-        let neighbours = ready.map(|(link, state)| Neighbour {
-            link,
-            direction: state.direction,
-            knows: known.is_some_and(|known| known.contains(link)),
-        });
-        strategy.spread(item, neighbours, cx.rng, &mut plan);
-        for (link, delivery) in plan {
-            let congested = self.links.get(link).is_some_and(|state| state.congested);
-            match (delivery, item.kind()) {
-                (Delivery::Whole, _) if !congested => {
-                    self.seen.note(&id, link);
-                    cx.send(link, Message::Item(item.clone()));
-                }
-                (_, ItemKind::Block) => {
-                    self.seen.note(&id, link);
-                    cx.send(link, Message::Announce { kind: ItemKind::Block, ids: [id].into() });
-                }
-                (_, ItemKind::Tx) => {
-                    self.announcer.enqueue(link, id, cx.now, &cx.params.relay, cx.rng);
-                }
-            }
-        }
+        self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));
     }
 }

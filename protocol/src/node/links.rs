@@ -11,6 +11,7 @@ use crate::link::{Direction, Link};
 use crate::machine::{Action, Cx, DialError, PeerKey};
 use crate::message::{Hello, Message, PeerAddr, VERSION};
 use crate::peers::Admission;
+use crate::relay::{Neighbour, Strategy as _};
 use crate::time::Time;
 
 impl Node {
@@ -28,6 +29,7 @@ impl Node {
             since: cx.now,
             ready: false,
             advertise: None,
+            region: None,
             closing: None,
             congested: false,
             budget: LinkBudget::default(),
@@ -44,7 +46,8 @@ impl Node {
             Admission::Refused(why) => self.disconnect(link, why, cx),
         }
         if self.links.get(link).is_some_and(|state| state.closing.is_none()) {
-            let hello = Hello { version: VERSION, features: 0, advertise: self.advertise };
+            let (advertise, region) = (self.advertise, self.region);
+            let hello = Hello { version: VERSION, features: 0, advertise, region };
             cx.send(link, Message::Hello(hello));
         }
     }
@@ -77,10 +80,15 @@ impl Node {
         }
         state.ready = true;
         state.advertise = hello.advertise.filter(PeerAddr::is_dialable);
+        state.region = hello.region;
         let (peer, direction, advertise) = (state.peer, state.direction, state.advertise);
         cx.report(Event::LinkUp { link, peer, direction, advertise });
         self.health.on_hello(link, cx.now);
         self.peers.on_hello(link, advertise, cx);
+        let neighbour = Neighbour { link, direction, region: hello.region };
+        self.ready.push(neighbour);
+        self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
+        self.compare(link, cx);
     }
 
     pub(super) fn on_addresses(&mut self, link: Link, addresses: &[PeerAddr], cx: &mut Cx<'_>) {
@@ -163,7 +171,16 @@ impl Node {
         }
         state.closing = Some(why);
         state.serving = VecDeque::new();
+        self.leave(link, cx);
         cx.actions.push(Action::Disconnect { link, why });
+    }
+
+    /// The strategy may no longer use a link.
+    fn leave(&mut self, link: Link, cx: &mut Cx<'_>) {
+        if let Some(index) = self.ready.iter().position(|neighbour| neighbour.link == link) {
+            self.ready.remove(index);
+            self.relay(cx, |strategy, cx| strategy.on_link_down(link, cx));
+        }
     }
 
     pub(super) fn on_congested(&mut self, link: Link) {

@@ -4,25 +4,20 @@
 //! every neighbour. One message crosses each link in at least one direction, 2E - (n - 1) in all for E
 //! links and n nodes (gossip.md §4). The yardstick for every other strategy.
 
-use rand::Rng;
+use std::sync::Arc;
 
-use super::{Delivery, Neighbour, Plan, Strategy};
+use super::topology::spread;
+use super::{RelayCx, Step, Strategy};
 use crate::item::Item;
+use crate::link::Link;
 
 /// The strategy; it keeps no state.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flood;
 
 impl Strategy for Flood {
-    fn spread(
-        &mut self,
-        _item: &Item,
-        neighbours: impl Iterator<Item = Neighbour>,
-        _rng: &mut dyn Rng,
-        plan: &mut Plan,
-    ) {
-        let ignorant = neighbours.filter(|neighbour| !neighbour.knows);
-        plan.extend(ignorant.map(|neighbour| (neighbour.link, Delivery::Whole)));
+    fn on_accepted(&mut self, item: &Arc<Item>, _ingress: Option<Link>, cx: &mut RelayCx<'_>) {
+        spread(cx, item.id(), |neighbour| Step::Send(neighbour.link, item.clone()));
     }
 
     fn takes_unasked(&self) -> bool {

@@ -5,25 +5,20 @@
 //! wait and one and a half round trips. Blocks take the same way, but without the wait: the node
 //! announces them at once.
 
-use rand::Rng;
+use std::sync::Arc;
 
-use super::{Delivery, Neighbour, Plan, Strategy};
+use super::topology::spread;
+use super::{RelayCx, Step, Strategy};
 use crate::item::Item;
+use crate::link::Link;
 
 /// The strategy; it keeps no state.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Inventory;
 
 impl Strategy for Inventory {
-    fn spread(
-        &mut self,
-        _item: &Item,
-        neighbours: impl Iterator<Item = Neighbour>,
-        _rng: &mut dyn Rng,
-        plan: &mut Plan,
-    ) {
-        let ignorant = neighbours.filter(|neighbour| !neighbour.knows);
-        plan.extend(ignorant.map(|neighbour| (neighbour.link, Delivery::Announced)));
+    fn on_accepted(&mut self, item: &Arc<Item>, _ingress: Option<Link>, cx: &mut RelayCx<'_>) {
+        spread(cx, item.id(), |neighbour| Step::Announce(neighbour.link, item.id()));
     }
 
     fn takes_unasked(&self) -> bool {

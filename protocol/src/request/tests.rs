@@ -34,7 +34,7 @@ fn tracker(directions: &[Direction]) -> Requests {
 }
 
 fn announce(requests: &mut Requests, slot: u32, n: u8, now: Time) -> Announced {
-    requests.on_announced(link(slot), ItemKind::Tx, id(n), now, &params())
+    requests.on_announced(link(slot), (ItemKind::Tx, id(n)), Duration::ZERO, now, &params())
 }
 
 /// What leaves now: (slot, id) pairs.
@@ -153,14 +153,70 @@ fn a_late_handle_cannot_touch_the_requests_of_a_newcomer() {
     assert!(requests.is_empty());
 }
 
+fn announce_patiently(requests: &mut Requests, slot: u32, n: u8, wait_ms: u64) -> Announced {
+    let wait = Duration::from_millis(wait_ms);
+    requests.on_announced(link(slot), (ItemKind::Tx, id(n)), wait, ms(0), &params())
+}
+
+#[test]
+fn an_announcer_may_have_to_wait_for_its_turn() {
+    let mut requests = tracker(&[IN, OUT]);
+    assert_eq!(announce_patiently(&mut requests, 0, 1, 30), Announced::Remembered);
+    assert_eq!(announce_patiently(&mut requests, 1, 1, 50), Announced::Remembered);
+    assert!(sent(&mut requests).is_empty());
+    assert_eq!(requests.deadline(), ms(30));
+    requests.on_wake(ms(30), &params());
+    assert_eq!(sent(&mut requests), [(0, 1)]);
+}
+
+#[test]
+fn nobody_is_asked_for_what_arrives_while_it_waits() {
+    let mut requests = tracker(&[IN]);
+    announce_patiently(&mut requests, 0, 1, 30);
+    assert_eq!(requests.on_arrived(&id(1), ms(10), &params()), [link(0)]);
+    assert_eq!(requests.deadline(), Time::NEVER);
+    requests.on_wake(ms(30), &params());
+    assert!(sent(&mut requests).is_empty());
+}
+
+#[test]
+fn an_impatient_announcement_overtakes_a_patient_one() {
+    let mut requests = tracker(&[IN, IN]);
+    announce_patiently(&mut requests, 0, 1, 30);
+    assert_eq!(announce(&mut requests, 1, 1, ms(5)), Announced::Requested);
+    requests.on_wake(ms(30), &params());
+    assert_eq!(sent(&mut requests), [(1, 1)]);
+}
+
+#[test]
+fn after_a_failure_nobody_waits_for_a_turn() {
+    let mut requests = tracker(&[IN, IN]);
+    announce(&mut requests, 0, 1, ms(0));
+    announce_patiently(&mut requests, 1, 1, 5_000);
+    sent(&mut requests);
+    assert!(requests.on_failed(link(0), &id(1), ms(1), &params()));
+    assert_eq!(sent(&mut requests), [(1, 1)]);
+}
+
 /// The rules once more, without any of the bookkeeping: lists, searched from end to end.
 #[derive(Default)]
 struct Model {
     links: Vec<(usize, Direction)>,
-    /// By item: announcers in order, each with whether it was asked.
-    wanted: BTreeMap<u8, Vec<(usize, bool)>>,
+    wanted: BTreeMap<u8, ModelItem>,
     /// Item, link, and when the request runs out.
     asked: Vec<(u8, usize, Time)>,
+}
+
+#[derive(Default)]
+struct ModelItem {
+    announcers: Vec<ModelAnnouncer>,
+    failed: bool,
+}
+
+struct ModelAnnouncer {
+    slot: usize,
+    was_asked: bool,
+    turn: Time,
 }
 
 impl Model {
@@ -169,49 +225,60 @@ impl Model {
     }
 
     fn announced(&self, slot: usize) -> usize {
-        let has = |list: &&Vec<(usize, bool)>| list.iter().any(|(link, _)| *link == slot);
+        let has = |item: &&ModelItem| item.announcers.iter().any(|held| held.slot == slot);
         self.wanted.values().filter(has).count()
     }
 
-    fn fail(&mut self, slot: usize, item: u8) {
-        self.asked.retain(|(asked, link, _)| (*asked, *link) != (item, slot));
+    /// Ends the requests for which `over` holds, in vain.
+    fn fail(&mut self, over: impl Fn(&(u8, usize, Time)) -> bool) {
+        for (item, _, _) in self.asked.iter().filter(|request| over(request)) {
+            if let Some(item) = self.wanted.get_mut(item) {
+                item.failed = true;
+            }
+        }
+        self.asked.retain(|request| !over(request));
     }
 
     fn forget_hopeless(&mut self) {
-        let Self { wanted, asked, links } = self;
-        wanted.retain(|item, announcers| {
-            announcers.retain(|(slot, _)| links.iter().any(|(live, _)| live == slot));
-            asked.iter().any(|(held, _, _)| held == item)
-                || announcers.iter().any(|(_, was_asked)| !was_asked)
+        let Self { wanted, asked, .. } = self;
+        wanted.retain(|item, held| {
+            asked.iter().any(|(asked, _, _)| asked == item)
+                || held.announcers.iter().any(|announcer| !announcer.was_asked)
         });
     }
 
-    /// Rules 1, 2, 4 and 6, which must hold after every operation.
-    fn check(&self, requests: &Requests, generations: &[u32; 4], max: usize) {
+    /// Rules 1, 2, 4, 6 and 7, which must hold after every operation and wake-up.
+    fn check(&self, requests: &Requests, generations: &[u32; 4], max: usize, now: Time) {
         assert_eq!(requests.len(), self.wanted.len());
         for (slot, _) in &self.links {
             let link = Link::new(u32::try_from(*slot).unwrap(), generations[*slot]);
             assert_eq!(requests.in_flight(link), self.in_flight(*slot), "slot {slot}");
             assert!(self.in_flight(*slot) <= max);
         }
-        for (item, announcers) in &self.wanted {
+        let mut due = self.asked.iter().map(|(_, _, at)| *at).min().unwrap_or(Time::NEVER);
+        for (item, held) in &self.wanted {
             let open = self.asked.iter().filter(|(asked, _, _)| asked == item).count();
             assert!(open <= 1, "two requests for {item}");
-            if open == 0 {
-                // It waits: then every announcer not asked yet is busy.
-                let free =
-                    |(slot, was_asked): &&(usize, bool)| !was_asked && self.in_flight(*slot) < max;
-                assert_eq!(announcers.iter().find(free), None, "{item} waits for nobody");
+            if open == 1 {
+                continue;
+            }
+            for announcer in held.announcers.iter().filter(|announcer| !announcer.was_asked) {
+                let its_turn = announcer.turn <= now || held.failed;
+                let busy = self.in_flight(announcer.slot) >= max;
+                assert!(!its_turn || busy, "{item} waits for nobody");
+                if !its_turn {
+                    due = due.min(announcer.turn);
+                }
             }
         }
-        let due = self.asked.iter().map(|(_, _, at)| *at).min().unwrap_or(Time::NEVER);
-        assert_eq!(requests.deadline(), due);
+        // Wake-ups may be early, never late.
+        assert!(requests.deadline() <= due, "{} is later than {due}", requests.deadline());
     }
 }
 
 #[derive(Clone, Debug)]
 enum Op {
-    Announce(u32, u8),
+    Announce(u32, u8, u64),
     Arrive(u8),
     NotFound(u32, u8),
     Disconnect(u32),
@@ -221,8 +288,9 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     let (slot, item) = (0_u32..4, 0_u8..6);
+    let wait = prop_oneof![Just(0), 1_u64..80];
     prop_oneof![
-        6 => (slot.clone(), item.clone()).prop_map(|(slot, item)| Op::Announce(slot, item)),
+        6 => (slot.clone(), item.clone(), wait).prop_map(|(slot, item, wait)| Op::Announce(slot, item, wait)),
         2 => item.clone().prop_map(Op::Arrive),
         2 => (slot.clone(), item).prop_map(|(slot, item)| Op::NotFound(slot, item)),
         1 => slot.clone().prop_map(Op::Disconnect),
@@ -244,21 +312,19 @@ proptest! {
         let (mut requests, mut model) = (Requests::new(Salt::new(salt)), Model::default());
         let mut generations = [0_u32; 4];
         let mut now = Time::ZERO;
-        let handle = |generations: &[u32; 4], slot: u32| {
-            Link::new(slot, generations[slot as usize])
-        };
         for op in ops {
+            let handle = |slot: u32| Link::new(slot, generations[slot as usize]);
             match op {
-                Op::Announce(slot, item) => {
-                    let handle = handle(&generations, slot);
-                    let live = model.links.iter().any(|(live, _)| *live == slot as usize);
-                    let held = model.wanted.get(&item);
-                    let repeated = held.is_some_and(|list| {
-                        list.iter().any(|(held, _)| *held == slot as usize)
+                Op::Announce(slot, item, wait) => {
+                    let slot_index = slot as usize;
+                    let live = model.links.iter().any(|(live, _)| *live == slot_index);
+                    let repeated = model.wanted.get(&item).is_some_and(|held| {
+                        held.announcers.iter().any(|held| held.slot == slot_index)
                     });
-                    let full = model.announced(slot as usize) >= params.announced_max;
-                    let answer =
-                        requests.on_announced(handle, ItemKind::Tx, id(item), now, &params);
+                    let full = model.announced(slot_index) >= params.announced_max;
+                    let wait = Duration::from_millis(wait);
+                    let what = (ItemKind::Tx, id(item));
+                    let answer = requests.on_announced(handle(slot), what, wait, now, &params);
                     if !live {
                         prop_assert_eq!(answer, Announced::Dropped);
                     } else if repeated {
@@ -266,7 +332,9 @@ proptest! {
                     } else if full {
                         prop_assert_eq!(answer, Announced::Dropped);
                     } else {
-                        model.wanted.entry(item).or_default().push((slot as usize, false));
+                        let turn = now + wait;
+                        let announcer = ModelAnnouncer { slot: slot_index, was_asked: false, turn };
+                        model.wanted.entry(item).or_default().announcers.push(announcer);
                     }
                 }
                 Op::Arrive(item) => {
@@ -275,19 +343,19 @@ proptest! {
                     model.asked.retain(|(asked, _, _)| *asked != item);
                 }
                 Op::NotFound(slot, item) => {
-                    let handle = handle(&generations, slot);
-                    let open = model.asked.iter().any(|(asked, link, _)| {
-                        (*asked, *link) == (item, slot as usize)
-                    });
-                    prop_assert_eq!(requests.on_failed(handle, &id(item), now, &params), open);
-                    model.fail(slot as usize, item);
+                    let is_it = |request: &(u8, usize, Time)| {
+                        (request.0, request.1) == (item, slot as usize)
+                    };
+                    let open = model.asked.iter().any(is_it);
+                    prop_assert_eq!(requests.on_failed(handle(slot), &id(item), now, &params), open);
+                    model.fail(is_it);
                 }
                 Op::Disconnect(slot) => {
-                    requests.on_disconnected(handle(&generations, slot), now, &params);
+                    requests.on_disconnected(handle(slot), now, &params);
                     model.links.retain(|(live, _)| *live != slot as usize);
-                    model.asked.retain(|(_, link, _)| *link != slot as usize);
-                    for announcers in model.wanted.values_mut() {
-                        announcers.retain(|(link, _)| *link != slot as usize);
+                    model.fail(|(_, link, _)| *link == slot as usize);
+                    for held in model.wanted.values_mut() {
+                        held.announcers.retain(|held| held.slot != slot as usize);
                     }
                 }
                 Op::Connect(slot, inbound) => {
@@ -295,30 +363,35 @@ proptest! {
                         continue;
                     }
                     generations[slot as usize] += 1;
+                    let handle = Link::new(slot, generations[slot as usize]);
                     let direction = if inbound { IN } else { OUT };
-                    requests.on_connected(handle(&generations, slot), direction);
+                    requests.on_connected(handle, direction);
                     model.links.push((slot as usize, direction));
                 }
                 Op::Pass(wait_ms) => {
-                    now = now + std::time::Duration::from_millis(wait_ms);
+                    now = now + Duration::from_millis(wait_ms);
                     requests.on_wake(now, &params);
-                    model.asked.retain(|(_, _, at)| *at > now);
+                    model.fail(|(_, _, at)| *at <= now);
                 }
             }
             for (slot, item) in sent(&mut requests) {
-                let announcers = model.wanted.get_mut(&item).expect("only what is wanted is asked");
-                let entry = announcers.iter_mut().find(|(link, _)| *link == slot);
-                let (_, was_asked) = entry.expect("only announcers are asked");
-                prop_assert!(!*was_asked, "slot {} is asked twice for {}", slot, item);
-                *was_asked = true;
+                let held = model.wanted.get_mut(&item).expect("only what is wanted is asked");
+                let failed = held.failed;
+                let announcer = held.announcers.iter_mut().find(|held| held.slot == slot);
+                let announcer = announcer.expect("only announcers are asked");
+                prop_assert!(!announcer.was_asked, "slot {} is asked twice for {}", slot, item);
+                prop_assert!(failed || announcer.turn <= now, "it isn't slot {}'s turn", slot);
+                announcer.was_asked = true;
                 model.asked.push((item, slot, now + params.timeout(ItemKind::Tx)));
             }
             model.forget_hopeless();
-            model.check(&requests, &generations, params.in_flight_max);
+            model.check(&requests, &generations, params.in_flight_max, now);
         }
         for slot in 0..4 {
-            requests.on_disconnected(handle(&generations, slot), now, &params);
+            let handle = Link::new(slot, generations[slot as usize]);
+            requests.on_disconnected(handle, now, &params);
         }
         prop_assert!(requests.is_empty(), "everybody left, yet something is wanted");
+        prop_assert_eq!(requests.deadline(), Time::NEVER);
     }
 }

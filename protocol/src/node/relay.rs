@@ -1,0 +1,141 @@
+//! The strategy is asked, and what it decides is carried out.
+
+use std::sync::Arc;
+
+use super::{LinkState, Node};
+use crate::announce::{Announcer, Form};
+use crate::blocks::BlockStore;
+use crate::item::{Item, ItemId, ItemKind};
+use crate::link::{Link, LinkTable};
+use crate::machine::Cx;
+use crate::message::{ANNOUNCE_MAX, Message};
+use crate::pool::Pool;
+use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step};
+use crate::seen::SeenCache;
+
+/// What the strategy sees of the node.
+struct View<'a> {
+    ready: &'a [Neighbour],
+    links: &'a LinkTable<LinkState>,
+    seen: &'a SeenCache,
+    announcer: &'a Announcer,
+    pool: &'a Pool,
+    blocks: &'a BlockStore,
+    region: Option<u8>,
+}
+
+impl Overlay for View<'_> {
+    fn len(&self) -> usize {
+        self.ready.len()
+    }
+
+    fn neighbour(&self, index: usize) -> Neighbour {
+        self.ready[index]
+    }
+
+    fn knows(&self, link: Link, id: &ItemId) -> bool {
+        self.links.get(link).is_none() || self.seen.knows(id, link)
+    }
+
+    fn waiting(&self, link: Link) -> usize {
+        self.announcer.waiting(link)
+    }
+
+    fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
+        self.pool.get(id).or_else(|| self.blocks.get(id))
+    }
+
+    fn region(&self) -> Option<u8> {
+        self.region
+    }
+}
+
+impl Node {
+    /// Lets the strategy speak, and does what it says.
+    pub(super) fn relay(
+        &mut self,
+        cx: &mut Cx<'_>,
+        ask: impl FnOnce(&mut AnyStrategy, &mut RelayCx<'_>),
+    ) {
+        let mut steps = std::mem::take(&mut self.steps);
+        let Self { ready, links, seen, announcer, pool, blocks, strategy, .. } = self;
+        let region = self.region;
+        let overlay = &View { ready, links, seen, announcer, pool, blocks, region };
+        let (now, params) = (cx.now, &cx.params.relay);
+        ask(strategy, &mut RelayCx { now, params, rng: cx.rng, overlay, steps: &mut steps });
+        for step in steps.drain(..) {
+            self.carry_out(step, cx);
+        }
+        // Kept for the next time, unless it grew: a simulator holds a million nodes.
+        if steps.capacity() <= 32 {
+            self.steps = steps;
+        }
+    }
+
+    fn carry_out(&mut self, step: Step, cx: &mut Cx<'_>) {
+        match step {
+            Step::Send(link, item) => self.send_item(link, item, cx),
+            Step::Announce(link, id) => {
+                if self.blocks.get(&id).is_some() {
+                    self.announce(link, ItemKind::Block, &[id], cx);
+                } else {
+                    self.enqueue(link, (id, Form::Id), cx);
+                }
+            }
+            Step::Hold(link, id) => self.announcer.hold(link, id, &cx.params.relay),
+            Step::Flush(link) => {
+                let ids = self.take_waiting(link);
+                self.announce_any(link, ids, cx);
+            }
+            Step::FlushWhole(link) => {
+                for id in self.take_waiting(link) {
+                    self.send_now(link, id, cx);
+                }
+            }
+            Step::Signal(link, signal) => cx.send(link, Message::Signal(signal)),
+        }
+    }
+
+    /// Announces ids to a peer that is then known to have them, or about to.
+    pub(super) fn announce(&mut self, link: Link, kind: ItemKind, ids: &[ItemId], cx: &mut Cx<'_>) {
+        for id in ids {
+            self.seen.note(id, link);
+        }
+        for ids in ids.chunks(ANNOUNCE_MAX) {
+            cx.send(link, Message::Announce { kind, ids: ids.into() });
+        }
+    }
+
+    /// Sends an item that we still hold, whatever waits.
+    pub(super) fn send_now(&mut self, link: Link, id: ItemId, cx: &mut Cx<'_>) {
+        if let Some(item) = self.item(&id).cloned() {
+            self.seen.note(&id, link);
+            cx.send(link, Message::Item(item));
+        }
+    }
+
+    fn send_item(&mut self, link: Link, item: Arc<Item>, cx: &mut Cx<'_>) {
+        let Some(state) = self.links.get(link) else { return };
+        let (id, congested, is_block) =
+            (item.id(), state.congested, item.kind() == ItemKind::Block);
+        if congested && is_block {
+            self.announce(link, ItemKind::Block, &[id], cx);
+        } else if congested {
+            self.enqueue(link, (id, Form::Id), cx);
+        } else if cx.params.relay.batch_ms > 0 && !is_block {
+            self.enqueue(link, (id, Form::Whole), cx);
+        } else {
+            self.seen.note(&id, link);
+            cx.send(link, Message::Item(item));
+        }
+    }
+
+    fn enqueue(&mut self, link: Link, item: (ItemId, Form), cx: &mut Cx<'_>) {
+        self.announcer.enqueue(link, item, cx.now, &cx.params.relay, cx.rng);
+    }
+
+    fn take_waiting(&mut self, link: Link) -> Vec<ItemId> {
+        let Self { announcer, seen, .. } = self;
+        announcer.take(link, |id| seen.knows(id, link))
+    }
+}
