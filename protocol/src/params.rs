@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::item::ItemKind;
 use crate::relay::StrategyKind;
+use crate::relay::adaptive::{Preset, Probability};
 
 /// All parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,33 @@ pub struct RelayParams {
     /// Most ids waiting to be announced to one peer; over it the oldest are dropped and counted.
     /// A guess: Bitcoin Core saw queues of 60,000 in overload (relay.md §2).
     pub announce_queue_max: usize,
+    /// Only for the strategy `adaptive`.
+    pub adaptive: AdaptiveParams,
+}
+
+/// How [`Adaptive`](crate::relay::Adaptive) spends bytes on speed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdaptiveParams {
+    /// The place on the dial.
+    pub preset: Preset,
+    /// Any other place: a whole item goes to the peers that have it first from us with at least this
+    /// probability, percent.
+    pub eager_percent: Option<u16>,
+}
+
+impl AdaptiveParams {
+    /// From which odds on a peer gets items whole.
+    #[must_use]
+    pub fn eager_from(&self) -> Probability {
+        self.eager_percent.map_or_else(|| self.preset.eager_from(), Probability::percent)
+    }
+
+    /// From which odds on a peer is at least told at once; the others wait for the next batch.
+    #[must_use]
+    pub fn prompt_from(&self) -> Probability {
+        self.eager_from().half()
+    }
 }
 
 impl Default for RelayParams {
@@ -53,6 +81,7 @@ impl Default for RelayParams {
             trickle_outbound_ms: 500,
             trickle_inbound_ms: 500,
             announce_queue_max: 20_000,
+            adaptive: AdaptiveParams::default(),
         }
     }
 }
@@ -320,6 +349,12 @@ impl Params {
                 value,
                 must: "at least peers.retry_min_ms",
             });
+        }
+        if let Some(percent) = self.relay.adaptive.eager_percent
+            && !(1..=100).contains(&percent)
+        {
+            let key = "relay.adaptive.eager_percent";
+            return Err(ParamError { key, value: percent.to_string(), must: "from 1 to 100" });
         }
         let budgets = &self.budgets;
         let rates = [

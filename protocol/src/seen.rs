@@ -4,12 +4,14 @@
 //! the whole capacity up front, 37 KB per node at 1,024 entries, which a simulator of a million nodes
 //! can't pay (style.md §3.3).
 //!
+//! Ids are kept short: two items that share one count as one (see [`ShortId`]).
+//!
 //! *Security*: an attacker who makes us forget an id can make us ask for and relay the item once more.
 //! Only accepted or refused items enter, so each forgotten id costs it one whole item.
 
 use lru::LruCache;
 
-use crate::item::ItemId;
+use crate::item::ShortId;
 use crate::link::{Link, LinkSet};
 use crate::map::Salt;
 
@@ -25,7 +27,7 @@ pub struct Seen {
 /// The bounded cache.
 #[derive(Clone)]
 pub struct SeenCache {
-    items: LruCache<ItemId, Seen, Salt>,
+    items: LruCache<ShortId, Seen, Salt>,
     max: usize,
 }
 
@@ -38,32 +40,32 @@ impl SeenCache {
 
     /// Whether the item was dealt with. Doesn't count as use.
     #[must_use]
-    pub fn contains(&self, id: &ItemId) -> bool {
-        self.items.contains(id)
+    pub fn contains(&self, id: impl Into<ShortId>) -> bool {
+        self.items.contains(&id.into())
     }
 
     /// What is known of an item, to change; counts as use.
-    pub fn get_mut(&mut self, id: &ItemId) -> Option<&mut Seen> {
-        self.items.get_mut(id)
+    pub fn get_mut(&mut self, id: impl Into<ShortId>) -> Option<&mut Seen> {
+        self.items.get_mut(&id.into())
     }
 
     /// Whether the peer of a link is known to have an item. Doesn't count as use.
     #[must_use]
-    pub fn knows(&self, id: &ItemId, link: Link) -> bool {
-        self.items.peek(id).is_some_and(|seen| seen.known.contains(link))
+    pub fn knows(&self, id: impl Into<ShortId>, link: Link) -> bool {
+        self.items.peek(&id.into()).is_some_and(|seen| seen.known.contains(link))
     }
 
     /// Remembers an item. When full, the least recently used one is forgotten.
-    pub fn insert(&mut self, id: ItemId, seen: Seen) {
-        self.items.put(id, seen);
+    pub fn insert(&mut self, id: impl Into<ShortId>, seen: Seen) {
+        self.items.put(id.into(), seen);
         if self.items.len() > self.max {
             self.items.pop_lru();
         }
     }
 
     /// Notes that the peer of a link has an item; false if the item isn't in the cache.
-    pub fn note(&mut self, id: &ItemId, link: Link) -> bool {
-        match self.items.get_mut(id) {
+    pub fn note(&mut self, id: impl Into<ShortId>, link: Link) -> bool {
+        match self.items.get_mut(&id.into()) {
             Some(seen) => {
                 seen.known.insert(link);
                 true
@@ -94,6 +96,7 @@ impl std::fmt::Debug for SeenCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::item::ItemId;
     use proptest::prelude::*;
 
     fn id(n: u8) -> ItemId {

@@ -89,6 +89,10 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
             .prop_map(|(_, ids)| ids.iter().map(|id| ShortId::from(*id)).collect())
             .prop_map(|ids| Message::Signal(Signal::Known(ids)))
             .boxed(),
+        MessageKind::First => ids(KNOWN_MAX)
+            .prop_map(|(_, ids)| ids.iter().map(|id| ShortId::from(*id)).collect())
+            .prop_map(|ids| Message::Signal(Signal::First(ids)))
+            .boxed(),
         MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
             .prop_map(|(kind, len)| Message::Unknown { kind, len })
             .boxed(),

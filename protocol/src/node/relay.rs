@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{LinkState, Node};
 use crate::announce::Announcer;
-use crate::item::{Item, ItemId, ItemKind};
+use crate::item::{Item, ItemId, ItemKind, Name};
 use crate::link::{Link, LinkTable};
 use crate::machine::Cx;
-use crate::message::{ANNOUNCE_MAX, Message};
-use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step};
+use crate::message::{ANNOUNCE_MAX, Message, Verb};
+use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
 use crate::seen::SeenCache;
 
 /// What the strategy sees of the node.
@@ -68,6 +68,11 @@ impl Node {
                     self.announcer.enqueue(link, id, cx.now, &cx.params.relay, cx.rng);
                 }
             }
+            Step::AnnounceNow(link, id) => {
+                let kind =
+                    if self.blocks.get(&id).is_some() { ItemKind::Block } else { ItemKind::Tx };
+                self.announce(link, kind, &[id], cx);
+            }
             Step::Hold(link, id) => self.announcer.hold(link, id, &cx.params.relay),
             Step::Flush(link) => {
                 let ids = self.take_waiting(link);
@@ -92,15 +97,17 @@ impl Node {
         for id in ids {
             self.seen.note(id, link);
         }
+        let is_short = kind == ItemKind::Tx && self.strategy.names_short();
+        let name = |id: &ItemId| if is_short { Name::Short(id.into()) } else { Name::Whole(*id) };
         for ids in ids.chunks(ANNOUNCE_MAX) {
-            cx.send(link, Message::Announce { kind, ids: ids.into() });
+            cx.send(link, Message::naming(Verb::Announce, kind, ids.iter().map(name)));
         }
     }
 
     fn send_item(&mut self, link: Link, item: Arc<Item>, cx: &mut Cx<'_>) {
         let Some(state) = self.links.get(link) else { return };
         if !state.congested {
-            self.seen.note(&item.id(), link);
+            self.seen.note(item.id(), link);
             cx.send(link, Message::Item(item));
         } else if item.kind() == ItemKind::Block {
             self.announce(link, ItemKind::Block, &[item.id()], cx);
