@@ -1,4 +1,4 @@
-//! Announcing: which ids wait for which link, and when they leave.
+//! Announcing: which items wait for which link, and when they leave.
 //!
 //! Ids are collected per link and leave in one batch when the link's timer fires. Timers are drawn
 //! from an exponential distribution, so that the moment of an announcement tells little about the
@@ -10,6 +10,11 @@
 //! A timer runs only while something waits: an idle node sleeps. This changes nothing for an
 //! observer, because exponential waits have no memory.
 //!
+//! Where privacy counts less than frames, `batch_ms` sets a fixed wait instead, from the first id in the
+//! queue on, and holds back whole items too. With `flush_on_full` a batch of `batch_max` leaves before
+//! that: then the mean wait at a rate of r ids a second is min(`batch_ms`, `batch_max`/r)/2 and not
+//! `batch_ms`/2 (gossip.md §4).
+//!
 //! Each queue holds `announce_queue_max` ids; over it the oldest is dropped and counted.
 
 use std::collections::VecDeque;
@@ -19,7 +24,6 @@ use rand::{Rng, RngExt as _};
 
 use crate::item::ItemId;
 use crate::link::{Direction, Link, LinkTable};
-use crate::message::ANNOUNCE_MAX;
 use crate::params::RelayParams;
 use crate::time::Time;
 
@@ -34,10 +38,19 @@ pub struct Announcer {
     unsent: u64,
 }
 
+/// How an item leaves a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Its id.
+    Id,
+    /// All of it.
+    Whole,
+}
+
 #[derive(Clone, Debug)]
 struct Queue {
     direction: Direction,
-    ids: VecDeque<ItemId>,
+    ids: VecDeque<(ItemId, Form)>,
     /// When it leaves: never while it is empty, or while the link is congested.
     at: Time,
     congested: bool,
@@ -82,11 +95,11 @@ impl Announcer {
         }
     }
 
-    /// Adds an id to what a link will be told.
+    /// Adds an item to what a link will be told or sent.
     pub fn enqueue(
         &mut self,
         link: Link,
-        id: ItemId,
+        (id, form): (ItemId, Form),
         now: Time,
         params: &RelayParams,
         rng: &mut dyn Rng,
@@ -94,19 +107,25 @@ impl Announcer {
         let Some(queue) = self.links.get_mut(link) else {
             return;
         };
-        self.unsent += u64::from(queue.push(id, params));
-        if queue.at != Time::NEVER || queue.congested {
+        self.unsent += u64::from(queue.push(id, form, params));
+        if queue.congested {
             return;
         }
-        queue.at = match queue.direction {
-            Direction::Outbound => now + exponential(params.trickle_outbound(), rng),
-            Direction::Inbound => {
-                if self.inbound_at < now || self.inbound_at == Time::NEVER {
-                    self.inbound_at = now + exponential(params.trickle_inbound(), rng);
+        let is_full = queue.ids.len() >= params.batch_max;
+        if params.batch_ms > 0 && params.flush_on_full && is_full {
+            queue.at = now;
+        } else if queue.at == Time::NEVER {
+            queue.at = match queue.direction {
+                _ if params.batch_ms > 0 => now + Duration::from_millis(params.batch_ms),
+                Direction::Outbound => now + exponential(params.trickle_outbound(), rng),
+                Direction::Inbound => {
+                    if self.inbound_at < now || self.inbound_at == Time::NEVER {
+                        self.inbound_at = now + exponential(params.trickle_inbound(), rng);
+                    }
+                    self.inbound_at
                 }
-                self.inbound_at
-            }
-        };
+            };
+        }
         self.next = self.next.min(queue.at);
     }
 
@@ -114,7 +133,7 @@ impl Announcer {
     /// [taken](Announcer::take).
     pub fn hold(&mut self, link: Link, id: ItemId, params: &RelayParams) {
         let Some(queue) = self.links.get_mut(link) else { return };
-        self.unsent += u64::from(queue.push(id, params));
+        self.unsent += u64::from(queue.push(id, Form::Id, params));
     }
 
     /// Takes all that waits for a link, but what `knows` says its peer has by now. A congested link
@@ -124,21 +143,22 @@ impl Announcer {
             return Vec::new();
         };
         let had_timer = queue.at != Time::NEVER;
-        let ids = queue.leave(knows);
+        let ids = queue.leave(knows).into_iter().map(|(id, _)| id).collect();
         if had_timer {
             self.find_next();
         }
         ids
     }
 
-    /// Hands over the batches that are due, in slot order, at most [`ANNOUNCE_MAX`] ids each. Ids
+    /// Hands over the batches that are due, in slot order, at most `batch_max` items each. Items
     /// that `knows` says the peer has by now are left out. A batch is sorted by id, so that its order
     /// doesn't tell the order of arrival.
     pub fn on_wake(
         &mut self,
         now: Time,
+        params: &RelayParams,
         knows: impl Fn(Link, &ItemId) -> bool,
-        mut send: impl FnMut(Link, &[ItemId]),
+        mut send: impl FnMut(Link, &[(ItemId, Form)]),
     ) {
         if now < self.next {
             return;
@@ -147,7 +167,7 @@ impl Announcer {
             if queue.at > now {
                 continue;
             }
-            for batch in queue.leave(|id| knows(link, id)).chunks(ANNOUNCE_MAX) {
+            for batch in queue.leave(|id| knows(link, id)).chunks(params.batch_max) {
                 send(link, batch);
             }
         }
@@ -179,21 +199,21 @@ impl Announcer {
 
 impl Queue {
     /// Adds an id; true if the oldest one was dropped for it.
-    fn push(&mut self, id: ItemId, params: &RelayParams) -> bool {
+    fn push(&mut self, id: ItemId, form: Form, params: &RelayParams) -> bool {
         let full = self.ids.len() >= params.announce_queue_max;
         if full {
             self.ids.pop_front();
         }
-        self.ids.push_back(id);
+        self.ids.push_back((id, form));
         full
     }
 
     /// Empties the queue and stops its timer.
-    fn leave(&mut self, knows: impl Fn(&ItemId) -> bool) -> Vec<ItemId> {
+    fn leave(&mut self, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
         self.at = Time::NEVER;
-        let mut ids: Vec<ItemId> = std::mem::take(&mut self.ids).into();
-        ids.retain(|id| !knows(id));
-        ids.sort_unstable();
+        let mut ids: Vec<(ItemId, Form)> = std::mem::take(&mut self.ids).into();
+        ids.retain(|(id, _)| !knows(id));
+        ids.sort_unstable_by_key(|(id, _)| *id);
         ids
     }
 }
@@ -211,6 +231,7 @@ pub(crate) fn exponential(mean: Duration, rng: &mut dyn Rng) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::ANNOUNCE_MAX;
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
 
@@ -231,9 +252,14 @@ mod tests {
         }
     }
 
+    fn plain(batch: &[(ItemId, Form)]) -> Vec<ItemId> {
+        batch.iter().map(|(id, _)| *id).collect()
+    }
+
     fn drain(announcer: &mut Announcer, now: Time) -> Vec<(Link, Vec<ItemId>)> {
         let mut sent = Vec::new();
-        announcer.on_wake(now, |_, _| false, |link, ids| sent.push((link, ids.to_vec())));
+        let params = params(0);
+        announcer.on_wake(now, &params, |_, _| false, |link, ids| sent.push((link, plain(ids))));
         sent
     }
 
@@ -243,8 +269,8 @@ mod tests {
         announcer.on_connected(link(0), Direction::Outbound);
         assert_eq!(announcer.deadline(), Time::NEVER);
         let now = Time::from_millis(5);
-        announcer.enqueue(link(0), id(2), now, &params(0), &mut rng);
-        announcer.enqueue(link(0), id(1), now, &params(0), &mut rng);
+        announcer.enqueue(link(0), (id(2), Form::Id), now, &params(0), &mut rng);
+        announcer.enqueue(link(0), (id(1), Form::Id), now, &params(0), &mut rng);
         assert_eq!(announcer.deadline(), now);
         assert_eq!(drain(&mut announcer, now), [(link(0), vec![id(1), id(2)])]);
         assert_eq!(announcer.deadline(), Time::NEVER);
@@ -256,7 +282,7 @@ mod tests {
         for slot in 0..4 {
             let direction = if slot < 2 { Direction::Inbound } else { Direction::Outbound };
             announcer.on_connected(link(slot), direction);
-            announcer.enqueue(link(slot), id(1), Time::ZERO, &params(100), &mut rng);
+            announcer.enqueue(link(slot), (id(1), Form::Id), Time::ZERO, &params(100), &mut rng);
         }
         let at: Vec<Time> = announcer.links.iter().map(|(_, queue)| queue.at).collect();
         assert_eq!(at[0], at[1]);
@@ -281,14 +307,11 @@ mod tests {
         let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
         announcer.on_connected(link(0), Direction::Outbound);
         for n in [1, 2] {
-            announcer.enqueue(link(0), id(n), Time::ZERO, &params(0), &mut rng);
+            announcer.enqueue(link(0), (id(n), Form::Id), Time::ZERO, &params(0), &mut rng);
         }
         let mut sent = Vec::new();
-        announcer.on_wake(
-            Time::ZERO,
-            |_, known| *known == id(1),
-            |_, ids| sent.extend_from_slice(ids),
-        );
+        let is_known = |_, known: &ItemId| *known == id(1);
+        announcer.on_wake(Time::ZERO, &params(0), is_known, |_, ids| sent.extend(plain(ids)));
         assert_eq!(sent, [id(2)]);
     }
 
@@ -297,7 +320,7 @@ mod tests {
         let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
         announcer.on_connected(link(0), Direction::Outbound);
         for n in 1..=5 {
-            announcer.enqueue(link(0), id(n), Time::ZERO, &params(0), &mut rng);
+            announcer.enqueue(link(0), (id(n), Form::Id), Time::ZERO, &params(0), &mut rng);
         }
         assert_eq!(announcer.unsent(), 2);
         assert_eq!(drain(&mut announcer, Time::ZERO), [(link(0), vec![id(3), id(4), id(5)])]);
@@ -307,9 +330,9 @@ mod tests {
     fn a_congested_link_keeps_its_queue_until_it_drains() {
         let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
         announcer.on_connected(link(0), Direction::Outbound);
-        announcer.enqueue(link(0), id(1), Time::ZERO, &params(0), &mut rng);
+        announcer.enqueue(link(0), (id(1), Form::Id), Time::ZERO, &params(0), &mut rng);
         announcer.on_congested(link(0));
-        announcer.enqueue(link(0), id(2), Time::ZERO, &params(0), &mut rng);
+        announcer.enqueue(link(0), (id(2), Form::Id), Time::ZERO, &params(0), &mut rng);
         assert_eq!(announcer.deadline(), Time::NEVER);
         assert!(drain(&mut announcer, Time::from_millis(1)).is_empty());
         announcer.on_drained(link(0), Time::from_millis(2));
@@ -324,10 +347,74 @@ mod tests {
         announcer.on_connected(link(0), Direction::Outbound);
         for n in 0..=ANNOUNCE_MAX {
             let id = ItemId::of(&n.to_le_bytes());
-            announcer.enqueue(link(0), id, Time::ZERO, &params, &mut rng);
+            announcer.enqueue(link(0), (id, Form::Id), Time::ZERO, &params, &mut rng);
         }
         let sizes: Vec<_> =
             drain(&mut announcer, Time::ZERO).iter().map(|(_, ids)| ids.len()).collect();
         assert_eq!(sizes, [ANNOUNCE_MAX, 1]);
+    }
+
+    fn batches(flush_on_full: bool) -> RelayParams {
+        let announce_queue_max = 100;
+        RelayParams { batch_ms: 50, batch_max: 3, flush_on_full, announce_queue_max, ..params(500) }
+    }
+
+    #[test]
+    fn a_batch_leaves_a_fixed_time_after_its_first_id_on_every_link() {
+        let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
+        for (slot, direction) in [(0, Direction::Outbound), (1, Direction::Inbound)] {
+            announcer.on_connected(link(slot), direction);
+            let now = Time::from_millis(10);
+            announcer.enqueue(link(slot), (id(1), Form::Id), now, &batches(true), &mut rng);
+            let now = Time::from_millis(40);
+            announcer.enqueue(link(slot), (id(2), Form::Whole), now, &batches(true), &mut rng);
+        }
+        assert_eq!(announcer.deadline(), Time::from_millis(60));
+        let mut sent = Vec::new();
+        let now = announcer.deadline();
+        announcer.on_wake(now, &batches(true), |_, _| false, |_, ids| sent.extend_from_slice(ids));
+        let batch = [(id(1), Form::Id), (id(2), Form::Whole)];
+        assert_eq!(sent, [batch, batch].concat());
+    }
+
+    #[test]
+    fn a_full_batch_leaves_at_once_or_waits_as_told() {
+        for (flush_on_full, leaves) in [(true, 20), (false, 50)] {
+            let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
+            let params = batches(flush_on_full);
+            announcer.on_connected(link(0), Direction::Outbound);
+            for n in 0..3 {
+                let now = Time::from_millis(10 * u64::from(n));
+                announcer.enqueue(link(0), (id(n), Form::Id), now, &params, &mut rng);
+            }
+            assert_eq!(announcer.deadline(), Time::from_millis(leaves));
+        }
+    }
+
+    #[test]
+    fn the_mean_wait_is_half_of_what_fills_first() {
+        // An id each 10 ms: 5 of them fill within 50 ms, 10 of them don't.
+        let mean_wait = |batch_max| {
+            let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
+            let params = RelayParams { batch_max, ..batches(true) };
+            announcer.on_connected(link(0), Direction::Outbound);
+            let (mut waited, mut since) = (Duration::ZERO, Vec::new());
+            let count = 200;
+            for n in 0..count {
+                let now = Time::from_millis(10 * n);
+                announcer.enqueue(link(0), (id(1), Form::Id), now, &params, &mut rng);
+                since.push(now);
+                if announcer.deadline() < Time::from_millis(10 * (n + 1)) {
+                    let now = announcer.deadline();
+                    announcer.on_wake(now, &params, |_, _| false, |_, _| ());
+                    waited += since.drain(..).map(|since| now - since).sum::<Duration>();
+                }
+            }
+            waited.as_secs_f64() * 1_000.0 / (count as f64 - since.len() as f64)
+        };
+        // n ids, 10 ms apart, wait 5(n - 1) ms on average.
+        assert!((mean_wait(3) - 10.0).abs() < 0.01);
+        // The sixth id comes as the wait of the first one ends, and leaves with it.
+        assert!((mean_wait(10) - 25.0).abs() < 0.01);
     }
 }

@@ -65,6 +65,7 @@ impl LinkBudget {
             | MessageKind::Poll
             | MessageKind::Known
             | MessageKind::First
+            | MessageKind::Digest
             | MessageKind::Unknown => {
                 (&mut self.control_bytes, params.control_bytes, Budget::ControlBytes)
             }
@@ -75,14 +76,15 @@ impl LinkBudget {
             .take(1.0, now, params.messages)
             .map(|until| Debt { budget: Budget::Messages, until });
         let by_requests = match message {
-            Message::GetData { ids, .. } => self.charge_requests(ids.len(), now, params),
-            Message::Short(Verb::GetData, ids) => self.charge_requests(ids.len(), now, params),
+            Message::GetData { ids, .. } => self.charge_answer(ids.len(), now, params),
+            Message::Short(Verb::GetData, ids) => self.charge_answer(ids.len(), now, params),
             _ => None,
         };
         [by_bytes, by_count, by_requests].into_iter().flatten().max_by_key(|debt| debt.until)
     }
 
-    fn charge_requests(&mut self, ids: usize, now: Time, params: &BudgetParams) -> Option<Debt> {
+    /// Charges `ids` ids that a peer requested, or had us announce.
+    pub fn charge_answer(&mut self, ids: usize, now: Time, params: &BudgetParams) -> Option<Debt> {
         let until = self.requests.take(ids as f64, now, params.requests)?;
         Some(Debt { budget: Budget::Requests, until })
     }

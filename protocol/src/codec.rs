@@ -15,7 +15,7 @@
 //! # Bodies
 //! | kind | | body | longest |
 //! |---|---|---|---|
-//! | 1 | hello | version u16, features u32, address record (empty if none), later fields | [`HELLO_MAX`] |
+//! | 1 | hello | version u16, features u32, address record (empty if none), region byte (if features has bit 0), later fields | [`HELLO_MAX`] |
 //! | 2, 3 | ping, pong | nonce u64 | 8 |
 //! | 4 | getaddresses | | 0 |
 //! | 5 | addresses | address records | [`ADDRESSES_MAX`] records |
@@ -24,6 +24,7 @@
 //! | 9, 10 | tx, block | the item | [`Chain::max_size`] |
 //! | 11, 12, 13 | prune, graft, poll | | 0 |
 //! | 14 | known | short ids | [`KNOWN_MAX`] short ids |
+//! | 15 | digest | is answer (0, 1), count u32, salt u64, filter | [`FILTER_MAX`] bytes of filter |
 //! | 16 | first | short ids | [`KNOWN_MAX`] short ids |
 //! | 17 | announce transactions | short ids | [`ANNOUNCE_MAX`] short ids |
 //! | 18, 19 | getdata, notfound of transactions | short ids | [`GETDATA_MAX`] short ids |
@@ -46,6 +47,7 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::chain::{Chain, Rejection};
+use crate::digest::{Digest, FILTER_MAX};
 use crate::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId};
 use crate::message::{
     ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, KNOWN_MAX, Message, PeerAddr, Signal,
@@ -66,6 +68,12 @@ pub const HELLO_MAX: usize = 1024;
 /// longest list that isn't an announcement.
 pub const UNKNOWN_MAX: usize = 64 * 1024;
 
+/// In a hello's features: a region follows the address.
+const HAS_REGION: u32 = 1;
+
+/// Bytes of a digest before its filter.
+const DIGEST_HEAD: usize = 1 + 4 + 8;
+
 const ADDRESSES_BODY_MAX: usize = ADDRESSES_MAX * (1 + address::RECORD_MAX);
 
 /// Kind bytes.
@@ -85,6 +93,7 @@ mod kind {
     pub(super) const GRAFT: u8 = 12;
     pub(super) const POLL: u8 = 13;
     pub(super) const KNOWN: u8 = 14;
+    pub(super) const DIGEST: u8 = 15;
     pub(super) const FIRST: u8 = 16;
     pub(super) const ANNOUNCE_SHORT: u8 = 17;
     pub(super) const GET_DATA_SHORT: u8 = 18;
@@ -163,6 +172,7 @@ pub fn decode(kind: u8, body: Bytes, chain: &dyn Chain) -> Result<Message, Decod
         kind::ANNOUNCE_SHORT => Message::Short(Verb::Announce, take_short_ids(&mut rest)),
         kind::GET_DATA_SHORT => Message::Short(Verb::GetData, take_short_ids(&mut rest)),
         kind::NOT_FOUND_SHORT => Message::Short(Verb::NotFound, take_short_ids(&mut rest)),
+        kind::DIGEST => return decode_digest(rest),
         kind::PART => return Err(DecodeError::BadPart(PartFault::NotDivisible)),
         _ => return Ok(unknown(kind, body.len())),
     };
@@ -182,9 +192,9 @@ pub(crate) fn unknown(kind: u8, len: usize) -> Message {
 /// The class of a kind that we know.
 pub(crate) const fn class_of(kind: u8) -> Option<Class> {
     match kind {
-        kind::HELLO..=kind::NOT_FOUND
-        | kind::PRUNE..=kind::KNOWN
-        | kind::FIRST..=kind::NOT_FOUND_SHORT => Some(Class::Control),
+        kind::HELLO..=kind::NOT_FOUND | kind::PRUNE..=kind::NOT_FOUND_SHORT => {
+            Some(Class::Control)
+        }
         kind::BLOCK => Some(Class::Block),
         kind::TX => Some(Class::Tx),
         _ => None,
@@ -200,6 +210,7 @@ fn check_len(kind: u8, len: usize, chain: &dyn Chain) -> Result<(), DecodeError>
         kind::KNOWN | kind::FIRST => KNOWN_MAX * SHORT_ID_LEN,
         kind::ANNOUNCE_SHORT => ANNOUNCE_MAX * SHORT_ID_LEN,
         kind::GET_DATA_SHORT | kind::NOT_FOUND_SHORT => GETDATA_MAX * SHORT_ID_LEN,
+        kind::DIGEST => DIGEST_HEAD + FILTER_MAX,
         kind::ADDRESSES => ADDRESSES_BODY_MAX,
         kind::ANNOUNCE => 1 + ANNOUNCE_MAX * ITEM_ID_LEN,
         kind::GET_DATA | kind::NOT_FOUND => 1 + GETDATA_MAX * ITEM_ID_LEN,
@@ -232,18 +243,23 @@ fn kind_byte(message: &Message) -> u8 {
         Message::Short(Verb::Announce, _) => kind::ANNOUNCE_SHORT,
         Message::Short(Verb::GetData, _) => kind::GET_DATA_SHORT,
         Message::Short(Verb::NotFound, _) => kind::NOT_FOUND_SHORT,
+        Message::Digest(_) => kind::DIGEST,
         Message::Unknown { kind, .. } => *kind,
     }
 }
 
 fn body_len(message: &Message) -> usize {
     match message {
-        Message::Hello(hello) => 2 + 4 + hello.advertise.as_ref().map_or(1, address::record_len),
+        Message::Hello(hello) => {
+            let advertise = hello.advertise.as_ref().map_or(1, address::record_len);
+            2 + 4 + advertise + usize::from(hello.region.is_some())
+        }
         Message::Ping { .. } | Message::Pong { .. } => 8,
         Message::GetAddresses | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll) => 0,
         Message::Signal(Signal::Known(ids) | Signal::First(ids)) | Message::Short(_, ids) => {
             ids.len() * SHORT_ID_LEN
         }
+        Message::Digest(digest) => DIGEST_HEAD + digest.filter.len(),
         Message::Addresses(addrs) => addrs.iter().map(address::record_len).sum(),
         Message::Announce { ids, .. }
         | Message::GetData { ids, .. }
@@ -264,6 +280,7 @@ fn put_body(message: &Message, out: &mut BytesMut) {
             debug_assert!(ids.len() <= short_ids_max(message), "the peer would refuse it");
             ids.iter().for_each(|id| out.put_slice(&id.0));
         }
+        Message::Digest(digest) => put_digest(digest, out),
         Message::Addresses(addrs) => {
             debug_assert!(addrs.len() <= ADDRESSES_MAX, "the peer would refuse it");
             addrs.iter().for_each(|addr| address::put_record(addr, out));
@@ -280,19 +297,43 @@ fn put_body(message: &Message, out: &mut BytesMut) {
 
 fn put_hello(hello: &Hello, out: &mut BytesMut) {
     out.put_u16_le(hello.version);
-    out.put_u32_le(hello.features);
+    out.put_u32_le(hello.features & !HAS_REGION | u32::from(hello.region.is_some()));
     match &hello.advertise {
         Some(addr) => address::put_record(addr, out),
         None => out.put_u8(0),
     }
+    hello.region.iter().for_each(|region| out.put_u8(*region));
 }
 
 fn decode_hello(mut body: &[u8]) -> Result<Message, DecodeError> {
-    Ok(Message::Hello(Hello {
-        version: u16::from_le_bytes(take(&mut body)?),
-        features: u32::from_le_bytes(take(&mut body)?),
-        advertise: address::take_record(&mut body)?,
-    }))
+    let version = u16::from_le_bytes(take(&mut body)?);
+    let features = u32::from_le_bytes(take(&mut body)?);
+    let advertise = address::take_record(&mut body)?;
+    let region = match features & HAS_REGION {
+        0 => None,
+        _ => Some(take::<1>(&mut body)?[0]),
+    };
+    let features = features & !HAS_REGION;
+    Ok(Message::Hello(Hello { version, features, advertise, region }))
+}
+
+fn put_digest(digest: &Digest, out: &mut BytesMut) {
+    debug_assert!(digest.filter.len() <= FILTER_MAX, "the peer would refuse it");
+    out.put_u8(u8::from(digest.is_answer));
+    out.put_u32_le(digest.count);
+    out.put_u64_le(digest.salt);
+    out.put_slice(&digest.filter);
+}
+
+fn decode_digest(mut body: &[u8]) -> Result<Message, DecodeError> {
+    let is_answer = match take(&mut body)? {
+        [0] => false,
+        [1] => true,
+        _ => return Err(DecodeError::BadValue(Field::IsAnswer)),
+    };
+    let count = u32::from_le_bytes(take(&mut body)?);
+    let salt = u64::from_le_bytes(take(&mut body)?);
+    Ok(Message::Digest(Digest { is_answer, count, salt, filter: body.into() }))
 }
 
 fn decode_addresses(mut body: &[u8]) -> Result<Message, DecodeError> {
@@ -404,6 +445,8 @@ pub enum DecodeError {
 pub enum Field {
     /// An address whose length doesn't fit its tag.
     Address,
+    /// Whether a digest is an answer.
+    IsAnswer,
     /// The kind of an item.
     ItemKind,
 }
@@ -412,6 +455,7 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Address => "address",
+            Self::IsAnswer => "mark of an answer",
             Self::ItemKind => "kind of item",
         })
     }

@@ -33,6 +33,9 @@ pub struct Counters {
     pub sent: Traffic,
     /// What was received.
     pub received: Traffic,
+    /// Bytes sent to peers in another region, framing included; those whose region isn't known don't
+    /// count.
+    pub sent_cross_region_bytes: u64,
     /// Items accepted, from peers and our operator.
     pub accepted: u64,
     /// Items refused.
@@ -57,6 +60,8 @@ pub struct Counters {
     pub requests_failed: u64,
     /// Ids that we answered with notfound.
     pub not_found: u64,
+    /// Items announced because a peer's digest lacked them.
+    pub gaps_found: u64,
     /// Items dropped because too many were being checked.
     pub verify_overflow: u64,
     /// Pooled transactions dropped for want of room.

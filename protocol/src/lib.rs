@@ -10,6 +10,7 @@
 //! - the wire: [`message`], [`codec`], [`frame`]
 //! - what is relayed: [`item`], [`chain`] and its two rule sets, [`pool`], [`blocks`]
 //! - how it is relayed: [`seen`], [`request`], [`announce`], [`relay`] and its strategies
+//! - what lets nothing be missed for good: [`digest`]
 //! - whom to trust how far: [`bucket`], [`budget`], [`conduct`], [`health`]
 //! - with whom: [`peers`], its address book and its outbound set
 //! - where they meet: [`node`]
@@ -22,6 +23,7 @@ pub mod chain;
 pub mod codec;
 pub mod conduct;
 pub mod counters;
+pub mod digest;
 pub mod event;
 pub mod frame;
 pub mod health;

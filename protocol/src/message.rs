@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 
 /// Version of the protocol that this code speaks.
@@ -110,10 +111,14 @@ impl<'de> serde::Deserialize<'de> for PeerAddr {
 pub struct Hello {
     /// Protocol version of the sender, [`VERSION`] or later.
     pub version: u16,
-    /// Optional abilities of the sender, one bit each; unknown bits are ignored. None are defined yet.
+    /// Optional abilities of the sender, one bit each; unknown bits are ignored. The lowest is the
+    /// codec's own, which tells whether a region follows.
     pub features: u32,
     /// Where the sender can be dialled, if it wants to be.
     pub advertise: Option<PeerAddr>,
+    /// The region that its operator says it is in, if any: nothing depends on its being true but how
+    /// well bytes are saved.
+    pub region: Option<u8>,
 }
 
 /// What the strategies at both ends of a link say to one another, besides announcing, asking and sending.
@@ -190,6 +195,8 @@ pub enum Message {
     Item(Arc<Item>),
     /// What one strategy says to another.
     Signal(Signal),
+    /// I accepted these lately: announce what you have besides, and ask if you have less.
+    Digest(Digest),
     /// A message of a kind that we don't know, from a later version: skipped and counted.
     Unknown {
         /// Its kind byte.
@@ -244,13 +251,15 @@ pub enum MessageKind {
     Known,
     /// [`Signal::First`].
     First,
+    /// [`Message::Digest`].
+    Digest,
     /// [`Message::Unknown`].
     Unknown,
 }
 
 impl MessageKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Hello,
         Self::Ping,
         Self::Pong,
@@ -266,6 +275,7 @@ impl MessageKind {
         Self::Poll,
         Self::Known,
         Self::First,
+        Self::Digest,
         Self::Unknown,
     ];
 
@@ -288,6 +298,7 @@ impl MessageKind {
             Self::Poll => "poll",
             Self::Known => "known",
             Self::First => "first",
+            Self::Digest => "digest",
             Self::Unknown => "unknown",
         }
     }
@@ -337,6 +348,7 @@ impl Message {
             Self::Signal(Signal::Poll) => MessageKind::Poll,
             Self::Signal(Signal::Known(_)) => MessageKind::Known,
             Self::Signal(Signal::First(_)) => MessageKind::First,
+            Self::Digest(_) => MessageKind::Digest,
             Self::Unknown { .. } => MessageKind::Unknown,
         }
     }
@@ -359,6 +371,7 @@ impl Message {
             | Self::NotFound { .. }
             | Self::Short(..)
             | Self::Signal(_)
+            | Self::Digest(_)
             | Self::Unknown { .. } => Class::Control,
         }
     }

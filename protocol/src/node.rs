@@ -4,7 +4,9 @@
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
 //! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
+//! - `node/digest.rs`: two peers compare what they have
 
+mod digest;
 mod intake;
 mod links;
 mod relay;
@@ -14,13 +16,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::announce::Announcer;
+use crate::announce::{Announcer, Form};
 use crate::blocks::BlockStore;
 use crate::budget::LinkBudget;
 use crate::chain::Facts;
 use crate::codec;
 use crate::conduct::{Offence, Reason};
 use crate::counters::Counters;
+use crate::digest::SafetyNet;
 use crate::health::{Due, Health};
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
@@ -44,6 +47,8 @@ pub struct Identity {
     pub advertise: Option<PeerAddr>,
     /// Addresses to stay connected to. If there are any, no others are chosen from the book.
     pub fixed: Vec<PeerAddr>,
+    /// The region that it says it is in, if regions are to count (see [`crate::relay::topology`]).
+    pub region: Option<u8>,
     /// Salt of all hash maps: secret in production, fixed where runs are to be repeated.
     pub salt: u64,
 }
@@ -52,7 +57,7 @@ impl Identity {
     /// An identity without an address, for tests and examples.
     #[must_use]
     pub const fn for_tests(key: u64) -> Self {
-        Self { key: PeerKey(key), advertise: None, fixed: Vec::new(), salt: key }
+        Self { key: PeerKey(key), advertise: None, fixed: Vec::new(), region: None, salt: key }
     }
 }
 
@@ -60,6 +65,7 @@ impl Identity {
 #[derive(Clone, Debug)]
 pub struct Node {
     advertise: Option<PeerAddr>,
+    region: Option<u8>,
     links: LinkTable<LinkState>,
     peers: Peers,
     health: Health,
@@ -71,6 +77,7 @@ pub struct Node {
     seen: SeenCache,
     requests: Requests,
     announcer: Announcer,
+    safety_net: SafetyNet,
     /// Items whose expensive checks are under way; bounded by `memory.verifying_max`.
     verifying: Map<ShortId, Verifying>,
     pool: Pool,
@@ -89,6 +96,7 @@ struct LinkState {
     /// The peer's hello has arrived.
     ready: bool,
     advertise: Option<PeerAddr>,
+    region: Option<u8>,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Reason>,
     congested: bool,
@@ -133,17 +141,21 @@ impl Node {
     #[must_use]
     pub fn new(identity: Identity, params: &Params) -> Self {
         let salt = Salt::new(identity.salt);
+        let strategy = AnyStrategy::from(params.relay.strategy);
+        let patience = strategy.patience(&params.relay);
         Self {
             advertise: identity.advertise,
+            region: identity.region,
             links: LinkTable::default(),
             peers: Peers::new(identity.key, identity.advertise, identity.fixed, salt),
             health: Health::default(),
-            strategy: params.relay.strategy.into(),
+            strategy,
             ready: Vec::new(),
             steps: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
-            requests: Requests::new(salt),
+            requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
+            safety_net: SafetyNet::default(),
             verifying: Map::new(salt),
             pool: Pool::new(salt),
             blocks: BlockStore::default(),
@@ -247,6 +259,7 @@ impl Node {
             Message::Signal(signal) => {
                 self.relay(cx, |strategy, cx| strategy.on_signal(link, signal, cx));
             }
+            Message::Digest(digest) => self.on_digest(link, digest, cx),
             Message::Unknown { .. } => {} // counted and charged like any other
         }
     }
@@ -280,20 +293,26 @@ impl Node {
         if self.strategy.deadline() <= now {
             self.relay(cx, AnyStrategy::on_wake);
         }
+        self.compare_due(cx);
         self.announce_due(cx);
         self.serve_due(cx);
     }
 
-    /// Sends the batches of announcements that are due.
+    /// Sends the batches that are due.
     fn announce_due(&mut self, cx: &mut Cx<'_>) {
         let Self { announcer, seen, .. } = self;
-        let mut told = Vec::new();
+        let mut due = Vec::new();
         announcer.on_wake(
             cx.now,
+            &cx.params.relay,
             |link, id| seen.knows(id, link),
-            |link, ids| told.push((link, ids.to_vec())),
+            |link, batch| due.push((link, batch.to_vec())),
         );
-        for (link, ids) in told {
+        for (link, mut batch) in due {
+            for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {
+                self.send_now(link, id, cx);
+            }
+            let ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
             self.announce(link, ItemKind::Tx, &ids, cx);
         }
     }
@@ -303,20 +322,44 @@ impl Node {
         while let Some(link) = self.peers.take_surplus(cx) {
             self.disconnect(link, Reason::Surplus, cx);
         }
-        let actions = &mut *cx.actions;
-        let requested =
-            self.requests.flush(|link, message| actions.push(Action::Send { link, message }));
-        self.counters.requests += requested as u64;
+        self.ask(cx);
         for action in &cx.actions[actions_before..] {
             let Action::Send { link, message } = action else {
                 continue;
             };
-            self.counters.sent.count(message.kind(), codec::frame_len(message));
-            if *message == Message::GetAddresses
-                && let Some(state) = self.links.get_mut(*link)
-            {
+            let len = codec::frame_len(message);
+            self.counters.sent.count(message.kind(), len);
+            let Some(state) = self.links.get_mut(*link) else {
+                continue;
+            };
+            if self.region.is_some() && state.region.is_some() && state.region != self.region {
+                self.counters.sent_cross_region_bytes += len as u64;
+            }
+            if *message == Message::GetAddresses {
                 state.budget.expect_addresses();
             }
+        }
+    }
+
+    /// Sends the requests that were decided on, and tells the strategy.
+    fn ask(&mut self, cx: &mut Cx<'_>) {
+        let actions = &mut *cx.actions;
+        let mut asked: Vec<(Link, Arc<[ShortId]>)> = Vec::new();
+        let requested = self.requests.flush(|link, message| {
+            match &message {
+                Message::GetData { ids, .. } => {
+                    asked.push((link, ids.iter().map(ShortId::from).collect()));
+                }
+                Message::Short(_, ids) => asked.push((link, ids.clone())),
+                _ => {}
+            }
+            actions.push(Action::Send { link, message });
+        });
+        self.counters.requests += requested as u64;
+        for (link, ids) in asked {
+            self.relay(cx, |strategy, cx| {
+                ids.iter().for_each(|id| strategy.on_asked(link, *id, cx));
+            });
         }
     }
 }
@@ -356,6 +399,7 @@ impl Machine for Node {
             self.peers.deadline(),
             self.pool.deadline(),
             self.strategy.deadline(),
+            self.safety_net.deadline(),
             self.serve_at,
         ];
         parts.into_iter().fold(Time::NEVER, Time::min)

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::RECENT_MAX;
 use crate::item::ItemKind;
-use crate::relay::StrategyKind;
+use crate::message::ANNOUNCE_MAX;
 use crate::relay::adaptive::{Preset, Probability};
+use crate::relay::{FANOUT_MAX, StrategyKind};
 
 /// All parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,40 @@ pub struct RelayParams {
     pub announce_queue_max: usize,
     /// Only for the strategy `adaptive`.
     pub adaptive: AdaptiveParams,
+    /// Batches of a fixed wait instead of the trickle: milliseconds from the first transaction in a
+    /// link's queue until all of it leaves, announcements and whole transactions alike; 0 keeps the
+    /// trickle for announcements, and whole transactions leave at once.
+    pub batch_ms: u64,
+    /// Most ids in one batch; more leave as several.
+    pub batch_max: usize,
+    /// Whether a batch that is full leaves at once, instead of when its wait is over.
+    pub flush_on_full: bool,
+    /// Length of a round of the strategies that have rounds, milliseconds; longer than the round trip
+    /// of most links (memberlist: 200 on a LAN, 500 on a WAN, gossip.md §2).
+    pub round_ms: u64,
+    /// How many links a node contacts in a round, at most [`FANOUT_MAX`] (memberlist: 3, gossip.md §2).
+    pub fanout: usize,
+    /// Most links of the own region that get an item at once, or are contacted in a round; without it,
+    /// and without `remote_fanout`, regions make no difference. At most [`FANOUT_MAX`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_fanout: Option<usize>,
+    /// The same for links into other regions. Those left out may miss items: the exchange of digests
+    /// is to stay on (a rumour with local bias may never leave its site, gossip.md §3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_fanout: Option<usize>,
+    /// How often a node that accepted something lately compares it with a random peer, milliseconds;
+    /// 0 is off. What that costs is told at [`crate::digest`]. A guess.
+    pub safety_pull_ms: u64,
+    /// What "lately" means there, and for how long items are spread in rounds, milliseconds. An outage
+    /// longer than that leaves gaps. A guess: twice the outage that must leave none.
+    pub recent_ms: u64,
+    /// Most items that are "lately"; over it the oldest are forgotten. At most [`RECENT_MAX`]. A guess:
+    /// 68 transactions a second for a minute.
+    pub recent_max: usize,
+    /// How rumours end.
+    pub rumor: RumorParams,
+    /// The timers of trees.
+    pub plumtree: PlumtreeParams,
 }
 
 /// How [`Adaptive`](crate::relay::Adaptive) spends bytes on speed.
@@ -57,6 +93,7 @@ pub struct AdaptiveParams {
     pub preset: Preset,
     /// Any other place: a whole item goes to the peers that have it first from us with at least this
     /// probability, percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub eager_percent: Option<u16>,
 }
 
@@ -82,6 +119,18 @@ impl Default for RelayParams {
             trickle_inbound_ms: 500,
             announce_queue_max: 20_000,
             adaptive: AdaptiveParams::default(),
+            batch_ms: 0,
+            batch_max: ANNOUNCE_MAX,
+            flush_on_full: true,
+            round_ms: 200,
+            fanout: 3,
+            local_fanout: None,
+            remote_fanout: None,
+            safety_pull_ms: 10_000,
+            recent_ms: 60_000,
+            recent_max: RECENT_MAX,
+            rumor: RumorParams::default(),
+            plumtree: PlumtreeParams::default(),
         }
     }
 }
@@ -97,6 +146,75 @@ impl RelayParams {
     #[must_use]
     pub const fn trickle_inbound(&self) -> Duration {
         Duration::from_millis(self.trickle_inbound_ms)
+    }
+
+    fn validate(&self) -> Result<(), ParamError> {
+        let limits = [
+            ("relay.batch_max", self.batch_max, 1..=ANNOUNCE_MAX, "1 to 4096"),
+            ("relay.fanout", self.fanout, 1..=FANOUT_MAX, "1 to 16"),
+            ("relay.local_fanout", self.local_fanout.unwrap_or(0), 0..=FANOUT_MAX, "at most 16"),
+            ("relay.remote_fanout", self.remote_fanout.unwrap_or(0), 0..=FANOUT_MAX, "at most 16"),
+            ("relay.recent_max", self.recent_max, 1..=RECENT_MAX, "1 to 4096"),
+            ("relay.rumor.k", self.rumor.k as usize, 1..=usize::MAX, "at least 1"),
+        ];
+        let wrong = limits.into_iter().find(|(_, value, range, _)| !range.contains(value));
+        wrong.map_or(Ok(()), |(key, value, _, must)| {
+            Err(ParamError { key, value: value.to_string(), must })
+        })
+    }
+
+    /// Length of a round.
+    #[must_use]
+    pub const fn round(&self) -> Duration {
+        Duration::from_millis(self.round_ms)
+    }
+}
+
+/// How rumours end (Demers et al. 1987, "Epidemic algorithms for replicated database maintenance", §1.4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RumorParams {
+    /// How many contacts in a row must be in vain before a node stops spreading an item; with `coin`,
+    /// each of them ends it with a chance of one in `k`. The default leaves 1.1 % of a thousand nodes
+    /// without it (table 1 of the paper).
+    pub k: u32,
+    /// Whether the other end says that it had the item; otherwise every contact counts as in vain.
+    pub feedback: bool,
+    /// Whether a coin decides instead of a counter.
+    pub coin: bool,
+    /// Whether nodes ask for rumours instead of telling them.
+    pub pull: bool,
+}
+
+impl Default for RumorParams {
+    fn default() -> Self {
+        Self { k: 3, feedback: true, coin: false, pull: false }
+    }
+}
+
+/// The timers of trees (Leitão, Pereira, Rodrigues 2007, "Epidemic Broadcast Trees").
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlumtreeParams {
+    /// How long an announced item may take to come by the tree before the announcer is asked for it,
+    /// milliseconds. The paper: "configured considering the diameter of the overlay and a target
+    /// maximum recovery latency"; iroh-gossip: 80.
+    pub graft_ms: u64,
+    /// How long that announcer may take before the next one is asked, milliseconds. The paper:
+    /// "smaller than the first, in the order of an average round trip time to a neighbor";
+    /// iroh-gossip: 40.
+    pub regraft_ms: u64,
+    /// How long announcements to lazy links are collected, milliseconds (iroh-gossip: 5).
+    pub lazy_ms: u64,
+    /// An announcement that came this long before the item itself shows a shorter way: its link
+    /// replaces the other one in the tree, milliseconds; 0 is off. A guess. (The paper compares hops,
+    /// with a threshold of 7; see [`crate::relay::plumtree`] for why this is a time.)
+    pub optimise_ms: u64,
+}
+
+impl Default for PlumtreeParams {
+    fn default() -> Self {
+        Self { graft_ms: 80, regraft_ms: 40, lazy_ms: 5, optimise_ms: 40 }
     }
 }
 
@@ -311,6 +429,7 @@ impl Params {
     /// # Errors
     /// The first parameter that is out of range.
     pub fn validate(&self) -> Result<(), ParamError> {
+        self.relay.validate()?;
         let counts = [
             ("relay.announce_queue_max", self.relay.announce_queue_max),
             ("requests.announced_max", self.requests.announced_max),
@@ -328,6 +447,8 @@ impl Params {
             }
         }
         let waits = [
+            ("relay.round_ms", self.relay.round_ms),
+            ("relay.recent_ms", self.relay.recent_ms),
             ("requests.tx_timeout_ms", self.requests.tx_timeout_ms),
             ("requests.block_timeout_ms", self.requests.block_timeout_ms),
             ("peers.retry_min_ms", self.peers.retry_min_ms),
@@ -393,6 +514,14 @@ mod tests {
         params.memory.seen_max = 0;
         let error = params.validate().unwrap_err().to_string();
         assert_eq!(error, "memory.seen_max is 0, but must be at least 1");
+    }
+
+    #[test]
+    fn what_would_make_a_message_too_long_is_refused() {
+        let mut params = Params::default();
+        params.relay.recent_max = RECENT_MAX + 1;
+        let error = params.validate().unwrap_err().to_string();
+        assert_eq!(error, "relay.recent_max is 4097, but must be 1 to 4096");
     }
 
     #[test]

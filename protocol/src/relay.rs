@@ -3,12 +3,21 @@
 //! One trait, one file for each member of the family, so that they can be read and measured side by
 //! side. What all of them share stands elsewhere: the [seen cache](crate::seen), the
 //! [requests](crate::request) that pull what was announced, the [queues](crate::announce) in which
-//! announcements wait, and the [budgets](crate::budget). A strategy therefore never sends by itself: it
+//! announcements wait, the [choice of links](topology) by region, the [digests](crate::digest) that find
+//! what was missed, and the [budgets](crate::budget). A strategy therefore never sends by itself: it
 //! looks at its [`Overlay`] and appends [`Step`]s, which the node carries out.
 
 pub mod adaptive;
+pub mod direct_mail;
 pub mod flood;
 pub mod inventory;
+pub mod plumtree;
+pub mod pull;
+pub mod push;
+pub mod push_pull;
+pub mod round;
+pub mod rumor;
+pub mod topology;
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,6 +26,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
+use crate::digest::Recent;
 use crate::item::{Item, ItemId, ItemKind, ShortId};
 use crate::link::{Direction, Link};
 use crate::message::Signal;
@@ -24,8 +34,15 @@ use crate::params::RelayParams;
 use crate::time::Time;
 
 pub use adaptive::Adaptive;
+pub use direct_mail::DirectMail;
 pub use flood::Flood;
 pub use inventory::Inventory;
+pub use plumtree::Plumtree;
+pub use pull::Pull;
+pub use push::Push;
+pub use push_pull::PushPull;
+pub use rumor::Rumor;
+pub use topology::FANOUT_MAX;
 
 /// A link, as a strategy sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +51,8 @@ pub struct Neighbour {
     pub link: Link,
     /// Who dialled.
     pub direction: Direction,
+    /// The region that the peer says it is in.
+    pub region: Option<u8>,
 }
 
 /// The links of a node that are ready, and what is known of them. They are numbered from 0 without
@@ -55,6 +74,14 @@ pub trait Overlay {
 
     /// How many items wait in a link's queue.
     fn waiting(&self, link: Link) -> usize;
+
+    /// An item, if we still hold it.
+    fn item(&self, id: &ItemId) -> Option<&Arc<Item>>;
+
+    /// Our own region.
+    fn region(&self) -> Option<u8> {
+        None
+    }
 }
 
 impl dyn Overlay + '_ {
@@ -93,6 +120,40 @@ impl RelayCx<'_> {
     /// Appends a step.
     pub fn step(&mut self, step: Step) {
         self.steps.push(step);
+    }
+
+    /// Sends what a link's peer [lacks](topology::lacks), whole.
+    pub fn send_news(&mut self, neighbour: Neighbour, recent: &Recent) {
+        let (overlay, params) = (self.overlay, self.params);
+        let news = recent.iter().map(|(_, id)| id);
+        for id in news.filter(|id| topology::lacks(overlay, params, neighbour, id)) {
+            if let Some(item) = overlay.item(id) {
+                self.steps.push(Step::Send(neighbour.link, item.clone()));
+            }
+        }
+    }
+
+    /// Announces what a link's peer isn't known to have, at once.
+    pub fn announce_news(&mut self, link: Link, recent: &Recent) {
+        let steps_before = self.steps.len();
+        let news = recent.iter().filter(|(_, id)| !self.overlay.knows(link, id));
+        self.steps.extend(news.map(|(_, id)| Step::Hold(link, *id)));
+        if self.steps.len() > steps_before {
+            self.steps.push(Step::Flush(link));
+        }
+    }
+
+    /// Forgets the oldest of the recent items, as long as they are too old to be spread, gone, or known
+    /// to every peer.
+    pub fn retire(&self, recent: &mut Recent) {
+        let overlay = self.overlay;
+        let everybody_knows = |id: &ItemId| {
+            !overlay.is_empty() && overlay.neighbours().all(|n| overlay.knows(n.link, id))
+        };
+        let too_old = Duration::from_millis(self.params.recent_ms);
+        recent.forget_while(|at, id| {
+            self.now.since(at) > too_old || overlay.item(id).is_none() || everybody_knows(id)
+        });
     }
 }
 
@@ -147,6 +208,9 @@ pub trait Strategy {
     /// A peer asked for an item and is being sent it.
     fn on_requested(&mut self, _link: Link, _id: ItemId, _cx: &mut RelayCx<'_>) {}
 
+    /// A peer is being asked for an item that it announced.
+    fn on_asked(&mut self, _link: Link, _id: ShortId, _cx: &mut RelayCx<'_>) {}
+
     /// The strategy at the other end says something.
     fn on_signal(&mut self, _link: Link, _signal: &Signal, _cx: &mut RelayCx<'_>) {}
 
@@ -156,6 +220,12 @@ pub trait Strategy {
     /// When it next wants waking. Costs nothing to ask.
     fn deadline(&self) -> Time {
         Time::NEVER
+    }
+
+    /// How long a peer that is asked for a transaction has before the next one is; without it
+    /// `requests.tx_timeout_ms`.
+    fn patience(&self, _params: &RelayParams) -> Option<Duration> {
+        None
     }
 
     /// Whether its peers are expected to send whole items that were not asked for.
@@ -253,6 +323,12 @@ macro_rules! strategies {
                 }
             }
 
+            fn on_asked(&mut self, link: Link, id: ShortId, cx: &mut RelayCx<'_>) {
+                match self {
+                    $(Self::$variant(strategy) => strategy.on_asked(link, id, cx),)*
+                }
+            }
+
             fn on_signal(&mut self, link: Link, signal: &Signal, cx: &mut RelayCx<'_>) {
                 match self {
                     $(Self::$variant(strategy) => strategy.on_signal(link, signal, cx),)*
@@ -268,6 +344,12 @@ macro_rules! strategies {
             fn deadline(&self) -> Time {
                 match self {
                     $(Self::$variant(strategy) => strategy.deadline(),)*
+                }
+            }
+
+            fn patience(&self, params: &RelayParams) -> Option<Duration> {
+                match self {
+                    $(Self::$variant(strategy) => strategy.patience(params),)*
                 }
             }
 
@@ -289,11 +371,23 @@ macro_rules! strategies {
 strategies! {
     /// [`Adaptive`].
     Adaptive = "adaptive",
+    /// [`DirectMail`].
+    DirectMail = "direct-mail",
     /// [`Flood`].
     Flood = "flood",
     /// [`Inventory`].
     #[default]
     Inventory = "inventory",
+    /// [`Push`].
+    Push = "push",
+    /// [`Pull`].
+    Pull = "pull",
+    /// [`PushPull`].
+    PushPull = "push-pull",
+    /// [`Rumor`].
+    Rumor = "rumor",
+    /// [`Plumtree`].
+    Plumtree = "plumtree",
 }
 
 impl fmt::Display for StrategyKind {
@@ -320,6 +414,9 @@ impl FromStr for StrategyKind {
         found.copied().ok_or_else(|| ParseStrategyError(text.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod fake;
 
 #[cfg(test)]
 mod tests {

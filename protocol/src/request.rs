@@ -64,6 +64,8 @@ pub struct Requests {
     unsent: Vec<(Link, ItemKind, Name)>,
     expired: u64,
     failed: u64,
+    /// How long a peer has for a transaction, if not `tx_timeout_ms`.
+    patience: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -123,7 +125,16 @@ impl Requests {
             unsent: Vec::new(),
             expired: 0,
             failed: 0,
+            patience: None,
         }
+    }
+
+    /// Sets how long an asked peer has for a transaction before the next one is asked, instead of
+    /// `tx_timeout_ms`.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Option<Duration>) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// A link came up.
@@ -377,7 +388,8 @@ impl Requests {
         let Some(state) = self.links.get_mut(link) else {
             return;
         };
-        let at = now + params.timeout(wanted.kind);
+        let patience = self.patience.filter(|_| wanted.kind == ItemKind::Tx);
+        let at = now + patience.unwrap_or_else(|| params.timeout(wanted.kind));
         wanted.asked = Some((link, at));
         if let Some(held) = wanted.announcers.iter_mut().find(|held| held.link == link) {
             held.was_asked = true;

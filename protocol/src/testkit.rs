@@ -2,15 +2,18 @@
 //!
 //! One queue of deliveries ordered by (time, sequence), one seeded random stream per node, a fixed
 //! latency. Every action of every node goes into a log, so that two runs can be compared byte for byte.
+//! [`rounds`] runs single strategies in the rounds of the theory instead.
+
+pub mod rounds;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::SeedableRng as _;
+use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::chain::Chain;
@@ -18,6 +21,7 @@ use crate::event::Event;
 use crate::item::{Item, ItemId};
 use crate::link::{Direction, Link};
 use crate::machine::{Action, Cx, DialError, Input, Machine as _, PeerKey};
+use crate::map::Salt;
 use crate::message::{Message, PeerAddr};
 use crate::node::{Identity, Node};
 use crate::params::Params;
@@ -30,9 +34,17 @@ pub struct Mesh {
     chain: Arc<dyn Chain>,
     seats: Vec<Seat>,
     queue: BinaryHeap<Reverse<Entry>>,
+    /// When each live node wants waking.
+    wakes: BTreeSet<(Time, usize)>,
     sequence: u64,
     now: Time,
-    latency: Duration,
+    /// Of each pair of nodes: between these.
+    latency: (Duration, Duration),
+    loss: f64,
+    /// Nodes below this index and the others can't hear one another.
+    split: Option<usize>,
+    /// Decides what is lost.
+    rng: ChaCha8Rng,
     log: String,
     actions: Vec<Action>,
 }
@@ -41,6 +53,8 @@ struct Seat {
     node: Node,
     rng: ChaCha8Rng,
     alive: bool,
+    /// As it stands in `wakes`.
+    wake: Time,
     /// By slot: the node and link at the other end.
     ends: Vec<Option<(Link, usize, Link)>>,
     generations: Vec<u32>,
@@ -103,17 +117,32 @@ impl Mesh {
         params: Params,
         chain: Arc<dyn Chain>,
     ) -> Self {
+        Self::in_regions(nodes, seed, hash_seed, params, chain, |_| None)
+    }
+
+    /// The same, with nodes that say which region they are in.
+    #[must_use]
+    pub fn in_regions(
+        nodes: usize,
+        seed: u64,
+        hash_seed: u64,
+        params: Params,
+        chain: Arc<dyn Chain>,
+        region: impl Fn(usize) -> Option<u8>,
+    ) -> Self {
         let seats = (0..nodes).map(|index| {
             let identity = Identity {
                 key: PeerKey(index as u64 + 1),
                 advertise: Some(Self::addr(index)),
                 fixed: Vec::new(),
+                region: region(index),
                 salt: hash_seed.wrapping_add(index as u64),
             };
             Seat {
                 node: Node::new(identity, &params),
                 rng: ChaCha8Rng::seed_from_u64(seed.wrapping_mul(1_000_003) + index as u64),
                 alive: true,
+                wake: Time::NEVER,
                 ends: Vec::new(),
                 generations: Vec::new(),
                 held_until: Vec::new(),
@@ -126,9 +155,13 @@ impl Mesh {
             params,
             chain,
             queue: BinaryHeap::new(),
+            wakes: BTreeSet::new(),
             sequence: 0,
             now: Time::ZERO,
-            latency: Duration::from_millis(20),
+            latency: (Duration::from_millis(20), Duration::from_millis(20)),
+            loss: 0.0,
+            split: None,
+            rng: ChaCha8Rng::seed_from_u64(seed.wrapping_add(0x6c6f_7373)),
             log: String::new(),
             actions: Vec::new(),
         }
@@ -175,11 +208,36 @@ impl Mesh {
             self.carry_out(index, action);
         }
         self.actions = actions;
+        let seat = &mut self.seats[index];
+        let wake = if seat.alive { seat.node.deadline() } else { Time::NEVER };
+        if wake != seat.wake {
+            self.wakes.remove(&(seat.wake, index));
+            seat.wake = wake;
+            if wake != Time::NEVER {
+                self.wakes.insert((wake, index));
+            }
+        }
+    }
+
+    /// Gives each pair of nodes a latency of its own, evenly spread between two; 20 ms otherwise.
+    pub const fn spread_latency(&mut self, min: Duration, max: Duration) {
+        self.latency = (min, max);
+    }
+
+    /// From now on this share of all messages is lost, while the links stay up.
+    pub const fn lose(&mut self, share: f64) {
+        self.loss = share;
+    }
+
+    /// Cuts the nodes below an index off from the others, while the links stay up; `None` heals it.
+    pub const fn split(&mut self, at: Option<usize>) {
+        self.split = at;
     }
 
     /// A node dies without a word; its links break.
     pub fn kill(&mut self, index: usize) {
         self.seats[index].alive = false;
+        self.wakes.remove(&(self.seats[index].wake, index));
         let links: Vec<_> = self.seats[index].ends.iter().flatten().map(|end| end.0).collect();
         for link in links {
             self.break_link(index, link);
@@ -243,8 +301,7 @@ impl Mesh {
 
     /// One delivery or one wake-up, whichever comes first; false if neither comes by `until`.
     fn step(&mut self, until: Time) -> bool {
-        let live = self.seats.iter().enumerate().filter(|(_, seat)| seat.alive);
-        let wake = live.map(|(index, seat)| (seat.node.deadline(), index)).min();
+        let wake = self.wakes.first().copied();
         let delivery = self.queue.peek().map_or(Time::NEVER, |Reverse(entry)| entry.at);
         match wake {
             Some((at, index)) if at < delivery && at <= until => {
@@ -269,7 +326,7 @@ impl Mesh {
         if !self.seats[to].alive {
             if let What::Dialled { from, addr } = entry.what {
                 let why = DialError::Unreachable;
-                self.push(self.latency, from, What::DialFailed { addr, why });
+                self.push(self.latency(from, to), from, What::DialFailed { addr, why });
             }
             return;
         }
@@ -302,8 +359,14 @@ impl Mesh {
     fn carry_out(&mut self, index: usize, action: Action) {
         match action {
             Action::Send { link, message } => {
-                if let Some((peer, far)) = self.end(index, link) {
-                    self.push(self.latency, peer, What::Message { link: far, message });
+                if let Some((peer, far)) = self.end(index, link)
+                    && !self.is_lost(index, peer)
+                {
+                    self.push(
+                        self.latency(index, peer),
+                        peer,
+                        What::Message { link: far, message },
+                    );
                 }
             }
             Action::Throttle { link, until } => {
@@ -316,15 +379,23 @@ impl Mesh {
                 let target = (0..self.seats.len()).find(|other| Self::addr(*other) == addr);
                 match target {
                     Some(to) if to != index => {
-                        self.push(self.latency, to, What::Dialled { from: index, addr });
+                        self.push(self.latency(index, to), to, What::Dialled { from: index, addr });
                     }
                     Some(_) => {
                         let why = DialError::Myself;
-                        self.push(self.latency, index, What::DialFailed { addr, why });
+                        self.push(
+                            self.latency(index, index),
+                            index,
+                            What::DialFailed { addr, why },
+                        );
                     }
                     None => {
                         let why = DialError::Unreachable;
-                        self.push(self.latency, index, What::DialFailed { addr, why });
+                        self.push(
+                            self.latency(index, index),
+                            index,
+                            What::DialFailed { addr, why },
+                        );
                     }
                 }
             }
@@ -337,6 +408,17 @@ impl Mesh {
                 seat.events.push(event);
             }
         }
+    }
+
+    fn latency(&self, from: usize, to: usize) -> Duration {
+        let (min, max) = self.latency;
+        let rank = Salt::new(0).rank((from.min(to), from.max(to)));
+        min + (max - min).mul_f64(rank as f64 / u64::MAX as f64)
+    }
+
+    fn is_lost(&mut self, from: usize, to: usize) -> bool {
+        self.split.is_some_and(|split| (from < split) != (to < split))
+            || (self.loss > 0.0 && self.rng.random_bool(self.loss))
     }
 
     fn establish(&mut self, from: usize, to: usize, addr: PeerAddr) {
@@ -369,7 +451,7 @@ impl Mesh {
             return;
         };
         self.push(Duration::ZERO, index, What::Broken { link });
-        self.push(self.latency, peer, What::Broken { link: far });
+        self.push(self.latency(index, peer), peer, What::Broken { link: far });
     }
 
     fn end(&self, index: usize, link: Link) -> Option<(usize, Link)> {

@@ -26,6 +26,13 @@ fn params(strategy: StrategyKind) -> Params {
     params
 }
 
+/// Quick enough for the strategies that leave most of the work to it.
+fn with_safety_net(strategy: StrategyKind) -> Params {
+    let mut params = params(strategy);
+    params.relay.safety_pull_ms = 1_000;
+    params
+}
+
 fn tx(n: u32) -> Arc<Item> {
     let bytes = n.to_le_bytes().repeat(75);
     Item::new(ItemKind::Tx, bytes.into(), &Opaque::default()).expect("opaque rules take any bytes")
@@ -34,12 +41,17 @@ fn tx(n: u32) -> Arc<Item> {
 /// A network that formed by address gossip: each node was told of three others.
 fn formed(nodes: usize, seed: u64, hash_seed: u64, params: Params) -> Mesh {
     let mut mesh = Mesh::new(nodes, seed, hash_seed, params, Arc::new(Opaque::default()));
+    form(&mut mesh);
+    mesh
+}
+
+fn form(mesh: &mut Mesh) {
+    let nodes = mesh.len();
     for index in 0..nodes {
         let others: Vec<_> = [1, 7, 19].iter().map(|step| (index + step) % nodes).collect();
         mesh.learn(index, &others);
     }
     mesh.run_for(Duration::from_secs(30));
-    mesh
 }
 
 fn reached(mesh: &Mesh, id: ItemId, alive: impl Iterator<Item = usize>) -> usize {
@@ -78,7 +90,7 @@ fn no_node_has_two_links_to_the_same_peer() {
 #[test]
 fn every_strategy_delivers_every_item_to_every_node() {
     for strategy in StrategyKind::ALL {
-        let mut mesh = formed(40, seed(), 0, params(*strategy));
+        let mut mesh = formed(40, seed(), 0, with_safety_net(*strategy));
         for n in 0..20 {
             mesh.submit(n as usize * 2, tx(n));
             mesh.run_for(Duration::from_millis(50));
@@ -138,8 +150,192 @@ fn killing_a_fifth_of_the_nodes_loses_nothing_among_the_rest() {
     }
 }
 
+/// All nodes have all of the first `txs` transactions.
+fn assert_covered(mesh: &Mesh, txs: u32, what: &str) {
+    for n in 0..txs {
+        assert_eq!(reached(mesh, tx(n).id(), 0..mesh.len()), mesh.len(), "{what}, item {n}");
+    }
+}
+
+#[test]
+fn with_a_fifth_of_all_messages_lost_every_strategy_still_delivers_everything() {
+    for strategy in StrategyKind::ALL {
+        let mut mesh = formed(40, seed(), 0, with_safety_net(*strategy));
+        mesh.lose(0.2);
+        for n in 0..20 {
+            mesh.submit(n as usize * 2, tx(n));
+            mesh.run_for(Duration::from_millis(50));
+        }
+        // Requests that were lost take five seconds each to be made again.
+        mesh.run_for(Duration::from_secs(60));
+        assert_covered(&mesh, 20, strategy.name());
+    }
+}
+
+#[test]
+fn a_partition_that_heals_leaves_no_gap() {
+    for strategy in StrategyKind::ALL {
+        let mut mesh = formed(40, seed(), 0, with_safety_net(*strategy));
+        mesh.split(Some(15));
+        for n in 0..20 {
+            mesh.submit(n as usize * 2, tx(n));
+            mesh.run_for(Duration::from_millis(1_500));
+        }
+        assert_eq!(reached(&mesh, tx(0).id(), 15..40), 0, "{strategy}");
+        mesh.split(None);
+        mesh.run_for(Duration::from_secs(20));
+        assert_covered(&mesh, 20, strategy.name());
+    }
+}
+
+#[test]
+fn without_the_safety_net_a_healed_partition_leaves_gaps() {
+    let mut params = params(StrategyKind::Flood);
+    params.relay.safety_pull_ms = 0;
+    let mut mesh = formed(40, seed(), 0, params);
+    mesh.split(Some(15));
+    mesh.submit(0, tx(1));
+    mesh.run_for(Duration::from_secs(5));
+    mesh.split(None);
+    mesh.run_for(Duration::from_secs(30));
+    assert_eq!(reached(&mesh, tx(1).id(), 0..40), 15);
+}
+
+#[test]
+fn a_newcomer_gets_what_was_accepted_lately() {
+    for strategy in StrategyKind::ALL {
+        let mut mesh = Mesh::new(2, seed(), 0, params(*strategy), Arc::new(Opaque::default()));
+        (0..10).for_each(|n| mesh.submit(0, tx(n)));
+        mesh.run_for(Duration::from_secs(30));
+        mesh.connect(1, 0);
+        mesh.run_for(Duration::from_secs(1));
+        assert_covered(&mesh, 10, strategy.name());
+    }
+}
+
+#[test]
+fn batches_hold_items_back_but_lose_none() {
+    for strategy in StrategyKind::ALL {
+        let mut params = with_safety_net(*strategy);
+        params.relay.batch_ms = 50;
+        params.relay.batch_max = 3;
+        let mut mesh = formed(40, seed(), 0, params);
+        for n in 0..20 {
+            mesh.submit(n as usize * 2, tx(n));
+            mesh.run_for(Duration::from_millis(10));
+        }
+        mesh.run_for(Duration::from_secs(15));
+        assert_covered(&mesh, 20, strategy.name());
+    }
+}
+
+#[test]
+fn fewer_links_between_regions_save_bytes_between_them() {
+    // Direct mail leaves nearly everything to digests, which know no regions.
+    for strategy in StrategyKind::ALL.iter().filter(|kind| **kind != StrategyKind::DirectMail) {
+        let cross_region_bytes = |remote_fanout| {
+            let mut params = with_safety_net(*strategy);
+            params.relay.remote_fanout = remote_fanout;
+            let region = |index| Some(u8::from(index >= 20));
+            let chain = Arc::new(Opaque::default());
+            let mut mesh = Mesh::in_regions(40, seed(), 0, params, chain, region);
+            form(&mut mesh);
+            let before = crossing(&mesh);
+            for n in 0..10 {
+                mesh.submit(n as usize * 4, tx(n));
+                mesh.run_for(Duration::from_millis(50));
+            }
+            mesh.run_for(Duration::from_secs(15));
+            assert_covered(&mesh, 10, strategy.name());
+            crossing(&mesh) - before
+        };
+        let (all, few) = (cross_region_bytes(None), cross_region_bytes(Some(1)));
+        assert!(few < all, "{strategy}: {few} of {all}");
+        if matches!(strategy, StrategyKind::Flood | StrategyKind::Push | StrategyKind::PushPull) {
+            assert!(few < all / 3, "{strategy}: {few} of {all}");
+        }
+    }
+}
+
+fn crossing(mesh: &Mesh) -> u64 {
+    (0..mesh.len()).map(|index| mesh.node(index).counters().sent_cross_region_bytes).sum()
+}
+
+/// What one origin's transactions cost after the tree has formed: copies received beyond the first, for
+/// each delivery.
+fn tree_redundancy(nodes: usize, origin: impl Fn(u32) -> usize) -> f64 {
+    let mut params = params(StrategyKind::Plumtree);
+    params.relay.safety_pull_ms = 0;
+    let mut mesh = formed(nodes, seed(), 0, params);
+    mesh.spread_latency(Duration::from_millis(10), Duration::from_millis(50));
+    let duplicates = |mesh: &Mesh| -> u64 {
+        (0..nodes).map(|index| mesh.node(index).counters().duplicate_items).sum()
+    };
+    let mut before = 0;
+    for n in 0..60 {
+        if n == 10 {
+            before = duplicates(&mesh);
+        }
+        mesh.submit(origin(n), tx(n));
+        mesh.run_for(Duration::from_millis(500));
+    }
+    mesh.run_for(Duration::from_secs(1));
+    assert_covered(&mesh, 60, "plumtree");
+    (duplicates(&mesh) - before) as f64 / (50.0 * (nodes as f64 - 1.0))
+}
+
+#[test]
+fn a_tree_brings_one_origins_items_once_to_each_and_misses_none() {
+    let redundancy = tree_redundancy(120, |_| 0);
+    assert!(redundancy <= 0.07, "{redundancy}");
+}
+
+#[test]
+fn a_tree_serves_many_origins_less_well_and_misses_none() {
+    let redundancy = tree_redundancy(120, |n| n as usize * 37 % 120);
+    assert!(redundancy <= 0.42, "{redundancy}");
+}
+
+#[test]
+fn a_tree_that_loses_nodes_repairs_itself_by_grafts() {
+    let mut params = params(StrategyKind::Plumtree);
+    params.relay.safety_pull_ms = 0;
+    let mut mesh = formed(100, seed(), 0, params);
+    for n in 0..40 {
+        if n == 20 {
+            (1..100).step_by(5).for_each(|victim| mesh.kill(victim));
+        }
+        mesh.submit(0, tx(n));
+        mesh.run_for(Duration::from_millis(500));
+    }
+    mesh.run_for(Duration::from_secs(1));
+    let survivors = || (0..100).filter(|index| index % 5 != 1);
+    for n in 0..40 {
+        assert_eq!(reached(&mesh, tx(n).id(), survivors()), 80, "item {n}");
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_run_whatever_the_hash_seed() {
+    for strategy in StrategyKind::ALL {
+        let run = |seed, hash_seed| {
+            let mut mesh = formed(30, seed, hash_seed, with_safety_net(*strategy));
+            mesh.lose(0.05);
+            for n in 0..20 {
+                mesh.submit(n as usize, tx(n));
+                mesh.run_for(Duration::from_millis(100));
+            }
+            mesh.kill(7);
+            mesh.run_for(Duration::from_secs(5));
+            mesh.log().to_owned()
+        };
+        let seed = seed();
+        assert!(run(seed, 0) == run(seed, 0x9e37_79b9_7f4a_7c15), "{strategy}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_line_by_line() {
     let run = |seed, hash_seed| {
         let mut mesh = formed(50, seed, hash_seed, params(StrategyKind::Inventory));
         for n in 0..30 {

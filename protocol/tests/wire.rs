@@ -10,6 +10,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::codec::{self, DecodeError, PART_MAX};
+use tidings_protocol::digest::{Digest, FILTER_MAX};
 use tidings_protocol::frame::{Reader, Writer};
 use tidings_protocol::item::{Item, ItemId, ItemKind, ShortId};
 use tidings_protocol::message::{
@@ -59,11 +60,13 @@ fn item(kind: ItemKind, max: usize) -> impl Strategy<Value = Message> {
 
 fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
     match kind {
-        MessageKind::Hello => (any::<u16>(), any::<u32>(), prop::option::of(addr()))
-            .prop_map(|(version, features, advertise)| {
-                Message::Hello(Hello { version, features, advertise })
-            })
-            .boxed(),
+        MessageKind::Hello => {
+            (any::<u16>(), any::<u32>(), prop::option::of(addr()), prop::option::of(any::<u8>()))
+                .prop_map(|(version, features, advertise, region)| {
+                    Message::Hello(Hello { version, features: features & !1, advertise, region })
+                })
+                .boxed()
+        }
         MessageKind::Ping => any::<u64>().prop_map(|nonce| Message::Ping { nonce }).boxed(),
         MessageKind::Pong => any::<u64>().prop_map(|nonce| Message::Pong { nonce }).boxed(),
         MessageKind::GetAddresses => Just(Message::GetAddresses).boxed(),
@@ -92,6 +95,12 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::First => ids(KNOWN_MAX)
             .prop_map(|(_, ids)| ids.iter().map(|id| ShortId::from(*id)).collect())
             .prop_map(|ids| Message::Signal(Signal::First(ids)))
+            .boxed(),
+        MessageKind::Digest => (any::<bool>(), any::<u32>(), any::<u64>(), list_len(FILTER_MAX))
+            .prop_map(|(is_answer, count, salt, len)| {
+                let filter = (0..len).map(|index| index.to_le_bytes()[0]).collect();
+                Message::Digest(Digest { is_answer, count, salt, filter })
+            })
             .boxed(),
         MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
             .prop_map(|(kind, len)| Message::Unknown { kind, len })

@@ -17,7 +17,7 @@ fn addr(text: &str) -> PeerAddr {
 #[test]
 fn a_hello_with_fields_of_later_versions_is_understood_up_to_a_maximum() {
     let advertise = Some(addr("[2001:db8::1]:4000/quic"));
-    let hello = Message::Hello(Hello { version: 7, features: 1 << 31, advertise });
+    let hello = Message::Hello(Hello { version: 7, features: 1 << 31, advertise, region: None });
     let mut body = BytesMut::from(&body_of(&hello)[..]);
     body.resize(HELLO_MAX, 0xee);
     assert_eq!(decode(kind::HELLO, body.clone().freeze(), &CHAIN), Ok(hello));
@@ -30,7 +30,7 @@ fn a_hello_with_fields_of_later_versions_is_understood_up_to_a_maximum() {
 fn a_hello_may_advertise_an_address_that_we_cannot_read() {
     let mut body = BytesMut::new();
     body.put_slice(&[1, 0, 0, 0, 0, 0, 3, 99, 1, 2]);
-    let hello = Hello { version: 1, features: 0, advertise: None };
+    let hello = Hello { version: 1, features: 0, advertise: None, region: None };
     assert_eq!(decode(kind::HELLO, body.freeze(), &CHAIN), Ok(Message::Hello(hello)));
 }
 
@@ -116,7 +116,7 @@ fn the_layout_of_small_messages_is_as_documented() {
     assert_eq!(frame(Message::Ping { nonce: 0x0102 }), [9, 2, 2, 1, 0, 0, 0, 0, 0, 0]);
     let advertise =
         Some(PeerAddr { ip: [1, 2, 3, 4].into(), port: 0x0fa0, transport: Transport::Tcp });
-    let hello = Hello { version: 1, features: 2, advertise };
+    let hello = Hello { version: 1, features: 2, advertise, region: None };
     let bytes = [15, 1, 1, 0, 2, 0, 0, 0, 7, 0, 1, 2, 3, 4, 0xa0, 0x0f];
     assert_eq!(frame(Message::Hello(hello)), bytes);
 }

@@ -202,6 +202,7 @@ impl Node {
         }
         self.seen.insert(item.id(), Seen { rejected: false, known });
         self.counters.accepted += 1;
+        self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
         self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));

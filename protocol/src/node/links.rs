@@ -29,6 +29,7 @@ impl Node {
             since: cx.now,
             ready: false,
             advertise: None,
+            region: None,
             closing: None,
             congested: false,
             budget: LinkBudget::default(),
@@ -45,7 +46,8 @@ impl Node {
             Admission::Refused(why) => self.disconnect(link, why, cx),
         }
         if self.links.get(link).is_some_and(|state| state.closing.is_none()) {
-            let hello = Hello { version: VERSION, features: 0, advertise: self.advertise };
+            let (advertise, region) = (self.advertise, self.region);
+            let hello = Hello { version: VERSION, features: 0, advertise, region };
             cx.send(link, Message::Hello(hello));
         }
     }
@@ -78,13 +80,15 @@ impl Node {
         }
         state.ready = true;
         state.advertise = hello.advertise.filter(PeerAddr::is_dialable);
+        state.region = hello.region;
         let (peer, direction, advertise) = (state.peer, state.direction, state.advertise);
         cx.report(Event::LinkUp { link, peer, direction, advertise });
         self.health.on_hello(link, cx.now);
         self.peers.on_hello(link, advertise, cx);
-        let neighbour = Neighbour { link, direction };
+        let neighbour = Neighbour { link, direction, region: hello.region };
         self.ready.push(neighbour);
         self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
+        self.compare(link, cx);
     }
 
     pub(super) fn on_addresses(&mut self, link: Link, addresses: &[PeerAddr], cx: &mut Cx<'_>) {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::{LinkState, Node};
-use crate::announce::Announcer;
+use crate::announce::{Announcer, Form};
+use crate::blocks::BlockStore;
 use crate::item::{Item, ItemId, ItemKind, Name};
 use crate::link::{Link, LinkTable};
 use crate::machine::Cx;
 use crate::message::{ANNOUNCE_MAX, Message, Verb};
+use crate::pool::Pool;
 use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
 use crate::seen::SeenCache;
 
@@ -17,6 +19,9 @@ struct View<'a> {
     links: &'a LinkTable<LinkState>,
     seen: &'a SeenCache,
     announcer: &'a Announcer,
+    pool: &'a Pool,
+    blocks: &'a BlockStore,
+    region: Option<u8>,
 }
 
 impl Overlay for View<'_> {
@@ -35,6 +40,14 @@ impl Overlay for View<'_> {
     fn waiting(&self, link: Link) -> usize {
         self.announcer.waiting(link)
     }
+
+    fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
+        self.pool.get(id).or_else(|| self.blocks.get(id))
+    }
+
+    fn region(&self) -> Option<u8> {
+        self.region
+    }
 }
 
 impl Node {
@@ -45,8 +58,9 @@ impl Node {
         ask: impl FnOnce(&mut AnyStrategy, &mut RelayCx<'_>),
     ) {
         let mut steps = std::mem::take(&mut self.steps);
-        let Self { ready, links, seen, announcer, strategy, .. } = self;
-        let overlay = &View { ready, links, seen, announcer };
+        let Self { ready, links, seen, announcer, pool, blocks, strategy, .. } = self;
+        let region = self.region;
+        let overlay = &View { ready, links, seen, announcer, pool, blocks, region };
         let (now, params) = (cx.now, &cx.params.relay);
         ask(strategy, &mut RelayCx { now, params, rng: cx.rng, overlay, steps: &mut steps });
         for step in steps.drain(..) {
@@ -65,7 +79,7 @@ impl Node {
                 if self.blocks.get(&id).is_some() {
                     self.announce(link, ItemKind::Block, &[id], cx);
                 } else {
-                    self.announcer.enqueue(link, id, cx.now, &cx.params.relay, cx.rng);
+                    self.enqueue(link, (id, Form::Id), cx);
                 }
             }
             Step::AnnounceNow(link, id) => {
@@ -76,16 +90,11 @@ impl Node {
             Step::Hold(link, id) => self.announcer.hold(link, id, &cx.params.relay),
             Step::Flush(link) => {
                 let ids = self.take_waiting(link);
-                let (blocks, txs): (Vec<_>, Vec<_>) =
-                    ids.into_iter().partition(|id| self.blocks.get(id).is_some());
-                self.announce(link, ItemKind::Block, &blocks, cx);
-                self.announce(link, ItemKind::Tx, &txs, cx);
+                self.announce_any(link, ids, cx);
             }
             Step::FlushWhole(link) => {
                 for id in self.take_waiting(link) {
-                    if let Some(item) = self.item(&id).cloned() {
-                        self.send_item(link, item, cx);
-                    }
+                    self.send_now(link, id, cx);
                 }
             }
             Step::Signal(link, signal) => cx.send(link, Message::Signal(signal)),
@@ -104,16 +113,32 @@ impl Node {
         }
     }
 
+    /// Sends an item that we still hold, whatever waits.
+    pub(super) fn send_now(&mut self, link: Link, id: ItemId, cx: &mut Cx<'_>) {
+        if let Some(item) = self.item(&id).cloned() {
+            self.seen.note(&id, link);
+            cx.send(link, Message::Item(item));
+        }
+    }
+
     fn send_item(&mut self, link: Link, item: Arc<Item>, cx: &mut Cx<'_>) {
         let Some(state) = self.links.get(link) else { return };
-        if !state.congested {
-            self.seen.note(item.id(), link);
-            cx.send(link, Message::Item(item));
-        } else if item.kind() == ItemKind::Block {
-            self.announce(link, ItemKind::Block, &[item.id()], cx);
+        let (id, congested, is_block) =
+            (item.id(), state.congested, item.kind() == ItemKind::Block);
+        if congested && is_block {
+            self.announce(link, ItemKind::Block, &[id], cx);
+        } else if congested {
+            self.enqueue(link, (id, Form::Id), cx);
+        } else if cx.params.relay.batch_ms > 0 && !is_block {
+            self.enqueue(link, (id, Form::Whole), cx);
         } else {
-            self.announcer.enqueue(link, item.id(), cx.now, &cx.params.relay, cx.rng);
+            self.seen.note(&id, link);
+            cx.send(link, Message::Item(item));
         }
+    }
+
+    fn enqueue(&mut self, link: Link, item: (ItemId, Form), cx: &mut Cx<'_>) {
+        self.announcer.enqueue(link, item, cx.now, &cx.params.relay, cx.rng);
     }
 
     fn take_waiting(&mut self, link: Link) -> Vec<ItemId> {

@@ -13,6 +13,8 @@ use crate::message::{Hello, VERSION};
 use crate::params::Rate;
 use crate::relay::StrategyKind;
 
+mod spreading;
+
 /// A node with an operator's hand on it.
 struct Solo {
     node: Node,
@@ -72,7 +74,7 @@ impl Solo {
 }
 
 fn hello() -> Message {
-    Message::Hello(Hello { version: VERSION, features: 0, advertise: None })
+    Message::Hello(Hello { version: VERSION, features: 0, advertise: None, region: None })
 }
 
 fn announce(item: &Item) -> Message {
@@ -252,7 +254,7 @@ fn a_version_that_we_cannot_speak_is_refused() {
     let link = Link::new(0, 1);
     let direction = Direction::Inbound;
     solo.hand(Input::Connected { link, peer: PeerKey(1), direction, addr: None });
-    let old = Message::Hello(Hello { version: 0, features: 0, advertise: None });
+    let old = Message::Hello(Hello { version: 0, features: 0, advertise: None, region: None });
     let why = Reason::Misbehaved(Offence::Version(0));
     assert_eq!(disconnects(&solo.say(link, &old)), [(link, why)]);
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::topology::spread;
 use super::{RelayCx, Step, Strategy};
 use crate::item::Item;
 use crate::link::Link;
@@ -16,9 +17,7 @@ pub struct Flood;
 
 impl Strategy for Flood {
     fn on_accepted(&mut self, item: &Arc<Item>, _ingress: Option<Link>, cx: &mut RelayCx<'_>) {
-        for neighbour in cx.overlay.ignorant(item.id()) {
-            cx.steps.push(Step::Send(neighbour.link, item.clone()));
-        }
+        spread(cx, item.id(), |neighbour| Step::Send(neighbour.link, item.clone()));
     }
 
     fn takes_unasked(&self) -> bool {

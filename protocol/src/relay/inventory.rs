@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::topology::spread;
 use super::{RelayCx, Step, Strategy};
 use crate::item::Item;
 use crate::link::Link;
@@ -17,9 +18,7 @@ pub struct Inventory;
 
 impl Strategy for Inventory {
     fn on_accepted(&mut self, item: &Arc<Item>, _ingress: Option<Link>, cx: &mut RelayCx<'_>) {
-        for neighbour in cx.overlay.ignorant(item.id()) {
-            cx.steps.push(Step::Announce(neighbour.link, item.id()));
-        }
+        spread(cx, item.id(), |neighbour| Step::Announce(neighbour.link, item.id()));
     }
 
     fn takes_unasked(&self) -> bool {

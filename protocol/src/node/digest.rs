@@ -1,0 +1,63 @@
+//! Two peers compare what they accepted lately, and tell one another what the other one missed.
+
+use rand::RngExt as _;
+
+use super::Node;
+use crate::conduct::{Budget, Offence};
+use crate::digest::Digest;
+use crate::item::{ITEM_ID_LEN, ItemId, ItemKind};
+use crate::link::Link;
+use crate::machine::{Action, Cx};
+use crate::message::Message;
+
+impl Node {
+    /// Begins a comparison with a random peer, if it is time for one.
+    pub(super) fn compare_due(&mut self, cx: &mut Cx<'_>) {
+        if self.safety_net.is_due(cx.now, &cx.params.relay) && !self.ready.is_empty() {
+            let link = self.ready[cx.rng.random_range(0..self.ready.len())].link;
+            self.compare(link, cx);
+        }
+    }
+
+    /// Begins a comparison, if there is anything to compare.
+    pub(super) fn compare(&self, link: Link, cx: &mut Cx<'_>) {
+        let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
+        if digest.count > 0 {
+            cx.send(link, Message::Digest(digest));
+        }
+    }
+
+    pub(super) fn on_digest(&mut self, link: Link, theirs: &Digest, cx: &mut Cx<'_>) {
+        if cx.params.relay.safety_pull_ms == 0 {
+            return; // off: then we offer nothing either
+        }
+        let (mut lacked, answer) =
+            self.safety_net.compare(theirs, cx.now, &cx.params.relay, cx.rng);
+        lacked.retain(|id| self.item(id).is_some());
+        let answer_len = answer.as_ref().map_or(0, |answer| answer.filter.len());
+        self.charge_answer(link, lacked.len() + answer_len / ITEM_ID_LEN, cx);
+        self.counters.gaps_found += lacked.len() as u64;
+        self.announce_any(link, lacked, cx);
+        if let Some(answer) = answer {
+            cx.send(link, Message::Digest(answer));
+        }
+    }
+
+    /// Announces items of both kinds, at once.
+    pub(super) fn announce_any(&mut self, link: Link, ids: Vec<ItemId>, cx: &mut Cx<'_>) {
+        let (blocks, txs): (Vec<_>, Vec<_>) =
+            ids.into_iter().partition(|id| self.blocks.get(id).is_some());
+        self.announce(link, ItemKind::Block, &blocks, cx);
+        self.announce(link, ItemKind::Tx, &txs, cx);
+    }
+
+    fn charge_answer(&mut self, link: Link, ids: usize, cx: &mut Cx<'_>) {
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        if let Some(debt) = state.budget.charge_answer(ids, cx.now, &cx.params.budgets) {
+            cx.actions.push(Action::Throttle { link, until: debt.until });
+            self.misbehave(link, Offence::OverBudget(Budget::Requests), cx);
+        }
+    }
+}

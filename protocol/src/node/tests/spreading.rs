@@ -1,0 +1,152 @@
+//! What a node does for its strategy, for regions, and to find gaps.
+
+use super::*;
+use crate::digest::Digest;
+use crate::message::Signal;
+
+fn strategy(strategy: StrategyKind) -> Params {
+    let mut params = at_once();
+    params.relay.strategy = strategy;
+    params
+}
+
+/// The digests among what is sent.
+fn digests(actions: &[Action]) -> Vec<Digest> {
+    let digest = |(_, message): (Link, Message)| match message {
+        Message::Digest(digest) => Some(digest),
+        _ => None,
+    };
+    sends(actions).into_iter().filter_map(digest).collect()
+}
+
+#[test]
+fn a_digest_is_answered_by_what_it_lacks_even_if_that_was_announced_before() {
+    let mut solo = Solo::new(at_once());
+    let link = solo.link(0, Direction::Inbound);
+    let tx = solo.tx(1);
+    solo.hand(Input::Submitted(tx.clone()));
+    assert_eq!(sends(&solo.wait(0)), [(link, announce(&tx))]);
+    solo.wait(2_000);
+    let nothing = Message::Digest(Digest::of(&[], 7, false));
+    assert_eq!(sends(&solo.say(link, &nothing)), [(link, announce(&tx))]);
+    assert_eq!(solo.node.counters().gaps_found, 1);
+    let all = Message::Digest(Digest::of(&[tx.id()], 7, false));
+    assert!(sends(&solo.say(link, &all)).is_empty());
+}
+
+#[test]
+fn a_digest_of_what_we_lack_is_answered_by_our_own_once() {
+    let mut solo = Solo::new(at_once());
+    let link = solo.link(0, Direction::Inbound);
+    let theirs = |is_answer| Message::Digest(Digest::of(&[solo_tx(1).id()], 7, is_answer));
+    let answers = digests(&solo.say(link, &theirs(false)));
+    assert!(matches!(&answers[..], [Digest { is_answer: true, count: 0, .. }]), "{answers:?}");
+    assert!(digests(&solo.say(link, &theirs(true))).is_empty());
+}
+
+fn solo_tx(n: u8) -> Arc<Item> {
+    Item::new(ItemKind::Tx, vec![n; 100].into(), &Opaque::default()).unwrap()
+}
+
+#[test]
+fn a_node_with_news_compares_now_and_then_and_with_every_newcomer() {
+    let mut solo = Solo::new(at_once());
+    solo.link(0, Direction::Inbound);
+    solo.hand(Input::Submitted(solo.tx(1)));
+    let interval = solo.params.relay.safety_pull_ms;
+    solo.wait(1_000);
+    let compared = digests(&solo.wait(interval)).len() + digests(&solo.wait(interval)).len();
+    assert_eq!(compared, 2);
+    let newcomer = Link::new(1, 1);
+    let direction = Direction::Inbound;
+    solo.hand(Input::Connected { link: newcomer, peer: PeerKey(9), direction, addr: None });
+    assert_eq!(digests(&solo.say(newcomer, &hello())).len(), 1);
+}
+
+#[test]
+fn without_the_safety_net_digests_are_neither_sent_nor_answered() {
+    let mut params = at_once();
+    params.relay.safety_pull_ms = 0;
+    let mut solo = Solo::new(params);
+    let link = solo.link(0, Direction::Inbound);
+    solo.hand(Input::Submitted(solo.tx(1)));
+    assert!((0..10).all(|_| digests(&solo.wait(5_000)).is_empty()));
+    let nothing = Message::Digest(Digest::of(&[], 7, false));
+    assert!(sends(&solo.say(link, &nothing)).is_empty());
+}
+
+#[test]
+fn digests_that_ask_for_too_much_are_charged_like_requests() {
+    let mut params = at_once();
+    params.budgets.requests = Rate::new(1.0, 4.0);
+    let mut solo = Solo::new(params);
+    let link = solo.link(0, Direction::Inbound);
+    (0..3).for_each(|n| drop(solo.hand(Input::Submitted(solo_tx(n)))));
+    solo.wait(2_000);
+    let nothing = Message::Digest(Digest::of(&[], 7, false));
+    let throttled =
+        |actions: &[Action]| actions.iter().any(|a| matches!(a, Action::Throttle { .. }));
+    assert!(!throttled(&solo.say(link, &nothing)));
+    assert!(throttled(&solo.say(link, &nothing)));
+    assert_eq!(solo.node.counters().over_budget[Budget::Requests as usize], 1);
+}
+
+#[test]
+fn a_missing_item_grafts_its_announcer_and_then_the_next() {
+    let mut solo = Solo::new(strategy(StrategyKind::Plumtree));
+    let (a, b) = (solo.link(0, Direction::Outbound), solo.link(1, Direction::Outbound));
+    let tx = solo.tx(1);
+    assert!(solo.say(a, &announce(&tx)).is_empty());
+    assert!(solo.say(b, &announce(&tx)).is_empty());
+    assert!(sends(&solo.wait(79)).is_empty(), "it may come by the tree");
+    let graft = Message::Signal(Signal::Graft);
+    assert_eq!(sends(&solo.wait(1)), [(a, get_data(&tx)), (a, graft.clone())]);
+    assert!(sends(&solo.wait(39)).is_empty());
+    assert_eq!(sends(&solo.wait(1)), [(b, get_data(&tx)), (b, graft)]);
+}
+
+#[test]
+fn a_duplicate_prunes_its_sender() {
+    let mut solo = Solo::new(strategy(StrategyKind::Plumtree));
+    let (a, b) = (solo.link(0, Direction::Outbound), solo.link(1, Direction::Outbound));
+    let tx = solo.tx(1);
+    assert_eq!(sends(&solo.say(a, &Message::Item(tx.clone()))), [(b, Message::Item(tx.clone()))]);
+    let prune = Message::Signal(Signal::Prune);
+    assert_eq!(sends(&solo.say(b, &Message::Item(tx))), [(b, prune)]);
+}
+
+#[test]
+fn batches_hold_whole_items_back_until_they_are_full() {
+    let mut params = strategy(StrategyKind::Flood);
+    params.relay.batch_ms = 50;
+    params.relay.batch_max = 2;
+    let mut solo = Solo::new(params);
+    solo.link(0, Direction::Outbound);
+    solo.hand(Input::Submitted(solo_tx(1)));
+    assert!(sends(&solo.wait(49)).is_empty());
+    assert_eq!(sends(&solo.wait(1)).len(), 1);
+    solo.hand(Input::Submitted(solo_tx(2)));
+    assert!(sends(&solo.wait(0)).is_empty());
+    solo.hand(Input::Submitted(solo_tx(3)));
+    assert_eq!(sends(&solo.wait(0)).len(), 2);
+}
+
+#[test]
+fn bytes_to_other_regions_are_counted() {
+    let identity = Identity { region: Some(1), ..Identity::for_tests(1_000) };
+    let mut solo = Solo::new(at_once());
+    solo.node = Node::new(identity, &solo.params);
+    for (slot, region) in [(0, Some(1)), (1, Some(2)), (2, None)] {
+        let link = Link::new(slot, 1);
+        let (peer, direction) = (PeerKey(u64::from(slot) + 1), Direction::Inbound);
+        let actions = solo.hand(Input::Connected { link, peer, direction, addr: None });
+        let [(_, Message::Hello(ours)), ..] = &sends(&actions)[..] else { panic!("{actions:?}") };
+        assert_eq!(ours.region, Some(1));
+        solo.say(link, &Message::Hello(Hello { region, ..*ours }));
+        solo.wait(0);
+        solo.say(link, &Message::Ping { nonce: 1 });
+    }
+    // A ping of ours and an answer to theirs, ten bytes each, over one of the three links.
+    assert_eq!(solo.node.counters().sent_cross_region_bytes % 10, 0);
+    assert_eq!(solo.node.counters().sent_cross_region_bytes, 20);
+}
