@@ -249,10 +249,10 @@ pub enum MessageKind {
     Poll,
     /// [`Signal::Known`].
     Known,
-    /// [`Signal::First`].
-    First,
     /// [`Message::Digest`].
     Digest,
+    /// [`Signal::First`].
+    First,
     /// [`Message::Unknown`].
     Unknown,
 }
@@ -274,8 +274,8 @@ impl MessageKind {
         Self::Graft,
         Self::Poll,
         Self::Known,
-        Self::First,
         Self::Digest,
+        Self::First,
         Self::Unknown,
     ];
 
@@ -297,8 +297,8 @@ impl MessageKind {
             Self::Graft => "graft",
             Self::Poll => "poll",
             Self::Known => "known",
-            Self::First => "first",
             Self::Digest => "digest",
+            Self::First => "first",
             Self::Unknown => "unknown",
         }
     }

@@ -12,7 +12,7 @@ const KEPT: Duration = Duration::from_secs(5);
 
 /// Most announced items remembered; over it the oldest is forgotten, and merely teaches nothing any more.
 /// A guess: 800 items a second.
-const EXPECTED_MAX: usize = 4_096;
+pub(super) const EXPECTED_MAX: usize = 4_096;
 
 /// The items, at most [`EXPECTED_MAX`].
 #[derive(Clone, Debug, Default)]
@@ -72,6 +72,12 @@ impl Expected {
     /// Whether a link announced an item, so that a copy from there was asked for.
     pub(super) fn is_answer(&self, link: Link, id: ShortId) -> bool {
         self.items.get(&id).is_some_and(|notice| notice.by.contains(link))
+    }
+
+    /// How many items are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
     }
 
     fn forget_old(&mut self, now: Time) {
