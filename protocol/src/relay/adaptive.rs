@@ -59,16 +59,17 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
+use super::topology::spread;
 use super::{Neighbour, RelayCx, Step, Strategy};
 use crate::item::{Item, ItemId, ItemKind, ShortId};
-use crate::link::{Link, LinkSet, LinkTable};
+use crate::link::{Link, LinkTable};
 use crate::message::Signal;
 use crate::params::RelayParams;
 use crate::time::Time;
 
 use expected::{Arrival, Expected};
 use patience::Patience;
-use trials::{Trial, Trials, is_trial};
+use trials::{Trials, is_trial};
 
 pub use odds::{Odds, Probability};
 pub use patience::WAIT_MAX;
@@ -206,28 +207,24 @@ impl Strategy for Adaptive {
 impl Adaptive {
     /// Gives every peer its share of a new transaction.
     fn spread(&mut self, item: &Arc<Item>, is_own: bool, cx: &mut RelayCx<'_>) {
-        let id = item.id();
-        let (eager_from, prompt_from) =
-            (cx.params.adaptive.eager_from(), cx.params.adaptive.prompt_from());
+        let (id, dial) = (item.id(), cx.params.adaptive);
         let is_trial = is_trial(id.into());
-        let (mut sent, mut told) = (LinkSet::default(), LinkSet::default());
-        let mut holds = false;
-        for Neighbour { link, .. } in cx.overlay.ignorant(id) {
+        let steps_before = cx.steps.len();
+        spread(cx, id, |Neighbour { link, .. }| {
             let odds = self.odds.get(link).copied().unwrap_or_default().probability();
-            if is_own || odds >= eager_from {
-                sent.insert(link);
-                cx.steps.push(Step::Send(link, item.clone()));
-            } else if is_trial || odds >= prompt_from {
-                told.insert(link);
-                cx.steps.push(Step::AnnounceNow(link, id));
+            if is_own || odds >= dial.eager_from() {
+                Step::Send(link, item.clone())
+            } else if is_trial || odds >= dial.prompt_from() {
+                Step::AnnounceNow(link, id)
             } else {
-                holds = true;
-                cx.steps.push(Step::Hold(link, id));
+                Step::Hold(link, id)
             }
-        }
+        });
+        let steps = &cx.steps[steps_before..];
         if is_trial {
-            self.trials.begin(Trial { id: id.into(), since: cx.now, sent, told });
+            self.trials.begin(id.into(), cx.now, steps);
         }
+        let holds = steps.iter().any(|step| matches!(step, Step::Hold(..)));
         if holds && self.flush_at == Time::NEVER {
             self.flush_at = cx.now + LAZY.mul_f64(cx.rng.random());
         }

@@ -75,7 +75,7 @@ mod tests {
     fn a_new_link_is_certain_and_unlearns_quickly() {
         let mut odds = Odds::default();
         assert_eq!(odds.probability(), Probability::ONE);
-        for _ in 0..9 {
+        for _ in 0..10 {
             odds.miss();
         }
         assert!(odds.probability() <= Probability::percent(10));

@@ -7,6 +7,7 @@ use crate::relay::fake::{Fake, link, sends, tx};
 struct Stage {
     fake: Fake,
     adaptive: Adaptive,
+    trials_begun: usize,
 }
 
 fn short(n: u8) -> ShortId {
@@ -29,7 +30,7 @@ impl Stage {
         for neighbour in fake.links.clone() {
             fake.ask(|cx| adaptive.on_link_up(neighbour, cx));
         }
-        Self { fake, adaptive }
+        Self { fake, adaptive, trials_begun: 0 }
     }
 
     /// A transaction comes by link 0.
@@ -58,11 +59,17 @@ impl Stage {
         self.adaptive.odds.get(link(slot)).unwrap().probability()
     }
 
-    /// One peer says of every trial that it came too late.
+    /// One peer says of twenty trials that they came too late, and is silent about what it is told.
     fn disparage(&mut self, slot: u32) {
-        for n in trials().take(40) {
+        let begun = self.trials_begun;
+        self.trials_begun += 20;
+        for n in trials().skip(begun).take(20) {
             self.accept(n);
             self.known(slot, n);
+            self.fake.now = self.fake.now + Duration::from_secs(3);
+        }
+        if self.adaptive.deadline() != Time::NEVER {
+            self.fake.wake(&mut self.adaptive);
         }
     }
 }
@@ -158,8 +165,9 @@ fn a_peer_that_asks_or_heard_first_from_us_is_soon_sent_items_again() {
     assert!(is_sent(&stage.accept(n), 1));
 
     stage.disparage(2);
-    let (before, n) = (stage.odds(2), trials().last().unwrap());
+    let n = trials().last().unwrap();
     stage.accept(n);
+    let before = stage.odds(2);
     stage.signal(2, &Signal::First([short(n)].into()));
     assert!(stage.odds(2) > before);
 }

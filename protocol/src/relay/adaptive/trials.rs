@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::item::ShortId;
 use crate::link::{Link, LinkSet};
+use crate::relay::Step;
 use crate::time::Time;
 
 /// One item in so many is a trial. Measured: learning from every item costs 0.1 bytes per payload byte
@@ -34,8 +35,8 @@ pub(super) struct Trials(VecDeque<Trial>);
 /// An item of which nobody else's word has come yet from these links.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
-    pub(super) id: ShortId,
-    pub(super) since: Time,
+    id: ShortId,
+    since: Time,
     /// Links that got it whole.
     pub(super) sent: LinkSet,
     /// Links that got its id.
@@ -43,9 +44,17 @@ pub(super) struct Trial {
 }
 
 impl Trials {
-    /// A trial begins.
-    pub(super) fn begin(&mut self, trial: Trial) {
-        self.0.push_back(trial);
+    /// A trial begins: an item is shared out in these steps.
+    pub(super) fn begin(&mut self, id: ShortId, now: Time, steps: &[Step]) {
+        let (mut sent, mut told) = (LinkSet::default(), LinkSet::default());
+        for step in steps {
+            match step {
+                Step::Send(link, _) => sent.insert(*link),
+                Step::AnnounceNow(link, _) => told.insert(*link),
+                _ => false,
+            };
+        }
+        self.0.push_back(Trial { id, since: now, sent, told });
     }
 
     /// The oldest trial, if its time is up.
