@@ -10,7 +10,7 @@
 
 use crate::bucket::Bucket;
 use crate::conduct::Budget;
-use crate::message::{ADDRESSES_MAX, Message, MessageKind};
+use crate::message::{ADDRESSES_MAX, Message, MessageKind, Verb};
 use crate::params::{BudgetParams, Rate};
 use crate::time::Time;
 
@@ -64,6 +64,7 @@ impl LinkBudget {
             | MessageKind::Graft
             | MessageKind::Poll
             | MessageKind::Known
+            | MessageKind::First
             | MessageKind::Digest
             | MessageKind::Unknown => {
                 (&mut self.control_bytes, params.control_bytes, Budget::ControlBytes)
@@ -75,16 +76,14 @@ impl LinkBudget {
             .take(1.0, now, params.messages)
             .map(|until| Debt { budget: Budget::Messages, until });
         let by_requests = match message {
-            Message::GetData { ids, .. } => self
-                .requests
-                .take(ids.len() as f64, now, params.requests)
-                .map(|until| Debt { budget: Budget::Requests, until }),
+            Message::GetData { ids, .. } => self.charge_answer(ids.len(), now, params),
+            Message::Short(Verb::GetData, ids) => self.charge_answer(ids.len(), now, params),
             _ => None,
         };
         [by_bytes, by_count, by_requests].into_iter().flatten().max_by_key(|debt| debt.until)
     }
 
-    /// Charges `ids` ids that a peer had us announce, as if it had requested them.
+    /// Charges `ids` ids that a peer requested, or had us announce.
     pub fn charge_answer(&mut self, ids: usize, now: Time, params: &BudgetParams) -> Option<Debt> {
         let until = self.requests.take(ids as f64, now, params.requests)?;
         Some(Debt { budget: Budget::Requests, until })

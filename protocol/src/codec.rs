@@ -25,6 +25,9 @@
 //! | 11, 12, 13 | prune, graft, poll | | 0 |
 //! | 14 | known | short ids | [`KNOWN_MAX`] short ids |
 //! | 15 | digest | is answer (0, 1), count u32, salt u64, filter | [`FILTER_MAX`] bytes of filter |
+//! | 16 | first | short ids | [`KNOWN_MAX`] short ids |
+//! | 17 | announce transactions | short ids | [`ANNOUNCE_MAX`] short ids |
+//! | 18, 19 | getdata, notfound of transactions | short ids | [`GETDATA_MAX`] short ids |
 //! | other | from a later version | skipped | [`UNKNOWN_MAX`] |
 //!
 //! Numbers are little-endian. An address record is a length byte, a tag (0 IPv4 and TCP, 1 IPv4
@@ -48,6 +51,7 @@ use crate::digest::{Digest, FILTER_MAX};
 use crate::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId};
 use crate::message::{
     ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, KNOWN_MAX, Message, PeerAddr, Signal,
+    Verb,
 };
 
 pub(crate) use head::{HEAD_MAX, Head};
@@ -90,6 +94,10 @@ mod kind {
     pub(super) const POLL: u8 = 13;
     pub(super) const KNOWN: u8 = 14;
     pub(super) const DIGEST: u8 = 15;
+    pub(super) const FIRST: u8 = 16;
+    pub(super) const ANNOUNCE_SHORT: u8 = 17;
+    pub(super) const GET_DATA_SHORT: u8 = 18;
+    pub(super) const NOT_FOUND_SHORT: u8 = 19;
 }
 
 /// Appends a message as it travels: one frame, or all its parts in a row.
@@ -159,11 +167,11 @@ pub fn decode(kind: u8, body: Bytes, chain: &dyn Chain) -> Result<Message, Decod
         kind::PRUNE => Message::Signal(Signal::Prune),
         kind::GRAFT => Message::Signal(Signal::Graft),
         kind::POLL => Message::Signal(Signal::Poll),
-        kind::KNOWN => {
-            let (ids, left) = rest.as_chunks();
-            rest = left;
-            Message::Signal(Signal::Known(ids.iter().copied().map(ShortId).collect()))
-        }
+        kind::KNOWN => Message::Signal(Signal::Known(take_short_ids(&mut rest))),
+        kind::FIRST => Message::Signal(Signal::First(take_short_ids(&mut rest))),
+        kind::ANNOUNCE_SHORT => Message::Short(Verb::Announce, take_short_ids(&mut rest)),
+        kind::GET_DATA_SHORT => Message::Short(Verb::GetData, take_short_ids(&mut rest)),
+        kind::NOT_FOUND_SHORT => Message::Short(Verb::NotFound, take_short_ids(&mut rest)),
         kind::DIGEST => return decode_digest(rest),
         kind::PART => return Err(DecodeError::BadPart(PartFault::NotDivisible)),
         _ => return Ok(unknown(kind, body.len())),
@@ -184,7 +192,9 @@ pub(crate) fn unknown(kind: u8, len: usize) -> Message {
 /// The class of a kind that we know.
 pub(crate) const fn class_of(kind: u8) -> Option<Class> {
     match kind {
-        kind::HELLO..=kind::NOT_FOUND | kind::PRUNE..=kind::DIGEST => Some(Class::Control),
+        kind::HELLO..=kind::NOT_FOUND | kind::PRUNE..=kind::NOT_FOUND_SHORT => {
+            Some(Class::Control)
+        }
         kind::BLOCK => Some(Class::Block),
         kind::TX => Some(Class::Tx),
         _ => None,
@@ -197,7 +207,9 @@ fn check_len(kind: u8, len: usize, chain: &dyn Chain) -> Result<(), DecodeError>
         kind::HELLO => HELLO_MAX,
         kind::PING | kind::PONG => 8,
         kind::GET_ADDRESSES | kind::PRUNE | kind::GRAFT | kind::POLL => 0,
-        kind::KNOWN => KNOWN_MAX * SHORT_ID_LEN,
+        kind::KNOWN | kind::FIRST => KNOWN_MAX * SHORT_ID_LEN,
+        kind::ANNOUNCE_SHORT => ANNOUNCE_MAX * SHORT_ID_LEN,
+        kind::GET_DATA_SHORT | kind::NOT_FOUND_SHORT => GETDATA_MAX * SHORT_ID_LEN,
         kind::DIGEST => DIGEST_HEAD + FILTER_MAX,
         kind::ADDRESSES => ADDRESSES_BODY_MAX,
         kind::ANNOUNCE => 1 + ANNOUNCE_MAX * ITEM_ID_LEN,
@@ -227,6 +239,10 @@ fn kind_byte(message: &Message) -> u8 {
         Message::Signal(Signal::Graft) => kind::GRAFT,
         Message::Signal(Signal::Poll) => kind::POLL,
         Message::Signal(Signal::Known(_)) => kind::KNOWN,
+        Message::Signal(Signal::First(_)) => kind::FIRST,
+        Message::Short(Verb::Announce, _) => kind::ANNOUNCE_SHORT,
+        Message::Short(Verb::GetData, _) => kind::GET_DATA_SHORT,
+        Message::Short(Verb::NotFound, _) => kind::NOT_FOUND_SHORT,
         Message::Digest(_) => kind::DIGEST,
         Message::Unknown { kind, .. } => *kind,
     }
@@ -240,7 +256,9 @@ fn body_len(message: &Message) -> usize {
         }
         Message::Ping { .. } | Message::Pong { .. } => 8,
         Message::GetAddresses | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll) => 0,
-        Message::Signal(Signal::Known(ids)) => ids.len() * SHORT_ID_LEN,
+        Message::Signal(Signal::Known(ids) | Signal::First(ids)) | Message::Short(_, ids) => {
+            ids.len() * SHORT_ID_LEN
+        }
         Message::Digest(digest) => DIGEST_HEAD + digest.filter.len(),
         Message::Addresses(addrs) => addrs.iter().map(address::record_len).sum(),
         Message::Announce { ids, .. }
@@ -257,8 +275,9 @@ fn put_body(message: &Message, out: &mut BytesMut) {
         Message::Hello(hello) => put_hello(hello, out),
         Message::Ping { nonce } | Message::Pong { nonce } => out.put_u64_le(*nonce),
         Message::GetAddresses | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll) => {}
-        Message::Signal(Signal::Known(ids)) => {
-            debug_assert!(ids.len() <= KNOWN_MAX, "the peer would refuse it");
+        Message::Signal(Signal::Known(ids) | Signal::First(ids))
+        | Message::Short(_, ids) => {
+            debug_assert!(ids.len() <= short_ids_max(message), "the peer would refuse it");
             ids.iter().for_each(|id| out.put_slice(&id.0));
         }
         Message::Digest(digest) => put_digest(digest, out),
@@ -338,6 +357,22 @@ fn put_ids(kind: ItemKind, ids: &[ItemId], max: usize, out: &mut BytesMut) {
         ItemKind::Block => 1,
     });
     ids.iter().for_each(|id| out.put_slice(&id.0));
+}
+
+/// Most ids in a message of short ids.
+const fn short_ids_max(message: &Message) -> usize {
+    match message {
+        Message::Short(Verb::Announce, _) => ANNOUNCE_MAX,
+        Message::Short(Verb::GetData | Verb::NotFound, _) => GETDATA_MAX,
+        _ => KNOWN_MAX,
+    }
+}
+
+/// Takes all short ids; what is no whole one stays.
+fn take_short_ids(input: &mut &[u8]) -> Arc<[ShortId]> {
+    let (ids, rest) = input.as_chunks();
+    *input = rest;
+    ids.iter().copied().map(ShortId).collect()
 }
 
 /// Takes the kind and all ids that follow; what is no whole id stays.

@@ -53,6 +53,66 @@ impl From<ItemId> for ShortId {
     }
 }
 
+impl From<&ItemId> for ShortId {
+    fn from(id: &ItemId) -> Self {
+        (*id).into()
+    }
+}
+
+impl From<&Self> for ShortId {
+    fn from(id: &Self) -> Self {
+        *id
+    }
+}
+
+/// How a peer names an item to us, and we to it: whole, or short to save bytes. What we remember is kept
+/// by short id, so that either name finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// By its whole id.
+    Whole(ItemId),
+    /// By its short id.
+    Short(ShortId),
+}
+
+impl Name {
+    /// The short id.
+    #[must_use]
+    pub fn short(self) -> ShortId {
+        match self {
+            Self::Whole(id) => id.into(),
+            Self::Short(id) => id,
+        }
+    }
+
+    /// Whether it is a name of the item with this id.
+    #[must_use]
+    pub fn fits(self, id: ItemId) -> bool {
+        match self {
+            Self::Whole(own) => own == id,
+            Self::Short(own) => own == id.into(),
+        }
+    }
+}
+
+impl From<ItemId> for Name {
+    fn from(id: ItemId) -> Self {
+        Self::Whole(id)
+    }
+}
+
+impl From<ShortId> for Name {
+    fn from(id: ShortId) -> Self {
+        Self::Short(id)
+    }
+}
+
+impl From<Name> for ShortId {
+    fn from(name: Name) -> Self {
+        name.short()
+    }
+}
+
 impl fmt::Debug for ShortId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))

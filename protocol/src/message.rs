@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::digest::Digest;
-use crate::item::{Item, ItemId, ItemKind, ShortId};
+use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 
 /// Version of the protocol that this code speaks.
 pub const VERSION: u16 = 1;
@@ -133,6 +133,20 @@ pub enum Signal {
     Poll,
     /// I had these already when you sent them, at most [`KNOWN_MAX`]: feedback.
     Known(Arc<[ShortId]>),
+    /// You announced these before anybody sent them to me, and yet I had them from somebody else, at most
+    /// [`KNOWN_MAX`]: feedback.
+    First(Arc<[ShortId]>),
+}
+
+/// What is done with a list of ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// I have these (inv), at most [`ANNOUNCE_MAX`].
+    Announce,
+    /// Send me these, at most [`GETDATA_MAX`].
+    GetData,
+    /// I can't send you these that you asked for, at most [`GETDATA_MAX`].
+    NotFound,
 }
 
 /// One message.
@@ -175,6 +189,8 @@ pub enum Message {
         /// Their ids.
         ids: Arc<[ItemId]>,
     },
+    /// The same about transactions, which are named by their short ids.
+    Short(Verb, Arc<[ShortId]>),
     /// Here is an item. Its size is bounded by the chain's limits.
     Item(Arc<Item>),
     /// What one strategy says to another.
@@ -235,13 +251,15 @@ pub enum MessageKind {
     Known,
     /// [`Message::Digest`].
     Digest,
+    /// [`Signal::First`].
+    First,
     /// [`Message::Unknown`].
     Unknown,
 }
 
 impl MessageKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Hello,
         Self::Ping,
         Self::Pong,
@@ -257,6 +275,7 @@ impl MessageKind {
         Self::Poll,
         Self::Known,
         Self::Digest,
+        Self::First,
         Self::Unknown,
     ];
 
@@ -279,12 +298,35 @@ impl MessageKind {
             Self::Poll => "poll",
             Self::Known => "known",
             Self::Digest => "digest",
+            Self::First => "first",
             Self::Unknown => "unknown",
         }
     }
 }
 
 impl Message {
+    /// A message about items that are all named in the same way. Blocks are never named short.
+    pub fn naming(verb: Verb, kind: ItemKind, names: impl Iterator<Item = Name>) -> Self {
+        let mut whole = Vec::new();
+        let mut short = Vec::new();
+        for name in names {
+            match name {
+                Name::Whole(id) => whole.push(id),
+                Name::Short(id) => short.push(id),
+            }
+        }
+        debug_assert!(whole.is_empty() || short.is_empty(), "the names are mixed");
+        if whole.is_empty() {
+            return Self::Short(verb, short.into());
+        }
+        let ids = whole.into();
+        match verb {
+            Verb::Announce => Self::Announce { kind, ids },
+            Verb::GetData => Self::GetData { kind, ids },
+            Verb::NotFound => Self::NotFound { kind, ids },
+        }
+    }
+
     /// Its kind.
     #[must_use]
     pub fn kind(&self) -> MessageKind {
@@ -294,9 +336,9 @@ impl Message {
             Self::Pong { .. } => MessageKind::Pong,
             Self::GetAddresses => MessageKind::GetAddresses,
             Self::Addresses(_) => MessageKind::Addresses,
-            Self::Announce { .. } => MessageKind::Announce,
-            Self::GetData { .. } => MessageKind::GetData,
-            Self::NotFound { .. } => MessageKind::NotFound,
+            Self::Announce { .. } | Self::Short(Verb::Announce, _) => MessageKind::Announce,
+            Self::GetData { .. } | Self::Short(Verb::GetData, _) => MessageKind::GetData,
+            Self::NotFound { .. } | Self::Short(Verb::NotFound, _) => MessageKind::NotFound,
             Self::Item(item) => match item.kind() {
                 ItemKind::Tx => MessageKind::Tx,
                 ItemKind::Block => MessageKind::Block,
@@ -305,6 +347,7 @@ impl Message {
             Self::Signal(Signal::Graft) => MessageKind::Graft,
             Self::Signal(Signal::Poll) => MessageKind::Poll,
             Self::Signal(Signal::Known(_)) => MessageKind::Known,
+            Self::Signal(Signal::First(_)) => MessageKind::First,
             Self::Digest(_) => MessageKind::Digest,
             Self::Unknown { .. } => MessageKind::Unknown,
         }
@@ -326,6 +369,7 @@ impl Message {
             | Self::Announce { .. }
             | Self::GetData { .. }
             | Self::NotFound { .. }
+            | Self::Short(..)
             | Self::Signal(_)
             | Self::Digest(_)
             | Self::Unknown { .. } => Class::Control,

@@ -27,11 +27,11 @@ use crate::conduct::{Offence, Reason};
 use crate::counters::Counters;
 use crate::digest::SafetyNet;
 use crate::health::{Due, Health};
-use crate::item::{Item, ItemId, ItemKind};
+use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
 use crate::machine::{Action, Cx, Input, Machine, PeerKey};
 use crate::map::{Map, Salt};
-use crate::message::{Message, PeerAddr};
+use crate::message::{Message, PeerAddr, Verb};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
@@ -81,7 +81,7 @@ pub struct Node {
     announcer: Announcer,
     safety_net: SafetyNet,
     /// Items whose expensive checks are under way; bounded by `memory.verifying_max`.
-    verifying: Map<ItemId, Verifying>,
+    verifying: Map<ShortId, Verifying>,
     pool: Pool,
     blocks: BlockStore,
     counters: Counters,
@@ -104,7 +104,7 @@ struct LinkState {
     congested: bool,
     budget: LinkBudget,
     /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
-    serving: VecDeque<(ItemKind, ItemId)>,
+    serving: VecDeque<(ItemKind, Name)>,
 }
 
 /// An item that waits for its verdict.
@@ -224,7 +224,16 @@ impl Node {
     /// An item that the node can serve.
     #[must_use]
     pub fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
-        self.pool.get(id).or_else(|| self.blocks.get(id))
+        self.find(ItemKind::Tx, Name::Whole(*id)).or_else(|| self.blocks.get(id))
+    }
+
+    /// An item of a kind that the node can serve, by whatever name.
+    fn find(&self, kind: ItemKind, name: Name) -> Option<&Arc<Item>> {
+        match (kind, name) {
+            (ItemKind::Tx, name) => self.pool.get(name).filter(|item| name.fits(item.id())),
+            (ItemKind::Block, Name::Whole(id)) => self.blocks.get(&id),
+            (ItemKind::Block, Name::Short(_)) => None,
+        }
     }
 
     fn on_message(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) {
@@ -238,15 +247,32 @@ impl Node {
                 self.peers.on_get_addresses(link, cx); // a second one is ignored
             }
             Message::Addresses(addresses) => self.on_addresses(link, addresses, cx),
-            Message::Announce { kind, ids } => self.on_announce(link, *kind, ids, cx),
-            Message::GetData { kind, ids } => self.on_get_data(link, *kind, ids, cx),
-            Message::NotFound { ids, .. } => self.on_not_found(link, ids, cx),
+            Message::Announce { kind, ids } => {
+                self.on_announce(link, *kind, ids.iter().copied().map(Name::Whole), cx);
+            }
+            Message::GetData { kind, ids } => {
+                self.on_get_data(link, *kind, ids.iter().copied().map(Name::Whole), cx);
+            }
+            Message::NotFound { ids, .. } => {
+                self.on_not_found(link, ids.iter().map(ShortId::from), cx);
+            }
+            Message::Short(verb, ids) => self.on_short(link, *verb, ids, cx),
             Message::Item(item) => self.on_item(link, item, cx),
             Message::Signal(signal) => {
                 self.relay(cx, |strategy, cx| strategy.on_signal(link, signal, cx));
             }
             Message::Digest(digest) => self.on_digest(link, digest, cx),
             Message::Unknown { .. } => {} // counted and charged like any other
+        }
+    }
+
+    /// The peer names transactions by their short ids.
+    fn on_short(&mut self, link: Link, verb: Verb, ids: &[ShortId], cx: &mut Cx<'_>) {
+        let names = ids.iter().copied().map(Name::Short);
+        match verb {
+            Verb::Announce => self.on_announce(link, ItemKind::Tx, names, cx),
+            Verb::GetData => self.on_get_data(link, ItemKind::Tx, names, cx),
+            Verb::NotFound => self.on_not_found(link, ids.iter().copied(), cx),
         }
     }
 
@@ -320,10 +346,14 @@ impl Node {
     /// Sends the requests that were decided on, and tells the strategy.
     fn ask(&mut self, cx: &mut Cx<'_>) {
         let actions = &mut *cx.actions;
-        let mut asked = Vec::new();
+        let mut asked: Vec<(Link, Arc<[ShortId]>)> = Vec::new();
         let requested = self.requests.flush(|link, message| {
-            if let Message::GetData { ids, .. } = &message {
-                asked.push((link, ids.clone()));
+            match &message {
+                Message::GetData { ids, .. } => {
+                    asked.push((link, ids.iter().map(ShortId::from).collect()));
+                }
+                Message::Short(_, ids) => asked.push((link, ids.clone())),
+                _ => {}
             }
             actions.push(Action::Send { link, message });
         });

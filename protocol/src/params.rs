@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::RECENT_MAX;
 use crate::item::ItemKind;
 use crate::message::ANNOUNCE_MAX;
+use crate::relay::adaptive::{Preset, Probability};
 use crate::relay::{FANOUT_MAX, StrategyKind};
 
 /// All parameters.
@@ -47,6 +48,8 @@ pub struct RelayParams {
     /// Most ids waiting to be announced to one peer; over it the oldest are dropped and counted.
     /// A guess: Bitcoin Core saw queues of 60,000 in overload (relay.md §2).
     pub announce_queue_max: usize,
+    /// Only for the strategy `adaptive`.
+    pub adaptive: AdaptiveParams,
     /// Batches of a fixed wait instead of the trickle: milliseconds from the first transaction in a
     /// link's queue until all of it leaves, announcements and whole transactions alike; 0 keeps the
     /// trickle for announcements, and whole transactions leave at once.
@@ -83,6 +86,32 @@ pub struct RelayParams {
     pub plumtree: PlumtreeParams,
 }
 
+/// How [`Adaptive`](crate::relay::Adaptive) spends bytes on speed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdaptiveParams {
+    /// The place on the dial.
+    pub preset: Preset,
+    /// Any other place: a whole item goes to the peers that have it first from us with at least this
+    /// probability, percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eager_percent: Option<u16>,
+}
+
+impl AdaptiveParams {
+    /// From which odds on a peer gets items whole.
+    #[must_use]
+    pub fn eager_from(&self) -> Probability {
+        self.eager_percent.map_or_else(|| self.preset.eager_from(), Probability::percent)
+    }
+
+    /// From which odds on a peer is at least told at once; the others wait for the next batch.
+    #[must_use]
+    pub fn prompt_from(&self) -> Probability {
+        self.eager_from().half()
+    }
+}
+
 impl Default for RelayParams {
     fn default() -> Self {
         Self {
@@ -90,6 +119,7 @@ impl Default for RelayParams {
             trickle_outbound_ms: 1_000,
             trickle_inbound_ms: 2_000,
             announce_queue_max: 20_000,
+            adaptive: AdaptiveParams::default(),
             batch_ms: 0,
             batch_max: ANNOUNCE_MAX,
             flush_on_full: true,
@@ -441,6 +471,12 @@ impl Params {
                 value,
                 must: "at least peers.retry_min_ms",
             });
+        }
+        if let Some(percent) = self.relay.adaptive.eager_percent
+            && !(1..=100).contains(&percent)
+        {
+            let key = "relay.adaptive.eager_percent";
+            return Err(ParamError { key, value: percent.to_string(), must: "from 1 to 100" });
         }
         let budgets = &self.budgets;
         let rates = [

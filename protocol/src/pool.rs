@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chain::{ConflictKey, Facts, Rejection};
-use crate::item::{Item, ItemId};
+use crate::item::{Item, ItemId, ShortId};
 use crate::map::{Map, Salt};
 use crate::params::MemoryParams;
 use crate::time::Time;
@@ -17,7 +17,7 @@ use crate::time::Time;
 /// The transactions of one node.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    items: Map<ItemId, Pooled>,
+    items: Map<ShortId, Pooled>,
     /// Who holds which conflict key.
     claims: Map<ConflictKey, ItemId>,
     /// All items in the order of their arrival, with the time when they expire.
@@ -63,8 +63,9 @@ impl Pool {
             return Err(Rejection::policy("larger-than-pool"));
         }
         let id = item.id();
-        if self.items.contains(&id) {
-            return Ok(());
+        if let Some(pooled) = self.items.get(&id.into()) {
+            let same = pooled.item.id() == id;
+            return if same { Ok(()) } else { Err(Rejection::policy("short-id-taken")) };
         }
         while self.bytes + item.size() > params.pool_max_bytes {
             self.remove_oldest();
@@ -75,14 +76,14 @@ impl Pool {
         }
         self.bytes += item.size();
         self.by_age.push_back((now + Duration::from_secs(params.pool_expiry_s), id));
-        self.items.insert(id, Pooled { item, conflicts: facts.conflicts });
+        self.items.insert(id.into(), Pooled { item, conflicts: facts.conflicts });
         Ok(())
     }
 
     /// A transaction, if it is pooled.
     #[must_use]
-    pub fn get(&self, id: &ItemId) -> Option<&Arc<Item>> {
-        self.items.get(id).map(|pooled| &pooled.item)
+    pub fn get(&self, id: impl Into<ShortId>) -> Option<&Arc<Item>> {
+        self.items.get(&id.into()).map(|pooled| &pooled.item)
     }
 
     /// Time passed: drops what has expired.
@@ -126,7 +127,7 @@ impl Pool {
         let Some((_, id)) = self.by_age.pop_front() else {
             return;
         };
-        let Some(pooled) = self.items.remove(&id) else {
+        let Some(pooled) = self.items.remove(&id.into()) else {
             return;
         };
         self.bytes -= pooled.item.size();

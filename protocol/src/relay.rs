@@ -7,6 +7,7 @@
 //! what was missed, and the [budgets](crate::budget). A strategy therefore never sends by itself: it
 //! looks at its [`Overlay`] and appends [`Step`]s, which the node carries out.
 
+pub mod adaptive;
 pub mod direct_mail;
 pub mod flood;
 pub mod inventory;
@@ -26,12 +27,13 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::digest::Recent;
-use crate::item::{Item, ItemId};
+use crate::item::{Item, ItemId, ItemKind, ShortId};
 use crate::link::{Direction, Link};
 use crate::message::Signal;
 use crate::params::RelayParams;
 use crate::time::Time;
 
+pub use adaptive::Adaptive;
 pub use direct_mail::DirectMail;
 pub use flood::Flood;
 pub use inventory::Inventory;
@@ -163,6 +165,8 @@ pub enum Step {
     /// Announce the item in the link's next batch, which leaves by the link's own timer (see
     /// [`crate::announce`]); a block is announced at once.
     Announce(Link, ItemId),
+    /// Announce the item at once, in a message of its own.
+    AnnounceNow(Link, ItemId),
     /// Let the item wait in the link's queue, without a timer, until [`Step::Flush`] or
     /// [`Step::FlushWhole`].
     Hold(Link, ItemId),
@@ -194,15 +198,18 @@ pub trait Strategy {
     fn on_announced(
         &mut self,
         _link: Link,
-        _id: ItemId,
+        _item: (ItemKind, ShortId),
         _known: bool,
         _cx: &mut RelayCx<'_>,
     ) -> Duration {
         Duration::ZERO
     }
 
+    /// A peer asked for an item and is being sent it.
+    fn on_requested(&mut self, _link: Link, _id: ItemId, _cx: &mut RelayCx<'_>) {}
+
     /// A peer is being asked for an item that it announced.
-    fn on_asked(&mut self, _link: Link, _id: ItemId, _cx: &mut RelayCx<'_>) {}
+    fn on_asked(&mut self, _link: Link, _id: ShortId, _cx: &mut RelayCx<'_>) {}
 
     /// The strategy at the other end says something.
     fn on_signal(&mut self, _link: Link, _signal: &Signal, _cx: &mut RelayCx<'_>) {}
@@ -223,6 +230,11 @@ pub trait Strategy {
 
     /// Whether its peers are expected to send whole items that were not asked for.
     fn takes_unasked(&self) -> bool;
+
+    /// Whether it announces transactions by their short ids.
+    fn names_short(&self) -> bool {
+        false
+    }
 }
 
 /// Defines the closed set of strategies: their names, and one that is any of them, chosen at run time;
@@ -296,16 +308,22 @@ macro_rules! strategies {
             fn on_announced(
                 &mut self,
                 link: Link,
-                id: ItemId,
+                item: (ItemKind, ShortId),
                 known: bool,
                 cx: &mut RelayCx<'_>,
             ) -> Duration {
                 match self {
-                    $(Self::$variant(strategy) => strategy.on_announced(link, id, known, cx),)*
+                    $(Self::$variant(strategy) => strategy.on_announced(link, item, known, cx),)*
                 }
             }
 
-            fn on_asked(&mut self, link: Link, id: ItemId, cx: &mut RelayCx<'_>) {
+            fn on_requested(&mut self, link: Link, id: ItemId, cx: &mut RelayCx<'_>) {
+                match self {
+                    $(Self::$variant(strategy) => strategy.on_requested(link, id, cx),)*
+                }
+            }
+
+            fn on_asked(&mut self, link: Link, id: ShortId, cx: &mut RelayCx<'_>) {
                 match self {
                     $(Self::$variant(strategy) => strategy.on_asked(link, id, cx),)*
                 }
@@ -340,11 +358,19 @@ macro_rules! strategies {
                     $(Self::$variant(strategy) => strategy.takes_unasked(),)*
                 }
             }
+
+            fn names_short(&self) -> bool {
+                match self {
+                    $(Self::$variant(strategy) => strategy.names_short(),)*
+                }
+            }
         }
     };
 }
 
 strategies! {
+    /// [`Adaptive`].
+    Adaptive = "adaptive",
     /// [`DirectMail`].
     DirectMail = "direct-mail",
     /// [`Flood`].

@@ -30,10 +30,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use crate::item::{ItemId, ItemKind};
+use crate::item::{ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
 use crate::map::{Map, Salt};
-use crate::message::{GETDATA_MAX, Message};
+use crate::message::{GETDATA_MAX, Message, Verb};
 use crate::params::RequestParams;
 use crate::time::Time;
 
@@ -53,15 +53,15 @@ pub enum Announced {
 /// All wanted items.
 #[derive(Clone, Debug)]
 pub struct Requests {
-    wanted: Map<ItemId, Wanted>,
+    wanted: Map<ShortId, Wanted>,
     links: LinkTable<LinkRequests>,
     /// Requests in the order in which they run out, by [`ItemKind`]. Those that were answered stay
     /// until they come to the front.
     expiries: [VecDeque<Expiry>; 2],
     /// When an item that waits for an announcer's turn is looked at again.
-    turns: BinaryHeap<Reverse<(Time, ItemId)>>,
+    turns: BinaryHeap<Reverse<(Time, ShortId)>>,
     /// Requests decided on and not yet sent.
-    unsent: Vec<(Link, ItemKind, ItemId)>,
+    unsent: Vec<(Link, ItemKind, Name)>,
     expired: u64,
     failed: u64,
     /// How long a peer has for a transaction, if not `tx_timeout_ms`.
@@ -71,6 +71,8 @@ pub struct Requests {
 #[derive(Clone, Debug)]
 struct Wanted {
     kind: ItemKind,
+    /// As it was first announced, and will be asked for.
+    name: Name,
     announcers: Vec<Announcer>,
     /// Who is asked, and when that runs out.
     asked: Option<(Link, Time)>,
@@ -79,8 +81,8 @@ struct Wanted {
 }
 
 impl Wanted {
-    const fn new(kind: ItemKind) -> Self {
-        Self { kind, announcers: Vec::new(), asked: None, failed: false }
+    const fn new(kind: ItemKind, name: Name) -> Self {
+        Self { kind, name, announcers: Vec::new(), asked: None, failed: false }
     }
 }
 
@@ -101,14 +103,14 @@ struct LinkRequests {
     in_flight: usize,
     /// Items to ask for when something in flight has arrived. Those got elsewhere meanwhile stay until
     /// they come to the front or there are `announced_max`, and are skipped.
-    waiting: VecDeque<ItemId>,
+    waiting: VecDeque<ShortId>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Expiry {
     at: Time,
     link: Link,
-    id: ItemId,
+    id: ShortId,
 }
 
 impl Requests {
@@ -183,11 +185,12 @@ impl Requests {
     pub fn on_announced(
         &mut self,
         link: Link,
-        (kind, id): (ItemKind, ItemId),
+        (kind, name): (ItemKind, Name),
         wait: Duration,
         now: Time,
         params: &RequestParams,
     ) -> Announced {
+        let id = name.short();
         let Some(state) = self.links.get_mut(link) else {
             return Announced::Dropped;
         };
@@ -199,7 +202,7 @@ impl Requests {
             return Announced::Dropped;
         }
         state.announced += 1;
-        let wanted = self.wanted.entry(id).or_insert_with(|| Wanted::new(kind));
+        let wanted = self.wanted.entry(id).or_insert_with(|| Wanted::new(kind, name));
         let wait = if wanted.failed { Duration::ZERO } else { wait };
         wanted.announcers.push(Announcer { link, was_asked: false, turn: now + wait });
         if wanted.asked.is_some() {
@@ -222,22 +225,27 @@ impl Requests {
 
     /// Whether a peer was asked for an item that is still wanted, so that its sending it is in order.
     #[must_use]
-    pub fn was_asked(&self, link: Link, id: &ItemId) -> bool {
-        self.wanted.get(id).is_some_and(|wanted| {
+    pub fn was_asked(&self, link: Link, id: impl Into<ShortId>) -> bool {
+        self.wanted.get(&id.into()).is_some_and(|wanted| {
             wanted.announcers.iter().any(|held| held.link == link && held.was_asked)
         })
     }
 
     /// Whether an item is wanted.
     #[must_use]
-    pub fn is_wanted(&self, id: &ItemId) -> bool {
-        self.wanted.contains(id)
+    pub fn is_wanted(&self, id: impl Into<ShortId>) -> bool {
+        self.wanted.contains(&id.into())
     }
 
     /// An item has come, from wherever: it isn't wanted any more. Returns the links that announced it
     /// and are still up.
-    pub fn on_arrived(&mut self, id: &ItemId, now: Time, params: &RequestParams) -> Vec<Link> {
-        let Some(wanted) = self.wanted.remove(id) else {
+    pub fn on_arrived(
+        &mut self,
+        id: impl Into<ShortId>,
+        now: Time,
+        params: &RequestParams,
+    ) -> Vec<Link> {
+        let Some(wanted) = self.wanted.remove(&id.into()) else {
             return Vec::new();
         };
         let asked = wanted.asked.map(|(link, _)| link);
@@ -261,11 +269,12 @@ impl Requests {
     pub fn on_failed(
         &mut self,
         link: Link,
-        id: &ItemId,
+        id: impl Into<ShortId>,
         now: Time,
         params: &RequestParams,
     ) -> bool {
-        let Some(wanted) = self.wanted.get_mut(id) else {
+        let id = id.into();
+        let Some(wanted) = self.wanted.get_mut(&id) else {
             return false;
         };
         if wanted.asked.is_none_or(|(asked, _)| asked != link) {
@@ -274,7 +283,7 @@ impl Requests {
         wanted.asked = None;
         wanted.failed = true;
         self.failed += 1;
-        self.ask_next(*id, now, params);
+        self.ask_next(id, now, params);
         self.release(link, now, params);
         self.drop_answered();
         true
@@ -325,14 +334,15 @@ impl Requests {
     /// Hands over the requests decided on since the last call, one message per link and kind (more
     /// only beyond [`GETDATA_MAX`]), in slot order. Returns how many ids they hold.
     pub fn flush(&mut self, mut send: impl FnMut(Link, Message)) -> usize {
-        self.unsent.sort_by_key(|(link, kind, _)| (*link, *kind as u8));
-        let group =
-            |a: &(Link, ItemKind, ItemId), b: &(Link, ItemKind, ItemId)| (a.0, a.1) == (b.0, b.1);
-        for requests in self.unsent.chunk_by(group) {
+        let group = |(link, kind, name): &(Link, ItemKind, Name)| {
+            (*link, *kind as u8, matches!(name, Name::Short(_)))
+        };
+        self.unsent.sort_by_key(group);
+        for requests in self.unsent.chunk_by(|a, b| group(a) == group(b)) {
             for requests in requests.chunks(GETDATA_MAX) {
                 let (link, kind, _) = requests[0];
-                let ids = requests.iter().map(|(_, _, id)| *id).collect();
-                send(link, Message::GetData { kind, ids });
+                let names = requests.iter().map(|(_, _, name)| *name);
+                send(link, Message::naming(Verb::GetData, kind, names));
             }
         }
         let sent = self.unsent.len();
@@ -371,7 +381,7 @@ impl Requests {
         self.failed
     }
 
-    fn ask(&mut self, link: Link, id: ItemId, now: Time, params: &RequestParams) {
+    fn ask(&mut self, link: Link, id: ShortId, now: Time, params: &RequestParams) {
         let Some(wanted) = self.wanted.get_mut(&id) else {
             return;
         };
@@ -386,12 +396,12 @@ impl Requests {
         }
         state.in_flight += 1;
         self.expiries[wanted.kind as usize].push_back(Expiry { at, link, id });
-        self.unsent.push((link, wanted.kind, id));
+        self.unsent.push((link, wanted.kind, wanted.name));
     }
 
     /// Asks the best announcer that wasn't asked yet; waits if all of those are busy; forgets the item
     /// if there is none.
-    fn ask_next(&mut self, id: ItemId, now: Time, params: &RequestParams) {
+    fn ask_next(&mut self, id: ShortId, now: Time, params: &RequestParams) {
         let Some(wanted) = self.wanted.get_mut(&id) else {
             return;
         };
@@ -435,7 +445,7 @@ impl Requests {
     }
 
     /// Whether somebody is being asked for an item, or may yet be.
-    fn has_hope(&self, id: &ItemId) -> bool {
+    fn has_hope(&self, id: &ShortId) -> bool {
         let Some(wanted) = self.wanted.get(id) else { return true };
         wanted.asked.is_some()
             || wanted
@@ -444,7 +454,7 @@ impl Requests {
                 .any(|held| !held.was_asked && self.links.get(held.link).is_some())
     }
 
-    fn forget(&mut self, id: &ItemId) {
+    fn forget(&mut self, id: &ShortId) {
         let Some(wanted) = self.wanted.remove(id) else {
             return;
         };

@@ -6,6 +6,8 @@
 //! of places finds them: a lookup touches two or three cache lines, and a node that relays its first item
 //! allocates twice.
 //!
+//! Ids are kept short: two items that share one count as one (see [`ShortId`]).
+//!
 //! *Security*: an attacker who makes us forget an id can make us ask for and relay the item once more.
 //! Only accepted or refused items enter, so each forgotten id costs it one whole item.
 
@@ -13,7 +15,7 @@ use std::hash::BuildHasher as _;
 
 use hashbrown::HashTable;
 
-use crate::item::ItemId;
+use crate::item::ShortId;
 use crate::link::{Link, LinkSet};
 use crate::map::Salt;
 
@@ -41,7 +43,7 @@ pub struct SeenCache {
 
 #[derive(Clone)]
 struct Entry {
-    id: ItemId,
+    id: ShortId,
     seen: Seen,
     /// The entries used just after and just before this one.
     newer: u32,
@@ -62,18 +64,18 @@ impl SeenCache {
 
     /// Whether the item was dealt with. Doesn't count as use.
     #[must_use]
-    pub fn contains(&self, id: &ItemId) -> bool {
+    pub fn contains(&self, id: impl Into<ShortId>) -> bool {
         self.place(id).is_some()
     }
 
     /// What is known of an item. Doesn't count as use.
     #[must_use]
-    pub fn peek(&self, id: &ItemId) -> Option<&Seen> {
+    pub fn peek(&self, id: impl Into<ShortId>) -> Option<&Seen> {
         self.place(id).map(|place| &self.entries[place as usize].seen)
     }
 
     /// What is known of an item, to change; counts as use.
-    pub fn get_mut(&mut self, id: &ItemId) -> Option<&mut Seen> {
+    pub fn get_mut(&mut self, id: impl Into<ShortId>) -> Option<&mut Seen> {
         let place = self.place(id)?;
         self.use_now(place);
         Some(&mut self.entries[place as usize].seen)
@@ -81,13 +83,14 @@ impl SeenCache {
 
     /// Whether the peer of a link is known to have an item. Doesn't count as use.
     #[must_use]
-    pub fn knows(&self, id: &ItemId, link: Link) -> bool {
+    pub fn knows(&self, id: impl Into<ShortId>, link: Link) -> bool {
         self.peek(id).is_some_and(|seen| seen.known.contains(link))
     }
 
     /// Remembers an item. When full, the least recently used one is forgotten.
-    pub fn insert(&mut self, id: ItemId, seen: Seen) {
-        if let Some(known) = self.get_mut(&id) {
+    pub fn insert(&mut self, id: impl Into<ShortId>, seen: Seen) {
+        let id = id.into();
+        if let Some(known) = self.get_mut(id) {
             *known = seen;
             return;
         }
@@ -107,7 +110,7 @@ impl SeenCache {
     }
 
     /// Notes that the peer of a link has an item; false if the item isn't in the cache.
-    pub fn note(&mut self, id: &ItemId, link: Link) -> bool {
+    pub fn note(&mut self, id: impl Into<ShortId>, link: Link) -> bool {
         match self.get_mut(id) {
             Some(seen) => {
                 seen.known.insert(link);
@@ -129,8 +132,9 @@ impl SeenCache {
         self.entries.is_empty()
     }
 
-    fn place(&self, id: &ItemId) -> Option<u32> {
-        let is_it = |place: &u32| self.entries[*place as usize].id == *id;
+    fn place(&self, id: impl Into<ShortId>) -> Option<u32> {
+        let id = id.into();
+        let is_it = |place: &u32| self.entries[*place as usize].id == id;
         self.places.find(self.salt.hash_one(id), is_it).copied()
     }
 
@@ -190,6 +194,7 @@ impl std::fmt::Debug for SeenCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::item::ItemId;
     use proptest::prelude::*;
 
     fn id(n: u8) -> ItemId {

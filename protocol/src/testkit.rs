@@ -43,6 +43,7 @@ pub struct Mesh {
     loss: f64,
     /// Nodes below this index and the others can't hear one another.
     split: Option<usize>,
+    mute: Option<usize>,
     /// Decides what is lost.
     rng: ChaCha8Rng,
     log: String,
@@ -161,6 +162,7 @@ impl Mesh {
             latency: (Duration::from_millis(20), Duration::from_millis(20)),
             loss: 0.0,
             split: None,
+            mute: None,
             rng: ChaCha8Rng::seed_from_u64(seed.wrapping_add(0x6c6f_7373)),
             log: String::new(),
             actions: Vec::new(),
@@ -232,6 +234,11 @@ impl Mesh {
     /// Cuts the nodes below an index off from the others, while the links stay up; `None` heals it.
     pub const fn split(&mut self, at: Option<usize>) {
         self.split = at;
+    }
+
+    /// From now on nothing that a node sends arrives, while its links stay up.
+    pub const fn mute(&mut self, index: usize) {
+        self.mute = Some(index);
     }
 
     /// A node dies without a word; its links break.
@@ -418,6 +425,7 @@ impl Mesh {
 
     fn is_lost(&mut self, from: usize, to: usize) -> bool {
         self.split.is_some_and(|split| (from < split) != (to < split))
+            || self.mute == Some(from)
             || (self.loss > 0.0 && self.rng.random_bool(self.loss))
     }
 

@@ -15,7 +15,7 @@ use tidings_protocol::frame::{Reader, Writer};
 use tidings_protocol::item::{Item, ItemId, ItemKind, ShortId};
 use tidings_protocol::message::{
     ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, KNOWN_MAX, Message, MessageKind,
-    PeerAddr, Signal, Transport,
+    PeerAddr, Signal, Transport, Verb,
 };
 
 /// Small limits keep the cases quick; a block still takes several parts.
@@ -49,6 +49,14 @@ fn ids(max: usize) -> impl Strategy<Value = (ItemKind, Arc<[ItemId]>)> {
     })
 }
 
+fn short_ids(max: usize) -> impl Strategy<Value = Arc<[ShortId]>> {
+    ids(max).prop_map(|(_, ids)| ids.iter().map(ShortId::from).collect())
+}
+
+fn short(verb: Verb, max: usize) -> impl Strategy<Value = Message> {
+    short_ids(max).prop_map(move |ids| Message::Short(verb, ids))
+}
+
 fn item(kind: ItemKind, max: usize) -> impl Strategy<Value = Message> {
     let near_a_part = PART_MAX - 2..PART_MAX + 3;
     let len = prop_oneof![6 => 0..600usize, 2 => near_a_part, 1 => 0..=max, 1 => Just(max)];
@@ -75,23 +83,28 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
             .prop_map(|addrs| Message::Addresses(addrs.into()))
             .boxed(),
         MessageKind::Announce => {
-            ids(ANNOUNCE_MAX).prop_map(|(kind, ids)| Message::Announce { kind, ids }).boxed()
+            let whole = ids(ANNOUNCE_MAX).prop_map(|(kind, ids)| Message::Announce { kind, ids });
+            prop_oneof![whole, short(Verb::Announce, ANNOUNCE_MAX)].boxed()
         }
         MessageKind::GetData => {
-            ids(GETDATA_MAX).prop_map(|(kind, ids)| Message::GetData { kind, ids }).boxed()
+            let whole = ids(GETDATA_MAX).prop_map(|(kind, ids)| Message::GetData { kind, ids });
+            prop_oneof![whole, short(Verb::GetData, GETDATA_MAX)].boxed()
         }
         MessageKind::NotFound => {
-            ids(GETDATA_MAX).prop_map(|(kind, ids)| Message::NotFound { kind, ids }).boxed()
+            let whole = ids(GETDATA_MAX).prop_map(|(kind, ids)| Message::NotFound { kind, ids });
+            prop_oneof![whole, short(Verb::NotFound, GETDATA_MAX)].boxed()
         }
         MessageKind::Tx => item(ItemKind::Tx, CHAIN.max_tx_bytes).boxed(),
         MessageKind::Block => item(ItemKind::Block, CHAIN.max_block_bytes).boxed(),
         MessageKind::Prune => Just(Message::Signal(Signal::Prune)).boxed(),
         MessageKind::Graft => Just(Message::Signal(Signal::Graft)).boxed(),
         MessageKind::Poll => Just(Message::Signal(Signal::Poll)).boxed(),
-        MessageKind::Known => ids(KNOWN_MAX)
-            .prop_map(|(_, ids)| ids.iter().map(|id| ShortId::from(*id)).collect())
-            .prop_map(|ids| Message::Signal(Signal::Known(ids)))
-            .boxed(),
+        MessageKind::Known => {
+            short_ids(KNOWN_MAX).prop_map(|ids| Message::Signal(Signal::Known(ids))).boxed()
+        }
+        MessageKind::First => {
+            short_ids(KNOWN_MAX).prop_map(|ids| Message::Signal(Signal::First(ids))).boxed()
+        }
         MessageKind::Digest => (any::<bool>(), any::<u32>(), any::<u64>(), list_len(FILTER_MAX))
             .prop_map(|(is_answer, count, salt, len)| {
                 let filter = (0..len).map(|index| index.to_le_bytes()[0]).collect();

@@ -7,7 +7,7 @@ use super::{Node, Verifying};
 use crate::chain::{Blame, Facts, Rejection};
 use crate::conduct::{Budget, Offence};
 use crate::event::Event;
-use crate::item::{Item, ItemId, ItemKind};
+use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Link, LinkSet};
 use crate::machine::{Action, Cx};
 use crate::relay::Strategy as _;
@@ -19,27 +19,29 @@ impl Node {
         &mut self,
         link: Link,
         kind: ItemKind,
-        ids: &[ItemId],
+        names: impl ExactSizeIterator<Item = Name>,
         cx: &mut Cx<'_>,
     ) {
         let Some(state) = self.links.get_mut(link) else {
             return;
         };
-        let admitted = state.budget.admit_announcements(ids.len(), cx.now, &cx.params.budgets);
-        if admitted < ids.len() {
-            self.counters.announcements_dropped += (ids.len() - admitted) as u64;
+        let announced = names.len();
+        let admitted = state.budget.admit_announcements(announced, cx.now, &cx.params.budgets);
+        if admitted < announced {
+            self.counters.announcements_dropped += (announced - admitted) as u64;
             self.misbehave(link, Offence::OverBudget(Budget::Announcements), cx);
         }
-        for id in &ids[..admitted] {
+        for name in names.take(admitted) {
+            let id = name.short();
             let known = self.note_holder(id, link);
             let mut wait = Duration::ZERO;
-            self.relay(cx, |strategy, cx| wait = strategy.on_announced(link, *id, known, cx));
+            self.relay(cx, |strategy, cx| wait = strategy.on_announced(link, (kind, id), known, cx));
             if known {
                 self.counters.duplicate_announcements += 1;
                 continue;
             }
             let requests = &cx.params.requests;
-            match self.requests.on_announced(link, (kind, *id), wait, cx.now, requests) {
+            match self.requests.on_announced(link, (kind, name), wait, cx.now, requests) {
                 Announced::Requested | Announced::Remembered => {}
                 Announced::Repeated => self.counters.duplicate_announcements += 1,
                 Announced::Dropped => self.counters.announcements_dropped += 1,
@@ -47,7 +49,12 @@ impl Node {
         }
     }
 
-    pub(super) fn on_not_found(&mut self, link: Link, ids: &[ItemId], cx: &mut Cx<'_>) {
+    pub(super) fn on_not_found(
+        &mut self,
+        link: Link,
+        ids: impl Iterator<Item = ShortId>,
+        cx: &mut Cx<'_>,
+    ) {
         for id in ids {
             let known = self.requests.on_failed(link, id, cx.now, &cx.params.requests);
             // An answer that came after its request ran out, or after the item did, is in order.
@@ -60,11 +67,11 @@ impl Node {
 
     pub(super) fn on_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = item.id();
-        if self.note_holder(&id, link) {
+        if self.note_holder(id.into(), link) {
             self.counters.duplicate_items += 1;
             return self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
         }
-        if !self.requests.was_asked(link, &id) && !self.strategy.takes_unasked() {
+        if !self.requests.was_asked(link, id) && !self.strategy.takes_unasked() {
             self.counters.unsolicited += 1;
             return self.misbehave(link, Offence::Unsolicited, cx);
         }
@@ -77,8 +84,8 @@ impl Node {
     pub(super) fn on_submitted(&mut self, item: Arc<Item>, cx: &mut Cx<'_>) {
         self.counters.submitted += 1;
         let id = item.id();
-        let refused_before = self.seen.get_mut(&id).is_some_and(|seen| seen.rejected);
-        if self.is_known(&id) && !refused_before {
+        let refused_before = self.seen.get_mut(id).is_some_and(|seen| seen.rejected);
+        if self.is_known(id.into()) && !refused_before {
             return cx.report(Event::AlreadyKnown { id });
         }
         match cx.chain.inspect(&item) {
@@ -93,7 +100,7 @@ impl Node {
         verdict: Result<(), Rejection>,
         cx: &mut Cx<'_>,
     ) {
-        let Some(Verifying { item, facts, ingress, holders }) = self.verifying.remove(&id) else {
+        let Some(Verifying { item, facts, ingress, holders }) = self.verifying.remove(&id.into()) else {
             return;
         };
         match verdict {
@@ -103,16 +110,16 @@ impl Node {
     }
 
     /// Whether the item was dealt with or is being checked.
-    fn is_known(&self, id: &ItemId) -> bool {
-        self.seen.contains(id) || self.verifying.contains(id)
+    fn is_known(&self, id: ShortId) -> bool {
+        self.seen.contains(id) || self.verifying.contains(&id)
     }
 
     /// Notes that a link's peer has an item; false if we know nothing of the item.
-    fn note_holder(&mut self, id: &ItemId, link: Link) -> bool {
+    fn note_holder(&mut self, id: ShortId, link: Link) -> bool {
         if self.seen.note(id, link) {
             return true;
         }
-        let Some(verifying) = self.verifying.get_mut(id) else {
+        let Some(verifying) = self.verifying.get_mut(&id) else {
             return false;
         };
         if !verifying.holders.contains(&link) {
@@ -128,18 +135,18 @@ impl Node {
             self.counters.verify_overflow += 1;
             match ingress {
                 Some(link) => {
-                    self.requests.on_failed(link, &id, cx.now, requests);
+                    self.requests.on_failed(link, id, cx.now, requests);
                 }
                 None => self.refuse(item, None, Rejection::policy("busy-verifying"), cx),
             }
             return;
         }
-        let mut holders = self.requests.on_arrived(&id, cx.now, requests);
+        let mut holders = self.requests.on_arrived(id, cx.now, requests);
         holders.retain(|holder| Some(*holder) != ingress);
         holders.extend(ingress);
         if facts.needs_verification {
             let verifying = Verifying { item: item.clone(), facts, ingress, holders };
-            self.verifying.insert(id, verifying);
+            self.verifying.insert(id.into(), verifying);
             cx.actions.push(Action::Verify(item.clone()));
         } else {
             self.accept(item, facts, ingress, &holders, cx);
@@ -159,10 +166,10 @@ impl Node {
         if rejection.blame == Blame::PeerNotId {
             // Another announcer may yet have the true body.
             if let Some(link) = ingress {
-                self.requests.on_failed(link, &id, cx.now, &cx.params.requests);
+                self.requests.on_failed(link, id, cx.now, &cx.params.requests);
             }
         } else if rejection.rule != "busy-verifying" {
-            self.requests.on_arrived(&id, cx.now, &cx.params.requests);
+            self.requests.on_arrived(id, cx.now, &cx.params.requests);
             self.seen.insert(id, Seen { rejected: true, known: LinkSet::default() });
         }
         if let Some(link) = ingress

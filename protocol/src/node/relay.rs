@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::{LinkState, Node};
 use crate::announce::{Announcer, Form};
 use crate::blocks::BlockStore;
-use crate::item::{Item, ItemId, ItemKind};
+use crate::item::{Item, ItemId, ItemKind, Name};
 use crate::link::{Link, LinkTable};
 use crate::machine::Cx;
-use crate::message::{ANNOUNCE_MAX, Message};
+use crate::message::{ANNOUNCE_MAX, Message, Verb};
 use crate::pool::Pool;
-use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step};
+use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
 use crate::seen::SeenCache;
 
 /// What the strategy sees of the node.
@@ -82,6 +82,11 @@ impl Node {
                     self.enqueue(link, (id, Form::Id), cx);
                 }
             }
+            Step::AnnounceNow(link, id) => {
+                let kind =
+                    if self.blocks.get(&id).is_some() { ItemKind::Block } else { ItemKind::Tx };
+                self.announce(link, kind, &[id], cx);
+            }
             Step::Hold(link, id) => self.announcer.hold(link, id, &cx.params.relay),
             Step::Flush(link) => {
                 let ids = self.take_waiting(link);
@@ -101,8 +106,10 @@ impl Node {
         for id in ids {
             self.seen.note(id, link);
         }
+        let is_short = kind == ItemKind::Tx && self.strategy.names_short();
+        let name = |id: &ItemId| if is_short { Name::Short(id.into()) } else { Name::Whole(*id) };
         for ids in ids.chunks(ANNOUNCE_MAX) {
-            cx.send(link, Message::Announce { kind, ids: ids.into() });
+            cx.send(link, Message::naming(Verb::Announce, kind, ids.iter().map(name)));
         }
     }
 

@@ -4,10 +4,11 @@
 //! with each wake-up, so that the driver can say in between that the link is congested.
 
 use super::Node;
-use crate::item::{ItemId, ItemKind};
+use crate::item::{ItemKind, Name};
 use crate::link::Link;
 use crate::machine::Cx;
-use crate::message::{GETDATA_MAX, Message};
+use crate::message::{GETDATA_MAX, Message, Verb};
+use crate::relay::Strategy as _;
 use crate::time::Time;
 
 /// Bytes of items that one link is sent at a time. Large enough for a batch of several hundred
@@ -19,16 +20,15 @@ impl Node {
         &mut self,
         link: Link,
         kind: ItemKind,
-        ids: &[ItemId],
+        mut names: impl ExactSizeIterator<Item = Name>,
         cx: &mut Cx<'_>,
     ) {
         let Some(state) = self.links.get_mut(link) else {
             return;
         };
         let room = cx.params.memory.serve_queue_max.saturating_sub(state.serving.len());
-        let (taken, refused) = ids.split_at(room.min(ids.len()));
-        state.serving.extend(taken.iter().map(|id| (kind, *id)));
-        self.not_found(link, kind, refused, cx);
+        state.serving.extend(names.by_ref().take(room).map(|name| (kind, name)));
+        self.not_found(link, kind, &names.collect::<Vec<_>>(), cx);
         self.serve(link, cx);
     }
 
@@ -55,15 +55,16 @@ impl Node {
         let mut queue = std::mem::take(&mut state.serving);
         let (mut sent, mut missing) = (0, [Vec::new(), Vec::new()]);
         while sent < PORTION
-            && let Some((kind, id)) = queue.pop_front()
+            && let Some((kind, name)) = queue.pop_front()
         {
-            match self.item(&id).filter(|item| item.kind() == kind).cloned() {
+            match self.find(kind, name).cloned() {
                 Some(item) => {
                     sent += item.size();
-                    self.seen.note(&id, link);
+                    self.seen.note(item.id(), link);
+                    self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
                     cx.send(link, Message::Item(item));
                 }
-                None => missing[kind as usize].push(id),
+                None => missing[kind as usize].push(name),
             }
         }
         let [txs, blocks] = missing;
@@ -77,10 +78,14 @@ impl Node {
         }
     }
 
-    fn not_found(&mut self, link: Link, kind: ItemKind, ids: &[ItemId], cx: &mut Cx<'_>) {
-        self.counters.not_found += ids.len() as u64;
-        for ids in ids.chunks(GETDATA_MAX) {
-            cx.send(link, Message::NotFound { kind, ids: ids.into() });
+    /// Says so in the peer's own names.
+    fn not_found(&mut self, link: Link, kind: ItemKind, names: &[Name], cx: &mut Cx<'_>) {
+        self.counters.not_found += names.len() as u64;
+        let is_short = |name: &Name| matches!(name, Name::Short(_));
+        for alike in names.chunk_by(|a, b| is_short(a) == is_short(b)) {
+            for names in alike.chunks(GETDATA_MAX) {
+                cx.send(link, Message::naming(Verb::NotFound, kind, names.iter().copied()));
+            }
         }
     }
 }

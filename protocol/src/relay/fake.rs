@@ -69,7 +69,7 @@ impl Fake {
                 Step::Send(link, item) => {
                     self.known.insert((*link, item.id()));
                 }
-                Step::Announce(link, id) => {
+                Step::Announce(link, id) | Step::AnnounceNow(link, id) => {
                     self.known.insert((*link, *id));
                 }
                 Step::Hold(link, id) => self.held.push((*link, *id)),

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::topology::is_remote;
 use super::{Neighbour, RelayCx, Step, Strategy};
-use crate::item::{Item, ItemId};
+use crate::item::{Item, ItemId, ItemKind, ShortId};
 use crate::link::{Link, LinkSet};
 use crate::message::Signal;
 use crate::params::RelayParams;
@@ -44,7 +44,7 @@ pub struct Plumtree {
 /// The first announcement of an item that isn't here yet.
 #[derive(Clone, Copy, Debug)]
 struct Missing {
-    id: ItemId,
+    id: ShortId,
     link: Link,
     at: Time,
 }
@@ -73,7 +73,7 @@ impl Plumtree {
     }
 
     /// An item came by `ingress`: is there a quicker way?
-    fn optimise(&mut self, id: ItemId, ingress: Option<Link>, cx: &mut RelayCx<'_>) {
+    fn optimise(&mut self, id: ShortId, ingress: Option<Link>, cx: &mut RelayCx<'_>) {
         let Some(index) = self.missing.iter().position(|missing| missing.id == id) else {
             return;
         };
@@ -121,7 +121,7 @@ impl Strategy for Plumtree {
     }
 
     fn on_accepted(&mut self, item: &Arc<Item>, ingress: Option<Link>, cx: &mut RelayCx<'_>) {
-        self.optimise(item.id(), ingress, cx);
+        self.optimise(item.id().into(), ingress, cx);
         let (lazy, id) = (&self.lazy, item.id());
         let steps_before = cx.steps.len();
         // Regions decide which links are eager; each of the others hears of the item.
@@ -146,7 +146,7 @@ impl Strategy for Plumtree {
     fn on_announced(
         &mut self,
         link: Link,
-        id: ItemId,
+        (_, id): (ItemKind, ShortId),
         known: bool,
         cx: &mut RelayCx<'_>,
     ) -> Duration {
@@ -159,7 +159,7 @@ impl Strategy for Plumtree {
         Duration::from_millis(cx.params.plumtree.graft_ms)
     }
 
-    fn on_asked(&mut self, link: Link, _id: ItemId, cx: &mut RelayCx<'_>) {
+    fn on_asked(&mut self, link: Link, _id: ShortId, cx: &mut RelayCx<'_>) {
         self.graft(link, cx);
     }
 
@@ -171,7 +171,7 @@ impl Strategy for Plumtree {
             Signal::Graft => {
                 self.lazy.remove(link);
             }
-            Signal::Poll | Signal::Known(_) => {}
+            Signal::Poll | Signal::Known(_) | Signal::First(_) => {}
         }
     }
 
@@ -245,8 +245,8 @@ mod tests {
     #[test]
     fn an_announcer_waits_to_be_asked_and_is_then_grafted() {
         let (mut fake, mut tree) = tree(&[3]);
-        let (id, mut wait) = (tx(1).id(), Duration::ZERO);
-        fake.ask(|cx| wait = tree.on_announced(link(3), id, false, cx));
+        let (id, mut wait) = (ShortId::from(tx(1).id()), Duration::ZERO);
+        fake.ask(|cx| wait = tree.on_announced(link(3), (ItemKind::Tx, id), false, cx));
         assert_eq!(wait, Duration::from_millis(80));
         assert_eq!(tree.patience(&fake.params), Some(Duration::from_millis(40)));
         assert_eq!(fake.ask(|cx| tree.on_asked(link(3), id, cx)), [graft(3)]);
@@ -265,7 +265,7 @@ mod tests {
         let (mut fake, mut tree) = tree(&[3, 4]);
         let announced = |fake: &mut Fake, tree: &mut Plumtree, slot, n| {
             fake.ask(|cx| {
-                tree.on_announced(link(slot), tx(n).id(), false, cx);
+                tree.on_announced(link(slot), (ItemKind::Tx, tx(n).id().into()), false, cx);
             });
         };
         announced(&mut fake, &mut tree, 3, 1);
@@ -313,7 +313,7 @@ mod tests {
         for n in 0..=MISSING_MAX {
             let id = ItemId::of(&n.to_le_bytes());
             fake.ask(|cx| {
-                tree.on_announced(link(3), id, false, cx);
+                tree.on_announced(link(3), (ItemKind::Tx, id.into()), false, cx);
             });
         }
         assert_eq!(tree.missing.len(), MISSING_MAX);

@@ -139,7 +139,7 @@ impl Strategy for Rumor {
                 let overlay = cx.overlay;
                 self.tell(link, |hot| !overlay.knows(link, &hot.id), cx);
             }
-            Signal::Prune | Signal::Graft => {}
+            Signal::Prune | Signal::Graft | Signal::First(_) => {}
         }
     }
 

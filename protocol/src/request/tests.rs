@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::item::ItemId;
 
 const IN: Direction = Direction::Inbound;
 const OUT: Direction = Direction::Outbound;
@@ -34,7 +35,7 @@ fn tracker(directions: &[Direction]) -> Requests {
 }
 
 fn announce(requests: &mut Requests, slot: u32, n: u8, now: Time) -> Announced {
-    requests.on_announced(link(slot), (ItemKind::Tx, id(n)), Duration::ZERO, now, &params())
+    requests.on_announced(link(slot), (ItemKind::Tx, id(n).into()), Duration::ZERO, now, &params())
 }
 
 /// What leaves now: (slot, id) pairs.
@@ -155,7 +156,7 @@ fn a_late_handle_cannot_touch_the_requests_of_a_newcomer() {
 
 fn announce_patiently(requests: &mut Requests, slot: u32, n: u8, wait_ms: u64) -> Announced {
     let wait = Duration::from_millis(wait_ms);
-    requests.on_announced(link(slot), (ItemKind::Tx, id(n)), wait, ms(0), &params())
+    requests.on_announced(link(slot), (ItemKind::Tx, id(n).into()), wait, ms(0), &params())
 }
 
 #[test]
@@ -324,7 +325,7 @@ proptest! {
                     let full = model.announced(slot_index) >= params.announced_max;
                     let wait = Duration::from_millis(wait);
                     let what = (ItemKind::Tx, id(item));
-                    let answer = requests.on_announced(handle(slot), what, wait, now, &params);
+                    let answer = requests.on_announced(handle(slot), (what.0, what.1.into()), wait, now, &params);
                     if !live {
                         prop_assert_eq!(answer, Announced::Dropped);
                     } else if repeated {

@@ -268,6 +268,7 @@ impl<'a> Crowd<'a> {
         for step in self.steps.drain(..) {
             let (Step::Send(link, _)
             | Step::Announce(link, _)
+            | Step::AnnounceNow(link, _)
             | Step::Hold(link, _)
             | Step::Flush(link)
             | Step::FlushWhole(link)
@@ -302,7 +303,7 @@ fn link_to(node: usize) -> Link {
 fn payload(from: usize, to: usize, step: &Step) -> Option<Payload> {
     match step {
         Step::Send(..) => Some(Payload { from, to, is_unasked: true }),
-        Step::Announce(..) | Step::Hold(..) => Some(Payload { from, to, is_unasked: false }),
+        Step::Announce(..) | Step::AnnounceNow(..) | Step::Hold(..) => Some(Payload { from, to, is_unasked: false }),
         Step::Flush(_) | Step::FlushWhole(_) | Step::Signal(..) => None,
     }
 }

@@ -1,0 +1,259 @@
+//! Scenarios by name: what one node sends, learns and believes.
+
+use super::*;
+use crate::relay::fake::{Fake, link, sends, tx};
+
+/// A node with links that have just come up.
+struct Stage {
+    fake: Fake,
+    adaptive: Adaptive,
+    trials_begun: usize,
+}
+
+fn short(n: u8) -> ShortId {
+    tx(n).id().into()
+}
+
+/// Transactions that are trials.
+fn trials() -> impl Iterator<Item = u8> {
+    (0..=u8::MAX).filter(|n| is_trial(short(*n)))
+}
+
+/// A transaction that is none.
+fn ordinary() -> u8 {
+    (0..=u8::MAX).find(|n| !is_trial(short(*n))).unwrap()
+}
+
+impl Stage {
+    fn new(links: u32) -> Self {
+        let (mut fake, mut adaptive) = (Fake::new(links), Adaptive::default());
+        for neighbour in fake.links.clone() {
+            fake.ask(|cx| adaptive.on_link_up(neighbour, cx));
+        }
+        Self { fake, adaptive, trials_begun: 0 }
+    }
+
+    /// A transaction comes by link 0.
+    fn accept(&mut self, n: u8) -> Vec<Step> {
+        self.fake.accept(&mut self.adaptive, n, Some(0))
+    }
+
+    fn signal(&mut self, slot: u32, signal: &Signal) {
+        let adaptive = &mut self.adaptive;
+        self.fake.ask(|cx| adaptive.on_signal(link(slot), signal, cx));
+    }
+
+    fn known(&mut self, slot: u32, n: u8) {
+        self.signal(slot, &Signal::Known([short(n)].into()));
+    }
+
+    fn announced(&mut self, slot: u32, n: u8) -> Duration {
+        let (adaptive, mut wait) = (&mut self.adaptive, Duration::MAX);
+        self.fake.ask(|cx| {
+            wait = adaptive.on_announced(link(slot), (ItemKind::Tx, short(n)), false, cx);
+        });
+        wait
+    }
+
+    fn odds(&self, slot: u32) -> Probability {
+        self.adaptive.odds.get(link(slot)).unwrap().probability()
+    }
+
+    /// One peer says of twenty trials that they came too late, and is silent about what it is told.
+    fn disparage(&mut self, slot: u32) {
+        let begun = self.trials_begun;
+        self.trials_begun += 20;
+        for n in trials().skip(begun).take(20) {
+            self.accept(n);
+            self.known(slot, n);
+            self.fake.now = self.fake.now + Duration::from_secs(3);
+        }
+        if self.adaptive.deadline() != Time::NEVER {
+            self.fake.wake(&mut self.adaptive);
+        }
+    }
+}
+
+fn is_sent(steps: &[Step], slot: u32) -> bool {
+    steps.iter().any(|step| matches!(step, Step::Send(to, _) if *to == link(slot)))
+}
+
+#[test]
+fn new_links_get_items_whole() {
+    let mut stage = Stage::new(5);
+    assert_eq!(sends(&stage.accept(1)), 4);
+}
+
+#[test]
+fn a_peer_that_has_items_before_us_gets_their_ids_in_the_next_batch() {
+    let mut stage = Stage::new(4);
+    stage.disparage(1);
+    let n = ordinary();
+    let steps = stage.accept(n);
+    assert!(steps.contains(&Step::Hold(link(1), tx(n).id())), "{steps:?}");
+    assert_eq!(sends(&steps), 2, "the others aren't touched");
+    assert!(stage.adaptive.deadline() <= stage.fake.now + LAZY);
+    assert_eq!(stage.fake.wake(&mut stage.adaptive), [Step::Flush(link(1))]);
+    assert_eq!(stage.adaptive.deadline(), Time::NEVER);
+}
+
+#[test]
+fn a_peer_that_is_nearly_worth_it_is_told_at_once() {
+    let mut stage = Stage::new(3);
+    // After n misses the odds are 1/(n + 1): four leave 20 %, between 15 and 30.
+    for n in trials().take(4) {
+        stage.accept(n);
+        stage.known(1, n);
+    }
+    let n = ordinary();
+    assert!(stage.accept(n).contains(&Step::AnnounceNow(link(1), tx(n).id())));
+}
+
+#[test]
+fn the_dial_moves_the_threshold() {
+    for (preset, is_eager) in [(Preset::Fast, true), (Preset::Balanced, false)] {
+        let mut stage = Stage::new(3);
+        stage.fake.params.adaptive.preset = preset;
+        for n in trials().take(6) {
+            stage.accept(n);
+            stage.known(1, n);
+        }
+        assert_eq!(is_sent(&stage.accept(ordinary()), 1), is_eager, "{preset:?}");
+    }
+}
+
+#[test]
+fn our_own_items_go_whole_to_everybody() {
+    let mut stage = Stage::new(4);
+    stage.disparage(1);
+    let steps = stage.fake.accept(&mut stage.adaptive, ordinary(), None);
+    assert_eq!(sends(&steps), 4);
+}
+
+#[test]
+fn a_trial_is_told_at_once_even_to_those_who_know() {
+    let mut stage = Stage::new(4);
+    stage.disparage(1);
+    let n = trials().last().unwrap();
+    assert!(stage.accept(n).contains(&Step::AnnounceNow(link(1), tx(n).id())));
+}
+
+#[test]
+fn silence_says_that_a_copy_came_first_and_an_id_did_not() {
+    let mut stage = Stage::new(3);
+    stage.disparage(1);
+    let before = (stage.odds(1), stage.odds(2));
+    let n = trials().last().unwrap();
+    stage.accept(n);
+    stage.fake.now = stage.fake.now + Duration::from_secs(3);
+    stage.accept(ordinary());
+    assert!(stage.odds(1) < before.0);
+    assert!(stage.odds(2) >= before.1);
+}
+
+#[test]
+fn a_peer_that_asks_or_heard_first_from_us_is_soon_sent_items_again() {
+    let mut stage = Stage::new(3);
+    stage.disparage(1);
+    let n = ordinary();
+    let asked = (0..40).find(|_| {
+        let adaptive = &mut stage.adaptive;
+        stage.fake.ask(|cx| adaptive.on_requested(link(1), tx(n).id(), cx));
+        stage.odds(1) >= Preset::Balanced.eager_from()
+    });
+    assert!(asked.is_some_and(|asked| asked < 15), "{asked:?}");
+    assert!(is_sent(&stage.accept(n), 1));
+
+    stage.disparage(2);
+    let n = trials().last().unwrap();
+    stage.accept(n);
+    let before = stage.odds(2);
+    stage.signal(2, &Signal::First([short(n)].into()));
+    assert!(stage.odds(2) > before);
+}
+
+#[test]
+fn feedback_counts_once_for_what_was_sent_on_its_own_link_and_for_nothing_else() {
+    let mut stage = Stage::new(4);
+    let n = trials().next().unwrap();
+    stage.known(1, n);
+    assert_eq!(stage.odds(1), Probability::ONE, "nothing was sent yet");
+    stage.accept(n);
+    stage.known(1, n);
+    let once = stage.odds(1);
+    stage.known(1, n);
+    stage.signal(1, &Signal::First([short(n)].into()));
+    assert_eq!(stage.odds(1), once, "said once is enough");
+    assert_eq!((stage.odds(2), stage.odds(3)), (Probability::ONE, Probability::ONE));
+}
+
+#[test]
+fn whoever_sends_a_trial_second_is_told_so() {
+    let mut stage = Stage::new(3);
+    let (trial, other) = (trials().next().unwrap(), ordinary());
+    for (n, says) in [(trial, true), (other, false)] {
+        stage.accept(n);
+        let adaptive = &mut stage.adaptive;
+        let steps = stage.fake.ask(|cx| adaptive.on_duplicate(link(2), tx(n).id(), cx));
+        let known = Step::Signal(link(2), Signal::Known([short(n)].into()));
+        assert_eq!(steps.contains(&known), says);
+    }
+}
+
+#[test]
+fn whoever_announced_a_trial_first_is_told_so_when_it_comes_from_elsewhere() {
+    let mut stage = Stage::new(4);
+    let n = trials().next().unwrap();
+    stage.announced(2, n);
+    stage.announced(3, n);
+    let steps = stage.accept(n);
+    let first = |slot| Step::Signal(link(slot), Signal::First([short(n)].into()));
+    assert!(steps.contains(&first(2)) && !steps.contains(&first(3)));
+}
+
+#[test]
+fn an_answer_that_was_overtaken_is_no_duplicate() {
+    let mut stage = Stage::new(3);
+    let n = trials().next().unwrap();
+    stage.announced(2, n);
+    // We asked link 2, and its copy comes first; then somebody sends another one unasked.
+    stage.fake.accept(&mut stage.adaptive, n, Some(2));
+    let adaptive = &mut stage.adaptive;
+    let steps = stage.fake.ask(|cx| adaptive.on_duplicate(link(2), tx(n).id(), cx));
+    assert!(steps.is_empty(), "{steps:?}");
+}
+
+#[test]
+fn it_waits_for_items_to_come_whole_but_not_after_a_link_is_lost() {
+    let mut stage = Stage::new(3);
+    assert_eq!(stage.announced(1, 1), WAIT_MAX);
+    stage.fake.now = stage.fake.now + Duration::from_millis(100);
+    assert_eq!(stage.announced(2, 1), WAIT_MAX - Duration::from_millis(100), "from the first on");
+    let adaptive = &mut stage.adaptive;
+    stage.fake.ask(|cx| adaptive.on_link_down(link(0), cx));
+    assert_eq!(stage.announced(1, 2), Duration::ZERO);
+}
+
+#[test]
+fn it_waits_shorter_for_what_comes_sooner() {
+    let mut stage = Stage::new(3);
+    for n in 0..100 {
+        stage.announced(1, n);
+        stage.fake.now = stage.fake.now + Duration::from_millis(20);
+        stage.accept(n);
+    }
+    assert!(stage.announced(1, 101) < Duration::from_millis(30));
+}
+
+#[test]
+fn what_is_announced_and_never_comes_is_forgotten() {
+    let mut stage = Stage::new(2);
+    for n in 0..10_000_u64 {
+        let id = ShortId(n.to_le_bytes());
+        let adaptive = &mut stage.adaptive;
+        stage.fake.ask(|cx| {
+            adaptive.on_announced(link(1), (ItemKind::Tx, id), false, cx);
+        });
+    }
+    assert!(stage.adaptive.expected.len() <= expected::EXPECTED_MAX);
+}

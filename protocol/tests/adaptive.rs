@@ -1,0 +1,191 @@
+//! `adaptive` in whole networks: it reaches everybody, cheaply, whoever lies or leaves.
+//!
+//! A failing test prints its seed; `MESH_SEED=n cargo nextest run -p tidings-protocol --test adaptive`
+//! replays all of them with that one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings_protocol::chain::opaque::Opaque;
+use tidings_protocol::item::{Item, ItemKind, ShortId};
+use tidings_protocol::machine::Input;
+use tidings_protocol::message::{Message, Signal};
+use tidings_protocol::params::Params;
+use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::relay::adaptive::{LAZY, Preset, WAIT_MAX};
+use tidings_protocol::testkit::Mesh;
+use tidings_protocol::time::Time;
+
+const NODES: usize = 40;
+
+/// The longest latency of a link.
+const FAR: Duration = Duration::from_millis(100);
+
+/// The seed of this run, printed when a test fails.
+fn seed() -> u64 {
+    let seed = std::env::var("MESH_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    println!("replay with MESH_SEED={seed}");
+    seed
+}
+
+fn tx(n: u32) -> Arc<Item> {
+    let bytes = n.to_le_bytes().repeat(75);
+    Item::new(ItemKind::Tx, bytes.into(), &Opaque::default()).expect("opaque rules take any bytes")
+}
+
+/// Each node dials the next ones at distances 1, 3, 7, 12 and 18: no gossip of addresses.
+fn mesh(preset: Preset) -> Mesh {
+    let mut params = Params::default();
+    params.relay.strategy = StrategyKind::Adaptive;
+    params.relay.adaptive.preset = preset;
+    params.relay.safety_pull_ms = 0; // every item is to arrive without it
+    params.peers.outbound = 0;
+    let mut mesh = Mesh::new(NODES, seed(), 0, params, Arc::new(Opaque::default()));
+    mesh.spread_latency(Duration::from_millis(5), FAR);
+    for index in 0..NODES {
+        for step in [1, 3, 7, 12, 18] {
+            mesh.connect(index, (index + step) % NODES);
+        }
+    }
+    mesh.run_for(Duration::from_secs(1));
+    mesh
+}
+
+/// When the last of `nodes` accepted an item, since it was submitted; `None` if one never did.
+fn last(
+    mesh: &Mesh,
+    item: &Item,
+    since: Time,
+    nodes: impl Iterator<Item = usize>,
+) -> Option<Duration> {
+    let accepted = |index| {
+        let found = mesh.accepted(index).iter().find(|(_, id)| *id == item.id());
+        found.map(|(at, _)| *at - since)
+    };
+    nodes.map(accepted).try_fold(Duration::ZERO, |last, at| Some(last.max(at?)))
+}
+
+/// Submits transactions at changing nodes, 100 ms apart, and lets everything settle.
+fn spread(
+    mesh: &mut Mesh,
+    numbers: std::ops::Range<u32>,
+    mut meanwhile: impl FnMut(&mut Mesh, &Item),
+) -> Vec<(Time, Arc<Item>)> {
+    let mut submitted = Vec::new();
+    for n in numbers {
+        let item = tx(n);
+        submitted.push((mesh.now(), item.clone()));
+        mesh.submit(n as usize * 17 % NODES, item.clone());
+        mesh.run_for(Duration::from_millis(100));
+        meanwhile(mesh, &item);
+    }
+    mesh.run_for(Duration::from_secs(8));
+    submitted
+}
+
+fn copies_received(mesh: &Mesh) -> u64 {
+    (0..NODES).map(|index| mesh.node(index).counters().duplicate_items).sum()
+}
+
+#[test]
+fn every_item_reaches_everybody_and_copies_become_few() {
+    for (preset, copies) in [(Preset::Fast, 4.0), (Preset::Balanced, 1.5), (Preset::Lean, 0.7)] {
+        let mut mesh = mesh(preset);
+        spread(&mut mesh, 0..150, |_, _| ());
+        let before = copies_received(&mesh);
+        let submitted = spread(&mut mesh, 150..250, |_, _| ());
+        for (since, item) in submitted {
+            assert!(last(&mesh, &item, since, 0..NODES).is_some(), "{preset:?}: {item:?}");
+        }
+        let redundancy = (copies_received(&mesh) - before) as f64 / (100 * NODES) as f64;
+        assert!(redundancy < copies, "{preset:?}: {redundancy} copies too many for each delivery");
+    }
+}
+
+#[test]
+fn when_nodes_vanish_the_others_still_get_everything_soon() {
+    let mut mesh = mesh(Preset::Lean);
+    spread(&mut mesh, 0..150, |_, _| ());
+    let is_gone = |index: usize| index % 5 == 0;
+    (0..NODES).filter(|index| is_gone(*index)).for_each(|index| mesh.kill(index));
+    mesh.run_for(2 * FAR);
+    let submitted: Vec<_> = (150..170)
+        .map(|n| {
+            let (since, item) = (mesh.now(), tx(n));
+            mesh.submit((n as usize * 5 + 1) % NODES, item.clone());
+            mesh.run_for(Duration::from_millis(100));
+            (since, item)
+        })
+        .collect();
+    mesh.run_for(Duration::from_secs(10));
+    for (since, item) in submitted {
+        let took = last(&mesh, &item, since, (0..NODES).filter(|index| !is_gone(*index)));
+        assert!(took.is_some_and(|took| took < LAZY + Duration::from_secs(1)), "{took:?}");
+    }
+}
+
+/// A tenth of the nodes say "known" of every item to all their peers.
+fn lie(mesh: &mut Mesh, item: &Item) {
+    let lie = Message::Signal(Signal::Known([ShortId::from(item.id())].into()));
+    for index in 0..NODES {
+        let liars: Vec<_> =
+            mesh.links(index).into_iter().filter(|(_, peer)| is_liar(*peer)).collect();
+        for (link, _) in liars {
+            mesh.hand(index, Input::Received { link, message: &lie });
+        }
+    }
+}
+
+fn is_liar(index: usize) -> bool {
+    index % 10 == 3
+}
+
+/// The median over items of when the last honest node had it.
+fn honest_median(liars: bool) -> Duration {
+    let mut mesh = mesh(Preset::Balanced);
+    let meanwhile = |mesh: &mut Mesh, item: &Item| {
+        if liars {
+            lie(mesh, item);
+        }
+    };
+    spread(&mut mesh, 0..200, meanwhile);
+    let submitted = spread(&mut mesh, 200..260, meanwhile);
+    let honest = || (0..NODES).filter(|index| !is_liar(*index));
+    let mut took: Vec<_> = submitted
+        .iter()
+        .map(|(since, item)| last(&mesh, item, *since, honest()).expect("it reaches all"))
+        .collect();
+    took.sort_unstable();
+    assert!(
+        took[took.len() - 1] < LAZY + WAIT_MAX + 2 * FAR + 4 * FAR,
+        "the bound, and the way there"
+    );
+    took[took.len() / 2]
+}
+
+#[test]
+fn peers_that_lie_about_duplicates_hardly_delay_the_others() {
+    let (without, with) = (honest_median(false), honest_median(true));
+    assert!(with < without * 5 / 4, "{without:?} without liars, {with:?} with");
+}
+
+/// Two nodes with the same honest links; one of them also has a neighbour who is always first, until he
+/// says nothing any more.
+#[test]
+fn who_was_always_first_and_falls_silent_delays_his_victims_by_the_bound_at_most() {
+    let mut mesh = mesh(Preset::Lean);
+    spread(&mut mesh, 0..150, |_, _| ());
+    // He goes on receiving, but nothing that he sends arrives.
+    mesh.mute(7);
+    let submitted: Vec<_> = spread(&mut mesh, 150..190, |_, _| ());
+    for (since, item) in submitted {
+        if mesh.accepted(7).iter().any(|(at, id)| (*at, *id) == (since, item.id())) {
+            continue; // his own, which nobody else can have
+        }
+        let took = last(&mesh, &item, since, (0..NODES).filter(|index| *index != 7));
+        assert!(
+            took.is_some_and(|took| took < LAZY + WAIT_MAX + 6 * FAR + Duration::from_secs(1)),
+            "{took:?}"
+        );
+    }
+}
