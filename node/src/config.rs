@@ -199,6 +199,9 @@ impl Config {
         config.admin.tcp = Some(SocketAddr::from(([127, 0, 0, 1], 4001)));
         config.metrics.listen = Some(SocketAddr::from(([127, 0, 0, 1], 4002)));
         config.node.region = Some(Region::Europe);
+        let relay = &mut config.params.relay;
+        (relay.local_fanout, relay.remote_fanout) = (Some(8), Some(2));
+        relay.adaptive.eager_percent = Some(30);
         config.trace.file = Some("trace.csv".into());
         config
     }
