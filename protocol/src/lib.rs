@@ -8,7 +8,7 @@
 //! # Map
 //! - the contract: [`machine`], [`time`], [`link`], [`params`], [`event`], [`counters`]
 //! - the wire: [`message`], [`codec`], [`frame`]
-//! - what is relayed: [`item`], [`chain`] and its two rule sets, [`pool`], [`blocks`]
+//! - what is relayed: [`item`], [`chain`] and its two rule sets, [`fee`], [`pool`], [`blocks`]
 //! - how it is relayed: [`seen`], [`request`], [`announce`], [`relay`] and its strategies
 //! - what lets nothing be missed for good: [`digest`]
 //! - whom to trust how far: [`bucket`], [`budget`], [`conduct`], [`health`]
@@ -25,6 +25,7 @@ pub mod conduct;
 pub mod counters;
 pub mod digest;
 pub mod event;
+pub mod fee;
 pub mod frame;
 pub mod health;
 pub mod item;

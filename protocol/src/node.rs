@@ -230,7 +230,7 @@ impl Node {
     /// An item of a kind that the node can serve, by whatever name.
     fn find(&self, kind: ItemKind, name: Name) -> Option<&Arc<Item>> {
         match (kind, name) {
-            (ItemKind::Tx, name) => self.pool.get(name).filter(|item| name.fits(item.id())),
+            (ItemKind::Tx, name) => self.pool.find(name).filter(|item| name.fits(item.id())),
             (ItemKind::Block, Name::Whole(id)) => self.blocks.get(&id),
             (ItemKind::Block, Name::Short(_)) => None,
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::RECENT_MAX;
+use crate::fee::FeeRate;
 use crate::item::ItemKind;
 use crate::message::ANNOUNCE_MAX;
 use crate::relay::adaptive::{Preset, Probability};
@@ -29,6 +30,8 @@ pub struct Params {
     pub health: HealthParams,
     /// How much to remember.
     pub memory: MemoryParams,
+    /// Which transactions are worth keeping.
+    pub pool: PoolParams,
 }
 
 /// How items spread.
@@ -384,7 +387,8 @@ pub struct MemoryParams {
     /// Most ids in the seen cache, least recently used forgotten first. Bitcoin Core remembers 50,000
     /// per peer (relay.md §1); this cache serves all links.
     pub seen_max: usize,
-    /// Most bytes of pooled transactions; over it the oldest leave. (Bitcoin Core: 300 MB.) A guess.
+    /// Most bytes of pooled transactions; over it those that pay least leave, of equals the oldest.
+    /// (Bitcoin Core: 300 MB.) A guess.
     pub pool_max_bytes: usize,
     /// How long a transaction stays pooled, seconds (Bitcoin Core: 336 h, relay.md §1).
     pub pool_expiry_s: u64,
@@ -408,6 +412,55 @@ impl Default for MemoryParams {
             blocks_max_bytes: 16_000_000,
             verifying_max: 4_096,
             serve_queue_max: 4_000,
+        }
+    }
+}
+
+/// Which transactions are worth keeping.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PoolParams {
+    /// Least fee rate of a transaction, in the chain's smallest unit per megabyte. Bitcoin Core asks
+    /// 100,000 (100 sat/kvB, relay.md §1, "Mempool"). The default takes what is free: not every chain
+    /// has fees.
+    pub min_fee_rate: FeeRate,
+    /// What a replacement must pay for its own size on top of the fees that it does away with, and how
+    /// far the minimum rises above what was evicted (Bitcoin Core's incremental fee, 100 sat/kvB,
+    /// relay.md §1, "Mempool").
+    pub fee_rate_step: FeeRate,
+    /// In which time a minimum that rose falls by half, seconds; in half of it while the pool is less
+    /// than half full, and in a quarter while it is less than a quarter full (Bitcoin Core: 12 h,
+    /// relay.md §1, "Mempool").
+    pub half_life_s: u64,
+    /// Most transactions that one may replace, their descendants included (Bitcoin Core: 100, relay.md
+    /// §1, "Mempool").
+    pub replaced_max: usize,
+    /// Most pooled ancestors, and most pooled descendants, that a transaction may have, itself included.
+    /// Bitcoin Core's limits until its version 30; it now allows 64 in all that hang together (relay.md
+    /// §1, "Mempool").
+    pub family_max: usize,
+    /// Most bytes that the pool keeps of one sender, where a chain has senders. A guess: a quarter of
+    /// the pool, so that no three of them fill it.
+    pub sender_max_bytes: usize,
+}
+
+impl PoolParams {
+    /// In which time a minimum that rose falls by half.
+    #[must_use]
+    pub const fn half_life(&self) -> Duration {
+        Duration::from_secs(self.half_life_s)
+    }
+}
+
+impl Default for PoolParams {
+    fn default() -> Self {
+        Self {
+            min_fee_rate: FeeRate::ZERO,
+            fee_rate_step: FeeRate(100_000),
+            half_life_s: 12 * 3_600,
+            replaced_max: 100,
+            family_max: 25,
+            sender_max_bytes: 16_000_000,
         }
     }
 }
@@ -441,6 +494,8 @@ impl Params {
             ("memory.pool_max_bytes", self.memory.pool_max_bytes),
             ("memory.blocks_max_bytes", self.memory.blocks_max_bytes),
             ("memory.verifying_max", self.memory.verifying_max),
+            ("pool.family_max", self.pool.family_max),
+            ("pool.sender_max_bytes", self.pool.sender_max_bytes),
         ];
         for (key, value) in counts {
             if value == 0 {
@@ -458,6 +513,7 @@ impl Params {
             ("health.ping_timeout_s", self.health.ping_timeout_s),
             ("health.hello_timeout_s", self.health.hello_timeout_s),
             ("memory.pool_expiry_s", self.memory.pool_expiry_s),
+            ("pool.half_life_s", self.pool.half_life_s),
         ];
         for (key, value) in waits {
             if value == 0 {

@@ -10,9 +10,10 @@ use crate::event::Event;
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Link, LinkSet};
 use crate::machine::{Action, Cx};
+use crate::pool::FEE_TOO_LOW;
 use crate::relay::Strategy as _;
 use crate::request::Announced;
-use crate::seen::Seen;
+use crate::seen::{Outcome, Seen};
 
 impl Node {
     pub(super) fn on_announce(
@@ -35,7 +36,9 @@ impl Node {
             let id = name.short();
             let known = self.note_holder(id, link);
             let mut wait = Duration::ZERO;
-            self.relay(cx, |strategy, cx| wait = strategy.on_announced(link, (kind, id), known, cx));
+            self.relay(cx, |strategy, cx| {
+                wait = strategy.on_announced(link, (kind, id), known, cx);
+            });
             if known {
                 self.counters.duplicate_announcements += 1;
                 continue;
@@ -84,7 +87,7 @@ impl Node {
     pub(super) fn on_submitted(&mut self, item: Arc<Item>, cx: &mut Cx<'_>) {
         self.counters.submitted += 1;
         let id = item.id();
-        let refused_before = self.seen.get_mut(id).is_some_and(|seen| seen.rejected);
+        let refused_before = self.seen.outcome(id).is_some_and(Outcome::is_refusal);
         if self.is_known(id.into()) && !refused_before {
             return cx.report(Event::AlreadyKnown { id });
         }
@@ -100,7 +103,8 @@ impl Node {
         verdict: Result<(), Rejection>,
         cx: &mut Cx<'_>,
     ) {
-        let Some(Verifying { item, facts, ingress, holders }) = self.verifying.remove(&id.into()) else {
+        let Some(Verifying { item, facts, ingress, holders }) = self.verifying.remove(&id.into())
+        else {
             return;
         };
         match verdict {
@@ -131,6 +135,12 @@ impl Node {
     /// An item passed its inspection.
     fn take(&mut self, item: &Arc<Item>, facts: Facts, ingress: Option<Link>, cx: &mut Cx<'_>) {
         let (id, requests) = (item.id(), &cx.params.requests);
+        if facts.needs_verification && item.kind() == ItemKind::Tx {
+            // What the pool won't have isn't worth the verification.
+            if let Err(rejection) = self.pool.check(item, &facts, cx.now, cx.params) {
+                return self.refuse(item, ingress, rejection, cx);
+            }
+        }
         if facts.needs_verification && self.verifying.len() >= cx.params.memory.verifying_max {
             self.counters.verify_overflow += 1;
             match ingress {
@@ -170,7 +180,12 @@ impl Node {
             }
         } else if rejection.rule != "busy-verifying" {
             self.requests.on_arrived(id, cx.now, &cx.params.requests);
-            self.seen.insert(id, Seen { rejected: true, known: LinkSet::default() });
+            let outcome = match rejection {
+                FEE_TOO_LOW => Outcome::TooCheap,
+                Rejection { blame: Blame::Nobody, .. } => Outcome::Refused,
+                Rejection { .. } => Outcome::Invalid,
+            };
+            self.seen.insert(id, Seen::new(outcome, LinkSet::default()));
         }
         if let Some(link) = ingress
             && rejection.blame != Blame::Nobody
@@ -189,22 +204,36 @@ impl Node {
     ) {
         match item.kind() {
             ItemKind::Tx => {
-                let pooled = self.pool.insert(item.clone(), facts, cx.now, &cx.params.memory);
-                if let Err(rejection) = pooled {
+                if let Err(rejection) = self.pool.insert(item.clone(), facts, cx.now, cx.params) {
                     return self.refuse(item, ingress, rejection, cx);
                 }
             }
-            ItemKind::Block => self.blocks.insert(item.clone(), &cx.params.memory),
+            ItemKind::Block => self.on_block(item, &facts, cx),
         }
         let mut known = LinkSet::default();
         for link in holders.iter().filter(|link| self.links.get(**link).is_some()) {
             known.insert(*link);
         }
-        self.seen.insert(item.id(), Seen { rejected: false, known });
+        self.seen.insert(item.id(), Seen::new(Outcome::Accepted, known));
         self.counters.accepted += 1;
         self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
         self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));
+    }
+
+    /// A block passed the rules: it is kept, and what it contains is confirmed.
+    fn on_block(&mut self, block: &Arc<Item>, facts: &Facts, cx: &Cx<'_>) {
+        let last = self.blocks.latest().map(|block| block.id());
+        let follows =
+            last.is_none_or(|last| facts.parents.is_empty() || facts.parents.contains(&last));
+        self.blocks.insert(block.clone(), &cx.params.memory);
+        self.seen.on_block(follows);
+        let contents = cx.chain.contents(block);
+        self.pool.on_block(&contents, cx.now, cx.params);
+        for content in &contents {
+            self.requests.on_arrived(content.id, cx.now, &cx.params.requests);
+            self.seen.confirm(content.id);
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::message::{Hello, VERSION};
 use crate::params::Rate;
 use crate::relay::StrategyKind;
 
+mod policy;
 mod short_ids;
 mod spreading;
 
@@ -427,7 +428,7 @@ fn a_broken_policy_is_no_offence_and_an_invalid_item_is() {
             .collect();
         assert_eq!(whys, expected);
         assert!(solo.node.item(&item.id()).is_none());
-        assert!(solo.node.seen().contains(&item.id()), "it isn't asked for again");
+        assert!(solo.node.seen().contains(item.id()), "it isn't asked for again");
     }
 }
 
