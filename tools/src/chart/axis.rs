@@ -193,7 +193,11 @@ mod tests {
     fn a_logarithmic_axis_has_round_ticks_however_long_it_is() {
         let decades = labels(Kind::Log, &[100.0, 1e6]);
         assert_eq!(decades, ["100", "1,000", "10,000", "100,000", "1,000,000"]);
-        assert_eq!(labels(Kind::Log, &[1.2, 16.0]), ["2", "5", "10"].map(str::to_owned).to_vec());
+        assert_eq!(labels(Kind::Log, &[2.0, 400.0]), ["3", "10", "30", "100", "300"]);
+        assert_eq!(
+            labels(Kind::Log, &[1.2, 16.0]),
+            ["1.5", "2", "3", "4", "5", "6", "8", "10", "15"]
+        );
         assert_eq!(
             labels(Kind::LogShare, &[1e-4, 1.0]),
             ["0.01 %", "0.1 %", "1 %", "10 %", "100 %"]
