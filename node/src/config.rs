@@ -56,6 +56,9 @@ pub struct NodeConfig {
     pub bootstrap: Vec<PeerAddr>,
     /// Addresses to stay connected to; if there are any, no others are dialled.
     pub connect: Vec<PeerAddr>,
+    /// The region that this node tells its peers it is in, where regions count for how items spread
+    /// (`params.relay.local_fanout`, `params.relay.remote_fanout`); unset: the emulated one, if any.
+    pub region: Option<Region>,
     /// The network file.
     pub network: PathBuf,
 }
@@ -68,6 +71,7 @@ impl Default for NodeConfig {
             advertise: None,
             bootstrap: Vec::new(),
             connect: Vec::new(),
+            region: None,
             network: crate::datadir::NETWORK.into(),
         }
     }
@@ -182,12 +186,22 @@ impl LinksConfig {
 }
 
 impl Config {
+    /// The region that the node is said to be in.
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        self.node.region.or_else(|| self.links.place().map(|place| place.region))
+    }
+
     /// All settings given some value, so that keys without a default are known too.
     fn example() -> Self {
         let mut config = Self::default();
         config.node.advertise = config.node.listen.first().copied();
         config.admin.tcp = Some(SocketAddr::from(([127, 0, 0, 1], 4001)));
         config.metrics.listen = Some(SocketAddr::from(([127, 0, 0, 1], 4002)));
+        config.node.region = Some(Region::Europe);
+        let relay = &mut config.params.relay;
+        (relay.local_fanout, relay.remote_fanout) = (Some(8), Some(2));
+        relay.adaptive.eager_percent = Some(30);
         config.trace.file = Some("trace.csv".into());
         config
     }

@@ -141,6 +141,7 @@ impl Shell {
             key: peer_key(&config.keypair.public().to_peer_id()),
             advertise: config.advertise,
             fixed: config.connect.clone(),
+            region: config.region.map(|region| region as u8),
             salt: rng.next_u64(),
         };
         let mut node = Node::new(identity, &config.params);

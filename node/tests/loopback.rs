@@ -52,6 +52,7 @@ fn config(connect: &[PeerAddr]) -> ShellConfig {
         bootstrap: Vec::new(),
         connect: connect.to_vec(),
         links: None,
+        region: None,
         trace: None,
         addresses: None,
         seed: Some(1),
@@ -186,7 +187,7 @@ impl RawPeer {
         let connected = next(&mut net).await;
         let NetEvent::Connected { link, addr, .. } = connected else { panic!("{connected:?}") };
         assert_eq!(addr, Some(to.addr));
-        let hello = Hello { version: VERSION, features: 0, advertise: None };
+        let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
         net.send(link, Message::Hello(hello));
         let mut peer = Self { net, link };
         peer.message(|message| matches!(message, Message::Hello(_)).then_some(())).await;

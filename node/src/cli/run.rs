@@ -53,6 +53,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         bootstrap,
         connect: config.node.connect.clone(),
         links: config.links.place(),
+        region: config.region(),
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),
         seed: None,

@@ -113,9 +113,12 @@ pub(super) fn config(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error>
         .collect();
     folder.output.print(&settings, || {
         let mut text = format!("# data folder {}\n", folder.dir.path().display());
+        let split = |key| str::rsplit_once(key, '.').unwrap_or(("", key));
+        let mut keys: Vec<&str> = schema.keys().collect();
+        keys.sort_by_key(|key| split(key)); // a section can't be opened twice
         let mut section = "";
-        for key in schema.keys() {
-            let (prefix, name) = key.rsplit_once('.').unwrap_or(("", key));
+        for key in keys {
+            let (prefix, name) = split(key);
             if prefix != section {
                 section = prefix;
                 let _ = write!(text, "\n[{section}]\n");

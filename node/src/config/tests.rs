@@ -193,5 +193,8 @@ fn the_template_shows_every_setting_with_its_default() {
     config.admin.tcp = None;
     config.metrics.listen = None;
     config.trace.file = None;
+    config.node.region = None;
+    let relay = &mut config.params.relay;
+    (relay.local_fanout, relay.remote_fanout, relay.adaptive.eager_percent) = (None, None, None);
     assert_eq!(config, Config::default());
 }

@@ -9,7 +9,7 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::message::PeerAddr;
 use tidings_protocol::params::Params;
 
-use crate::links::Place;
+use crate::links::{Place, Region};
 
 /// Settings of one [`Shell`](crate::shell::Shell).
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub struct ShellConfig {
     pub connect: Vec<PeerAddr>,
     /// Emulated place in the world, for test networks: TCP is then shaped, and all peers must be, too.
     pub links: Option<Place>,
+    /// The region that peers are told we are in, if any.
+    pub region: Option<Region>,
     /// Where to write the trace, if anywhere.
     pub trace: Option<PathBuf>,
     /// Where the address book is kept between runs, if anywhere.
