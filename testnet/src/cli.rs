@@ -12,6 +12,7 @@ use tidings::network::Rules;
 use tidings_protocol::relay::StrategyKind;
 
 use crate::manifest::Links;
+use crate::sim::{self, SimArgs};
 use crate::topology::Topology;
 use crate::{launch, node_mode};
 
@@ -39,6 +40,8 @@ const AFTER_HELP: &str = "Exit codes: 0 all is well, 1 something failed or cover
 enum Command {
     /// Starts real nodes, relays items through them, and reports how they spread.
     Launch(Box<LaunchArgs>),
+    /// Simulates nodes, from ten of them to a million, and reports how items spread.
+    Sim(Box<SimArgs>),
 }
 
 /// Arguments of `launch`.
@@ -150,13 +153,15 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if asked { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) };
         }
     };
-    let Command::Launch(args) = cli.command;
-    match args.resolve() {
-        Ok((settings, options)) => launch::main(&settings, &options),
-        Err(problem) => {
-            eprintln!("error: {problem}");
-            ExitCode::from(EXIT_USAGE)
-        }
+    match cli.command {
+        Command::Launch(args) => match args.resolve() {
+            Ok((settings, options)) => launch::main(&settings, &options),
+            Err(problem) => {
+                eprintln!("error: {problem}");
+                ExitCode::from(EXIT_USAGE)
+            }
+        },
+        Command::Sim(args) => sim::main(&args),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Launches real Tidings networks on one machine and measures how items spread through them.
+//! Launches real Tidings networks on one machine, simulates larger ones, and measures how items spread
+//! through them.
 //!
 //! # Map
 //! - the command: [`cli`] settles every setting, [`launch`] tells the story of a run from the top
@@ -11,6 +12,7 @@
 //!   the deliveries, [`measure`] meters CPU and memory
 //! - around and after it: [`observe`] asks the nodes, [`record`] makes tables and figures of it all,
 //!   those of `tidings_tools`, [`run_folder`] keeps them
+//! - the same core without sockets and clocks: [`sim`]
 //!
 //! Everything runs on one thread, the one that starts the nodes: the kernel ends a node when the
 //! thread that started it ends.
@@ -32,6 +34,7 @@ pub mod ports;
 pub mod record;
 pub mod rng;
 pub mod run_folder;
+pub mod sim;
 pub mod submit;
 pub mod topology;
 pub mod ui;

@@ -1,0 +1,125 @@
+//! The running hash over all events of a run: equal for equal runs, on every platform and build.
+//!
+//! Folded multiplication of 64-bit words (as in wyhash): a word is mixed in, multiplied to 128 bits, and
+//! both halves are folded together. It guards against accidents, not against attackers. Nothing in it
+//! depends on the width of a pointer, on byte order or on a hasher's keys.
+
+use std::fmt;
+
+use tidings_protocol::item::{ItemId, ShortId};
+use tidings_protocol::machine::Input;
+use tidings_protocol::message::{Message, Signal};
+use tidings_protocol::time::Time;
+
+/// Odd multiplier: the golden ratio's fraction in 64 bits.
+const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The hash so far. Shown as 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventHash(u64);
+
+impl Default for EventHash {
+    fn default() -> Self {
+        Self(0x243F_6A88_85A3_08D3) // the first digits of pi's fraction
+    }
+}
+
+impl fmt::Display for EventHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl EventHash {
+    /// Takes in a word.
+    pub const fn word(&mut self, word: u64) {
+        let product = (self.0 ^ word) as u128 * MULTIPLIER as u128;
+        // The constant keeps a product of 0 from swallowing what came before.
+        self.0 = (product as u64 ^ (product >> 64) as u64).wrapping_add(0xD6E8_FEB8_6659_FD93);
+    }
+
+    /// Takes in an input that is handed to a node: when, to whom, on which link, of what kind, about
+    /// which items.
+    pub fn input(&mut self, now: Time, node: u32, input: &Input<'_>) {
+        self.word(now.as_nanos());
+        let mut head = |kind: u64, slot: u64| self.word(u64::from(node) << 32 | kind << 24 | slot);
+        match input {
+            Input::Connected { link, peer, .. } => {
+                head(1, link.slot() as u64);
+                self.word(peer.0);
+            }
+            Input::Disconnected { link } => head(2, link.slot() as u64),
+            Input::DialFailed { addr, .. } => head(3, u64::from(addr.port)),
+            Input::Received { link, message } => {
+                head(16 + message.kind() as u64, link.slot() as u64);
+                self.message(message);
+            }
+            Input::Malformed { link, .. } => head(4, link.slot() as u64),
+            Input::Submitted(item) => {
+                head(5, 0);
+                self.id(&item.id());
+            }
+            Input::Verdict { id, .. } => {
+                head(6, 0);
+                self.id(id);
+            }
+            Input::Congested { link } => head(7, link.slot() as u64),
+            Input::Drained { link } => head(8, link.slot() as u64),
+            Input::Learned(addrs) => head(9, addrs.len() as u64),
+            Input::Wake => head(10, 0),
+        }
+    }
+
+    fn message(&mut self, message: &Message) {
+        match message {
+            Message::Ping { nonce } | Message::Pong { nonce } => self.word(*nonce),
+            Message::Item(item) => self.id(&item.id()),
+            Message::Announce { ids, .. }
+            | Message::GetData { ids, .. }
+            | Message::NotFound { ids, .. } => ids.iter().for_each(|id| self.id(id)),
+            Message::Short(_, ids) | Message::Signal(Signal::Known(ids) | Signal::First(ids)) => {
+                ids.iter().for_each(|id| self.word(u64::from_le_bytes(id.0)));
+            }
+            Message::Digest(digest) => {
+                self.word(digest.salt);
+                self.word(u64::from(digest.count));
+            }
+            Message::Addresses(addrs) => self.word(addrs.len() as u64),
+            // Their kind says it all.
+            Message::Hello(_)
+            | Message::GetAddresses
+            | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll)
+            | Message::Unknown { .. } => {}
+        }
+    }
+
+    fn id(&mut self, id: &ItemId) {
+        self.word(u64::from_le_bytes(ShortId::from(id).0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_depends_on_every_word_and_their_order() {
+        let of = |words: &[u64]| {
+            let mut hash = EventHash::default();
+            words.iter().for_each(|word| hash.word(*word));
+            hash
+        };
+        let base = of(&[1, 2, 3]);
+        assert_eq!(base, of(&[1, 2, 3]));
+        for other in [&[1, 2][..], &[2, 1, 3], &[1, 2, 4], &[1, 2, 3, 0]] {
+            assert_ne!(base, of(other));
+        }
+    }
+
+    #[test]
+    fn it_is_the_same_on_every_machine() {
+        let mut hash = EventHash::default();
+        hash.input(Time::from_millis(1), 7, &Input::Wake);
+        assert_eq!(hash.to_string(), "73addd1300513697");
+    }
+}

@@ -1,0 +1,133 @@
+//! What a simulation remembers of its items: who had what first when.
+//!
+//! Four bytes for each pair of item and node, so that a million nodes or millions of deliveries fit.
+//! A node that crashed and came back keeps the deliveries that it had: they happened.
+
+use tidings_protocol::time::Time;
+
+/// No delivery.
+const NEVER: u32 = u32::MAX;
+
+/// First deliveries, and how many are still to come.
+#[derive(Clone, Debug)]
+pub struct Record {
+    nodes: usize,
+    /// By item, then by node: microseconds from the submission.
+    first: Vec<u32>,
+    /// By item: when and where.
+    submitted: Vec<Option<(Time, u32)>>,
+    /// By node: how many items it has had.
+    had: Vec<u32>,
+    /// Items submitted so far.
+    items: u32,
+    /// Pairs of a submitted item and a living node that hasn't had it.
+    open: u64,
+    last: Time,
+}
+
+impl Record {
+    /// Nothing submitted yet.
+    #[must_use]
+    pub fn new(nodes: usize, items: usize) -> Self {
+        Self {
+            nodes,
+            first: vec![NEVER; nodes * items],
+            submitted: vec![None; items],
+            had: vec![0; nodes],
+            items: 0,
+            open: 0,
+            last: Time::ZERO,
+        }
+    }
+
+    /// An item is submitted, while `living` nodes live.
+    pub fn submit(&mut self, item: usize, origin: u32, living: usize, now: Time) {
+        self.submitted[item] = Some((now, origin));
+        self.items += 1;
+        self.open += living as u64;
+        self.last = self.last.max(now);
+    }
+
+    /// A living node accepted an item. True if for the first time.
+    pub fn accept(&mut self, item: usize, node: u32, now: Time) -> bool {
+        let Some((submitted, _)) = self.submitted[item] else {
+            return false;
+        };
+        let first = &mut self.first[item * self.nodes + node as usize];
+        if *first != NEVER {
+            return false;
+        }
+        *first = u32::try_from(now.since(submitted).as_micros()).unwrap_or(NEVER - 1);
+        self.had[node as usize] += 1;
+        self.open -= 1;
+        self.last = now;
+        true
+    }
+
+    /// A node died: nothing is expected of it.
+    pub fn node_down(&mut self, node: u32) {
+        self.open -= u64::from(self.items - self.had[node as usize]);
+    }
+
+    /// A node lives again.
+    pub fn node_up(&mut self, node: u32) {
+        self.open += u64::from(self.items - self.had[node as usize]);
+    }
+
+    /// Pairs of a submitted item and a living node that hasn't had it.
+    #[must_use]
+    pub const fn open(&self) -> u64 {
+        self.open
+    }
+
+    /// When something was last submitted or delivered for the first time.
+    #[must_use]
+    pub const fn last(&self) -> Time {
+        self.last
+    }
+
+    /// When and where an item was submitted.
+    #[must_use]
+    pub fn submission(&self, item: usize) -> Option<(Time, u32)> {
+        self.submitted[item]
+    }
+
+    /// Who had an item first when: node and microseconds, by node.
+    pub fn deliveries(&self, item: usize) -> impl Iterator<Item = (u32, u32)> {
+        let row = &self.first[item * self.nodes..(item + 1) * self.nodes];
+        (0..).zip(row.iter().copied()).filter(|(_, latency)| *latency != NEVER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_delivery_counts_and_the_last_one_closes_the_run() {
+        let mut record = Record::new(3, 2);
+        record.submit(1, 0, 3, Time::from_millis(10));
+        assert!(record.accept(1, 0, Time::from_millis(10)));
+        assert!(record.accept(1, 2, Time::from_millis(14)));
+        assert!(!record.accept(1, 2, Time::from_millis(19)));
+        assert_eq!(record.open(), 1);
+        assert_eq!(record.deliveries(1).collect::<Vec<_>>(), [(0, 0), (2, 4_000)]);
+        assert_eq!(record.last(), Time::from_millis(14));
+        assert_eq!(record.deliveries(0).count(), 0);
+    }
+
+    #[test]
+    fn nothing_is_expected_of_the_dead() {
+        let mut record = Record::new(3, 1);
+        record.submit(0, 0, 3, Time::ZERO);
+        record.accept(0, 0, Time::ZERO);
+        record.node_down(1);
+        assert_eq!(record.open(), 1);
+        record.accept(0, 2, Time::ZERO);
+        assert_eq!(record.open(), 0);
+        record.node_down(0);
+        record.node_up(1);
+        record.node_up(0);
+        assert_eq!(record.open(), 1);
+    }
+}

@@ -1,0 +1,211 @@
+//! Turns a simulation that has ended into the tables and figures of a run folder, so that report and diff
+//! work on simulations as on launches.
+
+use serde_json::{Map, Value, json};
+use tidings_protocol::counters::Traffic;
+use tidings_protocol::message::MessageKind;
+use tidings_tools::run::{self, Delivery, Item, ItemKind, Run};
+use tidings_tools::stats::Distribution;
+use tidings_tools::summary::{Inputs, Simulation, Summary};
+
+use super::drive::Finished;
+use super::latency::Place;
+use super::manifest::Manifest;
+use super::world::World;
+
+/// Kinds of message.
+const KINDS: usize = MessageKind::ALL.len();
+
+/// What nodes had counted, and how they were linked, before the first submission: hellos and first pings
+/// belong to no item. Half as large as counters, since it is kept for a million nodes.
+#[derive(Clone, Debug)]
+pub struct Baseline(Vec<NodeBaseline>);
+
+#[derive(Clone, Debug)]
+struct NodeBaseline {
+    /// By kind: messages and bytes.
+    sent: [(u32, u32); KINDS],
+    received: [(u32, u32); KINDS],
+    outbound: u32,
+    inbound: u32,
+}
+
+impl Baseline {
+    /// What the nodes of a world have counted so far.
+    #[must_use]
+    pub fn of(world: &World) -> Self {
+        let narrow = |traffic: &Traffic| {
+            std::array::from_fn(|kind| {
+                (saturate(traffic.messages[kind]), saturate(traffic.bytes[kind]))
+            })
+        };
+        let node = |node| {
+            let (counters, _) = world.counters(node);
+            let peers = world.node(node).peers();
+            NodeBaseline {
+                sent: narrow(&counters.sent),
+                received: narrow(&counters.received),
+                outbound: saturate(peers.outbound_ready() as u64),
+                inbound: saturate(peers.inbound_ready() as u64),
+            }
+        };
+        Self((0..saturate(world.nodes() as u64)).map(node).collect())
+    }
+}
+
+/// The tables and figures of a simulation. `text` is its manifest as written.
+#[must_use]
+pub fn assemble(manifest: &Manifest, text: run::Manifest, finished: Finished) -> (Run, Summary) {
+    let peak_rss_mib = peak_rss_mib();
+    let inputs = inputs(manifest, &finished, peak_rss_mib);
+    let Finished { world, outlook, baseline, .. } = finished;
+    let start_us = outlook.first.as_nanos() / 1_000;
+    let submitted: Vec<usize> = (0..world.items().len())
+        .filter(|item| world.record().submission(*item).is_some())
+        .collect();
+    let run = Run {
+        manifest: text,
+        nodes: node_rows(&world, &baseline),
+        items: submitted.iter().map(|item| item_row(&world, *item, start_us)).collect(),
+        deliveries: delivery_rows(&world, &submitted),
+        traffic: traffic_rows(&world, &baseline),
+    };
+    drop(world); // gigabytes that the figures don't need
+    let summary = Summary::compute(&run, inputs);
+    (run, summary)
+}
+
+fn node_rows(world: &World, baseline: &Baseline) -> Vec<run::Node> {
+    let row = |(node, before): (u32, &NodeBaseline)| {
+        let (region, node_type) = match world.latencies().place(node) {
+            Place::Region(region, node_type) => (region.to_string(), node_type.to_string()),
+            Place::Nowhere | Place::Point(..) => Default::default(),
+        };
+        run::Node {
+            region,
+            node_type,
+            outbound: before.outbound,
+            inbound: before.inbound,
+            alive: world.is_alive(node),
+            ..run::Node::default()
+        }
+    };
+    (0..).zip(&baseline.0).map(row).collect()
+}
+
+fn item_row(world: &World, item: usize, start_us: u64) -> Item {
+    let (at, origin) = world.record().submission(item).unwrap_or_default();
+    Item {
+        id: world.items()[item].id().to_string(),
+        kind: ItemKind::Tx,
+        bytes: world.items()[item].size() as u64,
+        origin,
+        submitted_us: (at.as_nanos() / 1_000).saturating_sub(start_us),
+    }
+}
+
+fn delivery_rows(world: &World, submitted: &[usize]) -> Vec<Delivery> {
+    let of_item = |(row, item): (u32, &usize)| {
+        let deliveries = world.record().deliveries(*item);
+        deliveries.map(move |(node, us)| Delivery { item: row, node, latency_us: u64::from(us) })
+    };
+    (0..).zip(submitted).flat_map(of_item).collect()
+}
+
+/// What nodes sent and received since the first submission, in all their lives.
+fn traffic_rows(world: &World, baseline: &Baseline) -> Vec<run::Traffic> {
+    let mut rows = Vec::new();
+    for (node, before) in (0..).zip(&baseline.0) {
+        let (counters, former) = world.counters(node);
+        let former = former.copied().unwrap_or_default();
+        for kind in MessageKind::ALL {
+            let at = kind as usize;
+            let since = |now: &Traffic, former: &Traffic, before: (u32, u32)| {
+                (
+                    (now.messages[at] + former.messages[at]).saturating_sub(u64::from(before.0)),
+                    (now.bytes[at] + former.bytes[at]).saturating_sub(u64::from(before.1)),
+                )
+            };
+            let sent = since(&counters.sent, &former.sent, before.sent[at]);
+            let received = since(&counters.received, &former.received, before.received[at]);
+            if sent.0 + received.0 > 0 {
+                rows.push(run::Traffic {
+                    node,
+                    kind: kind.name().to_owned(),
+                    sent_messages: sent.0,
+                    sent_bytes: sent.1,
+                    received_messages: received.0,
+                    received_bytes: received.1,
+                });
+            }
+        }
+    }
+    rows
+}
+
+fn inputs(manifest: &Manifest, finished: &Finished, peak_rss_mib: Option<f64>) -> Inputs {
+    let world = &finished.world;
+    Inputs {
+        strategy: manifest.params.relay.strategy.to_string(),
+        seed: manifest.seed,
+        invalid_reasons: finished.invalid_reasons.clone(),
+        connect_s: Some(finished.connect_s),
+        cpu_s: Some(finished.cpu_s_run),
+        rss_mib_per_node: peak_rss_mib.map(|peak| peak / world.nodes() as f64),
+        simulation: Simulation {
+            events: Some(world.events()),
+            event_hash: Some(world.hash().to_string()),
+            cpu_s_setup: Some(finished.cpu_s_setup),
+            cpu_s_run: Some(finished.cpu_s_run),
+            peak_rss_mib,
+            rounds: rounds(world),
+        },
+        more: more(finished),
+        ..Inputs::default()
+    }
+}
+
+/// Keys that only simulations have.
+fn more(finished: &Finished) -> Map<String, Value> {
+    let world = &finished.world;
+    let mut more = Map::new();
+    let mut put = |key: &str, value: Value| more.insert(key.to_owned(), value);
+    put("simulated_s", json!(world.now().since(finished.outlook.first).as_secs_f64()));
+    put("events_run", json!(finished.events_run));
+    let faults = world.faults().all();
+    if !faults.is_empty() {
+        let touched = |fault: &super::fault::Running| json!({ "kind": fault.spec.name(), "touched": fault.touched });
+        put("faults", faults.iter().map(touched).collect());
+        put("stray_messages", json!(world.strays()));
+    }
+    more
+}
+
+/// The round in which an item reached its last node, if time goes by rounds: the median over items.
+fn rounds(world: &World) -> Option<u64> {
+    let round_us = world.latencies().round()?.as_micros() as f64;
+    let last = |item| world.record().deliveries(item).map(|(_, us)| us).max();
+    let rounds = (0..world.items().len())
+        .filter_map(last)
+        .map(|us| (f64::from(us) / round_us).ceil())
+        .collect();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number of rounds, at most 32 bits"
+    )]
+    Distribution::new(rounds).median().map(|rounds| rounds as u64)
+}
+
+/// The most memory that this process has had resident, MiB (proc(5), `VmHWM`).
+#[must_use]
+pub fn peak_rss_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kib / 1_024.0)
+}
+
+fn saturate(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

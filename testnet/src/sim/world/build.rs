@@ -1,0 +1,319 @@
+//! Makes the world of a manifest: nodes, links, hellos, and what is to come.
+//!
+//! Links of the overlay come up before the clock starts, hellos included, without a way through the queue:
+//! this is what makes a million nodes affordable. First pings then take their real way, each node waking
+//! at a random moment of the warm-up, as nodes that started one by one would. An overlay that forms by
+//! gossip is simulated from the first dial.
+
+use std::sync::Arc;
+
+use rand::RngExt as _;
+use tidings_protocol::chain::opaque::Opaque;
+use tidings_protocol::link::{Direction, Link};
+use tidings_protocol::machine::{Action, Input};
+use tidings_protocol::map::{Map, Salt};
+use tidings_protocol::message::{Message, PeerAddr};
+use tidings_protocol::node::{Identity, Node};
+use tidings_protocol::peers::book::AddressRecord;
+use tidings_protocol::time::Time;
+
+use super::links::{End, addr, key};
+use super::{Event, Fixed, Seat, WAKES, World};
+use crate::rng;
+use crate::sim::fault::{FaultSpec, Faults, nanos};
+use crate::sim::hash::EventHash;
+use crate::sim::latency::Latencies;
+use crate::sim::manifest::Manifest;
+use crate::sim::overlay::{self, Edge, Shape};
+use crate::sim::queue::Queue;
+use crate::sim::random::{Use, stream};
+use crate::sim::record::Record;
+use crate::sim::workload;
+use crate::topology;
+
+/// Nodes start within this many seconds, or half of the warm-up if that is less: long enough that not all
+/// first pings are under way at once.
+const STAGGER_S: f64 = 2.0;
+
+/// What decides how nodes are made, again after a crash.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many nodes.
+    pub nodes: u32,
+    /// The first so many listen.
+    pub reachable: u32,
+    /// Shape of the overlay.
+    pub shape: Shape,
+    /// Addresses that a node knows besides its links.
+    pub known: usize,
+    /// By node: whom it dials for ever. Empty unless the shape is fixed.
+    pub dials: Vec<Vec<u32>>,
+}
+
+/// When things are to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// The first submission: the moment from which faults count.
+    pub first: Time,
+    /// The last submission.
+    pub last: Time,
+    /// The end of the last fault that has one.
+    pub trouble_until: Time,
+}
+
+impl World {
+    /// The world of a valid manifest at the beginning of its warm-up. `forms_by_gossip` tells whether
+    /// there are links already.
+    ///
+    /// # Errors
+    /// A sentence about an overlay or workload that can't be.
+    pub fn new(manifest: &Manifest) -> Result<Self, String> {
+        let (nodes, edges) = (manifest.network.nodes, edges(manifest)?);
+        let chain = Opaque::default();
+        let items = workload::items(&manifest.workload, manifest.seed, &chain)?;
+        let mut numbers = Map::new(Salt::new(manifest.seed));
+        for (item, number) in items.iter().zip(0..) {
+            numbers.insert(item.id(), number);
+        }
+        let plan = plan(manifest, &edges);
+        let mut world = Self {
+            record: Record::new(nodes, items.len()),
+            faults: Faults::new(&manifest.fault, manifest.seed),
+            fixed: Arc::new(Fixed {
+                seed: manifest.seed,
+                params: manifest.params.clone(),
+                chain: Box::new(chain),
+                latencies: Latencies::new(&manifest.link, nodes, manifest.seed),
+                plan,
+                items,
+                numbers,
+            }),
+            seats: Vec::with_capacity(nodes),
+            queue: Queue::default(),
+            now: Time::ZERO,
+            hash: EventHash::default(),
+            events: 0,
+            held: Default::default(),
+            paused: Default::default(),
+            former: Default::default(),
+            living: nodes,
+            strays: 0,
+            actions: Vec::new(),
+        };
+        world.seat_all(&edges);
+        let is_fixed = world.fixed.plan.shape.is_fixed();
+        for (from, to) in edges {
+            world.link_up(from, to, is_fixed.then(|| addr(to)));
+        }
+        world.start_all(manifest);
+        Ok(world)
+    }
+
+    /// Schedules the workload and the faults, from `warm_up_s` seconds after now.
+    pub fn schedule(&mut self, manifest: &Manifest, warm_up_s: f64) -> Outlook {
+        let first = Time::from_nanos(self.now.as_nanos() + nanos(warm_up_s));
+        let after = |seconds: f64| Time::from_nanos(first.as_nanos() + nanos(seconds));
+        let rate = manifest.workload.rate();
+        let mut outlook = Outlook { first, last: first, trouble_until: first };
+        for item in 0..self.fixed.items.len() {
+            outlook.last = after(item as f64 / rate);
+            self.push(outlook.last, 0, Event::Submit { item: super::narrow(item) });
+        }
+        for (fault, spec) in manifest.fault.iter().enumerate() {
+            let (at, length) = spec.window();
+            let (fault, begin) = (super::narrow(fault), after(at));
+            let end = match (spec, length) {
+                (FaultSpec::Churn { .. }, None) => Some(outlook.last.max(begin)),
+                (_, length) => length.map(|length| after(at + length)),
+            };
+            let until = end.unwrap_or(begin);
+            outlook.trouble_until = outlook.trouble_until.max(until);
+            self.faults.get_mut(fault as usize).until = end.unwrap_or(Time::NEVER);
+            self.push(begin, 0, Event::Begin { fault });
+            if end.is_some() {
+                self.push(until, 0, Event::End { fault });
+            }
+        }
+        outlook
+    }
+
+    /// Whether every node has as many ready links of its own as it wants, or can get.
+    #[must_use]
+    pub fn overlay_stands(&self) -> bool {
+        let others = self.fixed.plan.reachable.saturating_sub(1) as usize;
+        let wanted = self.fixed.params.peers.outbound.min(others);
+        let stands = |seat: &Seat| {
+            let peers = seat.node.peers();
+            // In a small network the peers that dialled us can't be dialled again.
+            peers.outbound_ready() >= wanted
+                || peers.outbound_ready() + peers.inbound_ready() >= others
+        };
+        self.seats.iter().filter(|seat| seat.alive).all(stands)
+    }
+
+    /// A node in its place, before any link.
+    fn seat_all(&mut self, edges: &[Edge]) {
+        let mut degrees = vec![0; self.living];
+        for (a, b) in edges {
+            degrees[*a as usize] += 1;
+            degrees[*b as usize] += 1;
+        }
+        let seed = self.fixed.seed;
+        for (node, degree) in (0..).zip(degrees) {
+            let seat = Seat {
+                node: self.make_node(node),
+                rng: stream(seed, Use::Node, u64::from(node)),
+                jitter: stream(seed, Use::Jitter, u64::from(node)),
+                ends: Vec::with_capacity(degree),
+                wakes: [Time::NEVER; WAKES],
+                line_up: 0,
+                line_down: 0,
+                life: 0,
+                alive: true,
+                paused: false,
+                listens: node < self.fixed.plan.reachable,
+            };
+            self.seats.push(seat);
+        }
+    }
+
+    /// A node that remembers nothing.
+    pub(super) fn make_node(&self, node: u32) -> Node {
+        let Fixed { plan, params, seed, .. } = &*self.fixed;
+        let gossips = plan.shape == Shape::Gossip && node < plan.reachable;
+        let dials = plan.dials.get(node as usize).map_or(&[][..], |dials| dials);
+        let identity = Identity {
+            key: key(node),
+            advertise: gossips.then(|| addr(node)),
+            fixed: dials.iter().map(|node| addr(*node)).collect(),
+            region: self.fixed.latencies.region(node),
+            salt: seed.wrapping_add(u64::from(node)),
+        };
+        Node::new(identity, params)
+    }
+
+    /// Gives a node the addresses of an earlier run, or of its operator.
+    pub(super) fn import(&mut self, node: u32, known: &[u32]) {
+        let record = |node: &u32| AddressRecord { addr: addr(*node), successes: 1, failures: 0 };
+        let records: Vec<_> = known.iter().map(record).collect();
+        if !records.is_empty() {
+            let (now, peers) = (self.now, &self.fixed.params.peers);
+            self.seats[node as usize].node.peers_mut().import(&records, peers, now);
+        }
+    }
+
+    /// A link between two nodes that have just met, hellos included.
+    fn link_up(&mut self, from: u32, to: u32, dialled: Option<PeerAddr>) {
+        let (near, far) = self.join(from, to);
+        let (out, inb) = (Direction::Outbound, Direction::Inbound);
+        let connected = |link: Link, peer, direction, addr| Input::Connected {
+            link,
+            peer: key(peer),
+            direction,
+            addr,
+        };
+        let theirs = self.first_word(to, connected(far, from, inb, None));
+        let ours = self.first_word(from, connected(near, to, out, dialled));
+        for (node, link, hello) in [(from, near, theirs), (to, far, ours)] {
+            if let Some(message) = hello {
+                self.hand_unarmed(node, Input::Received { link, message: &message });
+                self.carry_out_all(node);
+            }
+        }
+    }
+
+    /// What a node has to say about a new link; everything else that it does about it is carried out.
+    fn first_word(&mut self, node: u32, connected: Input<'_>) -> Option<Message> {
+        self.hand_unarmed(node, connected);
+        let is_hello =
+            |action: &Action| matches!(action, Action::Send { message: Message::Hello(_), .. });
+        let place = self.actions.iter().position(is_hello)?;
+        let hello = self.actions.remove(place);
+        self.carry_out_all(node);
+        match hello {
+            Action::Send { message, .. } => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Lets every node start at its own moment, with what it knows.
+    fn start_all(&mut self, manifest: &Manifest) {
+        let gossips = manifest.network.topology == Shape::Gossip;
+        let stagger = nanos(STAGGER_S.min(manifest.measure.idle_s / 2.0)).max(1);
+        let mut topology = rng::stream(manifest.seed, rng::Stream::Topology);
+        let mut bootstrap = match gossips {
+            true => topology::bootstrap(
+                manifest.network.nodes,
+                manifest.network.bootstrap,
+                &mut topology,
+            ),
+            false => Vec::new(),
+        };
+        for node in 0..self.fixed.plan.nodes {
+            let mut rng = stream(manifest.seed, Use::Stagger, u64::from(node));
+            let start = Time::from_nanos(rng.random_range(0..stagger));
+            if gossips {
+                let known = std::mem::take(&mut bootstrap[node as usize]);
+                let known = known.into_iter().map(|node| addr(super::narrow(node))).collect();
+                self.push(start, node, Event::Learn(known));
+            }
+            self.arm(node, start);
+        }
+    }
+
+    /// Lets a node that is about to lose a link find others: it is given what it knows now, as if it had
+    /// always known, since a million address books that are never opened would fill the memory.
+    pub(super) fn remind(&mut self, node: u32) {
+        let found = self.fixed.plan.shape == Shape::Outbound;
+        if found && self.seats[node as usize].node.peers().book().is_empty() {
+            self.import(node, &self.acquaintances(node));
+        }
+    }
+
+    /// Reachable nodes that a node knows besides its links.
+    fn acquaintances(&self, node: u32) -> Vec<u32> {
+        let plan = &self.fixed.plan;
+        let mut rng = stream(self.fixed.seed, Use::Known, u64::from(node));
+        let drawn = (0..plan.known).map(|_| rng.random_range(0..plan.reachable));
+        let mut known: Vec<u32> = drawn.filter(|other| *other != node).collect();
+        known.sort_unstable();
+        known.dedup();
+        known
+    }
+}
+
+impl End {
+    /// The node at the other end, if this one dialled it.
+    pub(super) fn dialled_peer(&self) -> Option<u32> {
+        (self.live && self.dialled).then_some(self.peer)
+    }
+}
+
+fn edges(manifest: &Manifest) -> Result<Vec<Edge>, String> {
+    let plan = overlay::Plan {
+        shape: manifest.network.topology,
+        nodes: super::narrow(manifest.network.nodes),
+        reachable: super::narrow(manifest.network.reachable()),
+        outbound: manifest.params.peers.outbound,
+        inbound_max: manifest.params.peers.inbound_max,
+        bridges: manifest.network.bridges,
+    };
+    overlay::edges(&plan, &mut rng::stream(manifest.seed, rng::Stream::Topology))
+}
+
+fn plan(manifest: &Manifest, edges: &[Edge]) -> Plan {
+    let mut dials = Vec::new();
+    if manifest.network.topology.is_fixed() {
+        dials.resize(manifest.network.nodes, Vec::new());
+        for (from, to) in edges {
+            dials[*from as usize].push(*to);
+        }
+    }
+    Plan {
+        nodes: super::narrow(manifest.network.nodes),
+        reachable: super::narrow(manifest.network.reachable()),
+        shape: manifest.network.topology,
+        known: manifest.network.known,
+        dials,
+    }
+}
