@@ -60,7 +60,7 @@ pub fn assemble(manifest: &Manifest, text: run::Manifest, finished: Finished) ->
     let inputs = inputs(manifest, &finished, peak_rss_mib);
     let Finished { world, outlook, baseline, .. } = finished;
     let start_us = outlook.first.as_nanos() / 1_000;
-    let submitted: Vec<usize> = (0..world.items().len())
+    let submitted: Vec<usize> = (manifest.warmup_txs..world.items().len())
         .filter(|item| world.record().submission(*item).is_some())
         .collect();
     let run = Run {
@@ -158,20 +158,27 @@ fn inputs(manifest: &Manifest, finished: &Finished, peak_rss_mib: Option<f64>) -
             cpu_s_setup: Some(finished.cpu_s_setup),
             cpu_s_run: Some(finished.cpu_s_run),
             peak_rss_mib,
-            rounds: rounds(world),
+            rounds: rounds(manifest, world),
         },
-        more: more(finished),
+        more: more(manifest, finished),
         ..Inputs::default()
     }
 }
 
 /// Keys that only simulations have.
-fn more(finished: &Finished) -> Map<String, Value> {
+fn more(manifest: &Manifest, finished: &Finished) -> Map<String, Value> {
     let world = &finished.world;
     let mut more = Map::new();
     let mut put = |key: &str, value: Value| more.insert(key.to_owned(), value);
     put("simulated_s", json!(world.now().since(finished.outlook.first).as_secs_f64()));
     put("events_run", json!(finished.events_run));
+    put("warmup_txs", json!(manifest.warmup_txs));
+    let last_hops = (manifest.warmup_txs..world.items().len())
+        .map(|item| f64::from(world.record().last_hops(item)))
+        .collect();
+    let last_hops = Distribution::new(last_hops);
+    put("last_hops_mean", json!(last_hops.mean()));
+    put("last_hops_max", json!(last_hops.max()));
     let faults = world.faults().all();
     if !faults.is_empty() {
         let touched = |fault: &super::fault::Running| json!({ "kind": fault.spec.name(), "touched": fault.touched });
@@ -182,10 +189,10 @@ fn more(finished: &Finished) -> Map<String, Value> {
 }
 
 /// The round in which an item reached its last node, if time goes by rounds: the median over items.
-fn rounds(world: &World) -> Option<u64> {
+fn rounds(manifest: &Manifest, world: &World) -> Option<u64> {
     let round_us = world.latencies().round()?.as_micros() as f64;
     let last = |item| world.record().deliveries(item).map(|(_, us)| us).max();
-    let rounds = (0..world.items().len())
+    let rounds = (manifest.warmup_txs..world.items().len())
         .filter_map(last)
         .map(|us| (f64::from(us) / round_us).ceil())
         .collect();
