@@ -5,8 +5,9 @@
 //!   [`fault`] its parts
 //! - the engine: [`world`] holds nodes and links and drives them, [`queue`] says what is next, [`random`]
 //!   gives every use a stream of its own
-//! - what comes out: [`record`] remembers first deliveries, [`hash`] tells runs apart, [`check`] looks at
-//!   nodes after every step of a debug build, [`summary`] makes tables and figures
+//! - what comes out: [`record`] remembers first deliveries, [`spies`] note who told them first, [`hash`]
+//!   tells runs apart, [`check`] looks at nodes after every step of a debug build, [`summary`] makes tables
+//!   and figures
 //! - [`drive`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
 //!
 //! Nothing in a run depends on the machine: no clock, no threads, no order of hash maps. Two runs of one
@@ -23,6 +24,7 @@ pub mod overlay;
 pub mod queue;
 pub mod random;
 pub mod record;
+pub mod spies;
 pub mod summary;
 pub mod workload;
 pub mod world;
@@ -95,6 +97,9 @@ pub struct SimArgs {
     /// `crash:share=0.1,at_s=2`; repeatable
     #[arg(long = "fault", value_name = "KIND[:KEY=VALUE,…]")]
     pub faults: Vec<String>,
+    /// Share of the nodes that note who tells them first, 0 to 1 [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    pub spies: Option<f64>,
     /// Run folder, which must not exist [default: none is written]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -204,6 +209,7 @@ impl SimArgs {
         }
         manifest.origin = self.origin.or(manifest.origin);
         set(&mut manifest.seed, self.seed);
+        set(&mut manifest.spies, self.spies);
         *params = with_overrides(params, &self.params)?;
         set(&mut params.relay.strategy, self.strategy);
         set(&mut params.relay.trickle_outbound_ms, self.trickle);

@@ -38,7 +38,7 @@ pub fn rounds(strategy: StrategyKind, nodes: f64, fanout: f64) -> Option<f64> {
 }
 
 /// The formula as articles have it: log2 n + ln n for push and pull alike, log2 n for push-pull, and
-/// log_f n as soon as there are several contacts, as if each node told f others once.
+/// `log_f n` as soon as there are several contacts, as if each node told f others once.
 #[must_use]
 pub fn article_rounds(strategy: StrategyKind, nodes: f64, fanout: f64) -> Option<f64> {
     let growth = if fanout > 1.0 { nodes.ln() / fanout.ln() } else { nodes.log2() };

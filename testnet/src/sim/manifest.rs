@@ -3,6 +3,7 @@
 //! ```toml
 //! format = 1
 //! seed = 7
+//! spies = 0.1                 # share of the nodes; 0 if left out
 //!
 //! [network]
 //! nodes = 500
@@ -76,6 +77,8 @@ pub struct Manifest {
     pub origin: Option<u32>,
     /// How it is measured.
     pub measure: Measure,
+    /// Share of the nodes that note who told them of each item first, 0 to 1.
+    pub spies: f64,
     /// What goes wrong on purpose, in any order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fault: Vec<FaultSpec>,
@@ -116,6 +119,7 @@ impl Default for Manifest {
             warmup_txs: 0,
             origin: None,
             measure: Measure { idle_s: 3.0, stall_s: 30.0, connect_s: 120.0 },
+            spies: 0.0,
             fault: Vec::new(),
             params: Params::default(),
         }
@@ -183,6 +187,12 @@ impl Manifest {
             if !(0.0..=1e6).contains(&value) {
                 return Err(format!("measure.{key} is {value}, but must be 0 to 1000000 seconds"));
             }
+        }
+        if !(0.0..=1.0).contains(&self.spies) {
+            return Err(format!(
+                "spies is {}, but must be a share of the nodes, 0 to 1",
+                self.spies
+            ));
         }
         self.fault.iter().try_for_each(|fault| fault.validate(self.network.nodes))?;
         self.params.validate().map_err(|error| format!("params.{error}"))

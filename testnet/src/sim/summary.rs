@@ -28,6 +28,7 @@ struct NodeBaseline {
     received: [(u32, u32); KINDS],
     outbound: u32,
     inbound: u32,
+    cross_region_bytes: u64,
 }
 
 impl Baseline {
@@ -47,6 +48,7 @@ impl Baseline {
                 received: narrow(&counters.received),
                 outbound: saturate(peers.outbound_ready() as u64),
                 inbound: saturate(peers.inbound_ready() as u64),
+                cross_region_bytes: counters.sent_cross_region_bytes,
             }
         };
         Self((0..saturate(world.nodes() as u64)).map(node).collect())
@@ -160,13 +162,13 @@ fn inputs(manifest: &Manifest, finished: &Finished, peak_rss_mib: Option<f64>) -
             peak_rss_mib,
             rounds: rounds(manifest, world),
         },
-        more: more(manifest, finished),
+        more: more(manifest, finished, peak_rss_mib),
         ..Inputs::default()
     }
 }
 
 /// Keys that only simulations have.
-fn more(manifest: &Manifest, finished: &Finished) -> Map<String, Value> {
+fn more(manifest: &Manifest, finished: &Finished, peak_rss_mib: Option<f64>) -> Map<String, Value> {
     let world = &finished.world;
     let mut more = Map::new();
     let mut put = |key: &str, value: Value| more.insert(key.to_owned(), value);
@@ -179,6 +181,26 @@ fn more(manifest: &Manifest, finished: &Finished) -> Map<String, Value> {
     let last_hops = Distribution::new(last_hops);
     put("last_hops_mean", json!(last_hops.mean()));
     put("last_hops_max", json!(last_hops.max()));
+    let per_cpu_s = finished.events_run as f64 / finished.cpu_s_run;
+    put("events_per_cpu_s", json!(per_cpu_s.is_finite().then(|| per_cpu_s.round())));
+    let bytes_per_node = peak_rss_mib.map(|mib| (mib * 1_048_576.0 / world.nodes() as f64).round());
+    put("bytes_per_node", json!(bytes_per_node));
+    put("cross_region_bytes", json!(cross_region_bytes(finished)));
+    if manifest.spies > 0.0 {
+        let measured = |item: &usize| *item >= manifest.warmup_txs;
+        let submission = |item| world.record().submission(item);
+        let origin = |item| submission(Some(item).filter(measured)?).map(|(_, origin)| origin);
+        let at = |place| world.spies().guesses(place, origin);
+        let shares = world.spies().shares();
+        let guesses = at(shares.len() - 1);
+        let by_share = shares.iter().enumerate();
+        let by_share =
+            by_share.map(|(place, share)| (share.to_string(), json!(at(place).precision())));
+        put("origin_precision_by_spies", Value::Object(by_share.collect()));
+        put("spies", json!(manifest.spies));
+        put("origin_precision", json!(guesses.precision()));
+        put("origin_guesses", json!(guesses.all));
+    }
     let faults = world.faults().all();
     if !faults.is_empty() {
         let touched = |fault: &super::fault::Running| json!({ "kind": fault.spec.name(), "touched": fault.touched });
@@ -186,6 +208,20 @@ fn more(manifest: &Manifest, finished: &Finished) -> Map<String, Value> {
         put("stray_messages", json!(world.strays()));
     }
     more
+}
+
+/// Bytes that living nodes sent to peers in other regions since the first submission; `None` where there
+/// are no regions.
+fn cross_region_bytes(finished: &Finished) -> Option<u64> {
+    let world = &finished.world;
+    world.latencies().region(0)?;
+    let of = |(node, before): (u32, &NodeBaseline)| {
+        let (counters, former) = world.counters(node);
+        let former = former.map_or(0, |former| former.cross_region_bytes);
+        (counters.sent_cross_region_bytes + former).saturating_sub(before.cross_region_bytes)
+    };
+    let living = (0..).zip(&finished.baseline.0).filter(|(node, _)| world.is_alive(*node));
+    Some(living.map(of).sum())
 }
 
 /// The round in which an item reached its last node, if time goes by rounds: the median over items.

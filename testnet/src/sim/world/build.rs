@@ -28,6 +28,7 @@ use crate::sim::overlay::{self, Edge, Shape};
 use crate::sim::queue::Queue;
 use crate::sim::random::{Use, stream};
 use crate::sim::record::Record;
+use crate::sim::spies::Spies;
 use crate::sim::workload;
 use crate::topology;
 
@@ -77,11 +78,12 @@ impl World {
         let items = workload::items(&manifest.workload, manifest.seed, &chain)?;
         let mut numbers = Map::new(Salt::new(manifest.seed));
         for (item, number) in items.iter().zip(0..) {
-            numbers.insert(item.id(), number);
+            numbers.insert(item.id().into(), number);
         }
         let plan = plan(manifest, &edges);
         let mut world = Self {
             record: Record::new(nodes, items.len()),
+            spies: Spies::new(manifest.spies, nodes, items.len(), manifest.seed),
             faults: Faults::new(&manifest.fault, manifest.seed),
             fixed: Arc::new(Fixed {
                 seed: manifest.seed,
