@@ -56,7 +56,7 @@ pub struct LaunchArgs {
     /// What lies between nodes
     #[arg(long, value_enum, default_value_t = Links::Regions)]
     links: Links,
-    /// How items spread: inventory or flood [default: inventory]
+    /// How items spread: direct-mail, flood, inventory, push, pull, push-pull, rumor, plumtree or adaptive
     #[arg(long)]
     strategy: Option<StrategyKind>,
     /// Mean wait before announcing, milliseconds; 0 announces at once [default: see --param relay.*]

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tidings_protocol::item::ItemId;
+use tidings_protocol::relay::StrategyKind;
 
 /// How long anything here may take before it counts as hanging. Debug builds on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -128,6 +129,17 @@ fn a_small_network_delivers_everything() {
     let node = launch.folder().join("nodes/n0000");
     assert!(node.join("config.toml").is_file());
     assert!(!node.join("trace.csv").exists(), "bulky parts are gone after a good run");
+}
+
+#[test]
+fn every_strategy_delivers_everything_on_real_nodes() {
+    for strategy in StrategyKind::ALL {
+        let args = format!("--nodes 4 --txs 5 --rate 40 --strategy {strategy}");
+        let finished = Launch::new(&args).run();
+        finished.assert_code(0);
+        assert_eq!(finished.summary["strategy"], strategy.name());
+        assert_eq!(finished.summary["coverage"], 1.0, "{strategy}");
+    }
 }
 
 #[test]

@@ -164,12 +164,13 @@ fn a_peer_that_asks_or_heard_first_from_us_is_soon_sent_items_again() {
     assert!(asked.is_some_and(|asked| asked < 15), "{asked:?}");
     assert!(is_sent(&stage.accept(n), 1));
 
-    stage.disparage(2);
+    let mut stage = Stage::new(3);
+    stage.disparage(1);
     let n = trials().last().unwrap();
     stage.accept(n);
-    let before = stage.odds(2);
-    stage.signal(2, &Signal::First([short(n)].into()));
-    assert!(stage.odds(2) > before);
+    let before = stage.odds(1);
+    stage.signal(1, &Signal::First([short(n)].into()));
+    assert!(stage.odds(1) > before);
 }
 
 #[test]
