@@ -12,6 +12,7 @@ use tidings::network::Rules;
 use tidings_protocol::relay::StrategyKind;
 
 use crate::manifest::Links;
+use crate::rounds::{self, RoundsArgs};
 use crate::sim::{self, SimArgs};
 use crate::topology::Topology;
 use crate::{launch, node_mode};
@@ -42,6 +43,8 @@ enum Command {
     Launch(Box<LaunchArgs>),
     /// Simulates nodes, from ten of them to a million, and reports how items spread.
     Sim(Box<SimArgs>),
+    /// Sets the rounds of push, pull and rumours beside theory and references.
+    Rounds(RoundsArgs),
 }
 
 /// Arguments of `launch`.
@@ -162,6 +165,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
         },
         Command::Sim(args) => sim::main(&args),
+        Command::Rounds(args) => rounds::main(&args),
     }
 }
 
