@@ -192,9 +192,7 @@ pub(crate) fn unknown(kind: u8, len: usize) -> Message {
 /// The class of a kind that we know.
 pub(crate) const fn class_of(kind: u8) -> Option<Class> {
     match kind {
-        kind::HELLO..=kind::NOT_FOUND | kind::PRUNE..=kind::NOT_FOUND_SHORT => {
-            Some(Class::Control)
-        }
+        kind::HELLO..=kind::NOT_FOUND | kind::PRUNE..=kind::NOT_FOUND_SHORT => Some(Class::Control),
         kind::BLOCK => Some(Class::Block),
         kind::TX => Some(Class::Tx),
         _ => None,
@@ -275,8 +273,7 @@ fn put_body(message: &Message, out: &mut BytesMut) {
         Message::Hello(hello) => put_hello(hello, out),
         Message::Ping { nonce } | Message::Pong { nonce } => out.put_u64_le(*nonce),
         Message::GetAddresses | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll) => {}
-        Message::Signal(Signal::Known(ids) | Signal::First(ids))
-        | Message::Short(_, ids) => {
+        Message::Signal(Signal::Known(ids) | Signal::First(ids)) | Message::Short(_, ids) => {
             debug_assert!(ids.len() <= short_ids_max(message), "the peer would refuse it");
             ids.iter().for_each(|id| out.put_slice(&id.0));
         }

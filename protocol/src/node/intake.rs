@@ -35,7 +35,9 @@ impl Node {
             let id = name.short();
             let known = self.note_holder(id, link);
             let mut wait = Duration::ZERO;
-            self.relay(cx, |strategy, cx| wait = strategy.on_announced(link, (kind, id), known, cx));
+            self.relay(cx, |strategy, cx| {
+                wait = strategy.on_announced(link, (kind, id), known, cx)
+            });
             if known {
                 self.counters.duplicate_announcements += 1;
                 continue;
@@ -100,7 +102,8 @@ impl Node {
         verdict: Result<(), Rejection>,
         cx: &mut Cx<'_>,
     ) {
-        let Some(Verifying { item, facts, ingress, holders }) = self.verifying.remove(&id.into()) else {
+        let Some(Verifying { item, facts, ingress, holders }) = self.verifying.remove(&id.into())
+        else {
             return;
         };
         match verdict {

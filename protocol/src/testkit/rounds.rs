@@ -303,7 +303,9 @@ fn link_to(node: usize) -> Link {
 fn payload(from: usize, to: usize, step: &Step) -> Option<Payload> {
     match step {
         Step::Send(..) => Some(Payload { from, to, is_unasked: true }),
-        Step::Announce(..) | Step::AnnounceNow(..) | Step::Hold(..) => Some(Payload { from, to, is_unasked: false }),
+        Step::Announce(..) | Step::AnnounceNow(..) | Step::Hold(..) => {
+            Some(Payload { from, to, is_unasked: false })
+        }
         Step::Flush(_) | Step::FlushWhole(_) | Step::Signal(..) => None,
     }
 }
