@@ -336,7 +336,7 @@ impl Manifest {
 }
 
 /// Reads `NAME:KEY=VALUE,KEY=VALUE`, with the name under the key `tag`: the short form of a table, for the
-/// command line.
+/// command line. Numbers of nodes are joined by `+`.
 ///
 /// # Errors
 /// A sentence about what is wrong with it.
@@ -348,16 +348,17 @@ pub fn parse_short<T: DeserializeOwned>(text: &str, tag: &str) -> Result<T, Stri
         let Some((key, value)) = entry.split_once('=') else {
             return Err(format!("`{entry}` in `{text}` has no value: write KEY=VALUE"));
         };
-        table.insert(key.to_owned(), short_value(value));
+        let value = match key {
+            "nodes" => toml::Value::Array(value.split('+').map(short_value).collect()),
+            _ => short_value(value),
+        };
+        table.insert(key.to_owned(), value);
     }
     table.try_into().map_err(|error: toml::de::Error| format!("`{text}`: {}", error.message()))
 }
 
-/// A number, a truth value, or else a word. Numbers joined by `+` are a list.
+/// A number, a truth value, or else a word.
 fn short_value(text: &str) -> toml::Value {
-    if text.contains('+') {
-        return toml::Value::Array(text.split('+').map(short_value).collect());
-    }
     let number = text.parse::<i64>().map(toml::Value::Integer);
     number
         .or_else(|_| text.parse::<f64>().map(toml::Value::Float))
