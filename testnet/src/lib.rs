@@ -19,9 +19,11 @@
 
 pub mod cli;
 pub mod collect;
+pub mod compare;
 pub mod drive;
 pub mod fault;
 pub mod fleet;
+pub mod frontier;
 pub mod jobs;
 pub mod launch;
 pub mod manifest;
