@@ -34,6 +34,7 @@ pub mod observe;
 pub mod overlay;
 pub mod plan;
 pub mod ports;
+pub mod predict;
 pub mod record;
 pub mod rng;
 pub mod rounds;
