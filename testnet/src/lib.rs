@@ -19,9 +19,11 @@
 
 pub mod cli;
 pub mod collect;
+pub mod compare;
 pub mod drive;
 pub mod fault;
 pub mod fleet;
+pub mod frontier;
 pub mod jobs;
 pub mod launch;
 pub mod manifest;
@@ -32,6 +34,7 @@ pub mod observe;
 pub mod overlay;
 pub mod plan;
 pub mod ports;
+pub mod predict;
 pub mod record;
 pub mod rng;
 pub mod rounds;

@@ -359,12 +359,12 @@ mod tests {
 
     #[test]
     fn every_reference_is_measured_and_met() {
-        let tables = tables(&args(8, &[1_000]));
+        let tables = tables(&args(2, &[1_000]));
         let with_reference = |row: &&RoundsRow| row.rounds.reference.is_some();
         assert_eq!(tables.rounds.iter().filter(with_reference).count(), 5);
         assert_eq!(tables.rumor.len(), 13);
         // Few runs have wide intervals; what is off by more than they are is wrong.
-        assert!(tables.rounds.iter().all(|row| row.rounds.deviation_percent.unwrap().abs() < 8.0));
+        assert!(tables.rounds.iter().all(|row| row.rounds.deviation_percent.unwrap().abs() < 15.0));
         let text = render(&tables);
         assert!(text.contains("push-pull") && text.contains("push, blind, coin"), "{text}");
     }
