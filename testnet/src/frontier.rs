@@ -225,7 +225,7 @@ mod tests {
         let planes = cases(&args("")).unwrap();
         assert_eq!(planes.len(), 2);
         for kind in tidings_protocol::relay::StrategyKind::ALL {
-            assert!(planes[0].1.iter().any(|case| case.variant.strategy == kind), "{kind}");
+            assert!(planes[0].1.iter().any(|case| case.variant.strategy == *kind), "{kind}");
         }
         assert_eq!(
             planes[0].1.iter().filter(|case| case.name().starts_with("adaptive ")).count(),
