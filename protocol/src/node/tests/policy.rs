@@ -48,7 +48,7 @@ fn what_the_pool_will_not_have_is_not_verified_and_costs_the_peer_nothing() {
     let link = solo.link(0, Direction::Inbound);
     let cheap = Draft::paying(1, 0).item();
     solo.say(link, &announce(&cheap));
-    let actions = solo.say(link, &Message::Item(cheap.clone()));
+    let actions = solo.say(link, &Message::Item(cheap));
     assert_eq!(refusals(&actions), ["fee-too-low"]);
     assert!(!actions.iter().any(|action| matches!(action, Action::Verify(_))));
     assert!(disconnects(&actions).is_empty());
