@@ -317,7 +317,7 @@ mod tests {
     fn each_side_learns_what_it_lacks() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let params = RelayParams::default();
-        let (a, b) = (net(&ids(0, 99), &mut rng), net(&ids(1, 100), &mut rng));
+        let (mut a, mut b) = (net(&ids(0, 99), &mut rng), net(&ids(1, 100), &mut rng));
         let now = Time::from_millis(5_000);
         let (lacked, answer) = b.compare(&a.digest(now, &params, &mut rng), now, &params, &mut rng);
         assert_eq!(lacked, ids(99, 100));
@@ -330,7 +330,7 @@ mod tests {
     fn whoever_has_nothing_gets_everything() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let params = RelayParams::default();
-        let (full, empty) = (net(&ids(0, 9), &mut rng), SafetyNet::default());
+        let (mut full, mut empty) = (net(&ids(0, 9), &mut rng), SafetyNet::default());
         let now = Time::from_millis(5_000);
         let digest = full.digest(now, &params, &mut rng);
         let (_, answer) = empty.compare(&digest, now, &params, &mut rng);
@@ -342,7 +342,7 @@ mod tests {
     fn what_is_on_its_way_is_not_told_again() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let params = RelayParams::default();
-        let net = net(&ids(0, 9), &mut rng);
+        let mut net = net(&ids(0, 9), &mut rng);
         let young = Time::from_millis(900);
         assert_eq!(net.digest(young, &params, &mut rng).count, 0);
         let none = Digest::of(&[], 1, false);
