@@ -44,8 +44,15 @@ pub const SHORT_ID_LEN: usize = 8;
 /// *Attack*: two items of one author can be made to share a short id with 2^32 hashes. Where ids are
 /// short, a node that has one of them then takes the other for known, as if they were in conflict;
 /// nobody else's items are touched, since matching a given id costs 2^64.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShortId(pub [u8; SHORT_ID_LEN]);
+
+impl Hash for ShortId {
+    /// One word instead of a slice and its length.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from_le_bytes(self.0));
+    }
+}
 
 impl From<ItemId> for ShortId {
     fn from(id: ItemId) -> Self {

@@ -96,6 +96,9 @@ pub struct AdaptiveParams {
     /// probability, percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eager_percent: Option<u16>,
+    /// To how many peers own transactions go whole at first; without it as the preset says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_hops: Option<usize>,
 }
 
 impl AdaptiveParams {
@@ -103,6 +106,12 @@ impl AdaptiveParams {
     #[must_use]
     pub fn eager_from(&self) -> Probability {
         self.eager_percent.map_or_else(|| self.preset.eager_from(), Probability::percent)
+    }
+
+    /// To how many peers own transactions go whole at first.
+    #[must_use]
+    pub fn first_hops(&self) -> usize {
+        self.first_hops.unwrap_or_else(|| self.preset.first_hops())
     }
 
     /// From which odds on a peer is at least told at once; the others wait for the next batch.

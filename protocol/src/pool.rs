@@ -162,7 +162,7 @@ mod tests {
         pool.insert(tx(1, 10), claiming(1), Time::ZERO, &params).unwrap();
         let refused = pool.insert(tx(2, 10), claiming(1), Time::ZERO, &params);
         assert_eq!(refused.unwrap_err().rule, "conflicts-with-pool");
-        assert!(pool.get(&tx(1, 10).id()).is_some() && pool.get(&tx(2, 10).id()).is_none());
+        assert!(pool.get(tx(1, 10).id()).is_some() && pool.get(tx(2, 10).id()).is_none());
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
         pool.insert(tx(1, 10), claiming(1), Time::ZERO, &params).unwrap();
         pool.insert(tx(2, 10), claiming(2), Time::ZERO, &params).unwrap();
         pool.insert(tx(3, 10), claiming(3), Time::ZERO, &params).unwrap();
-        assert!(pool.get(&tx(1, 10).id()).is_none());
+        assert!(pool.get(tx(1, 10).id()).is_none());
         assert_eq!((pool.len(), pool.bytes(), pool.evicted()), (2, 20, 1));
         pool.insert(tx(4, 5), claiming(1), Time::ZERO, &params).unwrap();
     }

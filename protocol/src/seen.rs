@@ -205,11 +205,11 @@ mod tests {
     fn a_peer_that_is_noted_is_known() {
         let mut seen = SeenCache::new(2, Salt::new(0));
         let link = Link::new(3, 1);
-        assert!(!seen.note(&id(1), link));
+        assert!(!seen.note(id(1), link));
         seen.insert(id(1), Seen::default());
-        assert!(!seen.knows(&id(1), link));
-        assert!(seen.note(&id(1), link));
-        assert!(seen.knows(&id(1), link));
+        assert!(!seen.knows(id(1), link));
+        assert!(seen.note(id(1), link));
+        assert!(seen.knows(id(1), link));
     }
 
     proptest! {
@@ -227,7 +227,7 @@ mod tests {
                 if is_insert {
                     seen.insert(id(n), Seen::default());
                 } else {
-                    prop_assert_eq!(seen.get_mut(&id(n)).is_some(), position.is_some());
+                    prop_assert_eq!(seen.get_mut(id(n)).is_some(), position.is_some());
                 }
                 if let Some(position) = position {
                     model.remove(position);
@@ -240,7 +240,7 @@ mod tests {
                 }
                 prop_assert_eq!(seen.len(), model.len());
                 for n in 0..12 {
-                    prop_assert_eq!(seen.contains(&id(n)), model.contains(&n));
+                    prop_assert_eq!(seen.contains(id(n)), model.contains(&n));
                 }
             }
         }

@@ -106,7 +106,7 @@ fn every_item_reaches_everybody_and_copies_become_few() {
 fn when_nodes_vanish_the_others_still_get_everything_soon() {
     let mut mesh = mesh(Preset::Lean);
     spread(&mut mesh, 0..150, |_, _| ());
-    let is_gone = |index: usize| index % 5 == 0;
+    let is_gone = |index: usize| index.is_multiple_of(5);
     (0..NODES).filter(|index| is_gone(*index)).for_each(|index| mesh.kill(index));
     mesh.run_for(2 * FAR);
     let submitted: Vec<_> = (150..170)

@@ -72,6 +72,12 @@ pub struct SimArgs {
     /// How many transactions [default: 100]
     #[arg(long)]
     pub txs: Option<usize>,
+    /// How many more transactions come before those that are measured [default: 0]
+    #[arg(long, value_name = "TXS")]
+    pub warmup: Option<usize>,
+    /// The node at which all transactions are submitted [default: random ones]
+    #[arg(long, value_name = "NODE")]
+    pub origin: Option<u32>,
     /// Submissions a second [default: 20]
     #[arg(long)]
     pub rate: Option<f64>,
@@ -196,6 +202,12 @@ impl SimArgs {
             set(rate, self.rate);
             set(sizes, self.size.map(Sizes::Fixed));
         }
+        if let (Some(more), Workload::Transfers { txs, .. }) = (self.warmup, &mut manifest.workload)
+        {
+            *txs += more;
+            manifest.warmup_txs = more;
+        }
+        manifest.origin = self.origin.or(manifest.origin);
         set(&mut manifest.seed, self.seed);
         set(&mut manifest.spies, self.spies);
         *params = with_overrides(params, &self.params)?;
@@ -228,7 +240,7 @@ fn read(path: &Path) -> Result<Manifest, SimError> {
 }
 
 /// Parameters with `KEY=VALUE`s laid over them.
-fn with_overrides(params: &Params, overrides: &[String]) -> Result<Params, String> {
+pub(crate) fn with_overrides(params: &Params, overrides: &[String]) -> Result<Params, String> {
     let mut tree = toml::Table::try_from(params).map_err(|error| error.to_string())?;
     for entry in overrides {
         let (key, value) = entry

@@ -36,7 +36,7 @@ impl Node {
             let known = self.note_holder(id, link);
             let mut wait = Duration::ZERO;
             self.relay(cx, |strategy, cx| {
-                wait = strategy.on_announced(link, (kind, id), known, cx)
+                wait = strategy.on_announced(link, (kind, id), known, cx);
             });
             if known {
                 self.counters.duplicate_announcements += 1;

@@ -116,7 +116,7 @@ impl Node {
     /// Sends an item that we still hold, whatever waits.
     pub(super) fn send_now(&mut self, link: Link, id: ItemId, cx: &mut Cx<'_>) {
         if let Some(item) = self.item(&id).cloned() {
-            self.seen.note(&id, link);
+            self.seen.note(id, link);
             cx.send(link, Message::Item(item));
         }
     }
@@ -132,7 +132,7 @@ impl Node {
         } else if cx.params.relay.batch_ms > 0 && !is_block {
             self.enqueue(link, (id, Form::Whole), cx);
         } else {
-            self.seen.note(&id, link);
+            self.seen.note(id, link);
             cx.send(link, Message::Item(item));
         }
     }

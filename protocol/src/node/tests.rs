@@ -427,7 +427,7 @@ fn a_broken_policy_is_no_offence_and_an_invalid_item_is() {
             .collect();
         assert_eq!(whys, expected);
         assert!(solo.node.item(&item.id()).is_none());
-        assert!(solo.node.seen().contains(&item.id()), "it isn't asked for again");
+        assert!(solo.node.seen().contains(item.id()), "it isn't asked for again");
     }
 }
 

@@ -49,7 +49,9 @@
 //! Blocks are announced at once to all, and asked for at once.
 
 mod expected;
+mod feedback;
 mod odds;
+mod origin;
 mod patience;
 mod preset;
 mod trials;
@@ -68,6 +70,8 @@ use crate::params::RelayParams;
 use crate::time::Time;
 
 use expected::{Arrival, Expected};
+use feedback::{Feedback, Said};
+use origin::{Own, first_hops};
 use patience::Patience;
 use trials::{Trials, is_trial};
 
@@ -86,21 +90,36 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// The strategy.
 #[derive(Clone, Debug)]
 pub struct Adaptive {
-    odds: LinkTable<Odds>,
+    links: LinkTable<Side>,
+    /// How many transactions were accepted; wraps.
+    accepted: u32,
     trials: Trials,
     expected: Expected,
     patience: Patience,
-    /// When lazy announcements leave, on all links.
+    feedback: Feedback,
+    own: Own,
+    /// When lazy announcements and feedback leave, on all links.
     flush_at: Time,
+}
+
+/// Our side of a link.
+#[derive(Clone, Copy, Debug)]
+struct Side {
+    odds: Odds,
+    /// [`Adaptive::accepted`] when it came up.
+    since: u32,
 }
 
 impl Default for Adaptive {
     fn default() -> Self {
         Self {
-            odds: LinkTable::default(),
+            links: LinkTable::default(),
+            accepted: 0,
             trials: Trials::default(),
             expected: Expected::default(),
             patience: Patience::default(),
+            feedback: Feedback::default(),
+            own: Own::default(),
             flush_at: Time::NEVER,
         }
     }
@@ -108,12 +127,14 @@ impl Default for Adaptive {
 
 impl Strategy for Adaptive {
     fn on_link_up(&mut self, neighbour: Neighbour, _cx: &mut RelayCx<'_>) {
-        self.odds.insert(neighbour.link, Odds::default());
+        let side = Side { odds: Odds::default(), since: self.accepted };
+        self.links.insert(neighbour.link, side);
     }
 
     fn on_link_down(&mut self, link: Link, _cx: &mut RelayCx<'_>) {
-        self.odds.remove(link);
+        self.links.remove(link);
         self.trials.on_link_down(link);
+        self.feedback.on_link_down(link);
         self.patience.on_link_down();
     }
 
@@ -125,20 +146,27 @@ impl Strategy for Adaptive {
             return;
         }
         self.settle(cx.now);
-        self.note_arrival(item.id().into(), ingress, cx);
-        self.spread(item, ingress.is_none(), cx);
+        self.accepted = self.accepted.wrapping_add(1);
+        match ingress {
+            Some(_) => {
+                self.note_arrival(item.id().into(), ingress, cx);
+                self.spread(item, cx);
+            }
+            None => self.spread_own(item, cx),
+        }
     }
 
     fn on_duplicate(&mut self, link: Link, id: ItemId, cx: &mut RelayCx<'_>) {
         let id = id.into();
+        self.on_echo(id, cx);
         if self.expected.is_answer(link, id) {
             return; // we asked for it, and it came from elsewhere meanwhile
         }
         if let Some(lag) = self.expected.overtaken(id, cx.now) {
             self.patience.on_lag(lag);
         }
-        if is_trial(id) {
-            cx.step(Step::Signal(link, Signal::Known([id].into())));
+        if self.is_trial(id, link) {
+            self.say(link, Said::Known, id, cx);
         }
     }
 
@@ -149,6 +177,9 @@ impl Strategy for Adaptive {
         known: bool,
         cx: &mut RelayCx<'_>,
     ) -> Duration {
+        if known {
+            self.on_echo(id, cx);
+        }
         if known || kind == ItemKind::Block {
             return Duration::ZERO;
         }
@@ -180,6 +211,8 @@ impl Strategy for Adaptive {
             return;
         }
         self.flush_at = Time::NEVER;
+        self.settle(cx.now);
+        self.feedback.flush(cx.steps);
         for neighbour in cx.overlay.neighbours() {
             if cx.overlay.waiting(neighbour.link) > 0 {
                 cx.steps.push(Step::Flush(neighbour.link));
@@ -205,27 +238,71 @@ impl Strategy for Adaptive {
 }
 
 impl Adaptive {
-    /// Gives every peer its share of a new transaction.
-    fn spread(&mut self, item: &Arc<Item>, is_own: bool, cx: &mut RelayCx<'_>) {
+    /// Gives every peer its share of a transaction that came from another.
+    fn spread(&mut self, item: &Arc<Item>, cx: &mut RelayCx<'_>) {
         let (id, dial) = (item.id(), cx.params.adaptive);
-        let is_trial = is_trial(id.into());
         let steps_before = cx.steps.len();
         spread(cx, id, |Neighbour { link, .. }| {
-            let odds = self.odds.get(link).copied().unwrap_or_default().probability();
-            if is_own || odds >= dial.eager_from() {
+            let odds =
+                self.links.get(link).map_or(Probability::ONE, |side| side.odds.probability());
+            if odds >= dial.eager_from() {
                 Step::Send(link, item.clone())
-            } else if is_trial || odds >= dial.prompt_from() {
+            } else if odds >= dial.prompt_from() || self.is_trial(id.into(), link) {
                 Step::AnnounceNow(link, id)
             } else {
                 Step::Hold(link, id)
             }
         });
         let steps = &cx.steps[steps_before..];
-        if is_trial {
-            self.trials.begin(id.into(), cx.now, steps);
-        }
         let holds = steps.iter().any(|step| matches!(step, Step::Hold(..)));
-        if holds && self.flush_at == Time::NEVER {
+        let Self { links, trials, accepted, .. } = self;
+        trials.begin(id.into(), cx.now, steps, |link| {
+            links
+                .get(link)
+                .is_some_and(|side| is_trial(id.into(), accepted.wrapping_sub(side.since)))
+        });
+        if holds {
+            self.flush_soon(cx);
+        }
+    }
+
+    /// Sends an own transaction to the first hops, and lets the others wait.
+    fn spread_own(&mut self, item: &Arc<Item>, cx: &mut RelayCx<'_>) {
+        let id = item.id();
+        let hops = first_hops(cx.overlay, cx.params.adaptive.first_hops());
+        spread(cx, id, |Neighbour { link, .. }| {
+            if hops.contains(link) { Step::Send(link, item.clone()) } else { Step::Hold(link, id) }
+        });
+        self.own.on_submitted(id);
+        self.flush_soon(cx);
+    }
+
+    /// A peer has a transaction that we have too: if it is an own one, it is spread like any other now.
+    fn on_echo(&mut self, id: ShortId, cx: &mut RelayCx<'_>) {
+        let Some(own) = self.own.take_echo(id) else { return };
+        let Some(item) = cx.overlay.item(&own).cloned() else { return };
+        let steps_before = cx.steps.len();
+        self.spread(&item, cx);
+        // The others hold it already.
+        let mut place = 0;
+        cx.steps.retain(|step| {
+            place += 1;
+            place <= steps_before || !matches!(step, Step::Hold(..))
+        });
+    }
+
+    fn is_trial(&self, id: ShortId, link: Link) -> bool {
+        let side = self.links.get(link);
+        side.is_some_and(|side| is_trial(id, self.accepted.wrapping_sub(side.since)))
+    }
+
+    fn say(&mut self, link: Link, said: Said, id: ShortId, cx: &mut RelayCx<'_>) {
+        self.feedback.hold(link, said, id);
+        self.flush_soon(cx);
+    }
+
+    fn flush_soon(&mut self, cx: &mut RelayCx<'_>) {
+        if self.flush_at == Time::NEVER {
             self.flush_at = cx.now + LAZY.mul_f64(cx.rng.random());
         }
     }
@@ -237,8 +314,8 @@ impl Adaptive {
             Arrival::Asked => self.patience.on_vain(),
             Arrival::Unasked { first, lag } => {
                 self.patience.on_lag(lag);
-                if is_trial(id) {
-                    cx.step(Step::Signal(first, Signal::First([id].into())));
+                if self.is_trial(id, first) {
+                    self.say(first, Said::First, id, cx);
                 }
             }
         }
@@ -247,25 +324,25 @@ impl Adaptive {
     /// Silence is an answer, once there was time enough for another.
     fn settle(&mut self, now: Time) {
         while let Some(trial) = self.trials.take_due(now) {
-            for (link, odds) in self.odds.iter_mut() {
+            for (link, side) in self.links.iter_mut() {
                 if trial.sent.contains(link) {
-                    odds.hit();
+                    side.odds.hit();
                 } else if trial.told.contains(link) {
-                    odds.miss();
+                    side.odds.miss();
                 }
             }
         }
     }
 
     fn hit(&mut self, link: Link) {
-        if let Some(odds) = self.odds.get_mut(link) {
-            odds.hit();
+        if let Some(side) = self.links.get_mut(link) {
+            side.odds.hit();
         }
     }
 
     fn miss(&mut self, link: Link) {
-        if let Some(odds) = self.odds.get_mut(link) {
-            odds.miss();
+        if let Some(side) = self.links.get_mut(link) {
+            side.odds.miss();
         }
     }
 }

@@ -55,7 +55,7 @@ fn the_first_announcer_is_asked_and_the_others_are_remembered() {
     assert_eq!(announce(&mut requests, 1, 1, ms(1)), Announced::Remembered);
     assert_eq!(announce(&mut requests, 1, 1, ms(2)), Announced::Repeated);
     assert_eq!(sent(&mut requests), [(0, 1)]);
-    assert!(requests.was_asked(link(0), &id(1)) && !requests.was_asked(link(1), &id(1)));
+    assert!(requests.was_asked(link(0), id(1)) && !requests.was_asked(link(1), id(1)));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn notfound_moves_the_request_to_the_next_announcer_at_once() {
     announce(&mut requests, 0, 1, ms(0));
     announce(&mut requests, 1, 1, ms(0));
     sent(&mut requests);
-    assert!(requests.on_failed(link(0), &id(1), ms(1), &params()));
+    assert!(requests.on_failed(link(0), id(1), ms(1), &params()));
     assert_eq!(sent(&mut requests), [(1, 1)]);
 }
 
@@ -74,8 +74,8 @@ fn a_spurious_notfound_changes_nothing() {
     announce(&mut requests, 0, 1, ms(0));
     announce(&mut requests, 1, 1, ms(0));
     sent(&mut requests);
-    assert!(!requests.on_failed(link(1), &id(1), ms(1), &params()));
-    assert!(!requests.on_failed(link(0), &id(9), ms(1), &params()));
+    assert!(!requests.on_failed(link(1), id(1), ms(1), &params()));
+    assert!(!requests.on_failed(link(0), id(9), ms(1), &params()));
     assert!(sent(&mut requests).is_empty());
     assert_eq!(requests.in_flight(link(0)), 1);
 }
@@ -118,7 +118,7 @@ fn no_more_is_in_flight_than_allowed_and_the_rest_follows() {
         announce(&mut requests, 0, n, ms(0));
     }
     assert_eq!(sent(&mut requests), [(0, 1), (0, 2)]);
-    assert_eq!(requests.on_arrived(&id(1), ms(1), &params()), [link(0)]);
+    assert_eq!(requests.on_arrived(id(1), ms(1), &params()), [link(0)]);
     assert_eq!(sent(&mut requests), [(0, 3)]);
     assert_eq!(requests.in_flight(link(0)), 2);
 }
@@ -141,7 +141,7 @@ fn announcements_over_the_cap_are_dropped() {
         assert_ne!(announce(&mut requests, 0, n, ms(0)), Announced::Dropped);
     }
     assert_eq!(announce(&mut requests, 0, 5, ms(0)), Announced::Dropped);
-    requests.on_arrived(&id(1), ms(1), &params());
+    requests.on_arrived(id(1), ms(1), &params());
     assert_ne!(announce(&mut requests, 0, 5, ms(1)), Announced::Dropped);
 }
 
@@ -174,7 +174,7 @@ fn an_announcer_may_have_to_wait_for_its_turn() {
 fn nobody_is_asked_for_what_arrives_while_it_waits() {
     let mut requests = tracker(&[IN]);
     announce_patiently(&mut requests, 0, 1, 30);
-    assert_eq!(requests.on_arrived(&id(1), ms(10), &params()), [link(0)]);
+    assert_eq!(requests.on_arrived(id(1), ms(10), &params()), [link(0)]);
     assert_eq!(requests.deadline(), Time::NEVER);
     requests.on_wake(ms(30), &params());
     assert!(sent(&mut requests).is_empty());
@@ -195,7 +195,7 @@ fn after_a_failure_nobody_waits_for_a_turn() {
     announce(&mut requests, 0, 1, ms(0));
     announce_patiently(&mut requests, 1, 1, 5_000);
     sent(&mut requests);
-    assert!(requests.on_failed(link(0), &id(1), ms(1), &params()));
+    assert!(requests.on_failed(link(0), id(1), ms(1), &params()));
     assert_eq!(sent(&mut requests), [(1, 1)]);
 }
 
@@ -339,7 +339,7 @@ proptest! {
                     }
                 }
                 Op::Arrive(item) => {
-                    requests.on_arrived(&id(item), now, &params);
+                    requests.on_arrived(id(item), now, &params);
                     model.wanted.remove(&item);
                     model.asked.retain(|(asked, _, _)| *asked != item);
                 }
@@ -348,7 +348,7 @@ proptest! {
                         (request.0, request.1) == (item, slot as usize)
                     };
                     let open = model.asked.iter().any(is_it);
-                    prop_assert_eq!(requests.on_failed(handle(slot), &id(item), now, &params), open);
+                    prop_assert_eq!(requests.on_failed(handle(slot), id(item), now, &params), open);
                     model.fail(is_it);
                 }
                 Op::Disconnect(slot) => {

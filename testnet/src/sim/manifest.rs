@@ -69,6 +69,12 @@ pub struct Manifest {
     pub link: LinkSpec,
     /// What is submitted.
     pub workload: Workload,
+    /// How many of the workload's transactions come first and are not measured, so that strategies have
+    /// learned what they learn.
+    pub warmup_txs: usize,
+    /// The node at which all transactions are submitted; random ones if unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<u32>,
     /// How it is measured.
     pub measure: Measure,
     /// Share of the nodes that note who told them of each item first, 0 to 1.
@@ -110,6 +116,8 @@ impl Default for Manifest {
             network: Network::default(),
             link: LinkSpec::Planar { min_ms: 5.0, max_ms: 217.0, jitter: 0.0 },
             workload: Workload::Transfers { txs: 100, rate: 20.0, sizes: Sizes::Fixed(300) },
+            warmup_txs: 0,
+            origin: None,
             measure: Measure { idle_s: 3.0, stall_s: 30.0, connect_s: 120.0 },
             spies: 0.0,
             fault: Vec::new(),
@@ -234,6 +242,18 @@ impl Manifest {
         if !(1..=most).contains(&txs) {
             return Err(format!(
                 "workload.txs is {txs}, but must be 1 to {most} with {} nodes",
+                self.network.nodes
+            ));
+        }
+        if self.warmup_txs >= txs {
+            return Err(format!(
+                "warmup_txs is {}, but must be less than workload.txs, {txs}: nothing would be measured",
+                self.warmup_txs
+            ));
+        }
+        if let Some(origin) = self.origin.filter(|origin| *origin as usize >= self.network.nodes) {
+            return Err(format!(
+                "origin is {origin}, but must be less than network.nodes, {}",
                 self.network.nodes
             ));
         }

@@ -82,6 +82,8 @@ struct Fixed {
     chain: Box<dyn Chain + Send + Sync>,
     latencies: Latencies,
     plan: Plan,
+    /// Where all items are submitted, if not anywhere.
+    origin: Option<u32>,
     items: Vec<Arc<Item>>,
     numbers: Map<ShortId, u32>,
 }
@@ -318,8 +320,9 @@ impl World {
 
     fn submit(&mut self, item: usize) {
         let alive = |node: u32| self.is_alive(node) && !self.seats[node as usize].paused;
-        let Some(origin) = workload::origin(self.fixed.seed, item, self.fixed.plan.nodes, alive)
-        else {
+        let fixed = self.fixed.origin.filter(|origin| alive(*origin));
+        let drawn = || workload::origin(self.fixed.seed, item, self.fixed.plan.nodes, alive);
+        let Some(origin) = fixed.or_else(drawn) else {
             return;
         };
         self.record.submit(item, origin, self.living, self.now);
@@ -377,10 +380,12 @@ impl World {
     }
 
     fn take(&mut self, node: u32, report: &Report) {
-        if let Report::Accepted { id, .. } = report
-            && let Some(item) = self.fixed.numbers.get(&id.into())
+        if let Report::Accepted { id, ingress, .. } = report
+            && let Some(item) = self.fixed.numbers.get(&id.into()).copied()
         {
-            self.record.accept(*item as usize, node, self.now);
+            let end = ingress.and_then(|link| self.seats[node as usize].ends.get(link.slot()));
+            let from = end.map(|end| end.peer);
+            self.record.accept(item as usize, node, from, self.now);
         }
     }
 

@@ -11,8 +11,7 @@ impl Probability {
     /// `percent` in a hundred; more than 100 counts as 100.
     #[must_use]
     pub const fn percent(percent: u16) -> Self {
-        let percent = if percent > 100 { 100 } else { percent };
-        Self((u16::MAX as u32 * percent as u32 / 100) as u16)
+        if percent < 100 { Self(u16::MAX / 100 * percent) } else { Self::ONE }
     }
 
     /// Half of it.

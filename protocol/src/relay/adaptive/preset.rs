@@ -26,4 +26,14 @@ impl Preset {
             Self::Lean => Probability::percent(60),
         }
     }
+
+    /// To how many peers own items go whole at first.
+    #[must_use]
+    pub const fn first_hops(self) -> usize {
+        match self {
+            Self::Fast => 8,
+            Self::Balanced => 4,
+            Self::Lean => 2,
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Scenarios by name: what one node sends, learns and believes.
 
+use super::trials::VERDICT;
 use super::*;
+use crate::link::Direction;
 use crate::relay::fake::{Fake, link, sends, tx};
 
 /// A node with links that have just come up.
@@ -14,14 +16,14 @@ fn short(n: u8) -> ShortId {
     tx(n).id().into()
 }
 
-/// Transactions that are trials.
+/// Transactions that are trials on young links.
 fn trials() -> impl Iterator<Item = u8> {
-    (0..=u8::MAX).filter(|n| is_trial(short(*n)))
+    (0..=u8::MAX).filter(|n| is_trial(short(*n), 0))
 }
 
 /// A transaction that is none.
 fn ordinary() -> u8 {
-    (0..=u8::MAX).find(|n| !is_trial(short(*n))).unwrap()
+    (0..=u8::MAX).find(|n| !is_trial(short(*n), 0)).unwrap()
 }
 
 impl Stage {
@@ -55,8 +57,13 @@ impl Stage {
         wait
     }
 
+    /// What it does when its batches are due.
+    fn flush(&mut self) -> Vec<Step> {
+        self.fake.wake(&mut self.adaptive)
+    }
+
     fn odds(&self, slot: u32) -> Probability {
-        self.adaptive.odds.get(link(slot)).unwrap().probability()
+        self.adaptive.links.get(link(slot)).unwrap().odds.probability()
     }
 
     /// One peer says of twenty trials that they came too late, and is silent about what it is told.
@@ -66,7 +73,7 @@ impl Stage {
         for n in trials().skip(begun).take(20) {
             self.accept(n);
             self.known(slot, n);
-            self.fake.now = self.fake.now + Duration::from_secs(3);
+            self.fake.now = self.fake.now + VERDICT;
         }
         if self.adaptive.deadline() != Time::NEVER {
             self.fake.wake(&mut self.adaptive);
@@ -123,11 +130,52 @@ fn the_dial_moves_the_threshold() {
 }
 
 #[test]
-fn our_own_items_go_whole_to_everybody() {
-    let mut stage = Stage::new(4);
-    stage.disparage(1);
+fn our_own_items_go_to_the_same_outbound_peers_and_wait_on_the_other_links() {
+    let mut stage = Stage::new(10);
+    stage.fake.params.adaptive.first_hops = Some(2);
+    for n in 0..5 {
+        let steps = stage.fake.accept(&mut stage.adaptive, n, None);
+        assert_eq!((sends(&steps), steps.len()), (2, 10));
+        assert!(is_sent(&steps, 0) && is_sent(&steps, 2), "the oldest that we dialled: {steps:?}");
+    }
+    let flushed = stage.flush();
+    assert!(
+        (1..10).filter(|slot| *slot != 2).all(|slot| flushed.contains(&Step::Flush(link(slot))))
+    );
+}
+
+#[test]
+fn a_node_that_nobody_accepted_sends_its_own_items_to_who_dialled_it() {
+    let mut stage = Stage::new(10);
+    stage.fake.links.retain(|neighbour| neighbour.direction == Direction::Inbound);
     let steps = stage.fake.accept(&mut stage.adaptive, ordinary(), None);
-    assert_eq!(sends(&steps), 4);
+    assert_eq!(sends(&steps), Preset::Balanced.first_hops());
+}
+
+#[test]
+fn an_own_item_that_another_peer_speaks_of_spreads_like_a_relayed_one() {
+    for comes_whole in [true, false] {
+        let mut stage = Stage::new(10);
+        stage.disparage(5);
+        let n = ordinary();
+        stage.fake.accept(&mut stage.adaptive, n, None);
+        stage.fake.tell(7, tx(n).id());
+        let adaptive = &mut stage.adaptive;
+        let mut echo = || {
+            stage.fake.ask(|cx| {
+                if comes_whole {
+                    adaptive.on_duplicate(link(7), tx(n).id(), cx);
+                } else {
+                    adaptive.on_announced(link(7), (ItemKind::Tx, short(n)), true, cx);
+                }
+            })
+        };
+        let steps = echo();
+        assert!(is_sent(&steps, 1) && is_sent(&steps, 9), "{steps:?}");
+        assert!(!is_sent(&steps, 0) && !is_sent(&steps, 7) && !is_sent(&steps, 5), "{steps:?}");
+        assert!(!steps.iter().any(|step| matches!(step, Step::Hold(..))), "they hold it already");
+        assert_eq!(echo(), [], "once");
+    }
 }
 
 #[test]
@@ -145,7 +193,7 @@ fn silence_says_that_a_copy_came_first_and_an_id_did_not() {
     let before = (stage.odds(1), stage.odds(2));
     let n = trials().last().unwrap();
     stage.accept(n);
-    stage.fake.now = stage.fake.now + Duration::from_secs(3);
+    stage.fake.now = stage.fake.now + VERDICT;
     stage.accept(ordinary());
     assert!(stage.odds(1) < before.0);
     assert!(stage.odds(2) >= before.1);
@@ -189,16 +237,40 @@ fn feedback_counts_once_for_what_was_sent_on_its_own_link_and_for_nothing_else()
 }
 
 #[test]
-fn whoever_sends_a_trial_second_is_told_so() {
+fn whoever_sends_trials_second_is_told_so_with_the_next_batch() {
     let mut stage = Stage::new(3);
-    let (trial, other) = (trials().next().unwrap(), ordinary());
-    for (n, says) in [(trial, true), (other, false)] {
+    let trials: Vec<_> = trials().take(2).collect();
+    for n in [trials[0], ordinary(), trials[1]] {
         stage.accept(n);
         let adaptive = &mut stage.adaptive;
         let steps = stage.fake.ask(|cx| adaptive.on_duplicate(link(2), tx(n).id(), cx));
-        let known = Step::Signal(link(2), Signal::Known([short(n)].into()));
-        assert_eq!(steps.contains(&known), says);
+        assert_eq!(steps, [], "it isn't urgent");
     }
+    let mut known = [short(trials[0]), short(trials[1])];
+    known.sort();
+    assert_eq!(stage.flush(), [Step::Signal(link(2), Signal::Known(known.into()))]);
+}
+
+#[test]
+fn nothing_is_said_to_a_peer_that_is_gone() {
+    let mut stage = Stage::new(3);
+    let n = trials().next().unwrap();
+    stage.accept(n);
+    let adaptive = &mut stage.adaptive;
+    stage.fake.ask(|cx| adaptive.on_duplicate(link(2), tx(n).id(), cx));
+    stage.fake.ask(|cx| adaptive.on_link_down(link(2), cx));
+    assert_eq!(stage.flush(), []);
+}
+
+#[test]
+fn trials_become_rare_on_links_that_have_seen_many_items() {
+    let mut stage = Stage::new(3);
+    stage.disparage(1);
+    let n = trials().last().unwrap();
+    assert!(stage.accept(n).contains(&Step::AnnounceNow(link(1), tx(n).id())));
+    (0..=u8::MAX).for_each(|n| _ = stage.accept(n));
+    let count = trials().filter(|n| stage.adaptive.is_trial(short(*n), link(1))).count();
+    assert!(count > 0 && 2 * count < trials().count(), "{count} of {}", trials().count());
 }
 
 #[test]
@@ -207,8 +279,9 @@ fn whoever_announced_a_trial_first_is_told_so_when_it_comes_from_elsewhere() {
     let n = trials().next().unwrap();
     stage.announced(2, n);
     stage.announced(3, n);
-    let steps = stage.accept(n);
+    stage.accept(n);
     let first = |slot| Step::Signal(link(slot), Signal::First([short(n)].into()));
+    let steps = stage.flush();
     assert!(steps.contains(&first(2)) && !steps.contains(&first(3)));
 }
 

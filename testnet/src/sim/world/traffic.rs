@@ -87,7 +87,7 @@ impl World {
     fn spy(&mut self, node: u32, link: Link, message: &Message) {
         if let Some(peer) = self.end_mut(node, link).map(|end| end.peer) {
             let numbers = &self.fixed.numbers;
-            self.spies.note(peer, message, |id| numbers.get(&id).copied());
+            self.spies.note(node, peer, message, |id| numbers.get(&id).copied());
         }
     }
 
