@@ -73,7 +73,7 @@ use expected::{Arrival, Expected};
 use feedback::{Feedback, Said};
 use origin::{Own, first_hops};
 use patience::Patience;
-use trials::{Trials, is_trial};
+use trials::{Trials, is_told_trial, is_trial};
 
 pub use odds::{Odds, Probability};
 pub use patience::WAIT_MAX;
@@ -108,6 +108,13 @@ struct Side {
     odds: Odds,
     /// [`Adaptive::accepted`] when it came up.
     since: u32,
+}
+
+impl Side {
+    /// How many transactions it has seen.
+    const fn age(self, accepted: u32) -> u32 {
+        accepted.wrapping_sub(self.since)
+    }
 }
 
 impl Default for Adaptive {
@@ -165,7 +172,7 @@ impl Strategy for Adaptive {
         if let Some(lag) = self.expected.overtaken(id, cx.now) {
             self.patience.on_lag(lag);
         }
-        if self.is_trial(id, link) {
+        if is_trial(id) {
             self.say(link, Said::Known, id, cx);
         }
     }
@@ -247,7 +254,7 @@ impl Adaptive {
                 self.links.get(link).map_or(Probability::ONE, |side| side.odds.probability());
             if odds >= dial.eager_from() {
                 Step::Send(link, item.clone())
-            } else if odds >= dial.prompt_from() || self.is_trial(id.into(), link) {
+            } else if odds >= dial.prompt_from() || self.is_told_trial(id.into(), link) {
                 Step::AnnounceNow(link, id)
             } else {
                 Step::Hold(link, id)
@@ -255,12 +262,12 @@ impl Adaptive {
         });
         let steps = &cx.steps[steps_before..];
         let holds = steps.iter().any(|step| matches!(step, Step::Hold(..)));
-        let Self { links, trials, accepted, .. } = self;
-        trials.begin(id.into(), cx.now, steps, |link| {
-            links
-                .get(link)
-                .is_some_and(|side| is_trial(id.into(), accepted.wrapping_sub(side.since)))
-        });
+        if is_trial(id.into()) {
+            let Self { links, trials, accepted, .. } = self;
+            let age = |link| links.get(link).map_or(0, |side| side.age(*accepted));
+            let is_told = |link| is_told_trial(id.into(), age(link));
+            trials.begin(id.into(), cx.now, steps, is_told);
+        }
         if holds {
             self.flush_soon(cx);
         }
@@ -291,9 +298,9 @@ impl Adaptive {
         });
     }
 
-    fn is_trial(&self, id: ShortId, link: Link) -> bool {
+    fn is_told_trial(&self, id: ShortId, link: Link) -> bool {
         let side = self.links.get(link);
-        side.is_some_and(|side| is_trial(id, self.accepted.wrapping_sub(side.since)))
+        side.is_some_and(|side| is_told_trial(id, side.age(self.accepted)))
     }
 
     fn say(&mut self, link: Link, said: Said, id: ShortId, cx: &mut RelayCx<'_>) {
@@ -314,7 +321,7 @@ impl Adaptive {
             Arrival::Asked => self.patience.on_vain(),
             Arrival::Unasked { first, lag } => {
                 self.patience.on_lag(lag);
-                if self.is_trial(id, first) {
+                if self.is_told_trial(id, first) {
                     self.say(first, Said::First, id, cx);
                 }
             }
