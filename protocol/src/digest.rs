@@ -7,6 +7,9 @@
 //! up. The peer announces what the digest lacks. If the digest holds something that the peer lacks, it
 //! answers with a digest of its own (once: an answer isn't answered), and gets announced that.
 //!
+//! A node that finds a gap, or that knows of an item and got it from none of its announcers, asks
+//! another peer a second later: the first one's announcement may be lost, too.
+//!
 //! *What the peer is known to have doesn't count here*: "known" includes what we sent it, and that may
 //! have been lost.
 //!
@@ -160,11 +163,13 @@ impl Recent {
 pub struct SafetyNet {
     recent: Recent,
     next: Time,
+    /// No round out of turn before.
+    calm_until: Time,
 }
 
 impl Default for SafetyNet {
     fn default() -> Self {
-        Self { recent: Recent::default(), next: Time::NEVER }
+        Self { recent: Recent::default(), next: Time::NEVER, calm_until: Time::ZERO }
     }
 }
 
@@ -179,6 +184,17 @@ impl SafetyNet {
             // From a random moment on, so that not all who heard of an item together speak together.
             let phase = interval(params).mul_f64(rng.random());
             self.next = now + SETTLED + phase;
+        }
+    }
+
+    /// There is a gap: a peer has what we lack, or nobody who announced an item delivered it. Somebody else
+    /// is asked soon instead of with the next round, but only once in an interval, so that an
+    /// item which we refuse, or announcing items that don't exist, at most doubles the cost.
+    pub fn hurry(&mut self, now: Time, params: &RelayParams) {
+        let soon = now + SETTLED;
+        if self.next != Time::NEVER && self.next > soon && now >= self.calm_until {
+            self.next = soon;
+            self.calm_until = now + interval(params);
         }
     }
 
@@ -215,7 +231,7 @@ impl SafetyNet {
     /// What a peer's digest lacks; and our own digest, if there is something that we lack and the peer
     /// expects an answer.
     pub fn compare(
-        &self,
+        &mut self,
         theirs: &Digest,
         now: Time,
         params: &RelayParams,
@@ -224,6 +240,9 @@ impl SafetyNet {
         let in_common = self.recent.iter().filter(|(_, id)| theirs.contains(id)).count();
         let lacked = self.settled(now, params).filter(|id| !theirs.contains(id)).collect();
         let we_lack = (in_common as u64) < u64::from(theirs.count);
+        if we_lack {
+            self.hurry(now, params);
+        }
         let answer = (we_lack && !theirs.is_answer).then(|| self.make(now, params, rng, true));
         (lacked, answer)
     }
@@ -298,7 +317,7 @@ mod tests {
     fn each_side_learns_what_it_lacks() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let params = RelayParams::default();
-        let (a, b) = (net(&ids(0, 99), &mut rng), net(&ids(1, 100), &mut rng));
+        let (mut a, mut b) = (net(&ids(0, 99), &mut rng), net(&ids(1, 100), &mut rng));
         let now = Time::from_millis(5_000);
         let (lacked, answer) = b.compare(&a.digest(now, &params, &mut rng), now, &params, &mut rng);
         assert_eq!(lacked, ids(99, 100));
@@ -311,7 +330,7 @@ mod tests {
     fn whoever_has_nothing_gets_everything() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let params = RelayParams::default();
-        let (full, empty) = (net(&ids(0, 9), &mut rng), SafetyNet::default());
+        let (mut full, mut empty) = (net(&ids(0, 9), &mut rng), SafetyNet::default());
         let now = Time::from_millis(5_000);
         let digest = full.digest(now, &params, &mut rng);
         let (_, answer) = empty.compare(&digest, now, &params, &mut rng);
@@ -323,11 +342,27 @@ mod tests {
     fn what_is_on_its_way_is_not_told_again() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let params = RelayParams::default();
-        let net = net(&ids(0, 9), &mut rng);
+        let mut net = net(&ids(0, 9), &mut rng);
         let young = Time::from_millis(900);
         assert_eq!(net.digest(young, &params, &mut rng).count, 0);
         let none = Digest::of(&[], 1, false);
         assert!(net.compare(&none, young, &params, &mut rng).0.is_empty());
+    }
+
+    #[test]
+    fn a_gap_is_asked_about_again_soon_but_once_in_an_interval() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let params = RelayParams { safety_pull_ms: 20_000, ..RelayParams::default() };
+        let mut net = net(&ids(0, 9), &mut rng);
+        let now = net.deadline();
+        assert!(net.is_due(now, &params));
+        let theirs = Digest::of(&ids(0, 20), 7, true);
+        assert!(net.compare(&theirs, now, &params, &mut rng).1.is_none());
+        let soon = now + SETTLED;
+        assert_eq!(net.deadline(), soon);
+        assert!(net.is_due(soon, &params));
+        net.compare(&theirs, soon, &params, &mut rng);
+        assert_eq!(net.deadline(), soon + interval(&params), "it waits for its turn again");
     }
 
     #[test]

@@ -325,6 +325,9 @@ impl Node {
             self.disconnect(link, Reason::Surplus, cx);
         }
         self.ask(cx);
+        if self.requests.take_gave_up() {
+            self.safety_net.hurry(cx.now, &cx.params.relay);
+        }
         for action in &cx.actions[actions_before..] {
             let Action::Send { link, message } = action else {
                 continue;

@@ -64,6 +64,8 @@ pub struct Requests {
     unsent: Vec<(Link, ItemKind, Name)>,
     expired: u64,
     failed: u64,
+    /// An item was forgotten since the driver last asked.
+    gave_up: bool,
     /// How long a peer has for a transaction, if not `tx_timeout_ms`.
     patience: Option<Duration>,
 }
@@ -125,6 +127,7 @@ impl Requests {
             unsent: Vec::new(),
             expired: 0,
             failed: 0,
+            gave_up: false,
             patience: None,
         }
     }
@@ -357,6 +360,12 @@ impl Requests {
         self.links.get(link).map_or(0, |state| state.in_flight)
     }
 
+    /// Whether an item was forgotten, because nobody who announced it delivered, since this was last
+    /// asked.
+    pub const fn take_gave_up(&mut self) -> bool {
+        std::mem::replace(&mut self.gave_up, false)
+    }
+
     /// How many items are wanted.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -458,6 +467,7 @@ impl Requests {
         let Some(wanted) = self.wanted.remove(id) else {
             return;
         };
+        self.gave_up = true;
         for held in wanted.announcers {
             if let Some(state) = self.links.get_mut(held.link) {
                 state.announced -= 1;

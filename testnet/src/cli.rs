@@ -11,7 +11,11 @@ use clap::{Args, Parser, Subcommand};
 use tidings::network::Rules;
 use tidings_protocol::relay::StrategyKind;
 
+use crate::compare::{self, CompareArgs};
+use crate::frontier::{self, FrontierArgs};
 use crate::manifest::Links;
+use crate::predict::{self, PredictArgs};
+use crate::rounds::{self, RoundsArgs};
 use crate::sim::{self, SimArgs};
 use crate::topology::Topology;
 use crate::{launch, node_mode};
@@ -42,6 +46,14 @@ enum Command {
     Launch(Box<LaunchArgs>),
     /// Simulates nodes, from ten of them to a million, and reports how items spread.
     Sim(Box<SimArgs>),
+    /// Simulates strategies side by side, on the same workload and seeds.
+    Compare(Box<CompareArgs>),
+    /// Simulates all strategies and draws them in the plane of bytes against time.
+    Frontier(Box<FrontierArgs>),
+    /// Sets rounds beside the formulas of articles and theory, by number of nodes.
+    Predict(PredictArgs),
+    /// Sets the rounds of push, pull and rumours beside theory and references.
+    Rounds(RoundsArgs),
 }
 
 /// Arguments of `launch`.
@@ -162,6 +174,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
         },
         Command::Sim(args) => sim::main(&args),
+        Command::Compare(args) => compare::main(&args),
+        Command::Frontier(args) => frontier::main(&args),
+        Command::Predict(args) => predict::main(&args),
+        Command::Rounds(args) => rounds::main(&args),
     }
 }
 

@@ -19,9 +19,12 @@
 
 pub mod cli;
 pub mod collect;
+pub mod compare;
 pub mod drive;
 pub mod fault;
 pub mod fleet;
+pub mod frontier;
+pub mod jobs;
 pub mod launch;
 pub mod manifest;
 pub mod measure;
@@ -31,11 +34,14 @@ pub mod observe;
 pub mod overlay;
 pub mod plan;
 pub mod ports;
+pub mod predict;
 pub mod record;
 pub mod rng;
+pub mod rounds;
 pub mod run_folder;
 pub mod sim;
 pub mod submit;
+pub mod theory;
 pub mod topology;
 pub mod ui;
 pub mod workload;

@@ -5,8 +5,9 @@
 //!   [`fault`] its parts
 //! - the engine: [`world`] holds nodes and links and drives them, [`queue`] says what is next, [`random`]
 //!   gives every use a stream of its own
-//! - what comes out: [`record`] remembers first deliveries, [`hash`] tells runs apart, [`check`] looks at
-//!   nodes after every step of a debug build, [`summary`] makes tables and figures
+//! - what comes out: [`record`] remembers first deliveries, [`spies`] note who told them first, [`hash`]
+//!   tells runs apart, [`check`] looks at nodes after every step of a debug build, [`summary`] makes tables
+//!   and figures
 //! - [`drive`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
 //!
 //! Nothing in a run depends on the machine: no clock, no threads, no order of hash maps. Two runs of one
@@ -23,6 +24,7 @@ pub mod overlay;
 pub mod queue;
 pub mod random;
 pub mod record;
+pub mod spies;
 pub mod summary;
 pub mod workload;
 pub mod world;
@@ -70,6 +72,12 @@ pub struct SimArgs {
     /// How many transactions [default: 100]
     #[arg(long)]
     pub txs: Option<usize>,
+    /// How many more transactions come before those that are measured [default: 0]
+    #[arg(long, value_name = "TXS")]
+    pub warmup: Option<usize>,
+    /// The node at which all transactions are submitted [default: random ones]
+    #[arg(long, value_name = "NODE")]
+    pub origin: Option<u32>,
     /// Submissions a second [default: 20]
     #[arg(long)]
     pub rate: Option<f64>,
@@ -89,6 +97,9 @@ pub struct SimArgs {
     /// `crash:share=0.1,at_s=2`; repeatable
     #[arg(long = "fault", value_name = "KIND[:KEY=VALUE,…]")]
     pub faults: Vec<String>,
+    /// Share of the nodes that note who tells them first, 0 to 1 [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    pub spies: Option<f64>,
     /// Run folder, which must not exist [default: none is written]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -191,7 +202,14 @@ impl SimArgs {
             set(rate, self.rate);
             set(sizes, self.size.map(Sizes::Fixed));
         }
+        if let (Some(more), Workload::Transfers { txs, .. }) = (self.warmup, &mut manifest.workload)
+        {
+            *txs += more;
+            manifest.warmup_txs = more;
+        }
+        manifest.origin = self.origin.or(manifest.origin);
         set(&mut manifest.seed, self.seed);
+        set(&mut manifest.spies, self.spies);
         *params = with_overrides(params, &self.params)?;
         set(&mut params.relay.strategy, self.strategy);
         set(&mut params.relay.trickle_outbound_ms, self.trickle);
@@ -222,7 +240,7 @@ fn read(path: &Path) -> Result<Manifest, SimError> {
 }
 
 /// Parameters with `KEY=VALUE`s laid over them.
-fn with_overrides(params: &Params, overrides: &[String]) -> Result<Params, String> {
+pub(crate) fn with_overrides(params: &Params, overrides: &[String]) -> Result<Params, String> {
     let mut tree = toml::Table::try_from(params).map_err(|error| error.to_string())?;
     for entry in overrides {
         let (key, value) = entry

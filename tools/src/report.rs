@@ -1,7 +1,7 @@
 //! The report of a run: one self-contained page, and the picture of its propagation curve.
 
 mod facts;
-mod html;
+pub mod html;
 mod sections;
 
 use std::path::Path;
@@ -64,7 +64,7 @@ pub fn page(run: &Run, spread: &Spread, summary: &Summary) -> String {
         sections::all_figures(summary),
         sections::manifest(run),
     ];
-    html::document(&title, &strategy_line(summary), &main.concat())
+    html::document("Tidings run report", &title, &strategy_line(summary), &main.concat())
 }
 
 /// The propagation curve.

@@ -30,6 +30,33 @@ pub fn render(summary: &Summary) -> String {
     lines.join("\n") + "\n"
 }
 
+/// A table of any rows as plain text: a line of names, a rule, and the rows, each column as wide as it has
+/// to be. The first column is set from the left, the others, which are numbers, from the right.
+#[must_use]
+pub fn grid(names: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let fields = rows.iter().filter_map(|row| row.get(column)).map(|field| columns(field));
+        fields.chain([columns(names[column])]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..names.len()).map(width).collect();
+    let line = |fields: &mut dyn Iterator<Item = &str>| {
+        let mut line = String::new();
+        for (number, (field, &width)) in fields.zip(&widths).enumerate() {
+            let room = " ".repeat(width.saturating_sub(columns(field)));
+            let parts = if number == 0 { [field, room.as_str()] } else { [room.as_str(), field] };
+            line.push_str(if number == 0 { "" } else { "  " });
+            line.extend(parts);
+        }
+        line.trim_end().to_owned() + "\n"
+    };
+    let rule = "-".repeat(widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1));
+    let mut text = line(&mut names.iter().copied()) + &rule + "\n";
+    for row in rows {
+        text.push_str(&line(&mut row.iter().map(String::as_str)));
+    }
+    text
+}
+
 /// How many columns of a terminal `text` takes: one a character, for the text used here.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().count()
@@ -57,6 +84,13 @@ mod tests {
         assert_eq!(column_of("Nodes", "nodes started"), column_of("Memory", "resident"));
         assert_eq!(column_of("to 50 %", " ms"), column_of("Memory", " MiB"));
         assert!(row_of("Nodes").contains(" 20 ") && row_of("Killed").contains(" 3 "));
+    }
+
+    #[test]
+    fn a_grid_sets_names_left_and_numbers_right() {
+        let rows = [["flood", "15.2"], ["µ", "7"]].map(|row| row.map(str::to_owned).to_vec());
+        let text = grid(&["strategy", "bytes"], &rows);
+        assert_eq!(text, "strategy  bytes\n---------------\nflood      15.2\nµ             7\n");
     }
 
     #[test]

@@ -52,6 +52,23 @@ pub fn spread(nodes: usize, params: &RelayParams, seed: u64) -> Spread {
     crowd.result()
 }
 
+/// How many nodes had the item at the end of each round, the one before the first included, in the run that
+/// [`spread`] makes with the same arguments.
+///
+/// # Panics
+/// As [`spread`].
+#[must_use]
+pub fn course(nodes: usize, params: &RelayParams, seed: u64) -> Vec<usize> {
+    let mut crowd = Crowd::new(nodes, params, seed);
+    let mut had = vec![nodes - crowd.missing];
+    while !crowd.is_over() {
+        assert!(crowd.round < ROUNDS_MAX, "{} stalled", params.strategy);
+        crowd.run_round();
+        had.push(nodes - crowd.missing);
+    }
+    had
+}
+
 /// Statistics over independent runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {

@@ -7,7 +7,7 @@ use crate::workload::sizes::Sizes;
 fn resolve(args: &str) -> Result<(Settings, Options), String> {
     let words = ["tidings-testnet", "launch"].into_iter().chain(args.split_whitespace());
     let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
-    let Command::Launch(args) = cli.command;
+    let Command::Launch(args) = cli.command else { panic!("launch was asked for") };
     args.resolve()
 }
 

@@ -32,10 +32,10 @@ impl fmt::Display for EventHash {
 
 impl EventHash {
     /// Takes in a word.
-    pub const fn word(&mut self, word: u64) {
-        let product = (self.0 ^ word) as u128 * MULTIPLIER as u128;
+    pub fn word(&mut self, word: u64) {
+        let (low, high) = (self.0 ^ word).carrying_mul(MULTIPLIER, 0);
         // The constant keeps a product of 0 from swallowing what came before.
-        self.0 = (product as u64 ^ (product >> 64) as u64).wrapping_add(0xD6E8_FEB8_6659_FD93);
+        self.0 = (low ^ high).wrapping_add(0xD6E8_FEB8_6659_FD93);
     }
 
     /// Takes in an input that is handed to a node: when, to whom, on which link, of what kind, about

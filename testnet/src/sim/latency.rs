@@ -80,11 +80,15 @@ pub enum LinkSpec {
         #[serde(default = "default_true")]
         bandwidth: bool,
     },
-    /// Synchronous rounds: whatever is sent during a round arrives as the next one begins.
+    /// Rounds, as in theory. Synchronous: whatever is sent during a round arrives as the next one
+    /// begins. Asynchronous: a message takes any time up to a round, so that nobody is in step.
     Rounds {
         /// Length of a round, milliseconds.
         #[serde(default = "default_round")]
         round_ms: u64,
+        /// Which of both.
+        #[serde(default)]
+        asynchronous: bool,
     },
 }
 
@@ -152,7 +156,7 @@ impl LinkSpec {
                 within("jitter", jitter, 0.0, 1.0)
             }
             Self::Regions { jitter, .. } => within("jitter", jitter, 0.0, 1.0),
-            Self::Rounds { round_ms } => within("round_ms", round_ms as f64, 1.0, MOST_MS),
+            Self::Rounds { round_ms, .. } => within("round_ms", round_ms as f64, 1.0, MOST_MS),
         }
     }
 }
@@ -245,9 +249,12 @@ impl Latencies {
                 let factor = 1.0 + share * (2.0 * unit(jitter.next_u64()) - 1.0);
                 at + nanos(fixed as f64 * factor)
             }
-            LinkSpec::Rounds { round_ms } => {
+            LinkSpec::Rounds { round_ms, asynchronous } => {
                 let round = round_ms * 1_000_000;
-                (at / round + 1) * round
+                match asynchronous {
+                    true => at + 1 + jitter.random_range(0..round),
+                    false => (at / round + 1) * round,
+                }
             }
             _ if self.draw() == Draw::Message => at + self.drawn(jitter),
             _ => at + fixed,
@@ -273,7 +280,7 @@ impl Latencies {
     #[must_use]
     pub const fn round(&self) -> Option<Duration> {
         match self.spec {
-            LinkSpec::Rounds { round_ms } => Some(Duration::from_millis(round_ms)),
+            LinkSpec::Rounds { round_ms, .. } => Some(Duration::from_millis(round_ms)),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 //! ```toml
 //! format = 1
 //! seed = 7
+//! spies = 0.1                 # share of the nodes; 0 if left out
 //!
 //! [network]
 //! nodes = 500
@@ -68,8 +69,16 @@ pub struct Manifest {
     pub link: LinkSpec,
     /// What is submitted.
     pub workload: Workload,
+    /// How many of the workload's transactions come first and are not measured, so that strategies have
+    /// learned what they learn.
+    pub warmup_txs: usize,
+    /// The node at which all transactions are submitted; random ones if unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<u32>,
     /// How it is measured.
     pub measure: Measure,
+    /// Share of the nodes that note who told them of each item first, 0 to 1.
+    pub spies: f64,
     /// What goes wrong on purpose, in any order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fault: Vec<FaultSpec>,
@@ -107,7 +116,10 @@ impl Default for Manifest {
             network: Network::default(),
             link: LinkSpec::Planar { min_ms: 5.0, max_ms: 217.0, jitter: 0.0 },
             workload: Workload::Transfers { txs: 100, rate: 20.0, sizes: Sizes::Fixed(300) },
+            warmup_txs: 0,
+            origin: None,
             measure: Measure { idle_s: 3.0, stall_s: 30.0, connect_s: 120.0 },
+            spies: 0.0,
             fault: Vec::new(),
             params: Params::default(),
         }
@@ -176,6 +188,12 @@ impl Manifest {
                 return Err(format!("measure.{key} is {value}, but must be 0 to 1000000 seconds"));
             }
         }
+        if !(0.0..=1.0).contains(&self.spies) {
+            return Err(format!(
+                "spies is {}, but must be a share of the nodes, 0 to 1",
+                self.spies
+            ));
+        }
         self.fault.iter().try_for_each(|fault| fault.validate(self.network.nodes))?;
         self.params.validate().map_err(|error| format!("params.{error}"))
     }
@@ -224,6 +242,18 @@ impl Manifest {
         if !(1..=most).contains(&txs) {
             return Err(format!(
                 "workload.txs is {txs}, but must be 1 to {most} with {} nodes",
+                self.network.nodes
+            ));
+        }
+        if self.warmup_txs >= txs {
+            return Err(format!(
+                "warmup_txs is {}, but must be less than workload.txs, {txs}: nothing would be measured",
+                self.warmup_txs
+            ));
+        }
+        if let Some(origin) = self.origin.filter(|origin| *origin as usize >= self.network.nodes) {
+            return Err(format!(
+                "origin is {origin}, but must be less than network.nodes, {}",
                 self.network.nodes
             ));
         }
@@ -306,7 +336,7 @@ impl Manifest {
 }
 
 /// Reads `NAME:KEY=VALUE,KEY=VALUE`, with the name under the key `tag`: the short form of a table, for the
-/// command line.
+/// command line. Numbers of nodes are joined by `+`.
 ///
 /// # Errors
 /// A sentence about what is wrong with it.
@@ -318,16 +348,17 @@ pub fn parse_short<T: DeserializeOwned>(text: &str, tag: &str) -> Result<T, Stri
         let Some((key, value)) = entry.split_once('=') else {
             return Err(format!("`{entry}` in `{text}` has no value: write KEY=VALUE"));
         };
-        table.insert(key.to_owned(), short_value(value));
+        let value = match key {
+            "nodes" => toml::Value::Array(value.split('+').map(short_value).collect()),
+            _ => short_value(value),
+        };
+        table.insert(key.to_owned(), value);
     }
     table.try_into().map_err(|error: toml::de::Error| format!("`{text}`: {}", error.message()))
 }
 
-/// A number, a truth value, or else a word. Numbers joined by `+` are a list.
+/// A number, a truth value, or else a word.
 fn short_value(text: &str) -> toml::Value {
-    if text.contains('+') {
-        return toml::Value::Array(text.split('+').map(short_value).collect());
-    }
     let number = text.parse::<i64>().map(toml::Value::Integer);
     number
         .or_else(|_| text.parse::<f64>().map(toml::Value::Float))

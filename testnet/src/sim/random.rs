@@ -8,7 +8,7 @@ use std::convert::Infallible;
 
 use rand::TryRng;
 
-/// SplitMix64: eight bytes of state, so that each of a million nodes can have its own. (Steele, Lea and
+/// `SplitMix64`: eight bytes of state, so that each of a million nodes can have its own. (Steele, Lea and
 /// Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014; the constants are those of
 /// Vigna's `splitmix64.c`.) Not for secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl TryRng for SplitMix64 {
     }
 }
 
-/// The output function of SplitMix64 (Stafford's mix 13): every input bit changes half of the output.
+/// The output function of `SplitMix64` (Stafford's mix 13): every input bit changes half of the output.
 #[must_use]
 pub const fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -76,6 +76,8 @@ pub enum Use {
     Fault = 8,
     /// Places of nodes in the unit square.
     Place = 9,
+    /// Whether a node is a spy.
+    Spy = 10,
 }
 
 /// The generator of one use and, within it, of one number (a node, an item, a fault).

@@ -1,6 +1,6 @@
 //! What a simulation remembers of its items: who had what first when.
 //!
-//! Four bytes for each pair of item and node, so that a million nodes or millions of deliveries fit.
+//! Five bytes for each pair of item and node, so that a million nodes or millions of deliveries fit.
 //! A node that crashed and came back keeps the deliveries that it had: they happened.
 
 use tidings_protocol::time::Time;
@@ -14,6 +14,8 @@ pub struct Record {
     nodes: usize,
     /// By item, then by node: microseconds from the submission.
     first: Vec<u32>,
+    /// The same: links that the item had come over by then; at most 255 are told apart.
+    hops: Vec<u8>,
     /// By item: when and where.
     submitted: Vec<Option<(Time, u32)>>,
     /// By node: how many items it has had.
@@ -32,6 +34,7 @@ impl Record {
         Self {
             nodes,
             first: vec![NEVER; nodes * items],
+            hops: vec![0; nodes * items],
             submitted: vec![None; items],
             had: vec![0; nodes],
             items: 0,
@@ -48,16 +51,20 @@ impl Record {
         self.last = self.last.max(now);
     }
 
-    /// A living node accepted an item. True if for the first time.
-    pub fn accept(&mut self, item: usize, node: u32, now: Time) -> bool {
+    /// A living node accepted an item, from a peer unless its operator submitted it. True if for the first
+    /// time.
+    pub fn accept(&mut self, item: usize, node: u32, from: Option<u32>, now: Time) -> bool {
         let Some((submitted, _)) = self.submitted[item] else {
             return false;
         };
-        let first = &mut self.first[item * self.nodes + node as usize];
+        let at = |node: u32| item * self.nodes + node as usize;
+        let hops = from.map_or(0, |from| self.hops[at(from)].saturating_add(1));
+        let first = &mut self.first[at(node)];
         if *first != NEVER {
             return false;
         }
         *first = u32::try_from(now.since(submitted).as_micros()).unwrap_or(NEVER - 1);
+        self.hops[at(node)] = hops;
         self.had[node as usize] += 1;
         self.open -= 1;
         self.last = now;
@@ -92,6 +99,13 @@ impl Record {
         self.submitted[item]
     }
 
+    /// How many links an item came over to the node that it came to over most.
+    #[must_use]
+    pub fn last_hops(&self, item: usize) -> u8 {
+        let row = &self.hops[item * self.nodes..(item + 1) * self.nodes];
+        row.iter().copied().max().unwrap_or(0)
+    }
+
     /// Who had an item first when: node and microseconds, by node.
     pub fn deliveries(&self, item: usize) -> impl Iterator<Item = (u32, u32)> {
         let row = &self.first[item * self.nodes..(item + 1) * self.nodes];
@@ -107,9 +121,9 @@ mod tests {
     fn the_first_delivery_counts_and_the_last_one_closes_the_run() {
         let mut record = Record::new(3, 2);
         record.submit(1, 0, 3, Time::from_millis(10));
-        assert!(record.accept(1, 0, Time::from_millis(10)));
-        assert!(record.accept(1, 2, Time::from_millis(14)));
-        assert!(!record.accept(1, 2, Time::from_millis(19)));
+        assert!(record.accept(1, 0, None, Time::from_millis(10)));
+        assert!(record.accept(1, 2, Some(0), Time::from_millis(14)));
+        assert!(!record.accept(1, 2, Some(0), Time::from_millis(19)));
         assert_eq!(record.open(), 1);
         assert_eq!(record.deliveries(1).collect::<Vec<_>>(), [(0, 0), (2, 4_000)]);
         assert_eq!(record.last(), Time::from_millis(14));
@@ -117,13 +131,23 @@ mod tests {
     }
 
     #[test]
+    fn hops_are_counted_from_the_origin() {
+        let mut record = Record::new(3, 2);
+        record.submit(1, 2, 3, Time::ZERO);
+        record.accept(1, 2, None, Time::ZERO);
+        record.accept(1, 0, Some(2), Time::ZERO);
+        record.accept(1, 1, Some(0), Time::ZERO);
+        assert_eq!((record.last_hops(0), record.last_hops(1)), (0, 2));
+    }
+
+    #[test]
     fn nothing_is_expected_of_the_dead() {
         let mut record = Record::new(3, 1);
         record.submit(0, 0, 3, Time::ZERO);
-        record.accept(0, 0, Time::ZERO);
+        record.accept(0, 0, None, Time::ZERO);
         record.node_down(1);
         assert_eq!(record.open(), 1);
-        record.accept(0, 2, Time::ZERO);
+        record.accept(0, 2, Some(0), Time::ZERO);
         assert_eq!(record.open(), 0);
         record.node_down(0);
         record.node_up(1);

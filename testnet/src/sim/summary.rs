@@ -28,6 +28,7 @@ struct NodeBaseline {
     received: [(u32, u32); KINDS],
     outbound: u32,
     inbound: u32,
+    cross_region_bytes: u64,
 }
 
 impl Baseline {
@@ -47,6 +48,7 @@ impl Baseline {
                 received: narrow(&counters.received),
                 outbound: saturate(peers.outbound_ready() as u64),
                 inbound: saturate(peers.inbound_ready() as u64),
+                cross_region_bytes: counters.sent_cross_region_bytes,
             }
         };
         Self((0..saturate(world.nodes() as u64)).map(node).collect())
@@ -60,7 +62,7 @@ pub fn assemble(manifest: &Manifest, text: run::Manifest, finished: Finished) ->
     let inputs = inputs(manifest, &finished, peak_rss_mib);
     let Finished { world, outlook, baseline, .. } = finished;
     let start_us = outlook.first.as_nanos() / 1_000;
-    let submitted: Vec<usize> = (0..world.items().len())
+    let submitted: Vec<usize> = (manifest.warmup_txs..world.items().len())
         .filter(|item| world.record().submission(*item).is_some())
         .collect();
     let run = Run {
@@ -158,20 +160,47 @@ fn inputs(manifest: &Manifest, finished: &Finished, peak_rss_mib: Option<f64>) -
             cpu_s_setup: Some(finished.cpu_s_setup),
             cpu_s_run: Some(finished.cpu_s_run),
             peak_rss_mib,
-            rounds: rounds(world),
+            rounds: rounds(manifest, world),
         },
-        more: more(finished),
+        more: more(manifest, finished, peak_rss_mib),
         ..Inputs::default()
     }
 }
 
 /// Keys that only simulations have.
-fn more(finished: &Finished) -> Map<String, Value> {
+fn more(manifest: &Manifest, finished: &Finished, peak_rss_mib: Option<f64>) -> Map<String, Value> {
     let world = &finished.world;
     let mut more = Map::new();
     let mut put = |key: &str, value: Value| more.insert(key.to_owned(), value);
     put("simulated_s", json!(world.now().since(finished.outlook.first).as_secs_f64()));
     put("events_run", json!(finished.events_run));
+    put("warmup_txs", json!(manifest.warmup_txs));
+    let last_hops = (manifest.warmup_txs..world.items().len())
+        .map(|item| f64::from(world.record().last_hops(item)))
+        .collect();
+    let last_hops = Distribution::new(last_hops);
+    put("last_hops_mean", json!(last_hops.mean()));
+    put("last_hops_max", json!(last_hops.max()));
+    let per_cpu_s = finished.events_run as f64 / finished.cpu_s_run;
+    put("events_per_cpu_s", json!(per_cpu_s.is_finite().then(|| per_cpu_s.round())));
+    let bytes_per_node = peak_rss_mib.map(|mib| (mib * 1_048_576.0 / world.nodes() as f64).round());
+    put("bytes_per_node", json!(bytes_per_node));
+    put("cross_region_bytes", json!(cross_region_bytes(finished)));
+    if manifest.spies > 0.0 {
+        let measured = |item: &usize| *item >= manifest.warmup_txs;
+        let submission = |item| world.record().submission(item);
+        let origin = |item| submission(Some(item).filter(measured)?).map(|(_, origin)| origin);
+        let at = |place| world.spies().guesses(place, origin);
+        let shares = world.spies().shares();
+        let guesses = at(shares.len() - 1);
+        let by_share = shares.iter().enumerate();
+        let by_share =
+            by_share.map(|(place, share)| (share.to_string(), json!(at(place).precision())));
+        put("origin_precision_by_spies", Value::Object(by_share.collect()));
+        put("spies", json!(manifest.spies));
+        put("origin_precision", json!(guesses.precision()));
+        put("origin_guesses", json!(guesses.all));
+    }
     let faults = world.faults().all();
     if !faults.is_empty() {
         let touched = |fault: &super::fault::Running| json!({ "kind": fault.spec.name(), "touched": fault.touched });
@@ -181,11 +210,25 @@ fn more(finished: &Finished) -> Map<String, Value> {
     more
 }
 
+/// Bytes that living nodes sent to peers in other regions since the first submission; `None` where there
+/// are no regions.
+fn cross_region_bytes(finished: &Finished) -> Option<u64> {
+    let world = &finished.world;
+    world.latencies().region(0)?;
+    let of = |(node, before): (u32, &NodeBaseline)| {
+        let (counters, former) = world.counters(node);
+        let former = former.map_or(0, |former| former.cross_region_bytes);
+        (counters.sent_cross_region_bytes + former).saturating_sub(before.cross_region_bytes)
+    };
+    let living = (0..).zip(&finished.baseline.0).filter(|(node, _)| world.is_alive(*node));
+    Some(living.map(of).sum())
+}
+
 /// The round in which an item reached its last node, if time goes by rounds: the median over items.
-fn rounds(world: &World) -> Option<u64> {
+fn rounds(manifest: &Manifest, world: &World) -> Option<u64> {
     let round_us = world.latencies().round()?.as_micros() as f64;
     let last = |item| world.record().deliveries(item).map(|(_, us)| us).max();
-    let rounds = (0..world.items().len())
+    let rounds = (manifest.warmup_txs..world.items().len())
         .filter_map(last)
         .map(|us| (f64::from(us) / round_us).ceil())
         .collect();

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use tidings_protocol::chain::Chain;
 use tidings_protocol::counters::{Counters, Traffic};
 use tidings_protocol::event::Event as Report;
-use tidings_protocol::item::{Item, ItemId};
+use tidings_protocol::item::{Item, ShortId};
 use tidings_protocol::link::Link;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::map::Map;
@@ -39,6 +39,7 @@ use super::latency::Latencies;
 use super::queue::Queue;
 use super::random::SplitMix64;
 use super::record::Record;
+use super::spies::Spies;
 use super::workload;
 use links::{End, Held};
 
@@ -59,6 +60,7 @@ pub struct World {
     hash: EventHash,
     events: u64,
     record: Record,
+    spies: Spies,
     faults: Faults,
     /// Receiving ends that are not read now, by node and slot.
     held: BTreeMap<(u32, u32), Held>,
@@ -80,8 +82,10 @@ struct Fixed {
     chain: Box<dyn Chain + Send + Sync>,
     latencies: Latencies,
     plan: Plan,
+    /// Where all items are submitted, if not anywhere.
+    origin: Option<u32>,
     items: Vec<Arc<Item>>,
-    numbers: Map<ItemId, u32>,
+    numbers: Map<ShortId, u32>,
 }
 
 /// A node's place in the world.
@@ -154,6 +158,8 @@ pub struct Former {
     pub sent: Traffic,
     /// What it received.
     pub received: Traffic,
+    /// Bytes that it sent to other regions.
+    pub cross_region_bytes: u64,
 }
 
 impl std::fmt::Debug for World {
@@ -211,6 +217,12 @@ impl World {
     #[must_use]
     pub const fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// What spies noted.
+    #[must_use]
+    pub const fn spies(&self) -> &Spies {
+        &self.spies
     }
 
     /// The faults, with what they have met.
@@ -308,8 +320,9 @@ impl World {
 
     fn submit(&mut self, item: usize) {
         let alive = |node: u32| self.is_alive(node) && !self.seats[node as usize].paused;
-        let Some(origin) = workload::origin(self.fixed.seed, item, self.fixed.plan.nodes, alive)
-        else {
+        let fixed = self.fixed.origin.filter(|origin| alive(*origin));
+        let drawn = || workload::origin(self.fixed.seed, item, self.fixed.plan.nodes, alive);
+        let Some(origin) = fixed.or_else(drawn) else {
             return;
         };
         self.record.submit(item, origin, self.living, self.now);
@@ -356,7 +369,7 @@ impl World {
             Action::Throttle { link, until } => self.hold(node, link, until),
             Action::Verify(item) => {
                 let life = self.seats[node as usize].life;
-                if let Some(item) = self.fixed.numbers.get(&item.id()).copied() {
+                if let Some(item) = self.fixed.numbers.get(&item.id().into()).copied() {
                     self.push(self.now, node, Event::Verdict { item, life });
                 }
             }
@@ -367,10 +380,12 @@ impl World {
     }
 
     fn take(&mut self, node: u32, report: &Report) {
-        if let Report::Accepted { id, .. } = report
-            && let Some(item) = self.fixed.numbers.get(id)
+        if let Report::Accepted { id, ingress, .. } = report
+            && let Some(item) = self.fixed.numbers.get(&id.into()).copied()
         {
-            self.record.accept(*item as usize, node, self.now);
+            let end = ingress.and_then(|link| self.seats[node as usize].ends.get(link.slot()));
+            let from = end.map(|end| end.peer);
+            self.record.accept(item as usize, node, from, self.now);
         }
     }
 

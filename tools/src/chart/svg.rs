@@ -155,6 +155,26 @@ impl Svg {
         ));
     }
 
+    /// A dashed line through `points`, `width` pixels thick.
+    pub(super) fn dashes(&mut self, points: &[(f64, f64)], colour: &str, width: f64) {
+        let class = if colour == MUTED { " class=\"guide\"" } else { "" };
+        self.body.push_str(&format!(
+            "<polyline{class} points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" \
+             stroke-dasharray=\"6 4\" stroke-linejoin=\"round\"/>\n",
+            joined(points),
+        ));
+    }
+
+    /// A confidence interval.
+    pub(super) fn whisker(&mut self, from: (f64, f64), to: (f64, f64), colour: &str) {
+        self.line(
+            "whisker",
+            from,
+            to,
+            &format!("stroke=\"{colour}\" stroke-width=\"2.5\" stroke-opacity=\"0.5\""),
+        );
+    }
+
     /// A see-through area with the corners `points`.
     pub(super) fn area(&mut self, points: &[(f64, f64)], colour: &str) {
         let points = joined(points);
@@ -198,7 +218,8 @@ fn joined(points: &[(f64, f64)]) -> String {
 }
 
 /// Text as it has to stand in XML and HTML, in elements and in quoted attributes.
-pub(crate) fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

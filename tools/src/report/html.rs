@@ -1,24 +1,26 @@
-//! The page's frame and tables. Everything that isn't markup is escaped here.
+//! A page's frame and tables. Everything that isn't markup is escaped here.
 
-pub(super) use crate::chart::escape;
+pub use crate::chart::escape;
 
 const STYLE: &str = include_str!("style.css");
 
-/// A whole document around `main`, which is markup.
-pub(super) fn document(title: &str, subtitle: &str, main: &str) -> String {
-    let (title, subtitle) = (escape(title), escape(subtitle));
+/// A whole document around `main`, which is markup. `kicker` says above the title what kind of page it is.
+#[must_use]
+pub fn document(kicker: &str, title: &str, subtitle: &str, main: &str) -> String {
+    let (kicker, title, subtitle) = (escape(kicker), escape(title), escape(subtitle));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{title} · Tidings</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<p class=\"kicker\">Tidings run report</p>\n<h1>{title}</h1>\n<p>{subtitle}</p>\n</header>\n\
+         <header>\n<p class=\"kicker\">{kicker}</p>\n<h1>{title}</h1>\n<p>{subtitle}</p>\n</header>\n\
          <main>\n{main}</main>\n</body>\n</html>\n"
     )
 }
 
 /// A section with a heading, around `content`, which is markup. `id` is a plain word.
-pub(super) fn section(id: &str, heading: &str, content: &str) -> String {
+#[must_use]
+pub fn section(id: &str, heading: &str, content: &str) -> String {
     let heading = escape(heading);
     format!(
         "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{heading}</h2>\n{content}</section>\n"
@@ -26,13 +28,14 @@ pub(super) fn section(id: &str, heading: &str, content: &str) -> String {
 }
 
 /// A paragraph of text.
-pub(super) fn paragraph(text: &str) -> String {
+#[must_use]
+pub fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", escape(text))
 }
 
 /// How a column's fields are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
+pub enum Align {
     /// Words, from the left.
     Left,
     /// Numbers, from the right.
@@ -41,7 +44,8 @@ pub(super) enum Align {
 
 /// A table with a caption for screen readers; the first field of a row is its heading. It scrolls
 /// within itself where the window is narrow.
-pub(super) fn table(caption: &str, columns: &[(&str, Align)], rows: &[Vec<String>]) -> String {
+#[must_use]
+pub fn table(caption: &str, columns: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     let class = |align| if align == Align::Right { " class=\"number\"" } else { "" };
     let caption = escape(caption);
     let mut html = format!(

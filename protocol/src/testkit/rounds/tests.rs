@@ -92,3 +92,12 @@ fn a_run_repeats_by_its_seed() {
     assert_eq!(spread(500, &params, 3), spread(500, &params, 3));
     assert_ne!(spread(500, &params, 3), spread(500, &params, 4));
 }
+
+#[test]
+fn the_course_of_a_run_begins_at_the_origin_and_ends_as_the_run_does() {
+    let params = params(StrategyKind::Push);
+    let (course, spread) = (course(500, &params, 3), spread(500, &params, 3));
+    assert_eq!((course[0], course[course.len() - 1]), (1, 500));
+    assert_eq!(course.len(), spread.rounds as usize + 1);
+    assert!(course.is_sorted());
+}

@@ -47,7 +47,7 @@ fn regions_are_those_of_launch_and_their_lines_take_time() {
     assert_eq!(model.place(0), Place::Region(region, node_type));
     let expected = 1_250 * 8 * 1_000_000_000 / node_type.up_bps();
     assert_eq!(model.on_line(0, 1_250), expected);
-    let fixed = links.latency(region, region).as_nanos() as u64;
+    let fixed = u64::try_from(links.latency(region, region).as_nanos()).unwrap();
     assert_eq!(model.fixed(0, 0), fixed);
 }
 
@@ -60,11 +60,20 @@ fn a_latency_drawn_for_a_link_is_the_same_both_ways_and_every_time() {
 
 #[test]
 fn rounds_carry_everything_to_the_next_round() {
-    let model = latencies(LinkSpec::Rounds { round_ms: 1_000 });
+    let model = latencies(LinkSpec::Rounds { round_ms: 1_000, asynchronous: false });
     let mut jitter = stream(1, Use::Jitter, 0);
     for (sent_ms, arrives_ms) in [(0, 1_000), (1, 1_000), (999, 1_000), (1_000, 2_000)] {
         assert_eq!(model.arrival(sent_ms * 1_000_000, 0, &mut jitter), arrives_ms * 1_000_000);
     }
+}
+
+#[test]
+fn asynchronous_rounds_are_as_long_at_most() {
+    let spec = LinkSpec::Rounds { round_ms: 100, asynchronous: true };
+    assert!((mean_ms(&latencies(spec.clone())) - 50.0).abs() < 1.0);
+    let mut jitter = stream(1, Use::Jitter, 0);
+    let model = latencies(spec);
+    assert!((0..1_000).all(|_| (1..=100_000_000).contains(&model.arrival(0, 0, &mut jitter))));
 }
 
 #[test]

@@ -44,6 +44,8 @@ fn every_mistake_has_its_sentence() {
         ("[network]\ntopology = \"gossip\"\nbootstrap = 0", "network.bootstrap is 0"),
         ("[network]\ntopology = \"clusters\"\nbridges = 0", "network.bridges is 0"),
         ("[network]\nrules = \"tidings\"", "network.rules must be opaque"),
+        ("warmup_txs = 100", "warmup_txs is 100, but must be less than workload.txs, 100"),
+        ("origin = 500", "origin is 500, but must be less than network.nodes, 500"),
         ("[link]\nmodel = \"fast\"", "unknown variant `fast`"),
         ("[link]\nmodel = \"constant\"", "missing field `latency_ms`"),
         ("[link]\nmodel = \"constant\"\nlatency_ms = -5", "link.latency_ms is -5"),

@@ -93,6 +93,11 @@ fn nothing_later_than_asked_for_leaves_and_never_never_comes() {
 /// The hold model: pop one, push one, at a steady number of pending events.
 fn hold(pending: u64, steps: u64, step: &mut dyn FnMut(Option<u64>) -> u64) -> f64 {
     let mut rng = SplitMix64::new(1);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a delay of some seconds at most"
+    )]
     let mut delay = move || (-(1.0 - rng.random::<f64>()).ln() * 1e8) as u64;
     for _ in 0..pending {
         step(Some(delay()));

@@ -28,12 +28,17 @@ use crate::sim::overlay::{self, Edge, Shape};
 use crate::sim::queue::Queue;
 use crate::sim::random::{Use, stream};
 use crate::sim::record::Record;
+use crate::sim::spies::Spies;
 use crate::sim::workload;
 use crate::topology;
 
 /// Nodes start within this many seconds, or half of the warm-up if that is less: long enough that not all
 /// first pings are under way at once.
 const STAGGER_S: f64 = 2.0;
+
+/// How long nothing is submitted before what is measured: until announcements and copies of the last
+/// item before have been sent, and no longer than nodes remember how fast their peers are.
+const PAUSE_S: f64 = 10.0;
 
 /// What decides how nodes are made, again after a crash.
 #[derive(Clone, Debug)]
@@ -53,7 +58,7 @@ pub struct Plan {
 /// When things are to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outlook {
-    /// The first submission: the moment from which faults count.
+    /// The first submission that is measured: the moment from which faults count.
     pub first: Time,
     /// The last submission.
     pub last: Time,
@@ -73,11 +78,12 @@ impl World {
         let items = workload::items(&manifest.workload, manifest.seed, &chain)?;
         let mut numbers = Map::new(Salt::new(manifest.seed));
         for (item, number) in items.iter().zip(0..) {
-            numbers.insert(item.id(), number);
+            numbers.insert(item.id().into(), number);
         }
         let plan = plan(manifest, &edges);
         let mut world = Self {
             record: Record::new(nodes, items.len()),
+            spies: Spies::new(manifest.spies, nodes, items.len(), manifest.seed),
             faults: Faults::new(&manifest.fault, manifest.seed),
             fixed: Arc::new(Fixed {
                 seed: manifest.seed,
@@ -85,6 +91,7 @@ impl World {
                 chain: Box::new(chain),
                 latencies: Latencies::new(&manifest.link, nodes, manifest.seed),
                 plan,
+                origin: manifest.origin,
                 items,
                 numbers,
             }),
@@ -109,14 +116,20 @@ impl World {
         Ok(world)
     }
 
-    /// Schedules the workload and the faults, from `warm_up_s` seconds after now.
+    /// Schedules the workload and the faults, from `warm_up_s` seconds after now: first what isn't
+    /// measured, then, after a pause in which that comes to rest, the rest.
     pub fn schedule(&mut self, manifest: &Manifest, warm_up_s: f64) -> Outlook {
-        let first = Time::from_nanos(self.now.as_nanos() + nanos(warm_up_s));
+        let (rate, unmeasured) = (manifest.workload.rate(), manifest.warmup_txs);
+        let begin = self.now.as_nanos() + nanos(warm_up_s);
+        let pause = if unmeasured > 0 { unmeasured as f64 / rate + PAUSE_S } else { 0.0 };
+        let first = Time::from_nanos(begin + nanos(pause));
         let after = |seconds: f64| Time::from_nanos(first.as_nanos() + nanos(seconds));
-        let rate = manifest.workload.rate();
         let mut outlook = Outlook { first, last: first, trouble_until: first };
         for item in 0..self.fixed.items.len() {
-            outlook.last = after(item as f64 / rate);
+            outlook.last = match item.checked_sub(unmeasured) {
+                Some(measured) => after(measured as f64 / rate),
+                None => Time::from_nanos(begin + nanos(item as f64 / rate)),
+            };
             self.push(outlook.last, 0, Event::Submit { item: super::narrow(item) });
         }
         for (fault, spec) in manifest.fault.iter().enumerate() {

@@ -74,10 +74,20 @@ impl World {
 
     /// A message is there. It waits if the link isn't read now.
     pub(super) fn receive(&mut self, node: u32, link: Link, message: Message) {
+        if self.spies.contains(node) {
+            self.spy(node, link, &message);
+        }
         match self.end_mut(node, link) {
             Some(end) if end.held => self.keep(node, link, message),
             Some(_) => self.hand(node, Input::Received { link, message: &message }),
             None => self.strays += 1,
+        }
+    }
+
+    fn spy(&mut self, node: u32, link: Link, message: &Message) {
+        if let Some(peer) = self.end_mut(node, link).map(|end| end.peer) {
+            let numbers = &self.fixed.numbers;
+            self.spies.note(node, peer, message, |id| numbers.get(&id).copied());
         }
     }
 

@@ -196,6 +196,7 @@ fn exponential(mean_s: f64, uniform: f64) -> u64 {
 
 impl Former {
     fn add(&mut self, counters: &tidings_protocol::counters::Counters) {
+        self.cross_region_bytes += counters.sent_cross_region_bytes;
         for (sum, more) in
             [(&mut self.sent, &counters.sent), (&mut self.received, &counters.received)]
         {
