@@ -15,7 +15,7 @@ const EXIT_USAGE: u8 = 64;
 
 /// A Tidings node behind Maelstrom's standard input and output.
 ///
-/// Options can also stand in TIDINGS_MAELSTROM_ARGS, separated by spaces.
+/// Options can also stand in the environment, as `TIDINGS_MAELSTROM_ARGS`, separated by spaces.
 /// Exit codes: 0 the input has ended, 1 failure, 64 wrong arguments.
 #[derive(Debug, Parser)]
 #[command(name = "tidings-maelstrom", version, args_override_self = true)]
