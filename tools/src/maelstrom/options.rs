@@ -84,7 +84,7 @@ impl Options {
 /// friend, links never break, and everything must arrive in the end, however long a partition lasts.
 fn defaults(strategy: StrategyKind) -> Params {
     const MANY: usize = 1_000_000;
-    const DAY_MS: u64 = 24 * 3_600 * 1_000;
+    const TEN_YEARS_S: u64 = 10 * 365 * 24 * 3_600;
     let mut params = Params::default();
     let relay = &mut params.relay;
     relay.strategy = strategy;
@@ -95,17 +95,18 @@ fn defaults(strategy: StrategyKind) -> Params {
     relay.announce_queue_max = MANY;
     params.requests.announced_max = MANY;
     params.memory.serve_queue_max = MANY;
-    relay.recent_ms = DAY_MS;
+    relay.recent_ms = 1_000 * TEN_YEARS_S;
     // Sessions lose nothing, so digests find nothing but what the strategy itself leaves out.
     if !matches!(strategy, StrategyKind::DirectMail | StrategyKind::Rumor) {
         relay.safety_pull_ms = 0;
     }
     // An answer always comes. If its question had run out meanwhile, strategies that take nothing unasked
     // would refuse it.
-    params.requests.tx_timeout_ms = DAY_MS;
+    params.requests.tx_timeout_ms = 1_000 * TEN_YEARS_S;
     // The workload says how much there is to remember, since a read returns all of it.
     params.memory.seen_max = 10 * MANY;
     params.memory.pool_max_bytes = 1 << 32;
+    params.memory.pool_expiry_s = TEN_YEARS_S;
     params.peers.inbound_max = MANY;
     let unlimited = Rate::new(1e12, 1e12);
     params.budgets = BudgetParams {
