@@ -33,8 +33,7 @@ impl Preset {
     pub const fn first_hops(self) -> usize {
         match self {
             Self::Fast => usize::MAX,
-            Self::Balanced => 3,
-            Self::Lean => 3,
+            Self::Balanced | Self::Lean => 3,
         }
     }
 }
