@@ -28,7 +28,7 @@ use variant::Variant;
 #[derive(Clone, Debug, Args)]
 pub struct CompareArgs {
     /// Contestants: strategies, each with settings of its own if wanted, for instance
-    /// flood,adaptive:relay.adaptive.preset=fast,calm@inventory:relay.trickle_outbound_ms=2000
+    /// `flood,adaptive:relay.adaptive.preset=fast,calm@inventory:relay.trickle_outbound_ms=2000`
     #[arg(long, default_value = "flood,inventory,plumtree,adaptive")]
     pub strategies: String,
     /// Sizes of transactions, bytes
@@ -135,7 +135,7 @@ impl WorldArgs {
     /// A sentence about why it can't be made.
     pub fn make_folder(&self) -> Result<(), String> {
         self.out.as_ref().map_or(Ok(()), |out| {
-            let made = std::fs::create_dir_all(out.parent().unwrap_or(Path::new("")))
+            let made = std::fs::create_dir_all(out.parent().unwrap_or_else(|| Path::new("")))
                 .and_then(|()| std::fs::create_dir(out));
             made.map_err(|error| format!("--out {}: {error}", out.display()))
         })

@@ -2,8 +2,8 @@
 //!
 //! Everybody can reach everybody, and all act in step ([`tidings_protocol::testkit::rounds`]); there are
 //! no links, latencies or bandwidths, and nothing but the strategies themselves runs: the same types that
-//! nodes run. What comes out is set beside the references ([`reference`]) and the formulas
-//! ([`theory`](crate::theory)).
+//! nodes run. What comes out is set beside the references ([`mod@reference`]) and the formulas
+//! ([`crate::theory`]).
 
 pub mod reference;
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tidings_tools::diff::Diff;
+use tidings_tools::maelstrom::{self, MaelstromError};
 use tidings_tools::run::{REPORT, Run, RunError};
 use tidings_tools::summary::{Inputs, Summary};
 use tidings_tools::{report, table};
@@ -53,6 +54,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Runs a node behind Maelstrom's standard input and output (also a binary of its own,
+    /// tidings-maelstrom, since Maelstrom takes a path).
+    Maelstrom(maelstrom::Options),
 }
 
 /// Runs the command that `arguments` give.
@@ -64,6 +68,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let printed = match arguments.command {
         Command::Report { run, out, json } => make_report(&run, out.as_deref(), json),
         Command::Diff { a, b, json } => compare(&a, &b, json),
+        Command::Maelstrom(options) => return run_node(&options),
     };
     match printed {
         Ok(text) => print(&text),
@@ -72,6 +77,14 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(if error.is_missing_input() { EXIT_NO_INPUT } else { 1 })
         }
     }
+}
+
+fn run_node(options: &maelstrom::Options) -> ExitCode {
+    let Err(error) = maelstrom::run(options) else {
+        return ExitCode::SUCCESS;
+    };
+    complain(&format!("tidings-tools: {error}\n"));
+    ExitCode::from(if matches!(error, MaelstromError::Usage(_)) { EXIT_USAGE } else { 1 })
 }
 
 fn make_report(dir: &Path, out: Option<&Path>, json: bool) -> Result<String, RunError> {

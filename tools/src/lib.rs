@@ -6,8 +6,11 @@
 //! at: the terminal table ([`table`]), the pictures ([`chart`]) and the page ([`report`]). [`diff`]
 //! sets two runs side by side.
 //!
-//! Everything here is a function of its input: no clock, no network, no randomness, so that a report
-//! made again from the same folder is the same file.
+//! All this is a function of its input: no clock, no network, no randomness, so that a report made again
+//! from the same folder is the same file.
+//!
+//! Apart from it stands [`maelstrom`]: a node of the core behind the standard input and output of Jepsen's
+//! workbench, which judges it.
 
 #[cfg(test)]
 extern crate self as tidings_tools;
@@ -16,6 +19,7 @@ pub mod chart;
 pub mod diff;
 pub mod figures;
 pub mod format;
+pub mod maelstrom;
 pub mod report;
 pub mod run;
 pub mod spread;

@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use axum::serve::Listener;
-use rustix::fs::Mode;
 use tokio::net::unix::SocketAddr;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
 
 /// Longest path of a unix socket, bytes: `sun_path` has 108 on Linux and 104 elsewhere, the final
 /// zero included.
 const SOCKET_PATH_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// Connections that may wait to be accepted: more than one person's tools open at once. A guess.
+const BACKLOG: u32 = 128;
 
 /// Why nothing can listen there.
 #[derive(Debug, thiserror::Error)]
@@ -74,11 +76,7 @@ impl AdminSocket {
             return Err(BindError::PathTooLong(path));
         }
         remove_stale(&path)?;
-        // Set before the file appears, so that there is no moment in which others could connect.
-        let before = rustix::process::umask(Mode::from_raw_mode(0o177));
-        let bound = UnixListener::bind(&path);
-        rustix::process::umask(before);
-        match bound {
+        match listen_privately(&path) {
             Ok(listener) => Ok(Self { listener, path, file_is_ours: true }),
             Err(source) => Err(BindError::Unix { path, source }),
         }
@@ -117,6 +115,17 @@ impl Listener for AdminSocket {
     }
 }
 
+/// Takes the path, closes it to others, and only then listens: a socket that doesn't listen yet
+/// refuses everybody, so there is no moment in which others could connect. (The process's umask
+/// would do it too, but it holds for all threads, and for the files that they make meanwhile.)
+fn listen_privately(path: &Path) -> io::Result<UnixListener> {
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        .and_then(|()| socket.listen(BACKLOG))
+        .inspect_err(|_| drop(fs::remove_file(path)))
+}
+
 fn remove_stale(path: &Path) -> Result<(), BindError> {
     let failed = |source| BindError::Unix { path: path.to_owned(), source };
     match fs::symlink_metadata(path) {
@@ -146,8 +155,6 @@ pub(crate) async fn bind_tcp(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[tokio::test]

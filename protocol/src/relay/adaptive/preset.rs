@@ -21,19 +21,19 @@ impl Preset {
     #[must_use]
     pub const fn eager_from(self) -> Probability {
         match self {
-            Self::Fast => Probability::percent(10),
-            Self::Balanced => Probability::percent(30),
+            Self::Fast => Probability::percent(13),
+            Self::Balanced => Probability::percent(27),
             Self::Lean => Probability::percent(60),
         }
     }
 
-    /// To how many peers own items go whole at first.
+    /// To how many peers own items go whole at first: to all where nothing counts but speed, so that `fast`
+    /// gives origins away as flooding does.
     #[must_use]
     pub const fn first_hops(self) -> usize {
         match self {
-            Self::Fast => 8,
-            Self::Balanced => 4,
-            Self::Lean => 2,
+            Self::Fast => usize::MAX,
+            Self::Balanced | Self::Lean => 3,
         }
     }
 }

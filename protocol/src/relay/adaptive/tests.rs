@@ -18,12 +18,12 @@ fn short(n: u8) -> ShortId {
 
 /// Transactions that are trials on young links.
 fn trials() -> impl Iterator<Item = u8> {
-    (0..=u8::MAX).filter(|n| is_trial(short(*n), 0))
+    (0..=u8::MAX).filter(|n| is_trial(short(*n)))
 }
 
 /// A transaction that is none.
 fn ordinary() -> u8 {
-    (0..=u8::MAX).find(|n| !is_trial(short(*n), 0)).unwrap()
+    (0..=u8::MAX).find(|n| !is_trial(short(*n))).unwrap()
 }
 
 impl Stage {
@@ -269,7 +269,7 @@ fn trials_become_rare_on_links_that_have_seen_many_items() {
     let n = trials().last().unwrap();
     assert!(stage.accept(n).contains(&Step::AnnounceNow(link(1), tx(n).id())));
     (0..=u8::MAX).for_each(|n| _ = stage.accept(n));
-    let count = trials().filter(|n| stage.adaptive.is_trial(short(*n), link(1))).count();
+    let count = trials().filter(|n| stage.adaptive.is_told_trial(short(*n), link(1))).count();
     assert!(count > 0 && 2 * count < trials().count(), "{count} of {}", trials().count());
 }
 

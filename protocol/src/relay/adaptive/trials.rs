@@ -1,10 +1,12 @@
 //! Trials: items by which the odds are learned.
 //!
-//! Some items are trials: every peer is told of one at once, whole or by id, and says when somebody else
-//! was faster (or slower). After [`VERDICT`] silence is an answer too: who got it whole had it first from
-//! us, who got its id didn't. Which items are trials is told by their ids, and by how many items a link
-//! has seen since it came up, so that both of its ends choose the same (nearly: a few items, when
-//! it ceases to be young).
+//! One item in [`ONE_IN`] is a *trial*, and who gets a copy of it that comes second says so. So that those
+//! who get ids only can tell too, one in [`TOLD_ONE_IN`] (on a young link every trial) is announced at once
+//! even where ids may wait, and a peer says when that was ahead of the copy that came. After [`VERDICT`]
+//! silence is an answer: who got the item whole had it first from us, who got its id didn't.
+//!
+//! Which items are trials is told by their ids, so that both ends of a link choose the same; how many a
+//! link has seen since it came up they know alike, but for a few.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,17 +17,15 @@ use crate::link::{Link, LinkSet};
 use crate::relay::Step;
 use crate::time::Time;
 
-/// On a young link one item in so many is a trial. Measured: learning from every item costs 0.1 bytes per
-/// payload byte more (feedback, and announcements that can't wait), and makes nothing faster.
-const YOUNG_ONE_IN: u8 = 4;
+/// One item in so many is a trial. Measured: learning from every one costs more feedback and
+/// makes nothing faster.
+const ONE_IN: u8 = 4;
 
-/// On any other link one item in so many is. Measured: as fast and as lean as one in four, with two lone
-/// messages less a delivery.
-const ONE_IN: u8 = 16;
+/// One item in so many is a trial for those who get its id. Measured: these are the announcements that
+/// can't wait; with one in four a node sends two lone messages more for each delivery.
+const TOLD_ONE_IN: u8 = 16;
 
-/// For so many items a link is young: enough for the odds to settle ([`Odds::MEMORY`] trials, twice).
-///
-/// [`Odds::MEMORY`]: super::Odds::MEMORY
+/// For so many items a link is young: until its odds have settled (twice 32 trials).
 const YOUNG: u32 = 256;
 
 /// How long feedback may take: the longest that it is held, and a few of the longest round trips on Earth.
@@ -34,11 +34,20 @@ pub(super) const VERDICT: Duration = Duration::from_secs(LAZY.as_secs() + 2);
 /// Most trials under way; over it the oldest gets its verdict early. A guess: 1,000 items a second.
 const TRIALS_MAX: usize = 512;
 
-/// Whether an item is a trial on a link that has seen so many items. Who grinds ids so that his own items
-/// aren't only teaches us nothing by them.
-pub(super) const fn is_trial(id: ShortId, link_age: u32) -> bool {
+/// Whether an item is a trial for those who get it whole. Who grinds ids so that his own items aren't only
+/// teaches us nothing by them.
+pub(super) const fn is_trial(id: ShortId) -> bool {
+    is_one_in(ONE_IN, id)
+}
+
+/// Whether an item is also a trial for a peer that gets its id, on a link that has seen so many items.
+pub(super) const fn is_told_trial(id: ShortId, link_age: u32) -> bool {
+    is_one_in(if link_age < YOUNG { ONE_IN } else { TOLD_ONE_IN }, id)
+}
+
+const fn is_one_in(count: u8, id: ShortId) -> bool {
     let [.., last] = id.0;
-    last.is_multiple_of(if link_age < YOUNG { YOUNG_ONE_IN } else { ONE_IN })
+    last.is_multiple_of(count)
 }
 
 /// The trials under way, oldest first.
@@ -57,19 +66,19 @@ pub(super) struct Trial {
 }
 
 impl Trials {
-    /// A trial begins: an item is shared out in these steps, and on some of these links it is a trial.
+    /// A trial begins: an item is shared out in these steps, and `is_told` says to whom its id is one.
     pub(super) fn begin(
         &mut self,
         id: ShortId,
         now: Time,
         steps: &[Step],
-        is_trial: impl Fn(Link) -> bool,
+        is_told: impl Fn(Link) -> bool,
     ) {
         let (mut sent, mut told) = (LinkSet::default(), LinkSet::default());
         for step in steps {
             match step {
-                Step::Send(link, _) if is_trial(*link) => sent.insert(*link),
-                Step::AnnounceNow(link, _) if is_trial(*link) => told.insert(*link),
+                Step::Send(link, _) => sent.insert(*link),
+                Step::AnnounceNow(link, _) if is_told(*link) => told.insert(*link),
                 _ => false,
             };
         }
