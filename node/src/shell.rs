@@ -291,7 +291,10 @@ impl Shell {
                 self.answer(id, Outcome::Rejected, Some(rejection));
             }
             Event::AlreadyKnown { id } => self.answer_last(id),
-            Event::LinkUp { .. }
+            Event::Restored { .. }
+            | Event::Broadcast { .. }
+            | Event::Left { .. }
+            | Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::Misbehaved { .. }
             | Event::DialFailed { .. } => {}

@@ -58,6 +58,8 @@ pub struct Pool {
     /// How many were ever added.
     sequence: u64,
     evicted: u64,
+    /// What left since somebody last asked: as much as one input makes leave.
+    gone: Vec<ItemId>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +114,7 @@ impl Pool {
             bytes: 0,
             sequence: 0,
             evicted: 0,
+            gone: Vec::new(),
         }
     }
 
@@ -272,6 +275,12 @@ impl Pool {
         self.evicted
     }
 
+    /// The transactions that left since the last call, whatever the reason. A driver of a bare pool that
+    /// doesn't care must call it all the same, now and then.
+    pub fn take_gone(&mut self) -> Vec<ItemId> {
+        std::mem::take(&mut self.gone)
+    }
+
     /// Adds what the plan said may come in.
     fn add(&mut self, item: Arc<Item>, facts: Facts, now: Time, params: &Params) {
         let id = ShortId::from(item.id());
@@ -321,6 +330,7 @@ impl Pool {
     /// Removes a transaction from everything but its relatives' families.
     fn take_out(&mut self, id: ShortId) -> Option<Pooled> {
         let pooled = self.items.remove(&id)?;
+        self.gone.push(pooled.item.id());
         self.by_standing.remove(&pooled.standing());
         self.bytes -= pooled.item.size();
         for key in &pooled.conflicts {
