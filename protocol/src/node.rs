@@ -210,6 +210,12 @@ impl Node {
         &self.unbroadcast
     }
 
+    /// Whether an item's expensive checks are under way.
+    #[must_use]
+    pub fn is_verifying(&self, id: &ItemId) -> bool {
+        self.verifying.contains(&id.into())
+    }
+
     /// The recent blocks.
     #[must_use]
     pub const fn blocks(&self) -> &BlockStore {
