@@ -550,16 +550,21 @@ impl Params {
             let key = "relay.adaptive.eager_percent";
             return Err(ParamError { key, value: percent.to_string(), must: "from 1 to 100" });
         }
-        let budgets = &self.budgets;
+        self.budgets.validate()
+    }
+}
+
+impl BudgetParams {
+    fn validate(&self) -> Result<(), ParamError> {
         let rates = [
-            ("budgets.messages", budgets.messages),
-            ("budgets.announcements", budgets.announcements),
-            ("budgets.requests", budgets.requests),
-            ("budgets.tx_bytes", budgets.tx_bytes),
-            ("budgets.block_bytes", budgets.block_bytes),
-            ("budgets.addresses", budgets.addresses),
-            ("budgets.control_bytes", budgets.control_bytes),
-            ("budgets.excesses", budgets.excesses),
+            ("budgets.messages", self.messages),
+            ("budgets.announcements", self.announcements),
+            ("budgets.requests", self.requests),
+            ("budgets.tx_bytes", self.tx_bytes),
+            ("budgets.block_bytes", self.block_bytes),
+            ("budgets.addresses", self.addresses),
+            ("budgets.control_bytes", self.control_bytes),
+            ("budgets.excesses", self.excesses),
         ];
         for (key, rate) in rates {
             let positive = |x: f64| x.is_finite() && x > 0.0;

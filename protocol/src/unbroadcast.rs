@@ -131,9 +131,9 @@ impl Waiting {
 
 /// How long to wait after so many attempts that told somebody.
 fn wait(told: u32, params: &UnbroadcastParams, rng: &mut dyn Rng) -> Duration {
-    let shortest = params.wait() * 2_u32.pow(told.min(DOUBLINGS_MAX));
-    let share: f64 = rng.random();
-    shortest.mul_f64(1.0 + share / 2.0)
+    let shortest = params.wait().saturating_mul(1 << told.min(DOUBLINGS_MAX));
+    let nanos = u64::try_from(shortest.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(nanos.saturating_add(rng.random_range(0..=nanos / 2)))
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Node {
     }
 
     /// Puts an item back where it was.
-    fn take_back(&mut self, item: &Arc<Item>, cx: &mut Cx<'_>) -> Result<(), Rejection> {
+    fn take_back(&mut self, item: &Arc<Item>, cx: &Cx<'_>) -> Result<(), Rejection> {
         let facts = cx.chain.inspect(item)?;
         match item.kind() {
             ItemKind::Tx => self.pool.insert(item.clone(), facts, cx.now, cx.params)?,
