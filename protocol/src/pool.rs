@@ -26,6 +26,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::{Rng, RngExt as _};
+
 use crate::chain::{ConflictKey, Content, Facts, Rejection, Sender};
 use crate::fee::FeeRate;
 use crate::item::{Item, ItemId, ShortId};
@@ -224,6 +226,15 @@ impl Pool {
     pub fn fee_rate(&self, id: impl Into<ShortId>) -> Option<FeeRate> {
         let pooled = self.items.get(&id.into())?;
         Some(FeeRate::of(pooled.fee.into(), pooled.item.size()))
+    }
+
+    /// Any pooled transaction, each as likely as the others as long as none left early.
+    pub fn any(&self, rng: &mut dyn Rng) -> Option<ItemId> {
+        if self.by_age.is_empty() {
+            return None;
+        }
+        let (_, standing) = self.by_age[rng.random_range(0..self.by_age.len())];
+        self.get(standing.id).map(|item| item.id())
     }
 
     /// The least fee rate that is let in.

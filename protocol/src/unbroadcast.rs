@@ -8,7 +8,8 @@
 //! # Privacy
 //! A transaction that one node announces again and again began there. So an attempt goes the way of every
 //! relayed transaction: its id waits for the trickle of each link, leaves in a batch sorted by id, and goes
-//! to no peer that was told before. Each transaction has a wait of its own, uniform between
+//! to no peer that was told before; and a random transaction of the pool goes with it, so that a peer who is
+//! told of an old transaction can't know which it is. Each transaction has a wait of its own, uniform between
 //! `unbroadcast.wait_s` and half as much more, so that two of them don't appear together; it doubles with
 //! each attempt that told somebody, up to [`DOUBLINGS_MAX`] times.
 //!

@@ -111,6 +111,15 @@ impl Shell {
         let (node, peers, counted) = (&self.node, self.node.peers(), self.node.counters());
         let mut counters = status::counters(&counted, self.net.counters());
         counters.insert("trace_dropped".to_owned(), self.reporter.trace_dropped());
+        let store = self.keeper.status();
+        if let Some(store) = &store {
+            let named = [
+                ("store_commits", store.commits),
+                ("store_failures", store.failures),
+                ("store_dropped", store.dropped),
+            ];
+            counters.extend(named.map(|(name, count)| (name.to_owned(), count)));
+        }
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             peer_id: self.config.keypair.public().to_peer_id().to_string(),
@@ -127,7 +136,7 @@ impl Shell {
             pool_bytes: node.pool().bytes(),
             blocks: node.blocks().len(),
             seen: node.seen().len(),
-            store: self.keeper.status(),
+            store,
             traffic: status::traffic(&counted.sent, &counted.received),
             counters,
             rss_bytes: status::rss_bytes(),

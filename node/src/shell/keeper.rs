@@ -127,6 +127,11 @@ impl Keeper {
         }));
         let old = self.blocks.extract_if(|id| node.blocks().get(id).is_none());
         changes.extend(old.map(Change::Remove));
+        // What came again meanwhile must stay: its submitter may have been told that it is saved.
+        changes.retain(|change| match change {
+            Change::Remove(id) => !node.pool().contains(*id) && node.blocks().get(id).is_none(),
+            Change::Put { .. } | Change::Broadcast(_) => true,
+        });
         if changes.is_empty() {
             return;
         }

@@ -93,6 +93,9 @@ impl Store {
         check_meta(&db, config)?;
         let (index, next, bytes) = read_index(&db).map_err(failed)?;
         file.let_go().map_err(io)?;
+        if is_new {
+            sync_folder(path).map_err(io)?;
+        }
         let len = file.len().map_err(io)?;
         if len > COMPACT_MIN && len > COMPACT_FACTOR * bytes {
             db.compact().map_err(|error| failed(error.into()))?;
@@ -112,6 +115,12 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
         Err(TryLockError::Error(source)) => Err(io(source)),
     }
+}
+
+/// Writes through to the disk that a new file is there.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 /// Opens the database; one that isn't new is checked throughout, since it would be trusted otherwise.

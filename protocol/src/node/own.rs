@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rand::Rng;
+
 use super::Node;
 use crate::announce::Form;
 use crate::chain::Rejection;
@@ -17,7 +19,7 @@ impl Node {
     pub(super) fn on_restored(&mut self, item: &Arc<Item>, own: bool, cx: &mut Cx<'_>) {
         let (id, kind) = (item.id(), item.kind());
         if self.is_known(id.into()) {
-            if own {
+            if own && !self.unbroadcast.contains(id) {
                 cx.report(Event::Broadcast { id }); // a peer was quicker than the disk
             }
             return;
@@ -73,18 +75,25 @@ impl Node {
         }
     }
 
-    /// Announces own transactions again, the way of relayed ones: see [`crate::unbroadcast`].
+    /// Announces own transactions again, the way of relayed ones and in their company: see
+    /// [`crate::unbroadcast`].
     pub(super) fn announce_again(&mut self, cx: &mut Cx<'_>) {
-        let Self { unbroadcast, announcer, ready, seen, counters, .. } = self;
+        let Self { unbroadcast, announcer, ready, seen, pool, counters, .. } = self;
         let (now, params) = (cx.now, cx.params);
-        unbroadcast.on_wake(now, &params.unbroadcast, cx.rng, |id, rng| {
-            let mut told = false;
-            for link in ready.iter().map(|neighbour| neighbour.link) {
-                if !seen.knows(id, link) {
+        unbroadcast.on_wake(now, &params.unbroadcast, cx.rng, |own, rng| {
+            let mut announce = |id, rng: &mut dyn Rng| {
+                let links = ready.iter().map(|neighbour| neighbour.link);
+                let mut told = 0;
+                for link in links.filter(|link| !seen.knows(id, *link)) {
                     announcer.enqueue(link, (id, Form::Id), now, &params.relay, rng);
-                    counters.reannounced += 1;
-                    told = true;
+                    told += 1;
                 }
+                counters.reannounced += told;
+                told > 0
+            };
+            let told = announce(own, rng);
+            if told && let Some(companion) = pool.any(rng).filter(|id| *id != own) {
+                announce(companion, rng);
             }
             told
         });

@@ -112,6 +112,29 @@ fn an_own_transaction_is_announced_again_with_relayed_ones_in_one_sorted_batch()
 }
 
 #[test]
+fn an_own_transaction_is_announced_again_in_the_company_of_a_relayed_one() {
+    let mut solo = Solo::new(quiet());
+    let (own, other) = (solo.tx(1), solo.tx(2));
+    solo.hand(restored(&own, true));
+    solo.hand(restored(&other, false));
+    let mut companions = 0;
+    for slot in 0..20 {
+        let link = solo.link(slot, Direction::Inbound);
+        let told = (0..20).flat_map(|_| solo.attempt()).filter(|(to, _)| *to == link);
+        let ids: Vec<_> = told
+            .flat_map(|(_, message)| match message {
+                Message::Announce { ids, .. } => ids.to_vec(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(ids.contains(&own.id()));
+        companions += usize::from(ids.contains(&other.id()));
+    }
+    // Drawn from a pool of two, often the own one itself.
+    assert!((4..=16).contains(&companions), "{companions} of 20");
+}
+
+#[test]
 fn what_was_relayed_before_a_restart_is_served_and_not_announced() {
     let mut solo = Solo::new(quiet());
     let link = solo.link(0, Direction::Inbound);
