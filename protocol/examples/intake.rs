@@ -1,6 +1,8 @@
 //! What it costs a node to take in a transaction that its operator submits, while its pool has room and
 //! when it is full: `cargo run --release -p tidings-protocol --example intake`.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "it measures")]
+
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -157,6 +157,20 @@ impl Pool {
         Ok(())
     }
 
+    /// Whether [`Pool::insert_pair`] would let a parent and its child in.
+    ///
+    /// # Errors
+    /// As [`Pool::insert_pair`].
+    pub fn check_pair(
+        &self,
+        parent: (&Arc<Item>, &Facts),
+        child: (&Arc<Item>, &Facts),
+        now: Time,
+        params: &Params,
+    ) -> Result<(), Rejection> {
+        self.plan(&[parent, child], now, params).map(|_| ())
+    }
+
     /// Adds a parent and its child that are judged together: what they pay is added up, so that the
     /// child can pay for its parent.
     ///
