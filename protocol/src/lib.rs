@@ -34,6 +34,7 @@ pub mod machine;
 pub mod map;
 pub mod message;
 pub mod node;
+pub mod orphanage;
 pub mod params;
 pub mod peers;
 pub mod pool;

@@ -2,6 +2,7 @@
 //!
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
+//! - `node/orphans.rs`: a transaction waits for its parents, or pays for one
 //! - `node/own.rs`: items outlive the process, and own ones are announced again
 //! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
@@ -12,6 +13,7 @@ mod check;
 mod digest;
 mod intake;
 mod links;
+mod orphans;
 mod own;
 mod relay;
 mod serve;
@@ -35,6 +37,7 @@ use crate::link::{Direction, Link, LinkTable};
 use crate::machine::{Action, Cx, Input, Machine, PeerKey};
 use crate::map::{Map, Salt};
 use crate::message::{Message, PeerAddr, Verb};
+use crate::orphanage::{Orphan, Orphanage};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
@@ -88,6 +91,8 @@ pub struct Node {
     verifying: Map<ShortId, Verifying>,
     pool: Pool,
     unbroadcast: Unbroadcast,
+    /// Transactions that wait for their parents; most nodes have none.
+    orphans: Option<Box<Orphans>>,
     blocks: BlockStore,
     counters: Counters,
     /// When a getdata that was too large to answer at once goes on.
@@ -120,6 +125,27 @@ struct Verifying {
     ingress: Option<Link>,
     /// Links whose peers have the item: at most one entry per link.
     holders: Vec<Link>,
+    /// It is judged together with another one.
+    pair: Option<Pair>,
+}
+
+/// A parent and a child that pays for it, both being checked.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    /// The other one.
+    other: ShortId,
+    is_parent: bool,
+    /// This one has passed its checks.
+    is_verified: bool,
+}
+
+/// What waits for its parents, and what need not any more.
+#[derive(Clone, Debug)]
+struct Orphans {
+    waiting: Orphanage,
+    /// Taken out, to be dealt with before the input is finished.
+    ready: VecDeque<Orphan>,
+    refused: Vec<Orphan>,
 }
 
 /// A link, as the operator sees it.
@@ -166,6 +192,7 @@ impl Node {
             verifying: Map::new(salt),
             pool: Pool::new(salt),
             unbroadcast: Unbroadcast::default(),
+            orphans: None,
             blocks: BlockStore::default(),
             counters: Counters::default(),
             serve_at: Time::NEVER,
@@ -214,6 +241,12 @@ impl Node {
     #[must_use]
     pub fn is_verifying(&self, id: &ItemId) -> bool {
         self.verifying.contains(&id.into())
+    }
+
+    /// The transactions that wait for their parents, if there are any.
+    #[must_use]
+    pub fn orphanage(&self) -> Option<&Orphanage> {
+        self.orphans.as_ref().map(|orphans| &orphans.waiting)
     }
 
     /// The recent blocks.
@@ -342,6 +375,9 @@ impl Node {
     fn finish(&mut self, actions_before: usize, cx: &mut Cx<'_>) {
         while let Some(link) = self.peers.take_surplus(cx) {
             self.disconnect(link, Reason::Surplus, cx);
+        }
+        if self.orphans.is_some() {
+            self.settle_orphans(cx);
         }
         self.ask(cx);
         if self.requests.take_gave_up() {

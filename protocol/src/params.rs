@@ -3,6 +3,7 @@
 //! Every field has a default and says where it comes from; "a guess" means that nothing was measured
 //! yet. The tree reads and writes as TOML, with unknown keys refused.
 
+mod pool;
 mod unbroadcast;
 
 use std::time::Duration;
@@ -10,12 +11,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::RECENT_MAX;
-use crate::fee::FeeRate;
 use crate::item::ItemKind;
 use crate::message::ANNOUNCE_MAX;
 use crate::relay::adaptive::{Preset, Probability};
 use crate::relay::{FANOUT_MAX, StrategyKind};
 
+pub use pool::{OrphanParams, PoolParams};
 pub use unbroadcast::UnbroadcastParams;
 
 /// All parameters.
@@ -38,6 +39,8 @@ pub struct Params {
     pub pool: PoolParams,
     /// When our own transactions are announced again.
     pub unbroadcast: UnbroadcastParams,
+    /// How many transactions may wait for their parents.
+    pub orphans: OrphanParams,
 }
 
 /// How items spread.
@@ -431,55 +434,6 @@ impl Default for MemoryParams {
     }
 }
 
-/// Which transactions are worth keeping.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PoolParams {
-    /// Least fee rate of a transaction, in the chain's smallest unit per megabyte. Bitcoin Core asks
-    /// 100,000 (100 sat/kvB, relay.md §1, "Mempool"). The default takes what is free: not every chain
-    /// has fees.
-    pub min_fee_rate: FeeRate,
-    /// What a replacement must pay for its own size on top of the fees that it does away with, and how
-    /// far the minimum rises above what was evicted (Bitcoin Core's incremental fee, 100 sat/kvB,
-    /// relay.md §1, "Mempool").
-    pub fee_rate_step: FeeRate,
-    /// In which time a minimum that rose falls by half, seconds; in half of it while the pool is less
-    /// than half full, and in a quarter while it is less than a quarter full (Bitcoin Core: 12 h,
-    /// relay.md §1, "Mempool").
-    pub half_life_s: u64,
-    /// Most transactions that one may replace, their descendants included (Bitcoin Core: 100, relay.md
-    /// §1, "Mempool").
-    pub replaced_max: usize,
-    /// Most pooled ancestors, and most pooled descendants, that a transaction may have, itself included.
-    /// Bitcoin Core's limits until its version 30; it now allows 64 in all that hang together (relay.md
-    /// §1, "Mempool").
-    pub family_max: usize,
-    /// Most bytes that the pool keeps of one sender, where a chain has senders. A guess: a quarter of
-    /// the pool, so that no three of them fill it.
-    pub sender_max_bytes: usize,
-}
-
-impl PoolParams {
-    /// In which time a minimum that rose falls by half.
-    #[must_use]
-    pub const fn half_life(&self) -> Duration {
-        Duration::from_secs(self.half_life_s)
-    }
-}
-
-impl Default for PoolParams {
-    fn default() -> Self {
-        Self {
-            min_fee_rate: FeeRate::ZERO,
-            fee_rate_step: FeeRate(100_000),
-            half_life_s: 12 * 3_600,
-            replaced_max: 100,
-            family_max: 25,
-            sender_max_bytes: 16_000_000,
-        }
-    }
-}
-
 /// A parameter that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key} is {value}, but must be {must}")]
@@ -511,6 +465,8 @@ impl Params {
             ("memory.verifying_max", self.memory.verifying_max),
             ("pool.family_max", self.pool.family_max),
             ("pool.sender_max_bytes", self.pool.sender_max_bytes),
+            ("orphans.announcements_max", self.orphans.announcements_max),
+            ("orphans.reserve_bytes", self.orphans.reserve_bytes),
         ];
         for (key, value) in counts {
             if value == 0 {

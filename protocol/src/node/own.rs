@@ -33,6 +33,7 @@ impl Node {
         }
         let wanted = !known.is_empty();
         self.seen.insert(id, Seen::new(Outcome::Accepted, known));
+        self.on_parent_accepted(id);
         self.counters.restored += 1;
         cx.report(Event::Restored { id, kind });
         if own && wanted {
@@ -42,7 +43,8 @@ impl Node {
         }
     }
 
-    /// Puts an item back where it was.
+    /// Puts an item back where it was. Its parents were there then: those that don't come back with it were
+    /// confirmed since.
     fn take_back(&mut self, item: &Arc<Item>, cx: &Cx<'_>) -> Result<(), Rejection> {
         let facts = cx.chain.inspect(item)?;
         match item.kind() {

@@ -13,6 +13,7 @@ use crate::message::{Hello, VERSION};
 use crate::params::Rate;
 use crate::relay::StrategyKind;
 
+mod orphans;
 mod own;
 mod policy;
 mod short_ids;
