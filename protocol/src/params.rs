@@ -318,6 +318,29 @@ pub struct BudgetParams {
     pub excesses: Rate,
 }
 
+impl BudgetParams {
+    fn validate(&self) -> Result<(), ParamError> {
+        let rates = [
+            ("budgets.messages", self.messages),
+            ("budgets.announcements", self.announcements),
+            ("budgets.requests", self.requests),
+            ("budgets.tx_bytes", self.tx_bytes),
+            ("budgets.block_bytes", self.block_bytes),
+            ("budgets.addresses", self.addresses),
+            ("budgets.control_bytes", self.control_bytes),
+            ("budgets.excesses", self.excesses),
+        ];
+        for (key, rate) in rates {
+            let positive = |x: f64| x.is_finite() && x > 0.0;
+            if !positive(rate.per_s) || !positive(rate.burst) {
+                let value = format!("{{ per_s = {}, burst = {} }}", rate.per_s, rate.burst);
+                return Err(ParamError { key, value, must: "two numbers greater than 0" });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Default for BudgetParams {
     fn default() -> Self {
         Self {
@@ -501,25 +524,7 @@ impl Params {
             let key = "relay.adaptive.eager_percent";
             return Err(ParamError { key, value: percent.to_string(), must: "from 1 to 100" });
         }
-        let budgets = &self.budgets;
-        let rates = [
-            ("budgets.messages", budgets.messages),
-            ("budgets.announcements", budgets.announcements),
-            ("budgets.requests", budgets.requests),
-            ("budgets.tx_bytes", budgets.tx_bytes),
-            ("budgets.block_bytes", budgets.block_bytes),
-            ("budgets.addresses", budgets.addresses),
-            ("budgets.control_bytes", budgets.control_bytes),
-            ("budgets.excesses", budgets.excesses),
-        ];
-        for (key, rate) in rates {
-            let positive = |x: f64| x.is_finite() && x > 0.0;
-            if !positive(rate.per_s) || !positive(rate.burst) {
-                let value = format!("{{ per_s = {}, burst = {} }}", rate.per_s, rate.burst);
-                return Err(ParamError { key, value, must: "two numbers greater than 0" });
-            }
-        }
-        Ok(())
+        self.budgets.validate()
     }
 }
 

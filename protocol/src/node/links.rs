@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use rand::RngExt as _;
+
 use super::{LinkState, Node};
 use crate::budget::{Debt, LinkBudget};
 use crate::codec;
@@ -37,7 +39,7 @@ impl Node {
         };
         let before = self.links.insert(link, state);
         debug_assert!(before.is_none(), "the driver reused the slot of a live link: {link}");
-        self.requests.on_connected(link, direction);
+        self.requests.on_connected(link, direction, cx.rng.random());
         self.announcer.on_connected(link, direction);
         self.health.on_connected(link, cx.now, &cx.params.health);
         match self.peers.on_connected(link, peer, direction, addr, cx) {
