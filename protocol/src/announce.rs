@@ -203,6 +203,8 @@ impl Queue {
         let full = self.ids.len() >= params.announce_queue_max;
         if full {
             self.ids.pop_front();
+        } else if self.ids.capacity() == 0 {
+            self.ids.reserve_exact(1); // often all that comes before it leaves
         }
         self.ids.push_back((id, form));
         full

@@ -14,11 +14,11 @@ mod links;
 mod relay;
 mod serve;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::announce::{Announcer, Form};
+use crate::backlog::Backlog;
 use crate::blocks::BlockStore;
 use crate::budget::LinkBudget;
 use crate::chain::Facts;
@@ -100,11 +100,11 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     region: Option<u8>,
     /// We are closing it, and why: nothing more is taken from it.
-    closing: Option<Reason>,
+    closing: Option<Box<Reason>>,
     congested: bool,
     budget: LinkBudget,
     /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
-    serving: VecDeque<(ItemKind, Name)>,
+    serving: Backlog<(ItemKind, Name)>,
 }
 
 /// An item that waits for its verdict.
