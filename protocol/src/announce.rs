@@ -174,6 +174,11 @@ impl Announcer {
         self.find_next();
     }
 
+    /// Reads what [`Announcer::on_wake`] will, see `node/warm.rs`.
+    pub(crate) fn warm(&self) -> u64 {
+        self.links.iter().fold(0, |sum, (_, queue)| sum ^ queue.at.as_nanos())
+    }
+
     /// When the next batch leaves.
     #[must_use]
     pub const fn deadline(&self) -> Time {

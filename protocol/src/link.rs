@@ -88,7 +88,7 @@ impl<T> LinkTable<T> {
         let wanted = link.slot() + 1;
         if self.slots.len() < wanted {
             if self.slots.capacity() < wanted {
-                let spare = self.slots.len() / 4;
+                let spare = (self.slots.len() / 4).max(3);
                 self.slots.reserve_exact(wanted + spare - self.slots.len());
             }
             self.slots.resize_with(wanted, || None);

@@ -6,6 +6,7 @@
 //! - `node/serve.rs`: a peer asks for items and gets them
 //! - `node/digest.rs`: two peers compare what they have
 //! - `node/check.rs`: what must hold after every input
+//! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
 mod check;
 mod digest;
@@ -13,6 +14,7 @@ mod intake;
 mod links;
 mod relay;
 mod serve;
+mod warm;
 
 use std::sync::Arc;
 use std::time::Duration;

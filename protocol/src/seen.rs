@@ -126,6 +126,11 @@ impl SeenCache {
         }
     }
 
+    /// Reads what a lookup of the first item will, see `node/warm.rs`.
+    pub(crate) fn warm(&self) -> u64 {
+        self.entries.first().map_or(0, |entry| u64::from(entry.newer ^ entry.older))
+    }
+
     /// How many items it remembers.
     #[must_use]
     pub const fn len(&self) -> usize {
