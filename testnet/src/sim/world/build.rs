@@ -106,6 +106,7 @@ impl World {
             living: nodes,
             strays: 0,
             actions: Vec::new(),
+            fetched: 0,
         };
         world.seat_all(&edges);
         let is_fixed = world.fixed.plan.shape.is_fixed();
