@@ -34,6 +34,12 @@ impl BlockStore {
         self.recent.iter().rev().find(|block| block.id() == *id)
     }
 
+    /// The block that came last.
+    #[must_use]
+    pub fn latest(&self) -> Option<&Arc<Item>> {
+        self.recent.back()
+    }
+
     /// How many are kept.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -66,6 +66,10 @@ pub struct Counters {
     pub verify_overflow: u64,
     /// Pooled transactions dropped for want of room.
     pub pool_evicted: u64,
+    /// Transactions that had to wait for their parents.
+    pub orphaned: u64,
+    /// Announcements of waiting transactions that were forgotten for want of room.
+    pub orphans_evicted: u64,
     /// Times that a link ran over a budget, by [`Budget`].
     pub over_budget: [u64; 7],
     /// Links closed because the peer misbehaved.

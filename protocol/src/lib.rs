@@ -8,7 +8,7 @@
 //! # Map
 //! - the contract: [`machine`], [`time`], [`link`], [`params`], [`event`], [`counters`]
 //! - the wire: [`message`], [`codec`], [`frame`]
-//! - what is relayed: [`item`], [`chain`] and its two rule sets, [`pool`], [`blocks`]
+//! - what is relayed: [`item`], [`chain`] and its two rule sets, [`fee`], [`pool`], [`blocks`]
 //! - how it is relayed: [`seen`], [`request`], [`announce`], [`relay`] and its strategies
 //! - what lets nothing be missed for good: [`digest`]
 //! - whom to trust how far: [`bucket`], [`budget`], [`conduct`], [`health`]
@@ -26,6 +26,7 @@ pub mod conduct;
 pub mod counters;
 pub mod digest;
 pub mod event;
+pub mod fee;
 pub mod frame;
 pub mod health;
 pub mod item;
@@ -34,6 +35,7 @@ pub mod machine;
 pub mod map;
 pub mod message;
 pub mod node;
+pub mod orphanage;
 pub mod params;
 pub mod peers;
 pub mod pool;

@@ -90,6 +90,12 @@ impl<K: Eq + Hash, V> Map<K, V> {
         self.0.entry(key)
     }
 
+    /// The hasher, for another map.
+    #[must_use]
+    pub fn salt(&self) -> &Salt {
+        self.0.hasher()
+    }
+
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -2,6 +2,7 @@
 //!
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
+//! - `node/orphans.rs`: a transaction waits for its parents, or pays for one
 //! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
 //! - `node/digest.rs`: two peers compare what they have
@@ -12,10 +13,12 @@ mod check;
 mod digest;
 mod intake;
 mod links;
+mod orphans;
 mod relay;
 mod serve;
 mod warm;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +37,7 @@ use crate::link::{Direction, Link, LinkTable};
 use crate::machine::{Action, Cx, Input, Machine, PeerKey};
 use crate::map::{Map, Salt};
 use crate::message::{Message, PeerAddr, Verb};
+use crate::orphanage::{Orphan, Orphanage};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
@@ -85,6 +89,8 @@ pub struct Node {
     /// Items whose expensive checks are under way; bounded by `memory.verifying_max`.
     verifying: Map<ShortId, Verifying>,
     pool: Pool,
+    /// Transactions that wait for their parents; most nodes have none.
+    orphans: Option<Box<Orphans>>,
     blocks: BlockStore,
     counters: Counters,
     /// When a getdata that was too large to answer at once goes on.
@@ -117,6 +123,27 @@ struct Verifying {
     ingress: Option<Link>,
     /// Links whose peers have the item: at most one entry per link.
     holders: Vec<Link>,
+    /// It is judged together with another one.
+    pair: Option<Pair>,
+}
+
+/// A parent and a child that pays for it, both being checked.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    /// The other one.
+    other: ShortId,
+    is_parent: bool,
+    /// This one has passed its checks.
+    is_verified: bool,
+}
+
+/// What waits for its parents, and what need not any more.
+#[derive(Clone, Debug)]
+struct Orphans {
+    waiting: Orphanage,
+    /// Taken out, to be dealt with before the input is finished.
+    ready: VecDeque<Orphan>,
+    refused: Vec<Orphan>,
 }
 
 /// A link, as the operator sees it.
@@ -162,6 +189,7 @@ impl Node {
             safety_net: SafetyNet::default(),
             verifying: Map::new(salt),
             pool: Pool::new(salt),
+            orphans: None,
             blocks: BlockStore::default(),
             counters: Counters::default(),
             serve_at: Time::NEVER,
@@ -200,6 +228,12 @@ impl Node {
         &self.pool
     }
 
+    /// The transactions that wait for their parents, if there are any.
+    #[must_use]
+    pub fn orphanage(&self) -> Option<&Orphanage> {
+        self.orphans.as_ref().map(|orphans| &orphans.waiting)
+    }
+
     /// The recent blocks.
     #[must_use]
     pub const fn blocks(&self) -> &BlockStore {
@@ -232,7 +266,7 @@ impl Node {
     /// An item of a kind that the node can serve, by whatever name.
     fn find(&self, kind: ItemKind, name: Name) -> Option<&Arc<Item>> {
         match (kind, name) {
-            (ItemKind::Tx, name) => self.pool.get(name).filter(|item| name.fits(item.id())),
+            (ItemKind::Tx, name) => self.pool.find(name).filter(|item| name.fits(item.id())),
             (ItemKind::Block, Name::Whole(id)) => self.blocks.get(&id),
             (ItemKind::Block, Name::Short(_)) => None,
         }
@@ -325,6 +359,9 @@ impl Node {
     fn finish(&mut self, actions_before: usize, cx: &mut Cx<'_>) {
         while let Some(link) = self.peers.take_surplus(cx) {
             self.disconnect(link, Reason::Surplus, cx);
+        }
+        if self.orphans.is_some() {
+            self.settle_orphans(cx);
         }
         self.ask(cx);
         if self.requests.take_gave_up() {

@@ -3,6 +3,8 @@
 //! Every field has a default and says where it comes from; "a guess" means that nothing was measured
 //! yet. The tree reads and writes as TOML, with unknown keys refused.
 
+mod pool;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,8 @@ use crate::item::ItemKind;
 use crate::message::ANNOUNCE_MAX;
 use crate::relay::adaptive::{Preset, Probability};
 use crate::relay::{FANOUT_MAX, StrategyKind};
+
+pub use pool::{OrphanParams, PoolParams};
 
 /// All parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +33,10 @@ pub struct Params {
     pub health: HealthParams,
     /// How much to remember.
     pub memory: MemoryParams,
+    /// Which transactions are worth keeping.
+    pub pool: PoolParams,
+    /// How many transactions may wait for their parents.
+    pub orphans: OrphanParams,
 }
 
 /// How items spread.
@@ -393,7 +401,8 @@ pub struct MemoryParams {
     /// Most ids in the seen cache, least recently used forgotten first. Bitcoin Core remembers 50,000
     /// per peer (relay.md §1); this cache serves all links.
     pub seen_max: usize,
-    /// Most bytes of pooled transactions; over it the oldest leave. (Bitcoin Core: 300 MB.) A guess.
+    /// Most bytes of pooled transactions; over it those that pay least leave, of equals the oldest.
+    /// (Bitcoin Core: 300 MB.) A guess.
     pub pool_max_bytes: usize,
     /// How long a transaction stays pooled, seconds (Bitcoin Core: 336 h, relay.md §1).
     pub pool_expiry_s: u64,
@@ -450,6 +459,10 @@ impl Params {
             ("memory.pool_max_bytes", self.memory.pool_max_bytes),
             ("memory.blocks_max_bytes", self.memory.blocks_max_bytes),
             ("memory.verifying_max", self.memory.verifying_max),
+            ("pool.family_max", self.pool.family_max),
+            ("pool.sender_max_bytes", self.pool.sender_max_bytes),
+            ("orphans.announcements_max", self.orphans.announcements_max),
+            ("orphans.reserve_bytes", self.orphans.reserve_bytes),
         ];
         for (key, value) in counts {
             if value == 0 {
@@ -467,6 +480,7 @@ impl Params {
             ("health.ping_timeout_s", self.health.ping_timeout_s),
             ("health.hello_timeout_s", self.health.hello_timeout_s),
             ("memory.pool_expiry_s", self.memory.pool_expiry_s),
+            ("pool.half_life_s", self.pool.half_life_s),
         ];
         for (key, value) in waits {
             if value == 0 {

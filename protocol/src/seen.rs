@@ -6,6 +6,12 @@
 //! of places finds them: a lookup touches two or three cache lines. The first few are found without it, so
 //! that a node that relays its first item allocates once.
 //!
+//! What became of an item may hold only for a time. Refusals by policy are forgotten when a new block comes:
+//! what was refused under the last one may be right under this one. Confirmations are forgotten when a
+//! block doesn't follow the one before it: what was confirmed may not be any more. (Bitcoin Core empties
+//! its filters of recent rejects and recent confirmations then, relay.md §1, "Seen/reject filters"; an
+//! exact cache has no false positives.) What breaks a rule of the bytes alone stays refused.
+//!
 //! Ids are kept short: two items that share one count as one (see [`ShortId`]).
 //!
 //! *Security*: an attacker who makes us forget an id can make us ask for and relay the item once more.
@@ -19,13 +25,47 @@ use crate::item::ShortId;
 use crate::link::{Link, LinkSet};
 use crate::map::Salt;
 
+/// What became of an item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// Accepted, whether it is still kept or not.
+    #[default]
+    Accepted,
+    /// Confirmed by a block. Forgotten when a block doesn't follow the last one.
+    Confirmed,
+    /// Refused for breaking a rule that no block can change.
+    Invalid,
+    /// Refused by policy. Forgotten when a block comes.
+    Refused,
+    /// Refused for its fee alone: a child may yet pay for it. Forgotten when a block comes.
+    TooCheap,
+}
+
+impl Outcome {
+    /// Whether the item was refused.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Invalid | Self::Refused | Self::TooCheap)
+    }
+}
+
 /// What we know of an item that we have dealt with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Whether it was refused.
-    pub rejected: bool,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The age of the cache that the outcome belongs to.
+    age: u32,
     /// Links whose peer is known to have it: it announced it, sent it, or we sent it.
     pub known: LinkSet,
+}
+
+impl Seen {
+    /// An item that these links' peers have.
+    #[must_use]
+    pub const fn new(outcome: Outcome, known: LinkSet) -> Self {
+        Self { outcome, age: 0, known }
+    }
 }
 
 /// The bounded cache.
@@ -38,6 +78,9 @@ pub struct SeenCache {
     newest: u32,
     oldest: u32,
     max: usize,
+    /// How many blocks have come, and how many of them didn't follow the one before.
+    tips: u32,
+    branches: u32,
     salt: Salt,
 }
 
@@ -62,24 +105,30 @@ impl SeenCache {
     pub fn new(max: usize, salt: Salt) -> Self {
         let max = max.clamp(1, NONE as usize);
         let (entries, places) = (Vec::new(), HashTable::new());
-        Self { entries, places, newest: NONE, oldest: NONE, max, salt }
+        Self { entries, places, newest: NONE, oldest: NONE, max, tips: 0, branches: 0, salt }
     }
 
     /// Whether the item was dealt with. Doesn't count as use.
     #[must_use]
     pub fn contains(&self, id: impl Into<ShortId>) -> bool {
-        self.place(id).is_some()
+        self.current(id).is_some()
     }
 
     /// What is known of an item. Doesn't count as use.
     #[must_use]
     pub fn peek(&self, id: impl Into<ShortId>) -> Option<&Seen> {
-        self.place(id).map(|place| &self.entries[place as usize].seen)
+        self.current(id).map(|place| &self.entries[place as usize].seen)
+    }
+
+    /// What became of an item, if that still holds. Doesn't count as use.
+    #[must_use]
+    pub fn outcome(&self, id: impl Into<ShortId>) -> Option<Outcome> {
+        self.peek(id).map(|seen| seen.outcome)
     }
 
     /// What is known of an item, to change; counts as use.
     pub fn get_mut(&mut self, id: impl Into<ShortId>) -> Option<&mut Seen> {
-        let place = self.place(id)?;
+        let place = self.current(id)?;
         self.use_now(place);
         Some(&mut self.entries[place as usize].seen)
     }
@@ -91,10 +140,12 @@ impl SeenCache {
     }
 
     /// Remembers an item. When full, the least recently used one is forgotten.
-    pub fn insert(&mut self, id: impl Into<ShortId>, seen: Seen) {
+    pub fn insert(&mut self, id: impl Into<ShortId>, mut seen: Seen) {
         let id = id.into();
-        if let Some(known) = self.get_mut(id) {
-            *known = seen;
+        seen.age = self.age(seen.outcome);
+        if let Some(place) = self.place(id) {
+            self.use_now(place);
+            self.entries[place as usize].seen = seen;
             return;
         }
         let entry = Entry { id, seen, newer: NONE, older: NONE };
@@ -113,6 +164,22 @@ impl SeenCache {
         if self.entries.len() > FEW {
             self.index(place);
         }
+    }
+
+    /// A block came: refusals by policy are forgotten, and confirmations too unless it follows the last
+    /// one.
+    pub const fn on_block(&mut self, follows: bool) {
+        self.tips = self.tips.wrapping_add(1);
+        if !follows {
+            self.branches = self.branches.wrapping_add(1);
+        }
+    }
+
+    /// A block confirmed an item.
+    pub fn confirm(&mut self, id: impl Into<ShortId>) {
+        let id = id.into();
+        let known = self.get_mut(id).map(|seen| std::mem::take(&mut seen.known));
+        self.insert(id, Seen::new(Outcome::Confirmed, known.unwrap_or_default()));
     }
 
     /// Notes that the peer of a link has an item; false if the item isn't in the cache.
@@ -157,6 +224,23 @@ impl SeenCache {
         let Self { places, entries, salt, .. } = self;
         let hash = |place: &u32| salt.hash_one(entries[*place as usize].id);
         places.insert_unique(hash(&place), place, hash);
+    }
+
+    /// The place of an item whose outcome still holds.
+    fn current(&self, id: impl Into<ShortId>) -> Option<u32> {
+        self.place(id).filter(|place| {
+            let seen = &self.entries[*place as usize].seen;
+            seen.age == self.age(seen.outcome)
+        })
+    }
+
+    /// How old the cache is for an outcome: it holds until that changes.
+    const fn age(&self, outcome: Outcome) -> u32 {
+        match outcome {
+            Outcome::Accepted | Outcome::Invalid => 0,
+            Outcome::Confirmed => self.branches,
+            Outcome::Refused | Outcome::TooCheap => self.tips,
+        }
     }
 
     /// Makes an entry the one used last.
@@ -231,6 +315,39 @@ mod tests {
         assert!(!seen.knows(id(1), link));
         assert!(seen.note(id(1), link));
         assert!(seen.knows(id(1), link));
+    }
+
+    #[test]
+    fn a_block_has_refusals_by_policy_forgotten_and_no_others() {
+        let mut seen = SeenCache::new(8, Salt::new(0));
+        let outcomes = [
+            Outcome::Accepted,
+            Outcome::Confirmed,
+            Outcome::Invalid,
+            Outcome::Refused,
+            Outcome::TooCheap,
+        ];
+        for (n, outcome) in (0..).zip(outcomes) {
+            seen.insert(id(n), Seen::new(outcome, LinkSet::default()));
+        }
+        let held = |seen: &SeenCache| (0..5).map(|n| seen.contains(id(n))).collect::<Vec<_>>();
+        seen.on_block(true);
+        assert_eq!(held(&seen), [true, true, true, false, false]);
+        seen.on_block(false);
+        assert_eq!(held(&seen), [true, false, true, false, false]);
+        seen.insert(id(3), Seen::new(Outcome::Refused, LinkSet::default()));
+        assert_eq!(seen.outcome(id(3)), Some(Outcome::Refused), "it was refused again");
+    }
+
+    #[test]
+    fn an_item_that_is_confirmed_keeps_its_holders() {
+        let mut seen = SeenCache::new(2, Salt::new(0));
+        let link = Link::new(3, 1);
+        seen.insert(id(1), Seen::default());
+        seen.note(id(1), link);
+        seen.confirm(id(1));
+        assert!(seen.knows(id(1), link));
+        assert_eq!(seen.outcome(id(1)), Some(Outcome::Confirmed));
     }
 
     proptest! {

@@ -20,6 +20,12 @@ impl Node {
         for (what, len, max) in bounds {
             assert!(len <= max, "{what}: {len} of at most {max}");
         }
+        if let Some(orphanage) = self.orphanage() {
+            let (bytes, max) = (orphanage.bytes(), orphanage.max_bytes(&params.orphans));
+            assert!(bytes <= max, "orphans: {bytes} of at most {max} bytes");
+            let (score, max) = (orphanage.score(), params.orphans.announcements_max);
+            assert!(score <= max, "orphans: {score} of at most {max} announcements");
+        }
         for (link, state) in self.links.iter() {
             let bounds = [
                 ("in flight", self.requests.in_flight(link), params.requests.in_flight_max),

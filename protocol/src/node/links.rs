@@ -58,6 +58,9 @@ impl Node {
         self.requests.on_disconnected(link, cx.now, &cx.params.requests);
         self.announcer.on_disconnected(link);
         self.health.on_disconnected(link);
+        if let Some(orphans) = &mut self.orphans {
+            orphans.waiting.on_disconnected(link);
+        }
         self.peers.on_disconnected(link, cx);
         cx.report(Event::LinkDown { link, why: state.closing.map(|why| *why) });
     }

@@ -42,7 +42,7 @@ impl Overlay for View<'_> {
     }
 
     fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
-        self.pool.get(id).or_else(|| self.blocks.get(id))
+        self.pool.find(id).or_else(|| self.blocks.get(id))
     }
 
     fn region(&self) -> Option<u8> {

@@ -13,6 +13,8 @@ use crate::message::{Hello, VERSION};
 use crate::params::Rate;
 use crate::relay::StrategyKind;
 
+mod orphans;
+mod policy;
 mod short_ids;
 mod spreading;
 
