@@ -1,5 +1,7 @@
 //! `tidings-testnet launch`: the story of a run, from the top down.
 
+pub mod settings;
+
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use tokio::time::Instant;
 use crate::cli::{EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, Options};
 use crate::drive::{self, Driven};
 use crate::fleet::Fleet;
-use crate::manifest::{Settings, Workload};
+use crate::manifest::Workload;
 use crate::measure;
 use crate::node_process::Common;
 use crate::observe;
@@ -22,6 +24,7 @@ use crate::plan::{self, NodePlan, Plan, PlanError};
 use crate::record::{self, Observed};
 use crate::run_folder::{FolderError, RunFolder};
 use crate::ui::Ui;
+use settings::Settings;
 
 /// Open files of the launcher besides those of the nodes: its own, and room for the rest.
 const OPEN_FILES_BASE: u64 = 64;
@@ -60,7 +63,7 @@ impl LaunchError {
     const fn exit_code(&self) -> u8 {
         match self {
             Self::OpenFiles { .. }
-            | Self::Plan(PlanError::Topology(_) | PlanError::Workload(_))
+            | Self::Plan(PlanError::Overlay(_) | PlanError::Workload(_))
             | Self::Folder(FolderError::Exists(_) | FolderError::TooDeep(_)) => EXIT_USAGE,
             Self::Limit(_)
             | Self::Plan(PlanError::Ports(_))
@@ -120,7 +123,7 @@ async fn interrupted() -> &'static str {
 /// The story.
 async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, LaunchError> {
     let ui = Ui::new(options.quiet);
-    raise_limits(settings.network.nodes)?;
+    raise_limits(settings.manifest.network.nodes)?;
     let Plan { network, nodes, degrees, items, victims } = plan::draw(settings)?;
     let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
     let places: Vec<_> = nodes.iter().map(|node| node.place).collect();
@@ -139,7 +142,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, Laun
     let connect_s = began.elapsed().as_secs_f64();
     ui.say(&format!("all started after {start_s:.1} s, connected after {connect_s:.1} s"));
 
-    let idle = Duration::from_secs_f64(settings.measure.idle_s);
+    let idle = Duration::from_secs_f64(settings.manifest.measure.idle_s);
     let mut observed = Observed {
         start_s,
         connect_s,
@@ -159,8 +162,9 @@ async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, Laun
 
     observed.traffic_after = observe::traffic(&fleet).await;
     observed.usage_after = fleet.usage();
-    if matches!(settings.workload, Workload::BitcoinBlock { .. }) {
-        observed.comparison = Some(observe::compare_bytes(&fleet, &items, settings.seed).await);
+    if matches!(settings.manifest.workload, Workload::BitcoinBlock { .. }) {
+        observed.comparison =
+            Some(observe::compare_bytes(&fleet, &items, settings.manifest.seed).await);
     }
     let (run, summary) = record::assemble(
         settings,
@@ -194,8 +198,8 @@ async fn start(
     let common = Common {
         folder: folder.nodes(),
         network: folder.network(),
-        params: settings.params.clone(),
-        node_binary: settings.network.node_binary.clone(),
+        params: settings.manifest.params.clone(),
+        node_binary: settings.node_binary.clone(),
     };
     ui.say(&format!("starting {} nodes in {}", nodes.len(), folder.shown()));
     let bar = ui.bar("starting", nodes.len());
@@ -210,7 +214,7 @@ async fn connect(
     settings: &Settings,
     ui: &Ui,
 ) -> Result<Overlay, String> {
-    let patience = Duration::from_secs_f64(settings.measure.connect_s);
+    let patience = Duration::from_secs_f64(settings.manifest.measure.connect_s);
     let bar = ui.bar("connecting", fleet.nodes().len());
     let ready = overlay::wait(fleet, goal, patience, |ready| bar.set_position(ready as u64)).await;
     bar.finish_and_clear();

@@ -4,7 +4,7 @@
 //! # Map
 //! - the command: [`cli`] settles every setting, [`launch`] tells the story of a run from the top
 //!   down, [`ui`] shows how far it is
-//! - before anything starts: [`manifest`] records the settings, [`plan`] draws all that the seed
+//! - before anything starts: [`manifest`] holds the settings, [`plan`] draws all that the seed
 //!   decides ([`rng`]: [`topology`], [`workload`], places, keys, victims), [`ports`] finds free ports
 //! - the nodes: [`node_process`] is one, [`fleet`] all of them; [`node_mode`] is this same program
 //!   as a node; [`overlay`] waits until they are connected
