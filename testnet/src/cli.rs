@@ -16,6 +16,7 @@ use crate::predict::{self, PredictArgs};
 use crate::rounds::{self, RoundsArgs};
 use crate::sim::fault::FaultSpec;
 use crate::sim::{self, SimArgs};
+use crate::validate::{self, ValidateArgs};
 use crate::{launch, node_mode};
 
 /// Exit code for wrong arguments (sysexits.h, `EX_USAGE`).
@@ -44,6 +45,8 @@ enum Command {
     Launch(Box<LaunchArgs>),
     /// Simulates nodes, from ten of them to a million, and reports how items spread.
     Sim(Box<SimArgs>),
+    /// Simulates and launches the same settings, and sets the figures side by side.
+    Validate(Box<ValidateArgs>),
     /// Simulates strategies side by side, on the same workload and seeds.
     Compare(Box<CompareArgs>),
     /// Simulates all strategies and draws them in the plane of bytes against time.
@@ -136,6 +139,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
         },
         Command::Sim(args) => sim::main(&args),
+        Command::Validate(args) => validate::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Frontier(args) => frontier::main(&args),
         Command::Predict(args) => predict::main(&args),

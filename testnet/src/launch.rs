@@ -12,7 +12,7 @@ use tidings_tools::summary::Summary;
 use tidings_tools::table;
 use tokio::time::Instant;
 
-use crate::cli::{EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, Options};
+use crate::cli::{EXIT_INTERRUPTED, EXIT_USAGE, Options};
 use crate::drive::{self, Driven};
 use crate::fleet::Fleet;
 use crate::manifest::Workload;
@@ -76,27 +76,46 @@ impl LaunchError {
     }
 }
 
-/// Runs the whole thing on one thread, until it is done or somebody interrupts it. All nodes are
-/// gone when this returns.
+/// A launch that came to its end, good or bad. Its results are in its folder.
+#[derive(Debug)]
+pub struct Launched {
+    folder: RunFolder,
+    /// The figures.
+    pub summary: Summary,
+    /// Copies of items that are wrong.
+    wrong: Vec<String>,
+}
+
+/// Runs the command.
 #[must_use]
 pub fn main(settings: &Settings, options: &Options) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
+    match run(settings, options) {
+        Ok(launched) => launched.tell(options),
+        Err(code) => code,
+    }
+}
+
+/// Runs the whole thing on one thread, until it is done or somebody interrupts it. All nodes are
+/// gone when this returns.
+///
+/// # Errors
+/// What to exit with when it came to nothing; why has been told by then.
+pub fn run(settings: &Settings, options: &Options) -> Result<Launched, ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        eprintln!("error: cannot start: {error}");
+        ExitCode::FAILURE
+    })?;
     runtime.block_on(async {
         tokio::select! {
-            result = launch(settings, options) => result.unwrap_or_else(|error| {
+            result = launch(settings, options) => result.map_err(|error| {
                 eprintln!("error: {error}");
                 ExitCode::from(error.exit_code())
             }),
             // The run is dropped here, and all its processes with it.
             signal = interrupted() => {
                 eprintln!("{signal}: the run was ended, and all nodes with it; nothing was measured");
-                ExitCode::from(EXIT_INTERRUPTED)
+                Err(ExitCode::from(EXIT_INTERRUPTED))
             }
         }
     })
@@ -121,7 +140,7 @@ async fn interrupted() -> &'static str {
 }
 
 /// The story.
-async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, LaunchError> {
+async fn launch(settings: &Settings, options: &Options) -> Result<Launched, LaunchError> {
     let ui = Ui::new(options.quiet);
     raise_limits(settings.manifest.network.nodes)?;
     let Plan { network, nodes, degrees, items, victims } = plan::draw(settings)?;
@@ -131,13 +150,13 @@ async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, Laun
     let began = Instant::now();
     let fleet = match start(nodes, &folder, settings, &ui).await {
         Ok(fleet) => fleet,
-        Err(reason) => return give_up(&folder, settings, options, reason),
+        Err(reason) => return give_up(folder, settings, reason),
     };
     let start_s = began.elapsed().as_secs_f64();
     let goal = degrees.as_deref().map_or(Goal::Outbound, Goal::Degrees);
     let overlay = match connect(&fleet, goal, settings, &ui).await {
         Ok(overlay) => overlay,
-        Err(reason) => return give_up(&folder, settings, options, reason),
+        Err(reason) => return give_up(folder, settings, reason),
     };
     let connect_s = began.elapsed().as_secs_f64();
     ui.say(&format!("all started after {start_s:.1} s, connected after {connect_s:.1} s"));
@@ -176,7 +195,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, Laun
         driven,
     );
     stop(fleet, &ui).await;
-    finish(&folder, &run, &summary, &observed, options)
+    finish(folder, &run, summary, observed, options)
 }
 
 /// Lets this process hold the files of so many nodes.
@@ -233,51 +252,48 @@ fn told(driven: &Driven) -> String {
     format!("{deliveries} deliveries in {:.1} s", driven.elapsed_s)
 }
 
-/// Writes and prints the results of a run that was driven to its end.
+/// Writes the results of a run that was driven to its end.
 fn finish(
-    folder: &RunFolder,
+    folder: RunFolder,
     run: &Run,
-    summary: &Summary,
-    observed: &Observed,
+    summary: Summary,
+    observed: Observed,
     options: &Options,
-) -> Result<ExitCode, LaunchError> {
-    publish(folder, run, summary, options)?;
-    let wrong: &[String] = observed.comparison.as_ref().map_or(&[], |compared| &compared.problems);
-    for problem in wrong.iter().take(WRONG_COPIES_TOLD) {
-        eprintln!("error: {problem}");
-    }
+) -> Result<Launched, LaunchError> {
+    folder.fill(run, &summary)?;
+    let wrong = observed.comparison.map_or_else(Vec::new, |compared| compared.problems);
     if summary.valid && summary.complete() && wrong.is_empty() && !options.keep_logs {
         folder.tidy();
     }
-    Ok(if summary.valid && !wrong.is_empty() { ExitCode::FAILURE } else { summary.exit_code() })
+    Ok(Launched { folder, summary, wrong })
 }
 
-/// Writes and prints that a run never got to its first submission.
+/// Writes that a run never got to its first submission.
 fn give_up(
-    folder: &RunFolder,
+    folder: RunFolder,
     settings: &Settings,
-    options: &Options,
     reason: String,
-) -> Result<ExitCode, LaunchError> {
+) -> Result<Launched, LaunchError> {
     eprintln!("error: {reason}");
     let manifest = folder.manifest().clone();
     let (run, summary) = record::assemble_failed(settings, manifest, reason);
-    publish(folder, &run, &summary, options)?;
-    Ok(ExitCode::from(EXIT_INVALID))
+    folder.fill(&run, &summary)?;
+    Ok(Launched { folder, summary, wrong: Vec::new() })
 }
 
-fn publish(
-    folder: &RunFolder,
-    run: &Run,
-    summary: &Summary,
-    options: &Options,
-) -> Result<(), LaunchError> {
-    folder.fill(run, summary)?;
-    if options.json {
-        println!("{}", summary.to_json());
-    } else {
-        println!("{}", table::render(summary));
-        println!("{}", folder.report().display());
+impl Launched {
+    /// Prints the results, and says what to exit with.
+    fn tell(&self, options: &Options) -> ExitCode {
+        let Self { folder, summary, wrong } = self;
+        if options.json {
+            println!("{}", summary.to_json());
+        } else {
+            println!("{}", table::render(summary));
+            println!("{}", folder.report().display());
+        }
+        for problem in wrong.iter().take(WRONG_COPIES_TOLD) {
+            eprintln!("error: {problem}");
+        }
+        if summary.valid && !wrong.is_empty() { ExitCode::FAILURE } else { summary.exit_code() }
     }
-    Ok(())
 }
