@@ -45,6 +45,7 @@ impl Node {
             });
             if known {
                 self.counters.duplicate_announcements += 1;
+                self.on_wanted(id, cx);
                 continue;
             }
             let requests = &cx.params.requests;
@@ -77,6 +78,7 @@ impl Node {
         // A parent that left the pool is asked for again, for the sake of its child.
         if self.note_holder(id.into(), link, cx) && !self.requests.was_asked(link, id) {
             self.counters.duplicate_items += 1;
+            self.on_wanted(id, cx);
             return self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
         }
         if !self.requests.was_asked(link, id) && !self.strategy.takes_unasked() {
@@ -126,7 +128,7 @@ impl Node {
     }
 
     /// Whether the item was dealt with or is being checked.
-    fn is_known(&self, id: ShortId) -> bool {
+    pub(super) fn is_known(&self, id: ShortId) -> bool {
         self.seen.contains(id) || self.verifying.contains(&id) || self.is_orphan(id)
     }
 
@@ -280,11 +282,14 @@ impl Node {
         self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
+        if ingress.is_none() {
+            self.remember_own(item, cx);
+        }
         self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));
     }
 
     /// A block passed the rules: it is kept, and what it contains is confirmed.
-    fn on_block(&mut self, block: &Arc<Item>, facts: &Facts, cx: &Cx<'_>) {
+    pub(super) fn on_block(&mut self, block: &Arc<Item>, facts: &Facts, cx: &Cx<'_>) {
         let last = self.blocks.latest().map(|block| block.id());
         let follows =
             last.is_none_or(|last| facts.parents.is_empty() || facts.parents.contains(&last));
