@@ -42,6 +42,10 @@ pub struct Counters {
     pub rejected: u64,
     /// Items that our operator submitted.
     pub submitted: u64,
+    /// Items of an earlier run that came back.
+    pub restored: u64,
+    /// Announcements of own transactions that nobody had asked for.
+    pub reannounced: u64,
     /// Whole items received that we had already (or were checking).
     pub duplicate_items: u64,
     /// Ids announced to us that we knew already.

@@ -10,12 +10,13 @@
 //! - the wire: [`message`], [`codec`], [`frame`]
 //! - what is relayed: [`item`], [`chain`] and its two rule sets, [`fee`], [`pool`], [`blocks`]
 //! - how it is relayed: [`seen`], [`request`], [`announce`], [`relay`] and its strategies
-//! - what lets nothing be missed for good: [`digest`]
+//! - what lets nothing be missed for good: [`digest`], and [`unbroadcast`] for what is our own
 //! - whom to trust how far: [`bucket`], [`budget`], [`conduct`], [`health`]
 //! - with whom: [`peers`], its address book and its outbound set
 //! - where they meet: [`node`]
 
 pub mod announce;
+mod backlog;
 pub mod blocks;
 pub mod bucket;
 pub mod budget;
@@ -44,3 +45,4 @@ pub mod seen;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod time;
+pub mod unbroadcast;

@@ -3,24 +3,29 @@
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
 //! - `node/orphans.rs`: a transaction waits for its parents, or pays for one
+//! - `node/own.rs`: items outlive the process, and own ones are announced again
 //! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
 //! - `node/digest.rs`: two peers compare what they have
 //! - `node/check.rs`: what must hold after every input
+//! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
 mod check;
 mod digest;
 mod intake;
 mod links;
 mod orphans;
+mod own;
 mod relay;
 mod serve;
+mod warm;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::announce::{Announcer, Form};
+use crate::backlog::Backlog;
 use crate::blocks::BlockStore;
 use crate::budget::LinkBudget;
 use crate::chain::Facts;
@@ -28,6 +33,7 @@ use crate::codec;
 use crate::conduct::{Offence, Reason};
 use crate::counters::Counters;
 use crate::digest::SafetyNet;
+use crate::event::Event;
 use crate::health::{Due, Health};
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
@@ -42,6 +48,7 @@ use crate::relay::{AnyStrategy, Neighbour, Step, Strategy as _};
 use crate::request::Requests;
 use crate::seen::SeenCache;
 use crate::time::Time;
+use crate::unbroadcast::Unbroadcast;
 
 /// Who a node is, and what its operator tells it before it starts.
 #[derive(Clone, Debug)]
@@ -86,6 +93,7 @@ pub struct Node {
     /// Items whose expensive checks are under way; bounded by `memory.verifying_max`.
     verifying: Map<ShortId, Verifying>,
     pool: Pool,
+    unbroadcast: Unbroadcast,
     /// Transactions that wait for their parents; most nodes have none.
     orphans: Option<Box<Orphans>>,
     blocks: BlockStore,
@@ -105,11 +113,11 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     region: Option<u8>,
     /// We are closing it, and why: nothing more is taken from it.
-    closing: Option<Reason>,
+    closing: Option<Box<Reason>>,
     congested: bool,
     budget: LinkBudget,
     /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
-    serving: VecDeque<(ItemKind, Name)>,
+    serving: Backlog<(ItemKind, Name)>,
 }
 
 /// An item that waits for its verdict.
@@ -186,6 +194,7 @@ impl Node {
             safety_net: SafetyNet::default(),
             verifying: Map::new(salt),
             pool: Pool::new(salt),
+            unbroadcast: Unbroadcast::default(),
             orphans: None,
             blocks: BlockStore::default(),
             counters: Counters::default(),
@@ -223,6 +232,18 @@ impl Node {
     #[must_use]
     pub const fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The own transactions that no peer has asked for.
+    #[must_use]
+    pub const fn unbroadcast(&self) -> &Unbroadcast {
+        &self.unbroadcast
+    }
+
+    /// Whether an item's expensive checks are under way.
+    #[must_use]
+    pub fn is_verifying(&self, id: &ItemId) -> bool {
+        self.verifying.contains(&id.into())
     }
 
     /// The transactions that wait for their parents, if there are any.
@@ -329,6 +350,7 @@ impl Node {
             self.relay(cx, AnyStrategy::on_wake);
         }
         self.compare_due(cx);
+        self.announce_again(cx);
         self.announce_due(cx);
         self.serve_due(cx);
     }
@@ -364,12 +386,17 @@ impl Node {
         if self.requests.take_gave_up() {
             self.safety_net.hurry(cx.now, &cx.params.relay);
         }
+        self.tell_gone(cx);
+        let mut broadcast = Vec::new();
         for action in &cx.actions[actions_before..] {
             let Action::Send { link, message } = action else {
                 continue;
             };
             let len = codec::frame_len(message);
             self.counters.sent.count(message.kind(), len);
+            if let Message::Item(item) = message {
+                broadcast.extend(self.unbroadcast.remove(item.id()));
+            }
             let Some(state) = self.links.get_mut(*link) else {
                 continue;
             };
@@ -380,6 +407,7 @@ impl Node {
                 state.budget.expect_addresses();
             }
         }
+        broadcast.into_iter().for_each(|id| cx.report(Event::Broadcast { id }));
     }
 
     /// Sends the requests that were decided on, and tells the strategy.
@@ -423,6 +451,7 @@ impl Machine for Node {
                 self.misbehave(link, Offence::Malformed(error), cx);
             }
             Input::Submitted(item) => self.on_submitted(item, cx),
+            Input::Restored { item, own } => self.on_restored(&item, own, cx),
             Input::Verdict { id, verdict } => self.on_verdict(id, verdict, cx),
             Input::Congested { link } => self.on_congested(link),
             Input::Drained { link } => self.on_drained(link, cx.now),
@@ -439,6 +468,7 @@ impl Machine for Node {
             self.health.deadline(),
             self.peers.deadline(),
             self.pool.deadline(),
+            self.unbroadcast.deadline(),
             self.strategy.deadline(),
             self.safety_net.deadline(),
             self.serve_at,

@@ -4,6 +4,7 @@
 //! yet. The tree reads and writes as TOML, with unknown keys refused.
 
 mod pool;
+mod unbroadcast;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::relay::adaptive::{Preset, Probability};
 use crate::relay::{FANOUT_MAX, StrategyKind};
 
 pub use pool::{OrphanParams, PoolParams};
+pub use unbroadcast::UnbroadcastParams;
 
 /// All parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub struct Params {
     pub memory: MemoryParams,
     /// Which transactions are worth keeping.
     pub pool: PoolParams,
+    /// When our own transactions are announced again.
+    pub unbroadcast: UnbroadcastParams,
     /// How many transactions may wait for their parents.
     pub orphans: OrphanParams,
 }
@@ -318,29 +322,6 @@ pub struct BudgetParams {
     pub excesses: Rate,
 }
 
-impl BudgetParams {
-    fn validate(&self) -> Result<(), ParamError> {
-        let rates = [
-            ("budgets.messages", self.messages),
-            ("budgets.announcements", self.announcements),
-            ("budgets.requests", self.requests),
-            ("budgets.tx_bytes", self.tx_bytes),
-            ("budgets.block_bytes", self.block_bytes),
-            ("budgets.addresses", self.addresses),
-            ("budgets.control_bytes", self.control_bytes),
-            ("budgets.excesses", self.excesses),
-        ];
-        for (key, rate) in rates {
-            let positive = |x: f64| x.is_finite() && x > 0.0;
-            if !positive(rate.per_s) || !positive(rate.burst) {
-                let value = format!("{{ per_s = {}, burst = {} }}", rate.per_s, rate.burst);
-                return Err(ParamError { key, value, must: "two numbers greater than 0" });
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Default for BudgetParams {
     fn default() -> Self {
         Self {
@@ -504,6 +485,7 @@ impl Params {
             ("health.hello_timeout_s", self.health.hello_timeout_s),
             ("memory.pool_expiry_s", self.memory.pool_expiry_s),
             ("pool.half_life_s", self.pool.half_life_s),
+            ("unbroadcast.wait_s", self.unbroadcast.wait_s),
         ];
         for (key, value) in waits {
             if value == 0 {
@@ -528,37 +510,28 @@ impl Params {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_defaults_are_valid() {
-        assert_eq!(Params::default().validate(), Ok(()));
-    }
-
-    #[test]
-    fn a_bound_of_zero_is_refused_by_name() {
-        let mut params = Params::default();
-        params.memory.seen_max = 0;
-        let error = params.validate().unwrap_err().to_string();
-        assert_eq!(error, "memory.seen_max is 0, but must be at least 1");
-    }
-
-    #[test]
-    fn what_would_make_a_message_too_long_is_refused() {
-        let mut params = Params::default();
-        params.relay.recent_max = RECENT_MAX + 1;
-        let error = params.validate().unwrap_err().to_string();
-        assert_eq!(error, "relay.recent_max is 4097, but must be 1 to 4096");
-    }
-
-    #[test]
-    fn a_rate_that_is_not_positive_is_refused() {
-        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let mut params = Params::default();
-            params.budgets.messages.per_s = bad;
-            assert_eq!(params.validate().unwrap_err().key, "budgets.messages", "{bad}");
+impl BudgetParams {
+    fn validate(&self) -> Result<(), ParamError> {
+        let rates = [
+            ("budgets.messages", self.messages),
+            ("budgets.announcements", self.announcements),
+            ("budgets.requests", self.requests),
+            ("budgets.tx_bytes", self.tx_bytes),
+            ("budgets.block_bytes", self.block_bytes),
+            ("budgets.addresses", self.addresses),
+            ("budgets.control_bytes", self.control_bytes),
+            ("budgets.excesses", self.excesses),
+        ];
+        for (key, rate) in rates {
+            let positive = |x: f64| x.is_finite() && x > 0.0;
+            if !positive(rate.per_s) || !positive(rate.burst) {
+                let value = format!("{{ per_s = {}, burst = {} }}", rate.per_s, rate.burst);
+                return Err(ParamError { key, value, must: "two numbers greater than 0" });
+            }
         }
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::{Rng, RngExt as _};
+
 use crate::chain::{ConflictKey, Content, Facts, Rejection, Sender};
 use crate::fee::FeeRate;
 use crate::item::{Item, ItemId, ShortId};
@@ -62,6 +64,8 @@ pub struct Pool {
     /// How many were ever added.
     sequence: u64,
     evicted: u64,
+    /// What left since somebody last asked: as much as one input makes leave.
+    gone: Vec<ItemId>,
 }
 
 #[derive(Clone, Debug)]
@@ -119,6 +123,7 @@ impl Pool {
             bytes: 0,
             sequence: 0,
             evicted: 0,
+            gone: Vec::new(),
         }
     }
 
@@ -242,6 +247,17 @@ impl Pool {
         Some(FeeRate::of(pooled.fee.into(), pooled.item.size()))
     }
 
+    /// Any pooled transaction, each as likely as the others as long as none left early; then perhaps none.
+    pub fn any(&self, rng: &mut dyn Rng) -> Option<ItemId> {
+        let (free, paying) = (self.free.len(), self.paying.len());
+        if free + paying == 0 {
+            return None;
+        }
+        let at = rng.random_range(0..free + paying);
+        let standing = self.free.get(at).or_else(|| self.paying.get(at - free))?;
+        self.get(standing.id).map(|item| item.id())
+    }
+
     /// The least fee rate that is let in.
     #[must_use]
     pub fn min_fee_rate(&self, now: Time, params: &Params) -> FeeRate {
@@ -285,6 +301,12 @@ impl Pool {
     #[must_use]
     pub const fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    /// The transactions that left since the last call, whatever the reason. A driver of a bare pool that
+    /// doesn't care must call it all the same, now and then.
+    pub fn take_gone(&mut self) -> Vec<ItemId> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Adds what the plan said may come in.
@@ -352,6 +374,7 @@ impl Pool {
     /// Removes a transaction from everything but its relatives' families.
     fn take_out(&mut self, id: ShortId) -> Option<Pooled> {
         let pooled = self.items.remove(&id)?;
+        self.gone.push(pooled.item.id());
         if pooled.is_sorted {
             self.by_standing.remove(&pooled.standing());
         }

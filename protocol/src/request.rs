@@ -11,7 +11,7 @@
 //! 2. No peer is asked twice for the same item.
 //! 3. When an asked peer says notfound, breaks, or lets the time run out, the next announcer is asked
 //!    in the same moment: those that are no stallers first (rule 5), of them outbound ones, of them a random
-//!    one, which no peer can foretell (each link draws a secret when it comes up).
+//!    one, which no peer can foretell (a secret is drawn whenever a first link comes up).
 //!    *Rationale*: we chose our outbound peers; an attacker can only wait for connections. And he mustn't
 //!    be able to place himself at the front by speaking first.
 //! 4. At most `in_flight_max` items are in flight from one link; further ones wait until one arrives.
@@ -87,6 +87,8 @@ pub struct Requests {
     failed: u64,
     /// An item was forgotten since the driver last asked.
     gave_up: bool,
+    /// Unknown to peers; decides among equals.
+    secret: Salt,
     /// How long a peer has for a transaction, if not `tx_timeout_ms`.
     patience: Option<Duration>,
 }
@@ -139,6 +141,7 @@ impl Requests {
             expired: 0,
             failed: 0,
             gave_up: false,
+            secret: Salt::new(0),
             patience: None,
         }
     }
@@ -151,19 +154,25 @@ impl Requests {
         self
     }
 
-    /// A link came up. `secret` is a random number that no peer knows.
-    pub fn on_connected(&mut self, link: Link, direction: Direction, secret: u64) {
-        self.links.insert(link, LinkRequests::new(direction, Salt::new(secret)));
+    /// Sets a random number that no peer knows: it decides whose turn it is among equals.
+    pub const fn set_secret(&mut self, secret: u64) {
+        self.secret = Salt::new(secret);
+    }
+
+    /// A link came up.
+    pub fn on_connected(&mut self, link: Link, direction: Direction) {
+        self.links.insert(link, LinkRequests::new(direction));
     }
 
     /// A link went down: what was asked from it is asked elsewhere at once.
     pub fn on_disconnected(&mut self, link: Link, now: Time, params: &RequestParams) {
-        let Some(gone) = self.links.remove(link) else {
+        let Some(mut gone) = self.links.remove(link) else {
             return;
         };
         self.unsent.retain(|(to, _, _)| *to != link);
         let in_flight = self.expiries.iter().flatten().filter(|expiry| expiry.link == link);
-        let affected: Vec<_> = in_flight.map(|expiry| expiry.id).chain(gone.waiting).collect();
+        let affected: Vec<_> =
+            in_flight.map(|expiry| expiry.id).chain(gone.waiting.take()).collect();
         for id in affected {
             let Some(wanted) = self.wanted.get_mut(&id) else {
                 continue;
@@ -205,7 +214,7 @@ impl Requests {
         if wanted.is_some_and(|wanted| wanted.announcers.iter().any(|held| held.link == link)) {
             return Announced::Repeated;
         }
-        if state.announced >= params.announced_max {
+        if state.announced as usize >= params.announced_max {
             return Announced::Dropped;
         }
         state.announced += 1;
@@ -213,8 +222,7 @@ impl Requests {
         let wait = if wanted.failed { Duration::ZERO } else { wait };
         let turn = now + wait;
         wanted.announcers.push(Announcer { link, was_asked: false, is_waiting: false, turn });
-        let (has_room, is_good) =
-            (state.in_flight < params.in_flight_max, !state.standing.is_staller());
+        let (has_room, is_good) = (state.has_room(params), !state.is_staller());
         if let Some((asked, _)) = wanted.asked {
             let gives_way = has_room && is_good && self.is_staller(asked);
             if !gives_way {
@@ -244,20 +252,20 @@ impl Requests {
         let is_asked = self.wanted.get(&id).is_some_and(|wanted| {
             wanted.announcers.iter().any(|held| held.link == link && held.was_asked)
         });
-        is_asked || self.links.get(link).is_some_and(|state| state.late.contains(&id))
+        is_asked || self.links.get(link).is_some_and(|state| state.expects_late(id))
     }
 
     /// A peer sent something that it was asked for, which may restore its standing.
     pub fn on_delivered(&mut self, link: Link) {
         if let Some(state) = self.links.get_mut(link) {
-            state.standing.deliver();
+            state.deliver();
         }
     }
 
     /// Whether a peer is asked last, because it let requests run out.
     #[must_use]
     pub fn is_staller(&self, link: Link) -> bool {
-        self.links.get(link).is_some_and(|state| state.standing.is_staller())
+        self.links.get(link).is_some_and(|state| state.is_staller())
     }
 
     /// Whether an item is wanted.
@@ -341,7 +349,7 @@ impl Requests {
                 }
                 self.expiries[kind as usize].pop_front();
                 if let Some(state) = self.links.get_mut(expiry.link) {
-                    state.standing.strike(now, params.timeout(kind));
+                    state.strike(now, params.timeout(kind));
                 }
                 self.give_way(expiry.link, expiry.id, params);
                 self.expired += 1;
@@ -383,7 +391,7 @@ impl Requests {
     /// Requests in flight from a link.
     #[must_use]
     pub fn in_flight(&self, link: Link) -> usize {
-        self.links.get(link).map_or(0, |state| state.in_flight)
+        self.links.get(link).map_or(0, |state| state.in_flight as usize)
     }
 
     /// Whether an item was forgotten, because nobody who announced it delivered, since this was last
@@ -462,11 +470,11 @@ impl Requests {
             };
             if held.turn > now && !impatient {
                 next_turn = next_turn.min(held.turn);
-            } else if state.in_flight >= params.in_flight_max {
+            } else if !state.has_room(params) {
                 busy.push(held.link);
             } else {
                 let is_inbound = state.direction == Direction::Inbound;
-                let order = (state.standing.is_staller(), is_inbound, state.secret.rank(id));
+                let order = (state.is_staller(), is_inbound, self.secret.rank((held.link, id)));
                 if best.is_none_or(|(first, _)| order < first) {
                     best = Some((order, held.link));
                 }
@@ -528,7 +536,7 @@ impl Requests {
         };
         state.in_flight -= 1;
         while let Some(state) = self.links.get_mut(link) {
-            if state.in_flight >= params.in_flight_max {
+            if !state.has_room(params) {
                 return;
             }
             let Some(id) = state.waiting.pop_front() else {

@@ -14,6 +14,7 @@ impl Node {
         let bounds = [
             ("seen", self.seen.len(), memory.seen_max),
             ("verifying", self.verifying.len(), memory.verifying_max),
+            ("unbroadcast", self.unbroadcast.len(), params.unbroadcast.items_max),
             ("pool bytes", self.pool.bytes(), memory.pool_max_bytes),
             ("book", self.peers.book().len(), params.peers.book_max),
         ];

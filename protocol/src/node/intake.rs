@@ -45,6 +45,7 @@ impl Node {
             });
             if known {
                 self.counters.duplicate_announcements += 1;
+                self.on_wanted(id, cx);
                 continue;
             }
             let requests = &cx.params.requests;
@@ -76,6 +77,7 @@ impl Node {
         let id = item.id();
         if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, id) {
             self.counters.duplicate_items += 1;
+            self.on_wanted(id, cx);
             return self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
         }
         if self.requests.was_asked(link, id) {
@@ -133,7 +135,7 @@ impl Node {
     }
 
     /// Whether the item was dealt with or is being checked.
-    fn is_known(&self, id: ShortId) -> bool {
+    pub(super) fn is_known(&self, id: ShortId) -> bool {
         self.seen.contains(id) || self.verifying.contains(&id) || self.is_orphan(id)
     }
 
@@ -287,11 +289,14 @@ impl Node {
         self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
+        if ingress.is_none() {
+            self.remember_own(item, cx);
+        }
         self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));
     }
 
     /// A block passed the rules: it is kept, and what it contains is confirmed.
-    fn on_block(&mut self, block: &Arc<Item>, facts: &Facts, cx: &Cx<'_>) {
+    pub(super) fn on_block(&mut self, block: &Arc<Item>, facts: &Facts, cx: &Cx<'_>) {
         let last = self.blocks.latest().map(|block| block.id());
         let follows =
             last.is_none_or(|last| facts.parents.is_empty() || facts.parents.contains(&last));

@@ -14,6 +14,7 @@ use crate::params::Rate;
 use crate::relay::StrategyKind;
 
 mod orphans;
+mod own;
 mod policy;
 mod short_ids;
 mod spreading;

@@ -47,6 +47,16 @@ impl Ages {
         self.queue.front().copied()
     }
 
+    /// How many there are, with some that have left.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// One by its place, perhaps one that has left.
+    pub(super) fn get(&self, place: usize) -> Option<&Standing> {
+        self.queue.get(place).map(|(_, standing)| standing)
+    }
+
     /// All in the order of their arrival, and perhaps some that have left.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Standing> {
         self.queue.iter().map(|(_, standing)| standing)

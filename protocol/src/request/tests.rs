@@ -29,7 +29,7 @@ fn ms(ms: u64) -> Time {
 fn tracker(directions: &[Direction]) -> Requests {
     let mut requests = Requests::new(Salt::new(1));
     for (slot, direction) in (0..).zip(directions) {
-        requests.on_connected(link(slot), *direction, u64::from(slot));
+        requests.on_connected(link(slot), *direction);
     }
     requests
 }
@@ -149,7 +149,7 @@ fn announcements_over_the_cap_are_dropped() {
 fn a_late_handle_cannot_touch_the_requests_of_a_newcomer() {
     let mut requests = tracker(&[IN]);
     requests.on_disconnected(link(0), ms(0), &params());
-    requests.on_connected(Link::new(0, 2), IN, 0);
+    requests.on_connected(Link::new(0, 2), IN);
     assert_eq!(announce(&mut requests, 0, 1, ms(1)), Announced::Dropped);
     assert!(requests.is_empty());
 }
@@ -258,8 +258,9 @@ fn ten_stallers_delay_an_item_by_one_timeout_at_most_and_later_ones_not_at_all()
 fn who_is_next_among_equals_depends_on_a_secret() {
     let next = |secret: u64| {
         let mut requests = Requests::new(Salt::new(1));
+        requests.set_secret(secret);
         for slot in 0..5 {
-            requests.on_connected(link(slot), IN, secret + u64::from(slot));
+            requests.on_connected(link(slot), IN);
         }
         for slot in 0..5 {
             announce(&mut requests, slot, 1, ms(0));
@@ -517,7 +518,7 @@ proptest! {
                     generations[slot as usize] += 1;
                     let handle = Link::new(slot, generations[slot as usize]);
                     let direction = if inbound { IN } else { OUT };
-                    requests.on_connected(handle, direction, salt);
+                    requests.on_connected(handle, direction);
                     model.links.push((slot as usize, direction));
                 }
                 Op::Pass(wait_ms) => {
