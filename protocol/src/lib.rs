@@ -16,6 +16,7 @@
 //! - where they meet: [`node`]
 
 pub mod announce;
+mod backlog;
 pub mod blocks;
 pub mod bucket;
 pub mod budget;

@@ -8,6 +8,7 @@
 //! - `node/serve.rs`: a peer asks for items and gets them
 //! - `node/digest.rs`: two peers compare what they have
 //! - `node/check.rs`: what must hold after every input
+//! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
 mod check;
 mod digest;
@@ -17,12 +18,14 @@ mod orphans;
 mod own;
 mod relay;
 mod serve;
+mod warm;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::announce::{Announcer, Form};
+use crate::backlog::Backlog;
 use crate::blocks::BlockStore;
 use crate::budget::LinkBudget;
 use crate::chain::Facts;
@@ -110,11 +113,11 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     region: Option<u8>,
     /// We are closing it, and why: nothing more is taken from it.
-    closing: Option<Reason>,
+    closing: Option<Box<Reason>>,
     congested: bool,
     budget: LinkBudget,
     /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
-    serving: VecDeque<(ItemKind, Name)>,
+    serving: Backlog<(ItemKind, Name)>,
 }
 
 /// An item that waits for its verdict.

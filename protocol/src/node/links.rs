@@ -1,8 +1,9 @@
 //! Links come up, say hello, run over their budgets, misbehave and go down.
 
-use std::collections::VecDeque;
+use rand::RngExt as _;
 
 use super::{LinkState, Node};
+use crate::backlog::Backlog;
 use crate::budget::{Debt, LinkBudget};
 use crate::codec;
 use crate::conduct::{Budget, Offence, Reason};
@@ -33,10 +34,13 @@ impl Node {
             closing: None,
             congested: false,
             budget: LinkBudget::default(),
-            serving: VecDeque::new(),
+            serving: Backlog::default(),
         };
         let before = self.links.insert(link, state);
         debug_assert!(before.is_none(), "the driver reused the slot of a live link: {link}");
+        if self.links.len() == 1 {
+            self.requests.set_secret(cx.rng.random());
+        }
         self.requests.on_connected(link, direction);
         self.announcer.on_connected(link, direction);
         self.health.on_connected(link, cx.now, &cx.params.health);
@@ -63,7 +67,7 @@ impl Node {
             orphans.waiting.on_disconnected(link);
         }
         self.peers.on_disconnected(link, cx);
-        cx.report(Event::LinkDown { link, why: state.closing });
+        cx.report(Event::LinkDown { link, why: state.closing.map(|why| *why) });
     }
 
     pub(super) fn on_dial_failed(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
@@ -172,8 +176,8 @@ impl Node {
         if state.closing.is_some() {
             return;
         }
-        state.closing = Some(why);
-        state.serving = VecDeque::new();
+        state.closing = Some(Box::new(why));
+        state.serving = Backlog::default();
         self.leave(link, cx);
         cx.actions.push(Action::Disconnect { link, why });
     }
