@@ -13,7 +13,7 @@
 //!    both hold. An orphan leaves with its last announcer.
 //!    *Consequence*: some link exceeds its share whenever a bound is exceeded, so whoever keeps within his
 //!    loses nothing, whatever others do. (Bitcoin Core before 2025 evicted at random: one peer could empty it,
-//!    and tell by that what others had sent, relay.md §2 "TxProbe".)
+//!    and tell by that what others had sent, relay.md §2, `TxProbe`.)
 //! 3. **Disconnects.** What nobody else announced leaves with its link.
 //! 4. **Blocks.** What a block contains or conflicts with leaves.
 //!

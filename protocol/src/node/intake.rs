@@ -75,13 +75,14 @@ impl Node {
 
     pub(super) fn on_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = item.id();
-        // A parent that left the pool is asked for again, for the sake of its child.
-        if self.note_holder(id.into(), link, cx) && !self.requests.was_asked(link, id) {
+        if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, id) {
             self.counters.duplicate_items += 1;
             self.on_wanted(id, cx);
             return self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
         }
-        if !self.requests.was_asked(link, id) && !self.strategy.takes_unasked() {
+        if self.requests.was_asked(link, id) {
+            self.requests.on_delivered(link);
+        } else if !self.strategy.takes_unasked() {
             self.counters.unsolicited += 1;
             return self.misbehave(link, Offence::Unsolicited, cx);
         }
@@ -89,6 +90,12 @@ impl Node {
             Ok(facts) => self.take(item, facts, Some(link), Vec::new(), cx),
             Err(rejection) => self.refuse(item, Some(link), rejection, cx),
         }
+    }
+
+    /// Whether a peer was asked for something that we had once: a parent that left the pool, or didn't come
+    /// into it, for the sake of its child.
+    fn is_asked_again(&self, link: Link, id: ItemId) -> bool {
+        self.requests.is_wanted(id) && self.requests.was_asked(link, id)
     }
 
     pub(super) fn on_submitted(&mut self, item: Arc<Item>, cx: &mut Cx<'_>) {
@@ -133,7 +140,7 @@ impl Node {
     }
 
     /// Notes that a link's peer has an item; false if we know nothing of the item.
-    fn note_holder(&mut self, id: ShortId, link: Link, cx: &mut Cx<'_>) -> bool {
+    fn note_holder(&mut self, id: ShortId, link: Link, cx: &Cx<'_>) -> bool {
         if self.seen.note(id, link) {
             return true;
         }

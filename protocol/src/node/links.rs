@@ -1,5 +1,7 @@
 //! Links come up, say hello, run over their budgets, misbehave and go down.
 
+use rand::RngExt as _;
+
 use super::{LinkState, Node};
 use crate::backlog::Backlog;
 use crate::budget::{Debt, LinkBudget};
@@ -36,6 +38,9 @@ impl Node {
         };
         let before = self.links.insert(link, state);
         debug_assert!(before.is_none(), "the driver reused the slot of a live link: {link}");
+        if self.links.len() == 1 {
+            self.requests.set_secret(cx.rng.random());
+        }
         self.requests.on_connected(link, direction);
         self.announcer.on_connected(link, direction);
         self.health.on_connected(link, cx.now, &cx.params.health);

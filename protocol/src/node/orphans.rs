@@ -101,7 +101,7 @@ impl Node {
     }
 
     /// A peer announced what waits here: it may have the parents too. False if it doesn't wait here.
-    pub(super) fn on_orphan_announced(&mut self, link: Link, id: ShortId, cx: &mut Cx<'_>) -> bool {
+    pub(super) fn on_orphan_announced(&mut self, link: Link, id: ShortId, cx: &Cx<'_>) -> bool {
         let Some(orphans) = &mut self.orphans else { return false };
         let Some(missing) = orphans.waiting.on_announced(link, id, &cx.params.orphans) else {
             return false;
@@ -112,7 +112,7 @@ impl Node {
 
     /// Asks for parents that nobody is being asked for, outbound peers first. Those that wait here
     /// themselves, or are being checked, are on their way.
-    fn ask_for_parents(&mut self, missing: &[ItemId], announcers: &[Link], cx: &mut Cx<'_>) {
+    fn ask_for_parents(&mut self, missing: &[ItemId], announcers: &[Link], cx: &Cx<'_>) {
         let is_outbound = |link: &Link| {
             self.links.get(*link).is_some_and(|state| state.direction == Direction::Outbound)
         };

@@ -509,6 +509,18 @@ fn actions_and_messages_of_dead_links_are_ignored() {
 }
 
 #[test]
+fn what_comes_after_its_request_ran_out_is_taken_all_the_same() {
+    let mut solo = Solo::new(at_once());
+    let link = solo.link(0, Direction::Outbound);
+    let tx = solo.tx(1);
+    solo.say(link, &announce(&tx));
+    solo.wait(solo.params.requests.tx_timeout_ms);
+    solo.say(link, &Message::Item(tx.clone()));
+    assert!(solo.node.pool().contains(tx.id()));
+    assert_eq!(solo.node.counters().unsolicited, 0);
+}
+
+#[test]
 fn an_idle_node_without_links_never_wants_waking() {
     let solo = Solo::new(Params::default());
     assert_eq!(solo.node.deadline(), Time::NEVER);

@@ -250,7 +250,8 @@ proptest! {
                     let done = model.held.iter().filter(|held| held.missing.is_empty());
                     let mut expected: Vec<_> = done.map(number).collect();
                     expected.iter().for_each(|n| model.remove(*n));
-                    (ready.sort_unstable(), expected.sort_unstable());
+                    ready.sort_unstable();
+                    expected.sort_unstable();
                     prop_assert_eq!(ready, expected);
                 }
                 Op::Refused(n) => {
