@@ -11,6 +11,7 @@ use crate::digest::RECENT_MAX;
 use crate::fee::FeeRate;
 use crate::item::ItemKind;
 use crate::message::ANNOUNCE_MAX;
+use crate::record::RecordParams;
 use crate::relay::adaptive::{Preset, Probability};
 use crate::relay::{FANOUT_MAX, StrategyKind};
 
@@ -32,6 +33,8 @@ pub struct Params {
     pub memory: MemoryParams,
     /// Which transactions are worth keeping.
     pub pool: PoolParams,
+    /// How much of the past can be explained.
+    pub record: RecordParams,
 }
 
 /// How items spread.

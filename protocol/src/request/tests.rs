@@ -100,13 +100,13 @@ fn a_request_that_runs_out_goes_to_an_outbound_peer_first() {
     }
     assert_eq!(sent(&mut requests), [(0, 1)]);
     assert_eq!(requests.deadline(), ms(100));
-    requests.on_wake(ms(99), &params());
+    requests.on_wake(ms(99), &params(), |_, _| ());
     assert!(sent(&mut requests).is_empty());
-    requests.on_wake(ms(100), &params());
+    requests.on_wake(ms(100), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(2, 1)]);
-    requests.on_wake(ms(200), &params());
+    requests.on_wake(ms(200), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(1, 1)]);
-    requests.on_wake(ms(300), &params());
+    requests.on_wake(ms(300), &params(), |_, _| ());
     assert!(sent(&mut requests).is_empty() && requests.is_empty());
     assert_eq!(requests.expired(), 3);
 }
@@ -166,7 +166,7 @@ fn an_announcer_may_have_to_wait_for_its_turn() {
     assert_eq!(announce_patiently(&mut requests, 1, 1, 50), Announced::Remembered);
     assert!(sent(&mut requests).is_empty());
     assert_eq!(requests.deadline(), ms(30));
-    requests.on_wake(ms(30), &params());
+    requests.on_wake(ms(30), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(0, 1)]);
 }
 
@@ -176,7 +176,7 @@ fn nobody_is_asked_for_what_arrives_while_it_waits() {
     announce_patiently(&mut requests, 0, 1, 30);
     assert_eq!(requests.on_arrived(id(1), ms(10), &params()), [link(0)]);
     assert_eq!(requests.deadline(), Time::NEVER);
-    requests.on_wake(ms(30), &params());
+    requests.on_wake(ms(30), &params(), |_, _| ());
     assert!(sent(&mut requests).is_empty());
 }
 
@@ -185,7 +185,7 @@ fn an_impatient_announcement_overtakes_a_patient_one() {
     let mut requests = tracker(&[IN, IN]);
     announce_patiently(&mut requests, 0, 1, 30);
     assert_eq!(announce(&mut requests, 1, 1, ms(5)), Announced::Requested);
-    requests.on_wake(ms(30), &params());
+    requests.on_wake(ms(30), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(1, 1)]);
 }
 
@@ -371,7 +371,7 @@ proptest! {
                 }
                 Op::Pass(wait_ms) => {
                     now = now + Duration::from_millis(wait_ms);
-                    requests.on_wake(now, &params);
+                    requests.on_wake(now, &params, |_, _| ());
                     model.fail(|(_, _, at)| *at <= now);
                 }
             }
