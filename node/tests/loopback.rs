@@ -55,6 +55,7 @@ fn config(connect: &[PeerAddr]) -> ShellConfig {
         region: None,
         trace: None,
         addresses: None,
+        withhold: false,
         seed: Some(1),
     }
 }

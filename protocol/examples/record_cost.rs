@@ -76,8 +76,9 @@ impl Bench {
 
 fn bench(steps: usize) -> Bench {
     let mut params = Params::default();
-    params.record.steps = steps;
+    params.record.steps = Some(steps);
     params.relay.safety_pull_ms = 0;
+    params.health.ping_timeout_s = 1_000_000; // the peers here never answer
     params.memory.pool_max_bytes = 1_000_000;
     let node = Node::new(Identity::for_tests(1), &params);
     let (chain, rng) = (Opaque::default(), ChaCha8Rng::seed_from_u64(1));
@@ -128,5 +129,7 @@ fn run(steps: usize, ours: bool) -> Duration {
         }
         taken += began.elapsed();
     }
+    let accepted = bench.node.counters().accepted;
+    assert_eq!(accepted, u64::from(BATCH * BATCHES), "every item is delivered");
     taken
 }

@@ -4,7 +4,7 @@
 //! A [`What`] happened to an item at a moment, on a link or here: a step, 16 bytes. Each link has a *strand*
 //! of its own steps, in the order of their happening, and what no link had a part in makes one more strand.
 //! Nothing is indexed: writing a step is all that the hot path pays, and who asks a question pays for
-//! looking through all of them (a millisecond for the default of 65,536). Answers are made in
+//! looking through all of them. Answers are made in
 //! [`story`].
 //!
 //! # Bounds
@@ -36,19 +36,18 @@ pub use story::{Dealings, Step, Story, Totals, Wait};
 /// inbound peers once over.
 pub const PAST_MAX: usize = 128;
 
+/// How many steps a node of the real world keeps if it isn't told. A guess: 1 MiB, the last 2,000 items
+/// of a node with 16 links.
+pub const STEPS_DEFAULT: usize = 65_536;
+
 /// How much of the past a node can explain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecordParams {
-    /// Most steps kept, 16 bytes each; 0 is off. An item takes some two steps for each link. The default
-    /// is a guess: 1 MiB, the last 2,000 items of a node with 16 links.
-    pub steps: usize,
-}
-
-impl Default for RecordParams {
-    fn default() -> Self {
-        Self { steps: 65_536 }
-    }
+    /// Most steps kept, 16 bytes each; 0 is off. An item takes some two steps for each link. Unset, it is
+    /// the driver's to say: nodes of the real world keep [`STEPS_DEFAULT`], simulated ones none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
 }
 
 /// One thing that happened to an item. Of what happens in one moment, the order is that of these names.
@@ -175,7 +174,8 @@ impl Recorder {
     /// An empty record. It takes memory once something happens.
     #[must_use]
     pub fn new(params: RecordParams) -> Self {
-        Self((params.steps > 0).then(|| Box::new(Record::new(params.steps))))
+        let steps = params.steps.filter(|steps| *steps > 0);
+        Self(steps.map(|steps| Box::new(Record::new(steps))))
     }
 
     /// The record, if it is on.

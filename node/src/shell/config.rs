@@ -38,6 +38,8 @@ pub struct ShellConfig {
     pub trace: Option<PathBuf>,
     /// Where the address book is kept between runs, if anywhere.
     pub addresses: Option<PathBuf>,
+    /// Whether to announce items and never deliver any: for test networks, which need somebody to suffer from.
+    pub withhold: bool,
     /// Seed of everything random in the core; `None` takes it from the system, as it should be
     /// outside tests.
     pub seed: Option<u64>,

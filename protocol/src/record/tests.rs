@@ -14,7 +14,7 @@ fn ms(millis: u64) -> Time {
 }
 
 fn recorder(steps: usize, links: u32) -> Recorder {
-    let mut recorder = Recorder::new(RecordParams { steps });
+    let mut recorder = Recorder::new(RecordParams { steps: Some(steps) });
     for slot in 0..links {
         let peer = PeerKey(u64::from(slot) + 100);
         recorder.on_connected(link(slot), peer, Direction::Inbound, Time::ZERO);
@@ -69,7 +69,7 @@ fn a_peer_that_floods_washes_away_its_own_steps_only() {
 
 #[test]
 fn what_a_link_did_stays_when_it_is_gone_for_a_bounded_number_of_links() {
-    let mut recorder = Recorder::new(RecordParams::default());
+    let mut recorder = Recorder::new(RecordParams { steps: Some(STEPS_DEFAULT) });
     let links = 2 * u32::try_from(PAST_MAX).unwrap();
     for n in 0..links {
         let link = Link::new(0, n + 1);

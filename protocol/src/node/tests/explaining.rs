@@ -1,8 +1,14 @@
 //! A node can tell what happened to an item.
 
 use super::*;
-use crate::record::{Heard, Step as Told, Wait};
+use crate::record::{Heard, STEPS_DEFAULT, Step as Told, Wait};
 use crate::testkit::Mesh;
+
+fn recorded() -> Params {
+    let mut params = at_once();
+    params.record.steps = Some(STEPS_DEFAULT);
+    params
+}
 
 /// A step without its link: when it happened, in milliseconds, what, and what the item then waited for.
 fn short(step: &Told) -> (u64, What, Option<Wait>) {
@@ -13,7 +19,7 @@ fn short(step: &Told) -> (u64, What, Option<Wait>) {
 fn the_story_of_an_item_whose_first_announcer_stalls_is_told_step_by_step() {
     // From the origin, 0, it is one hop over the staller, 1, to the node that is asked, 2, and two hops
     // over 3 and 4. Behind it is 5.
-    let mut params = at_once();
+    let mut params = recorded();
     params.peers.outbound = 0; // no links but those
     params.relay.safety_pull_ms = 0; // and no announcements twice
     let mut mesh = Mesh::new(6, 1, 1, params, Arc::new(Opaque::default()));
@@ -57,7 +63,7 @@ fn the_story_of_an_item_whose_first_announcer_stalls_is_told_step_by_step() {
 
 #[test]
 fn a_link_that_breaks_and_a_peer_that_has_not_got_it_are_part_of_the_story() {
-    let mut solo = Solo::new(at_once());
+    let mut solo = Solo::new(recorded());
     let links: Vec<_> = (0..3).map(|slot| solo.link(slot, Direction::Outbound)).collect();
     let tx = solo.tx(1);
     for link in &links {
@@ -90,7 +96,7 @@ fn a_link_that_breaks_and_a_peer_that_has_not_got_it_are_part_of_the_story() {
 
 #[test]
 fn a_link_that_went_down_when_nobody_waited_for_it_is_no_part_of_the_story() {
-    let mut solo = Solo::new(at_once());
+    let mut solo = Solo::new(recorded());
     let (a, b) = (solo.link(0, Direction::Outbound), solo.link(1, Direction::Inbound));
     let tx = solo.tx(1);
     solo.say(a, &announce(&tx));
@@ -107,7 +113,7 @@ fn a_link_that_went_down_when_nobody_waited_for_it_is_no_part_of_the_story() {
 
 #[test]
 fn a_refusal_names_its_rule() {
-    let mut solo = Solo::new(at_once());
+    let mut solo = Solo::new(recorded());
     let tx = Item::new(ItemKind::Tx, vec![1; 200_000].into(), &*solo.chain).unwrap();
     solo.hand(Input::Submitted(tx.clone()));
     let story = solo.node.story_of(tx.id()).unwrap();
@@ -119,6 +125,7 @@ fn a_refusal_names_its_rule() {
 fn every_strategy_leaves_a_story_at_every_node() {
     for kind in StrategyKind::ALL {
         let mut params = Params::default();
+        params.record.steps = Some(STEPS_DEFAULT);
         params.relay.strategy = *kind;
         let mut mesh = Mesh::new(5, 1, 1, params, Arc::new(Opaque::default()));
         for (from, to) in [(0, 1), (1, 2), (2, 3), (3, 4), (4, 0), (1, 3)] {
