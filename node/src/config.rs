@@ -36,6 +36,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// Logs.
     pub log: LogConfig,
+    /// What outlives the process.
+    pub store: StoreSettings,
     /// The record of deliveries.
     pub trace: TraceConfig,
     /// Emulated links.
@@ -129,6 +131,22 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// What outlives the process: see [`crate::store`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// Whether to store anything. Without it an accepted item is lost if the node ends before it spreads.
+    pub enabled: bool,
+    /// The file.
+    pub file: PathBuf,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { enabled: true, file: crate::datadir::STORE.into() }
+    }
 }
 
 /// The record of deliveries.

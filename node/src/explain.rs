@@ -147,11 +147,14 @@ pub struct StepStatus {
 #[expect(missing_docs, reason = "documented where they come from")]
 pub enum StepName {
     Submitted,
+    Restored,
     Heard,
+    Implied,
     Arrived,
     Duplicate,
     Unsolicited,
     Overflow,
+    Orphaned,
     Checking,
     Accepted,
     Rejected,

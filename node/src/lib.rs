@@ -6,7 +6,7 @@
 //! # Map
 //! - the node: [`shell`] owns the core, its clock and its randomness, and carries out its actions;
 //!   [`net`] is the transport, [`links`] the emulated world for test networks, [`trace`] the record
-//!   of deliveries
+//!   of deliveries, [`store`] what outlives the process
 //! - between the shell and all others: [`control`], commands over a bounded channel
 //! - the operator's side: [`admin`] offers the API, [`client`] speaks it, [`metrics`] serves
 //!   Prometheus, [`logging`] writes logs, [`explain`] is what the node can tell of items and peers
@@ -35,4 +35,5 @@ pub mod metrics;
 pub mod net;
 pub mod network;
 pub mod shell;
+pub mod store;
 pub mod trace;

@@ -174,6 +174,11 @@ impl Announcer {
         self.find_next();
     }
 
+    /// Reads what [`Announcer::on_wake`] will, see `node/warm.rs`.
+    pub(crate) fn warm(&self) -> u64 {
+        self.links.iter().fold(0, |sum, (_, queue)| sum ^ queue.at.as_nanos())
+    }
+
     /// When the next batch leaves.
     #[must_use]
     pub const fn deadline(&self) -> Time {
@@ -203,6 +208,8 @@ impl Queue {
         let full = self.ids.len() >= params.announce_queue_max;
         if full {
             self.ids.pop_front();
+        } else if self.ids.capacity() == 0 {
+            self.ids.reserve_exact(1); // often all that comes before it leaves
         }
         self.ids.push_back((id, form));
         full

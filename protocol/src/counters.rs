@@ -42,6 +42,10 @@ pub struct Counters {
     pub rejected: u64,
     /// Items that our operator submitted.
     pub submitted: u64,
+    /// Items of an earlier run that came back.
+    pub restored: u64,
+    /// Announcements of own transactions that nobody had asked for.
+    pub reannounced: u64,
     /// Whole items received that we had already (or were checking).
     pub duplicate_items: u64,
     /// Ids announced to us that we knew already.
@@ -66,6 +70,10 @@ pub struct Counters {
     pub verify_overflow: u64,
     /// Pooled transactions dropped for want of room.
     pub pool_evicted: u64,
+    /// Transactions that had to wait for their parents.
+    pub orphaned: u64,
+    /// Announcements of waiting transactions that were forgotten for want of room.
+    pub orphans_evicted: u64,
     /// Times that a link ran over a budget, by [`Budget`].
     pub over_budget: [u64; 7],
     /// Links closed because the peer misbehaved.

@@ -22,6 +22,9 @@ impl FeeRate {
     /// What `bytes` bytes pay that pay `fee` in all. Saturates; nothing at all pays nothing.
     #[must_use]
     pub fn of(fee: u128, bytes: usize) -> Self {
+        if fee == 0 {
+            return Self::ZERO;
+        }
         let rate = fee.saturating_mul(MEGABYTE).checked_div(bytes as u128).unwrap_or(0);
         Self(u64::try_from(rate).unwrap_or(u64::MAX))
     }

@@ -25,7 +25,8 @@ struct Watch {
     state: State,
     /// When the state's time is up.
     at: Time,
-    rtt: Option<Duration>,
+    /// The last round trip, microseconds; [`UNKNOWN`] at first.
+    rtt_us: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,9 @@ enum State {
     Resting,
     AwaitingPong { nonce: u64, sent: Time },
 }
+
+/// No round trip yet.
+const UNKNOWN: u32 = u32::MAX;
 
 /// What is due on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +58,7 @@ impl Health {
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, now: Time, params: &HealthParams) {
         let at = now + Duration::from_secs(params.hello_timeout_s);
-        self.links.insert(link, Watch { state: State::AwaitingHello, at, rtt: None });
+        self.links.insert(link, Watch { state: State::AwaitingHello, at, rtt_us: UNKNOWN });
         self.next = self.next.min(at);
     }
 
@@ -91,11 +95,16 @@ impl Health {
         if nonce != expected {
             return;
         }
-        watch.rtt = Some(now - sent);
+        watch.rtt_us = u32::try_from((now - sent).as_micros()).unwrap_or(UNKNOWN - 1);
         watch.state = State::Resting;
         let interval = Duration::from_secs(params.ping_interval_s);
-        watch.at = now + interval.mul_f64(rng.random_range(0.75..1.25));
-        self.find_next();
+        let rest = now + interval.mul_f64(rng.random_range(0.75..1.25));
+        let was_next = std::mem::replace(&mut watch.at, rest) == self.next;
+        if was_next {
+            self.find_next();
+        } else {
+            self.next = self.next.min(rest);
+        }
     }
 
     /// Time passed: hands over what is due, in slot order.
@@ -142,7 +151,8 @@ impl Health {
     /// The last round trip on a link.
     #[must_use]
     pub fn rtt(&self, link: Link) -> Option<Duration> {
-        self.links.get(link)?.rtt
+        let watch = self.links.get(link).filter(|watch| watch.rtt_us != UNKNOWN)?;
+        Some(Duration::from_micros(watch.rtt_us.into()))
     }
 
     fn find_next(&mut self) {

@@ -10,13 +10,14 @@
 //! - the wire: [`message`], [`codec`], [`frame`]
 //! - what is relayed: [`item`], [`chain`] and its two rule sets, [`fee`], [`pool`], [`blocks`]
 //! - how it is relayed: [`seen`], [`request`], [`announce`], [`relay`] and its strategies
-//! - what lets nothing be missed for good: [`digest`]
+//! - what lets nothing be missed for good: [`digest`], and [`unbroadcast`] for what is our own
 //! - what happened to each item: [`record`]
 //! - whom to trust how far: [`bucket`], [`budget`], [`conduct`], [`health`]
 //! - with whom: [`peers`], its address book and its outbound set
 //! - where they meet: [`node`]
 
 pub mod announce;
+mod backlog;
 pub mod blocks;
 pub mod bucket;
 pub mod budget;
@@ -35,6 +36,7 @@ pub mod machine;
 pub mod map;
 pub mod message;
 pub mod node;
+pub mod orphanage;
 pub mod params;
 pub mod peers;
 pub mod pool;
@@ -45,3 +47,4 @@ pub mod seen;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod time;
+pub mod unbroadcast;

@@ -2,23 +2,30 @@
 //!
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
+//! - `node/orphans.rs`: a transaction waits for its parents, or pays for one
+//! - `node/own.rs`: items outlive the process, and own ones are announced again
 //! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
 //! - `node/digest.rs`: two peers compare what they have
 //! - `node/check.rs`: what must hold after every input
+//! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
 mod check;
 mod digest;
 mod intake;
 mod links;
+mod orphans;
+mod own;
 mod relay;
 mod serve;
+mod warm;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::announce::{Announcer, Form};
+use crate::backlog::Backlog;
 use crate::blocks::BlockStore;
 use crate::budget::LinkBudget;
 use crate::chain::Facts;
@@ -26,12 +33,14 @@ use crate::codec;
 use crate::conduct::{Offence, Reason};
 use crate::counters::Counters;
 use crate::digest::SafetyNet;
+use crate::event::Event;
 use crate::health::{Due, Health};
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
 use crate::machine::{Action, Cx, Input, Machine, PeerKey};
 use crate::map::{Map, Salt};
 use crate::message::{Message, PeerAddr, Verb};
+use crate::orphanage::{Orphan, Orphanage};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
@@ -40,6 +49,7 @@ use crate::relay::{AnyStrategy, Neighbour, Step, Strategy as _};
 use crate::request::Requests;
 use crate::seen::SeenCache;
 use crate::time::Time;
+use crate::unbroadcast::Unbroadcast;
 
 /// Who a node is, and what its operator tells it before it starts.
 #[derive(Clone, Debug)]
@@ -84,6 +94,9 @@ pub struct Node {
     /// Items whose expensive checks are under way; bounded by `memory.verifying_max`.
     verifying: Map<ShortId, Verifying>,
     pool: Pool,
+    unbroadcast: Unbroadcast,
+    /// Transactions that wait for their parents; most nodes have none.
+    orphans: Option<Box<Orphans>>,
     blocks: BlockStore,
     counters: Counters,
     record: Recorder,
@@ -102,11 +115,11 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     region: Option<u8>,
     /// We are closing it, and why: nothing more is taken from it.
-    closing: Option<Reason>,
+    closing: Option<Box<Reason>>,
     congested: bool,
     budget: LinkBudget,
     /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
-    serving: VecDeque<(ItemKind, Name)>,
+    serving: Backlog<(ItemKind, Name)>,
 }
 
 /// An item that waits for its verdict.
@@ -117,6 +130,27 @@ struct Verifying {
     ingress: Option<Link>,
     /// Links whose peers have the item: at most one entry per link.
     holders: Vec<Link>,
+    /// It is judged together with another one.
+    pair: Option<Pair>,
+}
+
+/// A parent and a child that pays for it, both being checked.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    /// The other one.
+    other: ShortId,
+    is_parent: bool,
+    /// This one has passed its checks.
+    is_verified: bool,
+}
+
+/// What waits for its parents, and what need not any more.
+#[derive(Clone, Debug)]
+struct Orphans {
+    waiting: Orphanage,
+    /// Taken out, to be dealt with before the input is finished.
+    ready: VecDeque<Orphan>,
+    refused: Vec<Orphan>,
 }
 
 /// A link, as the operator sees it.
@@ -162,6 +196,8 @@ impl Node {
             safety_net: SafetyNet::default(),
             verifying: Map::new(salt),
             pool: Pool::new(salt),
+            unbroadcast: Unbroadcast::default(),
+            orphans: None,
             blocks: BlockStore::default(),
             counters: Counters::default(),
             record: Recorder::new(params.record),
@@ -199,6 +235,24 @@ impl Node {
     #[must_use]
     pub const fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The own transactions that no peer has asked for.
+    #[must_use]
+    pub const fn unbroadcast(&self) -> &Unbroadcast {
+        &self.unbroadcast
+    }
+
+    /// Whether an item's expensive checks are under way.
+    #[must_use]
+    pub fn is_verifying(&self, id: &ItemId) -> bool {
+        self.verifying.contains(&id.into())
+    }
+
+    /// The transactions that wait for their parents, if there are any.
+    #[must_use]
+    pub fn orphanage(&self) -> Option<&Orphanage> {
+        self.orphans.as_ref().map(|orphans| &orphans.waiting)
     }
 
     /// The recent blocks.
@@ -325,6 +379,7 @@ impl Node {
             self.relay(cx, AnyStrategy::on_wake);
         }
         self.compare_due(cx);
+        self.announce_again(cx);
         self.announce_due(cx);
         self.serve_due(cx);
     }
@@ -353,16 +408,24 @@ impl Node {
         while let Some(link) = self.peers.take_surplus(cx) {
             self.disconnect(link, Reason::Surplus, cx);
         }
+        if self.orphans.is_some() {
+            self.settle_orphans(cx);
+        }
         self.ask(cx);
         if self.requests.take_gave_up() {
             self.safety_net.hurry(cx.now, &cx.params.relay);
         }
+        self.tell_gone(cx);
+        let mut broadcast = Vec::new();
         for action in &cx.actions[actions_before..] {
             let Action::Send { link, message } = action else {
                 continue;
             };
             let len = codec::frame_len(message);
             self.counters.sent.count(message.kind(), len);
+            if let Message::Item(item) = message {
+                broadcast.extend(self.unbroadcast.remove(item.id()));
+            }
             let Some(state) = self.links.get_mut(*link) else {
                 continue;
             };
@@ -373,6 +436,7 @@ impl Node {
                 state.budget.expect_addresses();
             }
         }
+        broadcast.into_iter().for_each(|id| cx.report(Event::Broadcast { id }));
     }
 
     /// Sends the requests that were decided on, and tells the strategy.
@@ -417,6 +481,7 @@ impl Machine for Node {
                 self.misbehave(link, Offence::Malformed(error), cx);
             }
             Input::Submitted(item) => self.on_submitted(item, cx),
+            Input::Restored { item, own } => self.on_restored(&item, own, cx),
             Input::Verdict { id, verdict } => self.on_verdict(id, verdict, cx),
             Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),
@@ -433,6 +498,7 @@ impl Machine for Node {
             self.health.deadline(),
             self.peers.deadline(),
             self.pool.deadline(),
+            self.unbroadcast.deadline(),
             self.strategy.deadline(),
             self.safety_net.deadline(),
             self.serve_at,

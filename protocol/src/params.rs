@@ -3,17 +3,22 @@
 //! Every field has a default and says where it comes from; "a guess" means that nothing was measured
 //! yet. The tree reads and writes as TOML, with unknown keys refused.
 
+mod pool;
+mod unbroadcast;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::RECENT_MAX;
-use crate::fee::FeeRate;
 use crate::item::ItemKind;
 use crate::message::ANNOUNCE_MAX;
 use crate::record::RecordParams;
 use crate::relay::adaptive::{Preset, Probability};
 use crate::relay::{FANOUT_MAX, StrategyKind};
+
+pub use pool::{OrphanParams, PoolParams};
+pub use unbroadcast::UnbroadcastParams;
 
 /// All parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +38,10 @@ pub struct Params {
     pub memory: MemoryParams,
     /// Which transactions are worth keeping.
     pub pool: PoolParams,
+    /// When our own transactions are announced again.
+    pub unbroadcast: UnbroadcastParams,
+    /// How many transactions may wait for their parents.
+    pub orphans: OrphanParams,
     /// How much of the past can be explained.
     pub record: RecordParams,
 }
@@ -428,55 +437,6 @@ impl Default for MemoryParams {
     }
 }
 
-/// Which transactions are worth keeping.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PoolParams {
-    /// Least fee rate of a transaction, in the chain's smallest unit per megabyte. Bitcoin Core asks
-    /// 100,000 (100 sat/kvB, relay.md §1, "Mempool"). The default takes what is free: not every chain
-    /// has fees.
-    pub min_fee_rate: FeeRate,
-    /// What a replacement must pay for its own size on top of the fees that it does away with, and how
-    /// far the minimum rises above what was evicted (Bitcoin Core's incremental fee, 100 sat/kvB,
-    /// relay.md §1, "Mempool").
-    pub fee_rate_step: FeeRate,
-    /// In which time a minimum that rose falls by half, seconds; in half of it while the pool is less
-    /// than half full, and in a quarter while it is less than a quarter full (Bitcoin Core: 12 h,
-    /// relay.md §1, "Mempool").
-    pub half_life_s: u64,
-    /// Most transactions that one may replace, their descendants included (Bitcoin Core: 100, relay.md
-    /// §1, "Mempool").
-    pub replaced_max: usize,
-    /// Most pooled ancestors, and most pooled descendants, that a transaction may have, itself included.
-    /// Bitcoin Core's limits until its version 30; it now allows 64 in all that hang together (relay.md
-    /// §1, "Mempool").
-    pub family_max: usize,
-    /// Most bytes that the pool keeps of one sender, where a chain has senders. A guess: a quarter of
-    /// the pool, so that no three of them fill it.
-    pub sender_max_bytes: usize,
-}
-
-impl PoolParams {
-    /// In which time a minimum that rose falls by half.
-    #[must_use]
-    pub const fn half_life(&self) -> Duration {
-        Duration::from_secs(self.half_life_s)
-    }
-}
-
-impl Default for PoolParams {
-    fn default() -> Self {
-        Self {
-            min_fee_rate: FeeRate::ZERO,
-            fee_rate_step: FeeRate(100_000),
-            half_life_s: 12 * 3_600,
-            replaced_max: 100,
-            family_max: 25,
-            sender_max_bytes: 16_000_000,
-        }
-    }
-}
-
 /// A parameter that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key} is {value}, but must be {must}")]
@@ -508,6 +468,8 @@ impl Params {
             ("memory.verifying_max", self.memory.verifying_max),
             ("pool.family_max", self.pool.family_max),
             ("pool.sender_max_bytes", self.pool.sender_max_bytes),
+            ("orphans.announcements_max", self.orphans.announcements_max),
+            ("orphans.reserve_bytes", self.orphans.reserve_bytes),
         ];
         for (key, value) in counts {
             if value == 0 {
@@ -526,6 +488,7 @@ impl Params {
             ("health.hello_timeout_s", self.health.hello_timeout_s),
             ("memory.pool_expiry_s", self.memory.pool_expiry_s),
             ("pool.half_life_s", self.pool.half_life_s),
+            ("unbroadcast.wait_s", self.unbroadcast.wait_s),
         ];
         for (key, value) in waits {
             if value == 0 {
@@ -546,16 +509,21 @@ impl Params {
             let key = "relay.adaptive.eager_percent";
             return Err(ParamError { key, value: percent.to_string(), must: "from 1 to 100" });
         }
-        let budgets = &self.budgets;
+        self.budgets.validate()
+    }
+}
+
+impl BudgetParams {
+    fn validate(&self) -> Result<(), ParamError> {
         let rates = [
-            ("budgets.messages", budgets.messages),
-            ("budgets.announcements", budgets.announcements),
-            ("budgets.requests", budgets.requests),
-            ("budgets.tx_bytes", budgets.tx_bytes),
-            ("budgets.block_bytes", budgets.block_bytes),
-            ("budgets.addresses", budgets.addresses),
-            ("budgets.control_bytes", budgets.control_bytes),
-            ("budgets.excesses", budgets.excesses),
+            ("budgets.messages", self.messages),
+            ("budgets.announcements", self.announcements),
+            ("budgets.requests", self.requests),
+            ("budgets.tx_bytes", self.tx_bytes),
+            ("budgets.block_bytes", self.block_bytes),
+            ("budgets.addresses", self.addresses),
+            ("budgets.control_bytes", self.control_bytes),
+            ("budgets.excesses", self.excesses),
         ];
         for (key, rate) in rates {
             let positive = |x: f64| x.is_finite() && x > 0.0;
@@ -569,36 +537,4 @@ impl Params {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_defaults_are_valid() {
-        assert_eq!(Params::default().validate(), Ok(()));
-    }
-
-    #[test]
-    fn a_bound_of_zero_is_refused_by_name() {
-        let mut params = Params::default();
-        params.memory.seen_max = 0;
-        let error = params.validate().unwrap_err().to_string();
-        assert_eq!(error, "memory.seen_max is 0, but must be at least 1");
-    }
-
-    #[test]
-    fn what_would_make_a_message_too_long_is_refused() {
-        let mut params = Params::default();
-        params.relay.recent_max = RECENT_MAX + 1;
-        let error = params.validate().unwrap_err().to_string();
-        assert_eq!(error, "relay.recent_max is 4097, but must be 1 to 4096");
-    }
-
-    #[test]
-    fn a_rate_that_is_not_positive_is_refused() {
-        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let mut params = Params::default();
-            params.budgets.messages.per_s = bad;
-            assert_eq!(params.validate().unwrap_err().key, "budgets.messages", "{bad}");
-        }
-    }
-}
+mod tests;

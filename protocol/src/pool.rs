@@ -15,16 +15,20 @@
 //!    until the next block: peers that heard of it from us may still ask.
 //!
 //! # Cost
-//! A transaction without relatives in a pool that isn't full takes a few look-ups and one insertion into
-//! a sorted set. Each removal costs as much; relatives cost up to `family_max`² look-ups.
+//! A transaction without relatives takes a few look-ups and one insertion into a sorted set, and each
+//! removal as much. Those that pay nothing stay out of the set: they leave in the order in which they came,
+//! and a queue tells that. Relatives cost up to `family_max`² look-ups.
 
 mod admission;
+mod ages;
 mod family;
 mod floor;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+use rand::{Rng, RngExt as _};
 
 use crate::chain::{ConflictKey, Content, Facts, Rejection, Sender};
 use crate::fee::FeeRate;
@@ -33,6 +37,7 @@ use crate::map::{Map, Salt};
 use crate::params::Params;
 use crate::time::Time;
 
+use ages::Ages;
 use family::Family;
 use floor::Floor;
 
@@ -46,11 +51,12 @@ pub struct Pool {
     claims: Map<ConflictKey, ShortId>,
     /// Bytes kept of each sender.
     senders: Map<Sender, usize>,
-    /// All items in the order in which they have to leave when room is needed.
+    /// Items in the order in which they have to leave when room is needed: all that pay something, and
+    /// those for which a child once paid.
     by_standing: BTreeSet<Standing>,
-    /// All items in the order of their arrival, with the time when they expire. Those that left before
-    /// stay until they come to the front, or are as many as the others.
-    by_age: VecDeque<(Time, Standing)>,
+    /// Those that came without a fee, and those that came with one.
+    free: Ages,
+    paying: Ages,
     /// What the latest block confirmed and we had; bounded by the size of a block.
     latest: Map<ShortId, Arc<Item>>,
     floor: Floor,
@@ -58,6 +64,8 @@ pub struct Pool {
     /// How many were ever added.
     sequence: u64,
     evicted: u64,
+    /// What left since somebody last asked: as much as one input makes leave.
+    gone: Vec<ItemId>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,9 +74,11 @@ struct Pooled {
     conflicts: Box<[ConflictKey]>,
     sender: Option<Sender>,
     fee: u64,
-    /// Its place in `by_standing`: that of its rate, or of the rate with its descendants.
+    /// What it counts for: its rate, or the rate with its descendants.
     rate: FeeRate,
     sequence: u64,
+    /// Whether it is in `by_standing`.
+    is_sorted: bool,
     /// Its relatives in the pool; most have none.
     family: Option<Box<Family>>,
 }
@@ -106,12 +116,14 @@ impl Pool {
             claims: Map::new(salt),
             senders: Map::new(salt),
             by_standing: BTreeSet::new(),
-            by_age: VecDeque::new(),
+            free: Ages::default(),
+            paying: Ages::default(),
             latest: Map::new(salt),
             floor: Floor::default(),
             bytes: 0,
             sequence: 0,
             evicted: 0,
+            gone: Vec::new(),
         }
     }
 
@@ -150,6 +162,20 @@ impl Pool {
         Ok(())
     }
 
+    /// Whether [`Pool::insert_pair`] would let a parent and its child in.
+    ///
+    /// # Errors
+    /// As [`Pool::insert_pair`].
+    pub fn check_pair(
+        &self,
+        parent: (&Arc<Item>, &Facts),
+        child: (&Arc<Item>, &Facts),
+        now: Time,
+        params: &Params,
+    ) -> Result<(), Rejection> {
+        self.plan(&[parent, child], now, params).map(|_| ())
+    }
+
     /// Adds a parent and its child that are judged together: what they pay is added up, so that the
     /// child can pay for its parent.
     ///
@@ -184,8 +210,7 @@ impl Pool {
             }
             for key in &content.conflicts {
                 if let Some(holder) = self.claims.get(key).copied() {
-                    let gone = self.remove_with_descendants(&[holder]);
-                    cleared.conflicted.extend(gone.iter().map(|item| item.id()));
+                    cleared.conflicted.extend(self.remove_with_descendants(&[holder]));
                 }
             }
         }
@@ -193,7 +218,6 @@ impl Pool {
             self.latest = latest;
         }
         self.floor.settle(self.bytes, now, params);
-        self.drop_stale();
         cleared
     }
 
@@ -223,6 +247,17 @@ impl Pool {
         Some(FeeRate::of(pooled.fee.into(), pooled.item.size()))
     }
 
+    /// Any pooled transaction, each as likely as the others as long as none left early; then perhaps none.
+    pub fn any(&self, rng: &mut dyn Rng) -> Option<ItemId> {
+        let (free, paying) = (self.free.len(), self.paying.len());
+        if free + paying == 0 {
+            return None;
+        }
+        let at = rng.random_range(0..free + paying);
+        let standing = self.free.get(at).or_else(|| self.paying.get(at - free))?;
+        self.get(standing.id).map(|item| item.id())
+    }
+
     /// The least fee rate that is let in.
     #[must_use]
     pub fn min_fee_rate(&self, now: Time, params: &Params) -> FeeRate {
@@ -231,21 +266,17 @@ impl Pool {
 
     /// Time passed: drops what has expired.
     pub fn on_wake(&mut self, now: Time) {
-        while let Some((expires, standing)) = self.by_age.front().copied()
+        while let Some((expires, oldest)) = self.oldest()
             && expires <= now
         {
-            self.by_age.pop_front();
-            if self.is_current(&standing) {
-                self.remove_with_descendants(&[standing.id]);
-            }
+            self.remove_with_descendants(&[oldest.id]);
         }
-        self.drop_stale();
     }
 
     /// When the next transaction expires.
     #[must_use]
     pub fn deadline(&self) -> Time {
-        self.by_age.front().map_or(Time::NEVER, |(expires, _)| *expires)
+        self.oldest().map_or(Time::NEVER, |(expires, _)| expires)
     }
 
     /// How many transactions are pooled.
@@ -272,6 +303,12 @@ impl Pool {
         self.evicted
     }
 
+    /// The transactions that left since the last call, whatever the reason. A driver of a bare pool that
+    /// doesn't care must call it all the same, now and then.
+    pub fn take_gone(&mut self) -> Vec<ItemId> {
+        std::mem::take(&mut self.gone)
+    }
+
     /// Adds what the plan said may come in.
     fn add(&mut self, item: Arc<Item>, facts: Facts, now: Time, params: &Params) {
         let id = ShortId::from(item.id());
@@ -282,6 +319,7 @@ impl Pool {
             fee: facts.fee,
             rate: FeeRate::of(facts.fee.into(), item.size()),
             sequence: self.sequence,
+            is_sorted: facts.fee > 0,
             family: None,
             item,
         };
@@ -293,9 +331,13 @@ impl Pool {
         }
         self.bytes += pooled.item.size();
         let standing = pooled.standing();
-        self.by_standing.insert(standing);
         let expires = now + Duration::from_secs(params.memory.pool_expiry_s);
-        self.by_age.push_back((expires, standing));
+        if pooled.is_sorted {
+            self.by_standing.insert(standing);
+            self.paying.push(expires, standing);
+        } else {
+            self.free.push(expires, standing);
+        }
         self.items.insert(id, pooled);
         if !facts.parents.is_empty() {
             self.adopt(id, &facts.parents);
@@ -303,13 +345,24 @@ impl Pool {
     }
 
     /// Removes transactions with all that descends from them.
-    fn remove_with_descendants(&mut self, ids: &[ShortId]) -> Vec<Arc<Item>> {
+    fn remove_with_descendants(&mut self, ids: &[ShortId]) -> Vec<ItemId> {
         let ids = self.with_descendants(ids);
-        let bereft = self.parents_outside(&ids);
-        let gone =
-            ids.iter().filter_map(|id| self.take_out(*id)).map(|pooled| pooled.item).collect();
-        self.disown(&bereft, &ids);
+        let gone = ids.iter().filter_map(|id| self.get(id)).map(|item| item.id()).collect();
+        self.remove_all(&ids);
         gone
+    }
+
+    /// Removes transactions, among which are all that descend from them.
+    fn remove_all(&mut self, ids: &[ShortId]) {
+        let mut bereft: Vec<ShortId> = Vec::new();
+        for id in ids {
+            if let Some(pooled) = self.take_out(*id) {
+                bereft.extend(pooled.parents().iter().filter(|parent| !ids.contains(parent)));
+            }
+        }
+        bereft.sort_unstable();
+        bereft.dedup();
+        self.disown(&bereft, ids);
     }
 
     /// Removes a transaction, but not its descendants.
@@ -321,7 +374,12 @@ impl Pool {
     /// Removes a transaction from everything but its relatives' families.
     fn take_out(&mut self, id: ShortId) -> Option<Pooled> {
         let pooled = self.items.remove(&id)?;
-        self.by_standing.remove(&pooled.standing());
+        self.gone.push(pooled.item.id());
+        if pooled.is_sorted {
+            self.by_standing.remove(&pooled.standing());
+        }
+        let ages = if pooled.fee > 0 { &mut self.paying } else { &mut self.free };
+        ages.remove(pooled.sequence, |standing| is_current(&self.items, standing));
         self.bytes -= pooled.item.size();
         for key in &pooled.conflicts {
             self.claims.remove(key);
@@ -337,23 +395,47 @@ impl Pool {
         Some(pooled)
     }
 
-    /// Whether an entry of `by_age` is about a transaction that is still there.
-    fn is_current(&self, standing: &Standing) -> bool {
-        let pooled = self.items.get(&standing.id);
-        pooled.is_some_and(|pooled| pooled.sequence == standing.sequence)
+    /// The oldest transaction, and when it expires.
+    fn oldest(&self) -> Option<(Time, Standing)> {
+        match (self.free.front(), self.paying.front()) {
+            (Some(free), Some(paying)) => {
+                Some(if free.1.sequence < paying.1.sequence { free } else { paying })
+            }
+            (free, paying) => free.or(paying),
+        }
     }
 
-    /// Keeps the front of `by_age` current, so that [`Pool::deadline`] is exact, and the rest short.
-    fn drop_stale(&mut self) {
-        while self.by_age.front().is_some_and(|(_, standing)| !self.is_current(standing)) {
-            self.by_age.pop_front();
-        }
-        if self.by_age.len() > 2 * self.items.len() + 16 {
-            let mut by_age = std::mem::take(&mut self.by_age);
-            by_age.retain(|(_, standing)| self.is_current(standing));
-            self.by_age = by_age;
-        }
+    /// All in the order in which they have to leave when room is needed.
+    fn leaving(&self) -> impl Iterator<Item = (ShortId, &Pooled)> {
+        let unsorted = self.free.iter().filter_map(|standing| {
+            let pooled = self.items.get(&standing.id)?;
+            (pooled.sequence == standing.sequence && !pooled.is_sorted).then_some((
+                standing.sequence,
+                standing.id,
+                pooled,
+            ))
+        });
+        let (mut unsorted, mut sorted) = (unsorted.peekable(), self.by_standing.iter().peekable());
+        std::iter::from_fn(move || {
+            let is_first = |sequence: u64, standing: Option<&&Standing>| {
+                standing.is_none_or(|standing| {
+                    standing.rate > FeeRate::ZERO || standing.sequence > sequence
+                })
+            };
+            if let Some((_, id, pooled)) =
+                unsorted.next_if(|(sequence, ..)| is_first(*sequence, sorted.peek()))
+            {
+                return Some((id, pooled));
+            }
+            let id = sorted.next()?.id;
+            Some((id, self.items.get(&id).expect("whatever is sorted is pooled")))
+        })
     }
+}
+
+/// Whether an entry of a queue is about a transaction that is still there.
+fn is_current(items: &Map<ShortId, Pooled>, standing: &Standing) -> bool {
+    items.get(&standing.id).is_some_and(|pooled| pooled.sequence == standing.sequence)
 }
 
 #[cfg(test)]

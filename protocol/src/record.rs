@@ -55,8 +55,12 @@ pub struct RecordParams {
 pub enum What {
     /// Our operator submitted it.
     Submitted,
+    /// It came back from an earlier run.
+    Restored,
     /// The peer announced it.
     Heard(Heard),
+    /// The peer has a child of it: so it should have it, too, and may be asked.
+    Implied,
     /// The peer sent it whole.
     Arrived,
     /// The peer sent it whole, and we had it already.
@@ -65,6 +69,8 @@ pub enum What {
     Unsolicited,
     /// It was dropped: too many items were being checked.
     Overflow,
+    /// It waits for its parents.
+    Orphaned,
     /// Its expensive checks began.
     Checking,
     /// It passed the rules.

@@ -30,6 +30,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
+use crate::backlog::Backlog;
 use crate::item::{ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
 use crate::map::{Map, Salt};
@@ -100,12 +101,12 @@ struct Announcer {
 struct LinkRequests {
     direction: Direction,
     /// Wanted items that this link announced.
-    announced: usize,
+    announced: u32,
     /// Items asked from this link.
-    in_flight: usize,
+    in_flight: u32,
     /// Items to ask for when something in flight has arrived. Those got elsewhere meanwhile stay until
     /// they come to the front or there are `announced_max`, and are skipped.
-    waiting: VecDeque<ShortId>,
+    waiting: Backlog<ShortId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -143,18 +144,19 @@ impl Requests {
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, direction: Direction) {
         let state =
-            LinkRequests { direction, announced: 0, in_flight: 0, waiting: VecDeque::new() };
+            LinkRequests { direction, announced: 0, in_flight: 0, waiting: Backlog::default() };
         self.links.insert(link, state);
     }
 
     /// A link went down: what was asked from it is asked elsewhere at once.
     pub fn on_disconnected(&mut self, link: Link, now: Time, params: &RequestParams) {
-        let Some(gone) = self.links.remove(link) else {
+        let Some(mut gone) = self.links.remove(link) else {
             return;
         };
         self.unsent.retain(|(to, _, _)| *to != link);
         let in_flight = self.expiries.iter().flatten().filter(|expiry| expiry.link == link);
-        let affected: Vec<_> = in_flight.map(|expiry| expiry.id).chain(gone.waiting).collect();
+        let affected: Vec<_> =
+            in_flight.map(|expiry| expiry.id).chain(gone.waiting.take()).collect();
         for id in affected {
             let Some(wanted) = self.wanted.get_mut(&id) else {
                 continue;
@@ -201,7 +203,7 @@ impl Requests {
         if wanted.is_some_and(|wanted| wanted.announcers.iter().any(|held| held.link == link)) {
             return Announced::Repeated;
         }
-        if state.announced >= params.announced_max {
+        if state.announced as usize >= params.announced_max {
             return Announced::Dropped;
         }
         state.announced += 1;
@@ -215,7 +217,7 @@ impl Requests {
             self.turns.push(Reverse((now + wait, id)));
             return Announced::Remembered;
         }
-        if state.in_flight >= params.in_flight_max {
+        if state.in_flight as usize >= params.in_flight_max {
             if state.waiting.len() >= params.announced_max {
                 state.waiting.retain(|id| self.wanted.contains(id));
             }
@@ -363,7 +365,7 @@ impl Requests {
     /// Requests in flight from a link.
     #[must_use]
     pub fn in_flight(&self, link: Link) -> usize {
-        self.links.get(link).map_or(0, |state| state.in_flight)
+        self.links.get(link).map_or(0, |state| state.in_flight as usize)
     }
 
     /// Whether an item was forgotten, because nobody who announced it delivered, since this was last
@@ -431,7 +433,7 @@ impl Requests {
             };
             if held.turn > now && !impatient {
                 next_turn = next_turn.min(held.turn);
-            } else if state.in_flight >= params.in_flight_max {
+            } else if state.in_flight as usize >= params.in_flight_max {
                 busy.push(held.link);
             } else if best.is_none_or(|(direction, _)| {
                 direction == Direction::Inbound && state.direction == Direction::Outbound
@@ -488,7 +490,7 @@ impl Requests {
         };
         state.in_flight -= 1;
         while let Some(state) = self.links.get_mut(link) {
-            if state.in_flight >= params.in_flight_max {
+            if state.in_flight as usize >= params.in_flight_max {
                 return;
             }
             let Some(id) = state.waiting.pop_front() else {

@@ -1,23 +1,22 @@
 //! The command line: what may be asked, and a clear sentence for what may not.
 
-mod resolve;
-
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use tidings::network::Rules;
-use tidings_protocol::relay::StrategyKind;
 
 use crate::compare::{self, CompareArgs};
 use crate::frontier::{self, FrontierArgs};
-use crate::manifest::Links;
+use crate::launch::settings::Settings;
+use crate::manifest::Manifest;
+use crate::manifest::args::SettingArgs;
 use crate::predict::{self, PredictArgs};
 use crate::rounds::{self, RoundsArgs};
+use crate::sim::fault::FaultSpec;
 use crate::sim::{self, SimArgs};
-use crate::topology::Topology;
+use crate::validate::{self, ValidateArgs};
 use crate::{launch, node_mode};
 
 /// Exit code for wrong arguments (sysexits.h, `EX_USAGE`).
@@ -46,6 +45,8 @@ enum Command {
     Launch(Box<LaunchArgs>),
     /// Simulates nodes, from ten of them to a million, and reports how items spread.
     Sim(Box<SimArgs>),
+    /// Simulates and launches the same settings, and sets the figures side by side.
+    Validate(Box<ValidateArgs>),
     /// Simulates strategies side by side, on the same workload and seeds.
     Compare(Box<CompareArgs>),
     /// Simulates all strategies and draws them in the plane of bytes against time.
@@ -59,72 +60,24 @@ enum Command {
 /// Arguments of `launch`.
 #[derive(Debug, Args)]
 pub struct LaunchArgs {
-    /// How many nodes
-    #[arg(long, default_value_t = 200)]
-    nodes: usize,
-    /// Links that each node dials itself [default: 8]
-    #[arg(long)]
-    outbound: Option<usize>,
-    /// What lies between nodes
-    #[arg(long, value_enum, default_value_t = Links::Regions)]
-    links: Links,
-    /// How items spread: direct-mail, flood, inventory, push, pull, push-pull, rumor, plumtree or adaptive
-    #[arg(long)]
-    strategy: Option<StrategyKind>,
-    /// Mean wait before announcing, milliseconds; 0 announces at once [default: see --param relay.*]
-    #[arg(long, value_name = "MS")]
-    trickle: Option<u64>,
-    /// Rules of the chain [default: tidings]
-    #[arg(long, value_enum)]
-    rules: Option<Rules>,
-    /// How many transactions [default: 1000]
-    #[arg(long)]
-    txs: Option<usize>,
-    /// Submissions a second
-    #[arg(long, default_value_t = 20.0)]
-    rate: f64,
-    /// Total size of each transaction, bytes [default: 300]
-    #[arg(long, value_name = "BYTES", conflicts_with = "sizes")]
-    size: Option<usize>,
-    /// Sizes as in a Bitcoin block
-    #[arg(long, value_parser = ["bitcoin"])]
-    sizes: Option<String>,
-    /// `transfers`, or `bitcoin-block FILE`: the transactions of a raw block, then the block
-    #[arg(long, num_args = 1..=2, value_names = ["KIND", "FILE"])]
-    workload: Option<Vec<String>>,
-    /// Shape of the overlay
-    #[arg(long, value_enum, default_value_t = Topology::Gossip)]
-    topology: Topology,
-    /// Addresses that each node is given at first [default: 3]
-    #[arg(long)]
-    bootstrap: Option<usize>,
-    /// Share of the nodes to kill during the workload, for instance 20%
-    #[arg(long, value_name = "SHARE", value_parser = parse_share)]
+    /// What to launch.
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Share of the nodes to kill during the workload, for instance 20%; instead of the manifest's faults
+    #[arg(long, value_name = "SHARE", value_parser = parse_share, conflicts_with = "faults")]
     kill: Option<f64>,
     /// When to kill them, seconds after the first submission [default: half way]
     #[arg(long, value_name = "S", requires = "kill")]
     kill_after: Option<f64>,
-    /// Seed of everything random
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// How many nodes, drawn at random, announce items and never deliver any (their lab.withhold)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    withhold: usize,
     /// Program to start as a node, instead of this one's own node mode
     #[arg(long, value_name = "PATH")]
     node_binary: Option<PathBuf>,
     /// Run folder, which must not exist [default: runs/TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// How long to watch the idle network before the first submission, seconds
-    #[arg(long, value_name = "S", default_value_t = 3.0)]
-    idle: f64,
-    /// How long to wait for the next delivery before giving up, seconds
-    #[arg(long, value_name = "S", default_value_t = 30.0)]
-    stall: f64,
-    /// How long the overlay may take to come up, seconds
-    #[arg(long, value_name = "S", default_value_t = 120.0)]
-    connect_timeout: f64,
-    /// Parameter of every node's core, for instance `requests.in_flight_max=64`; repeatable
-    #[arg(long = "param", value_name = "KEY=VALUE")]
-    params: Vec<String>,
     /// Keep the nodes' data folders and logs after a good run
     #[arg(long)]
     keep_logs: bool,
@@ -134,6 +87,21 @@ pub struct LaunchArgs {
     /// Print nothing but the result and what went wrong
     #[arg(long)]
     quiet: bool,
+}
+
+impl LaunchArgs {
+    /// Settles every setting, or says which can't be.
+    fn resolve(self) -> Result<(Settings, Options), String> {
+        let mut manifest = self.settings.lay_over(Manifest::launched_by_default())?;
+        if let Some(share) = self.kill {
+            let at_s = self.kill_after.unwrap_or_else(|| manifest.half_way_s());
+            manifest.fault = vec![FaultSpec::kill(share, at_s)];
+        }
+        manifest.validate()?;
+        let settings = Settings::of(manifest, self.node_binary)?.withholding(self.withhold)?;
+        let Self { out, keep_logs, json, quiet, .. } = self;
+        Ok((settings, Options { out, keep_logs, json, quiet }))
+    }
 }
 
 /// What is not part of a run's settings: where to, and how to show it.
@@ -174,6 +142,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
         },
         Command::Sim(args) => sim::main(&args),
+        Command::Validate(args) => validate::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Frontier(args) => frontier::main(&args),
         Command::Predict(args) => predict::main(&args),

@@ -17,9 +17,9 @@ use tidings_tools::run::write_text;
 use tidings_tools::summary::Summary;
 
 use crate::cli::EXIT_USAGE;
-use crate::manifest::Workload;
-use crate::sim::manifest::Manifest;
-use crate::sim::{SimArgs, overlay::Shape};
+use crate::manifest::args::SettingArgs;
+use crate::manifest::{Manifest, Workload};
+use crate::sim::overlay::Shape;
 use crate::workload::sizes::Sizes;
 use matrix::{Case, Row};
 use variant::Variant;
@@ -111,7 +111,7 @@ impl WorldArgs {
         if self.safety == Safety::Off {
             params.push("relay.safety_pull_ms=0".to_owned());
         }
-        let args = SimArgs {
+        let args = SettingArgs {
             nodes: Some(self.nodes),
             outbound: Some(self.outbound),
             overlay: self.overlay,
@@ -122,10 +122,11 @@ impl WorldArgs {
             origin: self.origin,
             params,
             faults: self.faults.clone(),
-            ..SimArgs::default()
+            ..SettingArgs::default()
         };
-        let mut manifest = args.resolve().map_err(|error| error.to_string())?;
+        let mut manifest = args.lay_over(Manifest::default())?;
         manifest.spies = 0.2;
+        manifest.validate()?;
         Ok(manifest)
     }
 
@@ -151,12 +152,7 @@ const WARMUP: usize = 500;
 /// Runs the command.
 #[must_use]
 pub fn main(args: &CompareArgs) -> ExitCode {
-    let prepared = cases(args).and_then(|cases| {
-        let seeds = parse_seeds(&args.seeds)?;
-        args.world.make_folder()?;
-        Ok((cases, seeds))
-    });
-    let (cases, seeds) = match prepared {
+    let (cases, seeds) = match prepared(cases(args), &args.seeds, &args.world) {
         Ok(prepared) => prepared,
         Err(problem) => return usage(&problem),
     };
@@ -178,6 +174,18 @@ pub fn main(args: &CompareArgs) -> ExitCode {
         print!("{subtitle}\n\n{}", show::text(&rows));
     }
     ExitCode::SUCCESS
+}
+
+/// What is to be compared, with which seeds, once all of it is known to make sense and there is a folder
+/// for the results.
+pub(crate) fn prepared<T>(
+    cases: Result<T, String>,
+    seeds: &str,
+    world: &WorldArgs,
+) -> Result<(T, Vec<u64>), String> {
+    let prepared = (cases?, parse_seeds(seeds)?);
+    world.make_folder()?;
+    Ok(prepared)
 }
 
 /// Says what is wrong with the arguments.
@@ -267,6 +275,9 @@ fn cases(args: &CompareArgs) -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
+/// Most seeds of one comparison. A guess: each is a whole run.
+const SEEDS_MAX: usize = 10_000;
+
 /// Reads seeds: numbers and ranges, whose ends are both meant.
 ///
 /// # Errors
@@ -277,12 +288,18 @@ pub fn parse_seeds(text: &str) -> Result<Vec<u64>, String> {
     let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
     let mut seeds = Vec::new();
     for part in text.split(',') {
-        match part.split_once("..") {
-            Some((from, to)) => seeds.extend(number(from)?..=number(to.trim_start_matches('='))?),
-            None => seeds.push(number(part)?),
+        let range = match part.split_once("..") {
+            Some((from, to)) => number(from)?..=number(to.trim_start_matches('='))?,
+            None => number(part)?..=number(part)?,
+        };
+        // Before any of them is written down: a range may name more than memory holds.
+        let more = range.end().checked_sub(*range.start()).ok_or_else(wrong)?;
+        if more >= (SEEDS_MAX - seeds.len()) as u64 {
+            return Err(format!("--seeds is {text}, but must be at most {SEEDS_MAX} seeds"));
         }
+        seeds.extend(range);
     }
-    if seeds.is_empty() || seeds.len() > 10_000 { Err(wrong()) } else { Ok(seeds) }
+    Ok(seeds)
 }
 
 #[cfg(test)]
@@ -304,9 +321,11 @@ mod tests {
     #[test]
     fn seeds_are_numbers_and_ranges() {
         assert_eq!(parse_seeds("1..3,9").unwrap(), [1, 2, 3, 9]);
-        for wrong in ["", "a", "5..1", "1..x"] {
+        for wrong in ["", "a", "5..1", "1..x", "1..10001", "0..18446744073709551615", "1,1..10000"]
+        {
             assert!(parse_seeds(wrong).unwrap_err().contains("--seeds"), "{wrong}");
         }
+        assert_eq!(parse_seeds("1..10000").unwrap().len(), 10_000);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::collect::{Collector, Coverage};
 use crate::fault::{self, Kill};
 use crate::fleet::Fleet;
-use crate::manifest::Settings;
+use crate::launch::settings::Settings;
 use crate::measure::{self, Usage};
 use crate::node_process::{NodeError, TRACE};
 use crate::submit::{self, Submission, unix_us};
@@ -64,12 +64,12 @@ pub async fn run(
     let mut collector = Collector::new(traces.iter().map(|path| path.as_path()), ids);
     let records = RefCell::new(vec![Submission::default(); items.len()]);
     let progress = Progress { submitting: Cell::new(true), killed: Cell::new(None), bar };
-    let schedule = Schedule { rate: settings.workload.rate() };
+    let schedule = Schedule { rate: settings.manifest.workload.rate() };
 
     let meter = Meter::begin(fleet);
     let (began, began_us) = (Instant::now(), unix_us());
     let submitting = async {
-        submit::all(fleet, items, schedule, settings.seed, began, &records).await;
+        submit::all(fleet, items, schedule, settings.manifest.seed, began, &records).await;
         progress.submitting.set(false);
     };
     let killing = async {
@@ -78,7 +78,7 @@ pub async fn run(
         progress.killed.set(Some(kill.at));
         Some((kill, !progress.submitting.get()))
     };
-    let patience = Duration::from_secs_f64(settings.measure.stall_s);
+    let patience = Duration::from_secs_f64(settings.manifest.measure.stall_s);
     let kill_pending = settings.fault.is_some();
     let following = follow(fleet, &mut collector, &records, &progress, kill_pending, patience);
     let ((), kill, deaths) = tokio::join!(submitting, killing, following);

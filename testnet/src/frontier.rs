@@ -12,7 +12,7 @@ use tidings_tools::report::html::{document, paragraph, section};
 
 use crate::compare::matrix::{self, Case, Row};
 use crate::compare::variant::{Variant, split};
-use crate::compare::{WorldArgs, parse_seeds, progress, show, to_json, usage, write_files};
+use crate::compare::{WorldArgs, prepared, progress, show, to_json, usage, write_files};
 
 /// The contestants unless others are asked for.
 const CONTESTANTS: &str = "flood,direct-mail,\
@@ -49,12 +49,7 @@ pub struct FrontierArgs {
 /// Runs the command.
 #[must_use]
 pub fn main(args: &FrontierArgs) -> ExitCode {
-    let prepared = cases(args).and_then(|cases| {
-        let seeds = parse_seeds(&args.seeds)?;
-        args.world.make_folder()?;
-        Ok((cases, seeds))
-    });
-    let (cases, seeds) = match prepared {
+    let (cases, seeds) = match prepared(cases(args), &args.seeds, &args.world) {
         Ok(prepared) => prepared,
         Err(problem) => return usage(&problem),
     };
@@ -165,8 +160,8 @@ fn svg(args: &FrontierArgs, model: &str, rows: &[Row]) -> String {
             caption: Caption {
                 title: format!("Bytes against time: {model} links"),
                 subtitle: format!(
-                    "{nodes} nodes, {outbound} outbound links each, {txs} transactions of 300 bytes from random \
-                     origins after a warm-up; left and below is better"
+                    "{nodes} nodes, {outbound} outbound links each, {txs} transactions of 300 bytes after a \
+                     warm-up; left and below is better"
                 ),
                 description: ratios(rows).join("; "),
             },

@@ -1,5 +1,7 @@
 //! `tidings-testnet launch`: the story of a run, from the top down.
 
+pub mod settings;
+
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,10 +12,10 @@ use tidings_tools::summary::Summary;
 use tidings_tools::table;
 use tokio::time::Instant;
 
-use crate::cli::{EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, Options};
+use crate::cli::{EXIT_INTERRUPTED, EXIT_USAGE, Options};
 use crate::drive::{self, Driven};
 use crate::fleet::Fleet;
-use crate::manifest::{Settings, Workload};
+use crate::manifest::Workload;
 use crate::measure;
 use crate::node_process::Common;
 use crate::observe;
@@ -22,6 +24,7 @@ use crate::plan::{self, NodePlan, Plan, PlanError};
 use crate::record::{self, Observed};
 use crate::run_folder::{FolderError, RunFolder};
 use crate::ui::Ui;
+use settings::Settings;
 
 /// Open files of the launcher besides those of the nodes: its own, and room for the rest.
 const OPEN_FILES_BASE: u64 = 64;
@@ -60,7 +63,7 @@ impl LaunchError {
     const fn exit_code(&self) -> u8 {
         match self {
             Self::OpenFiles { .. }
-            | Self::Plan(PlanError::Topology(_) | PlanError::Workload(_))
+            | Self::Plan(PlanError::Overlay(_) | PlanError::Workload(_))
             | Self::Folder(FolderError::Exists(_) | FolderError::TooDeep(_)) => EXIT_USAGE,
             Self::Limit(_)
             | Self::Plan(PlanError::Ports(_))
@@ -73,27 +76,46 @@ impl LaunchError {
     }
 }
 
-/// Runs the whole thing on one thread, until it is done or somebody interrupts it. All nodes are
-/// gone when this returns.
+/// A launch that came to its end, good or bad. Its results are in its folder.
+#[derive(Debug)]
+pub struct Launched {
+    folder: RunFolder,
+    /// The figures.
+    pub summary: Summary,
+    /// Copies of items that are wrong.
+    wrong: Vec<String>,
+}
+
+/// Runs the command.
 #[must_use]
 pub fn main(settings: &Settings, options: &Options) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
+    match run(settings, options) {
+        Ok(launched) => launched.tell(options),
+        Err(code) => code,
+    }
+}
+
+/// Runs the whole thing on one thread, until it is done or somebody interrupts it. All nodes are
+/// gone when this returns.
+///
+/// # Errors
+/// What to exit with when it came to nothing; why has been told by then.
+pub fn run(settings: &Settings, options: &Options) -> Result<Launched, ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        eprintln!("error: cannot start: {error}");
+        ExitCode::FAILURE
+    })?;
     runtime.block_on(async {
         tokio::select! {
-            result = launch(settings, options) => result.unwrap_or_else(|error| {
+            result = launch(settings, options) => result.map_err(|error| {
                 eprintln!("error: {error}");
                 ExitCode::from(error.exit_code())
             }),
             // The run is dropped here, and all its processes with it.
             signal = interrupted() => {
                 eprintln!("{signal}: the run was ended, and all nodes with it; nothing was measured");
-                ExitCode::from(EXIT_INTERRUPTED)
+                Err(ExitCode::from(EXIT_INTERRUPTED))
             }
         }
     })
@@ -118,9 +140,9 @@ async fn interrupted() -> &'static str {
 }
 
 /// The story.
-async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, LaunchError> {
+async fn launch(settings: &Settings, options: &Options) -> Result<Launched, LaunchError> {
     let ui = Ui::new(options.quiet);
-    raise_limits(settings.network.nodes)?;
+    raise_limits(settings.manifest.network.nodes)?;
     let Plan { network, nodes, degrees, items, victims } = plan::draw(settings)?;
     let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
     let places: Vec<_> = nodes.iter().map(|node| node.place).collect();
@@ -128,18 +150,18 @@ async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, Laun
     let began = Instant::now();
     let fleet = match start(nodes, &folder, settings, &ui).await {
         Ok(fleet) => fleet,
-        Err(reason) => return give_up(&folder, settings, options, reason),
+        Err(reason) => return give_up(folder, settings, reason),
     };
     let start_s = began.elapsed().as_secs_f64();
     let goal = degrees.as_deref().map_or(Goal::Outbound, Goal::Degrees);
     let overlay = match connect(&fleet, goal, settings, &ui).await {
         Ok(overlay) => overlay,
-        Err(reason) => return give_up(&folder, settings, options, reason),
+        Err(reason) => return give_up(folder, settings, reason),
     };
     let connect_s = began.elapsed().as_secs_f64();
     ui.say(&format!("all started after {start_s:.1} s, connected after {connect_s:.1} s"));
 
-    let idle = Duration::from_secs_f64(settings.measure.idle_s);
+    let idle = Duration::from_secs_f64(settings.manifest.measure.idle_s);
     let mut observed = Observed {
         start_s,
         connect_s,
@@ -159,8 +181,9 @@ async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, Laun
 
     observed.traffic_after = observe::traffic(&fleet).await;
     observed.usage_after = fleet.usage();
-    if matches!(settings.workload, Workload::BitcoinBlock { .. }) {
-        observed.comparison = Some(observe::compare_bytes(&fleet, &items, settings.seed).await);
+    if matches!(settings.manifest.workload, Workload::BitcoinBlock { .. }) {
+        observed.comparison =
+            Some(observe::compare_bytes(&fleet, &items, settings.manifest.seed).await);
     }
     let (run, summary) = record::assemble(
         settings,
@@ -172,7 +195,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<ExitCode, Laun
         driven,
     );
     stop(fleet, &ui).await;
-    finish(&folder, &run, &summary, &observed, options)
+    finish(folder, &run, summary, observed, options)
 }
 
 /// Lets this process hold the files of so many nodes.
@@ -194,8 +217,8 @@ async fn start(
     let common = Common {
         folder: folder.nodes(),
         network: folder.network(),
-        params: settings.params.clone(),
-        node_binary: settings.network.node_binary.clone(),
+        params: settings.manifest.params.clone(),
+        node_binary: settings.node_binary.clone(),
     };
     ui.say(&format!("starting {} nodes in {}", nodes.len(), folder.shown()));
     let bar = ui.bar("starting", nodes.len());
@@ -210,7 +233,7 @@ async fn connect(
     settings: &Settings,
     ui: &Ui,
 ) -> Result<Overlay, String> {
-    let patience = Duration::from_secs_f64(settings.measure.connect_s);
+    let patience = Duration::from_secs_f64(settings.manifest.measure.connect_s);
     let bar = ui.bar("connecting", fleet.nodes().len());
     let ready = overlay::wait(fleet, goal, patience, |ready| bar.set_position(ready as u64)).await;
     bar.finish_and_clear();
@@ -229,51 +252,48 @@ fn told(driven: &Driven) -> String {
     format!("{deliveries} deliveries in {:.1} s", driven.elapsed_s)
 }
 
-/// Writes and prints the results of a run that was driven to its end.
+/// Writes the results of a run that was driven to its end.
 fn finish(
-    folder: &RunFolder,
+    folder: RunFolder,
     run: &Run,
-    summary: &Summary,
-    observed: &Observed,
+    summary: Summary,
+    observed: Observed,
     options: &Options,
-) -> Result<ExitCode, LaunchError> {
-    publish(folder, run, summary, options)?;
-    let wrong: &[String] = observed.comparison.as_ref().map_or(&[], |compared| &compared.problems);
-    for problem in wrong.iter().take(WRONG_COPIES_TOLD) {
-        eprintln!("error: {problem}");
-    }
+) -> Result<Launched, LaunchError> {
+    folder.fill(run, &summary)?;
+    let wrong = observed.comparison.map_or_else(Vec::new, |compared| compared.problems);
     if summary.valid && summary.complete() && wrong.is_empty() && !options.keep_logs {
         folder.tidy();
     }
-    Ok(if summary.valid && !wrong.is_empty() { ExitCode::FAILURE } else { summary.exit_code() })
+    Ok(Launched { folder, summary, wrong })
 }
 
-/// Writes and prints that a run never got to its first submission.
+/// Writes that a run never got to its first submission.
 fn give_up(
-    folder: &RunFolder,
+    folder: RunFolder,
     settings: &Settings,
-    options: &Options,
     reason: String,
-) -> Result<ExitCode, LaunchError> {
+) -> Result<Launched, LaunchError> {
     eprintln!("error: {reason}");
     let manifest = folder.manifest().clone();
     let (run, summary) = record::assemble_failed(settings, manifest, reason);
-    publish(folder, &run, &summary, options)?;
-    Ok(ExitCode::from(EXIT_INVALID))
+    folder.fill(&run, &summary)?;
+    Ok(Launched { folder, summary, wrong: Vec::new() })
 }
 
-fn publish(
-    folder: &RunFolder,
-    run: &Run,
-    summary: &Summary,
-    options: &Options,
-) -> Result<(), LaunchError> {
-    folder.fill(run, summary)?;
-    if options.json {
-        println!("{}", summary.to_json());
-    } else {
-        println!("{}", table::render(summary));
-        println!("{}", folder.report().display());
+impl Launched {
+    /// Prints the results, and says what to exit with.
+    fn tell(&self, options: &Options) -> ExitCode {
+        let Self { folder, summary, wrong } = self;
+        if options.json {
+            println!("{}", summary.to_json());
+        } else {
+            println!("{}", table::render(summary));
+            println!("{}", folder.report().display());
+        }
+        for problem in wrong.iter().take(WRONG_COPIES_TOLD) {
+            eprintln!("error: {problem}");
+        }
+        if summary.valid && !wrong.is_empty() { ExitCode::FAILURE } else { summary.exit_code() }
     }
-    Ok(())
 }

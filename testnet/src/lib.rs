@@ -4,7 +4,7 @@
 //! # Map
 //! - the command: [`cli`] settles every setting, [`launch`] tells the story of a run from the top
 //!   down, [`ui`] shows how far it is
-//! - before anything starts: [`manifest`] records the settings, [`plan`] draws all that the seed
+//! - before anything starts: [`manifest`] holds the settings, [`plan`] draws all that the seed
 //!   decides ([`rng`]: [`topology`], [`workload`], places, keys, victims), [`ports`] finds free ports
 //! - the nodes: [`node_process`] is one, [`fleet`] all of them; [`node_mode`] is this same program
 //!   as a node; [`overlay`] waits until they are connected
@@ -12,7 +12,7 @@
 //!   the deliveries, [`measure`] meters CPU and memory
 //! - around and after it: [`observe`] asks the nodes, [`record`] makes tables and figures of it all,
 //!   those of `tidings_tools`, [`run_folder`] keeps them
-//! - the same core without sockets and clocks: [`sim`]
+//! - the same core without sockets and clocks: [`sim`]; the same manifest both ways: [`validate`]
 //!
 //! Everything runs on one thread, the one that starts the nodes: the kernel ends a node when the
 //! thread that started it ends.
@@ -44,4 +44,5 @@ pub mod submit;
 pub mod theory;
 pub mod topology;
 pub mod ui;
+pub mod validate;
 pub mod workload;

@@ -9,10 +9,12 @@ use tidings::network::{Limits, Network, TidingsRules};
 use tidings_protocol::item::{ItemId, ItemKind};
 use tidings_protocol::message::PeerAddr;
 
-use crate::manifest::{Links, Settings};
+use crate::launch::settings::{Links, Settings};
+use crate::manifest::Manifest;
 use crate::ports::{self, Port, PortsError};
 use crate::rng::{self, Stream, stream};
-use crate::topology::{self, Edge, TopologyError};
+use crate::sim::overlay::{self, Shape};
+use crate::topology::{self, Edge};
 use crate::workload::{self, Planned, WorkloadError};
 
 /// The plan of a run.
@@ -47,6 +49,8 @@ pub struct NodePlan {
     pub identity: [u8; 32],
     /// Seed of its account.
     pub account: [u8; 32],
+    /// Whether it announces items and never delivers any.
+    pub withholds: bool,
 }
 
 impl NodePlan {
@@ -75,9 +79,9 @@ pub enum PlanError {
     /// Too few free ports.
     #[error(transparent)]
     Ports(#[from] PortsError),
-    /// A topology that can't exist.
-    #[error(transparent)]
-    Topology(#[from] TopologyError),
+    /// An overlay that can't exist.
+    #[error("{0}")]
+    Overlay(String),
     /// A workload that can't be built.
     #[error(transparent)]
     Workload(#[from] WorkloadError),
@@ -88,15 +92,18 @@ pub enum PlanError {
 /// # Errors
 /// When there are too few ports, or a setting turns out to be impossible.
 pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
-    let count = settings.network.nodes;
-    let genesis = genesis(settings.seed);
-    let items = workload::build(settings, genesis)?;
-    let Contacts { bootstrap, connect, degrees } = contacts(settings)?;
+    let manifest = &settings.manifest;
+    let (seed, count) = (manifest.seed, manifest.network.nodes);
+    let genesis = genesis(seed);
+    let items = workload::build(manifest, genesis)?;
+    let Contacts { bootstrap, connect, degrees } =
+        contacts(manifest).map_err(PlanError::Overlay)?;
     let ports = ports::hold(count)?;
     let addresses: Vec<PeerAddr> = ports.iter().map(address).collect();
     let addresses_of = |nodes: &[usize]| nodes.iter().map(|node| addresses[*node]).collect();
-    let mut identities = stream(settings.seed, Stream::Identities);
-    let mut regions = stream(settings.seed, Stream::Regions);
+    let mut identities = stream(seed, Stream::Identities);
+    let mut regions = stream(seed, Stream::Regions);
+    let withholders = rng::sample(count, settings.withhold, &mut stream(seed, Stream::Withholders));
     let nodes = ports
         .into_iter()
         .enumerate()
@@ -105,14 +112,15 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
             port,
             bootstrap: addresses_of(&bootstrap[index]),
             connect: addresses_of(&connect[index]),
-            place: place(settings.network.links, &mut regions),
+            place: place(settings.links, &mut regions),
             identity: identities.random(),
             account: identities.random(),
+            withholds: withholders.contains(&index),
         })
         .collect();
     let kill = settings.fault.map_or(0, |fault| fault.kill);
-    let victims = rng::sample(count, kill, &mut stream(settings.seed, Stream::Faults));
-    let network = network(settings, genesis, &items);
+    let victims = rng::sample(count, kill, &mut stream(seed, Stream::Faults));
+    let network = network(manifest, genesis, &items);
     Ok(Plan { network, nodes, degrees, items, victims })
 }
 
@@ -123,21 +131,18 @@ struct Contacts {
     degrees: Option<Vec<usize>>,
 }
 
-fn contacts(settings: &Settings) -> Result<Contacts, TopologyError> {
-    let nodes = settings.network.nodes;
-    let outbound = settings.params.peers.outbound;
-    let mut rng = stream(settings.seed, Stream::Topology);
+fn contacts(manifest: &Manifest) -> Result<Contacts, String> {
+    let nodes = manifest.network.nodes;
+    let mut rng = stream(manifest.seed, Stream::Topology);
     let nobody = vec![Vec::new(); nodes];
-    Ok(match topology::edges(settings.network.topology, nodes, outbound, &mut rng)? {
-        None => {
-            let bootstrap = topology::bootstrap(nodes, settings.network.bootstrap, &mut rng);
-            Contacts { bootstrap, connect: nobody, degrees: None }
-        }
-        Some(edges) => {
-            let degrees = Some(topology::degrees(nodes, &edges));
-            Contacts { bootstrap: nobody, connect: dialled_by(nodes, &edges), degrees }
-        }
-    })
+    if manifest.network.topology == Shape::Gossip {
+        let bootstrap = topology::bootstrap(nodes, manifest.network.bootstrap, &mut rng);
+        return Ok(Contacts { bootstrap, connect: nobody, degrees: None });
+    }
+    let edges = overlay::edges(&overlay::Plan::of(manifest), &mut rng)?;
+    let edges: Vec<Edge> = edges.into_iter().map(|(a, b)| (a as usize, b as usize)).collect();
+    let degrees = Some(topology::degrees(nodes, &edges));
+    Ok(Contacts { bootstrap: nobody, connect: dialled_by(nodes, &edges), degrees })
 }
 
 fn dialled_by(nodes: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
@@ -173,14 +178,14 @@ fn genesis(seed: u64) -> ItemId {
 
 /// The network file. The launcher's process id is part of the name, so that nodes of networks on one
 /// machine never mistake each other, whatever ports they inherit.
-fn network(settings: &Settings, genesis: ItemId, items: &[Planned]) -> Network {
+fn network(manifest: &Manifest, genesis: ItemId, items: &[Planned]) -> Network {
     let largest = |kind: ItemKind| {
         items.iter().filter(|item| item.kind == kind).map(|item| item.bytes.len()).max()
     };
     let Limits { max_tx_bytes, max_block_bytes } = Limits::default();
     Network {
-        name: format!("testnet-{}-{}", settings.seed, std::process::id()),
-        rules: settings.network.rules,
+        name: format!("testnet-{}-{}", manifest.seed, std::process::id()),
+        rules: manifest.network.rules,
         limits: Limits {
             max_tx_bytes: max_tx_bytes.max(largest(ItemKind::Tx).unwrap_or(0)),
             max_block_bytes: max_block_bytes.max(largest(ItemKind::Block).unwrap_or(0)),

@@ -19,10 +19,9 @@ use tidings_tools::run;
 use tidings_tools::table::grid;
 
 use crate::compare::{usage, write_files};
-use crate::manifest::Workload;
+use crate::manifest::{Manifest, Workload};
 use crate::rounds::{STRATEGIES, params};
 use crate::sim::latency::LinkSpec;
-use crate::sim::manifest::Manifest;
 use crate::sim::{drive, summary};
 use crate::workload::sizes::Sizes;
 use crate::{jobs, theory};

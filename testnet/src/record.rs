@@ -9,7 +9,7 @@ use tidings_tools::summary::{Inputs, Summary};
 use crate::collect::{Oddities, narrow};
 use crate::drive::Driven;
 use crate::fleet::Fleet;
-use crate::manifest::Settings;
+use crate::launch::settings::Settings;
 use crate::measure::Usage;
 use crate::node_process::{Fate, NodeProcess};
 use crate::observe::{self, AllTraffic, Comparison, Memory};
@@ -77,12 +77,12 @@ pub fn assemble(
 pub fn assemble_failed(settings: &Settings, manifest: Manifest, reason: String) -> (Run, Summary) {
     let run = Run {
         manifest,
-        nodes: vec![run::Node::default(); settings.network.nodes],
+        nodes: vec![run::Node::default(); settings.manifest.network.nodes],
         ..Run::default()
     };
     let inputs = Inputs {
-        strategy: settings.params.relay.strategy.to_string(),
-        seed: settings.seed,
+        strategy: settings.manifest.params.relay.strategy.to_string(),
+        seed: settings.manifest.seed,
         invalid_reasons: vec![reason],
         ..Inputs::default()
     };
@@ -134,8 +134,8 @@ fn item_rows(
 fn inputs(settings: &Settings, fleet: &Fleet, observed: &Observed, driven: &Driven) -> Inputs {
     let nodes_cpu_s: f64 = driven.node_cpu_s.iter().flatten().sum();
     Inputs {
-        strategy: settings.params.relay.strategy.to_string(),
-        seed: settings.seed,
+        strategy: settings.manifest.params.relay.strategy.to_string(),
+        seed: settings.manifest.seed,
         invalid_reasons: invalid_reasons(fleet, observed, driven),
         connect_s: Some(observed.connect_s),
         // The launcher does part of the network's work (it submits), so it counts.
@@ -184,7 +184,7 @@ fn more(
 
 /// How late the latest submission left, milliseconds.
 fn late_ms_max(settings: &Settings, driven: &Driven) -> f64 {
-    let schedule = Schedule { rate: settings.workload.rate() };
+    let schedule = Schedule { rate: settings.manifest.workload.rate() };
     let late = |(index, record): (usize, &Submission)| {
         let (sent_us, _) = record.sent?;
         let since = sent_us.saturating_sub(driven.began_us) as f64 / 1e3;

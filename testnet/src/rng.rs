@@ -3,7 +3,8 @@
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What randomness is drawn for. The numbers are part of what a seed means: append, never reorder.
+/// What randomness is drawn for. The numbers are part of what a seed means: append, never reorder. (4 was
+/// the origins of items, which every item now draws for itself: [`crate::sim::workload::origin`].)
 #[derive(Clone, Copy, Debug)]
 pub enum Stream {
     /// Identities of the nodes.
@@ -14,12 +15,12 @@ pub enum Stream {
     Regions = 2,
     /// Items: accounts, sizes, contents.
     Items = 3,
-    /// At which node an item is submitted.
-    Origins = 4,
     /// Which nodes fail.
     Faults = 5,
     /// Which nodes are looked at more closely.
     Samples = 6,
+    /// Which nodes announce and never deliver.
+    Withholders = 7,
 }
 
 /// The generator of one stream.
@@ -68,7 +69,7 @@ mod tests {
     fn streams_of_one_seed_repeat_and_differ_from_each_other() {
         let draw = |seed, which| stream(seed, which).random::<u64>();
         assert_eq!(draw(1, Stream::Items), draw(1, Stream::Items));
-        assert_ne!(draw(1, Stream::Items), draw(1, Stream::Origins));
+        assert_ne!(draw(1, Stream::Items), draw(1, Stream::Faults));
         assert_ne!(draw(1, Stream::Items), draw(2, Stream::Items));
     }
 

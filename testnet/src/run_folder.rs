@@ -11,7 +11,8 @@ use tidings_tools::report;
 use tidings_tools::run::{self, Manifest, Run, RunError};
 use tidings_tools::summary::Summary;
 
-use crate::manifest::{self, Settings};
+use crate::launch::settings::Settings;
+use crate::manifest::recorded::{self, Recorded};
 use crate::node_process::{self, LOG, TRACE};
 
 /// Folder of all run folders, unless another is asked for.
@@ -69,7 +70,7 @@ impl RunFolder {
         network: &Network,
     ) -> Result<Self, FolderError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let started = manifest::timestamp(now.as_secs());
+        let started = recorded::timestamp(now.as_secs());
         let path = match out {
             Some(path) => path.to_owned(),
             None => unused(&Path::new(RUNS).join(&started)),
@@ -85,7 +86,8 @@ impl RunFolder {
             }
             created => created.map_err(|source| failed(&path, source))?,
         }
-        let manifest = Manifest::parse(manifest::render(settings, &started)?)?;
+        let recorded = Recorded::here(Some(started), settings.node_binary.clone());
+        let manifest = Manifest::parse(recorded::render(&settings.manifest, recorded)?)?;
         let folder = Self { path, manifest };
         fs::create_dir(folder.nodes()).map_err(|source| failed(&folder.nodes(), source))?;
         folder.write(run::MANIFEST, folder.manifest.text())?;

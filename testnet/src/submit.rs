@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::stream::{self, StreamExt as _};
-use rand::RngExt;
 use tidings::control::Outcome;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::collect::narrow;
 use crate::fleet::Fleet;
 use crate::node_process::NodeProcess;
-use crate::rng::{self, Stream};
+use crate::sim::workload;
 use crate::workload::{Planned, Schedule};
 
 /// Submissions under way at once, those that wait for their time included. Over it, later ones are
@@ -46,13 +46,10 @@ pub async fn all(
     began: Instant,
     records: &RefCell<Vec<Submission>>,
 ) {
-    let mut origins = rng::stream(seed, Stream::Origins);
-    // Drawn in order, whatever happens later.
-    let drawn = items.iter().map(|item| (item, origins.random::<u64>())).enumerate();
-    stream::iter(drawn)
-        .for_each_concurrent(UNDER_WAY_MAX, |(index, (item, draw))| async move {
+    stream::iter(items.iter().enumerate())
+        .for_each_concurrent(UNDER_WAY_MAX, |(index, item)| async move {
             sleep_until(began + schedule.due(index)).await;
-            let Some(origin) = choose(fleet, draw) else { return };
+            let Some(origin) = choose(fleet, seed, index) else { return };
             records.borrow_mut()[index].sent = Some((unix_us(), origin.index));
             let problem = submit(origin, item).await.err();
             records.borrow_mut()[index].problem = problem;
@@ -60,11 +57,13 @@ pub async fn all(
         .await;
 }
 
-/// A living node: the one that the draw names, or the next one alive.
-fn choose(fleet: &Fleet, draw: u64) -> Option<&NodeProcess> {
+/// The living node at which a simulation of the same seed submits the item too.
+fn choose(fleet: &Fleet, seed: u64, item: usize) -> Option<&NodeProcess> {
     let nodes = fleet.nodes();
-    let start = usize::try_from(draw % nodes.len() as u64).unwrap_or(0);
-    nodes[start..].iter().chain(&nodes[..start]).find(|node| node.is_alive())
+    // What is submitted to a node that never delivers gets nowhere.
+    let alive = |node: u32| nodes[node as usize].is_alive() && !nodes[node as usize].withholds;
+    let origin = workload::origin(seed, item, narrow(nodes.len()), alive)?;
+    Some(&nodes[origin as usize])
 }
 
 async fn submit(origin: &NodeProcess, item: &Planned) -> Result<(), String> {

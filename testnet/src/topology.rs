@@ -1,10 +1,11 @@
-//! Who is linked with whom: seeded generators of the overlay, or of the addresses from which it grows.
+//! Who is linked with whom: generators of the classic shapes, and of the addresses from which an overlay
+//! grows by itself.
+//!
+//! The links of every shape join all nodes, without loops and without two links between the same nodes.
 
 use std::collections::HashSet;
 
-use clap::ValueEnum;
 use rand::{Rng, RngExt};
-use serde::{Deserialize, Serialize};
 
 /// Children of an inner node of a tree: Maelstrom's `tree4` (gossip.md).
 const TREE_CHILDREN: usize = 4;
@@ -12,24 +13,6 @@ const TREE_CHILDREN: usize = 4;
 /// Switches of edge ends per edge that turn a lattice into a random graph. A guess on the safe side; a
 /// test checks that nothing of the lattice is left.
 const SWITCHES_PER_EDGE: usize = 20;
-
-/// Shape of the overlay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Topology {
-    /// Each node knows a few others; the random overlay forms by address gossip, as on a real network.
-    Gossip,
-    /// Each node dials `outbound` others and is dialled by as many, at random.
-    RandomRegular,
-    /// A circle.
-    Ring,
-    /// A rectangle of rows and columns, each node linked with up to four neighbours.
-    Grid,
-    /// A chain with two ends.
-    Line,
-    /// A tree with four children per inner node.
-    Tree,
-}
 
 /// A directed link: who dials, who is dialled.
 pub type Edge = (usize, usize);
@@ -48,28 +31,6 @@ pub enum TopologyError {
         /// Outbound links asked for.
         outbound: usize,
     },
-}
-
-/// The links of a fixed topology, without loops and without two links between the same nodes;
-/// connected. `None` for [`Topology::Gossip`], whose links the nodes choose.
-///
-/// # Errors
-/// When a random-regular graph can't be that dense.
-pub fn edges(
-    topology: Topology,
-    nodes: usize,
-    outbound: usize,
-    rng: &mut impl Rng,
-) -> Result<Option<Vec<Edge>>, TopologyError> {
-    let edges = match topology {
-        Topology::Gossip => return Ok(None),
-        Topology::RandomRegular => random_regular(nodes, outbound, rng)?,
-        Topology::Ring => ring(nodes),
-        Topology::Grid => grid(nodes),
-        Topology::Line => line(nodes),
-        Topology::Tree => tree(nodes),
-    };
-    Ok(Some(edges))
 }
 
 /// The addresses that each node is given at first: `count` distinct other nodes. The first belongs to
@@ -131,11 +92,15 @@ fn root(parent: &mut [usize], mut node: usize) -> usize {
     node
 }
 
-fn line(nodes: usize) -> Vec<Edge> {
+/// A chain with two ends.
+#[must_use]
+pub fn line(nodes: usize) -> Vec<Edge> {
     (1..nodes).map(|node| (node, node - 1)).collect()
 }
 
-fn ring(nodes: usize) -> Vec<Edge> {
+/// A circle.
+#[must_use]
+pub fn ring(nodes: usize) -> Vec<Edge> {
     let mut edges = line(nodes);
     if nodes > 2 {
         edges.push((0, nodes - 1));
@@ -143,21 +108,30 @@ fn ring(nodes: usize) -> Vec<Edge> {
     edges
 }
 
-fn grid(nodes: usize) -> Vec<Edge> {
+/// A rectangle of rows and columns, each node linked with up to four neighbours.
+#[must_use]
+pub fn grid(nodes: usize) -> Vec<Edge> {
     let columns = (1..).find(|side| side * side >= nodes).unwrap_or(1);
     let left = (1..nodes).filter(|node| node % columns != 0).map(|node| (node, node - 1));
     let up = (columns..nodes).map(|node| (node, node - columns));
     left.chain(up).collect()
 }
 
-fn tree(nodes: usize) -> Vec<Edge> {
+/// A tree with four children per inner node.
+#[must_use]
+pub fn tree(nodes: usize) -> Vec<Edge> {
     (1..nodes).map(|node| (node, (node - 1) / TREE_CHILDREN)).collect()
 }
 
+/// Each node dials `outbound` others and is dialled by as many, at random.
+///
 /// A lattice in which each node dials its next `outbound` neighbours, then shuffled by switching the
 /// ends of random pairs of edges, which keeps every in- and out-degree. Always ends, unlike drawing
 /// edges until they fit.
-fn random_regular(
+///
+/// # Errors
+/// When there are too few nodes for that.
+pub fn random_regular(
     nodes: usize,
     outbound: usize,
     rng: &mut impl Rng,
@@ -207,28 +181,25 @@ mod tests {
     use super::*;
     use crate::rng::{Stream, stream};
 
-    const FIXED: [Topology; 5] =
-        [Topology::RandomRegular, Topology::Ring, Topology::Grid, Topology::Line, Topology::Tree];
+    const SHAPES: [fn(usize) -> Vec<Edge>; 4] = [ring, grid, line, tree];
 
-    fn build(topology: Topology, nodes: usize, outbound: usize, seed: u64) -> Vec<Edge> {
-        let mut rng = stream(seed, Stream::Topology);
-        edges(topology, nodes, outbound, &mut rng).unwrap().unwrap()
+    fn regular(nodes: usize, outbound: usize, seed: u64) -> Vec<Edge> {
+        random_regular(nodes, outbound, &mut stream(seed, Stream::Topology)).unwrap()
+    }
+
+    fn assert_connected_and_simple(nodes: usize, edges: &[Edge]) {
+        assert_eq!(components(nodes, edges.iter().copied()), [nodes]);
+        let distinct: HashSet<Edge> = edges.iter().map(|(a, b)| undirected(*a, *b)).collect();
+        assert_eq!(distinct.len(), edges.len(), "{nodes}: double link");
+        assert!(edges.iter().all(|(a, b)| a != b), "{nodes}: loop");
     }
 
     #[test]
-    fn every_fixed_topology_is_connected_and_simple() {
-        for topology in FIXED {
-            for nodes in [2, 3, 5, 6, 7, 16, 50, 101] {
-                if topology == Topology::RandomRegular && nodes < 5 {
-                    continue;
-                }
-                let edges = build(topology, nodes, 2, 1);
-                let parts = components(nodes, edges.iter().copied());
-                assert_eq!(parts, [nodes], "{topology:?} {nodes}");
-                let distinct: HashSet<Edge> =
-                    edges.iter().map(|(a, b)| undirected(*a, *b)).collect();
-                assert_eq!(distinct.len(), edges.len(), "{topology:?} {nodes}: double link");
-                assert!(edges.iter().all(|(a, b)| a != b), "{topology:?} {nodes}: loop");
+    fn every_shape_is_connected_and_simple() {
+        for nodes in [2, 3, 5, 6, 7, 16, 50, 101] {
+            SHAPES.iter().for_each(|shape| assert_connected_and_simple(nodes, &shape(nodes)));
+            if nodes >= 5 {
+                assert_connected_and_simple(nodes, &regular(nodes, 2, 1));
             }
         }
     }
@@ -236,7 +207,7 @@ mod tests {
     #[test]
     fn a_random_regular_node_dials_and_is_dialled_equally() {
         for (nodes, outbound) in [(17, 8), (18, 8), (200, 8), (9, 1)] {
-            let edges = build(Topology::RandomRegular, nodes, outbound, 7);
+            let edges = regular(nodes, outbound, 7);
             let mut dials = vec![0; nodes];
             let mut dialled = vec![0; nodes];
             for (a, b) in edges {
@@ -249,31 +220,30 @@ mod tests {
 
     #[test]
     fn a_random_regular_graph_is_no_lattice_and_its_seed_decides() {
-        let edges = build(Topology::RandomRegular, 200, 4, 1);
+        let edges = regular(200, 4, 1);
         let near = edges.iter().filter(|(a, b)| (b + 200 - a) % 200 <= 4).count();
         assert!(near < 60, "{near} of 800 edges still join neighbours");
-        assert_eq!(edges, build(Topology::RandomRegular, 200, 4, 1));
-        assert_ne!(edges, build(Topology::RandomRegular, 200, 4, 2));
+        assert_eq!(edges, regular(200, 4, 1));
+        assert_ne!(edges, regular(200, 4, 2));
     }
 
     #[test]
     fn a_graph_that_cannot_exist_is_refused() {
-        let mut rng = stream(1, Stream::Topology);
-        let error = edges(Topology::RandomRegular, 16, 8, &mut rng).unwrap_err();
+        let error = random_regular(16, 8, &mut stream(1, Stream::Topology)).unwrap_err();
         assert!(error.to_string().contains("at least 17 nodes, not 16"), "{error}");
     }
 
     #[test]
     fn shapes_have_their_degrees() {
-        let count = |topology, degree| {
-            let degrees = degrees(16, &build(topology, 16, 2, 1));
+        let count = |shape: fn(usize) -> Vec<Edge>, degree| {
+            let degrees = degrees(16, &shape(16));
             degrees.iter().filter(|d| **d == degree).count()
         };
-        assert_eq!(count(Topology::Ring, 2), 16);
-        assert_eq!((count(Topology::Line, 1), count(Topology::Line, 2)), (2, 14));
-        assert_eq!((count(Topology::Grid, 2), count(Topology::Grid, 3)), (4, 8));
-        assert_eq!((count(Topology::Grid, 4), count(Topology::Tree, 4)), (4, 2));
-        assert_eq!(count(Topology::Tree, 5), 2, "two inner nodes have four children and a parent");
+        assert_eq!(count(ring, 2), 16);
+        assert_eq!((count(line, 1), count(line, 2)), (2, 14));
+        assert_eq!((count(grid, 2), count(grid, 3)), (4, 8));
+        assert_eq!((count(grid, 4), count(tree, 4)), (4, 2));
+        assert_eq!(count(tree, 5), 2, "two inner nodes have four children and a parent");
     }
 
     #[test]

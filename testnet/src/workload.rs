@@ -13,8 +13,9 @@ use tidings::network::Rules;
 use tidings_protocol::chain::tidings::{TRANSFER_LEN_MIN, Transfer};
 use tidings_protocol::item::{ItemId, ItemKind};
 
-use crate::manifest::{Settings, Workload};
+use crate::manifest::{Manifest, Workload};
 use crate::rng::{Stream, stream};
+use crate::sim;
 use sizes::Sizes;
 
 /// Fee of every transfer, in the smallest unit: pools that have to choose take the higher one, and
@@ -63,15 +64,15 @@ pub enum WorkloadError {
 ///
 /// # Errors
 /// When the block's file can't be used.
-pub fn build(settings: &Settings, genesis: ItemId) -> Result<Vec<Planned>, WorkloadError> {
-    match &settings.workload {
+pub fn build(manifest: &Manifest, genesis: ItemId) -> Result<Vec<Planned>, WorkloadError> {
+    match &manifest.workload {
         Workload::Transfers { txs, sizes, .. } => {
-            let mut rng = stream(settings.seed, Stream::Items);
-            Ok(match settings.network.rules {
+            let (seed, nodes) = (manifest.seed, manifest.network.nodes);
+            Ok(match manifest.network.rules {
                 Rules::Tidings => {
-                    transfers(*txs, *sizes, settings.network.nodes, genesis, &mut rng)
+                    transfers(*txs, *sizes, nodes, genesis, &mut stream(seed, Stream::Items))
                 }
-                Rules::Opaque => random_bytes(*txs, *sizes, &mut rng),
+                Rules::Opaque => random_bytes(*txs, *sizes, seed),
             })
         }
         Workload::BitcoinBlock { file, .. } => {
@@ -108,14 +109,10 @@ fn transfers(
         .collect()
 }
 
-fn random_bytes(count: usize, sizes: Sizes, rng: &mut impl Rng) -> Vec<Planned> {
-    (0..count)
-        .map(|_| {
-            let mut bytes = vec![0; sizes.draw(rng)];
-            rng.fill_bytes(&mut bytes);
-            Planned::new(ItemKind::Tx, bytes.into())
-        })
-        .collect()
+/// The same transactions as in a simulation of that seed.
+fn random_bytes(count: usize, sizes: Sizes, seed: u64) -> Vec<Planned> {
+    let payload = |number| sim::workload::payload(sizes, seed, number);
+    (0..count as u64).map(|number| Planned::new(ItemKind::Tx, payload(number).into())).collect()
 }
 
 /// When each item is due: on an absolute grid, so that a late submission delays no other.
@@ -173,7 +170,7 @@ mod tests {
     #[test]
     fn random_bytes_are_distinct_opaque_items() {
         let chain = Opaque::default();
-        let planned = random_bytes(100, Sizes::Fixed(16), &mut rng());
+        let planned = random_bytes(100, Sizes::Fixed(16), 1);
         let ids: HashSet<[u8; 32]> = planned
             .iter()
             .map(|item| Item::new(item.kind, item.bytes.clone(), &chain).unwrap().id().0)

@@ -154,6 +154,24 @@ fn the_survivors_of_a_kill_get_everything() {
 }
 
 #[test]
+fn the_manifest_of_a_run_folder_serves_both_commands_again() {
+    let mut first =
+        Launch::new("--nodes 4 --txs 5 --rate 40 --overlay outbound --outbound 1 --rules opaque");
+    first.run().assert_code(0);
+    let manifest = first.folder().join("manifest.toml");
+    let mut again = Launch::new("--manifest");
+    again.command.arg(&manifest).args(["--txs", "3"]);
+    let finished = again.run();
+    finished.assert_code(0);
+    assert_eq!(finished.summary["deliveries"], 12);
+    let mut sim = Command::new(env!("CARGO_BIN_EXE_tidings-testnet"));
+    let simulated = sim.args(["sim", "--json", "--manifest"]).arg(manifest).output().unwrap();
+    let simulated = Finished::of(simulated);
+    simulated.assert_code(0);
+    assert_eq!(simulated.summary["deliveries"], 20);
+}
+
+#[test]
 fn a_fixed_topology_has_its_links_and_no_others() {
     let mut launch = Launch::new("--nodes 5 --txs 5 --rate 20 --topology ring --strategy flood");
     launch.run().assert_code(0);
@@ -233,7 +251,8 @@ fn nodes_that_do_not_start_are_named_with_their_last_words() {
 fn wrong_arguments_are_refused_before_anything_starts() {
     for (args, sentence) in [
         ("--noodles 3", "unexpected argument '--noodles'"),
-        ("--nodes 1", "--nodes is 1, but must be 2 to 5000"),
+        ("--nodes 1", "network.nodes is 1, but must be 2 to"),
+        ("--topology random-regular --nodes 16", "at least 17 nodes, not 16"),
         (
             "--workload bitcoin-block /dev/null",
             "/dev/null is no raw Bitcoin block: it is cut off: at byte 0",

@@ -15,10 +15,10 @@ use crate::summary::{Summary, flat_figures, plain_text};
 use crate::table::columns;
 
 /// Settings by which runs may differ and still be compared: they are what is compared.
-const COMPARED: [&str; 3] = ["params", "network.node_binary", "version"];
+const COMPARED: [&str; 3] = ["params", "recorded.node_binary", "recorded.version"];
 
 /// Entries of a manifest that are no settings.
-const RECORDS: [&str; 3] = ["command", "started", "tool"];
+const RECORDS: [&str; 3] = ["recorded.command", "recorded.started", "recorded.tool"];
 
 /// Keys of a summary that are told elsewhere: by the manifests, or as warnings.
 const NO_FIGURES: [&str; 4] = ["invalid_reasons", "seed", "strategy", "valid"];

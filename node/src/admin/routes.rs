@@ -16,7 +16,7 @@ use tidings_protocol::message::PeerAddr;
 use tokio::time::timeout;
 
 use super::{Api, events};
-use crate::control::{Command, PeerStatus, Status, Submitted};
+use crate::control::{Command, NotSaved, PeerStatus, Status, Submitted};
 use crate::explain::{PeerStory, TxStory, Unexplained};
 
 /// How long a submission may take to arrive. A guess: a block of 4 MB at 1.2 Mbit/s.
@@ -111,7 +111,21 @@ async fn submit(api: &Api, kind: ItemKind, request: Request) -> Result<Json<Subm
         let message = format!("send the canonical bytes of a {kind} as the body");
         return Err(ApiError::new(StatusCode::BAD_REQUEST, message));
     }
-    api.ask(|reply| Command::Submit { kind, bytes, reply }).await.map(Json)
+    let answer = api.ask(|reply| Command::Submit { kind, bytes, reply }).await?;
+    answer.map(Json).map_err(|error| not_saved(kind, &error))
+}
+
+fn not_saved(kind: ItemKind, error: &NotSaved) -> ApiError {
+    let (status, advice) = if error.disk_full {
+        (StatusCode::INSUFFICIENT_STORAGE, "make room on the disk and submit it again")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "submit it again later")
+    };
+    let message = format!(
+        "the {kind} is valid and is being relayed, but it could not be saved, so that a crash may lose it \
+         ({error}): {advice}"
+    );
+    ApiError::new(status, message)
 }
 
 async fn item(State(api): State<Api>, Path(id): Path<String>) -> Result<Bytes, ApiError> {

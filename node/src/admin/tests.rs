@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::bind::AdminSocket;
 use super::{Api, Stop, routes, server, token};
 use crate::client::{Client, ClientError};
-use crate::control::{COMMANDS_MAX, Command, Outcome, Status, Submitted, TrafficStatus};
+use crate::control::{COMMANDS_MAX, Command, NotSaved, Outcome, Status, Submitted, TrafficStatus};
 use crate::explain::Unexplained;
 use crate::shell::{ShellEvent, What};
 
@@ -41,6 +41,7 @@ pub(crate) fn status() -> Status {
         seen: 4,
         traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
         counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),
+        store: None,
         rss_bytes: 8_000_000,
         cpu_s: 0.25,
     }
@@ -84,12 +85,21 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
             Command::Peers(reply) => drop(reply.send(Vec::new())),
             Command::Addresses(reply) => drop(reply.send(status().listen)),
             Command::Submit { kind: ItemKind::Tx, bytes, reply } => {
-                let id = Some(ItemId::of(&bytes));
-                drop(reply.send(Submitted { id, outcome: Outcome::Accepted, rule: None }));
+                let submitted = Submitted {
+                    id: Some(ItemId::of(&bytes)),
+                    outcome: Outcome::Accepted,
+                    rule: None,
+                };
+                let reason = "disk trouble".to_owned();
+                drop(reply.send(match bytes.first() {
+                    Some(b'F') => Err(NotSaved { disk_full: true, reason }),
+                    Some(b'E') => Err(NotSaved { disk_full: false, reason }),
+                    _ => Ok(submitted),
+                }));
             }
             Command::Submit { kind: ItemKind::Block, reply, .. } => {
                 let rule = Some("truncated".to_owned());
-                drop(reply.send(Submitted { id: None, outcome: Outcome::Rejected, rule }));
+                drop(reply.send(Ok(Submitted { id: None, outcome: Outcome::Rejected, rule })));
             }
             Command::Item { id, reply } => {
                 drop(reply.send((id == ItemId::of(KNOWN)).then(|| Bytes::from_static(KNOWN))));
@@ -139,6 +149,18 @@ async fn a_question_without_an_answer_says_why() {
     let unknown =
         "nothing is known of a peer `1.2.3.4:5/quic ?`; the record is complete for the last 7 s";
     assert_eq!(refusal(client.explain_peer("1.2.3.4:5/quic ?").await), (404, unknown.to_owned()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_saved_is_no_success_and_says_why() {
+    let Fixture { client, folder: _folder, .. } = start();
+    for (bytes, code, advice) in [(b"F", 507, "make room on the disk"), (b"E", 503, "again later")]
+    {
+        let answer = client.submit(ItemKind::Tx, Bytes::from_static(bytes)).await;
+        let (status, message) = refusal(answer);
+        assert_eq!(status, code, "{message}");
+        assert!(message.contains("disk trouble") && message.contains(advice), "{message}");
+    }
 }
 
 #[tokio::test]

@@ -226,6 +226,9 @@ fn totals_status(totals: &Totals) -> TotalsStatus {
 fn name_and_detail(what: What) -> (StepName, Option<&'static str>) {
     match what {
         What::Submitted => (StepName::Submitted, None),
+        What::Restored => (StepName::Restored, None),
+        What::Implied => (StepName::Implied, None),
+        What::Orphaned => (StepName::Orphaned, None),
         What::Heard(heard) => (StepName::Heard, Some(heard_name(heard))),
         What::Arrived => (StepName::Arrived, None),
         What::Duplicate => (StepName::Duplicate, None),

@@ -42,6 +42,8 @@ pub(super) fn counters(core: &Counters, net: &NetCounters) -> BTreeMap<String, u
         ("accepted", core.accepted),
         ("rejected", core.rejected),
         ("submitted", core.submitted),
+        ("restored", core.restored),
+        ("reannounced", core.reannounced),
         ("duplicate_items", core.duplicate_items),
         ("duplicate_announcements", core.duplicate_announcements),
         ("announcements_dropped", core.announcements_dropped),

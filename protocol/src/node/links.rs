@@ -1,8 +1,7 @@
 //! Links come up, say hello, run over their budgets, misbehave and go down.
 
-use std::collections::VecDeque;
-
 use super::{LinkState, Node};
+use crate::backlog::Backlog;
 use crate::budget::{Debt, LinkBudget};
 use crate::codec;
 use crate::conduct::{Budget, Offence, Reason};
@@ -34,7 +33,7 @@ impl Node {
             closing: None,
             congested: false,
             budget: LinkBudget::default(),
-            serving: VecDeque::new(),
+            serving: Backlog::default(),
         };
         let before = self.links.insert(link, state);
         debug_assert!(before.is_none(), "the driver reused the slot of a live link: {link}");
@@ -58,12 +57,15 @@ impl Node {
         let Some(state) = self.links.remove(link) else {
             return;
         };
-        self.record.on_disconnected(link, state.closing, cx.now);
+        self.record.on_disconnected(link, state.closing.as_deref().copied(), cx.now);
         self.requests.on_disconnected(link, cx.now, &cx.params.requests);
         self.announcer.on_disconnected(link);
         self.health.on_disconnected(link);
+        if let Some(orphans) = &mut self.orphans {
+            orphans.waiting.on_disconnected(link);
+        }
         self.peers.on_disconnected(link, cx);
-        cx.report(Event::LinkDown { link, why: state.closing });
+        cx.report(Event::LinkDown { link, why: state.closing.map(|why| *why) });
     }
 
     pub(super) fn on_dial_failed(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
@@ -173,8 +175,8 @@ impl Node {
         if state.closing.is_some() {
             return;
         }
-        state.closing = Some(why);
-        state.serving = VecDeque::new();
+        state.closing = Some(Box::new(why));
+        state.serving = Backlog::default();
         self.leave(link, cx);
         cx.actions.push(Action::Disconnect { link, why });
     }

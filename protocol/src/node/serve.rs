@@ -28,7 +28,7 @@ impl Node {
             return;
         };
         let room = cx.params.memory.serve_queue_max.saturating_sub(state.serving.len());
-        state.serving.extend(names.by_ref().take(room).map(|name| (kind, name)));
+        names.by_ref().take(room).for_each(|name| state.serving.push_back((kind, name)));
         self.not_found(link, kind, &names.collect::<Vec<_>>(), cx);
         self.serve(link, cx);
     }
@@ -53,7 +53,7 @@ impl Node {
         if state.congested || state.serving.is_empty() {
             return;
         }
-        let mut queue = std::mem::take(&mut state.serving);
+        let mut queue = state.serving.take();
         let (mut sent, mut missing) = (0, [Vec::new(), Vec::new()]);
         while sent < PORTION
             && let Some((kind, name)) = queue.pop_front()
@@ -78,7 +78,7 @@ impl Node {
         if !queue.is_empty()
             && let Some(state) = self.links.get_mut(link)
         {
-            state.serving = queue;
+            state.serving = queue.into();
             self.serve_at = cx.now;
         }
     }

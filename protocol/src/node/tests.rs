@@ -14,6 +14,8 @@ use crate::params::Rate;
 use crate::relay::StrategyKind;
 
 mod explaining;
+mod orphans;
+mod own;
 mod policy;
 mod short_ids;
 mod spreading;

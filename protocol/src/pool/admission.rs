@@ -22,7 +22,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Pool, Standing};
+use super::Pool;
 use crate::chain::{Facts, Rejection, Sender};
 use crate::fee::FeeRate;
 use crate::item::{Item, ShortId};
@@ -87,14 +87,13 @@ impl Pool {
     pub(super) fn make_way(&mut self, plan: Plan, now: Time, params: &Params) {
         self.floor.settle(self.bytes, now, params);
         if !plan.replaced.is_empty() {
-            self.remove_with_descendants(&plan.replaced);
+            self.remove_all(&plan.replaced);
         }
         if !plan.evicted.is_empty() {
             self.evicted += plan.evicted.len() as u64;
-            self.remove_with_descendants(&plan.evicted);
+            self.remove_all(&plan.evicted);
             self.floor.raise(plan.evicted_rate, now, params);
         }
-        self.drop_stale();
     }
 
     fn introduce<'a>(&self, all: &'a [(&'a Arc<Item>, &'a Facts)]) -> Newcomers<'a> {
@@ -221,18 +220,23 @@ impl Pool {
         let mut staying: BTreeSet<ShortId> = new.ancestors.iter().copied().collect();
         staying.extend(replaced);
         let (mut evicted, mut highest) = (Vec::new(), FeeRate::ZERO);
-        for Standing { rate, id, .. } in &self.by_standing {
+        for (id, pooled) in self.leaving() {
             if excess == 0 {
                 break;
             }
-            if staying.contains(id) {
+            if staying.contains(&id) {
                 continue; // an ancestor, or leaving already
             }
-            if *rate > worth {
+            if pooled.rate > worth {
                 return Err(POOL_FULL);
             }
-            highest = highest.max(*rate);
-            for id in self.with_descendants(&[*id]) {
+            highest = highest.max(pooled.rate);
+            if pooled.family.is_none() {
+                excess = excess.saturating_sub(pooled.item.size());
+                evicted.push(id);
+                continue;
+            }
+            for id in self.with_descendants(&[id]) {
                 if staying.insert(id) {
                     excess = excess.saturating_sub(self.sum(&[id]).1);
                     evicted.push(id);

@@ -15,7 +15,7 @@ pub(super) struct Family {
 }
 
 impl Pooled {
-    fn parents(&self) -> &[ShortId] {
+    pub(super) fn parents(&self) -> &[ShortId] {
         self.family.as_ref().map_or(&[], |family| &family.parents)
     }
 
@@ -105,15 +105,6 @@ impl Pool {
         self.rate_again(&ancestors);
     }
 
-    /// Parents of some transactions that aren't among them.
-    pub(super) fn parents_outside(&self, ids: &[ShortId]) -> Vec<ShortId> {
-        let parents = ids.iter().filter_map(|id| self.items.get(id)).flat_map(Pooled::parents);
-        let mut outside: Vec<_> = parents.filter(|id| !ids.contains(id)).copied().collect();
-        outside.sort_unstable();
-        outside.dedup();
-        outside
-    }
-
     /// Some transactions left, and with them children of these.
     pub(super) fn disown(&mut self, parents: &[ShortId], gone: &[ShortId]) {
         if parents.is_empty() {
@@ -151,6 +142,7 @@ impl Pool {
             pooled.rate = alone.max(FeeRate::of(together.0, together.1));
             let after = pooled.standing();
             if before != after {
+                pooled.is_sorted = true;
                 self.by_standing.remove(&before);
                 self.by_standing.insert(after);
             }

@@ -54,52 +54,58 @@ impl Entry {
 }
 
 /// The rank of a [`What::Broke`], which is never kept.
-pub(super) const BROKE: u8 = 14;
+pub(super) const BROKE: u8 = 17;
 
 /// The first of the ranks of what happens to links.
-const CONGESTED: u8 = 16;
+const CONGESTED: u8 = 19;
 
 fn code(what: What, rules: &mut Rules) -> (u8, u8) {
     match what {
         What::Submitted => (0, 0),
-        What::Heard(heard) => (1, heard as u8),
-        What::Arrived => (2, 0),
-        What::Duplicate => (3, 0),
-        What::Unsolicited => (4, 0),
-        What::Overflow => (5, 0),
-        What::Checking => (6, 0),
-        What::Accepted => (7, 0),
-        What::Rejected(rule) => (8, rules.number(rule)),
-        What::Told(manner) => (9, manner as u8),
-        What::Sent(manner) => (10, manner as u8),
-        What::Denied => (11, 0),
-        What::NotFound => (12, 0),
-        What::Expired => (13, 0),
+        What::Restored => (1, 0),
+        What::Heard(heard) => (2, heard as u8),
+        What::Implied => (3, 0),
+        What::Arrived => (4, 0),
+        What::Duplicate => (5, 0),
+        What::Unsolicited => (6, 0),
+        What::Overflow => (7, 0),
+        What::Orphaned => (8, 0),
+        What::Checking => (9, 0),
+        What::Accepted => (10, 0),
+        What::Rejected(rule) => (11, rules.number(rule)),
+        What::Told(manner) => (12, manner as u8),
+        What::Sent(manner) => (13, manner as u8),
+        What::Denied => (14, 0),
+        What::NotFound => (15, 0),
+        What::Expired => (16, 0),
         What::Broke => (BROKE, 0),
-        What::Asked => (15, 0),
+        What::Asked => (18, 0),
         What::Congested => (CONGESTED, 0),
-        What::Drained => (17, 0),
+        What::Drained => (20, 0),
     }
 }
 
 fn decode(kind: u8, detail: u8, rules: &Rules) -> What {
     match kind {
         0 => What::Submitted,
-        1 => What::Heard(heard(detail)),
-        2 => What::Arrived,
-        3 => What::Duplicate,
-        4 => What::Unsolicited,
-        5 => What::Overflow,
-        6 => What::Checking,
-        7 => What::Accepted,
-        8 => What::Rejected(rules.name(detail)),
-        9 => What::Told(manner(detail)),
-        10 => What::Sent(manner(detail)),
-        11 => What::Denied,
-        12 => What::NotFound,
-        13 => What::Expired,
+        1 => What::Restored,
+        2 => What::Heard(heard(detail)),
+        3 => What::Implied,
+        4 => What::Arrived,
+        5 => What::Duplicate,
+        6 => What::Unsolicited,
+        7 => What::Overflow,
+        8 => What::Orphaned,
+        9 => What::Checking,
+        10 => What::Accepted,
+        11 => What::Rejected(rules.name(detail)),
+        12 => What::Told(manner(detail)),
+        13 => What::Sent(manner(detail)),
+        14 => What::Denied,
+        15 => What::NotFound,
+        16 => What::Expired,
         BROKE => What::Broke,
-        15 => What::Asked,
+        18 => What::Asked,
         CONGESTED => What::Congested,
         _ => What::Drained,
     }
@@ -203,11 +209,14 @@ mod tests {
         let mut rules = Rules::default();
         let all = [
             What::Submitted,
+            What::Restored,
             What::Heard(Heard::Held),
+            What::Implied,
             What::Arrived,
             What::Duplicate,
             What::Unsolicited,
             What::Overflow,
+            What::Orphaned,
             What::Checking,
             What::Accepted,
             What::Rejected("bad-signature"),

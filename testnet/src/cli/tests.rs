@@ -1,7 +1,12 @@
+use tidings::network::Rules;
 use tidings_protocol::params::Params;
+use tidings_protocol::relay::StrategyKind;
 
 use super::*;
-use crate::manifest::{Fault, Settings, Workload};
+use crate::launch::settings::{Fault, Links};
+use crate::manifest::Workload;
+use crate::manifest::recorded::{Recorded, render};
+use crate::sim::overlay::Shape;
 use crate::workload::sizes::Sizes;
 
 fn resolve(args: &str) -> Result<(Settings, Options), String> {
@@ -14,12 +19,18 @@ fn resolve(args: &str) -> Result<(Settings, Options), String> {
 #[test]
 fn the_plain_command_is_the_reference_run() {
     let (settings, options) = resolve("").unwrap();
-    assert_eq!((settings.network.nodes, settings.params.peers.outbound), (200, 8));
-    assert_eq!(settings.network.links, Links::Regions);
-    assert_eq!(settings.network.rules, Rules::Tidings);
-    assert_eq!((settings.network.topology, settings.network.bootstrap), (Topology::Gossip, 3));
     assert_eq!(
-        settings.workload,
+        (settings.manifest.network.nodes, settings.manifest.params.peers.outbound),
+        (200, 8)
+    );
+    assert_eq!(settings.links, Links::Regions);
+    assert_eq!(settings.manifest.network.rules, Rules::Tidings);
+    assert_eq!(
+        (settings.manifest.network.topology, settings.manifest.network.bootstrap),
+        (Shape::Gossip, 3)
+    );
+    assert_eq!(
+        settings.manifest.workload,
         Workload::Transfers { txs: 1_000, rate: 20.0, sizes: Sizes::Fixed(300) }
     );
     assert_eq!(options, Options::default());
@@ -28,38 +39,47 @@ fn the_plain_command_is_the_reference_run() {
 #[test]
 fn wrong_arguments_get_a_sentence_that_names_them() {
     let cases = [
-        ("--nodes 1", "--nodes is 1, but must be 2 to 5000"),
+        ("--nodes 1", "network.nodes is 1, but must be 2 to"),
+        ("--nodes 6000", "launch starts at most 5000"),
         ("--nodes x", "invalid value 'x' for '--nodes"),
         ("--noodles 3", "unexpected argument '--noodles'"),
-        ("--rate 0", "--rate is 0, but must be more than 0"),
-        ("--rate NaN", "--rate is NaN"),
-        ("--txs 0", "--txs is 0, but must be 1 to 250000 with 200 nodes"),
-        ("--size 100", "--size is 100, but must be 145 (a signed transfer without payload)"),
-        ("--size 8 --rules opaque", "--size is 8, but must be 16"),
+        ("--rate 0", "workload.rate is 0, but must be more than 0"),
+        ("--rate NaN", "workload.rate is NaN"),
+        ("--txs 0", "workload.txs is 0, but must be 1 to 1000000 with 200 nodes"),
+        (
+            "--size 100",
+            "workload.sizes is 100 bytes, but must be 145 (a signed transfer without payload)",
+        ),
+        ("--size 8 --rules opaque", "workload.sizes is 8 bytes, but must be 16"),
         ("--size 300 --sizes bitcoin", "cannot be used with"),
         ("--sizes litecoin", "invalid value 'litecoin'"),
         ("--strategy shout", "there is no strategy `shout`"),
         ("--workload blocks", "--workload is `blocks`, but must be"),
         ("--workload bitcoin-block", "needs the file of a raw block"),
-        ("--workload bitcoin-block f --rules tidings", "needs --rules opaque"),
+        ("--workload bitcoin-block f --rules tidings", "needs network.rules opaque"),
         ("--workload bitcoin-block f --txs 5", "--txs has no meaning"),
+        ("--withhold 9 --nodes 10", "--withhold is 9, but two of the 10 nodes must deliver"),
         ("--kill 20", "write a share of the nodes, for instance 20%"),
         ("--kill 100%", "less than 100%"),
-        ("--kill 1% --nodes 10", "--kill 1% of 10 nodes is none"),
-        ("--kill 90% --nodes 10", "--kill would leave 1 of 10 nodes"),
+        ("--kill 1% --nodes 10", "a crash of 1% of 10 nodes is none"),
+        ("--kill 90% --nodes 10", "a crash would leave 1 of 10 nodes"),
         ("--kill 20% --kill-after 90", "the workload takes 49.95 seconds"),
         ("--kill-after 3", "--kill <SHARE>"),
         ("--bootstrap 0", "a node that knows nobody"),
-        ("--topology ring --bootstrap 3", "only has a meaning with --topology gossip"),
-        ("--topology ring --outbound 3", "--outbound only has a meaning"),
-        ("--topology random-regular --nodes 16", "at least 17 nodes, not 16"),
+        ("--topology ring --bootstrap 3", "only has a meaning with overlay gossip"),
+        ("--overlay ring --outbound 3", "--outbound has no meaning"),
         ("--topology star", "invalid value 'star'"),
-        ("--outbound 0", "--outbound is 0"),
+        ("--outbound 0", "params.peers.outbound is 0"),
         ("--param relay.strategy", "has no value: write KEY=VALUE"),
-        ("--param relay.stratgy=flood", "--param relay.stratgy: there is no such parameter"),
-        ("--param requests.in_flight_max=many", "is no value for this parameter"),
+        ("--param relay.stratgy=flood", "did you mean `strategy`?"),
+        ("--param requests.in_flight_max=many", "--param requests.in_flight_max=many: "),
         ("--param memory.seen_max=0", "memory.seen_max is 0, but must be at least 1"),
         ("--idle -1", "unexpected argument '-1'"),
+        ("--links planar", "launch has links of model none or regions"),
+        ("--links plana", "did you mean `planar`?"),
+        ("--fault loss:share=0.1", "other faults are for sim"),
+        ("--warmup 5", "launch measures all that it submits"),
+        ("--manifest /no/such/file", "cannot read the manifest /no/such/file"),
     ];
     for (args, expected) in cases {
         let problem = resolve(args).unwrap_err();
@@ -79,21 +99,76 @@ fn parameters_are_laid_over_the_defaults_and_flags_over_them() {
     expected.requests.in_flight_max = 7;
     expected.budgets.messages = tidings_protocol::params::Rate::new(1.5, 2.5);
     expected.peers.outbound = 5;
-    assert_eq!(settings.params, expected);
+    assert_eq!(settings.manifest.params, expected);
 }
 
 #[test]
 fn a_bitcoin_block_forces_opaque_rules() {
     let (settings, _) = resolve("--workload bitcoin-block some/file").unwrap();
-    assert_eq!(settings.network.rules, Rules::Opaque);
+    assert_eq!(settings.manifest.network.rules, Rules::Opaque);
     let expected = Workload::BitcoinBlock { file: "some/file".into(), rate: 20.0 };
-    assert_eq!(settings.workload, expected);
+    assert_eq!(settings.manifest.workload, expected);
 }
 
 #[test]
 fn a_share_becomes_a_number_of_nodes_half_way() {
     let (settings, _) = resolve("--kill 20% --txs 101 --rate 10").unwrap();
     assert_eq!(settings.fault, Some(Fault { kill: 40, after_s: 5.0 }));
+}
+
+/// Writes a manifest where `--manifest` finds it.
+fn written(text: &str) -> (tempfile::TempDir, String) {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("manifest.toml");
+    std::fs::write(&path, text).unwrap();
+    (temp, path.to_str().unwrap().to_owned())
+}
+
+fn simulated(args: &str) -> Result<Manifest, String> {
+    let words = ["tidings-testnet", "sim"].into_iter().chain(args.split_whitespace());
+    let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
+    let Command::Sim(args) = cli.command else { panic!("sim was asked for") };
+    args.resolve().map_err(|error| error.to_string())
+}
+
+#[test]
+fn flags_take_precedence_over_the_manifest_in_both_commands() {
+    let text = "seed = 7\n[network]\nnodes = 40\ntopology = \"gossip\"\n[link]\nmodel = \"regions\"\n\
+                [params.relay]\nstrategy = \"push\"\nfanout = 3\n";
+    let (_temp, path) = written(text);
+    let flags = format!("--manifest {path} --nodes 50 --strategy flood --links none --seed 8");
+    let (settings, _) = resolve(&flags).unwrap();
+    let manifest = simulated(&flags).unwrap();
+    assert_eq!(settings.manifest, manifest);
+    assert_eq!(settings.links, Links::None);
+    assert_eq!((manifest.seed, manifest.network.nodes), (8, 50));
+    let relay = &manifest.params.relay;
+    assert_eq!((relay.strategy, relay.fanout), (StrategyKind::Flood, 3));
+    assert_eq!(simulated(&format!("--manifest {path}")).unwrap().seed, 7);
+}
+
+#[test]
+fn a_manifest_of_a_run_folder_can_be_launched_and_simulated_again() {
+    let (settings, _) = resolve("--nodes 30 --txs 50 --kill 20% --param relay.fanout=3").unwrap();
+    let recorded = Recorded::here(Some("now".to_owned()), Some("some/node".into()));
+    let (_temp, path) = written(&render(&settings.manifest, recorded).unwrap());
+    let (again, _) = resolve(&format!("--manifest {path}")).unwrap();
+    assert_eq!(again, settings);
+    assert_eq!(simulated(&format!("--manifest {path}")).unwrap(), settings.manifest);
+}
+
+#[test]
+fn a_manifest_that_only_a_simulator_can_follow_is_refused_by_launch() {
+    let (_temp, path) = written("[link]\nmodel = \"planar\"\n");
+    let problem = resolve(&format!("--manifest {path}")).unwrap_err();
+    assert!(problem.contains("the others are for sim"), "{problem}");
+    let (_temp, path) = written("[netwrk]\nnodes = 3\n");
+    for problem in [
+        resolve(&format!("--manifest {path}")).unwrap_err(),
+        simulated(&format!("--manifest {path}")).unwrap_err(),
+    ] {
+        assert!(problem.contains("did you mean `network`?"), "{problem}");
+    }
 }
 
 #[test]

@@ -8,8 +8,7 @@ use tidings_tools::summary::Summary;
 
 use super::variant::Variant;
 use crate::jobs;
-use crate::manifest::Workload;
-use crate::sim::manifest::Manifest;
+use crate::manifest::{Manifest, Workload};
 use crate::sim::{drive, summary};
 use crate::workload::sizes::Sizes;
 

@@ -3,7 +3,7 @@
 use tidings_protocol::params::Params;
 use tidings_protocol::relay::StrategyKind;
 
-use crate::sim::with_overrides;
+use crate::manifest::text::with_overrides;
 
 /// A strategy with settings of its own.
 #[derive(Clone, Debug, PartialEq)]

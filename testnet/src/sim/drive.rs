@@ -5,10 +5,10 @@ use std::time::Duration;
 use tidings_protocol::time::Time;
 
 use super::fault::nanos;
-use super::manifest::Manifest;
 use super::overlay::Shape;
 use super::summary::Baseline;
 use super::world::{Outlook, World};
+use crate::manifest::Manifest;
 use crate::measure::{cpu_between, own_usage};
 
 /// How long a network whose nodes all have everything is watched on: until announcements that wait and

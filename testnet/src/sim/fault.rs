@@ -173,6 +173,12 @@ const fn default_side() -> f64 {
 }
 
 impl FaultSpec {
+    /// The crash of a share of the nodes, at once and for good.
+    #[must_use]
+    pub const fn kill(share: f64, at_s: f64) -> Self {
+        Self::Crash { share, nodes: Vec::new(), at_s, restart_after_s: None, silent: false }
+    }
+
     /// Its name in manifests.
     #[must_use]
     pub const fn name(&self) -> &'static str {

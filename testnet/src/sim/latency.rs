@@ -133,6 +133,12 @@ const fn default_round() -> u64 {
 const MOST_MS: f64 = 3_600_000.0;
 
 impl LinkSpec {
+    /// The regions as real nodes emulate them.
+    #[must_use]
+    pub const fn regions() -> Self {
+        Self::Regions { jitter: JITTER, bandwidth: true }
+    }
+
     /// Checks every figure.
     ///
     /// # Errors

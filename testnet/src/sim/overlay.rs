@@ -1,14 +1,16 @@
-//! Who is linked with whom at the start of a simulation.
+//! Who is linked with whom at the start of a run.
 //!
-//! The shapes of [`crate::topology`] are built there; this file adds those that only a simulator needs,
-//! with numbers of 32 bits, since a million nodes have eight million links.
+//! The classic shapes are built in [`crate::topology`]; this file adds those that stand for real networks.
+//! Nodes have numbers of 32 bits, since a million of them have eight million links. `launch` draws its
+//! links here as well, so that the same manifest gives the same ones.
 
 use rand::{Rng, RngExt as _};
 use serde::{Deserialize, Serialize};
 
-use crate::topology::{self, Topology};
+use crate::manifest::Manifest;
+use crate::topology;
 
-/// Shape of the overlay. The names that [`Topology`] has too mean the same.
+/// Shape of the overlay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
@@ -54,6 +56,21 @@ pub struct Plan {
     pub bridges: usize,
 }
 
+impl Plan {
+    /// What a manifest says about the overlay.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Self {
+        Self {
+            shape: manifest.network.topology,
+            nodes: narrow(manifest.network.nodes),
+            reachable: narrow(manifest.network.reachable()),
+            outbound: manifest.params.peers.outbound,
+            inbound_max: manifest.params.peers.inbound_max,
+            bridges: manifest.network.bridges,
+        }
+    }
+}
+
 impl Shape {
     /// Whether nodes dial these very links again when they break; otherwise they look for others.
     #[must_use]
@@ -61,18 +78,10 @@ impl Shape {
         !matches!(self, Self::Outbound | Self::Gossip)
     }
 
-    /// The shape as `launch` knows it, if it does.
+    /// Whether the shape itself says how many links nodes have, rather than `peers.outbound`.
     #[must_use]
-    pub const fn topology(self) -> Option<Topology> {
-        match self {
-            Self::Gossip => Some(Topology::Gossip),
-            Self::RandomRegular => Some(Topology::RandomRegular),
-            Self::Ring => Some(Topology::Ring),
-            Self::Grid => Some(Topology::Grid),
-            Self::Line => Some(Topology::Line),
-            Self::Tree => Some(Topology::Tree),
-            Self::Outbound | Self::Complete | Self::Clusters => None,
-        }
+    pub const fn has_own_degree(self) -> bool {
+        matches!(self, Self::Ring | Self::Grid | Self::Line | Self::Tree | Self::Complete)
     }
 }
 
@@ -81,16 +90,20 @@ impl Shape {
 /// # Errors
 /// A sentence about a shape that can't exist.
 pub fn edges(plan: &Plan, rng: &mut impl Rng) -> Result<Vec<Edge>, String> {
+    let nodes = plan.nodes as usize;
     let edges = match plan.shape {
         Shape::Outbound => outbound(plan, 0..plan.nodes, 0..plan.reachable, rng),
         Shape::Complete => complete(plan.nodes),
         Shape::Clusters => clusters(plan, rng),
-        shape => {
-            let topology = shape.topology().unwrap_or(Topology::Gossip);
-            let built = topology::edges(topology, plan.nodes as usize, plan.outbound, rng);
-            let edges = built.map_err(|error| error.to_string())?.unwrap_or_default();
-            edges.into_iter().map(|(a, b)| (narrow(a), narrow(b))).collect()
+        Shape::Gossip => Vec::new(),
+        Shape::RandomRegular => {
+            let built = topology::random_regular(nodes, plan.outbound, rng);
+            all_narrow(built.map_err(|error| error.to_string())?)
         }
+        Shape::Ring => all_narrow(topology::ring(nodes)),
+        Shape::Grid => all_narrow(topology::grid(nodes)),
+        Shape::Line => all_narrow(topology::line(nodes)),
+        Shape::Tree => all_narrow(topology::tree(nodes)),
     };
     check_inbound(plan, &edges)?;
     Ok(edges)
@@ -173,6 +186,10 @@ fn check_inbound(plan: &Plan, edges: &[Edge]) -> Result<(), String> {
          --param peers.inbound_max={most}",
         plan.inbound_max
     ))
+}
+
+fn all_narrow(edges: Vec<topology::Edge>) -> Vec<Edge> {
+    edges.into_iter().map(|(a, b)| (narrow(a), narrow(b))).collect()
 }
 
 fn narrow(node: usize) -> u32 {

@@ -10,8 +10,8 @@ use tidings_tools::summary::{Inputs, Simulation, Summary};
 
 use super::drive::Finished;
 use super::latency::Place;
-use super::manifest::Manifest;
 use super::world::World;
+use crate::manifest::Manifest;
 
 /// Kinds of message.
 const KINDS: usize = MessageKind::ALL.len();

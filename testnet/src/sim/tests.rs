@@ -8,10 +8,12 @@ use tidings_protocol::relay::StrategyKind;
 use super::drive::{self, Finished};
 use super::fork::Snapshot;
 use super::latency::{Draw, LinkSpec};
-use super::manifest::{Manifest, parse_short};
 use super::overlay::Shape;
 use super::world::World;
 use super::*;
+use crate::manifest::text::parse_short;
+use crate::manifest::{Manifest, Workload};
+use crate::workload::sizes::Sizes;
 
 /// A hundred nodes with six links of their own, and a few transactions at once.
 fn manifest(strategy: StrategyKind) -> Manifest {

@@ -1,4 +1,5 @@
-//! What is submitted in a simulation, where and when.
+//! What is submitted in a simulation, where and when; `launch` submits the same at the same nodes, unless
+//! it has to sign.
 //!
 //! Transactions are opaque bytes that never repeat, so that nothing has to be signed or verified. Each
 //! item draws its bytes and its origin from streams of its own: what happens to one leaves the others
@@ -23,10 +24,8 @@ pub const SIZE_MIN: usize = 16;
 /// A sentence about a workload that can't be simulated.
 pub fn items(workload: &Workload, seed: u64, chain: &dyn Chain) -> Result<Vec<Arc<Item>>, String> {
     let Workload::Transfers { txs, sizes, rate: _ } = workload else {
-        return Err(
-            "workload.kind is bitcoin-block, which only launch can submit so far: use transfers"
-                .to_owned(),
-        );
+        return Err("workload.kind is bitcoin-block, which only launch can submit: use transfers"
+            .to_owned());
     };
     let item = |number| {
         let bytes = payload(*sizes, seed, number);
@@ -37,7 +36,9 @@ pub fn items(workload: &Workload, seed: u64, chain: &dyn Chain) -> Result<Vec<Ar
     (0..*txs as u64).map(item).collect()
 }
 
-fn payload(sizes: Sizes, seed: u64, number: u64) -> Vec<u8> {
+/// The bytes of one transaction: random ones that never repeat.
+#[must_use]
+pub fn payload(sizes: Sizes, seed: u64, number: u64) -> Vec<u8> {
     let mut rng = stream(seed, Use::Payload, number);
     let mut bytes = vec![0; sizes.draw(&mut rng).max(SIZE_MIN)];
     rng.fill_bytes(&mut bytes);

@@ -5,7 +5,7 @@ fn manifest(text: &str) -> Manifest {
     Manifest::parse(text).unwrap()
 }
 
-const BASE: &str = "started = \"now\"\nseed = 1\n[network]\nnodes = 20\n[params.relay]\nstrategy = \"inventory\"\n";
+const BASE: &str = "seed = 1\n[network]\nnodes = 20\n[params.relay]\nstrategy = \"inventory\"\n[recorded]\nstarted = \"now\"\n";
 
 fn summary() -> Summary {
     let sample = Sample::default();

@@ -82,7 +82,7 @@ impl State {
             }
             StepName::Arrived => self.asked = None,
             StepName::Checking => self.checking_us = Some(step.unix_us),
-            StepName::Accepted => self.accepted_us = Some(step.unix_us),
+            StepName::Accepted | StepName::Restored => self.accepted_us = Some(step.unix_us),
             StepName::Rejected => self.rejected.clone_from(&step.detail),
             StepName::Told => drop(self.told.insert(link)),
             StepName::Sent if step.detail.as_deref() == Some("answer") => {
@@ -135,6 +135,11 @@ impl Teller<'_> {
         let detail = step.detail.as_deref().unwrap_or_default();
         match step.step {
             StepName::Submitted => "the operator of this node submitted it".to_owned(),
+            StepName::Restored => {
+                "it came back from the disk, where an earlier run had kept it".to_owned()
+            }
+            StepName::Implied => format!("{who} has a child of it, and so should have it, too"),
+            StepName::Orphaned => "it waits for its parents, which aren't here yet".to_owned(),
             StepName::Heard => self.heard(&who, step, detail),
             StepName::Arrived => match self.state.waited(step.link.as_ref(), step.unix_us) {
                 Some(us) => format!("{who} sent it, {} ms after it was asked", millis(us)),

@@ -21,9 +21,9 @@ impl Solo {
     pub(super) fn send(&mut self, link: Link, item: &Arc<Item>) -> Vec<Action> {
         let mut actions = self.say(link, &Message::Item(item.clone()));
         let is_verify = |action: &Action| matches!(action, Action::Verify(_));
-        if let Some(at) = actions.iter().position(is_verify) {
-            actions.remove(at);
-            let verdict = self.chain.verify(item);
+        while let Some(at) = actions.iter().position(is_verify) {
+            let Action::Verify(item) = actions.remove(at) else { continue };
+            let verdict = self.chain.verify(&item);
             actions.extend(self.hand(Input::Verdict { id: item.id(), verdict }));
         }
         actions

@@ -219,16 +219,20 @@ impl Pool {
     fn check_bookkeeping(&self, model: &Model) {
         let mut claims = 0;
         let mut senders = Vec::new();
+        let leaving: Vec<_> = self.leaving().map(|(_, pooled)| pooled.standing()).collect();
+        assert!(leaving.is_sorted());
+        assert_eq!(leaving.len(), self.len());
         for standing in &self.by_standing {
             let pooled = self.items.get(&standing.id).expect("it is pooled");
-            assert_eq!(*standing, pooled.standing());
+            assert!(*standing == pooled.standing() && pooled.is_sorted);
+        }
+        for (_, pooled) in self.leaving() {
             claims += pooled.conflicts.len();
             senders.extend(pooled.sender);
         }
         senders.sort_unstable();
         senders.dedup();
         assert_eq!((self.claims.len(), self.senders.len()), (claims, senders.len()));
-        assert_eq!(self.by_standing.len(), self.len());
         for held in &model.held {
             let pooled = self.items.get(&spec_id(held.n).into()).expect("the model has it");
             assert_eq!(pooled.rate, model.standing(held.n), "what {} counts for", held.n);

@@ -19,11 +19,11 @@ use tidings_protocol::time::Time;
 
 use super::links::{End, addr, key};
 use super::{Event, Fixed, Seat, WAKES, World};
+use crate::manifest::Manifest;
 use crate::rng;
 use crate::sim::fault::{FaultSpec, Faults, nanos};
 use crate::sim::hash::EventHash;
 use crate::sim::latency::Latencies;
-use crate::sim::manifest::Manifest;
 use crate::sim::overlay::{self, Edge, Shape};
 use crate::sim::queue::Queue;
 use crate::sim::random::{Use, stream};
@@ -106,6 +106,7 @@ impl World {
             living: nodes,
             strays: 0,
             actions: Vec::new(),
+            fetched: 0,
         };
         world.seat_all(&edges);
         let is_fixed = world.fixed.plan.shape.is_fixed();
@@ -120,7 +121,8 @@ impl World {
     /// measured, then, after a pause in which that comes to rest, the rest.
     pub fn schedule(&mut self, manifest: &Manifest, warm_up_s: f64) -> Outlook {
         let (rate, unmeasured) = (manifest.workload.rate(), manifest.warmup_txs);
-        let begin = self.now.as_nanos() + nanos(warm_up_s);
+        // Not at this very moment: what comes before it has to be told apart.
+        let begin = self.now.as_nanos() + nanos(warm_up_s).max(1);
         let pause = if unmeasured > 0 { unmeasured as f64 / rate + PAUSE_S } else { 0.0 };
         let first = Time::from_nanos(begin + nanos(pause));
         let after = |seconds: f64| Time::from_nanos(first.as_nanos() + nanos(seconds));
@@ -303,14 +305,7 @@ impl End {
 }
 
 fn edges(manifest: &Manifest) -> Result<Vec<Edge>, String> {
-    let plan = overlay::Plan {
-        shape: manifest.network.topology,
-        nodes: super::narrow(manifest.network.nodes),
-        reachable: super::narrow(manifest.network.reachable()),
-        outbound: manifest.params.peers.outbound,
-        inbound_max: manifest.params.peers.inbound_max,
-        bridges: manifest.network.bridges,
-    };
+    let plan = overlay::Plan::of(manifest);
     overlay::edges(&plan, &mut rng::stream(manifest.seed, rng::Stream::Topology))
 }
 

@@ -1,6 +1,7 @@
-use super::super::fault::Cut;
-use super::super::latency::Draw;
+use super::text::parse_short;
 use super::*;
+use crate::sim::fault::Cut;
+use crate::sim::latency::Draw;
 
 #[test]
 fn everything_has_a_default_and_reads_back() {
@@ -36,14 +37,23 @@ fn the_example_in_the_documentation_is_valid() {
 fn every_mistake_has_its_sentence() {
     let wrong = [
         ("format = 2", "format is 2, but this program reads manifests of format 1"),
-        ("sed = 1", "unknown field `sed`"),
+        ("sed = 1", "did you mean `seed`?"),
+        ("sed = 1", "line 1"),
         ("[network]\nnodes = 1", "network.nodes is 1, but must be 2 to 4000000"),
         ("[network]\nreachable = 501", "network.reachable is 501, but must be 1 to 500"),
         ("[network]\ntopology = \"star\"", "unknown variant `star`"),
         ("[network]\ntopology = \"ring\"\nreachable = 5", "network.reachable only has a meaning"),
         ("[network]\ntopology = \"gossip\"\nbootstrap = 0", "network.bootstrap is 0"),
         ("[network]\ntopology = \"clusters\"\nbridges = 0", "network.bridges is 0"),
-        ("[network]\nrules = \"tidings\"", "network.rules must be opaque"),
+        (
+            "[network]\nrules = \"tidings\"\n[workload]\nkind = \"transfers\"\ntxs = 1\nrate = 1.0\nsizes = { fixed = 99 }",
+            "must be 145 (a signed transfer without payload)",
+        ),
+        (
+            "[network]\nrules = \"tidings\"\n[workload]\nkind = \"bitcoin-block\"\nfile = \"x\"\nrate = 1.0",
+            "needs network.rules opaque",
+        ),
+        ("[params.peers]\noutbound = 0", "params.peers.outbound is 0"),
         ("warmup_txs = 100", "warmup_txs is 100, but must be less than workload.txs, 100"),
         ("origin = 500", "origin is 500, but must be less than network.nodes, 500"),
         ("[link]\nmodel = \"fast\"", "unknown variant `fast`"),
@@ -76,6 +86,7 @@ fn every_mistake_has_its_sentence() {
         ),
         ("[params.memory]\nseen_max = 0", "params.memory.seen_max is 0"),
         ("[params.relay]\nstrategy = \"gosip\"", "unknown variant `gosip`"),
+        ("[params.relay]\nfanot = 3", "did you mean `fanout`?"),
     ];
     for (text, sentence) in wrong {
         let error = Manifest::parse(text).unwrap_err();
@@ -91,21 +102,9 @@ fn the_short_form_is_a_table() {
         FaultSpec::Crash { share: 0.0, nodes, at_s: 2.5, restart_after_s: None, silent: true };
     assert_eq!(fault, expected);
     let link: LinkSpec = parse_short("regions", "model").unwrap();
-    assert_eq!(link, LinkSpec::Regions { jitter: tidings::links::JITTER, bandwidth: true });
+    assert_eq!(link, LinkSpec::regions());
     let error = parse_short::<FaultSpec>("loss:shar=1", "kind").unwrap_err();
     assert!(error.starts_with("`loss:shar=1`: unknown field `shar`"), "{error}");
     let error = parse_short::<FaultSpec>("loss:share", "kind").unwrap_err();
     assert!(error.contains("write KEY=VALUE"), "{error}");
-}
-
-#[test]
-fn launch_follows_what_it_can_and_says_what_it_cannot() {
-    let regions = LinkSpec::Regions { jitter: tidings::links::JITTER, bandwidth: true };
-    let mut manifest = Manifest { link: regions, ..Manifest::default() };
-    let settings = manifest.for_launch().unwrap();
-    assert_eq!((settings.network.links, settings.network.nodes), (Links::Regions, 500));
-    manifest.fault = vec![FaultSpec::Loss { share: 0.1, at_s: 0.0, for_s: None }];
-    assert!(manifest.for_launch().unwrap_err().contains("other faults are for sim"));
-    let planar = Manifest::default().for_launch().unwrap_err();
-    assert!(planar.contains("the others are for sim"), "{planar}");
 }

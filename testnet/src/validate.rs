@@ -1,0 +1,249 @@
+//! `tidings-testnet validate`: the same manifest simulated and launched, side by side.
+//!
+//! Places, links of fixed overlays, payloads, origins and times of submission are the same in both. What is
+//! left to differ is what the simulator leaves out: the operating system, cryptography, the driver around
+//! the core, and the core's own random choices. When figures differ by more than a tolerance, the
+//! simulator's model or the driver is wrong, and the command fails.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+use tidings_tools::format::{measured, percent};
+use tidings_tools::run;
+use tidings_tools::summary::Summary;
+use tidings_tools::table::grid;
+
+use crate::cli::Options;
+use crate::compare::usage;
+use crate::compare::variant::{self, Variant};
+use crate::launch::{self, settings::Settings};
+use crate::manifest::args::SettingArgs;
+use crate::manifest::{Manifest, Workload};
+use crate::sim::{drive, summary};
+use crate::workload::sizes::Sizes;
+
+/// Figures that are compared: key and name.
+const FIGURES: [(&str, &str); 4] = [
+    ("t50_ms", "t50 ms"),
+    ("t99_ms", "t99 ms"),
+    ("bytes_per_payload_byte", "bytes/payload"),
+    ("redundancy", "redundancy"),
+];
+
+/// Those that have to agree.
+const JUDGED: [&str; 2] = ["t50_ms", "t99_ms"];
+
+/// Arguments of `validate`. Without a manifest, 200 nodes of the regions relay 80 opaque transactions, two a
+/// second: flood, the dearest, then takes a quarter of one core.
+#[derive(Clone, Debug, Args)]
+pub struct ValidateArgs {
+    /// What to simulate and launch.
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    /// Contestants, as for `compare`
+    #[arg(long, default_value = "inventory,flood,adaptive")]
+    pub strategies: String,
+    /// How far t50 and t99 may lie apart, per cent of the simulated
+    #[arg(long, value_name = "PERCENT", default_value_t = 15.0)]
+    pub tolerance: f64,
+    /// Folder for the launches' run folders, which must not exist [default: runs/TIME for each]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What one contestant came to in both worlds.
+#[derive(Debug)]
+struct Pair {
+    name: String,
+    simulated: Summary,
+    launched: Summary,
+}
+
+/// Runs the command.
+#[must_use]
+pub fn main(args: &ValidateArgs) -> ExitCode {
+    let contestants = match contestants(args) {
+        Ok(contestants) => contestants,
+        Err(problem) => return usage(&problem),
+    };
+    if let Some(out) = &args.out
+        && let Err(error) = std::fs::create_dir_all(out)
+    {
+        return usage(&format!("--out {}: {error}", out.display()));
+    }
+    let mut pairs = Vec::new();
+    for (name, settings) in contestants {
+        match pair(name, &settings, args) {
+            Ok(pair) => pairs.push(pair),
+            Err(code) => return code,
+        }
+    }
+    if args.json {
+        let rows: Vec<Value> = pairs.iter().map(Pair::to_json).collect();
+        println!("{:#}", json!({ "tolerance_percent": args.tolerance, "rows": rows }));
+    } else {
+        print!("{}", text(&pairs));
+    }
+    let apart: Vec<String> = pairs.iter().flat_map(|pair| pair.apart(args.tolerance)).collect();
+    apart.iter().for_each(|problem| eprintln!("error: {problem}"));
+    if apart.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Where `validate` starts from where no manifest is given.
+fn default() -> Manifest {
+    let mut manifest = Manifest::launched_by_default();
+    manifest.network.rules = tidings::network::Rules::Opaque;
+    manifest.workload = Workload::Transfers { txs: 80, rate: 2.0, sizes: Sizes::Fixed(300) };
+    manifest
+}
+
+/// By name, what each contestant is launched with.
+fn contestants(args: &ValidateArgs) -> Result<Vec<(String, Settings)>, String> {
+    let base = args.settings.lay_over(default())?;
+    let contestant = |text: &String| {
+        let variant = Variant::parse(text)?;
+        let params = variant.lay_over(&base.params)?;
+        let manifest = Manifest { params, ..base.clone() };
+        manifest.validate()?;
+        Ok((variant.name, Settings::of(manifest, None)?))
+    };
+    variant::split(&args.strategies).iter().map(contestant).collect()
+}
+
+/// Simulates, then launches.
+fn pair(name: String, settings: &Settings, args: &ValidateArgs) -> Result<Pair, ExitCode> {
+    eprintln!("{name}: simulating");
+    let manifest = &settings.manifest;
+    let finished = drive::simulate(manifest).map_err(|problem| usage(&problem))?;
+    let (_, simulated) = summary::assemble(manifest, run::Manifest::default(), finished);
+    eprintln!("{name}: launching");
+    let folder = |out: &PathBuf| out.join(name.replace(|c: char| !c.is_alphanumeric(), "-"));
+    let options = Options { out: args.out.as_ref().map(folder), ..Options::default() };
+    let launched = launch::run(settings, &options)?.summary;
+    Ok(Pair { name, simulated, launched })
+}
+
+impl Pair {
+    /// A figure simulated, launched, and the latter over the former.
+    fn figure(&self, key: &str) -> [Option<f64>; 3] {
+        let [simulated, launched] =
+            [&self.simulated, &self.launched].map(|summary| summary.to_value().get(key)?.as_f64());
+        let ratio = simulated.zip(launched).map(|(simulated, launched)| launched / simulated);
+        [simulated, launched, ratio.filter(|ratio| ratio.is_finite())]
+    }
+
+    /// What keeps the two from agreeing.
+    fn apart(&self, tolerance: f64) -> Vec<String> {
+        let Self { name, simulated, launched } = self;
+        let mut problems = Vec::new();
+        for (what, summary) in [("simulation", simulated), ("launch", launched)] {
+            for reason in &summary.inputs.invalid_reasons {
+                problems.push(format!("{name}: the {what} proves nothing: {reason}"));
+            }
+            if !summary.complete() {
+                let coverage = percent(summary.coverage.unwrap_or(0.0));
+                problems.push(format!("{name}: the {what} covered only {coverage} %"));
+            }
+        }
+        for key in JUDGED {
+            let [.., ratio] = self.figure(key);
+            match ratio.map(|ratio| (ratio - 1.0) * 100.0) {
+                Some(percent) if percent.abs() <= tolerance => {}
+                Some(percent) => problems.push(format!(
+                    "{name}: {key} launched is {percent:+.1} % off the simulated, more than {tolerance} %"
+                )),
+                None => problems.push(format!("{name}: {key} is not known of both")),
+            }
+        }
+        problems
+    }
+
+    fn to_json(&self) -> Value {
+        let figures = FIGURES.iter().map(|(key, _)| {
+            let [simulated, launched, ratio] = self.figure(key);
+            ((*key).to_owned(), json!({ "sim": simulated, "launch": launched, "ratio": ratio }))
+        });
+        let mut row: serde_json::Map<String, Value> = figures.collect();
+        row.insert("name".to_owned(), self.name.clone().into());
+        row.insert("sim".to_owned(), self.simulated.to_value());
+        row.insert("launch".to_owned(), self.launched.to_value());
+        row.into()
+    }
+}
+
+/// One line for each contestant: every figure simulated, launched, and their ratio.
+fn text(pairs: &[Pair]) -> String {
+    let names =
+        FIGURES.map(|(_, name)| [format!("{name} sim"), "launch".to_owned(), "ratio".to_owned()]);
+    let names: Vec<&str> =
+        ["strategy"].into_iter().chain(names.iter().flatten().map(String::as_str)).collect();
+    let field = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), measured);
+    let row = |pair: &Pair| -> Vec<String> {
+        let figures = FIGURES.iter().flat_map(|(key, _)| pair.figure(key).map(field));
+        std::iter::once(pair.name.clone()).chain(figures).collect()
+    };
+    grid(&names, &pairs.iter().map(row).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: ValidateArgs,
+    }
+
+    fn contestants_of(words: &str) -> Result<Vec<(String, Settings)>, String> {
+        let words = ["validate"].into_iter().chain(words.split_whitespace());
+        contestants(&Cli::try_parse_from(words).map_err(|error| error.to_string())?.args)
+    }
+
+    fn pair(simulated_ms: f64, launched_ms: f64) -> Pair {
+        let summary = |ms| Summary {
+            valid: true,
+            coverage: Some(1.0),
+            t50_ms: Some(ms),
+            t99_ms: Some(2.0 * ms),
+            ..Summary::default()
+        };
+        let (simulated, launched) = (summary(simulated_ms), summary(launched_ms));
+        Pair { name: "flood".to_owned(), simulated, launched }
+    }
+
+    #[test]
+    fn contestants_share_all_but_their_strategy() {
+        let contestants = contestants_of("--nodes 20 --txs 5").unwrap();
+        let names: Vec<&str> = contestants.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["inventory", "flood", "adaptive"]);
+        let strategy = |at: usize| contestants[at].1.manifest.params.relay.strategy.name();
+        assert_eq!([strategy(0), strategy(1), strategy(2)], ["inventory", "flood", "adaptive"]);
+        assert!(contestants.iter().all(|(_, settings)| settings.manifest.network.nodes == 20));
+        assert!(contestants_of("--links planar").unwrap_err().contains("the others are for sim"));
+    }
+
+    #[test]
+    fn what_lies_too_far_apart_is_named() {
+        assert_eq!(pair(100.0, 114.0).apart(15.0), Vec::<String>::new());
+        let apart = pair(100.0, 80.0).apart(15.0);
+        assert!(apart[0].contains("t50_ms launched is -20.0 % off"), "{apart:?}");
+        assert_eq!(apart.len(), 2);
+        let mut lost = pair(100.0, 100.0);
+        lost.launched.coverage = Some(0.5);
+        assert_eq!(lost.apart(15.0), ["flood: the launch covered only 50 %"]);
+    }
+
+    #[test]
+    fn the_table_sets_both_side_by_side() {
+        let text = text(&[pair(100.0, 110.0)]);
+        let row: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(row[..7], ["flood", "100", "110", "1.10", "200", "220", "1.10"], "{text}");
+    }
+}
