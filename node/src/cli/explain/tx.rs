@@ -73,12 +73,16 @@ impl State {
         match step.step {
             StepName::Submitted => self.submitted = true,
             StepName::Heard => drop(self.announcers.insert(link)),
-            StepName::Asked => self.asked = Some((link, step.unix_us)),
-            StepName::NotFound | StepName::Expired | StepName::Broke => {
-                if let Some((_, asked_us)) = self.asked.take_if(|(asked, _)| *asked == link) {
-                    self.lost_us += step.unix_us - asked_us;
-                    self.in_vain += 1;
+            StepName::Asked => {
+                if self.gives_way(step) {
+                    self.give_up(step.unix_us);
                 }
+                self.asked = Some((link, step.unix_us));
+            }
+            StepName::NotFound | StepName::Expired | StepName::Broke
+                if self.asked.as_ref().is_some_and(|(asked, _)| *asked == link) =>
+            {
+                self.give_up(step.unix_us);
             }
             StepName::Arrived => self.asked = None,
             StepName::Checking => self.checking_us = Some(step.unix_us),
@@ -89,6 +93,19 @@ impl State {
                 self.served.insert(link);
             }
             _ => {}
+        }
+    }
+
+    /// Whether the open request is dropped in favour of another announcer.
+    fn gives_way(&self, step: &StepStatus) -> bool {
+        self.asked.as_ref().is_some_and(|(asked, _)| Some(asked) != step.link.as_ref())
+    }
+
+    /// The open request came to nothing.
+    fn give_up(&mut self, now_us: u64) {
+        if let Some((_, asked_us)) = self.asked.take() {
+            self.lost_us += now_us - asked_us;
+            self.in_vain += 1;
         }
     }
 
@@ -181,6 +198,11 @@ impl Teller<'_> {
                     .and_then(|link| link.why.clone());
                 let why = why.unwrap_or_else(|| "the peer or the network closed it".to_owned());
                 format!("the link to {who} went down ({why}), with the request open")
+            }
+            StepName::Asked if self.state.gives_way(step) => {
+                format!(
+                    "asked {who} instead: whoever was being asked has let requests run out before"
+                )
             }
             StepName::Asked if self.state.in_vain > 0 => {
                 format!("asked {who} instead, as the next announcer{}", self.preference(step))
