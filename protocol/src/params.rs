@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::RECENT_MAX;
 use crate::item::ItemKind;
 use crate::message::ANNOUNCE_MAX;
+use crate::record::RecordParams;
 use crate::relay::adaptive::{Preset, Probability};
 use crate::relay::{FANOUT_MAX, StrategyKind};
 
@@ -41,6 +42,8 @@ pub struct Params {
     pub unbroadcast: UnbroadcastParams,
     /// How many transactions may wait for their parents.
     pub orphans: OrphanParams,
+    /// How much of the past can be explained.
+    pub record: RecordParams,
 }
 
 /// How items spread.

@@ -327,8 +327,13 @@ impl Requests {
     }
 
     /// Time passed: requests that ran out go to the next announcer, and announcers whose turn has come
-    /// are asked.
-    pub fn on_wake(&mut self, now: Time, params: &RequestParams) {
+    /// are asked. Tells which requests ran out.
+    pub fn on_wake(
+        &mut self,
+        now: Time,
+        params: &RequestParams,
+        mut ran_out: impl FnMut(Link, ShortId),
+    ) {
         while let Some(Reverse((at, id))) = self.turns.peek().copied() {
             if at > now {
                 break;
@@ -353,6 +358,7 @@ impl Requests {
                 }
                 self.give_way(expiry.link, expiry.id, params);
                 self.expired += 1;
+                ran_out(expiry.link, expiry.id);
                 self.ask_next(expiry.id, now, params);
                 self.release(expiry.link, now, params);
             }

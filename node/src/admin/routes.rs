@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::{Api, events};
 use crate::control::{Command, NotSaved, PeerStatus, Status, Submitted};
+use crate::explain::{PeerStory, TxStory, Unexplained};
 
 /// How long a submission may take to arrive. A guess: a block of 4 MB at 1.2 Mbit/s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,6 +31,8 @@ pub fn router(api: Api) -> Router {
         .route("/v1/tx", post(submit_tx))
         .route("/v1/block", post(submit_block))
         .route("/v1/items/{id}", get(item))
+        .route("/v1/explain/tx/{id}", get(explain_tx))
+        .route("/v1/explain/peer/{id}", get(explain_peer))
         .route("/v1/events", get(events::stream))
         .route("/v1/stop", post(stop))
         .route("/healthy", get(healthy))
@@ -132,6 +135,31 @@ async fn item(State(api): State<Api>, Path(id): Path<String>) -> Result<Bytes, A
     })?;
     let found = api.ask(|reply| Command::Item { id, reply }).await?;
     found.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "the node doesn't have this item"))
+}
+
+async fn explain_tx(
+    State(api): State<Api>,
+    Path(query): Path<String>,
+) -> Result<Json<TxStory>, ApiError> {
+    Ok(Json(api.ask(|reply| Command::ExplainTx { query, reply }).await??))
+}
+
+async fn explain_peer(
+    State(api): State<Api>,
+    Path(query): Path<String>,
+) -> Result<Json<PeerStory>, ApiError> {
+    Ok(Json(api.ask(|reply| Command::ExplainPeer { query, reply }).await??))
+}
+
+impl From<Unexplained> for ApiError {
+    fn from(why: Unexplained) -> Self {
+        let status = match why {
+            Unexplained::Off | Unexplained::Unknown { .. } => StatusCode::NOT_FOUND,
+            Unexplained::NoId(_) => StatusCode::BAD_REQUEST,
+            Unexplained::Ambiguous { .. } => StatusCode::CONFLICT,
+        };
+        Self::new(status, why.to_string())
+    }
 }
 
 /// Answered before anything stops; this very answer is one of the requests that are let finish.

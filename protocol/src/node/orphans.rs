@@ -11,6 +11,7 @@ use crate::link::{Direction, Link};
 use crate::machine::{Action, Cx};
 use crate::orphanage::{Orphan, Orphanage};
 use crate::pool::FEE_TOO_LOW;
+use crate::record::What;
 use crate::seen::Outcome;
 
 /// One of its parents was refused.
@@ -75,10 +76,12 @@ impl Node {
                 let holders = Vec::new();
                 let own = Verifying { item: item.clone(), facts, ingress, holders, pair: None };
                 self.verifying.insert(item.id().into(), own);
+                self.record.note_from(None, item.id(), What::Checking, cx.now);
                 return cx.actions.push(Action::Verify(item.clone()));
             }
             return self.refuse(item, None, PARENTS_MISSING, cx);
         };
+        self.record.note(ingress, item.id(), What::Orphaned, cx.now);
         let mut announcers = vec![ingress];
         let others = self.requests.on_arrived(item.id(), cx.now, &cx.params.requests);
         for link in holders.into_iter().chain(others) {
@@ -126,6 +129,7 @@ impl Node {
             for link in first.iter().chain(&then) {
                 let (wait, requests) = (Duration::ZERO, &cx.params.requests);
                 self.requests.on_announced(*link, item, wait, cx.now, requests);
+                self.record.note(*link, short, What::Implied, cx.now);
             }
         }
     }
@@ -226,6 +230,7 @@ impl Node {
     ) {
         pair.is_verified |= !facts.needs_verification;
         if !pair.is_verified {
+            self.record.note(ingress, item.id(), What::Checking, cx.now);
             cx.actions.push(Action::Verify(item.clone()));
         }
         let (id, ingress) = (item.id().into(), Some(ingress));

@@ -13,6 +13,7 @@ use crate::message::{Hello, VERSION};
 use crate::params::Rate;
 use crate::relay::StrategyKind;
 
+mod explaining;
 mod orphans;
 mod own;
 mod policy;

@@ -100,13 +100,13 @@ fn a_request_that_runs_out_goes_to_an_outbound_peer_first() {
     }
     assert_eq!(sent(&mut requests), [(0, 1)]);
     assert_eq!(requests.deadline(), ms(100));
-    requests.on_wake(ms(99), &params());
+    requests.on_wake(ms(99), &params(), |_, _| ());
     assert!(sent(&mut requests).is_empty());
-    requests.on_wake(ms(100), &params());
+    requests.on_wake(ms(100), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(2, 1)]);
-    requests.on_wake(ms(200), &params());
+    requests.on_wake(ms(200), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(1, 1)]);
-    requests.on_wake(ms(300), &params());
+    requests.on_wake(ms(300), &params(), |_, _| ());
     assert!(sent(&mut requests).is_empty() && requests.is_empty());
     assert_eq!(requests.expired(), 3);
 }
@@ -166,7 +166,7 @@ fn an_announcer_may_have_to_wait_for_its_turn() {
     assert_eq!(announce_patiently(&mut requests, 1, 1, 50), Announced::Remembered);
     assert!(sent(&mut requests).is_empty());
     assert_eq!(requests.deadline(), ms(30));
-    requests.on_wake(ms(30), &params());
+    requests.on_wake(ms(30), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(0, 1)]);
 }
 
@@ -176,7 +176,7 @@ fn nobody_is_asked_for_what_arrives_while_it_waits() {
     announce_patiently(&mut requests, 0, 1, 30);
     assert_eq!(requests.on_arrived(id(1), ms(10), &params()), [link(0)]);
     assert_eq!(requests.deadline(), Time::NEVER);
-    requests.on_wake(ms(30), &params());
+    requests.on_wake(ms(30), &params(), |_, _| ());
     assert!(sent(&mut requests).is_empty());
 }
 
@@ -185,7 +185,7 @@ fn an_impatient_announcement_overtakes_a_patient_one() {
     let mut requests = tracker(&[IN, IN]);
     announce_patiently(&mut requests, 0, 1, 30);
     assert_eq!(announce(&mut requests, 1, 1, ms(5)), Announced::Requested);
-    requests.on_wake(ms(30), &params());
+    requests.on_wake(ms(30), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(1, 1)]);
 }
 
@@ -203,7 +203,7 @@ fn after_a_failure_nobody_waits_for_a_turn() {
 fn a_peer_that_let_a_request_run_out_is_asked_last_until_it_delivers() {
     let mut requests = tracker(&[OUT, IN, OUT]);
     announce(&mut requests, 0, 1, ms(0));
-    requests.on_wake(ms(100), &params());
+    requests.on_wake(ms(100), &params(), |_, _| ());
     assert!(requests.is_staller(link(0)));
     sent(&mut requests);
     for slot in [2, 0, 1] {
@@ -222,7 +222,7 @@ fn a_peer_that_let_a_request_run_out_is_asked_last_until_it_delivers() {
 fn what_is_in_flight_from_a_staller_gives_way_at_once() {
     let mut requests = tracker(&[IN, IN]);
     announce(&mut requests, 0, 1, ms(0));
-    requests.on_wake(ms(100), &params());
+    requests.on_wake(ms(100), &params(), |_, _| ());
     announce(&mut requests, 0, 2, ms(200));
     sent(&mut requests);
     assert_eq!(announce(&mut requests, 1, 2, ms(201)), Announced::Requested);
@@ -239,13 +239,13 @@ fn ten_stallers_delay_an_item_by_one_timeout_at_most_and_later_ones_not_at_all()
     }
     announce(&mut requests, 10, 1, ms(50));
     assert_eq!(sent(&mut requests), [(0, 1)]);
-    requests.on_wake(ms(100), &params());
+    requests.on_wake(ms(100), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(10, 1)], "one timeout after the first announcement");
     requests.on_arrived(id(1), ms(101), &params());
     for slot in 1..10 {
         let at = ms(1_000 * u64::from(slot));
         announce(&mut requests, slot, 2, at);
-        requests.on_wake(at + Duration::from_millis(100), &params());
+        requests.on_wake(at + Duration::from_millis(100), &params(), |_, _| ());
     }
     sent(&mut requests);
     for slot in 0..11 {
@@ -279,8 +279,8 @@ fn a_late_answer_is_in_order_even_when_the_item_was_forgotten() {
     for n in [1, 2, 3] {
         announce(&mut requests, 0, n, ms(0));
     }
-    requests.on_wake(ms(100), &params());
-    requests.on_wake(ms(200), &params());
+    requests.on_wake(ms(100), &params(), |_, _| ());
+    requests.on_wake(ms(200), &params(), |_, _| ());
     assert!(requests.is_empty());
     // As many as may be in flight are remembered.
     assert_eq!([1, 2, 3].map(|n| requests.was_asked(link(0), id(n))), [false, true, true]);
@@ -523,7 +523,7 @@ proptest! {
                 }
                 Op::Pass(wait_ms) => {
                     now = now + Duration::from_millis(wait_ms);
-                    requests.on_wake(now, &params);
+                    requests.on_wake(now, &params, |_, _| ());
                     model.expire(now);
                 }
             }
