@@ -37,7 +37,7 @@ use crate::message::{Message, PeerAddr, Verb};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
-use crate::relay::{AnyStrategy, Neighbour, Step, Strategy as _};
+use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::request::Requests;
 use crate::seen::SeenCache;
 use crate::time::Time;
@@ -76,8 +76,6 @@ pub struct Node {
     strategy: AnyStrategy,
     /// The links that the strategy may use, in the order in which they became ready.
     ready: Vec<Neighbour>,
-    /// Steps of the strategy; empty between inputs, kept for its memory.
-    steps: Vec<Step>,
     seen: SeenCache,
     requests: Requests,
     announcer: Announcer,
@@ -155,7 +153,6 @@ impl Node {
             health: Health::default(),
             strategy,
             ready: Vec::new(),
-            steps: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
             requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
@@ -166,6 +163,17 @@ impl Node {
             counters: Counters::default(),
             serve_at: Time::NEVER,
         }
+    }
+
+    /// Makes room for so many links at once, for a driver that knows beforehand how many there will be.
+    /// More are welcome.
+    pub fn reserve_links(&mut self, links: usize) {
+        self.links.reserve(links);
+        self.ready.reserve_exact(links);
+        self.requests.reserve(links);
+        self.announcer.reserve(links);
+        self.health.reserve(links);
+        self.peers.reserve(links);
     }
 
     /// Everything counted so far.
@@ -293,7 +301,9 @@ impl Node {
         }
         self.requests.on_wake(now, &cx.params.requests);
         self.pool.on_wake(now);
-        self.peers.on_wake(cx);
+        if self.peers.deadline() <= now {
+            self.peers.on_wake(cx);
+        }
         if self.strategy.deadline() <= now {
             self.relay(cx, AnyStrategy::on_wake);
         }
@@ -310,7 +320,7 @@ impl Node {
             cx.now,
             &cx.params.relay,
             |link, id| seen.knows(id, link),
-            |link, batch| due.push((link, batch.to_vec())),
+            |link, batch| due.push((link, batch)),
         );
         for (link, mut batch) in due {
             for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {

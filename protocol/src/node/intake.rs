@@ -39,6 +39,7 @@ impl Node {
                 wait = strategy.on_announced(link, (kind, id), known, cx);
             });
             if known {
+                self.announcer.on_known(link, id);
                 self.counters.duplicate_announcements += 1;
                 continue;
             }

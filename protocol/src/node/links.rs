@@ -55,6 +55,7 @@ impl Node {
         let Some(state) = self.links.remove(link) else {
             return;
         };
+        self.leave(link, cx);
         self.requests.on_disconnected(link, cx.now, &cx.params.requests);
         self.announcer.on_disconnected(link);
         self.health.on_disconnected(link);
