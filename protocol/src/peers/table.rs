@@ -150,6 +150,11 @@ impl Peer {
         self.ready
     }
 
+    /// Whether it is given up once others are found.
+    pub(super) const fn is_seed(&self) -> bool {
+        self.seed
+    }
+
     /// Whether we dialled it.
     pub(super) fn is_outbound(&self) -> bool {
         self.direction == Direction::Outbound
