@@ -36,10 +36,14 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// Logs.
     pub log: LogConfig,
+    /// What outlives the process.
+    pub store: StoreSettings,
     /// The record of deliveries.
     pub trace: TraceConfig,
     /// Emulated links.
     pub links: LinksConfig,
+    /// Bad conduct, for test networks.
+    pub lab: LabConfig,
     /// The core.
     pub params: Params,
 }
@@ -129,6 +133,22 @@ pub enum LogFormat {
     Json,
 }
 
+/// What outlives the process: see [`crate::store`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// Whether to store anything. Without it an accepted item is lost if the node ends before it spreads.
+    pub enabled: bool,
+    /// The file.
+    pub file: PathBuf,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { enabled: true, file: crate::datadir::STORE.into() }
+    }
+}
+
 /// The record of deliveries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -185,6 +205,14 @@ impl LinksConfig {
     }
 }
 
+/// Bad conduct, for test networks only: somebody has to be what others must put up with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabConfig {
+    /// Whether to announce items and never deliver any.
+    pub withhold: bool,
+}
+
 impl Config {
     /// The region that the node is said to be in.
     #[must_use]
@@ -202,6 +230,7 @@ impl Config {
         let relay = &mut config.params.relay;
         (relay.local_fanout, relay.remote_fanout) = (Some(8), Some(2));
         relay.adaptive.eager_percent = Some(30);
+        config.params.record.steps = Some(65_536);
         config.trace.file = Some("trace.csv".into());
         config
     }

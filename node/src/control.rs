@@ -12,6 +12,8 @@ use tidings_protocol::link::Direction;
 use tidings_protocol::message::PeerAddr;
 use tokio::sync::oneshot;
 
+use crate::explain::{PeerStory, TxStory, Unexplained};
+
 /// Most commands waiting for the shell; over it the API waits.
 pub const COMMANDS_MAX: usize = 256;
 
@@ -33,8 +35,8 @@ pub enum Command {
         kind: ItemKind,
         /// Its canonical bytes.
         bytes: Bytes,
-        /// Answered once the item is accepted or refused.
-        reply: oneshot::Sender<Submitted>,
+        /// Answered once the item is refused, or accepted and saved.
+        reply: SubmitReply,
     },
     /// Give me this item, if you have it.
     Item {
@@ -43,8 +45,35 @@ pub enum Command {
         /// Its bytes.
         reply: oneshot::Sender<Option<Bytes>>,
     },
+    /// What happened to this item?
+    ExplainTx {
+        /// Its id, or the beginning of it.
+        query: String,
+        /// What is known.
+        reply: oneshot::Sender<Result<TxStory, Unexplained>>,
+    },
+    /// What passed between you and this peer?
+    ExplainPeer {
+        /// Its id, or the beginning of it, its address, or its link.
+        query: String,
+        /// What is known.
+        reply: oneshot::Sender<Result<PeerStory, Unexplained>>,
+    },
     /// Shut down gracefully.
     Stop(oneshot::Sender<()>),
+}
+
+/// Where the answer to a submission goes.
+pub type SubmitReply = oneshot::Sender<Result<Submitted, NotSaved>>;
+
+/// An item was accepted and is being relayed, but couldn't be saved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NotSaved {
+    /// Whether the disk is full.
+    pub disk_full: bool,
+    /// What the system said.
+    pub reason: String,
 }
 
 /// What became of a submitted item.
@@ -107,10 +136,30 @@ pub struct Status {
     pub traffic: BTreeMap<String, TrafficStatus>,
     /// All other counters by name.
     pub counters: BTreeMap<String, u64>,
+    /// The store, if there is one.
+    #[serde(default)]
+    pub store: Option<StoreStatus>,
     /// Resident memory, bytes; 0 where the system doesn't tell.
     pub rss_bytes: u64,
     /// CPU time used, user and system, seconds.
     pub cpu_s: f64,
+}
+
+/// State of a node's store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Items in it.
+    pub items: usize,
+    /// Size of the file.
+    pub file_bytes: u64,
+    /// Batches of changes written.
+    pub commits: u64,
+    /// Batches that the disk refused.
+    pub failures: u64,
+    /// Changes dropped because the disk refused for too long.
+    pub dropped: u64,
+    /// Whether items of an earlier run are still coming back.
+    pub restoring: bool,
 }
 
 /// Traffic of one message kind, framing included, transport security excluded.

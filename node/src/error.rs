@@ -9,7 +9,7 @@
 //! | 1 | failed, or the item was rejected, or shut down by a second signal |
 //! | 64 | the command line makes no sense (`EX_USAGE`) |
 //! | 69 | no node is running, the data folder is in use, or an address can't be listened on (`EX_UNAVAILABLE`) |
-//! | 78 | settings, identity, network file or address book can't be used (`EX_CONFIG`) |
+//! | 78 | settings, identity, network file, address book or store can't be used (`EX_CONFIG`) |
 
 use std::io;
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ use crate::identity::IdentityError;
 use crate::net::NetError;
 use crate::network::NetworkError;
 use crate::shell::ShellError;
+use crate::store::OpenError;
 
 /// Failed.
 pub const EXIT_FAILURE: u8 = 1;
@@ -30,7 +31,7 @@ pub const EXIT_FAILURE: u8 = 1;
 pub const EXIT_USAGE: u8 = 64;
 /// Not running, in use, or not to be listened on.
 pub const EXIT_UNAVAILABLE: u8 = 69;
-/// Settings, identity, network file or address book can't be used.
+/// Settings, identity, network file, address book or store can't be used.
 pub const EXIT_CONFIG: u8 = 78;
 
 /// What stopped a command.
@@ -112,7 +113,9 @@ impl Error {
             Self::NotRunning { .. }
             | Self::DataDir(DataDirError::InUse { .. })
             | Self::Bind(BindError::Answered(_) | BindError::Unix { .. } | BindError::Tcp { .. })
-            | Self::Shell(ShellError::Net(NetError::Listen { .. }))
+            | Self::Shell(
+                ShellError::Net(NetError::Listen { .. }) | ShellError::Store(OpenError::InUse(_)),
+            )
             | Self::Client(ClientError::Connect { .. }) => EXIT_UNAVAILABLE,
             Self::Config(_)
             | Self::Network(_)
@@ -128,14 +131,17 @@ impl Error {
                 ShellError::Net(NetError::Network(_) | NetError::Identity(_))
                 | ShellError::Addresses(_)
                 | ShellError::Params(_)
-                | ShellError::Trace { .. },
+                | ShellError::Trace { .. }
+                | ShellError::Store(
+                    OpenError::Damaged { .. } | OpenError::Newer { .. } | OpenError::Network { .. },
+                ),
             ) => EXIT_CONFIG,
             Self::Exists { .. }
             | Self::Io { .. }
             | Self::DataDir(DataDirError::Io { .. })
             | Self::Identity(IdentityError::Entropy(_))
             | Self::Token(TokenError::Entropy(_))
-            | Self::Shell(ShellError::Entropy(_))
+            | Self::Shell(ShellError::Entropy(_) | ShellError::Store(OpenError::Io { .. }))
             | Self::Client(
                 ClientError::Broken { .. }
                 | ClientError::Refused { .. }

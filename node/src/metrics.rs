@@ -25,10 +25,15 @@ const TRAFFIC: [(&str, &str); 4] = [
 ];
 
 /// Counters of the core that need more words than their name.
-const HELP: [(&str, &str); 25] = [
+const HELP: [(&str, &str); 30] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
+    ("restored", "Items of an earlier run that came back."),
+    ("reannounced", "Announcements of own transactions that no peer had asked for."),
+    ("store_commits", "Batches of changes written to the store."),
+    ("store_failures", "Batches of changes that the disk refused."),
+    ("store_dropped", "Changes of the store dropped because the disk refused for too long."),
     ("duplicate_items", "Whole items received that the node had already."),
     ("duplicate_announcements", "Ids announced to the node that it knew already."),
     ("announcements_dropped", "Announcements dropped because their link had too many open."),
@@ -54,7 +59,7 @@ const HELP: [(&str, &str); 25] = [
 ];
 
 /// What a node has right now: name, unit and help.
-const GAUGES: [(&str, Unit, &str); 12] = [
+const GAUGES: [(&str, Unit, &str); 14] = [
     ("tidings_outbound_links", Unit::Count, "Links that the node dialled."),
     ("tidings_outbound_links_wanted", Unit::Count, "Links that the node wants to dial."),
     ("tidings_inbound_links", Unit::Count, "Links that peers dialled."),
@@ -62,6 +67,8 @@ const GAUGES: [(&str, Unit, &str); 12] = [
     ("tidings_pool_transactions", Unit::Count, "Transactions in the pool."),
     ("tidings_pool_bytes", Unit::Bytes, "Bytes of the transactions in the pool."),
     ("tidings_recent_blocks", Unit::Count, "Recent blocks kept to serve."),
+    ("tidings_store_items", Unit::Count, "Items in the store; 0 without one."),
+    ("tidings_store_file_bytes", Unit::Bytes, "Size of the store's file; 0 without one."),
     ("tidings_seen_ids", Unit::Count, "Ids in the seen cache."),
     ("tidings_resident_memory_bytes", Unit::Bytes, "Resident memory."),
     ("tidings_cpu_seconds", Unit::Seconds, "CPU time used, user and system."),
@@ -130,6 +137,8 @@ fn gauge_values(status: &Status) -> [f64; GAUGES.len()] {
     let count = |count: usize| count as f64;
     #[expect(clippy::cast_precision_loss, reason = "as above")]
     let rss = status.rss_bytes as f64;
+    #[expect(clippy::cast_precision_loss, reason = "as above")]
+    let file_bytes = status.store.as_ref().map_or(0.0, |store| store.file_bytes as f64);
     [
         count(status.outbound),
         count(status.outbound_target),
@@ -138,6 +147,8 @@ fn gauge_values(status: &Status) -> [f64; GAUGES.len()] {
         count(status.pool_items),
         count(status.pool_bytes),
         count(status.blocks),
+        count(status.store.as_ref().map_or(0, |store| store.items)),
+        file_bytes,
         count(status.seen),
         rss,
         status.cpu_s,

@@ -7,6 +7,8 @@
 
 mod commands;
 pub mod config;
+mod explain;
+mod keeper;
 mod report;
 mod status;
 mod verify;
@@ -30,18 +32,22 @@ use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::message::{Message, PeerAddr};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::ParamError;
+use tidings_protocol::record::STEPS_DEFAULT;
 use tidings_protocol::time::Time;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 pub use self::config::{NETWORK_NAME_MAX, ShellConfig, check_network_name};
+use self::explain::Acquaintances;
+use self::keeper::Keeper;
 use self::report::Reporter;
 pub use self::report::{LinkName, ShellEvent, What};
 use self::verify::Verifier;
 use crate::addresses::{self, AddressesError};
-use crate::control::{Command, Outcome, Submitted};
+use crate::control::{Command, SubmitReply};
 use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
+use crate::store::OpenError;
 use crate::trace::Trace;
 
 /// Most events taken in one round, before deadlines and others get their turn. A guess: a few
@@ -52,7 +58,7 @@ const ROUND_MAX: usize = 256;
 /// every 15 minutes.
 const SAVE_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Longest that a line of the trace stays unwritten.
+/// Longest that a line of the trace stays unwritten, and that the store isn't told of what peers brought.
 const TRACE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a node can't start or go on.
@@ -75,9 +81,20 @@ pub enum ShellError {
         /// What the system says.
         source: io::Error,
     },
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] OpenError),
     /// The system gives no randomness.
     #[error("the system gives no randomness: {0}")]
     Entropy(String),
+}
+
+/// Somebody who submitted an item and waits for what becomes of it.
+#[derive(Debug)]
+struct Pending {
+    reply: SubmitReply,
+    /// The item was known when it was submitted.
+    knew: bool,
 }
 
 /// A running node.
@@ -90,8 +107,10 @@ pub struct Shell {
     commands: mpsc::Receiver<Command>,
     verifier: Verifier,
     reporter: Reporter,
+    acquaintances: Acquaintances,
     /// Who waits for what becomes of a submitted item.
-    pending: HashMap<ItemId, Vec<oneshot::Sender<Submitted>>>,
+    pending: HashMap<ItemId, Vec<Pending>>,
+    keeper: Keeper,
     /// The core's output; empty but while it is carried out.
     actions: Vec<Action>,
     started: Instant,
@@ -112,17 +131,19 @@ impl Shell {
     /// # Errors
     /// When an address can't be listened on, a parameter makes no sense, or a file can't be used.
     pub async fn start(
-        config: ShellConfig,
+        mut config: ShellConfig,
         commands: mpsc::Receiver<Command>,
         events: broadcast::Sender<ShellEvent>,
     ) -> Result<Self, ShellError> {
         config.params.validate()?;
+        config.params.record.steps.get_or_insert(STEPS_DEFAULT);
         let known = config.addresses.as_deref().map(addresses::load).transpose()?;
         let trace = config.trace.as_deref().map(|path| {
             let failed = |source| ShellError::Trace { path: path.to_owned(), source };
             Trace::open(path).map_err(failed)
         });
         let trace = trace.transpose()?;
+        let keeper = Keeper::start(config.store.clone()).await?;
         let mut rng = match config.seed {
             Some(seed) => ChaCha8Rng::seed_from_u64(seed),
             None => ChaCha8Rng::try_from_rng(&mut SysRng)
@@ -146,16 +167,21 @@ impl Shell {
         };
         let mut node = Node::new(identity, &config.params);
         node.peers_mut().import(&known.unwrap_or_default(), &config.params.peers, Time::ZERO);
+        if config.withhold {
+            tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
+        }
         let started = Instant::now();
         let mut shell = Self {
             verifier: Verifier::new(Arc::clone(&config.chain)),
             reporter: Reporter::new(events, trace),
+            acquaintances: Acquaintances::default(),
             config: Arc::new(config),
             node,
             rng,
             net,
             commands,
             pending: HashMap::new(),
+            keeper,
             actions: Vec::new(),
             started,
             started_unix_us: unix_us(),
@@ -197,6 +223,7 @@ impl Shell {
                     None => commands_open = false,
                 },
                 verdicts = self.verifier.wait() => self.on_verdicts(verdicts),
+                restored = self.keeper.restored() => self.on_restored(restored),
                 () = self.net.wait() => {}
                 () = &mut sleep => {}
             }
@@ -242,7 +269,8 @@ impl Shell {
 
     /// When the next round is due at the latest.
     fn wake_at(&self) -> Instant {
-        let files = if self.reporter.is_clean() { self.save_at } else { self.housekeeping_at };
+        let is_clean = self.reporter.is_clean() && self.keeper.is_clean();
+        let files = if is_clean { self.save_at } else { self.housekeeping_at };
         match self.node.deadline() {
             Time::NEVER => files,
             deadline => self.instant(deadline).min(files),
@@ -264,6 +292,7 @@ impl Shell {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
+                Action::Send { message: Message::Item(_), .. } if self.config.withhold => {}
                 Action::Send { link, message } => self.net.send(link, message),
                 Action::Throttle { link, until } => {
                     throttled = true;
@@ -285,13 +314,18 @@ impl Shell {
     fn report(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
         let unix_us = self.started_unix_us + now.as_nanos() / 1_000;
         self.reporter.report(event, now, unix_us, cut);
+        self.keeper.observe(event);
         match *event {
-            Event::Accepted { id, .. } => self.answer(id, Outcome::Accepted, None),
-            Event::Rejected { id, rejection, .. } => {
-                self.answer(id, Outcome::Rejected, Some(rejection));
+            Event::Accepted { id, ingress, .. } => self.answer_accepted(id, ingress),
+            Event::Rejected { id, rejection, .. } => self.answer_rejected(id, rejection),
+            Event::AlreadyKnown { id } => self.answer_known(id),
+            Event::LinkUp { peer, advertise: Some(addr), .. } => {
+                self.acquaintances.learn_address(peer, addr);
             }
-            Event::AlreadyKnown { id } => self.answer_last(id),
-            Event::LinkUp { .. }
+            Event::Restored { .. }
+            | Event::Broadcast { .. }
+            | Event::Left { .. }
+            | Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::Misbehaved { .. }
             | Event::DialFailed { .. } => {}
@@ -311,6 +345,8 @@ impl Shell {
             NetEvent::Connected { link, peer, direction, addr } => {
                 if let Some(info) = self.net.info(link) {
                     self.reporter.names.insert(link, info.peer);
+                    let record = self.node.record();
+                    self.acquaintances.meet(peer, info.peer, addr.or(info.remote), record);
                 }
                 self.handle(Input::Connected { link, peer, direction, addr });
             }
@@ -358,10 +394,11 @@ impl Shell {
         self.reporter.names.remove(link);
     }
 
-    /// Writes the trace out, and saves the address book when it is time.
+    /// Writes the trace out, tells the store, and saves the address book when it is time.
     fn keep_house(&mut self) {
         let now = Instant::now();
         self.reporter.flush();
+        self.keeper.flush(&self.node);
         self.housekeeping_at = now + TRACE_INTERVAL;
         if now < self.save_at {
             return;
@@ -386,6 +423,7 @@ impl Shell {
 
     async fn shut_down(mut self) {
         self.reporter.flush();
+        std::mem::take(&mut self.keeper).close(&self.node).await;
         // Saves must not overtake one another, and can't fail but by a panic of their own.
         let earlier = self.saving.take();
         if let Some(earlier) = earlier {

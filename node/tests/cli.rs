@@ -11,6 +11,11 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+#[path = "cli/kill.rs"]
+mod kill;
+#[path = "cli/store.rs"]
+mod store;
+
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -71,7 +76,15 @@ impl Folder {
     /// Starts a node and waits until it is up.
     fn run(&self, args: &[&str]) -> Node {
         let fixed = ["run", "--json", "--listen", "127.0.0.1:0"];
-        let mut command = self.command(&[&fixed[..], args].concat());
+        self.start(self.command(&[&fixed[..], args].concat()))
+    }
+
+    /// The same by another command.
+    fn run_by(&self, wrap: impl FnOnce(Command) -> Command) -> Node {
+        self.start(wrap(self.command(&["run", "--json", "--listen", "127.0.0.1:0"])))
+    }
+
+    fn start(&self, mut command: Command) -> Node {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut node = Node { child, ready: Value::Null };

@@ -55,6 +55,8 @@ fn config(connect: &[PeerAddr]) -> ShellConfig {
         region: None,
         trace: None,
         addresses: None,
+        store: None,
+        withhold: false,
         seed: Some(1),
     }
 }
@@ -79,7 +81,7 @@ impl TestNode {
 
     async fn submit(&self, kind: ItemKind, bytes: &[u8]) -> Submitted {
         let bytes = Bytes::copy_from_slice(bytes);
-        self.ask(|reply| Command::Submit { kind, bytes, reply }).await
+        self.ask(|reply| Command::Submit { kind, bytes, reply }).await.unwrap()
     }
 
     async fn status(&self) -> Status {

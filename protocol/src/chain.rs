@@ -44,6 +44,21 @@ pub trait Chain: Send + Sync {
     fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<Result<(), Rejection>> {
         items.iter().map(|item| self.verify(item)).collect()
     }
+
+    /// The transactions of a block that passed [`Chain::inspect`], in its order: they are confirmed, and
+    /// what conflicts with them can't be any more. None if the rules don't look into blocks.
+    fn contents(&self, _block: &Item) -> Vec<Content> {
+        Vec::new()
+    }
+}
+
+/// A transaction of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Its id.
+    pub id: ItemId,
+    /// What no other transaction may use any more.
+    pub conflicts: Vec<ConflictKey>,
 }
 
 /// What the relay knows of an item that passed [`Chain::inspect`].
@@ -53,8 +68,11 @@ pub struct Facts {
     pub fee: u64,
     /// What no two pooled transactions may share: an outpoint, or a sender and nonce.
     pub conflicts: Vec<ConflictKey>,
-    /// Items that must come first, as far as their ids can be told. For a block, its parent.
+    /// Items that must come first, as far as their ids can be told. For a block, its parent. A chain
+    /// with a ledger leaves out the transactions that it has confirmed.
     pub parents: Vec<ItemId>,
+    /// Who pays for a transaction, where somebody does: what the pool holds of one sender is limited.
+    pub sender: Option<Sender>,
     /// Whether [`Chain::verify`] has anything to check.
     pub needs_verification: bool,
 }
@@ -62,6 +80,10 @@ pub struct Facts {
 /// Something that only one pooled transaction may use; a hash made by the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConflictKey(pub [u8; 32]);
+
+/// Who pays for a transaction: a short hash made by the chain, which nobody can make another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sender(pub [u8; 8]);
 
 /// Why an item was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -37,6 +37,23 @@ pub enum Event {
         /// Its id.
         id: ItemId,
     },
+    /// An item of an earlier run is back.
+    Restored {
+        /// Its id.
+        id: ItemId,
+        /// What it is.
+        kind: ItemKind,
+    },
+    /// A peer was given our own transaction, or has it from elsewhere: it needn't be announced again.
+    Broadcast {
+        /// Its id.
+        id: ItemId,
+    },
+    /// A transaction left the pool: confirmed, replaced, expired, or for want of room.
+    Left {
+        /// Its id.
+        id: ItemId,
+    },
     /// A link is up, both hellos included.
     LinkUp {
         /// Its handle.

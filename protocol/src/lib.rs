@@ -8,14 +8,16 @@
 //! # Map
 //! - the contract: [`machine`], [`time`], [`link`], [`params`], [`event`], [`counters`]
 //! - the wire: [`message`], [`codec`], [`frame`]
-//! - what is relayed: [`item`], [`chain`] and its two rule sets, [`pool`], [`blocks`]
+//! - what is relayed: [`item`], [`chain`] and its two rule sets, [`fee`], [`pool`], [`blocks`]
 //! - how it is relayed: [`seen`], [`request`], [`announce`], [`relay`] and its strategies
-//! - what lets nothing be missed for good: [`digest`]
+//! - what lets nothing be missed for good: [`digest`], and [`unbroadcast`] for what is our own
+//! - what happened to each item: [`record`]
 //! - whom to trust how far: [`bucket`], [`budget`], [`conduct`], [`health`]
 //! - with whom: [`peers`], its address book and its outbound set
 //! - where they meet: [`node`]
 
 pub mod announce;
+mod backlog;
 pub mod blocks;
 pub mod bucket;
 pub mod budget;
@@ -25,6 +27,7 @@ pub mod conduct;
 pub mod counters;
 pub mod digest;
 pub mod event;
+pub mod fee;
 pub mod frame;
 pub mod health;
 pub mod item;
@@ -33,12 +36,15 @@ pub mod machine;
 pub mod map;
 pub mod message;
 pub mod node;
+pub mod orphanage;
 pub mod params;
 pub mod peers;
 pub mod pool;
+pub mod record;
 pub mod relay;
 pub mod request;
 pub mod seen;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod time;
+pub mod unbroadcast;

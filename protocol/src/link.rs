@@ -60,11 +60,19 @@ impl fmt::Display for Direction {
 
 /// State kept for each live link, found by slot and checked by generation.
 ///
-/// Bounded by the number of live links, which the peer table bounds.
+/// Bounded by the number of live links, which the peer table bounds. It grows by a quarter: doubling
+/// would leave a third of it empty, and a simulator holds several for each of a million nodes.
 #[derive(Clone, Debug)]
 pub struct LinkTable<T> {
-    slots: Vec<Option<(Link, T)>>,
+    slots: Vec<Option<Held<T>>>,
     live: usize,
+}
+
+/// What a slot holds; its place tells the rest of the [`Link`].
+#[derive(Clone, Debug)]
+struct Held<T> {
+    generation: u32,
+    state: T,
 }
 
 impl<T> Default for LinkTable<T> {
@@ -74,32 +82,41 @@ impl<T> Default for LinkTable<T> {
 }
 
 impl<T> LinkTable<T> {
+    /// Makes room for so many links at once; more are welcome.
+    pub fn reserve(&mut self, links: usize) {
+        self.slots.reserve_exact(links.saturating_sub(self.slots.len()));
+    }
+
     /// Adds the state of a new link. A link that still held the slot is returned: the driver broke
     /// the contract, and its state would otherwise be lost silently.
     pub fn insert(&mut self, link: Link, state: T) -> Option<(Link, T)> {
-        if self.slots.len() <= link.slot() {
-            self.slots.resize_with(link.slot() + 1, || None);
+        let wanted = link.slot() + 1;
+        if self.slots.len() < wanted {
+            if self.slots.capacity() < wanted {
+                let spare = (self.slots.len() / 4).max(3);
+                self.slots.reserve_exact(wanted + spare - self.slots.len());
+            }
+            self.slots.resize_with(wanted, || None);
         }
-        let before = self.slots[link.slot()].replace((link, state));
+        let held = Held { generation: link.generation, state };
+        let before = self.slots[link.slot()].replace(held);
         self.live += usize::from(before.is_none());
-        before
+        before.map(|held| (Link::new(link.slot, held.generation), held.state))
     }
 
     /// Removes a link's state; `None` if the link isn't live.
     pub fn remove(&mut self, link: Link) -> Option<T> {
         let slot = self.slots.get_mut(link.slot())?;
-        if slot.as_ref().is_none_or(|(held, _)| *held != link) {
-            return None;
-        }
+        let held = slot.take_if(|held| held.generation == link.generation)?;
         self.live -= 1;
-        slot.take().map(|(_, state)| state)
+        Some(held.state)
     }
 
     /// The state of a live link.
     #[must_use]
     pub fn get(&self, link: Link) -> Option<&T> {
         match self.slots.get(link.slot())? {
-            Some((held, state)) if *held == link => Some(state),
+            Some(held) if held.generation == link.generation => Some(&held.state),
             _ => None,
         }
     }
@@ -107,7 +124,7 @@ impl<T> LinkTable<T> {
     /// The state of a live link, to change.
     pub fn get_mut(&mut self, link: Link) -> Option<&mut T> {
         match self.slots.get_mut(link.slot())? {
-            Some((held, state)) if *held == link => Some(state),
+            Some(held) if held.generation == link.generation => Some(&mut held.state),
             _ => None,
         }
     }
@@ -115,17 +132,22 @@ impl<T> LinkTable<T> {
     /// The live link in a slot.
     #[must_use]
     pub fn at(&self, slot: usize) -> Option<Link> {
-        self.slots.get(slot)?.as_ref().map(|(link, _)| *link)
+        let held = self.slots.get(slot)?.as_ref()?;
+        u32::try_from(slot).ok().map(|slot| Link::new(slot, held.generation))
     }
 
     /// Live links in slot order, which is the same in every run.
     pub fn iter(&self) -> impl Iterator<Item = (Link, &T)> {
-        self.slots.iter().flatten().map(|(link, state)| (*link, state))
+        (0..).zip(&self.slots).filter_map(|(slot, held)| {
+            held.as_ref().map(|held| (Link::new(slot, held.generation), &held.state))
+        })
     }
 
     /// Live links in slot order, to change their state.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Link, &mut T)> {
-        self.slots.iter_mut().flatten().map(|(link, state)| (*link, state))
+        (0..).zip(&mut self.slots).filter_map(|(slot, held)| {
+            held.as_mut().map(|held| (Link::new(slot, held.generation), &mut held.state))
+        })
     }
 
     /// How many links are live.

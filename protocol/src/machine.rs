@@ -176,6 +176,13 @@ pub enum Input<'a> {
     },
     /// Our own operator hands in an item.
     Submitted(Arc<Item>),
+    /// An item that was accepted in an earlier run. The driver has asked [`Chain::verify`] again.
+    Restored {
+        /// The item.
+        item: Arc<Item>,
+        /// Our operator submitted it, and [`Event::Broadcast`] was never reported.
+        own: bool,
+    },
     /// The answer to [`Action::Verify`].
     Verdict {
         /// The item.

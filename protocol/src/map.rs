@@ -76,14 +76,24 @@ impl<K: Eq + Hash, V> Map<K, V> {
         self.0.insert(key, value)
     }
 
-    /// Removes a key.
+    /// Removes a key. Without any left it holds no memory.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        self.0.remove(key)
+        let value = self.0.remove(key)?;
+        if self.0.is_empty() {
+            self.0.shrink_to_fit();
+        }
+        Some(value)
     }
 
     /// The place of a key, occupied or vacant.
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V, Salt> {
         self.0.entry(key)
+    }
+
+    /// The hasher, for another map.
+    #[must_use]
+    pub fn salt(&self) -> &Salt {
+        self.0.hasher()
     }
 
     /// How many keys there are.

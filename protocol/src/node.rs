@@ -2,23 +2,30 @@
 //!
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
+//! - `node/orphans.rs`: a transaction waits for its parents, or pays for one
+//! - `node/own.rs`: items outlive the process, and own ones are announced again
 //! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
 //! - `node/digest.rs`: two peers compare what they have
 //! - `node/check.rs`: what must hold after every input
+//! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
 mod check;
 mod digest;
 mod intake;
 mod links;
+mod orphans;
+mod own;
 mod relay;
 mod serve;
+mod warm;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::announce::{Announcer, Form};
+use crate::backlog::Backlog;
 use crate::blocks::BlockStore;
 use crate::budget::LinkBudget;
 use crate::chain::Facts;
@@ -26,19 +33,23 @@ use crate::codec;
 use crate::conduct::{Offence, Reason};
 use crate::counters::Counters;
 use crate::digest::SafetyNet;
+use crate::event::Event;
 use crate::health::{Due, Health};
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
 use crate::machine::{Action, Cx, Input, Machine, PeerKey};
 use crate::map::{Map, Salt};
 use crate::message::{Message, PeerAddr, Verb};
+use crate::orphanage::{Orphan, Orphanage};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
-use crate::relay::{AnyStrategy, Neighbour, Step, Strategy as _};
+use crate::record::{Dealings, Manner, Record, Recorder, Story, What};
+use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::request::Requests;
 use crate::seen::SeenCache;
 use crate::time::Time;
+use crate::unbroadcast::Unbroadcast;
 
 /// Who a node is, and what its operator tells it before it starts.
 #[derive(Clone, Debug)]
@@ -74,8 +85,6 @@ pub struct Node {
     strategy: AnyStrategy,
     /// The links that the strategy may use, in the order in which they became ready.
     ready: Vec<Neighbour>,
-    /// Steps of the strategy; empty between inputs, kept for its memory.
-    steps: Vec<Step>,
     seen: SeenCache,
     requests: Requests,
     announcer: Announcer,
@@ -83,8 +92,12 @@ pub struct Node {
     /// Items whose expensive checks are under way; bounded by `memory.verifying_max`.
     verifying: Map<ShortId, Verifying>,
     pool: Pool,
+    unbroadcast: Unbroadcast,
+    /// Transactions that wait for their parents; most nodes have none.
+    orphans: Option<Box<Orphans>>,
     blocks: BlockStore,
     counters: Counters,
+    record: Recorder,
     /// When a getdata that was too large to answer at once goes on.
     serve_at: Time,
 }
@@ -100,11 +113,11 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     region: Option<u8>,
     /// We are closing it, and why: nothing more is taken from it.
-    closing: Option<Reason>,
+    closing: Option<Box<Reason>>,
     congested: bool,
     budget: LinkBudget,
     /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
-    serving: VecDeque<(ItemKind, Name)>,
+    serving: Backlog<(ItemKind, Name)>,
 }
 
 /// An item that waits for its verdict.
@@ -115,6 +128,27 @@ struct Verifying {
     ingress: Option<Link>,
     /// Links whose peers have the item: at most one entry per link.
     holders: Vec<Link>,
+    /// It is judged together with another one.
+    pair: Option<Pair>,
+}
+
+/// A parent and a child that pays for it, both being checked.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    /// The other one.
+    other: ShortId,
+    is_parent: bool,
+    /// This one has passed its checks.
+    is_verified: bool,
+}
+
+/// What waits for its parents, and what need not any more.
+#[derive(Clone, Debug)]
+struct Orphans {
+    waiting: Orphanage,
+    /// Taken out, to be dealt with before the input is finished.
+    ready: VecDeque<Orphan>,
+    refused: Vec<Orphan>,
 }
 
 /// A link, as the operator sees it.
@@ -153,17 +187,30 @@ impl Node {
             health: Health::default(),
             strategy,
             ready: Vec::new(),
-            steps: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
             requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
             safety_net: SafetyNet::default(),
             verifying: Map::new(salt),
             pool: Pool::new(salt),
+            unbroadcast: Unbroadcast::default(),
+            orphans: None,
             blocks: BlockStore::default(),
             counters: Counters::default(),
+            record: Recorder::new(params.record),
             serve_at: Time::NEVER,
         }
+    }
+
+    /// Makes room for so many links at once, for a driver that knows beforehand how many there will be.
+    /// More are welcome.
+    pub fn reserve_links(&mut self, links: usize) {
+        self.links.reserve(links);
+        self.ready.reserve_exact(links);
+        self.requests.reserve(links);
+        self.announcer.reserve(links);
+        self.health.reserve(links);
+        self.peers.reserve(links);
     }
 
     /// Everything counted so far.
@@ -198,6 +245,24 @@ impl Node {
         &self.pool
     }
 
+    /// The own transactions that no peer has asked for.
+    #[must_use]
+    pub const fn unbroadcast(&self) -> &Unbroadcast {
+        &self.unbroadcast
+    }
+
+    /// Whether an item's expensive checks are under way.
+    #[must_use]
+    pub fn is_verifying(&self, id: &ItemId) -> bool {
+        self.verifying.contains(&id.into())
+    }
+
+    /// The transactions that wait for their parents, if there are any.
+    #[must_use]
+    pub fn orphanage(&self) -> Option<&Orphanage> {
+        self.orphans.as_ref().map(|orphans| &orphans.waiting)
+    }
+
     /// The recent blocks.
     #[must_use]
     pub const fn blocks(&self) -> &BlockStore {
@@ -221,6 +286,30 @@ impl Node {
         &self.seen
     }
 
+    /// What happened to each item of late; `None` if that isn't recorded.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        self.record.get()
+    }
+
+    /// What happened to an item; `None` if nothing is known of it.
+    #[must_use]
+    pub fn story_of(&self, id: impl Into<ShortId>) -> Option<Story> {
+        self.record.get()?.story_of(id.into())
+    }
+
+    /// What passed on each link to a peer, the latest link last.
+    #[must_use]
+    pub fn dealings_with(&self, peer: PeerKey) -> Vec<Dealings> {
+        self.record.get().map_or_else(Vec::new, |record| record.dealings_with(peer))
+    }
+
+    /// An item that the node can serve, by the first bytes of its id.
+    #[must_use]
+    pub fn item_by_short_id(&self, id: ShortId) -> Option<&Arc<Item>> {
+        self.pool.find(id).or_else(|| self.blocks.get_short(id))
+    }
+
     /// An item that the node can serve.
     #[must_use]
     pub fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
@@ -230,7 +319,7 @@ impl Node {
     /// An item of a kind that the node can serve, by whatever name.
     fn find(&self, kind: ItemKind, name: Name) -> Option<&Arc<Item>> {
         match (kind, name) {
-            (ItemKind::Tx, name) => self.pool.get(name).filter(|item| name.fits(item.id())),
+            (ItemKind::Tx, name) => self.pool.find(name).filter(|item| name.fits(item.id())),
             (ItemKind::Block, Name::Whole(id)) => self.blocks.get(&id),
             (ItemKind::Block, Name::Short(_)) => None,
         }
@@ -289,13 +378,18 @@ impl Node {
         for (link, why) in closing {
             self.disconnect(link, why, cx);
         }
-        self.requests.on_wake(now, &cx.params.requests);
+        let record = &mut self.record;
+        let ran_out = |link, id| record.note(link, id, What::Expired, now);
+        self.requests.on_wake(now, &cx.params.requests, ran_out);
         self.pool.on_wake(now);
-        self.peers.on_wake(cx);
+        if self.peers.deadline() <= now {
+            self.peers.on_wake(cx);
+        }
         if self.strategy.deadline() <= now {
             self.relay(cx, AnyStrategy::on_wake);
         }
         self.compare_due(cx);
+        self.announce_again(cx);
         self.announce_due(cx);
         self.serve_due(cx);
     }
@@ -308,14 +402,14 @@ impl Node {
             cx.now,
             &cx.params.relay,
             |link, id| seen.knows(id, link),
-            |link, batch| due.push((link, batch.to_vec())),
+            |link, batch| due.push((link, batch)),
         );
         for (link, mut batch) in due {
             for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {
-                self.send_now(link, id, cx);
+                self.send_now(link, id, Manner::Batch, cx);
             }
             let ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
-            self.announce(link, ItemKind::Tx, &ids, cx);
+            self.announce(link, ItemKind::Tx, &ids, Manner::Batch, cx);
         }
     }
 
@@ -324,16 +418,24 @@ impl Node {
         while let Some(link) = self.peers.take_surplus(cx) {
             self.disconnect(link, Reason::Surplus, cx);
         }
+        if self.orphans.is_some() {
+            self.settle_orphans(cx);
+        }
         self.ask(cx);
         if self.requests.take_gave_up() {
             self.safety_net.hurry(cx.now, &cx.params.relay);
         }
+        self.tell_gone(cx);
+        let mut broadcast = Vec::new();
         for action in &cx.actions[actions_before..] {
             let Action::Send { link, message } = action else {
                 continue;
             };
             let len = codec::frame_len(message);
             self.counters.sent.count(message.kind(), len);
+            if let Message::Item(item) = message {
+                broadcast.extend(self.unbroadcast.remove(item.id()));
+            }
             let Some(state) = self.links.get_mut(*link) else {
                 continue;
             };
@@ -344,6 +446,7 @@ impl Node {
                 state.budget.expect_addresses();
             }
         }
+        broadcast.into_iter().for_each(|id| cx.report(Event::Broadcast { id }));
     }
 
     /// Sends the requests that were decided on, and tells the strategy.
@@ -362,6 +465,7 @@ impl Node {
         });
         self.counters.requests += requested as u64;
         for (link, ids) in asked {
+            ids.iter().for_each(|id| self.record.note(link, id, What::Asked, cx.now));
             self.relay(cx, |strategy, cx| {
                 ids.iter().for_each(|id| strategy.on_asked(link, *id, cx));
             });
@@ -387,8 +491,9 @@ impl Machine for Node {
                 self.misbehave(link, Offence::Malformed(error), cx);
             }
             Input::Submitted(item) => self.on_submitted(item, cx),
+            Input::Restored { item, own } => self.on_restored(&item, own, cx),
             Input::Verdict { id, verdict } => self.on_verdict(id, verdict, cx),
-            Input::Congested { link } => self.on_congested(link),
+            Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
             Input::Wake => self.on_wake(cx),
@@ -403,6 +508,7 @@ impl Machine for Node {
             self.health.deadline(),
             self.peers.deadline(),
             self.pool.deadline(),
+            self.unbroadcast.deadline(),
             self.strategy.deadline(),
             self.safety_net.deadline(),
             self.serve_at,

@@ -3,6 +3,9 @@
 //! Every field has a default and says where it comes from; "a guess" means that nothing was measured
 //! yet. The tree reads and writes as TOML, with unknown keys refused.
 
+mod pool;
+mod unbroadcast;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +13,12 @@ use serde::{Deserialize, Serialize};
 use crate::digest::RECENT_MAX;
 use crate::item::ItemKind;
 use crate::message::ANNOUNCE_MAX;
+use crate::record::RecordParams;
 use crate::relay::adaptive::{Preset, Probability};
 use crate::relay::{FANOUT_MAX, StrategyKind};
+
+pub use pool::{OrphanParams, PoolParams};
+pub use unbroadcast::UnbroadcastParams;
 
 /// All parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +36,14 @@ pub struct Params {
     pub health: HealthParams,
     /// How much to remember.
     pub memory: MemoryParams,
+    /// Which transactions are worth keeping.
+    pub pool: PoolParams,
+    /// When our own transactions are announced again.
+    pub unbroadcast: UnbroadcastParams,
+    /// How many transactions may wait for their parents.
+    pub orphans: OrphanParams,
+    /// How much of the past can be explained.
+    pub record: RecordParams,
 }
 
 /// How items spread.
@@ -405,7 +420,8 @@ pub struct MemoryParams {
     /// Most ids in the seen cache, least recently used forgotten first. Bitcoin Core remembers 50,000
     /// per peer (relay.md §1); this cache serves all links.
     pub seen_max: usize,
-    /// Most bytes of pooled transactions; over it the oldest leave. (Bitcoin Core: 300 MB.) A guess.
+    /// Most bytes of pooled transactions; over it those that pay least leave, of equals the oldest.
+    /// (Bitcoin Core: 300 MB.) A guess.
     pub pool_max_bytes: usize,
     /// How long a transaction stays pooled, seconds (Bitcoin Core: 336 h, relay.md §1).
     pub pool_expiry_s: u64,
@@ -462,6 +478,10 @@ impl Params {
             ("memory.pool_max_bytes", self.memory.pool_max_bytes),
             ("memory.blocks_max_bytes", self.memory.blocks_max_bytes),
             ("memory.verifying_max", self.memory.verifying_max),
+            ("pool.family_max", self.pool.family_max),
+            ("pool.sender_max_bytes", self.pool.sender_max_bytes),
+            ("orphans.announcements_max", self.orphans.announcements_max),
+            ("orphans.reserve_bytes", self.orphans.reserve_bytes),
         ];
         for (key, value) in counts {
             if value == 0 {
@@ -479,6 +499,8 @@ impl Params {
             ("health.ping_timeout_s", self.health.ping_timeout_s),
             ("health.hello_timeout_s", self.health.hello_timeout_s),
             ("memory.pool_expiry_s", self.memory.pool_expiry_s),
+            ("pool.half_life_s", self.pool.half_life_s),
+            ("unbroadcast.wait_s", self.unbroadcast.wait_s),
         ];
         for (key, value) in waits {
             if value == 0 {
@@ -499,16 +521,21 @@ impl Params {
             let key = "relay.adaptive.eager_percent";
             return Err(ParamError { key, value: percent.to_string(), must: "from 1 to 100" });
         }
-        let budgets = &self.budgets;
+        self.budgets.validate()
+    }
+}
+
+impl BudgetParams {
+    fn validate(&self) -> Result<(), ParamError> {
         let rates = [
-            ("budgets.messages", budgets.messages),
-            ("budgets.announcements", budgets.announcements),
-            ("budgets.requests", budgets.requests),
-            ("budgets.tx_bytes", budgets.tx_bytes),
-            ("budgets.block_bytes", budgets.block_bytes),
-            ("budgets.addresses", budgets.addresses),
-            ("budgets.control_bytes", budgets.control_bytes),
-            ("budgets.excesses", budgets.excesses),
+            ("budgets.messages", self.messages),
+            ("budgets.announcements", self.announcements),
+            ("budgets.requests", self.requests),
+            ("budgets.tx_bytes", self.tx_bytes),
+            ("budgets.block_bytes", self.block_bytes),
+            ("budgets.addresses", self.addresses),
+            ("budgets.control_bytes", self.control_bytes),
+            ("budgets.excesses", self.excesses),
         ];
         for (key, rate) in rates {
             let positive = |x: f64| x.is_finite() && x > 0.0;
@@ -522,36 +549,4 @@ impl Params {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_defaults_are_valid() {
-        assert_eq!(Params::default().validate(), Ok(()));
-    }
-
-    #[test]
-    fn a_bound_of_zero_is_refused_by_name() {
-        let mut params = Params::default();
-        params.memory.seen_max = 0;
-        let error = params.validate().unwrap_err().to_string();
-        assert_eq!(error, "memory.seen_max is 0, but must be at least 1");
-    }
-
-    #[test]
-    fn what_would_make_a_message_too_long_is_refused() {
-        let mut params = Params::default();
-        params.relay.recent_max = RECENT_MAX + 1;
-        let error = params.validate().unwrap_err().to_string();
-        assert_eq!(error, "relay.recent_max is 4097, but must be 1 to 4096");
-    }
-
-    #[test]
-    fn a_rate_that_is_not_positive_is_refused() {
-        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let mut params = Params::default();
-            params.budgets.messages.per_s = bad;
-            assert_eq!(params.validate().unwrap_err().key, "budgets.messages", "{bad}");
-        }
-    }
-}
+mod tests;

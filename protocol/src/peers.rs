@@ -119,6 +119,11 @@ impl Peers {
         }
     }
 
+    /// Makes room for so many links.
+    pub fn reserve(&mut self, links: usize) {
+        self.table.reserve(links);
+    }
+
     /// Takes addresses kept from an earlier run into the book, until it is full.
     pub fn import(&mut self, records: &[AddressRecord], params: &PeerParams, now: Time) {
         self.book.import(records, params, now);

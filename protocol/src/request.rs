@@ -10,21 +10,40 @@
 //!    cut Besu's inbound transaction traffic by 80 % (libp2p.md §2).
 //! 2. No peer is asked twice for the same item.
 //! 3. When an asked peer says notfound, breaks, or lets the time run out, the next announcer is asked
-//!    in the same moment: outbound ones first, then in the order of announcement.
-//!    *Rationale*: we chose our outbound peers; an attacker who only waits for connections can then
-//!    delay an item by one timeout for each of his links that spoke before the first outbound one.
+//!    in the same moment: those that are no stallers first (rule 5), of them outbound ones, of them a random
+//!    one, which no peer can foretell (a secret is drawn whenever a first link comes up).
+//!    *Rationale*: we chose our outbound peers; an attacker can only wait for connections. And he mustn't
+//!    be able to place himself at the front by speaking first.
 //! 4. At most `in_flight_max` items are in flight from one link; further ones wait until one arrives.
 //!    *Attack*: without it one peer fills the queue with ids that don't exist (zebra's advisory
 //!    GHSA-4fc2-h7jh-287c, libp2p.md §5).
-//! 5. At most `announced_max` wanted items are remembered per announcer; further announcements of that
+//! 5. A peer that let a request run out is a *staller* until it has delivered again, more often each time
+//!    (see `request/standing.rs`). Whatever is in flight from a staller gives way at once to an announcer
+//!    that is none, and has room: the staller counts as having failed.
+//!    *Rationale*: see the bound below.
+//! 6. At most `announced_max` wanted items are remembered per announcer; further announcements of that
 //!    link are dropped. So memory is bounded by links x `announced_max` (relay.md §1, "Announce cap").
-//! 6. A strategy may have an announcer wait before it is asked, to see whether somebody sends the item
+//! 7. A strategy may have an announcer wait before it is asked, to see whether somebody sends the item
 //!    unasked. Once a request has failed, waiting has no purpose any more.
-//! 7. An item whose announcers have all failed or left is forgotten; a new announcement starts afresh.
+//! 8. An item whose announcers have all failed or left is forgotten; a new announcement starts afresh.
+//! 9. What comes late is welcome: an item that a peer was asked for is in order even after the request ran
+//!    out or gave way, for the last `in_flight_max` of them on a link.
+//!
+//! # The bound
+//! Once an honest outbound peer that has room announces an item, it comes within a round trip to that
+//! peer if nobody was asked yet or stallers were; and within `tx_timeout_ms` and a round trip otherwise,
+//! however many others announced it and never deliver: by rule 3 that peer, or another one of its kind,
+//! is next. What such a link can delay by that is what was in flight from it until its first request ran out,
+//! at most `in_flight_max` items: afterwards it is a staller, until it has delivered. (Bitcoin Core waits
+//! 2 s before it asks any inbound peer, and 60 s for an answer: there every item that only inbound peers
+//! announce comes 2 s later, and a stalled one 60 s, relay.md §3, 2 and 5.)
 //!
 //! # Cost
-//! Everything is constant per announcement but a disconnect, which looks at all requests in flight and
-//! all items that wait for a turn.
+//! Everything is constant per announcement but a disconnect, which looks once at all requests in flight
+//! and all items that wait for a turn.
+
+mod link;
+mod standing;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -36,6 +55,8 @@ use crate::map::{Map, Salt};
 use crate::message::{GETDATA_MAX, Message, Verb};
 use crate::params::RequestParams;
 use crate::time::Time;
+
+use link::LinkRequests;
 
 /// What became of an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +87,8 @@ pub struct Requests {
     failed: u64,
     /// An item was forgotten since the driver last asked.
     gave_up: bool,
+    /// Unknown to peers; decides among equals.
+    secret: Salt,
     /// How long a peer has for a transaction, if not `tx_timeout_ms`.
     patience: Option<Duration>,
 }
@@ -92,20 +115,10 @@ impl Wanted {
 struct Announcer {
     link: Link,
     was_asked: bool,
+    /// The item is in the link's `waiting`.
+    is_waiting: bool,
     /// It isn't asked before, unless a request has failed.
     turn: Time,
-}
-
-#[derive(Clone, Debug)]
-struct LinkRequests {
-    direction: Direction,
-    /// Wanted items that this link announced.
-    announced: usize,
-    /// Items asked from this link.
-    in_flight: usize,
-    /// Items to ask for when something in flight has arrived. Those got elsewhere meanwhile stay until
-    /// they come to the front or there are `announced_max`, and are skipped.
-    waiting: VecDeque<ShortId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +141,7 @@ impl Requests {
             expired: 0,
             failed: 0,
             gave_up: false,
+            secret: Salt::new(0),
             patience: None,
         }
     }
@@ -140,21 +154,30 @@ impl Requests {
         self
     }
 
+    /// Sets a random number that no peer knows: it decides whose turn it is among equals.
+    pub const fn set_secret(&mut self, secret: u64) {
+        self.secret = Salt::new(secret);
+    }
+
+    /// Makes room for so many links.
+    pub fn reserve(&mut self, links: usize) {
+        self.links.reserve(links);
+    }
+
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, direction: Direction) {
-        let state =
-            LinkRequests { direction, announced: 0, in_flight: 0, waiting: VecDeque::new() };
-        self.links.insert(link, state);
+        self.links.insert(link, LinkRequests::new(direction));
     }
 
     /// A link went down: what was asked from it is asked elsewhere at once.
     pub fn on_disconnected(&mut self, link: Link, now: Time, params: &RequestParams) {
-        let Some(gone) = self.links.remove(link) else {
+        let Some(mut gone) = self.links.remove(link) else {
             return;
         };
         self.unsent.retain(|(to, _, _)| *to != link);
         let in_flight = self.expiries.iter().flatten().filter(|expiry| expiry.link == link);
-        let affected: Vec<_> = in_flight.map(|expiry| expiry.id).chain(gone.waiting).collect();
+        let affected: Vec<_> =
+            in_flight.map(|expiry| expiry.id).chain(gone.waiting.take()).collect();
         for id in affected {
             let Some(wanted) = self.wanted.get_mut(&id) else {
                 continue;
@@ -172,14 +195,9 @@ impl Requests {
             }
         }
         // What waited only for this link's turn waits in vain.
-        let mut waiting: Vec<_> = self.turns.iter().map(|Reverse((_, id))| *id).collect();
-        waiting.sort_unstable();
-        waiting.dedup();
-        for id in waiting {
-            if !self.has_hope(&id) {
-                self.forget(&id);
-            }
-        }
+        let waiting = self.turns.iter().map(|Reverse((_, id))| *id);
+        let hopeless: Vec<_> = waiting.filter(|id| !self.has_hope(id)).collect();
+        hopeless.iter().for_each(|id| self.forget(id));
         self.drop_answered();
     }
 
@@ -201,37 +219,58 @@ impl Requests {
         if wanted.is_some_and(|wanted| wanted.announcers.iter().any(|held| held.link == link)) {
             return Announced::Repeated;
         }
-        if state.announced >= params.announced_max {
+        if state.announced as usize >= params.announced_max {
             return Announced::Dropped;
         }
         state.announced += 1;
         let wanted = self.wanted.entry(id).or_insert_with(|| Wanted::new(kind, name));
         let wait = if wanted.failed { Duration::ZERO } else { wait };
-        wanted.announcers.push(Announcer { link, was_asked: false, turn: now + wait });
-        if wanted.asked.is_some() {
-            return Announced::Remembered;
+        let turn = now + wait;
+        wanted.announcers.push(Announcer { link, was_asked: false, is_waiting: false, turn });
+        let (has_room, is_good) = (state.has_room(params), !state.is_staller());
+        if let Some((asked, _)) = wanted.asked {
+            let gives_way = has_room && is_good && self.is_staller(asked);
+            if !gives_way {
+                return Announced::Remembered;
+            }
+            self.give_way(asked, id, params);
+            self.ask(link, id, now, params);
+            self.release(asked, now, params);
+            return Announced::Requested;
         }
         if !wait.is_zero() {
-            self.turns.push(Reverse((now + wait, id)));
+            self.turns.push(Reverse((turn, id)));
             return Announced::Remembered;
         }
-        if state.in_flight >= params.in_flight_max {
-            if state.waiting.len() >= params.announced_max {
-                state.waiting.retain(|id| self.wanted.contains(id));
-            }
-            state.waiting.push_back(id);
+        if !has_room {
+            self.wait_for_room(link, id, params);
             return Announced::Remembered;
         }
         self.ask(link, id, now, params);
         Announced::Requested
     }
 
-    /// Whether a peer was asked for an item that is still wanted, so that its sending it is in order.
+    /// Whether a peer was asked for an item, so that its sending it is in order.
     #[must_use]
     pub fn was_asked(&self, link: Link, id: impl Into<ShortId>) -> bool {
-        self.wanted.get(&id.into()).is_some_and(|wanted| {
+        let id = id.into();
+        let is_asked = self.wanted.get(&id).is_some_and(|wanted| {
             wanted.announcers.iter().any(|held| held.link == link && held.was_asked)
-        })
+        });
+        is_asked || self.links.get(link).is_some_and(|state| state.expects_late(id))
+    }
+
+    /// A peer sent something that it was asked for, which may restore its standing.
+    pub fn on_delivered(&mut self, link: Link) {
+        if let Some(state) = self.links.get_mut(link) {
+            state.deliver();
+        }
+    }
+
+    /// Whether a peer is asked last, because it let requests run out.
+    #[must_use]
+    pub fn is_staller(&self, link: Link) -> bool {
+        self.links.get(link).is_some_and(|state| state.is_staller())
     }
 
     /// Whether an item is wanted.
@@ -293,8 +332,13 @@ impl Requests {
     }
 
     /// Time passed: requests that ran out go to the next announcer, and announcers whose turn has come
-    /// are asked.
-    pub fn on_wake(&mut self, now: Time, params: &RequestParams) {
+    /// are asked. Tells which requests ran out.
+    pub fn on_wake(
+        &mut self,
+        now: Time,
+        params: &RequestParams,
+        mut ran_out: impl FnMut(Link, ShortId),
+    ) {
         while let Some(Reverse((at, id))) = self.turns.peek().copied() {
             if at > now {
                 break;
@@ -314,11 +358,12 @@ impl Requests {
                     break;
                 }
                 self.expiries[kind as usize].pop_front();
-                if let Some(wanted) = self.wanted.get_mut(&expiry.id) {
-                    wanted.asked = None;
-                    wanted.failed = true;
+                if let Some(state) = self.links.get_mut(expiry.link) {
+                    state.strike(now, params.timeout(kind));
                 }
+                self.give_way(expiry.link, expiry.id, params);
                 self.expired += 1;
+                ran_out(expiry.link, expiry.id);
                 self.ask_next(expiry.id, now, params);
                 self.release(expiry.link, now, params);
             }
@@ -337,6 +382,9 @@ impl Requests {
     /// Hands over the requests decided on since the last call, one message per link and kind (more
     /// only beyond [`GETDATA_MAX`]), in slot order. Returns how many ids they hold.
     pub fn flush(&mut self, mut send: impl FnMut(Link, Message)) -> usize {
+        if self.unsent.is_empty() {
+            return 0;
+        }
         let group = |(link, kind, name): &(Link, ItemKind, Name)| {
             (*link, *kind as u8, matches!(name, Name::Short(_)))
         };
@@ -357,7 +405,7 @@ impl Requests {
     /// Requests in flight from a link.
     #[must_use]
     pub fn in_flight(&self, link: Link) -> usize {
-        self.links.get(link).map_or(0, |state| state.in_flight)
+        self.links.get(link).map_or(0, |state| state.in_flight as usize)
     }
 
     /// Whether an item was forgotten, because nobody who announced it delivered, since this was last
@@ -408,6 +456,17 @@ impl Requests {
         self.unsent.push((link, wanted.kind, wanted.name));
     }
 
+    /// Who was asked for an item isn't any more, but may yet send it.
+    fn give_way(&mut self, link: Link, id: ShortId, params: &RequestParams) {
+        if let Some(wanted) = self.wanted.get_mut(&id) {
+            wanted.asked = None;
+            wanted.failed = true;
+        }
+        if let Some(state) = self.links.get_mut(link) {
+            state.expect_late(id, params);
+        }
+    }
+
     /// Asks the best announcer that wasn't asked yet; waits if all of those are busy; forgets the item
     /// if there is none.
     fn ask_next(&mut self, id: ShortId, now: Time, params: &RequestParams) {
@@ -417,7 +476,7 @@ impl Requests {
         wanted.announcers.retain(|held| self.links.get(held.link).is_some());
         let impatient = wanted.failed;
         let mut next_turn = Time::NEVER;
-        let mut best: Option<(Direction, Link)> = None;
+        let mut best: Option<((bool, bool, u64), Link)> = None;
         let mut busy = Vec::new();
         for held in wanted.announcers.iter().filter(|held| !held.was_asked) {
             let Some(state) = self.links.get(held.link) else {
@@ -425,12 +484,14 @@ impl Requests {
             };
             if held.turn > now && !impatient {
                 next_turn = next_turn.min(held.turn);
-            } else if state.in_flight >= params.in_flight_max {
+            } else if !state.has_room(params) {
                 busy.push(held.link);
-            } else if best.is_none_or(|(direction, _)| {
-                direction == Direction::Inbound && state.direction == Direction::Outbound
-            }) {
-                best = Some((state.direction, held.link));
+            } else {
+                let is_inbound = state.direction == Direction::Inbound;
+                let order = (state.is_staller(), is_inbound, self.secret.rank((held.link, id)));
+                if best.is_none_or(|(first, _)| order < first) {
+                    best = Some((order, held.link));
+                }
             }
         }
         if let Some((_, link)) = best {
@@ -441,15 +502,22 @@ impl Requests {
         } else if busy.is_empty() {
             return self.forget(&id);
         }
-        if !busy.is_empty() {
-            for link in busy {
-                let Some(state) = self.links.get_mut(link) else {
-                    continue;
-                };
-                if !state.waiting.contains(&id) {
-                    state.waiting.push_back(id);
-                }
-            }
+        for link in busy {
+            self.wait_for_room(link, id, params);
+        }
+    }
+
+    /// An item is asked from a link when something in flight from it has arrived.
+    fn wait_for_room(&mut self, link: Link, id: ShortId, params: &RequestParams) {
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        let held = self.wanted.get_mut(&id).and_then(|wanted| {
+            wanted.announcers.iter_mut().find(|held| held.link == link && !held.is_waiting)
+        });
+        if let Some(held) = held {
+            held.is_waiting = true;
+            state.queue_up(id, &self.wanted, params);
         }
     }
 
@@ -482,20 +550,21 @@ impl Requests {
         };
         state.in_flight -= 1;
         while let Some(state) = self.links.get_mut(link) {
-            if state.in_flight >= params.in_flight_max {
+            if !state.has_room(params) {
                 return;
             }
             let Some(id) = state.waiting.pop_front() else {
                 return;
             };
-            let Some(wanted) = self.wanted.get(&id) else {
+            let Some(wanted) = self.wanted.get_mut(&id) else {
                 continue;
             };
-            let is_next = wanted.asked.is_none()
-                && wanted.announcers.iter().any(|held| {
-                    held.link == link && !held.was_asked && (held.turn <= now || wanted.failed)
-                });
-            if is_next {
+            let is_free = wanted.asked.is_none();
+            let Some(held) = wanted.announcers.iter_mut().find(|held| held.link == link) else {
+                continue;
+            };
+            held.is_waiting = false;
+            if is_free && !held.was_asked && (held.turn <= now || wanted.failed) {
                 self.ask(link, id, now, params);
             }
         }

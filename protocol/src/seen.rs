@@ -3,8 +3,14 @@
 //! Least recently used ids are forgotten first. It grows as it fills: a cache that reserved its whole
 //! capacity up front would take 37 KB per node at 1,024 entries, which a simulator of a million nodes can't
 //! pay (style.md §3.3). Entries lie in one array, linked by their places in the order of use, and a table
-//! of places finds them: a lookup touches two or three cache lines, and a node that relays its first item
-//! allocates twice.
+//! of places finds them: a lookup touches two or three cache lines. The first few are found without it, so
+//! that a node that relays its first item allocates once.
+//!
+//! What became of an item may hold only for a time. Refusals by policy are forgotten when a new block comes:
+//! what was refused under the last one may be right under this one. Confirmations are forgotten when a
+//! block doesn't follow the one before it: what was confirmed may not be any more. (Bitcoin Core empties
+//! its filters of recent rejects and recent confirmations then, relay.md §1, "Seen/reject filters"; an
+//! exact cache has no false positives.) What breaks a rule of the bytes alone stays refused.
 //!
 //! Ids are kept short: two items that share one count as one (see [`ShortId`]).
 //!
@@ -19,25 +25,62 @@ use crate::item::ShortId;
 use crate::link::{Link, LinkSet};
 use crate::map::Salt;
 
+/// What became of an item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// Accepted, whether it is still kept or not.
+    #[default]
+    Accepted,
+    /// Confirmed by a block. Forgotten when a block doesn't follow the last one.
+    Confirmed,
+    /// Refused for breaking a rule that no block can change.
+    Invalid,
+    /// Refused by policy. Forgotten when a block comes.
+    Refused,
+    /// Refused for its fee alone: a child may yet pay for it. Forgotten when a block comes.
+    TooCheap,
+}
+
+impl Outcome {
+    /// Whether the item was refused.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Invalid | Self::Refused | Self::TooCheap)
+    }
+}
+
 /// What we know of an item that we have dealt with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Whether it was refused.
-    pub rejected: bool,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The age of the cache that the outcome belongs to.
+    age: u32,
     /// Links whose peer is known to have it: it announced it, sent it, or we sent it.
     pub known: LinkSet,
+}
+
+impl Seen {
+    /// An item that these links' peers have.
+    #[must_use]
+    pub const fn new(outcome: Outcome, known: LinkSet) -> Self {
+        Self { outcome, age: 0, known }
+    }
 }
 
 /// The bounded cache.
 #[derive(Clone)]
 pub struct SeenCache {
     entries: Vec<Entry>,
-    /// Places in `entries`, by the hash of the id.
+    /// Places in `entries`, by the hash of the id, once there are more than [`FEW`].
     places: HashTable<u32>,
     /// The entry used last, and the one that wasn't used for longest; [`NONE`] when empty.
     newest: u32,
     oldest: u32,
     max: usize,
+    /// How many blocks have come, and how many of them didn't follow the one before.
+    tips: u32,
+    branches: u32,
     salt: Salt,
 }
 
@@ -50,6 +93,9 @@ struct Entry {
     older: u32,
 }
 
+/// Up to so many entries are searched in order: half a kilobyte, which costs no more than a table.
+const FEW: usize = 8;
+
 /// No entry.
 const NONE: u32 = u32::MAX;
 
@@ -59,24 +105,30 @@ impl SeenCache {
     pub fn new(max: usize, salt: Salt) -> Self {
         let max = max.clamp(1, NONE as usize);
         let (entries, places) = (Vec::new(), HashTable::new());
-        Self { entries, places, newest: NONE, oldest: NONE, max, salt }
+        Self { entries, places, newest: NONE, oldest: NONE, max, tips: 0, branches: 0, salt }
     }
 
     /// Whether the item was dealt with. Doesn't count as use.
     #[must_use]
     pub fn contains(&self, id: impl Into<ShortId>) -> bool {
-        self.place(id).is_some()
+        self.current(id).is_some()
     }
 
     /// What is known of an item. Doesn't count as use.
     #[must_use]
     pub fn peek(&self, id: impl Into<ShortId>) -> Option<&Seen> {
-        self.place(id).map(|place| &self.entries[place as usize].seen)
+        self.current(id).map(|place| &self.entries[place as usize].seen)
+    }
+
+    /// What became of an item, if that still holds. Doesn't count as use.
+    #[must_use]
+    pub fn outcome(&self, id: impl Into<ShortId>) -> Option<Outcome> {
+        self.peek(id).map(|seen| seen.outcome)
     }
 
     /// What is known of an item, to change; counts as use.
     pub fn get_mut(&mut self, id: impl Into<ShortId>) -> Option<&mut Seen> {
-        let place = self.place(id)?;
+        let place = self.current(id)?;
         self.use_now(place);
         Some(&mut self.entries[place as usize].seen)
     }
@@ -88,10 +140,12 @@ impl SeenCache {
     }
 
     /// Remembers an item. When full, the least recently used one is forgotten.
-    pub fn insert(&mut self, id: impl Into<ShortId>, seen: Seen) {
+    pub fn insert(&mut self, id: impl Into<ShortId>, mut seen: Seen) {
         let id = id.into();
-        if let Some(known) = self.get_mut(id) {
-            *known = seen;
+        seen.age = self.age(seen.outcome);
+        if let Some(place) = self.place(id) {
+            self.use_now(place);
+            self.entries[place as usize].seen = seen;
             return;
         }
         let entry = Entry { id, seen, newer: NONE, older: NONE };
@@ -104,9 +158,28 @@ impl SeenCache {
             place
         };
         self.attach(place);
-        let Self { places, entries, salt, .. } = self;
-        let rehash = |place: &u32| salt.hash_one(entries[*place as usize].id);
-        places.insert_unique(salt.hash_one(id), place, rehash);
+        if self.places.is_empty() && self.entries.len() > FEW {
+            (0..place).for_each(|place| self.index(place));
+        }
+        if self.entries.len() > FEW {
+            self.index(place);
+        }
+    }
+
+    /// A block came: refusals by policy are forgotten, and confirmations too unless it follows the last
+    /// one.
+    pub const fn on_block(&mut self, follows: bool) {
+        self.tips = self.tips.wrapping_add(1);
+        if !follows {
+            self.branches = self.branches.wrapping_add(1);
+        }
+    }
+
+    /// A block confirmed an item.
+    pub fn confirm(&mut self, id: impl Into<ShortId>) {
+        let id = id.into();
+        let known = self.get_mut(id).map(|seen| std::mem::take(&mut seen.known));
+        self.insert(id, Seen::new(Outcome::Confirmed, known.unwrap_or_default()));
     }
 
     /// Notes that the peer of a link has an item; false if the item isn't in the cache.
@@ -118,6 +191,11 @@ impl SeenCache {
             }
             None => false,
         }
+    }
+
+    /// Reads what a lookup of the first item will, see `node/warm.rs`.
+    pub(crate) fn warm(&self) -> u64 {
+        self.entries.first().map_or(0, |entry| u64::from(entry.newer ^ entry.older))
     }
 
     /// How many items it remembers.
@@ -134,8 +212,35 @@ impl SeenCache {
 
     fn place(&self, id: impl Into<ShortId>) -> Option<u32> {
         let id = id.into();
+        if self.entries.len() <= FEW {
+            return self.entries.iter().position(|entry| entry.id == id).map(place_of);
+        }
         let is_it = |place: &u32| self.entries[*place as usize].id == id;
         self.places.find(self.salt.hash_one(id), is_it).copied()
+    }
+
+    /// Has an entry found by the table.
+    fn index(&mut self, place: u32) {
+        let Self { places, entries, salt, .. } = self;
+        let hash = |place: &u32| salt.hash_one(entries[*place as usize].id);
+        places.insert_unique(hash(&place), place, hash);
+    }
+
+    /// The place of an item whose outcome still holds.
+    fn current(&self, id: impl Into<ShortId>) -> Option<u32> {
+        self.place(id).filter(|place| {
+            let seen = &self.entries[*place as usize].seen;
+            seen.age == self.age(seen.outcome)
+        })
+    }
+
+    /// How old the cache is for an outcome: it holds until that changes.
+    const fn age(&self, outcome: Outcome) -> u32 {
+        match outcome {
+            Outcome::Accepted | Outcome::Invalid => 0,
+            Outcome::Confirmed => self.branches,
+            Outcome::Refused | Outcome::TooCheap => self.tips,
+        }
     }
 
     /// Makes an entry the one used last.
@@ -212,12 +317,45 @@ mod tests {
         assert!(seen.knows(id(1), link));
     }
 
+    #[test]
+    fn a_block_has_refusals_by_policy_forgotten_and_no_others() {
+        let mut seen = SeenCache::new(8, Salt::new(0));
+        let outcomes = [
+            Outcome::Accepted,
+            Outcome::Confirmed,
+            Outcome::Invalid,
+            Outcome::Refused,
+            Outcome::TooCheap,
+        ];
+        for (n, outcome) in (0..).zip(outcomes) {
+            seen.insert(id(n), Seen::new(outcome, LinkSet::default()));
+        }
+        let held = |seen: &SeenCache| (0..5).map(|n| seen.contains(id(n))).collect::<Vec<_>>();
+        seen.on_block(true);
+        assert_eq!(held(&seen), [true, true, true, false, false]);
+        seen.on_block(false);
+        assert_eq!(held(&seen), [true, false, true, false, false]);
+        seen.insert(id(3), Seen::new(Outcome::Refused, LinkSet::default()));
+        assert_eq!(seen.outcome(id(3)), Some(Outcome::Refused), "it was refused again");
+    }
+
+    #[test]
+    fn an_item_that_is_confirmed_keeps_its_holders() {
+        let mut seen = SeenCache::new(2, Salt::new(0));
+        let link = Link::new(3, 1);
+        seen.insert(id(1), Seen::default());
+        seen.note(id(1), link);
+        seen.confirm(id(1));
+        assert!(seen.knows(id(1), link));
+        assert_eq!(seen.outcome(id(1)), Some(Outcome::Confirmed));
+    }
+
     proptest! {
         /// Against a list in order of use.
         #[test]
         fn it_forgets_the_least_recently_used(
-            ops in prop::collection::vec((any::<bool>(), 0_u8..12), 1..200),
-            max in 1_usize..8,
+            ops in prop::collection::vec((any::<bool>(), 0_u8..24), 1..200),
+            max in 1_usize..3 * FEW,
             salt in any::<u64>(),
         ) {
             let mut seen = SeenCache::new(max, Salt::new(salt));
@@ -239,7 +377,7 @@ mod tests {
                     model.remove(0);
                 }
                 prop_assert_eq!(seen.len(), model.len());
-                for n in 0..12 {
+                for n in 0..24 {
                     prop_assert_eq!(seen.contains(id(n)), model.contains(&n));
                 }
             }

@@ -160,8 +160,8 @@ fn svg(args: &FrontierArgs, model: &str, rows: &[Row]) -> String {
             caption: Caption {
                 title: format!("Bytes against time: {model} links"),
                 subtitle: format!(
-                    "{nodes} nodes, {outbound} outbound links each, {txs} transactions of 300 bytes from random \
-                     origins after a warm-up; left and below is better"
+                    "{nodes} nodes, {outbound} outbound links each, {txs} transactions of 300 bytes after a \
+                     warm-up; left and below is better"
                 ),
                 description: ratios(rows).join("; "),
             },

@@ -16,7 +16,8 @@ use tokio::task::JoinHandle;
 use super::bind::AdminSocket;
 use super::{Api, Stop, routes, server, token};
 use crate::client::{Client, ClientError};
-use crate::control::{COMMANDS_MAX, Command, Outcome, Status, Submitted, TrafficStatus};
+use crate::control::{COMMANDS_MAX, Command, NotSaved, Outcome, Status, Submitted, TrafficStatus};
+use crate::explain::Unexplained;
 use crate::shell::{ShellEvent, What};
 
 /// A status with a bit of everything.
@@ -40,6 +41,7 @@ pub(crate) fn status() -> Status {
         seen: 4,
         traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
         counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),
+        store: None,
         rss_bytes: 8_000_000,
         cpu_s: 0.25,
     }
@@ -83,15 +85,31 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
             Command::Peers(reply) => drop(reply.send(Vec::new())),
             Command::Addresses(reply) => drop(reply.send(status().listen)),
             Command::Submit { kind: ItemKind::Tx, bytes, reply } => {
-                let id = Some(ItemId::of(&bytes));
-                drop(reply.send(Submitted { id, outcome: Outcome::Accepted, rule: None }));
+                let submitted = Submitted {
+                    id: Some(ItemId::of(&bytes)),
+                    outcome: Outcome::Accepted,
+                    rule: None,
+                };
+                let reason = "disk trouble".to_owned();
+                drop(reply.send(match bytes.first() {
+                    Some(b'F') => Err(NotSaved { disk_full: true, reason }),
+                    Some(b'E') => Err(NotSaved { disk_full: false, reason }),
+                    _ => Ok(submitted),
+                }));
             }
             Command::Submit { kind: ItemKind::Block, reply, .. } => {
                 let rule = Some("truncated".to_owned());
-                drop(reply.send(Submitted { id: None, outcome: Outcome::Rejected, rule }));
+                drop(reply.send(Ok(Submitted { id: None, outcome: Outcome::Rejected, rule })));
             }
             Command::Item { id, reply } => {
                 drop(reply.send((id == ItemId::of(KNOWN)).then(|| Bytes::from_static(KNOWN))));
+            }
+            Command::ExplainTx { query, reply } => {
+                drop(reply.send(Err(Unexplained::ambiguous(&query, vec!["ab12".to_owned(); 11]))));
+            }
+            Command::ExplainPeer { query, reply } => {
+                let unknown = Unexplained::Unknown { what: "a peer", query, complete_s: 7 };
+                drop(reply.send(Err(unknown)));
             }
             Command::Stop(reply) => drop(reply.send(())),
         }
@@ -120,6 +138,29 @@ async fn a_client_gets_what_the_shell_answers() {
     );
     assert_eq!(client.item(ItemId::of(KNOWN)).await.unwrap().as_deref(), Some(KNOWN));
     assert_eq!(client.item(ItemId::of(b"other")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_question_without_an_answer_says_why() {
+    let Fixture { client, folder: _folder, .. } = start();
+    let ambiguous = "`ab` may be any of ab12, ab12, ab12, ab12, ab12, ab12, ab12, ab12 and 3 more: write more \
+                     of it";
+    assert_eq!(refusal(client.explain_tx("ab").await), (409, ambiguous.to_owned()));
+    let unknown =
+        "nothing is known of a peer `1.2.3.4:5/quic ?`; the record is complete for the last 7 s";
+    assert_eq!(refusal(client.explain_peer("1.2.3.4:5/quic ?").await), (404, unknown.to_owned()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_saved_is_no_success_and_says_why() {
+    let Fixture { client, folder: _folder, .. } = start();
+    for (bytes, code, advice) in [(b"F", 507, "make room on the disk"), (b"E", 503, "again later")]
+    {
+        let answer = client.submit(ItemKind::Tx, Bytes::from_static(bytes)).await;
+        let (status, message) = refusal(answer);
+        assert_eq!(status, code, "{message}");
+        assert!(message.contains("disk trouble") && message.contains(advice), "{message}");
+    }
 }
 
 #[tokio::test]

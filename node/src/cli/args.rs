@@ -20,7 +20,7 @@ Exit codes:
    1  failed, or the item was rejected, or shut down by a second signal
   64  the command line makes no sense
   69  no node is running, the data folder is in use, or an address can't be listened on
-  78  settings, identity, network file or address book can't be used";
+  78  settings, identity, network file, address book or store can't be used";
 
 /// A peer-to-peer relay node for transactions and blocks.
 #[derive(Debug, Parser)]
@@ -46,6 +46,11 @@ pub(super) enum Verb {
     Status(Remote),
     /// Show the node's peers
     Peers(Remote),
+    /// Tell what happened to an item, or what passed between the node and a peer
+    Explain {
+        #[command(subcommand)]
+        verb: ExplainVerb,
+    },
     /// Hand in a transaction or a block
     Submit(SubmitArgs),
     /// Stop the node and wait until it is gone
@@ -157,6 +162,22 @@ pub(super) struct Remote {
     /// File with the token of that API
     #[arg(long, value_name = "FILE", requires = "admin")]
     pub(super) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ExplainVerb {
+    /// The story of a transaction or a block, by its id or the beginning of it
+    Tx(ExplainArgs),
+    /// The dealings with a peer, by its id or the beginning of it, its address, or its link
+    Peer(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Which
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 #[derive(Debug, Args)]

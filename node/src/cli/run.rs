@@ -8,6 +8,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +23,7 @@ use crate::datadir::{ADDRESSES, DataDir, Lock};
 use crate::error::{EXIT_FAILURE, Error};
 use crate::network::Network;
 use crate::shell::{Shell, ShellConfig};
+use crate::store::StoreConfig;
 use crate::{identity, logging};
 
 pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
@@ -43,9 +45,16 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let keypair = identity::load(dir)?;
     let mut bootstrap = config.node.bootstrap.clone();
     bootstrap.extend(&network.bootstrap);
+    let chain = network.chain();
+    let store = config.store.enabled.then(|| StoreConfig {
+        path: dir.join(&config.store.file),
+        network: network.name.clone(),
+        chain: Arc::clone(&chain),
+        expiry: Duration::from_secs(config.params.memory.pool_expiry_s),
+    });
     Ok(ShellConfig {
         keypair,
-        chain: network.chain(),
+        chain,
         network: network.name,
         params: config.params.clone(),
         listen: config.node.listen.clone(),
@@ -56,6 +65,8 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         region: config.region(),
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),
+        store,
+        withhold: config.lab.withhold,
         seed: None,
     })
 }

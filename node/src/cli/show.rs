@@ -12,7 +12,7 @@ use super::args::Remote;
 use super::output::terminal_width;
 use super::table::{self, Column};
 use crate::config::{Flag, Resolved, schema};
-use crate::control::{PeerStatus, Status};
+use crate::control::{PeerStatus, Status, StoreStatus};
 use crate::error::Error;
 
 pub(super) fn status(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {
@@ -45,6 +45,7 @@ fn describe_status(status: &Status) -> String {
             format!("{} transactions, {}", status.pool_items, bytes(status.pool_bytes as u64)),
         ),
         ("blocks", format!("{} recent", status.blocks)),
+        ("stored", status.store.as_ref().map_or_else(|| "nothing".to_owned(), describe_store)),
         ("items", format!("{} accepted, {} rejected", counter("accepted"), counter("rejected"))),
         (
             "traffic",
@@ -57,6 +58,17 @@ fn describe_status(status: &Status) -> String {
         ("uses", format!("{} of memory, {:.1} s of CPU", bytes(status.rss_bytes), status.cpu_s)),
     ];
     lines.iter().map(|(name, value)| format!("{name:<10} {value}\n")).collect()
+}
+
+fn describe_store(store: &StoreStatus) -> String {
+    let mut line = format!("{} items, {} on disk", store.items, bytes(store.file_bytes));
+    if store.restoring {
+        line += "; still reading them back";
+    }
+    if store.failures > 0 {
+        let _ = write!(line, "; the disk refused {} times, see the log", store.failures);
+    }
+    line
 }
 
 pub(super) fn peers(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {

@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use tidings_protocol::chain::Rejection;
 use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::link::Link;
 use tidings_protocol::machine::Input;
-use tokio::sync::oneshot;
 
-use super::{Shell, status};
-use crate::control::{Command, Outcome, PeerStatus, Status, Submitted};
+use super::{Pending, Shell, status};
+use crate::control::{Command, Outcome, PeerStatus, Status, SubmitReply, Submitted};
+use crate::store::{Change, Waiter};
 
-/// Most submitted items waiting to be accepted or refused; over it further ones are refused. A guess:
+/// Most submitted items waiting to be accepted or refused, or to be saved; over it further ones are refused. A guess:
 /// as many as the core checks at once by default.
 const PENDING_MAX: usize = 4_096;
 
@@ -27,15 +28,15 @@ impl Shell {
             Command::Item { id, reply } => {
                 let _ = reply.send(self.node.item(&id).map(|item| item.bytes().clone()));
             }
+            Command::ExplainTx { query, reply } => drop(reply.send(self.explain_tx(&query))),
+            Command::ExplainPeer { query, reply } => drop(reply.send(self.explain_peer(&query))),
             Command::Stop(reply) => self.stopping = Some(reply),
         }
     }
 
-    fn submit(&mut self, kind: ItemKind, bytes: Bytes, reply: oneshot::Sender<Submitted>) {
-        let refused = |id, rule: &str| Submitted {
-            id,
-            outcome: Outcome::Rejected,
-            rule: Some(rule.to_owned()),
+    fn submit(&mut self, kind: ItemKind, bytes: Bytes, reply: SubmitReply) {
+        let refused = |id, rule: &str| {
+            Ok(Submitted { id, outcome: Outcome::Rejected, rule: Some(rule.to_owned()) })
         };
         if bytes.len() > self.config.chain.max_size(kind) {
             let _ = reply.send(refused(None, "too-large"));
@@ -48,31 +49,63 @@ impl Shell {
                 return;
             }
         };
-        if self.pending.len() >= PENDING_MAX {
+        if self.pending.len() + self.keeper.waiting() >= PENDING_MAX {
             let _ = reply.send(refused(Some(item.id()), "node-busy"));
             return;
         }
-        self.pending.entry(item.id()).or_default().push(reply);
+        let pending = Pending { reply, knew: false };
+        self.pending.entry(item.id()).or_default().push(pending);
         self.handle(Input::Submitted(item));
     }
 
-    /// Answers everybody who submitted an item.
-    pub(super) fn answer(&mut self, id: ItemId, outcome: Outcome, rejection: Option<Rejection>) {
-        for reply in self.pending.remove(&id).unwrap_or_default() {
-            let rule = rejection.map(|rejection| rejection.rule.to_owned());
-            let _ = reply.send(Submitted { id: Some(id), outcome, rule });
+    /// An item was accepted: answers everybody who submitted it, as soon as it is saved.
+    pub(super) fn answer_accepted(&mut self, id: ItemId, ingress: Option<Link>) {
+        let waiters = self.pending.remove(&id).unwrap_or_default();
+        if waiters.is_empty() {
+            return;
+        }
+        let waiters = waiters.into_iter().map(|Pending { reply, knew }| {
+            let outcome = if knew { Outcome::AlreadyKnown } else { Outcome::Accepted };
+            (reply, Submitted { id: Some(id), outcome, rule: None })
+        });
+        self.keep(id, ingress.is_none(), waiters.collect());
+    }
+
+    /// An item was refused: answers everybody who submitted it.
+    pub(super) fn answer_rejected(&mut self, id: ItemId, rejection: Rejection) {
+        for Pending { reply, .. } in self.pending.remove(&id).unwrap_or_default() {
+            let rule = Some(rejection.rule.to_owned());
+            let _ = reply.send(Ok(Submitted { id: Some(id), outcome: Outcome::Rejected, rule }));
         }
     }
 
-    /// Answers who submitted an item last: it was known. Earlier ones wait on for its verdict.
-    pub(super) fn answer_last(&mut self, id: ItemId) {
-        let Some(replies) = self.pending.get_mut(&id) else { return };
-        if let Some(reply) = replies.pop() {
-            let _ =
-                reply.send(Submitted { id: Some(id), outcome: Outcome::AlreadyKnown, rule: None });
+    /// The item that was just submitted is known already. Its submitter is answered when it is saved, which
+    /// it may not be yet; if it is still being checked, with the others who wait for that.
+    pub(super) fn answer_known(&mut self, id: ItemId) {
+        let Some(pending) = self.pending.get_mut(&id) else { return };
+        if self.node.is_verifying(&id) {
+            if let Some(last) = pending.last_mut() {
+                last.knew = true;
+            }
+            return;
         }
-        if replies.is_empty() {
-            self.pending.remove(&id);
+        let waiters = self.pending.remove(&id).unwrap_or_default().into_iter();
+        let submitted = Submitted { id: Some(id), outcome: Outcome::AlreadyKnown, rule: None };
+        let waiters = waiters.map(|pending| (pending.reply, submitted.clone())).collect();
+        self.keep(id, false, waiters);
+    }
+
+    /// Has an item saved, and then its submitters answered; at once if there is nothing to save.
+    fn keep(&mut self, id: ItemId, own: bool, waiters: Vec<Waiter>) {
+        match (self.keeper.store(), self.node.item(&id)) {
+            (Some(store), Some(item)) => {
+                let (item, is_block) = (item.clone(), item.kind() == ItemKind::Block);
+                store.save(Change::Put { item, own }, waiters);
+                if is_block {
+                    self.keeper.note_block(id);
+                }
+            }
+            _ => waiters.into_iter().for_each(|(reply, submitted)| drop(reply.send(Ok(submitted)))),
         }
     }
 
@@ -80,6 +113,15 @@ impl Shell {
         let (node, peers, counted) = (&self.node, self.node.peers(), self.node.counters());
         let mut counters = status::counters(&counted, self.net.counters());
         counters.insert("trace_dropped".to_owned(), self.reporter.trace_dropped());
+        let store = self.keeper.status();
+        if let Some(store) = &store {
+            let named = [
+                ("store_commits", store.commits),
+                ("store_failures", store.failures),
+                ("store_dropped", store.dropped),
+            ];
+            counters.extend(named.map(|(name, count)| (name.to_owned(), count)));
+        }
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             peer_id: self.config.keypair.public().to_peer_id().to_string(),
@@ -96,6 +138,7 @@ impl Shell {
             pool_bytes: node.pool().bytes(),
             blocks: node.blocks().len(),
             seen: node.seen().len(),
+            store,
             traffic: status::traffic(&counted.sent, &counted.received),
             counters,
             rss_bytes: status::rss_bytes(),

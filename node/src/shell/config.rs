@@ -10,6 +10,7 @@ use tidings_protocol::message::PeerAddr;
 use tidings_protocol::params::Params;
 
 use crate::links::{Place, Region};
+use crate::store::StoreConfig;
 
 /// Settings of one [`Shell`](crate::shell::Shell).
 #[derive(Clone)]
@@ -38,6 +39,10 @@ pub struct ShellConfig {
     pub trace: Option<PathBuf>,
     /// Where the address book is kept between runs, if anywhere.
     pub addresses: Option<PathBuf>,
+    /// Where items are kept between runs, if anywhere.
+    pub store: Option<StoreConfig>,
+    /// Whether to announce items and never deliver any: for test networks, which need somebody to suffer from.
+    pub withhold: bool,
     /// Seed of everything random in the core; `None` takes it from the system, as it should be
     /// outside tests.
     pub seed: Option<u64>,

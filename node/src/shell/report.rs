@@ -63,6 +63,23 @@ pub enum What {
         /// Its id.
         id: ItemId,
     },
+    /// An item of an earlier run is back.
+    Restored {
+        /// Its id.
+        id: ItemId,
+        /// What it is.
+        kind: ItemKind,
+    },
+    /// A peer was given an item that was submitted here, or has it from elsewhere.
+    Broadcast {
+        /// Its id.
+        id: ItemId,
+    },
+    /// A transaction left the pool.
+    Left {
+        /// Its id.
+        id: ItemId,
+    },
     /// A link is up.
     LinkUp {
         /// Which.
@@ -182,6 +199,9 @@ impl Reporter {
                 tracing::debug!(%id, %kind, ?ingress, rule = rejection.rule, "rejected");
             }
             Event::AlreadyKnown { id } => tracing::debug!(%id, "already known"),
+            Event::Restored { id, kind } => tracing::debug!(%id, %kind, "restored"),
+            Event::Broadcast { id } => tracing::debug!(%id, "a peer has our own transaction"),
+            Event::Left { id } => tracing::debug!(%id, "left the pool"),
             Event::LinkUp { link, direction, advertise, .. } => {
                 let advertise = advertise.map(|addr| addr.to_string());
                 tracing::info!(%link, peer = %self.peer(link), %direction, advertise, "link up");
@@ -212,6 +232,9 @@ impl Reporter {
                 What::Rejected { id, kind, rule: rejection.rule, ingress }
             }
             Event::AlreadyKnown { id } => What::AlreadyKnown { id },
+            Event::Restored { id, kind } => What::Restored { id, kind },
+            Event::Broadcast { id } => What::Broadcast { id },
+            Event::Left { id } => What::Left { id },
             Event::LinkUp { link, direction, advertise, .. } => {
                 What::LinkUp { link: self.name(link), direction, advertise }
             }

@@ -14,7 +14,9 @@ mod transfer;
 
 use std::sync::Arc;
 
-use super::{Chain, ConflictKey, Facts, Rejection};
+use bytes::Bytes;
+
+use super::{Chain, ConflictKey, Content, Facts, Rejection};
 use crate::item::{Item, ItemId, ItemKind};
 
 pub use block::{Block, HEADER_LEN, Header, MINE_BITS_MAX};
@@ -51,6 +53,7 @@ impl Tidings {
             fee: transfer.fee,
             conflicts: vec![transfer.conflict_key()],
             parents: Vec::new(),
+            sender: Some(transfer.sender_key()),
             needs_verification: true,
         })
     }
@@ -74,6 +77,7 @@ impl Tidings {
             fee: 0,
             conflicts: Vec::new(),
             parents: vec![header.parent],
+            sender: None,
             needs_verification: !block.transactions.is_empty(),
         })
     }
@@ -124,6 +128,15 @@ impl Chain for Tidings {
 
     fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<Result<(), Rejection>> {
         signatures::verify_batch(items)
+    }
+
+    fn contents(&self, block: &Item) -> Vec<Content> {
+        let transactions = Block::parse(block.bytes()).map(|block| block.transactions);
+        let content = |bytes: &Bytes| {
+            let conflicts = vec![Transfer::parse(bytes).ok()?.conflict_key()];
+            Some(Content { id: ItemId::of(bytes), conflicts })
+        };
+        transactions.unwrap_or_default().iter().filter_map(content).collect()
     }
 }
 

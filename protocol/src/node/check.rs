@@ -14,11 +14,18 @@ impl Node {
         let bounds = [
             ("seen", self.seen.len(), memory.seen_max),
             ("verifying", self.verifying.len(), memory.verifying_max),
+            ("unbroadcast", self.unbroadcast.len(), params.unbroadcast.items_max),
             ("pool bytes", self.pool.bytes(), memory.pool_max_bytes),
             ("book", self.peers.book().len(), params.peers.book_max),
         ];
         for (what, len, max) in bounds {
             assert!(len <= max, "{what}: {len} of at most {max}");
+        }
+        if let Some(orphanage) = self.orphanage() {
+            let (bytes, max) = (orphanage.bytes(), orphanage.max_bytes(&params.orphans));
+            assert!(bytes <= max, "orphans: {bytes} of at most {max} bytes");
+            let (score, max) = (orphanage.score(), params.orphans.announcements_max);
+            assert!(score <= max, "orphans: {score} of at most {max} announcements");
         }
         for (link, state) in self.links.iter() {
             let bounds = [
@@ -30,6 +37,8 @@ impl Node {
                 assert!(len <= max, "{what} on {link}: {len} of at most {max}");
             }
         }
+        let usable = self.links.iter().filter(|(_, state)| state.ready && state.closing.is_none());
+        assert_eq!(self.ready.len(), usable.count(), "links that the strategy may use");
         let inbound = self.peers.inbound_ready();
         assert!(inbound <= params.peers.inbound_max, "{inbound} inbound links");
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::orphans::{Kinship, PARENT_REFUSED, PARENTS_MISSING};
 use super::{Node, Verifying};
 use crate::chain::{Blame, Facts, Rejection};
 use crate::conduct::{Budget, Offence};
@@ -10,9 +11,14 @@ use crate::event::Event;
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Link, LinkSet};
 use crate::machine::{Action, Cx};
+use crate::pool::FEE_TOO_LOW;
+use crate::record::{Heard, What};
 use crate::relay::Strategy as _;
 use crate::request::Announced;
-use crate::seen::Seen;
+use crate::seen::{Outcome, Seen};
+
+/// Too much is being verified: it may come again.
+const BUSY: Rejection = Rejection::policy("busy-verifying");
 
 impl Node {
     pub(super) fn on_announce(
@@ -33,20 +39,36 @@ impl Node {
         }
         for name in names.take(admitted) {
             let id = name.short();
-            let known = self.note_holder(id, link);
+            let known = self.note_holder(id, link, cx);
             let mut wait = Duration::ZERO;
             self.relay(cx, |strategy, cx| {
                 wait = strategy.on_announced(link, (kind, id), known, cx);
             });
-            if known {
+            let heard = if known {
+                self.announcer.on_known(link, id);
                 self.counters.duplicate_announcements += 1;
-                continue;
+                self.on_wanted(id, cx);
+                Heard::Known
+            } else {
+                self.want(link, (kind, name), wait, cx)
+            };
+            self.record.note(link, id, What::Heard(heard), cx.now);
+        }
+    }
+
+    /// A peer announced an item that we don't have.
+    fn want(&mut self, link: Link, item: (ItemKind, Name), wait: Duration, cx: &Cx<'_>) -> Heard {
+        match self.requests.on_announced(link, item, wait, cx.now, &cx.params.requests) {
+            Announced::Requested => Heard::Asked,
+            Announced::Remembered if wait.is_zero() => Heard::Kept,
+            Announced::Remembered => Heard::Held,
+            Announced::Repeated => {
+                self.counters.duplicate_announcements += 1;
+                Heard::Again
             }
-            let requests = &cx.params.requests;
-            match self.requests.on_announced(link, (kind, name), wait, cx.now, requests) {
-                Announced::Requested | Announced::Remembered => {}
-                Announced::Repeated => self.counters.duplicate_announcements += 1,
-                Announced::Dropped => self.counters.announcements_dropped += 1,
+            Announced::Dropped => {
+                self.counters.announcements_dropped += 1;
+                Heard::Dropped
             }
         }
     }
@@ -59,6 +81,9 @@ impl Node {
     ) {
         for id in ids {
             let known = self.requests.on_failed(link, id, cx.now, &cx.params.requests);
+            if known {
+                self.record.note(link, id, What::NotFound, cx.now);
+            }
             // An answer that came after its request ran out, or after the item did, is in order.
             let late = self.requests.was_asked(link, id) || self.is_known(id);
             if !known && !late {
@@ -69,29 +94,42 @@ impl Node {
 
     pub(super) fn on_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = item.id();
-        if self.note_holder(id.into(), link) {
+        if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, id) {
             self.counters.duplicate_items += 1;
+            self.record.note(link, id, What::Duplicate, cx.now);
+            self.on_wanted(id, cx);
             return self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
         }
-        if !self.requests.was_asked(link, id) && !self.strategy.takes_unasked() {
+        if self.requests.was_asked(link, id) {
+            self.requests.on_delivered(link);
+        } else if !self.strategy.takes_unasked() {
             self.counters.unsolicited += 1;
+            self.record.note(link, id, What::Unsolicited, cx.now);
             return self.misbehave(link, Offence::Unsolicited, cx);
         }
+        self.record.note(link, id, What::Arrived, cx.now);
         match cx.chain.inspect(item) {
-            Ok(facts) => self.take(item, facts, Some(link), cx),
+            Ok(facts) => self.take(item, facts, Some(link), Vec::new(), cx),
             Err(rejection) => self.refuse(item, Some(link), rejection, cx),
         }
+    }
+
+    /// Whether a peer was asked for something that we had once: a parent that left the pool, or didn't come
+    /// into it, for the sake of its child.
+    fn is_asked_again(&self, link: Link, id: ItemId) -> bool {
+        self.requests.is_wanted(id) && self.requests.was_asked(link, id)
     }
 
     pub(super) fn on_submitted(&mut self, item: Arc<Item>, cx: &mut Cx<'_>) {
         self.counters.submitted += 1;
         let id = item.id();
-        let refused_before = self.seen.get_mut(id).is_some_and(|seen| seen.rejected);
-        if self.is_known(id.into()) && !refused_before {
+        let refused_before = self.seen.outcome(id).is_some_and(Outcome::is_refusal);
+        if self.is_known(id.into()) && !refused_before && !self.is_orphan(id.into()) {
             return cx.report(Event::AlreadyKnown { id });
         }
+        self.record.note_from(None, id, What::Submitted, cx.now);
         match cx.chain.inspect(&item) {
-            Ok(facts) => self.take(&item, facts, None, cx),
+            Ok(facts) => self.take(&item, facts, None, Vec::new(), cx),
             Err(rejection) => self.refuse(&item, None, rejection, cx),
         }
     }
@@ -102,28 +140,35 @@ impl Node {
         verdict: Result<(), Rejection>,
         cx: &mut Cx<'_>,
     ) {
-        let Some(Verifying { item, facts, ingress, holders }) = self.verifying.remove(&id.into())
+        let Some(verifying) = self.verifying.get_mut(&id.into()) else {
+            return;
+        };
+        if verifying.pair.is_some() {
+            return self.on_verdict_of_pair(id, verdict, cx);
+        }
+        let Some(Verifying { item, facts, ingress, holders, .. }) =
+            self.verifying.remove(&id.into())
         else {
             return;
         };
         match verdict {
-            Ok(()) => self.accept(&item, facts, ingress, &holders, cx),
+            Ok(()) => self.accept(&item, facts, ingress, holders, cx),
             Err(rejection) => self.refuse(&item, ingress, rejection, cx),
         }
     }
 
     /// Whether the item was dealt with or is being checked.
-    fn is_known(&self, id: ShortId) -> bool {
-        self.seen.contains(id) || self.verifying.contains(&id)
+    pub(super) fn is_known(&self, id: ShortId) -> bool {
+        self.seen.contains(id) || self.verifying.contains(&id) || self.is_orphan(id)
     }
 
     /// Notes that a link's peer has an item; false if we know nothing of the item.
-    fn note_holder(&mut self, id: ShortId, link: Link) -> bool {
+    fn note_holder(&mut self, id: ShortId, link: Link, cx: &Cx<'_>) -> bool {
         if self.seen.note(id, link) {
             return true;
         }
         let Some(verifying) = self.verifying.get_mut(&id) else {
-            return false;
+            return self.orphans.is_some() && self.on_orphan_announced(link, id, cx);
         };
         if !verifying.holders.contains(&link) {
             verifying.holders.push(link);
@@ -131,32 +176,62 @@ impl Node {
         true
     }
 
-    /// An item passed its inspection.
-    fn take(&mut self, item: &Arc<Item>, facts: Facts, ingress: Option<Link>, cx: &mut Cx<'_>) {
+    /// An item passed its inspection. `holders` have it besides those that announced it.
+    pub(super) fn take(
+        &mut self,
+        item: &Arc<Item>,
+        facts: Facts,
+        ingress: Option<Link>,
+        mut holders: Vec<Link>,
+        cx: &mut Cx<'_>,
+    ) {
         let (id, requests) = (item.id(), &cx.params.requests);
+        let is_tx = item.kind() == ItemKind::Tx;
+        if is_tx && !facts.parents.is_empty() {
+            match self.kinship(&facts) {
+                Kinship::Complete => {}
+                Kinship::Lacks(missing) => {
+                    return self.orphan(item, facts, missing, ingress, holders, cx);
+                }
+                Kinship::Hopeless => return self.refuse(item, ingress, PARENT_REFUSED, cx),
+            }
+        }
+        if facts.needs_verification && is_tx {
+            // What the pool won't have isn't worth the verification.
+            if let Err(rejection) = self.pool.check(item, &facts, cx.now, cx.params) {
+                let is_paid_for = rejection == FEE_TOO_LOW
+                    && self.pays_by_child(item, &facts, ingress, false, cx);
+                if !is_paid_for {
+                    self.refuse(item, ingress, rejection, cx);
+                }
+                return;
+            }
+        }
         if facts.needs_verification && self.verifying.len() >= cx.params.memory.verifying_max {
             self.counters.verify_overflow += 1;
             match ingress {
                 Some(link) => {
+                    self.record.note(link, id, What::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
                 }
-                None => self.refuse(item, None, Rejection::policy("busy-verifying"), cx),
+                None => self.refuse(item, None, BUSY, cx),
             }
             return;
         }
-        let mut holders = self.requests.on_arrived(id, cx.now, requests);
+        holders.extend(self.requests.on_arrived(id, cx.now, requests));
         holders.retain(|holder| Some(*holder) != ingress);
         holders.extend(ingress);
         if facts.needs_verification {
-            let verifying = Verifying { item: item.clone(), facts, ingress, holders };
+            let verifying = Verifying { item: item.clone(), facts, ingress, holders, pair: None };
             self.verifying.insert(id.into(), verifying);
+            self.record.note_from(ingress, id, What::Checking, cx.now);
             cx.actions.push(Action::Verify(item.clone()));
         } else {
-            self.accept(item, facts, ingress, &holders, cx);
+            self.accept(item, facts, ingress, holders, cx);
         }
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         item: &Arc<Item>,
         ingress: Option<Link>,
@@ -165,15 +240,24 @@ impl Node {
     ) {
         let (id, kind) = (item.id(), item.kind());
         self.counters.rejected += 1;
+        self.record.note_from(ingress, id, What::Rejected(rejection.rule), cx.now);
         cx.report(Event::Rejected { id, kind, ingress, rejection });
         if rejection.blame == Blame::PeerNotId {
             // Another announcer may yet have the true body.
             if let Some(link) = ingress {
                 self.requests.on_failed(link, id, cx.now, &cx.params.requests);
             }
-        } else if rejection.rule != "busy-verifying" {
+        } else if rejection != BUSY && rejection != PARENTS_MISSING {
             self.requests.on_arrived(id, cx.now, &cx.params.requests);
-            self.seen.insert(id, Seen { rejected: true, known: LinkSet::default() });
+            let outcome = match rejection {
+                FEE_TOO_LOW => Outcome::TooCheap,
+                Rejection { blame: Blame::Nobody, .. } => Outcome::Refused,
+                Rejection { .. } => Outcome::Invalid,
+            };
+            self.seen.insert(id, Seen::new(outcome, LinkSet::default()));
+            if outcome != Outcome::TooCheap {
+                self.on_parent_refused(id);
+            }
         }
         if let Some(link) = ingress
             && rejection.blame != Blame::Nobody
@@ -182,32 +266,75 @@ impl Node {
         }
     }
 
-    fn accept(
+    pub(super) fn accept(
         &mut self,
         item: &Arc<Item>,
         facts: Facts,
         ingress: Option<Link>,
-        holders: &[Link],
+        holders: Vec<Link>,
         cx: &mut Cx<'_>,
     ) {
         match item.kind() {
             ItemKind::Tx => {
-                let pooled = self.pool.insert(item.clone(), facts, cx.now, &cx.params.memory);
-                if let Err(rejection) = pooled {
-                    return self.refuse(item, ingress, rejection, cx);
+                // One of its parents may have left while it was being checked.
+                if !facts.parents.is_empty() && self.kinship(&facts) != Kinship::Complete {
+                    return self.take(item, facts, ingress, holders, cx);
+                }
+                let spare = self.orphans.is_some().then(|| facts.clone());
+                match self.pool.insert(item.clone(), facts, cx.now, cx.params) {
+                    Ok(()) => self.accepted(item, ingress, &holders, cx),
+                    Err(FEE_TOO_LOW)
+                        if spare.is_some_and(|facts| {
+                            self.pays_by_child(item, &facts, ingress, true, cx)
+                        }) => {}
+                    Err(rejection) => self.refuse(item, ingress, rejection, cx),
                 }
             }
-            ItemKind::Block => self.blocks.insert(item.clone(), &cx.params.memory),
+            ItemKind::Block => {
+                self.on_block(item, &facts, cx);
+                self.accepted(item, ingress, &holders, cx);
+            }
         }
+    }
+
+    /// An item is in the pool or the block store.
+    pub(super) fn accepted(
+        &mut self,
+        item: &Arc<Item>,
+        ingress: Option<Link>,
+        holders: &[Link],
+        cx: &mut Cx<'_>,
+    ) {
         let mut known = LinkSet::default();
         for link in holders.iter().filter(|link| self.links.get(**link).is_some()) {
             known.insert(*link);
         }
-        self.seen.insert(item.id(), Seen { rejected: false, known });
+        self.seen.insert(item.id(), Seen::new(Outcome::Accepted, known));
+        self.on_parent_accepted(item.id());
         self.counters.accepted += 1;
+        self.record.note_from(ingress, item.id(), What::Accepted, cx.now);
         self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
+        if ingress.is_none() {
+            self.remember_own(item, cx);
+        }
         self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));
+    }
+
+    /// A block passed the rules: it is kept, and what it contains is confirmed.
+    pub(super) fn on_block(&mut self, block: &Arc<Item>, facts: &Facts, cx: &Cx<'_>) {
+        let last = self.blocks.latest().map(|block| block.id());
+        let follows =
+            last.is_none_or(|last| facts.parents.is_empty() || facts.parents.contains(&last));
+        self.blocks.insert(block.clone(), &cx.params.memory);
+        self.seen.on_block(follows);
+        let contents = cx.chain.contents(block);
+        self.pool.on_block(&contents, cx.now, cx.params);
+        self.block_orphans(&contents);
+        for content in &contents {
+            self.requests.on_arrived(content.id, cx.now, &cx.params.requests);
+            self.seen.confirm(content.id);
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Links come up, say hello, run over their budgets, misbehave and go down.
 
-use std::collections::VecDeque;
+use rand::RngExt as _;
 
 use super::{LinkState, Node};
+use crate::backlog::Backlog;
 use crate::budget::{Debt, LinkBudget};
 use crate::codec;
 use crate::conduct::{Budget, Offence, Reason};
@@ -11,6 +12,7 @@ use crate::link::{Direction, Link};
 use crate::machine::{Action, Cx, DialError, PeerKey};
 use crate::message::{Hello, Message, PeerAddr, VERSION};
 use crate::peers::Admission;
+use crate::record::What;
 use crate::relay::{Neighbour, Strategy as _};
 use crate::time::Time;
 
@@ -33,10 +35,14 @@ impl Node {
             closing: None,
             congested: false,
             budget: LinkBudget::default(),
-            serving: VecDeque::new(),
+            serving: Backlog::default(),
         };
         let before = self.links.insert(link, state);
         debug_assert!(before.is_none(), "the driver reused the slot of a live link: {link}");
+        if self.links.len() == 1 {
+            self.requests.set_secret(cx.rng.random());
+        }
+        self.record.on_connected(link, peer, direction, cx.now);
         self.requests.on_connected(link, direction);
         self.announcer.on_connected(link, direction);
         self.health.on_connected(link, cx.now, &cx.params.health);
@@ -56,11 +62,16 @@ impl Node {
         let Some(state) = self.links.remove(link) else {
             return;
         };
+        self.record.on_disconnected(link, state.closing.as_deref().copied(), cx.now);
+        self.leave(link, cx);
         self.requests.on_disconnected(link, cx.now, &cx.params.requests);
         self.announcer.on_disconnected(link);
         self.health.on_disconnected(link);
+        if let Some(orphans) = &mut self.orphans {
+            orphans.waiting.on_disconnected(link);
+        }
         self.peers.on_disconnected(link, cx);
-        cx.report(Event::LinkDown { link, why: state.closing });
+        cx.report(Event::LinkDown { link, why: state.closing.map(|why| *why) });
     }
 
     pub(super) fn on_dial_failed(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
@@ -147,6 +158,7 @@ impl Node {
         if state.closing.is_some() {
             return;
         }
+        self.record.on_offence(link, offence, cx.now);
         if let Offence::OverBudget(budget) = offence {
             self.counters.count_over_budget(budget);
         }
@@ -169,8 +181,8 @@ impl Node {
         if state.closing.is_some() {
             return;
         }
-        state.closing = Some(why);
-        state.serving = VecDeque::new();
+        state.closing = Some(Box::new(why));
+        state.serving = Backlog::default();
         self.leave(link, cx);
         cx.actions.push(Action::Disconnect { link, why });
     }
@@ -183,9 +195,10 @@ impl Node {
         }
     }
 
-    pub(super) fn on_congested(&mut self, link: Link) {
+    pub(super) fn on_congested(&mut self, link: Link, now: Time) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = true;
+            self.record.note_link(link, What::Congested, now);
             self.announcer.on_congested(link);
         }
     }
@@ -193,6 +206,7 @@ impl Node {
     pub(super) fn on_drained(&mut self, link: Link, now: Time) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = false;
+            self.record.note_link(link, What::Drained, now);
             self.announcer.on_drained(link, now);
             if !state.serving.is_empty() {
                 self.serve_at = now;

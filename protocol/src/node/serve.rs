@@ -8,6 +8,7 @@ use crate::item::{ItemKind, Name};
 use crate::link::Link;
 use crate::machine::Cx;
 use crate::message::{GETDATA_MAX, Message, Verb};
+use crate::record::{Manner, What};
 use crate::relay::Strategy as _;
 use crate::time::Time;
 
@@ -27,7 +28,7 @@ impl Node {
             return;
         };
         let room = cx.params.memory.serve_queue_max.saturating_sub(state.serving.len());
-        state.serving.extend(names.by_ref().take(room).map(|name| (kind, name)));
+        names.by_ref().take(room).for_each(|name| state.serving.push_back((kind, name)));
         self.not_found(link, kind, &names.collect::<Vec<_>>(), cx);
         self.serve(link, cx);
     }
@@ -52,7 +53,7 @@ impl Node {
         if state.congested || state.serving.is_empty() {
             return;
         }
-        let mut queue = std::mem::take(&mut state.serving);
+        let mut queue = state.serving.take();
         let (mut sent, mut missing) = (0, [Vec::new(), Vec::new()]);
         while sent < PORTION
             && let Some((kind, name)) = queue.pop_front()
@@ -61,10 +62,14 @@ impl Node {
                 Some(item) => {
                     sent += item.size();
                     self.seen.note(item.id(), link);
+                    self.record.note(link, item.id(), What::Sent(Manner::Answer), cx.now);
                     self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
                     cx.send(link, Message::Item(item));
                 }
-                None => missing[kind as usize].push(name),
+                None => {
+                    self.record.note(link, name.short(), What::Denied, cx.now);
+                    missing[kind as usize].push(name);
+                }
             }
         }
         let [txs, blocks] = missing;
@@ -73,7 +78,7 @@ impl Node {
         if !queue.is_empty()
             && let Some(state) = self.links.get_mut(link)
         {
-            state.serving = queue;
+            state.serving = queue.into();
             self.serve_at = cx.now;
         }
     }

@@ -50,6 +50,11 @@ impl Table {
         self.census
     }
 
+    /// Makes room for so many links.
+    pub(super) fn reserve(&mut self, links: usize) {
+        self.links.reserve(links);
+    }
+
     /// Adds a new link.
     pub(super) fn insert(&mut self, link: Link, peer: Peer) {
         self.census.add(&peer);

@@ -73,13 +73,18 @@ impl Rumour {
                 of(0.0013, Some(6.68), Some(17.8)),
             ],
             Self::BlindCoin => &[
-                of(0.959, None, None),
-                of(0.204, None, None),
-                of(0.060, None, None),
-                of(0.020, None, None),
-                of(0.007, None, None),
+                of(0.959, Some(0.04), Some(38.0)),
+                of(0.204, Some(1.6), Some(33.0)),
+                of(0.060, Some(2.8), Some(32.0)),
+                of(0.020, Some(3.9), Some(32.0)),
+                of(0.007, Some(4.9), Some(32.0)),
             ],
-            Self::Pull => &[of(0.032, None, None), of(5e-4, None, None)],
+            // The paper's own figures: gossip.md rounds the second residue to one digit.
+            Self::Pull => &[
+                of(0.031, Some(2.7), Some(17.6)),
+                of(5.8e-4, Some(4.5), Some(15.4)),
+                of(4.0e-6, Some(6.1), Some(14.0)),
+            ],
         };
         table.get(k.checked_sub(1)? as usize).copied()
     }

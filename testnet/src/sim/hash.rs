@@ -59,6 +59,10 @@ impl EventHash {
                 head(5, 0);
                 self.id(&item.id());
             }
+            Input::Restored { item, .. } => {
+                head(11, 0);
+                self.id(&item.id());
+            }
             Input::Verdict { id, .. } => {
                 head(6, 0);
                 self.id(id);

@@ -9,10 +9,12 @@
 //! - `world/links.rs`: dialling, connecting, breaking
 //! - `world/traffic.rs`: a message's way from one node to another
 //! - `world/trouble.rs`: faults begin and end
+//! - `world/fetch.rs`: memory is read before it is needed
 //!
 //! A clone of a world is a complete snapshot: it goes on as its original does (`fork`).
 
 mod build;
+mod fetch;
 mod links;
 mod traffic;
 mod trouble;
@@ -73,6 +75,8 @@ pub struct World {
     strays: u64,
     /// Reused for every input.
     actions: Vec<Action>,
+    /// How many of the next events had their memory fetched.
+    fetched: usize,
 }
 
 /// What doesn't change during a run.
@@ -176,6 +180,7 @@ impl World {
 
     /// Handles the next event, unless it is later than `until`; false if it is or there is none.
     pub fn step(&mut self, until: Time) -> bool {
+        self.fetch_ahead();
         let Some((at, Entry { node, event })) = self.queue.pop_until(until) else {
             if until != Time::NEVER {
                 self.now = self.now.max(until);

@@ -5,15 +5,15 @@ use super::axis::{Axis, AxisSpec};
 use super::svg::{Anchor, Svg, Type};
 use super::{Caption, Colour, WIDTH};
 
-const HEIGHT: f64 = 560.0;
+const HEIGHT: f64 = 590.0;
 const LEFT: f64 = 76.0;
 const RIGHT: f64 = WIDTH - 40.0;
-const TOP: f64 = 104.0;
+const TOP: f64 = 134.0;
 const BOTTOM: f64 = HEIGHT - 58.0;
 
-/// Size of the labels' text, and about what a character of it takes.
+/// Size of the labels' text, and about what a bold character of it takes.
 const LABEL: f64 = 13.0;
-const LABEL_CHARACTER: f64 = 7.1;
+const LABEL_CHARACTER: f64 = 7.9;
 
 /// One contestant.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,16 +75,19 @@ pub fn plane(name: &str, plane: &Plane) -> String {
 
     let places: Vec<(f64, f64)> = plane.marks.iter().map(at).collect();
     let labels = place_labels(&places, &plane.marks, &steps);
-    for ((mark, &(at_x, at_y)), (label, number)) in
+    for ((mark, &(x, y)), (label, number)) in
         plane.marks.iter().zip(&places).zip(labels.iter().zip(0..))
     {
-        if label.is_far(at_x, at_y) {
-            svg.axis((at_x, at_y), label.near_corner(at_x));
+        if label.is_far(x, y) {
+            svg.axis((x, y), label.near_corner(x));
         }
-        svg.dot(at_x, at_y, mark.colour.code());
         let style = Type::plain(LABEL).halo();
         let style = if frontier.contains(&number) { style.bold() } else { style };
         svg.text(label.left, label.top + LABEL - 2.0, &mark.name, style);
+    }
+    // Last, so that no label's halo hides a mark.
+    for (mark, (x, y)) in plane.marks.iter().zip(places) {
+        svg.dot(x, y, mark.colour.code());
     }
     svg.finish()
 }
@@ -108,21 +111,17 @@ fn frame(svg: &mut Svg, plane: &Plane, x: &Axis, y: &Axis) {
     svg.text(f64::midpoint(LEFT, RIGHT), BOTTOM + 44.0, &plane.x.title, style);
 }
 
-/// Right of the title of the vertical axis, from the right.
+/// A line of its own above the plot.
 fn legend(svg: &mut Svg, entries: &[(Colour, String)]) {
-    let mut x = RIGHT + 16.0;
-    let frontier = "frontier";
-    let widths = entries.iter().map(|(_, name)| name.as_str()).chain([frontier]);
-    let total: f64 = widths.map(|name| 7.0 * name.chars().count() as f64 + 34.0).sum();
-    x -= total + 14.0;
-    let y = TOP - 18.0;
+    let mut x = LEFT - 48.0;
+    let y = TOP - 52.0;
     for (colour, name) in entries {
         svg.dot(x, y, colour.code());
         svg.text(x + 10.0, y + 4.5, name, Type::plain(12.5));
         x += 7.0 * name.chars().count() as f64 + 34.0;
     }
     svg.dashes(&[(x - 6.0, y), (x + 18.0, y)], Colour::Grey.code(), 1.8);
-    svg.text(x + 24.0, y + 4.5, frontier, Type::plain(12.5));
+    svg.text(x + 24.0, y + 4.5, "frontier", Type::plain(12.5));
 }
 
 /// The corners of the frontier: whoever wants less of one cost has to take the next mark's other.

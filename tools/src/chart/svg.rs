@@ -103,22 +103,23 @@ impl Svg {
             Anchor::Middle => " text-anchor=\"middle\"",
             Anchor::End => " text-anchor=\"end\"",
         };
-        let (halo_class, halo) = if style.halo {
-            (
-                " halo",
-                " stroke=\"#ffffff\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke\"",
-            )
-        } else {
-            ("", "")
-        };
-        self.body.push_str(&format!(
-            "<text class=\"{class}{halo_class}\" x=\"{}\" y=\"{}\" font-size=\"{}\"{weight}{anchor} \
-             fill=\"{fill}\"{halo}>{}</text>\n",
+        let place = format!(
+            "x=\"{}\" y=\"{}\" font-size=\"{}\"{weight}{anchor}",
             short(x),
             short(y),
-            short(style.size),
-            escape(text),
-        ));
+            short(style.size)
+        );
+        let text = escape(text);
+        // A copy below the text: not every renderer knows `paint-order`, and those that don't would
+        // draw the halo over the letters.
+        if style.halo {
+            self.body.push_str(&format!(
+                "<text class=\"halo\" aria-hidden=\"true\" {place} fill=\"none\" \
+                 stroke=\"#ffffff\" stroke-width=\"4\" stroke-linejoin=\"round\">{text}</text>\n"
+            ));
+        }
+        self.body
+            .push_str(&format!("<text class=\"{class}\" {place} fill=\"{fill}\">{text}</text>\n"));
     }
 
     /// A gridline.

@@ -365,6 +365,9 @@ impl Member {
             }
             Event::Misbehaved { offence, .. } => self.log.push(format!("offence: {offence:?}")),
             Event::AlreadyKnown { .. }
+            | Event::Restored { .. }
+            | Event::Broadcast { .. }
+            | Event::Left { .. }
             | Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::DialFailed { .. } => {}

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use ed25519_zebra::{Signature, SigningKey, VerificationKeyBytes, batch};
 use sha2::{Digest, Sha256};
 
-use crate::chain::{ConflictKey, Rejection};
+use crate::chain::{ConflictKey, Rejection, Sender};
 use crate::item::{ITEM_ID_LEN, ItemId};
 
 /// Version of the encoding that these rules know.
@@ -98,6 +98,13 @@ impl Transfer {
             .chain_update(self.sender)
             .chain_update(self.nonce.to_le_bytes());
         ConflictKey(hash.finalize().into())
+    }
+
+    /// Whose share of a pool it takes: the first bytes of the sender's key. To make a key that shares
+    /// them with a given one takes 2^64 tries.
+    #[must_use]
+    pub fn sender_key(&self) -> Sender {
+        Sender(*self.sender.first_chunk().expect("a key is longer than that"))
     }
 
     /// Its signature, ready to be verified alone or in a batch.

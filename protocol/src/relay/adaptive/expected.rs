@@ -60,13 +60,13 @@ impl Expected {
             return Arrival::Asked;
         }
         let arrival = Arrival::Unasked { first: notice.first, lag: now - notice.since };
-        self.items.remove(&id);
+        self.remove(id);
         arrival
     }
 
     /// An item came again, unasked: if we had asked for it too early, how long we should have waited.
     pub(super) fn overtaken(&mut self, id: ShortId, now: Time) -> Option<Duration> {
-        self.items.remove(&id).map(|notice| now - notice.since)
+        self.remove(id).map(|notice| now - notice.since)
     }
 
     /// Whether a link announced an item, so that a copy from there was asked for.
@@ -87,8 +87,16 @@ impl Expected {
             }
             self.order.pop_front();
             if self.items.get(&id).is_some_and(|notice| notice.since == since) {
-                self.items.remove(&id);
+                self.remove(id);
             }
         }
+    }
+
+    fn remove(&mut self, id: ShortId) -> Option<Notice> {
+        let notice = self.items.remove(&id)?;
+        if self.items.is_empty() {
+            self.items = BTreeMap::new(); // an emptied one keeps a node of its tree
+        }
+        Some(notice)
     }
 }

@@ -1,0 +1,179 @@
+//! What the shell has stored, and who is told "accepted" only once that is done.
+//!
+//! A submitted item goes to the store as soon as it is accepted, with its submitters, whom the store tells.
+//! What else changes is noted, and handed over once a second.
+
+use std::collections::HashSet;
+use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tidings_protocol::event::Event;
+use tidings_protocol::item::{ItemId, ItemKind};
+use tidings_protocol::machine::Input;
+use tidings_protocol::node::Node;
+use tokio::sync::mpsc;
+
+use super::Shell;
+use crate::control::StoreStatus;
+use crate::store::{Change, OpenError, Restored, StoreConfig, StoreHandle};
+
+/// Most changes that are noted; while the store takes none, further ones are dropped and counted. A guess:
+/// a busy minute.
+const NOTES_MAX: usize = 65_536;
+
+/// The shell's side of the store; without one it does nothing.
+#[derive(Debug, Default)]
+pub(super) struct Keeper {
+    store: Option<StoreHandle>,
+    /// Items of an earlier run, until all are back.
+    restored: Option<mpsc::Receiver<Vec<Restored>>>,
+    /// What happened since the store was last told.
+    notes: Vec<Note>,
+    /// Notes given back because the store has too much to do.
+    given_back: Vec<Change>,
+    dropped: u64,
+    /// Blocks that are stored, as many as the core keeps.
+    blocks: HashSet<ItemId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Note {
+    Pooled(ItemId),
+    Broadcast(ItemId),
+    Gone(ItemId),
+}
+
+impl Keeper {
+    /// Opens the store, if there is to be one, on a thread that may wait for the disk.
+    pub(super) async fn start(config: Option<StoreConfig>) -> Result<Self, OpenError> {
+        let Some(config) = config else { return Ok(Self::default()) };
+        let start = tokio::task::spawn_blocking(|| StoreHandle::start(config));
+        let (store, restored) =
+            start.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
+        Ok(Self { store: Some(store), restored: Some(restored), ..Self::default() })
+    }
+
+    /// The store, if there is one.
+    pub(super) const fn store(&self) -> Option<&StoreHandle> {
+        self.store.as_ref()
+    }
+
+    /// Waits for items that come back; for ever if there are none left.
+    pub(super) async fn restored(&mut self) -> Vec<Restored> {
+        if let Some(restored) = &mut self.restored {
+            if let Some(batch) = restored.recv().await {
+                return batch;
+            }
+            self.restored = None;
+        }
+        pending().await
+    }
+
+    /// Submitters who wait for the store.
+    pub(super) fn waiting(&self) -> usize {
+        self.store.as_ref().map_or(0, |store| store.gauges().waiting.load(Ordering::Relaxed))
+    }
+
+    /// Whether nothing is to be told to the store.
+    pub(super) fn is_clean(&self) -> bool {
+        self.notes.is_empty() && self.given_back.is_empty()
+    }
+
+    /// Notes what an event means for the store.
+    pub(super) fn observe(&mut self, event: &Event) {
+        if self.store.is_none() {
+            return;
+        }
+        match *event {
+            Event::Accepted { id, kind: ItemKind::Tx, ingress: Some(_), .. } => {
+                self.note(Note::Pooled(id));
+            }
+            Event::Restored { id, kind: ItemKind::Block } => {
+                self.blocks.insert(id);
+            }
+            Event::Broadcast { id } => self.note(Note::Broadcast(id)),
+            // One that is submitted now isn't stored; one that comes back is, and must not.
+            Event::Left { id } | Event::Rejected { id, ingress: None, .. } => {
+                self.note(Note::Gone(id));
+            }
+            _ => {}
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(note);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// A submitted block is stored, too.
+    pub(super) fn note_block(&mut self, id: ItemId) {
+        self.blocks.insert(id);
+    }
+
+    /// Tells the store what was noted.
+    pub(super) fn flush(&mut self, node: &Node) {
+        let Some(store) = &self.store else { return };
+        let mut changes = std::mem::take(&mut self.given_back);
+        changes.extend(self.notes.drain(..).filter_map(|note| match note {
+            // What has left since needs no place.
+            Note::Pooled(id) => {
+                node.pool().get(id).map(|item| Change::Put { item: item.clone(), own: false })
+            }
+            Note::Broadcast(id) => Some(Change::Broadcast(id)),
+            Note::Gone(id) => Some(Change::Remove(id)),
+        }));
+        let old = self.blocks.extract_if(|id| node.blocks().get(id).is_none());
+        changes.extend(old.map(Change::Remove));
+        // What came again meanwhile must stay: its submitter may have been told that it is saved.
+        changes.retain(|change| match change {
+            Change::Remove(id) => !node.pool().contains(*id) && node.blocks().get(id).is_none(),
+            Change::Put { .. } | Change::Broadcast(_) => true,
+        });
+        if changes.is_empty() {
+            return;
+        }
+        if let Err(mut changes) = store.note(changes) {
+            let excess = changes.len().saturating_sub(NOTES_MAX);
+            self.dropped += excess as u64;
+            changes.drain(..excess);
+            self.given_back = changes;
+        }
+    }
+
+    /// Waits until all is saved.
+    pub(super) async fn close(mut self, node: &Node) {
+        drop(self.restored.take());
+        self.flush(node);
+        if let Some(store) = self.store {
+            // Its panics are told by its own thread.
+            let _ = tokio::task::spawn_blocking(|| store.close()).await;
+        }
+    }
+
+    /// How it is.
+    pub(super) fn status(&self) -> Option<StoreStatus> {
+        let gauges = self.store.as_ref()?.gauges();
+        let load = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
+        Some(StoreStatus {
+            items: gauges.items.load(Ordering::Relaxed),
+            file_bytes: load(&gauges.file_bytes),
+            commits: load(&gauges.commits),
+            failures: load(&gauges.failures),
+            dropped: load(&gauges.dropped) + self.dropped,
+            restoring: self.restored.is_some(),
+        })
+    }
+}
+
+impl Shell {
+    /// Hands back what was stored.
+    pub(super) fn on_restored(&mut self, batch: Vec<Restored>) {
+        self.look_at_clock();
+        for Restored { item, own } in batch {
+            self.handle(Input::Restored { item, own });
+        }
+    }
+}

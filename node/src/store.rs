@@ -1,0 +1,190 @@
+//! The store: what a node must not forget when its process ends, however that happens.
+//!
+//! One file in the data folder holds every item that was submitted here and every pooled transaction, so
+//! that the next run begins where this one ended. An item that was submitted is in it before its submitter
+//! is told "accepted"; what peers sent follows within a second, since nobody was promised anything.
+//!
+//! - `store/format.rs`: tables, records, and the version of both
+//! - `store/open.rs`: opens the file, or says why not and leaves it as it was
+//! - `store/file.rs`: keeps back what is written until the file has proved sound
+//! - `store/writer.rs`: the one thread that writes; submissions that come together share a commit
+//! - `store/restore.rs`: reads everything back and has it verified again
+//!
+//! # The database
+//! redb: pure Rust, one file, copy-on-write B-trees whose pages are checksummed, so that a crash at any
+//! moment leaves the last commit. A commit costs one `fdatasync`. Keys are numbers that count up, so that a
+//! batch touches a few neighbouring pages; which number an item has is kept in memory (40 bytes an item).
+//!
+//! # What it leaves out
+//! Orphans: one lives as long as a peer that announced it is connected, and after a restart none is. A block
+//! that peers sent: they have it still.
+//!
+//! # Bounds
+//! The file holds what the pool and the recent blocks submitted here hold, hence `memory.pool_max_bytes`
+//! and `memory.blocks_max_bytes`, and what came and went within a second; about twice that with the
+//! database's own needs. Freed pages are used again, and a file that is mostly free is compacted when it is
+//! opened. In memory it takes the index and a cache of [`CACHE_BYTES`].
+
+mod file;
+mod format;
+mod open;
+mod restore;
+mod writer;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use redb::{Database, ReadableDatabase as _, ReadableTable as _};
+use tidings_protocol::chain::Chain;
+use tidings_protocol::item::{Item, ItemId, ItemKind};
+
+pub use open::OpenError;
+pub use restore::Restored;
+pub(crate) use writer::Waiter;
+pub use writer::{Gauges, StoreHandle};
+
+use file::HeldFile;
+use format::{ITEMS, Record, UNBROADCAST};
+
+/// Most memory that the database's cache takes, bytes; it grows with use. A guess: what one commit of a
+/// busy second touches.
+pub const CACHE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Where a store is and what it is for.
+#[derive(Clone)]
+pub struct StoreConfig {
+    /// The file.
+    pub path: PathBuf,
+    /// The network's name: items of another one are no use.
+    pub network: String,
+    /// The network's rules, by which items are verified when they come back.
+    pub chain: Arc<dyn Chain>,
+    /// Age at which transactions don't come back: when the pool would have dropped them.
+    pub expiry: Duration,
+}
+
+impl std::fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreConfig").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// One thing to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Keep an item. One that is kept already stays as it is.
+    Put {
+        /// The item.
+        item: Arc<Item>,
+        /// Our operator submitted it: it is to be announced until somebody asks.
+        own: bool,
+    },
+    /// An own transaction needn't be announced again.
+    Broadcast(ItemId),
+    /// Forget an item.
+    Remove(ItemId),
+}
+
+/// An open store. Its calls wait for the disk.
+#[derive(Debug)]
+pub struct Store {
+    db: Database,
+    file: Arc<HeldFile>,
+    /// The key of each item.
+    index: HashMap<ItemId, u64>,
+    /// The next free key.
+    next: u64,
+}
+
+impl Store {
+    /// Makes changes, in order, all or none; they are on the disk when this returns.
+    ///
+    /// # Errors
+    /// When the disk refuses. The store must then be dropped and opened again.
+    pub fn apply(&mut self, changes: &[Change]) -> Result<(), redb::Error> {
+        let unix_s = unix_s();
+        let transaction = self.db.begin_write()?;
+        let mut changed = false;
+        {
+            let mut items = transaction.open_table(ITEMS)?;
+            let mut unbroadcast = transaction.open_table(UNBROADCAST)?;
+            for change in changes {
+                match change {
+                    Change::Put { item, own } => {
+                        if self.index.contains_key(&item.id()) {
+                            continue;
+                        }
+                        items.insert(self.next, &*Record::encode(item, unix_s))?;
+                        if *own && item.kind() == ItemKind::Tx {
+                            unbroadcast.insert(self.next, ())?;
+                        }
+                        self.index.insert(item.id(), self.next);
+                        self.next += 1;
+                        changed = true;
+                    }
+                    Change::Broadcast(id) => {
+                        if let Some(key) = self.index.get(id) {
+                            changed |= unbroadcast.remove(key)?.is_some();
+                        }
+                    }
+                    Change::Remove(id) => {
+                        if let Some(key) = self.index.remove(id) {
+                            items.remove(key)?;
+                            unbroadcast.remove(key)?;
+                            changed = true;
+                        }
+                    }
+                }
+            }
+        }
+        if changed { Ok(transaction.commit()?) } else { Ok(transaction.abort()?) }
+    }
+
+    /// How many items it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Size of the file, bytes.
+    ///
+    /// # Errors
+    /// When the system doesn't tell.
+    pub fn file_bytes(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    /// The keys of all items in the order in which they have to come back (blocks first: what they confirm
+    /// must not come back), each with whether it is to be announced.
+    fn order(&self) -> Result<Vec<(u64, bool)>, redb::Error> {
+        let transaction = self.db.begin_read()?;
+        let (items, unbroadcast) =
+            (transaction.open_table(ITEMS)?, transaction.open_table(UNBROADCAST)?);
+        let mut order = Vec::with_capacity(self.index.len());
+        for entry in items.iter()? {
+            let (key, value) = entry?;
+            let is_tx = Record::decode(value.value()).is_none_or(|it| it.kind == ItemKind::Tx);
+            order.push((is_tx, key.value(), unbroadcast.get(key.value())?.is_some()));
+        }
+        order.sort_unstable();
+        Ok(order.into_iter().map(|(_, key, own)| (key, own)).collect())
+    }
+}
+
+/// Seconds of Unix time.
+fn unix_s() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! Opens a store, or says why not and leaves it as it was.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _};
+
+use super::file::{Backend, HeldFile};
+use super::format::{FORMAT, ITEMS, KEY_FORMAT, KEY_NETWORK, META, ORPHANS, Record, UNBROADCAST};
+use super::{CACHE_BYTES, Store, StoreConfig};
+
+/// A file below this size isn't worth compacting, bytes. A guess.
+const COMPACT_MIN: u64 = 32 * 1024 * 1024;
+
+/// A larger one is compacted when it is so many times as large as what it holds. A guess: a file in use is
+/// about twice as large.
+const COMPACT_FACTOR: u64 = 4;
+
+/// Why a store can't be used. The file is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It isn't what a store writes.
+    #[error(
+        "the store {} is damaged ({problem}): move it away (`mv {} {}.damaged`) and start again; what was pooled comes \
+         back from peers, but what was submitted here and had not spread yet is only in that file",
+        path.display(), path.display(), path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A newer program wrote it.
+    #[error(
+        "the store {} has format {found}, and this version of tidings reads formats up to {FORMAT}: run the newer \
+         version, or move the file away (`mv {} {}.newer`) to start with an empty one",
+        path.display(), path.display(), path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+    },
+    /// Its items are of another network.
+    #[error(
+        "the store {} belongs to the network `{found}`, not to `{expected}`: use another data folder, or move the \
+         file away (`mv {} {}.{found}`)",
+        path.display(), path.display(), path.display()
+    )]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// The network that it is for.
+        found: String,
+        /// The network that this node joins.
+        expected: String,
+    },
+    /// Another process uses it.
+    #[error("the store {} is in use by another process: stop that one first, or set another `store.file`", .0.display())]
+    InUse(PathBuf),
+    /// The system refuses.
+    #[error("cannot use the store {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Store {
+    /// Opens a store, or makes a new one where there is none. All of it is read and checked.
+    ///
+    /// # Errors
+    /// When it can't be used; the file is then as it was.
+    pub fn open(config: &StoreConfig) -> Result<Self, OpenError> {
+        let path = &config.path;
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        let file = lock(path)?;
+        if file.metadata().map_err(io)?.len() > 0 {
+            return Self::open_file(config, file);
+        }
+        // Made under another name first: a crash in between must not leave half a store.
+        let draft = path.with_added_extension("new");
+        let new = create(&draft).map_err(io)?;
+        let store = Self::open_file(config, new)?;
+        fs::rename(&draft, path).and_then(|()| sync_folder(path)).map_err(io)?;
+        Ok(store)
+    }
+
+    fn open_file(config: &StoreConfig, file: File) -> Result<Self, OpenError> {
+        let path = &config.path;
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        let is_new = file.metadata().map_err(io)?.len() == 0;
+        let file = HeldFile::new(file).map_err(io)?;
+        let failed = |error| refusal(path, error);
+        let mut db = open_database(&file, is_new).map_err(failed)?;
+        if is_new {
+            write_meta(&db, &config.network).map_err(failed)?;
+        }
+        check_meta(&db, config)?;
+        let (index, next, bytes) = read_index(&db).map_err(failed)?;
+        file.let_go().map_err(io)?;
+        let len = file.len().map_err(io)?;
+        if len > COMPACT_MIN && len > COMPACT_FACTOR * bytes {
+            db.compact().map_err(|error| failed(error.into()))?;
+        }
+        Ok(Self { db, file, index, next })
+    }
+}
+
+/// Opens the file for this process alone. A new one is for its owner only.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let io = |source| OpenError::Io { path: path.to_owned(), source };
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+/// Makes an empty file for this process alone, whatever was there.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.try_lock()?;
+    Ok(file)
+}
+
+/// Writes through to the disk that a new file is there.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+/// Opens the database; one that isn't new is checked throughout, since it would be trusted otherwise.
+fn open_database(file: &Arc<HeldFile>, is_new: bool) -> Result<Database, redb::Error> {
+    let backend = Backend(Arc::clone(file));
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(!is_new);
+    Ok(builder.create_with_backend(backend)?)
+}
+
+fn write_meta(db: &Database, network: &str) -> Result<(), redb::Error> {
+    let transaction = db.begin_write()?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(KEY_FORMAT, &FORMAT.to_le_bytes()[..])?;
+        meta.insert(KEY_NETWORK, network.as_bytes())?;
+        transaction.open_table(ITEMS)?;
+        transaction.open_table(UNBROADCAST)?;
+        transaction.open_table(ORPHANS)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Whether this program and this network may use what is there.
+fn check_meta(db: &Database, config: &StoreConfig) -> Result<(), OpenError> {
+    let path = &config.path;
+    let value = |key: &str| {
+        let missing = || OpenError::Damaged {
+            path: path.clone(),
+            problem: format!("it doesn't say its {key}"),
+        };
+        read_meta(db, key).map_err(|error| refusal(path, error))?.ok_or_else(missing)
+    };
+    let format = value(KEY_FORMAT)?;
+    // A longer number would be a larger one.
+    let found = format.as_slice().try_into().map_or(u64::MAX, u64::from_le_bytes);
+    if found > FORMAT {
+        return Err(OpenError::Newer { path: path.clone(), found });
+    }
+    let found = String::from_utf8_lossy(&value(KEY_NETWORK)?).into_owned();
+    if found != config.network {
+        let expected = config.network.clone();
+        return Err(OpenError::Network { path: path.clone(), found, expected });
+    }
+    Ok(())
+}
+
+fn read_meta(db: &Database, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
+    let meta = db.begin_read()?.open_table(META)?;
+    Ok(meta.get(key)?.map(|value| value.value().to_vec()))
+}
+
+/// The key of each item, the next free key, and the bytes of all records.
+fn read_index(db: &Database) -> Result<(HashMap<super::ItemId, u64>, u64, u64), redb::Error> {
+    let transaction = db.begin_read()?;
+    let (mut index, mut next, mut bytes) = (HashMap::new(), 0, 0);
+    for entry in transaction.open_table(ITEMS)?.iter()? {
+        let (key, value) = entry?;
+        let (key, value) = (key.value(), value.value());
+        let record = Record::decode(value)
+            .ok_or_else(|| redb::Error::Corrupted(format!("record {key} is none")))?;
+        index.insert(record.id, key);
+        (next, bytes) = (key + 1, bytes + value.len() as u64);
+    }
+    transaction.open_table(UNBROADCAST)?;
+    Ok((index, next, bytes))
+}
+
+/// What the database's error means for whoever wants to use the file.
+fn refusal(path: &Path, error: redb::Error) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        // Files that are too short or aren't a database at all are told so by these two.
+        redb::Error::Io(source)
+            if !matches!(
+                source.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+            ) =>
+        {
+            OpenError::Io { path, source }
+        }
+        error => OpenError::Damaged { path, problem: error.to_string() },
+    }
+}

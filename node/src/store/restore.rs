@@ -1,0 +1,91 @@
+//! Everything that was stored comes back: read in the order in which it came, and verified again, since
+//! the rules may have changed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use redb::ReadableDatabase as _;
+use tidings_protocol::item::{Item, ItemId, ItemKind};
+
+use super::format::{ITEMS, Record};
+use super::{Store, StoreConfig, unix_s};
+
+/// Most items verified and handed over at once: batched verification of signatures gains little beyond,
+/// and they hold up the loop for a few hundred microseconds. A guess.
+const BATCH_MAX: usize = 64;
+
+/// An item that is back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The item.
+    pub item: Arc<Item>,
+    /// It was submitted here, and nobody has asked for it.
+    pub own: bool,
+}
+
+/// What is still to be read.
+#[derive(Debug)]
+pub(super) struct Restore {
+    keys: VecDeque<(u64, bool)>,
+}
+
+/// One step of it.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// What is back.
+    pub(super) restored: Vec<Restored>,
+    /// What isn't valid any more, and why.
+    pub(super) dropped: Vec<(ItemId, &'static str)>,
+}
+
+/// The item of a record, if it passes the cheap checks.
+fn check(record: &Record<'_>, config: &StoreConfig) -> Result<Arc<Item>, &'static str> {
+    let bytes = record.bytes.to_vec().into();
+    let item = Item::new(record.kind, bytes, &*config.chain).map_err(|broken| broken.rule)?;
+    config.chain.inspect(&item).map_err(|broken| broken.rule)?;
+    if item.id() == record.id { Ok(item) } else { Err("other-id") }
+}
+
+impl Restore {
+    pub(super) fn new(store: &Store) -> Result<Self, redb::Error> {
+        Ok(Self { keys: store.order()?.into() })
+    }
+
+    /// Whether everything was read.
+    pub(super) fn is_done(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Reads and verifies the next few items.
+    pub(super) fn step(
+        &mut self,
+        store: &Store,
+        config: &StoreConfig,
+    ) -> Result<Batch, redb::Error> {
+        let (mut batch, mut items, now) = (Batch::default(), Vec::new(), unix_s());
+        let table = store.db.begin_read()?.open_table(ITEMS)?;
+        for (key, own) in self.keys.drain(..self.keys.len().min(BATCH_MAX)) {
+            // Whatever was removed since is gone.
+            let Some(value) = table.get(key)? else { continue };
+            let Some(record) = Record::decode(value.value()) else { continue };
+            let age = now.saturating_sub(record.unix_s);
+            if record.kind == ItemKind::Tx && age >= config.expiry.as_secs() {
+                batch.dropped.push((record.id, "expired"));
+                continue;
+            }
+            match check(&record, config) {
+                Ok(item) => items.push((item, own)),
+                Err(rule) => batch.dropped.push((record.id, rule)),
+            }
+        }
+        let (items, own): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let verdicts = config.chain.verify_batch(&items);
+        for ((item, own), verdict) in items.into_iter().zip(own).zip(verdicts) {
+            match verdict {
+                Ok(()) => batch.restored.push(Restored { item, own }),
+                Err(rejection) => batch.dropped.push((item.id(), rejection.rule)),
+            }
+        }
+        Ok(batch)
+    }
+}

@@ -1,0 +1,296 @@
+//! What a store keeps, and which files it won't touch.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use tidings_protocol::chain::opaque::Opaque;
+
+use super::format::{FORMAT, KEY_FORMAT, META};
+use super::restore::{Batch, Restore};
+use super::*;
+
+/// A folder with the settings of a store in it.
+struct Place {
+    _folder: tempfile::TempDir,
+    config: StoreConfig,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig {
+            path: folder.path().join("store.redb"),
+            network: "test".to_owned(),
+            chain: Arc::new(Opaque::default()),
+            expiry: Duration::from_secs(1_000),
+        };
+        Self { _folder: folder, config }
+    }
+
+    fn path(&self) -> &Path {
+        &self.config.path
+    }
+
+    fn open(&self) -> Store {
+        Store::open(&self.config).unwrap()
+    }
+
+    /// A store with ten transactions, closed again.
+    fn with_ten() -> Self {
+        let place = Self::new();
+        let changes: Vec<_> = (0..10).map(|n| put(&tx(n), n % 2 == 0)).collect();
+        place.open().apply(&changes).unwrap();
+        place
+    }
+
+    /// Changes the file by hand.
+    fn tamper(&self, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut bytes = fs::read(self.path()).unwrap();
+        change(&mut bytes);
+        fs::write(self.path(), &bytes).unwrap();
+        bytes
+    }
+
+    /// Why the file is refused, which must not change it.
+    fn refusal(&self) -> OpenError {
+        let before = fs::read(self.path()).unwrap();
+        let error = Store::open(&self.config).expect_err("it should be refused");
+        assert!(fs::read(self.path()).unwrap() == before, "the file was changed");
+        assert!(error.to_string().contains(&self.path().display().to_string()), "{error}");
+        error
+    }
+
+    fn everything(&self, store: &Store) -> Batch {
+        let (mut rest, mut all) = (Restore::new(store).unwrap(), Batch::default());
+        while !rest.is_done() {
+            let batch = rest.step(store, &self.config).unwrap();
+            all.restored.extend(batch.restored);
+            all.dropped.extend(batch.dropped);
+        }
+        all
+    }
+
+    fn restored(&self) -> Vec<(Arc<Item>, bool)> {
+        let all = self.everything(&self.open());
+        assert!(all.dropped.is_empty());
+        all.restored.into_iter().map(|Restored { item, own }| (item, own)).collect()
+    }
+}
+
+fn tx(n: u32) -> Arc<Item> {
+    let mut bytes = vec![1; 300];
+    bytes[..4].copy_from_slice(&n.to_le_bytes());
+    Item::new(ItemKind::Tx, bytes.into(), &Opaque::default()).unwrap()
+}
+
+fn block(n: u8) -> Arc<Item> {
+    Item::new(ItemKind::Block, vec![n; 500].into(), &Opaque::default()).unwrap()
+}
+
+fn put(item: &Arc<Item>, own: bool) -> Change {
+    Change::Put { item: item.clone(), own }
+}
+
+#[test]
+fn what_is_stored_comes_back_in_order_and_blocks_first() {
+    let place = Place::new();
+    place.open().apply(&[put(&tx(2), true), put(&tx(1), false)]).unwrap();
+    let mut store = place.open();
+    store.apply(&[put(&block(1), true), put(&tx(3), true), Change::Broadcast(tx(2).id())]).unwrap();
+    drop(store);
+    let expected = [(block(1), false), (tx(2), false), (tx(1), false), (tx(3), true)];
+    assert_eq!(place.restored(), expected);
+}
+
+#[test]
+fn what_was_removed_does_not_come_back() {
+    let place = Place::with_ten();
+    let mut store = place.open();
+    let gone: Vec<_> = (0..9).map(|n| Change::Remove(tx(n).id())).collect();
+    store.apply(&gone).unwrap();
+    store.apply(&[Change::Remove(tx(77).id()), Change::Broadcast(tx(0).id())]).unwrap();
+    assert_eq!(store.len(), 1);
+    drop(store);
+    assert_eq!(place.restored(), [(tx(9), false)]);
+}
+
+#[test]
+fn an_item_is_stored_once_and_stays_as_it_was() {
+    let place = Place::new();
+    let mut store = place.open();
+    store.apply(&[put(&tx(1), true), put(&tx(1), false)]).unwrap();
+    store.apply(&[put(&tx(1), false)]).unwrap();
+    drop(store);
+    assert_eq!(place.restored(), [(tx(1), true)]);
+}
+
+#[test]
+fn what_is_too_old_or_breaks_a_rule_is_dropped() {
+    let mut place = Place::with_ten();
+    place.config.chain = Arc::new(Opaque { max_tx_bytes: 100, max_block_bytes: 1_000 });
+    let all = place.everything(&place.open());
+    assert_eq!((all.restored.len(), all.dropped.len()), (0, 10));
+    assert_eq!(all.dropped[0], (tx(0).id(), "too-large"));
+    place.config.expiry = Duration::ZERO;
+    assert_eq!(place.everything(&place.open()).dropped[0].1, "expired");
+}
+
+#[test]
+fn a_newer_version_is_refused_and_kept() {
+    let place = Place::with_ten();
+    let store = place.open();
+    let transaction = store.db.begin_write().unwrap();
+    let newer = (FORMAT + 1).to_le_bytes();
+    transaction.open_table(META).unwrap().insert(KEY_FORMAT, &newer[..]).unwrap();
+    transaction.commit().unwrap();
+    drop(store);
+    let error = place.refusal();
+    assert!(matches!(error, OpenError::Newer { found, .. } if found == FORMAT + 1), "{error}");
+    assert!(error.to_string().contains("reads formats up to 1: run the newer version"), "{error}");
+}
+
+#[test]
+fn another_networks_store_is_refused_and_kept() {
+    let mut place = Place::with_ten();
+    place.config.network = "other".to_owned();
+    let error = place.refusal().to_string();
+    assert!(error.contains("belongs to the network `test`, not to `other`"), "{error}");
+}
+
+#[test]
+fn what_is_no_store_is_refused_and_kept() {
+    let place = Place::new();
+    for bytes in [&b"oops"[..], &[0; 100_000], &[255; 5_000]] {
+        fs::write(place.path(), bytes).unwrap();
+        let error = place.refusal();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    }
+    drop(Database::create(place.path().with_extension("other")).unwrap());
+    fs::rename(place.path().with_extension("other"), place.path()).unwrap();
+    assert!(matches!(place.refusal(), OpenError::Damaged { .. }));
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_refused_and_kept() {
+    let place = Place::with_ten();
+    let whole = fs::read(place.path()).unwrap();
+    for share in 1..10 {
+        place.tamper(|bytes| *bytes = whole[..whole.len() * share / 10].to_vec());
+        let error = place.refusal();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{share}: {error}");
+    }
+}
+
+/// Every byte that counts is under a checksum. Those that don't (free pages) may change.
+#[test]
+fn a_damaged_byte_is_refused_or_harmless() {
+    let place = Place::with_ten();
+    let (whole, expected) = (fs::read(place.path()).unwrap(), place.restored());
+    let mut refused = 0;
+    for at in (0..whole.len()).step_by(whole.len() / 100) {
+        let damaged = place.tamper(|bytes| {
+            *bytes = whole.clone();
+            bytes[at] ^= 0x55;
+        });
+        match Store::open(&place.config) {
+            Ok(store) => {
+                let all = place.everything(&store);
+                let back: Vec<_> = all.restored.into_iter().map(|it| (it.item, it.own)).collect();
+                assert_eq!(back, expected, "byte {at}");
+            }
+            Err(error) => {
+                assert!(matches!(error, OpenError::Damaged { .. }), "byte {at}: {error}");
+                assert!(fs::read(place.path()).unwrap() == damaged, "byte {at} was changed back");
+                refused += 1;
+            }
+        }
+    }
+    // The records are among them.
+    let record = whole.windows(16).position(|window| window == [1; 16]).unwrap();
+    place.tamper(|bytes| {
+        *bytes = whole.clone();
+        bytes[record] ^= 1;
+    });
+    assert!(matches!(place.refusal(), OpenError::Damaged { .. }));
+    assert!(refused < 100, "most of an almost empty file is free");
+}
+
+#[test]
+fn a_store_that_was_not_closed_is_as_its_last_commit_left_it() {
+    let place = Place::new();
+    let mut store = place.open();
+    store.apply(&[put(&tx(1), true)]).unwrap();
+    let torn = fs::read(place.path()).unwrap();
+    store.apply(&[put(&tx(2), true)]).unwrap();
+    let whole = fs::read(place.path()).unwrap();
+    drop(store);
+    // As a crash finds it: the second commit's pages written as far as a point, the rest not.
+    let mut seen = [0; 3];
+    for part in 0..=10 {
+        let cut = whole.len() * part / 10;
+        let mut mixed = whole[..cut].to_vec();
+        mixed.extend(torn.iter().skip(cut));
+        fs::write(place.path(), &mixed).unwrap();
+        let back = place.restored();
+        assert!(back.starts_with(&[(tx(1), true)]), "the first commit was lost at {part}");
+        seen[back.len()] += 1;
+    }
+    assert!(seen[2] > 0, "the whole file has both: {seen:?}");
+}
+
+#[test]
+fn a_store_has_one_user_at_a_time() {
+    let place = Place::new();
+    let store = place.open();
+    let error = Store::open(&place.config).unwrap_err();
+    assert!(matches!(error, OpenError::InUse(_)), "{error}");
+    drop(store);
+    place.open();
+}
+
+#[test]
+fn a_full_disk_fails_a_change_and_leaves_the_last_one() {
+    let place = Place::with_ten();
+    let mut store = place.open();
+    store.file.is_full.store(true, Ordering::Relaxed);
+    let error = store.apply(&[put(&tx(20), true)]).unwrap_err();
+    assert!(matches!(&error, redb::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull));
+    drop(store);
+    assert_eq!(place.restored().len(), 10);
+}
+
+#[test]
+fn a_file_that_is_mostly_free_is_compacted_when_it_is_opened() {
+    let place = Place::new();
+    let mut store = place.open();
+    let big = |n: u32| {
+        let mut bytes = vec![7; 90_000];
+        bytes[..4].copy_from_slice(&n.to_le_bytes());
+        Item::new(ItemKind::Tx, bytes.into(), &Opaque::default()).unwrap()
+    };
+    let items: Vec<_> = (0..500).map(big).collect();
+    for items in items.chunks(100) {
+        store.apply(&items.iter().map(|item| put(item, false)).collect::<Vec<_>>()).unwrap();
+    }
+    let full = store.file_bytes().unwrap();
+    assert!((40_000_000..120_000_000).contains(&full), "{full}");
+    let gone: Vec<_> = items[..495].iter().map(|item| Change::Remove(item.id())).collect();
+    store.apply(&gone).unwrap();
+    drop(store);
+    let store = place.open();
+    let small = store.file_bytes().unwrap();
+    assert!(small < 8_000_000, "{small}");
+    assert_eq!(place.everything(&store).restored.len(), 5);
+}
+
+#[test]
+fn half_a_new_store_is_made_again() {
+    let place = Place::new();
+    // As a crash leaves it: the lock's empty file, and a part of the new one.
+    fs::write(place.path(), "").unwrap();
+    fs::write(place.path().with_added_extension("new"), [7; 5_000]).unwrap();
+    place.open().apply(&[put(&tx(1), true)]).unwrap();
+    assert_eq!(place.restored(), [(tx(1), true)]);
+    assert!(!place.path().with_added_extension("new").exists());
+}

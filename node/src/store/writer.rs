@@ -1,0 +1,329 @@
+//! The thread that writes the store.
+//!
+//! A commit waits for the disk, a few milliseconds or worse; the event loop must not. So it hands what is to
+//! be saved to this thread, with whoever is to be told afterwards, and goes on. All that has come while
+//! one commit waited shares the next (group commit): one submission at a time costs a commit each, a
+//! thousand at once cost a few.
+//!
+//! At first the thread also reads back what is stored, between commits.
+//!
+//! # When the disk refuses
+//! Whoever waits is told why. The changes are kept, at most [`KEPT_MAX`], and tried again with the next ones
+//! and every second. A database that failed once can't be trusted, so it is opened afresh for that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use std::{io, mem};
+
+use tokio::sync::mpsc;
+
+use super::restore::Restore;
+use super::{Change, OpenError, Restored, Store, StoreConfig};
+use crate::control::{NotSaved, SubmitReply, Submitted};
+
+/// Most jobs waiting for the thread. The shell takes fewer submissions than that at once.
+const JOBS_MAX: usize = 8_192;
+
+/// Most jobs of one commit: it shouldn't make the first of them wait for long. A guess.
+const COMMIT_MAX: usize = 1_024;
+
+/// Most batches of restored items waiting for the shell.
+const RESTORED_MAX: usize = 2;
+
+/// Most changes kept while the disk refuses; over it they are dropped and counted. A guess: a busy minute.
+const KEPT_MAX: usize = 65_536;
+
+/// How long to wait after a failure before the disk is tried again. Longer where a try takes long: ten
+/// times as long as it took, since it reads the whole file.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Who waits for a change, and what they are told once it is made.
+pub(crate) type Waiter = (SubmitReply, Submitted);
+
+/// One thing for the thread to do.
+#[derive(Debug)]
+enum Job {
+    /// Make a change, then tell those who wait for it.
+    Save(Change, Vec<Waiter>),
+    /// Make changes that nobody waits for.
+    Note(Vec<Change>),
+}
+
+/// What the thread tells of itself.
+#[derive(Debug, Default)]
+pub struct Gauges {
+    /// Items stored.
+    pub items: AtomicUsize,
+    /// Size of the file, bytes.
+    pub file_bytes: AtomicU64,
+    /// Batches of changes made.
+    pub commits: AtomicU64,
+    /// Batches that the disk refused.
+    pub failures: AtomicU64,
+    /// Changes dropped because the disk refused for too long.
+    pub dropped: AtomicU64,
+    /// Whether items of an earlier run are still coming back.
+    pub restoring: AtomicBool,
+    /// Submissions waiting to be saved.
+    pub waiting: AtomicUsize,
+}
+
+/// The shell's end of the thread. When it is dropped, the thread finishes what it was given and ends.
+#[derive(Debug)]
+pub struct StoreHandle {
+    jobs: SyncSender<Job>,
+    thread: JoinHandle<()>,
+    gauges: Arc<Gauges>,
+}
+
+impl StoreHandle {
+    /// Opens a store and starts its thread, which reads back what is stored. Waits for the disk.
+    ///
+    /// # Errors
+    /// When the store can't be used, or the system has no thread left.
+    pub fn start(config: StoreConfig) -> Result<(Self, mpsc::Receiver<Vec<Restored>>), OpenError> {
+        let path = config.path.clone();
+        let store = Store::open(&config)?;
+        let (jobs, inbox) = sync_channel(JOBS_MAX);
+        let (restored, back) = mpsc::channel(RESTORED_MAX);
+        let gauges = Arc::new(Gauges::default());
+        gauges.restoring.store(!store.is_empty(), Ordering::Relaxed);
+        let writer = Writer {
+            config,
+            store: Some(store),
+            inbox,
+            gauges: Arc::clone(&gauges),
+            kept: Vec::new(),
+            refused: None,
+        };
+        writer.measure();
+        let run = move || writer.run(restored);
+        let thread = thread::Builder::new().name("store".to_owned()).spawn(run);
+        let thread = thread.map_err(|source| OpenError::Io { path, source })?;
+        Ok((Self { jobs, thread, gauges }, back))
+    }
+
+    /// Makes a change, then tells those who wait for it; or why not, if that's how it is.
+    pub(crate) fn save(&self, change: Change, waiters: Vec<Waiter>) {
+        self.gauges.waiting.fetch_add(waiters.len(), Ordering::Relaxed);
+        if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
+            self.jobs.try_send(Job::Save(change, waiters))
+            && let Job::Save(_, waiters) = job
+        {
+            let busy = NotSaved { disk_full: false, reason: "the disk is too slow".to_owned() };
+            tell(&self.gauges, waiters, Err(&busy));
+        }
+    }
+
+    /// Makes changes that nobody waits for.
+    ///
+    /// # Errors
+    /// With the changes, when the thread has too much to do.
+    pub fn note(&self, changes: Vec<Change>) -> Result<(), Vec<Change>> {
+        match self.jobs.try_send(Job::Note(changes)) {
+            Err(
+                TrySendError::Full(Job::Note(changes))
+                | TrySendError::Disconnected(Job::Note(changes)),
+            ) => Err(changes),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the thread tells of itself.
+    #[must_use]
+    pub fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+
+    /// Waits until everything is saved and the file closed. Whoever takes what is restored must be gone.
+    pub fn close(self) {
+        drop(self.jobs);
+        if self.thread.join().is_err() {
+            tracing::error!("the store's thread failed; what was saved is on the disk");
+        }
+    }
+}
+
+/// The thread's own.
+struct Writer {
+    config: StoreConfig,
+    /// None after the disk refused, until it is tried again.
+    store: Option<Store>,
+    inbox: Receiver<Job>,
+    gauges: Arc<Gauges>,
+    /// Changes that the disk refused.
+    kept: Vec<Change>,
+    /// Why, and when to try again.
+    refused: Option<(NotSaved, Instant)>,
+}
+
+/// What one commit is about.
+#[derive(Default)]
+struct Batch {
+    changes: Vec<Change>,
+    waiters: Vec<Waiter>,
+}
+
+impl Batch {
+    fn add(&mut self, job: Job) {
+        match job {
+            Job::Save(change, waiters) => {
+                self.changes.push(change);
+                self.waiters.extend(waiters);
+            }
+            Job::Note(changes) => self.changes.extend(changes),
+        }
+    }
+}
+
+impl Writer {
+    fn run(mut self, restored: mpsc::Sender<Vec<Restored>>) {
+        self.restore(&restored);
+        self.gauges.restoring.store(false, Ordering::Relaxed);
+        drop(restored);
+        loop {
+            let wait = if self.kept.is_empty() { Duration::MAX } else { RETRY_INTERVAL };
+            let mut batch = Batch::default();
+            match self.inbox.recv_timeout(wait) {
+                Ok(job) => batch.add(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.write_with(batch);
+        }
+        if !self.kept.is_empty() {
+            self.refused = None; // one last try
+            self.write(Batch::default());
+        }
+    }
+
+    /// Hands back what is stored, making changes in between.
+    fn restore(&mut self, restored: &mpsc::Sender<Vec<Restored>>) {
+        let Some(store) = &self.store else { return };
+        let mut rest = match Restore::new(store) {
+            Ok(rest) => rest,
+            Err(error) => return tracing::error!(%error, "what is stored can't be read back"),
+        };
+        while !rest.is_done()
+            && let Some(store) = &self.store
+        {
+            let batch = match rest.step(store, &self.config) {
+                Ok(batch) => batch,
+                Err(error) => return tracing::error!(%error, "what is stored can't be read back"),
+            };
+            for (id, rule) in &batch.dropped {
+                tracing::warn!(%id, rule, "a stored item is not valid any more, and forgotten");
+            }
+            let forgotten = batch.dropped.into_iter().map(|(id, _)| Change::Remove(id));
+            let mut next = Batch { changes: forgotten.collect(), waiters: Vec::new() };
+            if restored.blocking_send(batch.restored).is_err() {
+                return; // the shell has ended
+            }
+            if let Ok(job) = self.inbox.try_recv() {
+                next.add(job);
+            }
+            self.write_with(next);
+        }
+    }
+
+    /// Writes a batch with all that has come since.
+    fn write_with(&mut self, mut batch: Batch) {
+        for job in self.inbox.try_iter().take(COMMIT_MAX) {
+            batch.add(job);
+        }
+        self.write(batch);
+    }
+
+    /// Makes the changes of a batch, and tells those who wait for them.
+    fn write(&mut self, batch: Batch) {
+        let Batch { changes, waiters } = batch;
+        let mut all = mem::take(&mut self.kept);
+        all.extend(changes);
+        if all.is_empty() {
+            return;
+        }
+        match self.try_write(&all) {
+            Ok(()) => {
+                self.gauges.commits.fetch_add(1, Ordering::Relaxed);
+                self.measure();
+                tell(&self.gauges, waiters, Ok(()));
+            }
+            Err(not_saved) => {
+                let excess = all.len().saturating_sub(KEPT_MAX);
+                self.gauges.failures.fetch_add(1, Ordering::Relaxed);
+                self.gauges.dropped.fetch_add(excess as u64, Ordering::Relaxed);
+                all.drain(..excess);
+                self.kept = all;
+                tell(&self.gauges, waiters, Err(&not_saved));
+            }
+        }
+    }
+
+    fn try_write(&mut self, changes: &[Change]) -> Result<(), NotSaved> {
+        let start = Instant::now();
+        if let Some((why, again)) = &self.refused
+            && start < *again
+        {
+            return Err(why.clone());
+        }
+        let written = self
+            .open_again()
+            .and_then(|store| store.apply(changes).map_err(|error| not_saved(&error)));
+        if let Err(why) = &written {
+            if self.refused.is_none() {
+                let path = self.config.path.display();
+                tracing::error!(%path, %why, "the store can't be written; the node goes on");
+            }
+            let wait = RETRY_INTERVAL.max(10 * start.elapsed());
+            (self.store, self.refused) = (None, Some((why.clone(), Instant::now() + wait)));
+        } else if self.refused.take().is_some() {
+            tracing::info!("the store can be written again");
+        }
+        written
+    }
+
+    /// The store, opened afresh if the disk refused before.
+    fn open_again(&mut self) -> Result<&mut Store, NotSaved> {
+        let store = match self.store.take() {
+            Some(store) => store,
+            None => Store::open(&self.config).map_err(|error| match error {
+                OpenError::Io { ref source, .. } => {
+                    NotSaved { disk_full: is_full(source), reason: error.to_string() }
+                }
+                error => NotSaved { disk_full: false, reason: error.to_string() },
+            })?,
+        };
+        Ok(self.store.insert(store))
+    }
+
+    fn measure(&self) {
+        let Some(store) = &self.store else { return };
+        self.gauges.items.store(store.len(), Ordering::Relaxed);
+        self.gauges.file_bytes.store(store.file_bytes().unwrap_or_default(), Ordering::Relaxed);
+    }
+}
+
+/// Tells those who wait what came of it. Those who are gone miss nothing.
+fn tell(gauges: &Gauges, waiters: Vec<Waiter>, saved: Result<(), &NotSaved>) {
+    gauges.waiting.fetch_sub(waiters.len(), Ordering::Relaxed);
+    for (reply, submitted) in waiters {
+        let _ = reply.send(saved.map(|()| submitted).map_err(NotSaved::clone));
+    }
+}
+
+fn not_saved(error: &redb::Error) -> NotSaved {
+    let disk_full = matches!(error, redb::Error::Io(source) if is_full(source));
+    NotSaved { disk_full, reason: error.to_string() }
+}
+
+/// Whether the system has no room: on the disk, in the quota, or under the limit on files.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+#[cfg(test)]
+mod tests;

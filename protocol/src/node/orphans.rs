@@ -1,0 +1,294 @@
+//! A transaction waits for its parents, or pays for one that pays too little by itself.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Node, Orphans, Pair, Verifying};
+use crate::chain::{Content, Facts, Rejection};
+use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
+use crate::link::{Direction, Link};
+use crate::machine::{Action, Cx};
+use crate::orphanage::{Orphan, Orphanage};
+use crate::pool::FEE_TOO_LOW;
+use crate::record::What;
+use crate::seen::Outcome;
+
+/// One of its parents was refused.
+pub(super) const PARENT_REFUSED: Rejection = Rejection::policy("parent-refused");
+
+/// Our operator submitted it before its parents.
+pub(super) const PARENTS_MISSING: Rejection = Rejection::policy("parents-missing");
+
+/// How it stands with a transaction's parents.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kinship {
+    /// They are all there.
+    Complete,
+    /// These haven't come yet.
+    Lacks(Vec<ItemId>),
+    /// One was refused, or more than one pays too little.
+    Hopeless,
+}
+
+impl Node {
+    pub(super) fn is_orphan(&self, id: ShortId) -> bool {
+        self.orphanage().is_some_and(|orphanage| orphanage.get(id).is_some())
+    }
+
+    /// How it stands with a transaction's parents.
+    pub(super) fn kinship(&self, facts: &Facts) -> Kinship {
+        let (mut missing, mut cheap) = (Vec::new(), 0);
+        for parent in &facts.parents {
+            if self.pool.contains(*parent) || missing.contains(parent) {
+                continue;
+            }
+            match self.seen.outcome(parent) {
+                Some(Outcome::Confirmed) => continue,
+                Some(Outcome::Invalid | Outcome::Refused) => return Kinship::Hopeless,
+                Some(Outcome::TooCheap) => cheap += 1,
+                Some(Outcome::Accepted) | None => {}
+            }
+            missing.push(*parent);
+        }
+        match (missing.is_empty(), cheap) {
+            (true, _) => Kinship::Complete,
+            (false, 0 | 1) => Kinship::Lacks(missing),
+            // Only one parent can be judged together with its child.
+            (false, _) => Kinship::Hopeless,
+        }
+    }
+
+    /// A transaction has to wait for its parents, which are asked from all that announced it.
+    pub(super) fn orphan(
+        &mut self,
+        item: &Arc<Item>,
+        facts: Facts,
+        missing: Vec<ItemId>,
+        ingress: Option<Link>,
+        holders: Vec<Link>,
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(ingress) = ingress else {
+            // Parents that are being checked come before it.
+            let are_coming = missing.iter().all(|id| self.verifying.contains(&id.into()));
+            if are_coming && facts.needs_verification {
+                let holders = Vec::new();
+                let own = Verifying { item: item.clone(), facts, ingress, holders, pair: None };
+                self.verifying.insert(item.id().into(), own);
+                self.record.note_from(None, item.id(), What::Checking, cx.now);
+                return cx.actions.push(Action::Verify(item.clone()));
+            }
+            return self.refuse(item, None, PARENTS_MISSING, cx);
+        };
+        self.record.note(ingress, item.id(), What::Orphaned, cx.now);
+        let mut announcers = vec![ingress];
+        let others = self.requests.on_arrived(item.id(), cx.now, &cx.params.requests);
+        for link in holders.into_iter().chain(others) {
+            if !announcers.contains(&link) && self.links.get(link).is_some() {
+                announcers.push(link);
+            }
+        }
+        let orphan = Orphan { item: item.clone(), facts, announcers: announcers.clone(), missing };
+        let missing = orphan.missing.clone();
+        let salt = *self.verifying.salt();
+        let orphans = self.orphans.get_or_insert_with(|| {
+            let waiting = Orphanage::new(salt);
+            Box::new(Orphans { waiting, ready: VecDeque::new(), refused: Vec::new() })
+        });
+        orphans.waiting.insert(orphan, &cx.params.orphans);
+        self.counters.orphaned += 1;
+        if self.is_orphan(item.id().into()) {
+            self.ask_for_parents(&missing, &announcers, cx);
+        }
+    }
+
+    /// A peer announced what waits here: it may have the parents too. False if it doesn't wait here.
+    pub(super) fn on_orphan_announced(&mut self, link: Link, id: ShortId, cx: &Cx<'_>) -> bool {
+        let Some(orphans) = &mut self.orphans else { return false };
+        let Some(missing) = orphans.waiting.on_announced(link, id, &cx.params.orphans) else {
+            return false;
+        };
+        self.ask_for_parents(&missing, &[link], cx);
+        true
+    }
+
+    /// Asks for parents that nobody is being asked for, outbound peers first. Those that wait here
+    /// themselves, or are being checked, are on their way.
+    fn ask_for_parents(&mut self, missing: &[ItemId], announcers: &[Link], cx: &Cx<'_>) {
+        let is_outbound = |link: &Link| {
+            self.links.get(*link).is_some_and(|state| state.direction == Direction::Outbound)
+        };
+        let (first, then): (Vec<_>, Vec<_>) = announcers.iter().copied().partition(is_outbound);
+        for parent in missing {
+            let short = ShortId::from(parent);
+            if self.verifying.contains(&short) || self.is_orphan(short) {
+                continue;
+            }
+            let item = (ItemKind::Tx, Name::Whole(*parent));
+            for link in first.iter().chain(&then) {
+                let (wait, requests) = (Duration::ZERO, &cx.params.requests);
+                self.requests.on_announced(*link, item, wait, cx.now, requests);
+                self.record.note(*link, short, What::Implied, cx.now);
+            }
+        }
+    }
+
+    pub(super) fn on_parent_accepted(&mut self, id: ItemId) {
+        if let Some(orphans) = &mut self.orphans {
+            let ready = orphans.waiting.on_parent(id);
+            orphans.ready.extend(ready);
+        }
+    }
+
+    pub(super) fn on_parent_refused(&mut self, id: ItemId) {
+        if let Some(orphans) = &mut self.orphans {
+            let refused = orphans.waiting.on_refused(id);
+            orphans.refused.extend(refused);
+        }
+    }
+
+    /// A block was accepted: its transactions are there, as parents.
+    pub(super) fn block_orphans(&mut self, contents: &[Content]) {
+        let Some(orphans) = &mut self.orphans else { return };
+        for parent in orphans.waiting.on_block(contents) {
+            let ready = orphans.waiting.on_parent(parent);
+            orphans.ready.extend(ready);
+        }
+    }
+
+    /// Deals with what need not wait any more, one after the other: each may free or doom others.
+    pub(super) fn settle_orphans(&mut self, cx: &mut Cx<'_>) {
+        loop {
+            let Some(orphans) = &mut self.orphans else { return };
+            if let Some(Orphan { item, facts, announcers, .. }) = orphans.ready.pop_front() {
+                let ingress = announcers.first().copied();
+                self.take(&item, facts, ingress, announcers, cx);
+            } else if let Some(Orphan { item, announcers, .. }) = orphans.refused.pop() {
+                let ingress = announcers.first().copied();
+                self.refuse(&item, ingress, PARENT_REFUSED, cx);
+            } else {
+                orphans.waiting.trim(&cx.params.orphans);
+                self.counters.orphans_evicted += orphans.waiting.take_evicted();
+                if orphans.waiting.is_empty() {
+                    self.orphans = None;
+                }
+                return;
+            }
+        }
+    }
+
+    /// A transaction pays too little. If the same peer sent a child that pays for both, they are judged
+    /// together; otherwise this is false. (From the same peer, so that nobody can spoil another's pair
+    /// with a child of his own, relay.md §1, "1p1c packages".)
+    pub(super) fn pays_by_child(
+        &mut self,
+        parent: &Arc<Item>,
+        facts: &Facts,
+        ingress: Option<Link>,
+        is_verified: bool,
+        cx: &mut Cx<'_>,
+    ) -> bool {
+        let Some((link, orphans)) = ingress.zip(self.orphans.as_mut()) else { return false };
+        if self.verifying.len() + 2 > cx.params.memory.verifying_max {
+            return false;
+        }
+        let fits = |orphan: &&Orphan| {
+            let child = (&orphan.item, &orphan.facts);
+            self.pool.check_pair((parent, facts), child, cx.now, cx.params).is_ok()
+        };
+        let child = orphans
+            .waiting
+            .only_children(parent.id(), link)
+            .filter(fits)
+            .max_by_key(|orphan| (orphan.facts.fee, orphan.item.id()));
+        let Some(id) = child.map(|child| ShortId::from(child.item.id())) else { return false };
+        let Some(child) = orphans.waiting.remove(id) else { return false };
+        let mut holders = self.requests.on_arrived(parent.id(), cx.now, &cx.params.requests);
+        holders.retain(|holder| *holder != link);
+        holders.push(link);
+        self.check_member(
+            (parent.clone(), facts.clone(), link, holders),
+            Pair { other: id, is_parent: true, is_verified },
+            cx,
+        );
+        let first = child.announcers.first().copied().unwrap_or(link);
+        self.check_member(
+            (child.item, child.facts, first, child.announcers),
+            Pair { other: parent.id().into(), is_parent: false, is_verified: false },
+            cx,
+        );
+        self.accept_pair(parent.id().into(), cx);
+        true
+    }
+
+    fn check_member(
+        &mut self,
+        (item, facts, ingress, holders): (Arc<Item>, Facts, Link, Vec<Link>),
+        mut pair: Pair,
+        cx: &mut Cx<'_>,
+    ) {
+        pair.is_verified |= !facts.needs_verification;
+        if !pair.is_verified {
+            self.record.note(ingress, item.id(), What::Checking, cx.now);
+            cx.actions.push(Action::Verify(item.clone()));
+        }
+        let (id, ingress) = (item.id().into(), Some(ingress));
+        let pair = Some(pair);
+        self.verifying.insert(id, Verifying { item, facts, ingress, holders, pair });
+    }
+
+    /// One of two that are judged together was checked.
+    pub(super) fn on_verdict_of_pair(
+        &mut self,
+        id: ItemId,
+        verdict: Result<(), Rejection>,
+        cx: &mut Cx<'_>,
+    ) {
+        let id = ShortId::from(id);
+        let Some(pair) = self.verifying.get_mut(&id).and_then(|held| held.pair.as_mut()) else {
+            return;
+        };
+        let Err(rejection) = verdict else {
+            pair.is_verified = true;
+            return self.accept_pair(id, cx);
+        };
+        let Pair { other, is_parent, .. } = *pair;
+        let (failed, other) = (self.verifying.remove(&id), self.verifying.remove(&other));
+        if let Some(failed) = failed {
+            self.refuse(&failed.item, failed.ingress, rejection, cx);
+        }
+        if let Some(other) = other {
+            let rejection = if is_parent { PARENT_REFUSED } else { FEE_TOO_LOW };
+            self.refuse(&other.item, other.ingress, rejection, cx);
+        }
+    }
+
+    /// Lets a pair into the pool, if both have been checked.
+    fn accept_pair(&mut self, id: ShortId, cx: &mut Cx<'_>) {
+        let is_verified = |held: &Verifying| held.pair.is_some_and(|pair| pair.is_verified);
+        let Some(held) = self.verifying.get(&id).filter(|held| is_verified(held)) else { return };
+        let Some(Pair { other, is_parent, .. }) = held.pair else { return };
+        if !self.verifying.get(&other).is_some_and(is_verified) {
+            return;
+        }
+        let (parent, child) = if is_parent { (id, other) } else { (other, id) };
+        let (Some(parent), Some(child)) =
+            (self.verifying.remove(&parent), self.verifying.remove(&child))
+        else {
+            return;
+        };
+        let members = [&parent, &child].map(|one| (one.item.clone(), one.facts.clone()));
+        let [first, second] = members;
+        match self.pool.insert_pair(first, second, cx.now, cx.params) {
+            Ok(()) => {
+                self.accepted(&parent.item, parent.ingress, &parent.holders, cx);
+                self.accepted(&child.item, child.ingress, &child.holders, cx);
+            }
+            Err(rejection) => {
+                self.refuse(&parent.item, parent.ingress, FEE_TOO_LOW, cx);
+                self.refuse(&child.item, child.ingress, rejection, cx);
+            }
+        }
+    }
+}

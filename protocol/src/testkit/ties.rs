@@ -1,0 +1,151 @@
+//! Rules under which a transaction says all about itself: what it pays, what it conflicts with, what must
+//! come before it, whether it is valid. For tests of what depends on that.
+
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::chain::{Chain, ConflictKey, Content, Facts, Rejection, Sender};
+use crate::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
+
+/// The rules.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ties;
+
+/// A transaction in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// Tells apart transactions that are the same otherwise.
+    pub number: u32,
+    /// What it pays.
+    pub fee: u64,
+    /// What it conflicts by.
+    pub keys: Vec<u8>,
+    /// What must come first.
+    pub parents: Vec<ItemId>,
+    /// Who pays for it; 0 is nobody.
+    pub sender: u8,
+    /// Whether its verification fails.
+    pub is_forged: bool,
+    /// Bytes besides all that.
+    pub filler: usize,
+}
+
+impl Draft {
+    /// A transaction that pays a fee.
+    #[must_use]
+    pub fn paying(number: u32, fee: u64) -> Self {
+        Self { number, fee, ..Self::default() }
+    }
+
+    /// The same, after others.
+    #[must_use]
+    pub fn after(mut self, parents: &[&Arc<Item>]) -> Self {
+        self.parents = parents.iter().map(|parent| parent.id()).collect();
+        self
+    }
+
+    /// The same, in conflict with all that have one of these keys.
+    #[must_use]
+    pub fn claiming(mut self, keys: &[u8]) -> Self {
+        self.keys = keys.to_vec();
+        self
+    }
+
+    /// The finished transaction.
+    ///
+    /// # Panics
+    /// Never: any bytes are a transaction.
+    #[must_use]
+    pub fn item(&self) -> Arc<Item> {
+        let mut bytes = BytesMut::new();
+        bytes.put_u32_le(self.number);
+        bytes.put_u64_le(self.fee);
+        bytes.put_u8(self.sender);
+        bytes.put_u8(u8::from(self.is_forged));
+        bytes.put_u8(u8::try_from(self.keys.len()).expect("a test has few keys"));
+        bytes.put_slice(&self.keys);
+        bytes.put_u8(u8::try_from(self.parents.len()).expect("a test has few parents"));
+        self.parents.iter().for_each(|parent| bytes.put_slice(&parent.0));
+        bytes.put_bytes(0, self.filler);
+        Item::new(ItemKind::Tx, bytes.freeze(), &Ties).expect("any bytes are a transaction")
+    }
+
+    fn parse(mut bytes: &[u8]) -> Option<Self> {
+        let number = bytes.try_get_u32_le().ok()?;
+        let fee = bytes.try_get_u64_le().ok()?;
+        let sender = bytes.try_get_u8().ok()?;
+        let is_forged = bytes.try_get_u8().ok()? != 0;
+        let keys = bytes.try_get_u8().ok()?;
+        let keys = bytes.split_off(..usize::from(keys))?.to_vec();
+        let parents = bytes.try_get_u8().ok()?;
+        let parents = bytes.split_off(..usize::from(parents) * ITEM_ID_LEN)?;
+        let parents = parents.as_chunks().0.iter().copied().map(ItemId).collect();
+        Some(Self { number, fee, keys, parents, sender, is_forged, filler: bytes.len() })
+    }
+
+    fn conflicts(&self) -> Vec<ConflictKey> {
+        self.keys.iter().map(|key| ConflictKey([*key; 32])).collect()
+    }
+}
+
+/// A block of some transactions.
+///
+/// # Panics
+/// Never: any bytes are a block.
+#[must_use]
+pub fn block(parent: ItemId, transactions: &[&Arc<Item>]) -> Arc<Item> {
+    let mut bytes = BytesMut::from(&parent.0[..]);
+    for item in transactions {
+        bytes.put_u32_le(u32::try_from(item.size()).expect("a test has small transactions"));
+        bytes.put_slice(item.bytes());
+    }
+    Item::new(ItemKind::Block, bytes.freeze(), &Ties).expect("any bytes are a block")
+}
+
+impl Chain for Ties {
+    fn name(&self) -> &'static str {
+        "ties"
+    }
+
+    fn max_size(&self, _: ItemKind) -> usize {
+        100_000
+    }
+
+    fn identify(&self, _: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
+        Ok(ItemId::of(bytes))
+    }
+
+    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+        if item.kind() == ItemKind::Block {
+            let parent = item.bytes().first_chunk().ok_or(Rejection::invalid("truncated"))?;
+            return Ok(Facts { parents: vec![ItemId(*parent)], ..Facts::default() });
+        }
+        let draft = Draft::parse(item.bytes()).ok_or(Rejection::invalid("truncated"))?;
+        Ok(Facts {
+            fee: draft.fee,
+            conflicts: draft.conflicts(),
+            sender: (draft.sender != 0).then_some(Sender([draft.sender; 8])),
+            parents: draft.parents,
+            needs_verification: true,
+        })
+    }
+
+    fn verify(&self, item: &Item) -> Result<(), Rejection> {
+        let is_forged = Draft::parse(item.bytes()).is_some_and(|draft| draft.is_forged);
+        if is_forged { Err(Rejection::invalid("forged")) } else { Ok(()) }
+    }
+
+    fn contents(&self, block: &Item) -> Vec<Content> {
+        let mut rest: Bytes = block.bytes().slice(ITEM_ID_LEN.min(block.size())..);
+        let mut contents = Vec::new();
+        while let Ok(len) = rest.try_get_u32_le()
+            && rest.len() >= len as usize
+        {
+            let bytes = rest.split_to(len as usize);
+            let conflicts = Draft::parse(&bytes).map(|draft| draft.conflicts()).unwrap_or_default();
+            contents.push(Content { id: ItemId::of(&bytes), conflicts });
+        }
+        contents
+    }
+}
