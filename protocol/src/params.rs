@@ -89,10 +89,13 @@ pub struct RelayParams {
     /// How often a node that accepted something lately compares it with a random peer, milliseconds;
     /// 0 is off. What that costs is told at [`crate::digest`]. A guess.
     pub safety_pull_ms: u64,
-    /// What "lately" means there, and for how long items are spread in rounds, milliseconds. An outage
-    /// longer than that leaves gaps. A guess: twice the outage that must leave none.
+    /// What "lately" means there, milliseconds. An outage longer than that leaves gaps. With a fifth of
+    /// all messages lost, direct mail, which hardly spreads by itself, left gaps in 2 of 16 simulations
+    /// of 2,000 deliveries with 60 s and in none of 24 with the default.
+    pub safety_recent_ms: u64,
+    /// For how long items are spread in rounds, milliseconds. A guess.
     pub recent_ms: u64,
-    /// Most items that are "lately"; over it the oldest are forgotten. At most [`RECENT_MAX`]. A guess:
+    /// Most items that are "lately" in either sense; over it the oldest are forgotten. At most [`RECENT_MAX`]. A guess:
     /// 68 transactions a second for a minute.
     pub recent_max: usize,
     /// How rumours end.
@@ -152,6 +155,7 @@ impl Default for RelayParams {
             local_fanout: None,
             remote_fanout: None,
             safety_pull_ms: 10_000,
+            safety_recent_ms: 90_000,
             recent_ms: 60_000,
             recent_max: RECENT_MAX,
             rumor: RumorParams::default(),
