@@ -45,7 +45,7 @@ use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
 use crate::record::{Dealings, Manner, Record, Recorder, Story, What};
-use crate::relay::{AnyStrategy, Neighbour, Step, Strategy as _};
+use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::request::Requests;
 use crate::seen::SeenCache;
 use crate::time::Time;
@@ -85,8 +85,6 @@ pub struct Node {
     strategy: AnyStrategy,
     /// The links that the strategy may use, in the order in which they became ready.
     ready: Vec<Neighbour>,
-    /// Steps of the strategy; empty between inputs, kept for its memory.
-    steps: Vec<Step>,
     seen: SeenCache,
     requests: Requests,
     announcer: Announcer,
@@ -189,7 +187,6 @@ impl Node {
             health: Health::default(),
             strategy,
             ready: Vec::new(),
-            steps: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
             requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
@@ -203,6 +200,17 @@ impl Node {
             record: Recorder::new(params.record),
             serve_at: Time::NEVER,
         }
+    }
+
+    /// Makes room for so many links at once, for a driver that knows beforehand how many there will be.
+    /// More are welcome.
+    pub fn reserve_links(&mut self, links: usize) {
+        self.links.reserve(links);
+        self.ready.reserve_exact(links);
+        self.requests.reserve(links);
+        self.announcer.reserve(links);
+        self.health.reserve(links);
+        self.peers.reserve(links);
     }
 
     /// Everything counted so far.
@@ -374,7 +382,9 @@ impl Node {
         let ran_out = |link, id| record.note(link, id, What::Expired, now);
         self.requests.on_wake(now, &cx.params.requests, ran_out);
         self.pool.on_wake(now);
-        self.peers.on_wake(cx);
+        if self.peers.deadline() <= now {
+            self.peers.on_wake(cx);
+        }
         if self.strategy.deadline() <= now {
             self.relay(cx, AnyStrategy::on_wake);
         }
@@ -392,7 +402,7 @@ impl Node {
             cx.now,
             &cx.params.relay,
             |link, id| seen.knows(id, link),
-            |link, batch| due.push((link, batch.to_vec())),
+            |link, batch| due.push((link, batch)),
         );
         for (link, mut batch) in due {
             for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {

@@ -159,6 +159,11 @@ impl Requests {
         self.secret = Salt::new(secret);
     }
 
+    /// Makes room for so many links.
+    pub fn reserve(&mut self, links: usize) {
+        self.links.reserve(links);
+    }
+
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, direction: Direction) {
         self.links.insert(link, LinkRequests::new(direction));
@@ -377,6 +382,9 @@ impl Requests {
     /// Hands over the requests decided on since the last call, one message per link and kind (more
     /// only beyond [`GETDATA_MAX`]), in slot order. Returns how many ids they hold.
     pub fn flush(&mut self, mut send: impl FnMut(Link, Message)) -> usize {
+        if self.unsent.is_empty() {
+            return 0;
+        }
         let group = |(link, kind, name): &(Link, ItemKind, Name)| {
             (*link, *kind as u8, matches!(name, Name::Short(_)))
         };

@@ -96,7 +96,8 @@ async fn submit(api: &Api, kind: ItemKind, request: Request) -> Result<Json<Subm
     let max = api.chain.max_size(kind);
     let read = timeout(BODY_TIMEOUT, Limited::new(request.into_body(), max).collect()).await;
     let bytes = match read {
-        Ok(Ok(body)) => body.to_bytes(),
+        // A copy: what was read shares a buffer of many kilobytes, which the pool would keep.
+        Ok(Ok(body)) => Bytes::copy_from_slice(&body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let message = format!("a {kind} has at most {max} bytes under this network's rules");
             return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message));

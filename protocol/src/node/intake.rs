@@ -45,6 +45,7 @@ impl Node {
                 wait = strategy.on_announced(link, (kind, id), known, cx);
             });
             let heard = if known {
+                self.announcer.on_known(link, id);
                 self.counters.duplicate_announcements += 1;
                 self.on_wanted(id, cx);
                 Heard::Known

@@ -63,6 +63,7 @@ impl Node {
             return;
         };
         self.record.on_disconnected(link, state.closing.as_deref().copied(), cx.now);
+        self.leave(link, cx);
         self.requests.on_disconnected(link, cx.now, &cx.params.requests);
         self.announcer.on_disconnected(link);
         self.health.on_disconnected(link);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{LinkState, Node};
+use super::Node;
 use crate::announce::{Announcer, Form};
 use crate::blocks::BlockStore;
 use crate::item::{Item, ItemId, ItemKind, Name};
-use crate::link::{Link, LinkTable};
+use crate::link::Link;
 use crate::machine::Cx;
 use crate::message::{ANNOUNCE_MAX, Message, Verb};
 use crate::pool::Pool;
@@ -17,7 +17,6 @@ use crate::seen::SeenCache;
 /// What the strategy sees of the node.
 struct View<'a> {
     ready: &'a [Neighbour],
-    links: &'a LinkTable<LinkState>,
     seen: &'a SeenCache,
     announcer: &'a Announcer,
     pool: &'a Pool,
@@ -35,7 +34,7 @@ impl Overlay for View<'_> {
     }
 
     fn knows(&self, link: Link, id: &ItemId) -> bool {
-        self.links.get(link).is_none() || self.seen.knows(id, link)
+        self.seen.knows(id, link)
     }
 
     fn waiting(&self, link: Link) -> usize {
@@ -58,18 +57,15 @@ impl Node {
         cx: &mut Cx<'_>,
         ask: impl FnOnce(&mut AnyStrategy, &mut RelayCx<'_>),
     ) {
-        let mut steps = std::mem::take(&mut self.steps);
-        let Self { ready, links, seen, announcer, pool, blocks, strategy, .. } = self;
+        // Not kept: mostly there are none, and a simulator holds a million nodes.
+        let mut steps = Vec::new();
+        let Self { ready, seen, announcer, pool, blocks, strategy, .. } = self;
         let region = self.region;
-        let overlay = &View { ready, links, seen, announcer, pool, blocks, region };
+        let overlay = &View { ready, seen, announcer, pool, blocks, region };
         let (now, params) = (cx.now, &cx.params.relay);
         ask(strategy, &mut RelayCx { now, params, rng: cx.rng, overlay, steps: &mut steps });
-        for step in steps.drain(..) {
+        for step in steps {
             self.carry_out(step, cx);
-        }
-        // Kept for the next time, unless it grew: a simulator holds a million nodes.
-        if steps.capacity() <= 32 {
-            self.steps = steps;
         }
     }
 
