@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{LinkState, Node};
 use crate::announce::{Announcer, Form};
 use crate::blocks::BlockStore;
+use crate::fee::FeeRate;
 use crate::item::{Item, ItemId, ItemKind, Name};
 use crate::link::{Link, LinkTable};
 use crate::machine::Cx;
@@ -34,7 +35,10 @@ impl Overlay for View<'_> {
     }
 
     fn knows(&self, link: Link, id: &ItemId) -> bool {
-        self.links.get(link).is_none() || self.seen.knows(id, link)
+        let Some(state) = self.links.get(link) else { return true };
+        self.seen.knows(id, link)
+            || state.fee_filter > FeeRate::ZERO
+                && self.pool.fee_rate(id).is_some_and(|rate| rate < state.fee_filter)
     }
 
     fn waiting(&self, link: Link) -> usize {
@@ -103,6 +107,13 @@ impl Node {
 
     /// Announces ids to a peer that is then known to have them, or about to.
     pub(super) fn announce(&mut self, link: Link, kind: ItemKind, ids: &[ItemId], cx: &mut Cx<'_>) {
+        let mut wanted = Vec::new();
+        let ids = if ids.iter().any(|id| self.is_filtered(link, id)) {
+            wanted.extend(ids.iter().copied().filter(|id| !self.is_filtered(link, id)));
+            &wanted
+        } else {
+            ids
+        };
         for id in ids {
             self.seen.note(id, link);
         }
@@ -115,7 +126,7 @@ impl Node {
 
     /// Sends an item that we still hold, whatever waits.
     pub(super) fn send_now(&mut self, link: Link, id: ItemId, cx: &mut Cx<'_>) {
-        if let Some(item) = self.item(&id).cloned() {
+        if let Some(item) = self.item(&id).filter(|_| !self.is_filtered(link, &id)).cloned() {
             self.seen.note(id, link);
             cx.send(link, Message::Item(item));
         }
@@ -125,6 +136,9 @@ impl Node {
         let Some(state) = self.links.get(link) else { return };
         let (id, congested, is_block) =
             (item.id(), state.congested, item.kind() == ItemKind::Block);
+        if self.is_filtered(link, &id) {
+            return;
+        }
         if congested && is_block {
             self.announce(link, ItemKind::Block, &[id], cx);
         } else if congested {

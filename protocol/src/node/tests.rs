@@ -13,6 +13,7 @@ use crate::message::{Hello, VERSION};
 use crate::params::Rate;
 use crate::relay::StrategyKind;
 
+mod fees;
 mod orphans;
 mod own;
 mod policy;
@@ -361,6 +362,7 @@ fn what_does_not_fit_the_queue_of_answers_is_not_found() {
     for tx in &txs {
         solo.hand(Input::Submitted(tx.clone()));
     }
+    solo.wait(0);
     let ids = txs.iter().map(|tx| tx.id()).collect();
     let sent = sends(&solo.say(link, &Message::GetData { kind: ItemKind::Tx, ids }));
     assert_eq!(sent, [(link, not_found(&txs[1])), (link, Message::Item(txs[0].clone()))]);
