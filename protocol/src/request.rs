@@ -20,7 +20,6 @@
 //! 5. A peer that let a request run out is a *staller* until it has delivered again, more often each time
 //!    (see `request/standing.rs`). Whatever is in flight from a staller gives way at once to an announcer
 //!    that is none, and has room: the staller counts as having failed.
-//!    *Rationale*: see the bound below.
 //!    An inbound peer has `inbound_patience_ms` for a transaction from the moment on in which an outbound
 //!    one that is no staller announced it too (a quarter of it before it has delivered anything); then
 //!    that counts as running out.
@@ -227,12 +226,12 @@ impl Requests {
         let Some(state) = self.links.get_mut(link) else {
             return Announced::Dropped;
         };
+        if state.announced as usize >= state.announced_max(params) {
+            return Announced::Dropped; // before anything is looked up: this is what a flood comes to
+        }
         let wanted = self.wanted.get(&id);
         if wanted.is_some_and(|wanted| wanted.announcers.iter().any(|held| held.link == link)) {
             return Announced::Repeated;
-        }
-        if state.announced as usize >= state.announced_max(params) {
-            return Announced::Dropped;
         }
         state.announced += 1;
         let wanted = self.wanted.entry(id).or_insert_with(|| Wanted::new(kind, name));

@@ -230,10 +230,10 @@ proptest! {
                     let answer = requests.on_announced(handle(slot), (what.0, what.1.into()), wait, now, &params);
                     if !live {
                         prop_assert_eq!(answer, Announced::Dropped);
-                    } else if repeated {
-                        prop_assert_eq!(answer, Announced::Repeated);
                     } else if full {
                         prop_assert_eq!(answer, Announced::Dropped);
+                    } else if repeated {
+                        prop_assert_eq!(answer, Announced::Repeated);
                     } else {
                         let turn = now + wait;
                         let announcer = ModelAnnouncer { slot: slot_index, was_asked: false, turn };
