@@ -42,6 +42,8 @@ pub struct Config {
     pub trace: TraceConfig,
     /// Emulated links.
     pub links: LinksConfig,
+    /// Bad conduct, for test networks.
+    pub lab: LabConfig,
     /// The core.
     pub params: Params,
 }
@@ -203,6 +205,14 @@ impl LinksConfig {
     }
 }
 
+/// Bad conduct, for test networks only: somebody has to be what others must put up with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabConfig {
+    /// Whether to announce items and never deliver any.
+    pub withhold: bool,
+}
+
 impl Config {
     /// The region that the node is said to be in.
     #[must_use]
@@ -220,6 +230,7 @@ impl Config {
         let relay = &mut config.params.relay;
         (relay.local_fanout, relay.remote_fanout) = (Some(8), Some(2));
         relay.adaptive.eager_percent = Some(30);
+        config.params.record.steps = Some(65_536);
         config.trace.file = Some("trace.csv".into());
         config
     }

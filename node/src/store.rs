@@ -15,6 +15,10 @@
 //! moment leaves the last commit. A commit costs one `fdatasync`. Keys are numbers that count up, so that a
 //! batch touches a few neighbouring pages; which number an item has is kept in memory (40 bytes an item).
 //!
+//! # What it leaves out
+//! Orphans: one lives as long as a peer that announced it is connected, and after a restart none is. A block
+//! that peers sent: they have it still.
+//!
 //! # Bounds
 //! The file holds what the pool and the recent blocks submitted here hold, hence `memory.pool_max_bytes`
 //! and `memory.blocks_max_bytes`, and what came and went within a second; about twice that with the

@@ -11,6 +11,7 @@
 //! - what is relayed: [`item`], [`chain`] and its two rule sets, [`fee`], [`pool`], [`blocks`]
 //! - how it is relayed: [`seen`], [`request`], [`announce`], [`relay`] and its strategies
 //! - what lets nothing be missed for good: [`digest`], and [`unbroadcast`] for what is our own
+//! - what happened to each item: [`record`]
 //! - whom to trust how far: [`bucket`], [`budget`], [`conduct`], [`health`]
 //! - with whom: [`peers`], its address book and its outbound set
 //! - where they meet: [`node`]
@@ -41,6 +42,7 @@ pub mod params;
 pub mod peers;
 pub mod pool;
 pub mod quota;
+pub mod record;
 pub mod relay;
 pub mod request;
 pub mod seen;

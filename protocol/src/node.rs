@@ -49,7 +49,8 @@ use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
 use crate::quota::Quota;
-use crate::relay::{AnyStrategy, Neighbour, Step, Strategy as _};
+use crate::record::{Dealings, Manner, Record, Recorder, Story, What};
+use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::request::Requests;
 use crate::seen::SeenCache;
 use crate::time::Time;
@@ -89,8 +90,6 @@ pub struct Node {
     strategy: AnyStrategy,
     /// The links that the strategy may use, in the order in which they became ready.
     ready: Vec<Neighbour>,
-    /// Steps of the strategy; empty between inputs, kept for its memory.
-    steps: Vec<Step>,
     seen: SeenCache,
     requests: Requests,
     announcer: Announcer,
@@ -107,6 +106,7 @@ pub struct Node {
     orphans: Option<Box<Orphans>>,
     blocks: BlockStore,
     counters: Counters,
+    record: Recorder,
     /// When a getdata that was too large to answer at once goes on.
     serve_at: Time,
 }
@@ -200,7 +200,6 @@ impl Node {
             health: Health::default(),
             strategy,
             ready: Vec::new(),
-            steps: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
             requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
@@ -214,8 +213,20 @@ impl Node {
             orphans: None,
             blocks: BlockStore::default(),
             counters: Counters::default(),
+            record: Recorder::new(params.record),
             serve_at: Time::NEVER,
         }
+    }
+
+    /// Makes room for so many links at once, for a driver that knows beforehand how many there will be.
+    /// More are welcome.
+    pub fn reserve_links(&mut self, links: usize) {
+        self.links.reserve(links);
+        self.ready.reserve_exact(links);
+        self.requests.reserve(links);
+        self.announcer.reserve(links);
+        self.health.reserve(links);
+        self.peers.reserve(links);
     }
 
     /// Everything counted so far.
@@ -297,6 +308,30 @@ impl Node {
         &self.seen
     }
 
+    /// What happened to each item of late; `None` if that isn't recorded.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        self.record.get()
+    }
+
+    /// What happened to an item; `None` if nothing is known of it.
+    #[must_use]
+    pub fn story_of(&self, id: impl Into<ShortId>) -> Option<Story> {
+        self.record.get()?.story_of(id.into())
+    }
+
+    /// What passed on each link to a peer, the latest link last.
+    #[must_use]
+    pub fn dealings_with(&self, peer: PeerKey) -> Vec<Dealings> {
+        self.record.get().map_or_else(Vec::new, |record| record.dealings_with(peer))
+    }
+
+    /// An item that the node can serve, by the first bytes of its id.
+    #[must_use]
+    pub fn item_by_short_id(&self, id: ShortId) -> Option<&Arc<Item>> {
+        self.pool.find(id).or_else(|| self.blocks.get_short(id))
+    }
+
     /// An item that the node can serve.
     #[must_use]
     pub fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
@@ -366,9 +401,13 @@ impl Node {
         for (link, why) in closing {
             self.disconnect(link, why, cx);
         }
-        self.requests.on_wake(now, &cx.params.requests);
+        let record = &mut self.record;
+        let ran_out = |link, id| record.note(link, id, What::Expired, now);
+        self.requests.on_wake(now, &cx.params.requests, ran_out);
         self.pool.on_wake(now);
-        self.peers.on_wake(cx);
+        if self.peers.deadline() <= now {
+            self.peers.on_wake(cx);
+        }
         if self.strategy.deadline() <= now {
             self.relay(cx, AnyStrategy::on_wake);
         }
@@ -388,14 +427,14 @@ impl Node {
             cx.now,
             &cx.params.relay,
             |link, id| seen.knows(id, link),
-            |link, batch| due.push((link, batch.to_vec())),
+            |link, batch| due.push((link, batch)),
         );
         for (link, mut batch) in due {
             for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {
-                self.send_now(link, id, cx);
+                self.send_now(link, id, Manner::Batch, cx);
             }
             let ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
-            self.announce(link, ItemKind::Tx, &ids, cx);
+            self.announce(link, ItemKind::Tx, &ids, Manner::Batch, cx);
         }
     }
 
@@ -451,6 +490,7 @@ impl Node {
         });
         self.counters.requests += requested as u64;
         for (link, ids) in asked {
+            ids.iter().for_each(|id| self.record.note(link, id, What::Asked, cx.now));
             self.relay(cx, |strategy, cx| {
                 ids.iter().for_each(|id| strategy.on_asked(link, *id, cx));
             });
@@ -478,7 +518,7 @@ impl Machine for Node {
             Input::Submitted(item) => self.on_submitted(item, cx),
             Input::Restored { item, own } => self.on_restored(&item, own, cx),
             Input::Verdict { id, verdict } => self.on_verdict(id, verdict, cx),
-            Input::Congested { link } => self.on_congested(link),
+            Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
             Input::Wake => self.on_wake(cx),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::RECENT_MAX;
 use crate::item::ItemKind;
 use crate::message::ANNOUNCE_MAX;
+use crate::record::RecordParams;
 use crate::relay::adaptive::{Preset, Probability};
 use crate::relay::{FANOUT_MAX, StrategyKind};
 
@@ -41,6 +42,8 @@ pub struct Params {
     pub unbroadcast: UnbroadcastParams,
     /// How many transactions may wait for their parents.
     pub orphans: OrphanParams,
+    /// How much of the past can be explained.
+    pub record: RecordParams,
 }
 
 /// How items spread.
@@ -386,6 +389,12 @@ pub struct PeerParams {
     pub address_fanout: usize,
     /// How often our own address is told to our peers, seconds (Bitcoin Core: 24 h, relay.md §1).
     pub self_announce_s: u64,
+    /// Mean wait between feelers, seconds, exponentially distributed; 0 is never (Bitcoin Core: 2 min,
+    /// relay.md §1). What they are for is told in `peers/feeler.rs`.
+    pub feeler_s: u64,
+    /// Least time between two links that a feeler takes the place of, seconds (Bitcoin Core looks for an
+    /// extra block-relay peer to exchange every 5 min, relay.md §1).
+    pub rotate_s: u64,
 }
 
 impl Default for PeerParams {
@@ -400,6 +409,8 @@ impl Default for PeerParams {
             address_trickle_ms: 1_000,
             address_fanout: 2,
             self_announce_s: 86_400,
+            feeler_s: 120,
+            rotate_s: 300,
         }
     }
 }

@@ -48,6 +48,7 @@
 //! Everything is constant per announcement but a disconnect, which looks once at all requests in flight
 //! and all items that wait for a turn.
 
+mod gone;
 mod link;
 mod overdue;
 mod standing;
@@ -175,41 +176,14 @@ impl Requests {
         self.secret = Salt::new(secret);
     }
 
+    /// Makes room for so many links.
+    pub fn reserve(&mut self, links: usize) {
+        self.links.reserve(links);
+    }
+
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, direction: Direction) {
         self.links.insert(link, LinkRequests::new(direction));
-    }
-
-    /// A link went down: what was asked from it is asked elsewhere at once.
-    pub fn on_disconnected(&mut self, link: Link, now: Time, params: &RequestParams) {
-        let Some(mut gone) = self.links.remove(link) else {
-            return;
-        };
-        self.unsent.retain(|(to, _, _)| *to != link);
-        let in_flight = self.expiries.iter().flatten().filter(|expiry| expiry.link == link);
-        let affected: Vec<_> =
-            in_flight.map(|expiry| expiry.id).chain(gone.waiting.take()).collect();
-        for id in affected {
-            let Some(wanted) = self.wanted.get_mut(&id) else {
-                continue;
-            };
-            match wanted.asked {
-                Some((asked, _)) if asked == link => {
-                    wanted.asked = None;
-                    wanted.failed = true;
-                    self.failed += 1;
-                    self.ask_next(id, now, params);
-                }
-                // It waited for this link's capacity, and perhaps for nobody else's.
-                None => self.ask_next(id, now, params),
-                Some(_) => {}
-            }
-        }
-        // What waited only for this link's turn waits in vain.
-        let waiting = self.turns.iter().map(|Reverse((_, id))| *id);
-        let hopeless: Vec<_> = waiting.filter(|id| !self.has_hope(id)).collect();
-        hopeless.iter().for_each(|id| self.forget(id));
-        self.drop_answered();
     }
 
     /// A peer says that it has an item which we don't have. If nobody is being asked for it, the peer
@@ -347,8 +321,13 @@ impl Requests {
     }
 
     /// Time passed: requests that ran out go to the next announcer, and announcers whose turn has come
-    /// are asked.
-    pub fn on_wake(&mut self, now: Time, params: &RequestParams) {
+    /// are asked. Tells which requests ran out.
+    pub fn on_wake(
+        &mut self,
+        now: Time,
+        params: &RequestParams,
+        mut ran_out: impl FnMut(Link, ShortId),
+    ) {
         while let Some(Reverse((at, id))) = self.turns.peek().copied() {
             if at > now {
                 break;
@@ -357,7 +336,10 @@ impl Requests {
             match self.wanted.get(&id) {
                 Some(Wanted { asked: None, .. }) => self.ask_next(id, now, params),
                 Some(Wanted { asked: Some((link, _)), contested, .. }) if *contested <= now => {
-                    self.settle_contest(*link, id, now, params);
+                    let link = *link;
+                    if self.settle_contest(link, id, now, params) {
+                        ran_out(link, id);
+                    }
                 }
                 _ => {}
             }
@@ -372,6 +354,7 @@ impl Requests {
                     break;
                 }
                 self.expiries[kind as usize].pop_front();
+                ran_out(expiry.link, expiry.id);
                 self.run_out(expiry.link, expiry.id, now, params);
             }
         }
@@ -389,6 +372,9 @@ impl Requests {
     /// Hands over the requests decided on since the last call, one message per link and kind (more
     /// only beyond [`GETDATA_MAX`]), in slot order. Returns how many ids they hold.
     pub fn flush(&mut self, mut send: impl FnMut(Link, Message)) -> usize {
+        if self.unsent.is_empty() {
+            return 0;
+        }
         let group = |(link, kind, name): &(Link, ItemKind, Name)| {
             (*link, *kind as u8, matches!(name, Name::Short(_)))
         };
@@ -513,16 +499,6 @@ impl Requests {
             held.is_waiting = true;
             state.queue_up(id, &self.wanted, params);
         }
-    }
-
-    /// Whether somebody is being asked for an item, or may yet be.
-    fn has_hope(&self, id: &ShortId) -> bool {
-        let Some(wanted) = self.wanted.get(id) else { return true };
-        wanted.asked.is_some()
-            || wanted
-                .announcers
-                .iter()
-                .any(|held| !held.was_asked && self.links.get(held.link).is_some())
     }
 
     fn forget(&mut self, id: &ShortId) {

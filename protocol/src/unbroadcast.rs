@@ -11,7 +11,7 @@
 //! to no peer that was told before; and a random transaction of the pool goes with it, so that a peer who is
 //! told of an old transaction can't know which it is. Each transaction has a wait of its own, uniform between
 //! `unbroadcast.wait_s` and half as much more, so that two of them don't appear together; it doubles with
-//! each attempt that told somebody, up to [`DOUBLINGS_MAX`] times.
+//! each attempt that told somebody, up to four times.
 //!
 //! # Bound
 //! `unbroadcast.items_max`; over it further ones are announced once, as relayed ones are.

@@ -66,6 +66,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),
         store,
+        withhold: config.lab.withhold,
         seed: None,
     })
 }

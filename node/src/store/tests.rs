@@ -283,3 +283,14 @@ fn a_file_that_is_mostly_free_is_compacted_when_it_is_opened() {
     assert!(small < 8_000_000, "{small}");
     assert_eq!(place.everything(&store).restored.len(), 5);
 }
+
+#[test]
+fn half_a_new_store_is_made_again() {
+    let place = Place::new();
+    // As a crash leaves it: the lock's empty file, and a part of the new one.
+    fs::write(place.path(), "").unwrap();
+    fs::write(place.path().with_added_extension("new"), [7; 5_000]).unwrap();
+    place.open().apply(&[put(&tx(1), true)]).unwrap();
+    assert_eq!(place.restored(), [(tx(1), true)]);
+    assert!(!place.path().with_added_extension("new").exists());
+}

@@ -9,6 +9,7 @@ use crate::item::{ITEM_ID_LEN, ItemId, ItemKind};
 use crate::link::Link;
 use crate::machine::{Action, Cx};
 use crate::message::Message;
+use crate::record::Manner;
 
 impl Node {
     /// Begins a comparison with a random peer, if it is time for one.
@@ -37,18 +38,24 @@ impl Node {
         let answer_len = answer.as_ref().map_or(0, |answer| answer.filter.len());
         self.charge_answer(link, lacked.len() + answer_len / ITEM_ID_LEN, cx);
         self.counters.gaps_found += lacked.len() as u64;
-        self.announce_any(link, lacked, cx);
+        self.announce_any(link, lacked, Manner::Gap, cx);
         if let Some(answer) = answer {
             cx.send(link, Message::Digest(answer));
         }
     }
 
     /// Announces items of both kinds, at once.
-    pub(super) fn announce_any(&mut self, link: Link, ids: Vec<ItemId>, cx: &mut Cx<'_>) {
+    pub(super) fn announce_any(
+        &mut self,
+        link: Link,
+        ids: Vec<ItemId>,
+        manner: Manner,
+        cx: &mut Cx<'_>,
+    ) {
         let (blocks, txs): (Vec<_>, Vec<_>) =
             ids.into_iter().partition(|id| self.blocks.get(id).is_some());
-        self.announce(link, ItemKind::Block, &blocks, cx);
-        self.announce(link, ItemKind::Tx, &txs, cx);
+        self.announce(link, ItemKind::Block, &blocks, manner, cx);
+        self.announce(link, ItemKind::Tx, &txs, manner, cx);
     }
 
     fn charge_answer(&mut self, link: Link, ids: usize, cx: &mut Cx<'_>) {

@@ -49,6 +49,11 @@ impl Node {
         }
     }
 
+    /// Whether a peer doesn't take everything.
+    pub(super) fn has_filter(&self, link: Link) -> bool {
+        self.links.get(link).is_some_and(|state| state.fee_filter > FeeRate::ZERO)
+    }
+
     /// Whether a transaction pays less than a peer takes. Blocks, and what isn't pooled, never do.
     pub(super) fn is_filtered(&self, link: Link, id: &ItemId) -> bool {
         let filter = self.links.get(link).map_or(FeeRate::ZERO, |state| state.fee_filter);

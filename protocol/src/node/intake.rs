@@ -12,6 +12,7 @@ use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Link, LinkSet};
 use crate::machine::{Action, Cx};
 use crate::pool::FEE_TOO_LOW;
+use crate::record::{Heard, What};
 use crate::relay::Strategy as _;
 use crate::request::Announced;
 use crate::seen::{Outcome, Seen};
@@ -50,16 +51,31 @@ impl Node {
             self.relay(cx, |strategy, cx| {
                 wait = strategy.on_announced(link, (kind, id), known, cx);
             });
-            if known {
+            let heard = if known {
+                self.announcer.on_known(link, id);
                 self.counters.duplicate_announcements += 1;
                 self.on_wanted(id, cx);
-                continue;
+                Heard::Known
+            } else {
+                self.want(link, (kind, name), wait, cx)
+            };
+            self.record.note(link, id, What::Heard(heard), cx.now);
+        }
+    }
+
+    /// A peer announced an item that we don't have.
+    fn want(&mut self, link: Link, item: (ItemKind, Name), wait: Duration, cx: &Cx<'_>) -> Heard {
+        match self.requests.on_announced(link, item, wait, cx.now, &cx.params.requests) {
+            Announced::Requested => Heard::Asked,
+            Announced::Remembered if wait.is_zero() => Heard::Kept,
+            Announced::Remembered => Heard::Held,
+            Announced::Repeated => {
+                self.counters.duplicate_announcements += 1;
+                Heard::Again
             }
-            let requests = &cx.params.requests;
-            match self.requests.on_announced(link, (kind, name), wait, cx.now, requests) {
-                Announced::Requested | Announced::Remembered => {}
-                Announced::Repeated => self.counters.duplicate_announcements += 1,
-                Announced::Dropped => self.counters.announcements_dropped += 1,
+            Announced::Dropped => {
+                self.counters.announcements_dropped += 1;
+                Heard::Dropped
             }
         }
     }
@@ -72,6 +88,9 @@ impl Node {
     ) {
         for id in ids {
             let known = self.requests.on_failed(link, id, cx.now, &cx.params.requests);
+            if known {
+                self.record.note(link, id, What::NotFound, cx.now);
+            }
             // An answer that came after its request ran out, or after the item did, is in order.
             let late = self.requests.was_asked(link, id) || self.is_known(id);
             if !known && !late {
@@ -84,6 +103,7 @@ impl Node {
         let id = item.id();
         if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, id) {
             self.counters.duplicate_items += 1;
+            self.record.note(link, id, What::Duplicate, cx.now);
             self.on_wanted(id, cx);
             return self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
         }
@@ -91,8 +111,10 @@ impl Node {
             self.requests.on_delivered(link);
         } else if !self.strategy.takes_unasked() {
             self.counters.unsolicited += 1;
+            self.record.note(link, id, What::Unsolicited, cx.now);
             return self.misbehave(link, Offence::Unsolicited, cx);
         }
+        self.record.note(link, id, What::Arrived, cx.now);
         match cx.chain.inspect(item) {
             Ok(facts) => self.take(item, facts, Some(link), Vec::new(), cx),
             Err(rejection) => self.refuse(item, Some(link), rejection, cx),
@@ -112,6 +134,7 @@ impl Node {
         if self.is_known(id.into()) && !refused_before && !self.is_orphan(id.into()) {
             return cx.report(Event::AlreadyKnown { id });
         }
+        self.record.note_from(None, id, What::Submitted, cx.now);
         match cx.chain.inspect(&item) {
             Ok(facts) => self.take(&item, facts, None, Vec::new(), cx),
             Err(rejection) => self.refuse(&item, None, rejection, cx),
@@ -171,8 +194,9 @@ impl Node {
                 cx.actions.push(Action::Throttle { link, until });
             }
         }
-        let id = verifying.item.id().into();
+        let id = ShortId::from(verifying.item.id());
         if verifying.pair.is_none_or(|pair| !pair.is_verified) {
+            self.record.note_from(verifying.ingress, id, What::Checking, cx.now);
             cx.actions.push(Action::Verify(verifying.item.clone()));
         }
         self.verifying.insert(id, verifying);
@@ -222,6 +246,7 @@ impl Node {
             self.counters.verify_overflow += 1;
             match ingress {
                 Some(link) => {
+                    self.record.note(link, id, What::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
                 }
                 None => self.refuse(item, None, BUSY, cx),
@@ -248,6 +273,7 @@ impl Node {
     ) {
         let (id, kind) = (item.id(), item.kind());
         self.counters.rejected += 1;
+        self.record.note_from(ingress, id, What::Rejected(rejection.rule), cx.now);
         cx.report(Event::Rejected { id, kind, ingress, rejection });
         if rejection.blame == Blame::PeerNotId {
             // Another announcer may yet have the true body.
@@ -324,6 +350,7 @@ impl Node {
         self.seen.insert(item.id(), Seen::new(Outcome::Accepted, known));
         self.on_parent_accepted(item.id());
         self.counters.accepted += 1;
+        self.record.note_from(ingress, item.id(), What::Accepted, cx.now);
         self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });

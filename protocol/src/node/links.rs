@@ -13,6 +13,7 @@ use crate::link::{Direction, Link};
 use crate::machine::{Action, Cx, DialError, PeerKey};
 use crate::message::{Hello, Message, PeerAddr, VERSION};
 use crate::peers::Admission;
+use crate::record::What;
 use crate::relay::{Neighbour, Strategy as _};
 use crate::time::Time;
 
@@ -44,6 +45,7 @@ impl Node {
         if self.links.len() == 1 {
             self.requests.set_secret(cx.rng.random());
         }
+        self.record.on_connected(link, peer, direction, cx.now);
         self.requests.on_connected(link, direction);
         self.announcer.on_connected(link, direction);
         self.health.on_connected(link, cx.now, &cx.params.health);
@@ -63,6 +65,8 @@ impl Node {
         let Some(state) = self.links.remove(link) else {
             return;
         };
+        self.record.on_disconnected(link, state.closing.as_deref().copied(), cx.now);
+        self.leave(link, cx);
         self.requests.on_disconnected(link, cx.now, &cx.params.requests);
         self.announcer.on_disconnected(link);
         self.health.on_disconnected(link);
@@ -159,6 +163,7 @@ impl Node {
         if state.closing.is_some() {
             return;
         }
+        self.record.on_offence(link, offence, cx.now);
         if let Offence::OverBudget(budget) = offence {
             self.counters.count_over_budget(budget);
         }
@@ -195,9 +200,10 @@ impl Node {
         }
     }
 
-    pub(super) fn on_congested(&mut self, link: Link) {
+    pub(super) fn on_congested(&mut self, link: Link, now: Time) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = true;
+            self.record.note_link(link, What::Congested, now);
             self.announcer.on_congested(link);
         }
     }
@@ -205,6 +211,7 @@ impl Node {
     pub(super) fn on_drained(&mut self, link: Link, now: Time) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = false;
+            self.record.note_link(link, What::Drained, now);
             self.announcer.on_drained(link, now);
             if !state.serving.is_empty() {
                 self.serve_at = now;

@@ -11,6 +11,7 @@ use crate::link::{Direction, Link};
 use crate::machine::Cx;
 use crate::orphanage::{Orphan, Orphanage};
 use crate::pool::FEE_TOO_LOW;
+use crate::record::What;
 use crate::seen::Outcome;
 
 /// One of its parents was refused.
@@ -78,6 +79,7 @@ impl Node {
             }
             return self.refuse(item, None, PARENTS_MISSING, cx);
         };
+        self.record.note(ingress, item.id(), What::Orphaned, cx.now);
         let mut announcers = vec![ingress];
         let others = self.requests.on_arrived(item.id(), cx.now, &cx.params.requests);
         for link in holders.into_iter().chain(others) {
@@ -125,6 +127,7 @@ impl Node {
             for link in first.iter().chain(&then) {
                 let (wait, requests) = (Duration::ZERO, &cx.params.requests);
                 self.requests.on_announced(*link, item, wait, cx.now, requests);
+                self.record.note(*link, short, What::Implied, cx.now);
             }
         }
     }

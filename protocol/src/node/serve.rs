@@ -8,6 +8,7 @@ use crate::item::{Item, ItemKind, Name};
 use crate::link::Link;
 use crate::machine::Cx;
 use crate::message::{GETDATA_MAX, Message, Verb};
+use crate::record::{Manner, What};
 use crate::relay::Strategy as _;
 use crate::time::Time;
 
@@ -61,10 +62,14 @@ impl Node {
                 Some(item) => {
                     sent += item.size();
                     self.seen.note(item.id(), link);
+                    self.record.note(link, item.id(), What::Sent(Manner::Answer), cx.now);
                     self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
                     cx.send(link, Message::Item(item));
                 }
-                None => missing[kind as usize].push(name),
+                None => {
+                    self.record.note(link, name.short(), What::Denied, cx.now);
+                    missing[kind as usize].push(name);
+                }
             }
         }
         let [txs, blocks] = missing;

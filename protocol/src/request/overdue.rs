@@ -25,15 +25,15 @@ impl Requests {
         }
     }
 
-    /// An inbound peer has had its time, and gives way if an outbound one has room.
+    /// An inbound peer has had its time, and gives way if an outbound one has room. Says whether it did.
     pub(super) fn settle_contest(
         &mut self,
         asked: Link,
         id: ShortId,
         now: Time,
         params: &RequestParams,
-    ) {
-        let Some(wanted) = self.wanted.get_mut(&id) else { return };
+    ) -> bool {
+        let Some(wanted) = self.wanted.get_mut(&id) else { return false };
         wanted.contested = Time::NEVER;
         let links = &self.links;
         let is_better = |held: &Announcer| {
@@ -44,9 +44,11 @@ impl Requests {
                         && state.has_room(params)
                 })
         };
-        if wanted.announcers.iter().any(is_better) {
+        let gives_way = wanted.announcers.iter().any(is_better);
+        if gives_way {
             self.run_out(asked, id, now, params);
         }
+        gives_way
     }
 
     /// Who was asked for an item took too long.

@@ -104,13 +104,13 @@ fn a_request_that_runs_out_goes_to_an_outbound_peer_first() {
     }
     assert_eq!(sent(&mut requests), [(0, 1)]);
     assert_eq!(requests.deadline(), ms(100));
-    requests.on_wake(ms(99), &params());
+    requests.on_wake(ms(99), &params(), |_, _| ());
     assert!(sent(&mut requests).is_empty());
-    requests.on_wake(ms(100), &params());
+    requests.on_wake(ms(100), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(2, 1)]);
-    requests.on_wake(ms(200), &params());
+    requests.on_wake(ms(200), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(1, 1)]);
-    requests.on_wake(ms(300), &params());
+    requests.on_wake(ms(300), &params(), |_, _| ());
     assert!(sent(&mut requests).is_empty() && requests.is_empty());
     assert_eq!(requests.expired(), 3);
 }
@@ -170,7 +170,7 @@ fn an_announcer_may_have_to_wait_for_its_turn() {
     assert_eq!(announce_patiently(&mut requests, 1, 1, 50), Announced::Remembered);
     assert!(sent(&mut requests).is_empty());
     assert_eq!(requests.deadline(), ms(30));
-    requests.on_wake(ms(30), &params());
+    requests.on_wake(ms(30), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(0, 1)]);
 }
 
@@ -180,7 +180,7 @@ fn nobody_is_asked_for_what_arrives_while_it_waits() {
     announce_patiently(&mut requests, 0, 1, 30);
     assert_eq!(requests.on_arrived(id(1), ms(10), &params()), [link(0)]);
     assert_eq!(requests.deadline(), Time::NEVER);
-    requests.on_wake(ms(30), &params());
+    requests.on_wake(ms(30), &params(), |_, _| ());
     assert!(sent(&mut requests).is_empty());
 }
 
@@ -189,7 +189,7 @@ fn an_impatient_announcement_overtakes_a_patient_one() {
     let mut requests = tracker(&[IN, IN]);
     announce_patiently(&mut requests, 0, 1, 30);
     assert_eq!(announce(&mut requests, 1, 1, ms(5)), Announced::Requested);
-    requests.on_wake(ms(30), &params());
+    requests.on_wake(ms(30), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(1, 1)]);
 }
 
@@ -207,7 +207,7 @@ fn after_a_failure_nobody_waits_for_a_turn() {
 fn a_peer_that_let_a_request_run_out_is_asked_last_until_it_delivers() {
     let mut requests = tracker(&[OUT, IN, OUT]);
     announce(&mut requests, 0, 1, ms(0));
-    requests.on_wake(ms(100), &params());
+    requests.on_wake(ms(100), &params(), |_, _| ());
     assert!(requests.is_staller(link(0)));
     sent(&mut requests);
     for slot in [2, 0, 1] {
@@ -226,7 +226,7 @@ fn a_peer_that_let_a_request_run_out_is_asked_last_until_it_delivers() {
 fn what_is_in_flight_from_a_staller_gives_way_at_once() {
     let mut requests = tracker(&[IN, IN]);
     announce(&mut requests, 0, 1, ms(0));
-    requests.on_wake(ms(100), &params());
+    requests.on_wake(ms(100), &params(), |_, _| ());
     announce(&mut requests, 0, 2, ms(200));
     sent(&mut requests);
     assert_eq!(announce(&mut requests, 1, 2, ms(201)), Announced::Requested);
@@ -244,7 +244,7 @@ fn an_inbound_peer_that_does_not_answer_gives_way_to_an_outbound_one_soon() {
     }
     assert_eq!(sent(&mut requests), [(0, 1)]);
     assert_eq!(requests.deadline(), ms(32));
-    requests.on_wake(ms(32), &params());
+    requests.on_wake(ms(32), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(2, 1)]);
     assert!(requests.is_staller(link(0)) && requests.was_asked(link(0), id(1)));
 }
@@ -256,7 +256,7 @@ fn an_inbound_peer_that_never_delivered_has_a_quarter_of_the_time() {
     announce(&mut requests, 1, 1, ms(2));
     sent(&mut requests);
     assert_eq!(requests.deadline(), Time::ZERO + Duration::from_micros(9_500));
-    requests.on_wake(ms(10), &params());
+    requests.on_wake(ms(10), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(1, 1)]);
 }
 
@@ -269,7 +269,7 @@ fn an_inbound_peer_that_answers_in_time_is_left_alone() {
     sent(&mut requests);
     requests.on_arrived(id(1), ms(20), &params());
     assert_eq!(requests.deadline(), Time::NEVER);
-    requests.on_wake(ms(31), &params());
+    requests.on_wake(ms(31), &params(), |_, _| ());
     assert!(sent(&mut requests).is_empty() && !requests.is_staller(link(0)));
 }
 
@@ -281,13 +281,13 @@ fn ten_stallers_delay_an_item_by_one_wait_at_most_and_later_ones_not_at_all() {
     }
     announce(&mut requests, 10, 1, ms(50));
     assert_eq!(sent(&mut requests), [(0, 1)]);
-    requests.on_wake(ms(58), &params());
+    requests.on_wake(ms(58), &params(), |_, _| ());
     assert_eq!(sent(&mut requests), [(10, 1)], "a quarter of 30 ms after its announcement");
     requests.on_arrived(id(1), ms(101), &params());
     for slot in 1..10 {
         let at = ms(1_000 * u64::from(slot));
         announce(&mut requests, slot, 2, at);
-        requests.on_wake(at + Duration::from_millis(100), &params());
+        requests.on_wake(at + Duration::from_millis(100), &params(), |_, _| ());
     }
     sent(&mut requests);
     for slot in 0..11 {
@@ -321,8 +321,8 @@ fn a_late_answer_is_in_order_even_when_the_item_was_forgotten() {
     for n in [1, 2, 3] {
         announce(&mut requests, 0, n, ms(0));
     }
-    requests.on_wake(ms(100), &params());
-    requests.on_wake(ms(200), &params());
+    requests.on_wake(ms(100), &params(), |_, _| ());
+    requests.on_wake(ms(200), &params(), |_, _| ());
     assert!(requests.is_empty());
     // As many as may be in flight are remembered.
     assert_eq!([1, 2, 3].map(|n| requests.was_asked(link(0), id(n))), [false, true, true]);

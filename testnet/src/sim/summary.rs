@@ -37,7 +37,8 @@ impl Baseline {
     pub fn of(world: &World) -> Self {
         let narrow = |traffic: &Traffic| {
             std::array::from_fn(|kind| {
-                (saturate(traffic.messages[kind]), saturate(traffic.bytes[kind]))
+                let count = traffic.of(MessageKind::ALL[kind]);
+                (saturate(count.messages), saturate(count.bytes))
             })
         };
         let node = |node| {
@@ -123,9 +124,10 @@ fn traffic_rows(world: &World, baseline: &Baseline) -> Vec<run::Traffic> {
         for kind in MessageKind::ALL {
             let at = kind as usize;
             let since = |now: &Traffic, former: &Traffic, before: (u32, u32)| {
+                let (now, former) = (now.of(kind), former.of(kind));
                 (
-                    (now.messages[at] + former.messages[at]).saturating_sub(u64::from(before.0)),
-                    (now.bytes[at] + former.bytes[at]).saturating_sub(u64::from(before.1)),
+                    (now.messages + former.messages).saturating_sub(u64::from(before.0)),
+                    (now.bytes + former.bytes).saturating_sub(u64::from(before.1)),
                 )
             };
             let sent = since(&counters.sent, &former.sent, before.sent[at]);

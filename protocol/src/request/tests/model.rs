@@ -297,7 +297,7 @@ proptest! {
                 }
                 Op::Pass(wait_ms) => {
                     now = now + Duration::from_millis(wait_ms);
-                    requests.on_wake(now, &params);
+                    requests.on_wake(now, &params, |_, _| ());
                     model.expire(now);
                     contested = model.contested(now);
                 }
