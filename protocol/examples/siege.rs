@@ -27,7 +27,7 @@ fn main() {
     let spent = start.elapsed();
     let rss_after = peak_rss_kib();
     let delays = added_delays(&besieged, &siege.lifted().run(&params));
-    let at = |share: f64| delays[(share * (delays.len() - 1) as f64) as usize].as_secs_f64() * 1e3;
+    let at = |percent: usize| delays[(delays.len() - 1) * percent / 100].as_secs_f64() * 1e3;
     let links = siege.outbound + siege.inbound + siege.flooders + siege.stallers;
     let (bound_ms, wanted_bound) =
         (params.requests.inbound_patience_ms + 120, links * params.requests.announced_max);
@@ -36,11 +36,11 @@ fn main() {
     });
     println!(
         "added delay          median {:.0} ms, 90 % {:.0} ms, 99 % {:.0} ms",
-        at(0.5),
-        at(0.9),
-        at(0.99)
+        at(50),
+        at(90),
+        at(99)
     );
-    println!("                     longest {:.0} ms, of at most {bound_ms} ms", at(1.0));
+    println!("                     longest {:.0} ms, of at most {bound_ms} ms", at(100));
     println!("wanted items         {} at most, of {wanted_bound} allowed", besieged.wanted_max);
     println!(
         "peak memory          {} KiB more than before, of {} KiB allowed",
