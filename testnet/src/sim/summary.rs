@@ -185,6 +185,9 @@ fn more(manifest: &Manifest, finished: &Finished, peak_rss_mib: Option<f64>) -> 
     put("last_hops_max", json!(last_hops.max()));
     let per_cpu_s = finished.events_run as f64 / finished.cpu_s_run;
     put("events_per_cpu_s", json!(per_cpu_s.is_finite().then(|| per_cpu_s.round())));
+    let per_tx =
+        finished.cpu_s_run / world.items().len().saturating_sub(manifest.warmup_txs) as f64;
+    put("cpu_s_per_tx", json!(per_tx.is_finite().then_some(per_tx)));
     let bytes_per_node = peak_rss_mib.map(|mib| (mib * 1_048_576.0 / world.nodes() as f64).round());
     put("bytes_per_node", json!(bytes_per_node));
     put("cross_region_bytes", json!(cross_region_bytes(finished)));
