@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tidings_protocol::message::PeerAddr;
 use tidings_protocol::params::{ParamError, Params};
+use tidings_protocol::record::STEPS_DEFAULT;
 
 use crate::links::{NodeType, Place, Region};
 use layers::{Entry, Layered, Origin, Schema};
@@ -230,7 +231,7 @@ impl Config {
         let relay = &mut config.params.relay;
         (relay.local_fanout, relay.remote_fanout) = (Some(8), Some(2));
         relay.adaptive.eager_percent = Some(30);
-        config.params.record.steps = Some(65_536);
+        config.params.record.steps = Some(STEPS_DEFAULT);
         config.trace.file = Some("trace.csv".into());
         config
     }

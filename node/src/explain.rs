@@ -73,6 +73,10 @@ pub struct TotalsStatus {
     pub expired: usize,
     /// Requests that were answered with notfound.
     pub not_found: usize,
+    /// Requests that weren't answered when another announcer was asked instead.
+    pub gave_way: usize,
+    /// Requests that weren't answered yet, or when the item came from elsewhere.
+    pub open: usize,
     /// Items that the peer sent and the node didn't have.
     pub arrived: usize,
     /// Items that it sent and the node had.

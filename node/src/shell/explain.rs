@@ -211,6 +211,8 @@ fn totals_status(totals: &Totals) -> TotalsStatus {
         answered: totals.answered,
         expired: totals.expired,
         not_found: totals.not_found,
+        gave_way: totals.gave_way,
+        open: totals.open,
         arrived: totals.arrived,
         duplicates: totals.duplicates,
         rejected: totals.rejected,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::strand::BROKE;
+use super::strand::{ASKED, BROKE};
 use super::{Heard, Life, Record, What};
 use crate::item::ShortId;
 use crate::link::Link;
@@ -73,6 +73,10 @@ pub struct Totals {
     pub expired: usize,
     /// Requests that were answered with notfound.
     pub not_found: usize,
+    /// Requests that weren't answered when another announcer was asked instead.
+    pub gave_way: usize,
+    /// Requests that weren't answered yet, or when the item came from elsewhere.
+    pub open: usize,
     /// Items that it sent and we hadn't.
     pub arrived: usize,
     /// Items that it sent and we had.
@@ -138,11 +142,23 @@ impl Record {
                         wait: None,
                     })
                     .collect();
-                Dealings { life: past.life, totals: Totals::of(&steps), steps }
+                Dealings { life: past.life, totals: self.totals(past.life.link, &steps), steps }
             })
             .collect();
         dealings.sort_by_key(|dealings| dealings.life.up);
         dealings
+    }
+
+    fn totals(&self, link: Link, steps: &[Step]) -> Totals {
+        let (mut totals, mut open) = Totals::of(steps);
+        for (other, entry) in self.entries().filter(|(_, entry)| entry.rank() == ASKED) {
+            if other != Some(link) && open.get(&entry.id).is_some_and(|asked| entry.at() >= *asked)
+            {
+                open.remove(&entry.id);
+                totals.gave_way += 1;
+            }
+        }
+        Totals { open: open.len(), ..totals }
     }
 
     /// The items whose ids begin with these hexadecimal digits, of which the first 16 count; in order.
@@ -193,7 +209,8 @@ fn explain_waits(steps: &mut Vec<Step>) {
 }
 
 impl Totals {
-    fn of(steps: &[Step]) -> Self {
+    /// What the steps of a link tell by themselves, and its requests without an end, with their times.
+    fn of(steps: &[Step]) -> (Self, BTreeMap<ShortId, Time>) {
         let mut totals = Self::default();
         let mut open: BTreeMap<ShortId, Time> = BTreeMap::new();
         let mut answers: Vec<Duration> = Vec::new();
@@ -237,6 +254,6 @@ impl Totals {
         }
         answers.sort_unstable();
         totals.answer_median = answers.get(answers.len() / 2).copied();
-        totals
+        (totals, open)
     }
 }

@@ -56,6 +56,9 @@ impl Entry {
 /// The rank of a [`What::Broke`], which is never kept.
 pub(super) const BROKE: u8 = 17;
 
+/// The rank of a [`What::Asked`].
+pub(super) const ASKED: u8 = 18;
+
 /// The first of the ranks of what happens to links.
 const CONGESTED: u8 = 19;
 
@@ -79,7 +82,7 @@ fn code(what: What, rules: &mut Rules) -> (u8, u8) {
         What::NotFound => (15, 0),
         What::Expired => (16, 0),
         What::Broke => (BROKE, 0),
-        What::Asked => (18, 0),
+        What::Asked => (ASKED, 0),
         What::Congested => (CONGESTED, 0),
         What::Drained => (20, 0),
     }
@@ -105,7 +108,7 @@ fn decode(kind: u8, detail: u8, rules: &Rules) -> What {
         15 => What::NotFound,
         16 => What::Expired,
         BROKE => What::Broke,
-        18 => What::Asked,
+        ASKED => What::Asked,
         CONGESTED => What::Congested,
         _ => What::Drained,
     }

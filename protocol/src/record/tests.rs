@@ -111,9 +111,9 @@ fn ids_are_found_by_their_first_digits() {
 
 #[test]
 fn dealings_are_counted_and_answers_timed() {
-    let mut recorder = recorder(1_000, 1);
+    let mut recorder = recorder(1_000, 2);
     let slot = link(0);
-    for n in 0..5 {
+    for n in 0..7 {
         recorder.note(slot, id(n), What::Heard(Heard::Asked), ms(0));
         recorder.note(slot, id(n), What::Asked, ms(0));
     }
@@ -122,6 +122,7 @@ fn dealings_are_counted_and_answers_timed() {
     recorder.note(slot, id(1), What::Arrived, ms(20));
     recorder.note(slot, id(2), What::Duplicate, ms(90));
     recorder.note(slot, id(3), What::NotFound, ms(30));
+    recorder.note(link(1), id(5), What::Asked, ms(40));
     recorder.note(slot, id(4), What::Expired, ms(5_000));
     recorder.note(slot, id(9), What::Heard(Heard::Known), ms(5_001));
     recorder.note(slot, id(8), What::Told(Manner::Batch), ms(5_002));
@@ -129,12 +130,14 @@ fn dealings_are_counted_and_answers_timed() {
     recorder.on_offence(slot, Offence::Unsolicited, ms(5_004));
     let dealings = recorder.get().unwrap().dealings_with(PeerKey(100));
     let expected = Totals {
-        heard: 6,
-        news: 5,
-        asked: 5,
+        heard: 8,
+        news: 7,
+        asked: 7,
         answered: 3,
         expired: 1,
         not_found: 1,
+        gave_way: 1,
+        open: 1,
         arrived: 2,
         duplicates: 1,
         rejected: 1,

@@ -38,16 +38,16 @@ fn in_numbers(dealings: &DealingsStatus) -> String {
         let why = link.why.as_deref().unwrap_or("the peer or the network closed it");
         let _ = writeln!(text, "  down since {}: {why}", utc(down));
     }
-    let TotalsStatus { announced, announced_news, asked, answered, expired, not_found, .. } =
-        *totals;
-    let open = asked.saturating_sub(answered + expired + not_found);
+    let TotalsStatus { asked, answered, expired, not_found, gave_way, open, .. } = *totals;
     let lines = [
         format!(
-            "it announced {}, {announced_news} of them news",
-            count(announced, "item", "items")
+            "it announced {}, {} of them news",
+            count(totals.announced, "item", "items"),
+            totals.announced_news
         ),
         format!(
-            "it was asked for {asked}: {answered} delivered, {expired} ran out of time, {not_found} \"not found\", {open} open or broken off"
+            "it was asked for {asked}: {answered} delivered, {expired} ran out of time, {gave_way} asked \
+             elsewhere instead, {not_found} \"not found\", {open} open"
         ),
         format!(
             "it sent {} that were new and {} that were not; {} broke a rule",
@@ -72,8 +72,10 @@ fn in_numbers(dealings: &DealingsStatus) -> String {
             count(*offences as usize, "time", "times")
         );
     }
-    if answered == 0 && expired >= STALLER_FROM {
-        text.push_str("  It announces and does not deliver: each item that it was asked for had to wait for a timeout.\n");
+    if answered == 0 && expired + gave_way >= STALLER_FROM {
+        text.push_str(
+            "  It announces and does not deliver: what it was asked for had to come from others.\n",
+        );
     }
     text
 }

@@ -94,6 +94,21 @@ In short: accepted 5,053.0 ms after it was first heard of. 5,000.0 ms of that we
 }
 
 #[test]
+fn a_staller_that_gives_way_counts_as_time_lost() {
+    let text = tx::tell(&story(vec![
+        step(0, "0.1", StepName::Heard, "asked"),
+        step(0, "0.1", StepName::Asked, ""),
+        step(30, "1.1", StepName::Heard, "asked"),
+        step(30, "1.1", StepName::Asked, ""),
+        step(70, "1.1", StepName::Arrived, ""),
+        step(70, "1.1", StepName::Accepted, ""),
+    ]));
+    let instead = "asked 12D3KooWBBBBBB instead, because whoever was being asked has let requests run out before";
+    assert!(text.contains(instead), "{text}");
+    assert!(text.contains("30.0 ms of that went into 1 request in vain"), "{text}");
+}
+
+#[test]
 fn an_item_that_never_came_says_so() {
     let told = |steps| tx::tell(&story(steps)).lines().last().unwrap().to_owned();
     let open =
@@ -138,7 +153,7 @@ fn a_peer_that_never_delivers_is_called_what_it_is() {
     };
     let text = peer::tell(&story(vec![dealings.clone()]));
     for sentence in [
-        "it was asked for 4: 0 delivered, 4 ran out of time, 0 \"not found\", 0 open or broken off",
+        "it was asked for 4: 0 delivered, 4 ran out of time, 0 asked elsewhere instead, 0 \"not found\", 0 open",
         "It announces and does not deliver",
         "it misbehaved 1 time; the last time it sent an item that was not asked for",
         "09:06:46.000000  did not deliver abababababababab in time",

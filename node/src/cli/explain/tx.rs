@@ -201,7 +201,7 @@ impl Teller<'_> {
             }
             StepName::Asked if self.state.gives_way(step) => {
                 format!(
-                    "asked {who} instead: whoever was being asked has let requests run out before"
+                    "asked {who} instead, because whoever was being asked has let requests run out before"
                 )
             }
             StepName::Asked if self.state.in_vain > 0 => {
