@@ -6,12 +6,14 @@
 //! - `node/own.rs`: items outlive the process, and own ones are announced again
 //! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
+//! - `node/fees.rs`: peers are told what we take, and aren't told of what they don't
 //! - `node/digest.rs`: two peers compare what they have
 //! - `node/check.rs`: what must hold after every input
 //! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
 mod check;
 mod digest;
+mod fees;
 mod intake;
 mod links;
 mod orphans;
@@ -34,6 +36,8 @@ use crate::conduct::{Offence, Reason};
 use crate::counters::Counters;
 use crate::digest::SafetyNet;
 use crate::event::Event;
+use crate::fee::FeeRate;
+use crate::fee_filter::FeeFilter;
 use crate::health::{Due, Health};
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
@@ -44,6 +48,7 @@ use crate::orphanage::{Orphan, Orphanage};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
+use crate::quota::Quota;
 use crate::record::{Dealings, Manner, Record, Recorder, Story, What};
 use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::request::Requests;
@@ -93,6 +98,10 @@ pub struct Node {
     verifying: Map<ShortId, Verifying>,
     pool: Pool,
     unbroadcast: Unbroadcast,
+    fee_filter: FeeFilter,
+    quota: Quota,
+    /// When the quota lets the next transaction be announced.
+    quota_at: Time,
     /// Transactions that wait for their parents; most nodes have none.
     orphans: Option<Box<Orphans>>,
     blocks: BlockStore,
@@ -115,6 +124,10 @@ struct LinkState {
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
     congested: bool,
+    /// Items that came by it and are being checked.
+    checking: u32,
+    /// The peer wants to hear of nothing that pays less.
+    fee_filter: FeeRate,
     budget: LinkBudget,
     /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
     serving: Backlog<(ItemKind, Name)>,
@@ -194,6 +207,9 @@ impl Node {
             verifying: Map::new(salt),
             pool: Pool::new(salt),
             unbroadcast: Unbroadcast::default(),
+            fee_filter: FeeFilter::default(),
+            quota: Quota::default(),
+            quota_at: Time::NEVER,
             orphans: None,
             blocks: BlockStore::default(),
             counters: Counters::default(),
@@ -219,7 +235,7 @@ impl Node {
         Counters {
             requests_expired: self.requests.expired(),
             requests_failed: self.requests.failed(),
-            announcements_unsent: self.announcer.unsent(),
+            announcements_unsent: self.announcer.unsent() + self.quota.unsent(),
             pool_evicted: self.pool.evicted(),
             ..self.counters
         }
@@ -255,6 +271,12 @@ impl Node {
     #[must_use]
     pub fn is_verifying(&self, id: &ItemId) -> bool {
         self.verifying.contains(&id.into())
+    }
+
+    /// How many items were announced and aren't here yet.
+    #[must_use]
+    pub fn wanted(&self) -> usize {
+        self.requests.len()
     }
 
     /// The transactions that wait for their parents, if there are any.
@@ -351,6 +373,7 @@ impl Node {
                 self.relay(cx, |strategy, cx| strategy.on_signal(link, signal, cx));
             }
             Message::Digest(digest) => self.on_digest(link, digest, cx),
+            Message::FeeFilter(rate) => self.on_fee_filter(link, *rate),
             Message::Unknown { .. } => {} // counted and charged like any other
         }
     }
@@ -389,6 +412,8 @@ impl Node {
             self.relay(cx, AnyStrategy::on_wake);
         }
         self.compare_due(cx);
+        self.tell_fee_filter(cx);
+        self.relay_due(cx);
         self.announce_again(cx);
         self.announce_due(cx);
         self.serve_due(cx);
@@ -509,6 +534,8 @@ impl Machine for Node {
             self.peers.deadline(),
             self.pool.deadline(),
             self.unbroadcast.deadline(),
+            self.fee_filter.deadline(),
+            self.quota_at,
             self.strategy.deadline(),
             self.safety_net.deadline(),
             self.serve_at,

@@ -534,6 +534,7 @@ impl Peers {
     const fn wants_feelers(&self, cx: &Cx<'_>) -> bool {
         let PeerParams { outbound, feeler_s, .. } = cx.params.peers;
         feeler_s > 0
+            && outbound > 0
             && self.stands(cx)
             && self.book.len() > outbound
             && !self.outbound.is_fixed_mode()

@@ -5,6 +5,7 @@
 //! [`rounds`] runs single strategies in the rounds of the theory instead.
 
 pub mod rounds;
+pub mod siege;
 pub mod ties;
 
 use std::cmp::Reverse;

@@ -116,13 +116,14 @@ fn what_was_removed_does_not_come_back() {
 }
 
 #[test]
-fn an_item_is_stored_once_and_stays_as_it_was() {
+fn an_item_is_stored_once_and_stays_own() {
     let place = Place::new();
     let mut store = place.open();
     store.apply(&[put(&tx(1), true), put(&tx(1), false)]).unwrap();
-    store.apply(&[put(&tx(1), false)]).unwrap();
+    store.apply(&[put(&tx(1), false), put(&tx(2), false)]).unwrap();
+    store.apply(&[put(&tx(2), true)]).unwrap();
     drop(store);
-    assert_eq!(place.restored(), [(tx(1), true)]);
+    assert_eq!(place.restored(), [(tx(1), true), (tx(2), true)]);
 }
 
 #[test]

@@ -16,11 +16,12 @@ impl Node {
     pub(super) fn compare_due(&mut self, cx: &mut Cx<'_>) {
         if self.safety_net.is_due(cx.now, &cx.params.relay) && !self.ready.is_empty() {
             let link = self.ready[cx.rng.random_range(0..self.ready.len())].link;
-            self.compare(link, cx);
+            let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
+            cx.send(link, Message::Digest(digest));
         }
     }
 
-    /// Begins a comparison, if there is anything to compare.
+    /// Begins a comparison over a new link, if there is anything to compare.
     pub(super) fn compare(&self, link: Link, cx: &mut Cx<'_>) {
         let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
         if digest.count > 0 {

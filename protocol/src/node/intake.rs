@@ -17,6 +17,13 @@ use crate::relay::Strategy as _;
 use crate::request::Announced;
 use crate::seen::{Outcome, Seen};
 
+/// A link may have this part of `memory.verifying_max` under way before it is slowed: so one that floods
+/// leaves seven eighths to the others. A guess.
+const SHARES: usize = 8;
+
+/// For how long, each time: as long as a batch of signatures takes. A guess.
+const CHECK_PAUSE: Duration = Duration::from_millis(5);
+
 /// Too much is being verified: it may come again.
 const BUSY: Rejection = Rejection::policy("busy-verifying");
 
@@ -146,8 +153,7 @@ impl Node {
         if verifying.pair.is_some() {
             return self.on_verdict_of_pair(id, verdict, cx);
         }
-        let Some(Verifying { item, facts, ingress, holders, .. }) =
-            self.verifying.remove(&id.into())
+        let Some(Verifying { item, facts, ingress, holders, .. }) = self.end_check(id.into())
         else {
             return;
         };
@@ -174,6 +180,35 @@ impl Node {
             verifying.holders.push(link);
         }
         true
+    }
+
+    /// Hands an item over to be checked. A peer from which more than its share is being checked is slowed.
+    pub(super) fn check(&mut self, verifying: Verifying, cx: &mut Cx<'_>) {
+        if let Some(link) = verifying.ingress
+            && let Some(state) = self.links.get_mut(link)
+        {
+            state.checking += 1;
+            let share = (cx.params.memory.verifying_max / SHARES).max(1);
+            if state.checking as usize > share {
+                let until = cx.now + CHECK_PAUSE;
+                cx.actions.push(Action::Throttle { link, until });
+            }
+        }
+        let id = ShortId::from(verifying.item.id());
+        if verifying.pair.is_none_or(|pair| !pair.is_verified) {
+            self.record.note_from(verifying.ingress, id, What::Checking, cx.now);
+            cx.actions.push(Action::Verify(verifying.item.clone()));
+        }
+        self.verifying.insert(id, verifying);
+    }
+
+    /// An item isn't being checked any more.
+    pub(super) fn end_check(&mut self, id: ShortId) -> Option<Verifying> {
+        let verifying = self.verifying.remove(&id)?;
+        if let Some(state) = verifying.ingress.and_then(|link| self.links.get_mut(link)) {
+            state.checking = state.checking.saturating_sub(1);
+        }
+        Some(verifying)
     }
 
     /// An item passed its inspection. `holders` have it besides those that announced it.
@@ -222,10 +257,8 @@ impl Node {
         holders.retain(|holder| Some(*holder) != ingress);
         holders.extend(ingress);
         if facts.needs_verification {
-            let verifying = Verifying { item: item.clone(), facts, ingress, holders, pair: None };
-            self.verifying.insert(id.into(), verifying);
-            self.record.note_from(ingress, id, What::Checking, cx.now);
-            cx.actions.push(Action::Verify(item.clone()));
+            let item = item.clone();
+            self.check(Verifying { item, facts, ingress, holders, pair: None }, cx);
         } else {
             self.accept(item, facts, ingress, holders, cx);
         }
@@ -281,7 +314,12 @@ impl Node {
                     return self.take(item, facts, ingress, holders, cx);
                 }
                 let spare = self.orphans.is_some().then(|| facts.clone());
-                match self.pool.insert(item.clone(), facts, cx.now, cx.params) {
+                let evicted = self.pool.evicted();
+                let put = self.pool.insert(item.clone(), facts, cx.now, cx.params);
+                if self.pool.evicted() > evicted {
+                    self.on_minimum_risen(cx);
+                }
+                match put {
                     Ok(()) => self.accepted(item, ingress, &holders, cx),
                     Err(FEE_TOO_LOW)
                         if spare.is_some_and(|facts| {
@@ -319,7 +357,7 @@ impl Node {
         if ingress.is_none() {
             self.remember_own(item, cx);
         }
-        self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));
+        self.spread(item, ingress, cx);
     }
 
     /// A block passed the rules: it is kept, and what it contains is confirmed.

@@ -8,6 +8,7 @@ use crate::budget::{Debt, LinkBudget};
 use crate::codec;
 use crate::conduct::{Budget, Offence, Reason};
 use crate::event::Event;
+use crate::fee::FeeRate;
 use crate::link::{Direction, Link};
 use crate::machine::{Action, Cx, DialError, PeerKey};
 use crate::message::{Hello, Message, PeerAddr, VERSION};
@@ -34,6 +35,8 @@ impl Node {
             region: None,
             closing: None,
             congested: false,
+            checking: 0,
+            fee_filter: FeeRate::ZERO,
             budget: LinkBudget::default(),
             serving: Backlog::default(),
         };
@@ -67,6 +70,7 @@ impl Node {
         self.requests.on_disconnected(link, cx.now, &cx.params.requests);
         self.announcer.on_disconnected(link);
         self.health.on_disconnected(link);
+        self.seen.forget_link(link);
         if let Some(orphans) = &mut self.orphans {
             orphans.waiting.on_disconnected(link);
         }
@@ -98,6 +102,7 @@ impl Node {
         self.peers.on_hello(link, advertise, cx);
         let neighbour = Neighbour { link, direction, region: hello.region };
         self.ready.push(neighbour);
+        self.greet(link, cx);
         self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
         self.compare(link, cx);
     }

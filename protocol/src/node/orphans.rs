@@ -8,7 +8,7 @@ use super::{Node, Orphans, Pair, Verifying};
 use crate::chain::{Content, Facts, Rejection};
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link};
-use crate::machine::{Action, Cx};
+use crate::machine::Cx;
 use crate::orphanage::{Orphan, Orphanage};
 use crate::pool::FEE_TOO_LOW;
 use crate::record::What;
@@ -75,9 +75,7 @@ impl Node {
             if are_coming && facts.needs_verification {
                 let holders = Vec::new();
                 let own = Verifying { item: item.clone(), facts, ingress, holders, pair: None };
-                self.verifying.insert(item.id().into(), own);
-                self.record.note_from(None, item.id(), What::Checking, cx.now);
-                return cx.actions.push(Action::Verify(item.clone()));
+                return self.check(own, cx);
             }
             return self.refuse(item, None, PARENTS_MISSING, cx);
         };
@@ -229,13 +227,8 @@ impl Node {
         cx: &mut Cx<'_>,
     ) {
         pair.is_verified |= !facts.needs_verification;
-        if !pair.is_verified {
-            self.record.note(ingress, item.id(), What::Checking, cx.now);
-            cx.actions.push(Action::Verify(item.clone()));
-        }
-        let (id, ingress) = (item.id().into(), Some(ingress));
-        let pair = Some(pair);
-        self.verifying.insert(id, Verifying { item, facts, ingress, holders, pair });
+        let (ingress, pair) = (Some(ingress), Some(pair));
+        self.check(Verifying { item, facts, ingress, holders, pair }, cx);
     }
 
     /// One of two that are judged together was checked.
@@ -254,7 +247,7 @@ impl Node {
             return self.accept_pair(id, cx);
         };
         let Pair { other, is_parent, .. } = *pair;
-        let (failed, other) = (self.verifying.remove(&id), self.verifying.remove(&other));
+        let (failed, other) = (self.end_check(id), self.end_check(other));
         if let Some(failed) = failed {
             self.refuse(&failed.item, failed.ingress, rejection, cx);
         }
@@ -273,9 +266,7 @@ impl Node {
             return;
         }
         let (parent, child) = if is_parent { (id, other) } else { (other, id) };
-        let (Some(parent), Some(child)) =
-            (self.verifying.remove(&parent), self.verifying.remove(&child))
-        else {
+        let (Some(parent), Some(child)) = (self.end_check(parent), self.end_check(child)) else {
             return;
         };
         let members = [&parent, &child].map(|one| (one.item.clone(), one.facts.clone()));

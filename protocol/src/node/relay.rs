@@ -107,6 +107,13 @@ impl Node {
         manner: Manner,
         cx: &mut Cx<'_>,
     ) {
+        let mut wanted = Vec::new();
+        let ids = if self.has_filter(link) {
+            wanted.extend(ids.iter().copied().filter(|id| !self.is_filtered(link, id)));
+            &wanted
+        } else {
+            ids
+        };
         for id in ids {
             self.seen.note(id, link);
             self.record.note(link, id, What::Told(manner), cx.now);
@@ -120,7 +127,7 @@ impl Node {
 
     /// Sends an item that we still hold, whatever waits.
     pub(super) fn send_now(&mut self, link: Link, id: ItemId, manner: Manner, cx: &mut Cx<'_>) {
-        if let Some(item) = self.item(&id).cloned() {
+        if let Some(item) = self.item(&id).filter(|_| !self.is_filtered(link, &id)).cloned() {
             self.seen.note(id, link);
             self.record.note(link, id, What::Sent(manner), cx.now);
             cx.send(link, Message::Item(item));
@@ -131,6 +138,9 @@ impl Node {
         let Some(state) = self.links.get(link) else { return };
         let (id, congested, is_block) =
             (item.id(), state.congested, item.kind() == ItemKind::Block);
+        if self.is_filtered(link, &id) {
+            return;
+        }
         if congested && is_block {
             self.announce(link, ItemKind::Block, &[id], Manner::Now, cx);
         } else if congested {

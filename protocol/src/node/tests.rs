@@ -14,6 +14,7 @@ use crate::params::Rate;
 use crate::relay::StrategyKind;
 
 mod explaining;
+mod fees;
 mod orphans;
 mod own;
 mod policy;
@@ -362,6 +363,7 @@ fn what_does_not_fit_the_queue_of_answers_is_not_found() {
     for tx in &txs {
         solo.hand(Input::Submitted(tx.clone()));
     }
+    solo.wait(0);
     let ids = txs.iter().map(|tx| tx.id()).collect();
     let sent = sends(&solo.say(link, &Message::GetData { kind: ItemKind::Tx, ids }));
     assert_eq!(sent, [(link, not_found(&txs[1])), (link, Message::Item(txs[0].clone()))]);

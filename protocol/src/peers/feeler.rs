@@ -10,7 +10,7 @@
 //! # Rules
 //! 1. While the set stands, a random address of the book that isn't connected is dialled after an
 //!    exponentially distributed wait of mean `peers.feeler_s`. At most one feeler at a time, in addition
-//!    to `peers.outbound`; none in fixed mode, and none while the book knows nobody else.
+//!    to `peers.outbound`; none in fixed mode or where that is 0, and none while the book knows nobody else.
 //! 2. After [`STAY`] it is closed; but if the last exchange was `peers.rotate_s` ago, it stays and a
 //!    random link of the set is closed instead. *Rationale:* choosing both uniformly keeps the overlay a
 //!    random graph. Rarely, because what is learned about a link goes with it: with the defaults a

@@ -20,7 +20,7 @@ fn the_story_of_an_item_whose_first_announcer_stalls_is_told_step_by_step() {
     // From the origin, 0, it is one hop over the staller, 1, to the node that is asked, 2, and two hops
     // over 3 and 4. Behind it is 5.
     let mut params = recorded();
-    (params.peers.outbound, params.peers.feeler_s) = (0, 0); // no links but those
+    params.peers.outbound = 0; // no links but those
     params.relay.safety_pull_ms = 0; // and no announcements twice
     let mut mesh = Mesh::new(6, 1, 1, params, Arc::new(Opaque::default()));
     for (from, to) in [(1, 0), (2, 1), (3, 0), (4, 3), (2, 4), (2, 5)] {

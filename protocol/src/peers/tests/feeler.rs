@@ -139,6 +139,11 @@ fn nobody_is_felt_for_without_a_set_that_stands_or_when_switched_off() {
     off.actions.clear();
     off.wait(Duration::from_secs(86_400));
     assert!(off.dials().is_empty());
+    let mut dialled_only = World::new();
+    dialled_only.params.peers.outbound = 0;
+    dialled_only.remember(1..=9);
+    dialled_only.wait(Duration::from_secs(86_400));
+    assert!(dialled_only.dials().is_empty(), "an empty set isn't one that stands");
 }
 
 /// Pairs of nodes of different halves that are linked.

@@ -1,6 +1,6 @@
 //! Scenarios by name: what one node sends, learns and believes.
 
-use super::trials::VERDICT;
+use super::trials::{Trial, VERDICT};
 use super::*;
 use crate::link::Direction;
 use crate::relay::fake::{Fake, link, sends, tx};
@@ -107,8 +107,8 @@ fn a_peer_that_has_items_before_us_gets_their_ids_in_the_next_batch() {
 #[test]
 fn a_peer_that_is_nearly_worth_it_is_told_at_once() {
     let mut stage = Stage::new(3);
-    // After n misses the odds are 1/(n + 1): four leave 20 %, between 15 and 30.
-    for n in trials().take(4) {
+    // After n misses the odds are 1/(n + 1): seven leave 12.5 %, between 8 and 16.
+    for n in trials().take(7) {
         stage.accept(n);
         stage.known(1, n);
     }
@@ -249,6 +249,43 @@ fn whoever_sends_trials_second_is_told_so_with_the_next_batch() {
     let mut known = [short(trials[0]), short(trials[1])];
     known.sort();
     assert_eq!(stage.flush(), [Step::Signal(link(2), Signal::Known(known.into()))]);
+}
+
+/// Link 2 sent a trial long after another link; now it sends one first, and link 0 sends it `later`. Who
+/// is told that his copy was known?
+fn told_in_a_race(later: Duration) -> Vec<Step> {
+    let mut stage = Stage::new(4);
+    let (before, n) = (trials().next().unwrap(), trials().nth(1).unwrap());
+    stage.accept(before);
+    stage.fake.now = stage.fake.now + Preset::Balanced.dead_heat();
+    let adaptive = &mut stage.adaptive;
+    stage.fake.ask(|cx| adaptive.on_duplicate(link(2), tx(before).id(), cx));
+    stage.flush();
+    stage.fake.accept(&mut stage.adaptive, n, Some(2));
+    stage.fake.now = stage.fake.now + later;
+    let adaptive = &mut stage.adaptive;
+    stage.fake.ask(|cx| adaptive.on_duplicate(link(0), tx(n).id(), cx));
+    let known = Signal::Known([short(n)].into());
+    stage
+        .flush()
+        .into_iter()
+        .filter(|step| matches!(step, Step::Signal(_, said) if *said == known))
+        .collect()
+}
+
+#[test]
+fn in_a_dead_heat_the_link_with_less_merit_counts_as_second() {
+    let n = trials().nth(1).unwrap();
+    let told = |slot| Step::Signal(link(slot), Signal::Known([short(n)].into()));
+    let margin = Preset::Balanced.dead_heat();
+    assert_eq!(told_in_a_race(margin - Duration::from_millis(1)), [told(2)]);
+    assert_eq!(told_in_a_race(margin), [told(0)], "that was no dead heat");
+}
+
+#[test]
+fn a_link_and_a_trial_take_few_bytes() {
+    assert!(size_of::<Side>() <= 12, "{} bytes a link", size_of::<Side>());
+    assert!(size_of::<Trial>() <= 80, "{} bytes a trial", size_of::<Trial>());
 }
 
 #[test]

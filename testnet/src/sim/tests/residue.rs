@@ -10,8 +10,6 @@ const PAIRS: u64 = 2_000;
 fn troubled(strategy: StrategyKind, fault: &str, safety_net: bool) -> u64 {
     let mut manifest = with_faults(manifest(strategy), &[fault]);
     manifest.workload = Workload::Transfers { txs: 20, rate: 1.0, sizes: Sizes::Fixed(300) };
-    // Direct mail spreads by digests alone, in about a minute: under loss it needs twice the default.
-    manifest.params.relay.recent_ms = 120_000;
     manifest.measure.stall_s = 60.0;
     if !safety_net {
         manifest.params.relay.safety_pull_ms = 0;
