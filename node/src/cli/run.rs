@@ -108,7 +108,7 @@ async fn serve(
         stopped.requested().await;
         open = Some(servers.drained().await);
     };
-    let ended = shell.run(drained).await;
+    let ended = Box::pin(shell.run(drained)).await;
     // Only in this order can the next node start at any moment: see above.
     if let Some(open) = &mut open {
         open.remove_socket_file();

@@ -119,6 +119,9 @@ fn defaults(strategy: StrategyKind) -> Params {
         addresses: unlimited,
         control_bytes: unlimited,
         excesses: unlimited,
+        relayed: unlimited,
+        relayed_bytes: unlimited,
+        backlog_max: MANY,
     };
     params
 }
