@@ -117,6 +117,8 @@ pub struct LinkStatus {
 pub struct WaitSettings {
     /// The relay strategy.
     pub strategy: String,
+    /// How long a peer that is asked for a transaction has.
+    pub answer_ms: u64,
     /// Mean of the trickle to outbound peers.
     pub trickle_outbound_ms: u64,
     /// Mean of the trickle to inbound peers.

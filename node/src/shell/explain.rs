@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use libp2p::PeerId;
-use tidings_protocol::item::{ItemId, ShortId};
+use tidings_protocol::item::{ItemId, ItemKind, ShortId};
 use tidings_protocol::machine::PeerKey;
 use tidings_protocol::message::PeerAddr;
 use tidings_protocol::record::{Dealings, Heard, Life, Manner, Record, Step, Totals, Wait, What};
+use tidings_protocol::relay::{AnyStrategy, Strategy as _};
 use tidings_protocol::time::Time;
 
 use super::Shell;
@@ -110,7 +111,9 @@ impl Shell {
         let story = record.story_of(short).ok_or_else(|| self.unknown("an item", query, record))?;
         let item = self.node.item_by_short_id(short);
         let given = digits.parse().ok().filter(|_| item.is_none()).map(|id: ItemId| id.to_string());
-        let relay = &self.config.params.relay;
+        let (relay, requests) = (&self.config.params.relay, &self.config.params.requests);
+        let patience = AnyStrategy::from(relay.strategy).patience(relay);
+        let patience = patience.unwrap_or_else(|| requests.timeout(ItemKind::Tx));
         Ok(TxStory {
             id: given.unwrap_or_else(|| self.name_of(short)),
             kind: item.map(|item| item.kind()),
@@ -118,6 +121,7 @@ impl Shell {
             complete_since_unix_us: self.unix_us(record.complete_since()),
             settings: WaitSettings {
                 strategy: relay.strategy.to_string(),
+                answer_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
                 trickle_outbound_ms: relay.trickle_outbound_ms,
                 trickle_inbound_ms: relay.trickle_inbound_ms,
                 batch_ms: relay.batch_ms,

@@ -40,6 +40,7 @@ fn story(steps: Vec<StepStatus>) -> TxStory {
         complete_since_unix_us: BEGIN,
         settings: WaitSettings {
             strategy: "inventory".to_owned(),
+            answer_ms: 5_000,
             trickle_outbound_ms: 1_000,
             trickle_inbound_ms: 2_000,
             batch_ms: 0,

@@ -184,12 +184,7 @@ impl Teller<'_> {
             StepName::Sent => format!("sent whole to {who}{}", self.why_then(step, detail)),
             StepName::Denied => format!("{who} asked for it, but it wasn't here"),
             StepName::NotFound => format!("{who} answered that it doesn't have it (notfound)"),
-            StepName::Expired => match self.state.waited(step.link.as_ref(), step.unix_us) {
-                Some(us) => {
-                    format!("{who} had {} ms and did not deliver: the request ran out", millis(us))
-                }
-                None => format!("the request to {who} ran out"),
-            },
+            StepName::Expired => self.expired(&who, step),
             StepName::Broke => {
                 let why = step
                     .link
@@ -211,6 +206,19 @@ impl Teller<'_> {
             StepName::Congested => format!("{who} took nothing large any more"),
             StepName::Drained => format!("{who} took everything again"),
         }
+    }
+
+    fn expired(&self, who: &str, step: &StepStatus) -> String {
+        let Some(us) = self.state.waited(step.link.as_ref(), step.unix_us) else {
+            return format!("the request to {who} ran out");
+        };
+        let why = if us < self.story.settings.answer_ms * 1_000 {
+            "outbound peers had announced it, too, and an inbound one has less time then \
+             (params.requests.inbound_patience_ms)"
+        } else {
+            "the request ran out"
+        };
+        format!("{who} had {} ms and did not deliver: {why}", millis(us))
     }
 
     fn heard(&mut self, who: &str, step: &StepStatus, detail: &str) -> String {
