@@ -316,6 +316,7 @@ fn whoever_announced_a_trial_first_is_told_so_when_it_comes_from_elsewhere() {
     let n = trials().next().unwrap();
     stage.announced(2, n);
     stage.announced(3, n);
+    stage.fake.now = stage.fake.now + Preset::Balanced.dead_heat();
     stage.accept(n);
     let first = |slot| Step::Signal(link(slot), Signal::First([short(n)].into()));
     let steps = stage.flush();
