@@ -5,8 +5,9 @@
 //! tidings --data-dir /tmp/t init --rules opaque && tidings --data-dir /tmp/t run --set node.listen=[] &
 //! cargo run --release --example submissions -- /tmp/t/admin.sock 64 5
 //! ```
-//! The second number is how many connections there are, the third how many seconds it takes. Run it
-//! against a node with `--set store.enabled=false` to see what the disk costs.
+//! The second number is how many connections there are, the third how many seconds it takes; a fourth
+//! limits the submissions a second of each connection. Run it against a node with `--set store.enabled=false`
+//! to see what the disk costs.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that can't go on should say where")]
 
@@ -20,9 +21,12 @@ use tokio::task::JoinSet;
 const SIZE: usize = 300;
 
 /// Submits until a moment; returns how long each submission took.
-async fn submit(client: Client, tag: u128, until: Instant) -> Vec<Duration> {
+async fn submit(client: Client, tag: u128, until: Instant, rate: f64) -> Vec<Duration> {
+    let start = Instant::now();
     let mut took = Vec::new();
     for number in 0_u64.. {
+        let due = start + Duration::from_secs_f64(number as f64 / rate);
+        tokio::time::sleep_until(due.into()).await;
         let now = Instant::now();
         if now >= until {
             break;
@@ -39,10 +43,11 @@ async fn submit(client: Client, tag: u128, until: Instant) -> Vec<Duration> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let [_, socket, connections, seconds] = &args[..] else {
-        eprintln!("usage: submissions SOCKET CONNECTIONS SECONDS");
+    let [_, socket, connections, seconds, rate @ ..] = &args[..] else {
+        eprintln!("usage: submissions SOCKET CONNECTIONS SECONDS [RATE]");
         std::process::exit(64);
     };
+    let rate: f64 = rate.first().map_or(f64::INFINITY, |rate| rate.parse().unwrap());
     let (connections, seconds): (u128, u64) =
         (connections.parse().unwrap(), seconds.parse().unwrap());
     let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -51,7 +56,7 @@ async fn main() {
     let mut submitters = JoinSet::new();
     for connection in 0..connections {
         let tag = unix.as_nanos() * 1_000 + connection;
-        submitters.spawn(submit(Client::unix(socket), tag, until));
+        submitters.spawn(submit(Client::unix(socket), tag, until, rate));
     }
     let mut took = submitters.join_all().await.concat();
     took.sort_unstable();

@@ -5,6 +5,7 @@
 //! text for people; what goes wrong is a sentence on standard error, and an [exit code](crate::error).
 
 mod args;
+mod explain;
 mod init;
 mod output;
 mod run;
@@ -67,6 +68,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Run(settings) => run::run(&folder, &settings.flags()?),
         Verb::Status(remote) => show::status(&folder, &remote),
         Verb::Peers(remote) => show::peers(&folder, &remote),
+        Verb::Explain { verb } => explain::explain(&folder, &verb),
         Verb::Submit(args) => submit::submit(&folder, &args),
         Verb::Stop(remote) => stop(&folder, &remote),
         Verb::Config(settings) => show::config(&folder, &settings.flags()?),

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use crate::admin::routes::Readiness;
 use crate::control::{PeerStatus, Status, Submitted};
+use crate::explain::{PeerStory, TxStory};
 use connection::{Answer, Connection, SendError};
 pub use stream::EventStream;
 
@@ -165,6 +166,23 @@ impl Client {
         }
     }
 
+    /// What happened to an item, by its id or the beginning of it.
+    ///
+    /// # Errors
+    /// As [`Client::status`], and when nothing is known of it, or several fit.
+    pub async fn explain_tx(&self, query: &str) -> Result<TxStory, ClientError> {
+        self.get(&format!("/v1/explain/tx/{}", escaped(query))).await
+    }
+
+    /// What passed between the node and a peer, by the peer's id, the beginning of it, its address or its
+    /// link.
+    ///
+    /// # Errors
+    /// As [`Client::explain_tx`].
+    pub async fn explain_peer(&self, query: &str) -> Result<PeerStory, ClientError> {
+        self.get(&format!("/v1/explain/peer/{}", escaped(query))).await
+    }
+
     /// Asks the node to stop. It still has to when this returns: see [`Client::wait_until_gone`].
     ///
     /// # Errors
@@ -241,6 +259,17 @@ impl Client {
     fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
+}
+
+/// A text as part of a path (RFC 3986, "percent-encoding").
+fn escaped(text: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(escape).collect()
 }
 
 fn refused(answer: &Answer) -> ClientError {

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tidings_protocol::message::PeerAddr;
 use tidings_protocol::params::{ParamError, Params};
+use tidings_protocol::record::STEPS_DEFAULT;
 
 use crate::links::{NodeType, Place, Region};
 use layers::{Entry, Layered, Origin, Schema};
@@ -42,6 +43,8 @@ pub struct Config {
     pub trace: TraceConfig,
     /// Emulated links.
     pub links: LinksConfig,
+    /// Bad conduct, for test networks.
+    pub lab: LabConfig,
     /// The core.
     pub params: Params,
 }
@@ -203,6 +206,14 @@ impl LinksConfig {
     }
 }
 
+/// Bad conduct, for test networks only: somebody has to be what others must put up with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabConfig {
+    /// Whether to announce items and never deliver any.
+    pub withhold: bool,
+}
+
 impl Config {
     /// The region that the node is said to be in.
     #[must_use]
@@ -220,6 +231,7 @@ impl Config {
         let relay = &mut config.params.relay;
         (relay.local_fanout, relay.remote_fanout) = (Some(8), Some(2));
         relay.adaptive.eager_percent = Some(30);
+        config.params.record.steps = Some(STEPS_DEFAULT);
         config.trace.file = Some("trace.csv".into());
         config
     }

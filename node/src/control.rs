@@ -12,6 +12,8 @@ use tidings_protocol::link::Direction;
 use tidings_protocol::message::PeerAddr;
 use tokio::sync::oneshot;
 
+use crate::explain::{PeerStory, TxStory, Unexplained};
+
 /// Most commands waiting for the shell; over it the API waits.
 pub const COMMANDS_MAX: usize = 256;
 
@@ -42,6 +44,20 @@ pub enum Command {
         id: ItemId,
         /// Its bytes.
         reply: oneshot::Sender<Option<Bytes>>,
+    },
+    /// What happened to this item?
+    ExplainTx {
+        /// Its id, or the beginning of it.
+        query: String,
+        /// What is known.
+        reply: oneshot::Sender<Result<TxStory, Unexplained>>,
+    },
+    /// What passed between you and this peer?
+    ExplainPeer {
+        /// Its id, or the beginning of it, its address, or its link.
+        query: String,
+        /// What is known.
+        reply: oneshot::Sender<Result<PeerStory, Unexplained>>,
     },
     /// Shut down gracefully.
     Stop(oneshot::Sender<()>),

@@ -9,7 +9,7 @@
 //!   of deliveries, [`store`] what outlives the process
 //! - between the shell and all others: [`control`], commands over a bounded channel
 //! - the operator's side: [`admin`] offers the API, [`client`] speaks it, [`metrics`] serves
-//!   Prometheus, [`logging`] writes logs
+//!   Prometheus, [`logging`] writes logs, [`explain`] is what the node can tell of items and peers
 //! - what a node is made of: [`config`] in four layers, [`network`] with its rules, [`identity`] with
 //!   its keys, all in one [`datadir`]
 //! - the command line: [`cli`], with [`error`] and its exit codes
@@ -20,12 +20,14 @@
 
 pub mod addresses;
 pub mod admin;
+pub mod calendar;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod control;
 pub mod datadir;
 pub mod error;
+pub mod explain;
 pub mod identity;
 pub mod links;
 pub mod logging;

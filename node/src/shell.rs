@@ -7,6 +7,7 @@
 
 mod commands;
 pub mod config;
+mod explain;
 mod keeper;
 mod report;
 mod status;
@@ -31,12 +32,14 @@ use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::message::{Message, PeerAddr};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::ParamError;
+use tidings_protocol::record::STEPS_DEFAULT;
 use tidings_protocol::time::Time;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 pub use self::config::{NETWORK_NAME_MAX, ShellConfig, check_network_name};
+use self::explain::Acquaintances;
 use self::keeper::Keeper;
 use self::report::Reporter;
 pub use self::report::{LinkName, ShellEvent, What};
@@ -104,6 +107,7 @@ pub struct Shell {
     commands: mpsc::Receiver<Command>,
     verifier: Verifier,
     reporter: Reporter,
+    acquaintances: Acquaintances,
     /// Who waits for what becomes of a submitted item.
     pending: HashMap<ItemId, Vec<Pending>>,
     keeper: Keeper,
@@ -127,11 +131,12 @@ impl Shell {
     /// # Errors
     /// When an address can't be listened on, a parameter makes no sense, or a file can't be used.
     pub async fn start(
-        config: ShellConfig,
+        mut config: ShellConfig,
         commands: mpsc::Receiver<Command>,
         events: broadcast::Sender<ShellEvent>,
     ) -> Result<Self, ShellError> {
         config.params.validate()?;
+        config.params.record.steps.get_or_insert(STEPS_DEFAULT);
         let known = config.addresses.as_deref().map(addresses::load).transpose()?;
         let trace = config.trace.as_deref().map(|path| {
             let failed = |source| ShellError::Trace { path: path.to_owned(), source };
@@ -162,10 +167,14 @@ impl Shell {
         };
         let mut node = Node::new(identity, &config.params);
         node.peers_mut().import(&known.unwrap_or_default(), &config.params.peers, Time::ZERO);
+        if config.withhold {
+            tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
+        }
         let started = Instant::now();
         let mut shell = Self {
             verifier: Verifier::new(Arc::clone(&config.chain)),
             reporter: Reporter::new(events, trace),
+            acquaintances: Acquaintances::default(),
             config: Arc::new(config),
             node,
             rng,
@@ -283,6 +292,7 @@ impl Shell {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
+                Action::Send { message: Message::Item(_), .. } if self.config.withhold => {}
                 Action::Send { link, message } => self.net.send(link, message),
                 Action::Throttle { link, until } => {
                     throttled = true;
@@ -309,6 +319,9 @@ impl Shell {
             Event::Accepted { id, ingress, .. } => self.answer_accepted(id, ingress),
             Event::Rejected { id, rejection, .. } => self.answer_rejected(id, rejection),
             Event::AlreadyKnown { id } => self.answer_known(id),
+            Event::LinkUp { peer, advertise: Some(addr), .. } => {
+                self.acquaintances.learn_address(peer, addr);
+            }
             Event::Restored { .. }
             | Event::Broadcast { .. }
             | Event::Left { .. }
@@ -332,6 +345,8 @@ impl Shell {
             NetEvent::Connected { link, peer, direction, addr } => {
                 if let Some(info) = self.net.info(link) {
                     self.reporter.names.insert(link, info.peer);
+                    let record = self.node.record();
+                    self.acquaintances.meet(peer, info.peer, addr.or(info.remote), record);
                 }
                 self.handle(Input::Connected { link, peer, direction, addr });
             }

@@ -15,6 +15,10 @@
 //! moment leaves the last commit. A commit costs one `fdatasync`. Keys are numbers that count up, so that a
 //! batch touches a few neighbouring pages; which number an item has is kept in memory (40 bytes an item).
 //!
+//! # What it leaves out
+//! Orphans: one lives as long as a peer that announced it is connected, and after a restart none is. A block
+//! that peers sent: they have it still.
+//!
 //! # Bounds
 //! The file holds what the pool and the recent blocks submitted here hold, hence `memory.pool_max_bytes`
 //! and `memory.blocks_max_bytes`, and what came and went within a second; about twice that with the
@@ -71,7 +75,7 @@ impl std::fmt::Debug for StoreConfig {
 /// One thing to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Keep an item. One that is kept already stays as it is.
+    /// Keep an item. One that is kept already stays, and becomes an own one if it wasn't.
     Put {
         /// The item.
         item: Arc<Item>,
@@ -110,16 +114,16 @@ impl Store {
             for change in changes {
                 match change {
                     Change::Put { item, own } => {
-                        if self.index.contains_key(&item.id()) {
-                            continue;
+                        let key = self.index.get(&item.id()).copied().unwrap_or(self.next);
+                        if key == self.next {
+                            items.insert(key, &*Record::encode(item, unix_s))?;
+                            self.index.insert(item.id(), key);
+                            self.next += 1;
+                            changed = true;
                         }
-                        items.insert(self.next, &*Record::encode(item, unix_s))?;
                         if *own && item.kind() == ItemKind::Tx {
-                            unbroadcast.insert(self.next, ())?;
+                            changed |= unbroadcast.insert(key, ())?.is_none();
                         }
-                        self.index.insert(item.id(), self.next);
-                        self.next += 1;
-                        changed = true;
                     }
                     Change::Broadcast(id) => {
                         if let Some(key) = self.index.get(id) {

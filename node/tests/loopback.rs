@@ -56,6 +56,7 @@ fn config(connect: &[PeerAddr]) -> ShellConfig {
         trace: None,
         addresses: None,
         store: None,
+        withhold: false,
         seed: Some(1),
     }
 }

@@ -7,8 +7,9 @@
 //! no more than one who dials once. A mean of 0 sends at the next wake-up: still one batch for all that
 //! happened in the same moment.
 //!
-//! A timer runs only while something waits: an idle node sleeps. This changes nothing for an
-//! observer, because exponential waits have no memory.
+//! A timer runs only while something waits: an idle node sleeps, and so does one whose peer announces the
+//! only id that waited for it. This changes nothing for an observer, because exponential waits have no
+//! memory.
 //!
 //! Where privacy counts less than frames, `batch_ms` sets a fixed wait instead, from the first id in the
 //! queue on, and holds back whole items too. With `flush_on_full` a batch of `batch_max` leaves before
@@ -17,15 +18,18 @@
 //!
 //! Each queue holds `announce_queue_max` ids; over it the oldest is dropped and counted.
 
-use std::collections::VecDeque;
+mod waiting;
+
 use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use crate::item::ItemId;
+use crate::item::{ItemId, ShortId};
 use crate::link::{Direction, Link, LinkTable};
 use crate::params::RelayParams;
 use crate::time::Time;
+
+use waiting::Waiting;
 
 /// The waiting announcements of all links.
 #[derive(Clone, Debug)]
@@ -50,7 +54,7 @@ pub enum Form {
 #[derive(Clone, Debug)]
 struct Queue {
     direction: Direction,
-    ids: VecDeque<(ItemId, Form)>,
+    ids: Waiting,
     /// When it leaves: never while it is empty, or while the link is congested.
     at: Time,
     congested: bool,
@@ -63,9 +67,14 @@ impl Default for Announcer {
 }
 
 impl Announcer {
+    /// Makes room for so many links.
+    pub fn reserve(&mut self, links: usize) {
+        self.links.reserve(links);
+    }
+
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, direction: Direction) {
-        let queue = Queue { direction, ids: VecDeque::new(), at: Time::NEVER, congested: false };
+        let queue = Queue { direction, ids: Waiting::default(), at: Time::NEVER, congested: false };
         self.links.insert(link, queue);
     }
 
@@ -136,6 +145,17 @@ impl Announcer {
         self.unsent += u64::from(queue.push(id, Form::Id, params));
     }
 
+    /// A peer turns out to have an item. If that is all that waits for its link, nothing does any more.
+    pub fn on_known(&mut self, link: Link, id: ShortId) {
+        let Some(queue) = self.links.get_mut(link) else { return };
+        if queue.ids.only().is_some_and(|only| ShortId::from(only) == id) {
+            queue.ids = Waiting::default();
+            if std::mem::replace(&mut queue.at, Time::NEVER) == self.next {
+                self.find_next();
+            }
+        }
+    }
+
     /// Takes all that waits for a link, but what `knows` says its peer has by now. A congested link
     /// keeps its queue.
     pub fn take(&mut self, link: Link, knows: impl Fn(&ItemId) -> bool) -> Vec<ItemId> {
@@ -158,7 +178,7 @@ impl Announcer {
         now: Time,
         params: &RelayParams,
         knows: impl Fn(Link, &ItemId) -> bool,
-        mut send: impl FnMut(Link, &[(ItemId, Form)]),
+        mut send: impl FnMut(Link, Vec<(ItemId, Form)>),
     ) {
         if now < self.next {
             return;
@@ -167,8 +187,10 @@ impl Announcer {
             if queue.at > now {
                 continue;
             }
-            for batch in queue.leave(|id| knows(link, id)).chunks(params.batch_max) {
-                send(link, batch);
+            let mut batch = queue.leave(|id| knows(link, id));
+            while !batch.is_empty() {
+                let rest = batch.split_off(batch.len().min(params.batch_max));
+                send(link, std::mem::replace(&mut batch, rest));
             }
         }
         self.find_next();
@@ -208,8 +230,6 @@ impl Queue {
         let full = self.ids.len() >= params.announce_queue_max;
         if full {
             self.ids.pop_front();
-        } else if self.ids.capacity() == 0 {
-            self.ids.reserve_exact(1); // often all that comes before it leaves
         }
         self.ids.push_back((id, form));
         full
@@ -218,8 +238,7 @@ impl Queue {
     /// Empties the queue and stops its timer.
     fn leave(&mut self, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
         self.at = Time::NEVER;
-        let mut ids: Vec<(ItemId, Form)> = std::mem::take(&mut self.ids).into();
-        ids.retain(|(id, _)| !knows(id));
+        let mut ids = self.ids.take(|id| !knows(id));
         ids.sort_unstable_by_key(|(id, _)| *id);
         ids
     }
@@ -266,7 +285,7 @@ mod tests {
     fn drain(announcer: &mut Announcer, now: Time) -> Vec<(Link, Vec<ItemId>)> {
         let mut sent = Vec::new();
         let params = params(0);
-        announcer.on_wake(now, &params, |_, _| false, |link, ids| sent.push((link, plain(ids))));
+        announcer.on_wake(now, &params, |_, _| false, |link, ids| sent.push((link, plain(&ids))));
         sent
     }
 
@@ -318,8 +337,28 @@ mod tests {
         }
         let mut sent = Vec::new();
         let is_known = |_, known: &ItemId| *known == id(1);
-        announcer.on_wake(Time::ZERO, &params(0), is_known, |_, ids| sent.extend(plain(ids)));
+        announcer.on_wake(Time::ZERO, &params(0), is_known, |_, ids| sent.extend(plain(&ids)));
         assert_eq!(sent, [id(2)]);
+    }
+
+    #[test]
+    fn a_queue_sleeps_once_its_peer_has_all_that_waits() {
+        let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
+        for (slot, ids) in [(0, 1..=1), (1, 1..=2)] {
+            announcer.on_connected(link(slot), Direction::Outbound);
+            for n in ids {
+                let (now, params) = (Time::ZERO, params(100));
+                announcer.enqueue(link(slot), (id(n), Form::Id), now, &params, &mut rng);
+            }
+        }
+        announcer.on_known(link(0), id(2).into());
+        assert_eq!(announcer.waiting(link(0)), 1);
+        announcer.on_known(link(0), id(1).into());
+        announcer.on_known(link(1), id(1).into());
+        assert_eq!((announcer.waiting(link(0)), announcer.waiting(link(1))), (0, 2));
+        let now = announcer.deadline();
+        assert_eq!(drain(&mut announcer, now), [(link(1), vec![id(1), id(2)])]);
+        assert_eq!(announcer.deadline(), Time::NEVER);
     }
 
     #[test]
@@ -379,7 +418,7 @@ mod tests {
         assert_eq!(announcer.deadline(), Time::from_millis(60));
         let mut sent = Vec::new();
         let now = announcer.deadline();
-        announcer.on_wake(now, &batches(true), |_, _| false, |_, ids| sent.extend_from_slice(ids));
+        announcer.on_wake(now, &batches(true), |_, _| false, |_, ids| sent.extend(ids));
         let batch = [(id(1), Form::Id), (id(2), Form::Whole)];
         assert_eq!(sent, [batch, batch].concat());
     }

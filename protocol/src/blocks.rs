@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::item::{Item, ItemId};
+use crate::item::{Item, ItemId, ShortId};
 use crate::params::MemoryParams;
 
 /// The recent blocks of one node: few, so that a search in order is enough.
@@ -32,6 +32,12 @@ impl BlockStore {
     #[must_use]
     pub fn get(&self, id: &ItemId) -> Option<&Arc<Item>> {
         self.recent.iter().rev().find(|block| block.id() == *id)
+    }
+
+    /// A block, by the first bytes of its id.
+    #[must_use]
+    pub fn get_short(&self, id: ShortId) -> Option<&Arc<Item>> {
+        self.recent.iter().rev().find(|block| ShortId::from(block.id()) == id)
     }
 
     /// The block that came last.

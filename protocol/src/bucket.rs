@@ -34,6 +34,13 @@ impl Bucket {
         (!debt.is_zero()).then(|| now + debt)
     }
 
+    /// Until when it is in debt; a moment that is past if it isn't.
+    #[must_use]
+    pub fn in_debt_until(&self, rate: Rate) -> Time {
+        let burst = seconds(rate.burst / rate.per_s);
+        Time::ZERO + (self.full_at - Time::ZERO).saturating_sub(burst)
+    }
+
     /// How many whole tokens are there.
     #[must_use]
     pub fn available(&self, now: Time, rate: Rate) -> usize {

@@ -66,6 +66,7 @@ impl LinkBudget {
             | MessageKind::Known
             | MessageKind::First
             | MessageKind::Digest
+            | MessageKind::FeeFilter
             | MessageKind::Unknown => {
                 (&mut self.control_bytes, params.control_bytes, Budget::ControlBytes)
             }

@@ -28,6 +28,7 @@
 //! | 16 | first | short ids | [`KNOWN_MAX`] short ids |
 //! | 17 | announce transactions | short ids | [`ANNOUNCE_MAX`] short ids |
 //! | 18, 19 | getdata, notfound of transactions | short ids | [`GETDATA_MAX`] short ids |
+//! | 20 | feefilter | fee rate u64 | 8 |
 //! | other | from a later version | skipped | [`UNKNOWN_MAX`] |
 //!
 //! Numbers are little-endian. An address record is a length byte, a tag (0 IPv4 and TCP, 1 IPv4
@@ -48,6 +49,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::chain::{Chain, Rejection};
 use crate::digest::{Digest, FILTER_MAX};
+use crate::fee::FeeRate;
 use crate::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId};
 use crate::message::{
     ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, KNOWN_MAX, Message, PeerAddr, Signal,
@@ -98,6 +100,7 @@ mod kind {
     pub(super) const ANNOUNCE_SHORT: u8 = 17;
     pub(super) const GET_DATA_SHORT: u8 = 18;
     pub(super) const NOT_FOUND_SHORT: u8 = 19;
+    pub(super) const FEE_FILTER: u8 = 20;
 }
 
 /// Appends a message as it travels: one frame, or all its parts in a row.
@@ -173,6 +176,7 @@ pub fn decode(kind: u8, body: Bytes, chain: &dyn Chain) -> Result<Message, Decod
         kind::GET_DATA_SHORT => Message::Short(Verb::GetData, take_short_ids(&mut rest)),
         kind::NOT_FOUND_SHORT => Message::Short(Verb::NotFound, take_short_ids(&mut rest)),
         kind::DIGEST => return decode_digest(rest),
+        kind::FEE_FILTER => Message::FeeFilter(FeeRate(u64::from_le_bytes(take(&mut rest)?))),
         kind::PART => return Err(DecodeError::BadPart(PartFault::NotDivisible)),
         _ => return Ok(unknown(kind, body.len())),
     };
@@ -192,7 +196,7 @@ pub(crate) fn unknown(kind: u8, len: usize) -> Message {
 /// The class of a kind that we know.
 pub(crate) const fn class_of(kind: u8) -> Option<Class> {
     match kind {
-        kind::HELLO..=kind::NOT_FOUND | kind::PRUNE..=kind::NOT_FOUND_SHORT => Some(Class::Control),
+        kind::HELLO..=kind::NOT_FOUND | kind::PRUNE..=kind::FEE_FILTER => Some(Class::Control),
         kind::BLOCK => Some(Class::Block),
         kind::TX => Some(Class::Tx),
         _ => None,
@@ -203,7 +207,7 @@ pub(crate) const fn class_of(kind: u8) -> Option<Class> {
 fn check_len(kind: u8, len: usize, chain: &dyn Chain) -> Result<(), DecodeError> {
     let max = match kind {
         kind::HELLO => HELLO_MAX,
-        kind::PING | kind::PONG => 8,
+        kind::PING | kind::PONG | kind::FEE_FILTER => 8,
         kind::GET_ADDRESSES | kind::PRUNE | kind::GRAFT | kind::POLL => 0,
         kind::KNOWN | kind::FIRST => KNOWN_MAX * SHORT_ID_LEN,
         kind::ANNOUNCE_SHORT => ANNOUNCE_MAX * SHORT_ID_LEN,
@@ -242,6 +246,7 @@ fn kind_byte(message: &Message) -> u8 {
         Message::Short(Verb::GetData, _) => kind::GET_DATA_SHORT,
         Message::Short(Verb::NotFound, _) => kind::NOT_FOUND_SHORT,
         Message::Digest(_) => kind::DIGEST,
+        Message::FeeFilter(_) => kind::FEE_FILTER,
         Message::Unknown { kind, .. } => *kind,
     }
 }
@@ -252,7 +257,7 @@ fn body_len(message: &Message) -> usize {
             let advertise = hello.advertise.as_ref().map_or(1, address::record_len);
             2 + 4 + advertise + usize::from(hello.region.is_some())
         }
-        Message::Ping { .. } | Message::Pong { .. } => 8,
+        Message::Ping { .. } | Message::Pong { .. } | Message::FeeFilter(_) => 8,
         Message::GetAddresses | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll) => 0,
         Message::Signal(Signal::Known(ids) | Signal::First(ids)) | Message::Short(_, ids) => {
             ids.len() * SHORT_ID_LEN
@@ -278,6 +283,7 @@ fn put_body(message: &Message, out: &mut BytesMut) {
             ids.iter().for_each(|id| out.put_slice(&id.0));
         }
         Message::Digest(digest) => put_digest(digest, out),
+        Message::FeeFilter(rate) => out.put_u64_le(rate.0),
         Message::Addresses(addrs) => {
             debug_assert!(addrs.len() <= ADDRESSES_MAX, "the peer would refuse it");
             addrs.iter().for_each(|addr| address::put_record(addr, out));

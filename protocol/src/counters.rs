@@ -5,24 +5,43 @@ use crate::message::MessageKind;
 
 /// How often each kind of message went one way, and how many bytes that was, framing included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Messages by [`MessageKind`].
-    pub messages: [u64; MessageKind::ALL.len()],
-    /// Bytes by [`MessageKind`], framing included, transport security excluded.
-    pub bytes: [u64; MessageKind::ALL.len()],
+pub struct Traffic([Count; MessageKind::ALL.len()]);
+
+/// Messages of one kind. Both figures lie together, since both change with each message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// How many.
+    pub messages: u64,
+    /// Their bytes, framing included, transport security excluded.
+    pub bytes: u64,
 }
 
 impl Traffic {
     /// Counts one message.
-    pub fn count(&mut self, kind: MessageKind, bytes: usize) {
-        self.messages[kind as usize] += 1;
-        self.bytes[kind as usize] += bytes as u64;
+    pub const fn count(&mut self, kind: MessageKind, bytes: usize) {
+        let count = &mut self.0[kind as usize];
+        count.messages += 1;
+        count.bytes += bytes as u64;
+    }
+
+    /// The messages of one kind.
+    #[must_use]
+    pub const fn of(&self, kind: MessageKind) -> Count {
+        self.0[kind as usize]
     }
 
     /// Bytes of all kinds.
     #[must_use]
     pub fn total_bytes(&self) -> u64 {
-        self.bytes.iter().sum()
+        self.0.iter().map(|count| count.bytes).sum()
+    }
+
+    /// Adds what another one counted.
+    pub fn add(&mut self, more: &Self) {
+        for (sum, more) in self.0.iter_mut().zip(more.0) {
+            sum.messages += more.messages;
+            sum.bytes += more.bytes;
+        }
     }
 }
 

@@ -10,7 +10,9 @@
 //! - the wire: [`message`], [`codec`], [`frame`]
 //! - what is relayed: [`item`], [`chain`] and its two rule sets, [`fee`], [`pool`], [`blocks`]
 //! - how it is relayed: [`seen`], [`request`], [`announce`], [`relay`] and its strategies
+//! - what waits: [`orphanage`] for parents, [`quota`] for the budget; [`fee_filter`] for what isn't wanted
 //! - what lets nothing be missed for good: [`digest`], and [`unbroadcast`] for what is our own
+//! - what happened to each item: [`record`]
 //! - whom to trust how far: [`bucket`], [`budget`], [`conduct`], [`health`]
 //! - with whom: [`peers`], its address book and its outbound set
 //! - where they meet: [`node`]
@@ -27,6 +29,7 @@ pub mod counters;
 pub mod digest;
 pub mod event;
 pub mod fee;
+pub mod fee_filter;
 pub mod frame;
 pub mod health;
 pub mod item;
@@ -39,6 +42,8 @@ pub mod orphanage;
 pub mod params;
 pub mod peers;
 pub mod pool;
+pub mod quota;
+pub mod record;
 pub mod relay;
 pub mod request;
 pub mod seen;

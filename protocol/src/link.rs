@@ -82,6 +82,11 @@ impl<T> Default for LinkTable<T> {
 }
 
 impl<T> LinkTable<T> {
+    /// Makes room for so many links at once; more are welcome.
+    pub fn reserve(&mut self, links: usize) {
+        self.slots.reserve_exact(links.saturating_sub(self.slots.len()));
+    }
+
     /// Adds the state of a new link. A link that still held the slot is returned: the driver broke
     /// the contract, and its state would otherwise be lost silently.
     pub fn insert(&mut self, link: Link, state: T) -> Option<(Link, T)> {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::fee::FeeRate;
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 
 /// Version of the protocol that this code speaks.
@@ -197,6 +198,8 @@ pub enum Message {
     Signal(Signal),
     /// I accepted these lately: announce what you have besides, and ask if you have less.
     Digest(Digest),
+    /// Don't announce transactions to me that pay less: I would refuse them.
+    FeeFilter(FeeRate),
     /// A message of a kind that we don't know, from a later version: skipped and counted.
     Unknown {
         /// Its kind byte.
@@ -255,11 +258,13 @@ pub enum MessageKind {
     First,
     /// [`Message::Unknown`].
     Unknown,
+    /// [`Message::FeeFilter`].
+    FeeFilter,
 }
 
 impl MessageKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Hello,
         Self::Ping,
         Self::Pong,
@@ -277,6 +282,7 @@ impl MessageKind {
         Self::Digest,
         Self::First,
         Self::Unknown,
+        Self::FeeFilter,
     ];
 
     /// Its name in metrics and reports.
@@ -300,6 +306,7 @@ impl MessageKind {
             Self::Digest => "digest",
             Self::First => "first",
             Self::Unknown => "unknown",
+            Self::FeeFilter => "feefilter",
         }
     }
 }
@@ -349,6 +356,7 @@ impl Message {
             Self::Signal(Signal::Known(_)) => MessageKind::Known,
             Self::Signal(Signal::First(_)) => MessageKind::First,
             Self::Digest(_) => MessageKind::Digest,
+            Self::FeeFilter(_) => MessageKind::FeeFilter,
             Self::Unknown { .. } => MessageKind::Unknown,
         }
     }
@@ -372,6 +380,7 @@ impl Message {
             | Self::Short(..)
             | Self::Signal(_)
             | Self::Digest(_)
+            | Self::FeeFilter(_)
             | Self::Unknown { .. } => Class::Control,
         }
     }

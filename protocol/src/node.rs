@@ -6,12 +6,14 @@
 //! - `node/own.rs`: items outlive the process, and own ones are announced again
 //! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
+//! - `node/fees.rs`: peers are told what we take, and aren't told of what they don't
 //! - `node/digest.rs`: two peers compare what they have
 //! - `node/check.rs`: what must hold after every input
 //! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
 mod check;
 mod digest;
+mod fees;
 mod intake;
 mod links;
 mod orphans;
@@ -34,6 +36,8 @@ use crate::conduct::{Offence, Reason};
 use crate::counters::Counters;
 use crate::digest::SafetyNet;
 use crate::event::Event;
+use crate::fee::FeeRate;
+use crate::fee_filter::FeeFilter;
 use crate::health::{Due, Health};
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
@@ -44,7 +48,9 @@ use crate::orphanage::{Orphan, Orphanage};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::pool::Pool;
-use crate::relay::{AnyStrategy, Neighbour, Step, Strategy as _};
+use crate::quota::Quota;
+use crate::record::{Dealings, Manner, Record, Recorder, Story, What};
+use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::request::Requests;
 use crate::seen::SeenCache;
 use crate::time::Time;
@@ -84,8 +90,6 @@ pub struct Node {
     strategy: AnyStrategy,
     /// The links that the strategy may use, in the order in which they became ready.
     ready: Vec<Neighbour>,
-    /// Steps of the strategy; empty between inputs, kept for its memory.
-    steps: Vec<Step>,
     seen: SeenCache,
     requests: Requests,
     announcer: Announcer,
@@ -94,10 +98,15 @@ pub struct Node {
     verifying: Map<ShortId, Verifying>,
     pool: Pool,
     unbroadcast: Unbroadcast,
+    fee_filter: FeeFilter,
+    quota: Quota,
+    /// When the quota lets the next transaction be announced.
+    quota_at: Time,
     /// Transactions that wait for their parents; most nodes have none.
     orphans: Option<Box<Orphans>>,
     blocks: BlockStore,
     counters: Counters,
+    record: Recorder,
     /// When a getdata that was too large to answer at once goes on.
     serve_at: Time,
 }
@@ -115,6 +124,10 @@ struct LinkState {
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
     congested: bool,
+    /// Items that came by it and are being checked.
+    checking: u32,
+    /// The peer wants to hear of nothing that pays less.
+    fee_filter: FeeRate,
     budget: LinkBudget,
     /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
     serving: Backlog<(ItemKind, Name)>,
@@ -187,7 +200,6 @@ impl Node {
             health: Health::default(),
             strategy,
             ready: Vec::new(),
-            steps: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
             requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
@@ -195,11 +207,26 @@ impl Node {
             verifying: Map::new(salt),
             pool: Pool::new(salt),
             unbroadcast: Unbroadcast::default(),
+            fee_filter: FeeFilter::default(),
+            quota: Quota::default(),
+            quota_at: Time::NEVER,
             orphans: None,
             blocks: BlockStore::default(),
             counters: Counters::default(),
+            record: Recorder::new(params.record),
             serve_at: Time::NEVER,
         }
+    }
+
+    /// Makes room for so many links at once, for a driver that knows beforehand how many there will be.
+    /// More are welcome.
+    pub fn reserve_links(&mut self, links: usize) {
+        self.links.reserve(links);
+        self.ready.reserve_exact(links);
+        self.requests.reserve(links);
+        self.announcer.reserve(links);
+        self.health.reserve(links);
+        self.peers.reserve(links);
     }
 
     /// Everything counted so far.
@@ -208,7 +235,7 @@ impl Node {
         Counters {
             requests_expired: self.requests.expired(),
             requests_failed: self.requests.failed(),
-            announcements_unsent: self.announcer.unsent(),
+            announcements_unsent: self.announcer.unsent() + self.quota.unsent(),
             pool_evicted: self.pool.evicted(),
             ..self.counters
         }
@@ -246,6 +273,12 @@ impl Node {
         self.verifying.contains(&id.into())
     }
 
+    /// How many items were announced and aren't here yet.
+    #[must_use]
+    pub fn wanted(&self) -> usize {
+        self.requests.len()
+    }
+
     /// The transactions that wait for their parents, if there are any.
     #[must_use]
     pub fn orphanage(&self) -> Option<&Orphanage> {
@@ -273,6 +306,30 @@ impl Node {
     #[must_use]
     pub const fn seen(&self) -> &SeenCache {
         &self.seen
+    }
+
+    /// What happened to each item of late; `None` if that isn't recorded.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        self.record.get()
+    }
+
+    /// What happened to an item; `None` if nothing is known of it.
+    #[must_use]
+    pub fn story_of(&self, id: impl Into<ShortId>) -> Option<Story> {
+        self.record.get()?.story_of(id.into())
+    }
+
+    /// What passed on each link to a peer, the latest link last.
+    #[must_use]
+    pub fn dealings_with(&self, peer: PeerKey) -> Vec<Dealings> {
+        self.record.get().map_or_else(Vec::new, |record| record.dealings_with(peer))
+    }
+
+    /// An item that the node can serve, by the first bytes of its id.
+    #[must_use]
+    pub fn item_by_short_id(&self, id: ShortId) -> Option<&Arc<Item>> {
+        self.pool.find(id).or_else(|| self.blocks.get_short(id))
     }
 
     /// An item that the node can serve.
@@ -316,6 +373,7 @@ impl Node {
                 self.relay(cx, |strategy, cx| strategy.on_signal(link, signal, cx));
             }
             Message::Digest(digest) => self.on_digest(link, digest, cx),
+            Message::FeeFilter(rate) => self.on_fee_filter(link, *rate),
             Message::Unknown { .. } => {} // counted and charged like any other
         }
     }
@@ -343,13 +401,19 @@ impl Node {
         for (link, why) in closing {
             self.disconnect(link, why, cx);
         }
-        self.requests.on_wake(now, &cx.params.requests);
+        let record = &mut self.record;
+        let ran_out = |link, id| record.note(link, id, What::Expired, now);
+        self.requests.on_wake(now, &cx.params.requests, ran_out);
         self.pool.on_wake(now);
-        self.peers.on_wake(cx);
+        if self.peers.deadline() <= now {
+            self.peers.on_wake(cx);
+        }
         if self.strategy.deadline() <= now {
             self.relay(cx, AnyStrategy::on_wake);
         }
         self.compare_due(cx);
+        self.tell_fee_filter(cx);
+        self.relay_due(cx);
         self.announce_again(cx);
         self.announce_due(cx);
         self.serve_due(cx);
@@ -363,14 +427,14 @@ impl Node {
             cx.now,
             &cx.params.relay,
             |link, id| seen.knows(id, link),
-            |link, batch| due.push((link, batch.to_vec())),
+            |link, batch| due.push((link, batch)),
         );
         for (link, mut batch) in due {
             for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {
-                self.send_now(link, id, cx);
+                self.send_now(link, id, Manner::Batch, cx);
             }
             let ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
-            self.announce(link, ItemKind::Tx, &ids, cx);
+            self.announce(link, ItemKind::Tx, &ids, Manner::Batch, cx);
         }
     }
 
@@ -426,6 +490,7 @@ impl Node {
         });
         self.counters.requests += requested as u64;
         for (link, ids) in asked {
+            ids.iter().for_each(|id| self.record.note(link, id, What::Asked, cx.now));
             self.relay(cx, |strategy, cx| {
                 ids.iter().for_each(|id| strategy.on_asked(link, *id, cx));
             });
@@ -453,7 +518,7 @@ impl Machine for Node {
             Input::Submitted(item) => self.on_submitted(item, cx),
             Input::Restored { item, own } => self.on_restored(&item, own, cx),
             Input::Verdict { id, verdict } => self.on_verdict(id, verdict, cx),
-            Input::Congested { link } => self.on_congested(link),
+            Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
             Input::Wake => self.on_wake(cx),
@@ -469,6 +534,8 @@ impl Machine for Node {
             self.peers.deadline(),
             self.pool.deadline(),
             self.unbroadcast.deadline(),
+            self.fee_filter.deadline(),
+            self.quota_at,
             self.strategy.deadline(),
             self.safety_net.deadline(),
             self.serve_at,

@@ -25,6 +25,7 @@
 
 mod backoff;
 pub mod book;
+mod feeler;
 mod fixed;
 mod gossip;
 mod outbound;
@@ -36,6 +37,7 @@ mod tests;
 use std::time::Duration;
 
 use rand::RngExt as _;
+use rand::seq::IteratorRandom as _;
 
 use crate::conduct::Reason;
 use crate::link::{Direction, Link};
@@ -47,6 +49,7 @@ use crate::time::Time;
 
 use backoff::jittered;
 use book::{Added, AddressRecord, Book};
+use feeler::Feeler;
 use gossip::Gossip;
 use outbound::{Live, Outbound};
 use recent::Recent;
@@ -83,6 +86,7 @@ pub struct Peers {
     table: Table,
     book: Book,
     outbound: Outbound,
+    feeler: Feeler,
     gossip: Gossip,
     /// When our own address is told again.
     announce_at: Time,
@@ -108,10 +112,16 @@ impl Peers {
             book: Book::new(advertise, salt),
             deadline: outbound.deadline(),
             outbound,
+            feeler: Feeler::new(),
             gossip: Gossip::new(),
             announce_at: Time::NEVER,
             discouraged: Recent::new(DISCOURAGED_MAX, salt),
         }
+    }
+
+    /// Makes room for so many links.
+    pub fn reserve(&mut self, links: usize) {
+        self.table.reserve(links);
     }
 
     /// Takes addresses kept from an earlier run into the book, until it is full.
@@ -143,6 +153,7 @@ impl Peers {
         cx: &mut Cx<'_>,
     ) -> Admission {
         let seed = addr.is_some_and(|addr| self.outbound.dial_ended(addr));
+        let feeler = addr.is_some_and(|addr| self.feeler.dial_ended(addr));
         let mut peer = Peer::new(key, direction, addr, seed, cx.now);
         let admission = self.admit(&peer, cx);
         match admission {
@@ -155,6 +166,9 @@ impl Peers {
                 self.insert(link, peer);
             }
         }
+        if feeler && !matches!(admission, Admission::Refused(_)) {
+            self.feeler.found(link, cx.now);
+        }
         self.settle(cx);
         admission
     }
@@ -163,6 +177,7 @@ impl Peers {
     pub fn on_hello(&mut self, link: Link, advertise: Option<PeerAddr>, cx: &mut Cx<'_>) {
         let Some(peer) = self.table.make_ready(link) else { return };
         let (key, dialled) = (peer.key, peer.dialled.filter(|_| peer.is_outbound()));
+        self.feeler.hello(link);
         // The book of a node in fixed mode holds only what peers tell of themselves and of others.
         if let Some(addr) = dialled
             && (!self.outbound.is_fixed_mode() || self.book.contains(addr))
@@ -184,6 +199,7 @@ impl Peers {
     /// A dial came to nothing.
     pub fn on_dial_failed(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
         self.outbound.dial_ended(addr);
+        self.feeler.dial_ended(addr);
         match why {
             DialError::Unreachable => self.fail(addr, cx),
             DialError::Busy => self.outbound.pause(cx),
@@ -273,23 +289,66 @@ impl Peers {
             self.announce_self(cx);
             self.arm_announcement(cx);
         }
+        self.feel(cx);
         self.settle(cx);
     }
 
-    /// A seed link that is no longer needed (rule 5), to be closed by the caller, who asks again until
-    /// there is none. It is forgotten here at once. Cheap to ask after every input.
+    /// A link that is no longer needed, to be closed by the caller, who asks again until there is none: a
+    /// seed (rule 5), or one that a feeler is about. It is forgotten here at once. Cheap to ask after
+    /// every input.
     pub fn take_surplus(&mut self, cx: &mut Cx<'_>) -> Option<Link> {
-        let census = self.table.census();
-        let stands = self.outbound_ready() - census.seeds_ready >= cx.params.peers.outbound;
-        if census.seeds == 0 || !stands || !self.outbound.outgrows_seeds(&self.book, cx) {
-            return None;
-        }
-        let link = self.table.find_seed()?;
+        let link = self.find_surplus_seed(cx).or_else(|| self.find_exchanged(cx))?;
         if let Some(addr) = self.remove(link).and_then(|peer| peer.dialled) {
             self.rest(addr, cx);
         }
         self.settle(cx);
         Some(link)
+    }
+
+    fn find_surplus_seed(&self, cx: &Cx<'_>) -> Option<Link> {
+        let census = self.table.census();
+        let stands = self.outbound_ready() - census.seeds_ready >= cx.params.peers.outbound;
+        if census.seeds == 0 || !stands || !self.outbound.outgrows_seeds(&self.book, cx) {
+            return None;
+        }
+        self.table.find_seed()
+    }
+
+    /// Dials a feeler if it is time for one and the set stands.
+    fn feel(&mut self, cx: &mut Cx<'_>) {
+        if self.feeler.take_due(cx.now)
+            && self.stands(cx)
+            && let Some(addr) = self.outbound.probe(&mut self.book, cx)
+        {
+            self.feeler.dial(addr);
+        }
+    }
+
+    /// Of a feeler that has stayed for long enough and the links of the set, the one that is to go;
+    /// `None` if there is room for all.
+    fn find_exchanged(&mut self, cx: &mut Cx<'_>) -> Option<Link> {
+        if !self.feeler.is_over(cx.now) {
+            return None;
+        }
+        let feeler = self.feeler.take_over(cx.now)?;
+        let links = self.table.census().links[Direction::Outbound as usize];
+        if links <= cx.params.peers.outbound {
+            return None;
+        }
+        let found = self.table.get(feeler).is_some_and(Peer::is_ready);
+        if !found || !self.feeler.take_rotation(cx) {
+            return Some(feeler);
+        }
+        let ordinary = |(link, peer): &(Link, &Peer)| {
+            *link != feeler && peer.is_outbound() && peer.is_ready() && !peer.is_seed()
+        };
+        let leaving = self.table.iter().filter(ordinary).choose(cx.rng);
+        Some(leaving.map_or(feeler, |(link, _)| link))
+    }
+
+    /// Whether we have as many links of our own choice as we want.
+    const fn stands(&self, cx: &Cx<'_>) -> bool {
+        self.outbound_ready() >= cx.params.peers.outbound
     }
 
     /// When [`Peers::on_wake`] is next wanted. Costs nothing to ask.
@@ -298,10 +357,11 @@ impl Peers {
         self.deadline
     }
 
-    /// Ready links that we dialled.
+    /// Ready links of our own choice: those that we dialled, but for a feeler.
     #[must_use]
     pub const fn outbound_ready(&self) -> usize {
-        self.table.census().ready[Direction::Outbound as usize]
+        let ready = self.table.census().ready[Direction::Outbound as usize];
+        ready - self.feeler.is_ready() as usize
     }
 
     /// Ready links that the peer dialled.
@@ -461,6 +521,7 @@ impl Peers {
     fn remove(&mut self, link: Link) -> Option<Peer> {
         let peer = self.table.remove(link)?;
         self.gossip.forget(link);
+        self.feeler.forget(link);
         for addr in peer.dialled.into_iter().chain(peer.advertise) {
             let connected = self.table.is_connected(addr);
             self.set_connected(addr, connected);
@@ -469,12 +530,30 @@ impl Peers {
         Some(peer)
     }
 
+    /// Whether there is anybody to look for beside the set. A node that never dialled pays nothing.
+    const fn wants_feelers(&self, cx: &Cx<'_>) -> bool {
+        let PeerParams { outbound, feeler_s, .. } = cx.params.peers;
+        feeler_s > 0
+            && outbound > 0
+            && self.stands(cx)
+            && self.book.len() > outbound
+            && !self.outbound.is_fixed_mode()
+    }
+
     /// After any change: dials what is missing, and notes when to wake.
     fn settle(&mut self, cx: &mut Cx<'_>) {
         let census = self.table.census();
-        let live = Live { links: census.links[Direction::Outbound as usize], seeds: census.seeds };
+        let links = census.links[Direction::Outbound as usize];
+        let live = Live {
+            links: links - usize::from(self.feeler.is_up()),
+            seeds: census.seeds,
+            probing: usize::from(self.feeler.is_dialling()),
+        };
         self.outbound.refill(live, &mut self.book, cx);
+        if self.wants_feelers(cx) {
+            self.feeler.plan(cx);
+        }
         let deadline = self.outbound.deadline().min(self.gossip.deadline());
-        self.deadline = deadline.min(self.announce_at);
+        self.deadline = deadline.min(self.announce_at).min(self.feeler.deadline());
     }
 }

@@ -234,6 +234,18 @@ impl Pool {
         self.get(id).or_else(|| self.latest.get(&id))
     }
 
+    /// Whether the latest block confirmed a transaction that was pooled.
+    #[must_use]
+    pub fn was_confirmed_lately(&self, id: impl Into<ShortId>) -> bool {
+        self.latest.contains(&id.into())
+    }
+
+    /// Pooled transactions whose parent is the one given.
+    #[must_use]
+    pub fn children(&self, id: impl Into<ShortId>) -> &[ShortId] {
+        self.items.get(&id.into()).map_or(&[], Pooled::children)
+    }
+
     /// Whether a transaction is pooled.
     #[must_use]
     pub fn contains(&self, id: ItemId) -> bool {

@@ -20,9 +20,12 @@
 //! 5. A peer that let a request run out is a *staller* until it has delivered again, more often each time
 //!    (see `request/standing.rs`). Whatever is in flight from a staller gives way at once to an announcer
 //!    that is none, and has room: the staller counts as having failed.
-//!    *Rationale*: see the bound below.
-//! 6. At most `announced_max` wanted items are remembered per announcer; further announcements of that
-//!    link are dropped. So memory is bounded by links x `announced_max` (relay.md §1, "Announce cap").
+//!    An inbound peer has `inbound_patience_ms` for a transaction from the moment on in which an outbound
+//!    one that is no staller announced it too (a quarter of it before it has delivered anything); then
+//!    that counts as running out.
+//! 6. At most `announced_max` wanted items are remembered per announcer, and `in_flight_max` of a staller;
+//!    further announcements of that link are dropped. So memory is bounded by links x `announced_max`
+//!    (relay.md §1, "Announce cap"), at 350 bytes each at worst: 1.75 MB for a link.
 //! 7. A strategy may have an announcer wait before it is asked, to see whether somebody sends the item
 //!    unasked. Once a request has failed, waiting has no purpose any more.
 //! 8. An item whose announcers have all failed or left is forgotten; a new announcement starts afresh.
@@ -30,19 +33,24 @@
 //!    out or gave way, for the last `in_flight_max` of them on a link.
 //!
 //! # The bound
-//! Once an honest outbound peer that has room announces an item, it comes within a round trip to that
-//! peer if nobody was asked yet or stallers were; and within `tx_timeout_ms` and a round trip otherwise,
-//! however many others announced it and never deliver: by rule 3 that peer, or another one of its kind,
-//! is next. What such a link can delay by that is what was in flight from it until its first request ran out,
-//! at most `in_flight_max` items: afterwards it is a staller, until it has delivered. (Bitcoin Core waits
-//! 2 s before it asks any inbound peer, and 60 s for an answer: there every item that only inbound peers
-//! announce comes 2 s later, and a stalled one 60 s, relay.md §3, 2 and 5.)
+//! Once an honest outbound peer that has room announces a transaction, it comes
+//! - within a round trip to that peer, if nobody was asked yet or a staller was;
+//! - within `inbound_patience_ms` and a round trip, if an inbound peer was, however many of them announced it
+//!   and never deliver: by rule 3 an outbound peer is next;
+//! - within `tx_timeout_ms` and a round trip, if another outbound peer was, which we chose ourselves.
+//!
+//! What an inbound link can delay by that is what was in flight from it until the first request ran out, at
+//! most `in_flight_max` items: afterwards it is a staller, until it has delivered. (Bitcoin Core waits 2 s
+//! before it asks any inbound peer, and 60 s for an answer: there every item that only inbound peers announce
+//! comes 2 s later, and a stalled one 60 s.)
 //!
 //! # Cost
 //! Everything is constant per announcement but a disconnect, which looks once at all requests in flight
 //! and all items that wait for a turn.
 
+mod gone;
 mod link;
+mod overdue;
 mod standing;
 
 use std::cmp::Reverse;
@@ -65,7 +73,7 @@ pub enum Announced {
     Requested,
     /// Remembered, in case whoever is asked fails.
     Remembered,
-    /// The link has too many open announcements: dropped.
+    /// Dropped, since the link has too many open ones.
     Dropped,
     /// The peer announced this item before.
     Repeated,
@@ -103,11 +111,20 @@ struct Wanted {
     asked: Option<(Link, Time)>,
     /// Somebody was asked in vain.
     failed: bool,
+    /// When an inbound peer that is asked has to give way to an outbound one.
+    contested: Time,
 }
 
 impl Wanted {
     const fn new(kind: ItemKind, name: Name) -> Self {
-        Self { kind, name, announcers: Vec::new(), asked: None, failed: false }
+        Self {
+            kind,
+            name,
+            announcers: Vec::new(),
+            asked: None,
+            failed: false,
+            contested: Time::NEVER,
+        }
     }
 }
 
@@ -159,41 +176,14 @@ impl Requests {
         self.secret = Salt::new(secret);
     }
 
+    /// Makes room for so many links.
+    pub fn reserve(&mut self, links: usize) {
+        self.links.reserve(links);
+    }
+
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, direction: Direction) {
         self.links.insert(link, LinkRequests::new(direction));
-    }
-
-    /// A link went down: what was asked from it is asked elsewhere at once.
-    pub fn on_disconnected(&mut self, link: Link, now: Time, params: &RequestParams) {
-        let Some(mut gone) = self.links.remove(link) else {
-            return;
-        };
-        self.unsent.retain(|(to, _, _)| *to != link);
-        let in_flight = self.expiries.iter().flatten().filter(|expiry| expiry.link == link);
-        let affected: Vec<_> =
-            in_flight.map(|expiry| expiry.id).chain(gone.waiting.take()).collect();
-        for id in affected {
-            let Some(wanted) = self.wanted.get_mut(&id) else {
-                continue;
-            };
-            match wanted.asked {
-                Some((asked, _)) if asked == link => {
-                    wanted.asked = None;
-                    wanted.failed = true;
-                    self.failed += 1;
-                    self.ask_next(id, now, params);
-                }
-                // It waited for this link's capacity, and perhaps for nobody else's.
-                None => self.ask_next(id, now, params),
-                Some(_) => {}
-            }
-        }
-        // What waited only for this link's turn waits in vain.
-        let waiting = self.turns.iter().map(|Reverse((_, id))| *id);
-        let hopeless: Vec<_> = waiting.filter(|id| !self.has_hope(id)).collect();
-        hopeless.iter().for_each(|id| self.forget(id));
-        self.drop_answered();
     }
 
     /// A peer says that it has an item which we don't have. If nobody is being asked for it, the peer
@@ -210,12 +200,12 @@ impl Requests {
         let Some(state) = self.links.get_mut(link) else {
             return Announced::Dropped;
         };
+        if state.announced as usize >= state.announced_max(params) {
+            return Announced::Dropped; // before anything is looked up: this is what a flood comes to
+        }
         let wanted = self.wanted.get(&id);
         if wanted.is_some_and(|wanted| wanted.announcers.iter().any(|held| held.link == link)) {
             return Announced::Repeated;
-        }
-        if state.announced as usize >= params.announced_max {
-            return Announced::Dropped;
         }
         state.announced += 1;
         let wanted = self.wanted.entry(id).or_insert_with(|| Wanted::new(kind, name));
@@ -223,9 +213,13 @@ impl Requests {
         let turn = now + wait;
         wanted.announcers.push(Announcer { link, was_asked: false, is_waiting: false, turn });
         let (has_room, is_good) = (state.has_room(params), !state.is_staller());
+        let is_outbound = state.direction == Direction::Outbound;
         if let Some((asked, _)) = wanted.asked {
             let gives_way = has_room && is_good && self.is_staller(asked);
             if !gives_way {
+                if is_good && is_outbound {
+                    self.contest(asked, id, now, params);
+                }
                 return Announced::Remembered;
             }
             self.give_way(asked, id, params);
@@ -327,15 +321,27 @@ impl Requests {
     }
 
     /// Time passed: requests that ran out go to the next announcer, and announcers whose turn has come
-    /// are asked.
-    pub fn on_wake(&mut self, now: Time, params: &RequestParams) {
+    /// are asked. Tells which requests ran out.
+    pub fn on_wake(
+        &mut self,
+        now: Time,
+        params: &RequestParams,
+        mut ran_out: impl FnMut(Link, ShortId),
+    ) {
         while let Some(Reverse((at, id))) = self.turns.peek().copied() {
             if at > now {
                 break;
             }
             self.turns.pop();
-            if self.wanted.get(&id).is_some_and(|wanted| wanted.asked.is_none()) {
-                self.ask_next(id, now, params);
+            match self.wanted.get(&id) {
+                Some(Wanted { asked: None, .. }) => self.ask_next(id, now, params),
+                Some(Wanted { asked: Some((link, _)), contested, .. }) if *contested <= now => {
+                    let link = *link;
+                    if self.settle_contest(link, id, now, params) {
+                        ran_out(link, id);
+                    }
+                }
+                _ => {}
             }
         }
         for kind in [ItemKind::Tx, ItemKind::Block] {
@@ -348,13 +354,8 @@ impl Requests {
                     break;
                 }
                 self.expiries[kind as usize].pop_front();
-                if let Some(state) = self.links.get_mut(expiry.link) {
-                    state.strike(now, params.timeout(kind));
-                }
-                self.give_way(expiry.link, expiry.id, params);
-                self.expired += 1;
-                self.ask_next(expiry.id, now, params);
-                self.release(expiry.link, now, params);
+                ran_out(expiry.link, expiry.id);
+                self.run_out(expiry.link, expiry.id, now, params);
             }
         }
         self.drop_answered();
@@ -371,6 +372,9 @@ impl Requests {
     /// Hands over the requests decided on since the last call, one message per link and kind (more
     /// only beyond [`GETDATA_MAX`]), in slot order. Returns how many ids they hold.
     pub fn flush(&mut self, mut send: impl FnMut(Link, Message)) -> usize {
+        if self.unsent.is_empty() {
+            return 0;
+        }
         let group = |(link, kind, name): &(Link, ItemKind, Name)| {
             (*link, *kind as u8, matches!(name, Name::Short(_)))
         };
@@ -434,23 +438,13 @@ impl Requests {
         let patience = self.patience.filter(|_| wanted.kind == ItemKind::Tx);
         let at = now + patience.unwrap_or_else(|| params.timeout(wanted.kind));
         wanted.asked = Some((link, at));
+        wanted.contested = Time::NEVER;
         if let Some(held) = wanted.announcers.iter_mut().find(|held| held.link == link) {
             held.was_asked = true;
         }
         state.in_flight += 1;
         self.expiries[wanted.kind as usize].push_back(Expiry { at, link, id });
         self.unsent.push((link, wanted.kind, wanted.name));
-    }
-
-    /// Who was asked for an item isn't any more, but may yet send it.
-    fn give_way(&mut self, link: Link, id: ShortId, params: &RequestParams) {
-        if let Some(wanted) = self.wanted.get_mut(&id) {
-            wanted.asked = None;
-            wanted.failed = true;
-        }
-        if let Some(state) = self.links.get_mut(link) {
-            state.expect_late(id, params);
-        }
     }
 
     /// Asks the best announcer that wasn't asked yet; waits if all of those are busy; forgets the item
@@ -507,16 +501,6 @@ impl Requests {
         }
     }
 
-    /// Whether somebody is being asked for an item, or may yet be.
-    fn has_hope(&self, id: &ShortId) -> bool {
-        let Some(wanted) = self.wanted.get(id) else { return true };
-        wanted.asked.is_some()
-            || wanted
-                .announcers
-                .iter()
-                .any(|held| !held.was_asked && self.links.get(held.link).is_some())
-    }
-
     fn forget(&mut self, id: &ShortId) {
         let Some(wanted) = self.wanted.remove(id) else {
             return;
@@ -564,7 +548,9 @@ impl Requests {
     /// Keeps the fronts of the queues open, so that [`Requests::deadline`] is exact.
     fn drop_answered(&mut self) {
         while let Some(Reverse((_, id))) = self.turns.peek() {
-            if self.wanted.get(id).is_some_and(|wanted| wanted.asked.is_none()) {
+            let matters =
+                |wanted: &Wanted| wanted.asked.is_none() || wanted.contested != Time::NEVER;
+            if self.wanted.get(id).is_some_and(matters) {
                 break;
             }
             self.turns.pop();

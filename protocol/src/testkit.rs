@@ -5,6 +5,7 @@
 //! [`rounds`] runs single strategies in the rounds of the theory instead.
 
 pub mod rounds;
+pub mod siege;
 pub mod ties;
 
 use std::cmp::Reverse;
@@ -45,6 +46,7 @@ pub struct Mesh {
     /// Nodes below this index and the others can't hear one another.
     split: Option<usize>,
     mute: Option<usize>,
+    withholding: Option<usize>,
     /// Decides what is lost.
     rng: ChaCha8Rng,
     log: String,
@@ -164,6 +166,7 @@ impl Mesh {
             loss: 0.0,
             split: None,
             mute: None,
+            withholding: None,
             rng: ChaCha8Rng::seed_from_u64(seed.wrapping_add(0x6c6f_7373)),
             log: String::new(),
             actions: Vec::new(),
@@ -240,6 +243,11 @@ impl Mesh {
     /// From now on nothing that a node sends arrives, while its links stay up.
     pub const fn mute(&mut self, index: usize) {
         self.mute = Some(index);
+    }
+
+    /// From now on no item that a node sends arrives: it announces, and never delivers.
+    pub const fn withhold(&mut self, index: usize) {
+        self.withholding = Some(index);
     }
 
     /// A node dies without a word; its links break.
@@ -369,6 +377,7 @@ impl Mesh {
             Action::Send { link, message } => {
                 if let Some((peer, far)) = self.end(index, link)
                     && !self.is_lost(index, peer)
+                    && !(self.withholding == Some(index) && matches!(message, Message::Item(_)))
                 {
                     self.push(
                         self.latency(index, peer),

@@ -11,6 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::codec::{self, DecodeError, PART_MAX};
 use tidings_protocol::digest::{Digest, FILTER_MAX};
+use tidings_protocol::fee::FeeRate;
 use tidings_protocol::frame::{Reader, Writer};
 use tidings_protocol::item::{Item, ItemId, ItemKind, ShortId};
 use tidings_protocol::message::{
@@ -111,6 +112,9 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
                 Message::Digest(Digest { is_answer, count, salt, filter })
             })
             .boxed(),
+        MessageKind::FeeFilter => {
+            any::<u64>().prop_map(|rate| Message::FeeFilter(FeeRate(rate))).boxed()
+        }
         MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
             .prop_map(|(kind, len)| Message::Unknown { kind, len })
             .boxed(),

@@ -69,6 +69,9 @@ pub struct LaunchArgs {
     /// When to kill them, seconds after the first submission [default: half way]
     #[arg(long, value_name = "S", requires = "kill")]
     kill_after: Option<f64>,
+    /// How many nodes, drawn at random, announce items and never deliver any (their lab.withhold)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    withhold: usize,
     /// Program to start as a node, instead of this one's own node mode
     #[arg(long, value_name = "PATH")]
     node_binary: Option<PathBuf>,
@@ -95,7 +98,7 @@ impl LaunchArgs {
             manifest.fault = vec![FaultSpec::kill(share, at_s)];
         }
         manifest.validate()?;
-        let settings = Settings::of(manifest, self.node_binary)?;
+        let settings = Settings::of(manifest, self.node_binary)?.withholding(self.withhold)?;
         let Self { out, keep_logs, json, quiet, .. } = self;
         Ok((settings, Options { out, keep_logs, json, quiet }))
     }

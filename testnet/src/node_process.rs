@@ -97,6 +97,8 @@ pub struct NodeProcess {
     pub pid: u32,
     /// Its admin API, over one kept connection.
     pub client: Client,
+    /// Whether it announces items and never delivers any.
+    pub withholds: bool,
     child: RefCell<Child>,
     fate: Cell<Fate>,
 }
@@ -115,7 +117,7 @@ impl NodeProcess {
         };
         write_folder(&folder, &plan, common)
             .map_err(|error| failed(format!("cannot create {}: {error}", folder.display())))?;
-        let (index, name, addr) = (plan.index, plan.name(), plan.addr());
+        let (index, name, addr, withholds) = (plan.index, plan.name(), plan.addr(), plan.withholds);
         // Set free at the last moment, so that nobody else takes it.
         let released = plan.port.release().await.map_err(|taken| taken.to_string());
         let child = released
@@ -124,7 +126,7 @@ impl NodeProcess {
         let client = Client::unix(folder.join(SOCKET));
         let pid = child.id();
         let (child, fate) = (RefCell::new(child), Cell::new(Fate::Alive));
-        let node = Self { index, name, addr, folder, pid, client, child, fate };
+        let node = Self { index, name, addr, folder, pid, client, withholds, child, fate };
         node.wait_for_api().await?;
         Ok(node)
     }
@@ -270,6 +272,7 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
     config.node.network.clone_from(&common.network);
     config.admin.socket = SOCKET.into();
     config.trace.file = Some(TRACE.into());
+    config.lab.withhold = plan.withholds;
     // Hundreds of nodes on one disk would wait for it, and a run starts afresh anyway.
     config.store.enabled = false;
     if let Some(place) = plan.place {

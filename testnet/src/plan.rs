@@ -49,6 +49,8 @@ pub struct NodePlan {
     pub identity: [u8; 32],
     /// Seed of its account.
     pub account: [u8; 32],
+    /// Whether it announces items and never delivers any.
+    pub withholds: bool,
 }
 
 impl NodePlan {
@@ -101,6 +103,7 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
     let addresses_of = |nodes: &[usize]| nodes.iter().map(|node| addresses[*node]).collect();
     let mut identities = stream(seed, Stream::Identities);
     let mut regions = stream(seed, Stream::Regions);
+    let withholders = rng::sample(count, settings.withhold, &mut stream(seed, Stream::Withholders));
     let nodes = ports
         .into_iter()
         .enumerate()
@@ -112,6 +115,7 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
             place: place(settings.links, &mut regions),
             identity: identities.random(),
             account: identities.random(),
+            withholds: withholders.contains(&index),
         })
         .collect();
     let kill = settings.fault.map_or(0, |fault| fault.kill);

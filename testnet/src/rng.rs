@@ -19,6 +19,8 @@ pub enum Stream {
     Faults = 5,
     /// Which nodes are looked at more closely.
     Samples = 6,
+    /// Which nodes announce and never deliver.
+    Withholders = 7,
 }
 
 /// The generator of one stream.

@@ -60,7 +60,8 @@ pub async fn all(
 /// The living node at which a simulation of the same seed submits the item too.
 fn choose(fleet: &Fleet, seed: u64, item: usize) -> Option<&NodeProcess> {
     let nodes = fleet.nodes();
-    let alive = |node: u32| nodes[node as usize].is_alive();
+    // What is submitted to a node that never delivers gets nowhere.
+    let alive = |node: u32| nodes[node as usize].is_alive() && !nodes[node as usize].withholds;
     let origin = workload::origin(seed, item, narrow(nodes.len()), alive)?;
     Some(&nodes[origin as usize])
 }

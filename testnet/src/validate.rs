@@ -3,7 +3,11 @@
 //! Places, links of fixed overlays, payloads, origins and times of submission are the same in both. What is
 //! left to differ is what the simulator leaves out: the operating system, cryptography, the driver around
 //! the core, and the core's own random choices. When figures differ by more than a tolerance, the
-//! simulator's model or the driver is wrong, and the command fails.
+//! simulator's model or the driver is wrong, or the machine too small, and the command fails.
+//!
+//! All nodes of a launch share the machine's cores, which those of a simulation don't. What an item costs
+//! all nodes, divided by the cores, is how long the machine is busy with it: times of that order
+//! are the machine's, not the network's. It is told beside them.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +25,7 @@ use crate::compare::variant::{self, Variant};
 use crate::launch::{self, settings::Settings};
 use crate::manifest::args::SettingArgs;
 use crate::manifest::{Manifest, Workload};
-use crate::sim::{drive, summary};
+use crate::sim::{drive, overlay::Shape, summary};
 use crate::workload::sizes::Sizes;
 
 /// Figures that are compared: key and name.
@@ -97,6 +101,7 @@ pub fn main(args: &ValidateArgs) -> ExitCode {
 /// Where `validate` starts from where no manifest is given.
 fn default() -> Manifest {
     let mut manifest = Manifest::launched_by_default();
+    manifest.network.topology = Shape::Outbound;
     manifest.network.rules = tidings::network::Rules::Opaque;
     manifest.workload = Workload::Transfers { txs: 80, rate: 2.0, sizes: Sizes::Fixed(300) };
     manifest
@@ -155,12 +160,32 @@ impl Pair {
             match ratio.map(|ratio| (ratio - 1.0) * 100.0) {
                 Some(percent) if percent.abs() <= tolerance => {}
                 Some(percent) => problems.push(format!(
-                    "{name}: {key} launched is {percent:+.1} % off the simulated, more than {tolerance} %"
+                    "{name}: {key} launched is {percent:+.1} % off the simulated, more than {tolerance} %{}",
+                    self.excuse(key)
                 )),
                 None => problems.push(format!("{name}: {key} is not known of both")),
             }
         }
         problems
+    }
+
+    /// How long all cores of the machine were busy with one item of the launch, milliseconds.
+    fn busy_ms(&self) -> Option<f64> {
+        let per_delivery = self.launched.inputs.more.get("cpu_us_per_delivery_nodes")?.as_f64()?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Some(per_delivery / 1e3 * self.launched.nodes as f64 / cores as f64)
+    }
+
+    /// What a time says less about than about the machine.
+    fn excuse(&self, key: &str) -> String {
+        let [simulated, ..] = self.figure(key);
+        match simulated.zip(self.busy_ms()) {
+            Some((simulated, busy)) if busy > simulated => format!(
+                ": the machine is busy with each item for {} ms; take fewer nodes, or more cores",
+                measured(busy)
+            ),
+            _ => String::new(),
+        }
     }
 
     fn to_json(&self) -> Value {
@@ -170,22 +195,24 @@ impl Pair {
         });
         let mut row: serde_json::Map<String, Value> = figures.collect();
         row.insert("name".to_owned(), self.name.clone().into());
+        row.insert("busy_ms".to_owned(), self.busy_ms().into());
         row.insert("sim".to_owned(), self.simulated.to_value());
         row.insert("launch".to_owned(), self.launched.to_value());
         row.into()
     }
 }
 
-/// One line for each contestant: every figure simulated, launched, and their ratio.
+/// One line for each contestant: every figure simulated, launched, and their ratio; then how long the
+/// machine was busy with an item.
 fn text(pairs: &[Pair]) -> String {
     let names =
         FIGURES.map(|(_, name)| [format!("{name} sim"), "launch".to_owned(), "ratio".to_owned()]);
-    let names: Vec<&str> =
-        ["strategy"].into_iter().chain(names.iter().flatten().map(String::as_str)).collect();
+    let names = names.iter().flatten().map(String::as_str);
+    let names: Vec<&str> = ["strategy"].into_iter().chain(names).chain(["busy ms/item"]).collect();
     let field = |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), measured);
     let row = |pair: &Pair| -> Vec<String> {
         let figures = FIGURES.iter().flat_map(|(key, _)| pair.figure(key).map(field));
-        std::iter::once(pair.name.clone()).chain(figures).collect()
+        std::iter::once(pair.name.clone()).chain(figures).chain([field(pair.busy_ms())]).collect()
     };
     grid(&names, &pairs.iter().map(row).collect::<Vec<_>>())
 }
@@ -235,6 +262,10 @@ mod tests {
         let apart = pair(100.0, 80.0).apart(15.0);
         assert!(apart[0].contains("t50_ms launched is -20.0 % off"), "{apart:?}");
         assert_eq!(apart.len(), 2);
+        let mut small = pair(100.0, 180.0);
+        small.launched.nodes = 1_000_000;
+        small.launched.inputs.more.insert("cpu_us_per_delivery_nodes".to_owned(), 1_000.0.into());
+        assert!(small.apart(15.0)[0].contains("the machine is busy with each item"));
         let mut lost = pair(100.0, 100.0);
         lost.launched.coverage = Some(0.5);
         assert_eq!(lost.apart(15.0), ["flood: the launch covered only 50 %"]);

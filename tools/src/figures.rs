@@ -178,9 +178,12 @@ fn simulation(summary: &Summary) -> Vec<Figure> {
     if let Some(rounds) = simulation.rounds {
         figures.push(count("rounds", "Rounds", rounds, "of the strategy's timer"));
     }
+    let more = |key: &str| summary.inputs.more.get(key).and_then(serde_json::Value::as_f64);
     let measured = [
         ("cpu_s_setup", "CPU for set-up", simulation.cpu_s_setup, "s", "to build the network"),
         ("cpu_s_run", "CPU for the run", simulation.cpu_s_run, "s", "to run it"),
+        ("cpu_s_per_tx", "CPU per transaction", more("cpu_s_per_tx"), "s", "after set-up"),
+        ("events_per_cpu_s", "Speed", more("events_per_cpu_s"), "/s", "events per CPU second"),
         ("peak_rss_mib", "Peak memory", simulation.peak_rss_mib, "MiB", "of the simulator"),
     ];
     let known = measured.into_iter().filter(|figure| figure.2.is_some());

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::{Api, events};
 use crate::control::{Command, NotSaved, PeerStatus, Status, Submitted};
+use crate::explain::{PeerStory, TxStory, Unexplained};
 
 /// How long a submission may take to arrive. A guess: a block of 4 MB at 1.2 Mbit/s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,6 +31,8 @@ pub fn router(api: Api) -> Router {
         .route("/v1/tx", post(submit_tx))
         .route("/v1/block", post(submit_block))
         .route("/v1/items/{id}", get(item))
+        .route("/v1/explain/tx/{id}", get(explain_tx))
+        .route("/v1/explain/peer/{id}", get(explain_peer))
         .route("/v1/events", get(events::stream))
         .route("/v1/stop", post(stop))
         .route("/healthy", get(healthy))
@@ -93,7 +96,8 @@ async fn submit(api: &Api, kind: ItemKind, request: Request) -> Result<Json<Subm
     let max = api.chain.max_size(kind);
     let read = timeout(BODY_TIMEOUT, Limited::new(request.into_body(), max).collect()).await;
     let bytes = match read {
-        Ok(Ok(body)) => body.to_bytes(),
+        // A copy: what was read shares a buffer of many kilobytes, which the pool would keep.
+        Ok(Ok(body)) => Bytes::copy_from_slice(&body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let message = format!("a {kind} has at most {max} bytes under this network's rules");
             return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message));
@@ -131,6 +135,31 @@ async fn item(State(api): State<Api>, Path(id): Path<String>) -> Result<Bytes, A
     })?;
     let found = api.ask(|reply| Command::Item { id, reply }).await?;
     found.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "the node doesn't have this item"))
+}
+
+async fn explain_tx(
+    State(api): State<Api>,
+    Path(query): Path<String>,
+) -> Result<Json<TxStory>, ApiError> {
+    Ok(Json(api.ask(|reply| Command::ExplainTx { query, reply }).await??))
+}
+
+async fn explain_peer(
+    State(api): State<Api>,
+    Path(query): Path<String>,
+) -> Result<Json<PeerStory>, ApiError> {
+    Ok(Json(api.ask(|reply| Command::ExplainPeer { query, reply }).await??))
+}
+
+impl From<Unexplained> for ApiError {
+    fn from(why: Unexplained) -> Self {
+        let status = match why {
+            Unexplained::Off | Unexplained::Unknown { .. } => StatusCode::NOT_FOUND,
+            Unexplained::NoId(_) => StatusCode::BAD_REQUEST,
+            Unexplained::Ambiguous { .. } => StatusCode::CONFLICT,
+        };
+        Self::new(status, why.to_string())
+    }
 }
 
 /// Answered before anything stops; this very answer is one of the requests that are let finish.

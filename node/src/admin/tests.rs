@@ -17,6 +17,7 @@ use super::bind::AdminSocket;
 use super::{Api, Stop, routes, server, token};
 use crate::client::{Client, ClientError};
 use crate::control::{COMMANDS_MAX, Command, NotSaved, Outcome, Status, Submitted, TrafficStatus};
+use crate::explain::Unexplained;
 use crate::shell::{ShellEvent, What};
 
 /// A status with a bit of everything.
@@ -103,6 +104,13 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
             Command::Item { id, reply } => {
                 drop(reply.send((id == ItemId::of(KNOWN)).then(|| Bytes::from_static(KNOWN))));
             }
+            Command::ExplainTx { query, reply } => {
+                drop(reply.send(Err(Unexplained::ambiguous(&query, vec!["ab12".to_owned(); 11]))));
+            }
+            Command::ExplainPeer { query, reply } => {
+                let unknown = Unexplained::Unknown { what: "a peer", query, complete_s: 7 };
+                drop(reply.send(Err(unknown)));
+            }
             Command::Stop(reply) => drop(reply.send(())),
         }
     }
@@ -130,6 +138,17 @@ async fn a_client_gets_what_the_shell_answers() {
     );
     assert_eq!(client.item(ItemId::of(KNOWN)).await.unwrap().as_deref(), Some(KNOWN));
     assert_eq!(client.item(ItemId::of(b"other")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_question_without_an_answer_says_why() {
+    let Fixture { client, folder: _folder, .. } = start();
+    let ambiguous = "`ab` may be any of ab12, ab12, ab12, ab12, ab12, ab12, ab12, ab12 and 3 more: write more \
+                     of it";
+    assert_eq!(refusal(client.explain_tx("ab").await), (409, ambiguous.to_owned()));
+    let unknown =
+        "nothing is known of a peer `1.2.3.4:5/quic ?`; the record is complete for the last 7 s";
+    assert_eq!(refusal(client.explain_peer("1.2.3.4:5/quic ?").await), (404, unknown.to_owned()));
 }
 
 #[tokio::test]

@@ -46,6 +46,11 @@ pub(super) enum Verb {
     Status(Remote),
     /// Show the node's peers
     Peers(Remote),
+    /// Tell what happened to an item, or what passed between the node and a peer
+    Explain {
+        #[command(subcommand)]
+        verb: ExplainVerb,
+    },
     /// Hand in a transaction or a block
     Submit(SubmitArgs),
     /// Stop the node and wait until it is gone
@@ -157,6 +162,22 @@ pub(super) struct Remote {
     /// File with the token of that API
     #[arg(long, value_name = "FILE", requires = "admin")]
     pub(super) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ExplainVerb {
+    /// The story of a transaction or a block, by its id or the beginning of it
+    Tx(ExplainArgs),
+    /// The dealings with a peer, by its id or the beginning of it, its address, or its link
+    Peer(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Which
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 #[derive(Debug, Args)]

@@ -66,6 +66,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),
         store,
+        withhold: config.lab.withhold,
         seed: None,
     })
 }
@@ -107,7 +108,7 @@ async fn serve(
         stopped.requested().await;
         open = Some(servers.drained().await);
     };
-    let ended = shell.run(drained).await;
+    let ended = Box::pin(shell.run(drained)).await;
     // Only in this order can the next node start at any moment: see above.
     if let Some(open) = &mut open {
         open.remove_socket_file();

@@ -28,6 +28,8 @@ impl Shell {
             Command::Item { id, reply } => {
                 let _ = reply.send(self.node.item(&id).map(|item| item.bytes().clone()));
             }
+            Command::ExplainTx { query, reply } => drop(reply.send(self.explain_tx(&query))),
+            Command::ExplainPeer { query, reply } => drop(reply.send(self.explain_peer(&query))),
             Command::Stop(reply) => self.stopping = Some(reply),
         }
     }

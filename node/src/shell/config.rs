@@ -41,6 +41,8 @@ pub struct ShellConfig {
     pub addresses: Option<PathBuf>,
     /// Where items are kept between runs, if anywhere.
     pub store: Option<StoreConfig>,
+    /// Whether to announce items and never deliver any: for test networks, which need somebody to suffer from.
+    pub withhold: bool,
     /// Seed of everything random in the core; `None` takes it from the system, as it should be
     /// outside tests.
     pub seed: Option<u64>,

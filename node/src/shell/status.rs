@@ -27,10 +27,10 @@ pub(super) fn cpu_time() -> Duration {
 /// Traffic by message kind; kinds that never occurred are left out.
 pub(super) fn traffic(sent: &Traffic, received: &Traffic) -> BTreeMap<String, TrafficStatus> {
     let status = |kind: MessageKind| TrafficStatus {
-        sent_messages: sent.messages[kind as usize],
-        sent_bytes: sent.bytes[kind as usize],
-        received_messages: received.messages[kind as usize],
-        received_bytes: received.bytes[kind as usize],
+        sent_messages: sent.of(kind).messages,
+        sent_bytes: sent.of(kind).bytes,
+        received_messages: received.of(kind).messages,
+        received_bytes: received.of(kind).bytes,
     };
     let all = MessageKind::ALL.into_iter().map(|kind| (kind.name().to_owned(), status(kind)));
     all.filter(|(_, status)| *status != TrafficStatus::default()).collect()

@@ -1,9 +1,9 @@
 //! The database's file, which isn't changed before it has proved sound.
 //!
 //! A database writes as soon as it is opened: at least that it is in use, and repairs after a crash. A file
-//! that turns out to be damaged, or of a newer version, must be kept as it was, though. So what is
-//! written at first is held in memory, and goes to the disk when the file is [let
-//! go](HeldFile::let_go); after that, everything goes straight through.
+//! that turns out to be damaged, or of a newer version, must be kept as it was, though. So what the
+//! database does at first is only noted, and done when the file is [let go](HeldFile::let_go), in the same
+//! order; after that, everything goes straight through.
 
 use std::fs::File;
 use std::io;
@@ -25,19 +25,25 @@ pub(super) struct HeldFile {
 
 #[derive(Debug)]
 struct Held {
-    /// How long the file would be.
+    /// How long the file is on the disk, and how long it would be.
+    on_disk: u64,
     len: u64,
-    /// How much of the file on the disk still counts.
-    below: u64,
-    /// What would be written where, in order; a few pages.
-    writes: Vec<(u64, Vec<u8>)>,
+    /// What is to be done, in order; a few pages.
+    changes: Vec<Change>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Write(u64, Vec<u8>),
+    SetLen(u64),
+    Sync,
 }
 
 impl HeldFile {
     /// Holds back changes of a file from now on.
     pub(super) fn new(file: File) -> io::Result<Arc<Self>> {
         let len = file.metadata()?.len();
-        let held = Mutex::new(Some(Held { len, below: len, writes: Vec::new() }));
+        let held = Mutex::new(Some(Held { on_disk: len, len, changes: Vec::new() }));
         #[cfg(test)]
         return Ok(Arc::new(Self { file, held, is_full: false.into() }));
         #[cfg(not(test))]
@@ -47,17 +53,14 @@ impl HeldFile {
     /// Makes the changes that were held back, and holds back no more.
     pub(super) fn let_go(&self) -> io::Result<()> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Held { len, below, writes }) = held.take() {
-            if self.file.metadata()?.len() != below {
-                self.file.set_len(below)?;
+        for change in held.take().into_iter().flat_map(|held| held.changes) {
+            match change {
+                Change::Write(offset, bytes) => self.file.write_all_at(&bytes, offset)?,
+                Change::SetLen(len) => self.file.set_len(len)?,
+                Change::Sync => self.file.sync_data()?,
             }
-            self.file.set_len(len)?;
-            for (offset, bytes) in writes {
-                self.file.write_all_at(&bytes, offset)?;
-            }
-            self.file.sync_all()?;
         }
-        Ok(())
+        self.file.sync_all()
     }
 
     /// How long the file is, or would be.
@@ -86,34 +89,36 @@ impl Held {
         if end > self.len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let on_disk = usize::try_from(self.below.min(end).saturating_sub(offset));
-        let (old, new) = out.split_at_mut(on_disk.map_err(io::Error::other)?);
-        file.read_exact_at(old, offset)?;
-        new.fill(0);
-        for (at, bytes) in &self.writes {
-            let (from, to) = (offset.max(*at), end.min(at + bytes.len() as u64));
-            if from < to {
-                let part = |start: u64| {
-                    let index = |at: u64| usize::try_from(at - start).map_err(io::Error::other);
-                    Ok::<_, io::Error>(index(from)?..index(to)?)
-                };
-                out[part(offset)?].copy_from_slice(&bytes[part(*at)?]);
+        let index = |at: u64| {
+            let inside = at.clamp(offset, end) - offset;
+            usize::try_from(inside).map_err(io::Error::other)
+        };
+        file.read_exact_at(&mut out[..index(self.on_disk)?], offset)?;
+        out[index(self.on_disk)?..].fill(0);
+        for change in &self.changes {
+            match change {
+                Change::Write(at, bytes) => {
+                    let part = index(*at)?..index(at + bytes.len() as u64)?;
+                    let skipped = usize::try_from(offset.saturating_sub(*at));
+                    let bytes = bytes.get(skipped.map_err(io::Error::other)?..).unwrap_or_default();
+                    let part_len = part.len();
+                    out[part].copy_from_slice(&bytes[..part_len]);
+                }
+                Change::SetLen(len) => out[index(*len)?..].fill(0),
+                Change::Sync => {}
             }
         }
         Ok(())
     }
 
     fn set_len(&mut self, len: u64) {
-        (self.len, self.below) = (len, self.below.min(len));
-        for (at, bytes) in &mut self.writes {
-            let left = usize::try_from(len.saturating_sub(*at)).unwrap_or(usize::MAX);
-            bytes.truncate(left);
-        }
+        self.len = len;
+        self.changes.push(Change::SetLen(len));
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) {
         self.len = self.len.max(offset + data.len() as u64);
-        self.writes.push((offset, data.to_vec()));
+        self.changes.push(Change::Write(offset, data.to_vec()));
     }
 }
 
@@ -138,7 +143,8 @@ impl StorageBackend for Backend {
 
     fn sync_data(&self) -> io::Result<()> {
         self.0.check_space()?;
-        self.0.with(|_| ()).map_or_else(|| self.0.file.sync_data(), Ok)
+        let held = self.0.with(|held| held.changes.push(Change::Sync));
+        held.map_or_else(|| self.0.file.sync_data(), Ok)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -187,6 +193,13 @@ mod tests {
         backend.set_len(3).unwrap();
         backend.set_len(5).unwrap();
         assert_eq!(all(&backend), b"aBC\0\0");
+        for (from, to, expected) in
+            [(0, 2, &b"aB"[..]), (2, 4, b"C\0"), (2, 3, b"C"), (4, 5, b"\0")]
+        {
+            let mut out = vec![9; to - from];
+            backend.read(from as u64, &mut out).unwrap();
+            assert_eq!(out, expected, "{from} to {to}");
+        }
         assert!(backend.read(4, &mut [0; 2]).is_err());
         backend.0.let_go().unwrap();
         assert_eq!(fs::read(&temp).unwrap(), b"aBC\0\0");

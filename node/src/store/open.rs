@@ -1,7 +1,7 @@
 //! Opens a store, or says why not and leaves it as it was.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -83,6 +83,20 @@ impl Store {
         let path = &config.path;
         let io = |source| OpenError::Io { path: path.clone(), source };
         let file = lock(path)?;
+        if file.metadata().map_err(io)?.len() > 0 {
+            return Self::open_file(config, file);
+        }
+        // Made under another name first: a crash in between must not leave half a store.
+        let draft = path.with_added_extension("new");
+        let new = create(&draft).map_err(io)?;
+        let store = Self::open_file(config, new)?;
+        fs::rename(&draft, path).and_then(|()| sync_folder(path)).map_err(io)?;
+        Ok(store)
+    }
+
+    fn open_file(config: &StoreConfig, file: File) -> Result<Self, OpenError> {
+        let path = &config.path;
+        let io = |source| OpenError::Io { path: path.clone(), source };
         let is_new = file.metadata().map_err(io)?.len() == 0;
         let file = HeldFile::new(file).map_err(io)?;
         let failed = |error| refusal(path, error);
@@ -93,9 +107,6 @@ impl Store {
         check_meta(&db, config)?;
         let (index, next, bytes) = read_index(&db).map_err(failed)?;
         file.let_go().map_err(io)?;
-        if is_new {
-            sync_folder(path).map_err(io)?;
-        }
         let len = file.len().map_err(io)?;
         if len > COMPACT_MIN && len > COMPACT_FACTOR * bytes {
             db.compact().map_err(|error| failed(error.into()))?;
@@ -115,6 +126,14 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
         Err(TryLockError::Error(source)) => Err(io(source)),
     }
+}
+
+/// Makes an empty file for this process alone, whatever was there.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.try_lock()?;
+    Ok(file)
 }
 
 /// Writes through to the disk that a new file is there.

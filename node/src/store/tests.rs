@@ -116,13 +116,14 @@ fn what_was_removed_does_not_come_back() {
 }
 
 #[test]
-fn an_item_is_stored_once_and_stays_as_it_was() {
+fn an_item_is_stored_once_and_stays_own() {
     let place = Place::new();
     let mut store = place.open();
     store.apply(&[put(&tx(1), true), put(&tx(1), false)]).unwrap();
-    store.apply(&[put(&tx(1), false)]).unwrap();
+    store.apply(&[put(&tx(1), false), put(&tx(2), false)]).unwrap();
+    store.apply(&[put(&tx(2), true)]).unwrap();
     drop(store);
-    assert_eq!(place.restored(), [(tx(1), true)]);
+    assert_eq!(place.restored(), [(tx(1), true), (tx(2), true)]);
 }
 
 #[test]
@@ -282,4 +283,15 @@ fn a_file_that_is_mostly_free_is_compacted_when_it_is_opened() {
     let small = store.file_bytes().unwrap();
     assert!(small < 8_000_000, "{small}");
     assert_eq!(place.everything(&store).restored.len(), 5);
+}
+
+#[test]
+fn half_a_new_store_is_made_again() {
+    let place = Place::new();
+    // As a crash leaves it: the lock's empty file, and a part of the new one.
+    fs::write(place.path(), "").unwrap();
+    fs::write(place.path().with_added_extension("new"), [7; 5_000]).unwrap();
+    place.open().apply(&[put(&tx(1), true)]).unwrap();
+    assert_eq!(place.restored(), [(tx(1), true)]);
+    assert!(!place.path().with_added_extension("new").exists());
 }

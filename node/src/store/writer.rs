@@ -36,7 +36,8 @@ const RESTORED_MAX: usize = 2;
 /// Most changes kept while the disk refuses; over it they are dropped and counted. A guess: a busy minute.
 const KEPT_MAX: usize = 65_536;
 
-/// How long to wait after a failure before the disk is tried again.
+/// How long to wait after a failure before the disk is tried again. Longer where a try takes long: ten
+/// times as long as it took, since it reads the whole file.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Who waits for a change, and what they are told once it is made.
@@ -155,7 +156,7 @@ struct Writer {
     gauges: Arc<Gauges>,
     /// Changes that the disk refused.
     kept: Vec<Change>,
-    /// Why, and when.
+    /// Why, and when to try again.
     refused: Option<(NotSaved, Instant)>,
 }
 
@@ -262,8 +263,9 @@ impl Writer {
     }
 
     fn try_write(&mut self, changes: &[Change]) -> Result<(), NotSaved> {
-        if let Some((why, since)) = &self.refused
-            && since.elapsed() < RETRY_INTERVAL
+        let start = Instant::now();
+        if let Some((why, again)) = &self.refused
+            && start < *again
         {
             return Err(why.clone());
         }
@@ -275,7 +277,8 @@ impl Writer {
                 let path = self.config.path.display();
                 tracing::error!(%path, %why, "the store can't be written; the node goes on");
             }
-            (self.store, self.refused) = (None, Some((why.clone(), Instant::now())));
+            let wait = RETRY_INTERVAL.max(10 * start.elapsed());
+            (self.store, self.refused) = (None, Some((why.clone(), Instant::now() + wait)));
         } else if self.refused.take().is_some() {
             tracing::info!("the store can be written again");
         }

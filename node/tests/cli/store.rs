@@ -56,6 +56,20 @@ fn what_was_submitted_is_there_after_a_stop_and_after_a_kill() {
 }
 
 #[test]
+fn a_submission_that_nobody_heard_of_spreads_after_a_restart() {
+    let (first, second) = (opaque(), opaque());
+    let alone = first.run(&[]);
+    first.submit(b"hello");
+    alone.signal(Signal::KILL);
+    alone.code();
+    let soon = ["--set", "params.unbroadcast.wait_s=1"];
+    let node = first.run(&soon);
+    let _other = second.run(&["--connect", node.listen()]);
+    eventually("it spreads", || second.status()["pool_items"] == 1);
+    assert!(first.status()["counters"]["reannounced"].as_u64() >= Some(1));
+}
+
+#[test]
 fn what_peers_brought_is_kept_too_and_what_leaves_the_pool_is_forgotten() {
     let (first, second) = (opaque(), opaque());
     let node = first.run(&["--set", "params.relay.trickle_inbound_ms=0"]);

@@ -37,6 +37,8 @@ impl Node {
                 assert!(len <= max, "{what} on {link}: {len} of at most {max}");
             }
         }
+        let usable = self.links.iter().filter(|(_, state)| state.ready && state.closing.is_none());
+        assert_eq!(self.ready.len(), usable.count(), "links that the strategy may use");
         let inbound = self.peers.inbound_ready();
         assert!(inbound <= params.peers.inbound_max, "{inbound} inbound links");
     }

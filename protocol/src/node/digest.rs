@@ -9,17 +9,19 @@ use crate::item::{ITEM_ID_LEN, ItemId, ItemKind};
 use crate::link::Link;
 use crate::machine::{Action, Cx};
 use crate::message::Message;
+use crate::record::Manner;
 
 impl Node {
     /// Begins a comparison with a random peer, if it is time for one.
     pub(super) fn compare_due(&mut self, cx: &mut Cx<'_>) {
         if self.safety_net.is_due(cx.now, &cx.params.relay) && !self.ready.is_empty() {
             let link = self.ready[cx.rng.random_range(0..self.ready.len())].link;
-            self.compare(link, cx);
+            let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
+            cx.send(link, Message::Digest(digest));
         }
     }
 
-    /// Begins a comparison, if there is anything to compare.
+    /// Begins a comparison over a new link, if there is anything to compare.
     pub(super) fn compare(&self, link: Link, cx: &mut Cx<'_>) {
         let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
         if digest.count > 0 {
@@ -37,18 +39,24 @@ impl Node {
         let answer_len = answer.as_ref().map_or(0, |answer| answer.filter.len());
         self.charge_answer(link, lacked.len() + answer_len / ITEM_ID_LEN, cx);
         self.counters.gaps_found += lacked.len() as u64;
-        self.announce_any(link, lacked, cx);
+        self.announce_any(link, lacked, Manner::Gap, cx);
         if let Some(answer) = answer {
             cx.send(link, Message::Digest(answer));
         }
     }
 
     /// Announces items of both kinds, at once.
-    pub(super) fn announce_any(&mut self, link: Link, ids: Vec<ItemId>, cx: &mut Cx<'_>) {
+    pub(super) fn announce_any(
+        &mut self,
+        link: Link,
+        ids: Vec<ItemId>,
+        manner: Manner,
+        cx: &mut Cx<'_>,
+    ) {
         let (blocks, txs): (Vec<_>, Vec<_>) =
             ids.into_iter().partition(|id| self.blocks.get(id).is_some());
-        self.announce(link, ItemKind::Block, &blocks, cx);
-        self.announce(link, ItemKind::Tx, &txs, cx);
+        self.announce(link, ItemKind::Block, &blocks, manner, cx);
+        self.announce(link, ItemKind::Tx, &txs, manner, cx);
     }
 
     fn charge_answer(&mut self, link: Link, ids: usize, cx: &mut Cx<'_>) {

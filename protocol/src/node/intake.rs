@@ -12,9 +12,17 @@ use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Link, LinkSet};
 use crate::machine::{Action, Cx};
 use crate::pool::FEE_TOO_LOW;
+use crate::record::{Heard, What};
 use crate::relay::Strategy as _;
 use crate::request::Announced;
 use crate::seen::{Outcome, Seen};
+
+/// A link may have this part of `memory.verifying_max` under way before it is slowed: so one that floods
+/// leaves seven eighths to the others. A guess.
+const SHARES: usize = 8;
+
+/// For how long, each time: as long as a batch of signatures takes. A guess.
+const CHECK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Too much is being verified: it may come again.
 const BUSY: Rejection = Rejection::policy("busy-verifying");
@@ -43,16 +51,31 @@ impl Node {
             self.relay(cx, |strategy, cx| {
                 wait = strategy.on_announced(link, (kind, id), known, cx);
             });
-            if known {
+            let heard = if known {
+                self.announcer.on_known(link, id);
                 self.counters.duplicate_announcements += 1;
                 self.on_wanted(id, cx);
-                continue;
+                Heard::Known
+            } else {
+                self.want(link, (kind, name), wait, cx)
+            };
+            self.record.note(link, id, What::Heard(heard), cx.now);
+        }
+    }
+
+    /// A peer announced an item that we don't have.
+    fn want(&mut self, link: Link, item: (ItemKind, Name), wait: Duration, cx: &Cx<'_>) -> Heard {
+        match self.requests.on_announced(link, item, wait, cx.now, &cx.params.requests) {
+            Announced::Requested => Heard::Asked,
+            Announced::Remembered if wait.is_zero() => Heard::Kept,
+            Announced::Remembered => Heard::Held,
+            Announced::Repeated => {
+                self.counters.duplicate_announcements += 1;
+                Heard::Again
             }
-            let requests = &cx.params.requests;
-            match self.requests.on_announced(link, (kind, name), wait, cx.now, requests) {
-                Announced::Requested | Announced::Remembered => {}
-                Announced::Repeated => self.counters.duplicate_announcements += 1,
-                Announced::Dropped => self.counters.announcements_dropped += 1,
+            Announced::Dropped => {
+                self.counters.announcements_dropped += 1;
+                Heard::Dropped
             }
         }
     }
@@ -65,6 +88,9 @@ impl Node {
     ) {
         for id in ids {
             let known = self.requests.on_failed(link, id, cx.now, &cx.params.requests);
+            if known {
+                self.record.note(link, id, What::NotFound, cx.now);
+            }
             // An answer that came after its request ran out, or after the item did, is in order.
             let late = self.requests.was_asked(link, id) || self.is_known(id);
             if !known && !late {
@@ -77,6 +103,7 @@ impl Node {
         let id = item.id();
         if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, id) {
             self.counters.duplicate_items += 1;
+            self.record.note(link, id, What::Duplicate, cx.now);
             self.on_wanted(id, cx);
             return self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
         }
@@ -84,8 +111,10 @@ impl Node {
             self.requests.on_delivered(link);
         } else if !self.strategy.takes_unasked() {
             self.counters.unsolicited += 1;
+            self.record.note(link, id, What::Unsolicited, cx.now);
             return self.misbehave(link, Offence::Unsolicited, cx);
         }
+        self.record.note(link, id, What::Arrived, cx.now);
         match cx.chain.inspect(item) {
             Ok(facts) => self.take(item, facts, Some(link), Vec::new(), cx),
             Err(rejection) => self.refuse(item, Some(link), rejection, cx),
@@ -105,6 +134,7 @@ impl Node {
         if self.is_known(id.into()) && !refused_before && !self.is_orphan(id.into()) {
             return cx.report(Event::AlreadyKnown { id });
         }
+        self.record.note_from(None, id, What::Submitted, cx.now);
         match cx.chain.inspect(&item) {
             Ok(facts) => self.take(&item, facts, None, Vec::new(), cx),
             Err(rejection) => self.refuse(&item, None, rejection, cx),
@@ -123,8 +153,7 @@ impl Node {
         if verifying.pair.is_some() {
             return self.on_verdict_of_pair(id, verdict, cx);
         }
-        let Some(Verifying { item, facts, ingress, holders, .. }) =
-            self.verifying.remove(&id.into())
+        let Some(Verifying { item, facts, ingress, holders, .. }) = self.end_check(id.into())
         else {
             return;
         };
@@ -151,6 +180,35 @@ impl Node {
             verifying.holders.push(link);
         }
         true
+    }
+
+    /// Hands an item over to be checked. A peer from which more than its share is being checked is slowed.
+    pub(super) fn check(&mut self, verifying: Verifying, cx: &mut Cx<'_>) {
+        if let Some(link) = verifying.ingress
+            && let Some(state) = self.links.get_mut(link)
+        {
+            state.checking += 1;
+            let share = (cx.params.memory.verifying_max / SHARES).max(1);
+            if state.checking as usize > share {
+                let until = cx.now + CHECK_PAUSE;
+                cx.actions.push(Action::Throttle { link, until });
+            }
+        }
+        let id = ShortId::from(verifying.item.id());
+        if verifying.pair.is_none_or(|pair| !pair.is_verified) {
+            self.record.note_from(verifying.ingress, id, What::Checking, cx.now);
+            cx.actions.push(Action::Verify(verifying.item.clone()));
+        }
+        self.verifying.insert(id, verifying);
+    }
+
+    /// An item isn't being checked any more.
+    pub(super) fn end_check(&mut self, id: ShortId) -> Option<Verifying> {
+        let verifying = self.verifying.remove(&id)?;
+        if let Some(state) = verifying.ingress.and_then(|link| self.links.get_mut(link)) {
+            state.checking = state.checking.saturating_sub(1);
+        }
+        Some(verifying)
     }
 
     /// An item passed its inspection. `holders` have it besides those that announced it.
@@ -188,6 +246,7 @@ impl Node {
             self.counters.verify_overflow += 1;
             match ingress {
                 Some(link) => {
+                    self.record.note(link, id, What::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
                 }
                 None => self.refuse(item, None, BUSY, cx),
@@ -198,9 +257,8 @@ impl Node {
         holders.retain(|holder| Some(*holder) != ingress);
         holders.extend(ingress);
         if facts.needs_verification {
-            let verifying = Verifying { item: item.clone(), facts, ingress, holders, pair: None };
-            self.verifying.insert(id.into(), verifying);
-            cx.actions.push(Action::Verify(item.clone()));
+            let item = item.clone();
+            self.check(Verifying { item, facts, ingress, holders, pair: None }, cx);
         } else {
             self.accept(item, facts, ingress, holders, cx);
         }
@@ -215,6 +273,7 @@ impl Node {
     ) {
         let (id, kind) = (item.id(), item.kind());
         self.counters.rejected += 1;
+        self.record.note_from(ingress, id, What::Rejected(rejection.rule), cx.now);
         cx.report(Event::Rejected { id, kind, ingress, rejection });
         if rejection.blame == Blame::PeerNotId {
             // Another announcer may yet have the true body.
@@ -255,7 +314,12 @@ impl Node {
                     return self.take(item, facts, ingress, holders, cx);
                 }
                 let spare = self.orphans.is_some().then(|| facts.clone());
-                match self.pool.insert(item.clone(), facts, cx.now, cx.params) {
+                let evicted = self.pool.evicted();
+                let put = self.pool.insert(item.clone(), facts, cx.now, cx.params);
+                if self.pool.evicted() > evicted {
+                    self.on_minimum_risen(cx);
+                }
+                match put {
                     Ok(()) => self.accepted(item, ingress, &holders, cx),
                     Err(FEE_TOO_LOW)
                         if spare.is_some_and(|facts| {
@@ -286,13 +350,14 @@ impl Node {
         self.seen.insert(item.id(), Seen::new(Outcome::Accepted, known));
         self.on_parent_accepted(item.id());
         self.counters.accepted += 1;
+        self.record.note_from(ingress, item.id(), What::Accepted, cx.now);
         self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
         if ingress.is_none() {
             self.remember_own(item, cx);
         }
-        self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));
+        self.spread(item, ingress, cx);
     }
 
     /// A block passed the rules: it is kept, and what it contains is confirmed.

@@ -8,10 +8,12 @@ use crate::budget::{Debt, LinkBudget};
 use crate::codec;
 use crate::conduct::{Budget, Offence, Reason};
 use crate::event::Event;
+use crate::fee::FeeRate;
 use crate::link::{Direction, Link};
 use crate::machine::{Action, Cx, DialError, PeerKey};
 use crate::message::{Hello, Message, PeerAddr, VERSION};
 use crate::peers::Admission;
+use crate::record::What;
 use crate::relay::{Neighbour, Strategy as _};
 use crate::time::Time;
 
@@ -33,6 +35,8 @@ impl Node {
             region: None,
             closing: None,
             congested: false,
+            checking: 0,
+            fee_filter: FeeRate::ZERO,
             budget: LinkBudget::default(),
             serving: Backlog::default(),
         };
@@ -41,6 +45,7 @@ impl Node {
         if self.links.len() == 1 {
             self.requests.set_secret(cx.rng.random());
         }
+        self.record.on_connected(link, peer, direction, cx.now);
         self.requests.on_connected(link, direction);
         self.announcer.on_connected(link, direction);
         self.health.on_connected(link, cx.now, &cx.params.health);
@@ -60,9 +65,12 @@ impl Node {
         let Some(state) = self.links.remove(link) else {
             return;
         };
+        self.record.on_disconnected(link, state.closing.as_deref().copied(), cx.now);
+        self.leave(link, cx);
         self.requests.on_disconnected(link, cx.now, &cx.params.requests);
         self.announcer.on_disconnected(link);
         self.health.on_disconnected(link);
+        self.seen.forget_link(link);
         if let Some(orphans) = &mut self.orphans {
             orphans.waiting.on_disconnected(link);
         }
@@ -94,6 +102,7 @@ impl Node {
         self.peers.on_hello(link, advertise, cx);
         let neighbour = Neighbour { link, direction, region: hello.region };
         self.ready.push(neighbour);
+        self.greet(link, cx);
         self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
         self.compare(link, cx);
     }
@@ -154,6 +163,7 @@ impl Node {
         if state.closing.is_some() {
             return;
         }
+        self.record.on_offence(link, offence, cx.now);
         if let Offence::OverBudget(budget) = offence {
             self.counters.count_over_budget(budget);
         }
@@ -190,9 +200,10 @@ impl Node {
         }
     }
 
-    pub(super) fn on_congested(&mut self, link: Link) {
+    pub(super) fn on_congested(&mut self, link: Link, now: Time) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = true;
+            self.record.note_link(link, What::Congested, now);
             self.announcer.on_congested(link);
         }
     }
@@ -200,6 +211,7 @@ impl Node {
     pub(super) fn on_drained(&mut self, link: Link, now: Time) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = false;
+            self.record.note_link(link, What::Drained, now);
             self.announcer.on_drained(link, now);
             if !state.serving.is_empty() {
                 self.serve_at = now;

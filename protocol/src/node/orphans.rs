@@ -8,9 +8,10 @@ use super::{Node, Orphans, Pair, Verifying};
 use crate::chain::{Content, Facts, Rejection};
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link};
-use crate::machine::{Action, Cx};
+use crate::machine::Cx;
 use crate::orphanage::{Orphan, Orphanage};
 use crate::pool::FEE_TOO_LOW;
+use crate::record::What;
 use crate::seen::Outcome;
 
 /// One of its parents was refused.
@@ -74,11 +75,11 @@ impl Node {
             if are_coming && facts.needs_verification {
                 let holders = Vec::new();
                 let own = Verifying { item: item.clone(), facts, ingress, holders, pair: None };
-                self.verifying.insert(item.id().into(), own);
-                return cx.actions.push(Action::Verify(item.clone()));
+                return self.check(own, cx);
             }
             return self.refuse(item, None, PARENTS_MISSING, cx);
         };
+        self.record.note(ingress, item.id(), What::Orphaned, cx.now);
         let mut announcers = vec![ingress];
         let others = self.requests.on_arrived(item.id(), cx.now, &cx.params.requests);
         for link in holders.into_iter().chain(others) {
@@ -126,6 +127,7 @@ impl Node {
             for link in first.iter().chain(&then) {
                 let (wait, requests) = (Duration::ZERO, &cx.params.requests);
                 self.requests.on_announced(*link, item, wait, cx.now, requests);
+                self.record.note(*link, short, What::Implied, cx.now);
             }
         }
     }
@@ -225,12 +227,8 @@ impl Node {
         cx: &mut Cx<'_>,
     ) {
         pair.is_verified |= !facts.needs_verification;
-        if !pair.is_verified {
-            cx.actions.push(Action::Verify(item.clone()));
-        }
-        let (id, ingress) = (item.id().into(), Some(ingress));
-        let pair = Some(pair);
-        self.verifying.insert(id, Verifying { item, facts, ingress, holders, pair });
+        let (ingress, pair) = (Some(ingress), Some(pair));
+        self.check(Verifying { item, facts, ingress, holders, pair }, cx);
     }
 
     /// One of two that are judged together was checked.
@@ -249,7 +247,7 @@ impl Node {
             return self.accept_pair(id, cx);
         };
         let Pair { other, is_parent, .. } = *pair;
-        let (failed, other) = (self.verifying.remove(&id), self.verifying.remove(&other));
+        let (failed, other) = (self.end_check(id), self.end_check(other));
         if let Some(failed) = failed {
             self.refuse(&failed.item, failed.ingress, rejection, cx);
         }
@@ -268,9 +266,7 @@ impl Node {
             return;
         }
         let (parent, child) = if is_parent { (id, other) } else { (other, id) };
-        let (Some(parent), Some(child)) =
-            (self.verifying.remove(&parent), self.verifying.remove(&child))
-        else {
+        let (Some(parent), Some(child)) = (self.end_check(parent), self.end_check(child)) else {
             return;
         };
         let members = [&parent, &child].map(|one| (one.item.clone(), one.facts.clone()));

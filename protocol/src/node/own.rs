@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::item::{Item, ItemKind, ShortId};
 use crate::link::LinkSet;
 use crate::machine::Cx;
+use crate::record::What;
 use crate::seen::{Outcome, Seen};
 
 impl Node {
@@ -35,6 +36,7 @@ impl Node {
         self.seen.insert(id, Seen::new(Outcome::Accepted, known));
         self.on_parent_accepted(id);
         self.counters.restored += 1;
+        self.record.note_from(None, id, What::Restored, cx.now);
         cx.report(Event::Restored { id, kind });
         if own && wanted {
             cx.report(Event::Broadcast { id });

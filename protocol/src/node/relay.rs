@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{LinkState, Node};
+use super::Node;
 use crate::announce::{Announcer, Form};
 use crate::blocks::BlockStore;
 use crate::item::{Item, ItemId, ItemKind, Name};
-use crate::link::{Link, LinkTable};
+use crate::link::Link;
 use crate::machine::Cx;
 use crate::message::{ANNOUNCE_MAX, Message, Verb};
 use crate::pool::Pool;
+use crate::record::{Manner, What};
 use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
 use crate::seen::SeenCache;
 
 /// What the strategy sees of the node.
 struct View<'a> {
     ready: &'a [Neighbour],
-    links: &'a LinkTable<LinkState>,
     seen: &'a SeenCache,
     announcer: &'a Announcer,
     pool: &'a Pool,
@@ -34,7 +34,7 @@ impl Overlay for View<'_> {
     }
 
     fn knows(&self, link: Link, id: &ItemId) -> bool {
-        self.links.get(link).is_none() || self.seen.knows(id, link)
+        self.seen.knows(id, link)
     }
 
     fn waiting(&self, link: Link) -> usize {
@@ -57,18 +57,15 @@ impl Node {
         cx: &mut Cx<'_>,
         ask: impl FnOnce(&mut AnyStrategy, &mut RelayCx<'_>),
     ) {
-        let mut steps = std::mem::take(&mut self.steps);
-        let Self { ready, links, seen, announcer, pool, blocks, strategy, .. } = self;
+        // Not kept: mostly there are none, and a simulator holds a million nodes.
+        let mut steps = Vec::new();
+        let Self { ready, seen, announcer, pool, blocks, strategy, .. } = self;
         let region = self.region;
-        let overlay = &View { ready, links, seen, announcer, pool, blocks, region };
+        let overlay = &View { ready, seen, announcer, pool, blocks, region };
         let (now, params) = (cx.now, &cx.params.relay);
         ask(strategy, &mut RelayCx { now, params, rng: cx.rng, overlay, steps: &mut steps });
-        for step in steps.drain(..) {
+        for step in steps {
             self.carry_out(step, cx);
-        }
-        // Kept for the next time, unless it grew: a simulator holds a million nodes.
-        if steps.capacity() <= 32 {
-            self.steps = steps;
         }
     }
 
@@ -77,7 +74,7 @@ impl Node {
             Step::Send(link, item) => self.send_item(link, item, cx),
             Step::Announce(link, id) => {
                 if self.blocks.get(&id).is_some() {
-                    self.announce(link, ItemKind::Block, &[id], cx);
+                    self.announce(link, ItemKind::Block, &[id], Manner::Now, cx);
                 } else {
                     self.enqueue(link, (id, Form::Id), cx);
                 }
@@ -85,16 +82,16 @@ impl Node {
             Step::AnnounceNow(link, id) => {
                 let kind =
                     if self.blocks.get(&id).is_some() { ItemKind::Block } else { ItemKind::Tx };
-                self.announce(link, kind, &[id], cx);
+                self.announce(link, kind, &[id], Manner::Now, cx);
             }
             Step::Hold(link, id) => self.announcer.hold(link, id, &cx.params.relay),
             Step::Flush(link) => {
                 let ids = self.take_waiting(link);
-                self.announce_any(link, ids, cx);
+                self.announce_any(link, ids, Manner::Round, cx);
             }
             Step::FlushWhole(link) => {
                 for id in self.take_waiting(link) {
-                    self.send_now(link, id, cx);
+                    self.send_now(link, id, Manner::Round, cx);
                 }
             }
             Step::Signal(link, signal) => cx.send(link, Message::Signal(signal)),
@@ -102,9 +99,24 @@ impl Node {
     }
 
     /// Announces ids to a peer that is then known to have them, or about to.
-    pub(super) fn announce(&mut self, link: Link, kind: ItemKind, ids: &[ItemId], cx: &mut Cx<'_>) {
+    pub(super) fn announce(
+        &mut self,
+        link: Link,
+        kind: ItemKind,
+        ids: &[ItemId],
+        manner: Manner,
+        cx: &mut Cx<'_>,
+    ) {
+        let mut wanted = Vec::new();
+        let ids = if self.has_filter(link) {
+            wanted.extend(ids.iter().copied().filter(|id| !self.is_filtered(link, id)));
+            &wanted
+        } else {
+            ids
+        };
         for id in ids {
             self.seen.note(id, link);
+            self.record.note(link, id, What::Told(manner), cx.now);
         }
         let is_short = kind == ItemKind::Tx && self.strategy.names_short();
         let name = |id: &ItemId| if is_short { Name::Short(id.into()) } else { Name::Whole(*id) };
@@ -114,9 +126,10 @@ impl Node {
     }
 
     /// Sends an item that we still hold, whatever waits.
-    pub(super) fn send_now(&mut self, link: Link, id: ItemId, cx: &mut Cx<'_>) {
-        if let Some(item) = self.item(&id).cloned() {
+    pub(super) fn send_now(&mut self, link: Link, id: ItemId, manner: Manner, cx: &mut Cx<'_>) {
+        if let Some(item) = self.item(&id).filter(|_| !self.is_filtered(link, &id)).cloned() {
             self.seen.note(id, link);
+            self.record.note(link, id, What::Sent(manner), cx.now);
             cx.send(link, Message::Item(item));
         }
     }
@@ -125,14 +138,18 @@ impl Node {
         let Some(state) = self.links.get(link) else { return };
         let (id, congested, is_block) =
             (item.id(), state.congested, item.kind() == ItemKind::Block);
+        if self.is_filtered(link, &id) {
+            return;
+        }
         if congested && is_block {
-            self.announce(link, ItemKind::Block, &[id], cx);
+            self.announce(link, ItemKind::Block, &[id], Manner::Now, cx);
         } else if congested {
             self.enqueue(link, (id, Form::Id), cx);
         } else if cx.params.relay.batch_ms > 0 && !is_block {
             self.enqueue(link, (id, Form::Whole), cx);
         } else {
             self.seen.note(id, link);
+            self.record.note(link, id, What::Sent(Manner::Now), cx.now);
             cx.send(link, Message::Item(item));
         }
     }

@@ -4,10 +4,11 @@
 //! with each wake-up, so that the driver can say in between that the link is congested.
 
 use super::Node;
-use crate::item::{ItemKind, Name};
+use crate::item::{Item, ItemKind, Name};
 use crate::link::Link;
 use crate::machine::Cx;
 use crate::message::{GETDATA_MAX, Message, Verb};
+use crate::record::{Manner, What};
 use crate::relay::Strategy as _;
 use crate::time::Time;
 
@@ -57,14 +58,18 @@ impl Node {
         while sent < PORTION
             && let Some((kind, name)) = queue.pop_front()
         {
-            match self.find(kind, name).cloned() {
+            match self.find(kind, name).filter(|item| self.may_serve(link, item)).cloned() {
                 Some(item) => {
                     sent += item.size();
                     self.seen.note(item.id(), link);
+                    self.record.note(link, item.id(), What::Sent(Manner::Answer), cx.now);
                     self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
                     cx.send(link, Message::Item(item));
                 }
-                None => missing[kind as usize].push(name),
+                None => {
+                    self.record.note(link, name.short(), What::Denied, cx.now);
+                    missing[kind as usize].push(name);
+                }
             }
         }
         let [txs, blocks] = missing;
@@ -76,6 +81,18 @@ impl Node {
             state.serving = queue.into();
             self.serve_at = cx.now;
         }
+    }
+
+    /// Whether a peer may be given an item. Blocks are for everybody; of transactions only those that it was
+    /// told of (or told us of), that the latest block confirmed, or that are parents of such.
+    ///
+    /// *Attack*: a stranger who asks for whatever he likes learns what is in the pool, and when it came
+    /// (relay.md §1, "Serving privacy").
+    fn may_serve(&self, link: Link, item: &Item) -> bool {
+        item.kind() == ItemKind::Block
+            || self.seen.knows(item.id(), link)
+            || self.pool.was_confirmed_lately(item.id())
+            || self.pool.children(item.id()).iter().any(|child| self.seen.knows(child, link))
     }
 
     /// Says so in the peer's own names.

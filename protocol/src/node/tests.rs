@@ -13,6 +13,8 @@ use crate::message::{Hello, VERSION};
 use crate::params::Rate;
 use crate::relay::StrategyKind;
 
+mod explaining;
+mod fees;
 mod orphans;
 mod own;
 mod policy;
@@ -284,7 +286,7 @@ fn an_unknown_kind_is_skipped_and_counted() {
     let link = solo.link(0, Direction::Inbound);
     assert!(solo.say(link, &Message::Unknown { kind: 99, len: 10 }).is_empty());
     let received = solo.node.counters().received;
-    assert_eq!(received.messages[crate::message::MessageKind::Unknown as usize], 1);
+    assert_eq!(received.of(crate::message::MessageKind::Unknown).messages, 1);
 }
 
 #[test]
@@ -361,6 +363,7 @@ fn what_does_not_fit_the_queue_of_answers_is_not_found() {
     for tx in &txs {
         solo.hand(Input::Submitted(tx.clone()));
     }
+    solo.wait(0);
     let ids = txs.iter().map(|tx| tx.id()).collect();
     let sent = sends(&solo.say(link, &Message::GetData { kind: ItemKind::Tx, ids }));
     assert_eq!(sent, [(link, not_found(&txs[1])), (link, Message::Item(txs[0].clone()))]);
@@ -518,6 +521,15 @@ fn what_comes_after_its_request_ran_out_is_taken_all_the_same() {
     solo.say(link, &Message::Item(tx.clone()));
     assert!(solo.node.pool().contains(tx.id()));
     assert_eq!(solo.node.counters().unsolicited, 0);
+}
+
+#[test]
+fn a_link_that_breaks_is_gone_for_the_strategy_too() {
+    let mut solo = Solo::new(at_once());
+    let (broken, other) = (solo.link(0, Direction::Inbound), solo.link(1, Direction::Inbound));
+    solo.hand(Input::Disconnected { link: broken });
+    solo.node.check_invariants(&solo.params);
+    assert_eq!(solo.node.ready.iter().map(|n| n.link).collect::<Vec<_>>(), [other]);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 use super::Node;
 use crate::link::Link;
 use crate::machine::Machine as _;
+use crate::message::MessageKind;
 
 impl Node {
     /// Reads what any input touches of the node itself.
@@ -17,7 +18,6 @@ impl Node {
         let lens = [
             self.links.slots(),
             self.ready.len(),
-            self.steps.capacity(),
             self.seen.len(),
             self.requests.len(),
             self.verifying.len(),
@@ -34,10 +34,8 @@ impl Node {
         ];
         let (sent, received) = (&counters.sent, &counters.received);
         let counts = [
-            sent.messages[0],
-            sent.bytes[0],
-            received.messages[0],
-            received.bytes[0],
+            sent.of(MessageKind::Announce).messages,
+            received.of(MessageKind::Announce).messages,
             counters.accepted,
         ];
         let lens = lens.into_iter().fold(0, |sum, len| sum ^ len as u64);
@@ -48,11 +46,11 @@ impl Node {
     /// Reads what a message on a link touches of that link and of what the node last relayed.
     #[must_use]
     pub fn warm_link(&self, link: Link) -> u64 {
-        let link = self.links.get(link);
-        let link = link.map_or(0, |state| {
+        let state = self.links.get(link).map_or(0, |state| {
             u64::from(state.ready) ^ state.since.as_nanos() ^ state.serving.len() as u64
         });
-        link ^ self.seen.warm() ^ self.deadline().as_nanos()
+        let waiting = self.announcer.waiting(link) as u64;
+        state ^ waiting ^ self.seen.warm() ^ self.deadline().as_nanos()
     }
 
     /// Reads what a wake-up touches.

@@ -53,3 +53,11 @@ pub(super) fn jittered(wait_ms: u64, rng: &mut dyn Rng) -> Duration {
     let nanos = wait_ms.saturating_mul(1_000_000);
     Duration::from_nanos(rng.random_range(nanos / 2..=nanos))
 }
+
+/// A wait of the given mean, exponentially distributed, so that it tells nothing of when it began.
+pub(super) fn exponential(mean_ms: u64, rng: &mut dyn Rng) -> Duration {
+    let uniform: f64 = rng.random();
+    let mean = Duration::from_millis(mean_ms);
+    // At most 36.7 times the mean, since `uniform` is a multiple of 2^-53 below 1.
+    Duration::try_from_secs_f64(-(1.0 - uniform).ln() * mean.as_secs_f64()).unwrap_or(mean)
+}

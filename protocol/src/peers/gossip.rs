@@ -21,14 +21,12 @@
 //! us is bounded by its budget (`budgets.addresses`) and by its share of the book: what the book
 //! refuses isn't passed on either.
 
-use std::time::Duration;
-
-use rand::{Rng, RngExt as _};
-
 use crate::link::Link;
 use crate::machine::Cx;
 use crate::message::{ADDRESSES_MAX, Message, PeerAddr};
 use crate::time::Time;
+
+use super::backoff::exponential;
 
 /// Addresses on their way to peers. Holds nothing for a link with an empty queue.
 #[derive(Clone, Debug)]
@@ -96,12 +94,4 @@ impl Gossip {
         }
         self.deadline = self.queues.iter().map(|queue| queue.due).min().unwrap_or(Time::NEVER);
     }
-}
-
-/// A wait of the given mean, exponentially distributed, so that it tells nothing of when it began.
-fn exponential(mean_ms: u64, rng: &mut dyn Rng) -> Duration {
-    let uniform: f64 = rng.random();
-    let mean = Duration::from_millis(mean_ms);
-    // At most 36.7 times the mean, since `uniform` is a multiple of 2^-53 below 1.
-    Duration::try_from_secs_f64(-(1.0 - uniform).ln() * mean.as_secs_f64()).unwrap_or(mean)
 }

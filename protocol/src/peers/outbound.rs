@@ -60,13 +60,15 @@ struct Named {
     tried: bool,
 }
 
-/// The outbound links that are up.
+/// The outbound links that are up, but for feelers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Live {
     /// All of them.
     pub(super) links: usize,
     /// Those that are seeds.
     pub(super) seeds: usize,
+    /// Dials under way that are not for the set.
+    pub(super) probing: usize,
 }
 
 impl Outbound {
@@ -117,6 +119,26 @@ impl Outbound {
         self.busy_until = cx.now + jittered(cx.params.peers.retry_min_ms, cx.rng);
     }
 
+    /// Dials an address beside the set, if there is one and nothing else is being dialled.
+    pub(super) fn probe(&mut self, book: &mut Book, cx: &mut Cx<'_>) -> Option<PeerAddr> {
+        if self.fixed.is_some() || !self.dialling.is_empty() || self.busy_until > cx.now {
+            return None;
+        }
+        match book.choose(&[], cx.now, cx.rng) {
+            Choice::Dial(addr) => {
+                self.dial(addr, book, cx);
+                Some(addr)
+            }
+            Choice::NoneBefore(_) => None,
+        }
+    }
+
+    fn dial(&mut self, addr: PeerAddr, book: &mut Book, cx: &mut Cx<'_>) {
+        book.attempt(addr, cx.now);
+        self.dialling.push(addr);
+        cx.actions.push(Action::Dial { addr });
+    }
+
     /// The dial of an address ended, one way or the other. Returns whether it was to be a seed.
     pub(super) fn dial_ended(&mut self, addr: PeerAddr) -> bool {
         // The address is free again, if not connected or resting now.
@@ -151,11 +173,7 @@ impl Outbound {
                 return;
             }
             match self.choose(live, book, cx) {
-                Choice::Dial(addr) => {
-                    book.attempt(addr, cx.now);
-                    self.dialling.push(addr);
-                    cx.actions.push(Action::Dial { addr });
-                }
+                Choice::Dial(addr) => self.dial(addr, book, cx),
                 Choice::NoneBefore(at) => self.idle_until = at,
             }
         }
@@ -171,7 +189,7 @@ impl Outbound {
         if self.fixed.is_some() {
             return true;
         }
-        let (mut links, mut dialling) = (live.links, self.dialling.len());
+        let (mut links, mut dialling) = (live.links, self.dialling.len() - live.probing);
         if self.outgrows_seeds(book, cx) {
             links -= live.seeds;
             dialling -= self.seeds_dialling.len();

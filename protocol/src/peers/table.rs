@@ -50,6 +50,11 @@ impl Table {
         self.census
     }
 
+    /// Makes room for so many links.
+    pub(super) fn reserve(&mut self, links: usize) {
+        self.links.reserve(links);
+    }
+
     /// Adds a new link.
     pub(super) fn insert(&mut self, link: Link, peer: Peer) {
         self.census.add(&peer);
@@ -143,6 +148,11 @@ impl Peer {
     /// Whether both hellos are through.
     pub(super) const fn is_ready(&self) -> bool {
         self.ready
+    }
+
+    /// Whether it is given up once others are found.
+    pub(super) const fn is_seed(&self) -> bool {
+        self.seed
     }
 
     /// Whether we dialled it.

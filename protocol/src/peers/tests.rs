@@ -1,3 +1,4 @@
+mod feeler;
 mod gossip;
 mod network;
 mod outbound;

@@ -66,6 +66,7 @@ pub fn contacts(cx: &mut RelayCx<'_>, suits: impl Fn(Neighbour) -> bool) -> Cont
 pub fn spread(cx: &mut RelayCx<'_>, id: ItemId, step: impl Fn(Neighbour) -> Step) {
     let (overlay, params) = (cx.overlay, cx.params);
     if !regions_count(params) {
+        cx.steps.reserve(overlay.len());
         cx.steps.extend(overlay.ignorant(id).map(step));
         return;
     }

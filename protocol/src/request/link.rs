@@ -14,6 +14,8 @@ use crate::time::Time;
 #[derive(Clone, Debug)]
 pub(super) struct LinkRequests {
     pub(super) direction: Direction,
+    /// It has delivered something that we asked it for.
+    pub(super) has_delivered: bool,
     /// Wanted items that this link announced.
     pub(super) announced: u32,
     /// Items asked from this link.
@@ -36,12 +38,18 @@ struct Record {
 impl LinkRequests {
     pub(super) fn new(direction: Direction) -> Self {
         let waiting = Backlog::default();
-        Self { direction, announced: 0, in_flight: 0, waiting, record: None }
+        Self { direction, has_delivered: false, announced: 0, in_flight: 0, waiting, record: None }
     }
 
     /// Whether something more may be asked from it.
     pub(super) const fn has_room(&self, params: &RequestParams) -> bool {
         (self.in_flight as usize) < params.in_flight_max
+    }
+
+    /// Most wanted items that are remembered of it.
+    pub(super) fn announced_max(&self, params: &RequestParams) -> usize {
+        let max = params.announced_max;
+        if self.is_staller() { max.min(params.in_flight_max) } else { max }
     }
 
     /// Whether others are to be asked before it.
@@ -56,6 +64,7 @@ impl LinkRequests {
 
     /// It delivered something that we had asked it for.
     pub(super) fn deliver(&mut self) {
+        self.has_delivered = true;
         if let Some(record) = &mut self.record {
             record.standing.deliver();
         }

@@ -1,22 +1,23 @@
 //! How far a peer can be relied on to deliver what it announces.
 //!
-//! A peer that lets a request run out is in debt, and is a *staller* until it has paid by deliveries. Each
-//! strike doubles the debt and adds one, so that whoever stalls again and again pays twice as much each
-//! time: an attacker can't stall every other item. All requests that run out within one timeout are one
-//! strike: a short outage isn't worse the more was asked.
+//! A peer that lets a request run out is in debt, and is a *staller* until it has paid by deliveries: one after
+//! the first strike, and twice as many after each further one, even if it has paid in between. So an
+//! attacker can't stall every other item. All requests that run out within one timeout are one strike: a
+//! short outage isn't worse the more was asked.
 
 use std::time::Duration;
 
 use crate::time::Time;
 
-/// Most that a peer may owe: six strikes in a row. A guess.
-const DEBT_MAX: u8 = 63;
+/// Strikes that count: after six of them a peer owes 32 deliveries. A guess.
+const STRIKES_MAX: u8 = 6;
 
 /// The standing of one peer; a new one has nothing against it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Standing {
     /// Deliveries owed.
     debt: u8,
+    strikes: u8,
     /// No strike counts before.
     forgiven_until: Time,
 }
@@ -30,7 +31,8 @@ impl Standing {
     /// A request ran out.
     pub(super) fn strike(&mut self, now: Time, timeout: Duration) {
         if now >= self.forgiven_until {
-            self.debt = self.debt.saturating_mul(2).saturating_add(1).min(DEBT_MAX);
+            self.strikes = (self.strikes + 1).min(STRIKES_MAX);
+            self.debt = 1 << (self.strikes - 1);
             self.forgiven_until = now + timeout;
         }
     }
@@ -64,9 +66,12 @@ mod tests {
         for strike in 1..=10 {
             standing.strike(Time::from_millis(100 * strike), TIMEOUT);
         }
-        (0..DEBT_MAX - 1).for_each(|_| standing.deliver());
+        (0..31).for_each(|_| standing.deliver());
         assert!(standing.is_staller());
         standing.deliver();
         assert!(!standing.is_staller());
+        standing.strike(Time::from_millis(10_000), TIMEOUT);
+        standing.deliver();
+        assert!(standing.is_staller(), "having paid doesn't make the next one cheaper");
     }
 }

@@ -58,6 +58,7 @@ fn wrong_arguments_get_a_sentence_that_names_them() {
         ("--workload bitcoin-block", "needs the file of a raw block"),
         ("--workload bitcoin-block f --rules tidings", "needs network.rules opaque"),
         ("--workload bitcoin-block f --txs 5", "--txs has no meaning"),
+        ("--withhold 9 --nodes 10", "--withhold is 9, but two of the 10 nodes must deliver"),
         ("--kill 20", "write a share of the nodes, for instance 20%"),
         ("--kill 100%", "less than 100%"),
         ("--kill 1% --nodes 10", "a crash of 1% of 10 nodes is none"),

@@ -19,6 +19,8 @@ pub struct Settings {
     pub links: Links,
     /// What goes wrong on purpose.
     pub fault: Option<Fault>,
+    /// How many nodes announce items and never deliver any.
+    pub withhold: usize,
     /// The program that is started as a node; this one if unset.
     pub node_binary: Option<PathBuf>,
 }
@@ -51,7 +53,21 @@ impl Settings {
         check_only_simulated(&manifest)?;
         check_measure(&manifest)?;
         let fault = fault(&manifest)?;
-        Ok(Self { manifest, links, fault, node_binary })
+        Ok(Self { manifest, links, fault, withhold: 0, node_binary })
+    }
+
+    /// The same with some nodes that announce items and never deliver any.
+    ///
+    /// # Errors
+    /// When fewer than two others are left.
+    pub fn withholding(self, withhold: usize) -> Result<Self, String> {
+        let nodes = self.manifest.network.nodes;
+        if withhold > nodes.saturating_sub(2) {
+            return Err(format!(
+                "--withhold is {withhold}, but two of the {nodes} nodes must deliver"
+            ));
+        }
+        Ok(Self { withhold, ..self })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tidings::calendar::Civil;
 
 use super::Manifest;
 
@@ -65,21 +66,9 @@ fn memory_mib() -> Option<u64> {
 }
 
 /// A moment as `2026-01-31T23-59-59Z`: sorts by time and may be part of a file name.
-///
-/// The calendar is Howard Hinnant's `civil_from_days`.
 #[must_use]
 pub fn timestamp(unix_s: u64) -> String {
-    let (days, second) = (unix_s / 86_400, unix_s % 86_400);
-    // Eras of 400 years begin on 1 March, so that the leap day comes last.
-    let day = days + 719_468;
-    let (era, day) = (day / 146_097, day % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let march_month = (5 * day + 2) / 153;
-    let day = day - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = 400 * era + year + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let Civil { year, month, day, time: (hour, minute, second) } = Civil::of(unix_s);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}-{minute:02}-{second:02}Z")
 }
 

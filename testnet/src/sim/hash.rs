@@ -88,6 +88,7 @@ impl EventHash {
                 self.word(digest.salt);
                 self.word(u64::from(digest.count));
             }
+            Message::FeeFilter(rate) => self.word(rate.0),
             Message::Addresses(addrs) => self.word(addrs.len() as u64),
             // Their kind says it all.
             Message::Hello(_)

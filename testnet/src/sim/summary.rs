@@ -37,7 +37,8 @@ impl Baseline {
     pub fn of(world: &World) -> Self {
         let narrow = |traffic: &Traffic| {
             std::array::from_fn(|kind| {
-                (saturate(traffic.messages[kind]), saturate(traffic.bytes[kind]))
+                let count = traffic.of(MessageKind::ALL[kind]);
+                (saturate(count.messages), saturate(count.bytes))
             })
         };
         let node = |node| {
@@ -123,9 +124,10 @@ fn traffic_rows(world: &World, baseline: &Baseline) -> Vec<run::Traffic> {
         for kind in MessageKind::ALL {
             let at = kind as usize;
             let since = |now: &Traffic, former: &Traffic, before: (u32, u32)| {
+                let (now, former) = (now.of(kind), former.of(kind));
                 (
-                    (now.messages[at] + former.messages[at]).saturating_sub(u64::from(before.0)),
-                    (now.bytes[at] + former.bytes[at]).saturating_sub(u64::from(before.1)),
+                    (now.messages + former.messages).saturating_sub(u64::from(before.0)),
+                    (now.bytes + former.bytes).saturating_sub(u64::from(before.1)),
                 )
             };
             let sent = since(&counters.sent, &former.sent, before.sent[at]);
@@ -183,6 +185,9 @@ fn more(manifest: &Manifest, finished: &Finished, peak_rss_mib: Option<f64>) -> 
     put("last_hops_max", json!(last_hops.max()));
     let per_cpu_s = finished.events_run as f64 / finished.cpu_s_run;
     put("events_per_cpu_s", json!(per_cpu_s.is_finite().then(|| per_cpu_s.round())));
+    let per_tx =
+        finished.cpu_s_run / world.items().len().saturating_sub(manifest.warmup_txs) as f64;
+    put("cpu_s_per_tx", json!(per_tx.is_finite().then_some(per_tx)));
     let bytes_per_node = peak_rss_mib.map(|mib| (mib * 1_048_576.0 / world.nodes() as f64).round());
     put("bytes_per_node", json!(bytes_per_node));
     put("cross_region_bytes", json!(cross_region_bytes(finished)));

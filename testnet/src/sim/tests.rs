@@ -156,6 +156,7 @@ fn the_summary_has_every_key_that_simulations_promise() {
         "cpu_s_run",
         "peak_rss_mib",
         "events_per_cpu_s",
+        "cpu_s_per_tx",
         "bytes_per_node",
         "cross_region_bytes",
         "origin_precision",

@@ -96,6 +96,7 @@ fn defaults(strategy: StrategyKind) -> Params {
     params.requests.announced_max = MANY;
     params.memory.serve_queue_max = MANY;
     relay.recent_ms = 1_000 * TEN_YEARS_S;
+    relay.safety_recent_ms = 1_000 * TEN_YEARS_S;
     // Sessions lose nothing, so digests find nothing but what the strategy itself leaves out.
     if !matches!(strategy, StrategyKind::DirectMail | StrategyKind::Rumor) {
         relay.safety_pull_ms = 0;
@@ -118,6 +119,9 @@ fn defaults(strategy: StrategyKind) -> Params {
         addresses: unlimited,
         control_bytes: unlimited,
         excesses: unlimited,
+        relayed: unlimited,
+        relayed_bytes: unlimited,
+        backlog_max: MANY,
     };
     params
 }

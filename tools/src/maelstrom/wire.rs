@@ -149,6 +149,7 @@ pub(super) const fn travels(message: &Message) -> bool {
         | Message::Pong { .. }
         | Message::GetAddresses
         | Message::Addresses(_)
+        | Message::FeeFilter(_)
         | Message::Unknown { .. } => false,
     }
 }
@@ -181,6 +182,7 @@ fn encode(message: &Message) -> Option<Say> {
         | Message::Pong { .. }
         | Message::GetAddresses
         | Message::Addresses(_)
+        | Message::FeeFilter(_)
         | Message::Unknown { .. } => return None,
     })
 }

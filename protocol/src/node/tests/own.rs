@@ -135,15 +135,17 @@ fn an_own_transaction_is_announced_again_in_the_company_of_a_relayed_one() {
 }
 
 #[test]
-fn what_was_relayed_before_a_restart_is_served_and_not_announced() {
+fn what_was_relayed_before_a_restart_is_known_and_not_announced() {
     let mut solo = Solo::new(quiet());
     let link = solo.link(0, Direction::Inbound);
     let tx = solo.tx(1);
     let back = Event::Restored { id: tx.id(), kind: ItemKind::Tx };
     assert_eq!(reports(&solo.hand(restored(&tx, false))), [back]);
     assert!(sends(&solo.wait(0)).is_empty() && solo.attempt().is_empty());
-    assert_eq!(sends(&solo.say(link, &get_data(&tx))), [(link, Message::Item(tx.clone()))]);
+    let told = sends(&solo.say(link, &get_data(&tx)));
+    assert_eq!(told, [(link, not_found(&tx))], "nobody has been told of it since");
     assert!(solo.say(link, &announce(&tx)).is_empty(), "it is known");
+    assert_eq!(sends(&solo.say(link, &get_data(&tx))), [(link, Message::Item(tx.clone()))]);
     assert_eq!((solo.node.counters().accepted, solo.node.counters().restored), (0, 1));
 }
 

@@ -181,5 +181,7 @@ fn an_answer_is_a_message_that_may_be_sent() {
         Message::Addresses(addrs) => addrs,
         other => panic!("{other:?}"),
     };
-    assert_eq!(expected.len(), crate::message::ADDRESSES_MAX);
+    // A full message, less the asker's own address if that was drawn.
+    let most = crate::message::ADDRESSES_MAX;
+    assert!((most - 1..=most).contains(&expected.len()), "{}", expected.len());
 }

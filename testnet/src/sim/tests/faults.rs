@@ -21,7 +21,7 @@ fn touched(finished: &Finished) -> u64 {
 fn copies(finished: &Finished) -> u64 {
     let received = |node| finished.world.counters(node).0.received;
     (0..100)
-        .map(|node| received(node).messages[tidings_protocol::message::MessageKind::Tx as usize])
+        .map(|node| received(node).of(tidings_protocol::message::MessageKind::Tx).messages)
         .sum()
 }
 

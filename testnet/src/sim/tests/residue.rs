@@ -10,8 +10,6 @@ const PAIRS: u64 = 2_000;
 fn troubled(strategy: StrategyKind, fault: &str, safety_net: bool) -> u64 {
     let mut manifest = with_faults(manifest(strategy), &[fault]);
     manifest.workload = Workload::Transfers { txs: 20, rate: 1.0, sizes: Sizes::Fixed(300) };
-    // Direct mail spreads by digests alone, in about a minute: under loss it needs twice the default.
-    manifest.params.relay.recent_ms = 120_000;
     manifest.measure.stall_s = 60.0;
     if !safety_net {
         manifest.params.relay.safety_pull_ms = 0;
@@ -59,4 +57,21 @@ fn a_partition_of_half_a_minute_leaves_nothing_behind() {
 fn links_that_stall_for_half_a_minute_leave_nothing_behind() {
     let residue = residues("partition:share=0.5,for_s=30,mode=stall");
     assert_eq!(residue(StrategyKind::Flood), 0, "what was sent arrives in the end");
+}
+
+#[test]
+fn links_that_break_for_half_a_minute_leave_nothing_behind_and_grow_again() {
+    let mut manifest = with_faults(
+        manifest(StrategyKind::Inventory),
+        &["partition:share=0.5,for_s=30,mode=break"],
+    );
+    // The last items are submitted a minute and a half after the network is whole again.
+    manifest.workload = Workload::Transfers { txs: 40, rate: 1.0 / 3.0, sizes: Sizes::Fixed(300) };
+    manifest.measure.stall_s = 60.0;
+    let finished = simulate(&manifest);
+    let missed: Vec<usize> =
+        (0..40).filter(|item| finished.world.record().deliveries(*item).count() < 100).collect();
+    assert_eq!(missed, [] as [usize; 0]);
+    manifest.params.peers.feeler_s = 0;
+    assert!(missing(&simulate(&manifest)) > PAIRS / 2, "two networks for ever");
 }

@@ -17,6 +17,7 @@ use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::peers::book::AddressRecord;
 use tidings_protocol::time::Time;
 
+use super::fetch::AHEAD;
 use super::links::{End, addr, key};
 use super::{Event, Fixed, Seat, WAKES, World};
 use crate::manifest::Manifest;
@@ -110,8 +111,11 @@ impl World {
         };
         world.seat_all(&edges);
         let is_fixed = world.fixed.plan.shape.is_fixed();
-        for (from, to) in edges {
-            world.link_up(from, to, is_fixed.then(|| addr(to)));
+        for edges in edges.chunks(AHEAD) {
+            world.fetch_nodes(edges.iter().map(|(_, to)| *to));
+            for (from, to) in edges {
+                world.link_up(*from, *to, is_fixed.then(|| addr(*to)));
+            }
         }
         world.start_all(manifest);
         Ok(world)
@@ -175,8 +179,10 @@ impl World {
         }
         let seed = self.fixed.seed;
         for (node, degree) in (0..).zip(degrees) {
+            let mut fresh = self.make_node(node);
+            fresh.reserve_links(degree);
             let seat = Seat {
-                node: self.make_node(node),
+                node: fresh,
                 rng: stream(seed, Use::Node, u64::from(node)),
                 jitter: stream(seed, Use::Jitter, u64::from(node)),
                 ends: Vec::with_capacity(degree),

@@ -13,7 +13,7 @@ use super::{Entry, Event, World};
 
 /// Events looked ahead: more cache lines than the processor can fetch at once, and few enough that they
 /// are all still in its caches when they are needed.
-const AHEAD: usize = 32;
+pub(super) const AHEAD: usize = 32;
 
 /// Networks of fewer nodes fit the caches.
 const NODES_MIN: usize = 2_000;
@@ -30,23 +30,22 @@ impl World {
         if self.seats.len() < NODES_MIN || next.len() < 2 {
             return;
         }
-        let nodes = next.iter().fold(0, |sum, (_, entry)| sum ^ self.warm_node(entry));
+        let nodes = next
+            .iter()
+            .fold(0, |sum, (_, entry)| sum ^ self.warm_node(entry.node) ^ entry.event.warm());
         let rest = next.iter().fold(0, |sum, (_, entry)| sum ^ self.warm_rest(entry));
         black_box(nodes ^ rest);
         self.fetched = next.len() - 1;
     }
 
-    fn warm_node(&self, Entry { node, event }: &Entry) -> u64 {
-        let seat = &self.seats[*node as usize];
-        let message = match event {
-            Event::Message { message: Message::Announce { ids, .. }, .. } => ids.first(),
-            _ => None,
-        };
-        message.map_or(0, |id| u64::from(id.0[0]))
-            ^ seat.node.warm()
-            ^ seat.ends.len() as u64
-            ^ seat.wakes[0].as_nanos()
-            ^ u64::from(seat.alive)
+    /// Reads nodes that are about to be linked.
+    pub(super) fn fetch_nodes(&self, nodes: impl Iterator<Item = u32>) {
+        black_box(nodes.fold(0, |sum, node| sum ^ self.warm_node(node)));
+    }
+
+    fn warm_node(&self, node: u32) -> u64 {
+        let seat = &self.seats[node as usize];
+        seat.node.warm() ^ seat.ends.len() as u64 ^ seat.wakes[0].as_nanos() ^ u64::from(seat.alive)
     }
 
     fn warm_rest(&self, Entry { node, event }: &Entry) -> u64 {
@@ -57,6 +56,18 @@ impl World {
                 end ^ seat.node.warm_link(*link)
             }
             _ => seat.node.warm_timers(),
+        }
+    }
+}
+
+impl Event {
+    /// Reads what a message says.
+    fn warm(&self) -> u64 {
+        match self {
+            Self::Message { message: Message::Announce { ids, .. }, .. } => {
+                ids.first().map_or(0, |id| u64::from(id.0[0]))
+            }
+            _ => 0,
         }
     }
 }

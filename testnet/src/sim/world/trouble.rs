@@ -197,11 +197,7 @@ fn exponential(mean_s: f64, uniform: f64) -> u64 {
 impl Former {
     fn add(&mut self, counters: &tidings_protocol::counters::Counters) {
         self.cross_region_bytes += counters.sent_cross_region_bytes;
-        for (sum, more) in
-            [(&mut self.sent, &counters.sent), (&mut self.received, &counters.received)]
-        {
-            sum.messages.iter_mut().zip(more.messages).for_each(|(sum, more)| *sum += more);
-            sum.bytes.iter_mut().zip(more.bytes).for_each(|(sum, more)| *sum += more);
-        }
+        self.sent.add(&counters.sent);
+        self.received.add(&counters.received);
     }
 }

@@ -1,0 +1,173 @@
+use tidings_protocol::item::ItemKind;
+use tidings_protocol::link::Direction;
+
+use super::*;
+use crate::explain::{
+    DealingsStatus, PeerStory, StepName, StepStatus, TotalsStatus, TxStory, WaitSettings,
+    WaitStatus,
+};
+
+const BEGIN: u64 = 1_732_180_001_000_000;
+
+fn link(handle: &str, peer: &str, direction: Direction) -> LinkStatus {
+    LinkStatus {
+        link: handle.to_owned(),
+        peer_id: Some(format!("12D3KooW{peer}abcdefgh")),
+        direction,
+        address: Some("127.0.0.1:4001".parse().unwrap()),
+        up_unix_us: BEGIN,
+        down_unix_us: None,
+        why: None,
+    }
+}
+
+fn step(ms: u64, link: &str, step: StepName, detail: &str) -> StepStatus {
+    StepStatus {
+        unix_us: BEGIN + ms * 1_000,
+        item: None,
+        link: (!link.is_empty()).then(|| link.to_owned()),
+        step,
+        detail: (!detail.is_empty()).then(|| detail.to_owned()),
+        waits_for: None,
+    }
+}
+
+fn story(steps: Vec<StepStatus>) -> TxStory {
+    TxStory {
+        id: "ab".repeat(32),
+        kind: Some(ItemKind::Tx),
+        bytes: Some(300),
+        complete_since_unix_us: BEGIN,
+        settings: WaitSettings {
+            strategy: "inventory".to_owned(),
+            trickle_outbound_ms: 1_000,
+            trickle_inbound_ms: 2_000,
+            batch_ms: 0,
+        },
+        links: vec![
+            link("0.1", "AAAAAA", Direction::Inbound),
+            link("1.1", "BBBBBB", Direction::Outbound),
+            link("2.1", "CCCCCC", Direction::Inbound),
+            link("3.1", "DDDDDD", Direction::Inbound),
+        ],
+        steps,
+    }
+}
+
+#[test]
+fn a_stalled_item_is_told_with_what_it_waited_for() {
+    let reserve = StepStatus {
+        waits_for: Some(WaitStatus::Request("0.1".to_owned())),
+        ..step(200, "1.1", StepName::Heard, "kept")
+    };
+    let text = tx::tell(&story(vec![
+        step(0, "0.1", StepName::Heard, "asked"),
+        step(0, "0.1", StepName::Asked, ""),
+        reserve,
+        step(5_000, "0.1", StepName::Expired, ""),
+        step(5_000, "1.1", StepName::Asked, ""),
+        step(5_050, "1.1", StepName::Arrived, ""),
+        step(5_051, "1.1", StepName::Checking, ""),
+        step(5_053, "1.1", StepName::Accepted, ""),
+        step(5_500, "2.1", StepName::Told, "batch"),
+        step(5_500, "3.1", StepName::Told, "batch"),
+        step(5_600, "2.1", StepName::Sent, "answer"),
+    ]));
+    let expected = "\
+tx abababababababababababababababababababababababababababababababab
+300 bytes, kept by this node; its story begins at 2024-11-21 09:06:41.000000 UTC
+
+        +0.0 ms  12D3KooWAAAAAA (inbound, 127.0.0.1:4001) announced it
+        +0.0 ms  asked 12D3KooWAAAAAA for it
+      +200.0 ms  12D3KooWBBBBBB (outbound, 127.0.0.1:4001) announced it; kept in reserve, because 12D3KooWAAAAAA was being asked
+    +5,000.0 ms  12D3KooWAAAAAA had 5,000.0 ms and did not deliver: the request ran out
+    +5,000.0 ms  asked 12D3KooWBBBBBB instead, as the next announcer (outbound ones go first)
+    +5,050.0 ms  12D3KooWBBBBBB sent it, 50.0 ms after it was asked
+    +5,051.0 ms  its signatures went to be checked
+    +5,053.0 ms  accepted; checking took 2.0 ms
+    +5,500.0 ms  announced to 12D3KooWCCCCCC (inbound, 127.0.0.1:4001), 12D3KooWDDDDDD (inbound, 127.0.0.1:4001), after 447.0 ms in the trickle (mean 2000 ms, shared by inbound peers)
+    +5,600.0 ms  12D3KooWCCCCCC asked for it and was sent it
+
+In short: accepted 5,053.0 ms after it was first heard of. 5,000.0 ms of that went into 1 request in vain. 2 peers announced it, 2 peers were told, 1 peer asked this node for it.
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_staller_that_gives_way_counts_as_time_lost() {
+    let text = tx::tell(&story(vec![
+        step(0, "0.1", StepName::Heard, "asked"),
+        step(0, "0.1", StepName::Asked, ""),
+        step(30, "1.1", StepName::Heard, "asked"),
+        step(30, "1.1", StepName::Asked, ""),
+        step(70, "1.1", StepName::Arrived, ""),
+        step(70, "1.1", StepName::Accepted, ""),
+    ]));
+    let instead = "asked 12D3KooWBBBBBB instead, because whoever was being asked has let requests run out before";
+    assert!(text.contains(instead), "{text}");
+    assert!(text.contains("30.0 ms of that went into 1 request in vain"), "{text}");
+}
+
+#[test]
+fn an_item_that_never_came_says_so() {
+    let told = |steps| tx::tell(&story(steps)).lines().last().unwrap().to_owned();
+    let open =
+        || vec![step(0, "0.1", StepName::Heard, "asked"), step(0, "0.1", StepName::Asked, "")];
+    assert!(told(open()).contains("not here yet; 12D3KooWAAAAAA is being asked"));
+    let mut gone = open();
+    gone.push(step(70, "0.1", StepName::NotFound, ""));
+    assert!(
+        told(gone).contains("given up until somebody does. 70.0 ms of that"),
+        "it should say so"
+    );
+    let refused = vec![
+        step(0, "0.1", StepName::Arrived, ""),
+        step(0, "0.1", StepName::Rejected, "bad-signature"),
+    ];
+    assert!(told(refused).contains("not accepted: it breaks the rule bad-signature"));
+}
+
+#[test]
+fn a_peer_that_never_delivers_is_called_what_it_is() {
+    let totals = TotalsStatus {
+        announced: 40,
+        announced_news: 9,
+        asked: 4,
+        expired: 4,
+        ..TotalsStatus::default()
+    };
+    let dealings = DealingsStatus {
+        link: link("0.1", "AAAAAA", Direction::Inbound),
+        offences: 1,
+        last_offence: Some("sent an item that was not asked for".to_owned()),
+        totals,
+        steps: vec![StepStatus {
+            item: Some("ab".repeat(8)),
+            ..step(5_000, "0.1", StepName::Expired, "")
+        }],
+    };
+    let story = |links| PeerStory {
+        peer_id: "12D3KooWAAAAAAabcdefgh".to_owned(),
+        complete_since_unix_us: BEGIN,
+        links,
+    };
+    let text = peer::tell(&story(vec![dealings.clone()]));
+    for sentence in [
+        "it was asked for 4: 0 delivered, 4 ran out of time, 0 asked elsewhere instead, 0 \"not found\", 0 open",
+        "It announces and does not deliver",
+        "it misbehaved 1 time; the last time it sent an item that was not asked for",
+        "09:06:46.000000  did not deliver abababababababab in time",
+    ] {
+        assert!(text.contains(sentence), "{text}");
+    }
+    let totals = TotalsStatus { answered: 3, asked: 7, ..totals };
+    let text = peer::tell(&story(vec![DealingsStatus { totals, ..dealings }]));
+    assert!(!text.contains("does not deliver"), "{text}");
+}
+
+#[test]
+fn spans_are_readable() {
+    let shown = [0, 49, 50, 999_950, 1_234_567_890].map(millis);
+    assert_eq!(shown, ["0.0", "0.0", "0.1", "1,000.0", "1,234,567.9"]);
+    assert_eq!(utc(951_782_400_000_001), "2000-02-29 00:00:00.000001 UTC");
+}

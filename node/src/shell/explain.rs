@@ -1,0 +1,273 @@
+//! Answers questions about the past: the core's record, with peers named and times made absolute.
+
+use std::collections::BTreeMap;
+
+use libp2p::PeerId;
+use tidings_protocol::item::{ItemId, ShortId};
+use tidings_protocol::machine::PeerKey;
+use tidings_protocol::message::PeerAddr;
+use tidings_protocol::record::{Dealings, Heard, Life, Manner, Record, Step, Totals, Wait, What};
+use tidings_protocol::time::Time;
+
+use super::Shell;
+use crate::explain::{
+    DealingsStatus, LinkStatus, PEER_STEPS_MAX, PeerStory, StepName, StepStatus, TotalsStatus,
+    TxStory, Unexplained, WaitSettings, WaitStatus,
+};
+use crate::identity::to_hex;
+
+/// Most peers whose names are kept; over it those forget who are in no record any more. The record itself
+/// bounds how many those are.
+const ACQUAINTANCES_MAX: usize = 1_024;
+
+/// The beginning that the ids of all peers with Ed25519 keys share.
+const COMMON_PREFIX: &str = "12D3KooW";
+
+/// The names of peers that the core knows by key, those who have left included.
+#[derive(Debug, Default)]
+pub(super) struct Acquaintances(BTreeMap<u64, Acquaintance>);
+
+#[derive(Clone, Copy, Debug)]
+struct Acquaintance {
+    peer: PeerId,
+    address: Option<PeerAddr>,
+}
+
+impl Acquaintances {
+    /// A peer connected. Keeps the names of those that the record knows.
+    pub(super) fn meet(
+        &mut self,
+        key: PeerKey,
+        peer: PeerId,
+        address: Option<PeerAddr>,
+        record: Option<&Record>,
+    ) {
+        let Some(record) = record else { return };
+        if self.0.len() >= ACQUAINTANCES_MAX {
+            self.0.retain(|key, _| record.lives().any(|life| life.peer.0 == *key));
+        }
+        self.0.insert(key.0, Acquaintance { peer, address });
+    }
+
+    /// A peer said where it can be dialled.
+    pub(super) fn learn_address(&mut self, key: PeerKey, address: PeerAddr) {
+        if let Some(acquaintance) = self.0.get_mut(&key.0) {
+            acquaintance.address = Some(address);
+        }
+    }
+
+    fn get(&self, key: PeerKey) -> Option<Acquaintance> {
+        self.0.get(&key.0).copied()
+    }
+
+    /// Who is meant by an id, the beginning of one (with or without what all ids begin with), an
+    /// address, or a link.
+    fn find(&self, query: &str, record: &Record) -> Vec<(PeerKey, PeerId)> {
+        let met = self.0.iter().filter(|(key, _)| record.lives().any(|life| life.peer.0 == **key));
+        let (mut exact, mut beginning) = (Vec::new(), Vec::new());
+        for (key, Acquaintance { peer, address }) in met {
+            let (key, id) = (PeerKey(*key), peer.to_string());
+            let is_address = address.is_some_and(|address| address.to_string() == query);
+            let has_link = || {
+                let mut lives = record.lives().filter(|life| life.peer == key);
+                lives.any(|life| life.link.to_string() == query)
+            };
+            if id == query || is_address || has_link() {
+                exact.push((key, *peer));
+            } else if id.starts_with(query)
+                || id.strip_prefix(COMMON_PREFIX).is_some_and(|rest| rest.starts_with(query))
+            {
+                beginning.push((key, *peer));
+            }
+        }
+        if exact.is_empty() { beginning } else { exact }
+    }
+}
+
+impl Shell {
+    /// The story of the item whose id, or the beginning of it, is given.
+    pub(super) fn explain_tx(&self, query: &str) -> Result<TxStory, Unexplained> {
+        let record = self.node.record().ok_or(Unexplained::Off)?;
+        let digits = query.to_ascii_lowercase();
+        let is_id = (1..=64).contains(&digits.len())
+            && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if !is_id {
+            return Err(Unexplained::NoId(query.to_owned()));
+        }
+        let whole = |short: ShortId| self.node.item_by_short_id(short).map(|item| item.id());
+        // What we don't have can only be told by its first digits.
+        let fits =
+            |short: &ShortId| whole(*short).is_none_or(|id| id.to_string().starts_with(&digits));
+        let mut found = record.ids_beginning(&digits);
+        found.retain(fits);
+        let [short] = found[..] else {
+            let named = |short: &ShortId| self.name_of(*short);
+            return Err(match found.len() {
+                0 => self.unknown("an item", query, record),
+                _ => Unexplained::ambiguous(query, found.iter().map(named).collect()),
+            });
+        };
+        let story = record.story_of(short).ok_or_else(|| self.unknown("an item", query, record))?;
+        let item = self.node.item_by_short_id(short);
+        let given = digits.parse().ok().filter(|_| item.is_none()).map(|id: ItemId| id.to_string());
+        let relay = &self.config.params.relay;
+        Ok(TxStory {
+            id: given.unwrap_or_else(|| self.name_of(short)),
+            kind: item.map(|item| item.kind()),
+            bytes: item.map(|item| item.size()),
+            complete_since_unix_us: self.unix_us(record.complete_since()),
+            settings: WaitSettings {
+                strategy: relay.strategy.to_string(),
+                trickle_outbound_ms: relay.trickle_outbound_ms,
+                trickle_inbound_ms: relay.trickle_inbound_ms,
+                batch_ms: relay.batch_ms,
+            },
+            links: story.lives.iter().map(|life| self.link_status(life)).collect(),
+            steps: story.steps.iter().map(|step| self.step_status(step, false)).collect(),
+        })
+    }
+
+    /// The dealings with the peer that is given by its id, the beginning of it, an address or a link.
+    pub(super) fn explain_peer(&self, query: &str) -> Result<PeerStory, Unexplained> {
+        let record = self.node.record().ok_or(Unexplained::Off)?;
+        let found = self.acquaintances.find(query, record);
+        let [(key, peer)] = found[..] else {
+            let named = |(_, peer): &(PeerKey, PeerId)| peer.to_string();
+            return Err(match found.len() {
+                0 => self.unknown("a peer", query, record),
+                _ => Unexplained::ambiguous(query, found.iter().map(named).collect()),
+            });
+        };
+        let dealings = self.node.dealings_with(key);
+        Ok(PeerStory {
+            peer_id: peer.to_string(),
+            complete_since_unix_us: self.unix_us(record.complete_since()),
+            links: dealings.iter().map(|dealings| self.dealings_status(dealings)).collect(),
+        })
+    }
+
+    fn unknown(&self, what: &'static str, query: &str, record: &Record) -> Unexplained {
+        let complete_s = self.now.since(record.complete_since()).as_secs();
+        Unexplained::Unknown { what, query: query.to_owned(), complete_s }
+    }
+
+    /// The id of an item that we have, or what we know of it.
+    fn name_of(&self, short: ShortId) -> String {
+        let item = self.node.item_by_short_id(short);
+        item.map_or_else(|| to_hex(&short.0), |item| item.id().to_string())
+    }
+
+    const fn unix_us(&self, at: Time) -> u64 {
+        self.started_unix_us + at.as_nanos() / 1_000
+    }
+
+    fn link_status(&self, life: &Life) -> LinkStatus {
+        let acquaintance = self.acquaintances.get(life.peer);
+        LinkStatus {
+            link: life.link.to_string(),
+            peer_id: acquaintance.map(|acquaintance| acquaintance.peer.to_string()),
+            direction: life.direction,
+            address: acquaintance.and_then(|acquaintance| acquaintance.address),
+            up_unix_us: self.unix_us(life.up),
+            down_unix_us: life.down.map(|(at, _)| self.unix_us(at)),
+            why: life.down.and_then(|(_, why)| why).map(|why| why.to_string()),
+        }
+    }
+
+    fn dealings_status(&self, dealings: &Dealings) -> DealingsStatus {
+        let Dealings { life, steps, totals } = dealings;
+        let latest = &steps[steps.len().saturating_sub(PEER_STEPS_MAX)..];
+        DealingsStatus {
+            link: self.link_status(life),
+            offences: life.offences,
+            last_offence: life.last_offence.map(|(_, offence)| offence.to_string()),
+            totals: totals_status(totals),
+            steps: latest.iter().map(|step| self.step_status(step, true)).collect(),
+        }
+    }
+
+    fn step_status(&self, step: &Step, with_item: bool) -> StepStatus {
+        let (name, detail) = name_and_detail(step.what);
+        StepStatus {
+            unix_us: self.unix_us(step.at),
+            item: step.id.filter(|_| with_item).map(|id| to_hex(&id.0)),
+            link: step.link.map(|link| link.to_string()),
+            step: name,
+            detail: detail.map(str::to_owned),
+            waits_for: step.wait.map(|wait| match wait {
+                Wait::Request(link) => WaitStatus::Request(link.to_string()),
+                Wait::Push => WaitStatus::Push,
+                Wait::Capacity => WaitStatus::Capacity,
+            }),
+        }
+    }
+}
+
+fn totals_status(totals: &Totals) -> TotalsStatus {
+    TotalsStatus {
+        announced: totals.heard,
+        announced_news: totals.news,
+        asked: totals.asked,
+        answered: totals.answered,
+        expired: totals.expired,
+        not_found: totals.not_found,
+        gave_way: totals.gave_way,
+        open: totals.open,
+        arrived: totals.arrived,
+        duplicates: totals.duplicates,
+        rejected: totals.rejected,
+        told: totals.told,
+        sent: totals.sent,
+        sent_on_request: totals.sent_on_request,
+        answer_median_us: totals
+            .answer_median
+            .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
+    }
+}
+
+fn name_and_detail(what: What) -> (StepName, Option<&'static str>) {
+    match what {
+        What::Submitted => (StepName::Submitted, None),
+        What::Restored => (StepName::Restored, None),
+        What::Implied => (StepName::Implied, None),
+        What::Orphaned => (StepName::Orphaned, None),
+        What::Heard(heard) => (StepName::Heard, Some(heard_name(heard))),
+        What::Arrived => (StepName::Arrived, None),
+        What::Duplicate => (StepName::Duplicate, None),
+        What::Unsolicited => (StepName::Unsolicited, None),
+        What::Overflow => (StepName::Overflow, None),
+        What::Checking => (StepName::Checking, None),
+        What::Accepted => (StepName::Accepted, None),
+        What::Rejected(rule) => (StepName::Rejected, Some(rule)),
+        What::Told(manner) => (StepName::Told, Some(manner_name(manner))),
+        What::Sent(manner) => (StepName::Sent, Some(manner_name(manner))),
+        What::Denied => (StepName::Denied, None),
+        What::NotFound => (StepName::NotFound, None),
+        What::Expired => (StepName::Expired, None),
+        What::Broke => (StepName::Broke, None),
+        What::Asked => (StepName::Asked, None),
+        What::Congested => (StepName::Congested, None),
+        What::Drained => (StepName::Drained, None),
+    }
+}
+
+const fn heard_name(heard: Heard) -> &'static str {
+    match heard {
+        Heard::Asked => "asked",
+        Heard::Kept => "kept",
+        Heard::Held => "held",
+        Heard::Known => "known",
+        Heard::Again => "again",
+        Heard::Dropped => "dropped",
+    }
+}
+
+const fn manner_name(manner: Manner) -> &'static str {
+    match manner {
+        Manner::Now => "now",
+        Manner::Batch => "batch",
+        Manner::Round => "round",
+        Manner::Gap => "gap",
+        Manner::Answer => "answer",
+    }
+}

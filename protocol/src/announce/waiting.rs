@@ -1,0 +1,112 @@
+//! What waits for one link: nothing or one item most of the time, and that lies in place.
+//!
+//! An item waits for most links of a node, and in a simulation for most links of a million nodes: memory
+//! of its own for each of them would be taken and given back far apart, which costs more than all else.
+
+use std::collections::VecDeque;
+
+use super::Form;
+use crate::item::ItemId;
+
+/// An item, and how it leaves.
+type Entry = (ItemId, Form);
+
+/// First in, first out. Whoever adds to it sees to its bound.
+#[derive(Clone, Debug)]
+pub(super) enum Waiting {
+    One(Option<Entry>),
+    #[expect(clippy::box_collection, reason = "no larger than one entry")]
+    Many(Box<VecDeque<Entry>>),
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self::One(None)
+    }
+}
+
+impl Waiting {
+    /// How many items wait.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::One(entry) => usize::from(entry.is_some()),
+            Self::Many(entries) => entries.len(),
+        }
+    }
+
+    /// Whether none waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The item that waits, if it is alone.
+    pub(super) fn only(&self) -> Option<&ItemId> {
+        match self {
+            Self::One(entry) => entry.as_ref().map(|(id, _)| id),
+            Self::Many(_) => None,
+        }
+    }
+
+    /// Adds an item behind all others.
+    pub(super) fn push_back(&mut self, entry: Entry) {
+        match self {
+            Self::One(None) => *self = Self::One(Some(entry)),
+            Self::One(Some(first)) => *self = Self::Many(Box::new([*first, entry].into())),
+            Self::Many(entries) => entries.push_back(entry),
+        }
+    }
+
+    /// Takes the first item.
+    pub(super) fn pop_front(&mut self) -> Option<Entry> {
+        match self {
+            Self::One(entry) => entry.take(),
+            Self::Many(entries) => entries.pop_front(),
+        }
+    }
+
+    /// Takes everything, and leaves out what isn't `wanted`.
+    pub(super) fn take(&mut self, wanted: impl Fn(&ItemId) -> bool) -> Vec<Entry> {
+        match std::mem::take(self) {
+            Self::One(entry) => entry.into_iter().filter(|(id, _)| wanted(id)).collect(),
+            Self::Many(entries) => {
+                let mut entries: Vec<_> = (*entries).into();
+                entries.retain(|(id, _)| wanted(id));
+                entries
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Against a plain queue.
+        #[test]
+        fn it_is_a_queue(steps in prop::collection::vec((0_u8..8, 0_u8..4), 0..60)) {
+            let (mut waiting, mut queue) = (Waiting::default(), VecDeque::new());
+            for (step, n) in steps {
+                let entry = (ItemId([n; 32]), Form::Id);
+                match step {
+                    0..4 => {
+                        waiting.push_back(entry);
+                        queue.push_back(entry);
+                    }
+                    4..7 => prop_assert_eq!(waiting.pop_front(), queue.pop_front()),
+                    _ => {
+                        let wanted = |id: &ItemId| *id != entry.0;
+                        let left: Vec<_> = queue.drain(..).filter(|(id, _)| wanted(id)).collect();
+                        prop_assert_eq!(waiting.take(wanted), left);
+                    }
+                }
+                prop_assert_eq!(waiting.len(), queue.len());
+                prop_assert_eq!(waiting.is_empty(), queue.is_empty());
+                if let Some(only) = waiting.only() {
+                    prop_assert_eq!((queue.len(), *only), (1, queue[0].0));
+                }
+            }
+        }
+    }
+}

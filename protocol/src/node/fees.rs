@@ -1,0 +1,91 @@
+//! Peers are told the least fee rate that we take, and aren't told of transactions that pay less than they
+//! take; and all peers together are told only so much.
+
+use std::sync::Arc;
+
+use super::Node;
+use crate::fee::FeeRate;
+use crate::item::{Item, ItemId, ItemKind};
+use crate::link::Link;
+use crate::machine::Cx;
+use crate::message::Message;
+use crate::quota::Held;
+use crate::relay::Strategy as _;
+
+impl Node {
+    /// A new peer is told what we take.
+    pub(super) fn greet(&mut self, link: Link, cx: &mut Cx<'_>) {
+        let minimum = self.pool.min_fee_rate(cx.now, cx.params);
+        if let Some(rate) = self.fee_filter.greet(minimum, cx.rng) {
+            cx.send(link, Message::FeeFilter(rate));
+        }
+    }
+
+    /// All peers are told anew what we take, if it is time.
+    pub(super) fn tell_fee_filter(&mut self, cx: &mut Cx<'_>) {
+        if self.fee_filter.deadline() > cx.now {
+            return;
+        }
+        let minimum = self.pool.min_fee_rate(cx.now, cx.params);
+        let least = cx.params.pool.min_fee_rate;
+        if let Some(rate) = self.fee_filter.on_wake(minimum, least, cx.now, cx.rng) {
+            for neighbour in &self.ready {
+                cx.send(neighbour.link, Message::FeeFilter(rate));
+            }
+        }
+    }
+
+    /// Something had to leave the pool for want of room.
+    pub(super) fn on_minimum_risen(&mut self, cx: &mut Cx<'_>) {
+        let minimum = self.pool.min_fee_rate(cx.now, cx.params);
+        if minimum > FeeRate::ZERO {
+            self.fee_filter.on_risen(minimum, cx.now, cx.rng);
+        }
+    }
+
+    pub(super) fn on_fee_filter(&mut self, link: Link, rate: FeeRate) {
+        if let Some(state) = self.links.get_mut(link) {
+            state.fee_filter = rate;
+        }
+    }
+
+    /// Whether a peer doesn't take everything.
+    pub(super) fn has_filter(&self, link: Link) -> bool {
+        self.links.get(link).is_some_and(|state| state.fee_filter > FeeRate::ZERO)
+    }
+
+    /// Whether a transaction pays less than a peer takes. Blocks, and what isn't pooled, never do.
+    pub(super) fn is_filtered(&self, link: Link, id: &ItemId) -> bool {
+        let filter = self.links.get(link).map_or(FeeRate::ZERO, |state| state.fee_filter);
+        filter > FeeRate::ZERO && self.pool.fee_rate(id).is_some_and(|rate| rate < filter)
+    }
+
+    /// The strategy spreads an item that was accepted, if the budget allows it now.
+    pub(super) fn spread(&mut self, item: &Arc<Item>, ingress: Option<Link>, cx: &mut Cx<'_>) {
+        if item.kind() == ItemKind::Tx {
+            let Self { quota, pool, .. } = self;
+            let (id, size) = (item.id(), item.size());
+            let rate = || pool.fee_rate(id).unwrap_or_default();
+            let budgets = &cx.params.budgets;
+            if !quota.admit(Held { id, size, ingress }, rate, cx.now, budgets) {
+                self.quota_at = self.quota.deadline(budgets);
+                return;
+            }
+        }
+        self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));
+    }
+
+    /// Spreads what waited for the budget.
+    pub(super) fn relay_due(&mut self, cx: &mut Cx<'_>) {
+        if self.quota_at > cx.now {
+            return;
+        }
+        while let Some(Held { id, ingress, .. }) = self.quota.next(cx.now, &cx.params.budgets) {
+            let ingress = ingress.filter(|link| self.links.get(*link).is_some());
+            if let Some(item) = self.pool.get(id).cloned() {
+                self.relay(cx, |strategy, cx| strategy.on_accepted(&item, ingress, cx));
+            }
+        }
+        self.quota_at = self.quota.deadline(&cx.params.budgets);
+    }
+}

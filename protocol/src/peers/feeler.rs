@@ -1,0 +1,177 @@
+//! Feelers: now and then an address beside the outbound set is dialled, and now and then what it found
+//! takes the place of a link of the set.
+//!
+//! # Why
+//! A set that stands dials nobody. A network that broke in two, where both sides refilled their sets from
+//! what they could still reach, would then stay broken for ever. A feeler crosses the gap: for
+//! [`STAY`] it is a link like any other, long enough for both ends to compare what they have, and once in a
+//! while it stays. Along the way it tells which addresses are alive.
+//!
+//! # Rules
+//! 1. While the set stands, a random address of the book that isn't connected is dialled after an
+//!    exponentially distributed wait of mean `peers.feeler_s`. At most one feeler at a time, in addition
+//!    to `peers.outbound`; none in fixed mode or where that is 0, and none while the book knows nobody else.
+//! 2. After [`STAY`] it is closed; but if the last exchange was `peers.rotate_s` ago, it stays and a
+//!    random link of the set is closed instead. *Rationale:* choosing both uniformly keeps the overlay a
+//!    random graph. Rarely, because what is learned about a link goes with it: with the defaults a
+//!    link of the set lasts about an hour.
+//!
+//! # How soon a gap is bridged
+//! Of `n` nodes in halves, each makes an exchange every `rotate_s + feeler_s` and finds the other half with
+//! every second: the first lasting bridge takes about `2 (rotate_s + feeler_s) / n`, 8 s among 100 nodes,
+//! and the first passing one `2 feeler_s / n`. Addresses that failed while the gap was there rest
+//! for as long again as it lasted (backoff), at most `peers.retry_max_ms`.
+//!
+//! *Attack:* who can be dialled at many addresses is found by feelers as often as by the set itself, and
+//! gets its share of the links, no more.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+
+use crate::link::Link;
+use crate::machine::Cx;
+use crate::message::PeerAddr;
+use crate::time::Time;
+
+use super::backoff::exponential;
+
+/// How long a feeler lasts: a comparison of what both ends have takes a few round trips. A guess.
+pub(super) const STAY: Duration = Duration::from_secs(10);
+
+/// When to feel, and what came of it.
+#[derive(Clone, Debug)]
+pub(super) struct Feeler {
+    /// When the next feeler is dialled; never before the set has stood.
+    due: Time,
+    /// No link is exchanged before.
+    rotate_from: Time,
+    probe: Probe,
+}
+
+/// The feeler under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probe {
+    None,
+    Dialled(PeerAddr),
+    Up { link: Link, until: Time, ready: bool },
+}
+
+impl Feeler {
+    /// None under way, none planned.
+    pub(super) const fn new() -> Self {
+        Self { due: Time::NEVER, rotate_from: Time::NEVER, probe: Probe::None }
+    }
+
+    /// The set stands: a feeler is planned, unless one is already.
+    pub(super) fn plan(&mut self, cx: &mut Cx<'_>) {
+        if self.due != Time::NEVER {
+            return;
+        }
+        if self.rotate_from == Time::NEVER {
+            // Nodes that start together are not to exchange links together.
+            let wait = Duration::from_secs(cx.params.peers.rotate_s);
+            self.rotate_from = cx.now + wait.mul_f64(cx.rng.random());
+        }
+        let mean_ms = cx.params.peers.feeler_s.saturating_mul(1_000);
+        self.due = cx.now + exponential(mean_ms, cx.rng);
+    }
+
+    /// Whether to dial one now. If so, the next has to be planned anew.
+    pub(super) fn take_due(&mut self, now: Time) -> bool {
+        let due = self.due <= now && self.probe == Probe::None;
+        if due {
+            self.due = Time::NEVER;
+        }
+        due
+    }
+
+    /// An address is dialled.
+    pub(super) const fn dial(&mut self, addr: PeerAddr) {
+        self.probe = Probe::Dialled(addr);
+    }
+
+    /// Whether a dial is under way.
+    pub(super) const fn is_dialling(&self) -> bool {
+        matches!(self.probe, Probe::Dialled(_))
+    }
+
+    /// The dial of an address ended. Returns whether it was a feeler.
+    pub(super) fn dial_ended(&mut self, addr: PeerAddr) -> bool {
+        let ours = self.probe == Probe::Dialled(addr);
+        if ours {
+            self.probe = Probe::None;
+        }
+        ours
+    }
+
+    /// It found somebody.
+    pub(super) fn found(&mut self, link: Link, now: Time) {
+        self.probe = Probe::Up { link, until: now + STAY, ready: false };
+    }
+
+    /// Whether a link is a feeler.
+    pub(super) fn is(&self, link: Link) -> bool {
+        matches!(self.probe, Probe::Up { link: ours, .. } if ours == link)
+    }
+
+    /// Whether there is a link that is a feeler.
+    pub(super) const fn is_up(&self) -> bool {
+        matches!(self.probe, Probe::Up { .. })
+    }
+
+    /// The peer on a link said hello.
+    pub(super) fn hello(&mut self, link: Link) {
+        if let Probe::Up { link: ours, ready, .. } = &mut self.probe
+            && *ours == link
+        {
+            *ready = true;
+        }
+    }
+
+    /// Whether there is a link that is a feeler and ready.
+    pub(super) const fn is_ready(&self) -> bool {
+        matches!(self.probe, Probe::Up { ready: true, .. })
+    }
+
+    /// A link is gone.
+    pub(super) fn forget(&mut self, link: Link) {
+        if self.is(link) {
+            self.probe = Probe::None;
+        }
+    }
+
+    /// Whether a feeler has stayed for long enough. Asked after every input.
+    pub(super) fn is_over(&self, now: Time) -> bool {
+        matches!(self.probe, Probe::Up { until, .. } if until <= now)
+    }
+
+    /// A feeler that has stayed for long enough, which is an ordinary link from now on.
+    pub(super) fn take_over(&mut self, now: Time) -> Option<Link> {
+        match self.probe {
+            Probe::Up { link, until, .. } if until <= now => {
+                self.probe = Probe::None;
+                Some(link)
+            }
+            Probe::None | Probe::Dialled(_) | Probe::Up { .. } => None,
+        }
+    }
+
+    /// Whether a link of the set may be exchanged now. If so, the next one may after `peers.rotate_s`.
+    pub(super) fn take_rotation(&mut self, cx: &Cx<'_>) -> bool {
+        let may = self.rotate_from <= cx.now;
+        if may {
+            self.rotate_from = cx.now + Duration::from_secs(cx.params.peers.rotate_s);
+        }
+        may
+    }
+
+    /// When something is to be done.
+    pub(super) const fn deadline(&self) -> Time {
+        match self.probe {
+            Probe::None => self.due,
+            Probe::Dialled(_) => Time::NEVER,
+            Probe::Up { until, .. } => until,
+        }
+    }
+}

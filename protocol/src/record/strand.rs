@@ -1,0 +1,258 @@
+//! Steps as they are kept: 16 bytes each, in blocks that are dropped whole.
+
+use std::collections::VecDeque;
+
+use super::{Heard, Manner, What};
+use crate::item::ShortId;
+use crate::time::Time;
+
+/// Stands in steps of links, which are of no item.
+pub(super) const NO_ITEM: ShortId = ShortId([0; 8]);
+
+/// Steps of a block: 4 KiB. Small against the default number of steps, so that a strand loses little at a
+/// time.
+const BLOCK: usize = 256;
+
+/// One step: the id, the microsecond, and two bytes for what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) id: ShortId,
+    /// Microseconds since the run began (in 48 bits: eight years), kind, detail.
+    packed: [u8; 8],
+}
+
+impl Entry {
+    pub(super) fn new(id: ShortId, what: What, at: Time, rules: &mut Rules) -> Self {
+        let (kind, detail) = code(what, rules);
+        let micros = at.as_nanos() / 1_000;
+        let packed = (micros << 16 | u64::from(kind) << 8 | u64::from(detail)).to_le_bytes();
+        Self { id, packed }
+    }
+
+    const fn word(self) -> u64 {
+        u64::from_le_bytes(self.packed)
+    }
+
+    pub(super) const fn at(self) -> Time {
+        Time::from_nanos((self.word() >> 16) * 1_000)
+    }
+
+    pub(super) fn what(self, rules: &Rules) -> What {
+        let [detail, kind, ..] = self.packed;
+        decode(kind, detail, rules)
+    }
+
+    /// Whether it is about an item, not about the link alone.
+    pub(super) const fn is_of_item(self) -> bool {
+        self.rank() < CONGESTED
+    }
+
+    /// Orders steps of one moment: as [`What`] is ordered.
+    pub(super) const fn rank(self) -> u8 {
+        self.packed[1]
+    }
+}
+
+/// The rank of a [`What::Broke`], which is never kept.
+pub(super) const BROKE: u8 = 17;
+
+/// The rank of a [`What::Asked`].
+pub(super) const ASKED: u8 = 18;
+
+/// The first of the ranks of what happens to links.
+const CONGESTED: u8 = 19;
+
+fn code(what: What, rules: &mut Rules) -> (u8, u8) {
+    match what {
+        What::Submitted => (0, 0),
+        What::Restored => (1, 0),
+        What::Heard(heard) => (2, heard as u8),
+        What::Implied => (3, 0),
+        What::Arrived => (4, 0),
+        What::Duplicate => (5, 0),
+        What::Unsolicited => (6, 0),
+        What::Overflow => (7, 0),
+        What::Orphaned => (8, 0),
+        What::Checking => (9, 0),
+        What::Accepted => (10, 0),
+        What::Rejected(rule) => (11, rules.number(rule)),
+        What::Told(manner) => (12, manner as u8),
+        What::Sent(manner) => (13, manner as u8),
+        What::Denied => (14, 0),
+        What::NotFound => (15, 0),
+        What::Expired => (16, 0),
+        What::Broke => (BROKE, 0),
+        What::Asked => (ASKED, 0),
+        What::Congested => (CONGESTED, 0),
+        What::Drained => (20, 0),
+    }
+}
+
+fn decode(kind: u8, detail: u8, rules: &Rules) -> What {
+    match kind {
+        0 => What::Submitted,
+        1 => What::Restored,
+        2 => What::Heard(heard(detail)),
+        3 => What::Implied,
+        4 => What::Arrived,
+        5 => What::Duplicate,
+        6 => What::Unsolicited,
+        7 => What::Overflow,
+        8 => What::Orphaned,
+        9 => What::Checking,
+        10 => What::Accepted,
+        11 => What::Rejected(rules.name(detail)),
+        12 => What::Told(manner(detail)),
+        13 => What::Sent(manner(detail)),
+        14 => What::Denied,
+        15 => What::NotFound,
+        16 => What::Expired,
+        BROKE => What::Broke,
+        ASKED => What::Asked,
+        CONGESTED => What::Congested,
+        _ => What::Drained,
+    }
+}
+
+fn heard(detail: u8) -> Heard {
+    use Heard::{Again, Asked, Dropped, Held, Kept, Known};
+    let all = [Asked, Kept, Held, Known, Again, Dropped];
+    all.into_iter().find(|heard| *heard as u8 == detail).unwrap_or(Dropped)
+}
+
+fn manner(detail: u8) -> Manner {
+    use Manner::{Answer, Batch, Gap, Now, Round};
+    let all = [Now, Batch, Round, Gap, Answer];
+    all.into_iter().find(|manner| *manner as u8 == detail).unwrap_or(Now)
+}
+
+/// The names of rules, by number. Rules are constants of the code, of which there are a few dozen; beyond
+/// 255 they share a name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules(Vec<&'static str>);
+
+/// The name of a rule whose own isn't kept.
+const OTHER_RULE: &str = "another-rule";
+
+impl Rules {
+    fn number(&mut self, rule: &'static str) -> u8 {
+        let known = self.0.iter().position(|known| *known == rule);
+        let number = known.unwrap_or(self.0.len());
+        match u8::try_from(number) {
+            Ok(number) if number < u8::MAX => {
+                if known.is_none() {
+                    self.0.push(rule);
+                }
+                number
+            }
+            _ => u8::MAX,
+        }
+    }
+
+    fn name(&self, number: u8) -> &'static str {
+        self.0.get(usize::from(number)).copied().unwrap_or(OTHER_RULE)
+    }
+}
+
+/// The steps of one link, or of none.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Strand {
+    /// The oldest first; only the last one has room.
+    blocks: VecDeque<Vec<Entry>>,
+    len: usize,
+}
+
+impl Strand {
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// When its last step happened.
+    pub(super) fn last(&self) -> Time {
+        let last = self.blocks.back().and_then(|block| block.last());
+        last.map_or(Time::ZERO, |entry| entry.at())
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.len += 1;
+        match self.blocks.back_mut() {
+            Some(block) if block.len() < BLOCK => block.push(entry),
+            _ => self.begin(entry),
+        }
+    }
+
+    /// Begins a block: the first one grows as it is used, since most strands of a short run need no more.
+    #[cold]
+    fn begin(&mut self, entry: Entry) {
+        let mut block = Vec::with_capacity(if self.blocks.is_empty() { 4 } else { BLOCK });
+        block.push(entry);
+        self.blocks.push_back(block);
+    }
+
+    /// Drops the oldest block: how many steps that were, and when the last of them happened.
+    pub(super) fn drop_oldest(&mut self) -> Option<(usize, Time)> {
+        let block = self.blocks.pop_front()?;
+        self.len -= block.len();
+        Some((block.len(), block.last()?.at()))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Entry> {
+        self.blocks.iter().flatten().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_takes_16_bytes_and_reads_back() {
+        assert_eq!(size_of::<Entry>(), 16);
+        let mut rules = Rules::default();
+        let all = [
+            What::Submitted,
+            What::Restored,
+            What::Heard(Heard::Held),
+            What::Implied,
+            What::Arrived,
+            What::Duplicate,
+            What::Unsolicited,
+            What::Overflow,
+            What::Orphaned,
+            What::Checking,
+            What::Accepted,
+            What::Rejected("bad-signature"),
+            What::Rejected("fee-too-low"),
+            What::Told(Manner::Gap),
+            What::Sent(Manner::Answer),
+            What::Denied,
+            What::NotFound,
+            What::Expired,
+            What::Broke,
+            What::Asked,
+            What::Congested,
+            What::Drained,
+        ];
+        let at = Time::from_millis(8 * 365 * 86_400_000);
+        for what in all {
+            let entry = Entry::new(ShortId([7; 8]), what, at, &mut rules);
+            assert_eq!((entry.at(), entry.what(&rules)), (at, what));
+        }
+        let rank = |what| Entry::new(NO_ITEM, what, at, &mut Rules::default()).rank();
+        assert_eq!(rank(What::Broke), BROKE);
+        assert!(
+            rank(What::Expired) < rank(What::Asked) && rank(What::Accepted) < rank(What::Asked)
+        );
+    }
+
+    #[test]
+    fn rules_without_end_share_a_name() {
+        let mut rules = Rules::default();
+        for number in 0..300_u32 {
+            let rule: &'static str = Box::leak(number.to_string().into_boxed_str());
+            let kept = rules.number(rule);
+            assert_eq!(rules.name(kept), if number < 255 { rule } else { OTHER_RULE });
+        }
+    }
+}
