@@ -102,20 +102,37 @@ fn every_item_reaches_everybody_and_copies_become_few() {
     }
 }
 
+/// Of the nodes that vanish, one in five.
+fn is_gone(index: usize) -> bool {
+    index.is_multiple_of(5)
+}
+
+fn kill_a_fifth(mesh: &mut Mesh) {
+    (0..NODES).filter(|index| is_gone(*index)).for_each(|index| mesh.kill(index));
+    mesh.run_for(2 * FAR);
+}
+
+/// When the last node that isn't gone had an item.
+fn last_left(mesh: &Mesh, (since, item): &(Time, Arc<Item>)) -> Option<Duration> {
+    last(mesh, item, *since, (0..NODES).filter(|index| !is_gone(*index)))
+}
+
+/// The median of that over items, but those that were submitted at who is gone.
+fn median_left(mesh: &mut Mesh, numbers: std::ops::Range<u32>) -> Duration {
+    let submitted = spread(mesh, numbers.clone(), |_, _| ());
+    let left = numbers.zip(submitted).filter(|(n, _)| !is_gone(*n as usize * 17 % NODES));
+    let mut took: Vec<_> =
+        left.map(|(_, one)| last_left(mesh, &one).expect("it reaches all")).collect();
+    took.sort_unstable();
+    took[took.len() / 2]
+}
+
 #[test]
 fn when_nodes_vanish_the_others_still_get_everything_soon() {
     let mut mesh = mesh(Preset::Lean);
     spread(&mut mesh, 0..150, |_, _| ());
-    let mut before: Vec<_> = spread(&mut mesh, 150..180, |_, _| ())
-        .iter()
-        .filter_map(|(since, item)| last(&mesh, item, *since, 0..NODES))
-        .collect();
-    before.sort_unstable();
-    let before = before[before.len() / 2];
-    let is_gone = |index: usize| index.is_multiple_of(5);
-    (0..NODES).filter(|index| is_gone(*index)).for_each(|index| mesh.kill(index));
-    mesh.run_for(2 * FAR);
-    let submitted: Vec<_> = (180..200)
+    kill_a_fifth(&mut mesh);
+    let submitted: Vec<_> = (150..170)
         .map(|n| {
             let (since, item) = (mesh.now(), tx(n));
             mesh.submit((n as usize * 5 + 1) % NODES, item.clone());
@@ -124,24 +141,24 @@ fn when_nodes_vanish_the_others_still_get_everything_soon() {
         })
         .collect();
     mesh.run_for(Duration::from_secs(10));
-    let took = |mesh: &Mesh, (since, item): &(Time, Arc<Item>)| {
-        last(mesh, item, *since, (0..NODES).filter(|index| !is_gone(*index)))
-    };
     for one in &submitted {
-        let took = took(&mesh, one);
+        let took = last_left(&mesh, one);
         assert!(took.is_some_and(|took| took < LAZY + Duration::from_secs(1)), "{took:?}");
     }
-    // A hundred items later nothing is left of it.
-    let median = |mesh: &mut Mesh, numbers| {
-        let mut all: Vec<_> = spread(mesh, numbers, |_, _| ());
-        all.retain(|one| took(mesh, one).is_some()); // the others began at who is gone
-        let mut all: Vec<_> = all.iter().filter_map(|one| took(mesh, one)).collect();
-        all.sort_unstable();
-        all[all.len() / 2]
-    };
-    median(&mut mesh, 200..300);
-    let after = median(&mut mesh, 300..340);
-    assert!(after < before * 5 / 4, "{before:?} before, {after:?} after");
+}
+
+#[test]
+fn a_hundred_items_after_nodes_vanished_it_is_as_if_they_had_never_been() {
+    let mut bereft = mesh(Preset::Lean);
+    spread(&mut bereft, 0..150, |_, _| ());
+    kill_a_fifth(&mut bereft);
+    let mut fresh = mesh(Preset::Lean);
+    kill_a_fifth(&mut fresh);
+    for mesh in [&mut bereft, &mut fresh] {
+        median_left(mesh, 150..275);
+    }
+    let (after, never) = (median_left(&mut bereft, 275..325), median_left(&mut fresh, 275..325));
+    assert!(after < never * 5 / 4, "{after:?}, and {never:?} if they had never been");
 }
 
 /// Who lies, and what: of every item, to all peers.
@@ -170,13 +187,9 @@ impl Liars {
 }
 
 /// The median over items of when the last honest node had it; none may be later than the bound.
-fn honest_median(liars: Liars, lying: bool) -> Duration {
+fn honest_median(liars: Liars) -> Duration {
     let mut mesh = mesh(Preset::Balanced);
-    let meanwhile = |mesh: &mut Mesh, item: &Item| {
-        if lying {
-            liars.lie(mesh, item);
-        }
-    };
+    let meanwhile = |mesh: &mut Mesh, item: &Item| liars.lie(mesh, item);
     spread(&mut mesh, 0..160, meanwhile);
     let submitted = spread(&mut mesh, 160..200, meanwhile);
     let honest = || (0..NODES).filter(|index| !liars.has(*index));
@@ -192,10 +205,11 @@ fn honest_median(liars: Liars, lying: bool) -> Duration {
 
 #[test]
 fn peers_that_lie_about_duplicates_hardly_delay_the_others() {
+    let without = honest_median(Liars { tenths: 0, say: Signal::Known });
     for tenths in [1, 2, 3] {
         for say in [Signal::Known, Signal::First] {
             let liars = Liars { tenths, say };
-            let (without, with) = (honest_median(liars, false), honest_median(liars, true));
+            let with = honest_median(liars);
             assert!(with < without * 3 / 2, "{liars:?}: {without:?} without, {with:?} with lies");
         }
     }

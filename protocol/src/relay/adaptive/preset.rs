@@ -20,8 +20,9 @@ pub enum Preset {
 impl Preset {
     /// Whole items go to the peers that have them first from us with at least this probability.
     ///
-    /// *Measured* (500 nodes, both models of latency): of `lean`, 40 % saves no bytes against 50, and from 55 on so
-    /// many items have to be asked for that time and copies grow together.
+    /// *Measured* (500 nodes, planar latencies): of `lean`, 40 % costs 1.43 bytes per payload byte and 607 ms of
+    /// t99, 50 % 1.37 and 652 ms, 55 % 1.36 and 703 ms, and inventory without trickle needs 678 ms. `balanced` has
+    /// 1.5 times flood's t99 at 2.4 bytes with 17 %, and 1.8 times at 1.8 bytes with 27 %.
     #[must_use]
     pub const fn eager_from(self) -> Probability {
         match self {
@@ -33,8 +34,8 @@ impl Preset {
 
     /// Two links by which an item comes within this time are in a *dead heat*: then the one with more merit
     /// counts as the first, so that one of two that are equally fast ends up eager and not both.
-    /// *Measured*: longer costs time and saves nothing, with `lean` neither; see the header of
-    /// [`adaptive`](super).
+    /// *Measured*: with 20 ms `fast` saves 0.4 bytes per payload byte and is 17 % slower than flood instead of
+    /// 13 %; with 100 ms and more `lean` gains nothing.
     #[must_use]
     pub const fn dead_heat(self) -> Duration {
         match self {
