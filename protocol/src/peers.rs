@@ -333,6 +333,7 @@ impl Peers {
         let feeler = self.feeler.take_over(cx.now)?;
         let links = self.table.census().links[Direction::Outbound as usize];
         if links <= cx.params.peers.outbound {
+            self.settle(cx);
             return None;
         }
         let found = self.table.get(feeler).is_some_and(Peer::is_ready);

@@ -27,6 +27,8 @@ struct World {
     /// What was appended since it was last looked at.
     actions: Vec<Action>,
     links: u32,
+    /// Links that became superfluous while time went by.
+    surplus: Vec<Link>,
 }
 
 const OWN: PeerKey = PeerKey(1_000);
@@ -49,6 +51,7 @@ impl World {
             now: Time::ZERO,
             actions: Vec::new(),
             links: 0,
+            surplus: Vec::new(),
         }
     }
 
@@ -126,12 +129,17 @@ impl World {
         self.run(|peers, cx| peers.on_wake(cx));
     }
 
-    /// Lets time pass, waking when asked to.
+    /// Lets time pass, waking when asked to. As in the node, a feeler whose time is up goes at once.
     fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         while self.peers.deadline() <= until {
             self.now = self.now.max(self.peers.deadline());
             self.wake();
+            while self.peers.deadline() <= self.now
+                && let Some(link) = self.run(Peers::take_surplus)
+            {
+                self.surplus.push(link);
+            }
             assert!(self.peers.deadline() > self.now, "a deadline must not stay in the past");
         }
         self.now = until;

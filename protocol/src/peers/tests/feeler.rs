@@ -41,10 +41,8 @@ fn stay(world: &mut World) -> Vec<Link> {
 
 /// The links to be closed, as the node asks after every input.
 fn surplus(world: &mut World) -> Vec<Link> {
-    let mut links = Vec::new();
-    while let Some(link) = world.run(|peers, cx| peers.take_surplus(cx)) {
-        links.push(link);
-    }
+    let mut links = std::mem::take(&mut world.surplus);
+    links.extend(std::iter::from_fn(|| world.run(Peers::take_surplus)));
     links
 }
 

@@ -337,9 +337,9 @@ impl Driver {
                 world.tell(link, first..first + 3);
             }
         }
-        while let Some(surplus) = world.run(Peers::take_surplus) {
-            self.live.retain(|(live, _)| *live != surplus);
-        }
+        let mut surplus = std::mem::take(&mut world.surplus);
+        surplus.extend(std::iter::from_fn(|| world.run(Peers::take_surplus)));
+        self.live.retain(|(live, _)| !surplus.contains(live));
     }
 
     fn connect(&mut self, key: u64, dialled: Option<PeerAddr>, world: &mut World) {
