@@ -50,7 +50,7 @@ pub struct Params {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RelayParams {
-    /// The strategy.
+    /// The strategy. The default is the one with the least t99 for its bytes in `tidings-testnet frontier`.
     pub strategy: StrategyKind,
     /// Mean wait before announcing transactions to an outbound peer, milliseconds; exponentially
     /// distributed; 0 announces at once. Bitcoin Core waits 2 s (relay.md §1) for privacy's sake. The
@@ -142,7 +142,7 @@ impl AdaptiveParams {
 impl Default for RelayParams {
     fn default() -> Self {
         Self {
-            strategy: StrategyKind::Inventory,
+            strategy: StrategyKind::Adaptive,
             trickle_outbound_ms: 1_000,
             trickle_inbound_ms: 2_000,
             announce_queue_max: 20_000,

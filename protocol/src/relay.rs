@@ -370,13 +370,13 @@ macro_rules! strategies {
 
 strategies! {
     /// [`Adaptive`].
+    #[default]
     Adaptive = "adaptive",
     /// [`DirectMail`].
     DirectMail = "direct-mail",
     /// [`Flood`].
     Flood = "flood",
     /// [`Inventory`].
-    #[default]
     Inventory = "inventory",
     /// [`Push`].
     Push = "push",

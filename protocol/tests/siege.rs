@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use tidings_protocol::params::Params;
+use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::relay::adaptive::{ANSWER, WAIT_MAX};
 use tidings_protocol::testkit::siege::{Siege, added_delays};
 
 fn siege(stallers: usize, flooders: usize) -> Siege {
@@ -19,6 +21,12 @@ fn siege(stallers: usize, flooders: usize) -> Siege {
     }
 }
 
+fn params(strategy: StrategyKind) -> Params {
+    let mut params = Params::default();
+    params.relay.strategy = strategy;
+    params
+}
+
 /// `inbound_patience_ms`, and the longest round trip to an honest peer.
 fn bound(params: &Params) -> Duration {
     params.requests.inbound_patience() + Duration::from_millis(120)
@@ -26,7 +34,7 @@ fn bound(params: &Params) -> Duration {
 
 #[test]
 fn floods_and_stalls_delay_honest_transactions_by_less_than_the_bound() {
-    let params = Params::default();
+    let params = params(StrategyKind::Inventory);
     let siege = siege(20, 60);
     let (besieged, quiet) = (siege.run(&params), siege.lifted().run(&params));
     let delays = added_delays(&besieged, &quiet);
@@ -40,8 +48,17 @@ fn floods_and_stalls_delay_honest_transactions_by_less_than_the_bound() {
 }
 
 #[test]
+fn with_adaptive_it_is_its_own_waits_longer() {
+    let params = params(StrategyKind::Adaptive);
+    let siege = siege(20, 60);
+    let delays = added_delays(&siege.run(&params), &siege.lifted().run(&params));
+    let max = delays[delays.len() - 1];
+    assert!(max <= WAIT_MAX + ANSWER + Duration::from_millis(120), "{max:?}");
+}
+
+#[test]
 fn without_attackers_nothing_is_closed_or_slowed() {
-    let quiet = siege(0, 0).run(&Params::default());
+    let quiet = siege(0, 0).run(&params(StrategyKind::Inventory));
     assert_eq!((quiet.closed, quiet.throttled), (0, 0));
     assert!(quiet.accepted.iter().all(Option::is_some));
 }

@@ -110,7 +110,7 @@ fn a_small_network_delivers_everything() {
     let summary = &finished.summary;
     assert_eq!(summary["valid"], true);
     assert_eq!((&summary["coverage"], &summary["deliveries"]), (&1.0.into(), &120.into()));
-    assert_eq!(summary["strategy"], "inventory");
+    assert_eq!(summary["strategy"], "adaptive");
     for key in [
         "t50_ms",
         "t100_ms",

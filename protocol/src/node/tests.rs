@@ -95,8 +95,10 @@ fn not_found(item: &Item) -> Message {
     Message::NotFound { kind: item.kind(), ids: [item.id()].into() }
 }
 
+/// Inventory, without waits.
 fn at_once() -> Params {
     let mut params = Params::default();
+    params.relay.strategy = StrategyKind::Inventory;
     params.relay.trickle_inbound_ms = 0;
     params.relay.trickle_outbound_ms = 0;
     params

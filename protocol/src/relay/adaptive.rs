@@ -106,7 +106,7 @@ pub const LAZY: Duration = Duration::from_secs(2);
 
 /// How long a peer that was asked has before the next one is. A guess: a few round trips; a peer that
 /// needs longer costs a second copy.
-const ANSWER: Duration = Duration::from_secs(1);
+pub const ANSWER: Duration = Duration::from_secs(1);
 
 /// The strategy.
 #[derive(Clone, Debug)]
