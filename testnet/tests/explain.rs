@@ -45,7 +45,7 @@ fn a_node_tells_which_peer_kept_an_item_from_it() {
     let temp = tempfile::tempdir().unwrap();
     let run = temp.path().join("run");
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidings-testnet"));
-    let args = "launch --nodes 50 --links none --idle 0 --txs 2000 --rate 4 --withhold 1 --quiet \
+    let args = "launch --nodes 50 --strategy inventory --links none --idle 0 --txs 2000 --rate 4 --withhold 1 --quiet \
                 --param requests.tx_timeout_ms=1500 --out";
     command.args(args.split_whitespace()).arg(&run).stdin(Stdio::null());
     let mut launcher = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

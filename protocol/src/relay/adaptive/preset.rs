@@ -23,7 +23,7 @@ impl Preset {
     /// *Measured* (500 nodes, planar latencies, four seeds): `lean` costs 1.36 to 1.41 bytes per payload byte and 490
     /// to 670 ms of t99 with 46 %, 1.34 to 1.39 and 490 to 720 ms with 48, where inventory without trickle needs
     /// 680 to 695 ms; above 55 so many items have to be asked for that copies become more again. `balanced` has
-    /// 1.5 times flood's t99 at 2.4 bytes with 17 %, and 1.8 times at 1.8 bytes with 27 %.
+    /// 1.5 times flood's t99 at 2.4 bytes with 16 %, and 1.8 times at 1.8 bytes with 27 %.
     #[must_use]
     pub const fn eager_from(self) -> Probability {
         match self {
