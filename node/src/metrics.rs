@@ -25,7 +25,7 @@ const TRAFFIC: [(&str, &str); 4] = [
 ];
 
 /// Counters of the core that need more words than their name.
-const HELP: [(&str, &str); 30] = [
+const HELP: [(&str, &str); 32] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -44,6 +44,8 @@ const HELP: [(&str, &str); 30] = [
     ("requests_failed", "Requests answered by notfound, or whose link broke."),
     ("not_found", "Ids that the node answered with notfound."),
     ("pool_evicted", "Pooled transactions dropped for want of room."),
+    ("orphaned", "Transactions that had to wait for their parents."),
+    ("orphans_evicted", "Announcements of waiting transactions forgotten for want of room."),
     ("misbehaved", "Links closed because the peer misbehaved."),
     ("verify_overflow", "Items dropped because too many were being checked."),
     ("addresses_received", "Addresses received."),

@@ -13,6 +13,7 @@ use tidings_protocol::machine::{Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::Params;
 use tidings_protocol::pool::Pool;
+use tidings_protocol::relay::StrategyKind;
 use tidings_protocol::time::Time;
 
 /// Submissions that are timed.
@@ -44,6 +45,7 @@ fn items() -> Result<Vec<Arc<Item>>, Rejection> {
 /// Nanoseconds per submission.
 fn submit_all(items: &[Arc<Item>], pool_max_bytes: usize) -> f64 {
     let mut params = Params::default();
+    params.relay.strategy = StrategyKind::Inventory; // announces everything, to everybody
     params.memory.pool_max_bytes = pool_max_bytes;
     let chain = Opaque::default();
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);

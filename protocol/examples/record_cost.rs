@@ -19,6 +19,7 @@ use tidings_protocol::machine::{Action, Cx, Input, Machine as _, PeerKey};
 use tidings_protocol::message::{Hello, Message, VERSION};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::Params;
+use tidings_protocol::relay::StrategyKind;
 use tidings_protocol::time::Time;
 
 const LINKS: u32 = 16;
@@ -77,6 +78,7 @@ impl Bench {
 
 fn bench(steps: usize) -> Bench {
     let mut params = Params::default();
+    params.relay.strategy = StrategyKind::Inventory; // announces everything, to everybody
     params.record.steps = Some(steps);
     params.relay.safety_pull_ms = 0;
     params.health.ping_timeout_s = 1_000_000; // the peers here never answer

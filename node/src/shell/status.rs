@@ -55,6 +55,8 @@ pub(super) fn counters(core: &Counters, net: &NetCounters) -> BTreeMap<String, u
         ("not_found", core.not_found),
         ("verify_overflow", core.verify_overflow),
         ("pool_evicted", core.pool_evicted),
+        ("orphaned", core.orphaned),
+        ("orphans_evicted", core.orphans_evicted),
         ("misbehaved", core.misbehaved),
         ("addresses_received", core.addresses_received),
         ("addresses_dropped", core.addresses_dropped),
