@@ -80,6 +80,7 @@ fn every_mistake_has_its_sentence() {
         ("[[fault]]\nkind = \"flood\"", "unknown variant `flood`"),
         ("[[fault]]\nkind = \"loss\"\nshare = 2.0", "fault loss: share is 2, but must be 0 to 1"),
         ("[[fault]]\nkind = \"loss\"\nshare = 0.1\nfor = 1", "unknown field `for`"),
+        ("[[fault]]\nkind = \"liar\"\nshare = 0.1\nsay = \"maybe\"", "unknown variant `maybe`"),
         ("[[fault]]\nkind = \"clog\"\nshare = 0.1\nfor_s = 0.0", "fault clog: for_s is 0"),
         (
             "[[fault]]\nkind = \"crash\"\nnodes = [500]",
