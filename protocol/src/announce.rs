@@ -43,7 +43,7 @@ pub struct Announcer {
 }
 
 /// How an item leaves a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
     /// Its id.
     Id,
@@ -239,7 +239,7 @@ impl Queue {
     fn leave(&mut self, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
         self.at = Time::NEVER;
         let mut ids = self.ids.take(|id| !knows(id));
-        ids.sort_unstable_by_key(|(id, _)| *id);
+        ids.sort_unstable();
         ids
     }
 }
