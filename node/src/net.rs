@@ -33,6 +33,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::links::Place;
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
@@ -59,6 +60,8 @@ pub struct NetConfig {
     pub inbound_max: usize,
     /// Emulated place in the world, for test networks.
     pub links: Option<Place>,
+    /// The node's clock.
+    pub clock: Clock,
 }
 
 impl std::fmt::Debug for NetConfig {

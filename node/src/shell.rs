@@ -21,7 +21,7 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rand::rngs::SysRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -48,6 +48,7 @@ pub use self::report::{LinkName, ShellEvent, What};
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
 use crate::addresses::{self, AddressesError};
+use crate::clock::Clock;
 use crate::control::{Command, SubmitReply};
 use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
 use crate::store::{OpenError, Restored};
@@ -122,8 +123,7 @@ pub struct Shell {
     keeper: Keeper,
     /// The core's output; empty but while it is carried out.
     actions: Vec<Action>,
-    started: Instant,
-    started_unix_us: u64,
+    clock: Clock,
     turn: Turn,
     turns: Turns,
     /// The time, as read when the event at hand was taken: once for all messages that came together.
@@ -160,6 +160,7 @@ impl Shell {
             None => ChaCha8Rng::try_from_rng(&mut SysRng)
                 .map_err(|error| ShellError::Entropy(error.to_string()))?,
         };
+        let clock = Clock::start(config.slow_motion);
         let net = Net::start(&NetConfig {
             keypair: config.keypair.clone(),
             network: config.network.clone(),
@@ -167,6 +168,7 @@ impl Shell {
             listen: config.listen.clone(),
             inbound_max: config.params.peers.inbound_max,
             links: config.links,
+            clock: clock.clone(),
         })
         .await?;
         let identity = Identity {
@@ -181,7 +183,7 @@ impl Shell {
         if config.withhold {
             tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
         }
-        let started = Instant::now();
+        let now = Instant::now();
         let mut shell = Self {
             verifier: Verifier::new(Arc::clone(&config.chain)),
             reporter: Reporter::new(events, trace),
@@ -194,13 +196,12 @@ impl Shell {
             pending: HashMap::new(),
             keeper,
             actions: Vec::new(),
-            started,
-            started_unix_us: unix_us(),
+            clock,
             turn: Turn::begin(),
             turns: Turns::default(),
             now: Time::ZERO,
-            housekeeping_at: started + TRACE_INTERVAL,
-            save_at: started + SAVE_INTERVAL,
+            housekeeping_at: now + TRACE_INTERVAL,
+            save_at: now + SAVE_INTERVAL,
             saving: None,
             stopping: None,
         };
@@ -290,13 +291,7 @@ impl Shell {
 
     /// Reads the clock.
     fn look_at_clock(&mut self) {
-        let nanos = self.started.elapsed().as_nanos();
-        self.now = Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-    }
-
-    fn instant(&self, time: Time) -> Instant {
-        let after = Duration::from_nanos(time.as_nanos());
-        self.started.checked_add(after).unwrap_or(self.housekeeping_at)
+        self.now = self.clock.now();
     }
 
     /// When the next round is due at the latest.
@@ -305,7 +300,7 @@ impl Shell {
         let files = if is_clean { self.save_at } else { self.housekeeping_at };
         match self.node.deadline() {
             Time::NEVER => files,
-            deadline => self.instant(deadline).min(files),
+            deadline => self.clock.instant(deadline).min(files),
         }
     }
 
@@ -328,7 +323,7 @@ impl Shell {
                 Action::Send { link, message } => self.net.send(link, message),
                 Action::Throttle { link, until } => {
                     throttled = true;
-                    self.net.throttle(link, self.started + (until - Time::ZERO));
+                    self.net.throttle(link, self.clock.instant(until));
                 }
                 Action::Verify(item) => self.verifier.push(item),
                 Action::Dial { addr } => self.net.dial(addr),
@@ -344,7 +339,7 @@ impl Shell {
     }
 
     fn report(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
-        let unix_us = self.started_unix_us + now.as_nanos() / 1_000;
+        let unix_us = self.clock.unix_us(now);
         self.reporter.report(event, now, unix_us, cut);
         self.keeper.observe(event);
         match *event {
@@ -477,9 +472,4 @@ impl Shell {
             let _ = reply.send(());
         }
     }
-}
-
-fn unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

@@ -49,7 +49,7 @@ pub struct Announcer {
 }
 
 /// How an item leaves a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
     /// Its id.
     Id,
@@ -248,14 +248,14 @@ impl Queue {
     fn leave(&mut self, max: usize, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
         if self.ids.len() > max {
             let mut ids = self.ids.take(|_| true);
-            ids.sort_unstable_by_key(|(id, _)| *id);
+            ids.sort_unstable();
             self.ids = ids.split_off(max).into();
             ids.retain(|(id, _)| !knows(id));
             return ids;
         }
         self.at = Time::NEVER;
         let mut ids = self.ids.take(|id| !knows(id));
-        ids.sort_unstable_by_key(|(id, _)| *id);
+        ids.sort_unstable();
         ids
     }
 }

@@ -235,7 +235,7 @@ impl Node {
         Counters {
             requests_expired: self.requests.expired(),
             requests_failed: self.requests.failed(),
-            announcements_unsent: self.announcer.unsent() + self.quota.unsent(),
+            announcements_unsent: self.announcer.unsent() + self.counters.announcements_unsent,
             pool_evicted: self.pool.evicted(),
             ..self.counters
         }

@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::conduct::{Offence, Reason};
-use crate::item::ShortId;
+use crate::item::{ItemId, ShortId};
 use crate::link::{Direction, Link, LinkTable};
 use crate::machine::PeerKey;
 use crate::time::Time;
@@ -229,6 +229,13 @@ impl Recorder {
         }
     }
 
+    /// The same happened to several items, on a link.
+    pub fn note_all(&mut self, link: Link, ids: &[ItemId], what: What, now: Time) {
+        if let Some(record) = &mut self.0 {
+            record.note_all(link, ids, what, now);
+        }
+    }
+
     /// Something happened to an item, on the link that it came by, or at our operator's hand.
     #[inline]
     pub fn note_from(
@@ -307,6 +314,18 @@ impl Record {
         };
         strand.push(entry);
         self.len += 1;
+    }
+
+    fn note_all(&mut self, link: Link, ids: &[ItemId], what: What, now: Time) {
+        for ids in ids.chunks(self.max) {
+            while self.len + ids.len() > self.max {
+                self.make_room();
+            }
+            let Some(past) = self.live.get_mut(link) else { return };
+            let like = Entry::new(strand::NO_ITEM, what, now, &mut self.rules);
+            past.strand.extend(ids.iter().map(|id| Entry { id: id.into(), ..like }));
+            self.len += ids.len();
+        }
     }
 
     fn on_disconnected(&mut self, link: Link, why: Option<Reason>, now: Time) {

@@ -65,6 +65,7 @@ async fn serve(strategy: StrategyKind, peers: usize) {
         addresses: None,
         store: None,
         withhold: false,
+        slow_motion: None,
         seed: None,
     };
     let (commands, inbox) = mpsc::channel(8);

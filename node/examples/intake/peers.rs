@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use libp2p::identity::Keypair;
+use tidings::clock::Clock;
 use tidings::net::{Net, NetConfig, NetEvent};
 use tidings_protocol::item::{Item, ItemKind, Name, ShortId};
 use tidings_protocol::link::Link;
@@ -92,6 +93,7 @@ impl Peer {
             listen: Vec::new(),
             inbound_max: 0,
             links: None,
+            clock: Clock::start(None),
         };
         let mut net = Net::start(&config).await.unwrap();
         net.dial(addr);

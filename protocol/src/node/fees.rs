@@ -9,7 +9,7 @@ use crate::item::{Item, ItemId, ItemKind};
 use crate::link::Link;
 use crate::machine::Cx;
 use crate::message::Message;
-use crate::quota::Held;
+use crate::quota::{Admitted, Held};
 use crate::relay::Strategy as _;
 
 impl Node {
@@ -67,8 +67,10 @@ impl Node {
             let (id, size) = (item.id(), item.size());
             let rate = || pool.fee_rate(id).unwrap_or_default();
             let budgets = &cx.params.budgets;
-            if !quota.admit(Held { id, size, ingress }, rate, cx.now, budgets) {
+            let admitted = quota.admit(Held { id, size, ingress }, rate, cx.now, budgets);
+            if let Admitted::Later { dropped } = admitted {
                 self.quota_at = self.quota.deadline(budgets);
+                self.counters.announcements_unsent += u64::from(dropped.is_some());
                 return;
             }
         }

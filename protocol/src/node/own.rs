@@ -60,7 +60,8 @@ impl Node {
     /// announced at once, and soon replaced by the next.)
     pub(super) fn remember_own(&mut self, item: &Arc<Item>, cx: &mut Cx<'_>) {
         if item.kind() == ItemKind::Tx {
-            self.unbroadcast.insert(item.id(), cx.now, &cx.params.unbroadcast, cx.rng);
+            let (params, salt) = (&cx.params.unbroadcast, *self.verifying.salt());
+            self.unbroadcast.insert(item.id(), cx.now, params, salt, cx.rng);
         }
     }
 

@@ -34,7 +34,7 @@ impl Node {
             return;
         };
         let room = cx.params.memory.serve_queue_max.saturating_sub(state.serving.len());
-        names.by_ref().take(room).for_each(|name| state.serving.push_back((kind, name)));
+        state.serving.extend(names.by_ref().take(room).map(|name| (kind, name)));
         self.not_found(link, kind, &names.collect::<Vec<_>>(), cx);
         self.serve(link, cx);
     }
@@ -79,7 +79,7 @@ impl Node {
             match self.find(kind, name).filter(|item| self.may_serve(link, item)).cloned() {
                 Some(item) => {
                     sent += item.size();
-                    self.seen.note(item.id(), link);
+                    self.seen.note_told(item.id(), link);
                     self.record.note(link, item.id(), What::Sent(Manner::Answer), cx.now);
                     self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
                     cx.send(link, Message::Item(item));

@@ -18,7 +18,7 @@ const BLOCK: usize = 256;
 pub(super) struct Entry {
     pub(super) id: ShortId,
     /// Microseconds since the run began (in 48 bits: eight years), kind, detail.
-    packed: [u8; 8],
+    pub(super) packed: [u8; 8],
 }
 
 impl Entry {
@@ -179,6 +179,19 @@ impl Strand {
         match self.blocks.back_mut() {
             Some(block) if block.len() < BLOCK => block.push(entry),
             _ => self.begin(entry),
+        }
+    }
+
+    /// Adds steps of one moment.
+    pub(super) fn extend(&mut self, entries: impl ExactSizeIterator<Item = Entry>) {
+        let mut entries = entries;
+        while let Some(entry) = entries.next() {
+            self.push(entry);
+            if let Some(block) = self.blocks.back_mut() {
+                let before = block.len();
+                block.extend(entries.by_ref().take(BLOCK - before));
+                self.len += block.len() - before;
+            }
         }
     }
 
