@@ -165,6 +165,9 @@ pub struct Status {
     pub rss_bytes: u64,
     /// CPU time used, user and system, seconds.
     pub cpu_s: f64,
+    /// Longest that the main loop was busy with one turn, seconds.
+    #[serde(default)]
+    pub longest_turn_s: f64,
 }
 
 /// State of a node's store.

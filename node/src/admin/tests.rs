@@ -45,6 +45,7 @@ pub(crate) fn status() -> Status {
         store: None,
         rss_bytes: 8_000_000,
         cpu_s: 0.25,
+        longest_turn_s: 0.002,
     }
 }
 

@@ -7,6 +7,7 @@ use tidings_protocol::link::Link;
 use tidings_protocol::machine::Input;
 use tidings_protocol::time::Time;
 
+use super::verify::Verified;
 use super::{Pending, Shell, status};
 use crate::clock::{NotSlowed, SlowMotion};
 use crate::control::{Command, Outcome, PeerStatus, Status, SubmitReply, Submitted};
@@ -127,6 +128,11 @@ impl Shell {
         let (node, peers, counted) = (&self.node, self.node.peers(), self.node.counters());
         let mut counters = status::counters(&counted, self.net.counters());
         counters.insert("trace_dropped".to_owned(), self.reporter.trace_dropped());
+        counters.extend(self.turns.counters().map(|(name, count)| (name.to_owned(), count)));
+        let Verified { items, batches, remembered } = self.verifier.counters();
+        let verified =
+            [("verified", items), ("verify_batches", batches), ("verdicts_remembered", remembered)];
+        counters.extend(verified.map(|(name, count)| (name.to_owned(), count)));
         let store = self.keeper.status();
         if let Some(store) = &store {
             let named = [
@@ -157,6 +163,7 @@ impl Shell {
             counters,
             rss_bytes: status::rss_bytes(),
             cpu_s: status::cpu_time().as_secs_f64(),
+            longest_turn_s: self.turns.longest().as_secs_f64(),
         }
     }
 
