@@ -32,7 +32,7 @@ impl Node {
         &mut self,
         link: Link,
         kind: ItemKind,
-        names: impl ExactSizeIterator<Item = Name>,
+        mut names: impl ExactSizeIterator<Item = Name>,
         cx: &mut Cx<'_>,
     ) {
         let Some(state) = self.links.get_mut(link) else {
@@ -44,7 +44,7 @@ impl Node {
             self.counters.announcements_dropped += (announced - admitted) as u64;
             self.misbehave(link, Offence::OverBudget(Budget::Announcements), cx);
         }
-        for name in names.take(admitted) {
+        for name in names.by_ref().take(admitted) {
             let id = name.short();
             let known = self.note_holder(id, link, cx);
             let mut wait = Duration::ZERO;
@@ -60,6 +60,9 @@ impl Node {
                 self.want(link, (kind, name), wait, cx)
             };
             self.record.note(link, id, What::Heard(heard), cx.now);
+        }
+        if admitted < announced {
+            self.record.on_unseen(link, names.map(Name::short), cx.now);
         }
     }
 
@@ -191,6 +194,7 @@ impl Node {
             let share = (cx.params.memory.verifying_max / SHARES).max(1);
             if state.checking as usize > share {
                 let until = cx.now + CHECK_PAUSE;
+                self.record.on_slowed(link, until, cx.now);
                 cx.actions.push(Action::Throttle { link, until });
             }
         }
