@@ -260,6 +260,9 @@ mod tests {
             What::Accepted,
             What::Rejected("bad-signature"),
             What::Rejected("fee-too-low"),
+            What::Delayed,
+            What::Unsent,
+            What::Released,
             What::Told(Manner::Gap),
             What::Sent(Manner::Answer),
             What::Denied,
@@ -267,13 +270,20 @@ mod tests {
             What::Expired,
             What::Broke,
             What::Asked,
+            What::Left(Departure::Conflicted),
+            What::Left(Departure::Evicted),
+            What::Heard(Heard::OverBudget),
             What::Congested,
             What::Drained,
+            What::OverBudget(Budget::ControlBytes),
+            What::OverBudget(Budget::Messages),
         ];
         let at = Time::from_millis(8 * 365 * 86_400_000);
         for what in all {
             let entry = Entry::new(ShortId([7; 8]), what, at, &mut rules);
             assert_eq!((entry.at(), entry.what(&rules)), (at, what));
+            let of_links = matches!(what, What::Congested | What::Drained | What::OverBudget(_));
+            assert_eq!(entry.is_of_item(), !of_links, "{what:?}");
         }
         let rank = |what| Entry::new(NO_ITEM, what, at, &mut Rules::default()).rank();
         assert_eq!(rank(What::Broke), BROKE);
