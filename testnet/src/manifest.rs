@@ -20,7 +20,7 @@
 //! sizes = { fixed = 300 }     # or "bitcoin"
 //!
 //! [[fault]]
-//! kind = "loss"               # duplicate, reorder, clog, crash, churn, partition, pause
+//! kind = "loss"               # duplicate, reorder, clog, crash, churn, partition, pause, liar
 //! share = 0.2
 //!
 //! [params.relay]

@@ -263,7 +263,7 @@ fn text(pairs: &[Pair], tolerance: f64) -> String {
     let names =
         FIGURES.map(|(_, name)| [format!("{name} sim"), "launch".to_owned(), "ratio".to_owned()]);
     let names = names.iter().flatten().map(String::as_str);
-    let within = format!("within {} %", measured(tolerance));
+    let within = format!("within {tolerance} %");
     let first = ["strategy", "slow motion"];
     let names: Vec<&str> =
         first.into_iter().chain(names).chain(["busy ms/item", within.as_str()]).collect();

@@ -83,7 +83,8 @@ pub fn assemble(manifest: &Manifest, text: run::Manifest, finished: Finished) ->
     (run, summary)
 }
 
-/// How items spread among those who don't lie.
+/// How items spread among those who don't lie, and what they sent. What liars count as sent and keep back is
+/// not among it.
 fn honest(run: &Run, liars: &[u32]) -> Map<String, Value> {
     let mut run = run.clone();
     liars.iter().for_each(|liar| run.nodes[*liar as usize].alive = false);
@@ -94,6 +95,7 @@ fn honest(run: &Run, liars: &[u32]) -> Map<String, Value> {
         ("honest_t50_ms", json!(honest.t50_ms)),
         ("honest_t99_ms", json!(honest.t99_ms)),
         ("honest_t100_ms", json!(honest.t100_ms)),
+        ("honest_bytes_per_payload_byte", json!(honest.bytes_per_payload_byte)),
     ];
     figures.map(|(key, figure)| (key.to_owned(), figure)).into_iter().collect()
 }
