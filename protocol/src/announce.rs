@@ -248,9 +248,10 @@ impl Queue {
     fn leave(&mut self, max: usize, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
         if self.ids.len() > max {
             let mut ids = self.ids.take(|_| true);
-            ids.sort_unstable();
+            ids.select_nth_unstable(max);
             self.ids = ids.split_off(max).into();
             ids.retain(|(id, _)| !knows(id));
+            ids.sort_unstable();
             return ids;
         }
         self.at = Time::NEVER;
