@@ -350,6 +350,7 @@ impl Shell {
                 self.acquaintances.learn_address(peer, addr);
             }
             Event::Restored { .. }
+            | Event::Orphaned { .. }
             | Event::Broadcast { .. }
             | Event::Left { .. }
             | Event::LinkUp { .. }

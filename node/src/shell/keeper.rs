@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidings_protocol::event::Event;
 use tidings_protocol::item::{ItemId, ItemKind};
-use tidings_protocol::machine::Input;
+use tidings_protocol::machine::{Input, Was};
 use tidings_protocol::node::Node;
 use tokio::sync::mpsc;
 
@@ -38,11 +38,14 @@ pub(super) struct Keeper {
     dropped: u64,
     /// Blocks that are stored, as many as the core keeps.
     blocks: HashSet<ItemId>,
+    /// Transactions stored that wait for their parents, as many as the core keeps.
+    orphans: HashSet<ItemId>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Note {
     Pooled(ItemId),
+    Orphaned(ItemId),
     Broadcast(ItemId),
     Gone(ItemId),
 }
@@ -100,6 +103,14 @@ impl Keeper {
             Event::Restored { id, kind: ItemKind::Block } => {
                 self.blocks.insert(id);
             }
+            Event::Orphaned { id } => {
+                self.orphans.insert(id);
+                self.note(Note::Orphaned(id));
+            }
+            // It waited for its parents until now.
+            Event::Restored { id, kind: ItemKind::Tx } if self.orphans.contains(&id) => {
+                self.note(Note::Pooled(id));
+            }
             Event::Broadcast { id } => self.note(Note::Broadcast(id)),
             // One that is submitted now isn't stored; one that comes back is, and must not.
             Event::Left { id } | Event::Rejected { id, ingress: None, .. } => {
@@ -122,6 +133,11 @@ impl Keeper {
         self.blocks.insert(id);
     }
 
+    /// A transaction is stored that waited for its parents.
+    fn note_orphan(&mut self, id: ItemId) {
+        self.orphans.insert(id);
+    }
+
     /// Tells the store what was noted.
     pub(super) fn flush(&mut self, node: &Node) {
         let Some(store) = &self.store else { return };
@@ -131,15 +147,21 @@ impl Keeper {
             Note::Pooled(id) => {
                 node.pool().get(id).map(|item| Change::Put { item: item.clone(), own: false })
             }
+            Note::Orphaned(id) => {
+                let orphan = node.orphanage().and_then(|orphanage| orphanage.get(id));
+                orphan.map(|orphan| Change::Orphan(orphan.item.clone()))
+            }
             Note::Broadcast(id) => Some(Change::Broadcast(id)),
             Note::Gone(id) => Some(Change::Remove(id)),
         }));
         let old = self.blocks.extract_if(|id| node.blocks().get(id).is_none());
         changes.extend(old.map(Change::Remove));
+        let waits = |id: &ItemId| node.orphanage().is_some_and(|held| held.get(id).is_some());
+        changes.extend(self.orphans.extract_if(|id| !waits(id)).map(Change::Remove));
         // What came again meanwhile must stay: its submitter may have been told that it is saved.
         changes.retain(|change| match change {
             Change::Remove(id) => !node.pool().contains(*id) && node.blocks().get(id).is_none(),
-            Change::Put { .. } | Change::Broadcast(_) => true,
+            Change::Put { .. } | Change::Orphan(_) | Change::Broadcast(_) => true,
         });
         if changes.is_empty() {
             return;
@@ -181,9 +203,12 @@ impl Shell {
     /// Hands back what was stored.
     pub(super) fn on_restored(&mut self, batch: Vec<Restored>) {
         self.look_at_clock();
-        for Restored { item, own } in batch {
+        for Restored { item, was } in batch {
             self.verifier.remember(&item);
-            self.handle(Input::Restored { item, own });
+            if was == Was::Orphan {
+                self.keeper.note_orphan(item.id());
+            }
+            self.handle(Input::Restored { item, was });
         }
     }
 }

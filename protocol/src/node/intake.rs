@@ -34,7 +34,7 @@ impl Node {
         &mut self,
         link: Link,
         kind: ItemKind,
-        names: impl ExactSizeIterator<Item = Name>,
+        mut names: impl ExactSizeIterator<Item = Name>,
         cx: &mut Cx<'_>,
     ) {
         let Some(state) = self.links.get_mut(link) else {
@@ -46,7 +46,7 @@ impl Node {
             self.counters.announcements_dropped += (announced - admitted) as u64;
             self.misbehave(link, Offence::OverBudget(Budget::Announcements), cx);
         }
-        for name in names.take(admitted) {
+        for name in names.by_ref().take(admitted) {
             let id = name.short();
             let known = self.note_holder(id, link, cx);
             let mut wait = Duration::ZERO;
@@ -62,6 +62,9 @@ impl Node {
                 self.want(link, (kind, name), wait, cx)
             };
             self.record.note(link, id, What::Heard(heard), cx.now);
+        }
+        if admitted < announced {
+            self.record.on_unseen(link, names.map(Name::short), cx.now);
         }
     }
 
@@ -194,6 +197,7 @@ impl Node {
             let free = max.saturating_sub(self.verifying.len());
             if state.checking as usize > free.min(max / SHARES).max(1) {
                 let until = cx.now + CHECK_PAUSE;
+                self.record.on_slowed(link, until, cx.now);
                 cx.actions.push(Action::Throttle { link, until });
             }
         }

@@ -18,6 +18,7 @@ mod fees;
 mod orphans;
 mod own;
 mod policy;
+mod restart;
 mod short_ids;
 mod spreading;
 
