@@ -489,6 +489,24 @@ fn item(bytes: usize) -> Message {
 }
 
 #[tokio::test]
+async fn messages_given_back_come_before_what_arrived_since() {
+    let [mut from, mut to] = RawPeer::pair().await;
+    let (mut sent, mut nonces) = (0, Vec::new());
+    while nonces.len() < 50 {
+        for _ in 0..3 {
+            from.net.send(from.link, Message::Ping { nonce: sent });
+            sent += 1;
+        }
+        let event = next(&mut to.net).await;
+        let NetEvent::Received { link, mut messages } = event else { panic!("{event:?}") };
+        let Message::Ping { nonce } = messages.remove(0) else { panic!("{messages:?}") };
+        nonces.push(nonce);
+        to.net.give_back(link, messages);
+    }
+    assert!(nonces.into_iter().eq(0..50), "in the order in which they were sent");
+}
+
+#[tokio::test]
 async fn a_queue_tells_once_that_it_is_full_and_once_that_it_has_drained() {
     let [mut from, mut to] = RawPeer::pair().await;
     for _ in 0..40 {

@@ -248,7 +248,7 @@ impl Queue {
     fn leave(&mut self, max: usize, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
         if self.ids.len() > max {
             let mut ids = self.ids.take(|_| true);
-            ids.sort_unstable_by_key(|(id, _)| *id);
+            ids.sort_unstable();
             self.ids = ids.split_off(max).into();
             ids.retain(|(id, _)| !knows(id));
             return ids;

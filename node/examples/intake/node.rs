@@ -66,6 +66,7 @@ async fn serve(strategy: StrategyKind, peers: usize) {
         store: None,
         slow_motion: None,
         withhold: false,
+        slow_motion: None,
         seed: None,
     };
     let (commands, inbox) = mpsc::channel(8);
