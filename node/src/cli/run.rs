@@ -68,6 +68,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         addresses: Some(dir.join(ADDRESSES)),
         store,
         withhold: config.lab.withhold,
+        slow_motion: config.lab.slow_motion,
         seed: None,
     })
 }

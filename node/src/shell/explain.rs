@@ -164,8 +164,8 @@ impl Shell {
         item.map_or_else(|| to_hex(&short.0), |item| item.id().to_string())
     }
 
-    const fn unix_us(&self, at: Time) -> u64 {
-        self.started_unix_us + at.as_nanos() / 1_000
+    fn unix_us(&self, at: Time) -> u64 {
+        self.clock.unix_us(at)
     }
 
     fn link_status(&self, life: &Life) -> LinkStatus {

@@ -85,6 +85,16 @@ impl Waiting {
     }
 }
 
+impl From<Vec<Entry>> for Waiting {
+    fn from(entries: Vec<Entry>) -> Self {
+        match entries[..] {
+            [] => Self::default(),
+            [only] => Self::One(Some(only)),
+            _ => Self::Many(Box::new(entries.into())),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
