@@ -64,7 +64,6 @@ async fn serve(strategy: StrategyKind, peers: usize) {
         trace: None,
         addresses: None,
         store: None,
-        slow_motion: None,
         withhold: false,
         slow_motion: None,
         seed: None,
