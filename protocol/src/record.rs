@@ -14,7 +14,7 @@
 //! others. What a link did stays when it is gone, for the latest [`PAST_MAX`] links.
 //!
 //! # Cost
-//! Memory: 16 bytes a step, taken as steps come. `protocol/examples/record_cost.rs` measures the time.
+//! Memory: 16 bytes a step, taken as steps come. `protocol/examples/core_intake.rs` measures the time.
 
 pub mod story;
 mod strand;

@@ -169,6 +169,9 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         Ok(clock) => clock,
         Err(reason) => return give_up(folder, settings, reason),
     };
+    if let Some(times) = settings.manifest.slow_motion {
+        ui.say(&format!("from here on, {times} seconds of real time are one of the network's"));
+    }
     let mut observed = Observed {
         start_s,
         connect_s,

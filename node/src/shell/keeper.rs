@@ -8,7 +8,7 @@ use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidings_protocol::event::Event;
-use tidings_protocol::item::{ItemId, ItemKind};
+use tidings_protocol::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::{Input, Was};
 use tidings_protocol::node::Node;
 use tokio::sync::mpsc;
@@ -133,9 +133,11 @@ impl Keeper {
         self.blocks.insert(id);
     }
 
-    /// A transaction is stored that waited for its parents.
-    fn note_orphan(&mut self, id: ItemId) {
-        self.orphans.insert(id);
+    /// An item comes back. One that waited for its parents is stored as such.
+    fn expect(&mut self, item: &Item, was: Was) {
+        if was == Was::Orphan {
+            self.orphans.insert(item.id());
+        }
     }
 
     /// Tells the store what was noted.
@@ -204,11 +206,12 @@ impl Shell {
     pub(super) fn on_restored(&mut self, batch: Vec<Restored>) {
         self.look_at_clock();
         for Restored { item, was } in batch {
+            self.keeper.expect(&item, was);
             self.verifier.remember(&item);
-            if was == Was::Orphan {
-                self.keeper.note_orphan(item.id());
-            }
             self.handle(Input::Restored { item, was });
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

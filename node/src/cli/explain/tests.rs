@@ -128,6 +128,30 @@ fn an_item_that_never_came_says_so() {
     assert!(told(refused).contains("not accepted: it breaks the rule bad-signature"));
 }
 
+/// What is told of a peer with one link.
+fn told_of(dealings: DealingsStatus) -> String {
+    peer::tell(&PeerStory {
+        peer_id: "12D3KooWAAAAAAabcdefgh".to_owned(),
+        complete_since_unix_us: BEGIN,
+        links: vec![dealings],
+    })
+}
+
+fn dealings(totals: TotalsStatus, steps: Vec<StepStatus>) -> DealingsStatus {
+    DealingsStatus {
+        link: link("0.1", "AAAAAA", Direction::Inbound),
+        offences: 0,
+        last_offence: None,
+        excess: ExcessStatus::default(),
+        totals,
+        steps,
+    }
+}
+
+fn about(item: &str, step: StepStatus) -> StepStatus {
+    StepStatus { item: Some(item.to_owned()), ..step }
+}
+
 #[test]
 fn a_peer_that_never_delivers_is_called_what_it_is() {
     let totals = TotalsStatus {
@@ -137,33 +161,23 @@ fn a_peer_that_never_delivers_is_called_what_it_is() {
         expired: 4,
         ..TotalsStatus::default()
     };
+    let steps = vec![about("abcd", step(5_000, "0.1", StepName::Expired, ""))];
     let dealings = DealingsStatus {
-        link: link("0.1", "AAAAAA", Direction::Inbound),
         offences: 1,
         last_offence: Some("sent an item that was not asked for".to_owned()),
-        excess: ExcessStatus::default(),
-        totals,
-        steps: vec![StepStatus {
-            item: Some("ab".repeat(8)),
-            ..step(5_000, "0.1", StepName::Expired, "")
-        }],
+        ..dealings(totals, steps)
     };
-    let story = |links| PeerStory {
-        peer_id: "12D3KooWAAAAAAabcdefgh".to_owned(),
-        complete_since_unix_us: BEGIN,
-        links,
-    };
-    let text = peer::tell(&story(vec![dealings.clone()]));
+    let text = told_of(dealings.clone());
     for sentence in [
         "it was asked for 4: 0 delivered, 4 ran out of time, 0 asked elsewhere instead, 0 \"not found\", 0 open",
         "It announces and does not deliver",
         "it misbehaved 1 time; the last time it sent an item that was not asked for",
-        "09:06:46.000000  did not deliver abababababababab in time",
+        "09:06:46.000000  did not deliver abcd in time",
     ] {
         assert!(text.contains(sentence), "{text}");
     }
     let totals = TotalsStatus { answered: 3, asked: 7, ..totals };
-    let text = peer::tell(&story(vec![DealingsStatus { totals, ..dealings }]));
+    let text = told_of(DealingsStatus { totals, ..dealings });
     assert!(!text.contains("does not deliver"), "{text}");
 }
 
@@ -181,36 +195,21 @@ fn what_a_peers_budgets_cost_it_is_told() {
         announcements_unseen: 1_200,
         slowed_us: 1_500_000,
     };
-    let dealings = DealingsStatus {
-        link: link("0.1", "AAAAAA", Direction::Inbound),
-        offences: 0,
-        last_offence: None,
-        excess,
-        totals: TotalsStatus::default(),
-        steps: vec![
-            step(10, "0.1", StepName::OverBudget, "announcements"),
-            StepStatus {
-                item: Some("ab".repeat(8)),
-                ..step(10, "0.1", StepName::Heard, "over-budget")
-            },
-        ],
-    };
-    let story = |dealings| PeerStory {
-        peer_id: "12D3KooWAAAAAAabcdefgh".to_owned(),
-        complete_since_unix_us: BEGIN,
-        links: vec![dealings],
-    };
-    let text = peer::tell(&story(dealings.clone()));
+    let steps = vec![
+        step(10, "0.1", StepName::OverBudget, "announcements"),
+        about("abcd", step(10, "0.1", StepName::Heard, "over-budget")),
+    ];
+    let within = dealings(TotalsStatus::default(), steps);
+    let text = told_of(DealingsStatus { excess, ..within.clone() });
     for sentence in [
         "what its budgets (params.budgets) cost it: 3 times over `announcements`, 1 time over `messages`, \
          1200 announced items not looked at, nothing read from it for 1,500.0 ms",
         "overran its budget of `announcements`",
-        "announced abababababababab (not looked at: over its budget)",
+        "announced abcd (not looked at: over its budget)",
     ] {
         assert!(text.contains(sentence), "{text}");
     }
-    let within = DealingsStatus { excess: ExcessStatus::default(), ..dealings };
-    assert!(!peer::tell(&story(within)).contains("params.budgets"));
+    assert!(!told_of(within).contains("params.budgets"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! that can be turned off have in it.
 //!
 //! ```text
-//! cargo run --release -p tidings-protocol --example intake
+//! cargo run --release -p tidings-protocol --example core_intake
 //! ```
 //!
 //! The node has 8 outbound and 8 inbound peers. A transaction is announced by one of them, asked from it,
