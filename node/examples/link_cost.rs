@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use libp2p::identity::Keypair;
 use rustix::time::{ClockId, clock_gettime};
+use tidings::clock::Clock;
 use tidings::net::{Net, NetConfig, NetEvent};
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::item::{Item, ItemKind};
@@ -53,6 +54,7 @@ async fn net(listen: &str) -> Result<Net, Box<dyn std::error::Error>> {
         listen: vec![listen.parse()?],
         inbound_max: 8,
         links: None,
+        clock: Clock::start(None),
     };
     Ok(Net::start(&config).await?)
 }

@@ -13,11 +13,12 @@
 //! | `GET /v1/explain/tx/{id}` | [`TxStory`](crate::explain::TxStory) of an item; the beginning of its id will do |
 //! | `GET /v1/explain/peer/{id}` | [`PeerStory`](crate::explain::PeerStory); the beginning of its id, an address or a link will do |
 //! | `GET /v1/events` | server-sent events, each a [`ShellEvent`] or a notice of how many were missed |
+//! | `POST /v1/slow-motion` with [`SlowFrom`](crate::control::SlowFrom) | [`Slowed`](crate::control::Slowed); only where `lab.slow_motion` is set |
 //! | `POST /v1/stop` | `{"stopping":true}`, and the node shuts down |
 //! | `GET /healthy`, `GET /ready` | [`Health`](routes::Health), [`Readiness`](routes::Readiness); 503 if not |
 //!
 //! Whatever can't be answered is `{"error": "..."}` with a fitting status: 400, 401, 404, 405, 409 (the
-//! beginning of an id fits several), 413, or 503 while the node is overloaded or shutting down; 507 when the
+//! beginning of an id fits several, or the clock can't be slowed down), 413, or 503 while the node is overloaded or shutting down; 507 when the
 //! disk is full. Requests and connections are bounded; over a
 //! bound the asker waits.
 

@@ -20,7 +20,8 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::admin::routes::Readiness;
-use crate::control::{PeerStatus, Status, Submitted};
+use crate::clock::SlowMotion;
+use crate::control::{PeerStatus, SlowFrom, Slowed, Status, Submitted};
 use crate::explain::{PeerStory, TxStory};
 use connection::{Answer, Connection, SendError};
 pub use stream::EventStream;
@@ -181,6 +182,16 @@ impl Client {
     /// As [`Client::explain_tx`].
     pub async fn explain_peer(&self, query: &str) -> Result<PeerStory, ClientError> {
         self.get(&format!("/v1/explain/peer/{}", escaped(query))).await
+    }
+
+    /// Lets the node's clock run slow from a moment on, microseconds of Unix time; tells how slow.
+    ///
+    /// # Errors
+    /// As [`Client::status`], and when the node is in no test network, or it is too late.
+    pub async fn slow_down(&self, from_unix_us: u64) -> Result<SlowMotion, ClientError> {
+        let body = serde_json::to_vec(&SlowFrom { from_unix_us }).unwrap_or_default();
+        let answer = self.ask(Method::POST, "/v1/slow-motion", body.into()).await?;
+        self.json::<Slowed>(&answer).map(|slowed| slowed.slow_motion)
     }
 
     /// Asks the node to stop. It still has to when this returns: see [`Client::wait_until_gone`].

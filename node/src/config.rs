@@ -19,6 +19,7 @@ use tidings_protocol::message::PeerAddr;
 use tidings_protocol::params::{ParamError, Params};
 use tidings_protocol::record::STEPS_DEFAULT;
 
+use crate::clock::SlowMotion;
 use crate::links::{NodeType, Place, Region};
 use layers::{Entry, Layered, Origin, Schema};
 
@@ -43,7 +44,7 @@ pub struct Config {
     pub trace: TraceConfig,
     /// Emulated links.
     pub links: LinksConfig,
-    /// Bad conduct, for test networks.
+    /// What only test networks have.
     pub lab: LabConfig,
     /// The core.
     pub params: Params,
@@ -206,12 +207,16 @@ impl LinksConfig {
     }
 }
 
-/// Bad conduct, for test networks only: somebody has to be what others must put up with.
+/// What only test networks have: bad conduct, since somebody has to be what others must put up with, and
+/// slow clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabConfig {
     /// Whether to announce items and never deliver any.
     pub withhold: bool,
+    /// How many times slower the node's clock runs from the moment that the admin API is told; unset: it
+    /// refuses. See [`crate::clock`].
+    pub slow_motion: Option<SlowMotion>,
 }
 
 impl Config {
@@ -233,6 +238,7 @@ impl Config {
         relay.adaptive.eager_percent = Some(30);
         config.params.record.steps = Some(STEPS_DEFAULT);
         config.trace.file = Some("trace.csv".into());
+        config.lab.slow_motion = Some(SlowMotion::NONE);
         config
     }
 }

@@ -12,6 +12,7 @@ use tidings_protocol::link::Direction;
 use tidings_protocol::message::PeerAddr;
 use tokio::sync::oneshot;
 
+use crate::clock::{NotSlowed, SlowMotion};
 use crate::explain::{PeerStory, TxStory, Unexplained};
 
 /// Most commands waiting for the shell; over it the API waits.
@@ -59,6 +60,13 @@ pub enum Command {
         /// What is known.
         reply: oneshot::Sender<Result<PeerStory, Unexplained>>,
     },
+    /// Let your clock run slow.
+    SlowDown {
+        /// From when on, microseconds of Unix time, of the system's clock.
+        from_unix_us: u64,
+        /// How slow it will be.
+        reply: oneshot::Sender<Result<SlowMotion, NotSlowed>>,
+    },
     /// Shut down gracefully.
     Stop(oneshot::Sender<()>),
 }
@@ -99,6 +107,20 @@ pub enum Outcome {
     AlreadyKnown,
 }
 
+/// From when on a node's clock is to run slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowFrom {
+    /// Microseconds of Unix time, of the system's clock.
+    pub from_unix_us: u64,
+}
+
+/// How slow a node's clock will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slowed {
+    /// How many times slower than real time.
+    pub slow_motion: SlowMotion,
+}
+
 /// State of a node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
@@ -114,7 +136,7 @@ pub struct Status {
     pub strategy: String,
     /// Where it listens.
     pub listen: Vec<PeerAddr>,
-    /// Seconds since it started.
+    /// Seconds since it started, by its own clock.
     pub uptime_s: f64,
     /// Links that it dialled and whose hello arrived.
     pub outbound: usize,
@@ -143,6 +165,9 @@ pub struct Status {
     pub rss_bytes: u64,
     /// CPU time used, user and system, seconds.
     pub cpu_s: f64,
+    /// Longest that the main loop was busy with one turn, seconds.
+    #[serde(default)]
+    pub longest_turn_s: f64,
 }
 
 /// State of a node's store.

@@ -1,6 +1,8 @@
 //! Why an item is here or isn't, and what a peer is worth: answers of the node's
 //! [record](tidings_protocol::record), as the admin API gives them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tidings_protocol::item::ItemKind;
 use tidings_protocol::link::Direction;
@@ -52,10 +54,23 @@ pub struct DealingsStatus {
     pub offences: u32,
     /// What it did the last time.
     pub last_offence: Option<String>,
+    /// What its budgets cost the peer.
+    pub excess: ExcessStatus,
     /// What happened, in numbers.
     pub totals: TotalsStatus,
     /// What happened, in order: the latest steps, at most [`PEER_STEPS_MAX`].
     pub steps: Vec<StepStatus>,
+}
+
+/// What a peer's running over its budgets (`params.budgets`) cost it, since the link came up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExcessStatus {
+    /// How often it overran each of those that it overran.
+    pub overrun: BTreeMap<String, u32>,
+    /// Ids that it announced and that weren't looked at.
+    pub announcements_unseen: u64,
+    /// For how long nothing was read from it, microseconds.
+    pub slowed_us: u64,
 }
 
 /// Dealings in numbers, as far as they are recorded.
@@ -139,8 +154,9 @@ pub struct StepStatus {
     pub link: Option<String>,
     /// What happened.
     pub step: StepName,
-    /// What came of an announcement (`asked`, `kept`, `held`, `known`, `again`, `dropped`), how something
-    /// left (`now`, `batch`, `round`, `gap`, `answer`), or the rule that was broken.
+    /// What came of an announcement (`asked`, `kept`, `held`, `known`, `again`, `dropped`, `over-budget`), how
+    /// something left (`now`, `batch`, `round`, `gap`, `answer`), why it left the pool (`evicted`, `replaced`,
+    /// `expired`, `confirmed`, `conflicted`), the rule that was broken, or the budget that was overrun.
     pub detail: Option<String>,
     /// What the item then waited for, if it is an announcement that was kept for later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,6 +180,9 @@ pub enum StepName {
     Checking,
     Accepted,
     Rejected,
+    Delayed,
+    Unsent,
+    Released,
     Told,
     Sent,
     Denied,
@@ -171,8 +190,10 @@ pub enum StepName {
     Expired,
     Broke,
     Asked,
+    Left,
     Congested,
     Drained,
+    OverBudget,
 }
 
 /// What a known item waited for.

@@ -5,8 +5,8 @@
 //!
 //! # Map
 //! - the node: [`shell`] owns the core, its clock and its randomness, and carries out its actions;
-//!   [`net`] is the transport, [`links`] the emulated world for test networks, [`trace`] the record
-//!   of deliveries, [`store`] what outlives the process
+//!   [`net`] is the transport, [`clock`] tells the time to both, [`links`] is the emulated world for test
+//!   networks, [`trace`] the record of deliveries, [`store`] what outlives the process
 //! - between the shell and all others: [`control`], commands over a bounded channel
 //! - the operator's side: [`admin`] offers the API, [`client`] speaks it, [`metrics`] serves
 //!   Prometheus, [`logging`] writes logs, [`explain`] is what the node can tell of items and peers
@@ -23,6 +23,7 @@ pub mod admin;
 pub mod calendar;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod control;
 pub mod datadir;

@@ -25,7 +25,7 @@ const TRAFFIC: [(&str, &str); 4] = [
 ];
 
 /// Counters of the core that need more words than their name.
-const HELP: [(&str, &str); 32] = [
+const HELP: [(&str, &str); 39] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -48,6 +48,13 @@ const HELP: [(&str, &str); 32] = [
     ("orphans_evicted", "Announcements of waiting transactions forgotten for want of room."),
     ("misbehaved", "Links closed because the peer misbehaved."),
     ("verify_overflow", "Items dropped because too many were being checked."),
+    ("verified", "Items verified, transactions of blocks included."),
+    ("verify_batches", "Batches in which they were verified."),
+    ("verdicts_remembered", "Items not verified because they had been before."),
+    ("turns", "Turns of the node's main loop."),
+    ("turns_over_5ms", "Turns of the main loop that took 5 ms or longer."),
+    ("turns_over_10ms", "Turns of the main loop that took 10 ms or longer."),
+    ("turns_over_50ms", "Turns of the main loop that took 50 ms or longer."),
     ("addresses_received", "Addresses received."),
     ("addresses_dropped", "Addresses received and not kept."),
     ("net_dials", "Connection attempts."),
@@ -61,7 +68,7 @@ const HELP: [(&str, &str); 32] = [
 ];
 
 /// What a node has right now: name, unit and help.
-const GAUGES: [(&str, Unit, &str); 14] = [
+const GAUGES: [(&str, Unit, &str); 15] = [
     ("tidings_outbound_links", Unit::Count, "Links that the node dialled."),
     ("tidings_outbound_links_wanted", Unit::Count, "Links that the node wants to dial."),
     ("tidings_inbound_links", Unit::Count, "Links that peers dialled."),
@@ -74,6 +81,7 @@ const GAUGES: [(&str, Unit, &str); 14] = [
     ("tidings_seen_ids", Unit::Count, "Ids in the seen cache."),
     ("tidings_resident_memory_bytes", Unit::Bytes, "Resident memory."),
     ("tidings_cpu_seconds", Unit::Seconds, "CPU time used, user and system."),
+    ("tidings_longest_turn_seconds", Unit::Seconds, "Longest turn of the node's main loop so far."),
     ("tidings_uptime_seconds", Unit::Seconds, "Time since the node started."),
     ("tidings_healthy", Unit::Count, "1: the node's main loop answered this scrape."),
 ];
@@ -154,6 +162,7 @@ fn gauge_values(status: &Status) -> [f64; GAUGES.len()] {
         count(status.seen),
         rss,
         status.cpu_s,
+        status.longest_turn_s,
         status.uptime_s,
         1.0,
     ]

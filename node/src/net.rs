@@ -33,6 +33,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::links::Place;
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
@@ -40,7 +41,8 @@ use crate::net::pipe::{HIGH_MARK, INBOX_MAX, Phase, Pipe, Ready};
 use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
 use crate::net::transport::to_multiaddr;
 
-/// Longest vector of messages that is kept for the next pipe; a longer one gives its memory back.
+/// Longest vector of messages that is kept for the next pipe whatever it held. A longer one is kept while it is
+/// used, and gives its memory back after a burst.
 const SPARE_MAX: usize = 64;
 
 /// Settings of a [`Net`].
@@ -58,6 +60,8 @@ pub struct NetConfig {
     pub inbound_max: usize,
     /// Emulated place in the world, for test networks.
     pub links: Option<Place>,
+    /// The node's clock.
+    pub clock: Clock,
 }
 
 impl std::fmt::Debug for NetConfig {
@@ -107,7 +111,7 @@ pub enum NetEvent {
     Received {
         /// Where.
         link: Link,
-        /// What. Give the vector back by [`Net::recycle`] or [`Net::hold`].
+        /// What. Give the vector back by [`Net::recycle`], [`Net::hold`] or [`Net::give_back`].
         messages: Vec<Message>,
     },
     /// Bytes arrived that are no message; nothing more is read.
@@ -288,10 +292,20 @@ impl Net {
         }
     }
 
+    /// Takes back messages of a [`NetEvent::Received`] that there was no time for: they are the next event,
+    /// unless there are none.
+    pub fn give_back(&mut self, link: Link, messages: Vec<Message>) {
+        if messages.is_empty() {
+            return self.recycle(messages);
+        }
+        self.events.push_front(NetEvent::Received { link, messages });
+    }
+
     /// Takes back an emptied vector of messages.
     pub fn recycle(&mut self, mut messages: Vec<Message>) {
+        let is_used = messages.len() >= messages.capacity() / 4;
         messages.clear();
-        if messages.capacity() <= SPARE_MAX {
+        if is_used || messages.capacity() <= SPARE_MAX {
             self.spare = messages;
         }
     }

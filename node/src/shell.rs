@@ -1,9 +1,10 @@
 //! The shell: the one driver loop of a node. It owns the core, the clock and the random source, hands
 //! in what happens and carries out what the core decides, as [`tidings_protocol::machine`] demands.
 //!
-//! Every round waits for whatever comes first, then takes *everything* that is ready before the core
-//! is told that its deadline passed: what several inputs of one moment cause then leaves together, as
-//! one message and one write. Local work (commands, verdicts) goes before remote work.
+//! Every turn waits for whatever comes first, then takes what is ready before the core is told that its
+//! deadline passed: what several inputs of one moment cause then leaves together, as one message and one
+//! write. Local work (commands, verdicts) goes before remote work. A turn ends after a few milliseconds all the
+//! same (`shell/turns.rs`), and what is left waits for the next one.
 
 mod commands;
 pub mod config;
@@ -11,6 +12,7 @@ mod explain;
 mod keeper;
 mod report;
 mod status;
+mod turns;
 mod verify;
 
 use std::collections::HashMap;
@@ -19,7 +21,7 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rand::rngs::SysRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -43,16 +45,14 @@ use self::explain::Acquaintances;
 use self::keeper::Keeper;
 use self::report::Reporter;
 pub use self::report::{LinkName, ShellEvent, What};
-use self::verify::Verifier;
+use self::turns::{Turn, Turns};
+use self::verify::{Verdict, Verifier};
 use crate::addresses::{self, AddressesError};
+use crate::clock::Clock;
 use crate::control::{Command, SubmitReply};
 use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
-use crate::store::OpenError;
+use crate::store::{OpenError, Restored};
 use crate::trace::Trace;
-
-/// Most events taken in one round, before deadlines and others get their turn. A guess: a few
-/// milliseconds' worth.
-const ROUND_MAX: usize = 256;
 
 /// How often the address book is saved: what a crash may lose. A guess; Bitcoin Core saves its own
 /// every 15 minutes.
@@ -97,6 +97,16 @@ struct Pending {
     knew: bool,
 }
 
+/// What a turn begins with.
+enum First {
+    /// None once nobody is left to ask for anything.
+    Command(Option<Command>),
+    Verdicts(Vec<Verdict>),
+    Restored(Vec<Restored>),
+    /// Whatever is ready.
+    Other,
+}
+
 /// A running node.
 #[derive(Debug)]
 pub struct Shell {
@@ -113,8 +123,9 @@ pub struct Shell {
     keeper: Keeper,
     /// The core's output; empty but while it is carried out.
     actions: Vec<Action>,
-    started: Instant,
-    started_unix_us: u64,
+    clock: Clock,
+    turn: Turn,
+    turns: Turns,
     /// The time, as read when the event at hand was taken: once for all messages that came together.
     now: Time,
     /// When to look after files next.
@@ -149,6 +160,7 @@ impl Shell {
             None => ChaCha8Rng::try_from_rng(&mut SysRng)
                 .map_err(|error| ShellError::Entropy(error.to_string()))?,
         };
+        let clock = Clock::start(config.slow_motion);
         let net = Net::start(&NetConfig {
             keypair: config.keypair.clone(),
             network: config.network.clone(),
@@ -156,6 +168,7 @@ impl Shell {
             listen: config.listen.clone(),
             inbound_max: config.params.peers.inbound_max,
             links: config.links,
+            clock: clock.clone(),
         })
         .await?;
         let identity = Identity {
@@ -170,7 +183,7 @@ impl Shell {
         if config.withhold {
             tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
         }
-        let started = Instant::now();
+        let now = Instant::now();
         let mut shell = Self {
             verifier: Verifier::new(Arc::clone(&config.chain)),
             reporter: Reporter::new(events, trace),
@@ -183,11 +196,12 @@ impl Shell {
             pending: HashMap::new(),
             keeper,
             actions: Vec::new(),
-            started,
-            started_unix_us: unix_us(),
+            clock,
+            turn: Turn::begin(),
+            turns: Turns::default(),
             now: Time::ZERO,
-            housekeeping_at: started + TRACE_INTERVAL,
-            save_at: started + SAVE_INTERVAL,
+            housekeeping_at: now + TRACE_INTERVAL,
+            save_at: now + SAVE_INTERVAL,
             saving: None,
             stopping: None,
         };
@@ -215,27 +229,39 @@ impl Shell {
             if sleep.deadline() != wake_at {
                 sleep.as_mut().reset(wake_at);
             }
-            tokio::select! {
+            let first = tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                command = self.commands.recv(), if commands_open => match command {
-                    Some(command) => self.on_command(command),
-                    None => commands_open = false,
-                },
-                verdicts = self.verifier.wait() => self.on_verdicts(verdicts),
-                restored = self.keeper.restored() => self.on_restored(restored),
-                () = self.net.wait() => {}
-                () = &mut sleep => {}
+                command = self.commands.recv(), if commands_open => First::Command(command),
+                verdicts = self.verifier.wait() => First::Verdicts(verdicts),
+                restored = self.keeper.restored() => First::Restored(restored),
+                () = self.net.wait() => First::Other,
+                () = &mut sleep => First::Other,
+            };
+            self.turn = Turn::begin();
+            match first {
+                First::Command(Some(command)) => self.on_command(command),
+                First::Command(None) => commands_open = false,
+                First::Verdicts(verdicts) => self.on_verdicts(verdicts),
+                First::Restored(restored) => self.on_restored(restored),
+                First::Other => {}
             }
-            self.round();
+            let is_rest = self.take_ready();
+            self.turns.end(&self.turn);
+            if is_rest {
+                // Else the connections would wait until nothing is left.
+                tokio::task::yield_now().await;
+            }
         }
-        self.shut_down().await;
+        // Boxed, so that a running node isn't larger by all that its end needs.
+        Box::pin(self.shut_down()).await;
         Ok(())
     }
 
-    /// Takes everything that is ready, wakes the core if it is due, and looks after the rest.
-    fn round(&mut self) {
-        for _ in 0..ROUND_MAX {
+    /// Takes what is ready until the turn is over, wakes the core if it is due, and looks after the rest. True
+    /// if something was left.
+    fn take_ready(&mut self) -> bool {
+        let is_rest = loop {
             if let Ok(command) = self.commands.try_recv() {
                 self.on_command(command);
             } else if let Some(verdicts) = self.verifier.next() {
@@ -243,28 +269,29 @@ impl Shell {
             } else if let Some(event) = self.net.next_event() {
                 self.on_net(event);
             } else {
-                break;
+                break false;
             }
-        }
+            if self.turn.is_over() {
+                break true;
+            }
+        };
         self.look_at_clock();
         if self.now >= self.node.deadline() {
             self.handle(Input::Wake);
         }
         self.verifier.start();
+        if self.keeper.has_many() {
+            self.keeper.flush(&self.node);
+        }
         if Instant::now() >= self.housekeeping_at {
             self.keep_house();
         }
+        is_rest
     }
 
     /// Reads the clock.
     fn look_at_clock(&mut self) {
-        let nanos = self.started.elapsed().as_nanos();
-        self.now = Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-    }
-
-    fn instant(&self, time: Time) -> Instant {
-        let after = Duration::from_nanos(time.as_nanos());
-        self.started.checked_add(after).unwrap_or(self.housekeeping_at)
+        self.now = self.clock.now();
     }
 
     /// When the next round is due at the latest.
@@ -273,7 +300,7 @@ impl Shell {
         let files = if is_clean { self.save_at } else { self.housekeeping_at };
         match self.node.deadline() {
             Time::NEVER => files,
-            deadline => self.instant(deadline).min(files),
+            deadline => self.clock.instant(deadline).min(files),
         }
     }
 
@@ -296,7 +323,7 @@ impl Shell {
                 Action::Send { link, message } => self.net.send(link, message),
                 Action::Throttle { link, until } => {
                     throttled = true;
-                    self.net.throttle(link, self.started + (until - Time::ZERO));
+                    self.net.throttle(link, self.clock.instant(until));
                 }
                 Action::Verify(item) => self.verifier.push(item),
                 Action::Dial { addr } => self.net.dial(addr),
@@ -312,7 +339,7 @@ impl Shell {
     }
 
     fn report(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
-        let unix_us = self.started_unix_us + now.as_nanos() / 1_000;
+        let unix_us = self.clock.unix_us(now);
         self.reporter.report(event, now, unix_us, cut);
         self.keeper.observe(event);
         match *event {
@@ -323,6 +350,7 @@ impl Shell {
                 self.acquaintances.learn_address(peer, addr);
             }
             Event::Restored { .. }
+            | Event::Orphaned { .. }
             | Event::Broadcast { .. }
             | Event::Left { .. }
             | Event::LinkUp { .. }
@@ -332,11 +360,16 @@ impl Shell {
         }
     }
 
-    fn on_verdicts(&mut self, verdicts: Vec<verify::Verdict>) {
+    fn on_verdicts(&mut self, verdicts: Vec<Verdict>) {
         self.look_at_clock();
-        for (id, verdict) in verdicts {
+        let mut verdicts = verdicts.into_iter();
+        for (id, verdict) in verdicts.by_ref() {
             self.handle(Input::Verdict { id, verdict });
+            if self.turn.is_over() {
+                break;
+            }
         }
+        self.verifier.give_back(verdicts);
     }
 
     fn on_net(&mut self, event: NetEvent) {
@@ -370,7 +403,7 @@ impl Shell {
         }
     }
 
-    /// Hands in messages one by one, until the core throttles their link.
+    /// Hands in messages one by one, until the core throttles their link or the turn is over.
     fn on_received(&mut self, link: Link, mut messages: Vec<Message>) {
         if self.net.is_throttled(link) {
             return self.net.hold(link, messages);
@@ -380,6 +413,10 @@ impl Shell {
             if self.handle(Input::Received { link, message }) && self.net.is_throttled(link) {
                 messages.drain(..=index);
                 return self.net.hold(link, messages);
+            }
+            if self.turn.is_over() {
+                messages.drain(..=index);
+                return self.net.give_back(link, messages);
             }
         }
         self.net.recycle(messages);
@@ -436,9 +473,4 @@ impl Shell {
             let _ = reply.send(());
         }
     }
-}
-
-fn unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

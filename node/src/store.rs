@@ -1,8 +1,9 @@
 //! The store: what a node must not forget when its process ends, however that happens.
 //!
-//! One file in the data folder holds every item that was submitted here and every pooled transaction, so
-//! that the next run begins where this one ended. An item that was submitted is in it before its submitter
-//! is told "accepted"; what peers sent follows within a second, since nobody was promised anything.
+//! One file in the data folder holds every item that was submitted here, every pooled transaction, and those
+//! that wait for their parents, so that the next run begins where this one ended. An item that was submitted
+//! is in it before its submitter is told "accepted"; what peers sent follows within a second, since nobody was
+//! promised anything.
 //!
 //! - `store/format.rs`: tables, records, and the version of both
 //! - `store/open.rs`: opens the file, or says why not and leaves it as it was
@@ -16,13 +17,13 @@
 //! batch touches a few neighbouring pages; which number an item has is kept in memory (40 bytes an item).
 //!
 //! # What it leaves out
-//! Orphans: one lives as long as a peer that announced it is connected, and after a restart none is. A block
-//! that peers sent: they have it still.
+//! Who announced an orphan: after a restart nobody has, and it waits only for so long. A block that peers sent:
+//! they have it still.
 //!
 //! # Bounds
-//! The file holds what the pool and the recent blocks submitted here hold, hence `memory.pool_max_bytes`
-//! and `memory.blocks_max_bytes`, and what came and went within a second; about twice that with the
-//! database's own needs. Freed pages are used again, and a file that is mostly free is compacted when it is
+//! The file holds what the pool, the orphanage and the recent blocks submitted here hold, hence
+//! `memory.pool_max_bytes`, `memory.blocks_max_bytes` and `orphans.reserve_bytes` for each link, and what came
+//! and went within a second; about twice that with the database's own needs. Freed pages are used again, and a file that is mostly free is compacted when it is
 //! opened. In memory it takes the index and a cache of [`CACHE_BYTES`].
 
 mod file;
@@ -40,6 +41,7 @@ use std::time::{Duration, SystemTime};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::machine::Was;
 
 pub use open::OpenError;
 pub use restore::Restored;
@@ -47,7 +49,8 @@ pub(crate) use writer::Waiter;
 pub use writer::{Gauges, StoreHandle};
 
 use file::HeldFile;
-use format::{ITEMS, Record, UNBROADCAST};
+use format::{ITEMS, ORPHANS, Record, UNBROADCAST};
+use restore::Key;
 
 /// Most memory that the database's cache takes, bytes; it grows with use. A guess: what one commit of a
 /// busy second touches.
@@ -64,6 +67,8 @@ pub struct StoreConfig {
     pub chain: Arc<dyn Chain>,
     /// Age at which transactions don't come back: when the pool would have dropped them.
     pub expiry: Duration,
+    /// Age at which transactions that waited for their parents don't come back.
+    pub orphan_expiry: Duration,
 }
 
 impl std::fmt::Debug for StoreConfig {
@@ -82,6 +87,8 @@ pub enum Change {
         /// Our operator submitted it: it is to be announced until somebody asks.
         own: bool,
     },
+    /// Keep a transaction that waits for its parents, unless it is kept already.
+    Orphan(Arc<Item>),
     /// An own transaction needn't be announced again.
     Broadcast(ItemId),
     /// Forget an item.
@@ -95,6 +102,8 @@ pub struct Store {
     file: Arc<HeldFile>,
     /// The key of each item.
     index: HashMap<ItemId, u64>,
+    /// The key of each transaction that waits for its parents.
+    orphans: HashMap<ItemId, u64>,
     /// The next free key.
     next: u64,
 }
@@ -111,9 +120,14 @@ impl Store {
         {
             let mut items = transaction.open_table(ITEMS)?;
             let mut unbroadcast = transaction.open_table(UNBROADCAST)?;
+            let mut orphans = transaction.open_table(ORPHANS)?;
             for change in changes {
                 match change {
                     Change::Put { item, own } => {
+                        if let Some(key) = self.orphans.remove(&item.id()) {
+                            orphans.remove(key)?;
+                            changed = true;
+                        }
                         let key = self.index.get(&item.id()).copied().unwrap_or(self.next);
                         if key == self.next {
                             items.insert(key, &*Record::encode(item, unix_s))?;
@@ -123,6 +137,15 @@ impl Store {
                         }
                         if *own && item.kind() == ItemKind::Tx {
                             changed |= unbroadcast.insert(key, ())?.is_none();
+                        }
+                    }
+                    Change::Orphan(item) => {
+                        let id = item.id();
+                        if !self.index.contains_key(&id) && !self.orphans.contains_key(&id) {
+                            orphans.insert(self.next, &*Record::encode(item, unix_s))?;
+                            self.orphans.insert(id, self.next);
+                            self.next += 1;
+                            changed = true;
                         }
                     }
                     Change::Broadcast(id) => {
@@ -136,6 +159,10 @@ impl Store {
                             unbroadcast.remove(key)?;
                             changed = true;
                         }
+                        if let Some(key) = self.orphans.remove(id) {
+                            orphans.remove(key)?;
+                            changed = true;
+                        }
                     }
                 }
             }
@@ -146,13 +173,13 @@ impl Store {
     /// How many items it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.index.len() + self.orphans.len()
     }
 
     /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
     /// Size of the file, bytes.
@@ -163,20 +190,27 @@ impl Store {
         self.file.len()
     }
 
-    /// The keys of all items in the order in which they have to come back (blocks first: what they confirm
-    /// must not come back), each with whether it is to be announced.
-    fn order(&self) -> Result<Vec<(u64, bool)>, redb::Error> {
+    /// The keys of all items in the order in which they have to come back: blocks first, since what they
+    /// confirm must not come back; what waited for its parents last, since they may be among the others.
+    fn order(&self) -> Result<Vec<Key>, redb::Error> {
         let transaction = self.db.begin_read()?;
         let (items, unbroadcast) =
             (transaction.open_table(ITEMS)?, transaction.open_table(UNBROADCAST)?);
-        let mut order = Vec::with_capacity(self.index.len());
+        let (mut blocks, mut order) = (Vec::new(), Vec::with_capacity(self.len()));
         for entry in items.iter()? {
             let (key, value) = entry?;
-            let is_tx = Record::decode(value.value()).is_none_or(|it| it.kind == ItemKind::Tx);
-            order.push((is_tx, key.value(), unbroadcast.get(key.value())?.is_some()));
+            let is_own = unbroadcast.get(key.value())?.is_some();
+            let key = Key { number: key.value(), was: if is_own { Was::Own } else { Was::Kept } };
+            match Record::decode(value.value()).map(|record| record.kind) {
+                Some(ItemKind::Block) => blocks.push(key),
+                _ => order.push(key),
+            }
         }
-        order.sort_unstable();
-        Ok(order.into_iter().map(|(_, key, own)| (key, own)).collect())
+        for entry in transaction.open_table(ORPHANS)?.iter()? {
+            order.push(Key { number: entry?.0.value(), was: Was::Orphan });
+        }
+        blocks.extend(order);
+        Ok(blocks)
     }
 }
 

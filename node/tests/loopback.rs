@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use libp2p::identity::Keypair;
+use tidings::clock::{Clock, SlowMotion, real_unix_us};
 use tidings::control::{Command, Outcome, PeerStatus, Status, Submitted};
 use tidings::links::{NodeType, Place, Region};
 use tidings::net::{Net, NetConfig, NetError, NetEvent};
@@ -57,6 +58,7 @@ fn config(connect: &[PeerAddr]) -> ShellConfig {
         addresses: None,
         store: None,
         withhold: false,
+        slow_motion: None,
         seed: Some(1),
     }
 }
@@ -205,6 +207,7 @@ impl RawPeer {
             listen: listen.iter().map(|addr| addr.parse().unwrap()).collect(),
             inbound_max: 1,
             links: None,
+            clock: Clock::start(None),
         };
         Net::start(&config).await.unwrap()
     }
@@ -486,6 +489,24 @@ fn item(bytes: usize) -> Message {
 }
 
 #[tokio::test]
+async fn messages_given_back_come_before_what_arrived_since() {
+    let [mut from, mut to] = RawPeer::pair().await;
+    let (mut sent, mut nonces) = (0, Vec::new());
+    while nonces.len() < 50 {
+        for _ in 0..3 {
+            from.net.send(from.link, Message::Ping { nonce: sent });
+            sent += 1;
+        }
+        let event = next(&mut to.net).await;
+        let NetEvent::Received { link, mut messages } = event else { panic!("{event:?}") };
+        let Message::Ping { nonce } = messages.remove(0) else { panic!("{messages:?}") };
+        nonces.push(nonce);
+        to.net.give_back(link, messages);
+    }
+    assert!(nonces.into_iter().eq(0..50), "in the order in which they were sent");
+}
+
+#[tokio::test]
 async fn a_queue_tells_once_that_it_is_full_and_once_that_it_has_drained() {
     let [mut from, mut to] = RawPeer::pair().await;
     for _ in 0..40 {
@@ -539,4 +560,29 @@ async fn shaped_nodes_relay_as_far_apart_as_they_say_and_take_only_shaped_ones()
     assert!(begun.elapsed() >= Duration::from_millis(57), "{:?}", begun.elapsed());
     let mut plain = start(config(&[here.addr])).await;
     assert_eq!(plain.dial_failed().await, "nobody answered");
+}
+
+#[tokio::test]
+async fn a_node_in_slow_motion_takes_so_many_times_as_long() {
+    const TIMES: u32 = 4;
+    let slow = |connect: &[PeerAddr], region| {
+        let mut config = config(connect);
+        config.links = Some(Place { region, node_type: NodeType::Fullnode, seed: 1 });
+        config.slow_motion = Some(SlowMotion::try_from(TIMES).unwrap());
+        config
+    };
+    let mut here = start(slow(&[], Region::Europe)).await;
+    let mut there = start(slow(&[here.addr], Region::Australia)).await;
+    there.link_up().await;
+    here.link_up().await;
+    let (begun, from_unix_us) = (Instant::now(), real_unix_us() + 100_000);
+    for node in [&here, &there] {
+        let slowed = node.ask(|reply| Command::SlowDown { from_unix_us, reply }).await;
+        assert_eq!(slowed.map(SlowMotion::times), Ok(TIMES));
+    }
+    let submitted = here.submit(ItemKind::Tx, b"165 ms away").await;
+    there.accepted(submitted.id.unwrap()).await;
+    // Of 165 ms less 5 % of jitter, at most 100 pass before the clocks are slow.
+    let least = Duration::from_millis(100) + TIMES * Duration::from_millis(56);
+    assert!(begun.elapsed() >= least, "{:?}", begun.elapsed());
 }

@@ -16,7 +16,8 @@
 //! that: then the mean wait at a rate of r ids a second is min(`batch_ms`, `batch_max`/r)/2 and not
 //! `batch_ms`/2 (gossip.md §4).
 //!
-//! Each queue holds `announce_queue_max` ids; over it the oldest is dropped and counted.
+//! Each queue holds `announce_queue_max` ids; over it the oldest is dropped and counted. One wake-up hands over
+//! `WAKE_MAX` at most and the next one, at once, the rest: what else a node has to do doesn't wait for all.
 
 mod waiting;
 
@@ -26,10 +27,15 @@ use rand::{Rng, RngExt as _};
 
 use crate::item::{ItemId, ShortId};
 use crate::link::{Direction, Link, LinkTable};
+use crate::message::ANNOUNCE_MAX;
 use crate::params::RelayParams;
 use crate::time::Time;
 
 use waiting::Waiting;
+
+/// Most ids handed over at one wake-up, of all links together: about a millisecond's work. A guess, as many as one
+/// message holds.
+const WAKE_MAX: usize = ANNOUNCE_MAX;
 
 /// The waiting announcements of all links.
 #[derive(Clone, Debug)]
@@ -43,7 +49,7 @@ pub struct Announcer {
 }
 
 /// How an item leaves a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
     /// Its id.
     Id,
@@ -163,16 +169,16 @@ impl Announcer {
             return Vec::new();
         };
         let had_timer = queue.at != Time::NEVER;
-        let ids = queue.leave(knows).into_iter().map(|(id, _)| id).collect();
+        let ids = queue.leave(usize::MAX, knows).into_iter().map(|(id, _)| id).collect();
         if had_timer {
             self.find_next();
         }
         ids
     }
 
-    /// Hands over the batches that are due, in slot order, at most `batch_max` items each. Items
-    /// that `knows` says the peer has by now are left out. A batch is sorted by id, so that its order
-    /// doesn't tell the order of arrival.
+    /// Hands over the batches that are due, in slot order, at most `batch_max` items each; beyond
+    /// `WAKE_MAX` they stay due. Items that `knows` says the peer has by now are left out. A queue leaves
+    /// sorted by id, so that its order doesn't tell the order of arrival.
     pub fn on_wake(
         &mut self,
         now: Time,
@@ -183,11 +189,14 @@ impl Announcer {
         if now < self.next {
             return;
         }
+        let mut room = WAKE_MAX;
         for (link, queue) in self.links.iter_mut() {
-            if queue.at > now {
+            if queue.at > now || room == 0 {
                 continue;
             }
-            let mut batch = queue.leave(|id| knows(link, id));
+            let waited = queue.ids.len();
+            let mut batch = queue.leave(room, |id| knows(link, id));
+            room -= waited - queue.ids.len();
             while !batch.is_empty() {
                 let rest = batch.split_off(batch.len().min(params.batch_max));
                 send(link, std::mem::replace(&mut batch, rest));
@@ -235,11 +244,19 @@ impl Queue {
         full
     }
 
-    /// Empties the queue and stops its timer.
-    fn leave(&mut self, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
+    /// Takes the first so many by id. If that is all, the queue's timer stops.
+    fn leave(&mut self, max: usize, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
+        if self.ids.len() > max {
+            let mut ids = self.ids.take(|_| true);
+            ids.select_nth_unstable(max);
+            self.ids = ids.split_off(max).into();
+            ids.retain(|(id, _)| !knows(id));
+            ids.sort_unstable();
+            return ids;
+        }
         self.at = Time::NEVER;
         let mut ids = self.ids.take(|id| !knows(id));
-        ids.sort_unstable_by_key(|(id, _)| *id);
+        ids.sort_unstable();
         ids
     }
 }
@@ -257,7 +274,6 @@ pub(crate) fn exponential(mean: Duration, rng: &mut dyn Rng) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::ANNOUNCE_MAX;
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
 
@@ -387,17 +403,27 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_cut_at_the_largest_message() {
+    fn a_batch_is_cut_at_the_largest_message_and_what_is_too_much_for_one_wake_up_follows_at_once()
+    {
         let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
         let params = RelayParams { announce_queue_max: 10_000, ..params(0) };
-        announcer.on_connected(link(0), Direction::Outbound);
-        for n in 0..=ANNOUNCE_MAX {
-            let id = ItemId::of(&n.to_le_bytes());
-            announcer.enqueue(link(0), (id, Form::Id), Time::ZERO, &params, &mut rng);
+        let mut all: Vec<_> = (0..WAKE_MAX + 10).map(|n| ItemId::of(&n.to_le_bytes())).collect();
+        for slot in 0..2 {
+            announcer.on_connected(link(slot), Direction::Outbound);
+            for id in &all {
+                announcer.enqueue(link(slot), (*id, Form::Id), Time::ZERO, &params, &mut rng);
+            }
         }
-        let sizes: Vec<_> =
-            drain(&mut announcer, Time::ZERO).iter().map(|(_, ids)| ids.len()).collect();
-        assert_eq!(sizes, [ANNOUNCE_MAX, 1]);
+        all.sort_unstable();
+        let mut sent = vec![Vec::new(); 2];
+        for sizes in [&[ANNOUNCE_MAX][..], &[10, WAKE_MAX - 10], &[20]] {
+            assert_eq!(announcer.deadline(), Time::ZERO, "the rest is due");
+            let batches = drain(&mut announcer, Time::ZERO);
+            assert_eq!(batches.iter().map(|(_, ids)| ids.len()).collect::<Vec<_>>(), sizes);
+            batches.into_iter().for_each(|(link, ids)| sent[link.slot()].extend(ids));
+        }
+        assert_eq!(announcer.deadline(), Time::NEVER);
+        assert!(sent == [all.clone(), all], "in no order of arrival, across batches as well");
     }
 
     fn batches(flush_on_full: bool) -> RelayParams {

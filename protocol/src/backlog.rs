@@ -39,6 +39,13 @@ impl<T> Backlog<T> {
         self.0.get_or_insert_default().push_back(value);
     }
 
+    /// Adds several behind all else.
+    pub(crate) fn extend(&mut self, values: impl ExactSizeIterator<Item = T>) {
+        if values.len() > 0 {
+            self.0.get_or_insert_default().extend(values);
+        }
+    }
+
     /// Takes the first.
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         let queue = self.0.as_mut()?;
@@ -83,7 +90,7 @@ mod tests {
     proptest! {
         /// Against the queue inside it.
         #[test]
-        fn it_is_a_queue(steps in prop::collection::vec((0_u8..5, 0_u8..8), 0..60)) {
+        fn it_is_a_queue(steps in prop::collection::vec((0_u8..6, 0_u8..8), 0..60)) {
             let (mut backlog, mut queue) = (Backlog::default(), VecDeque::new());
             for (step, value) in steps {
                 match step {
@@ -95,6 +102,10 @@ mod tests {
                     3 => {
                         backlog.retain(|held| *held != value);
                         queue.retain(|held| *held != value);
+                    }
+                    4 => {
+                        backlog.extend(0..value);
+                        queue.extend(0..value);
                     }
                     _ => {
                         let taken = backlog.take();

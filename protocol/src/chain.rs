@@ -45,6 +45,21 @@ pub trait Chain: Send + Sync {
         items.iter().map(|item| self.verify(item)).collect()
     }
 
+    /// A name of all that the verdict of [`Chain::verify`] depends on, for a driver that remembers verdicts:
+    /// two items may share it only if they must share their verdict. The id will do if it covers every byte,
+    /// signatures included; an id that leaves them out won't, since a good verdict would then cover for
+    /// forged ones. None, the default, if verdicts aren't to be remembered.
+    fn verdict_key(&self, _item: &Item) -> Option<ItemId> {
+        None
+    }
+
+    /// The parts of a block that passed [`Chain::inspect`], for a driver that verifies them on many cores and
+    /// leaves out those whose verdict it remembers: [`Chain::verify`] of the block must say the same as of each
+    /// of them, the first rejection counting. None, the default, if a block is verified as a whole.
+    fn parts(&self, _block: &Item) -> Vec<Arc<Item>> {
+        Vec::new()
+    }
+
     /// The transactions of a block that passed [`Chain::inspect`], in its order: they are confirmed, and
     /// what conflicts with them can't be any more. None if the rules don't look into blocks.
     fn contents(&self, _block: &Item) -> Vec<Content> {

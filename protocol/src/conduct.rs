@@ -51,6 +51,17 @@ pub enum Budget {
 }
 
 impl Budget {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::Messages,
+        Self::Announcements,
+        Self::Requests,
+        Self::TxBytes,
+        Self::BlockBytes,
+        Self::Addresses,
+        Self::ControlBytes,
+    ];
+
     /// Its name in metrics and messages.
     #[must_use]
     pub const fn name(self) -> &'static str {

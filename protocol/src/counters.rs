@@ -94,7 +94,7 @@ pub struct Counters {
     /// Announcements of waiting transactions that were forgotten for want of room.
     pub orphans_evicted: u64,
     /// Times that a link ran over a budget, by [`Budget`].
-    pub over_budget: [u64; 7],
+    pub over_budget: [u64; Budget::ALL.len()],
     /// Links closed because the peer misbehaved.
     pub misbehaved: u64,
     /// Addresses received.

@@ -44,6 +44,11 @@ pub enum Event {
         /// What it is.
         kind: ItemKind,
     },
+    /// A transaction waits for its parents.
+    Orphaned {
+        /// Its id.
+        id: ItemId,
+    },
     /// A peer was given our own transaction, or has it from elsewhere: it needn't be announced again.
     Broadcast {
         /// Its id.

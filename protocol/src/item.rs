@@ -1,5 +1,6 @@
 //! Items: the transactions and blocks that are relayed, and their ids.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
@@ -15,8 +16,22 @@ pub const ITEM_ID_LEN: usize = 32;
 
 /// Id of an item: double SHA-256 of its canonical bytes (for a block: of its header, which commits
 /// to the rest). Shown as hexadecimal in byte order.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ItemId(pub [u8; ITEM_ID_LEN]);
+
+impl Ord for ItemId {
+    /// In byte order, most often by the first word alone.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let first = |id: &Self| u64::from_be_bytes(ShortId::from(id).0);
+        first(self).cmp(&first(other)).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for ItemId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Hash for ItemId {
     /// Half of the id is enough to spread: making two that agree in it takes 2^64 tries, and where they
@@ -253,6 +268,19 @@ mod tests {
             id.to_string(),
             "9595c9df90075148eb06860365df33584b75bff782a510c6cd4883a419833d50"
         );
+    }
+
+    #[test]
+    fn ids_are_in_byte_order() {
+        let id = |place: usize, byte: u8| {
+            let mut id = ItemId([7; ITEM_ID_LEN]);
+            id.0[place] = byte;
+            id
+        };
+        for place in [0, 7, 8, 31] {
+            let ordered = [id(place, 0), id(place, 7), id(place, 255)];
+            assert!(ordered.is_sorted() && ordered[1] < ordered[2], "{place}");
+        }
     }
 
     #[test]

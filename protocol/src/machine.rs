@@ -134,6 +134,17 @@ pub enum DialError {
     Busy,
 }
 
+/// What an item was in an earlier run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Was {
+    /// A block, or a pooled transaction.
+    Kept,
+    /// A pooled transaction that our operator submitted, and of which [`Event::Broadcast`] was never reported.
+    Own,
+    /// A transaction that waited for its parents: [`Event::Orphaned`] was reported.
+    Orphan,
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
@@ -176,12 +187,13 @@ pub enum Input<'a> {
     },
     /// Our own operator hands in an item.
     Submitted(Arc<Item>),
-    /// An item that was accepted in an earlier run. The driver has asked [`Chain::verify`] again.
+    /// An item of an earlier run. The driver has asked [`Chain::verify`] again. Parents come before their
+    /// children, blocks before transactions, and what waited for parents comes last.
     Restored {
         /// The item.
         item: Arc<Item>,
-        /// Our operator submitted it, and [`Event::Broadcast`] was never reported.
-        own: bool,
+        /// What it was then.
+        was: Was,
     },
     /// The answer to [`Action::Verify`].
     Verdict {

@@ -313,19 +313,17 @@ impl MessageKind {
 
 impl Message {
     /// A message about items that are all named in the same way. Blocks are never named short.
-    pub fn naming(verb: Verb, kind: ItemKind, names: impl Iterator<Item = Name>) -> Self {
-        let mut whole = Vec::new();
-        let mut short = Vec::new();
-        for name in names {
-            match name {
-                Name::Whole(id) => whole.push(id),
-                Name::Short(id) => short.push(id),
-            }
+    pub fn naming(verb: Verb, kind: ItemKind, names: impl ExactSizeIterator<Item = Name>) -> Self {
+        let mut names = names.peekable();
+        if !matches!(names.peek(), Some(Name::Whole(_))) {
+            return Self::Short(verb, names.map(Name::short).collect());
         }
-        debug_assert!(whole.is_empty() || short.is_empty(), "the names are mixed");
-        if whole.is_empty() {
-            return Self::Short(verb, short.into());
-        }
+        let (mut whole, count) = (Vec::with_capacity(names.len()), names.len());
+        whole.extend(names.filter_map(|name| match name {
+            Name::Whole(id) => Some(id),
+            Name::Short(_) => None,
+        }));
+        debug_assert_eq!(whole.len(), count, "the names are mixed");
         let ids = whole.into();
         match verb {
             Verb::Announce => Self::Announce { kind, ids },

@@ -41,7 +41,7 @@ use crate::fee_filter::FeeFilter;
 use crate::health::{Due, Health};
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
-use crate::machine::{Action, Cx, Input, Machine, PeerKey};
+use crate::machine::{Action, Cx, Input, Machine, PeerKey, Was};
 use crate::map::{Map, Salt};
 use crate::message::{Message, PeerAddr, Verb};
 use crate::orphanage::{Orphan, Orphanage};
@@ -162,6 +162,18 @@ struct Orphans {
     /// Taken out, to be dealt with before the input is finished.
     ready: VecDeque<Orphan>,
     refused: Vec<Orphan>,
+    /// Transactions of an earlier run that pay too little without the child that they came with. They have at
+    /// most `orphans.reserve_bytes`, until a moment.
+    cheap: Vec<Comeback>,
+    cheap_until: Time,
+}
+
+/// A transaction of an earlier run.
+#[derive(Clone, Debug)]
+struct Comeback {
+    item: Arc<Item>,
+    facts: Facts,
+    was: Was,
 }
 
 /// A link, as the operator sees it.
@@ -235,7 +247,7 @@ impl Node {
         Counters {
             requests_expired: self.requests.expired(),
             requests_failed: self.requests.failed(),
-            announcements_unsent: self.announcer.unsent() + self.quota.unsent(),
+            announcements_unsent: self.announcer.unsent() + self.counters.announcements_unsent,
             pool_evicted: self.pool.evicted(),
             ..self.counters
         }
@@ -405,6 +417,7 @@ impl Node {
         let ran_out = |link, id| record.note(link, id, What::Expired, now);
         self.requests.on_wake(now, &cx.params.requests, ran_out);
         self.pool.on_wake(now);
+        self.expire_orphans(cx);
         if self.peers.deadline() <= now {
             self.peers.on_wake(cx);
         }
@@ -516,7 +529,7 @@ impl Machine for Node {
                 self.misbehave(link, Offence::Malformed(error), cx);
             }
             Input::Submitted(item) => self.on_submitted(item, cx),
-            Input::Restored { item, own } => self.on_restored(&item, own, cx),
+            Input::Restored { item, was } => self.on_restored(item, was, cx),
             Input::Verdict { id, verdict } => self.on_verdict(id, verdict, cx),
             Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),
@@ -539,6 +552,7 @@ impl Machine for Node {
             self.strategy.deadline(),
             self.safety_net.deadline(),
             self.serve_at,
+            self.orphans.as_ref().map_or(Time::NEVER, |orphans| orphans.deadline()),
         ];
         parts.into_iter().fold(Time::NEVER, Time::min)
     }

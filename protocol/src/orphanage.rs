@@ -16,6 +16,9 @@
 //!    and tell by that what others had sent, relay.md §2, `TxProbe`.)
 //! 3. **Disconnects.** What nobody else announced leaves with its link.
 //! 4. **Blocks.** What a block contains or conflicts with leaves.
+//! 5. **Earlier runs.** What comes back after a restart has no announcers. It waits for them, or for its parents,
+//!    until `expiry_s` is over, out of a share of its own, which is one more link's; over it the rest doesn't come
+//!    back.
 //!
 //! Rules and figures are those of Bitcoin Core's orphanage of 2025 (relay.md §1, "Orphans").
 //!
@@ -31,6 +34,7 @@ use crate::item::{Item, ItemId, ShortId};
 use crate::link::{Link, LinkTable};
 use crate::map::{Map, Salt};
 use crate::params::OrphanParams;
+use crate::time::Time;
 
 /// The waiting transactions of one node.
 #[derive(Clone, Debug)]
@@ -40,6 +44,9 @@ pub struct Orphanage {
     children: Map<ShortId, Vec<ShortId>>,
     /// What each link that announced any pays for.
     shares: LinkTable<Share>,
+    /// What came back and nobody announced since, and when that leaves.
+    restored: Share,
+    restored_until: Time,
     bytes: usize,
     score: usize,
     evicted: u64,
@@ -52,7 +59,7 @@ pub struct Orphan {
     pub item: Arc<Item>,
     /// What the chain says of it.
     pub facts: Facts,
-    /// Links whose peers have it, in the order in which they said so.
+    /// Links whose peers have it, in the order in which they said so; none if it is of an earlier run.
     pub announcers: Vec<Link>,
     /// Parents that haven't come, each once.
     pub missing: Vec<ItemId>,
@@ -80,6 +87,12 @@ impl Orphan {
     fn cost(&self) -> Cost {
         Cost { bytes: self.item.size(), score: 1 + self.facts.parents.len() / 10 }
     }
+
+    /// Who pays for it: each announcer, or else what is set aside for earlier runs.
+    fn payers(&self) -> impl Iterator<Item = Option<Link>> {
+        let nobody = self.announcers.is_empty().then_some(None);
+        self.announcers.iter().copied().map(Some).chain(nobody)
+    }
 }
 
 impl Orphanage {
@@ -90,6 +103,8 @@ impl Orphanage {
             orphans: Map::new(salt),
             children: Map::new(salt),
             shares: LinkTable::default(),
+            restored: Share::default(),
+            restored_until: Time::NEVER,
             bytes: 0,
             score: 0,
             evicted: 0,
@@ -98,19 +113,35 @@ impl Orphanage {
 
     /// Takes in a transaction; nothing if nobody announced it, or it is there already.
     pub fn insert(&mut self, orphan: Orphan, params: &OrphanParams) {
+        if !orphan.announcers.is_empty() {
+            self.add(orphan);
+            self.trim(params);
+        }
+    }
+
+    /// Takes back a transaction of an earlier run, if there is room for it.
+    pub fn restore(&mut self, orphan: Orphan, now: Time, params: &OrphanParams) {
+        let cost = orphan.cost();
+        let share = &self.restored;
+        let fits = share.bytes + cost.bytes <= params.reserve_bytes
+            && self.score + cost.score <= params.announcements_max;
+        if fits && orphan.announcers.is_empty() {
+            self.restored_until = now + params.expiry();
+            self.add(orphan);
+        }
+    }
+
+    fn add(&mut self, orphan: Orphan) {
         let id = ShortId::from(orphan.item.id());
-        if self.orphans.contains(&id) || orphan.announcers.is_empty() {
+        if self.orphans.contains(&id) {
             return;
         }
         for parent in &orphan.missing {
             self.children.entry(parent.into()).or_default().push(id);
         }
         self.bytes += orphan.item.size();
-        for link in &orphan.announcers {
-            self.charge(*link, id, orphan.cost());
-        }
+        orphan.payers().for_each(|payer| self.charge(payer, id, orphan.cost()));
         self.orphans.insert(id, orphan);
-        self.trim(params);
     }
 
     /// A peer announced a transaction. If it waits here, says which parents it waits for; the peer may have
@@ -125,11 +156,30 @@ impl Orphanage {
         if orphan.announcers.contains(&link) {
             return Some(Vec::new());
         }
-        orphan.announcers.push(link);
         let (missing, cost) = (orphan.missing.clone(), orphan.cost());
-        self.charge(link, id, cost);
+        let is_first = orphan.announcers.is_empty();
+        orphan.announcers.push(link);
+        if is_first {
+            self.discharge(None, id, cost);
+        }
+        self.charge(Some(link), id, cost);
         self.trim(params);
         Some(missing)
+    }
+
+    /// Time passed: what came back and nobody announced leaves.
+    pub fn on_wake(&mut self, now: Time) {
+        while self.deadline() <= now
+            && let Some(id) = self.restored.announced.last()
+        {
+            self.remove(*id);
+        }
+    }
+
+    /// When something leaves for its age.
+    #[must_use]
+    pub const fn deadline(&self) -> Time {
+        if self.restored.announced.is_empty() { Time::NEVER } else { self.restored_until }
     }
 
     /// A parent came: takes out those that waited for it alone.
@@ -161,7 +211,7 @@ impl Orphanage {
     /// A link went down: what nobody else announced leaves.
     pub fn on_disconnected(&mut self, link: Link) {
         while let Some(id) = self.shares.get(link).and_then(|share| share.announced.last()) {
-            self.withdraw(link, *id);
+            self.withdraw(Some(link), *id);
         }
     }
 
@@ -171,7 +221,7 @@ impl Orphanage {
         let ids: BTreeSet<ItemId> = contents.iter().map(|content| content.id).collect();
         let spent: BTreeSet<ConflictKey> =
             contents.iter().flat_map(|content| content.conflicts.iter().copied()).collect();
-        let listed = self.shares.iter().flat_map(|(_, share)| share.announced.iter().copied());
+        let listed = self.all_shares().flat_map(|(_, share)| share.announced.iter().copied());
         let all: BTreeSet<ShortId> = listed.collect();
         for id in all {
             let Some(orphan) = self.orphans.get(&id) else { continue };
@@ -197,9 +247,7 @@ impl Orphanage {
     pub fn remove(&mut self, id: ShortId) -> Option<Orphan> {
         let orphan = self.orphans.remove(&id)?;
         self.bytes -= orphan.item.size();
-        for link in &orphan.announcers {
-            self.discharge(*link, id, orphan.cost());
-        }
+        orphan.payers().for_each(|payer| self.discharge(payer, id, orphan.cost()));
         for parent in orphan.missing.iter().map(ShortId::from) {
             let Some(children) = self.children.get_mut(&parent) else { continue };
             children.retain(|child| *child != id);
@@ -243,7 +291,7 @@ impl Orphanage {
     /// Most bytes that may wait now.
     #[must_use]
     pub fn max_bytes(&self, params: &OrphanParams) -> usize {
-        params.reserve_bytes.saturating_mul(self.shares.len().max(1))
+        params.reserve_bytes.saturating_mul(self.payers().max(1))
     }
 
     /// Announcements taken back for want of room, since this was last asked.
@@ -251,19 +299,39 @@ impl Orphanage {
         std::mem::replace(&mut self.evicted, 0)
     }
 
-    fn charge(&mut self, link: Link, id: ShortId, cost: Cost) {
-        if self.shares.get(link).is_none() {
-            self.shares.insert(link, Share::default());
-        }
-        let Some(share) = self.shares.get_mut(link) else { return };
+    /// How many pay for something.
+    fn payers(&self) -> usize {
+        self.shares.len() + usize::from(!self.restored.announced.is_empty())
+    }
+
+    fn all_shares(&self) -> impl Iterator<Item = (Option<Link>, &Share)> {
+        let links = self.shares.iter().map(|(link, share)| (Some(link), share));
+        links.chain([(None, &self.restored)])
+    }
+
+    fn charge(&mut self, payer: Option<Link>, id: ShortId, cost: Cost) {
+        let share = match payer {
+            None => &mut self.restored,
+            Some(link) => {
+                if self.shares.get(link).is_none() {
+                    self.shares.insert(link, Share::default());
+                }
+                let Some(share) = self.shares.get_mut(link) else { return };
+                share
+            }
+        };
         share.announced.push(id);
         share.bytes += cost.bytes;
         share.score += cost.score;
         self.score += cost.score;
     }
 
-    fn discharge(&mut self, link: Link, id: ShortId, cost: Cost) {
-        let Some(share) = self.shares.get_mut(link) else { return };
+    fn discharge(&mut self, payer: Option<Link>, id: ShortId, cost: Cost) {
+        let share = match payer {
+            None => Some(&mut self.restored),
+            Some(link) => self.shares.get_mut(link),
+        };
+        let Some(share) = share else { return };
         // From the end: a link that went down gives back its latest first.
         if let Some(place) = share.announced.iter().rposition(|announced| *announced == id) {
             share.announced.remove(place);
@@ -271,50 +339,52 @@ impl Orphanage {
         share.bytes -= cost.bytes;
         share.score -= cost.score;
         self.score -= cost.score;
-        if share.announced.is_empty() {
+        if share.announced.is_empty()
+            && let Some(link) = payer
+        {
             self.shares.remove(link);
         }
     }
 
-    /// A link's announcement doesn't count any more; the orphan leaves with its last one.
-    fn withdraw(&mut self, link: Link, id: ShortId) {
+    /// A payer doesn't pay for an orphan any more, which leaves with its last one.
+    fn withdraw(&mut self, payer: Option<Link>, id: ShortId) {
         let Some(orphan) = self.orphans.get_mut(&id) else { return };
-        if orphan.announcers == [link] {
+        if orphan.payers().eq([payer]) {
             self.remove(id);
             return;
         }
-        orphan.announcers.retain(|announcer| *announcer != link);
+        orphan.announcers.retain(|announcer| Some(*announcer) != payer);
         let cost = orphan.cost();
-        self.discharge(link, id, cost);
+        self.discharge(payer, id, cost);
     }
 
     /// Takes announcements back until both bounds hold. They shrink when a link has nothing here any more:
     /// to be called when something left.
     pub fn trim(&mut self, params: &OrphanParams) {
         while self.bytes > self.max_bytes(params) || self.score > params.announcements_max {
-            let Some((link, id)) = self.worst(params) else { return };
-            self.withdraw(link, id);
+            let Some((payer, id)) = self.worst(params) else { return };
+            self.withdraw(payer, id);
             self.evicted += 1;
         }
     }
 
-    /// The link that exceeds its share most, and its oldest announcement. Of equals the one in the lowest
-    /// slot.
-    fn worst(&self, params: &OrphanParams) -> Option<(Link, ShortId)> {
-        let links = self.shares.len() as u128;
-        // Score and bytes as parts of what the link may have, over a common denominator.
+    /// Who exceeds his share most, and his oldest announcement. Of equals the one in the lowest slot.
+    fn worst(&self, params: &OrphanParams) -> Option<(Option<Link>, ShortId)> {
+        let payers = self.payers() as u128;
+        // Score and bytes as parts of what each may have, over a common denominator.
         let excess = |share: &Share| {
-            let score = share.score as u128 * links * params.reserve_bytes as u128;
+            let score = share.score as u128 * payers * params.reserve_bytes as u128;
             score.max(share.bytes as u128 * params.announcements_max as u128)
         };
-        let mut worst: Option<(u128, Link, ShortId)> = None;
-        for (link, share) in self.shares.iter() {
+        let mut worst: Option<(u128, Option<Link>, ShortId)> = None;
+        for (payer, share) in self.all_shares() {
+            let Some(oldest) = share.announced.first() else { continue };
             let excess = excess(share);
             if worst.is_none_or(|(most, ..)| excess > most) {
-                worst = Some((excess, link, *share.announced.first()?));
+                worst = Some((excess, payer, *oldest));
             }
         }
-        worst.map(|(_, link, id)| (link, id))
+        worst.map(|(_, payer, id)| (payer, id))
     }
 }
 

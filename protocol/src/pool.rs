@@ -64,8 +64,8 @@ pub struct Pool {
     /// How many were ever added.
     sequence: u64,
     evicted: u64,
-    /// What left since somebody last asked: as much as one input makes leave.
-    gone: Vec<ItemId>,
+    /// What left since somebody last asked, and why: as much as one input makes leave.
+    gone: Vec<(ItemId, Departure)>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +95,22 @@ impl Pooled {
     fn standing(&self) -> Standing {
         Standing { rate: self.rate, sequence: self.sequence, id: self.item.id().into() }
     }
+}
+
+/// Why a transaction left the pool, by itself or as a descendant of one that did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Departure {
+    /// The pool was full, and it paid least.
+    Evicted,
+    /// One that conflicts with it pays for replacing it.
+    Replaced,
+    /// It was there for as long as it may be.
+    Expired,
+    /// A block contains it.
+    Confirmed,
+    /// A block conflicts with it.
+    Conflicted,
 }
 
 /// A transaction that asks to be let in, and what the chain says of it.
@@ -210,7 +226,8 @@ impl Pool {
             }
             for key in &content.conflicts {
                 if let Some(holder) = self.claims.get(key).copied() {
-                    cleared.conflicted.extend(self.remove_with_descendants(&[holder]));
+                    let gone = self.remove_with_descendants(&[holder], Departure::Conflicted);
+                    cleared.conflicted.extend(gone);
                 }
             }
         }
@@ -281,7 +298,7 @@ impl Pool {
         while let Some((expires, oldest)) = self.oldest()
             && expires <= now
         {
-            self.remove_with_descendants(&[oldest.id]);
+            self.remove_with_descendants(&[oldest.id], Departure::Expired);
         }
     }
 
@@ -315,9 +332,9 @@ impl Pool {
         self.evicted
     }
 
-    /// The transactions that left since the last call, whatever the reason. A driver of a bare pool that
+    /// The transactions that left since the last call, and why. A driver of a bare pool that
     /// doesn't care must call it all the same, now and then.
-    pub fn take_gone(&mut self) -> Vec<ItemId> {
+    pub fn take_gone(&mut self) -> Vec<(ItemId, Departure)> {
         std::mem::take(&mut self.gone)
     }
 
@@ -357,18 +374,18 @@ impl Pool {
     }
 
     /// Removes transactions with all that descends from them.
-    fn remove_with_descendants(&mut self, ids: &[ShortId]) -> Vec<ItemId> {
+    fn remove_with_descendants(&mut self, ids: &[ShortId], why: Departure) -> Vec<ItemId> {
         let ids = self.with_descendants(ids);
         let gone = ids.iter().filter_map(|id| self.get(id)).map(|item| item.id()).collect();
-        self.remove_all(&ids);
+        self.remove_all(&ids, why);
         gone
     }
 
     /// Removes transactions, among which are all that descend from them.
-    fn remove_all(&mut self, ids: &[ShortId]) {
+    fn remove_all(&mut self, ids: &[ShortId], why: Departure) {
         let mut bereft: Vec<ShortId> = Vec::new();
         for id in ids {
-            if let Some(pooled) = self.take_out(*id) {
+            if let Some(pooled) = self.take_out(*id, why) {
                 bereft.extend(pooled.parents().iter().filter(|parent| !ids.contains(parent)));
             }
         }
@@ -380,13 +397,13 @@ impl Pool {
     /// Removes a transaction, but not its descendants.
     fn remove_confirmed(&mut self, id: ShortId) -> Option<Pooled> {
         self.leave_family(id);
-        self.take_out(id)
+        self.take_out(id, Departure::Confirmed)
     }
 
     /// Removes a transaction from everything but its relatives' families.
-    fn take_out(&mut self, id: ShortId) -> Option<Pooled> {
+    fn take_out(&mut self, id: ShortId, why: Departure) -> Option<Pooled> {
         let pooled = self.items.remove(&id)?;
-        self.gone.push(pooled.item.id());
+        self.gone.push((pooled.item.id(), why));
         if pooled.is_sorted {
             self.by_standing.remove(&pooled.standing());
         }

@@ -24,7 +24,6 @@ pub struct Quota {
     count: Bucket,
     bytes: Bucket,
     waiting: Option<Box<Waiting>>,
-    unsent: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -44,27 +43,38 @@ pub struct Held {
     pub ingress: Option<Link>,
 }
 
+/// Whether a transaction may be announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// At once.
+    Now,
+    /// It waits.
+    Later {
+        /// The one that a full backlog dropped for it; perhaps itself.
+        dropped: Option<ItemId>,
+    },
+}
+
 impl Quota {
-    /// Whether a transaction may be announced now. Otherwise it waits.
+    /// Whether a transaction may be announced now.
     pub fn admit(
         &mut self,
         new: Held,
         rate: impl FnOnce() -> FeeRate,
         now: Time,
         params: &BudgetParams,
-    ) -> bool {
+    ) -> Admitted {
         if self.waiting.is_none() && self.spent_until(params) <= now {
             self.spend(new.size, now, params);
-            return true;
+            return Admitted::Now;
         }
         let waiting = self.waiting.get_or_insert_default();
         waiting.sequence += 1;
         waiting.by_rate.insert((rate(), Reverse(waiting.sequence)), new);
-        if waiting.by_rate.len() > params.backlog_max {
-            waiting.by_rate.pop_first();
-            self.unsent += 1;
+        if waiting.by_rate.len() <= params.backlog_max {
+            return Admitted::Later { dropped: None };
         }
-        false
+        Admitted::Later { dropped: waiting.by_rate.pop_first().map(|(_, held)| held.id) }
     }
 
     /// The next one that may be announced now.
@@ -101,12 +111,6 @@ impl Quota {
         self.waiting.is_none()
     }
 
-    /// How many were dropped from a full backlog, so far.
-    #[must_use]
-    pub const fn unsent(&self) -> u64 {
-        self.unsent
-    }
-
     fn spend(&mut self, size: usize, now: Time, params: &BudgetParams) {
         let _ = self.count.take(1.0, now, params.relayed);
         let _ = self.bytes.take(size as f64, now, params.relayed_bytes);
@@ -141,7 +145,7 @@ mod tests {
     }
 
     fn admit(quota: &mut Quota, n: u8, rate: u64, now: Time) -> bool {
-        quota.admit(held(n, 1), || FeeRate(rate), now, &params())
+        quota.admit(held(n, 1), || FeeRate(rate), now, &params()) == Admitted::Now
     }
 
     #[test]
@@ -161,18 +165,23 @@ mod tests {
     #[test]
     fn bytes_are_a_budget_of_their_own() {
         let mut quota = Quota::default();
-        assert!(quota.admit(held(1, 3_000), || FeeRate(1), ms(0), &params()));
-        assert!(!quota.admit(held(2, 1), || FeeRate(1), ms(0), &params()));
+        let later = Admitted::Later { dropped: None };
+        assert_eq!(quota.admit(held(1, 3_000), || FeeRate(1), ms(0), &params()), Admitted::Now);
+        assert_eq!(quota.admit(held(2, 1), || FeeRate(1), ms(0), &params()), later);
         assert_eq!(quota.deadline(&params()), ms(2_000));
     }
 
     #[test]
     fn a_full_backlog_drops_the_latest_of_those_that_pay_least() {
         let mut quota = Quota::default();
+        let mut dropped = Vec::new();
         for (n, rate) in [(1, 9), (2, 9), (3, 9), (4, 1), (5, 1), (6, 2), (7, 3)] {
-            admit(&mut quota, n, rate, ms(0));
+            let admitted = quota.admit(held(n, 1), || FeeRate(rate), ms(0), &params());
+            if let Admitted::Later { dropped: Some(id) } = admitted {
+                dropped.push(id.0[0]);
+            }
         }
-        assert_eq!((quota.len(), quota.unsent()), (3, 1));
+        assert_eq!((quota.len(), dropped), (3, vec![5]));
         let order: Vec<_> = (0..3)
             .filter_map(|_| quota.next(ms(100_000), &params()))
             .map(|held| held.id.0[0])

@@ -14,27 +14,33 @@
 //! others. What a link did stays when it is gone, for the latest [`PAST_MAX`] links.
 //!
 //! # Cost
-//! Memory: 16 bytes a step, taken as steps come. `protocol/examples/record_cost.rs` measures the time.
+//! Memory: 16 bytes a step, taken as steps come. `protocol/examples/core_intake.rs` measures the time.
 
 pub mod story;
 mod strand;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::conduct::{Offence, Reason};
-use crate::item::ShortId;
+use crate::conduct::{Budget, Offence, Reason};
+use crate::item::{ItemId, ShortId};
 use crate::link::{Direction, Link, LinkTable};
 use crate::machine::PeerKey;
 use crate::time::Time;
 use strand::{Entry, Rules, Strand};
 
+pub use crate::pool::Departure;
 pub use story::{Dealings, Step, Story, Totals, Wait};
 
 /// Most links that are remembered after they are gone; over it the oldest are forgotten. A guess: all
 /// inbound peers once over.
 pub const PAST_MAX: usize = 128;
+
+/// Most ids of one message that are noted though they weren't looked at: noting all would cost more than a
+/// flood does. A guess.
+const UNSEEN_MAX: usize = 32;
 
 /// How many steps a node of the real world keeps if it isn't told. A guess: 1 MiB, the last 2,000 items
 /// of a node with 16 links.
@@ -77,6 +83,12 @@ pub enum What {
     Accepted,
     /// It broke the named rule.
     Rejected(&'static str),
+    /// It isn't announced yet: our budget for announcements is spent, and those that pay more go first.
+    Delayed,
+    /// It won't be announced: too many that pay more wait for the budget.
+    Unsent,
+    /// The budget lets it be announced after all.
+    Released,
     /// The peer was told of it.
     Told(Manner),
     /// The peer was sent it whole.
@@ -91,10 +103,14 @@ pub enum What {
     Broke,
     /// The peer was asked for it.
     Asked,
+    /// It left the pool.
+    Left(Departure),
     /// From now on the link takes nothing large. Of no item.
     Congested,
     /// The link takes everything again. Of no item.
     Drained,
+    /// The peer overran a budget. Of no item.
+    OverBudget(Budget),
 }
 
 /// What came of an announcement.
@@ -113,6 +129,8 @@ pub enum Heard {
     Again,
     /// Dropped: the peer has too many open announcements.
     Dropped,
+    /// Not looked at: the peer announces more than its budget allows.
+    OverBudget,
 }
 
 /// How an item or its id came to leave.
@@ -148,6 +166,21 @@ pub struct Life {
     pub offences: u32,
     /// The last time that it did.
     pub last_offence: Option<(Time, Offence)>,
+    /// What its budgets cost it.
+    pub excess: Excess,
+}
+
+/// What a peer's running over its budgets cost it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Excess {
+    /// How often it overran each, by [`Budget`].
+    pub overrun: [u32; Budget::ALL.len()],
+    /// Announced ids that weren't looked at.
+    pub announcements: u64,
+    /// For how long nothing was read from it.
+    pub slowed: Duration,
+    /// Until when nothing is.
+    slowed_until: Time,
 }
 
 #[derive(Clone, Debug)]
@@ -201,6 +234,7 @@ impl Recorder {
                 down: None,
                 offences: 0,
                 last_offence: None,
+                excess: Excess::default(),
             };
             record.live.insert(link, Past { life, strand: Strand::default() });
         }
@@ -221,11 +255,55 @@ impl Recorder {
         }
     }
 
+    /// The peer of a link overran a budget.
+    pub fn on_over_budget(&mut self, link: Link, budget: Budget, now: Time) {
+        if let Some(excess) = self.excess_mut(link) {
+            let count = &mut excess.overrun[budget as usize];
+            *count = count.saturating_add(1);
+            self.note_link(link, What::OverBudget(budget), now);
+        }
+    }
+
+    /// Nothing is read from a link until a moment.
+    pub fn on_slowed(&mut self, link: Link, until: Time, now: Time) {
+        if let Some(excess) = self.excess_mut(link) {
+            excess.slowed += until - excess.slowed_until.max(now);
+            excess.slowed_until = excess.slowed_until.max(until);
+        }
+    }
+
+    /// The peer announced items that weren't looked at. The first `UNSEEN_MAX` of them are noted.
+    pub fn on_unseen(
+        &mut self,
+        link: Link,
+        ids: impl ExactSizeIterator<Item = ShortId>,
+        now: Time,
+    ) {
+        if let Some(excess) = self.excess_mut(link) {
+            excess.announcements += ids.len() as u64;
+            for id in ids.take(UNSEEN_MAX) {
+                self.note(link, id, What::Heard(Heard::OverBudget), now);
+            }
+        }
+    }
+
+    fn excess_mut(&mut self, link: Link) -> Option<&mut Excess> {
+        let past = self.0.as_mut()?.live.get_mut(link)?;
+        Some(&mut past.life.excess)
+    }
+
     /// Something happened to an item, on a link.
     #[inline]
     pub fn note(&mut self, link: Link, id: impl Into<ShortId>, what: What, now: Time) {
         if let Some(record) = &mut self.0 {
             record.note(Some(link), id.into(), what, now);
+        }
+    }
+
+    /// The same happened to several items, on a link.
+    pub fn note_all(&mut self, link: Link, ids: &[ItemId], what: What, now: Time) {
+        if let Some(record) = &mut self.0 {
+            record.note_all(link, ids, what, now);
         }
     }
 
@@ -307,6 +385,18 @@ impl Record {
         };
         strand.push(entry);
         self.len += 1;
+    }
+
+    fn note_all(&mut self, link: Link, ids: &[ItemId], what: What, now: Time) {
+        for ids in ids.chunks(self.max) {
+            while self.len + ids.len() > self.max {
+                self.make_room();
+            }
+            let Some(past) = self.live.get_mut(link) else { return };
+            let like = Entry::new(strand::NO_ITEM, what, now, &mut self.rules);
+            past.strand.extend(ids.iter().map(|id| Entry { id: id.into(), ..like }));
+            self.len += ids.len();
+        }
     }
 
     fn on_disconnected(&mut self, link: Link, why: Option<Reason>, now: Time) {

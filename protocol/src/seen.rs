@@ -12,6 +12,10 @@
 //! its filters of recent rejects and recent confirmations then, relay.md §1, "Seen/reject filters"; an
 //! exact cache has no false positives.) What breaks a rule of the bytes alone stays refused.
 //!
+//! When a link goes down, nothing is looked through: the cache numbers the links that went down, and notes
+//! the number of the last one in each slot and, in each entry, how many it has taken into account. What an entry
+//! says of a slot whose link went down since is void, and is cleared when the entry is next changed.
+//!
 //! Ids are kept short: two items that share one count as one (see [`ShortId`]).
 //!
 //! *Security*: an attacker who makes us forget an id can make us ask for and relay the item once more.
@@ -55,16 +59,21 @@ pub struct Seen {
     /// What became of it.
     pub outcome: Outcome,
     /// The age of the cache that the outcome belongs to.
-    age: u32,
+    age: Age,
     /// Links whose peer is known to have it: it announced it, sent it, or we sent it.
-    pub known: LinkSet,
+    known: LinkSet,
+    /// How many links had gone down when `known` was last cleared of them.
+    departures: u32,
 }
+
+/// A number that begins anew after 16 million blocks, when no entry is as old.
+type Age = [u8; 3];
 
 impl Seen {
     /// An item that these links' peers have.
     #[must_use]
     pub const fn new(outcome: Outcome, known: LinkSet) -> Self {
-        Self { outcome, age: 0, known }
+        Self { outcome, age: [0; 3], known, departures: 0 }
     }
 }
 
@@ -81,7 +90,37 @@ pub struct SeenCache {
     /// How many blocks have come, and how many of them didn't follow the one before.
     tips: u32,
     branches: u32,
+    /// Links that went down, once there are any.
+    departures: Option<Box<Departures>>,
     salt: Salt,
+}
+
+/// Links that went down. Bounded by the number of slots.
+#[derive(Clone, Default)]
+struct Departures {
+    count: u32,
+    /// For each slot, the number of the last link that went down there; 0 if none did.
+    last: Vec<u32>,
+}
+
+impl Departures {
+    /// Forgets what is known of links that went down since an entry was last cleared.
+    fn clear(&self, seen: &mut Seen) {
+        if seen.departures == self.count {
+            return;
+        }
+        for (slot, last) in (0..).zip(&self.last) {
+            if *last > seen.departures {
+                seen.known.remove(Link::new(slot, 0)); // whatever its generation
+            }
+        }
+        seen.departures = self.count;
+    }
+
+    /// Whether what an entry says of a slot is of a link that went down.
+    fn voids(&self, seen: &Seen, link: Link) -> bool {
+        self.last.get(link.slot()).is_some_and(|last| *last > seen.departures)
+    }
 }
 
 #[derive(Clone)]
@@ -104,8 +143,17 @@ impl SeenCache {
     #[must_use]
     pub fn new(max: usize, salt: Salt) -> Self {
         let max = max.clamp(1, NONE as usize);
-        let (entries, places) = (Vec::new(), HashTable::new());
-        Self { entries, places, newest: NONE, oldest: NONE, max, tips: 0, branches: 0, salt }
+        Self {
+            entries: Vec::new(),
+            places: HashTable::new(),
+            newest: NONE,
+            oldest: NONE,
+            max,
+            tips: 0,
+            branches: 0,
+            departures: None,
+            salt,
+        }
     }
 
     /// Whether the item was dealt with. Doesn't count as use.
@@ -126,23 +174,23 @@ impl SeenCache {
         self.peek(id).map(|seen| seen.outcome)
     }
 
-    /// What is known of an item, to change; counts as use.
-    pub fn get_mut(&mut self, id: impl Into<ShortId>) -> Option<&mut Seen> {
-        let place = self.current(id)?;
-        self.use_now(place);
-        Some(&mut self.entries[place as usize].seen)
-    }
-
     /// Whether the peer of a link is known to have an item. Doesn't count as use.
     #[must_use]
     pub fn knows(&self, id: impl Into<ShortId>, link: Link) -> bool {
-        self.peek(id).is_some_and(|seen| seen.known.contains(link))
+        self.peek(id).is_some_and(|seen| self.holds(seen, link))
+    }
+
+    /// Whether the peer of a link is known to have the item of an entry.
+    pub(crate) fn holds(&self, seen: &Seen, link: Link) -> bool {
+        let is_void = |departures: &Departures| departures.voids(seen, link);
+        seen.known.contains(link) && !self.departures.as_deref().is_some_and(is_void)
     }
 
     /// Remembers an item. When full, the least recently used one is forgotten.
     pub fn insert(&mut self, id: impl Into<ShortId>, mut seen: Seen) {
         let id = id.into();
         seen.age = self.age(seen.outcome);
+        seen.departures = self.departures.as_ref().map_or(0, |departures| departures.count);
         if let Some(place) = self.place(id) {
             self.use_now(place);
             self.entries[place as usize].seen = seen;
@@ -178,18 +226,24 @@ impl SeenCache {
     /// A block confirmed an item.
     pub fn confirm(&mut self, id: impl Into<ShortId>) {
         let id = id.into();
-        let known = self.get_mut(id).map(|seen| std::mem::take(&mut seen.known));
+        let place = self.current(id);
+        let known = place.map(|place| std::mem::take(&mut self.cleared(place).known));
         self.insert(id, Seen::new(Outcome::Confirmed, known.unwrap_or_default()));
     }
 
-    /// Notes that the peer of a link has an item; false if the item isn't in the cache.
+    /// Notes that the peer of a link has an item, which counts as use; false if the item isn't in the cache.
     pub fn note(&mut self, id: impl Into<ShortId>, link: Link) -> bool {
-        match self.get_mut(id) {
-            Some(seen) => {
-                seen.known.insert(link);
-                true
-            }
-            None => false,
+        let Some(place) = self.current(id) else { return false };
+        self.use_now(place);
+        self.cleared(place).known.insert(link);
+        true
+    }
+
+    /// Notes that the peer of a link is being given or told of an item. Doesn't count as use: it was used when
+    /// it came, and one item is told to all peers.
+    pub fn note_told(&mut self, id: impl Into<ShortId>, link: Link) {
+        if let Some(place) = self.current(id) {
+            self.cleared(place).known.insert(link);
         }
     }
 
@@ -198,12 +252,21 @@ impl SeenCache {
         self.entries.first().map_or(0, |entry| u64::from(entry.newer ^ entry.older))
     }
 
-    /// A link went down: nothing is known of whoever comes next in its slot. Walks all entries: about a
-    /// millisecond for 200,000, and connecting costs a peer as much.
+    /// A link went down: nothing is known of whoever comes next in its slot.
     pub fn forget_link(&mut self, link: Link) {
-        for entry in &mut self.entries {
-            entry.seen.known.remove(link);
+        let departures = self.departures.get_or_insert_default();
+        if departures.count == u32::MAX {
+            for entry in &mut self.entries {
+                departures.clear(&mut entry.seen);
+                entry.seen.departures = 0;
+            }
+            **departures = Departures::default();
         }
+        if departures.last.len() <= link.slot() {
+            departures.last.resize(link.slot() + 1, 0);
+        }
+        departures.count += 1;
+        departures.last[link.slot()] = departures.count;
     }
 
     /// How many items it remembers.
@@ -243,12 +306,23 @@ impl SeenCache {
     }
 
     /// How old the cache is for an outcome: it holds until that changes.
-    const fn age(&self, outcome: Outcome) -> u32 {
-        match outcome {
+    const fn age(&self, outcome: Outcome) -> Age {
+        let age = match outcome {
             Outcome::Accepted | Outcome::Invalid => 0,
             Outcome::Confirmed => self.branches,
             Outcome::Refused | Outcome::TooCheap => self.tips,
+        };
+        let [low, middle, high, _] = age.to_le_bytes();
+        [low, middle, high]
+    }
+
+    /// What is known of an item, without links that went down.
+    fn cleared(&mut self, place: u32) -> &mut Seen {
+        let seen = &mut self.entries[place as usize].seen;
+        if let Some(departures) = &self.departures {
+            departures.clear(seen);
         }
+        seen
     }
 
     /// Makes an entry the one used last.
@@ -306,6 +380,8 @@ impl std::fmt::Debug for SeenCache {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::item::ItemId;
     use proptest::prelude::*;
@@ -358,6 +434,29 @@ mod tests {
     }
 
     #[test]
+    fn links_that_went_down_are_numbered_without_end() {
+        let mut seen = SeenCache::new(3, Salt::new(0));
+        let (stays, goes) = (Link::new(1, 1), Link::new(70, 1));
+        for n in 1..=3 {
+            seen.insert(id(n), Seen::default());
+        }
+        seen.forget_link(Link::new(5, 1));
+        seen.note(id(1), stays);
+        seen.note(id(1), goes);
+        seen.departures.as_mut().unwrap().count = u32::MAX - 1;
+        seen.note(id(2), goes);
+        seen.forget_link(goes);
+        seen.note(id(3), goes);
+        assert!(seen.knows(id(1), stays) && !seen.knows(id(1), goes) && !seen.knows(id(2), goes));
+        seen.forget_link(Link::new(2, 1));
+        assert_eq!(seen.departures.as_ref().unwrap().count, 1);
+        assert!(seen.knows(id(1), stays) && !seen.knows(id(1), goes) && !seen.knows(id(2), goes));
+        assert!(seen.knows(id(3), goes));
+        seen.forget_link(goes);
+        assert!(!seen.knows(id(3), goes));
+    }
+
+    #[test]
     fn an_item_that_is_confirmed_keeps_its_holders() {
         let mut seen = SeenCache::new(2, Salt::new(0));
         let link = Link::new(3, 1);
@@ -369,6 +468,44 @@ mod tests {
     }
 
     proptest! {
+        /// Against a set of pairs, in which links are told apart by their generations.
+        #[test]
+        fn it_knows_the_holders_among_live_links(
+            steps in prop::collection::vec((0_u8..6, 0_u8..4, 0_u32..3), 1..200),
+        ) {
+            let mut seen = SeenCache::new(4, Salt::new(1));
+            let mut generations = [1_u32; 3];
+            let mut model: BTreeSet<(u8, usize, u32)> = BTreeSet::new();
+            (0..4).for_each(|n| seen.insert(id(n), Seen::default()));
+            for (step, n, which) in steps {
+                let slot = [0, 63, 64][which as usize];
+                let generation = &mut generations[which as usize];
+                let link = Link::new(slot, *generation);
+                match step {
+                    0 => {
+                        seen.forget_link(link);
+                        *generation += 1;
+                    }
+                    1 => seen.confirm(id(n)),
+                    2 => {
+                        seen.insert(id(n), Seen::default());
+                        model.retain(|(held, ..)| *held != n);
+                    }
+                    step => {
+                        if step == 3 { seen.note_told(id(n), link) } else { seen.note(id(n), link); }
+                        model.insert((n, link.slot(), *generation));
+                    }
+                }
+                for (slot, generation) in [0, 63, 64].into_iter().zip(generations) {
+                    let link = Link::new(slot, generation);
+                    for n in 0..4 {
+                        let is_holder = model.contains(&(n, link.slot(), generation));
+                        prop_assert_eq!(seen.knows(id(n), link), is_holder);
+                    }
+                }
+            }
+        }
+
         /// Against a list in order of use.
         #[test]
         fn it_forgets_the_least_recently_used(
@@ -383,7 +520,7 @@ mod tests {
                 if is_insert {
                     seen.insert(id(n), Seen::default());
                 } else {
-                    prop_assert_eq!(seen.get_mut(id(n)).is_some(), position.is_some());
+                    prop_assert_eq!(seen.note(id(n), Link::new(0, 1)), position.is_some());
                 }
                 if let Some(position) = position {
                     model.remove(position);

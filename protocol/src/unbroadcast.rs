@@ -16,12 +16,14 @@
 //! # Bound
 //! `unbroadcast.items_max`; over it further ones are announced once, as relayed ones are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
 use crate::item::{ItemId, ShortId};
+use crate::map::{Map, Salt};
 use crate::params::UnbroadcastParams;
 use crate::time::Time;
 
@@ -32,10 +34,12 @@ const DOUBLINGS_MAX: u32 = 4;
 #[derive(Clone, Debug, Default)]
 pub struct Unbroadcast(Option<Box<Waiting>>);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Waiting {
-    by_id: BTreeMap<ShortId, Attempt>,
-    by_time: BTreeSet<(Time, ShortId)>,
+    by_id: Map<ShortId, Attempt>,
+    /// Those that were removed stay until they come to the front, or are as many as the others. The front one
+    /// is always there.
+    by_time: BinaryHeap<Reverse<(Time, ShortId)>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,12 +57,15 @@ impl Unbroadcast {
         id: ItemId,
         now: Time,
         params: &UnbroadcastParams,
+        salt: Salt,
         rng: &mut dyn Rng,
     ) -> bool {
         let is_new = !self.contains(id) && self.len() < params.items_max;
         if is_new {
             let at = now + wait(0, params, rng);
-            self.0.get_or_insert_default().add(Attempt { id, at, told: 0 });
+            let waiting = self.0.get_or_insert_with(|| Box::new(Waiting::new(salt)));
+            waiting.by_id.insert(id.into(), Attempt { id, at, told: 0 });
+            waiting.by_time.push(Reverse((at, id.into())));
         }
         is_new
     }
@@ -66,11 +73,11 @@ impl Unbroadcast {
     /// A transaction needn't be announced again. Its whole id, if it was to be.
     pub fn remove(&mut self, id: impl Into<ShortId>) -> Option<ItemId> {
         let waiting = self.0.as_mut()?;
-        let id = id.into();
-        let attempt = waiting.by_id.remove(&id)?;
-        waiting.by_time.remove(&(attempt.at, id));
+        let attempt = waiting.by_id.remove(&id.into())?;
         if waiting.by_id.is_empty() {
             self.0 = None;
+        } else {
+            waiting.tidy();
         }
         Some(attempt.id)
     }
@@ -84,29 +91,30 @@ impl Unbroadcast {
         mut announce: impl FnMut(ItemId, &mut dyn Rng) -> bool,
     ) {
         let Some(waiting) = self.0.as_mut() else { return };
-        while let Some((at, id)) = waiting.by_time.first().copied()
+        while let Some(Reverse((at, id))) = waiting.by_time.peek().copied()
             && at <= now
         {
-            waiting.by_time.pop_first();
-            let attempt = waiting.by_id.get_mut(&id).expect("both are changed together");
+            waiting.by_time.pop();
+            let attempt = waiting.by_id.get_mut(&id).expect("the front one is always there");
             attempt.told += u32::from(announce(attempt.id, rng));
             // Later than now even where the wait is short, so that this ends.
             attempt.at = now + wait(attempt.told, params, rng).max(Duration::from_nanos(1));
-            waiting.by_time.insert((attempt.at, id));
+            waiting.by_time.push(Reverse((attempt.at, id)));
+            waiting.tidy();
         }
     }
 
     /// When the next one is announced again.
     #[must_use]
     pub fn deadline(&self) -> Time {
-        let first = self.0.as_ref().and_then(|waiting| waiting.by_time.first());
-        first.map_or(Time::NEVER, |(at, _)| *at)
+        let first = self.0.as_ref().and_then(|waiting| waiting.by_time.peek());
+        first.map_or(Time::NEVER, |Reverse((at, _))| *at)
     }
 
     /// Whether a transaction is among them.
     #[must_use]
     pub fn contains(&self, id: impl Into<ShortId>) -> bool {
-        self.0.as_ref().is_some_and(|waiting| waiting.by_id.contains_key(&id.into()))
+        self.0.as_ref().is_some_and(|waiting| waiting.by_id.contains(&id.into()))
     }
 
     /// How many there are.
@@ -123,10 +131,22 @@ impl Unbroadcast {
 }
 
 impl Waiting {
-    fn add(&mut self, attempt: Attempt) {
-        let id = ShortId::from(attempt.id);
-        self.by_id.insert(id, attempt);
-        self.by_time.insert((attempt.at, id));
+    fn new(salt: Salt) -> Self {
+        Self { by_id: Map::new(salt), by_time: BinaryHeap::new() }
+    }
+
+    /// Sees to it that the front one is there, and that not too many aren't.
+    fn tidy(&mut self) {
+        let Self { by_id, by_time } = self;
+        let is_there = |Reverse((at, id)): &Reverse<(Time, ShortId)>| {
+            by_id.get(id).is_some_and(|attempt| attempt.at == *at)
+        };
+        if by_time.len() > 2 * by_id.len() + 8 {
+            by_time.retain(is_there);
+        }
+        while by_time.peek().is_some_and(|first| !is_there(first)) {
+            by_time.pop();
+        }
     }
 }
 
@@ -139,6 +159,8 @@ fn wait(told: u32, params: &UnbroadcastParams, rng: &mut dyn Rng) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
@@ -158,7 +180,7 @@ mod tests {
         }
 
         fn insert(&mut self, n: u8, now: Time) -> bool {
-            self.set.insert(id(n), now, &self.params, &mut self.rng)
+            self.set.insert(id(n), now, &self.params, Salt::new(7), &mut self.rng)
         }
 
         fn wake(&mut self, now: Time, tells: bool) -> Vec<ItemId> {
@@ -217,6 +239,22 @@ mod tests {
         own.set.remove(id(2));
         assert!(own.set.is_empty());
         assert_eq!(own.set.deadline(), Time::NEVER);
+    }
+
+    #[test]
+    fn what_was_removed_takes_no_room_for_long() {
+        let mut own = Set::new();
+        for n in 0..=255 {
+            own.insert(n, Time::ZERO);
+        }
+        for n in 0..255 {
+            own.set.remove(id(n));
+            let waiting = own.set.0.as_ref().unwrap();
+            assert!(waiting.by_time.len() <= 2 * waiting.by_id.len() + 8);
+            let first = waiting.by_time.peek().unwrap().0.1;
+            assert!(own.set.contains(first), "the front one is there");
+        }
+        assert_eq!(own.wake(Time::ZERO + 15 * MINUTE, true), [id(255)]);
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::io;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use tidings::clock::Clock;
+use tidings_protocol::time::Time;
 use tidings_tools::format::{grouped, percent};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::collect::{Collector, Coverage};
 use crate::fault::{self, Kill};
@@ -14,7 +16,7 @@ use crate::fleet::Fleet;
 use crate::launch::settings::Settings;
 use crate::measure::{self, Usage};
 use crate::node_process::{NodeError, TRACE};
-use crate::submit::{self, Submission, unix_us};
+use crate::submit::{self, Submission};
 use crate::workload::{Planned, Schedule};
 
 /// How often traces are read. Nodes write theirs once a second.
@@ -24,10 +26,14 @@ const POLL: Duration = Duration::from_millis(500);
 /// which it was under way: a slow link and a second of buffering.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// How long traffic counts on once every node has everything: further copies may be under way, as far as
+/// emulated links reach (220 ms and jitter, [`tidings::links`]).
+const LAST_COPIES: Duration = Duration::from_millis(250);
+
 /// What the measured part of a run came to.
 #[derive(Debug)]
 pub struct Driven {
-    /// When it began, microseconds of Unix time: just before the first submission.
+    /// When it began, microseconds of the network's Unix time: just before the first submission.
     pub began_us: u64,
     /// What became of each item's submission.
     pub submissions: Vec<Submission>,
@@ -43,7 +49,8 @@ pub struct Driven {
     pub node_cpu_s: Vec<Option<f64>>,
     /// CPU time of the launcher, seconds.
     pub launcher_cpu_s: f64,
-    /// How long it took, from the first submission until the last delivery was noticed, seconds.
+    /// How long it took, from the first submission until the last delivery was noticed, seconds of the
+    /// network's time.
     pub elapsed_s: f64,
 }
 
@@ -57,24 +64,25 @@ pub async fn run(
     items: &[Planned],
     victims: &[usize],
     settings: &Settings,
+    clock: &Clock,
     bar: &ProgressBar,
 ) -> io::Result<Driven> {
     let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
     let ids = items.iter().map(|item| item.id);
     let mut collector = Collector::new(traces.iter().map(|path| path.as_path()), ids);
     let records = RefCell::new(vec![Submission::default(); items.len()]);
-    let progress = Progress { submitting: Cell::new(true), killed: Cell::new(None), bar };
+    let progress = Progress { submitting: Cell::new(true), killed: Cell::new(None), clock, bar };
     let schedule = Schedule { rate: settings.manifest.workload.rate() };
 
     let meter = Meter::begin(fleet);
-    let (began, began_us) = (Instant::now(), unix_us());
+    let began = clock.now();
     let submitting = async {
-        submit::all(fleet, items, schedule, settings.manifest.seed, began, &records).await;
+        submit::all(fleet, items, schedule, settings.manifest.seed, (clock, began), &records).await;
         progress.submitting.set(false);
     };
     let killing = async {
         let after = Duration::from_secs_f64(settings.fault?.after_s);
-        let kill = fault::kill(fleet, victims, began, after).await;
+        let kill = fault::kill(fleet, victims, clock, began + after).await;
         progress.killed.set(Some(kill.at));
         Some((kill, !progress.submitting.get()))
     };
@@ -87,7 +95,7 @@ pub async fn run(
     let (kill, kill_late) = kill.map_or((None, false), |(kill, late)| (Some(kill), late));
     let (node_cpu_s, launcher_cpu_s) = meter.end(fleet, kill.as_ref());
     Ok(Driven {
-        began_us,
+        began_us: clock.unix_us(began),
         submissions: records.into_inner(),
         collector,
         kill,
@@ -95,14 +103,15 @@ pub async fn run(
         deaths,
         node_cpu_s,
         launcher_cpu_s,
-        elapsed_s: began.elapsed().as_secs_f64(),
+        elapsed_s: (clock.now() - began).as_secs_f64(),
     })
 }
 
 /// What the parts tell each other.
 struct Progress<'a> {
     submitting: Cell<bool>,
-    killed: Cell<Option<Instant>>,
+    killed: Cell<Option<Time>>,
+    clock: &'a Clock,
     bar: &'a ProgressBar,
 }
 
@@ -116,26 +125,31 @@ async fn follow(
     patience: Duration,
 ) -> io::Result<Vec<NodeError>> {
     let mut deaths = Vec::new();
-    let mut last_news = Instant::now();
+    let (mut last_news, mut complete_since) = (progress.clock.now(), None);
     loop {
         sleep(POLL).await;
+        let now = progress.clock.now();
         deaths.extend(fleet.new_deaths());
         if collector.poll()? > 0 {
-            last_news = Instant::now();
+            last_news = now;
         }
         let origins: Vec<Option<usize>> =
             records.borrow().iter().map(|record| record.sent.map(|(_, origin)| origin)).collect();
         let coverage = collector.coverage(&fleet.alive(), &origins);
         show(progress.bar, coverage, collector.deliveries(), &origins);
         let settled = match progress.killed.get() {
-            Some(at) => at.elapsed() > LAST_WORDS || coverage.lost == 0,
+            Some(at) => now - at > LAST_WORDS || coverage.lost == 0,
             None => !kill_planned,
         };
         let busy = progress.submitting.get() || !settled;
         if busy {
             // Silence is no stall while there is more to come.
-            last_news = Instant::now();
-        } else if coverage.complete() || last_news.elapsed() > patience {
+            last_news = now;
+        } else if coverage.complete() {
+            if now - *complete_since.get_or_insert(now) >= LAST_COPIES {
+                return Ok(deaths);
+            }
+        } else if now - last_news > patience {
             return Ok(deaths);
         }
     }

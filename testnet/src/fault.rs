@@ -1,8 +1,8 @@
 //! What goes wrong on purpose.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep_until};
+use tidings::clock::Clock;
+use tidings_protocol::time::Time;
+use tokio::time::sleep_until;
 
 use crate::fleet::Fleet;
 use crate::measure::Usage;
@@ -15,13 +15,13 @@ pub struct Kill {
     /// What the victims had used, by node.
     pub usage: Vec<(usize, Usage)>,
     /// When.
-    pub at: Instant,
+    pub at: Time,
 }
 
-/// Kills the victims (`kill -9`) so long after the beginning of the workload.
-pub async fn kill(fleet: &Fleet, victims: &[usize], began: Instant, after: Duration) -> Kill {
-    sleep_until(began + after).await;
-    let mut kill = Kill { touched: 0, usage: Vec::new(), at: Instant::now() };
+/// Kills the victims (`kill -9`) at a time of a clock.
+pub async fn kill(fleet: &Fleet, victims: &[usize], clock: &Clock, at: Time) -> Kill {
+    sleep_until(clock.instant(at)).await;
+    let mut kill = Kill { touched: 0, usage: Vec::new(), at: clock.now() };
     for victim in victims {
         let node = &fleet.nodes()[*victim];
         if node.is_alive() {

@@ -23,6 +23,7 @@ use crate::overlay::{self, Goal, Overlay};
 use crate::plan::{self, NodePlan, Plan, PlanError};
 use crate::record::{self, Observed};
 use crate::run_folder::{FolderError, RunFolder};
+use crate::slow;
 use crate::ui::Ui;
 use settings::Settings;
 
@@ -162,19 +163,28 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     ui.say(&format!("all started after {start_s:.1} s, connected after {connect_s:.1} s"));
 
     let idle = Duration::from_secs_f64(settings.manifest.measure.idle_s);
+    let idle_cpu_percent = observe::idle_cpu_percent(&fleet, idle).await;
+    let idle_memory = observe::memory(&fleet);
+    let clock = match slow::slow_down(&fleet, settings.manifest.slow_motion).await {
+        Ok(clock) => clock,
+        Err(reason) => return give_up(folder, settings, reason),
+    };
+    if let Some(times) = settings.manifest.slow_motion {
+        ui.say(&format!("from here on, {times} seconds of real time are one of the network's"));
+    }
     let mut observed = Observed {
         start_s,
         connect_s,
         overlay,
-        idle_cpu_percent: observe::idle_cpu_percent(&fleet, idle).await,
-        idle_memory: observe::memory(&fleet),
+        idle_cpu_percent,
+        idle_memory,
         traffic_before: observe::traffic(&fleet).await,
         traffic_after: Vec::new(),
         usage_after: Vec::new(),
         comparison: None,
     };
     let bar = ui.bar("relaying", items.len());
-    let driven = drive::run(&fleet, &items, &victims, settings, &bar).await;
+    let driven = drive::run(&fleet, &items, &victims, settings, &clock, &bar).await;
     bar.finish_and_clear();
     let driven = driven.map_err(LaunchError::Traces)?;
     ui.say(&told(&driven));
@@ -218,6 +228,7 @@ async fn start(
         folder: folder.nodes(),
         network: folder.network(),
         params: settings.manifest.params.clone(),
+        slow_motion: settings.manifest.slow_motion,
         node_binary: settings.node_binary.clone(),
     };
     ui.say(&format!("starting {} nodes in {}", nodes.len(), folder.shown()));

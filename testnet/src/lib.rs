@@ -40,6 +40,7 @@ pub mod rng;
 pub mod rounds;
 pub mod run_folder;
 pub mod sim;
+pub mod slow;
 pub mod submit;
 pub mod theory;
 pub mod topology;

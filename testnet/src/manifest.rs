@@ -4,6 +4,7 @@
 //! format = 1
 //! seed = 7
 //! spies = 0.1                 # share of the nodes; 0 if left out
+//! slow_motion = 100           # real nodes' clocks run 100 times slower; 1 if left out
 //!
 //! [network]
 //! nodes = 500
@@ -19,7 +20,7 @@
 //! sizes = { fixed = 300 }     # or "bitcoin"
 //!
 //! [[fault]]
-//! kind = "loss"               # duplicate, reorder, clog, crash, churn, partition, pause
+//! kind = "loss"               # duplicate, reorder, clog, crash, churn, partition, pause, liar
 //! share = 0.2
 //!
 //! [params.relay]
@@ -38,6 +39,7 @@ pub mod text;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tidings::clock::SlowMotion;
 use tidings::network::Rules;
 use tidings_protocol::chain::tidings::TRANSFER_LEN_MIN;
 use tidings_protocol::params::Params;
@@ -90,6 +92,11 @@ pub struct Manifest {
     pub measure: Measure,
     /// Share of the nodes that note who told them of each item first, 0 to 1.
     pub spies: f64,
+    /// How many times slower real nodes' clocks run during the measured part, so that the machine seems that
+    /// much faster: see [`tidings::clock`]. All other settings, and all figures but CPU time, are in the
+    /// network's own time. A simulation takes no notice: the machine takes none of its time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow_motion: Option<SlowMotion>,
     /// What goes wrong on purpose, in any order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fault: Vec<FaultSpec>,
@@ -179,6 +186,7 @@ impl Default for Manifest {
             origin: None,
             measure: Measure { idle_s: 3.0, stall_s: 30.0, connect_s: 120.0 },
             spies: 0.0,
+            slow_motion: None,
             fault: Vec::new(),
             params: Params::default(),
             recorded: None,

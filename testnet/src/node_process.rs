@@ -12,6 +12,7 @@ use std::time::Duration;
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tidings::client::Client;
+use tidings::clock::SlowMotion;
 use tidings::config::{Config, LinkModelName, LinksConfig};
 use tidings::datadir::{ACCOUNT, CONFIG, IDENTITY};
 use tidings_protocol::message::PeerAddr;
@@ -51,6 +52,8 @@ pub struct Common {
     pub network: PathBuf,
     /// Parameters of the core.
     pub params: Params,
+    /// How many times slower nodes' clocks are to run once they are told.
+    pub slow_motion: Option<SlowMotion>,
     /// The program to start as a node, instead of this one.
     pub node_binary: Option<PathBuf>,
 }
@@ -273,6 +276,7 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
     config.admin.socket = SOCKET.into();
     config.trace.file = Some(TRACE.into());
     config.lab.withhold = plan.withholds;
+    config.lab.slow_motion = common.slow_motion;
     // Hundreds of nodes on one disk would wait for it, and a run starts afresh anyway.
     config.store.enabled = false;
     if let Some(place) = plan.place {

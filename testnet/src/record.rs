@@ -166,6 +166,9 @@ fn more(
     put("elapsed_s", json!(driven.elapsed_s));
     put("idle_rss_mib_per_node", json!(observed.idle_memory.rss_mib));
     put("idle_private_mib_per_node", json!(observed.idle_memory.private_mib));
+    if let Some(slow_motion) = settings.manifest.slow_motion {
+        put("slow_motion", json!(slow_motion));
+    }
     put("start_s", json!(observed.start_s));
     put("rejected_events", json!(driven.collector.oddities().rejected));
     put("submissions_late_ms_max", json!(late_ms_max(settings, driven)));

@@ -8,6 +8,7 @@
 //! - what comes out: [`record`] remembers first deliveries, [`spies`] note who told them first, [`hash`]
 //!   tells runs apart, [`check`] looks at nodes after every step of a debug build, [`summary`] makes tables
 //!   and figures
+//! - [`huge_pages`]: where it all lies
 //! - [`drive`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
 //!
 //! Nothing in a run depends on the machine: no clock, no threads, no order of hash maps. Two runs of one
@@ -18,6 +19,7 @@ pub mod drive;
 pub mod fault;
 pub mod fork;
 pub mod hash;
+pub mod huge_pages;
 pub mod latency;
 pub mod overlay;
 pub mod queue;
@@ -76,6 +78,7 @@ pub enum SimError {
 /// Runs the command.
 #[must_use]
 pub fn main(args: &SimArgs) -> ExitCode {
+    huge_pages::begin_again();
     run(args).unwrap_or_else(|error| {
         eprintln!("error: {error}");
         match error {

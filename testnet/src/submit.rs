@@ -1,11 +1,13 @@
 //! Submits the items of a run, each on time, each at a random living node.
 
 use std::cell::RefCell;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
+use tidings::clock::Clock;
 use tidings::control::Outcome;
-use tokio::time::{Instant, sleep_until, timeout};
+use tidings_protocol::time::Time;
+use tokio::time::{sleep_until, timeout};
 
 use crate::collect::narrow;
 use crate::fleet::Fleet;
@@ -23,34 +25,27 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// What became of one submission.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Submission {
-    /// When it was sent to its origin, microseconds of Unix time, and which node that was; `None` if
+    /// When it was sent to its origin, microseconds of the network's Unix time, and which node that was; `None` if
     /// it wasn't sent.
     pub sent: Option<(u64, usize)>,
     /// Why it counts as not acknowledged, if it was.
     pub problem: Option<String>,
 }
 
-/// Microseconds of Unix time, the clock of the nodes' traces.
-#[must_use]
-pub fn unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Submits all items; their records are kept up to date meanwhile.
+/// Submits all items by a clock, from a time of it on; their records are kept up to date meanwhile.
 pub async fn all(
     fleet: &Fleet,
     items: &[Planned],
     schedule: Schedule,
     seed: u64,
-    began: Instant,
+    (clock, began): (&Clock, Time),
     records: &RefCell<Vec<Submission>>,
 ) {
     stream::iter(items.iter().enumerate())
         .for_each_concurrent(UNDER_WAY_MAX, |(index, item)| async move {
-            sleep_until(began + schedule.due(index)).await;
+            sleep_until(clock.instant(began + schedule.due(index))).await;
             let Some(origin) = choose(fleet, seed, index) else { return };
-            records.borrow_mut()[index].sent = Some((unix_us(), origin.index));
+            records.borrow_mut()[index].sent = Some((clock.unix_us(clock.now()), origin.index));
             let problem = submit(origin, item).await.err();
             records.borrow_mut()[index].problem = problem;
         })

@@ -143,6 +143,23 @@ fn every_strategy_delivers_everything_on_real_nodes() {
 }
 
 #[test]
+fn in_slow_motion_the_figures_are_in_the_networks_own_time() {
+    let began = Instant::now();
+    let mut launch = Launch::new("--nodes 3 --txs 5 --rate 100 --strategy flood --slow-motion 10");
+    let finished = launch.run();
+    finished.assert_code(0);
+    let summary = &finished.summary;
+    assert_eq!((&summary["coverage"], &summary["slow_motion"]), (&1.0.into(), &10.into()));
+    let elapsed_s = summary["elapsed_s"].as_f64().unwrap();
+    assert!(elapsed_s >= 0.04, "five at 100 a second take 0.04 s, not {elapsed_s}");
+    assert!(elapsed_s * 10.0 < began.elapsed().as_secs_f64(), "{elapsed_s}");
+    let items = fs::read_to_string(launch.folder().join("items.csv")).unwrap();
+    let last: u64 = items.trim_end().rsplit(',').next().unwrap().parse().unwrap();
+    assert!((40_000..60_000).contains(&last), "submitted after {last} us");
+    assert!(summary["t100_ms"].as_f64().unwrap() < 200.0, "{summary:#}");
+}
+
+#[test]
 fn the_survivors_of_a_kill_get_everything() {
     let mut launch = Launch::new("--nodes 8 --txs 40 --rate 20 --kill 25% --keep-logs");
     let finished = launch.run();

@@ -16,7 +16,8 @@ use tidings_protocol::message::PeerAddr;
 use tokio::time::timeout;
 
 use super::{Api, events};
-use crate::control::{Command, NotSaved, PeerStatus, Status, Submitted};
+use crate::clock::NotSlowed;
+use crate::control::{Command, NotSaved, PeerStatus, SlowFrom, Slowed, Status, Submitted};
 use crate::explain::{PeerStory, TxStory, Unexplained};
 
 /// How long a submission may take to arrive. A guess: a block of 4 MB at 1.2 Mbit/s.
@@ -34,6 +35,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/explain/tx/{id}", get(explain_tx))
         .route("/v1/explain/peer/{id}", get(explain_peer))
         .route("/v1/events", get(events::stream))
+        .route("/v1/slow-motion", post(slow_down))
         .route("/v1/stop", post(stop))
         .route("/healthy", get(healthy))
         .route("/ready", get(ready))
@@ -159,6 +161,21 @@ impl From<Unexplained> for ApiError {
             Unexplained::Ambiguous { .. } => StatusCode::CONFLICT,
         };
         Self::new(status, why.to_string())
+    }
+}
+
+async fn slow_down(State(api): State<Api>, body: Bytes) -> Result<Json<Slowed>, ApiError> {
+    let SlowFrom { from_unix_us } = serde_json::from_slice(&body).map_err(|error| {
+        let message = format!("send {{\"from_unix_us\": MICROSECONDS}} as the body ({error})");
+        ApiError::new(StatusCode::BAD_REQUEST, message)
+    })?;
+    let slow_motion = api.ask(|reply| Command::SlowDown { from_unix_us, reply }).await??;
+    Ok(Json(Slowed { slow_motion }))
+}
+
+impl From<NotSlowed> for ApiError {
+    fn from(why: NotSlowed) -> Self {
+        Self::new(StatusCode::CONFLICT, why.to_string())
     }
 }
 

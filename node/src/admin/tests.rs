@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::bind::AdminSocket;
 use super::{Api, Stop, routes, server, token};
 use crate::client::{Client, ClientError};
+use crate::clock::NotSlowed;
 use crate::control::{COMMANDS_MAX, Command, NotSaved, Outcome, Status, Submitted, TrafficStatus};
 use crate::explain::Unexplained;
 use crate::shell::{ShellEvent, What};
@@ -44,6 +45,7 @@ pub(crate) fn status() -> Status {
         store: None,
         rss_bytes: 8_000_000,
         cpu_s: 0.25,
+        longest_turn_s: 0.002,
     }
 }
 
@@ -111,6 +113,9 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
                 let unknown = Unexplained::Unknown { what: "a peer", query, complete_s: 7 };
                 drop(reply.send(Err(unknown)));
             }
+            Command::SlowDown { reply, .. } => {
+                let _ = reply.send(Err(NotSlowed::Unset));
+            }
             Command::Stop(reply) => drop(reply.send(())),
         }
     }
@@ -149,6 +154,16 @@ async fn a_question_without_an_answer_says_why() {
     let unknown =
         "nothing is known of a peer `1.2.3.4:5/quic ?`; the record is complete for the last 7 s";
     assert_eq!(refusal(client.explain_peer("1.2.3.4:5/quic ?").await), (404, unknown.to_owned()));
+}
+
+#[tokio::test]
+async fn a_node_of_no_test_network_refuses_slow_motion_and_says_why() {
+    let Fixture { client, folder: _folder, .. } = start();
+    let (status, message) = refusal(client.slow_down(u64::MAX).await);
+    assert_eq!((status, message), (409, NotSlowed::Unset.to_string()));
+    let answer = client.ask(Method::POST, "/v1/slow-motion", Bytes::from_static(b"now")).await;
+    let (status, message) = refusal(answer);
+    assert!(status == 400 && message.contains("from_unix_us"), "{status}: {message}");
 }
 
 #[tokio::test]

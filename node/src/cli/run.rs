@@ -51,6 +51,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         network: network.name.clone(),
         chain: Arc::clone(&chain),
         expiry: Duration::from_secs(config.params.memory.pool_expiry_s),
+        orphan_expiry: config.params.orphans.expiry(),
     });
     Ok(ShellConfig {
         keypair,
@@ -67,6 +68,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         addresses: Some(dir.join(ADDRESSES)),
         store,
         withhold: config.lab.withhold,
+        slow_motion: config.lab.slow_motion,
         seed: None,
     })
 }

@@ -101,6 +101,9 @@ fn a_value_out_of_range_names_key_file_and_line() {
         error("[params.memory]\nseen_max = 0\n"),
         "`params.memory.seen_max` in config.toml, line 2 is 0, but must be at least 1"
     );
+    let message = error("[lab]\nslow_motion = 0\n");
+    assert!(message.contains("`lab.slow_motion` in config.toml, line 2"), "{message}");
+    assert!(message.contains("must be a whole number of times, 1 to 1000"), "{message}");
     let message = error("[params.budgets.messages]\nper_s = -1\n");
     assert!(
         message.starts_with("`params.budgets.messages` in config.toml, line 2 is "),
@@ -193,6 +196,7 @@ fn the_template_shows_every_setting_with_its_default() {
     config.admin.tcp = None;
     config.metrics.listen = None;
     config.trace.file = None;
+    config.lab.slow_motion = None;
     config.node.region = None;
     config.params.record.steps = None; // which a node takes as what the template shows
     let relay = &mut config.params.relay;

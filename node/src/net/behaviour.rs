@@ -16,6 +16,7 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::item::ItemKind;
 use tidings_protocol::link::Direction;
 
+use crate::clock::Clock;
 use crate::net::handler::{Close, Handler};
 use crate::net::pipe::{Pipe, Ready};
 use crate::net::transport::from_multiaddr;
@@ -49,6 +50,7 @@ impl From<Infallible> for Quiet {
 pub(crate) struct Relay {
     protocol: StreamProtocol,
     chain: Arc<dyn Chain>,
+    clock: Clock,
     ready: Arc<Ready>,
     /// Connections to close; each asks once.
     closing: VecDeque<(PeerId, ConnectionId)>,
@@ -59,9 +61,10 @@ impl Relay {
     pub(crate) const fn new(
         protocol: StreamProtocol,
         chain: Arc<dyn Chain>,
+        clock: Clock,
         ready: Arc<Ready>,
     ) -> Self {
-        Self { protocol, chain, ready, closing: VecDeque::new() }
+        Self { protocol, chain, clock, ready, closing: VecDeque::new() }
     }
 
     fn handler(
@@ -74,7 +77,7 @@ impl Relay {
         let (remote, ready) = (from_multiaddr(remote), Arc::clone(&self.ready));
         let block_max = self.chain.max_size(ItemKind::Block);
         let pipe = Pipe::new((id, peer, direction), remote, block_max, ready);
-        Handler::new(pipe, self.protocol.clone(), Arc::clone(&self.chain))
+        Handler::new(pipe, self.protocol.clone(), Arc::clone(&self.chain), &self.clock)
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) const WRITE_MAX: usize = 64 << 10;
 /// A guess, as much as is written at once.
 const READ_MAX: usize = 64 << 10;
 
+/// Most bytes written per wake-up, after which others get their turn: a peer that takes all it can get must not
+/// hog the thread. A guess: half a millisecond of encryption.
+const TURN_MAX: usize = 4 * WRITE_MAX;
+
 /// Bytes read at once, on the stack. Larger ones cost more to clear than they save for small messages.
 const READ_CHUNK: usize = 8 << 10;
 
@@ -41,7 +45,7 @@ impl<S: AsyncWrite + Unpin> Outflow<S> {
         Self { stream, buffer: BytesMut::new(), unflushed: false }
     }
 
-    /// Writes until nothing is queued or the stream takes no more; flushes once.
+    /// Writes until nothing is queued, the stream takes no more, or it is others' turn; flushes once.
     ///
     /// # Errors
     /// When the stream broke. Never ready otherwise.
@@ -53,13 +57,18 @@ impl<S: AsyncWrite + Unpin> Outflow<S> {
     }
 
     fn poll_io(&mut self, pipe: &Arc<Pipe>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.buffer.is_empty() || self.refill(pipe) {
+        let mut total = 0;
+        while total < TURN_MAX && (!self.buffer.is_empty() || self.refill(pipe)) {
             let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.buffer))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.buffer.advance(written);
             self.unflushed = true;
+            total += written;
+        }
+        if total >= TURN_MAX {
+            cx.waker().wake_by_ref();
         }
         if self.unflushed {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;

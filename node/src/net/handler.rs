@@ -24,6 +24,7 @@ use tidings_protocol::link::Direction;
 use tidings_protocol::machine::DialError;
 use tokio::time::Sleep;
 
+use crate::clock::Clock;
 use crate::net::flow::{Inflow, Outflow};
 use crate::net::pipe::{Phase, Pipe};
 
@@ -40,6 +41,7 @@ pub(crate) struct Handler {
     pipe: Arc<Pipe>,
     protocol: StreamProtocol,
     chain: Arc<dyn Chain>,
+    open_timeout: Duration,
     outflow: Option<Outflow<Stream>>,
     inflow: Option<Inflow<Stream>>,
     /// The open timeout, or the end of a throttling.
@@ -64,10 +66,16 @@ type ToSwarm = ConnectionHandlerEvent<ReadyUpgrade<StreamProtocol>, (), Close>;
 
 impl Handler {
     /// A handler whose streams are yet to be opened.
-    pub(crate) fn new(pipe: Arc<Pipe>, protocol: StreamProtocol, chain: Arc<dyn Chain>) -> Self {
-        let timer = Some(Box::pin(tokio::time::sleep(OPEN_TIMEOUT)));
+    pub(crate) fn new(
+        pipe: Arc<Pipe>,
+        protocol: StreamProtocol,
+        chain: Arc<dyn Chain>,
+        clock: &Clock,
+    ) -> Self {
+        let open_timeout = clock.stretched(OPEN_TIMEOUT);
+        let timer = Some(Box::pin(tokio::time::sleep(open_timeout)));
         let next = Next::OpenStream;
-        Self { pipe, protocol, chain, outflow: None, inflow: None, timer, next }
+        Self { pipe, protocol, chain, open_timeout, outflow: None, inflow: None, timer, next }
     }
 
     /// Announces the pipe once both streams are open.
@@ -148,6 +156,7 @@ impl ConnectionHandler for Handler {
 
     fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
         SubstreamProtocol::new(ReadyUpgrade::new(self.protocol.clone()), ())
+            .with_timeout(self.open_timeout)
     }
 
     fn connection_keep_alive(&self) -> bool {

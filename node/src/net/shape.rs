@@ -11,7 +11,8 @@
 //! reading and TCP's own flow control stops the writer. Not emulated: slow start, congestion, loss,
 //! and the shared capacity of anything between the two ends.
 //!
-//! One timer a stream and no task: hundreds of shaped nodes share a machine.
+//! One timer a stream and no task: hundreds of shaped nodes share a machine. All time here is that of the
+//! node's clock, so that latencies and lines are as slow as it is.
 
 use std::collections::VecDeque;
 use std::future::Future as _;
@@ -25,16 +26,18 @@ use bytes::{Buf as _, BytesMut};
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use tidings_protocol::time::Time;
 use tokio::time::{Instant, Sleep};
 
+use crate::clock::Clock;
 use crate::links::{LinkModel, NodeType, Place, Region};
 
 /// First two bytes of a prelude: two that begin neither a libp2p nor a TLS connection.
 const MAGIC: u8 = 0xD7;
 const VERSION: u8 = 1;
 
-/// How far ahead of its pace a node may send or receive. Timers are no finer than a millisecond, so
-/// less would cost bandwidth.
+/// How far ahead of its pace a node may send or receive, in real time. Timers are no finer than a
+/// millisecond, so less would cost bandwidth.
 const SLACK: Duration = Duration::from_millis(2);
 
 /// Bytes read or written at once: a turn on the shared uplink, 2.6 ms at 50 Mbit/s.
@@ -48,6 +51,7 @@ const HOLD_MIN: usize = 64 << 10;
 pub(crate) struct Shaper {
     model: LinkModel,
     place: Place,
+    clock: Clock,
     up: Arc<Line>,
     down: Arc<Line>,
     /// Streams so far: each has its own jitter.
@@ -58,22 +62,22 @@ pub(crate) struct Shaper {
 #[derive(Debug)]
 struct Line {
     bps: u64,
-    free_at: Mutex<Instant>,
+    free_at: Mutex<Time>,
 }
 
 impl Line {
     fn new(bps: u64) -> Arc<Self> {
-        Arc::new(Self { bps, free_at: Mutex::new(Instant::now()) })
+        Arc::new(Self { bps, free_at: Mutex::new(Time::ZERO) })
     }
 
-    /// Puts bytes on the line if it is free.
+    /// Puts bytes on the line if it is free, or will be within `slack`.
     ///
     /// # Errors
     /// When to come again, if it isn't.
-    fn pass(&self, now: Instant, bytes: usize) -> Result<(), Instant> {
+    fn pass(&self, now: Time, bytes: usize, slack: Duration) -> Result<(), Time> {
         let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if *free_at > now + SLACK {
-            return Err(*free_at - SLACK);
+        if *free_at > now + slack {
+            return Err(now + (*free_at - now - slack));
         }
         let nanos = bytes as u64 * 8 * 1_000_000_000 / self.bps;
         *free_at = (*free_at).max(now) + Duration::from_nanos(nanos);
@@ -83,10 +87,11 @@ impl Line {
 
 impl Shaper {
     /// The shaper of a node at a place.
-    pub(crate) fn new(place: Place) -> Self {
+    pub(crate) fn new(place: Place, clock: Clock) -> Self {
         Self {
             model: LinkModel::default(),
             place,
+            clock,
             up: Line::new(place.node_type.up_bps()),
             down: Line::new(place.node_type.down_bps()),
             streams: Arc::default(),
@@ -109,7 +114,8 @@ impl Shaper {
         let (from, peer_type) = read_prelude(prelude)?;
         let latency = self.model.latency(from, region);
         if dialler {
-            tokio::time::sleep(latency + self.model.latency(region, from)).await;
+            let round_trip = latency + self.model.latency(region, from);
+            tokio::time::sleep_until(self.clock.instant(self.clock.now() + round_trip)).await;
         }
         let bps = peer_type.up_bps().min(node_type.down_bps());
         Ok(Shaped {
@@ -123,6 +129,11 @@ impl Shaper {
             ended: None,
             timer: None,
         })
+    }
+
+    /// How far ahead of its pace the node may be now.
+    fn slack(&self) -> Duration {
+        self.clock.shrunk(SLACK)
     }
 
     /// A random source for the jitter of one more stream.
@@ -176,7 +187,7 @@ pub(crate) struct Shaped<S> {
 /// Bytes that arrived together.
 #[derive(Debug)]
 struct Mark {
-    due: Instant,
+    due: Time,
     len: usize,
     /// They have passed the downlink.
     passed: bool,
@@ -184,7 +195,7 @@ struct Mark {
 
 impl<S: AsyncRead + Unpin> Shaped<S> {
     /// Takes in what has arrived, as far as there is room.
-    fn poll_fill(&mut self, cx: &mut Context<'_>, now: Instant) {
+    fn poll_fill(&mut self, cx: &mut Context<'_>, now: Time) {
         let mut chunk = [0; CHUNK];
         while self.ended.is_none() && self.held.len() < self.hold_max {
             let read = match Pin::new(&mut self.stream).poll_read(cx, &mut chunk) {
@@ -201,13 +212,13 @@ impl<S: AsyncRead + Unpin> Shaped<S> {
     }
 
     /// How many of the held bytes may leave now; if none, when to look again.
-    fn released(&mut self, now: Instant) -> Result<usize, Instant> {
+    fn released(&mut self, now: Time) -> Result<usize, Time> {
         let Some(mark) = self.marks.front_mut() else { return Ok(0) };
         if mark.due > now {
             return Err(mark.due);
         }
         if !mark.passed {
-            self.shaper.down.pass(now, mark.len)?;
+            self.shaper.down.pass(now, mark.len, self.shaper.slack())?;
             mark.passed = true;
         }
         Ok(mark.len)
@@ -230,7 +241,8 @@ impl<S: AsyncRead + Unpin> Shaped<S> {
 
 impl<S> Shaped<S> {
     /// Wakes the task at a moment, or at an earlier one that is already set.
-    fn wake_at(&mut self, cx: &mut Context<'_>, at: Instant, now: Instant) {
+    fn wake_at(&mut self, cx: &mut Context<'_>, at: Time) {
+        let (at, now) = (self.shaper.clock.instant(at), Instant::now());
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
         if timer.deadline() > at || timer.deadline() <= now {
             timer.as_mut().reset(at);
@@ -247,7 +259,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Shaped<S> {
         cx: &mut Context<'_>,
         out: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let now = Instant::now();
+        let now = self.shaper.clock.now();
         if !matches!(self.released(now), Ok(1..)) {
             self.poll_fill(cx, now);
         }
@@ -259,7 +271,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Shaped<S> {
             },
             Ok(_) => Poll::Ready(Ok(self.release(out))),
             Err(later) => {
-                self.wake_at(cx, later, now);
+                self.wake_at(cx, later);
                 Poll::Pending
             }
         }
@@ -272,15 +284,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Shaped<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let now = Instant::now();
+        let (now, slack) = (self.shaper.clock.now(), self.shaper.slack());
         // Zero bytes only ask whether the line is free.
-        if let Err(later) = self.shaper.up.pass(now, 0) {
-            self.wake_at(cx, later, now);
+        if let Err(later) = self.shaper.up.pass(now, 0, slack) {
+            self.wake_at(cx, later);
             return Poll::Pending;
         }
         let chunk = &bytes[..bytes.len().min(CHUNK)];
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, chunk))?;
-        let passed = self.shaper.up.pass(now, written);
+        let passed = self.shaper.up.pass(now, written, slack);
         debug_assert!(passed.is_ok(), "the line was free at the same moment");
         Poll::Ready(Ok(written))
     }

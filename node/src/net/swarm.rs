@@ -73,10 +73,11 @@ pub(crate) fn build(config: &NetConfig, ready: Arc<Ready>) -> Result<Swarm<Behav
     let behaviours = Behaviours {
         limits: connection_limits::Behaviour::new(limits),
         identify: identify::Behaviour::new(identify),
-        relay: Relay::new(protocol, Arc::clone(&config.chain), ready),
+        relay: Relay::new(protocol, Arc::clone(&config.chain), config.clock.clone(), ready),
     };
-    let transport = transport::build(&config.keypair, config.links)?;
-    let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);
+    let transport = transport::build(&config.keypair, config.links, &config.clock)?;
+    let idle = config.clock.stretched(IDLE_TIMEOUT);
+    let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
     let peer_id = config.keypair.public().to_peer_id();
     Ok(Swarm::new(transport, behaviours, peer_id, settings))
 }

@@ -13,6 +13,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, Transport as _, noise, tcp, yamux};
 use tidings_protocol::message::{PeerAddr, Transport};
 
+use crate::clock::Clock;
 use crate::links::Place;
 use crate::net::NetError;
 use crate::net::shape::Shaper;
@@ -32,30 +33,40 @@ const STREAMS_MAX: usize = 32;
 /// What the swarm dials and listens with.
 pub(crate) type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// Builds the transport of a node with an identity and perhaps an emulated place.
+/// Builds the transport of a node with an identity, perhaps an emulated place, and a clock, by which it waits.
 ///
 /// # Errors
 /// When Noise can't sign its key with the identity.
-pub(crate) fn build(keypair: &Keypair, place: Option<Place>) -> Result<BoxedTransport, NetError> {
+pub(crate) fn build(
+    keypair: &Keypair,
+    place: Option<Place>,
+    clock: &Clock,
+) -> Result<BoxedTransport, NetError> {
+    let (connect, unacked) = (clock.stretched(CONNECT_TIMEOUT), clock.stretched(UNACKED_MAX));
     let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true));
-    let tcp = tcp.map(|stream, _| {
-        let millis = u32::try_from(UNACKED_MAX.as_millis()).expect("two minutes");
+    let tcp = tcp.map(move |stream, _| {
+        let millis = u32::try_from(unacked.as_millis()).unwrap_or(u32::MAX);
         // A system without the option is only slower to notice.
         let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream.0, millis);
         stream
     });
     let Some(place) = place else {
-        let secured = secure(tcp, keypair)?;
+        let secured = secure(tcp, keypair, connect)?;
         #[cfg(feature = "quic")]
         let secured = with_quic(secured, keypair);
         return Ok(secured);
     };
-    let shaper = Shaper::new(place);
-    secure(tcp.and_then(move |stream, end| shaper.shape(stream, end.is_dialer())), keypair)
+    let shaper = Shaper::new(place, clock.clone());
+    let tcp = tcp.and_then(move |stream, end| shaper.shape(stream, end.is_dialer()));
+    secure(tcp, keypair, connect)
 }
 
 /// Adds Noise and Yamux. Negotiating lazily saves a round trip for each.
-fn secure<T, S>(transport: T, keypair: &Keypair) -> Result<BoxedTransport, NetError>
+fn secure<T, S>(
+    transport: T,
+    keypair: &Keypair,
+    timeout: Duration,
+) -> Result<BoxedTransport, NetError>
 where
     T: libp2p::Transport<Output = S> + Send + Unpin + 'static,
     T::Error: Send + Sync,
@@ -71,7 +82,7 @@ where
         .upgrade(Version::V1Lazy)
         .authenticate(noise)
         .multiplex(yamux)
-        .timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
         .boxed())
 }
 

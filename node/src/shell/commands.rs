@@ -5,8 +5,11 @@ use tidings_protocol::chain::Rejection;
 use tidings_protocol::item::{Item, ItemId, ItemKind};
 use tidings_protocol::link::Link;
 use tidings_protocol::machine::Input;
+use tidings_protocol::time::Time;
 
+use super::verify::Verified;
 use super::{Pending, Shell, status};
+use crate::clock::{NotSlowed, SlowMotion};
 use crate::control::{Command, Outcome, PeerStatus, Status, SubmitReply, Submitted};
 use crate::store::{Change, Waiter};
 
@@ -30,8 +33,20 @@ impl Shell {
             }
             Command::ExplainTx { query, reply } => drop(reply.send(self.explain_tx(&query))),
             Command::ExplainPeer { query, reply } => drop(reply.send(self.explain_peer(&query))),
+            Command::SlowDown { from_unix_us, reply } => {
+                let _ = reply.send(self.slow_down(from_unix_us));
+            }
             Command::Stop(reply) => self.stopping = Some(reply),
         }
+    }
+
+    fn slow_down(&self, from_unix_us: u64) -> Result<SlowMotion, NotSlowed> {
+        let slow_motion = self.clock.slow_down(from_unix_us)?;
+        tracing::warn!(
+            from_unix_us,
+            "this node's clock runs {slow_motion} times slower from now on"
+        );
+        Ok(slow_motion)
     }
 
     fn submit(&mut self, kind: ItemKind, bytes: Bytes, reply: SubmitReply) {
@@ -113,6 +128,11 @@ impl Shell {
         let (node, peers, counted) = (&self.node, self.node.peers(), self.node.counters());
         let mut counters = status::counters(&counted, self.net.counters());
         counters.insert("trace_dropped".to_owned(), self.reporter.trace_dropped());
+        counters.extend(self.turns.counters().map(|(name, count)| (name.to_owned(), count)));
+        let Verified { items, batches, remembered } = self.verifier.counters();
+        let verified =
+            [("verified", items), ("verify_batches", batches), ("verdicts_remembered", remembered)];
+        counters.extend(verified.map(|(name, count)| (name.to_owned(), count)));
         let store = self.keeper.status();
         if let Some(store) = &store {
             let named = [
@@ -129,7 +149,7 @@ impl Shell {
             rules: self.config.chain.name().to_owned(),
             strategy: self.config.params.relay.strategy.name().to_owned(),
             listen: self.net.listening().to_vec(),
-            uptime_s: self.started.elapsed().as_secs_f64(),
+            uptime_s: (self.clock.now() - Time::ZERO).as_secs_f64(),
             outbound: peers.outbound_ready(),
             inbound: peers.inbound_ready(),
             outbound_target: self.outbound_target(),
@@ -143,6 +163,7 @@ impl Shell {
             counters,
             rss_bytes: status::rss_bytes(),
             cpu_s: status::cpu_time().as_secs_f64(),
+            longest_turn_s: self.turns.longest().as_secs_f64(),
         }
     }
 

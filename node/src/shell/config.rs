@@ -9,6 +9,7 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::message::PeerAddr;
 use tidings_protocol::params::Params;
 
+use crate::clock::SlowMotion;
 use crate::links::{Place, Region};
 use crate::store::StoreConfig;
 
@@ -43,6 +44,8 @@ pub struct ShellConfig {
     pub store: Option<StoreConfig>,
     /// Whether to announce items and never deliver any: for test networks, which need somebody to suffer from.
     pub withhold: bool,
+    /// How many times slower its clock runs once it is told to; `None`: it refuses.
+    pub slow_motion: Option<SlowMotion>,
     /// Seed of everything random in the core; `None` takes it from the system, as it should be
     /// outside tests.
     pub seed: Option<u64>,

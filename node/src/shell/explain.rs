@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 
 use libp2p::PeerId;
+use tidings_protocol::conduct::Budget;
 use tidings_protocol::item::{ItemId, ItemKind, ShortId};
 use tidings_protocol::machine::PeerKey;
 use tidings_protocol::message::PeerAddr;
-use tidings_protocol::record::{Dealings, Heard, Life, Manner, Record, Step, Totals, Wait, What};
+use tidings_protocol::record::{
+    Dealings, Departure, Excess, Heard, Life, Manner, Record, Step, Totals, Wait, What,
+};
 use tidings_protocol::relay::{AnyStrategy, Strategy as _};
 use tidings_protocol::time::Time;
 
 use super::Shell;
 use crate::explain::{
-    DealingsStatus, LinkStatus, PEER_STEPS_MAX, PeerStory, StepName, StepStatus, TotalsStatus,
-    TxStory, Unexplained, WaitSettings, WaitStatus,
+    DealingsStatus, ExcessStatus, LinkStatus, PEER_STEPS_MAX, PeerStory, StepName, StepStatus,
+    TotalsStatus, TxStory, Unexplained, WaitSettings, WaitStatus,
 };
 use crate::identity::to_hex;
 
@@ -161,8 +164,8 @@ impl Shell {
         item.map_or_else(|| to_hex(&short.0), |item| item.id().to_string())
     }
 
-    const fn unix_us(&self, at: Time) -> u64 {
-        self.started_unix_us + at.as_nanos() / 1_000
+    fn unix_us(&self, at: Time) -> u64 {
+        self.clock.unix_us(at)
     }
 
     fn link_status(&self, life: &Life) -> LinkStatus {
@@ -185,6 +188,7 @@ impl Shell {
             link: self.link_status(life),
             offences: life.offences,
             last_offence: life.last_offence.map(|(_, offence)| offence.to_string()),
+            excess: excess_status(&life.excess),
             totals: totals_status(totals),
             steps: latest.iter().map(|step| self.step_status(step, true)).collect(),
         }
@@ -204,6 +208,15 @@ impl Shell {
                 Wait::Capacity => WaitStatus::Capacity,
             }),
         }
+    }
+}
+
+fn excess_status(excess: &Excess) -> ExcessStatus {
+    let overrun = Budget::ALL.into_iter().zip(excess.overrun).filter(|(_, count)| *count > 0);
+    ExcessStatus {
+        overrun: overrun.map(|(budget, count)| (budget.name().to_owned(), count)).collect(),
+        announcements_unseen: excess.announcements,
+        slowed_us: u64::try_from(excess.slowed.as_micros()).unwrap_or(u64::MAX),
     }
 }
 
@@ -243,6 +256,9 @@ fn name_and_detail(what: What) -> (StepName, Option<&'static str>) {
         What::Checking => (StepName::Checking, None),
         What::Accepted => (StepName::Accepted, None),
         What::Rejected(rule) => (StepName::Rejected, Some(rule)),
+        What::Delayed => (StepName::Delayed, None),
+        What::Unsent => (StepName::Unsent, None),
+        What::Released => (StepName::Released, None),
         What::Told(manner) => (StepName::Told, Some(manner_name(manner))),
         What::Sent(manner) => (StepName::Sent, Some(manner_name(manner))),
         What::Denied => (StepName::Denied, None),
@@ -252,6 +268,8 @@ fn name_and_detail(what: What) -> (StepName, Option<&'static str>) {
         What::Asked => (StepName::Asked, None),
         What::Congested => (StepName::Congested, None),
         What::Drained => (StepName::Drained, None),
+        What::Left(why) => (StepName::Left, Some(departure_name(why))),
+        What::OverBudget(budget) => (StepName::OverBudget, Some(budget.name())),
     }
 }
 
@@ -263,6 +281,17 @@ const fn heard_name(heard: Heard) -> &'static str {
         Heard::Known => "known",
         Heard::Again => "again",
         Heard::Dropped => "dropped",
+        Heard::OverBudget => "over-budget",
+    }
+}
+
+const fn departure_name(why: Departure) -> &'static str {
+    match why {
+        Departure::Evicted => "evicted",
+        Departure::Replaced => "replaced",
+        Departure::Expired => "expired",
+        Departure::Confirmed => "confirmed",
+        Departure::Conflicted => "conflicted",
     }
 }
 

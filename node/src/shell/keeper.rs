@@ -1,15 +1,15 @@
 //! What the shell has stored, and who is told "accepted" only once that is done.
 //!
 //! A submitted item goes to the store as soon as it is accepted, with its submitters, whom the store tells.
-//! What else changes is noted, and handed over once a second.
+//! What else changes is noted, and handed over once a second, or sooner when it is much.
 
 use std::collections::HashSet;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidings_protocol::event::Event;
-use tidings_protocol::item::{ItemId, ItemKind};
-use tidings_protocol::machine::Input;
+use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::machine::{Input, Was};
 use tidings_protocol::node::Node;
 use tokio::sync::mpsc;
 
@@ -20,6 +20,10 @@ use crate::store::{Change, OpenError, Restored, StoreConfig, StoreHandle};
 /// Most changes that are noted; while the store takes none, further ones are dropped and counted. A guess:
 /// a busy minute.
 const NOTES_MAX: usize = 65_536;
+
+/// How many notes are handed over at once, before their second is over: a turn shouldn't take longer for more. A
+/// guess: half a millisecond's work.
+const MANY_NOTES: usize = 2_048;
 
 /// The shell's side of the store; without one it does nothing.
 #[derive(Debug, Default)]
@@ -34,11 +38,14 @@ pub(super) struct Keeper {
     dropped: u64,
     /// Blocks that are stored, as many as the core keeps.
     blocks: HashSet<ItemId>,
+    /// Transactions stored that wait for their parents, as many as the core keeps.
+    orphans: HashSet<ItemId>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Note {
     Pooled(ItemId),
+    Orphaned(ItemId),
     Broadcast(ItemId),
     Gone(ItemId),
 }
@@ -79,6 +86,11 @@ impl Keeper {
         self.notes.is_empty() && self.given_back.is_empty()
     }
 
+    /// Whether so much is to be told to the store that it shouldn't wait.
+    pub(super) const fn has_many(&self) -> bool {
+        self.notes.len() >= MANY_NOTES && self.given_back.is_empty()
+    }
+
     /// Notes what an event means for the store.
     pub(super) fn observe(&mut self, event: &Event) {
         if self.store.is_none() {
@@ -90,6 +102,14 @@ impl Keeper {
             }
             Event::Restored { id, kind: ItemKind::Block } => {
                 self.blocks.insert(id);
+            }
+            Event::Orphaned { id } => {
+                self.orphans.insert(id);
+                self.note(Note::Orphaned(id));
+            }
+            // It waited for its parents until now.
+            Event::Restored { id, kind: ItemKind::Tx } if self.orphans.contains(&id) => {
+                self.note(Note::Pooled(id));
             }
             Event::Broadcast { id } => self.note(Note::Broadcast(id)),
             // One that is submitted now isn't stored; one that comes back is, and must not.
@@ -113,6 +133,13 @@ impl Keeper {
         self.blocks.insert(id);
     }
 
+    /// An item comes back. One that waited for its parents is stored as such.
+    fn expect(&mut self, item: &Item, was: Was) {
+        if was == Was::Orphan {
+            self.orphans.insert(item.id());
+        }
+    }
+
     /// Tells the store what was noted.
     pub(super) fn flush(&mut self, node: &Node) {
         let Some(store) = &self.store else { return };
@@ -122,15 +149,21 @@ impl Keeper {
             Note::Pooled(id) => {
                 node.pool().get(id).map(|item| Change::Put { item: item.clone(), own: false })
             }
+            Note::Orphaned(id) => {
+                let orphan = node.orphanage().and_then(|orphanage| orphanage.get(id));
+                orphan.map(|orphan| Change::Orphan(orphan.item.clone()))
+            }
             Note::Broadcast(id) => Some(Change::Broadcast(id)),
             Note::Gone(id) => Some(Change::Remove(id)),
         }));
         let old = self.blocks.extract_if(|id| node.blocks().get(id).is_none());
         changes.extend(old.map(Change::Remove));
+        let waits = |id: &ItemId| node.orphanage().is_some_and(|held| held.get(id).is_some());
+        changes.extend(self.orphans.extract_if(|id| !waits(id)).map(Change::Remove));
         // What came again meanwhile must stay: its submitter may have been told that it is saved.
         changes.retain(|change| match change {
             Change::Remove(id) => !node.pool().contains(*id) && node.blocks().get(id).is_none(),
-            Change::Put { .. } | Change::Broadcast(_) => true,
+            Change::Put { .. } | Change::Orphan(_) | Change::Broadcast(_) => true,
         });
         if changes.is_empty() {
             return;
@@ -172,8 +205,13 @@ impl Shell {
     /// Hands back what was stored.
     pub(super) fn on_restored(&mut self, batch: Vec<Restored>) {
         self.look_at_clock();
-        for Restored { item, own } in batch {
-            self.handle(Input::Restored { item, own });
+        for Restored { item, was } in batch {
+            self.keeper.expect(&item, was);
+            self.verifier.remember(&item);
+            self.handle(Input::Restored { item, was });
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,11 @@ pub enum What {
         /// What it is.
         kind: ItemKind,
     },
+    /// A transaction waits for its parents.
+    Orphaned {
+        /// Its id.
+        id: ItemId,
+    },
     /// A peer was given an item that was submitted here, or has it from elsewhere.
     Broadcast {
         /// Its id.
@@ -200,6 +205,7 @@ impl Reporter {
             }
             Event::AlreadyKnown { id } => tracing::debug!(%id, "already known"),
             Event::Restored { id, kind } => tracing::debug!(%id, %kind, "restored"),
+            Event::Orphaned { id } => tracing::debug!(%id, "waits for its parents"),
             Event::Broadcast { id } => tracing::debug!(%id, "a peer has our own transaction"),
             Event::Left { id } => tracing::debug!(%id, "left the pool"),
             Event::LinkUp { link, direction, advertise, .. } => {
@@ -233,6 +239,7 @@ impl Reporter {
             }
             Event::AlreadyKnown { id } => What::AlreadyKnown { id },
             Event::Restored { id, kind } => What::Restored { id, kind },
+            Event::Orphaned { id } => What::Orphaned { id },
             Event::Broadcast { id } => What::Broadcast { id },
             Event::Left { id } => What::Left { id },
             Event::LinkUp { link, direction, advertise, .. } => {

@@ -71,22 +71,12 @@ pub(super) fn counters(core: &Counters, net: &NetCounters) -> BTreeMap<String, u
     ];
     let mut counters: BTreeMap<_, _> =
         named.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-    for budget in BUDGETS {
+    for budget in Budget::ALL {
         let name = format!("over_budget_{}", budget.name());
         counters.insert(name, core.over_budget[budget as usize]);
     }
     counters
 }
-
-const BUDGETS: [Budget; 7] = [
-    Budget::Messages,
-    Budget::Announcements,
-    Budget::Requests,
-    Budget::TxBytes,
-    Budget::BlockBytes,
-    Budget::Addresses,
-    Budget::ControlBytes,
-];
 
 #[cfg(test)]
 mod tests {

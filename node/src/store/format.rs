@@ -17,8 +17,8 @@ pub(super) const KEY_NETWORK: &str = "network";
 pub(super) const ITEMS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("items");
 /// Numbers of the transactions that were submitted here and that no peer has asked for.
 pub(super) const UNBROADCAST: TableDefinition<'_, u64, ()> = TableDefinition::new("unbroadcast");
-/// Transactions whose parents are missing, as [`ITEMS`]. Reserved: nothing is kept there yet, but files
-/// of this format have it.
+/// Transactions whose parents are missing, as [`ITEMS`]; no number is in both. The first programs of this format
+/// left it empty, and don't read it.
 pub(super) const ORPHANS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("orphans");
 
 /// Bytes of a record before the item's own: kind, time, id.

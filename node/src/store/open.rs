@@ -7,11 +7,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _};
+use redb::{Builder, Database, ReadableDatabase as _, ReadableTable};
 
 use super::file::{Backend, HeldFile};
 use super::format::{FORMAT, ITEMS, KEY_FORMAT, KEY_NETWORK, META, ORPHANS, Record, UNBROADCAST};
-use super::{CACHE_BYTES, Store, StoreConfig};
+use super::{CACHE_BYTES, ItemId, Store, StoreConfig};
 
 /// A file below this size isn't worth compacting, bytes. A guess.
 const COMPACT_MIN: u64 = 32 * 1024 * 1024;
@@ -105,13 +105,14 @@ impl Store {
             write_meta(&db, &config.network).map_err(failed)?;
         }
         check_meta(&db, config)?;
-        let (index, next, bytes) = read_index(&db).map_err(failed)?;
+        let (items, orphans) = read_indices(&db).map_err(failed)?;
         file.let_go().map_err(io)?;
         let len = file.len().map_err(io)?;
-        if len > COMPACT_MIN && len > COMPACT_FACTOR * bytes {
+        if len > COMPACT_MIN && len > COMPACT_FACTOR * (items.bytes + orphans.bytes) {
             db.compact().map_err(|error| failed(error.into()))?;
         }
-        Ok(Self { db, file, index, next })
+        let next = items.next.max(orphans.next);
+        Ok(Self { db, file, index: items.keys, orphans: orphans.keys, next })
     }
 }
 
@@ -192,20 +193,35 @@ fn read_meta(db: &Database, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
     Ok(meta.get(key)?.map(|value| value.value().to_vec()))
 }
 
-/// The key of each item, the next free key, and the bytes of all records.
-fn read_index(db: &Database) -> Result<(HashMap<super::ItemId, u64>, u64, u64), redb::Error> {
+/// What a table holds.
+#[derive(Default)]
+struct Index {
+    keys: HashMap<ItemId, u64>,
+    /// The next free key.
+    next: u64,
+    /// Bytes of all records.
+    bytes: u64,
+}
+
+/// What is kept, and what waits for its parents.
+fn read_indices(db: &Database) -> Result<(Index, Index), redb::Error> {
     let transaction = db.begin_read()?;
-    let (mut index, mut next, mut bytes) = (HashMap::new(), 0, 0);
-    for entry in transaction.open_table(ITEMS)?.iter()? {
+    let items = read_index(&transaction.open_table(ITEMS)?)?;
+    transaction.open_table(UNBROADCAST)?;
+    Ok((items, read_index(&transaction.open_table(ORPHANS)?)?))
+}
+
+fn read_index(table: &impl ReadableTable<u64, &'static [u8]>) -> Result<Index, redb::Error> {
+    let mut index = Index::default();
+    for entry in table.iter()? {
         let (key, value) = entry?;
         let (key, value) = (key.value(), value.value());
         let record = Record::decode(value)
             .ok_or_else(|| redb::Error::Corrupted(format!("record {key} is none")))?;
-        index.insert(record.id, key);
-        (next, bytes) = (key + 1, bytes + value.len() as u64);
+        index.keys.insert(record.id, key);
+        (index.next, index.bytes) = (key + 1, index.bytes + value.len() as u64);
     }
-    transaction.open_table(UNBROADCAST)?;
-    Ok((index, next, bytes))
+    Ok(index)
 }
 
 /// What the database's error means for whoever wants to use the file.

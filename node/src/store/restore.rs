@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use redb::ReadableDatabase as _;
 use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::machine::Was;
 
-use super::format::{ITEMS, Record};
+use super::format::{ITEMS, ORPHANS, Record};
 use super::{Store, StoreConfig, unix_s};
 
 /// Most items verified and handed over at once: batched verification of signatures gains little beyond,
@@ -19,14 +20,24 @@ const BATCH_MAX: usize = 64;
 pub struct Restored {
     /// The item.
     pub item: Arc<Item>,
-    /// It was submitted here, and nobody has asked for it.
-    pub own: bool,
+    /// What it was.
+    pub was: Was,
 }
+
+/// Where an item is, and what it was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    pub(super) number: u64,
+    pub(super) was: Was,
+}
+
+/// Why an item doesn't come back that is too old.
+pub(super) const EXPIRED: &str = "expired";
 
 /// What is still to be read.
 #[derive(Debug)]
 pub(super) struct Restore {
-    keys: VecDeque<(u64, bool)>,
+    keys: VecDeque<Key>,
 }
 
 /// One step of it.
@@ -63,26 +74,31 @@ impl Restore {
         config: &StoreConfig,
     ) -> Result<Batch, redb::Error> {
         let (mut batch, mut items, now) = (Batch::default(), Vec::new(), unix_s());
-        let table = store.db.begin_read()?.open_table(ITEMS)?;
-        for (key, own) in self.keys.drain(..self.keys.len().min(BATCH_MAX)) {
+        let transaction = store.db.begin_read()?;
+        let (table, orphans) = (transaction.open_table(ITEMS)?, transaction.open_table(ORPHANS)?);
+        for Key { number, was } in self.keys.drain(..self.keys.len().min(BATCH_MAX)) {
+            let (table, expiry) = match was {
+                Was::Orphan => (&orphans, config.orphan_expiry),
+                Was::Kept | Was::Own => (&table, config.expiry),
+            };
             // Whatever was removed since is gone.
-            let Some(value) = table.get(key)? else { continue };
+            let Some(value) = table.get(number)? else { continue };
             let Some(record) = Record::decode(value.value()) else { continue };
             let age = now.saturating_sub(record.unix_s);
-            if record.kind == ItemKind::Tx && age >= config.expiry.as_secs() {
-                batch.dropped.push((record.id, "expired"));
+            if record.kind == ItemKind::Tx && age >= expiry.as_secs() {
+                batch.dropped.push((record.id, EXPIRED));
                 continue;
             }
             match check(&record, config) {
-                Ok(item) => items.push((item, own)),
+                Ok(item) => items.push((item, was)),
                 Err(rule) => batch.dropped.push((record.id, rule)),
             }
         }
-        let (items, own): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let (items, was): (Vec<_>, Vec<_>) = items.into_iter().unzip();
         let verdicts = config.chain.verify_batch(&items);
-        for ((item, own), verdict) in items.into_iter().zip(own).zip(verdicts) {
+        for ((item, was), verdict) in items.into_iter().zip(was).zip(verdicts) {
             match verdict {
-                Ok(()) => batch.restored.push(Restored { item, own }),
+                Ok(()) => batch.restored.push(Restored { item, was }),
                 Err(rejection) => batch.dropped.push((item.id(), rejection.rule)),
             }
         }

@@ -24,6 +24,7 @@ impl Place {
             network: "test".to_owned(),
             chain: Arc::new(Opaque::default()),
             expiry: Duration::from_secs(1_000),
+            orphan_expiry: Duration::from_secs(100),
         };
         Self { _folder: folder, config }
     }
@@ -74,7 +75,7 @@ impl Place {
     fn restored(&self) -> Vec<(Arc<Item>, bool)> {
         let all = self.everything(&self.open());
         assert!(all.dropped.is_empty());
-        all.restored.into_iter().map(|Restored { item, own }| (item, own)).collect()
+        all.restored.into_iter().map(|Restored { item, was }| (item, was == Was::Own)).collect()
     }
 }
 
@@ -138,6 +139,48 @@ fn what_is_too_old_or_breaks_a_rule_is_dropped() {
 }
 
 #[test]
+fn what_waited_for_its_parents_comes_back_last() {
+    let place = Place::new();
+    let mut store = place.open();
+    let orphans = [1, 2, 3, 3].map(|n| Change::Orphan(tx(n)));
+    store.apply(&orphans).unwrap();
+    // One was accepted, and one left; what is kept isn't an orphan any more.
+    store.apply(&[put(&tx(2), false), Change::Remove(tx(1).id()), put(&tx(4), true)]).unwrap();
+    store.apply(&[Change::Orphan(tx(4)), put(&block(1), false)]).unwrap();
+    assert_eq!(store.len(), 4);
+    drop(store);
+    let back = place.everything(&place.open()).restored;
+    let back: Vec<_> = back.into_iter().map(|Restored { item, was }| (item, was)).collect();
+    let expected =
+        [(block(1), Was::Kept), (tx(2), Was::Kept), (tx(4), Was::Own), (tx(3), Was::Orphan)];
+    assert_eq!(back, expected);
+    place.open().apply(&[put(&tx(5), false)]).unwrap();
+    assert_eq!(place.open().len(), 5, "numbers are not used twice");
+}
+
+#[test]
+fn what_waited_for_its_parents_for_long_is_dropped() {
+    let mut place = Place::new();
+    place.open().apply(&[Change::Orphan(tx(1)), put(&tx(2), false)]).unwrap();
+    place.config.orphan_expiry = Duration::ZERO;
+    let all = place.everything(&place.open());
+    assert_eq!(all.dropped, [(tx(1).id(), "expired")]);
+    assert_eq!(all.restored.len(), 1);
+}
+
+/// As files were before anything was kept there: that they have the table was promised.
+#[test]
+fn a_file_of_a_program_that_kept_no_orphans_opens() {
+    let place = Place::with_ten();
+    let store = place.open();
+    let transaction = store.db.begin_read().unwrap();
+    assert_eq!(transaction.open_table(ORPHANS).unwrap().iter().unwrap().count(), 0);
+    drop((transaction, store));
+    place.open().apply(&[Change::Orphan(tx(20))]).unwrap();
+    assert_eq!(place.restored().len(), 11);
+}
+
+#[test]
 fn a_newer_version_is_refused_and_kept() {
     let place = Place::with_ten();
     let store = place.open();
@@ -197,7 +240,8 @@ fn a_damaged_byte_is_refused_or_harmless() {
         match Store::open(&place.config) {
             Ok(store) => {
                 let all = place.everything(&store);
-                let back: Vec<_> = all.restored.into_iter().map(|it| (it.item, it.own)).collect();
+                let back = all.restored.into_iter().map(|it| (it.item, it.was == Was::Own));
+                let back: Vec<_> = back.collect();
                 assert_eq!(back, expected, "byte {at}");
             }
             Err(error) => {

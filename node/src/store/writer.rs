@@ -20,7 +20,7 @@ use std::{io, mem};
 
 use tokio::sync::mpsc;
 
-use super::restore::Restore;
+use super::restore::{EXPIRED, Restore};
 use super::{Change, OpenError, Restored, Store, StoreConfig};
 use crate::control::{NotSaved, SubmitReply, Submitted};
 
@@ -214,7 +214,7 @@ impl Writer {
                 Ok(batch) => batch,
                 Err(error) => return tracing::error!(%error, "what is stored can't be read back"),
             };
-            for (id, rule) in &batch.dropped {
+            for (id, rule) in batch.dropped.iter().filter(|(_, rule)| *rule != EXPIRED) {
                 tracing::warn!(%id, rule, "a stored item is not valid any more, and forgotten");
             }
             let forgotten = batch.dropped.into_iter().map(|(id, _)| Change::Remove(id));

@@ -11,6 +11,10 @@ use crate::item::ItemId;
 /// An item, and how it leaves.
 type Entry = (ItemId, Form);
 
+/// Room for so many entries is made when there are two: growing by steps from there costs more than all else
+/// about them.
+const MANY: usize = 8;
+
 /// First in, first out. Whoever adds to it sees to its bound.
 #[derive(Clone, Debug)]
 pub(super) enum Waiting {
@@ -51,7 +55,11 @@ impl Waiting {
     pub(super) fn push_back(&mut self, entry: Entry) {
         match self {
             Self::One(None) => *self = Self::One(Some(entry)),
-            Self::One(Some(first)) => *self = Self::Many(Box::new([*first, entry].into())),
+            Self::One(Some(first)) => {
+                let mut entries = VecDeque::with_capacity(MANY);
+                entries.extend([*first, entry]);
+                *self = Self::Many(Box::new(entries));
+            }
             Self::Many(entries) => entries.push_back(entry),
         }
     }
@@ -73,6 +81,16 @@ impl Waiting {
                 entries.retain(|(id, _)| wanted(id));
                 entries
             }
+        }
+    }
+}
+
+impl From<Vec<Entry>> for Waiting {
+    fn from(entries: Vec<Entry>) -> Self {
+        match entries[..] {
+            [] => Self::default(),
+            [only] => Self::One(Some(only)),
+            _ => Self::Many(Box::new(entries.into())),
         }
     }
 }

@@ -130,6 +130,17 @@ impl Chain for Tidings {
         signatures::verify_batch(items)
     }
 
+    /// The id of a transfer is a hash of all its bytes, the signature included. A block is verified in parts.
+    fn verdict_key(&self, item: &Item) -> Option<ItemId> {
+        (item.kind() == ItemKind::Tx).then(|| item.id())
+    }
+
+    fn parts(&self, block: &Item) -> Vec<Arc<Item>> {
+        let transactions = Block::parse(block.bytes()).map(|block| block.transactions);
+        let part = |bytes| Item::new(ItemKind::Tx, bytes, self).ok();
+        transactions.unwrap_or_default().into_iter().filter_map(part).collect()
+    }
+
     fn contents(&self, block: &Item) -> Vec<Content> {
         let transactions = Block::parse(block.bytes()).map(|block| block.transactions);
         let content = |bytes: &Bytes| {

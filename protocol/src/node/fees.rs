@@ -9,7 +9,8 @@ use crate::item::{Item, ItemId, ItemKind};
 use crate::link::Link;
 use crate::machine::Cx;
 use crate::message::Message;
-use crate::quota::Held;
+use crate::quota::{Admitted, Held};
+use crate::record::What;
 use crate::relay::Strategy as _;
 
 impl Node {
@@ -67,8 +68,14 @@ impl Node {
             let (id, size) = (item.id(), item.size());
             let rate = || pool.fee_rate(id).unwrap_or_default();
             let budgets = &cx.params.budgets;
-            if !quota.admit(Held { id, size, ingress }, rate, cx.now, budgets) {
+            let admitted = quota.admit(Held { id, size, ingress }, rate, cx.now, budgets);
+            if let Admitted::Later { dropped } = admitted {
                 self.quota_at = self.quota.deadline(budgets);
+                self.record.note_from(None, id, What::Delayed, cx.now);
+                if let Some(id) = dropped {
+                    self.counters.announcements_unsent += 1;
+                    self.record.note_from(None, id, What::Unsent, cx.now);
+                }
                 return;
             }
         }
@@ -83,6 +90,7 @@ impl Node {
         while let Some(Held { id, ingress, .. }) = self.quota.next(cx.now, &cx.params.budgets) {
             let ingress = ingress.filter(|link| self.links.get(*link).is_some());
             if let Some(item) = self.pool.get(id).cloned() {
+                self.record.note_from(None, id, What::Released, cx.now);
                 self.relay(cx, |strategy, cx| strategy.on_accepted(&item, ingress, cx));
             }
         }

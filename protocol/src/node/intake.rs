@@ -18,7 +18,9 @@ use crate::request::Announced;
 use crate::seen::{Outcome, Seen};
 
 /// A link may have this part of `memory.verifying_max` under way before it is slowed: so one that floods
-/// leaves seven eighths to the others. A guess.
+/// leaves seven eighths to the others. A guess. It may never have more than what is still free, either, so
+/// that many busy links slow down before there is no room (as switches share their buffers: Choudhury and
+/// Hahne 1998, "Dynamic queue length thresholds").
 const SHARES: usize = 8;
 
 /// For how long, each time: as long as a batch of signatures takes. A guess.
@@ -32,7 +34,7 @@ impl Node {
         &mut self,
         link: Link,
         kind: ItemKind,
-        names: impl ExactSizeIterator<Item = Name>,
+        mut names: impl ExactSizeIterator<Item = Name>,
         cx: &mut Cx<'_>,
     ) {
         let Some(state) = self.links.get_mut(link) else {
@@ -44,7 +46,7 @@ impl Node {
             self.counters.announcements_dropped += (announced - admitted) as u64;
             self.misbehave(link, Offence::OverBudget(Budget::Announcements), cx);
         }
-        for name in names.take(admitted) {
+        for name in names.by_ref().take(admitted) {
             let id = name.short();
             let known = self.note_holder(id, link, cx);
             let mut wait = Duration::ZERO;
@@ -60,6 +62,9 @@ impl Node {
                 self.want(link, (kind, name), wait, cx)
             };
             self.record.note(link, id, What::Heard(heard), cx.now);
+        }
+        if admitted < announced {
+            self.record.on_unseen(link, names.map(Name::short), cx.now);
         }
     }
 
@@ -188,9 +193,11 @@ impl Node {
             && let Some(state) = self.links.get_mut(link)
         {
             state.checking += 1;
-            let share = (cx.params.memory.verifying_max / SHARES).max(1);
-            if state.checking as usize > share {
+            let max = cx.params.memory.verifying_max;
+            let free = max.saturating_sub(self.verifying.len());
+            if state.checking as usize > free.min(max / SHARES).max(1) {
                 let until = cx.now + CHECK_PAUSE;
+                self.record.on_slowed(link, until, cx.now);
                 cx.actions.push(Action::Throttle { link, until });
             }
         }

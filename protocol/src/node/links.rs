@@ -146,12 +146,18 @@ impl Node {
 
     fn throttle(&mut self, link: Link, debt: Debt, cx: &mut Cx<'_>) {
         cx.actions.push(Action::Throttle { link, until: debt.until });
+        self.record.on_slowed(link, debt.until, cx.now);
         if matches!(debt.budget, Budget::TxBytes | Budget::BlockBytes) {
             // We asked for these bytes: the link is slowed, but nobody is to blame.
-            self.counters.count_over_budget(debt.budget);
+            self.over_budget(link, debt.budget, cx.now);
         } else {
             self.misbehave(link, Offence::OverBudget(debt.budget), cx);
         }
+    }
+
+    fn over_budget(&mut self, link: Link, budget: Budget, now: Time) {
+        self.counters.count_over_budget(budget);
+        self.record.on_over_budget(link, budget, now);
     }
 
     /// Counts an offence. One that no honest peer commits, or one too many of the others, closes the
@@ -165,8 +171,9 @@ impl Node {
         }
         self.record.on_offence(link, offence, cx.now);
         if let Offence::OverBudget(budget) = offence {
-            self.counters.count_over_budget(budget);
+            self.over_budget(link, budget, cx.now);
         }
+        let Some(state) = self.links.get_mut(link) else { return };
         let tolerated = offence.is_tolerated() && state.budget.tolerate(cx.now, &cx.params.budgets);
         if tolerated {
             return;

@@ -4,15 +4,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Node, Orphans, Pair, Verifying};
+use super::{Comeback, Node, Orphans, Pair, Verifying};
 use crate::chain::{Content, Facts, Rejection};
+use crate::event::Event;
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link};
-use crate::machine::Cx;
+use crate::machine::{Cx, Was};
+use crate::map::Salt;
 use crate::orphanage::{Orphan, Orphanage};
 use crate::pool::FEE_TOO_LOW;
 use crate::record::What;
 use crate::seen::Outcome;
+use crate::time::Time;
 
 /// One of its parents was refused.
 pub(super) const PARENT_REFUSED: Rejection = Rejection::policy("parent-refused");
@@ -29,6 +32,24 @@ pub(super) enum Kinship {
     Lacks(Vec<ItemId>),
     /// One was refused, or more than one pays too little.
     Hopeless,
+}
+
+impl Orphans {
+    fn new(salt: Salt) -> Self {
+        Self {
+            waiting: Orphanage::new(salt),
+            ready: VecDeque::new(),
+            refused: Vec::new(),
+            cheap: Vec::new(),
+            cheap_until: Time::NEVER,
+        }
+    }
+
+    /// When something has waited for long enough.
+    pub(super) fn deadline(&self) -> Time {
+        let cheap = if self.cheap.is_empty() { Time::NEVER } else { self.cheap_until };
+        cheap.min(self.waiting.deadline())
+    }
 }
 
 impl Node {
@@ -89,15 +110,30 @@ impl Node {
         }
         let orphan = Orphan { item: item.clone(), facts, announcers: announcers.clone(), missing };
         let missing = orphan.missing.clone();
-        let salt = *self.verifying.salt();
-        let orphans = self.orphans.get_or_insert_with(|| {
-            let waiting = Orphanage::new(salt);
-            Box::new(Orphans { waiting, ready: VecDeque::new(), refused: Vec::new() })
-        });
-        orphans.waiting.insert(orphan, &cx.params.orphans);
+        self.orphans_mut().waiting.insert(orphan, &cx.params.orphans);
         self.counters.orphaned += 1;
         if self.is_orphan(item.id().into()) {
+            cx.report(Event::Orphaned { id: item.id() });
             self.ask_for_parents(&missing, &announcers, cx);
+        }
+    }
+
+    /// What waits; it takes memory from now on.
+    pub(super) fn orphans_mut(&mut self) -> &mut Orphans {
+        let salt = *self.verifying.salt();
+        self.orphans.get_or_insert_with(|| Box::new(Orphans::new(salt)))
+    }
+
+    /// Those of an earlier run don't wait for ever.
+    pub(super) fn expire_orphans(&mut self, cx: &mut Cx<'_>) {
+        let Some(orphans) = self.orphans.as_mut().filter(|held| held.deadline() <= cx.now) else {
+            return;
+        };
+        orphans.waiting.on_wake(cx.now);
+        if orphans.cheap_until <= cx.now {
+            for Comeback { item, .. } in std::mem::take(&mut orphans.cheap) {
+                self.refuse(&item, None, FEE_TOO_LOW, cx);
+            }
         }
     }
 
@@ -160,15 +196,18 @@ impl Node {
         loop {
             let Some(orphans) = &mut self.orphans else { return };
             if let Some(Orphan { item, facts, announcers, .. }) = orphans.ready.pop_front() {
-                let ingress = announcers.first().copied();
-                self.take(&item, facts, ingress, announcers, cx);
+                match announcers.first().copied() {
+                    Some(first) => self.take(&item, facts, Some(first), announcers, cx),
+                    // Nobody announced it in this run; it was verified when it came back.
+                    None => self.bring_back(Comeback { item, facts, was: Was::Orphan }, cx),
+                }
             } else if let Some(Orphan { item, announcers, .. }) = orphans.refused.pop() {
                 let ingress = announcers.first().copied();
                 self.refuse(&item, ingress, PARENT_REFUSED, cx);
             } else {
                 orphans.waiting.trim(&cx.params.orphans);
                 self.counters.orphans_evicted += orphans.waiting.take_evicted();
-                if orphans.waiting.is_empty() {
+                if orphans.waiting.is_empty() && orphans.cheap.is_empty() {
                     self.orphans = None;
                 }
                 return;

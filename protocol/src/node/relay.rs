@@ -1,18 +1,19 @@
 //! The strategy is asked, and what it decides is carried out.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::Node;
 use crate::announce::{Announcer, Form};
 use crate::blocks::BlockStore;
-use crate::item::{Item, ItemId, ItemKind, Name};
+use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::Link;
 use crate::machine::Cx;
 use crate::message::{ANNOUNCE_MAX, Message, Verb};
 use crate::pool::Pool;
 use crate::record::{Manner, What};
 use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
-use crate::seen::SeenCache;
+use crate::seen::{Seen, SeenCache};
 
 /// What the strategy sees of the node.
 struct View<'a> {
@@ -22,6 +23,21 @@ struct View<'a> {
     pool: &'a Pool,
     blocks: &'a BlockStore,
     region: Option<u8>,
+    /// The item that was last asked about: a strategy asks about one for each link.
+    last: Cell<Option<(ShortId, Option<&'a Seen>)>>,
+}
+
+impl<'a> View<'a> {
+    fn peek(&self, id: ShortId) -> Option<&'a Seen> {
+        if let Some((last, seen)) = self.last.get()
+            && last == id
+        {
+            return seen;
+        }
+        let seen = self.seen.peek(id);
+        self.last.set(Some((id, seen)));
+        seen
+    }
 }
 
 impl Overlay for View<'_> {
@@ -34,7 +50,7 @@ impl Overlay for View<'_> {
     }
 
     fn knows(&self, link: Link, id: &ItemId) -> bool {
-        self.seen.knows(id, link)
+        self.peek(id.into()).is_some_and(|seen| self.seen.holds(seen, link))
     }
 
     fn waiting(&self, link: Link) -> usize {
@@ -61,7 +77,7 @@ impl Node {
         let mut steps = Vec::new();
         let Self { ready, seen, announcer, pool, blocks, strategy, .. } = self;
         let region = self.region;
-        let overlay = &View { ready, seen, announcer, pool, blocks, region };
+        let overlay = &View { ready, seen, announcer, pool, blocks, region, last: Cell::new(None) };
         let (now, params) = (cx.now, &cx.params.relay);
         ask(strategy, &mut RelayCx { now, params, rng: cx.rng, overlay, steps: &mut steps });
         for step in steps {
@@ -114,10 +130,8 @@ impl Node {
         } else {
             ids
         };
-        for id in ids {
-            self.seen.note(id, link);
-            self.record.note(link, id, What::Told(manner), cx.now);
-        }
+        ids.iter().for_each(|id| self.seen.note_told(id, link));
+        self.record.note_all(link, ids, What::Told(manner), cx.now);
         let is_short = kind == ItemKind::Tx && self.strategy.names_short();
         let name = |id: &ItemId| if is_short { Name::Short(id.into()) } else { Name::Whole(*id) };
         for ids in ids.chunks(ANNOUNCE_MAX) {
@@ -128,7 +142,7 @@ impl Node {
     /// Sends an item that we still hold, whatever waits.
     pub(super) fn send_now(&mut self, link: Link, id: ItemId, manner: Manner, cx: &mut Cx<'_>) {
         if let Some(item) = self.item(&id).filter(|_| !self.is_filtered(link, &id)).cloned() {
-            self.seen.note(id, link);
+            self.seen.note_told(id, link);
             self.record.note(link, id, What::Sent(manner), cx.now);
             cx.send(link, Message::Item(item));
         }
@@ -148,7 +162,7 @@ impl Node {
         } else if cx.params.relay.batch_ms > 0 && !is_block {
             self.enqueue(link, (id, Form::Whole), cx);
         } else {
-            self.seen.note(id, link);
+            self.seen.note_told(id, link);
             self.record.note(link, id, What::Sent(Manner::Now), cx.now);
             cx.send(link, Message::Item(item));
         }

@@ -3,7 +3,9 @@
 //! What was asked for goes through a queue per link. A portion of it is sent at once; the rest follows
 //! with each wake-up, so that the driver can say in between that the link is congested.
 
-use super::Node;
+use rand::RngExt as _;
+
+use super::{LinkState, Node};
 use crate::item::{Item, ItemKind, Name};
 use crate::link::Link;
 use crate::machine::Cx;
@@ -15,6 +17,10 @@ use crate::time::Time;
 /// Bytes of items that one link is sent at a time. Large enough for a batch of several hundred
 /// transactions, small against the driver's bound on what it queues per link. A guess.
 const PORTION: usize = 256 * 1024;
+
+/// Most links that get a portion at one wake-up: some milliseconds' work, after which the driver looks after
+/// everything else. A guess.
+const PORTIONS_MAX: usize = 4;
 
 impl Node {
     pub(super) fn on_get_data(
@@ -28,7 +34,7 @@ impl Node {
             return;
         };
         let room = cx.params.memory.serve_queue_max.saturating_sub(state.serving.len());
-        names.by_ref().take(room).for_each(|name| state.serving.push_back((kind, name)));
+        state.serving.extend(names.by_ref().take(room).map(|name| (kind, name)));
         self.not_found(link, kind, &names.collect::<Vec<_>>(), cx);
         self.serve(link, cx);
     }
@@ -39,10 +45,22 @@ impl Node {
             return;
         }
         self.serve_at = Time::NEVER;
-        for slot in 0..self.links.slots() {
-            if let Some(link) = self.links.at(slot) {
-                self.serve(link, cx);
+        let slots = self.links.slots();
+        // Where it begins is chosen at random when not all may get their turn.
+        let first = if slots > PORTIONS_MAX { cx.rng.random_range(0..slots) } else { 0 };
+        let mut portions = 0;
+        for slot in (first..slots).chain(0..first) {
+            let Some(link) = self.links.at(slot) else { continue };
+            let waits = |state: &LinkState| !state.serving.is_empty() && !state.congested;
+            if !self.links.get(link).is_some_and(waits) {
+                continue;
             }
+            if portions == PORTIONS_MAX {
+                self.serve_at = cx.now;
+                return;
+            }
+            self.serve(link, cx);
+            portions += 1;
         }
     }
 
@@ -61,7 +79,7 @@ impl Node {
             match self.find(kind, name).filter(|item| self.may_serve(link, item)).cloned() {
                 Some(item) => {
                     sent += item.size();
-                    self.seen.note(item.id(), link);
+                    self.seen.note_told(item.id(), link);
                     self.record.note(link, item.id(), What::Sent(Manner::Answer), cx.now);
                     self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
                     cx.send(link, Message::Item(item));

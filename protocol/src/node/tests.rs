@@ -18,6 +18,7 @@ mod fees;
 mod orphans;
 mod own;
 mod policy;
+mod restart;
 mod short_ids;
 mod spreading;
 
@@ -353,6 +354,29 @@ fn a_large_getdata_is_served_in_portions() {
         portions.push(sends(&solo.wait(0)));
     }
     assert_eq!(portions.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 2]);
+}
+
+#[test]
+fn of_many_links_that_ask_for_much_a_few_are_served_at_a_time_and_all_in_the_end() {
+    let mut solo = Solo::new(at_once());
+    let links: Vec<_> = (0..10).map(|slot| solo.link(slot, Direction::Inbound)).collect();
+    let big = |n: u8| Item::new(ItemKind::Tx, vec![n; 90_000].into(), &Opaque::default()).unwrap();
+    let items: Vec<_> = (0..6).map(big).collect();
+    for item in &items {
+        solo.hand(Input::Submitted(item.clone()));
+    }
+    solo.wait(0);
+    let ids: Vec<_> = items.iter().map(|item| item.id()).collect();
+    let ask = Message::GetData { kind: ItemKind::Tx, ids: ids.into() };
+    let mut sent: Vec<_> = links.iter().map(|link| sends(&solo.say(*link, &ask)).len()).collect();
+    assert_eq!(sent, [3; 10], "a portion each");
+    let mut most = 0;
+    while solo.node.deadline() <= solo.now {
+        let portion = sends(&solo.wait(0));
+        most = most.max(portion.len());
+        portion.iter().for_each(|(link, _)| sent[link.slot()] += 1);
+    }
+    assert_eq!((most, sent), (4 * 3, vec![6; 10]));
 }
 
 #[test]

@@ -31,7 +31,11 @@ fn id(orphan: &Orphan) -> ShortId {
 
 /// Room for ten announcements, and bytes for five with one parent on each link.
 fn params() -> OrphanParams {
-    OrphanParams { announcements_max: 10, reserve_bytes: 5 * orphan(0, &[1], &[]).item.size() }
+    OrphanParams {
+        announcements_max: 10,
+        reserve_bytes: 5 * orphan(0, &[1], &[]).item.size(),
+        ..OrphanParams::default()
+    }
 }
 
 fn orphanage() -> Orphanage {
@@ -213,7 +217,7 @@ proptest! {
         ops in prop::collection::vec(op(), 1..120),
         salt in any::<u64>(),
     ) {
-        let params = OrphanParams { announcements_max: 12, reserve_bytes: 1_200 };
+        let params = OrphanParams { announcements_max: 12, reserve_bytes: 1_200, ..OrphanParams::default() };
         let (mut orphanage, mut model) = (Orphanage::new(Salt::new(salt)), Model::default());
         for op in ops {
             match op {

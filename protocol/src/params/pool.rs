@@ -55,8 +55,8 @@ impl Default for PoolParams {
     }
 }
 
-/// How many transactions may wait for their parents (see [`crate::orphanage`]). Both are Bitcoin Core's
-/// (relay.md §1, "Orphans").
+/// How many transactions may wait for their parents, and for how long (see [`crate::orphanage`]). The bounds are
+/// Bitcoin Core's (relay.md §1, "Orphans").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OrphanParams {
@@ -64,10 +64,21 @@ pub struct OrphanParams {
     pub announcements_max: usize,
     /// Bytes that are kept for each link: 404,000 weight units.
     pub reserve_bytes: usize,
+    /// How long one of an earlier run waits without an announcer, seconds; none that came longer ago comes
+    /// back. (20 minutes: what Bitcoin Core gave every orphan until 2025.)
+    pub expiry_s: u64,
+}
+
+impl OrphanParams {
+    /// How long one of an earlier run waits.
+    #[must_use]
+    pub const fn expiry(&self) -> Duration {
+        Duration::from_secs(self.expiry_s)
+    }
 }
 
 impl Default for OrphanParams {
     fn default() -> Self {
-        Self { announcements_max: 3_000, reserve_bytes: 101_000 }
+        Self { announcements_max: 3_000, reserve_bytes: 101_000, expiry_s: 1_200 }
     }
 }

@@ -22,7 +22,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Pool;
+use super::{Departure, Pool};
 use crate::chain::{Facts, Rejection, Sender};
 use crate::fee::FeeRate;
 use crate::item::{Item, ShortId};
@@ -87,11 +87,11 @@ impl Pool {
     pub(super) fn make_way(&mut self, plan: Plan, now: Time, params: &Params) {
         self.floor.settle(self.bytes, now, params);
         if !plan.replaced.is_empty() {
-            self.remove_all(&plan.replaced);
+            self.remove_all(&plan.replaced, Departure::Replaced);
         }
         if !plan.evicted.is_empty() {
             self.evicted += plan.evicted.len() as u64;
-            self.remove_all(&plan.evicted);
+            self.remove_all(&plan.evicted, Departure::Evicted);
             self.floor.raise(plan.evicted_rate, now, params);
         }
     }

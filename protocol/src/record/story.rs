@@ -219,7 +219,8 @@ impl Totals {
             match step.what {
                 What::Heard(heard) => {
                     totals.heard += 1;
-                    totals.news += usize::from(!matches!(heard, Heard::Known | Heard::Again));
+                    let is_news = !matches!(heard, Heard::Known | Heard::Again | Heard::OverBudget);
+                    totals.news += usize::from(is_news);
                 }
                 What::Asked => {
                     totals.asked += 1;

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use super::{Heard, Manner, What};
+use crate::conduct::Budget;
 use crate::item::ShortId;
+use crate::pool::Departure;
 use crate::time::Time;
 
 /// Stands in steps of links, which are of no item.
@@ -18,7 +20,7 @@ const BLOCK: usize = 256;
 pub(super) struct Entry {
     pub(super) id: ShortId,
     /// Microseconds since the run began (in 48 bits: eight years), kind, detail.
-    packed: [u8; 8],
+    pub(super) packed: [u8; 8],
 }
 
 impl Entry {
@@ -54,13 +56,13 @@ impl Entry {
 }
 
 /// The rank of a [`What::Broke`], which is never kept.
-pub(super) const BROKE: u8 = 17;
+pub(super) const BROKE: u8 = 20;
 
 /// The rank of a [`What::Asked`].
-pub(super) const ASKED: u8 = 18;
+pub(super) const ASKED: u8 = 21;
 
 /// The first of the ranks of what happens to links.
-const CONGESTED: u8 = 19;
+const CONGESTED: u8 = 23;
 
 fn code(what: What, rules: &mut Rules) -> (u8, u8) {
     match what {
@@ -76,15 +78,20 @@ fn code(what: What, rules: &mut Rules) -> (u8, u8) {
         What::Checking => (9, 0),
         What::Accepted => (10, 0),
         What::Rejected(rule) => (11, rules.number(rule)),
-        What::Told(manner) => (12, manner as u8),
-        What::Sent(manner) => (13, manner as u8),
-        What::Denied => (14, 0),
-        What::NotFound => (15, 0),
-        What::Expired => (16, 0),
+        What::Delayed => (12, 0),
+        What::Unsent => (13, 0),
+        What::Released => (14, 0),
+        What::Told(manner) => (15, manner as u8),
+        What::Sent(manner) => (16, manner as u8),
+        What::Denied => (17, 0),
+        What::NotFound => (18, 0),
+        What::Expired => (19, 0),
         What::Broke => (BROKE, 0),
         What::Asked => (ASKED, 0),
+        What::Left(why) => (22, why as u8),
         What::Congested => (CONGESTED, 0),
-        What::Drained => (20, 0),
+        What::Drained => (24, 0),
+        What::OverBudget(budget) => (25, budget as u8),
     }
 }
 
@@ -102,21 +109,37 @@ fn decode(kind: u8, detail: u8, rules: &Rules) -> What {
         9 => What::Checking,
         10 => What::Accepted,
         11 => What::Rejected(rules.name(detail)),
-        12 => What::Told(manner(detail)),
-        13 => What::Sent(manner(detail)),
-        14 => What::Denied,
-        15 => What::NotFound,
-        16 => What::Expired,
+        12 => What::Delayed,
+        13 => What::Unsent,
+        14 => What::Released,
+        15 => What::Told(manner(detail)),
+        16 => What::Sent(manner(detail)),
+        17 => What::Denied,
+        18 => What::NotFound,
+        19 => What::Expired,
         BROKE => What::Broke,
         ASKED => What::Asked,
+        22 => What::Left(departure(detail)),
         CONGESTED => What::Congested,
-        _ => What::Drained,
+        24 => What::Drained,
+        _ => What::OverBudget(budget(detail)),
     }
 }
 
+fn departure(detail: u8) -> Departure {
+    use Departure::{Confirmed, Conflicted, Evicted, Expired, Replaced};
+    let all = [Evicted, Replaced, Expired, Confirmed, Conflicted];
+    all.into_iter().find(|why| *why as u8 == detail).unwrap_or(Evicted)
+}
+
+fn budget(detail: u8) -> Budget {
+    let mut all = Budget::ALL.into_iter();
+    all.find(|budget| *budget as u8 == detail).unwrap_or(Budget::Messages)
+}
+
 fn heard(detail: u8) -> Heard {
-    use Heard::{Again, Asked, Dropped, Held, Kept, Known};
-    let all = [Asked, Kept, Held, Known, Again, Dropped];
+    use Heard::{Again, Asked, Dropped, Held, Kept, Known, OverBudget};
+    let all = [Asked, Kept, Held, Known, Again, Dropped, OverBudget];
     all.into_iter().find(|heard| *heard as u8 == detail).unwrap_or(Dropped)
 }
 
@@ -182,6 +205,19 @@ impl Strand {
         }
     }
 
+    /// Adds steps of one moment.
+    pub(super) fn extend(&mut self, entries: impl ExactSizeIterator<Item = Entry>) {
+        let mut entries = entries;
+        while let Some(entry) = entries.next() {
+            self.push(entry);
+            if let Some(block) = self.blocks.back_mut() {
+                let before = block.len();
+                block.extend(entries.by_ref().take(BLOCK - before));
+                self.len += block.len() - before;
+            }
+        }
+    }
+
     /// Begins a block: the first one grows as it is used, since most strands of a short run need no more.
     #[cold]
     fn begin(&mut self, entry: Entry) {
@@ -224,6 +260,9 @@ mod tests {
             What::Accepted,
             What::Rejected("bad-signature"),
             What::Rejected("fee-too-low"),
+            What::Delayed,
+            What::Unsent,
+            What::Released,
             What::Told(Manner::Gap),
             What::Sent(Manner::Answer),
             What::Denied,
@@ -231,13 +270,20 @@ mod tests {
             What::Expired,
             What::Broke,
             What::Asked,
+            What::Left(Departure::Conflicted),
+            What::Left(Departure::Evicted),
+            What::Heard(Heard::OverBudget),
             What::Congested,
             What::Drained,
+            What::OverBudget(Budget::ControlBytes),
+            What::OverBudget(Budget::Messages),
         ];
         let at = Time::from_millis(8 * 365 * 86_400_000);
         for what in all {
             let entry = Entry::new(ShortId([7; 8]), what, at, &mut rules);
             assert_eq!((entry.at(), entry.what(&rules)), (at, what));
+            let of_links = matches!(what, What::Congested | What::Drained | What::OverBudget(_));
+            assert_eq!(entry.is_of_item(), !of_links, "{what:?}");
         }
         let rank = |what| Entry::new(NO_ITEM, what, at, &mut Rules::default()).rank();
         assert_eq!(rank(What::Broke), BROKE);

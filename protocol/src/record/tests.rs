@@ -144,7 +144,7 @@ fn dealings_are_counted_and_answers_timed() {
         told: 1,
         sent: 1,
         sent_on_request: 1,
-        answer_median: Some(std::time::Duration::from_millis(20)),
+        answer_median: Some(Duration::from_millis(20)),
     };
     assert_eq!(dealings[0].totals, expected);
     assert_eq!(dealings[0].life.offences, 1);

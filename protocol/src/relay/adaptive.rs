@@ -59,7 +59,20 @@
 //! *Feedback*: what a peer says moves only the odds of its own link. One that always says "known" gets ids
 //! only, like any leaf; one that never does gets everything whole, at most one copy an item.
 //! Nobody can talk us out of serving another: an item is late by at most [`LAZY`] + [`WAIT_MAX`] and a
-//! round trip wherever one path of honest links leads.
+//! round trip wherever one path of honest links leads. *Measured* (`tidings-testnet sim --txs 400 --fault
+//! liar:share=0.1`, and so on; liars say "known" of everything and deliver nothing of what they announce; no
+//! warm-up, medians over items, among honest nodes, all of whom get everything):
+//!
+//! | liars | t99 and bytes: 500 nodes, plane | 1,000 nodes, plane | 500 nodes, regions |
+//! |---|---|---|---|
+//! | none | 291 ms, 3.74 | 321 ms, 3.77 | 203 ms, 3.12 |
+//! | 10 % | 302 ms, 3.90 | 329 ms, 3.99 | 220 ms, 3.17 |
+//! | 20 % | 304 ms, 4.24 | 338 ms, 4.24 | 218 ms, 3.35 |
+//! | 30 % | 314 ms, 4.56 | 351 ms, 4.57 | 235 ms, 3.64 |
+//!
+//! Bytes are what an honest node sends for each payload byte. Liars who say "first" instead delay nobody more and
+//! cost more (5.2, 6.8 and 8.1 on the plane of 500), since they get all items whole. The last of all nodes had the
+//! worst of the 400 items after 2.4 s with 30 % of either kind among 1,000 on the plane, after 1.5 s without liars.
 //!
 //! *Merit*: an attacker who is always little later than an honest link can win its dead heats, as if he
 //! were always first, and gains no more than that:

@@ -74,6 +74,8 @@ fn wrong_arguments_get_a_sentence_that_names_them() {
         ("--param relay.stratgy=flood", "did you mean `strategy`?"),
         ("--param requests.in_flight_max=many", "--param requests.in_flight_max=many: "),
         ("--param memory.seen_max=0", "memory.seen_max is 0, but must be at least 1"),
+        ("--slow-motion 0", "slow motion is 0, but must be a whole number of times, 1 to 1000"),
+        ("--slow-motion fast", "slow motion is fast, but must be"),
         ("--idle -1", "unexpected argument '-1'"),
         ("--links planar", "launch has links of model none or regions"),
         ("--links plana", "did you mean `planar`?"),
@@ -149,7 +151,8 @@ fn flags_take_precedence_over_the_manifest_in_both_commands() {
 
 #[test]
 fn a_manifest_of_a_run_folder_can_be_launched_and_simulated_again() {
-    let (settings, _) = resolve("--nodes 30 --txs 50 --kill 20% --param relay.fanout=3").unwrap();
+    let (settings, _) =
+        resolve("--nodes 30 --txs 50 --kill 20% --slow-motion 40 --param relay.fanout=3").unwrap();
     let recorded = Recorded::here(Some("now".to_owned()), Some("some/node".into()));
     let (_temp, path) = written(&render(&settings.manifest, recorded).unwrap());
     let (again, _) = resolve(&format!("--manifest {path}")).unwrap();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use tidings::clock::SlowMotion;
 use tidings::network::Rules;
 use tidings_protocol::relay::StrategyKind;
 
@@ -80,6 +81,10 @@ pub struct SettingArgs {
     /// Share of the nodes that note who tells them first, 0 to 1 [default: 0]
     #[arg(long, value_name = "SHARE")]
     pub spies: Option<f64>,
+    /// How many times slower real nodes' clocks run once the overlay stands, so that the machine seems that
+    /// much faster; simulated time is free of it [default: 1]
+    #[arg(long, value_name = "TIMES")]
+    pub slow_motion: Option<SlowMotion>,
     /// How long to watch the idle network before the first submission, seconds [default: 3]
     #[arg(long, value_name = "S")]
     pub idle: Option<f64>,
@@ -107,6 +112,7 @@ impl SettingArgs {
         self.lay_workload(&mut manifest)?;
         set(&mut manifest.seed, self.seed);
         set(&mut manifest.spies, self.spies);
+        manifest.slow_motion = self.slow_motion.or(manifest.slow_motion);
         set(&mut manifest.measure.idle_s, self.idle);
         set(&mut manifest.measure.stall_s, self.stall);
         set(&mut manifest.measure.connect_s, self.connect_timeout);

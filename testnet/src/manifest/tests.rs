@@ -12,10 +12,12 @@ fn everything_has_a_default_and_reads_back() {
             FaultSpec::Loss { share: 0.2, at_s: 0.0, for_s: None },
             FaultSpec::Partition { share: 0.5, at_s: 1.0, for_s: 30.0, mode: Cut::Stall },
         ],
+        slow_motion: Some(SlowMotion::try_from(50).unwrap()),
         link: LinkSpec::Lognormal { mean_ms: 10.0, sigma: 0.2, draw: Draw::Message },
         ..Manifest::default()
     };
     let text = toml::to_string(&full).unwrap();
+    assert!(text.contains("slow_motion = 50\n"), "{text}");
     assert_eq!(Manifest::parse(&text).unwrap(), full, "{text}");
 }
 
@@ -55,6 +57,9 @@ fn every_mistake_has_its_sentence() {
         ),
         ("[params.peers]\noutbound = 0", "params.peers.outbound is 0"),
         ("warmup_txs = 100", "warmup_txs is 100, but must be less than workload.txs, 100"),
+        ("slow_motion = 0", "slow motion is 0, but must be a whole number of times, 1 to 1000"),
+        ("slow_motion = 1001", "slow motion is 1001, but must be"),
+        ("slow_motion = 2.5", "invalid type: floating point `2.5`"),
         ("origin = 500", "origin is 500, but must be less than network.nodes, 500"),
         ("[link]\nmodel = \"fast\"", "unknown variant `fast`"),
         ("[link]\nmodel = \"constant\"", "missing field `latency_ms`"),
@@ -75,6 +80,7 @@ fn every_mistake_has_its_sentence() {
         ("[[fault]]\nkind = \"flood\"", "unknown variant `flood`"),
         ("[[fault]]\nkind = \"loss\"\nshare = 2.0", "fault loss: share is 2, but must be 0 to 1"),
         ("[[fault]]\nkind = \"loss\"\nshare = 0.1\nfor = 1", "unknown field `for`"),
+        ("[[fault]]\nkind = \"liar\"\nshare = 0.1\nsay = \"maybe\"", "unknown variant `maybe`"),
         ("[[fault]]\nkind = \"clog\"\nshare = 0.1\nfor_s = 0.0", "fault clog: for_s is 0"),
         (
             "[[fault]]\nkind = \"crash\"\nnodes = [500]",

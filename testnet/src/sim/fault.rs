@@ -21,13 +21,19 @@
 //! - `partition`: two sides hear nothing of each other. `drop`: what is sent across is lost, links stay
 //!   (as Maelstrom does it); `stall`: it arrives when the partition heals, as with TCP; `break`: links
 //!   across break at once. New links across can't be made in any of them.
+//! - `liar`: nodes say that they had everything already, or that they were first with it, whatever is true,
+//!   and announce items without ever delivering one. They do so from the beginning, the warm-up included, and
+//!   nothing is submitted at them.
 //!
 //! Every fault draws from a stream of its own, so that switching one on changes nothing but what it
 //! touches.
 
+use std::sync::Arc;
+
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
-use tidings_protocol::message::Message;
+use tidings_protocol::item::{ItemKind, ShortId};
+use tidings_protocol::message::{KNOWN_MAX, Message, Signal, Verb};
 use tidings_protocol::time::Time;
 
 use super::random::{SplitMix64, Use, stream};
@@ -142,6 +148,32 @@ pub enum FaultSpec {
         /// For how long, seconds.
         for_s: f64,
     },
+    /// Nodes lie about items.
+    Liar {
+        /// Which share of the nodes, 0 to 1, drawn at random.
+        #[serde(default)]
+        share: f64,
+        /// Or: which nodes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<u32>,
+        /// What they say.
+        #[serde(default)]
+        say: Lie,
+        /// Whether they never deliver what they announce.
+        #[serde(default = "default_withhold")]
+        withhold: bool,
+    },
+}
+
+/// What a liar says of every item that it gets or hears of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lie {
+    /// "I had it already", so that the other sends less.
+    #[default]
+    Known,
+    /// "You were first", so that the other sends more.
+    First,
 }
 
 /// What a partition does to what goes across.
@@ -172,6 +204,10 @@ const fn default_side() -> f64 {
     0.5
 }
 
+const fn default_withhold() -> bool {
+    true
+}
+
 impl FaultSpec {
     /// The crash of a share of the nodes, at once and for good.
     #[must_use]
@@ -191,6 +227,7 @@ impl FaultSpec {
             Self::Churn { .. } => "churn",
             Self::Partition { .. } => "partition",
             Self::Pause { .. } => "pause",
+            Self::Liar { .. } => "liar",
         }
     }
 
@@ -206,6 +243,7 @@ impl FaultSpec {
             | Self::Partition { at_s, for_s, .. }
             | Self::Pause { at_s, for_s, .. } => (at_s, Some(for_s)),
             Self::Crash { at_s, restart_after_s, .. } => (at_s, restart_after_s),
+            Self::Liar { .. } => (0.0, None),
         }
     }
 
@@ -222,7 +260,8 @@ impl FaultSpec {
             | Self::Clog { share, .. }
             | Self::Crash { share, .. }
             | Self::Partition { share, .. }
-            | Self::Pause { share, .. } => ("share", share),
+            | Self::Pause { share, .. }
+            | Self::Liar { share, .. } => ("share", share),
             Self::Churn { per_minute, .. } => ("per_minute", per_minute),
         };
         if !(0.0..=1.0).contains(&share.1) {
@@ -241,7 +280,9 @@ impl FaultSpec {
             }
         }
         let named = match self {
-            Self::Crash { share, nodes, .. } | Self::Pause { share, nodes, .. } => (share, nodes),
+            Self::Crash { share, nodes, .. }
+            | Self::Pause { share, nodes, .. }
+            | Self::Liar { share, nodes, .. } => (share, nodes),
             _ => return Ok(()),
         };
         if *named.0 > 0.0 && !named.1.is_empty() {
@@ -271,6 +312,15 @@ pub struct Faults {
     all: Vec<Running>,
     /// Those that look at every message now.
     watching: Vec<usize>,
+    /// By node: how it lies, if it does. Empty if nobody does.
+    liars: Vec<Option<Liar>>,
+}
+
+/// How a node lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Liar {
+    say: Lie,
+    withhold: bool,
 }
 
 /// A fault during a run.
@@ -307,7 +357,8 @@ impl Faults {
                 side: Vec::new(),
             }
         };
-        Self { all: specs.iter().enumerate().map(run).collect(), watching: Vec::new() }
+        let all = specs.iter().enumerate().map(run).collect();
+        Self { all, watching: Vec::new(), liars: Vec::new() }
     }
 
     /// All of them, in the order of the manifest.
@@ -344,6 +395,18 @@ impl Faults {
         smaller.iter().for_each(|node| side[*node as usize] = true);
     }
 
+    /// Makes liars of some of the nodes.
+    pub fn corrupt(&mut self, liars: &[u32], nodes: usize, (say, withhold): (Lie, bool)) {
+        self.liars.resize(nodes, None);
+        liars.iter().for_each(|node| self.liars[*node as usize] = Some(Liar { say, withhold }));
+    }
+
+    /// How a node lies, if it does.
+    #[must_use]
+    pub fn liar(&self, node: u32) -> Option<Liar> {
+        self.liars.get(node as usize).copied().flatten()
+    }
+
     /// Whether a partition lies between two nodes now.
     #[must_use]
     pub fn parted(&self, a: u32, b: u32) -> bool {
@@ -376,6 +439,32 @@ impl Faults {
             fault.touched += 1;
         }
         fate
+    }
+}
+
+impl Liar {
+    /// What it says to whoever sent it a message, beside what an honest node would.
+    #[must_use]
+    pub fn lie(self, message: &Message) -> Option<Message> {
+        let ids: Arc<[ShortId]> = match message {
+            Message::Item(item) if item.kind() == ItemKind::Tx => [item.id().into()].into(),
+            Message::Short(Verb::Announce, ids) => ids[..ids.len().min(KNOWN_MAX)].into(),
+            _ => return None,
+        };
+        Some(Message::Signal(match self.say {
+            Lie::Known => Signal::Known(ids),
+            Lie::First => Signal::First(ids),
+        }))
+    }
+
+    /// Whether it doesn't send what an honest node would: the truth, and perhaps items.
+    #[must_use]
+    pub const fn keeps_back(self, message: &Message) -> bool {
+        match message {
+            Message::Item(_) => self.withhold,
+            Message::Signal(Signal::Known(_) | Signal::First(_)) => true,
+            _ => false,
+        }
     }
 }
 

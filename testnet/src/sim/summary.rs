@@ -73,9 +73,31 @@ pub fn assemble(manifest: &Manifest, text: run::Manifest, finished: Finished) ->
         deliveries: delivery_rows(&world, &submitted),
         traffic: traffic_rows(&world, &baseline),
     };
+    let liars: Vec<u32> =
+        (0..).take(world.nodes()).filter(|node| world.faults().liar(*node).is_some()).collect();
     drop(world); // gigabytes that the figures don't need
-    let summary = Summary::compute(&run, inputs);
+    let mut summary = Summary::compute(&run, inputs);
+    if !liars.is_empty() {
+        summary.inputs.more.extend(honest(&run, &liars));
+    }
     (run, summary)
+}
+
+/// How items spread among those who don't lie, and what they sent. What liars count as sent and keep back is
+/// not among it.
+fn honest(run: &Run, liars: &[u32]) -> Map<String, Value> {
+    let mut run = run.clone();
+    liars.iter().for_each(|liar| run.nodes[*liar as usize].alive = false);
+    let honest = Summary::compute(&run, Inputs::default());
+    let figures = [
+        ("honest_nodes", json!(honest.nodes - honest.killed_nodes)),
+        ("honest_coverage", json!(honest.coverage)),
+        ("honest_t50_ms", json!(honest.t50_ms)),
+        ("honest_t99_ms", json!(honest.t99_ms)),
+        ("honest_t100_ms", json!(honest.t100_ms)),
+        ("honest_bytes_per_payload_byte", json!(honest.bytes_per_payload_byte)),
+    ];
+    figures.map(|(key, figure)| (key.to_owned(), figure)).into_iter().collect()
 }
 
 fn node_rows(world: &World, baseline: &Baseline) -> Vec<run::Node> {

@@ -324,7 +324,10 @@ impl World {
     }
 
     fn submit(&mut self, item: usize) {
-        let alive = |node: u32| self.is_alive(node) && !self.seats[node as usize].paused;
+        let alive = |node: u32| {
+            let able = self.is_alive(node) && !self.seats[node as usize].paused;
+            able && self.faults.liar(node).is_none()
+        };
         let fixed = self.fixed.origin.filter(|origin| alive(*origin));
         let drawn = || workload::origin(self.fixed.seed, item, self.fixed.plan.nodes, alive);
         let Some(origin) = fixed.or_else(drawn) else {

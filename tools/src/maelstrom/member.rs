@@ -366,6 +366,7 @@ impl Member {
             Event::Misbehaved { offence, .. } => self.log.push(format!("offence: {offence:?}")),
             Event::AlreadyKnown { .. }
             | Event::Restored { .. }
+            | Event::Orphaned { .. }
             | Event::Broadcast { .. }
             | Event::Left { .. }
             | Event::LinkUp { .. }

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use super::{clock, count, millis, utc};
-use crate::explain::{DealingsStatus, PeerStory, StepName, StepStatus, TotalsStatus, WaitStatus};
+use crate::explain::{
+    DealingsStatus, ExcessStatus, PeerStory, StepName, StepStatus, TotalsStatus, WaitStatus,
+};
 
 /// Steps shown of the latest link; `--json` has more.
 const SHOWN: usize = 20;
@@ -26,7 +28,7 @@ pub(super) fn tell(story: &PeerStory) -> String {
 }
 
 fn in_numbers(dealings: &DealingsStatus) -> String {
-    let DealingsStatus { link, offences, last_offence, totals, .. } = dealings;
+    let DealingsStatus { link, offences, last_offence, excess, totals, .. } = dealings;
     let address = link.address.map(|address| format!(", {address}")).unwrap_or_default();
     let mut text = format!(
         "link {} ({}{address}), up since {}\n",
@@ -64,6 +66,7 @@ fn in_numbers(dealings: &DealingsStatus) -> String {
     if let Some(us) = totals.answer_median_us {
         let _ = writeln!(text, "  half of its answers took no more than {} ms", millis(us));
     }
+    text.push_str(&excess_in_numbers(excess));
     if *offences > 0 {
         let last = last_offence.as_deref().unwrap_or_default();
         let _ = writeln!(
@@ -78,6 +81,27 @@ fn in_numbers(dealings: &DealingsStatus) -> String {
         );
     }
     text
+}
+
+/// What its budgets cost the peer, if they did.
+fn excess_in_numbers(excess: &ExcessStatus) -> String {
+    if excess.overrun.is_empty() && excess.slowed_us == 0 {
+        return String::new();
+    }
+    let mut costs: Vec<String> = excess
+        .overrun
+        .iter()
+        .map(|(budget, times)| {
+            format!("{} over `{budget}`", count(*times as usize, "time", "times"))
+        })
+        .collect();
+    if excess.announcements_unseen > 0 {
+        costs.push(format!("{} announced items not looked at", excess.announcements_unseen));
+    }
+    if excess.slowed_us > 0 {
+        costs.push(format!("nothing read from it for {} ms", millis(excess.slowed_us)));
+    }
+    format!("  what its budgets (params.budgets) cost it: {}\n", costs.join(", "))
 }
 
 fn latest_steps(steps: &[StepStatus]) -> String {
@@ -102,6 +126,7 @@ fn sentence(step: &StepStatus, item: &str) -> String {
                 ("asked", _) => "news",
                 ("again", _) => "again",
                 ("dropped", _) => "dropped: too many open announcements",
+                ("over-budget", _) => "not looked at: over its budget",
                 (_, Some(WaitStatus::Push)) | ("held", _) => "waiting whether somebody sends it",
                 _ => "kept in reserve",
             };
@@ -117,6 +142,10 @@ fn sentence(step: &StepStatus, item: &str) -> String {
         StepName::Checking => format!("{item} went to be checked"),
         StepName::Accepted => format!("{item} was accepted"),
         StepName::Rejected => format!("{item} was rejected: {detail}"),
+        StepName::Delayed => format!("{item} waits for the budget of announcements"),
+        StepName::Unsent => format!("{item} is left to digests"),
+        StepName::Released => format!("the budget lets {item} be announced"),
+        StepName::Left => format!("{item} left the pool: {detail}"),
         StepName::Told => format!("was told of {item}"),
         StepName::Sent if detail == "answer" => format!("asked for {item} and was sent it"),
         StepName::Sent => format!("was sent {item}"),
@@ -125,5 +154,6 @@ fn sentence(step: &StepStatus, item: &str) -> String {
         StepName::Expired => format!("did not deliver {item} in time"),
         StepName::Congested => "takes nothing large any more".to_owned(),
         StepName::Drained => "takes everything again".to_owned(),
+        StepName::OverBudget => format!("overran its budget of `{detail}`"),
     }
 }

@@ -3,8 +3,8 @@ use tidings_protocol::link::Direction;
 
 use super::*;
 use crate::explain::{
-    DealingsStatus, PeerStory, StepName, StepStatus, TotalsStatus, TxStory, WaitSettings,
-    WaitStatus,
+    DealingsStatus, ExcessStatus, PeerStory, StepName, StepStatus, TotalsStatus, TxStory,
+    WaitSettings, WaitStatus,
 };
 
 const BEGIN: u64 = 1_732_180_001_000_000;
@@ -128,6 +128,30 @@ fn an_item_that_never_came_says_so() {
     assert!(told(refused).contains("not accepted: it breaks the rule bad-signature"));
 }
 
+/// What is told of a peer with one link.
+fn told_of(dealings: DealingsStatus) -> String {
+    peer::tell(&PeerStory {
+        peer_id: "12D3KooWAAAAAAabcdefgh".to_owned(),
+        complete_since_unix_us: BEGIN,
+        links: vec![dealings],
+    })
+}
+
+fn dealings(totals: TotalsStatus, steps: Vec<StepStatus>) -> DealingsStatus {
+    DealingsStatus {
+        link: link("0.1", "AAAAAA", Direction::Inbound),
+        offences: 0,
+        last_offence: None,
+        excess: ExcessStatus::default(),
+        totals,
+        steps,
+    }
+}
+
+fn about(item: &str, step: StepStatus) -> StepStatus {
+    StepStatus { item: Some(item.to_owned()), ..step }
+}
+
 #[test]
 fn a_peer_that_never_delivers_is_called_what_it_is() {
     let totals = TotalsStatus {
@@ -137,32 +161,23 @@ fn a_peer_that_never_delivers_is_called_what_it_is() {
         expired: 4,
         ..TotalsStatus::default()
     };
+    let steps = vec![about("abcd", step(5_000, "0.1", StepName::Expired, ""))];
     let dealings = DealingsStatus {
-        link: link("0.1", "AAAAAA", Direction::Inbound),
         offences: 1,
         last_offence: Some("sent an item that was not asked for".to_owned()),
-        totals,
-        steps: vec![StepStatus {
-            item: Some("ab".repeat(8)),
-            ..step(5_000, "0.1", StepName::Expired, "")
-        }],
+        ..dealings(totals, steps)
     };
-    let story = |links| PeerStory {
-        peer_id: "12D3KooWAAAAAAabcdefgh".to_owned(),
-        complete_since_unix_us: BEGIN,
-        links,
-    };
-    let text = peer::tell(&story(vec![dealings.clone()]));
+    let text = told_of(dealings.clone());
     for sentence in [
         "it was asked for 4: 0 delivered, 4 ran out of time, 0 asked elsewhere instead, 0 \"not found\", 0 open",
         "It announces and does not deliver",
         "it misbehaved 1 time; the last time it sent an item that was not asked for",
-        "09:06:46.000000  did not deliver abababababababab in time",
+        "09:06:46.000000  did not deliver abcd in time",
     ] {
         assert!(text.contains(sentence), "{text}");
     }
     let totals = TotalsStatus { answered: 3, asked: 7, ..totals };
-    let text = peer::tell(&story(vec![DealingsStatus { totals, ..dealings }]));
+    let text = told_of(DealingsStatus { totals, ..dealings });
     assert!(!text.contains("does not deliver"), "{text}");
 }
 
@@ -171,4 +186,62 @@ fn spans_are_readable() {
     let shown = [0, 49, 50, 999_950, 1_234_567_890].map(millis);
     assert_eq!(shown, ["0.0", "0.0", "0.1", "1,000.0", "1,234,567.9"]);
     assert_eq!(utc(951_782_400_000_001), "2000-02-29 00:00:00.000001 UTC");
+}
+
+#[test]
+fn what_a_peers_budgets_cost_it_is_told() {
+    let excess = ExcessStatus {
+        overrun: [("announcements".to_owned(), 3), ("messages".to_owned(), 1)].into(),
+        announcements_unseen: 1_200,
+        slowed_us: 1_500_000,
+    };
+    let steps = vec![
+        step(10, "0.1", StepName::OverBudget, "announcements"),
+        about("abcd", step(10, "0.1", StepName::Heard, "over-budget")),
+    ];
+    let within = dealings(TotalsStatus::default(), steps);
+    let text = told_of(DealingsStatus { excess, ..within.clone() });
+    for sentence in [
+        "what its budgets (params.budgets) cost it: 3 times over `announcements`, 1 time over `messages`, \
+         1200 announced items not looked at, nothing read from it for 1,500.0 ms",
+        "overran its budget of `announcements`",
+        "announced abcd (not looked at: over its budget)",
+    ] {
+        assert!(text.contains(sentence), "{text}");
+    }
+    assert!(!told_of(within).contains("params.budgets"));
+}
+
+#[test]
+fn waits_for_the_budget_and_the_end_in_the_pool_are_told() {
+    let text = tx::tell(&story(vec![
+        step(0, "", StepName::Submitted, ""),
+        step(0, "", StepName::Accepted, ""),
+        step(0, "", StepName::Delayed, ""),
+        step(300, "", StepName::Released, ""),
+        step(900, "1.1", StepName::Told, "batch"),
+        step(5_000, "", StepName::Left, "evicted"),
+    ]));
+    for sentence in [
+        "not announced yet: this node has announced as much as it may, and what pays most goes first",
+        "+300.0 ms  the budget lets it be announced, after 300.0 ms",
+        "it left the pool: others pay more, and it was full (params.memory.pool_max_bytes)",
+        "It left the pool 5,000.0 ms later (evicted).",
+    ] {
+        assert!(text.contains(sentence), "{text}");
+    }
+}
+
+#[test]
+fn an_orphan_that_came_back_is_accepted_only_with_its_parents() {
+    let mut steps = vec![
+        step(0, "", StepName::Restored, ""),
+        step(0, "", StepName::Orphaned, ""),
+        step(100, "1.1", StepName::Heard, "over-budget"),
+    ];
+    assert!(tx::tell(&story(steps.clone())).contains("In short: not here."));
+    steps.push(step(700, "", StepName::Accepted, ""));
+    let text = tx::tell(&story(steps));
+    assert!(text.contains("In short: accepted 700.0 ms after"), "{text}");
+    assert!(text.contains("not looked at: that peer announces more than it may"), "{text}");
 }

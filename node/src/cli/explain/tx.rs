@@ -55,6 +55,10 @@ fn are_alike(a: &StepStatus, b: &StepStatus) -> bool {
 struct State {
     accepted_us: Option<u64>,
     checking_us: Option<u64>,
+    /// Since when it waits for the budget of announcements.
+    delayed_us: Option<u64>,
+    /// When and why it left the pool.
+    left: Option<(u64, String)>,
     /// The request that is open.
     asked: Option<(String, u64)>,
     /// Time lost on requests in vain.
@@ -86,7 +90,14 @@ impl State {
             }
             StepName::Arrived => self.asked = None,
             StepName::Checking => self.checking_us = Some(step.unix_us),
-            StepName::Accepted | StepName::Restored => self.accepted_us = Some(step.unix_us),
+            StepName::Accepted | StepName::Restored => {
+                (self.accepted_us, self.left) = (Some(step.unix_us), None);
+            }
+            StepName::Orphaned => self.accepted_us = None,
+            StepName::Delayed => self.delayed_us = Some(step.unix_us),
+            StepName::Left => {
+                self.left = Some((step.unix_us, step.detail.clone().unwrap_or_default()));
+            }
             StepName::Rejected => self.rejected.clone_from(&step.detail),
             StepName::Told => drop(self.told.insert(link)),
             StepName::Sent if step.detail.as_deref() == Some("answer") => {
@@ -179,6 +190,20 @@ impl Teller<'_> {
                 None => "accepted".to_owned(),
             },
             StepName::Rejected => format!("rejected: it breaks the rule {detail}"),
+            StepName::Delayed => {
+                "not announced yet: this node has announced as much as it may, and what pays most goes first \
+                 (params.budgets.relayed)"
+                    .to_owned()
+            }
+            StepName::Unsent => {
+                "not announced at all: too many that pay more wait (params.budgets.backlog_max); peers find it by \
+                 their digests"
+                    .to_owned()
+            }
+            StepName::Released => {
+                format!("the budget lets it be announced{}", self.waited_for_budget(step))
+            }
+            StepName::Left => format!("it left the pool: {}", why_left(detail)),
             StepName::Told => format!("announced to {who}{}", self.why_then(step, detail)),
             StepName::Sent if detail == "answer" => format!("{who} asked for it and was sent it"),
             StepName::Sent => format!("sent whole to {who}{}", self.why_then(step, detail)),
@@ -205,7 +230,14 @@ impl Teller<'_> {
             StepName::Asked => format!("asked {who} for it"),
             StepName::Congested => format!("{who} took nothing large any more"),
             StepName::Drained => format!("{who} took everything again"),
+            StepName::OverBudget => format!("{who} overran its budget of `{detail}`"),
         }
+    }
+
+    fn waited_for_budget(&self, step: &StepStatus) -> String {
+        let delayed_us = self.state.delayed_us;
+        let after = delayed_us.map(|us| format!(", after {} ms", millis(step.unix_us - us)));
+        after.unwrap_or_default()
     }
 
     fn expired(&self, who: &str, step: &StepStatus) -> String {
@@ -229,6 +261,9 @@ impl Teller<'_> {
             ("again", _) => "once more".to_owned(),
             ("dropped", _) => {
                 "dropped: that peer has too many open announcements (params.requests.announced_max)".to_owned()
+            }
+            ("over-budget", _) => {
+                "not looked at: that peer announces more than it may (params.budgets.announcements)".to_owned()
             }
             (_, Some(WaitStatus::Request(link))) => {
                 let asked = self.peer(link);
@@ -288,6 +323,19 @@ impl Teller<'_> {
     }
 }
 
+fn why_left(detail: &str) -> &str {
+    match detail {
+        "evicted" => "others pay more, and it was full (params.memory.pool_max_bytes)",
+        "replaced" => "a transaction that conflicts with it pays for replacing it",
+        "expired" => {
+            "no block had it in all the time that it may be there (params.memory.pool_expiry_s)"
+        }
+        "confirmed" => "a block contains it",
+        "conflicted" => "a block contains one that conflicts with it",
+        other => other,
+    }
+}
+
 /// The story in a few sentences.
 fn in_short(story: &TxStory, state: &State, first: &StepStatus) -> String {
     let since = if state.submitted { "it was submitted" } else { "it was first heard of" };
@@ -305,6 +353,10 @@ fn in_short(story: &TxStory, state: &State, first: &StepStatus) -> String {
         (None, None, None) => "not here".to_owned(),
     };
     let mut text = format!("In short: {end}.");
+    if let Some((left_us, why)) = &state.left {
+        let after = millis(left_us.saturating_sub(state.accepted_us.unwrap_or(*left_us)));
+        let _ = write!(text, " It left the pool {after} ms later ({why}).");
+    }
     if state.in_vain > 0 {
         let requests = count(state.in_vain, "request", "requests");
         let _ = write!(text, " {} ms of that went into {requests} in vain.", millis(state.lost_us));

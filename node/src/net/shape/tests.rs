@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use super::*;
+use crate::clock::{SlowMotion, real_unix_us};
 
 /// A tokio stream with the traits of `futures`.
 #[derive(Debug)]
@@ -45,6 +46,11 @@ const fn place(region: Region, node_type: NodeType) -> Place {
 const EUROPE: Place = place(Region::Europe, NodeType::Fullnode);
 const SYDNEY: Place = place(Region::Australia, NodeType::Fullnode);
 
+/// A node's end of its streams, in real time.
+fn shaper(place: Place) -> Shaper {
+    Shaper::new(place, Clock::start(None))
+}
+
 /// Two ends of a shaped stream whose "kernel" holds up to `kernel` bytes.
 async fn pair(dialler: &Shaper, listener: &Shaper, kernel: usize) -> [Shaped<Compat>; 2] {
     let (left, right) = tokio::io::duplex(kernel);
@@ -70,14 +76,14 @@ fn pattern(len: usize) -> Vec<u8> {
 #[tokio::test(start_paused = true)]
 async fn the_dialler_waits_out_the_handshake_of_tcp() {
     let start = Instant::now();
-    pair(&Shaper::new(EUROPE), &Shaper::new(SYDNEY), 1 << 20).await;
+    pair(&shaper(EUROPE), &shaper(SYDNEY), 1 << 20).await;
     within(start.elapsed(), 330, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn bytes_arrive_after_the_latency_of_their_direction() {
-    let cape = Shaper::new(place(Region::SouthAfrica, NodeType::Fullnode));
-    let rio = Shaper::new(place(Region::SouthAmerica, NodeType::Fullnode));
+    let cape = shaper(place(Region::SouthAfrica, NodeType::Fullnode));
+    let rio = shaper(place(Region::SouthAmerica, NodeType::Fullnode));
     let [mut cape, mut rio] = pair(&cape, &rio, 1 << 20).await;
     for _ in 0..10 {
         let start = Instant::now();
@@ -93,8 +99,29 @@ async fn bytes_arrive_after_the_latency_of_their_direction() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn in_slow_motion_latency_and_line_take_so_many_times_as_long() {
+    // The clocks agree by the system's clock, which a paused test doesn't stop: "from" is far ahead of it.
+    let clock = Clock::start(Some(SlowMotion::try_from(20).unwrap()));
+    let from = Instant::now() + Duration::from_secs(61);
+    clock.slow_down(real_unix_us() + 60_000_000).unwrap();
+    let (europe, sydney) = (Shaper::new(EUROPE, clock.clone()), Shaper::new(SYDNEY, clock.clone()));
+    let [mut a, mut b] = pair(&europe, &sydney, 1 << 16).await;
+    tokio::time::sleep_until(from).await;
+    let start = Instant::now();
+    a.write_all(b"ping").await.unwrap();
+    b.read_exact(&mut [0; 4]).await.unwrap();
+    within(start.elapsed(), 20 * 165, 5);
+    let start = Instant::now();
+    let mut received = vec![0; 1_000_000];
+    let payload = pattern(1_000_000);
+    let (_, read) = tokio::join!(a.write_all(&payload), b.read_exact(&mut received));
+    read.unwrap();
+    within(start.elapsed(), 20 * (160 + 165), 5); // 8 Mbit at 50 Mbit/s
+}
+
+#[tokio::test(start_paused = true)]
 async fn bytes_are_identical_and_in_order_whatever_the_jitter() {
-    let [mut from, mut to] = pair(&Shaper::new(EUROPE), &Shaper::new(SYDNEY), 1 << 16).await;
+    let [mut from, mut to] = pair(&shaper(EUROPE), &shaper(SYDNEY), 1 << 16).await;
     let sent = pattern(100_000);
     let expected = sent.clone();
     let writer = async {
@@ -114,22 +141,19 @@ async fn bytes_are_identical_and_in_order_whatever_the_jitter() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_no_faster_than_the_slower_end() {
     let data_centre = place(Region::Europe, NodeType::Supernode);
-    let [mut from, mut to] = pair(&Shaper::new(data_centre), &Shaper::new(EUROPE), 1 << 16).await;
+    let [mut from, mut to] = pair(&shaper(data_centre), &shaper(EUROPE), 1 << 16).await;
     let start = Instant::now();
-    let writer = async {
-        from.write_all(&pattern(5_000_000)).await.unwrap();
-        from.close().await.unwrap();
-    };
-    let mut received = Vec::new();
-    let (_, read) = tokio::join!(writer, to.read_to_end(&mut received));
-    assert_eq!(read.unwrap(), 5_000_000);
+    // Not `read_to_end`, which clears all the room that it has each time it is polled.
+    let (payload, mut received) = (pattern(5_000_000), vec![0; 5_000_000]);
+    let (_, read) = tokio::join!(from.write_all(&payload), to.read_exact(&mut received));
+    read.unwrap();
     within(start.elapsed(), 800, 3); // 40 Mbit at 50 Mbit/s
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_streams_of_a_node_share_its_uplink() {
-    let node = Shaper::new(EUROPE);
-    let peers = [Shaper::new(EUROPE), Shaper::new(EUROPE)];
+    let node = shaper(EUROPE);
+    let peers = [shaper(EUROPE), shaper(EUROPE)];
     let [mut a, mut at] = pair(&node, &peers[0], 1 << 16).await;
     let [mut b, mut bt] = pair(&node, &peers[1], 1 << 16).await;
     let start = Instant::now();
@@ -146,7 +170,7 @@ async fn the_streams_of_a_node_share_its_uplink() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_stops_stops_the_writer() {
-    let [mut from, to] = pair(&Shaper::new(EUROPE), &Shaper::new(SYDNEY), 1 << 16).await;
+    let [mut from, to] = pair(&shaper(EUROPE), &shaper(SYDNEY), 1 << 16).await;
     let bound = to.hold_max + (1 << 16) + CHUNK;
     let payload = pattern(4 * bound);
     let mut written = 0;
@@ -175,13 +199,13 @@ async fn a_peer_without_a_prelude_is_refused_in_plain_words() {
     let (left, right) = tokio::io::duplex(1_024);
     let mut plain = Compat(right);
     plain.write_all(b"\x13/multistream/1.0.0\n").await.unwrap();
-    let error = Shaper::new(EUROPE).shape(Compat(left), true).await.unwrap_err();
+    let error = shaper(EUROPE).shape(Compat(left), true).await.unwrap_err();
     assert!(error.to_string().contains("links.model"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_end_arrives_behind_the_last_byte() {
-    let [mut from, mut to] = pair(&Shaper::new(EUROPE), &Shaper::new(SYDNEY), 1 << 16).await;
+    let [mut from, mut to] = pair(&shaper(EUROPE), &shaper(SYDNEY), 1 << 16).await;
     from.write_all(b"last words").await.unwrap();
     from.close().await.unwrap();
     let start = Instant::now();

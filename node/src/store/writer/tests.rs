@@ -20,6 +20,7 @@ fn config(folder: &tempfile::TempDir) -> StoreConfig {
     StoreConfig {
         path: folder.path().join("store.redb"),
         network: "test".to_owned(),
+        orphan_expiry: Duration::from_secs(1_000),
         chain: Arc::new(Opaque::default()),
         expiry: Duration::from_secs(1_000),
     }

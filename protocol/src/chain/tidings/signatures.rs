@@ -2,7 +2,9 @@
 //!
 //! Ed25519 as ZIP 215 defines it: under its rules batch and single verification agree on every
 //! signature, so what a node accepts doesn't depend on what arrived together. (Under RFC 8032 they
-//! may disagree, and nodes would split.)
+//! may disagree, and nodes would split.) It takes `s` below the group's order only; any encoding of any
+//! point of the curve as key and as `R`, canonical or not, of small order or not; and multiplies the
+//! equation by the cofactor, which is what a batch has to do.
 //!
 //! A batch checks one random combination of all its equations. The coefficients need not be secret,
 //! only unpredictable when the signatures are made: a forger who knew them could choose errors that
@@ -12,9 +14,9 @@
 //! the rules need no entropy and stay pure functions of their arguments.
 
 use std::convert::Infallible;
+use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use ed25519_zebra::batch;
 use rand::{TryCryptoRng, TryRng};
 use sha2::{Digest, Sha256};
@@ -28,7 +30,9 @@ type Signed = (ItemId, batch::Item);
 
 /// Verifies all signatures of an item.
 pub(super) fn verify(item: &Item) -> Result<(), Rejection> {
-    verify_all(&signed(item)?)
+    let mut signed = Vec::new();
+    read(item, &mut signed)?;
+    verify_all(&signed)
 }
 
 /// Verifies items in one batch. Should it fail, each item is verified by itself, which takes about
@@ -37,38 +41,46 @@ pub(super) fn verify_batch(items: &[Arc<Item>]) -> Vec<Result<(), Rejection>> {
     if let [item] = items {
         return vec![verify(item)];
     }
-    let signed: Vec<_> = items.iter().map(|item| signed(item)).collect();
-    let readable = || signed.iter().flatten().flatten();
-    if holds(readable()) {
-        return signed.into_iter().map(|signed| signed.map(drop)).collect();
+    let mut signed = Vec::with_capacity(items.len());
+    let readable = items.iter().map(|item| {
+        let first = signed.len();
+        read(item, &mut signed).map(|()| first..signed.len())
+    });
+    let readable: Vec<_> = readable.collect();
+    if holds(&signed) {
+        return readable.into_iter().map(|range| range.map(drop)).collect();
     }
-    signed.into_iter().map(|signed| signed.and_then(|signed| verify_all(&signed))).collect()
+    let alone = |range: Range<usize>| verify_all(&signed[range]);
+    readable.into_iter().map(|range| range.and_then(alone)).collect()
 }
 
 fn verify_all(signed: &[Signed]) -> Result<(), Rejection> {
     let good = match signed {
         // A single signature is verified faster by itself.
         [(_, signature)] => signature.clone().verify_single().is_ok(),
-        many => holds(many.iter()),
+        many => holds(many),
     };
     if good { Ok(()) } else { Err(Rejection::invalid("bad-signature")) }
 }
 
-/// The signatures of an item.
-fn signed(item: &Item) -> Result<Vec<Signed>, Rejection> {
-    match item.kind() {
-        ItemKind::Tx => Ok(vec![(item.id(), Transfer::parse(item.bytes())?.signature())]),
-        ItemKind::Block => {
-            let block = Block::parse(item.bytes())?;
-            let signed =
-                |bytes: &Bytes| Ok((ItemId::of(bytes), Transfer::parse(bytes)?.signature()));
-            block.transactions.iter().map(signed).collect()
-        }
-    }
+/// Appends the signatures of an item; none if not all can be read.
+fn read(item: &Item, signed: &mut Vec<Signed>) -> Result<(), Rejection> {
+    let first = signed.len();
+    let read = match item.kind() {
+        ItemKind::Tx => Transfer::parse(item.bytes())
+            .map(|transfer| signed.push((item.id(), transfer.signature()))),
+        ItemKind::Block => Block::parse(item.bytes()).and_then(|block| {
+            block.transactions.iter().try_for_each(|bytes| {
+                signed.push((ItemId::of(bytes), Transfer::parse(bytes)?.signature()));
+                Ok(())
+            })
+        }),
+    };
+    read.inspect_err(|_| signed.truncate(first))
 }
 
 /// Whether all of a batch hold.
-fn holds<'a>(signed: impl Iterator<Item = &'a Signed>) -> bool {
+fn holds(signed: &[Signed]) -> bool {
     let mut batch = batch::Verifier::new();
     let mut transcript = Sha256::new_with_prefix(b"tidings/batch");
     for (id, signature) in signed {

@@ -42,7 +42,7 @@ fn a_signed_transfer_passes_and_conflicts_with_its_sender_and_nonce() {
     let bytes = transfer(1, 42);
     let facts = judge(&item(ItemKind::Tx, bytes.clone())).unwrap();
     let parsed = Transfer::parse(&bytes).unwrap();
-    assert_eq!((parsed.nonce, parsed.fee, &parsed.payload[..]), (42, 5, &b"payload"[..]));
+    assert_eq!((parsed.nonce, parsed.fee, parsed.payload), (42, 5, &b"payload"[..]));
     assert_eq!(facts.fee, 5);
     assert!(facts.needs_verification);
     assert_eq!(facts.conflicts, [parsed.conflict_key()]);
@@ -172,83 +172,4 @@ fn a_block_with_more_transactions_than_room_allocates_nothing_for_them() {
     assert_eq!(Block::mine(GENESIS, &[], 0, MINE_BITS_MAX + 1), None);
 }
 
-/// An encoding of a point of small order: under ZIP 215 it is a valid key, for which any message has
-/// a signature that needs no secret. Rules that differ here are what splits batch from single.
-const SMALL_ORDER: [u8; 32] = {
-    let mut identity = [0; 32];
-    identity[0] = 1;
-    identity
-};
-
-fn small_order_transfer() -> Bytes {
-    let mut bytes = BytesMut::from(&transfer(1, 0)[..]);
-    let signature = bytes.len() - 64;
-    bytes[33..65].copy_from_slice(&SMALL_ORDER);
-    bytes[signature..signature + 32].copy_from_slice(&SMALL_ORDER);
-    bytes[signature + 32..].fill(0);
-    bytes.freeze()
-}
-
-fn arbitrary_item() -> impl Strategy<Value = Arc<Item>> {
-    let good = (0..4u8, 0..9u64).prop_map(|(seed, nonce)| transfer(seed, nonce));
-    let transfer = prop_oneof![
-        6 => good,
-        1 => (0..8 * TRANSFER_LEN_MIN).prop_map(|bit| flipped(&transfer(1, 1), bit)),
-        1 => Just(small_order_transfer()),
-    ];
-    let transfers = prop::collection::vec(transfer.clone(), 0..4);
-    prop_oneof![
-        8 => transfer.prop_map(|bytes| item(ItemKind::Tx, bytes)),
-        1 => transfers.prop_map(|transfers| item(ItemKind::Block, block(&transfers))),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
-    #[test]
-    fn a_batch_gives_the_same_verdicts_as_one_by_one(
-        items in prop::collection::vec(arbitrary_item(), 0..12),
-    ) {
-        let one_by_one: Vec<_> = items.iter().map(|item| CHAIN.verify(item)).collect();
-        prop_assert_eq!(CHAIN.verify_batch(&items), one_by_one);
-    }
-
-    #[test]
-    fn arbitrary_bytes_are_judged_without_panic(
-        bytes in prop::collection::vec(any::<u8>(), 0..400),
-        block in any::<bool>(),
-    ) {
-        let kind = if block { ItemKind::Block } else { ItemKind::Tx };
-        if let Ok(item) = Item::new(kind, bytes.into(), &Tidings::new(GENESIS, 0)) {
-            prop_assert!(judge(&item).is_err());
-        }
-    }
-}
-
-#[test]
-fn errors_that_would_cancel_out_in_a_plain_sum_are_caught() {
-    // s of one signature grows by 1 and s of the other shrinks by 1: without random coefficients the
-    // batch equation would still hold.
-    let shifted = |bytes: &Bytes, up: bool| {
-        let mut bytes = BytesMut::from(&bytes[..]);
-        let s = bytes.len() - 32;
-        let low = &mut bytes[s];
-        *low = if up { low.wrapping_add(1) } else { low.wrapping_sub(1) };
-        bytes.freeze()
-    };
-    let items = [
-        item(ItemKind::Tx, shifted(&transfer(1, 1), true)),
-        item(ItemKind::Tx, shifted(&transfer(2, 1), false)),
-    ];
-    let bad = Err(Rejection::invalid("bad-signature"));
-    assert_eq!(CHAIN.verify_batch(&items), [bad, bad]);
-}
-
-#[test]
-fn a_key_of_small_order_is_judged_alike_alone_and_in_company() {
-    let odd = item(ItemKind::Tx, small_order_transfer());
-    assert_eq!(CHAIN.verify(&odd), Ok(()), "ZIP 215 accepts it");
-    let batch = [odd, item(ItemKind::Tx, transfer(1, 1))];
-    assert_eq!(CHAIN.verify_batch(&batch), [Ok(()), Ok(())]);
-}
+mod edges;

@@ -19,15 +19,15 @@ const HEAD_LEN: usize = 1 + ITEM_ID_LEN + KEY_LEN + 8 + 8;
 /// Length of a transfer without payload, bytes.
 pub const TRANSFER_LEN_MIN: usize = HEAD_LEN + SIGNATURE_LEN;
 
-/// A signed transfer.
+/// A signed transfer, read where it lies.
 ///
 /// ```text
 /// version 1 | genesis 32 | sender 32 | nonce 8 | fee 8 | payload | signature 64      (bytes)
 /// ```
 /// The payload is what lies between: it has no length of its own that could disagree. The signature
 /// covers all before it, the genesis id included, so a transfer can't be replayed on another network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transfer {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfer<'a> {
     /// Id of the genesis block of the network that it is meant for.
     pub genesis: ItemId,
     /// Ed25519 verification key of the sender.
@@ -37,12 +37,12 @@ pub struct Transfer {
     /// Fee, in the smallest unit.
     pub fee: u64,
     /// Whatever the sender has to say.
-    pub payload: Bytes,
-    signed: Bytes,
+    pub payload: &'a [u8],
+    signed: &'a [u8],
     signature: [u8; SIGNATURE_LEN],
 }
 
-impl Transfer {
+impl<'a> Transfer<'a> {
     /// Signs a transfer and returns its canonical bytes.
     #[must_use]
     pub fn sign(key: &SigningKey, genesis: ItemId, nonce: u64, fee: u64, payload: &[u8]) -> Bytes {
@@ -58,11 +58,11 @@ impl Transfer {
         bytes.freeze()
     }
 
-    /// Reads a transfer from its canonical bytes, which it shares. The signature isn't verified.
+    /// Reads a transfer from its canonical bytes. The signature isn't verified.
     ///
     /// # Errors
     /// When it is too short, or of a version that we don't know.
-    pub fn parse(bytes: &Bytes) -> Result<Self, Rejection> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Rejection> {
         match bytes.first() {
             Some(&VERSION) => {}
             // An upgraded peer may relay later versions in good faith.
@@ -71,7 +71,7 @@ impl Transfer {
         }
         let (signed, signature) =
             bytes.split_last_chunk().ok_or(Rejection::invalid("truncated"))?;
-        let (head, _payload) =
+        let (head, payload) =
             signed.split_first_chunk::<HEAD_LEN>().ok_or(Rejection::invalid("truncated"))?;
         let mut fields = &head[1..];
         Ok(Self {
@@ -79,8 +79,8 @@ impl Transfer {
             sender: field(&mut fields),
             nonce: u64::from_le_bytes(field(&mut fields)),
             fee: u64::from_le_bytes(field(&mut fields)),
-            payload: bytes.slice(HEAD_LEN..signed.len()),
-            signed: bytes.slice(..signed.len()),
+            payload,
+            signed,
             signature: *signature,
         })
     }
@@ -110,7 +110,7 @@ impl Transfer {
     /// Its signature, ready to be verified alone or in a batch.
     pub(super) fn signature(&self) -> batch::Item {
         let sender = VerificationKeyBytes::from(self.sender);
-        batch::Item::from((sender, Signature::from_bytes(&self.signature), &self.signed[..]))
+        batch::Item::from((sender, Signature::from_bytes(&self.signature), self.signed))
     }
 }
 

@@ -1,8 +1,10 @@
 //! A node can tell what happened to an item.
 
 use super::*;
-use crate::record::{Heard, STEPS_DEFAULT, Step as Told, Wait};
+use crate::fee::FeeRate;
+use crate::record::{Departure, Heard, STEPS_DEFAULT, Step as Told, Wait};
 use crate::testkit::Mesh;
+use crate::testkit::ties::{Draft, Ties, block};
 
 fn recorded() -> Params {
     let mut params = at_once();
@@ -148,4 +150,118 @@ fn every_strategy_leaves_a_story_at_every_node() {
             assert!(gave || index != 0, "{kind}");
         }
     }
+}
+
+/// A node whose operator submits transactions, and what it tells of one.
+fn with_fees(change: impl FnOnce(&mut Params)) -> Solo {
+    let mut params = recorded();
+    params.relay.strategy = StrategyKind::Inventory;
+    params.relay.safety_pull_ms = 0;
+    change(&mut params);
+    Solo::with_chain(params, Box::new(Ties))
+}
+
+impl Solo {
+    fn put(&mut self, item: &Arc<Item>) {
+        self.hand(Input::Submitted(item.clone()));
+        self.hand(Input::Verdict { id: item.id(), verdict: Ok(()) });
+    }
+
+    fn whats(&self, item: &Item) -> Vec<What> {
+        let story = self.node.story_of(item.id());
+        story.map_or_else(Vec::new, |story| story.steps.iter().map(|step| step.what).collect())
+    }
+
+    fn end(&self, item: &Item) -> Option<What> {
+        self.whats(item).last().copied()
+    }
+}
+
+#[test]
+fn why_a_transaction_left_the_pool_is_told() {
+    let poor = Draft::paying(1, 10).item();
+    let rich = Draft::paying(2, 1_000).item();
+    let mut full = with_fees(|params| params.memory.pool_max_bytes = poor.size() + rich.size() - 1);
+    full.put(&poor);
+    full.put(&rich);
+    assert_eq!(full.end(&poor), Some(What::Left(Departure::Evicted)));
+
+    let mut replacing = with_fees(|params| params.pool.fee_rate_step = FeeRate(1));
+    let [first, second] =
+        [10, 1_000].map(|fee| Draft { keys: vec![7], ..Draft::paying(1, fee) }.item());
+    replacing.put(&first);
+    replacing.put(&second);
+    assert_eq!(replacing.end(&first), Some(What::Left(Departure::Replaced)));
+
+    let mut aging = with_fees(|params| params.memory.pool_expiry_s = 5);
+    aging.put(&poor);
+    aging.wait(5_000);
+    assert_eq!(aging.end(&poor), Some(What::Left(Departure::Expired)));
+
+    let mut confirming = with_fees(|_| ());
+    confirming.put(&rich);
+    confirming.put(&first);
+    let block = block(ItemId([0; 32]), &[&rich, &second]);
+    confirming.hand(Input::Submitted(block.clone()));
+    confirming.hand(Input::Verdict { id: block.id(), verdict: Ok(()) });
+    assert_eq!(confirming.end(&rich), Some(What::Left(Departure::Confirmed)));
+    assert_eq!(confirming.end(&first), Some(What::Left(Departure::Conflicted)));
+}
+
+#[test]
+fn a_wait_for_the_budget_of_announcements_is_told_and_so_is_what_is_left_out() {
+    let mut solo = with_fees(|params| {
+        params.budgets.relayed = Rate::new(1.0, 1.0);
+        params.budgets.backlog_max = 1;
+    });
+    let link = solo.link(0, Direction::Inbound);
+    let txs = [10, 20, 30, 40].map(|fee| Draft::paying(1, fee).item());
+    txs.iter().for_each(|tx| solo.put(tx));
+    let after = |solo: &Solo, n: usize| {
+        let whats = solo.whats(&txs[n]);
+        let accepted = whats.iter().position(|what| *what == What::Accepted);
+        whats[accepted.unwrap() + 1..].to_vec()
+    };
+    assert_eq!(after(&solo, 2), [What::Delayed, What::Unsent]);
+    assert_eq!(after(&solo, 3), [What::Delayed]);
+    solo.wait(1_500);
+    solo.wait(0);
+    let told = What::Told(Manner::Batch);
+    assert_eq!(after(&solo, 0), [told]);
+    assert_eq!(after(&solo, 3), [What::Delayed, What::Released, told]);
+    assert_eq!(solo.node.counters().announcements_unsent, 1);
+    assert!(solo.node.links().any(|view| view.link == link));
+}
+
+#[test]
+fn what_its_budgets_cost_a_peer_is_told() {
+    let mut solo = with_fees(|params| {
+        params.budgets.announcements = Rate::new(10.0, 5.0);
+        params.budgets.messages = Rate::new(1.0, 2.0);
+    });
+    let link = solo.link(0, Direction::Inbound);
+    let ids: Vec<ItemId> = (0..100_u32).map(|n| ItemId::of(&n.to_le_bytes())).collect();
+    solo.wait(10_000);
+    let many = Message::Announce { kind: ItemKind::Tx, ids: ids.clone().into() };
+    solo.say(link, &many);
+    let heard = |solo: &Solo, n: usize| {
+        let story = solo.node.story_of(ids[n]);
+        story.map(|story| story.steps[0].what)
+    };
+    assert_eq!(heard(&solo, 4), Some(What::Heard(Heard::Asked)));
+    assert_eq!(heard(&solo, 5), Some(What::Heard(Heard::OverBudget)));
+    assert_eq!(heard(&solo, 36), Some(What::Heard(Heard::OverBudget)));
+    assert_eq!(heard(&solo, 37), None, "a flood is not worth more");
+    (0..4).for_each(|_| drop(solo.say(link, &Message::Ping { nonce: 1 })));
+    let peer = solo.node.links().next().unwrap().peer;
+    let dealings = &solo.node.dealings_with(peer)[0];
+    let excess = dealings.life.excess;
+    assert_eq!(excess.announcements, 95);
+    assert_eq!(excess.overrun[Budget::Announcements as usize], 1);
+    let over = excess.overrun[Budget::Messages as usize];
+    assert!(over > 0 && excess.slowed > Duration::from_secs(1), "{excess:?}");
+    let noted =
+        dealings.steps.iter().filter(|step| step.what == What::OverBudget(Budget::Messages));
+    assert_eq!(noted.count(), over as usize);
+    assert_eq!((dealings.totals.heard, dealings.totals.news), (37, 5));
 }

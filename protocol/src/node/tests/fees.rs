@@ -234,3 +234,24 @@ fn whoever_has_too_much_checked_is_slowed_and_nobody_else() {
     let actions = solo.say(flooder, &Message::Item(Draft::paying(200, 1).item()));
     assert!(!actions.iter().any(is_throttle(flooder)), "all of it was checked");
 }
+
+#[test]
+fn many_busy_links_are_slowed_before_there_is_no_room() {
+    let mut solo = solo_with(StrategyKind::Flood);
+    solo.params.memory.verifying_max = 80;
+    let links: Vec<_> = (0..12).map(|slot| solo.link(slot, IN)).collect();
+    let mut sent = vec![0; links.len()];
+    let mut busy: Vec<_> = (0..links.len()).collect();
+    // Each sends as fast as it can, until it isn't read any more.
+    while let Some(index) = busy.pop() {
+        let number = 1_000 * u32::try_from(index).unwrap() + sent[index];
+        let actions = solo.say(links[index], &Message::Item(Draft::paying(number, 1).item()));
+        sent[index] += 1;
+        let is_slowed = actions.iter().any(|action| matches!(action, Action::Throttle { .. }));
+        if !is_slowed {
+            busy.insert(0, index);
+        }
+    }
+    assert_eq!(solo.node.counters().verify_overflow, 0, "nothing had to be dropped");
+    assert!(sent.iter().all(|sent| (5..=11).contains(sent)), "all had about the same: {sent:?}");
+}

@@ -9,7 +9,7 @@ const OUT: Direction = Direction::Outbound;
 const IN: Direction = Direction::Inbound;
 
 /// Transactions of some 20 to 60 bytes have to pay a unit for each.
-fn solo() -> Solo {
+pub(super) fn solo() -> Solo {
     let mut params = at_once();
     params.pool.min_fee_rate = FeeRate(1_000_000);
     params.relay.safety_pull_ms = 0;
@@ -17,12 +17,12 @@ fn solo() -> Solo {
 }
 
 impl Solo {
-    fn waits(&self, item: &Item) -> bool {
+    pub(super) fn waits(&self, item: &Item) -> bool {
         self.node.orphanage().is_some_and(|orphanage| orphanage.get(item.id()).is_some())
     }
 }
 
-fn family() -> (Arc<Item>, Arc<Item>, Arc<Item>) {
+pub(super) fn family() -> (Arc<Item>, Arc<Item>, Arc<Item>) {
     let parent = Draft::paying(1, 1_000).item();
     let child = Draft::paying(2, 1_000).after(&[&parent]).item();
     let grandchild = Draft::paying(3, 1_000).after(&[&child]).item();
@@ -30,7 +30,7 @@ fn family() -> (Arc<Item>, Arc<Item>, Arc<Item>) {
 }
 
 /// What a node asks for.
-fn asks(actions: &[Action]) -> Vec<(Link, ItemId)> {
+pub(super) fn asks(actions: &[Action]) -> Vec<(Link, ItemId)> {
     let ids = sends(actions).into_iter().filter_map(|(link, message)| match message {
         Message::GetData { ids, .. } => Some((link, ids)),
         _ => None,
@@ -186,7 +186,7 @@ fn a_parent_that_left_the_pool_is_asked_for_again() {
     assert!(solo.has(&parent) && solo.has(&child));
 }
 
-fn cheap_parent() -> Arc<Item> {
+pub(super) fn cheap_parent() -> Arc<Item> {
     Draft::paying(1, 0).item()
 }
 

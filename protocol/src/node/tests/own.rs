@@ -7,7 +7,7 @@ use crate::testkit::ties::{Draft, Ties, block};
 const ATTEMPT_MS: u64 = 15 * 60 * 1_000;
 
 /// Parameters under which links stay up though nobody answers pings, and nobody compares.
-fn quiet() -> Params {
+pub(super) fn quiet() -> Params {
     let mut params = at_once();
     params.health.ping_interval_s = 1_000_000;
     params.health.ping_timeout_s = 1_000_000;
@@ -15,7 +15,7 @@ fn quiet() -> Params {
     params
 }
 
-fn reports(actions: &[Action]) -> Vec<Event> {
+pub(super) fn reports(actions: &[Action]) -> Vec<Event> {
     let report = |action: &Action| match action {
         Action::Report(event) => Some(*event),
         _ => None,
@@ -24,7 +24,8 @@ fn reports(actions: &[Action]) -> Vec<Event> {
 }
 
 fn restored(item: &Arc<Item>, own: bool) -> Input<'static> {
-    Input::Restored { item: item.clone(), own }
+    let was = if own { Was::Own } else { Was::Kept };
+    Input::Restored { item: item.clone(), was }
 }
 
 impl Solo {

@@ -1,5 +1,6 @@
 //! What each fault does, and that it does nothing else.
 
+use tidings_protocol::message::MessageKind;
 use tidings_protocol::time::Time;
 
 use super::*;
@@ -20,9 +21,7 @@ fn touched(finished: &Finished) -> u64 {
 /// Whole items that nodes received.
 fn copies(finished: &Finished) -> u64 {
     let received = |node| finished.world.counters(node).0.received;
-    (0..100)
-        .map(|node| received(node).of(tidings_protocol::message::MessageKind::Tx).messages)
-        .sum()
+    (0..100).map(|node| received(node).of(MessageKind::Tx).messages).sum()
 }
 
 /// When an item reached its last node, microseconds after its submission.
@@ -152,4 +151,45 @@ fn one_fault_switched_on_leaves_the_draws_of_the_others_alone() {
         (0..20).map(|item| finished.world.record().submission(item)).collect()
     };
     assert_eq!(origins(&["loss:share=0.3"]), origins(&[]));
+}
+
+/// A figure of a summary.
+fn figure(summary: &serde_json::Value, key: &str) -> f64 {
+    summary[key].as_f64().unwrap_or_else(|| panic!("{key} in {summary:#}"))
+}
+
+#[test]
+fn liars_who_deliver_nothing_hardly_delay_the_honest() {
+    let mut base = manifest(StrategyKind::Adaptive);
+    base.workload = Workload::Transfers { txs: 60, rate: 20.0, sizes: Sizes::Fixed(300) };
+    let without = figure(&summary(&base), "t99_ms");
+    for fault in ["liar:share=0.2", "liar:share=0.2,say=first"] {
+        let summary = summary(&with_faults(base.clone(), &[fault]));
+        assert_eq!(
+            (&summary["honest_nodes"], &summary["honest_coverage"]),
+            (&80.into(), &1.0.into())
+        );
+        assert_eq!(summary["valid"], true, "{summary:#}");
+        let with = figure(&summary, "honest_t99_ms");
+        assert!(with < 2.0 * without, "{fault}: {without} ms without, {with} with");
+    }
+}
+
+#[test]
+fn a_liar_is_sent_less_or_more_as_it_says_and_nothing_is_submitted_at_it() {
+    let mut base = manifest(StrategyKind::Adaptive);
+    base.workload = Workload::Transfers { txs: 200, rate: 40.0, sizes: Sizes::Fixed(300) };
+    let got = |say: &str| {
+        let fault = format!("liar:nodes=7+8+9,withhold=false,say={say}");
+        let finished = simulate(&with_faults(base.clone(), &[&fault]));
+        let world = finished.world;
+        let origins = (0..200).filter_map(|item| world.record().submission(item));
+        assert!(origins.into_iter().all(|(_, origin)| !(7..=9).contains(&origin)));
+        assert_eq!(world.record().open(), 0, "a liar gets everything, as an honest node does");
+        (7..=9)
+            .map(|node| world.counters(node).0.received.of(MessageKind::Tx).messages)
+            .sum::<u64>()
+    };
+    let (slandering, flattering) = (got("known"), got("first"));
+    assert!(flattering > slandering * 3 / 2, "{slandering} and {flattering} copies");
 }

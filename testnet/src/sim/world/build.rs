@@ -139,6 +139,10 @@ impl World {
             self.push(outlook.last, 0, Event::Submit { item: super::narrow(item) });
         }
         for (fault, spec) in manifest.fault.iter().enumerate() {
+            if let FaultSpec::Liar { .. } = spec {
+                self.begin(fault);
+                continue;
+            }
             let (at, length) = spec.window();
             let (fault, begin) = (super::narrow(fault), after(at));
             let end = match (spec, length) {

@@ -20,7 +20,14 @@ const HIGH_MARK: usize = 1 << 20;
 const HARD_BOUND: usize = 8 << 20;
 
 impl World {
+    /// A node sends a message; a liar may not.
     pub(super) fn send(&mut self, node: u32, link: Link, message: Message) {
+        if self.faults.liar(node).is_none_or(|liar| !liar.keeps_back(&message)) {
+            self.transmit(node, link, message);
+        }
+    }
+
+    fn transmit(&mut self, node: u32, link: Link, message: Message) {
         let now = self.now.as_nanos();
         let seat = &mut self.seats[node as usize];
         let Some(end) = seat.ends.get_mut(link.slot()) else {
@@ -76,6 +83,9 @@ impl World {
     pub(super) fn receive(&mut self, node: u32, link: Link, message: Message) {
         if self.spies.contains(node) {
             self.spy(node, link, &message);
+        }
+        if let Some(lie) = self.faults.liar(node).and_then(|liar| liar.lie(&message)) {
+            self.transmit(node, link, lie);
         }
         match self.end_mut(node, link) {
             Some(end) if end.held => self.keep(node, link, message),

@@ -29,6 +29,10 @@ impl World {
                 nodes.for_each(|node| self.doom(node, index));
             }
             FaultSpec::Partition { share, mode, .. } => self.part(index, share, mode),
+            FaultSpec::Liar { share, nodes, say, withhold } => {
+                let liars = self.choose(index, share, &nodes);
+                self.faults.corrupt(&liars, self.seats.len(), (say, withhold));
+            }
             FaultSpec::Pause { share, nodes, .. } => {
                 let chosen = self.choose(index, share, &nodes);
                 for node in &chosen {

@@ -1,0 +1,175 @@
+//! The peers: they announce, deliver what they are asked for, and count what they are told.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use libp2p::identity::Keypair;
+use tidings::clock::Clock;
+use tidings::net::{Net, NetConfig, NetEvent};
+use tidings_protocol::item::{Item, ItemKind, Name, ShortId};
+use tidings_protocol::link::Link;
+use tidings_protocol::message::{Hello, Message, PeerAddr, VERSION, Verb};
+use tidings_protocol::relay::StrategyKind;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::CHAIN;
+
+/// Ids in one announcement.
+const BATCH: usize = 128;
+
+/// Most ids announced and not asked for.
+const AHEAD: usize = 1_024;
+
+/// How often it is looked whether all is done.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How long nothing may happen before the run is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What all peers do together.
+struct Tally {
+    /// All begin together, once every link is up.
+    start: Barrier,
+    /// Ids that the node announced.
+    told: AtomicUsize,
+}
+
+/// Has peers announce transactions to a node, each by so many of them, until the node has announced each to all
+/// others; how many announcements that were.
+pub(crate) fn run(
+    addr: PeerAddr,
+    items: &Arc<[Arc<Item>]>,
+    peers: usize,
+    announcers: usize,
+    strategy: StrategyKind,
+) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let all = items.len() * (peers - announcers);
+    runtime.block_on(async {
+        let tally = Arc::new(Tally { start: Barrier::new(peers), told: AtomicUsize::new(0) });
+        let mut tasks = JoinSet::new();
+        for peer in 0..peers {
+            let holds = |number: usize| (number + peers - peer) % peers < announcers;
+            let own = items.iter().enumerate().filter(|(number, _)| holds(*number));
+            let own = own.map(|(_, item)| item.clone()).collect();
+            let short = strategy == StrategyKind::Adaptive;
+            tasks.spawn(Peer::new(addr, own, short, Arc::clone(&tally)).await.run());
+        }
+        let (mut last, mut since) = (0, Instant::now());
+        while last < all && since.elapsed() < PATIENCE {
+            tokio::time::sleep(LOOK).await;
+            let told = tally.told.load(Ordering::Relaxed);
+            if told != last {
+                (last, since) = (told, Instant::now());
+            }
+        }
+        last
+    })
+}
+
+struct Peer {
+    net: Net,
+    link: Link,
+    /// What it has, in the order in which it announces.
+    own: Vec<Arc<Item>>,
+    by_id: HashMap<ShortId, Arc<Item>>,
+    /// Whether it names transactions by short ids, as peers of its strategy do.
+    short: bool,
+    announced: usize,
+    asked: usize,
+    tally: Arc<Tally>,
+}
+
+impl Peer {
+    /// Connects.
+    async fn new(addr: PeerAddr, own: Vec<Arc<Item>>, short: bool, tally: Arc<Tally>) -> Self {
+        let config = NetConfig {
+            keypair: Keypair::generate_ed25519(),
+            network: "intake".to_owned(),
+            chain: Arc::new(CHAIN),
+            listen: Vec::new(),
+            inbound_max: 0,
+            links: None,
+            clock: Clock::start(None),
+        };
+        let mut net = Net::start(&config).await.unwrap();
+        net.dial(addr);
+        let link = loop {
+            net.wait().await;
+            match net.next_event() {
+                Some(NetEvent::Connected { link, .. }) => break link,
+                Some(NetEvent::DialFailed { why, .. }) => {
+                    panic!("the node can't be dialled: {why:?}")
+                }
+                _ => {}
+            }
+        };
+        let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
+        net.send(link, Message::Hello(hello));
+        let by_id = own.iter().map(|item| (item.id().into(), item.clone())).collect();
+        Self { net, link, own, by_id, short, announced: 0, asked: 0, tally }
+    }
+
+    async fn run(mut self) {
+        let tally = Arc::clone(&self.tally);
+        loop {
+            self.net.wait().await;
+            while let Some(event) = self.net.next_event() {
+                match event {
+                    NetEvent::Received { messages, .. } => {
+                        if messages.iter().any(|message| matches!(message, Message::Hello(_))) {
+                            tally.start.wait().await;
+                        }
+                        messages.iter().for_each(|message| self.on_message(message));
+                        self.net.recycle(messages);
+                        self.announce();
+                    }
+                    NetEvent::Disconnected { .. } => panic!("the node closed a link"),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn announce(&mut self) {
+        while self.announced < self.own.len() && self.announced - self.asked < AHEAD {
+            let until = self.own.len().min(self.announced + BATCH);
+            let own = &self.own[self.announced..until];
+            let kind = own[0].kind();
+            let name = |item: &Arc<Item>| match self.short && kind == ItemKind::Tx {
+                true => Name::Short(item.id().into()),
+                false => Name::Whole(item.id()),
+            };
+            let message = Message::naming(Verb::Announce, kind, own.iter().map(name));
+            self.net.send(self.link, message);
+            self.announced = until;
+        }
+    }
+
+    fn on_message(&mut self, message: &Message) {
+        match message {
+            Message::GetData { ids, .. } => ids.iter().for_each(|id| self.deliver(id.into())),
+            Message::Short(Verb::GetData, ids) => ids.iter().for_each(|id| self.deliver(*id)),
+            Message::Announce { ids, .. } => self.count(ids.len()),
+            Message::Short(Verb::Announce, ids) => self.count(ids.len()),
+            Message::Item(_) => self.count(1),
+            Message::Ping { nonce } => {
+                self.net.send(self.link, Message::Pong { nonce: *nonce });
+            }
+            _ => {}
+        }
+    }
+
+    fn deliver(&mut self, id: ShortId) {
+        self.asked += 1;
+        let item = self.by_id.get(&id).unwrap().clone();
+        self.net.send(self.link, Message::Item(item));
+    }
+
+    fn count(&self, ids: usize) {
+        self.tally.told.fetch_add(ids, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,86 @@
+//! How long the loop's turns take.
+//!
+//! All of a node's connections share the loop's thread: while it is busy with one thing, nothing is read,
+//! written or answered. So a turn takes what is ready for at most [`TURN`], and then others get theirs. What
+//! can't be interrupted (one message, one batch of verdicts) may take it a little longer; how much is counted.
+
+use std::time::{Duration, Instant};
+
+/// For how long a turn takes on new work. A guess: far less than a round trip, far more than a task switch.
+const TURN: Duration = Duration::from_millis(2);
+
+/// Durations from which on turns are counted as long, with the counter's name.
+const LONG: [(Duration, &str); 3] = [
+    (Duration::from_millis(5), "turns_over_5ms"),
+    (Duration::from_millis(10), "turns_over_10ms"),
+    (Duration::from_millis(50), "turns_over_50ms"),
+];
+
+/// One turn.
+#[derive(Debug)]
+pub(super) struct Turn {
+    began: Instant,
+}
+
+impl Turn {
+    /// A turn begins.
+    pub(super) fn begin() -> Self {
+        Self { began: Instant::now() }
+    }
+
+    /// Whether it is others' turn.
+    pub(super) fn is_over(&self) -> bool {
+        self.began.elapsed() >= TURN
+    }
+}
+
+/// The turns so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Turns {
+    count: u64,
+    long: [u64; LONG.len()],
+    longest: Duration,
+}
+
+impl Turns {
+    /// A turn ends.
+    pub(super) fn end(&mut self, turn: &Turn) {
+        let took = turn.began.elapsed();
+        self.count += 1;
+        self.longest = self.longest.max(took);
+        for ((limit, _), count) in LONG.iter().zip(&mut self.long) {
+            *count += u64::from(took >= *limit);
+        }
+    }
+
+    /// The longest one.
+    pub(super) const fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// Counters by name.
+    pub(super) fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let long = LONG.iter().zip(self.long).map(|((_, name), count)| (*name, count));
+        std::iter::once(("turns", self.count)).chain(long)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_is_over_when_its_time_is_up_and_counted_by_how_long_it_was() {
+        let since = |ago: Duration| Turn { began: Instant::now().checked_sub(ago).unwrap() };
+        assert!(!since(Duration::ZERO).is_over());
+        let late = since(TURN);
+        assert!(late.is_over());
+        let mut turns = Turns::default();
+        turns.end(&late);
+        turns.end(&since(Duration::from_millis(7)));
+        assert!(turns.longest() >= Duration::from_millis(7));
+        let counters: Vec<_> = turns.counters().collect();
+        assert_eq!(counters[0], ("turns", 2));
+        assert!(counters[1].1 >= 1, "{counters:?}");
+    }
+}

@@ -1,0 +1,123 @@
+//! Transactions that waited for their parents, or came with a child that paid for them, after a restart.
+
+use super::orphans::{asks, cheap_parent, family, solo};
+use super::own::reports;
+use super::policy::refusals;
+use super::*;
+use crate::testkit::ties::{Draft, block};
+
+const IN: Direction = Direction::Inbound;
+
+impl Solo {
+    fn restore(&mut self, item: &Arc<Item>, was: Was) -> Vec<Action> {
+        self.hand(Input::Restored { item: item.clone(), was })
+    }
+}
+
+fn back(item: &Item) -> Event {
+    Event::Restored { id: item.id(), kind: ItemKind::Tx }
+}
+
+#[test]
+fn an_orphan_of_an_earlier_run_waits_for_whoever_brings_its_parent() {
+    let mut solo = solo();
+    let link = solo.link(0, IN);
+    let (parent, child, grandchild) = family();
+    let waits = Event::Orphaned { id: child.id() };
+    assert_eq!(reports(&solo.restore(&child, Was::Orphan)), [waits]);
+    solo.restore(&grandchild, Was::Orphan);
+    assert!(solo.waits(&child) && solo.waits(&grandchild));
+    let actions = solo.feed(link, &parent);
+    let events = reports(&actions);
+    assert!(events.ends_with(&[back(&child), back(&grandchild)]), "{events:?}");
+    assert!([&parent, &child, &grandchild].into_iter().all(|item| solo.has(item)));
+    assert!(solo.node.orphanage().is_none() && solo.node.unbroadcast().is_empty());
+}
+
+#[test]
+fn whoever_announces_an_orphan_of_an_earlier_run_is_asked_for_its_parents() {
+    let mut solo = solo();
+    let (parent, child, _) = family();
+    solo.restore(&child, Was::Orphan);
+    let (a, b) = (solo.link(0, IN), solo.link(1, IN));
+    assert_eq!(asks(&solo.say(a, &announce(&child))), [(a, parent.id())]);
+    solo.hand(Input::Disconnected { link: a });
+    assert!(!solo.waits(&child), "it has become an orphan like any other");
+    solo.restore(&child, Was::Orphan);
+    assert_eq!(asks(&solo.say(b, &announce(&child))), [(b, parent.id())]);
+    let events = reports(&solo.send(b, &parent));
+    let is_accepted = |item: &Item| {
+        let id = item.id();
+        events.iter().any(|event| matches!(event, Event::Accepted { id: it, .. } if *it == id))
+    };
+    assert!(is_accepted(&parent) && is_accepted(&child), "{events:?}");
+}
+
+#[test]
+fn an_orphan_of_an_earlier_run_whose_parents_are_back_is_no_orphan() {
+    let mut solo = solo();
+    let (parent, child, _) = family();
+    solo.restore(&parent, Was::Kept);
+    assert_eq!(reports(&solo.restore(&child, Was::Orphan)), [back(&child)]);
+    assert!(solo.has(&child));
+}
+
+#[test]
+fn orphans_of_an_earlier_run_expire_and_blocks_free_them() {
+    let (parent, child, _) = family();
+    let mut waiting = solo();
+    waiting.restore(&child, Was::Orphan);
+    let last = waiting.now + waiting.params.orphans.expiry();
+    assert!(waiting.node.deadline() <= last);
+    waiting.wait(1_199_999);
+    assert!(waiting.waits(&child));
+    waiting.wait(1);
+    assert!(waiting.node.orphanage().is_none());
+    let link = waiting.link(0, IN);
+    waiting.say(link, &announce(&child));
+    assert_eq!(waiting.node.wanted(), 1, "it may come again");
+
+    let mut freed = solo();
+    freed.restore(&child, Was::Orphan);
+    freed.hand(Input::Submitted(block(ItemId([0; 32]), &[&parent])));
+    assert!(freed.has(&child));
+}
+
+#[test]
+fn orphans_of_an_earlier_run_have_no_more_room_than_a_link() {
+    let mut solo = solo();
+    let parent = Draft::paying(0, 1_000).item();
+    let children: Vec<_> =
+        (1..10).map(|n| Draft::paying(n, 1_000).after(&[&parent]).item()).collect();
+    solo.params.orphans.reserve_bytes = children[..4].iter().map(|child| child.size()).sum();
+    for child in &children {
+        solo.restore(child, Was::Orphan);
+    }
+    assert_eq!(solo.node.orphanage().unwrap().len(), 4);
+    assert!(children[..4].iter().all(|child| solo.waits(child)));
+}
+
+#[test]
+fn a_parent_that_pays_too_little_comes_back_with_the_child_that_pays_for_it() {
+    let mut solo = solo();
+    let parent = cheap_parent();
+    let child = Draft::paying(2, 1_000).after(&[&parent]).item();
+    assert_eq!(reports(&solo.restore(&parent, Was::Own)), []);
+    assert!(!solo.has(&parent));
+    assert_eq!(reports(&solo.restore(&child, Was::Kept)), [back(&parent), back(&child)]);
+    assert!(solo.has(&parent) && solo.has(&child));
+    assert!(solo.node.unbroadcast().contains(parent.id()) && solo.node.orphans.is_none());
+}
+
+#[test]
+fn a_parent_that_pays_too_little_does_not_come_back_alone() {
+    let mut solo = solo();
+    let parent = cheap_parent();
+    solo.restore(&parent, Was::Kept);
+    assert!(refusals(&solo.wait(1_199_999)).is_empty());
+    assert_eq!(refusals(&solo.wait(1)), ["fee-too-low"]);
+    assert!(solo.node.orphans.is_none());
+    solo.params.orphans.reserve_bytes = 0;
+    let other = Draft::paying(7, 1).item();
+    assert_eq!(refusals(&solo.restore(&other, Was::Kept)), ["fee-too-low"], "no room to wait");
+}
