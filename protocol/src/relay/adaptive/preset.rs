@@ -20,10 +20,11 @@ pub enum Preset {
 impl Preset {
     /// Whole items go to the peers that have them first from us with at least this probability.
     ///
-    /// *Measured* (500 nodes, planar latencies, two seeds): `lean` costs 1.39 and 1.41 bytes per payload byte with
-    /// 45 % and has a t99 of 520 and 560 ms; 1.37 bytes and 660 ms with 47, where inventory without trickle
-    /// needs 680 to 695 ms; above 55 so many items have to be asked for that copies become more again.
-    /// `balanced` has 1.6 times flood's t99 at 2.2 bytes with 13 %, `fast` 1.14 times at 3.2 bytes with 8 %.
+    /// *Measured* (500 nodes, planar latencies, two seeds): `lean` costs 1.38 and 1.39 bytes per payload byte and has a
+    /// t99 of 573 and 516 ms, 1.41 and 1.39 bytes with 45 %, and 660 ms with 47, where inventory without
+    /// trickle needs 680 to 695 ms; above 55 so many items have to be asked for that copies become more again.
+    /// `balanced` has 1.55 times flood's t99 at 2.3 bytes, 1.6 times at 2.2 bytes with 13 %; `fast` 1.12 times at 3.4
+    /// bytes, 1.14 times at 3.2 bytes with 8 %.
     #[must_use]
     pub const fn eager_from(self) -> Probability {
         match self {
