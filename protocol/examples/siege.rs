@@ -1,6 +1,6 @@
 //! What peers that flood and stall cost a node with 8 outbound and 100 inbound peers, 60 of them announcing what
 //! doesn't exist as fast as they can, 20 announcing what does and never delivering:
-//! `cargo run --release -p tidings-protocol --example siege`.
+//! `cargo run --release -p tidings-protocol --example siege -- inventory` (or another strategy).
 
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "it measures")]
 
@@ -11,9 +11,11 @@ use tidings_protocol::relay::StrategyKind;
 use tidings_protocol::testkit::siege::{Siege, added_delays};
 
 fn main() {
-    // The strategy that the bound below is stated for; adaptive's own waits come on top (tests/siege.rs).
     let mut params = Params::default();
-    params.relay.strategy = StrategyKind::Inventory;
+    params.relay.strategy = match std::env::args().nth(1) {
+        Some(name) => name.parse().expect("the argument is a strategy's name"),
+        None => StrategyKind::Inventory,
+    };
     let siege = Siege {
         outbound: 8,
         inbound: 20,

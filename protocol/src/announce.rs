@@ -17,7 +17,7 @@
 //! `batch_ms`/2 (gossip.md §4).
 //!
 //! Each queue holds `announce_queue_max` ids; over it the oldest is dropped and counted. One wake-up hands over
-//! [`WAKE_MAX`] at most and the next one, at once, the rest: what else a node has to do doesn't wait for all.
+//! `WAKE_MAX` at most and the next one, at once, the rest: what else a node has to do doesn't wait for all.
 
 mod waiting;
 
@@ -177,7 +177,7 @@ impl Announcer {
     }
 
     /// Hands over the batches that are due, in slot order, at most `batch_max` items each; beyond
-    /// [`WAKE_MAX`] they stay due. Items that `knows` says the peer has by now are left out. A queue leaves
+    /// `WAKE_MAX` they stay due. Items that `knows` says the peer has by now are left out. A queue leaves
     /// sorted by id, so that its order doesn't tell the order of arrival.
     pub fn on_wake(
         &mut self,

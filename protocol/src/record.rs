@@ -272,7 +272,7 @@ impl Recorder {
         }
     }
 
-    /// The peer announced items that weren't looked at. The first [`UNSEEN_MAX`] of them are noted.
+    /// The peer announced items that weren't looked at. The first few of them are noted.
     pub fn on_unseen(
         &mut self,
         link: Link,

@@ -57,6 +57,11 @@ impl Fake {
         self.known.insert((link(slot), id));
     }
 
+    /// Whether the peer of a link is known to have an item, or its id waits there.
+    pub(crate) fn is_told(&self, slot: u32, id: ItemId) -> bool {
+        self.known.contains(&(link(slot), id)) || self.held.contains(&(link(slot), id))
+    }
+
     /// Hands over a call and returns the steps, carried out.
     pub(crate) fn ask(&mut self, call: impl FnOnce(&mut RelayCx<'_>)) -> Vec<Step> {
         let mut rng = self.rng.clone();

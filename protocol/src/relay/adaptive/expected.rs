@@ -4,22 +4,33 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::item::ShortId;
-use crate::link::{Link, LinkSet};
+use crate::link::{Link, LinkSet, LinkTable};
 use crate::time::Time;
 
 /// How long an announcement is remembered. A guess: as long as a request for it may take.
 const KEPT: Duration = Duration::from_secs(5);
 
-/// Most announced items remembered; over it the oldest is forgotten, and merely teaches nothing any more.
-/// A guess: 800 items a second.
-pub(super) const EXPECTED_MAX: usize = 4_096;
+/// Most items remembered of those that one link announced first; over it a further one isn't, and merely
+/// teaches nothing. So a peer that announces without end washes away nothing but its own. A guess: 50 items
+/// a second.
+pub(super) const SHARE_MAX: u16 = 256;
 
-/// The items, at most [`EXPECTED_MAX`].
+/// So many ids of items that are gone may stand in the order of announcements, besides as many as there are
+/// items: with fewer it would be swept too often.
+const SPARE: usize = 64;
+
+/// The items, at most [`SHARE_MAX`] for each link. Where nothing is expected it holds no memory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Expected {
+pub(super) struct Expected(Option<Box<Notices>>);
+
+#[derive(Clone, Debug, Default)]
+struct Notices {
     items: BTreeMap<ShortId, Notice>,
-    /// The same ids in the order of their first announcement.
+    /// The same ids in the order of their first announcement, and others that are gone since, which are at
+    /// most a few more.
     order: VecDeque<(Time, ShortId)>,
+    /// How many of them each link announced first.
+    shares: LinkTable<u16>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,18 +55,12 @@ pub(super) enum Arrival {
 impl Expected {
     /// A peer announced an item that isn't here. Returns since when we know of it.
     pub(super) fn on_announced(&mut self, link: Link, id: ShortId, now: Time) -> Time {
-        self.forget_old(now);
-        let notice = self.items.entry(id).or_insert_with(|| {
-            self.order.push_back((now, id));
-            Notice { since: now, first: link, by: LinkSet::default() }
-        });
-        notice.by.insert(link);
-        notice.since
+        self.0.get_or_insert_default().add(link, id, now)
     }
 
     /// An item came. One that was asked for stays for [`Expected::overtaken`].
     pub(super) fn on_arrived(&mut self, id: ShortId, ingress: Option<Link>, now: Time) -> Arrival {
-        let Some(notice) = self.items.get(&id) else { return Arrival::Unannounced };
+        let Some(notice) = self.find(id) else { return Arrival::Unannounced };
         if ingress.is_some_and(|link| notice.by.contains(link)) {
             return Arrival::Asked;
         }
@@ -71,18 +76,58 @@ impl Expected {
 
     /// Whether a link announced an item, so that a copy from there was asked for.
     pub(super) fn is_answer(&self, link: Link, id: ShortId) -> bool {
-        self.items.get(&id).is_some_and(|notice| notice.by.contains(link))
+        self.find(id).is_some_and(|notice| notice.by.contains(link))
+    }
+
+    /// A link is gone; what it announced is forgotten in time.
+    pub(super) fn on_link_down(&mut self, link: Link) {
+        if let Some(notices) = &mut self.0 {
+            notices.shares.remove(link);
+        }
     }
 
     /// How many items are remembered.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.items.len()
+        self.0.as_ref().map_or(0, |notices| notices.items.len())
+    }
+
+    fn find(&self, id: ShortId) -> Option<&Notice> {
+        self.0.as_ref()?.items.get(&id)
+    }
+
+    fn remove(&mut self, id: ShortId) -> Option<Notice> {
+        let notices = self.0.as_mut()?;
+        let notice = notices.remove(id)?;
+        if notices.items.is_empty() {
+            self.0 = None;
+        }
+        Some(notice)
+    }
+}
+
+impl Notices {
+    fn add(&mut self, link: Link, id: ShortId, now: Time) -> Time {
+        self.forget_old(now);
+        if let Some(notice) = self.items.get_mut(&id) {
+            notice.by.insert(link);
+            return notice.since;
+        }
+        match self.shares.get_mut(link) {
+            Some(share) if *share >= SHARE_MAX => return now,
+            Some(share) => *share += 1,
+            None => _ = self.shares.insert(link, 1),
+        }
+        let mut notice = Notice { since: now, first: link, by: LinkSet::default() };
+        notice.by.insert(link);
+        self.items.insert(id, notice);
+        self.order.push_back((now, id));
+        now
     }
 
     fn forget_old(&mut self, now: Time) {
         while let Some((since, id)) = self.order.front().copied() {
-            if since + KEPT > now && self.order.len() < EXPECTED_MAX {
+            if since + KEPT > now {
                 break;
             }
             self.order.pop_front();
@@ -90,12 +135,17 @@ impl Expected {
                 self.remove(id);
             }
         }
+        if self.order.len() > 2 * self.items.len() + SPARE {
+            let items = &self.items;
+            self.order
+                .retain(|(since, id)| items.get(id).is_some_and(|notice| notice.since == *since));
+        }
     }
 
     fn remove(&mut self, id: ShortId) -> Option<Notice> {
         let notice = self.items.remove(&id)?;
-        if self.items.is_empty() {
-            self.items = BTreeMap::new(); // an emptied one keeps a node of its tree
+        if let Some(share) = self.shares.get_mut(notice.first) {
+            *share = share.saturating_sub(1);
         }
         Some(notice)
     }

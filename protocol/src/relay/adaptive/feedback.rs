@@ -1,7 +1,7 @@
 //! Feedback: what we say to peers about what they sent and announced.
 //!
 //! It isn't urgent, and a message of its own costs both ends more than the ids in it; so it waits for the
-//! next batch of lazy announcements.
+//! next lazy batch, or a little on a new link (`adaptive/batches.rs`).
 
 use crate::item::ShortId;
 use crate::link::Link;

@@ -2,9 +2,9 @@
 //!
 //! An item that leaves its origin whole on all links at once is marked: a peer who has it before anybody
 //! else, or whole over a link that otherwise brings ids, knows where it began. So an own item goes whole
-//! to a few *first hops* only, and the others are told by the next lazy batch; or as soon as there is an
-//! *echo*, the first word of the item from another peer: then it is spread as if it had just come
-//! from there.
+//! to a few *first hops* only, and the others are told by the next lazy batch (never by a prompt one, which
+//! would soon give it away); or as soon as there is an *echo*, the first word of the item from another
+//! peer: then it is spread as if it had just come from there.
 //!
 //! First hops are the outbound links that are up for longest. We chose those peers; an attacker can't
 //! become one by dialling us, nor by what he says about items; and they stay the same, so that the others
@@ -19,7 +19,7 @@ use crate::item::{ItemId, ShortId};
 use crate::link::{Direction, LinkSet};
 use crate::relay::Overlay;
 
-/// Most own items that wait for an echo; over it the oldest waits for the lazy batch only. A guess: 60
+/// Most own items that wait for an echo; over it the oldest joins what waits for the links. A guess: 60
 /// submissions a second.
 const OWN_MAX: usize = 64;
 
@@ -28,12 +28,15 @@ const OWN_MAX: usize = 64;
 pub(super) struct Own(VecDeque<ItemId>);
 
 impl Own {
-    /// An item was submitted to us.
-    pub(super) fn on_submitted(&mut self, id: ItemId) {
-        if self.0.len() >= OWN_MAX {
-            self.0.pop_front();
-        }
+    /// An item was submitted to us. Returns one that can't wait any more, for want of room.
+    pub(super) fn on_submitted(&mut self, id: ItemId) -> Option<ItemId> {
         self.0.push_back(id);
+        if self.0.len() > OWN_MAX { self.0.pop_front() } else { None }
+    }
+
+    /// Nobody has spoken of these: they wait no longer.
+    pub(super) fn take(&mut self) -> VecDeque<ItemId> {
+        std::mem::take(&mut self.0)
     }
 
     /// A peer spoke of an item: its whole id, if it is an own one that nobody spoke of before.

@@ -1,6 +1,7 @@
 //! Scenarios by name: what one node sends, learns and believes.
 
-use super::trials::{Trial, VERDICT};
+use super::batches::HURRIED;
+use super::trials::{NEW, Trial, VERDICT};
 use super::*;
 use crate::link::Direction;
 use crate::relay::fake::{Fake, link, sends, tx};
@@ -81,6 +82,10 @@ impl Stage {
     }
 }
 
+fn is_held(steps: &[Step], slot: u32) -> bool {
+    steps.iter().any(|step| matches!(step, Step::Hold(to, _) if *to == link(slot)))
+}
+
 fn is_sent(steps: &[Step], slot: u32) -> bool {
     steps.iter().any(|step| matches!(step, Step::Send(to, _) if *to == link(slot)))
 }
@@ -100,20 +105,43 @@ fn a_peer_that_has_items_before_us_gets_their_ids_in_the_next_batch() {
     assert!(steps.contains(&Step::Hold(link(1), tx(n).id())), "{steps:?}");
     assert_eq!(sends(&steps), 2, "the others aren't touched");
     assert!(stage.adaptive.deadline() <= stage.fake.now + LAZY);
+    assert!(stage.adaptive.deadline() >= stage.fake.now + LAZY / 2);
     assert_eq!(stage.fake.wake(&mut stage.adaptive), [Step::Flush(link(1))]);
     assert_eq!(stage.adaptive.deadline(), Time::NEVER);
 }
 
-#[test]
-fn a_peer_that_is_nearly_worth_it_is_told_at_once() {
+/// After n misses the odds are 1/(n + 1): ten leave 9 %, which is between half the threshold and all of it.
+fn nearly_worth_it() -> Stage {
     let mut stage = Stage::new(3);
-    // After n misses the odds are 1/(n + 1): seven leave 12.5 %, between 8 and 16.
-    for n in trials().take(7) {
+    for n in trials().take(10) {
         stage.accept(n);
         stage.known(1, n);
     }
-    let n = ordinary();
-    assert!(stage.accept(n).contains(&Step::AnnounceNow(link(1), tx(n).id())));
+    stage
+}
+
+#[test]
+fn a_peer_that_is_nearly_worth_it_is_told_within_the_window() {
+    let mut stage = nearly_worth_it();
+    let steps = stage.accept(ordinary());
+    assert!(is_held(&steps, 1), "{steps:?}");
+    assert!(is_sent(&steps, 2), "whole items never wait: {steps:?}");
+    let at = stage.adaptive.deadline();
+    assert!(at <= stage.fake.now + Preset::Balanced.window());
+    // More of them join the batch and don't put it off.
+    stage.fake.now = at;
+    let steps = stage.accept(trials().last().unwrap());
+    assert!(!steps.contains(&Step::Flush(link(1))), "{steps:?}");
+    assert_eq!(stage.adaptive.deadline(), at);
+    assert_eq!(stage.flush(), [Step::Flush(link(1))]);
+}
+
+#[test]
+fn where_items_come_by_request_only_nothing_prompt_waits() {
+    let mut stage = nearly_worth_it();
+    stage.adaptive.patience.on_link_down();
+    let steps = stage.accept(ordinary());
+    assert!(is_held(&steps, 1) && steps.contains(&Step::Flush(link(1))), "{steps:?}");
 }
 
 #[test]
@@ -121,7 +149,7 @@ fn the_dial_moves_the_threshold() {
     for (preset, is_eager) in [(Preset::Fast, true), (Preset::Balanced, false)] {
         let mut stage = Stage::new(3);
         stage.fake.params.adaptive.preset = preset;
-        for n in trials().take(6) {
+        for n in trials().take(9) {
             stage.accept(n);
             stage.known(1, n);
         }
@@ -135,13 +163,14 @@ fn our_own_items_go_to_the_same_outbound_peers_and_wait_on_the_other_links() {
     stage.fake.params.adaptive.first_hops = Some(2);
     for n in 0..5 {
         let steps = stage.fake.accept(&mut stage.adaptive, n, None);
-        assert_eq!((sends(&steps), steps.len()), (2, 10));
+        assert_eq!((sends(&steps), steps.len()), (2, 2));
         assert!(is_sent(&steps, 0) && is_sent(&steps, 2), "the oldest that we dialled: {steps:?}");
     }
-    let flushed = stage.flush();
-    assert!(
-        (1..10).filter(|slot| *slot != 2).all(|slot| flushed.contains(&Step::Flush(link(slot))))
-    );
+    let steps = stage.flush();
+    for slot in (1..10).filter(|slot| *slot != 2) {
+        assert!(is_held(&steps, slot) && steps.contains(&Step::Flush(link(slot))), "{steps:?}");
+    }
+    assert_eq!(stage.adaptive.deadline(), Time::NEVER);
 }
 
 #[test]
@@ -173,17 +202,29 @@ fn an_own_item_that_another_peer_speaks_of_spreads_like_a_relayed_one() {
         let steps = echo();
         assert!(is_sent(&steps, 1) && is_sent(&steps, 9), "{steps:?}");
         assert!(!is_sent(&steps, 0) && !is_sent(&steps, 7) && !is_sent(&steps, 5), "{steps:?}");
-        assert!(!steps.iter().any(|step| matches!(step, Step::Hold(..))), "they hold it already");
+        assert!(is_held(&steps, 5), "{steps:?}");
         assert_eq!(echo(), [], "once");
     }
 }
 
 #[test]
-fn a_trial_is_told_at_once_even_to_those_who_know() {
+fn a_trial_is_told_promptly_even_to_those_who_know() {
     let mut stage = Stage::new(4);
     stage.disparage(1);
     let n = trials().last().unwrap();
-    assert!(stage.accept(n).contains(&Step::AnnounceNow(link(1), tx(n).id())));
+    assert!(is_held(&stage.accept(n), 1));
+    assert!(stage.adaptive.deadline() <= stage.fake.now + Preset::Balanced.window());
+}
+
+#[test]
+fn own_items_do_not_leave_with_prompt_batches() {
+    let mut stage = Stage::new(10);
+    stage.disparage(1);
+    stage.fake.accept(&mut stage.adaptive, ordinary(), None);
+    stage.accept(trials().last().unwrap());
+    assert!(stage.adaptive.deadline() <= stage.fake.now + Preset::Balanced.window());
+    assert_eq!(stage.flush(), [Step::Flush(link(1))]);
+    assert!(!stage.fake.is_told(1, tx(ordinary()).id()));
 }
 
 #[test]
@@ -237,8 +278,30 @@ fn feedback_counts_once_for_what_was_sent_on_its_own_link_and_for_nothing_else()
 }
 
 #[test]
+fn on_a_new_link_every_item_is_a_trial_and_feedback_hurries() {
+    let mut stage = Stage::new(3);
+    let n = ordinary();
+    stage.accept(n);
+    stage.known(1, n);
+    assert!(stage.odds(1) < Probability::ONE);
+    let adaptive = &mut stage.adaptive;
+    stage.fake.ask(|cx| adaptive.on_duplicate(link(2), tx(n).id(), cx));
+    assert!(stage.adaptive.deadline() <= stage.fake.now + HURRIED);
+    assert_eq!(stage.flush(), [Step::Signal(link(2), Signal::Known([short(n)].into()))]);
+
+    let mut stage = Stage::new(3);
+    (0..2 * u8::try_from(NEW).unwrap()).for_each(|n| _ = stage.accept(n));
+    let before = stage.odds(1);
+    let n = (100..=u8::MAX).find(|n| !is_trial(short(*n))).unwrap();
+    stage.accept(n);
+    stage.known(1, n);
+    assert_eq!(stage.odds(1), before, "it is new no more");
+}
+
+#[test]
 fn whoever_sends_trials_second_is_told_so_with_the_next_batch() {
     let mut stage = Stage::new(3);
+    (0..2 * u8::try_from(NEW).unwrap()).for_each(|_| _ = stage.accept(ordinary()));
     let trials: Vec<_> = trials().take(2).collect();
     for n in [trials[0], ordinary(), trials[1]] {
         stage.accept(n);
@@ -303,10 +366,13 @@ fn nothing_is_said_to_a_peer_that_is_gone() {
 fn trials_become_rare_on_links_that_have_seen_many_items() {
     let mut stage = Stage::new(3);
     stage.disparage(1);
-    let n = trials().last().unwrap();
-    assert!(stage.accept(n).contains(&Step::AnnounceNow(link(1), tx(n).id())));
+    let told = |stage: &Stage| {
+        let params = &stage.fake.params;
+        trials().filter(|n| stage.adaptive.is_prompt(link(1), short(*n), params)).count()
+    };
+    assert_eq!(told(&stage), trials().count());
     (0..=u8::MAX).for_each(|n| _ = stage.accept(n));
-    let count = trials().filter(|n| stage.adaptive.is_told_trial(short(*n), link(1))).count();
+    let count = told(&stage);
     assert!(count > 0 && 2 * count < trials().count(), "{count} of {}", trials().count());
 }
 
@@ -367,5 +433,23 @@ fn what_is_announced_and_never_comes_is_forgotten() {
             adaptive.on_announced(link(1), (ItemKind::Tx, id), false, cx);
         });
     }
-    assert!(stage.adaptive.expected.len() <= expected::EXPECTED_MAX);
+    assert!(stage.adaptive.expected.len() <= usize::from(expected::SHARE_MAX));
+    stage.fake.now = stage.fake.now + Duration::from_secs(10);
+    assert_eq!(stage.announced(0, 1), WAIT_MAX);
+    assert_eq!(stage.adaptive.expected.len(), 1);
+}
+
+#[test]
+fn a_peer_that_announces_without_end_washes_away_only_what_it_announced() {
+    let mut stage = Stage::new(3);
+    stage.announced(2, 1);
+    for n in 0..10_000_u64 {
+        let id = ShortId(n.to_le_bytes());
+        let adaptive = &mut stage.adaptive;
+        stage.fake.ask(|cx| {
+            adaptive.on_announced(link(1), (ItemKind::Tx, id), false, cx);
+        });
+    }
+    stage.fake.now = stage.fake.now + Duration::from_millis(100);
+    assert_eq!(stage.announced(0, 1), WAIT_MAX - Duration::from_millis(100));
 }

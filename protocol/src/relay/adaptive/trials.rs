@@ -1,9 +1,10 @@
 //! Trials: items by which the odds are learned.
 //!
-//! One item in [`ONE_IN`] is a *trial*, and who gets a copy of it that comes second says so. So that those
-//! who get ids only can tell too, one in [`TOLD_ONE_IN`] (on a young link every trial) is announced at once
-//! even where ids may wait, and a peer says when that was ahead of the copy that came. After [`VERDICT`]
-//! silence is an answer: who got the item whole had it first from us, who got its id didn't.
+//! One item in [`ONE_IN`] is a *trial*, on a new link every one, and who gets a copy of it that comes second says
+//! so. Those who get ids only can tell too: a peer says of a trial when our id was ahead of the copy that
+//! came. That teaches something wherever the id didn't wait for the lazy batch; so that it teaches
+//! everywhere, one item in [`TOLD_ONE_IN`] (on a young link every fourth) is told promptly to all. After
+//! [`VERDICT`] silence is an answer: who got the item whole had it first from us, who got its id didn't.
 //!
 //! Which items are trials is told by their ids, so that both ends of a link choose the same; how many a
 //! link has seen since it came up they know alike, but for a few.
@@ -14,17 +15,19 @@ use std::time::Duration;
 use super::LAZY;
 use crate::item::ShortId;
 use crate::link::{Link, LinkSet};
-use crate::relay::Step;
 use crate::time::Time;
 
 /// One item in so many is a trial. Measured: learning from every one costs more feedback and
 /// makes nothing faster.
 const ONE_IN: u8 = 4;
 
-/// One item in so many is a trial for those who get its id. Measured: these are the announcements that
-/// can't wait; with one in four a node sends two lone messages more for each delivery; one in 16
-/// costs `balanced` 0.007 bytes per payload byte more than one in 32.
+/// One item in so many is told promptly to all. Measured: one in 16 makes `lean` send a seventh more messages
+/// than one in 32, and neither faster nor cheaper.
 const TOLD_ONE_IN: u8 = 32;
+
+/// For so many items a link is new: every one is a trial. A guess: as many misses as `fast` needs to give a
+/// peer ids only.
+pub(super) const NEW: u32 = 16;
 
 /// For so many items a link is young: until its odds have settled (twice 32 trials).
 const YOUNG: u32 = 256;
@@ -41,9 +44,20 @@ pub(super) const fn is_trial(id: ShortId) -> bool {
     is_one_in(ONE_IN, id)
 }
 
-/// Whether an item is also a trial for a peer that gets its id, on a link that has seen so many items.
+/// Whether an item's id may not wait for the lazy batch, on a link that has seen so many items.
 pub(super) const fn is_told_trial(id: ShortId, link_age: u32) -> bool {
     is_one_in(if link_age < YOUNG { ONE_IN } else { TOLD_ONE_IN }, id)
+}
+
+/// Whether every item is a trial on a link that has seen so many, for those who get it whole.
+pub(super) const fn is_new(link_age: u32) -> bool {
+    link_age < NEW
+}
+
+/// Whether feedback is due for every item on a link that has seen so many; for longer than the other end
+/// takes the link for new, since the two don't count quite alike, and silence counts.
+pub(super) const fn is_answered(link_age: u32) -> bool {
+    link_age < 2 * NEW
 }
 
 const fn is_one_in(count: u8, id: ShortId) -> bool {
@@ -69,23 +83,14 @@ pub(super) struct Trial {
 }
 
 impl Trials {
-    /// A trial begins: an item that came by `first` is shared out in these steps, and `is_told` says to whom
-    /// its id is one.
+    /// A trial begins: an item that came by `first` went to these links whole, and they are told of those.
     pub(super) fn begin(
         &mut self,
         id: ShortId,
         (since, first): (Time, Option<Link>),
-        steps: &[Step],
-        is_told: impl Fn(Link) -> bool,
+        sent: LinkSet,
+        told: LinkSet,
     ) {
-        let (mut sent, mut told) = (LinkSet::default(), LinkSet::default());
-        for step in steps {
-            match step {
-                Step::Send(link, _) => sent.insert(*link),
-                Step::AnnounceNow(link, _) if is_told(*link) => told.insert(*link),
-                _ => false,
-            };
-        }
         if first.is_some() || !(sent.is_empty() && told.is_empty()) {
             self.0.push_back(Trial { id, since, first, sent, told });
         }
