@@ -48,12 +48,11 @@
 //!
 //! # Privacy
 //! Our own items go whole to a few first hops only and spread from there like any other
-//! (`adaptive/origin.rs`). *Measured* (500 nodes, planar latencies, 2,000 items): spies at 5, 10 and 20 % of
+//! (`adaptive/origin.rs`). *Measured* (500 nodes, planar latencies, 500 items): spies at 5, 10 and 20 % of
 //! the nodes, who name whoever delivered or announced an item to any of them first, name its true
-//! origin in 18, 28 and 46 % of the cases with `balanced` (5 first hops) and 21, 34 and 50 % with `lean` (6). With
-//! `fast`, whose own items go to everybody, it is 25, 39 and 59 %, as with flood; inventory's trickle of 1 and
-//! 2 s gives 23, 36 and 58 %. Against telling everybody, 6 first hops cost `balanced` 44 ms of t99, and 4
-//! cost 64 ms.
+//! origin in 17, 28 and 42 % of the cases with `balanced` (4 first hops; with 5 in 21, 31 and 51 %). With
+//! `fast`, whose own items go to everybody, it is 24, 40 and 60 %, as with flood; inventory's trickle of 1 and
+//! 2 s gives 23, 36 and 58 %. Of `balanced`'s t99 the fifth hop would save 8 ms.
 //!
 //! # Attacks
 //! *Feedback*: what a peer says moves only the odds of its own link. One that always says "known" gets ids

@@ -23,13 +23,13 @@ impl Preset {
     /// *Measured* (500 nodes, planar latencies, two seeds): `lean` costs 1.38 and 1.39 bytes per payload byte and has a
     /// t99 of 573 and 516 ms, 1.41 and 1.39 bytes with 45 %, and 660 ms with 47, where inventory without
     /// trickle needs 680 to 695 ms; above 55 so many items have to be asked for that copies become more again.
-    /// `balanced` has 1.55 times flood's t99 at 2.3 bytes, 1.6 times at 2.2 bytes with 13 %; `fast` 1.12 times at 3.4
+    /// `balanced` has 1.57 times flood's t99 at 2.4 bytes, 1.6 times at 2.2 bytes with 13 %; `fast` 1.12 times at 3.4
     /// bytes, 1.14 times at 3.2 bytes with 8 %.
     #[must_use]
     pub const fn eager_from(self) -> Probability {
         match self {
             Self::Fast => Probability::percent(7),
-            Self::Balanced => Probability::percent(11),
+            Self::Balanced => Probability::percent(10),
             Self::Lean => Probability::percent(46),
         }
     }
@@ -66,8 +66,8 @@ impl Preset {
     pub const fn first_hops(self) -> usize {
         match self {
             Self::Fast => usize::MAX,
-            Self::Balanced => 5,
-            Self::Lean => 6,
+            Self::Balanced => 4,
+            Self::Lean => 5,
         }
     }
 }

@@ -149,7 +149,7 @@ fn the_dial_moves_the_threshold() {
     for (preset, is_eager) in [(Preset::Fast, true), (Preset::Balanced, false)] {
         let mut stage = Stage::new(3);
         stage.fake.params.adaptive.preset = preset;
-        for n in trials().take(9) {
+        for n in trials().take(10) {
             stage.accept(n);
             stage.known(1, n);
         }
