@@ -247,11 +247,8 @@ impl Queue {
     /// Takes the first so many by id. If that is all, the queue's timer stops.
     fn leave(&mut self, max: usize, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
         if self.ids.len() > max {
-            let mut ids = self.ids.take(|_| true);
-            ids.select_nth_unstable(max);
-            self.ids = ids.split_off(max).into();
+            let mut ids = self.ids.take_least(max);
             ids.retain(|(id, _)| !knows(id));
-            ids.sort_unstable();
             return ids;
         }
         self.at = Time::NEVER;

@@ -26,7 +26,7 @@ const AHEAD: usize = 1_024;
 /// How often it is looked whether all is done.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// How long nothing may happen before the run is given up.
+/// How long nothing may happen before the run is over.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What all peers do together.
@@ -59,7 +59,8 @@ pub(crate) fn run(
             tasks.spawn(Peer::new(addr, own, short, Arc::clone(&tally)).await.run());
         }
         let (mut last, mut since) = (0, Instant::now());
-        while last < all && since.elapsed() < PATIENCE {
+        // What has several announcers is announced back to some of them, so only quiet tells the end.
+        while (last < all || announcers > 1) && since.elapsed() < PATIENCE {
             tokio::time::sleep(LOOK).await;
             let told = tally.told.load(Ordering::Relaxed);
             if told != last {

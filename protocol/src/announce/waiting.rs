@@ -72,6 +72,21 @@ impl Waiting {
         }
     }
 
+    /// Takes so many, the least ids first, and leaves the others sorted. A queue that begins sorted was left so, and
+    /// isn't sorted again for what was added since: that waits for its turn.
+    pub(super) fn take_least(&mut self, count: usize) -> Vec<Entry> {
+        match self {
+            Self::One(entry) => entry.take_if(|_| count > 0).into_iter().collect(),
+            Self::Many(entries) => {
+                let count = count.min(entries.len());
+                if !entries.iter().take(count).is_sorted() {
+                    entries.make_contiguous().sort_unstable();
+                }
+                entries.drain(..count).collect()
+            }
+        }
+    }
+
     /// Takes everything, and leaves out what isn't `wanted`.
     pub(super) fn take(&mut self, wanted: impl Fn(&ItemId) -> bool) -> Vec<Entry> {
         match std::mem::take(self) {
@@ -81,16 +96,6 @@ impl Waiting {
                 entries.retain(|(id, _)| wanted(id));
                 entries
             }
-        }
-    }
-}
-
-impl From<Vec<Entry>> for Waiting {
-    fn from(entries: Vec<Entry>) -> Self {
-        match entries[..] {
-            [] => Self::default(),
-            [only] => Self::One(Some(only)),
-            _ => Self::Many(Box::new(entries.into())),
         }
     }
 }
@@ -112,7 +117,15 @@ mod tests {
                         waiting.push_back(entry);
                         queue.push_back(entry);
                     }
-                    4..7 => prop_assert_eq!(waiting.pop_front(), queue.pop_front()),
+                    4..6 => prop_assert_eq!(waiting.pop_front(), queue.pop_front()),
+                    6 => {
+                        let count = usize::from(n);
+                        if !queue.iter().take(count).is_sorted() {
+                            queue.make_contiguous().sort_unstable();
+                        }
+                        let least: Vec<_> = queue.drain(..count.min(queue.len())).collect();
+                        prop_assert_eq!(waiting.take_least(count), least);
+                    }
                     _ => {
                         let wanted = |id: &ItemId| *id != entry.0;
                         let left: Vec<_> = queue.drain(..).filter(|(id, _)| wanted(id)).collect();

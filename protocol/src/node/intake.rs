@@ -18,9 +18,9 @@ use crate::request::Announced;
 use crate::seen::{Outcome, Seen};
 
 /// A link may have this part of `memory.verifying_max` under way before it is slowed: so one that floods
-/// leaves seven eighths to the others. A guess. It may never have more than what is still free, either, so
-/// that many busy links slow down before there is no room (as switches share their buffers: Choudhury and
-/// Hahne 1998, "Dynamic queue length thresholds").
+/// leaves seven eighths to the others. A guess. It may never have more than a quarter of what is still
+/// free, either, so that many busy links slow down before there is no room, with some left for one more item
+/// of each (as switches share their buffers: Choudhury and Hahne 1998, "Dynamic queue length thresholds").
 const SHARES: usize = 8;
 
 /// For how long, each time: as long as a batch of signatures takes. A guess.
@@ -195,7 +195,7 @@ impl Node {
             state.checking += 1;
             let max = cx.params.memory.verifying_max;
             let free = max.saturating_sub(self.verifying.len());
-            if state.checking as usize > free.min(max / SHARES).max(1) {
+            if state.checking as usize > (free / 4).min(max / SHARES).max(1) {
                 let until = cx.now + CHECK_PAUSE;
                 self.record.on_slowed(link, until, cx.now);
                 cx.actions.push(Action::Throttle { link, until });
@@ -255,6 +255,8 @@ impl Node {
                 Some(link) => {
                     self.record.note(link, id, What::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
+                    let until = cx.now + CHECK_PAUSE;
+                    cx.actions.push(Action::Throttle { link, until });
                 }
                 None => self.refuse(item, None, BUSY, cx),
             }
