@@ -256,6 +256,7 @@ impl Node {
                     self.record.note(link, id, What::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
                     let until = cx.now + CHECK_PAUSE;
+                    self.record.on_slowed(link, until, cx.now);
                     cx.actions.push(Action::Throttle { link, until });
                 }
                 None => self.refuse(item, None, BUSY, cx),
