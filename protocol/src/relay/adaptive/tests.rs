@@ -280,7 +280,11 @@ fn feedback_counts_once_for_what_was_sent_on_its_own_link_and_for_nothing_else()
 #[test]
 fn on_a_new_link_every_item_is_a_trial_and_feedback_hurries() {
     let mut stage = Stage::new(3);
-    let n = ordinary();
+    let mut ordinary = (0..=u8::MAX).filter(|n| !is_trial(short(*n)));
+    let (first, n) = (ordinary.next().unwrap(), ordinary.next().unwrap());
+    stage.accept(first);
+    stage.known(1, first);
+    assert_eq!(stage.odds(1), Probability::ONE, "the very first is none");
     stage.accept(n);
     stage.known(1, n);
     assert!(stage.odds(1) < Probability::ONE);
