@@ -17,7 +17,12 @@
 //! 4. **An address that is connected isn't dialled**, where "connected" is what we dialled or what
 //!    the peer advertises. *Attack:* a peer that advertises somebody else's address hides it from us,
 //!    but one address per link, and only while the link lasts.
-//! 5. **Seeds are left.** The first addresses that our operator names are dialled beside the outbound
+//! 5. **A node that finds nobody to dial asks.** New outbound peers are asked for addresses, and others too,
+//!    inbound ones included, by a node whose set isn't full and whose book has no address to offer. *Why:* two
+//!    bootstrap nodes that everybody dials dial nobody, so that they would never ask, and nobody would tell
+//!    them of one another: each is known to all by name and thus no news. *Attack:* inbound peers may
+//!    answer with addresses of their own, within their share of the book ([`book`]).
+//! 6. **Seeds are left.** The first addresses that our operator names are dialled beside the outbound
 //!    set and given up once it stands. *Rationale:* otherwise every node of a network stays linked to
 //!    its bootstrap nodes: a star, whose centres are full for newcomers.
 //!
@@ -53,13 +58,13 @@ use feeler::Feeler;
 use gossip::Gossip;
 use outbound::{Live, Outbound};
 use recent::Recent;
-use table::{Peer, Table};
+use table::{Peer, Question, Table};
 
 /// Most peers remembered as misbehaved; over it the oldest are forgotten (Bitcoin Core: 50,000,
 /// relay.md §1).
 pub const DISCOURAGED_MAX: usize = 50_000;
 
-/// New outbound peers are asked for addresses while the book holds fewer than this. A guess: one
+/// Peers are asked for addresses while the book holds fewer than this. A guess: one
 /// full message of addresses.
 pub const ASK_BELOW: usize = 1_000;
 
@@ -248,7 +253,10 @@ impl Peers {
             return addrs.len();
         };
         // Within a link order is kept and questions are answered at once, so this is the answer.
-        let is_sample = std::mem::take(&mut peer.asked);
+        let is_sample = peer.question == Question::Open;
+        if is_sample {
+            peer.question = Question::Answered;
+        }
         let (key, advertise) = (peer.key, peer.advertise);
         let mut dropped = 0;
         for addr in addrs {
@@ -294,7 +302,7 @@ impl Peers {
     }
 
     /// A link that is no longer needed, to be closed by the caller, who asks again until there is none: a
-    /// seed (rule 5), or one that a feeler is about. It is forgotten here at once. Cheap to ask after
+    /// seed (rule 6), or one that a feeler is about. It is forgotten here at once. Cheap to ask after
     /// every input.
     pub fn take_surplus(&mut self, cx: &mut Cx<'_>) -> Option<Link> {
         let link = self.find_surplus_seed(cx).or_else(|| self.find_exchanged(cx))?;
@@ -442,8 +450,17 @@ impl Peers {
 
     fn ask(&mut self, link: Link, cx: &mut Cx<'_>) {
         if let Some(peer) = self.table.get_mut(link) {
-            peer.asked = true;
+            peer.question = Question::Open;
             cx.send(link, Message::GetAddresses);
+        }
+    }
+
+    /// Asks a random peer that wasn't asked yet (rule 5).
+    fn ask_anybody(&mut self, cx: &mut Cx<'_>) {
+        let unasked =
+            |(_, peer): &(Link, &Peer)| peer.is_ready() && peer.question == Question::Unasked;
+        if let Some((link, _)) = self.table.iter().filter(unasked).choose(cx.rng) {
+            self.ask(link, cx);
         }
     }
 
@@ -551,6 +568,9 @@ impl Peers {
             probing: usize::from(self.feeler.is_dialling()),
         };
         self.outbound.refill(live, &mut self.book, cx);
+        if self.outbound.is_starving(live, &self.book, cx) && self.book.len() < ASK_BELOW {
+            self.ask_anybody(cx);
+        }
         if self.wants_feelers(cx) {
             self.feeler.plan(cx);
         }

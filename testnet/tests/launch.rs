@@ -161,8 +161,7 @@ fn in_slow_motion_the_figures_are_in_the_networks_own_time() {
 
 #[test]
 fn the_survivors_of_a_kill_get_everything() {
-    let mut launch =
-        Launch::new("--nodes 8 --outbound 3 --txs 40 --rate 20 --kill 25% --keep-logs");
+    let mut launch = Launch::new("--nodes 8 --txs 40 --rate 20 --kill 25% --keep-logs");
     let finished = launch.run();
     finished.assert_code(0);
     assert_eq!(finished.summary["killed_nodes"], 2);

@@ -185,6 +185,12 @@ impl Outbound {
         self.deadline
     }
 
+    /// Whether the set isn't full, and there was nobody to dial when last looked.
+    pub(super) fn is_starving(&self, live: Live, book: &Book, cx: &Cx<'_>) -> bool {
+        let at_a_loss = self.dialling.is_empty() && self.idle_until > cx.now;
+        at_a_loss && self.fixed.is_none() && self.wants_more(live, book, cx)
+    }
+
     fn wants_more(&self, live: Live, book: &Book, cx: &Cx<'_>) -> bool {
         if self.fixed.is_some() {
             return true;

@@ -25,10 +25,21 @@ pub(super) struct Peer {
     pub(super) since: Time,
     ready: bool,
     seed: bool,
-    /// We asked it for addresses and it has sent none yet.
-    pub(super) asked: bool,
+    /// Whether we asked it for addresses.
+    pub(super) question: Question,
     /// It asked us for addresses and was answered.
     pub(super) answered: bool,
+}
+
+/// A question for addresses, which is put at most once on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// It wasn't asked.
+    Unasked,
+    /// It was, and has sent none yet.
+    Open,
+    /// It was, and has sent some.
+    Answered,
 }
 
 /// How many links there are of each sort; each array by [`Direction`].
@@ -140,7 +151,7 @@ impl Peer {
             since,
             ready: false,
             seed,
-            asked: false,
+            question: Question::Unasked,
             answered: false,
         }
     }

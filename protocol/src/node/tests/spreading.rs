@@ -135,6 +135,7 @@ fn batches_hold_whole_items_back_until_they_are_full() {
 fn bytes_to_other_regions_are_counted() {
     let identity = Identity { region: Some(1), ..Identity::for_tests(1_000) };
     let mut solo = Solo::new(at_once());
+    solo.params.peers.outbound = 0;
     solo.node = Node::new(identity, &solo.params);
     for (slot, region) in [(0, Some(1)), (1, Some(2)), (2, None)] {
         let link = Link::new(slot, 1);

@@ -27,12 +27,24 @@ fn hub(peers: u32) -> (World, Vec<Link>) {
 #[test]
 fn a_new_outbound_peer_is_asked_and_an_inbound_one_is_not() {
     let mut world = World::new();
-    world.learn([1]);
+    world.params.peers.outbound = 2;
+    world.learn([1, 2]);
     world.actions.clear();
-    let link = world.outbound(1);
-    assert_eq!(world.sent(), [(link, Message::GetAddresses)]);
-    world.inbound(2);
+    let links = [1, 2].map(|n| world.outbound(n));
+    assert_eq!(world.sent(), links.map(|link| (link, Message::GetAddresses)));
+    world.inbound(3);
     assert_eq!(world.sent(), []);
+}
+
+#[test]
+fn a_node_that_has_nobody_to_dial_asks_inbound_peers_too_each_once() {
+    let mut world = World::new();
+    let links = [1, 2].map(|n| world.inbound(n));
+    assert_eq!(world.sent(), links.map(|link| (link, Message::GetAddresses)));
+    links.iter().for_each(|link| assert_eq!(world.tell(*link, [1, 2]), 0));
+    assert_eq!(world.sent(), [], "nobody is asked twice, and a link isn't dialled");
+    world.tell(links[1], [3]);
+    assert_eq!(world.dials(), [3]);
 }
 
 #[test]

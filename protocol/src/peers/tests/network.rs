@@ -49,6 +49,21 @@ fn a_network_that_starts_at_once_from_one_seed_finds_itself() {
 }
 
 #[test]
+fn two_seeds_that_everybody_dials_find_each_other() {
+    const NODES: usize = 8;
+    let mut params = Params::default();
+    params.peers.outbound = NODES - 1;
+    let mut mesh = Mesh::new(NODES, 1, 1, params, Arc::new(Opaque::default()));
+    for index in 2..NODES {
+        mesh.learn(index, &[0, 1]);
+    }
+    mesh.run_for(Duration::from_secs(15));
+    for index in 0..NODES {
+        assert_eq!(mesh.links(index).len(), NODES - 1, "node {index}");
+    }
+}
+
+#[test]
 fn no_two_nodes_have_two_links() {
     let mesh = start_all_at_once();
     for index in 0..NODES {
