@@ -126,8 +126,10 @@ pub struct Shell {
     clock: Clock,
     turn: Turn,
     turns: Turns,
-    /// The time, as read when the event at hand was taken: once for all messages that came together.
+    /// The time when the input at hand was taken: the same for all messages that came together.
     now: Time,
+    /// The same of real time.
+    real: Instant,
     /// When to look after files next.
     housekeeping_at: Instant,
     save_at: Instant,
@@ -197,9 +199,10 @@ impl Shell {
             keeper,
             actions: Vec::new(),
             clock,
-            turn: Turn::begin(),
+            turn: Turn::begin(now),
             turns: Turns::default(),
             now: Time::ZERO,
+            real: now,
             housekeeping_at: now + TRACE_INTERVAL,
             save_at: now + SAVE_INTERVAL,
             saving: None,
@@ -238,7 +241,8 @@ impl Shell {
                 () = self.net.wait() => First::Other,
                 () = &mut sleep => First::Other,
             };
-            self.turn = Turn::begin();
+            self.look_at_clock();
+            self.turn = Turn::begin(self.real);
             match first {
                 First::Command(Some(command)) => self.on_command(command),
                 First::Command(None) => commands_open = false,
@@ -247,7 +251,7 @@ impl Shell {
                 First::Other => {}
             }
             let is_rest = self.take_ready();
-            self.turns.end(&self.turn);
+            self.turns.end(&self.turn, Instant::now());
             if is_rest {
                 // Else the connections would wait until nothing is left.
                 tokio::task::yield_now().await;
@@ -271,11 +275,11 @@ impl Shell {
             } else {
                 break false;
             }
-            if self.turn.is_over() {
+            self.look_at_clock();
+            if self.turn.is_over(self.real) {
                 break true;
             }
         };
-        self.look_at_clock();
         if self.now >= self.node.deadline() {
             self.handle(Input::Wake);
         }
@@ -283,15 +287,16 @@ impl Shell {
         if self.keeper.has_many() {
             self.keeper.flush(&self.node);
         }
-        if Instant::now() >= self.housekeeping_at {
+        if self.real >= self.housekeeping_at {
             self.keep_house();
         }
         is_rest
     }
 
-    /// Reads the clock.
+    /// Reads the clock, which is done once for each input.
     fn look_at_clock(&mut self) {
-        self.now = self.clock.now();
+        self.real = Instant::now();
+        self.now = self.clock.at(self.real);
     }
 
     /// When the next round is due at the latest.
@@ -361,11 +366,10 @@ impl Shell {
     }
 
     fn on_verdicts(&mut self, verdicts: Vec<Verdict>) {
-        self.look_at_clock();
         let mut verdicts = verdicts.into_iter();
-        for (id, verdict) in verdicts.by_ref() {
+        while let Some((id, verdict)) = verdicts.next() {
             self.handle(Input::Verdict { id, verdict });
-            if self.turn.is_over() {
+            if verdicts.len() > 0 && self.turn.is_over(Instant::now()) {
                 break;
             }
         }
@@ -373,7 +377,6 @@ impl Shell {
     }
 
     fn on_net(&mut self, event: NetEvent) {
-        self.look_at_clock();
         match event {
             NetEvent::Connected { link, peer, direction, addr } => {
                 if let Some(info) = self.net.info(link) {
@@ -414,7 +417,7 @@ impl Shell {
                 messages.drain(..=index);
                 return self.net.hold(link, messages);
             }
-            if self.turn.is_over() {
+            if index + 1 < messages.len() && self.turn.is_over(Instant::now()) {
                 messages.drain(..=index);
                 return self.net.give_back(link, messages);
             }

@@ -1,5 +1,6 @@
 //! Moves bytes between a connection's streams and its [`Pipe`]: many messages a system call.
 
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,8 +25,14 @@ const READ_MAX: usize = 64 << 10;
 /// hog the thread. A guess: half a millisecond of encryption.
 const TURN_MAX: usize = 4 * WRITE_MAX;
 
-/// Bytes read at once, on the stack. Larger ones cost more to clear than they save for small messages.
-const READ_CHUNK: usize = 8 << 10;
+/// Bytes read at once. A guess, one of Yamux's frames.
+const READ_CHUNK: usize = 16 << 10;
+
+thread_local! {
+    /// What was just read. One for all connections of a thread, so that it is neither cleared for each read nor
+    /// held by each connection.
+    static CHUNK: RefCell<[u8; READ_CHUNK]> = const { RefCell::new([0; READ_CHUNK]) };
+}
 
 /// A write buffer larger than this is given back when empty: hundreds of nodes share a machine.
 const KEEP_MAX: usize = 4 << 10;
@@ -119,10 +126,19 @@ impl<S: AsyncRead + Unpin> Inflow<S> {
         chain: &dyn Chain,
         cx: &mut Context<'_>,
     ) -> Poll<io::Error> {
-        let mut chunk = [0; READ_CHUNK];
+        CHUNK.with_borrow_mut(|chunk| self.poll_into(chunk, pipe, chain, cx))
+    }
+
+    fn poll_into(
+        &mut self,
+        chunk: &mut [u8],
+        pipe: &Arc<Pipe>,
+        chain: &dyn Chain,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Error> {
         let mut total = 0;
         while total < READ_MAX && pipe.state().wants_input() {
-            let read = match Pin::new(&mut self.stream).poll_read(cx, &mut chunk) {
+            let read = match Pin::new(&mut self.stream).poll_read(cx, chunk) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0)) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
                 Poll::Ready(Ok(read)) => read,

@@ -204,7 +204,6 @@ impl Keeper {
 impl Shell {
     /// Hands back what was stored.
     pub(super) fn on_restored(&mut self, batch: Vec<Restored>) {
-        self.look_at_clock();
         for Restored { item, was } in batch {
             self.keeper.expect(&item, was);
             self.verifier.remember(&item);
