@@ -69,7 +69,7 @@ pub struct ValidateArgs {
     #[arg(long, default_value = "inventory,flood,adaptive")]
     pub strategies: String,
     /// How far t50 and t99 may lie apart, per cent of the simulated
-    #[arg(long, value_name = "PERCENT", default_value_t = 15.0)]
+    #[arg(long, value_name = "PERCENT", default_value = "15", value_parser = parse_percent)]
     pub tolerance: f64,
     /// Launch everything in real time too, and show that below; whether it agrees doesn't matter
     #[arg(long)]
@@ -278,6 +278,15 @@ fn text(pairs: &[Pair], tolerance: f64) -> String {
     grid(&names, &pairs.iter().map(row).collect::<Vec<_>>())
 }
 
+/// A number of per cent, with or without its sign.
+fn parse_percent(text: &str) -> Result<f64, String> {
+    match text.strip_suffix('%').unwrap_or(text).trim().parse() {
+        Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(percent),
+        Ok(_) => Err("it must be more than 0 and less than 100".to_owned()),
+        Err(_) => Err("write a number of per cent, for instance 15".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,6 +314,19 @@ mod tests {
         let (simulated, launched) = (summary(simulated_ms), summary(launched_ms));
         let (name, slow_motion) = ("flood".to_owned(), SlowMotion::NONE);
         Pair { name, slow_motion, judged: true, simulated, launched }
+    }
+
+    #[test]
+    fn a_tolerance_is_a_number_of_per_cent() {
+        let tolerance = |text: &str| {
+            let cli = Cli::try_parse_from(["validate", "--tolerance", text]);
+            cli.map(|cli| cli.args.tolerance).map_err(|error| error.to_string())
+        };
+        assert_eq!(tolerance("15%"), Ok(15.0));
+        assert_eq!(tolerance("2.5"), Ok(2.5));
+        assert!(tolerance("0").unwrap_err().contains("more than 0"));
+        assert!(tolerance("nan").unwrap_err().contains("more than 0"));
+        assert!(tolerance("few").unwrap_err().contains("for instance 15"));
     }
 
     #[test]
