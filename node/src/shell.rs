@@ -181,7 +181,7 @@ impl Shell {
             salt: rng.next_u64(),
         };
         let mut node = Node::new(identity, &config.params);
-        node.peers_mut().import(&known.unwrap_or_default(), &config.params.peers, Time::ZERO);
+        node.import_addresses(&known.unwrap_or_default(), &config.params, Time::ZERO);
         if config.withhold {
             tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
         }

@@ -189,25 +189,33 @@ impl Announcer {
         if now < self.next {
             return;
         }
-        let mut room = WAKE_MAX;
+        let (mut room, mut next) = (WAKE_MAX, Time::NEVER);
         for (link, queue) in self.links.iter_mut() {
-            if queue.at > now || room == 0 {
-                continue;
+            if queue.at <= now && room > 0 {
+                let waited = queue.ids.len();
+                let mut batch = queue.leave(room, |id| knows(link, id));
+                room -= waited - queue.ids.len();
+                while !batch.is_empty() {
+                    let rest = batch.split_off(batch.len().min(params.batch_max));
+                    send(link, std::mem::replace(&mut batch, rest));
+                }
             }
-            let waited = queue.ids.len();
-            let mut batch = queue.leave(room, |id| knows(link, id));
-            room -= waited - queue.ids.len();
-            while !batch.is_empty() {
-                let rest = batch.split_off(batch.len().min(params.batch_max));
-                send(link, std::mem::replace(&mut batch, rest));
-            }
+            next = next.min(queue.at);
         }
-        self.find_next();
+        self.next = next;
     }
 
-    /// Reads what [`Announcer::on_wake`] will, see `node/warm.rs`.
-    pub(crate) fn warm(&self) -> u64 {
-        self.links.iter().fold(0, |sum, (_, queue)| sum ^ queue.at.as_nanos())
+    /// Reads what a wake-up will, see `node/warm.rs`, and tells of the links on which something is due.
+    pub(crate) fn warm(&self, now: Time, mut due: impl FnMut(Link) -> u64) -> u64 {
+        self.links.iter().fold(0, |sum, (link, queue)| {
+            let more = if queue.at <= now { due(link) } else { 0 };
+            sum ^ queue.at.as_nanos() ^ more
+        })
+    }
+
+    /// Reads what an announcement on a link will.
+    pub(crate) fn warm_link(&self, link: Link) -> u64 {
+        self.links.get(link).map_or(0, |queue| queue.ids.len() as u64 ^ queue.at.as_nanos())
     }
 
     /// When the next batch leaves.
@@ -228,8 +236,17 @@ impl Announcer {
         self.links.get(link).map_or(0, |queue| queue.ids.len())
     }
 
+    /// Finds the earliest timer when one was stopped. Inbound links share theirs, and so one that is as early as
+    /// the last, than which none is earlier, is mostly found soon.
     fn find_next(&mut self) {
-        self.next = self.links.iter().map(|(_, queue)| queue.at).min().unwrap_or(Time::NEVER);
+        let mut next = Time::NEVER;
+        for (_, queue) in self.links.iter() {
+            next = next.min(queue.at);
+            if next <= self.next {
+                break;
+            }
+        }
+        self.next = next;
     }
 }
 
@@ -485,5 +502,29 @@ mod tests {
         assert!((mean_wait(3) - 10.0).abs() < 0.01);
         // The sixth id comes as the wait of the first one ends, and leaves with it.
         assert!((mean_wait(10) - 25.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_deadline_is_the_earliest_timer_whichever_are_stopped() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let params = RelayParams { announce_queue_max: 100, ..params(100) };
+        let mut announcer = Announcer::default();
+        for slot in 0..8 {
+            let direction = if slot < 3 { Direction::Outbound } else { Direction::Inbound };
+            announcer.on_connected(link(slot), direction);
+        }
+        for round in 0..1_000_u64 {
+            let (now, at) = (Time::from_millis(10 * round), link(rng.random_range(0..8)));
+            announcer.on_wake(now, &params, |_, _| false, |_, _| ());
+            let is_congested = announcer.links.get(at).is_some_and(|queue| queue.congested);
+            match rng.random_range(0..8) {
+                0..4 => announcer.enqueue(at, (id(1), Form::Id), now, &params, &mut rng),
+                4 | 5 => announcer.on_known(at, id(1).into()),
+                _ if is_congested => announcer.on_drained(at, now),
+                _ => announcer.on_congested(at),
+            }
+            let earliest = announcer.links.iter().map(|(_, queue)| queue.at).min();
+            assert_eq!(Some(announcer.deadline()), earliest, "round {round}");
+        }
     }
 }

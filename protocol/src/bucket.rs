@@ -34,6 +34,12 @@ impl Bucket {
         (!debt.is_zero()).then(|| now + debt)
     }
 
+    /// When it will be full again.
+    #[must_use]
+    pub const fn full_at(self) -> Time {
+        self.full_at
+    }
+
     /// Until when it is in debt; a moment that is past if it isn't.
     #[must_use]
     pub fn in_debt_until(&self, rate: Rate) -> Time {

@@ -14,19 +14,20 @@ use crate::message::{ADDRESSES_MAX, Message, MessageKind, Verb};
 use crate::params::{BudgetParams, Rate};
 use crate::time::Time;
 
-/// The buckets of one link: 72 bytes.
+/// The buckets of one link: 72 bytes, those that most messages draw from last and together.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub struct LinkBudget {
-    messages: Bucket,
-    announcements: Bucket,
     requests: Bucket,
     tx_bytes: Bucket,
     block_bytes: Bucket,
     addresses: Bucket,
-    control_bytes: Bucket,
     excesses: Bucket,
     /// Addresses that we asked for and that haven't come yet.
     addresses_expected: usize,
+    messages: Bucket,
+    announcements: Bucket,
+    control_bytes: Bucket,
 }
 
 /// A link ran into debt.
@@ -106,6 +107,11 @@ impl LinkBudget {
     /// Allows an answer of [`ADDRESSES_MAX`] addresses, because we asked for it.
     pub const fn expect_addresses(&mut self) {
         self.addresses_expected = ADDRESSES_MAX;
+    }
+
+    /// Reads what charging a message will, see `node/warm.rs`.
+    pub(crate) const fn warm(&self) -> u64 {
+        self.messages.full_at().as_nanos()
     }
 
     /// Counts an excess. False when the link has used up its allowance: it is abusive.

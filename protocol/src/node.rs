@@ -8,6 +8,7 @@
 //! - `node/serve.rs`: a peer asks for items and gets them
 //! - `node/fees.rs`: peers are told what we take, and aren't told of what they don't
 //! - `node/digest.rs`: two peers compare what they have
+//! - `node/wake.rs`: what is due, and when the next thing will be
 //! - `node/check.rs`: what must hold after every input
 //! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
@@ -20,13 +21,14 @@ mod orphans;
 mod own;
 mod relay;
 mod serve;
+mod wake;
 mod warm;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::announce::{Announcer, Form};
+use crate::announce::Announcer;
 use crate::backlog::Backlog;
 use crate::blocks::BlockStore;
 use crate::budget::LinkBudget;
@@ -38,7 +40,7 @@ use crate::digest::SafetyNet;
 use crate::event::Event;
 use crate::fee::FeeRate;
 use crate::fee_filter::FeeFilter;
-use crate::health::{Due, Health};
+use crate::health::Health;
 use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::link::{Direction, Link, LinkTable};
 use crate::machine::{Action, Cx, Input, Machine, PeerKey, Was};
@@ -47,14 +49,17 @@ use crate::message::{Message, PeerAddr, Verb};
 use crate::orphanage::{Orphan, Orphanage};
 use crate::params::Params;
 use crate::peers::Peers;
+use crate::peers::book::AddressRecord;
 use crate::pool::Pool;
 use crate::quota::Quota;
-use crate::record::{Dealings, Manner, Record, Recorder, Story, What};
+use crate::record::{Dealings, Record, Recorder, Story, What};
 use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::request::Requests;
 use crate::seen::SeenCache;
 use crate::time::Time;
 use crate::unbroadcast::Unbroadcast;
+
+use wake::Reach;
 
 /// Who a node is, and what its operator tells it before it starts.
 #[derive(Clone, Debug)]
@@ -80,57 +85,67 @@ impl Identity {
 }
 
 /// One relay node. Drive it as [`crate::machine`] says.
+///
+/// It lies in memory as it stands here: first what most inputs touch, which are announcements of what is known and
+/// wake-ups to announce something (see `node/warm.rs`).
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Node {
-    advertise: Option<PeerAddr>,
-    region: Option<u8>,
+    /// The earliest deadline of all parts but the announcer and the strategy.
+    rest_at: Time,
+    announcer: Announcer,
     links: LinkTable<LinkState>,
-    peers: Peers,
-    health: Health,
+    unbroadcast: Unbroadcast,
+    /// Transactions that wait for their parents; most nodes have none.
+    orphans: Option<Box<Orphans>>,
+    record: Recorder,
+    region: Option<u8>,
+    /// A peer has a fee filter, or had one.
+    any_filter: bool,
+    seen: SeenCache,
     strategy: AnyStrategy,
+    counters: Counters,
     /// The links that the strategy may use, in the order in which they became ready.
     ready: Vec<Neighbour>,
-    seen: SeenCache,
     requests: Requests,
-    announcer: Announcer,
     safety_net: SafetyNet,
     /// Items whose expensive checks are under way; bounded by `memory.verifying_max`.
     verifying: Map<ShortId, Verifying>,
     pool: Pool,
-    unbroadcast: Unbroadcast,
+    blocks: BlockStore,
     fee_filter: FeeFilter,
     quota: Quota,
     /// When the quota lets the next transaction be announced.
     quota_at: Time,
-    /// Transactions that wait for their parents; most nodes have none.
-    orphans: Option<Box<Orphans>>,
-    blocks: BlockStore,
-    counters: Counters,
-    record: Recorder,
     /// When a getdata that was too large to answer at once goes on.
     serve_at: Time,
+    health: Health,
+    peers: Peers,
+    advertise: Option<PeerAddr>,
 }
 
-/// What the node keeps for each link itself; each mechanism keeps its own part.
+/// What the node keeps for each link itself; each mechanism keeps its own part. What every message touches comes last
+/// and together.
 #[derive(Clone, Debug)]
+#[repr(C)]
 struct LinkState {
     peer: PeerKey,
-    direction: Direction,
     since: Time,
-    /// The peer's hello has arrived.
-    ready: bool,
     advertise: Option<PeerAddr>,
+    direction: Direction,
     region: Option<u8>,
-    /// We are closing it, and why: nothing more is taken from it.
-    closing: Option<Box<Reason>>,
-    congested: bool,
-    /// Items that came by it and are being checked.
-    checking: u32,
+    /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
+    serving: Backlog<(ItemKind, Name)>,
     /// The peer wants to hear of nothing that pays less.
     fee_filter: FeeRate,
     budget: LinkBudget,
-    /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
-    serving: Backlog<(ItemKind, Name)>,
+    /// We are closing it, and why: nothing more is taken from it.
+    closing: Option<Box<Reason>>,
+    /// Items that came by it and are being checked.
+    checking: u32,
+    /// The peer's hello has arrived.
+    ready: bool,
+    congested: bool,
 }
 
 /// An item that waits for its verdict.
@@ -204,7 +219,7 @@ impl Node {
         let salt = Salt::new(identity.salt);
         let strategy = AnyStrategy::from(params.relay.strategy);
         let patience = strategy.patience(&params.relay);
-        Self {
+        let mut node = Self {
             advertise: identity.advertise,
             region: identity.region,
             links: LinkTable::default(),
@@ -220,6 +235,7 @@ impl Node {
             pool: Pool::new(salt),
             unbroadcast: Unbroadcast::default(),
             fee_filter: FeeFilter::default(),
+            any_filter: false,
             quota: Quota::default(),
             quota_at: Time::NEVER,
             orphans: None,
@@ -227,7 +243,10 @@ impl Node {
             counters: Counters::default(),
             record: Recorder::new(params.record),
             serve_at: Time::NEVER,
-        }
+            rest_at: Time::NEVER,
+        };
+        node.rest_at = node.find_rest_at();
+        node
     }
 
     /// Makes room for so many links at once, for a driver that knows beforehand how many there will be.
@@ -309,9 +328,10 @@ impl Node {
         &self.peers
     }
 
-    /// The address book and the outbound set, for restoring the book of an earlier run.
-    pub const fn peers_mut(&mut self) -> &mut Peers {
-        &mut self.peers
+    /// Takes in the address book of an earlier run.
+    pub fn import_addresses(&mut self, records: &[AddressRecord], params: &Params, now: Time) {
+        self.peers.import(records, &params.peers, now);
+        self.rest_at = self.find_rest_at();
     }
 
     /// The seen cache.
@@ -359,7 +379,17 @@ impl Node {
         }
     }
 
-    fn on_message(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) {
+    fn on_received(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) -> Reach {
+        let (now, actions_before) = (cx.now, cx.actions.len());
+        if !self.admit(link, message, cx) {
+            return Reach::Everything;
+        }
+        let was_in_order = cx.actions.len() == actions_before;
+        let reach = self.on_message(link, message, cx);
+        if was_in_order && now < self.rest_at { reach } else { Reach::Everything }
+    }
+
+    fn on_message(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) -> Reach {
         match message {
             Message::Hello(hello) => self.on_hello(link, hello, cx),
             Message::Ping { nonce } => cx.send(link, Message::Pong { nonce: *nonce }),
@@ -371,7 +401,7 @@ impl Node {
             }
             Message::Addresses(addresses) => self.on_addresses(link, addresses, cx),
             Message::Announce { kind, ids } => {
-                self.on_announce(link, *kind, ids.iter().copied().map(Name::Whole), cx);
+                return self.on_announce(link, *kind, ids.iter().copied().map(Name::Whole), cx);
             }
             Message::GetData { kind, ids } => {
                 self.on_get_data(link, *kind, ids.iter().copied().map(Name::Whole), cx);
@@ -379,8 +409,8 @@ impl Node {
             Message::NotFound { ids, .. } => {
                 self.on_not_found(link, ids.iter().map(ShortId::from), cx);
             }
-            Message::Short(verb, ids) => self.on_short(link, *verb, ids, cx),
-            Message::Item(item) => self.on_item(link, item, cx),
+            Message::Short(verb, ids) => return self.on_short(link, *verb, ids, cx),
+            Message::Item(item) => return self.on_item(link, item, cx),
             Message::Signal(signal) => {
                 self.relay(cx, |strategy, cx| strategy.on_signal(link, signal, cx));
             }
@@ -388,71 +418,22 @@ impl Node {
             Message::FeeFilter(rate) => self.on_fee_filter(link, *rate),
             Message::Unknown { .. } => {} // counted and charged like any other
         }
+        Reach::Everything
     }
 
     /// The peer names transactions by their short ids.
-    fn on_short(&mut self, link: Link, verb: Verb, ids: &[ShortId], cx: &mut Cx<'_>) {
+    fn on_short(&mut self, link: Link, verb: Verb, ids: &[ShortId], cx: &mut Cx<'_>) -> Reach {
         let names = ids.iter().copied().map(Name::Short);
         match verb {
-            Verb::Announce => self.on_announce(link, ItemKind::Tx, names, cx),
+            Verb::Announce => return self.on_announce(link, ItemKind::Tx, names, cx),
             Verb::GetData => self.on_get_data(link, ItemKind::Tx, names, cx),
             Verb::NotFound => self.on_not_found(link, ids.iter().copied(), cx),
         }
+        Reach::Everything
     }
 
-    fn on_wake(&mut self, cx: &mut Cx<'_>) {
-        let now = cx.now;
-        let mut closing = Vec::new();
-        let actions = &mut *cx.actions;
-        self.health.on_wake(now, &cx.params.health, cx.rng, |link, due| match due {
-            Due::Ping(nonce) => {
-                actions.push(Action::Send { link, message: Message::Ping { nonce } });
-            }
-            Due::Close(why) => closing.push((link, why)),
-        });
-        for (link, why) in closing {
-            self.disconnect(link, why, cx);
-        }
-        let record = &mut self.record;
-        let ran_out = |link, id| record.note(link, id, What::Expired, now);
-        self.requests.on_wake(now, &cx.params.requests, ran_out);
-        self.pool.on_wake(now);
-        self.expire_orphans(cx);
-        if self.peers.deadline() <= now {
-            self.peers.on_wake(cx);
-        }
-        if self.strategy.deadline() <= now {
-            self.relay(cx, AnyStrategy::on_wake);
-        }
-        self.compare_due(cx);
-        self.tell_fee_filter(cx);
-        self.relay_due(cx);
-        self.announce_again(cx);
-        self.announce_due(cx);
-        self.serve_due(cx);
-    }
-
-    /// Sends the batches that are due.
-    fn announce_due(&mut self, cx: &mut Cx<'_>) {
-        let Self { announcer, seen, .. } = self;
-        let mut due = Vec::new();
-        announcer.on_wake(
-            cx.now,
-            &cx.params.relay,
-            |link, id| seen.knows(id, link),
-            |link, batch| due.push((link, batch)),
-        );
-        for (link, mut batch) in due {
-            for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {
-                self.send_now(link, id, Manner::Batch, cx);
-            }
-            let ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
-            self.announce(link, ItemKind::Tx, &ids, Manner::Batch, cx);
-        }
-    }
-
-    /// Hands over the requests that this input caused, and counts everything that it sends.
-    fn finish(&mut self, actions_before: usize, cx: &mut Cx<'_>) {
+    /// Hands over the requests that this input caused, and sees to what it left to be settled.
+    fn settle(&mut self, cx: &mut Cx<'_>) {
         while let Some(link) = self.peers.take_surplus(cx) {
             self.disconnect(link, Reason::Surplus, cx);
         }
@@ -464,6 +445,10 @@ impl Node {
             self.safety_net.hurry(cx.now, &cx.params.relay);
         }
         self.tell_gone(cx);
+    }
+
+    /// Counts what an input has sent. Says whether an own transaction was among it for the first time.
+    fn count_sent(&mut self, actions_before: usize, cx: &mut Cx<'_>) -> bool {
         let mut broadcast = Vec::new();
         for action in &cx.actions[actions_before..] {
             let Action::Send { link, message } = action else {
@@ -474,17 +459,21 @@ impl Node {
             if let Message::Item(item) = message {
                 broadcast.extend(self.unbroadcast.remove(item.id()));
             }
-            let Some(state) = self.links.get_mut(*link) else {
-                continue;
-            };
-            if self.region.is_some() && state.region.is_some() && state.region != self.region {
+            if self.region.is_some()
+                && let Some(state) = self.links.get(*link)
+                && state.region.is_some_and(|region| Some(region) != self.region)
+            {
                 self.counters.sent_cross_region_bytes += len as u64;
             }
-            if *message == Message::GetAddresses {
+            if *message == Message::GetAddresses
+                && let Some(state) = self.links.get_mut(*link)
+            {
                 state.budget.expect_addresses();
             }
         }
+        let any = !broadcast.is_empty();
         broadcast.into_iter().for_each(|id| cx.report(Event::Broadcast { id }));
+        any
     }
 
     /// Sends the requests that were decided on, and tells the strategy.
@@ -514,17 +503,14 @@ impl Node {
 impl Machine for Node {
     fn handle(&mut self, input: Input<'_>, cx: &mut Cx<'_>) {
         let actions_before = cx.actions.len();
+        let mut reach = Reach::Everything;
         match input {
             Input::Connected { link, peer, direction, addr } => {
                 self.on_connected(link, peer, direction, addr, cx);
             }
             Input::Disconnected { link } => self.on_disconnected(link, cx),
             Input::DialFailed { addr, why } => self.on_dial_failed(addr, why, cx),
-            Input::Received { link, message } => {
-                if self.admit(link, message, cx) {
-                    self.on_message(link, message, cx);
-                }
-            }
+            Input::Received { link, message } => reach = self.on_received(link, message, cx),
             Input::Malformed { link, error } => {
                 self.misbehave(link, Offence::Malformed(error), cx);
             }
@@ -534,27 +520,19 @@ impl Machine for Node {
             Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
-            Input::Wake => self.on_wake(cx),
+            Input::Wake => reach = self.on_wake(cx),
         }
-        self.finish(actions_before, cx);
+        if reach == Reach::Everything {
+            self.settle(cx);
+        }
+        let was_own = self.count_sent(actions_before, cx);
+        if reach == Reach::Everything || was_own {
+            self.rest_at = self.find_rest_at();
+        }
     }
 
     fn deadline(&self) -> Time {
-        let parts = [
-            self.announcer.deadline(),
-            self.requests.deadline(),
-            self.health.deadline(),
-            self.peers.deadline(),
-            self.pool.deadline(),
-            self.unbroadcast.deadline(),
-            self.fee_filter.deadline(),
-            self.quota_at,
-            self.strategy.deadline(),
-            self.safety_net.deadline(),
-            self.serve_at,
-            self.orphans.as_ref().map_or(Time::NEVER, |orphans| orphans.deadline()),
-        ];
-        parts.into_iter().fold(Time::NEVER, Time::min)
+        self.rest_at.min(self.announcer.deadline()).min(self.strategy.deadline())
     }
 }
 

@@ -222,6 +222,11 @@ pub trait Strategy {
         Time::NEVER
     }
 
+    /// Reads what an input on a link will, see `node/warm.rs`.
+    fn warm(&self, _link: Link) -> u64 {
+        0
+    }
+
     /// How long a peer that is asked for a transaction has before the next one is; without it
     /// `requests.tx_timeout_ms`.
     fn patience(&self, _params: &RelayParams) -> Option<Duration> {
@@ -344,6 +349,12 @@ macro_rules! strategies {
             fn deadline(&self) -> Time {
                 match self {
                     $(Self::$variant(strategy) => strategy.deadline(),)*
+                }
+            }
+
+            fn warm(&self, link: Link) -> u64 {
+                match self {
+                    $(Self::$variant(strategy) => strategy.warm(link),)*
                 }
             }
 

@@ -5,7 +5,8 @@ use super::Node;
 use crate::params::Params;
 
 impl Node {
-    /// Checks that every collection keeps its bound. Walks all links.
+    /// Checks that every collection keeps its bound, and that what is kept of several places agrees. Walks all
+    /// links.
     ///
     /// # Panics
     /// When one doesn't, and says which.
@@ -37,6 +38,7 @@ impl Node {
                 assert!(len <= max, "{what} on {link}: {len} of at most {max}");
             }
         }
+        assert_eq!(self.rest_at, self.find_rest_at(), "the deadline of the parts at rest");
         let usable = self.links.iter().filter(|(_, state)| state.ready && state.closing.is_none());
         assert_eq!(self.ready.len(), usable.count(), "links that the strategy may use");
         let inbound = self.peers.inbound_ready();

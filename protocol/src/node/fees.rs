@@ -47,16 +47,21 @@ impl Node {
     pub(super) fn on_fee_filter(&mut self, link: Link, rate: FeeRate) {
         if let Some(state) = self.links.get_mut(link) {
             state.fee_filter = rate;
+            self.any_filter |= rate > FeeRate::ZERO;
         }
     }
 
     /// Whether a peer doesn't take everything.
     pub(super) fn has_filter(&self, link: Link) -> bool {
-        self.links.get(link).is_some_and(|state| state.fee_filter > FeeRate::ZERO)
+        self.any_filter
+            && self.links.get(link).is_some_and(|state| state.fee_filter > FeeRate::ZERO)
     }
 
     /// Whether a transaction pays less than a peer takes. Blocks, and what isn't pooled, never do.
     pub(super) fn is_filtered(&self, link: Link, id: &ItemId) -> bool {
+        if !self.any_filter {
+            return false;
+        }
         let filter = self.links.get(link).map_or(FeeRate::ZERO, |state| state.fee_filter);
         filter > FeeRate::ZERO && self.pool.fee_rate(id).is_some_and(|rate| rate < filter)
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::orphans::{Kinship, PARENT_REFUSED, PARENTS_MISSING};
+use super::wake::Reach;
 use super::{Node, Verifying};
 use crate::chain::{Blame, Facts, Rejection};
 use crate::conduct::{Budget, Offence};
@@ -36,9 +37,9 @@ impl Node {
         kind: ItemKind,
         mut names: impl ExactSizeIterator<Item = Name>,
         cx: &mut Cx<'_>,
-    ) {
+    ) -> Reach {
         let Some(state) = self.links.get_mut(link) else {
-            return;
+            return Reach::Everything;
         };
         let announced = names.len();
         let admitted = state.budget.admit_announcements(announced, cx.now, &cx.params.budgets);
@@ -46,6 +47,8 @@ impl Node {
             self.counters.announcements_dropped += (announced - admitted) as u64;
             self.misbehave(link, Offence::OverBudget(Budget::Announcements), cx);
         }
+        // What waits for its parents may have them asked for.
+        let mut is_stale = admitted == announced && self.orphans.is_none();
         for name in names.by_ref().take(admitted) {
             let id = name.short();
             let known = self.note_holder(id, link, cx);
@@ -56,9 +59,10 @@ impl Node {
             let heard = if known {
                 self.announcer.on_known(link, id);
                 self.counters.duplicate_announcements += 1;
-                self.on_wanted(id, cx);
+                is_stale &= !self.on_wanted(id, cx);
                 Heard::Known
             } else {
+                is_stale = false;
                 self.want(link, (kind, name), wait, cx)
             };
             self.record.note(link, id, What::Heard(heard), cx.now);
@@ -66,6 +70,7 @@ impl Node {
         if admitted < announced {
             self.record.on_unseen(link, names.map(Name::short), cx.now);
         }
+        if is_stale { Reach::Tidings } else { Reach::Everything }
     }
 
     /// A peer announced an item that we don't have.
@@ -104,14 +109,21 @@ impl Node {
         }
     }
 
-    pub(super) fn on_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
+    pub(super) fn on_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) -> Reach {
         let id = item.id();
         if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, id) {
             self.counters.duplicate_items += 1;
             self.record.note(link, id, What::Duplicate, cx.now);
-            self.on_wanted(id, cx);
-            return self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
+            let is_stale = !self.on_wanted(id, cx) && self.orphans.is_none();
+            self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
+            return if is_stale { Reach::Tidings } else { Reach::Everything };
         }
+        self.on_new_item(link, item, cx);
+        Reach::Everything
+    }
+
+    fn on_new_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
+        let id = item.id();
         if self.requests.was_asked(link, id) {
             self.requests.on_delivered(link);
         } else if !self.strategy.takes_unasked() {

@@ -137,11 +137,13 @@ impl Node {
         }
     }
 
-    /// A peer has an item, or was given it: it needn't be announced again.
-    pub(super) fn on_wanted(&mut self, id: impl Into<ShortId>, cx: &mut Cx<'_>) {
-        if let Some(id) = self.unbroadcast.remove(id) {
+    /// A peer has an item, or was given it: it needn't be announced again. Says whether it was to be.
+    pub(super) fn on_wanted(&mut self, id: impl Into<ShortId>, cx: &mut Cx<'_>) -> bool {
+        let wanted = self.unbroadcast.remove(id);
+        if let Some(id) = wanted {
             cx.report(Event::Broadcast { id });
         }
+        wanted.is_some()
     }
 
     /// Transactions left the pool: the driver is told.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::Node;
 use crate::announce::{Announcer, Form};
 use crate::blocks::BlockStore;
-use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
+use crate::item::{Item, ItemId, ItemKind, ShortId};
 use crate::link::Link;
-use crate::machine::Cx;
+use crate::machine::{Action, Cx};
 use crate::message::{ANNOUNCE_MAX, Message, Verb};
 use crate::pool::Pool;
 use crate::record::{Manner, What};
@@ -17,7 +17,8 @@ use crate::seen::{Seen, SeenCache};
 
 /// What the strategy sees of the node.
 struct View<'a> {
-    ready: &'a [Neighbour],
+    /// Not a slice, which would be read each time though few ask for it.
+    ready: &'a Vec<Neighbour>,
     seen: &'a SeenCache,
     announcer: &'a Announcer,
     pool: &'a Pool,
@@ -133,9 +134,8 @@ impl Node {
         ids.iter().for_each(|id| self.seen.note_told(id, link));
         self.record.note_all(link, ids, What::Told(manner), cx.now);
         let is_short = kind == ItemKind::Tx && self.strategy.names_short();
-        let name = |id: &ItemId| if is_short { Name::Short(id.into()) } else { Name::Whole(*id) };
         for ids in ids.chunks(ANNOUNCE_MAX) {
-            cx.send(link, Message::naming(Verb::Announce, kind, ids.iter().map(name)));
+            cx.send(link, announcement(kind, ids, is_short, cx.actions.last()));
         }
     }
 
@@ -175,5 +175,25 @@ impl Node {
     fn take_waiting(&mut self, link: Link) -> Vec<ItemId> {
         let Self { announcer, seen, .. } = self;
         announcer.take(link, |id| seen.knows(id, link))
+    }
+}
+
+/// Tells a peer of these ids. The same ids often leave on many links at once: messages that follow one another share
+/// them.
+fn announcement(kind: ItemKind, ids: &[ItemId], is_short: bool, last: Option<&Action>) -> Message {
+    let same = match last {
+        Some(Action::Send {
+            message: message @ Message::Announce { kind: theirs, ids: told },
+            ..
+        }) => (!is_short && *theirs == kind && **told == *ids).then_some(message),
+        Some(Action::Send { message: message @ Message::Short(Verb::Announce, told), .. }) => {
+            (is_short && told.iter().copied().eq(ids.iter().map(ShortId::from))).then_some(message)
+        }
+        _ => None,
+    };
+    match same {
+        Some(message) => message.clone(),
+        None if is_short => Message::Short(Verb::Announce, ids.iter().map(ShortId::from).collect()),
+        None => Message::Announce { kind, ids: ids.into() },
     }
 }

@@ -52,6 +52,7 @@ impl Solo {
             actions: &mut actions,
         };
         self.node.handle(input, &mut cx);
+        self.node.check_invariants(&self.params);
         actions
     }
 

@@ -1,61 +1,83 @@
 //! Reading ahead of an input, for a driver of very many nodes.
 //!
-//! A million nodes lie in memory, not in the processor's caches, and an input touches some twenty cache
+//! A million nodes lie in memory, not in the processor's caches, and an input touches some ten to forty cache
 //! lines of its node: waiting for one after the other is most of what it costs. A driver that knows the
-//! next few inputs can have them read together, which takes hardly longer than reading one. These functions
-//! read and change nothing; the numbers that they return only keep the reads from being optimised away.
+//! next few inputs can have them read together, which takes hardly longer than reading one: of all nodes
+//! [`Node::warm`] first, then what that leads to. These functions read and change nothing; the numbers that they
+//! return only keep the reads from being optimised away.
 
 use super::Node;
+use crate::item::ShortId;
 use crate::link::Link;
 use crate::machine::Machine as _;
-use crate::message::MessageKind;
+use crate::message::{Message, MessageKind, Verb};
+use crate::relay::Strategy as _;
+use crate::time::Time;
 
 impl Node {
     /// Reads what any input touches of the node itself.
     #[must_use]
     pub fn warm(&self) -> u64 {
-        let Self { counters, peers, .. } = self;
-        let lens = [
-            self.links.slots(),
-            self.ready.len(),
-            self.seen.len(),
-            self.requests.len(),
-            self.verifying.len(),
-            self.pool.len(),
-            self.blocks.len(),
-            peers.outbound_ready(),
-        ];
-        let times = [
-            self.announcer.deadline(),
-            self.health.deadline(),
-            self.safety_net.deadline(),
-            peers.deadline(),
-            self.serve_at,
-        ];
+        let Self { links, seen, counters, .. } = self;
         let (sent, received) = (&counters.sent, &counters.received);
         let counts = [
             sent.of(MessageKind::Announce).messages,
             received.of(MessageKind::Announce).messages,
-            counters.accepted,
+            counters.duplicate_announcements,
         ];
-        let lens = lens.into_iter().fold(0, |sum, len| sum ^ len as u64);
-        let times = times.into_iter().fold(lens, |sum, time| sum ^ time.as_nanos());
-        counts.into_iter().fold(times, |sum, count| sum ^ count)
+        let sum = links.slots() as u64 ^ seen.len() as u64 ^ self.deadline().as_nanos();
+        counts.into_iter().fold(sum, |sum, count| sum ^ count)
     }
 
-    /// Reads what a message on a link touches of that link and of what the node last relayed.
+    /// Reads what a message on a link touches besides.
     #[must_use]
-    pub fn warm_link(&self, link: Link) -> u64 {
+    pub fn warm_message(&self, link: Link, message: &Message) -> u64 {
         let state = self.links.get(link).map_or(0, |state| {
-            u64::from(state.ready) ^ state.since.as_nanos() ^ state.serving.len() as u64
+            u64::from(state.ready) ^ state.budget.warm() ^ state.closing.is_some() as u64
         });
-        let waiting = self.announcer.waiting(link) as u64;
-        state ^ waiting ^ self.seen.warm() ^ self.deadline().as_nanos()
+        let state = state ^ self.strategy.warm(link);
+        let known = |id: ShortId| match self.seen.contains(id) {
+            true => self.announcer.warm_link(link) ^ self.seen.warm(),
+            false => self.requests.in_flight(link) as u64 ^ self.warm_rest(),
+        };
+        let rest = match message {
+            Message::Announce { ids, .. } => ids.first().map_or(0, |id| known(id.into())),
+            Message::Short(Verb::Announce, ids) => ids.first().map_or(0, |id| known(*id)),
+            Message::Item(item) if self.seen.contains(item.id()) => {
+                self.requests.len() as u64 ^ self.seen.warm()
+            }
+            Message::Item(item) => {
+                u64::from(self.requests.was_asked(link, item.id())) ^ self.warm_rest()
+            }
+            _ => {
+                self.links.get(link).map_or(0, |state| state.serving.len() as u64)
+                    ^ self.warm_rest()
+            }
+        };
+        state ^ rest
     }
 
-    /// Reads what a wake-up touches.
+    /// Reads what a wake-up at a moment touches besides, and tells of the links on which something is due then.
     #[must_use]
-    pub fn warm_timers(&self) -> u64 {
-        self.announcer.warm() ^ self.seen.warm() ^ self.deadline().as_nanos()
+    pub fn warm_wake(&self, now: Time, due: impl FnMut(Link) -> u64) -> u64 {
+        let rest = if now < self.rest_at { 0 } else { self.warm_rest() };
+        self.announcer.warm(now, due) ^ self.seen.warm() ^ rest
+    }
+
+    /// Reads what inputs touch that have to do with all parts.
+    #[must_use]
+    pub fn warm_rest(&self) -> u64 {
+        let lens = [
+            self.ready.len(),
+            self.requests.len(),
+            self.verifying.len(),
+            self.pool.len(),
+            self.blocks.len(),
+            self.peers.outbound_ready(),
+        ];
+        let times = [self.health.deadline(), self.safety_net.deadline(), self.serve_at];
+        let lens = lens.into_iter().fold(self.counters.accepted, |sum, len| sum ^ len as u64);
+        let times = times.into_iter().fold(lens, |sum, time| sum ^ time.as_nanos());
+        times ^ self.find_rest_at().as_nanos() ^ self.seen.warm()
     }
 }

@@ -263,6 +263,13 @@ impl Strategy for Adaptive {
         self.batches.deadline()
     }
 
+    fn warm(&self, link: Link) -> u64 {
+        let side = self.links.get(link).map_or(0, |side| side.since);
+        let lens = self.own.len() as u64 ^ self.trials.len() as u64;
+        let wait = u64::from(self.patience.wait().subsec_nanos());
+        u64::from(side ^ self.accepted) ^ lens ^ wait ^ self.batches.deadline().as_nanos()
+    }
+
     fn patience(&self, _params: &RelayParams) -> Option<Duration> {
         Some(ANSWER)
     }

@@ -92,27 +92,28 @@ struct Fixed {
     numbers: Map<ShortId, u32>,
 }
 
-/// A node's place in the world.
+/// A node's place in the world. It begins with a cache line of what each event touches besides the node.
 #[derive(Clone)]
+#[repr(C, align(64))]
 struct Seat {
-    node: Node,
-    /// The node's own random source.
-    rng: SplitMix64,
-    /// What the messages that it sends draw their jitter from.
-    jitter: SplitMix64,
     /// By slot.
     ends: Vec<End>,
     /// Pending wake-ups, the next one last; NEVER where there is none.
     wakes: [Time; WAKES],
-    /// When its lines will have carried what was given to them.
-    line_up: u64,
-    line_down: u64,
     /// Tells its lives apart.
     life: u32,
     alive: bool,
     paused: bool,
     /// Whether it can be dialled.
     listens: bool,
+    node: Node,
+    /// The node's own random source.
+    rng: SplitMix64,
+    /// What the messages that it sends draw their jitter from.
+    jitter: SplitMix64,
+    /// When its lines will have carried what was given to them.
+    line_up: u64,
+    line_down: u64,
 }
 
 /// An event and whom it concerns.
@@ -180,7 +181,7 @@ impl World {
 
     /// Handles the next event, unless it is later than `until`; false if it is or there is none.
     pub fn step(&mut self, until: Time) -> bool {
-        self.fetch_ahead();
+        self.fetch_ahead(until);
         let Some((at, Entry { node, event })) = self.queue.pop_until(until) else {
             if until != Time::NEVER {
                 self.now = self.now.max(until);
@@ -290,6 +291,8 @@ impl World {
         self.strays
     }
 
+    // An event is large: it is made where it will lie.
+    #[inline]
     fn push(&mut self, at: Time, node: u32, event: Event) {
         self.queue.push(at, Entry { node, event });
     }

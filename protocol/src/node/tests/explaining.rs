@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fee::FeeRate;
-use crate::record::{Departure, Heard, STEPS_DEFAULT, Step as Told, Wait};
+use crate::record::{Departure, Heard, Manner, STEPS_DEFAULT, Step as Told, Wait};
 use crate::testkit::Mesh;
 use crate::testkit::ties::{Draft, Ties, block};
 

@@ -151,3 +151,46 @@ fn bytes_to_other_regions_are_counted() {
     assert_eq!(solo.node.counters().sent_cross_region_bytes % 10, 0);
     assert_eq!(solo.node.counters().sent_cross_region_bytes, 20);
 }
+
+#[test]
+fn links_that_are_told_of_the_same_items_at_once_share_the_ids() {
+    let mut solo = Solo::new(at_once());
+    (0..3).for_each(|slot| _ = solo.link(slot, Direction::Inbound));
+    for n in 1..=2 {
+        solo.hand(Input::Submitted(solo.tx(n)));
+    }
+    let sent = sends(&solo.wait(0));
+    let ids = |(_, message): &(Link, Message)| match message {
+        Message::Announce { ids, .. } => ids.clone(),
+        other => panic!("expected an announcement, got {other:?}"),
+    };
+    let told: Vec<_> = sent.iter().map(ids).collect();
+    assert_eq!(told.len(), 3);
+    assert!(told.iter().all(|ids| Arc::ptr_eq(ids, &told[0]) && ids.len() == 2));
+}
+
+#[test]
+fn what_is_due_besides_announcements_is_not_forgotten_for_them() {
+    let mut params = at_once();
+    params.relay.trickle_outbound_ms = 1;
+    let mut solo = Solo::new(params);
+    let (a, b) = (solo.link(0, Direction::Outbound), solo.link(1, Direction::Outbound));
+    let wanted = solo.tx(1);
+    assert_eq!(sends(&solo.say(a, &announce(&wanted))), [(a, get_data(&wanted))]);
+    assert!(sends(&solo.say(b, &announce(&wanted))).is_empty());
+    let until = solo.now + Duration::from_millis(solo.params.requests.tx_timeout_ms);
+    let mut asked = Vec::new();
+    for n in 2.. {
+        solo.hand(Input::Submitted(solo.tx(n)));
+        solo.say(b, &announce(&solo.tx(n))); // known: changes nothing else
+        solo.now = solo.node.deadline();
+        asked.extend(sends(&solo.hand(Input::Wake)));
+        asked.retain(|(_, message)| matches!(message, Message::GetData { .. }));
+        if solo.now >= until {
+            break;
+        }
+        assert!(asked.is_empty(), "{asked:?}");
+        solo.now = (solo.now + Duration::from_millis(400)).min(until);
+    }
+    assert_eq!(asked, [(b, get_data(&wanted))], "the next one when the time ran out");
+}

@@ -28,6 +28,11 @@ const OWN_MAX: usize = 64;
 pub(super) struct Own(VecDeque<ItemId>);
 
 impl Own {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// An item was submitted to us. Returns one that can't wait any more, for want of room.
     pub(super) fn on_submitted(&mut self, id: ItemId) -> Option<ItemId> {
         self.0.push_back(id);

@@ -87,6 +87,11 @@ pub(super) struct Trial {
 }
 
 impl Trials {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// A trial begins: an item that came by `first` went to these links whole, and they are told of those.
     pub(super) fn begin(
         &mut self,

@@ -222,8 +222,7 @@ impl World {
         let record = |node: &u32| AddressRecord { addr: addr(*node), successes: 1, failures: 0 };
         let records: Vec<_> = known.iter().map(record).collect();
         if !records.is_empty() {
-            let (now, peers) = (self.now, &self.fixed.params.peers);
-            self.seats[node as usize].node.peers_mut().import(&records, peers, now);
+            self.seats[node as usize].node.import_addresses(&records, &self.fixed.params, self.now);
         }
     }
 

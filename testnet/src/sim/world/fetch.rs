@@ -7,9 +7,11 @@
 
 use std::hint::black_box;
 
+use tidings_protocol::link::Link;
 use tidings_protocol::message::Message;
+use tidings_protocol::time::Time;
 
-use super::{Entry, Event, World};
+use super::{Entry, Event, Seat, World};
 
 /// Events looked ahead: more cache lines than the processor can fetch at once, and few enough that they
 /// are all still in its caches when they are needed.
@@ -20,27 +22,28 @@ const NODES_MIN: usize = 2_000;
 
 impl World {
     /// Once for every few events, reads what they need.
-    pub(super) fn fetch_ahead(&mut self) {
+    pub(super) fn fetch_ahead(&mut self, until: Time) {
         if self.fetched > 0 {
             self.fetched -= 1;
             return;
         }
-        let next = self.queue.next_events();
-        let next = &next[next.len().saturating_sub(AHEAD)..];
-        if self.seats.len() < NODES_MIN || next.len() < 2 {
+        if self.seats.len() < NODES_MIN || self.queue.look_ahead(until).is_none() {
             return;
         }
+        let next = self.queue.next_events();
+        let next = &next[next.len().saturating_sub(AHEAD)..];
         let nodes = next
             .iter()
             .fold(0, |sum, (_, entry)| sum ^ self.warm_node(entry.node) ^ entry.event.warm());
-        let rest = next.iter().fold(0, |sum, (_, entry)| sum ^ self.warm_rest(entry));
+        let rest = next.iter().fold(0, |sum, (at, entry)| sum ^ self.warm_rest(*at, entry));
         black_box(nodes ^ rest);
         self.fetched = next.len() - 1;
     }
 
     /// Reads nodes that are about to be linked.
     pub(super) fn fetch_nodes(&self, nodes: impl Iterator<Item = u32>) {
-        black_box(nodes.fold(0, |sum, node| sum ^ self.warm_node(node)));
+        let warm_all = |node| self.warm_node(node) ^ self.seats[node as usize].node.warm_rest();
+        black_box(nodes.fold(0, |sum, node| sum ^ warm_all(node)));
     }
 
     fn warm_node(&self, node: u32) -> u64 {
@@ -48,15 +51,23 @@ impl World {
         seat.node.warm() ^ seat.ends.len() as u64 ^ seat.wakes[0].as_nanos() ^ u64::from(seat.alive)
     }
 
-    fn warm_rest(&self, Entry { node, event }: &Entry) -> u64 {
+    fn warm_rest(&self, at: Time, Entry { node, event }: &Entry) -> u64 {
         let seat = &self.seats[*node as usize];
         match event {
-            Event::Message { link, .. } => {
-                let end = seat.ends.get(link.slot()).map_or(0, |end| end.latency);
-                end ^ seat.node.warm_link(*link)
+            Event::Message { link, message } => {
+                seat.warm_end(*link) ^ seat.node.warm_message(*link, message)
             }
-            _ => seat.node.warm_timers(),
+            Event::Wake => seat.node.warm_wake(at, |link| seat.warm_end(link)),
+            _ => seat.node.warm_rest() ^ seat.line_up,
         }
+    }
+}
+
+impl Seat {
+    /// Reads what a message to or from a link touches of it.
+    fn warm_end(&self, link: Link) -> u64 {
+        let end = self.ends.get(link.slot());
+        end.map_or(0, |end| end.latency ^ end.last[0] ^ end.near.slot() as u64)
     }
 }
 
