@@ -154,9 +154,10 @@ fn in_slow_motion_the_figures_are_in_the_networks_own_time() {
     assert!(elapsed_s >= 0.04, "five at 100 a second take 0.04 s, not {elapsed_s}");
     assert!(elapsed_s * 10.0 < began.elapsed().as_secs_f64(), "{elapsed_s}");
     let items = fs::read_to_string(launch.folder().join("items.csv")).unwrap();
-    let last: u64 = items.trim_end().rsplit(',').next().unwrap().parse().unwrap();
-    assert!((40_000..60_000).contains(&last), "submitted after {last} us");
-    assert!(summary["t100_ms"].as_f64().unwrap() < 200.0, "{summary:#}");
+    let last: f64 = items.trim_end().rsplit(',').next().unwrap().parse().unwrap();
+    // In real time both would be longer than the whole run was in the network's.
+    assert!((40e3..=elapsed_s * 1e6).contains(&last), "submitted after {last} us");
+    assert!(summary["t100_ms"].as_f64().unwrap() <= elapsed_s * 1e3, "{summary:#}");
 }
 
 #[test]
