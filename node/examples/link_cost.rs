@@ -12,10 +12,11 @@ use libp2p::identity::Keypair;
 use rustix::time::{ClockId, clock_gettime};
 use tidings::clock::Clock;
 use tidings::net::{Net, NetConfig, NetEvent};
+use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::item::{Item, ItemKind};
-use tidings_protocol::link::Link;
-use tidings_protocol::message::Message;
+use tidings_protocol::ground::item::ItemKind;
+use tidings_protocol::ground::link::Link;
+use tidings_protocol::wire::message::Message;
 
 /// Bytes of a message's item.
 const ITEM_BYTES: usize = 300;
@@ -30,7 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         from.dial(to.listening()[0]);
         let (link, _) = (connected(&mut from).await, connected(&mut to).await);
         let chain = Opaque::default();
-        let item = Item::new(ItemKind::Tx, vec![1; ITEM_BYTES].into(), &chain)
+        let item = chain
+            .item(ItemKind::Tx, vec![1; ITEM_BYTES].into())
             .map_err(|rejection| rejection.to_string())?;
         let message = Message::Item(item);
         // Once to warm up: buffers grow, code is loaded.

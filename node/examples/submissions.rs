@@ -14,7 +14,7 @@
 use std::time::{Duration, Instant};
 
 use tidings::client::Client;
-use tidings_protocol::item::ItemKind;
+use tidings_protocol::ground::item::ItemKind;
 use tokio::task::JoinSet;
 
 /// Bytes of a transaction.

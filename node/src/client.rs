@@ -14,8 +14,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde::de::DeserializeOwned;
-use tidings_protocol::item::{ItemId, ItemKind};
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::peer::PeerAddr;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 

@@ -22,7 +22,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 use tokio::time::Instant;
 
 /// The slowest motion: a second then takes more than a quarter of an hour. A guess at what is of use.

@@ -15,9 +15,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::params::STEPS_DEFAULT;
 use tidings_protocol::params::{ParamError, Params};
-use tidings_protocol::record::STEPS_DEFAULT;
 
 use crate::clock::SlowMotion;
 use crate::links::{NodeType, Place, Region};

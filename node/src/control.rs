@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tidings_protocol::item::{ItemId, ItemKind};
-use tidings_protocol::link::Direction;
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::link::Direction;
+use tidings_protocol::ground::peer::PeerAddr;
 use tokio::sync::oneshot;
 
 use crate::clock::{NotSlowed, SlowMotion};

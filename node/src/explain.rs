@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tidings_protocol::item::ItemKind;
-use tidings_protocol::link::Direction;
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::item::ItemKind;
+use tidings_protocol::ground::link::Direction;
+use tidings_protocol::ground::peer::PeerAddr;
 
 /// Most steps told of one link, the latest: what an answer may hold without getting in the way of others.
 pub const PEER_STEPS_MAX: usize = 1_000;

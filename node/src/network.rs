@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::chain::tidings::Tidings;
-use tidings_protocol::item::{ITEM_ID_LEN, ItemId};
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::item::{ITEM_ID_LEN, ItemId};
+use tidings_protocol::ground::peer::PeerAddr;
 
 use crate::config::layers::{self, LayerError, Layered, Schema};
 use crate::shell::config::{NETWORK_NAME_MAX, check_network_name};
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_rules_have_the_limits_of_the_file() {
-        use tidings_protocol::item::ItemKind;
+        use tidings_protocol::ground::item::ItemKind;
         for rules in ["tidings", "opaque"] {
             let text = format!("rules = '{rules}'\n[limits]\nmax_tx_bytes = 777\n");
             let chain = load(&text).unwrap().chain();

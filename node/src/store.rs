@@ -40,7 +40,7 @@ use std::time::{Duration, SystemTime};
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 use tidings_protocol::chain::Chain;
-use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::Was;
 
 pub use open::OpenError;

@@ -10,8 +10,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use tidings_protocol::item::{ItemId, ItemKind};
-use tidings_protocol::link::Link;
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::link::Link;
 
 /// Buffered bytes at which they are written.
 const BUFFER_MAX: usize = 64 << 10;

@@ -15,11 +15,13 @@ use tidings::control::{Command, Outcome, PeerStatus, Status, Submitted};
 use tidings::links::{NodeType, Place, Region};
 use tidings::net::{Net, NetConfig, NetError, NetEvent};
 use tidings::shell::{Shell, ShellConfig, ShellError, ShellEvent, What};
+use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::item::{Item, ItemId, ItemKind};
-use tidings_protocol::link::Link;
-use tidings_protocol::message::{Hello, Message, PeerAddr, VERSION};
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::link::Link;
+use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
+use tidings_protocol::wire::message::{Hello, Message, VERSION};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -344,7 +346,7 @@ async fn bytes_that_are_no_message_end_the_link_and_nothing_else() {
     let mut nodes = row(2).await;
     // An empty part, a ping that is too short, an item longer than the rules allow.
     let chain = Opaque { max_tx_bytes: 10_000_000, max_block_bytes: 10_000_000 };
-    let oversized = Item::new(ItemKind::Tx, vec![1; 200_000].into(), &chain).unwrap();
+    let oversized = chain.item(ItemKind::Tx, vec![1; 200_000].into()).unwrap();
     let bad = [
         Message::Unknown { kind: 0, len: 3 },
         Message::Unknown { kind: 2, len: 3 },
@@ -485,7 +487,7 @@ async fn the_address_book_and_the_trace_outlive_the_node() {
 /// An item of a size.
 fn item(bytes: usize) -> Message {
     let chain = Opaque { max_tx_bytes: 10_000_000, max_block_bytes: 10_000_000 };
-    Message::Item(Item::new(ItemKind::Tx, vec![1; bytes].into(), &chain).unwrap())
+    Message::Item(chain.item(ItemKind::Tx, vec![1; bytes].into()).unwrap())
 }
 
 #[tokio::test]

@@ -16,17 +16,19 @@ use std::time::{Duration, Instant};
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::item::{Item, ItemId, ItemKind};
-use tidings_protocol::link::{Direction, Link};
-use tidings_protocol::machine::{Action, Cx, Input, Machine as _, PeerKey};
-use tidings_protocol::message::{Hello, Message, VERSION};
+use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
+use tidings_protocol::ground::link::{Direction, Link};
+use tidings_protocol::ground::peer::PeerKey;
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::items::pool::Pool;
+use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::Params;
-use tidings_protocol::pool::Pool;
-use tidings_protocol::record::STEPS_DEFAULT;
-use tidings_protocol::relay::StrategyKind;
-use tidings_protocol::time::Time;
+use tidings_protocol::params::STEPS_DEFAULT;
+use tidings_protocol::params::StrategyKind;
+use tidings_protocol::wire::message::{Hello, Message, VERSION};
 
 const LINKS: u32 = 16;
 
@@ -123,7 +125,7 @@ fn batches() -> Vec<Vec<Arc<Item>>> {
     let item = |n: u32| {
         let mut bytes = vec![0; SIZE];
         bytes[..4].copy_from_slice(&n.to_le_bytes());
-        Item::new(ItemKind::Tx, bytes.into(), &Opaque::default()).expect("it takes any bytes")
+        Opaque::default().item(ItemKind::Tx, bytes.into()).expect("it takes any bytes")
     };
     (0..BATCHES).map(|batch| (0..BATCH).map(|n| item(batch * BATCH + n)).collect()).collect()
 }

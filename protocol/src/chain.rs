@@ -9,7 +9,9 @@ pub mod tidings;
 
 use std::sync::Arc;
 
-use crate::item::{Item, ItemId, ItemKind};
+use bytes::Bytes;
+
+use crate::ground::item::{Item, ItemId, ItemKind};
 
 /// The rules of a chain. All methods are pure functions of their arguments and the chain's settings.
 pub trait Chain: Send + Sync {
@@ -25,6 +27,15 @@ pub trait Chain: Send + Sync {
     /// # Errors
     /// When the bytes can't be identified.
     fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection>;
+
+    /// Identifies bytes: the item that they are.
+    ///
+    /// # Errors
+    /// When the bytes can't be identified, for instance a block shorter than a header.
+    fn item(&self, kind: ItemKind, bytes: Bytes) -> Result<Arc<Item>, Rejection> {
+        let id = self.identify(kind, &bytes)?;
+        Ok(Item::identified(kind, id, bytes))
+    }
 
     /// Cheap, structural checks, in an order that costs an attacker most: sizes, then a header's
     /// proof of work, then the rest. Run on the event loop, before anything is relayed.

@@ -1,11 +1,11 @@
 //! What the core reports to its operator: the raw material of logs, streams and measurements.
 
 use crate::chain::Rejection;
-use crate::conduct::{Offence, Reason};
-use crate::item::{ItemId, ItemKind};
-use crate::link::{Direction, Link};
-use crate::machine::{DialError, PeerKey};
-use crate::message::PeerAddr;
+use crate::ground::item::{ItemId, ItemKind};
+use crate::ground::link::{Direction, Link};
+use crate::ground::peer::PeerAddr;
+use crate::ground::peer::{DialError, PeerKey};
+use crate::limits::misbehavior::{Offence, Reason};
 
 /// Something worth telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,49 +5,129 @@
 //! [`Action`](machine::Action)s that it appends. The same value runs behind libp2p in `tidings`, in
 //! memory in the tests, and in the simulator. The whole contract stands at [`machine`].
 //!
-//! # Map
-//! - the contract: [`machine`], [`time`], [`link`], [`params`], [`event`], [`counters`]
-//! - the wire: [`message`], [`codec`], [`frame`]
-//! - what is relayed: [`item`], [`chain`] and its two rule sets, [`fee`], [`pool`], [`blocks`]
-//! - how it is relayed: [`seen`], [`request`], [`announce`], [`relay`] and its strategies
-//! - what waits: [`orphanage`] for parents, [`quota`] for the budget; [`fee_filter`] for what isn't wanted
-//! - what lets nothing be missed for good: [`digest`], and [`unbroadcast`] for what is our own
-//! - what happened to each item: [`record`]
-//! - whom to trust how far: [`bucket`], [`budget`], [`conduct`], [`health`]
-//! - with whom: [`peers`], its address book and its outbound set
-//! - where they meet: [`node`]
+//! This file is the plan of the house, from the ground up: a room uses only rooms that stand before it here.
 
-pub mod announce;
-mod backlog;
-pub mod blocks;
-pub mod bucket;
-pub mod budget;
+/// The gossip family by name. A strategy is a file in the room `relay` below and a line here; of these lines,
+/// [`params`] makes the names and [`relay`] the enum.
+macro_rules! for_each_strategy {
+    ($define:ident) => {
+        $define! {
+            /// [`crate::relay::Adaptive`].
+            #[default]
+            Adaptive = "adaptive",
+            /// [`crate::relay::DirectMail`].
+            DirectMail = "direct-mail",
+            /// [`crate::relay::Flood`].
+            Flood = "flood",
+            /// [`crate::relay::Inventory`].
+            Inventory = "inventory",
+            /// [`crate::relay::Push`].
+            Push = "push",
+            /// [`crate::relay::Pull`].
+            Pull = "pull",
+            /// [`crate::relay::PushPull`].
+            PushPull = "push-pull",
+            /// [`crate::relay::Rumor`].
+            Rumor = "rumor",
+            /// [`crate::relay::Plumtree`].
+            Plumtree = "plumtree",
+        }
+    };
+}
+
+/// Words that everybody uses: time, links, peers, items and their ids, salted maps, fees.
+pub mod ground {
+    pub(crate) mod backlog;
+    pub mod fee;
+    pub mod item;
+    pub mod link;
+    pub mod map;
+    pub mod peer;
+    pub mod time;
+    pub(crate) mod varint;
+}
+
 pub mod chain;
-pub mod codec;
-pub mod conduct;
-pub mod counters;
-pub mod digest;
-pub mod event;
-pub mod fee;
-pub mod fee_filter;
-pub mod frame;
-pub mod health;
-pub mod item;
-pub mod link;
-pub mod machine;
-pub mod map;
-pub mod message;
-pub mod node;
-pub mod orphanage;
+
+/// What peers say, and how it looks in bytes.
+pub mod wire {
+    pub mod codec;
+    pub mod digest;
+    pub mod frame;
+    pub mod message;
+}
+
 pub mod params;
-pub mod peers;
-pub mod pool;
-pub mod quota;
+
+/// What one peer may cost us, and when that is misbehavior.
+pub mod limits {
+    pub mod bucket;
+    pub mod budget;
+    pub mod misbehavior;
+}
+
+pub mod counters;
+pub mod event;
+pub mod machine;
+
+/// What is known of items, and which of them are kept.
+pub mod items {
+    pub mod blocks;
+    pub mod orphanage;
+    pub mod pool;
+    pub mod recent;
+    pub mod seen;
+    pub mod unbroadcast;
+}
+
 pub mod record;
-pub mod relay;
-pub mod request;
-pub mod seen;
+
+/// What lets nothing be missed for good.
+pub mod reconcile {
+    pub mod anti_entropy;
+}
+
+/// Who gets what, when: the strategies, and what all of them share.
+pub mod relay {
+    pub mod announce;
+    pub mod fee_filter;
+    pub mod quota;
+    pub mod request;
+    pub mod strategy;
+    pub mod topology;
+
+    pub mod round;
+
+    pub mod adaptive;
+    pub mod direct_mail;
+    pub mod flood;
+    pub mod inventory;
+    pub mod plumtree;
+    pub mod pull;
+    pub mod push;
+    pub mod push_pull;
+    pub mod rumor;
+
+    mod any;
+    #[cfg(test)]
+    mod fake;
+
+    pub use adaptive::Adaptive;
+    pub use any::AnyStrategy;
+    pub use direct_mail::DirectMail;
+    pub use flood::Flood;
+    pub use inventory::Inventory;
+    pub use plumtree::Plumtree;
+    pub use pull::Pull;
+    pub use push::Push;
+    pub use push_pull::PushPull;
+    pub use rumor::Rumor;
+    pub use strategy::{Neighbour, Overlay, RelayCx, Step, Strategy};
+}
+
+pub mod peers;
+
+pub mod node;
+
 #[cfg(feature = "testkit")]
 pub mod testkit;
-pub mod time;
-pub mod unbroadcast;

@@ -17,7 +17,7 @@
 //!    also when the core itself asked for it, and nothing after that. Actions about a link that is
 //!    already gone are ignored.
 //! 4. **Actions** are carried out in the order appended. `Send`s on one link arrive in order within a
-//!    [class](crate::message::Class), or the link breaks. Every `Dial` is answered by one `Connected`
+//!    [class](crate::wire::message::Class), or the link breaks. Every `Dial` is answered by one `Connected`
 //!    with that address or one `DialFailed`. Every `Verify` is answered by one `Verdict`, whenever.
 //! 5. **Back-pressure.** The driver bounds what it queues per link. When the queue passes its high
 //!    mark it hands in [`Input::Congested`]; the core then sends only small answers on the link until
@@ -49,7 +49,7 @@
 //! let (params, chain) = (Params::default(), Opaque::default());
 //! let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
 //! let mut node = Node::new(Identity::for_tests(1), &params);
-//! let item = Item::new(ItemKind::Tx, b"hello".as_slice().into(), &chain)?;
+//! let item = chain.item(ItemKind::Tx, b"hello".as_slice().into())?;
 //!
 //! let mut actions: Vec<Action> = Vec::new();           // reused for every input
 //! let mut cx = Cx { now: Time::ZERO, params: &params, chain: &chain, rng: &mut rng, actions: &mut actions };
@@ -66,14 +66,15 @@ use std::sync::Arc;
 use rand::Rng;
 
 use crate::chain::{Chain, Rejection};
-use crate::codec::DecodeError;
-use crate::conduct::Reason;
 use crate::event::Event;
-use crate::item::{Item, ItemId};
-use crate::link::{Direction, Link};
-use crate::message::{Message, PeerAddr};
+use crate::ground::item::{Item, ItemId};
+use crate::ground::link::{Direction, Link};
+use crate::ground::peer::{DialError, PeerAddr, PeerKey};
+use crate::ground::time::Time;
+use crate::limits::misbehavior::Reason;
 use crate::params::Params;
-use crate::time::Time;
+use crate::wire::codec::DecodeError;
+use crate::wire::message::Message;
 
 /// A protocol state machine. See the [module](self) for the whole contract.
 pub trait Machine {
@@ -114,24 +115,6 @@ impl Cx<'_> {
     pub fn report(&mut self, event: Event) {
         self.actions.push(Action::Report(event));
     }
-}
-
-/// Who is at the other end of a link: a number that stands for the transport's peer identity
-/// (for libp2p, a hash of the peer id). Equal keys mean the same peer; both ends compute the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerKey(pub u64);
-
-/// Why a dial came to nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DialError {
-    /// Nobody answered, or the connection broke before both sides spoke the protocol.
-    Unreachable,
-    /// The peer speaks the protocol of another network.
-    WrongNetwork,
-    /// The address is our own.
-    Myself,
-    /// The driver has no room for another connection attempt now. The address isn't to blame.
-    Busy,
 }
 
 /// What an item was in an earlier run.

@@ -13,7 +13,7 @@
 //! 2. **Never ourselves.** A dial that finds our own key marks the address as ours.
 //! 3. **Misbehaved peers stay out**: the last [`DISCOURAGED_MAX`] keys, and the addresses they were
 //!    dialled at. *Attack:* new keys are free, so this stops only those that don't care; what bounds
-//!    an attacker is what each link may cost us, see [`crate::budget`].
+//!    an attacker is what each link may cost us, see [`crate::limits::budget`].
 //! 4. **An address that is connected isn't dialled**, where "connected" is what we dialled or what
 //!    the peer advertises. *Attack:* a peer that advertises somebody else's address hides it from us,
 //!    but one address per link, and only while the link lasts.
@@ -34,6 +34,7 @@ mod feeler;
 mod fixed;
 mod gossip;
 mod outbound;
+pub mod ping;
 mod recent;
 mod table;
 #[cfg(test)]
@@ -44,13 +45,15 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand::seq::IteratorRandom as _;
 
-use crate::conduct::Reason;
-use crate::link::{Direction, Link};
-use crate::machine::{Cx, DialError, PeerKey};
-use crate::map::Salt;
-use crate::message::{Message, PeerAddr};
+use crate::ground::link::{Direction, Link};
+use crate::ground::map::Salt;
+use crate::ground::peer::PeerAddr;
+use crate::ground::peer::{DialError, PeerKey};
+use crate::ground::time::Time;
+use crate::limits::misbehavior::Reason;
+use crate::machine::Cx;
 use crate::params::PeerParams;
-use crate::time::Time;
+use crate::wire::message::Message;
 
 use backoff::jittered;
 use book::{Added, AddressRecord, Book};

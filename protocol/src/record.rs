@@ -22,16 +22,15 @@ mod strand;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::conduct::{Budget, Offence, Reason};
-use crate::item::{ItemId, ShortId};
-use crate::link::{Direction, Link, LinkTable};
-use crate::machine::PeerKey;
-use crate::time::Time;
+use crate::ground::item::{ItemId, ShortId};
+use crate::ground::link::{Direction, Link, LinkTable};
+use crate::ground::peer::PeerKey;
+use crate::ground::time::Time;
+use crate::limits::misbehavior::{Budget, Offence, Reason};
+use crate::params::RecordParams;
 use strand::{Entry, Rules, Strand};
 
-pub use crate::pool::Departure;
+pub use crate::items::pool::Departure;
 pub use story::{Dealings, Step, Story, Totals, Wait};
 
 /// Most links that are remembered after they are gone; over it the oldest are forgotten. A guess: all
@@ -41,20 +40,6 @@ pub const PAST_MAX: usize = 128;
 /// Most ids of one message that are noted though they weren't looked at: noting all would cost more than a
 /// flood does. A guess.
 const UNSEEN_MAX: usize = 32;
-
-/// How many steps a node of the real world keeps if it isn't told. A guess: 1 MiB, the last 2,000 items
-/// of a node with 16 links.
-pub const STEPS_DEFAULT: usize = 65_536;
-
-/// How much of the past a node can explain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RecordParams {
-    /// Most steps kept, 16 bytes each; 0 is off. An item takes some two steps for each link. Unset, it is
-    /// the driver's to say: nodes of the real world keep [`STEPS_DEFAULT`], simulated ones none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub steps: Option<usize>,
-}
 
 /// One thing that happened to an item. Of what happens in one moment, the order is that of these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

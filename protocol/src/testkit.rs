@@ -20,14 +20,16 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::chain::Chain;
 use crate::event::Event;
-use crate::item::{Item, ItemId};
-use crate::link::{Direction, Link};
-use crate::machine::{Action, Cx, DialError, Input, Machine as _, PeerKey};
-use crate::map::Salt;
-use crate::message::{Message, PeerAddr};
+use crate::ground::item::{Item, ItemId};
+use crate::ground::link::{Direction, Link};
+use crate::ground::map::Salt;
+use crate::ground::peer::PeerAddr;
+use crate::ground::peer::{DialError, PeerKey};
+use crate::ground::time::Time;
+use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
-use crate::time::Time;
+use crate::wire::message::Message;
 
 /// A network of nodes in memory.
 pub struct Mesh {

@@ -6,15 +6,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::item::{Item, ItemKind, ShortId};
+use tidings_protocol::ground::item::{Item, ItemKind, ShortId};
+use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
-use tidings_protocol::message::{Message, Signal};
 use tidings_protocol::params::Params;
-use tidings_protocol::relay::StrategyKind;
-use tidings_protocol::relay::adaptive::{LAZY, Preset, WAIT_MAX};
+use tidings_protocol::params::Preset;
+use tidings_protocol::params::StrategyKind;
+use tidings_protocol::relay::adaptive::{LAZY, WAIT_MAX};
 use tidings_protocol::testkit::Mesh;
-use tidings_protocol::time::Time;
+use tidings_protocol::wire::message::{Message, Signal};
 
 const NODES: usize = 40;
 
@@ -30,7 +32,7 @@ fn seed() -> u64 {
 
 fn tx(n: u32) -> Arc<Item> {
     let bytes = n.to_le_bytes().repeat(75);
-    Item::new(ItemKind::Tx, bytes.into(), &Opaque::default()).expect("opaque rules take any bytes")
+    Opaque::default().item(ItemKind::Tx, bytes.into()).expect("opaque rules take any bytes")
 }
 
 /// Each node dials the next ones at distances 1, 3, 7, 12 and 18: no gossip of addresses.

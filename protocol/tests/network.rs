@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::params::Params;
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::params::StrategyKind;
 use tidings_protocol::testkit::Mesh;
 
 /// The seed of this run, printed when a test fails.
@@ -35,7 +36,7 @@ fn with_safety_net(strategy: StrategyKind) -> Params {
 
 fn tx(n: u32) -> Arc<Item> {
     let bytes = n.to_le_bytes().repeat(75);
-    Item::new(ItemKind::Tx, bytes.into(), &Opaque::default()).expect("opaque rules take any bytes")
+    Opaque::default().item(ItemKind::Tx, bytes.into()).expect("opaque rules take any bytes")
 }
 
 /// A network that formed by address gossip: each node was told of three others.
@@ -122,7 +123,7 @@ fn a_block_overtakes_the_wait_of_transactions() {
     params.relay.trickle_inbound_ms = 5_000;
     params.relay.trickle_outbound_ms = 5_000;
     let mut mesh = formed(40, seed(), 0, params);
-    let block = Item::new(ItemKind::Block, vec![1; 100_000].into(), &Opaque::default()).unwrap();
+    let block = Opaque::default().item(ItemKind::Block, vec![1; 100_000].into()).unwrap();
     mesh.submit(0, block.clone());
     // Five hops of one and a half round trips, 60 ms each, are plenty for 40 nodes of degree 16.
     mesh.run_for(Duration::from_millis(300));

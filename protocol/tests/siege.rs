@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tidings_protocol::params::Params;
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::params::StrategyKind;
 use tidings_protocol::testkit::siege::{Siege, added_delays};
 
 fn siege(stallers: usize, flooders: usize) -> Siege {

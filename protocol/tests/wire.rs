@@ -8,15 +8,17 @@ use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::codec::{self, DecodeError, PART_MAX};
-use tidings_protocol::digest::{Digest, FILTER_MAX};
-use tidings_protocol::fee::FeeRate;
-use tidings_protocol::frame::{Reader, Writer};
-use tidings_protocol::item::{Item, ItemId, ItemKind, ShortId};
-use tidings_protocol::message::{
+use tidings_protocol::ground::fee::FeeRate;
+use tidings_protocol::ground::item::{ItemId, ItemKind, ShortId};
+use tidings_protocol::ground::peer::{PeerAddr, Transport};
+use tidings_protocol::wire::codec::{self, DecodeError, PART_MAX};
+use tidings_protocol::wire::digest::{Digest, FILTER_MAX};
+use tidings_protocol::wire::frame::{Reader, Writer};
+use tidings_protocol::wire::message::{
     ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, KNOWN_MAX, Message, MessageKind,
-    PeerAddr, Signal, Transport, Verb,
+    Signal, Verb,
 };
 
 /// Small limits keep the cases quick; a block still takes several parts.
@@ -63,7 +65,7 @@ fn item(kind: ItemKind, max: usize) -> impl Strategy<Value = Message> {
     let len = prop_oneof![6 => 0..600usize, 2 => near_a_part, 1 => 0..=max, 1 => Just(max)];
     (len, any::<[u8; 16]>()).prop_map(move |(len, seed)| {
         let bytes: Vec<u8> = seed.into_iter().cycle().take(len).collect();
-        Message::Item(Item::new(kind, bytes.into(), &CHAIN).expect("opaque names any bytes"))
+        Message::Item(CHAIN.item(kind, bytes.into()).expect("opaque names any bytes"))
     })
 }
 
@@ -244,8 +246,7 @@ proptest! {
 #[test]
 fn a_ping_waits_for_at_most_the_output_buffer() {
     const BUDGET: usize = 32 * 1024;
-    let bulk =
-        |kind, size: usize| Message::Item(Item::new(kind, vec![9; size].into(), &CHAIN).unwrap());
+    let bulk = |kind, size: usize| Message::Item(CHAIN.item(kind, vec![9; size].into()).unwrap());
     let mut writer = Writer::new(usize::MAX);
     for _ in 0..20 {
         writer.push(bulk(ItemKind::Block, 90_000)).unwrap();
@@ -274,7 +275,7 @@ fn a_ping_waits_for_at_most_the_output_buffer() {
 fn an_item_over_the_limit_of_the_chain_is_refused_by_its_head() {
     let roomy = Opaque::default();
     let bytes = Bytes::from(vec![1; CHAIN.max_block_bytes + 1]);
-    let block = Message::Item(Item::new(ItemKind::Block, bytes, &roomy).unwrap());
+    let block = Message::Item(roomy.item(ItemKind::Block, bytes).unwrap());
     let stream = encoded(&block);
     let too_long =
         DecodeError::TooLong { len: CHAIN.max_block_bytes + 1, max: CHAIN.max_block_bytes };

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use tidings_protocol::item::ItemId;
+use tidings_protocol::ground::item::ItemId;
 use tidings_tools::run::Delivery;
 
 use tail::{BUFFER_LEN, Line, Tail};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use tidings::clock::Clock;
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 use tidings_tools::format::{grouped, percent};
 use tokio::time::sleep;
 

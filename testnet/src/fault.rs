@@ -1,7 +1,7 @@
 //! What goes wrong on purpose.
 
 use tidings::clock::Clock;
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 use tokio::time::sleep_until;
 
 use crate::fleet::Fleet;

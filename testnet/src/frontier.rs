@@ -219,7 +219,7 @@ mod tests {
     fn all_strategies_take_part() {
         let planes = cases(&args("")).unwrap();
         assert_eq!(planes.len(), 2);
-        for kind in tidings_protocol::relay::StrategyKind::ALL {
+        for kind in tidings_protocol::params::StrategyKind::ALL {
             assert!(planes[0].1.iter().any(|case| case.variant.strategy == *kind), "{kind}");
         }
         assert_eq!(

@@ -15,7 +15,7 @@ use tidings::client::Client;
 use tidings::clock::SlowMotion;
 use tidings::config::{Config, LinkModelName, LinksConfig};
 use tidings::datadir::{ACCOUNT, CONFIG, IDENTITY};
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
 use tokio::time::{Instant, sleep};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt as _};
 use tidings::client::ClientError;
 use tidings::control::{PeerStatus, Status};
-use tidings_protocol::link::Direction;
+use tidings_protocol::ground::link::Direction;
 use tokio::time::{Instant, sleep};
 
 use crate::fleet::Fleet;

@@ -6,8 +6,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tidings::links::{LinkModel, Place};
 use tidings::network::{Limits, Network, TidingsRules};
-use tidings_protocol::item::{ItemId, ItemKind};
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::peer::PeerAddr;
 
 use crate::launch::settings::{Links, Settings};
 use crate::manifest::Manifest;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::params::StrategyKind;
 use tidings_protocol::testkit::rounds::{course, measure};
 use tidings_tools::format::grouped;
 use tidings_tools::run;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use tidings::links::Place;
-use tidings_protocol::item::ItemKind;
+use tidings_protocol::ground::item::ItemKind;
 use tidings_tools::run::{self, Manifest, Run};
 use tidings_tools::summary::{Inputs, Summary};
 

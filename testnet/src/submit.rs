@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt as _};
 use tidings::clock::Clock;
 use tidings::control::Outcome;
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 use tokio::time::{sleep_until, timeout};
 
 use crate::collect::narrow;

@@ -3,7 +3,7 @@
 //! All of it is about n nodes that can reach each other, of which every one makes f contacts in each
 //! round: *push* gives to its contacts, *pull* takes from them, *push-pull* does both.
 
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::params::StrategyKind;
 
 /// Rounds until push has reached `nodes` nodes: log_{f+1} n + ln(n) / f. The first term is the growth, the
 /// second the tail, in which a round leaves e^-f of those that lack it. A constant of about 1 is left out,

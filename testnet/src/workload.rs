@@ -11,7 +11,7 @@ use ed25519_zebra::SigningKey;
 use rand::{Rng, RngExt};
 use tidings::network::Rules;
 use tidings_protocol::chain::tidings::{TRANSFER_LEN_MIN, Transfer};
-use tidings_protocol::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{ItemId, ItemKind};
 
 use crate::manifest::{Manifest, Workload};
 use crate::rng::{Stream, stream};
@@ -136,7 +136,6 @@ mod tests {
 
     use tidings_protocol::chain::tidings::Tidings;
     use tidings_protocol::chain::{Chain, opaque::Opaque};
-    use tidings_protocol::item::Item;
 
     use super::*;
 
@@ -153,7 +152,7 @@ mod tests {
         let mut used = HashSet::new();
         for item in &planned {
             assert_eq!(item.bytes.len(), 300);
-            let checked = Item::new(item.kind, item.bytes.clone(), &chain).unwrap();
+            let checked = chain.item(item.kind, item.bytes.clone()).unwrap();
             assert_eq!(checked.id(), item.id);
             let facts = chain.inspect(&checked).unwrap();
             assert_eq!(chain.verify(&checked), Ok(()));
@@ -173,7 +172,7 @@ mod tests {
         let planned = random_bytes(100, Sizes::Fixed(16), 1);
         let ids: HashSet<[u8; 32]> = planned
             .iter()
-            .map(|item| Item::new(item.kind, item.bytes.clone(), &chain).unwrap().id().0)
+            .map(|item| chain.item(item.kind, item.bytes.clone()).unwrap().id().0)
             .collect();
         assert_eq!(ids.len(), 100);
     }

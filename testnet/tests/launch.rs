@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use tidings_protocol::item::ItemId;
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::ground::item::ItemId;
+use tidings_protocol::params::StrategyKind;
 
 /// How long anything here may take before it counts as hanging. Debug builds on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);

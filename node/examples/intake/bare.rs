@@ -8,7 +8,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use rustix::time::{ClockId, clock_gettime};
 use tidings_protocol::chain::tidings::Transfer;
-use tidings_protocol::item::Item;
+use tidings_protocol::ground::item::Item;
 
 /// Signatures a batch: as many as the node takes at most.
 const BATCH: usize = 256;

@@ -40,9 +40,10 @@ use ed25519_zebra::SigningKey;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use tidings::control::Status;
+use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::tidings::{Block, TRANSFER_LEN_MIN, Tidings, Transfer};
-use tidings_protocol::item::{Item, ItemId, ItemKind};
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
+use tidings_protocol::params::StrategyKind;
 
 /// The rules that all transactions are valid under.
 pub(crate) const CHAIN: Tidings = Tidings::new(ItemId([7; 32]), 16);
@@ -150,7 +151,7 @@ fn main() {
 fn block(items: &[Arc<Item>]) -> Arc<[Arc<Item>]> {
     let transactions: Vec<_> = items[..BLOCK].iter().map(|item| item.bytes().clone()).collect();
     let bytes = Block::mine(CHAIN.genesis, &transactions, 0, CHAIN.difficulty_bits).unwrap();
-    Arc::new([Item::new(ItemKind::Block, bytes, &CHAIN).unwrap()])
+    Arc::new([CHAIN.item(ItemKind::Block, bytes).unwrap()])
 }
 
 /// Makes signed transactions, each of another sender.
@@ -161,7 +162,7 @@ fn make(count: usize, bytes: usize) -> Arc<[Arc<Item>]> {
         seed[..8].copy_from_slice(&number.to_le_bytes());
         let key = SigningKey::from(seed);
         let bytes: Bytes = Transfer::sign(&key, CHAIN.genesis, 0, 1_000, &payload);
-        Item::new(ItemKind::Tx, bytes, &CHAIN).unwrap()
+        CHAIN.item(ItemKind::Tx, bytes).unwrap()
     };
     (0..count).map(make).collect()
 }

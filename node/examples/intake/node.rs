@@ -8,8 +8,8 @@ use std::time::Duration;
 use libp2p::identity::Keypair;
 use tidings::control::Command;
 use tidings::shell::{Shell, ShellConfig};
+use tidings_protocol::params::StrategyKind;
 use tidings_protocol::params::{Params, Rate};
-use tidings_protocol::relay::StrategyKind;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::CHAIN;

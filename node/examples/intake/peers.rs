@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use libp2p::identity::Keypair;
 use tidings::clock::Clock;
 use tidings::net::{Net, NetConfig, NetEvent};
-use tidings_protocol::item::{Item, ItemKind, Name, ShortId};
-use tidings_protocol::link::Link;
-use tidings_protocol::message::{Hello, Message, PeerAddr, VERSION, Verb};
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::ground::item::{Item, ItemKind, Name, ShortId};
+use tidings_protocol::ground::link::Link;
+use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::params::StrategyKind;
+use tidings_protocol::wire::message::{Hello, Message, VERSION, Verb};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tidings_protocol::item::{ItemId, ItemKind};
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::peer::PeerAddr;
 use tokio::time::timeout;
 
 use super::{Api, events};
@@ -132,9 +132,10 @@ fn not_saved(kind: ItemKind, error: &NotSaved) -> ApiError {
 }
 
 async fn item(State(api): State<Api>, Path(id): Path<String>) -> Result<Bytes, ApiError> {
-    let id: ItemId = id.parse().map_err(|error: tidings_protocol::item::ParseItemIdError| {
-        ApiError::new(StatusCode::BAD_REQUEST, error.to_string())
-    })?;
+    let id: ItemId =
+        id.parse().map_err(|error: tidings_protocol::ground::item::ParseItemIdError| {
+            ApiError::new(StatusCode::BAD_REQUEST, error.to_string())
+        })?;
     let found = api.ask(|reply| Command::Item { id, reply }).await?;
     found.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "the node doesn't have this item"))
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::json;
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;

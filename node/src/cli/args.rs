@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use tidings_protocol::message::PeerAddr;
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::params::StrategyKind;
 
 use crate::config::{Flag, env};
 use crate::error::Error;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::json;
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::peer::PeerAddr;
 
 use super::Folder;
 use super::args::Remote;
@@ -198,7 +198,7 @@ mod tests {
         let peer = PeerStatus {
             link: "0.1".to_owned(),
             peer_id: "12D3KooWGRUabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO".to_owned(),
-            direction: tidings_protocol::link::Direction::Outbound,
+            direction: tidings_protocol::ground::link::Direction::Outbound,
             remote: Some("127.0.0.1:4000".parse().unwrap()),
             advertise: None,
             connected_s: 61.0,

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use ed25519_zebra::SigningKey;
 use tidings_protocol::chain::tidings::Transfer;
-use tidings_protocol::item::ItemKind;
+use tidings_protocol::ground::item::ItemKind;
 
 use super::Folder;
 use super::args::SubmitArgs;

@@ -13,8 +13,8 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId, connection_limits, identify};
 use tidings_protocol::chain::Chain;
-use tidings_protocol::item::ItemKind;
-use tidings_protocol::link::Direction;
+use tidings_protocol::ground::item::ItemKind;
+use tidings_protocol::ground::link::Direction;
 
 use crate::clock::Clock;
 use crate::net::handler::{Close, Handler};

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, BytesMut};
 use futures::{AsyncRead, AsyncWrite};
 use tidings_protocol::chain::Chain;
-use tidings_protocol::frame::Reader;
+use tidings_protocol::wire::frame::Reader;
 
 use crate::net::pipe::{LOW_MARK, Pipe, State};
 

@@ -20,8 +20,8 @@ use libp2p::swarm::{
     SubstreamProtocol,
 };
 use tidings_protocol::chain::Chain;
-use tidings_protocol::link::Direction;
-use tidings_protocol::machine::DialError;
+use tidings_protocol::ground::link::Direction;
+use tidings_protocol::ground::peer::DialError;
 use tokio::time::Sleep;
 
 use crate::clock::Clock;

@@ -5,9 +5,9 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use libp2p::PeerId;
-use tidings_protocol::item::ItemId;
-use tidings_protocol::link::{Link, LinkTable};
-use tidings_protocol::machine::PeerKey;
+use tidings_protocol::ground::item::ItemId;
+use tidings_protocol::ground::link::{Link, LinkTable};
+use tidings_protocol::ground::peer::PeerKey;
 
 use crate::net::pipe::Pipe;
 
@@ -62,7 +62,7 @@ pub fn peer_key(peer: &PeerId) -> PeerKey {
 #[cfg(test)]
 mod tests {
     use libp2p::swarm::ConnectionId;
-    use tidings_protocol::link::Direction;
+    use tidings_protocol::ground::link::Direction;
 
     use super::*;
 

@@ -16,11 +16,12 @@ use std::task::{Context, Poll, Waker};
 use futures::task::AtomicWaker;
 use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
-use tidings_protocol::codec::DecodeError;
-use tidings_protocol::frame::Writer;
-use tidings_protocol::link::{Direction, Link};
-use tidings_protocol::machine::DialError;
-use tidings_protocol::message::{Message, PeerAddr};
+use tidings_protocol::ground::link::{Direction, Link};
+use tidings_protocol::ground::peer::DialError;
+use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::wire::codec::DecodeError;
+use tidings_protocol::wire::frame::Writer;
+use tidings_protocol::wire::message::Message;
 use tokio::time::Instant;
 
 /// Queued bytes at which a link counts as congested: Bitcoin Core's send buffer per peer (relay.md §1).

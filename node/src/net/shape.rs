@@ -26,7 +26,7 @@ use bytes::{Buf as _, BytesMut};
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 use tokio::time::{Instant, Sleep};
 
 use crate::clock::Clock;

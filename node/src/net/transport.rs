@@ -11,7 +11,7 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, Transport as _, noise, tcp, yamux};
-use tidings_protocol::message::{PeerAddr, Transport};
+use tidings_protocol::ground::peer::{PeerAddr, Transport};
 
 use crate::clock::Clock;
 use crate::links::Place;

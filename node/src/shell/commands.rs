@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use tidings_protocol::chain::Rejection;
-use tidings_protocol::item::{Item, ItemId, ItemKind};
-use tidings_protocol::link::Link;
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::link::Link;
+use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
-use tidings_protocol::time::Time;
 
 use super::verify::Verified;
 use super::{Pending, Shell, status};
@@ -57,7 +57,7 @@ impl Shell {
             let _ = reply.send(refused(None, "too-large"));
             return;
         }
-        let item = match Item::new(kind, bytes, &*self.config.chain) {
+        let item = match (*self.config.chain).item(kind, bytes) {
             Ok(item) => item,
             Err(rejection) => {
                 let _ = reply.send(refused(None, rejection.rule));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use libp2p::identity::Keypair;
 use tidings_protocol::chain::Chain;
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
 
 use crate::clock::SlowMotion;

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use libp2p::PeerId;
-use tidings_protocol::conduct::Budget;
-use tidings_protocol::item::{ItemId, ItemKind, ShortId};
-use tidings_protocol::machine::PeerKey;
-use tidings_protocol::message::PeerAddr;
+use tidings_protocol::ground::item::{ItemId, ItemKind, ShortId};
+use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::peer::PeerKey;
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::limits::misbehavior::Budget;
 use tidings_protocol::record::{
     Dealings, Departure, Excess, Heard, Life, Manner, Record, Step, Totals, Wait, What,
 };
 use tidings_protocol::relay::{AnyStrategy, Strategy as _};
-use tidings_protocol::time::Time;
 
 use super::Shell;
 use crate::explain::{

@@ -8,7 +8,7 @@ use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidings_protocol::event::Event;
-use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::{Input, Was};
 use tidings_protocol::node::Node;
 use tokio::sync::mpsc;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tidings_protocol::conduct::Reason;
 use tidings_protocol::event::Event;
-use tidings_protocol::item::{ItemId, ItemKind};
-use tidings_protocol::link::{Direction, Link, LinkTable};
-use tidings_protocol::message::PeerAddr;
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::link::{Direction, Link, LinkTable};
+use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::limits::misbehavior::Reason;
 use tokio::sync::broadcast;
 
 use crate::trace::{Line, Outcome, Trace};

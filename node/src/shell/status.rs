@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use tidings_protocol::conduct::Budget;
 use tidings_protocol::counters::{Counters, Traffic};
-use tidings_protocol::message::MessageKind;
+use tidings_protocol::limits::misbehavior::Budget;
+use tidings_protocol::wire::message::MessageKind;
 
 use crate::control::TrafficStatus;
 use crate::net::NetCounters;

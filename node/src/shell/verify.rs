@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tidings_protocol::chain::{Chain, Rejection};
-use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tokio::task::{JoinError, JoinSet};
 
 use self::verdicts::Verdicts;

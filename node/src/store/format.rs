@@ -1,7 +1,7 @@
 //! What is in the file: tables, records, and the version of both.
 
 use redb::TableDefinition;
-use tidings_protocol::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
+use tidings_protocol::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
 
 /// Version of the tables and records below. A change that an older program can't read raises it.
 pub(super) const FORMAT: u64 = 1;
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_record_is_what_it_was_made_of() {
         for (kind, tag) in [(ItemKind::Tx, 0), (ItemKind::Block, 1)] {
-            let item = Item::new(kind, vec![7; 90].into(), &Opaque::default()).unwrap();
+            let item = Opaque::default().item(kind, vec![7; 90].into()).unwrap();
             let record = Record::encode(&item, 0x0102);
             // The layout is a promise to files that exist.
             assert_eq!((record.len(), &record[..3]), (HEAD_LEN + 90, &[tag, 2, 1][..]));

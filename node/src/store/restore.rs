@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use redb::ReadableDatabase as _;
-use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::Was;
 
 use super::format::{ITEMS, ORPHANS, Record};
@@ -52,7 +52,7 @@ pub(super) struct Batch {
 /// The item of a record, if it passes the cheap checks.
 fn check(record: &Record<'_>, config: &StoreConfig) -> Result<Arc<Item>, &'static str> {
     let bytes = record.bytes.to_vec().into();
-    let item = Item::new(record.kind, bytes, &*config.chain).map_err(|broken| broken.rule)?;
+    let item = (*config.chain).item(record.kind, bytes).map_err(|broken| broken.rule)?;
     config.chain.inspect(&item).map_err(|broken| broken.rule)?;
     if item.id() == record.id { Ok(item) } else { Err("other-id") }
 }

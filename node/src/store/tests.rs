@@ -82,11 +82,11 @@ impl Place {
 fn tx(n: u32) -> Arc<Item> {
     let mut bytes = vec![1; 300];
     bytes[..4].copy_from_slice(&n.to_le_bytes());
-    Item::new(ItemKind::Tx, bytes.into(), &Opaque::default()).unwrap()
+    Opaque::default().item(ItemKind::Tx, bytes.into()).unwrap()
 }
 
 fn block(n: u8) -> Arc<Item> {
-    Item::new(ItemKind::Block, vec![n; 500].into(), &Opaque::default()).unwrap()
+    Opaque::default().item(ItemKind::Block, vec![n; 500].into()).unwrap()
 }
 
 fn put(item: &Arc<Item>, own: bool) -> Change {
@@ -312,7 +312,7 @@ fn a_file_that_is_mostly_free_is_compacted_when_it_is_opened() {
     let big = |n: u32| {
         let mut bytes = vec![7; 90_000];
         bytes[..4].copy_from_slice(&n.to_le_bytes());
-        Item::new(ItemKind::Tx, bytes.into(), &Opaque::default()).unwrap()
+        Opaque::default().item(ItemKind::Tx, bytes.into()).unwrap()
     };
     let items: Vec<_> = (0..500).map(big).collect();
     for items in items.chunks(100) {

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rustix::process::Signal;
 use tidings::client::{Client, ClientError};
 use tidings::control::Outcome;
-use tidings_protocol::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 

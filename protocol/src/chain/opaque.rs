@@ -2,7 +2,7 @@
 //! the relay without the cost of any rules.
 
 use super::{Chain, Facts, Rejection};
-use crate::item::{Item, ItemId, ItemKind};
+use crate::ground::item::{Item, ItemId, ItemKind};
 
 /// Any bytes are an item, named by their double SHA-256. Nothing conflicts, nothing has to be
 /// verified, and nothing has parents.
@@ -62,7 +62,7 @@ mod tests {
     fn any_bytes_are_an_item_unless_there_are_none_or_too_many() {
         let chain = Opaque { max_tx_bytes: 3, max_block_bytes: 5 };
         let inspect = |kind, bytes: &'static [u8]| {
-            let item = Item::new(kind, bytes.into(), &chain).unwrap();
+            let item = chain.item(kind, bytes.into()).unwrap();
             assert_eq!(item.id(), ItemId::of(bytes));
             chain.inspect(&item)
         };

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Chain, ConflictKey, Content, Facts, Rejection};
-use crate::item::{Item, ItemId, ItemKind};
+use crate::ground::item::{Item, ItemId, ItemKind};
 
 pub use block::{Block, HEADER_LEN, Header, MINE_BITS_MAX};
 pub use transfer::{TRANSFER_LEN_MIN, Transfer};
@@ -137,7 +137,7 @@ impl Chain for Tidings {
 
     fn parts(&self, block: &Item) -> Vec<Arc<Item>> {
         let transactions = Block::parse(block.bytes()).map(|block| block.transactions);
-        let part = |bytes| Item::new(ItemKind::Tx, bytes, self).ok();
+        let part = |bytes| self.item(ItemKind::Tx, bytes).ok();
         transactions.unwrap_or_default().into_iter().filter_map(part).collect()
     }
 

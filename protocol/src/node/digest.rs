@@ -3,13 +3,13 @@
 use rand::RngExt as _;
 
 use super::Node;
-use crate::conduct::{Budget, Offence};
-use crate::digest::Digest;
-use crate::item::{ITEM_ID_LEN, ItemId, ItemKind};
-use crate::link::Link;
+use crate::ground::item::{ITEM_ID_LEN, ItemId, ItemKind};
+use crate::ground::link::Link;
+use crate::limits::misbehavior::{Budget, Offence};
 use crate::machine::{Action, Cx};
-use crate::message::Message;
 use crate::record::Manner;
+use crate::wire::digest::Digest;
+use crate::wire::message::Message;
 
 impl Node {
     /// Begins a comparison with a random peer, if it is time for one.

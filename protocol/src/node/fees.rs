@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use super::Node;
-use crate::fee::FeeRate;
-use crate::item::{Item, ItemId, ItemKind};
-use crate::link::Link;
+use crate::ground::fee::FeeRate;
+use crate::ground::item::{Item, ItemId, ItemKind};
+use crate::ground::link::Link;
 use crate::machine::Cx;
-use crate::message::Message;
-use crate::quota::{Admitted, Held};
 use crate::record::What;
 use crate::relay::Strategy as _;
+use crate::relay::quota::{Admitted, Held};
+use crate::wire::message::Message;
 
 impl Node {
     /// A new peer is told what we take.

@@ -7,16 +7,16 @@ use super::orphans::{Kinship, PARENT_REFUSED, PARENTS_MISSING};
 use super::wake::Reach;
 use super::{Node, Verifying};
 use crate::chain::{Blame, Facts, Rejection};
-use crate::conduct::{Budget, Offence};
 use crate::event::Event;
-use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
-use crate::link::{Link, LinkSet};
+use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
+use crate::ground::link::{Link, LinkSet};
+use crate::items::pool::FEE_TOO_LOW;
+use crate::items::seen::{Outcome, Seen};
+use crate::limits::misbehavior::{Budget, Offence};
 use crate::machine::{Action, Cx};
-use crate::pool::FEE_TOO_LOW;
 use crate::record::{Heard, What};
 use crate::relay::Strategy as _;
-use crate::request::Announced;
-use crate::seen::{Outcome, Seen};
+use crate::relay::request::Announced;
 
 /// A link may have this part of `memory.verifying_max` under way before it is slowed: so one that floods
 /// leaves seven eighths to the others. A guess. It may never have more than a quarter of what is still

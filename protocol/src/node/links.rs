@@ -3,19 +3,21 @@
 use rand::RngExt as _;
 
 use super::{LinkState, Node};
-use crate::backlog::Backlog;
-use crate::budget::{Debt, LinkBudget};
-use crate::codec;
-use crate::conduct::{Budget, Offence, Reason};
 use crate::event::Event;
-use crate::fee::FeeRate;
-use crate::link::{Direction, Link};
-use crate::machine::{Action, Cx, DialError, PeerKey};
-use crate::message::{Hello, Message, PeerAddr, VERSION};
+use crate::ground::backlog::Backlog;
+use crate::ground::fee::FeeRate;
+use crate::ground::link::{Direction, Link};
+use crate::ground::peer::PeerAddr;
+use crate::ground::peer::{DialError, PeerKey};
+use crate::ground::time::Time;
+use crate::limits::budget::{Debt, LinkBudget};
+use crate::limits::misbehavior::{Budget, Offence, Reason};
+use crate::machine::{Action, Cx};
 use crate::peers::Admission;
 use crate::record::What;
 use crate::relay::{Neighbour, Strategy as _};
-use crate::time::Time;
+use crate::wire::codec;
+use crate::wire::message::{Hello, Message, VERSION};
 
 impl Node {
     pub(super) fn on_connected(

@@ -7,15 +7,15 @@ use std::time::Duration;
 use super::{Comeback, Node, Orphans, Pair, Verifying};
 use crate::chain::{Content, Facts, Rejection};
 use crate::event::Event;
-use crate::item::{Item, ItemId, ItemKind, Name, ShortId};
-use crate::link::{Direction, Link};
+use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
+use crate::ground::link::{Direction, Link};
+use crate::ground::map::Salt;
+use crate::ground::time::Time;
+use crate::items::orphanage::{Orphan, Orphanage};
+use crate::items::pool::FEE_TOO_LOW;
+use crate::items::seen::Outcome;
 use crate::machine::{Cx, Was};
-use crate::map::Salt;
-use crate::orphanage::{Orphan, Orphanage};
-use crate::pool::FEE_TOO_LOW;
 use crate::record::What;
-use crate::seen::Outcome;
-use crate::time::Time;
 
 /// One of its parents was refused.
 pub(super) const PARENT_REFUSED: Rejection = Rejection::policy("parent-refused");

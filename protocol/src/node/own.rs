@@ -6,16 +6,16 @@ use rand::Rng;
 
 use super::orphans::{Kinship, PARENT_REFUSED};
 use super::{Comeback, Node};
-use crate::announce::Form;
 use crate::chain::Facts;
 use crate::event::Event;
-use crate::item::{Item, ItemId, ItemKind, ShortId};
-use crate::link::LinkSet;
+use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
+use crate::ground::link::LinkSet;
+use crate::items::orphanage::Orphan;
+use crate::items::pool::FEE_TOO_LOW;
+use crate::items::seen::{Outcome, Seen};
 use crate::machine::{Cx, Was};
-use crate::orphanage::Orphan;
-use crate::pool::FEE_TOO_LOW;
 use crate::record::What;
-use crate::seen::{Outcome, Seen};
+use crate::relay::announce::Form;
 
 impl Node {
     /// An item of an earlier run comes back. Nobody is told: peers had it, or will be asked about it; and
@@ -156,7 +156,7 @@ impl Node {
     }
 
     /// Announces own transactions again, the way of relayed ones and in their company: see
-    /// [`crate::unbroadcast`].
+    /// [`crate::items::unbroadcast`].
     pub(super) fn announce_again(&mut self, cx: &mut Cx<'_>) {
         let Self { unbroadcast, announcer, ready, seen, pool, counters, .. } = self;
         let (now, params) = (cx.now, cx.params);

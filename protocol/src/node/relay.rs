@@ -4,16 +4,16 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::Node;
-use crate::announce::{Announcer, Form};
-use crate::blocks::BlockStore;
-use crate::item::{Item, ItemId, ItemKind, ShortId};
-use crate::link::Link;
+use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
+use crate::ground::link::Link;
+use crate::items::blocks::BlockStore;
+use crate::items::pool::Pool;
+use crate::items::seen::{Seen, SeenCache};
 use crate::machine::{Action, Cx};
-use crate::message::{ANNOUNCE_MAX, Message, Verb};
-use crate::pool::Pool;
 use crate::record::{Manner, What};
+use crate::relay::announce::{Announcer, Form};
 use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
-use crate::seen::{Seen, SeenCache};
+use crate::wire::message::{ANNOUNCE_MAX, Message, Verb};
 
 /// What the strategy sees of the node.
 struct View<'a> {

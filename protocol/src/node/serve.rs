@@ -6,13 +6,13 @@
 use rand::RngExt as _;
 
 use super::{LinkState, Node};
-use crate::item::{Item, ItemKind, Name};
-use crate::link::Link;
+use crate::ground::item::{Item, ItemKind, Name};
+use crate::ground::link::Link;
+use crate::ground::time::Time;
 use crate::machine::Cx;
-use crate::message::{GETDATA_MAX, Message, Verb};
 use crate::record::{Manner, What};
 use crate::relay::Strategy as _;
-use crate::time::Time;
+use crate::wire::message::{GETDATA_MAX, Message, Verb};
 
 /// Bytes of items that one link is sent at a time. Large enough for a batch of several hundred
 /// transactions, small against the driver's bound on what it queues per link. A guess.

@@ -6,12 +6,12 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::chain::opaque::Opaque;
 use crate::chain::{Chain, Rejection};
-use crate::codec::DecodeError;
-use crate::conduct::Budget;
 use crate::event::Event;
-use crate::message::{Hello, VERSION};
+use crate::limits::misbehavior::Budget;
 use crate::params::Rate;
-use crate::relay::StrategyKind;
+use crate::params::StrategyKind;
+use crate::wire::codec::DecodeError;
+use crate::wire::message::{Hello, VERSION};
 
 mod explaining;
 mod fees;
@@ -77,7 +77,7 @@ impl Solo {
     }
 
     fn tx(&self, n: u8) -> Arc<Item> {
-        Item::new(ItemKind::Tx, vec![n; 100].into(), &*self.chain).unwrap()
+        (*self.chain).item(ItemKind::Tx, vec![n; 100].into()).unwrap()
     }
 }
 
@@ -290,7 +290,7 @@ fn an_unknown_kind_is_skipped_and_counted() {
     let link = solo.link(0, Direction::Inbound);
     assert!(solo.say(link, &Message::Unknown { kind: 99, len: 10 }).is_empty());
     let received = solo.node.counters().received;
-    assert_eq!(received.of(crate::message::MessageKind::Unknown).messages, 1);
+    assert_eq!(received.of(crate::wire::message::MessageKind::Unknown).messages, 1);
 }
 
 #[test]
@@ -343,7 +343,7 @@ fn a_congested_link_is_served_when_it_has_drained() {
 fn a_large_getdata_is_served_in_portions() {
     let mut solo = Solo::new(at_once());
     let link = solo.link(0, Direction::Inbound);
-    let big = |n: u8| Item::new(ItemKind::Tx, vec![n; 90_000].into(), &Opaque::default()).unwrap();
+    let big = |n: u8| Opaque::default().item(ItemKind::Tx, vec![n; 90_000].into()).unwrap();
     let items: Vec<_> = (0..8).map(big).collect();
     for item in &items {
         solo.hand(Input::Submitted(item.clone()));
@@ -361,7 +361,7 @@ fn a_large_getdata_is_served_in_portions() {
 fn of_many_links_that_ask_for_much_a_few_are_served_at_a_time_and_all_in_the_end() {
     let mut solo = Solo::new(at_once());
     let links: Vec<_> = (0..10).map(|slot| solo.link(slot, Direction::Inbound)).collect();
-    let big = |n: u8| Item::new(ItemKind::Tx, vec![n; 90_000].into(), &Opaque::default()).unwrap();
+    let big = |n: u8| Opaque::default().item(ItemKind::Tx, vec![n; 90_000].into()).unwrap();
     let items: Vec<_> = (0..6).map(big).collect();
     for item in &items {
         solo.hand(Input::Submitted(item.clone()));
@@ -428,7 +428,7 @@ impl Chain for FirstByte {
 }
 
 fn first_byte(first: u8, n: u8) -> Arc<Item> {
-    Item::new(ItemKind::Tx, vec![first, n].into(), &FirstByte).unwrap()
+    FirstByte.item(ItemKind::Tx, vec![first, n].into()).unwrap()
 }
 
 #[test]

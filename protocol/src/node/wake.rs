@@ -5,14 +5,14 @@
 //! that may have changed it, and before it comes a wake-up looks at no more than announcer and strategy.
 
 use super::Node;
-use crate::announce::Form;
-use crate::health::Due;
-use crate::item::ItemKind;
+use crate::ground::item::ItemKind;
+use crate::ground::time::Time;
 use crate::machine::{Action, Cx};
-use crate::message::Message;
+use crate::peers::ping::Due;
 use crate::record::{Manner, What};
+use crate::relay::announce::Form;
 use crate::relay::{AnyStrategy, Strategy as _};
-use crate::time::Time;
+use crate::wire::message::Message;
 
 /// What an input may have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

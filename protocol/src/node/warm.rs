@@ -7,12 +7,12 @@
 //! return only keep the reads from being optimised away.
 
 use super::Node;
-use crate::item::ShortId;
-use crate::link::Link;
+use crate::ground::item::ShortId;
+use crate::ground::link::Link;
+use crate::ground::time::Time;
 use crate::machine::Machine as _;
-use crate::message::{Message, MessageKind, Verb};
 use crate::relay::Strategy as _;
-use crate::time::Time;
+use crate::wire::message::{Message, MessageKind, Verb};
 
 impl Node {
     /// Reads what any input touches of the node itself.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fee::FeeRate;
+use super::{ParamError, at_least_one};
+
+use crate::ground::fee::FeeRate;
 
 /// Which transactions are worth keeping.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,14 @@ pub struct PoolParams {
 }
 
 impl PoolParams {
+    pub(super) fn validate(&self) -> Result<(), ParamError> {
+        at_least_one(&[
+            ("pool.family_max", self.family_max as u64),
+            ("pool.sender_max_bytes", self.sender_max_bytes as u64),
+            ("pool.half_life_s", self.half_life_s),
+        ])
+    }
+
     /// In which time a minimum that rose falls by half.
     #[must_use]
     pub const fn half_life(&self) -> Duration {
@@ -55,7 +65,7 @@ impl Default for PoolParams {
     }
 }
 
-/// How many transactions may wait for their parents, and for how long (see [`crate::orphanage`]). The bounds are
+/// How many transactions may wait for their parents, and for how long (see [`crate::items::orphanage`]). The bounds are
 /// Bitcoin Core's (relay.md §1, "Orphans").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -70,6 +80,13 @@ pub struct OrphanParams {
 }
 
 impl OrphanParams {
+    pub(super) fn validate(&self) -> Result<(), ParamError> {
+        at_least_one(&[
+            ("orphans.announcements_max", self.announcements_max as u64),
+            ("orphans.reserve_bytes", self.reserve_bytes as u64),
+        ])
+    }
+
     /// How long one of an earlier run waits.
     #[must_use]
     pub const fn expiry(&self) -> Duration {

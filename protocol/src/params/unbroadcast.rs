@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{ParamError, at_least_one};
+
 /// When our own transactions are announced again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,6 +19,10 @@ pub struct UnbroadcastParams {
 }
 
 impl UnbroadcastParams {
+    pub(super) fn validate(&self) -> Result<(), ParamError> {
+        at_least_one(&[("unbroadcast.wait_s", self.wait_s)])
+    }
+
     /// Shortest wait before the first attempt.
     #[must_use]
     pub const fn wait(&self) -> Duration {

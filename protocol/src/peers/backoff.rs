@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
+use crate::ground::time::Time;
 use crate::params::PeerParams;
-use crate::time::Time;
 
 /// Exponential backoff of one address: the wait doubles with each failure in a row, up to a cap, and
 /// is shortened by up to a half at random, so that peers that lost a node together do not all come

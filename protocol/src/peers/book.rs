@@ -28,11 +28,13 @@ use std::time::Duration;
 use rand::{Rng, RngExt as _};
 use serde::{Deserialize, Serialize};
 
-use crate::machine::{Cx, PeerKey};
-use crate::map::{Map, Salt};
-use crate::message::{ADDRESSES_MAX, PeerAddr};
+use crate::ground::map::{Map, Salt};
+use crate::ground::peer::PeerAddr;
+use crate::ground::peer::PeerKey;
+use crate::ground::time::Time;
+use crate::machine::Cx;
 use crate::params::PeerParams;
-use crate::time::Time;
+use crate::wire::message::ADDRESSES_MAX;
 
 use super::backoff::Backoff;
 use super::recent::Recent;

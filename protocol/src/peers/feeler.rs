@@ -29,10 +29,10 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use crate::link::Link;
+use crate::ground::link::Link;
+use crate::ground::peer::PeerAddr;
+use crate::ground::time::Time;
 use crate::machine::Cx;
-use crate::message::PeerAddr;
-use crate::time::Time;
 
 use super::backoff::exponential;
 

@@ -1,8 +1,8 @@
 //! A fixed set of addresses to stay connected to, dialled again for ever.
 
+use crate::ground::peer::PeerAddr;
+use crate::ground::time::Time;
 use crate::machine::Cx;
-use crate::message::PeerAddr;
-use crate::time::Time;
 
 use super::backoff::Backoff;
 use super::book::Choice;

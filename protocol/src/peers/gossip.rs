@@ -21,10 +21,11 @@
 //! us is bounded by its budget (`budgets.addresses`) and by its share of the book: what the book
 //! refuses isn't passed on either.
 
-use crate::link::Link;
+use crate::ground::link::Link;
+use crate::ground::peer::PeerAddr;
+use crate::ground::time::Time;
 use crate::machine::Cx;
-use crate::message::{ADDRESSES_MAX, Message, PeerAddr};
-use crate::time::Time;
+use crate::wire::message::{ADDRESSES_MAX, Message};
 
 use super::backoff::exponential;
 

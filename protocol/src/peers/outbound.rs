@@ -19,9 +19,9 @@
 
 use rand::seq::IteratorRandom as _;
 
+use crate::ground::peer::PeerAddr;
+use crate::ground::time::Time;
 use crate::machine::{Action, Cx};
-use crate::message::PeerAddr;
-use crate::time::Time;
 
 use super::backoff::jittered;
 use super::book::{Book, Choice};

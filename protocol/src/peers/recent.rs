@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::hash::Hash;
 
-use crate::map::{Map, Salt};
+use crate::ground::map::{Map, Salt};
 
 /// A set that holds the `max` keys added last. It allocates nothing until one is added.
 #[derive(Clone, Debug)]

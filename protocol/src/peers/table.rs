@@ -1,9 +1,9 @@
 //! The table of connected peers.
 
-use crate::link::{Direction, Link, LinkTable};
-use crate::machine::PeerKey;
-use crate::message::PeerAddr;
-use crate::time::Time;
+use crate::ground::link::{Direction, Link, LinkTable};
+use crate::ground::peer::PeerAddr;
+use crate::ground::peer::PeerKey;
+use crate::ground::time::Time;
 
 /// All connected peers, counted by sort. Bounded by `peers.inbound_max` and the outbound set.
 #[derive(Clone, Debug, Default)]

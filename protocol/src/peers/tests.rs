@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use super::table::Census;
 use super::*;
 use crate::chain::opaque::Opaque;
-use crate::conduct::Reason;
+use crate::limits::misbehavior::Reason;
 use crate::machine::Action;
 use crate::params::Params;
 

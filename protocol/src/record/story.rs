@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::strand::{ASKED, BROKE};
 use super::{Heard, Life, Record, What};
-use crate::item::ShortId;
-use crate::link::Link;
-use crate::machine::PeerKey;
-use crate::time::Time;
+use crate::ground::item::ShortId;
+use crate::ground::link::Link;
+use crate::ground::peer::PeerKey;
+use crate::ground::time::Time;
 
 /// One step of a story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

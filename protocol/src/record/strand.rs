@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use super::{Heard, Manner, What};
-use crate::conduct::Budget;
-use crate::item::ShortId;
-use crate::pool::Departure;
-use crate::time::Time;
+use crate::ground::item::ShortId;
+use crate::ground::time::Time;
+use crate::items::pool::Departure;
+use crate::limits::misbehavior::Budget;
 
 /// Stands in steps of links, which are of no item.
 pub(super) const NO_ITEM: ShortId = ShortId([0; 8]);

@@ -1,5 +1,6 @@
 use super::*;
-use crate::item::ItemId;
+use crate::ground::item::ItemId;
+use crate::params::STEPS_DEFAULT;
 
 fn link(slot: u32) -> Link {
     Link::new(slot, 1)

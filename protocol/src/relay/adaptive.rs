@@ -3,10 +3,10 @@
 //! # Model
 //! For each link a node estimates the *odds* p that its peer has an item first from us ([`Odds`]). Sending
 //! an item whole costs 1 - p useless copies; not sending it costs a round trip with probability p. Hence
-//! one threshold T, the dial ([`Preset`]), and for an accepted item:
+//! one threshold T, the dial ([`Preset`](crate::params::Preset)), and for an accepted item:
 //!
 //! - p >= T: the item whole, at once (*eager*)
-//! - T/2 <= p < T: its id, within a short window ([`Preset::window`], *prompt*)
+//! - T/2 <= p < T: its id, within a short window ([`Preset::window`](crate::params::Preset::window), *prompt*)
 //! - p < T/2: its id in the next batch, up to [`LAZY`] later, unless the peer announces it to us before
 //!   (*lazy*)
 //!
@@ -28,7 +28,7 @@
 //! that should be told lazily (*measured*: 4.7 messages for each delivery instead of 3.6). Feedback isn't
 //! urgent and waits for a batch too (`adaptive/feedback.rs`).
 //!
-//! *Dead heats*: of two links by which an item comes within [`Preset::dead_heat`], the one with more
+//! *Dead heats*: of two links by which an item comes within [`Preset::dead_heat`](crate::params::Preset::dead_heat), the one with more
 //! *merit* counts as the first, whichever was: merit is the odds that a link's copies come first. So
 //! equally fast links don't share the firsts and stay eager both; one wins and goes on winning.
 //! An announcement that was ahead by less isn't worth a "first" either. *Measured* (500 nodes,
@@ -95,7 +95,6 @@ mod feedback;
 mod odds;
 mod origin;
 mod patience;
-mod preset;
 mod trials;
 
 use std::sync::Arc;
@@ -103,11 +102,11 @@ use std::time::Duration;
 
 use super::topology::spread;
 use super::{Neighbour, RelayCx, Step, Strategy};
-use crate::item::{Item, ItemId, ItemKind, ShortId};
-use crate::link::{Link, LinkSet, LinkTable};
-use crate::message::Signal;
-use crate::params::RelayParams;
-use crate::time::Time;
+use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
+use crate::ground::link::{Link, LinkSet, LinkTable};
+use crate::ground::time::Time;
+use crate::params::{Probability, RelayParams};
+use crate::wire::message::Signal;
 
 use batches::Batches;
 use expected::{Arrival, Expected};
@@ -117,9 +116,8 @@ use patience::Patience;
 use trials::{Trials, is_answered, is_new, is_told_trial, is_trial};
 
 pub use batches::LAZY;
-pub use odds::{Odds, Probability};
+pub use odds::Odds;
 pub use patience::WAIT_MAX;
-pub use preset::Preset;
 
 /// How long a peer that was asked has before the next one is. A guess: a few round trips; a peer that
 /// needs longer costs a second copy.

@@ -2,14 +2,14 @@
 //!
 //! With a link to everybody it costs n - 1 messages and one hop, and nothing repairs a loss (Demers et
 //! al. 1987, §1.2). With fewer links the rest of the network depends on the exchange of
-//! [digests](crate::digest).
+//! [digests](crate::reconcile::anti_entropy).
 
 use std::sync::Arc;
 
 use super::topology::spread;
 use super::{RelayCx, Step, Strategy};
-use crate::item::Item;
-use crate::link::Link;
+use crate::ground::item::Item;
+use crate::ground::link::Link;
 
 /// The strategy; it keeps no state.
 #[derive(Clone, Copy, Debug, Default)]

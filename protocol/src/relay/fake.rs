@@ -7,12 +7,13 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Neighbour, Overlay, RelayCx, Step, Strategy};
+use crate::chain::Chain as _;
 use crate::chain::opaque::Opaque;
-use crate::item::{Item, ItemId, ItemKind};
-use crate::link::{Direction, Link};
-use crate::message::Signal;
+use crate::ground::item::{Item, ItemId, ItemKind};
+use crate::ground::link::{Direction, Link};
+use crate::ground::time::Time;
 use crate::params::RelayParams;
-use crate::time::Time;
+use crate::wire::message::Signal;
 
 /// An overlay that does what steps would do to it: what is sent or announced is known from then on.
 pub(crate) struct Fake {
@@ -27,7 +28,7 @@ pub(crate) struct Fake {
 }
 
 pub(crate) fn tx(n: u8) -> Arc<Item> {
-    Item::new(ItemKind::Tx, vec![n; 100].into(), &Opaque::default()).unwrap()
+    Opaque::default().item(ItemKind::Tx, vec![n; 100].into()).unwrap()
 }
 
 pub(crate) fn link(slot: u32) -> Link {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::topology::spread;
 use super::{RelayCx, Step, Strategy};
-use crate::item::Item;
-use crate::link::Link;
+use crate::ground::item::Item;
+use crate::ground::link::Link;
 
 /// The strategy; it keeps no state.
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,7 +4,7 @@
 //! whole. Whoever gets an item twice *prunes* the link of the second copy, which becomes *lazy* at both
 //! ends: items are only announced on it, in batches. What remains eager is a spanning tree, the quickest one
 //! from the origin whose items pruned it. An item that was announced and doesn't come within `graft_ms` is
-//! asked for (by [`crate::request`], the next announcer `regraft_ms` later), and the link by which it is
+//! asked for (by [`crate::relay::request`], the next announcer `regraft_ms` later), and the link by which it is
 //! asked for is *grafted*, eager again: so the tree repairs itself.
 //!
 //! *Optimisation*. When a lazy link announced an item clearly before the tree brought it, it replaces the
@@ -21,11 +21,11 @@ use std::time::Duration;
 
 use super::topology::is_remote;
 use super::{Neighbour, RelayCx, Step, Strategy};
-use crate::item::{Item, ItemId, ItemKind, ShortId};
-use crate::link::{Link, LinkSet};
-use crate::message::Signal;
+use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
+use crate::ground::link::{Link, LinkSet};
+use crate::ground::time::Time;
 use crate::params::RelayParams;
-use crate::time::Time;
+use crate::wire::message::Signal;
 
 /// Most announced and missing items whose first announcement is remembered, for the optimisation only; over
 /// it the oldest are forgotten. A guess: those of a second at 250 transactions a second.

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::round::Rounds;
 use super::topology::{contacts, lacks};
 use super::{RelayCx, Strategy};
-use crate::digest::Recent;
-use crate::item::Item;
-use crate::link::Link;
-use crate::time::Time;
+use crate::ground::item::Item;
+use crate::ground::link::Link;
+use crate::ground::time::Time;
+use crate::items::recent::Recent;
 
 /// The strategy, with the items that some peer may lack.
 #[derive(Clone, Debug, Default)]

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use super::round::Rounds;
 use super::topology::contacts;
 use super::{Neighbour, RelayCx, Step, Strategy};
-use crate::digest::Recent;
-use crate::item::Item;
-use crate::link::Link;
-use crate::message::Signal;
-use crate::time::Time;
+use crate::ground::item::Item;
+use crate::ground::link::Link;
+use crate::ground::time::Time;
+use crate::items::recent::Recent;
+use crate::wire::message::Signal;
 
 /// The strategy, with the items that some peer may lack.
 #[derive(Clone, Debug, Default)]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rand::RngExt as _;
 
 use super::RelayCx;
+use crate::ground::time::Time;
 use crate::params::RelayParams;
-use crate::time::Time;
 
 /// The rounds of one node.
 #[derive(Clone, Copy, Debug)]

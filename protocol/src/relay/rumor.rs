@@ -4,7 +4,7 @@
 //! susceptible, infective, or removed (SIR). Each cycle an infective node contacts a random few; when `k`
 //! contacts in a row were in vain (or, with a coin, each of these with a chance of 1/`k`) it stops. Some
 //! nodes are then left without the item: a residue of s = e^-(k+1)(1-s), which the exchange of
-//! [digests](crate::digest) finds.
+//! [digests](crate::reconcile::anti_entropy) finds.
 //!
 //! Two details decide whether the tables of the paper come out (gossip.md §3): a contact was useful if the
 //! peer lacked the item *when the cycle began*, so that of two who tell it in the same cycle neither
@@ -24,11 +24,11 @@ use rand::{Rng, RngExt as _};
 use super::round::Rounds;
 use super::topology::{contacts, lacks};
 use super::{Neighbour, RelayCx, Step, Strategy};
-use crate::item::{Item, ItemId, ShortId};
-use crate::link::Link;
-use crate::message::Signal;
+use crate::ground::item::{Item, ItemId, ShortId};
+use crate::ground::link::Link;
+use crate::ground::time::Time;
 use crate::params::RumorParams;
-use crate::time::Time;
+use crate::wire::message::Signal;
 
 /// The strategy, with the items that this node still spreads: at most `recent_max`; over it interest in
 /// the oldest is lost.

@@ -7,11 +7,9 @@
 use rand::{Rng, RngExt as _};
 
 use super::{Neighbour, Overlay, RelayCx, Step};
-use crate::item::ItemId;
-use crate::params::RelayParams;
-
-/// Most links that a fanout may draw. A guess: beyond it a strategy is nearly a flood.
-pub const FANOUT_MAX: usize = 16;
+use crate::ground::item::ItemId;
+use crate::items::recent::Recent;
+use crate::params::{FANOUT_MAX, RelayParams};
 
 /// A few different links.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,6 +145,19 @@ fn draw(
             contacts.add(neighbour);
             if contacts.len == full {
                 return;
+            }
+        }
+    }
+}
+
+impl RelayCx<'_> {
+    /// Sends what a link's peer [lacks], whole.
+    pub fn send_news(&mut self, neighbour: Neighbour, recent: &Recent) {
+        let (overlay, params) = (self.overlay, self.params);
+        let news = recent.iter().map(|(_, id)| id);
+        for id in news.filter(|id| lacks(overlay, params, neighbour, id)) {
+            if let Some(item) = overlay.item(id) {
+                self.steps.push(Step::Send(neighbour.link, item.clone()));
             }
         }
     }

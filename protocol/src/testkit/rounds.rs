@@ -11,13 +11,14 @@ use std::sync::Arc;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use crate::chain::Chain as _;
 use crate::chain::opaque::Opaque;
-use crate::item::{Item, ItemId, ItemKind};
-use crate::link::{Direction, Link};
-use crate::message::Signal;
+use crate::ground::item::{Item, ItemId, ItemKind};
+use crate::ground::link::{Direction, Link};
+use crate::ground::time::Time;
 use crate::params::RelayParams;
 use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
-use crate::time::Time;
+use crate::wire::message::Signal;
 
 /// A run that hasn't ended after so many rounds has stalled. Far above log2 of any number of nodes.
 const ROUNDS_MAX: u32 = 10_000;
@@ -186,7 +187,8 @@ struct Payload {
 
 impl<'a> Crowd<'a> {
     fn new(nodes: usize, params: &'a RelayParams, seed: u64) -> Self {
-        let item = Item::new(ItemKind::Tx, b"rumour".as_slice().into(), &Opaque::default())
+        let item = Opaque::default()
+            .item(ItemKind::Tx, b"rumour".as_slice().into())
             .expect("opaque rules take any bytes");
         let mut crowd = Self {
             params,

@@ -13,16 +13,19 @@ use std::time::Duration;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use crate::chain::Chain as _;
 use crate::chain::opaque::Opaque;
-use crate::conduct::Reason;
 use crate::event::Event;
-use crate::item::{Item, ItemId, ItemKind, ShortId};
-use crate::link::{Direction, Link};
-use crate::machine::{Action, Cx, DialError, Input, Machine as _, PeerKey};
-use crate::message::{Hello, Message, PeerAddr, VERSION, Verb};
+use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
+use crate::ground::link::{Direction, Link};
+use crate::ground::peer::PeerAddr;
+use crate::ground::peer::{DialError, PeerKey};
+use crate::ground::time::Time;
+use crate::limits::misbehavior::Reason;
+use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
-use crate::time::Time;
+use crate::wire::message::{Hello, Message, VERSION, Verb};
 
 /// Ids in each message of a flooder.
 const FLOOD: usize = 1_000;
@@ -204,7 +207,7 @@ impl<'a> Field<'a> {
             let mut script = ChaCha8Rng::seed_from_u64(siege.seed ^ (n as u64 + 1) << 20);
             let mut bytes = vec![0; 300];
             bytes[..8].copy_from_slice(&(n as u64).to_le_bytes());
-            let item = Item::new(ItemKind::Tx, bytes.into(), &Opaque::default());
+            let item = Opaque::default().item(ItemKind::Tx, bytes.into());
             let item = item.expect("any bytes are a transaction");
             self.items.insert(item.id().into(), (n, item.clone()));
             let born = Time::from_millis(1_000)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::chain::{Chain, ConflictKey, Content, Facts, Rejection, Sender};
-use crate::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
+use crate::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
 
 /// The rules.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,7 +68,7 @@ impl Draft {
         bytes.put_u8(u8::try_from(self.parents.len()).expect("a test has few parents"));
         self.parents.iter().for_each(|parent| bytes.put_slice(&parent.0));
         bytes.put_bytes(0, self.filler);
-        Item::new(ItemKind::Tx, bytes.freeze(), &Ties).expect("any bytes are a transaction")
+        Ties.item(ItemKind::Tx, bytes.freeze()).expect("any bytes are a transaction")
     }
 
     fn parse(mut bytes: &[u8]) -> Option<Self> {
@@ -100,7 +100,7 @@ pub fn block(parent: ItemId, transactions: &[&Arc<Item>]) -> Arc<Item> {
         bytes.put_u32_le(u32::try_from(item.size()).expect("a test has small transactions"));
         bytes.put_slice(item.bytes());
     }
-    Item::new(ItemKind::Block, bytes.freeze(), &Ties).expect("any bytes are a block")
+    Ties.item(ItemKind::Block, bytes.freeze()).expect("any bytes are a block")
 }
 
 impl Chain for Ties {

@@ -1,6 +1,6 @@
 use tidings::network::Rules;
 use tidings_protocol::params::Params;
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::params::StrategyKind;
 
 use super::*;
 use crate::launch::settings::{Fault, Links};

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use tidings_protocol::item::{ITEM_ID_LEN, ItemId};
+use tidings_protocol::ground::item::{ITEM_ID_LEN, ItemId};
 
 /// Bytes read at once: what a node flushes at once, so that one read usually gets all.
 pub const BUFFER_LEN: usize = 64 * 1_024;

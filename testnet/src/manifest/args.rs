@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tidings::clock::SlowMotion;
 use tidings::network::Rules;
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::params::StrategyKind;
 
 use super::text::{parse_short, with_overrides};
 use super::{Manifest, Workload};

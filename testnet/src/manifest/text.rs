@@ -116,7 +116,7 @@ mod tests {
     fn text_needs_no_quotes_and_tables_may_be_written_inline() {
         let params =
             laid(&["relay.strategy=flood", "budgets.messages={per_s=1.5,burst=2.5}"]).unwrap();
-        assert_eq!(params.relay.strategy, tidings_protocol::relay::StrategyKind::Flood);
+        assert_eq!(params.relay.strategy, tidings_protocol::params::StrategyKind::Flood);
         assert_eq!(params.budgets.messages, tidings_protocol::params::Rate::new(1.5, 2.5));
         assert_eq!(
             laid(&["relay.strategy=\"flood\""]).unwrap().relay,

@@ -110,7 +110,7 @@ pub(super) fn push(prediction: &Prediction) -> String {
 /// The tails of the strategies, each against its formula.
 pub(super) fn tails(prediction: &Prediction) -> String {
     let floor = 0.5 / prediction.course_nodes as f64;
-    let panel = |(course, strategy): (&Course, tidings_protocol::relay::StrategyKind)| {
+    let panel = |(course, strategy): (&Course, tidings_protocol::params::StrategyKind)| {
         let begin = course.lack.iter().position(|lack| *lack < 0.9).unwrap_or(0);
         let line = |shares: &[f64]| -> Vec<(f64, f64)> {
             let numbers = (0_u32..).map(f64::from).zip(shares.iter().copied());

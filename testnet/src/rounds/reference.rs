@@ -2,7 +2,7 @@
 //! models, and for rumours Demers et al. 1987, tables 1 to 3.
 
 use tidings_protocol::params::RumorParams;
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::params::StrategyKind;
 
 /// Mean rounds with `fanout` contacts a round until `nodes` nodes know.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 
 use super::fault::nanos;
 use super::overlay::Shape;

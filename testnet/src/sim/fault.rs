@@ -32,9 +32,9 @@ use std::sync::Arc;
 
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
-use tidings_protocol::item::{ItemKind, ShortId};
-use tidings_protocol::message::{KNOWN_MAX, Message, Signal, Verb};
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::item::{ItemKind, ShortId};
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::wire::message::{KNOWN_MAX, Message, Signal, Verb};
 
 use super::random::{SplitMix64, Use, stream};
 

@@ -3,7 +3,7 @@
 //! Nodes keep their timers and random sources in themselves and in their seats, so a clone of the world
 //! is complete. What never changes (items, parameters, the link model) is shared.
 
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 
 use super::world::World;
 

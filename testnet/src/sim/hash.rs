@@ -6,10 +6,10 @@
 
 use std::fmt;
 
-use tidings_protocol::item::{ItemId, ShortId};
+use tidings_protocol::ground::item::{ItemId, ShortId};
+use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
-use tidings_protocol::message::{Message, Signal};
-use tidings_protocol::time::Time;
+use tidings_protocol::wire::message::{Message, Signal};
 
 /// Odd multiplier: the golden ratio's fraction in 64 bits.
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -23,7 +23,7 @@
 //! And the next few dozen events are known beforehand, so that the world can fetch their nodes from memory
 //! together ([`Queue::next_events`]).
 
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 
 /// Levels of the wheel: the bytes of a time.
 const LEVELS: usize = 8;

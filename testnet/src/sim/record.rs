@@ -3,7 +3,7 @@
 //! Five bytes for each pair of item and node, so that a million nodes or millions of deliveries fit.
 //! A node that crashed and came back keeps the deliveries that it had: they happened.
 
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 
 /// No delivery.
 const NEVER: u32 = u32::MAX;

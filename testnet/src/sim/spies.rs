@@ -8,8 +8,8 @@
 //! A node is a spy or not by its own number and the seed, so that more spies are the same ones and others,
 //! and one run tells what fewer of them would have guessed ([`SHARES`]).
 
-use tidings_protocol::item::ShortId;
-use tidings_protocol::message::{Message, Verb};
+use tidings_protocol::ground::item::ShortId;
+use tidings_protocol::wire::message::{Message, Verb};
 
 use super::random::{Use, stream, unit};
 

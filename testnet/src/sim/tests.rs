@@ -3,7 +3,7 @@
 mod faults;
 mod residue;
 
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::params::StrategyKind;
 
 use super::drive::{self, Finished};
 use super::fork::Snapshot;

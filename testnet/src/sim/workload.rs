@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rand::{Rng as _, RngExt as _};
 use tidings_protocol::chain::Chain;
-use tidings_protocol::item::{Item, ItemKind};
+use tidings_protocol::ground::item::{Item, ItemKind};
 
 use super::random::{Use, stream};
 use crate::manifest::Workload;
@@ -29,7 +29,7 @@ pub fn items(workload: &Workload, seed: u64, chain: &dyn Chain) -> Result<Vec<Ar
     };
     let item = |number| {
         let bytes = payload(*sizes, seed, number);
-        Item::new(ItemKind::Tx, bytes.into(), chain).map_err(|rejection| {
+        chain.item(ItemKind::Tx, bytes.into()).map_err(|rejection| {
             format!("the chain's rules refuse a transaction of the workload: {rejection}")
         })
     };

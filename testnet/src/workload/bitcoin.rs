@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use tidings_protocol::item::ItemId;
+use tidings_protocol::ground::item::ItemId;
 
 /// Bytes of a header.
 pub const HEADER_LEN: usize = 80;

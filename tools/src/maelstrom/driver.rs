@@ -8,7 +8,7 @@ use super::member::Member;
 use super::options::Settings;
 use super::request::{self, Failure, Request};
 use super::wire::{Body, Envelope};
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 
 /// What a turn produced.
 #[derive(Debug, Default)]

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tidings_protocol::link::Link;
-use tidings_protocol::message::{Message, Signal};
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::link::Link;
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::wire::message::{Message, Signal};
 
 use super::session::{Session, Timing};
 

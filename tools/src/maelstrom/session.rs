@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 
 /// Most entries in a packet. A guess: some 10 kB of small values.
 pub(super) const PACKET_MAX: usize = 1_024;

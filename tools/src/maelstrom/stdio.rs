@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 
 use super::driver::Driver;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use serde_json::{Value, json};
-use tidings_protocol::relay::StrategyKind;
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::params::StrategyKind;
 
 use super::driver::Driver;
 use super::options::Options;

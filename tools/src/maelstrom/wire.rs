@@ -13,9 +13,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidings_protocol::chain::Chain;
-use tidings_protocol::digest::{Digest, FILTER_MAX};
-use tidings_protocol::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId};
-use tidings_protocol::message::{ANNOUNCE_MAX, GETDATA_MAX, KNOWN_MAX, Message, Signal, Verb};
+use tidings_protocol::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId};
+use tidings_protocol::wire::digest::{Digest, FILTER_MAX};
+use tidings_protocol::wire::message::{
+    ANNOUNCE_MAX, GETDATA_MAX, KNOWN_MAX, Message, Signal, Verb,
+};
 
 use super::session::Packet;
 
@@ -92,8 +94,7 @@ pub(super) enum WireError {
 /// A value as an item: its JSON, without spaces.
 pub(super) fn to_item(value: &Value, chain: &dyn Chain) -> Result<Arc<Item>, WireError> {
     let bytes = value.to_string();
-    Item::new(ItemKind::Tx, Bytes::from(bytes), chain)
-        .map_err(|why| WireError::BadItem(why.to_string()))
+    chain.item(ItemKind::Tx, Bytes::from(bytes)).map_err(|why| WireError::BadItem(why.to_string()))
 }
 
 /// The value of an item that [`to_item`] made.

@@ -1,5 +1,5 @@
-use tidings_protocol::item::ItemKind;
-use tidings_protocol::link::Direction;
+use tidings_protocol::ground::item::ItemKind;
+use tidings_protocol::ground::link::Direction;
 
 use super::*;
 use crate::explain::{

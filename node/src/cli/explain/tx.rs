@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use tidings_protocol::link::Direction;
+use tidings_protocol::ground::link::Direction;
 
 use super::{count, full_name, millis, name, utc};
 use crate::explain::{LinkStatus, StepName, StepStatus, TxStory, WaitStatus};

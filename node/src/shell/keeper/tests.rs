@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use tidings_protocol::link::{Direction, Link};
-use tidings_protocol::machine::{Action, Cx, Machine as _, PeerKey};
-use tidings_protocol::message::{Hello, Message, VERSION};
+use tidings_protocol::ground::link::{Direction, Link};
+use tidings_protocol::ground::peer::PeerKey;
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::machine::{Action, Cx, Machine as _};
 use tidings_protocol::node::Identity;
 use tidings_protocol::params::Params;
-use tidings_protocol::relay::StrategyKind;
+use tidings_protocol::params::StrategyKind;
 use tidings_protocol::testkit::ties::{Draft, Ties};
-use tidings_protocol::time::Time;
+use tidings_protocol::wire::message::{Hello, Message, VERSION};
 
 use super::*;
 

@@ -60,7 +60,7 @@ fn tx(bytes: &[u8]) -> Arc<Item> {
 }
 
 fn item(kind: ItemKind, bytes: Bytes) -> Arc<Item> {
-    Item::new(kind, bytes, &Noting::default()).unwrap()
+    Noting::default().item(kind, bytes).unwrap()
 }
 
 /// A block of the transactions that two bytes each make; those over a number are good.

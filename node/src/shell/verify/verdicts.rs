@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 
-use tidings_protocol::item::ItemId;
+use tidings_protocol::ground::item::ItemId;
 
 /// Most keys of one generation: as many as fill a table of 32,768 places (1.1 MB), more transactions than three of
 /// Bitcoin's fullest blocks have. Only what was used takes memory. A guess.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::item::{Item, ItemId, ItemKind};
+use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tokio::sync::oneshot;
 
 use super::*;
@@ -32,7 +32,7 @@ fn start(folder: tempfile::TempDir) -> Running {
 }
 
 fn tx(n: u32) -> Arc<Item> {
-    Item::new(ItemKind::Tx, n.to_le_bytes().to_vec().into(), &Opaque::default()).unwrap()
+    Opaque::default().item(ItemKind::Tx, n.to_le_bytes().to_vec().into()).unwrap()
 }
 
 fn put(n: u32) -> Change {

@@ -5,8 +5,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::merkle;
 use super::transfer::{TRANSFER_LEN_MIN, field};
 use crate::chain::Rejection;
-use crate::codec::varint;
-use crate::item::{ITEM_ID_LEN, ItemId};
+use crate::ground::item::{ITEM_ID_LEN, ItemId};
+use crate::ground::varint;
 
 /// Version of the encoding that these rules know.
 const VERSION: u8 = 1;

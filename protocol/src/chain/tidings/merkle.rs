@@ -7,7 +7,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::item::ItemId;
+use crate::ground::item::ItemId;
 
 const LEAF: &[u8] = &[0];
 const INNER: &[u8] = &[1];

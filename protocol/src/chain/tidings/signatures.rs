@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Block, Transfer};
 use crate::chain::Rejection;
-use crate::item::{Item, ItemId, ItemKind};
+use crate::ground::item::{Item, ItemId, ItemKind};
 
 /// A signature, and the id of the transfer it belongs to: a hash of key, message and signature.
 type Signed = (ItemId, batch::Item);

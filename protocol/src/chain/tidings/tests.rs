@@ -18,7 +18,7 @@ fn transfer(seed: u8, nonce: u64) -> Bytes {
 }
 
 fn item(kind: ItemKind, bytes: impl Into<Bytes>) -> Arc<Item> {
-    Item::new(kind, bytes.into(), &CHAIN).unwrap()
+    CHAIN.item(kind, bytes.into()).unwrap()
 }
 
 fn block(transactions: &[Bytes]) -> Bytes {
@@ -159,7 +159,7 @@ fn what_the_header_vouches_for_is_blamed_on_the_id() {
 #[test]
 fn a_block_without_a_whole_header_has_no_id() {
     let short = vec![0; HEADER_LEN - 1].into();
-    let unidentified = Item::new(ItemKind::Block, short, &CHAIN);
+    let unidentified = CHAIN.item(ItemKind::Block, short);
     assert_eq!(unidentified, Err(Rejection::invalid("truncated")));
 }
 

@@ -5,7 +5,7 @@ use ed25519_zebra::{Signature, SigningKey, VerificationKeyBytes, batch};
 use sha2::{Digest, Sha256};
 
 use crate::chain::{ConflictKey, Rejection, Sender};
-use crate::item::{ITEM_ID_LEN, ItemId};
+use crate::ground::item::{ITEM_ID_LEN, ItemId};
 
 /// Version of the encoding that these rules know.
 const VERSION: u8 = 1;

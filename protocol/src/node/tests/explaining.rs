@@ -1,8 +1,9 @@
 //! A node can tell what happened to an item.
 
 use super::*;
-use crate::fee::FeeRate;
-use crate::record::{Departure, Heard, Manner, STEPS_DEFAULT, Step as Told, Wait};
+use crate::ground::fee::FeeRate;
+use crate::params::STEPS_DEFAULT;
+use crate::record::{Departure, Heard, Manner, Step as Told, Wait};
 use crate::testkit::Mesh;
 use crate::testkit::ties::{Draft, Ties, block};
 
@@ -30,7 +31,7 @@ fn the_story_of_an_item_whose_first_announcer_stalls_is_told_step_by_step() {
     }
     mesh.withhold(1);
     mesh.run_for(Duration::from_secs(1));
-    let tx = Item::new(ItemKind::Tx, vec![1; 100].into(), &Opaque::default()).unwrap();
+    let tx = Opaque::default().item(ItemKind::Tx, vec![1; 100].into()).unwrap();
     mesh.submit(0, tx.clone());
     mesh.run_for(Duration::from_secs(7));
 
@@ -116,7 +117,7 @@ fn a_link_that_went_down_when_nobody_waited_for_it_is_no_part_of_the_story() {
 #[test]
 fn a_refusal_names_its_rule() {
     let mut solo = Solo::new(recorded());
-    let tx = Item::new(ItemKind::Tx, vec![1; 200_000].into(), &*solo.chain).unwrap();
+    let tx = (*solo.chain).item(ItemKind::Tx, vec![1; 200_000].into()).unwrap();
     solo.hand(Input::Submitted(tx.clone()));
     let story = solo.node.story_of(tx.id()).unwrap();
     let whats: Vec<_> = story.steps.iter().map(|step| step.what).collect();
@@ -134,7 +135,7 @@ fn every_strategy_leaves_a_story_at_every_node() {
             mesh.connect(from, to);
         }
         mesh.run_for(Duration::from_secs(1));
-        let tx = Item::new(ItemKind::Tx, vec![1; 100].into(), &Opaque::default()).unwrap();
+        let tx = Opaque::default().item(ItemKind::Tx, vec![1; 100].into()).unwrap();
         mesh.submit(0, tx.clone());
         mesh.run_for(Duration::from_secs(60));
         for index in 0..5 {

@@ -1,7 +1,7 @@
 //! What peers are told and given, and how much of it.
 
 use super::*;
-use crate::fee::FeeRate;
+use crate::ground::fee::FeeRate;
 use crate::testkit::ties::{Draft, Ties};
 
 const OUT: Direction = Direction::Outbound;
@@ -80,7 +80,8 @@ fn under_every_strategy_whoever_was_told_of_a_transaction_is_given_it() {
         actions.extend(solo.run(1_000));
         if *strategy == StrategyKind::Pull {
             for link in links {
-                actions.extend(solo.say(link, &Message::Signal(crate::message::Signal::Poll)));
+                actions
+                    .extend(solo.say(link, &Message::Signal(crate::wire::message::Signal::Poll)));
             }
         }
         let told: Vec<_> = links.into_iter().filter(|link| is_told(&actions, *link, &tx)).collect();
@@ -132,7 +133,7 @@ fn under_every_strategy_peers_are_not_told_of_what_pays_less_than_they_take() {
         actions.extend(solo.submit(&dear));
         actions.extend(solo.run(1_000));
         for link in links {
-            let poll = Message::Signal(crate::message::Signal::Poll);
+            let poll = Message::Signal(crate::wire::message::Signal::Poll);
             actions.extend(solo.say(link, &poll));
         }
         let told =

@@ -2,7 +2,7 @@
 
 use super::policy::refusals;
 use super::*;
-use crate::fee::FeeRate;
+use crate::ground::fee::FeeRate;
 use crate::testkit::ties::{Draft, Ties, block};
 
 const OUT: Direction = Direction::Outbound;

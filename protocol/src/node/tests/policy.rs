@@ -1,7 +1,7 @@
 //! What the pool won't have, and what a block changes about that.
 
 use super::*;
-use crate::fee::FeeRate;
+use crate::ground::fee::FeeRate;
 use crate::testkit::ties::{Draft, Ties, block};
 
 fn solo() -> Solo {

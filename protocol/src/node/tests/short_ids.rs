@@ -1,8 +1,8 @@
 //! Transactions that are named by short ids: understood by every node, used by some strategies.
 
 use super::*;
-use crate::item::ShortId;
-use crate::message::Verb;
+use crate::ground::item::ShortId;
+use crate::wire::message::Verb;
 
 fn short(verb: Verb, item: &Item) -> Message {
     Message::Short(verb, [item.id().into()].into())

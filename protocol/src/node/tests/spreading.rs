@@ -1,8 +1,8 @@
 //! What a node does for its strategy, for regions, and to find gaps.
 
 use super::*;
-use crate::digest::Digest;
-use crate::message::Signal;
+use crate::wire::digest::Digest;
+use crate::wire::message::Signal;
 
 fn strategy(strategy: StrategyKind) -> Params {
     let mut params = at_once();
@@ -45,7 +45,7 @@ fn a_digest_of_what_we_lack_is_answered_by_our_own_once() {
 }
 
 fn solo_tx(n: u8) -> Arc<Item> {
-    Item::new(ItemKind::Tx, vec![n; 100].into(), &Opaque::default()).unwrap()
+    Opaque::default().item(ItemKind::Tx, vec![n; 100].into()).unwrap()
 }
 
 #[test]

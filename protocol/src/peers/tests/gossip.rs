@@ -181,7 +181,7 @@ fn a_queue_holds_no_more_than_one_message() {
     world.wait(Duration::from_secs(60));
     let told = told(&mut world);
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].1.len(), crate::message::ADDRESSES_MAX);
+    assert_eq!(told[0].1.len(), crate::wire::message::ADDRESSES_MAX);
 }
 
 #[test]
@@ -194,6 +194,6 @@ fn an_answer_is_a_message_that_may_be_sent() {
         other => panic!("{other:?}"),
     };
     // A full message, less the asker's own address if that was drawn.
-    let most = crate::message::ADDRESSES_MAX;
+    let most = crate::wire::message::ADDRESSES_MAX;
     assert!((most - 1..=most).contains(&expected.len()), "{}", expected.len());
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::message::MessageKind;
 use crate::testkit::Mesh;
+use crate::wire::message::MessageKind;
 
 const NODES: usize = 60;
 

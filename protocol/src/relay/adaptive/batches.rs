@@ -4,7 +4,7 @@
 //! requests, and these never wait. Everything else waits for one of three moments of the node, each for
 //! all of its links, so that it wakes once and not once for each of them:
 //!
-//! - *prompt*: ids for peers that may well lack the item, within a short window ([`Preset::window`](super::Preset::window))
+//! - *prompt*: ids for peers that may well lack the item, within a short window ([`Preset::window`](crate::params::Preset::window))
 //! - *hurried*: feedback to new links, within [`HURRIED`], so that their odds settle in seconds
 //! - *lazy*: all the rest, within [`LAZY`]
 //!
@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use crate::link::{Link, LinkSet};
-use crate::time::Time;
+use crate::ground::link::{Link, LinkSet};
+use crate::ground::time::Time;
 
 /// The longest wait of a lazy announcement; the shortest is half of it. Measured on 500 nodes: 1 s costs 0.04
 /// bytes per payload byte more, since neighbours then announce to one another before either is heard.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::item::ShortId;
-use crate::link::{Link, LinkSet, LinkTable};
-use crate::time::Time;
+use crate::ground::item::ShortId;
+use crate::ground::link::{Link, LinkSet, LinkTable};
+use crate::ground::time::Time;
 
 /// How long an announcement is remembered. A guess: as long as a request for it may take.
 const KEPT: Duration = Duration::from_secs(5);

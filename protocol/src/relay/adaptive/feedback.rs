@@ -3,10 +3,10 @@
 //! It isn't urgent, and a message of its own costs both ends more than the ids in it; so it waits for the
 //! next lazy batch, or a little on a new link (`adaptive/batches.rs`).
 
-use crate::item::ShortId;
-use crate::link::Link;
-use crate::message::{KNOWN_MAX, Signal};
+use crate::ground::item::ShortId;
+use crate::ground::link::Link;
 use crate::relay::Step;
+use crate::wire::message::{KNOWN_MAX, Signal};
 
 /// Most ids that wait; more are not said, and the silence is taken for the opposite. A guess: a second of
 /// 64 trials on each of 16 links.

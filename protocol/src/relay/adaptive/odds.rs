@@ -1,25 +1,6 @@
 //! The odds that a peer has an item first from us.
 
-/// A probability in steps of 1/65,535.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Probability(u16);
-
-impl Probability {
-    /// Certainty.
-    pub const ONE: Self = Self(u16::MAX);
-
-    /// `percent` in a hundred; more than 100 counts as 100.
-    #[must_use]
-    pub const fn percent(percent: u16) -> Self {
-        if percent < 100 { Self(u16::MAX / 100 * percent) } else { Self::ONE }
-    }
-
-    /// Half of it.
-    #[must_use]
-    pub const fn half(self) -> Self {
-        Self(self.0 / 2)
-    }
-}
+use crate::params::Probability;
 
 /// An estimate from trials, in 4 bytes: a moving average whose weight is at first that of the mean.
 ///

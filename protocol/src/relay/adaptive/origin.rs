@@ -15,8 +15,8 @@
 
 use std::collections::VecDeque;
 
-use crate::item::{ItemId, ShortId};
-use crate::link::{Direction, LinkSet};
+use crate::ground::item::{ItemId, ShortId};
+use crate::ground::link::{Direction, LinkSet};
 use crate::relay::Overlay;
 
 /// Most own items that wait for an echo; over it the oldest joins what waits for the links. A guess: 60

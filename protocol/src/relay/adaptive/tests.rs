@@ -3,7 +3,8 @@
 use super::batches::HURRIED;
 use super::trials::{NEW, Trial, VERDICT};
 use super::*;
-use crate::link::Direction;
+use crate::ground::link::Direction;
+use crate::params::Preset;
 use crate::relay::fake::{Fake, link, sends, tx};
 
 /// A node with links that have just come up.

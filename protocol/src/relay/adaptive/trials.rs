@@ -13,9 +13,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::LAZY;
-use crate::item::ShortId;
-use crate::link::{Link, LinkSet};
-use crate::time::Time;
+use crate::ground::item::ShortId;
+use crate::ground::link::{Link, LinkSet};
+use crate::ground::time::Time;
 
 /// One item in so many is a trial. Measured: learning from every one costs more feedback and
 /// makes nothing faster.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::params::RumorParams;
-use crate::relay::StrategyKind;
+use crate::params::StrategyKind;
 
 fn params(strategy: StrategyKind) -> RelayParams {
     RelayParams { strategy, fanout: 1, recent_ms: 3_600_000, ..RelayParams::default() }

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use rand::RngExt as _;
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::link::{Direction, Link};
+use tidings_protocol::ground::link::{Direction, Link};
+use tidings_protocol::ground::map::{Map, Salt};
+use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Input};
-use tidings_protocol::map::{Map, Salt};
-use tidings_protocol::message::{Message, PeerAddr};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::peers::book::AddressRecord;
-use tidings_protocol::time::Time;
+use tidings_protocol::wire::message::Message;
 
 use super::fetch::AHEAD;
 use super::links::{End, addr, key};

@@ -7,9 +7,9 @@
 
 use std::hint::black_box;
 
-use tidings_protocol::link::Link;
-use tidings_protocol::message::Message;
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::link::Link;
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::wire::message::Message;
 
 use super::{Entry, Event, Seat, World};
 

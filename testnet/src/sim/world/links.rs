@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use tidings_protocol::link::{Direction, Link};
-use tidings_protocol::machine::{DialError, Input, PeerKey};
-use tidings_protocol::message::{Message, PeerAddr};
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::link::{Direction, Link};
+use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::peer::{DialError, PeerKey};
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::machine::Input;
+use tidings_protocol::wire::message::Message;
 
 use super::{Event, World};
 

@@ -4,11 +4,11 @@
 //! lose, repeat or delay it. Whatever happens, messages of a link arrive in order within control messages
 //! and within items.
 
-use tidings_protocol::codec;
-use tidings_protocol::link::Link;
+use tidings_protocol::ground::link::Link;
+use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
-use tidings_protocol::message::{Class, Message};
-use tidings_protocol::time::Time;
+use tidings_protocol::wire::codec;
+use tidings_protocol::wire::message::{Class, Message};
 
 use super::links::Held;
 use super::{Event, World};

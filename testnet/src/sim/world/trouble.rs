@@ -1,7 +1,7 @@
 //! Faults begin and end.
 
 use rand::RngExt as _;
-use tidings_protocol::time::Time;
+use tidings_protocol::ground::time::Time;
 
 use super::{Event, Former, WAKES, World, narrow};
 use crate::rng;

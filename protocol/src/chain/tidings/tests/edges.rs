@@ -162,7 +162,7 @@ proptest! {
         block in any::<bool>(),
     ) {
         let kind = if block { ItemKind::Block } else { ItemKind::Tx };
-        if let Ok(item) = Item::new(kind, bytes.into(), &Tidings::new(GENESIS, 0)) {
+        if let Ok(item) = Tidings::new(GENESIS, 0).item(kind, bytes.into()) {
             prop_assert!(judge(&item).is_err());
         }
     }

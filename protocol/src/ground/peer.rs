@@ -1,0 +1,140 @@
+//! Peers: who is at the other end of a link, where it can be dialled, and why a dial came to nothing.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+/// Who is at the other end of a link: a number that stands for the transport's peer identity
+/// (for libp2p, a hash of the peer id). Equal keys mean the same peer; both ends compute the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerKey(pub u64);
+
+/// How a peer can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// TCP with Noise and Yamux.
+    Tcp,
+    /// QUIC.
+    Quic,
+}
+
+/// An address that a peer can be dialled at. Shown and read as `127.0.0.1:4000` (TCP) or
+/// `127.0.0.1:4000/quic`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerAddr {
+    /// IP address.
+    pub ip: IpAddr,
+    /// Port; never 0 for an address that can be dialled.
+    pub port: u16,
+    /// Transport.
+    pub transport: Transport,
+}
+
+impl PeerAddr {
+    /// A TCP address.
+    #[must_use]
+    pub const fn tcp(socket: SocketAddr) -> Self {
+        Self { ip: socket.ip(), port: socket.port(), transport: Transport::Tcp }
+    }
+
+    /// IP address and port.
+    #[must_use]
+    pub const fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
+    }
+
+    /// Whether the address could be dialled at all: a port, and neither an unspecified nor a
+    /// multicast address.
+    #[must_use]
+    pub const fn is_dialable(&self) -> bool {
+        self.port != 0 && !self.ip.is_unspecified() && !self.ip.is_multicast()
+    }
+}
+
+impl fmt::Display for PeerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.transport {
+            Transport::Tcp => write!(f, "{}", self.socket()),
+            Transport::Quic => write!(f, "{}/quic", self.socket()),
+        }
+    }
+}
+
+/// Text that isn't a peer address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an address: expected IP:PORT or IP:PORT/quic, for instance 127.0.0.1:4000")]
+pub struct ParsePeerAddrError(String);
+
+impl FromStr for PeerAddr {
+    type Err = ParsePeerAddrError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePeerAddrError> {
+        let (socket, transport) = match text.strip_suffix("/quic") {
+            Some(socket) => (socket, Transport::Quic),
+            None => (text, Transport::Tcp),
+        };
+        let socket: SocketAddr = socket.parse().map_err(|_| ParsePeerAddrError(text.to_owned()))?;
+        Ok(Self { ip: socket.ip(), port: socket.port(), transport })
+    }
+}
+
+impl serde::Serialize for PeerAddr {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for PeerAddr {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a dial came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DialError {
+    /// Nobody answered, or the connection broke before both sides spoke the protocol.
+    Unreachable,
+    /// The peer speaks the protocol of another network.
+    WrongNetwork,
+    /// The address is our own.
+    Myself,
+    /// The driver has no room for another connection attempt now. The address isn't to blame.
+    Busy,
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable => "nobody answered",
+            Self::WrongNetwork => "it belongs to another network",
+            Self::Myself => "it is this node's own address",
+            Self::Busy => "too many connection attempts are under way",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_reads_back_from_its_text() {
+        for text in ["127.0.0.1:4000", "[::1]:4000/quic"] {
+            let addr: PeerAddr = text.parse().unwrap();
+            assert_eq!(addr.to_string(), text);
+            assert!(addr.is_dialable());
+        }
+        for bad in ["", "localhost:1", "1.2.3.4", "1.2.3.4:70000", "1.2.3.4:1/tls"] {
+            assert!(bad.parse::<PeerAddr>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_port_or_host_is_not_dialable() {
+        for text in ["127.0.0.1:0", "0.0.0.0:4000", "224.0.0.1:4000", "[::]:4000"] {
+            assert!(!text.parse::<PeerAddr>().unwrap().is_dialable(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Recent blocks, kept to serve them.
+//!
+//! Bounded in bytes: the oldest leave first, but the latest always stays, or nobody could get it from
+//! us. The chain of blocks, and which of its tips is best, isn't known here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::ground::item::{Item, ItemId, ShortId};
+use crate::params::MemoryParams;
+
+/// The recent blocks of one node: few, so that a search in order is enough.
+#[derive(Clone, Debug, Default)]
+pub struct BlockStore {
+    recent: VecDeque<Arc<Item>>,
+    bytes: usize,
+}
+
+impl BlockStore {
+    /// Keeps a block that passed the rules.
+    pub fn insert(&mut self, block: Arc<Item>, params: &MemoryParams) {
+        self.bytes += block.size();
+        self.recent.push_back(block);
+        while self.bytes > params.blocks_max_bytes && self.recent.len() > 1 {
+            if let Some(oldest) = self.recent.pop_front() {
+                self.bytes -= oldest.size();
+            }
+        }
+    }
+
+    /// A block, if it is kept.
+    #[must_use]
+    pub fn get(&self, id: &ItemId) -> Option<&Arc<Item>> {
+        self.recent.iter().rev().find(|block| block.id() == *id)
+    }
+
+    /// A block, by the first bytes of its id.
+    #[must_use]
+    pub fn get_short(&self, id: ShortId) -> Option<&Arc<Item>> {
+        self.recent.iter().rev().find(|block| ShortId::from(block.id()) == id)
+    }
+
+    /// The block that came last.
+    #[must_use]
+    pub fn latest(&self) -> Option<&Arc<Item>> {
+        self.recent.back()
+    }
+
+    /// How many are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.recent.len()
+    }
+
+    /// Whether none is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.recent.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Chain as _;
+    use crate::chain::opaque::Opaque;
+    use crate::ground::item::ItemKind;
+
+    fn block(n: u8, size: usize) -> Arc<Item> {
+        Opaque::default().item(ItemKind::Block, vec![n; size].into()).unwrap()
+    }
+
+    #[test]
+    fn the_oldest_make_room_and_the_latest_stays_whatever_its_size() {
+        let params = MemoryParams { blocks_max_bytes: 250, ..MemoryParams::default() };
+        let mut blocks = BlockStore::default();
+        for n in 1..=3 {
+            blocks.insert(block(n, 100), &params);
+        }
+        assert!(blocks.get(&block(1, 100).id()).is_none());
+        assert!(blocks.get(&block(3, 100).id()).is_some());
+        blocks.insert(block(4, 1_000), &params);
+        assert_eq!(blocks.len(), 1);
+        assert!(blocks.get(&block(4, 1_000).id()).is_some());
+    }
+}

@@ -1,0 +1,392 @@
+//! The orphanage: transactions whose parents haven't come yet.
+//!
+//! # Model
+//! An orphan waits until all its parents are there. It has *announcers*: the links whose peers announced or
+//! sent it. Its parents are asked from all of them (see [`crate::relay::request`]), which nobody else may have.
+//!
+//! # Rules
+//! 1. **Shares.** Each announcer of an orphan pays for it, out of its own share: of bytes, a reserve for each
+//!    link; of announcements, an equal part of `announcements_max`. A transaction with many parents counts
+//!    for more, one more for each ten.
+//! 2. **Bounds.** All orphans have at most as many bytes as all reserves, and at most `announcements_max`
+//!    announcements. Over either, the link that exceeds its share most loses its oldest announcement, until
+//!    both hold. An orphan leaves with its last announcer.
+//!    *Consequence*: some link exceeds its share whenever a bound is exceeded, so whoever keeps within his
+//!    loses nothing, whatever others do. (Bitcoin Core before 2025 evicted at random: one peer could empty it,
+//!    and tell by that what others had sent, relay.md §2, `TxProbe`.)
+//! 3. **Disconnects.** What nobody else announced leaves with its link.
+//! 4. **Blocks.** What a block contains or conflicts with leaves.
+//! 5. **Earlier runs.** What comes back after a restart has no announcers. It waits for them, or for its parents,
+//!    until `expiry_s` is over, out of a share of its own, which is one more link's; over it the rest doesn't come
+//!    back.
+//!
+//! Rules and figures are those of Bitcoin Core's orphanage of 2025 (relay.md §1, "Orphans").
+//!
+//! # Memory
+//! Each announcement is an id in a link's list; each orphan its bytes, and about 200 more. With the defaults
+//! and 125 links that is at most 12.6 MB of transactions and 1 MB of bookkeeping.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::chain::{ConflictKey, Content, Facts};
+use crate::ground::item::{Item, ItemId, ShortId};
+use crate::ground::link::{Link, LinkTable};
+use crate::ground::map::{Map, Salt};
+use crate::ground::time::Time;
+use crate::params::OrphanParams;
+
+/// The waiting transactions of one node.
+#[derive(Clone, Debug)]
+pub struct Orphanage {
+    orphans: Map<ShortId, Orphan>,
+    /// Who waits for which parent.
+    children: Map<ShortId, Vec<ShortId>>,
+    /// What each link that announced any pays for.
+    shares: LinkTable<Share>,
+    /// What came back and nobody announced since, and when that leaves.
+    restored: Share,
+    restored_until: Time,
+    bytes: usize,
+    score: usize,
+    evicted: u64,
+}
+
+/// A transaction that waits.
+#[derive(Clone, Debug)]
+pub struct Orphan {
+    /// The transaction.
+    pub item: Arc<Item>,
+    /// What the chain says of it.
+    pub facts: Facts,
+    /// Links whose peers have it, in the order in which they said so; none if it is of an earlier run.
+    pub announcers: Vec<Link>,
+    /// Parents that haven't come, each once.
+    pub missing: Vec<ItemId>,
+}
+
+/// What a link pays for.
+#[derive(Clone, Debug, Default)]
+struct Share {
+    /// The oldest first.
+    announced: Vec<ShortId>,
+    bytes: usize,
+    score: usize,
+}
+
+/// What an announcement costs.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    bytes: usize,
+    /// How much work it may cause.
+    score: usize,
+}
+
+impl Orphan {
+    /// What each announcer of it pays.
+    fn cost(&self) -> Cost {
+        Cost { bytes: self.item.size(), score: 1 + self.facts.parents.len() / 10 }
+    }
+
+    /// Who pays for it: each announcer, or else what is set aside for earlier runs.
+    fn payers(&self) -> impl Iterator<Item = Option<Link>> {
+        let nobody = self.announcers.is_empty().then_some(None);
+        self.announcers.iter().copied().map(Some).chain(nobody)
+    }
+}
+
+impl Orphanage {
+    /// Empty.
+    #[must_use]
+    pub fn new(salt: Salt) -> Self {
+        Self {
+            orphans: Map::new(salt),
+            children: Map::new(salt),
+            shares: LinkTable::default(),
+            restored: Share::default(),
+            restored_until: Time::NEVER,
+            bytes: 0,
+            score: 0,
+            evicted: 0,
+        }
+    }
+
+    /// Takes in a transaction; nothing if nobody announced it, or it is there already.
+    pub fn insert(&mut self, orphan: Orphan, params: &OrphanParams) {
+        if !orphan.announcers.is_empty() {
+            self.add(orphan);
+            self.trim(params);
+        }
+    }
+
+    /// Takes back a transaction of an earlier run, if there is room for it.
+    pub fn restore(&mut self, orphan: Orphan, now: Time, params: &OrphanParams) {
+        let cost = orphan.cost();
+        let share = &self.restored;
+        let fits = share.bytes + cost.bytes <= params.reserve_bytes
+            && self.score + cost.score <= params.announcements_max;
+        if fits && orphan.announcers.is_empty() {
+            self.restored_until = now + params.expiry();
+            self.add(orphan);
+        }
+    }
+
+    fn add(&mut self, orphan: Orphan) {
+        let id = ShortId::from(orphan.item.id());
+        if self.orphans.contains(&id) {
+            return;
+        }
+        for parent in &orphan.missing {
+            self.children.entry(parent.into()).or_default().push(id);
+        }
+        self.bytes += orphan.item.size();
+        orphan.payers().for_each(|payer| self.charge(payer, id, orphan.cost()));
+        self.orphans.insert(id, orphan);
+    }
+
+    /// A peer announced a transaction. If it waits here, says which parents it waits for; the peer may have
+    /// them.
+    pub fn on_announced(
+        &mut self,
+        link: Link,
+        id: ShortId,
+        params: &OrphanParams,
+    ) -> Option<Vec<ItemId>> {
+        let orphan = self.orphans.get_mut(&id)?;
+        if orphan.announcers.contains(&link) {
+            return Some(Vec::new());
+        }
+        let (missing, cost) = (orphan.missing.clone(), orphan.cost());
+        let is_first = orphan.announcers.is_empty();
+        orphan.announcers.push(link);
+        if is_first {
+            self.discharge(None, id, cost);
+        }
+        self.charge(Some(link), id, cost);
+        self.trim(params);
+        Some(missing)
+    }
+
+    /// Time passed: what came back and nobody announced leaves.
+    pub fn on_wake(&mut self, now: Time) {
+        while self.deadline() <= now
+            && let Some(id) = self.restored.announced.last()
+        {
+            self.remove(*id);
+        }
+    }
+
+    /// When something leaves for its age.
+    #[must_use]
+    pub const fn deadline(&self) -> Time {
+        if self.restored.announced.is_empty() { Time::NEVER } else { self.restored_until }
+    }
+
+    /// A parent came: takes out those that waited for it alone.
+    pub fn on_parent(&mut self, parent: ItemId) -> Vec<Orphan> {
+        let Some(children) = self.children.remove(&parent.into()) else { return Vec::new() };
+        let mut ready = Vec::new();
+        for id in children {
+            let Some(orphan) = self.orphans.get_mut(&id) else { continue };
+            orphan.missing.retain(|missing| *missing != parent);
+            if orphan.missing.is_empty() {
+                ready.extend(self.remove(id));
+            }
+        }
+        ready
+    }
+
+    /// A parent was refused for good: takes out those that waited for it, and all that waits for those.
+    pub fn on_refused(&mut self, parent: ItemId) -> Vec<Orphan> {
+        let (mut refused, mut gone) = (vec![ShortId::from(parent)], Vec::new());
+        while let Some(parent) = refused.pop() {
+            for id in self.children.remove(&parent).unwrap_or_default() {
+                gone.extend(self.remove(id));
+                refused.push(id);
+            }
+        }
+        gone
+    }
+
+    /// A link went down: what nobody else announced leaves.
+    pub fn on_disconnected(&mut self, link: Link) {
+        while let Some(id) = self.shares.get(link).and_then(|share| share.announced.last()) {
+            self.withdraw(Some(link), *id);
+        }
+    }
+
+    /// A block was accepted: what it contains or conflicts with leaves. Returns the parents that came, as far
+    /// as somebody waits for them.
+    pub fn on_block(&mut self, contents: &[Content]) -> Vec<ItemId> {
+        let ids: BTreeSet<ItemId> = contents.iter().map(|content| content.id).collect();
+        let spent: BTreeSet<ConflictKey> =
+            contents.iter().flat_map(|content| content.conflicts.iter().copied()).collect();
+        let listed = self.all_shares().flat_map(|(_, share)| share.announced.iter().copied());
+        let all: BTreeSet<ShortId> = listed.collect();
+        for id in all {
+            let Some(orphan) = self.orphans.get(&id) else { continue };
+            if ids.contains(&orphan.item.id())
+                || orphan.facts.conflicts.iter().any(|key| spent.contains(key))
+            {
+                self.remove(id);
+            }
+        }
+        ids.into_iter().filter(|id| self.children.contains(&id.into())).collect()
+    }
+
+    /// Those that wait for a parent and nothing else, and were announced on a link.
+    pub fn only_children(&self, parent: ItemId, link: Link) -> impl Iterator<Item = &Orphan> {
+        let children = self.children.get(&parent.into()).map_or(&[][..], Vec::as_slice);
+        children
+            .iter()
+            .filter_map(|id| self.orphans.get(id))
+            .filter(move |orphan| orphan.missing == [parent] && orphan.announcers.contains(&link))
+    }
+
+    /// Takes out a transaction.
+    pub fn remove(&mut self, id: ShortId) -> Option<Orphan> {
+        let orphan = self.orphans.remove(&id)?;
+        self.bytes -= orphan.item.size();
+        orphan.payers().for_each(|payer| self.discharge(payer, id, orphan.cost()));
+        for parent in orphan.missing.iter().map(ShortId::from) {
+            let Some(children) = self.children.get_mut(&parent) else { continue };
+            children.retain(|child| *child != id);
+            if children.is_empty() {
+                self.children.remove(&parent);
+            }
+        }
+        Some(orphan)
+    }
+
+    /// A transaction that waits.
+    #[must_use]
+    pub fn get(&self, id: impl Into<ShortId>) -> Option<&Orphan> {
+        self.orphans.get(&id.into())
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.orphans.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.orphans.is_empty()
+    }
+
+    /// Bytes of all that wait.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What all announcements count for.
+    #[must_use]
+    pub const fn score(&self) -> usize {
+        self.score
+    }
+
+    /// Most bytes that may wait now.
+    #[must_use]
+    pub fn max_bytes(&self, params: &OrphanParams) -> usize {
+        params.reserve_bytes.saturating_mul(self.payers().max(1))
+    }
+
+    /// Announcements taken back for want of room, since this was last asked.
+    pub const fn take_evicted(&mut self) -> u64 {
+        std::mem::replace(&mut self.evicted, 0)
+    }
+
+    /// How many pay for something.
+    fn payers(&self) -> usize {
+        self.shares.len() + usize::from(!self.restored.announced.is_empty())
+    }
+
+    fn all_shares(&self) -> impl Iterator<Item = (Option<Link>, &Share)> {
+        let links = self.shares.iter().map(|(link, share)| (Some(link), share));
+        links.chain([(None, &self.restored)])
+    }
+
+    fn charge(&mut self, payer: Option<Link>, id: ShortId, cost: Cost) {
+        let share = match payer {
+            None => &mut self.restored,
+            Some(link) => {
+                if self.shares.get(link).is_none() {
+                    self.shares.insert(link, Share::default());
+                }
+                let Some(share) = self.shares.get_mut(link) else { return };
+                share
+            }
+        };
+        share.announced.push(id);
+        share.bytes += cost.bytes;
+        share.score += cost.score;
+        self.score += cost.score;
+    }
+
+    fn discharge(&mut self, payer: Option<Link>, id: ShortId, cost: Cost) {
+        let share = match payer {
+            None => Some(&mut self.restored),
+            Some(link) => self.shares.get_mut(link),
+        };
+        let Some(share) = share else { return };
+        // From the end: a link that went down gives back its latest first.
+        if let Some(place) = share.announced.iter().rposition(|announced| *announced == id) {
+            share.announced.remove(place);
+        }
+        share.bytes -= cost.bytes;
+        share.score -= cost.score;
+        self.score -= cost.score;
+        if share.announced.is_empty()
+            && let Some(link) = payer
+        {
+            self.shares.remove(link);
+        }
+    }
+
+    /// A payer doesn't pay for an orphan any more, which leaves with its last one.
+    fn withdraw(&mut self, payer: Option<Link>, id: ShortId) {
+        let Some(orphan) = self.orphans.get_mut(&id) else { return };
+        if orphan.payers().eq([payer]) {
+            self.remove(id);
+            return;
+        }
+        orphan.announcers.retain(|announcer| Some(*announcer) != payer);
+        let cost = orphan.cost();
+        self.discharge(payer, id, cost);
+    }
+
+    /// Takes announcements back until both bounds hold. They shrink when a link has nothing here any more:
+    /// to be called when something left.
+    pub fn trim(&mut self, params: &OrphanParams) {
+        while self.bytes > self.max_bytes(params) || self.score > params.announcements_max {
+            let Some((payer, id)) = self.worst(params) else { return };
+            self.withdraw(payer, id);
+            self.evicted += 1;
+        }
+    }
+
+    /// Who exceeds his share most, and his oldest announcement. Of equals the one in the lowest slot.
+    fn worst(&self, params: &OrphanParams) -> Option<(Option<Link>, ShortId)> {
+        let payers = self.payers() as u128;
+        // Score and bytes as parts of what each may have, over a common denominator.
+        let excess = |share: &Share| {
+            let score = share.score as u128 * payers * params.reserve_bytes as u128;
+            score.max(share.bytes as u128 * params.announcements_max as u128)
+        };
+        let mut worst: Option<(u128, Option<Link>, ShortId)> = None;
+        for (payer, share) in self.all_shares() {
+            let Some(oldest) = share.announced.first() else { continue };
+            let excess = excess(share);
+            if worst.is_none_or(|(most, ..)| excess > most) {
+                worst = Some((excess, payer, *oldest));
+            }
+        }
+        worst.map(|(_, payer, id)| (payer, id))
+    }
+}
+
+#[cfg(test)]
+mod tests;

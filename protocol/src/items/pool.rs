@@ -1,0 +1,471 @@
+//! The pool: transactions that were accepted and can be served.
+//!
+//! # Rules
+//! 1. **Bounded in bytes.** When it is full, the transaction that pays least leaves, with all that
+//!    descends from it; of equals the oldest. What a transaction counts for is its own fee rate, or the
+//!    one that it and its descendants have together, if that is higher: a child that pays well keeps
+//!    its parent. Where nobody pays, the oldest leave.
+//! 2. **A minimum fee rate.** It rises above what had to leave, and decays (`pool/floor.rs`).
+//! 3. **Conflicts.** Of two transactions that claim the same [conflict key](ConflictKey) the first stays,
+//!    unless the second pays for replacing it; when it does is told in `pool/admission.rs`.
+//! 4. **Families.** A transaction leaves with its descendants, and has a limited number of them and of
+//!    ancestors (`pool/family.rs`). Whether a parent is missing isn't judged here.
+//! 5. **Senders.** What is kept of one sender is limited in bytes.
+//! 6. A transaction leaves after `pool_expiry_s`. What a block confirms leaves too, and can be served
+//!    until the next block: peers that heard of it from us may still ask.
+//!
+//! # Cost
+//! A transaction without relatives takes a few look-ups and one insertion into a sorted set, and each
+//! removal as much. Those that pay nothing stay out of the set: they leave in the order in which they came,
+//! and a queue tells that. Relatives cost up to `family_max`² look-ups.
+
+mod admission;
+mod ages;
+mod family;
+mod floor;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::{Rng, RngExt as _};
+
+use crate::chain::{ConflictKey, Content, Facts, Rejection, Sender};
+use crate::ground::fee::FeeRate;
+use crate::ground::item::{Item, ItemId, ShortId};
+use crate::ground::map::{Map, Salt};
+use crate::ground::time::Time;
+use crate::params::Params;
+
+use ages::Ages;
+use family::Family;
+use floor::Floor;
+
+pub use admission::{FEE_TOO_LOW, POOL_FULL};
+
+/// The transactions of one node.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    items: Map<ShortId, Pooled>,
+    /// Who holds which conflict key.
+    claims: Map<ConflictKey, ShortId>,
+    /// Bytes kept of each sender.
+    senders: Map<Sender, usize>,
+    /// Items in the order in which they have to leave when room is needed: all that pay something, and
+    /// those for which a child once paid.
+    by_standing: BTreeSet<Standing>,
+    /// Those that came without a fee, and those that came with one.
+    free: Ages,
+    paying: Ages,
+    /// What the latest block confirmed and we had; bounded by the size of a block.
+    latest: Map<ShortId, Arc<Item>>,
+    floor: Floor,
+    bytes: usize,
+    /// How many were ever added.
+    sequence: u64,
+    evicted: u64,
+    /// What left since somebody last asked, and why: as much as one input makes leave.
+    gone: Vec<(ItemId, Departure)>,
+}
+
+#[derive(Clone, Debug)]
+struct Pooled {
+    item: Arc<Item>,
+    conflicts: Box<[ConflictKey]>,
+    sender: Option<Sender>,
+    fee: u64,
+    /// What it counts for: its rate, or the rate with its descendants.
+    rate: FeeRate,
+    sequence: u64,
+    /// Whether it is in `by_standing`.
+    is_sorted: bool,
+    /// Its relatives in the pool; most have none.
+    family: Option<Box<Family>>,
+}
+
+/// What decides who leaves first, and who that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Standing {
+    rate: FeeRate,
+    sequence: u64,
+    id: ShortId,
+}
+
+impl Pooled {
+    fn standing(&self) -> Standing {
+        Standing { rate: self.rate, sequence: self.sequence, id: self.item.id().into() }
+    }
+}
+
+/// Why a transaction left the pool, by itself or as a descendant of one that did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Departure {
+    /// The pool was full, and it paid least.
+    Evicted,
+    /// One that conflicts with it pays for replacing it.
+    Replaced,
+    /// It was there for as long as it may be.
+    Expired,
+    /// A block contains it.
+    Confirmed,
+    /// A block conflicts with it.
+    Conflicted,
+}
+
+/// A transaction that asks to be let in, and what the chain says of it.
+pub type Candidate = (Arc<Item>, Facts);
+
+/// What a block did to the pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// Transactions that conflict with the block, and their descendants.
+    pub conflicted: Vec<ItemId>,
+}
+
+impl Pool {
+    /// An empty pool. It allocates nothing yet.
+    #[must_use]
+    pub fn new(salt: Salt) -> Self {
+        Self {
+            items: Map::new(salt),
+            claims: Map::new(salt),
+            senders: Map::new(salt),
+            by_standing: BTreeSet::new(),
+            free: Ages::default(),
+            paying: Ages::default(),
+            latest: Map::new(salt),
+            floor: Floor::default(),
+            bytes: 0,
+            sequence: 0,
+            evicted: 0,
+            gone: Vec::new(),
+        }
+    }
+
+    /// Whether [`Pool::insert`] would let a transaction in; cheap enough to ask before its signatures are
+    /// verified.
+    ///
+    /// # Errors
+    /// As [`Pool::insert`].
+    pub fn check(
+        &self,
+        item: &Arc<Item>,
+        facts: &Facts,
+        now: Time,
+        params: &Params,
+    ) -> Result<(), Rejection> {
+        self.plan(&[(item, facts)], now, params).map(|_| ())
+    }
+
+    /// Adds a transaction that passed the rules. Those that it replaces leave, and others make room.
+    /// Parents that aren't pooled count as confirmed.
+    ///
+    /// # Errors
+    /// When it pays too little (to be let in, to replace, or to make room), is larger than the pool, or
+    /// its sender or family has too much there already.
+    pub fn insert(
+        &mut self,
+        item: Arc<Item>,
+        facts: Facts,
+        now: Time,
+        params: &Params,
+    ) -> Result<(), Rejection> {
+        if let Some(plan) = self.plan(&[(&item, &facts)], now, params)? {
+            self.make_way(plan, now, params);
+            self.add(item, facts, now, params);
+        }
+        Ok(())
+    }
+
+    /// Whether [`Pool::insert_pair`] would let a parent and its child in.
+    ///
+    /// # Errors
+    /// As [`Pool::insert_pair`].
+    pub fn check_pair(
+        &self,
+        parent: (&Arc<Item>, &Facts),
+        child: (&Arc<Item>, &Facts),
+        now: Time,
+        params: &Params,
+    ) -> Result<(), Rejection> {
+        self.plan(&[parent, child], now, params).map(|_| ())
+    }
+
+    /// Adds a parent and its child that are judged together: what they pay is added up, so that the
+    /// child can pay for its parent.
+    ///
+    /// # Errors
+    /// As [`Pool::insert`], and when either of them conflicts with what is pooled.
+    pub fn insert_pair(
+        &mut self,
+        parent: Candidate,
+        child: Candidate,
+        now: Time,
+        params: &Params,
+    ) -> Result<(), Rejection> {
+        let pair = [(&parent.0, &parent.1), (&child.0, &child.1)];
+        if let Some(plan) = self.plan(&pair, now, params)? {
+            self.make_way(plan, now, params);
+            self.add(parent.0, parent.1, now, params);
+            self.add(child.0, child.1, now, params);
+        }
+        Ok(())
+    }
+
+    /// A block was accepted: what it contains is confirmed, and what conflicts with it can't be any more.
+    pub fn on_block(&mut self, contents: &[Content], now: Time, params: &Params) -> Cleared {
+        let mut cleared = Cleared::default();
+        let mut latest = Map::new(*self.items.salt());
+        for content in contents {
+            let id = ShortId::from(content.id);
+            if self.contains(content.id)
+                && let Some(pooled) = self.remove_confirmed(id)
+            {
+                latest.insert(id, pooled.item);
+            }
+            for key in &content.conflicts {
+                if let Some(holder) = self.claims.get(key).copied() {
+                    let gone = self.remove_with_descendants(&[holder], Departure::Conflicted);
+                    cleared.conflicted.extend(gone);
+                }
+            }
+        }
+        if !contents.is_empty() {
+            self.latest = latest;
+        }
+        self.floor.settle(self.bytes, now, params);
+        cleared
+    }
+
+    /// A transaction, if it is pooled.
+    #[must_use]
+    pub fn get(&self, id: impl Into<ShortId>) -> Option<&Arc<Item>> {
+        self.items.get(&id.into()).map(|pooled| &pooled.item)
+    }
+
+    /// A transaction, if it is pooled or was until the latest block confirmed it.
+    #[must_use]
+    pub fn find(&self, id: impl Into<ShortId>) -> Option<&Arc<Item>> {
+        let id = id.into();
+        self.get(id).or_else(|| self.latest.get(&id))
+    }
+
+    /// Whether the latest block confirmed a transaction that was pooled.
+    #[must_use]
+    pub fn was_confirmed_lately(&self, id: impl Into<ShortId>) -> bool {
+        self.latest.contains(&id.into())
+    }
+
+    /// Pooled transactions whose parent is the one given.
+    #[must_use]
+    pub fn children(&self, id: impl Into<ShortId>) -> &[ShortId] {
+        self.items.get(&id.into()).map_or(&[], Pooled::children)
+    }
+
+    /// Whether a transaction is pooled.
+    #[must_use]
+    pub fn contains(&self, id: ItemId) -> bool {
+        self.get(id).is_some_and(|item| item.id() == id)
+    }
+
+    /// What a pooled transaction pays, its relatives left aside.
+    #[must_use]
+    pub fn fee_rate(&self, id: impl Into<ShortId>) -> Option<FeeRate> {
+        let pooled = self.items.get(&id.into())?;
+        Some(FeeRate::of(pooled.fee.into(), pooled.item.size()))
+    }
+
+    /// Any pooled transaction, each as likely as the others as long as none left early; then perhaps none.
+    pub fn any(&self, rng: &mut dyn Rng) -> Option<ItemId> {
+        let (free, paying) = (self.free.len(), self.paying.len());
+        if free + paying == 0 {
+            return None;
+        }
+        let at = rng.random_range(0..free + paying);
+        let standing = self.free.get(at).or_else(|| self.paying.get(at - free))?;
+        self.get(standing.id).map(|item| item.id())
+    }
+
+    /// The least fee rate that is let in.
+    #[must_use]
+    pub fn min_fee_rate(&self, now: Time, params: &Params) -> FeeRate {
+        self.floor.rate(self.bytes, now, params)
+    }
+
+    /// Time passed: drops what has expired.
+    pub fn on_wake(&mut self, now: Time) {
+        while let Some((expires, oldest)) = self.oldest()
+            && expires <= now
+        {
+            self.remove_with_descendants(&[oldest.id], Departure::Expired);
+        }
+    }
+
+    /// When the next transaction expires.
+    #[must_use]
+    pub fn deadline(&self) -> Time {
+        self.oldest().map_or(Time::NEVER, |(expires, _)| expires)
+    }
+
+    /// How many transactions are pooled.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether the pool is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Bytes of all pooled transactions.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Transactions dropped for want of room, so far.
+    #[must_use]
+    pub const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The transactions that left since the last call, and why. A driver of a bare pool that
+    /// doesn't care must call it all the same, now and then.
+    pub fn take_gone(&mut self) -> Vec<(ItemId, Departure)> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// Adds what the plan said may come in.
+    fn add(&mut self, item: Arc<Item>, facts: Facts, now: Time, params: &Params) {
+        let id = ShortId::from(item.id());
+        self.sequence += 1;
+        let pooled = Pooled {
+            conflicts: facts.conflicts.into(),
+            sender: facts.sender,
+            fee: facts.fee,
+            rate: FeeRate::of(facts.fee.into(), item.size()),
+            sequence: self.sequence,
+            is_sorted: facts.fee > 0,
+            family: None,
+            item,
+        };
+        for key in &pooled.conflicts {
+            self.claims.insert(*key, id);
+        }
+        if let Some(sender) = pooled.sender {
+            *self.senders.entry(sender).or_default() += pooled.item.size();
+        }
+        self.bytes += pooled.item.size();
+        let standing = pooled.standing();
+        let expires = now + Duration::from_secs(params.memory.pool_expiry_s);
+        if pooled.is_sorted {
+            self.by_standing.insert(standing);
+            self.paying.push(expires, standing);
+        } else {
+            self.free.push(expires, standing);
+        }
+        self.items.insert(id, pooled);
+        if !facts.parents.is_empty() {
+            self.adopt(id, &facts.parents);
+        }
+    }
+
+    /// Removes transactions with all that descends from them.
+    fn remove_with_descendants(&mut self, ids: &[ShortId], why: Departure) -> Vec<ItemId> {
+        let ids = self.with_descendants(ids);
+        let gone = ids.iter().filter_map(|id| self.get(id)).map(|item| item.id()).collect();
+        self.remove_all(&ids, why);
+        gone
+    }
+
+    /// Removes transactions, among which are all that descend from them.
+    fn remove_all(&mut self, ids: &[ShortId], why: Departure) {
+        let mut bereft: Vec<ShortId> = Vec::new();
+        for id in ids {
+            if let Some(pooled) = self.take_out(*id, why) {
+                bereft.extend(pooled.parents().iter().filter(|parent| !ids.contains(parent)));
+            }
+        }
+        bereft.sort_unstable();
+        bereft.dedup();
+        self.disown(&bereft, ids);
+    }
+
+    /// Removes a transaction, but not its descendants.
+    fn remove_confirmed(&mut self, id: ShortId) -> Option<Pooled> {
+        self.leave_family(id);
+        self.take_out(id, Departure::Confirmed)
+    }
+
+    /// Removes a transaction from everything but its relatives' families.
+    fn take_out(&mut self, id: ShortId, why: Departure) -> Option<Pooled> {
+        let pooled = self.items.remove(&id)?;
+        self.gone.push((pooled.item.id(), why));
+        if pooled.is_sorted {
+            self.by_standing.remove(&pooled.standing());
+        }
+        let ages = if pooled.fee > 0 { &mut self.paying } else { &mut self.free };
+        ages.remove(pooled.sequence, |standing| is_current(&self.items, standing));
+        self.bytes -= pooled.item.size();
+        for key in &pooled.conflicts {
+            self.claims.remove(key);
+        }
+        if let Some(sender) = pooled.sender
+            && let Some(held) = self.senders.get_mut(&sender)
+        {
+            *held -= pooled.item.size();
+            if *held == 0 {
+                self.senders.remove(&sender);
+            }
+        }
+        Some(pooled)
+    }
+
+    /// The oldest transaction, and when it expires.
+    fn oldest(&self) -> Option<(Time, Standing)> {
+        match (self.free.front(), self.paying.front()) {
+            (Some(free), Some(paying)) => {
+                Some(if free.1.sequence < paying.1.sequence { free } else { paying })
+            }
+            (free, paying) => free.or(paying),
+        }
+    }
+
+    /// All in the order in which they have to leave when room is needed.
+    fn leaving(&self) -> impl Iterator<Item = (ShortId, &Pooled)> {
+        let unsorted = self.free.iter().filter_map(|standing| {
+            let pooled = self.items.get(&standing.id)?;
+            (pooled.sequence == standing.sequence && !pooled.is_sorted).then_some((
+                standing.sequence,
+                standing.id,
+                pooled,
+            ))
+        });
+        let (mut unsorted, mut sorted) = (unsorted.peekable(), self.by_standing.iter().peekable());
+        std::iter::from_fn(move || {
+            let is_first = |sequence: u64, standing: Option<&&Standing>| {
+                standing.is_none_or(|standing| {
+                    standing.rate > FeeRate::ZERO || standing.sequence > sequence
+                })
+            };
+            if let Some((_, id, pooled)) =
+                unsorted.next_if(|(sequence, ..)| is_first(*sequence, sorted.peek()))
+            {
+                return Some((id, pooled));
+            }
+            let id = sorted.next()?.id;
+            Some((id, self.items.get(&id).expect("whatever is sorted is pooled")))
+        })
+    }
+}
+
+/// Whether an entry of a queue is about a transaction that is still there.
+fn is_current(items: &Map<ShortId, Pooled>, standing: &Standing) -> bool {
+    items.get(&standing.id).is_some_and(|pooled| pooled.sequence == standing.sequence)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! Who is let into the pool, and who has to leave for it.
+//!
+//! A plan is made first, so that whoever is refused changes nothing. One transaction is judged, or a
+//! parent and its child together; what they pay and their sizes are then added up.
+//!
+//! # Replacement
+//! A transaction may replace those that claim one of its conflict keys, and their descendants with them,
+//! if all of this holds (after Bitcoin's BIP 125, with the fee rate rule that Core added to it):
+//! 1. it pays a higher fee rate than each of those that it conflicts with.
+//!    *Rationale*: whoever orders transactions by fee rate must gain by it;
+//! 2. it pays all that they and their descendants pay, and on top of that `fee_rate_step` for its own
+//!    size. *Attack*: without it, one fee pays for relaying any number of transactions;
+//! 3. it drives out at most `replaced_max` transactions, descendants included: this bounds the work;
+//! 4. it doesn't descend from what it replaces.
+//!
+//! A parent and child that are judged together replace nobody.
+//!
+//! # Room
+//! Whoever has to leave must count for no more than the newcomer, which counts for what it pays or, if
+//! that is less, what it and all its ancestors pay together. Its ancestors don't leave for it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Departure, Pool};
+use crate::chain::{Facts, Rejection, Sender};
+use crate::ground::fee::FeeRate;
+use crate::ground::item::{Item, ShortId};
+use crate::ground::time::Time;
+use crate::params::Params;
+
+/// It pays less than the minimum: together with a child it may be let in.
+pub const FEE_TOO_LOW: Rejection = Rejection::policy("fee-too-low");
+
+/// It pays less than all that would have to leave for it.
+pub const POOL_FULL: Rejection = Rejection::policy("pool-full");
+
+/// Who has to leave.
+pub(super) struct Plan {
+    replaced: Vec<ShortId>,
+    evicted: Vec<ShortId>,
+    /// The most that any of the evicted counted for.
+    evicted_rate: FeeRate,
+}
+
+/// The transactions that ask to be let in together, and what is known of them.
+struct Newcomers<'a> {
+    all: &'a [(&'a Arc<Item>, &'a Facts)],
+    bytes: usize,
+    fee: u128,
+    /// Their pooled ancestors.
+    ancestors: Vec<ShortId>,
+}
+
+impl Newcomers<'_> {
+    fn rate(&self) -> FeeRate {
+        FeeRate::of(self.fee, self.bytes)
+    }
+}
+
+impl Pool {
+    /// What it takes to let transactions in; nothing if they are there already.
+    pub(super) fn plan(
+        &self,
+        newcomers: &[(&Arc<Item>, &Facts)],
+        now: Time,
+        params: &Params,
+    ) -> Result<Option<Plan>, Rejection> {
+        let new = self.introduce(newcomers);
+        if new.bytes > params.memory.pool_max_bytes {
+            return Err(Rejection::policy("larger-than-pool"));
+        }
+        if self.are_known(&new)? {
+            return Ok(None);
+        }
+        if new.rate() < self.min_fee_rate(now, params) {
+            return Err(FEE_TOO_LOW);
+        }
+        let replaced = self.replaced(&new, params)?;
+        self.check_family(&new, &replaced, params)?;
+        self.check_senders(&new, &replaced, params)?;
+        let (evicted, evicted_rate) = self.evicted_for(&new, &replaced, params)?;
+        Ok(Some(Plan { replaced, evicted, evicted_rate }))
+    }
+
+    /// Carries a plan out.
+    pub(super) fn make_way(&mut self, plan: Plan, now: Time, params: &Params) {
+        self.floor.settle(self.bytes, now, params);
+        if !plan.replaced.is_empty() {
+            self.remove_all(&plan.replaced, Departure::Replaced);
+        }
+        if !plan.evicted.is_empty() {
+            self.evicted += plan.evicted.len() as u64;
+            self.remove_all(&plan.evicted, Departure::Evicted);
+            self.floor.raise(plan.evicted_rate, now, params);
+        }
+    }
+
+    fn introduce<'a>(&self, all: &'a [(&'a Arc<Item>, &'a Facts)]) -> Newcomers<'a> {
+        let bytes = all.iter().map(|(item, _)| item.size()).sum();
+        let fee = all.iter().map(|(_, facts)| u128::from(facts.fee)).sum();
+        let mut parents = Vec::new();
+        for (_, facts) in all.iter().filter(|(_, facts)| !facts.parents.is_empty()) {
+            parents.extend(self.pooled_parents(&facts.parents));
+        }
+        let ancestors = if parents.is_empty() { parents } else { self.with_ancestors(&parents) };
+        Newcomers { all, bytes, fee, ancestors }
+    }
+
+    /// Whether one of them is pooled already.
+    fn are_known(&self, new: &Newcomers<'_>) -> Result<bool, Rejection> {
+        for (item, _) in new.all {
+            match self.get(item.id()) {
+                Some(pooled) if pooled.id() == item.id() => return Ok(true),
+                Some(_) => return Err(Rejection::policy("short-id-taken")),
+                None => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// Who has to leave because of conflicts.
+    fn replaced(&self, new: &Newcomers<'_>, params: &Params) -> Result<Vec<ShortId>, Rejection> {
+        let mut direct: Vec<ShortId> = Vec::new();
+        for key in new.all.iter().flat_map(|(_, facts)| &facts.conflicts) {
+            if let Some(holder) = self.claims.get(key)
+                && !direct.contains(holder)
+            {
+                direct.push(*holder);
+            }
+        }
+        if direct.is_empty() {
+            return Ok(direct);
+        }
+        if new.all.len() > 1 {
+            return Err(Rejection::policy("conflicts-with-pool"));
+        }
+        if direct.len() > params.pool.replaced_max {
+            return Err(Rejection::policy("replaces-too-many"));
+        }
+        let rates = direct.iter().filter_map(|id| self.fee_rate(*id));
+        if rates.max().is_some_and(|rate| rate >= new.rate()) {
+            return Err(Rejection::policy("conflicts-with-pool"));
+        }
+        let all = self.with_descendants(&direct);
+        if all.len() > params.pool.replaced_max {
+            return Err(Rejection::policy("replaces-too-many"));
+        }
+        if new.ancestors.iter().any(|ancestor| all.contains(ancestor)) {
+            return Err(Rejection::policy("replaces-its-ancestor"));
+        }
+        let (fees, _) = self.sum(&all);
+        if new.fee < fees + params.pool.fee_rate_step.fee_for(new.bytes) {
+            return Err(Rejection::policy("conflicts-with-pool"));
+        }
+        Ok(all)
+    }
+
+    fn check_family(
+        &self,
+        new: &Newcomers<'_>,
+        replaced: &[ShortId],
+        params: &Params,
+    ) -> Result<(), Rejection> {
+        let max = params.pool.family_max;
+        if new.ancestors.len() + new.all.len() > max {
+            return Err(Rejection::policy("too-many-ancestors"));
+        }
+        for ancestor in &new.ancestors {
+            let mut descendants = self.with_descendants(&[*ancestor]);
+            descendants.retain(|id| !replaced.contains(id));
+            if descendants.len() + new.all.len() > max {
+                return Err(Rejection::policy("too-many-descendants"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_senders(
+        &self,
+        new: &Newcomers<'_>,
+        replaced: &[ShortId],
+        params: &Params,
+    ) -> Result<(), Rejection> {
+        let of = |sender: Sender, facts: &Facts, bytes| {
+            if facts.sender == Some(sender) { bytes } else { 0 }
+        };
+        for sender in new.all.iter().filter_map(|(_, facts)| facts.sender) {
+            let held = self.senders.get(&sender).copied().unwrap_or(0);
+            let freed: usize = replaced
+                .iter()
+                .filter_map(|id| self.items.get(id))
+                .filter(|pooled| pooled.sender == Some(sender))
+                .map(|pooled| pooled.item.size())
+                .sum();
+            let added: usize =
+                new.all.iter().map(|(item, facts)| of(sender, facts, item.size())).sum();
+            if held - freed + added > params.pool.sender_max_bytes {
+                return Err(Rejection::policy("sender-holds-too-much"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who has to leave for want of room, besides the replaced, and the most that any of them counts for.
+    fn evicted_for(
+        &self,
+        new: &Newcomers<'_>,
+        replaced: &[ShortId],
+        params: &Params,
+    ) -> Result<(Vec<ShortId>, FeeRate), Rejection> {
+        let (_, freed) = self.sum(replaced);
+        let mut excess =
+            (self.bytes - freed + new.bytes).saturating_sub(params.memory.pool_max_bytes);
+        if excess == 0 {
+            return Ok((Vec::new(), FeeRate::ZERO));
+        }
+        let (fees, bytes) = self.sum(&new.ancestors);
+        let worth = new.rate().min(FeeRate::of(fees + new.fee, bytes + new.bytes));
+        let mut staying: BTreeSet<ShortId> = new.ancestors.iter().copied().collect();
+        staying.extend(replaced);
+        let (mut evicted, mut highest) = (Vec::new(), FeeRate::ZERO);
+        for (id, pooled) in self.leaving() {
+            if excess == 0 {
+                break;
+            }
+            if staying.contains(&id) {
+                continue; // an ancestor, or leaving already
+            }
+            if pooled.rate > worth {
+                return Err(POOL_FULL);
+            }
+            highest = highest.max(pooled.rate);
+            if pooled.family.is_none() {
+                excess = excess.saturating_sub(pooled.item.size());
+                evicted.push(id);
+                continue;
+            }
+            for id in self.with_descendants(&[id]) {
+                if staying.insert(id) {
+                    excess = excess.saturating_sub(self.sum(&[id]).1);
+                    evicted.push(id);
+                }
+            }
+        }
+        if excess > 0 { Err(POOL_FULL) } else { Ok((evicted, highest)) }
+    }
+}

@@ -1,0 +1,151 @@
+//! Relatives in the pool: parents, children, and what a transaction counts for because of them.
+//!
+//! Only pooled parents count. All walks are bounded by `family_max`, which limits ancestors and
+//! descendants when a transaction comes in.
+
+use super::{Pool, Pooled};
+use crate::ground::fee::FeeRate;
+use crate::ground::item::{ItemId, ShortId};
+
+/// Relatives of one transaction, all of them pooled.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Family {
+    pub(super) parents: Vec<ShortId>,
+    pub(super) children: Vec<ShortId>,
+}
+
+impl Pooled {
+    pub(super) fn parents(&self) -> &[ShortId] {
+        self.family.as_ref().map_or(&[], |family| &family.parents)
+    }
+
+    pub(super) fn children(&self) -> &[ShortId] {
+        self.family.as_ref().map_or(&[], |family| &family.children)
+    }
+
+    fn family_mut(&mut self) -> &mut Family {
+        self.family.get_or_insert_default()
+    }
+
+    fn forget(&mut self, relatives: &[ShortId]) {
+        let Some(family) = &mut self.family else { return };
+        family.parents.retain(|id| !relatives.contains(id));
+        family.children.retain(|id| !relatives.contains(id));
+        if family.parents.is_empty() && family.children.is_empty() {
+            self.family = None;
+        }
+    }
+}
+
+impl Pool {
+    /// Those of some parents that are pooled.
+    pub(super) fn pooled_parents(&self, parents: &[ItemId]) -> Vec<ShortId> {
+        let mut pooled: Vec<ShortId> = Vec::new();
+        for id in parents.iter().filter(|id| self.contains(**id)) {
+            if !pooled.contains(&id.into()) {
+                pooled.push(id.into());
+            }
+        }
+        pooled
+    }
+
+    /// Pooled transactions and all that descends from them, each once, parents before children unless
+    /// given otherwise.
+    pub(super) fn with_descendants(&self, ids: &[ShortId]) -> Vec<ShortId> {
+        self.closure(ids, Pooled::children)
+    }
+
+    /// Pooled transactions and all that they descend from, each once.
+    pub(super) fn with_ancestors(&self, ids: &[ShortId]) -> Vec<ShortId> {
+        self.closure(ids, Pooled::parents)
+    }
+
+    fn closure(&self, ids: &[ShortId], next: impl Fn(&Pooled) -> &[ShortId]) -> Vec<ShortId> {
+        let mut found: Vec<ShortId> = Vec::with_capacity(ids.len());
+        let add = |found: &mut Vec<ShortId>, ids: &[ShortId]| {
+            for id in ids {
+                if !found.contains(id) {
+                    found.push(*id);
+                }
+            }
+        };
+        add(&mut found, ids);
+        let mut at = 0;
+        while let Some(id) = found.get(at) {
+            let relatives = self.items.get(id).map_or(&[][..], &next);
+            add(&mut found, relatives);
+            at += 1;
+        }
+        found
+    }
+
+    /// What some transactions pay together, and their size.
+    pub(super) fn sum(&self, ids: &[ShortId]) -> (u128, usize) {
+        let held = ids.iter().filter_map(|id| self.items.get(id));
+        held.fold((0, 0), |(fee, bytes), pooled| {
+            (fee + u128::from(pooled.fee), bytes + pooled.item.size())
+        })
+    }
+
+    /// A transaction came in: makes it known to its pooled parents.
+    pub(super) fn adopt(&mut self, id: ShortId, parents: &[ItemId]) {
+        let parents = self.pooled_parents(parents);
+        if parents.is_empty() {
+            return;
+        }
+        for parent in &parents {
+            if let Some(pooled) = self.items.get_mut(parent) {
+                pooled.family_mut().children.push(id);
+            }
+        }
+        let ancestors = self.with_ancestors(&parents);
+        if let Some(pooled) = self.items.get_mut(&id) {
+            pooled.family_mut().parents = parents;
+        }
+        self.rate_again(&ancestors);
+    }
+
+    /// Some transactions left, and with them children of these.
+    pub(super) fn disown(&mut self, parents: &[ShortId], gone: &[ShortId]) {
+        if parents.is_empty() {
+            return;
+        }
+        for parent in parents {
+            if let Some(pooled) = self.items.get_mut(parent) {
+                pooled.forget(gone);
+            }
+        }
+        let ancestors = self.with_ancestors(parents);
+        self.rate_again(&ancestors);
+    }
+
+    /// A transaction is about to leave whose descendants stay.
+    pub(super) fn leave_family(&mut self, id: ShortId) {
+        let Some(family) = self.items.get_mut(&id).and_then(|pooled| pooled.family.take()) else {
+            return;
+        };
+        for child in &family.children {
+            if let Some(pooled) = self.items.get_mut(child) {
+                pooled.forget(&[id]);
+            }
+        }
+        self.disown(&family.parents, &[id]);
+    }
+
+    /// Counts anew what transactions count for, whose descendants have changed.
+    fn rate_again(&mut self, ids: &[ShortId]) {
+        for id in ids {
+            let together = self.sum(&self.with_descendants(&[*id]));
+            let Some(pooled) = self.items.get_mut(id) else { continue };
+            let alone = FeeRate::of(pooled.fee.into(), pooled.item.size());
+            let before = pooled.standing();
+            pooled.rate = alone.max(FeeRate::of(together.0, together.1));
+            let after = pooled.standing();
+            if before != after {
+                pooled.is_sorted = true;
+                self.by_standing.remove(&before);
+                self.by_standing.insert(after);
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Scenarios by name, then random operations against a naive model.
+
+use super::*;
+use crate::chain::Chain as _;
+use crate::chain::opaque::Opaque;
+use crate::ground::item::ItemKind;
+
+mod families;
+mod model;
+mod replacement;
+
+pub(super) fn tx(n: u8, size: usize) -> Arc<Item> {
+    Opaque::default().item(ItemKind::Tx, vec![n; size].into()).unwrap()
+}
+
+pub(super) fn claiming(key: u8) -> Facts {
+    Facts { conflicts: vec![ConflictKey([key; 32])], ..Facts::default() }
+}
+
+pub(super) fn paying(fee: u64) -> Facts {
+    Facts { fee, ..Facts::default() }
+}
+
+/// A pool of so many bytes, in which transactions last 10 s and the minimum halves in 100 s. A step is a
+/// unit for 10 bytes, the size of most transactions here.
+pub(super) fn params(pool_max_bytes: usize) -> Params {
+    let mut params = Params::default();
+    params.memory.pool_max_bytes = pool_max_bytes;
+    params.memory.pool_expiry_s = 10;
+    params.pool.half_life_s = 100;
+    params.pool.fee_rate_step = FeeRate(100_000);
+    params
+}
+
+pub(super) fn pool() -> Pool {
+    Pool::new(Salt::new(0))
+}
+
+impl Pool {
+    pub(super) fn put(
+        &mut self,
+        item: &Arc<Item>,
+        facts: Facts,
+        params: &Params,
+    ) -> Result<(), &'static str> {
+        let put = self.insert(item.clone(), facts, Time::ZERO, params);
+        put.map_err(|rejection| rejection.rule)
+    }
+}
+
+#[test]
+fn a_full_pool_where_nobody_pays_drops_its_oldest_and_frees_what_they_claimed() {
+    let (mut pool, params) = (pool(), params(25));
+    for n in 1..=3 {
+        pool.put(&tx(n, 10), claiming(n), &params).unwrap();
+    }
+    assert!(pool.get(tx(1, 10).id()).is_none());
+    assert_eq!((pool.len(), pool.bytes(), pool.evicted()), (2, 20, 1));
+    assert_eq!(
+        pool.min_fee_rate(Time::ZERO, &params),
+        FeeRate::ZERO,
+        "the next one pays nothing either"
+    );
+    pool.put(&tx(4, 5), claiming(1), &params).unwrap();
+}
+
+#[test]
+fn a_full_pool_drops_whoever_pays_least() {
+    let (mut pool, params) = (pool(), params(30));
+    for (n, fee) in [(1, 30), (2, 10), (3, 20)] {
+        pool.put(&tx(n, 10), paying(fee), &params).unwrap();
+    }
+    pool.put(&tx(4, 10), paying(40), &params).unwrap();
+    assert!(!pool.contains(tx(2, 10).id()));
+    assert_eq!((pool.len(), pool.evicted()), (3, 1));
+}
+
+#[test]
+fn whoever_pays_less_than_all_that_would_have_to_leave_is_refused() {
+    let (mut pool, params) = (pool(), params(30));
+    for (n, fee) in [(1, 30), (2, 10), (3, 20)] {
+        pool.put(&tx(n, 10), paying(fee), &params).unwrap();
+    }
+    assert_eq!(pool.put(&tx(4, 10), paying(9), &params), Err("pool-full"));
+    // 20 bytes would need the second one's place as well, which pays as much for 10 bytes as this for 20.
+    assert_eq!(pool.put(&tx(5, 20), paying(39), &params), Err("pool-full"));
+    assert_eq!((pool.len(), pool.evicted()), (3, 0), "who is refused changes nothing");
+    pool.put(&tx(6, 20), paying(40), &params).unwrap();
+    assert_eq!((pool.len(), pool.evicted()), (2, 2));
+}
+
+#[test]
+fn the_minimum_rises_above_what_was_evicted_and_decays() {
+    let (mut pool, params) = (pool(), params(20));
+    for (n, fee) in [(1, 10), (2, 20), (3, 30)] {
+        pool.put(&tx(n, 10), paying(fee), &params).unwrap();
+    }
+    // 10 units for 10 bytes, and a step.
+    let risen = FeeRate(1_100_000);
+    assert_eq!(pool.min_fee_rate(Time::ZERO, &params), risen);
+    assert_eq!(pool.put(&tx(4, 10), paying(10), &params), Err("fee-too-low"));
+    let half = pool.min_fee_rate(Time::from_millis(100_000), &params);
+    assert_eq!(half, FeeRate(550_000));
+    let later = pool.insert(tx(4, 10), paying(25), Time::from_millis(100_000), &params);
+    assert_eq!(later, Ok(()));
+}
+
+#[test]
+fn less_than_the_minimum_is_refused_even_by_an_empty_pool() {
+    let mut params = params(100);
+    params.pool.min_fee_rate = FeeRate(1_000_000);
+    let mut pool = pool();
+    assert_eq!(pool.put(&tx(1, 10), paying(9), &params), Err("fee-too-low"));
+    assert_eq!(pool.put(&tx(1, 10), paying(10), &params), Ok(()));
+}
+
+#[test]
+fn what_is_larger_than_the_pool_is_refused_and_evicts_nothing() {
+    let (mut pool, params) = (pool(), params(25));
+    pool.put(&tx(1, 10), claiming(1), &params).unwrap();
+    assert_eq!(pool.put(&tx(2, 26), claiming(2), &params), Err("larger-than-pool"));
+    assert_eq!((pool.len(), pool.evicted()), (1, 0));
+}
+
+#[test]
+fn transactions_expire() {
+    let (mut pool, params) = (pool(), params(1_000));
+    assert_eq!(pool.deadline(), Time::NEVER);
+    pool.put(&tx(1, 10), Facts::default(), &params).unwrap();
+    pool.insert(tx(2, 10), Facts::default(), Time::from_millis(500), &params).unwrap();
+    assert_eq!(pool.deadline(), Time::from_millis(10_000));
+    pool.on_wake(Time::from_millis(10_000));
+    assert_eq!((pool.len(), pool.bytes()), (1, 10));
+    assert_eq!(pool.deadline(), Time::from_millis(10_500));
+}
+
+#[test]
+fn one_sender_may_hold_only_so_much() {
+    let mut params = params(1_000);
+    params.pool.sender_max_bytes = 20;
+    let mut pool = pool();
+    let from =
+        |sender, key: u8| Facts { sender: Some(Sender([sender; 8])), fee: 10, ..claiming(key) };
+    pool.put(&tx(1, 10), from(1, 1), &params).unwrap();
+    pool.put(&tx(2, 10), from(1, 2), &params).unwrap();
+    assert_eq!(pool.put(&tx(3, 10), from(1, 3), &params), Err("sender-holds-too-much"));
+    assert_eq!(pool.put(&tx(4, 10), from(2, 4), &params), Ok(()), "others are another matter");
+    let instead = Facts { fee: 12, ..from(1, 2) };
+    assert_eq!(pool.put(&tx(5, 10), instead, &params), Ok(()), "what it replaces makes room");
+    pool.on_wake(Time::from_millis(10_000));
+    assert!(pool.is_empty() && pool.senders.is_empty() && pool.claims.is_empty());
+}
+
+fn content(item: &Item, key: u8) -> Content {
+    Content { id: item.id(), conflicts: vec![ConflictKey([key; 32])] }
+}
+
+#[test]
+fn a_block_takes_out_what_it_confirms_and_what_conflicts_with_it() {
+    let (mut pool, params) = (pool(), params(1_000));
+    for n in 1..=3 {
+        pool.put(&tx(n, 10), claiming(n), &params).unwrap();
+    }
+    let block = [content(&tx(1, 10), 1), content(&tx(9, 10), 2)];
+    let cleared = pool.on_block(&block, Time::ZERO, &params);
+    assert_eq!(cleared.conflicted, [tx(2, 10).id()]);
+    assert!(pool.contains(tx(3, 10).id()) && pool.len() == 1);
+}
+
+#[test]
+fn what_the_latest_block_confirmed_can_still_be_served_until_the_next() {
+    let (mut pool, params) = (pool(), params(1_000));
+    let item = tx(1, 10);
+    pool.put(&item, claiming(1), &params).unwrap();
+    pool.on_block(&[content(&item, 1)], Time::ZERO, &params);
+    assert!(pool.get(item.id()).is_none());
+    assert_eq!(pool.find(item.id()), Some(&item));
+    pool.on_block(&[content(&tx(2, 10), 2)], Time::ZERO, &params);
+    assert_eq!(pool.find(item.id()), None);
+}
+
+#[test]
+fn what_left_early_leaves_no_trace_behind() {
+    let (mut pool, params) = (pool(), params(1_000));
+    for round in 0..1_000_u64 {
+        let fee = 10 + 10 * round;
+        let item = Opaque::default().item(ItemKind::Tx, round.to_le_bytes().to_vec().into());
+        let facts = Facts { fee, ..claiming(1) };
+        pool.put(&item.unwrap(), facts, &params).unwrap();
+    }
+    assert_eq!((pool.len(), pool.by_standing.len(), pool.claims.len()), (1, 1, 1));
+    let queued = pool.free.iter().count();
+    assert!(queued <= 18, "{queued}");
+}

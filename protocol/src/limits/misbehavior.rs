@@ -1,0 +1,142 @@
+//! Misbehaviour of peers, and what follows from it.
+//!
+//! An offence that no honest peer commits closes the link at once: a score that has to fill up first
+//! gives an attacker a free allowance (Bitcoin Core dropped its score for that reason, relay.md §1,
+//! "single-strike"). What honest peers may do now and then, such as sending an item late, is counted
+//! against the budget of excesses (see [`crate::limits::budget`]) and closes the link only when it persists.
+
+use std::fmt;
+
+use crate::wire::codec::DecodeError;
+
+/// Something that a peer did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offence {
+    /// Sent bytes that are no message.
+    Malformed(DecodeError),
+    /// Sent something before its hello.
+    BeforeHello,
+    /// Speaks a version of the protocol that we can't.
+    Version(u16),
+    /// Sent an item that breaks the named rule, which no honest node relays.
+    InvalidItem(&'static str),
+    /// Sent an item that we neither asked for nor take unasked. Tolerated, until it persists.
+    Unsolicited,
+    /// Said notfound for what it had not been asked. Tolerated, until it persists.
+    SpuriousNotFound,
+    /// Ran over a budget. Tolerated, until it persists.
+    OverBudget(Budget),
+    /// Went on running over its budgets, or sending what nobody asked for.
+    Flooding,
+}
+
+/// The budgets of a link, see [`crate::limits::budget`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// Messages.
+    Messages,
+    /// Announced ids.
+    Announcements,
+    /// Requested ids.
+    Requests,
+    /// Bytes of transactions.
+    TxBytes,
+    /// Bytes of blocks.
+    BlockBytes,
+    /// Addresses.
+    Addresses,
+    /// Bytes of everything else.
+    ControlBytes,
+}
+
+impl Budget {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::Messages,
+        Self::Announcements,
+        Self::Requests,
+        Self::TxBytes,
+        Self::BlockBytes,
+        Self::Addresses,
+        Self::ControlBytes,
+    ];
+
+    /// Its name in metrics and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::Announcements => "announcements",
+            Self::Requests => "requests",
+            Self::TxBytes => "tx_bytes",
+            Self::BlockBytes => "block_bytes",
+            Self::Addresses => "addresses",
+            Self::ControlBytes => "control_bytes",
+        }
+    }
+}
+
+impl Offence {
+    /// Whether an honest peer may do this now and then.
+    #[must_use]
+    pub const fn is_tolerated(self) -> bool {
+        matches!(self, Self::Unsolicited | Self::SpuriousNotFound | Self::OverBudget(_))
+    }
+}
+
+impl fmt::Display for Offence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(error) => write!(f, "sent a malformed message: {error}"),
+            Self::BeforeHello => f.write_str("sent something before its hello"),
+            Self::Version(version) => write!(f, "speaks version {version} of the protocol"),
+            Self::InvalidItem(rule) => write!(f, "sent an item that breaks the rule {rule}"),
+            Self::Unsolicited => f.write_str("sent an item that was not asked for"),
+            Self::SpuriousNotFound => f.write_str("said notfound for what it was not asked"),
+            Self::OverBudget(budget) => write!(f, "ran over its budget of {}", budget.name()),
+            Self::Flooding => f.write_str("kept running over its budgets"),
+        }
+    }
+}
+
+/// Why we close a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The peer misbehaved. Its address isn't dialled again, and it isn't let in again, for a while.
+    Misbehaved(Offence),
+    /// There is another link to the same peer.
+    Duplicate,
+    /// The peer is ourselves.
+    Myself,
+    /// All places for inbound peers are taken.
+    Full,
+    /// The peer misbehaved earlier.
+    Discouraged,
+    /// The link served to learn addresses, and there are enough others by now.
+    Surplus,
+    /// The peer didn't say hello in time.
+    HelloTimeout,
+    /// The peer didn't answer a ping in time.
+    PingTimeout,
+    /// More was queued for the peer than it took, up to the hard bound. Decided by the driver.
+    SlowReader,
+    /// Our operator asked for it. Decided by the driver.
+    Operator,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Misbehaved(offence) => write!(f, "the peer {offence}"),
+            Self::Duplicate => f.write_str("there is another link to this peer"),
+            Self::Myself => f.write_str("the peer is this node itself"),
+            Self::Full => f.write_str("all places for inbound peers are taken"),
+            Self::Discouraged => f.write_str("the peer misbehaved earlier"),
+            Self::Surplus => f.write_str("it served to learn addresses, and that is done"),
+            Self::HelloTimeout => f.write_str("the peer did not say hello in time"),
+            Self::PingTimeout => f.write_str("the peer did not answer a ping in time"),
+            Self::SlowReader => f.write_str("the peer takes less than is queued for it"),
+            Self::Operator => f.write_str("the operator asked for it"),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What one peer may cost us, and how much we announce.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ParamError, at_least_one};
+
+/// A rate and how far it may be exceeded at once.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Units a second in the long run; more than 0.
+    pub per_s: f64,
+    /// Units at once.
+    pub burst: f64,
+}
+
+impl Rate {
+    /// `per_s` units a second, `burst` at once.
+    #[must_use]
+    pub const fn new(per_s: f64, burst: f64) -> Self {
+        Self { per_s, burst }
+    }
+}
+
+/// What one peer may cost us, and how much we announce. All rates are per link and for what comes in, but
+/// the last two.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BudgetParams {
+    /// Messages of any kind. Over it the link is throttled. A guess: 20 times what a busy link needs.
+    pub messages: Rate,
+    /// Ids announced. Over it ids are dropped. A guess: Bitcoin Core's worst overload was 8,900/s.
+    pub announcements: Rate,
+    /// Ids requested from us. Over it the link is throttled. A guess.
+    pub requests: Rate,
+    /// Bytes of transactions. Over it the link is throttled. A guess: 50 Mbit/s.
+    pub tx_bytes: Rate,
+    /// Bytes of blocks. Over it the link is throttled. A guess: two blocks of 4 MB at once.
+    pub block_bytes: Rate,
+    /// Addresses. Over it addresses are dropped. Bitcoin Core processes 0.1/s (relay.md §1); small
+    /// networks that start all at once need more.
+    pub addresses: Rate,
+    /// Bytes of everything else, unknown kinds included. Over it the link is throttled. A guess.
+    pub control_bytes: Rate,
+    /// How often a link may run over a budget before that is abuse and it is closed. A guess: an
+    /// honest peer is slowed by throttling before it gets here.
+    pub excesses: Rate,
+    /// Transactions announced to peers, whichever; over it they wait in one backlog (see [`crate::relay::quota`]).
+    /// As many as one of our peers takes from us. (Bitcoin Core: 14 a second, 420 at once, relay.md §1,
+    /// "Relay rate".)
+    pub relayed: Rate,
+    /// Bytes of those transactions. As many as one of our peers takes from us. (Bitcoin Core: 20 kB a
+    /// second, 50 MB at once.)
+    pub relayed_bytes: Rate,
+    /// Most transactions in the backlog; over it the one that pays least is left to digests. A guess: a
+    /// megabyte and a half of ids.
+    pub backlog_max: usize,
+}
+
+impl Default for BudgetParams {
+    fn default() -> Self {
+        Self {
+            messages: Rate::new(2_000.0, 10_000.0),
+            announcements: Rate::new(5_000.0, 20_000.0),
+            requests: Rate::new(5_000.0, 20_000.0),
+            tx_bytes: Rate::new(6_250_000.0, 25_000_000.0),
+            block_bytes: Rate::new(2_000_000.0, 10_000_000.0),
+            addresses: Rate::new(10.0, 250.0),
+            control_bytes: Rate::new(1_000_000.0, 4_000_000.0),
+            excesses: Rate::new(1.0, 100.0),
+            relayed: Rate::new(5_000.0, 20_000.0),
+            relayed_bytes: Rate::new(6_250_000.0, 25_000_000.0),
+            backlog_max: 20_000,
+        }
+    }
+}
+
+impl BudgetParams {
+    pub(super) fn validate(&self) -> Result<(), ParamError> {
+        at_least_one(&[("budgets.backlog_max", self.backlog_max as u64)])?;
+        let rates = [
+            ("budgets.messages", self.messages),
+            ("budgets.announcements", self.announcements),
+            ("budgets.requests", self.requests),
+            ("budgets.tx_bytes", self.tx_bytes),
+            ("budgets.block_bytes", self.block_bytes),
+            ("budgets.addresses", self.addresses),
+            ("budgets.control_bytes", self.control_bytes),
+            ("budgets.excesses", self.excesses),
+            ("budgets.relayed", self.relayed),
+            ("budgets.relayed_bytes", self.relayed_bytes),
+        ];
+        for (key, rate) in rates {
+            let positive = |x: f64| x.is_finite() && x > 0.0;
+            if !positive(rate.per_s) || !positive(rate.burst) {
+                let value = format!("{{ per_s = {}, burst = {} }}", rate.per_s, rate.burst);
+                return Err(ParamError { key, value, must: "two numbers greater than 0" });
+            }
+        }
+        Ok(())
+    }
+}

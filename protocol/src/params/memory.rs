@@ -1,0 +1,53 @@
+//! How much to remember.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ParamError, at_least_one};
+
+/// How much to remember.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemoryParams {
+    /// Most ids in the seen cache, least recently used forgotten first. Bitcoin Core remembers 50,000
+    /// per peer (relay.md §1); this cache serves all links.
+    pub seen_max: usize,
+    /// Most bytes of pooled transactions; over it those that pay least leave, of equals the oldest.
+    /// (Bitcoin Core: 300 MB.) A guess.
+    pub pool_max_bytes: usize,
+    /// How long a transaction stays pooled, seconds (Bitcoin Core: 336 h, relay.md §1).
+    pub pool_expiry_s: u64,
+    /// Most bytes of recent blocks kept to serve; over it the oldest leave, but never the latest.
+    /// A guess: four blocks of 4 MB.
+    pub blocks_max_bytes: usize,
+    /// Most items whose signatures are being checked; over it an arriving one is dropped and asked
+    /// for again elsewhere. A guess.
+    pub verifying_max: usize,
+    /// Most ids of one link's getdata that wait while the link is congested; over it they are
+    /// answered with notfound. A guess.
+    pub serve_queue_max: usize,
+}
+
+impl MemoryParams {
+    pub(super) fn validate(&self) -> Result<(), ParamError> {
+        at_least_one(&[
+            ("memory.seen_max", self.seen_max as u64),
+            ("memory.pool_max_bytes", self.pool_max_bytes as u64),
+            ("memory.blocks_max_bytes", self.blocks_max_bytes as u64),
+            ("memory.verifying_max", self.verifying_max as u64),
+            ("memory.pool_expiry_s", self.pool_expiry_s),
+        ])
+    }
+}
+
+impl Default for MemoryParams {
+    fn default() -> Self {
+        Self {
+            seen_max: 200_000,
+            pool_max_bytes: 64_000_000,
+            pool_expiry_s: 336 * 3_600,
+            blocks_max_bytes: 16_000_000,
+            verifying_max: 4_096,
+            serve_queue_max: 4_000,
+        }
+    }
+}

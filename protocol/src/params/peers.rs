@@ -1,0 +1,100 @@
+//! Whom to connect to, and how to tell that a peer is gone.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ParamError, at_least_one};
+
+/// Whom to connect to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PeerParams {
+    /// How many peers we choose and dial ourselves (Bitcoin Core: 8 full-relay, relay.md §1).
+    pub outbound: usize,
+    /// Most peers that may dial us (Bitcoin Core: 125 in all, relay.md §1).
+    pub inbound_max: usize,
+    /// Most addresses in the book; over it a bad or random other address makes room.
+    /// Bitcoin Core's tables hold 81,920 (relay.md §1); this is a guess for smaller networks.
+    pub book_max: usize,
+    /// First wait after a failed dial, milliseconds; it doubles with each failure in a row. A guess.
+    pub retry_min_ms: u64,
+    /// Longest wait after failed dials, milliseconds. A guess.
+    pub retry_max_ms: u64,
+    /// Most dials under way at once. A guess.
+    pub dialling_max: usize,
+    /// Mean wait before passing on addresses, milliseconds, exponentially distributed. Bitcoin Core
+    /// waits 30 s; a guess for networks that start all at once.
+    pub address_trickle_ms: u64,
+    /// To how many random peers an address that is new to us is passed on (Bitcoin Core: 2, relay.md §1).
+    pub address_fanout: usize,
+    /// How often our own address is told to our peers, seconds (Bitcoin Core: 24 h, relay.md §1).
+    pub self_announce_s: u64,
+    /// Mean wait between feelers, seconds, exponentially distributed; 0 is never (Bitcoin Core: 2 min,
+    /// relay.md §1). What they are for is told in `peers/feeler.rs`.
+    pub feeler_s: u64,
+    /// Least time between two links that a feeler takes the place of, seconds (Bitcoin Core looks for an
+    /// extra block-relay peer to exchange every 5 min, relay.md §1).
+    pub rotate_s: u64,
+}
+
+impl PeerParams {
+    pub(super) fn validate(&self) -> Result<(), ParamError> {
+        at_least_one(&[
+            ("peers.book_max", self.book_max as u64),
+            ("peers.dialling_max", self.dialling_max as u64),
+            ("peers.retry_min_ms", self.retry_min_ms),
+            ("peers.self_announce_s", self.self_announce_s),
+        ])?;
+        if self.retry_max_ms < self.retry_min_ms {
+            let (key, must) = ("peers.retry_max_ms", "at least peers.retry_min_ms");
+            return Err(ParamError { key, value: self.retry_max_ms.to_string(), must });
+        }
+        Ok(())
+    }
+}
+
+impl Default for PeerParams {
+    fn default() -> Self {
+        Self {
+            outbound: 8,
+            inbound_max: 117,
+            book_max: 10_000,
+            retry_min_ms: 500,
+            retry_max_ms: 600_000,
+            dialling_max: 8,
+            address_trickle_ms: 1_000,
+            address_fanout: 2,
+            self_announce_s: 86_400,
+            feeler_s: 120,
+            rotate_s: 300,
+        }
+    }
+}
+
+/// How to tell that a peer is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HealthParams {
+    /// How often to ping, seconds (Bitcoin Core: 120, relay.md §1).
+    pub ping_interval_s: u64,
+    /// How long to wait for a pong, seconds (Bitcoin Core: 1,200, relay.md §1). A guess: long enough
+    /// for the largest block on a slow link.
+    pub ping_timeout_s: u64,
+    /// How long a new link may take to say hello, seconds (Bitcoin Core: 60, relay.md §1).
+    pub hello_timeout_s: u64,
+}
+
+impl HealthParams {
+    pub(super) fn validate(&self) -> Result<(), ParamError> {
+        at_least_one(&[
+            ("health.ping_interval_s", self.ping_interval_s),
+            ("health.ping_timeout_s", self.ping_timeout_s),
+            ("health.hello_timeout_s", self.hello_timeout_s),
+        ])
+    }
+}
+
+impl Default for HealthParams {
+    fn default() -> Self {
+        Self { ping_interval_s: 60, ping_timeout_s: 60, hello_timeout_s: 20 }
+    }
+}

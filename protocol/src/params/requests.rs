@@ -1,0 +1,68 @@
+//! Whom to ask for what, and how long to wait.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ParamError, at_least_one};
+use crate::ground::item::ItemKind;
+
+/// Whom to ask for what, and how long to wait.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RequestParams {
+    /// How long to wait for a requested transaction before asking the next announcer, milliseconds.
+    /// geth's fetch timeout (libp2p.md §1); Bitcoin Core waits 60 s.
+    pub tx_timeout_ms: u64,
+    /// The same for a block: a block of 4 MB at 2 Mbit/s. A guess.
+    pub block_timeout_ms: u64,
+    /// How long an inbound peer has for a transaction once an outbound one has announced it too,
+    /// milliseconds; a quarter of it before it has delivered anything. A guess: longer than nearly all round
+    /// trips.
+    pub inbound_patience_ms: u64,
+    /// Most announced and not yet received items remembered per link; further announcements are
+    /// dropped and counted (Bitcoin Core's `MAX_PEER_TX_ANNOUNCEMENTS`, relay.md §1).
+    pub announced_max: usize,
+    /// Most items in flight from one link; further ones wait. Without it one peer fills the queue with
+    /// ids that don't exist (zebra, GHSA-4fc2-h7jh-287c, libp2p.md §5). The number is a guess: one
+    /// batch at 500 transactions a second.
+    pub in_flight_max: usize,
+}
+
+impl RequestParams {
+    pub(super) fn validate(&self) -> Result<(), ParamError> {
+        at_least_one(&[
+            ("requests.announced_max", self.announced_max as u64),
+            ("requests.in_flight_max", self.in_flight_max as u64),
+            ("requests.tx_timeout_ms", self.tx_timeout_ms),
+            ("requests.block_timeout_ms", self.block_timeout_ms),
+        ])
+    }
+
+    /// How long an inbound peer has once an outbound one could be asked.
+    #[must_use]
+    pub const fn inbound_patience(&self) -> Duration {
+        Duration::from_millis(self.inbound_patience_ms)
+    }
+
+    /// How long to wait for an item of a kind.
+    #[must_use]
+    pub const fn timeout(&self, kind: ItemKind) -> Duration {
+        Duration::from_millis(match kind {
+            ItemKind::Tx => self.tx_timeout_ms,
+            ItemKind::Block => self.block_timeout_ms,
+        })
+    }
+}
+
+impl Default for RequestParams {
+    fn default() -> Self {
+        Self {
+            tx_timeout_ms: 5_000,
+            inbound_patience_ms: 500,
+            block_timeout_ms: 20_000,
+            announced_max: 5_000,
+            in_flight_max: 256,
+        }
+    }
+}

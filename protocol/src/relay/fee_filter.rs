@@ -1,0 +1,148 @@
+//! The fee filter: peers are told the least fee rate that we take, so that they don't announce less.
+//!
+//! What is told is rounded down to a grid whose steps are a tenth, and by the toss of a coin one step more:
+//! all peers are told the same, and none can follow our minimum closely enough to know this node by it.
+//! It never exceeds the minimum, so that nothing is held back that we would take. (Bitcoin Core rounds up in
+//! one of three cases and keeps a timer for each peer, relay.md §1, "feefilter".)
+//!
+//! It is told anew every 10 minutes on average while the minimum moves, and within 5 minutes when the
+//! minimum is below ¾ or above 4⁄3 of what was told, as there. A node whose minimum is 0 tells nothing and
+//! sets no timer.
+
+use std::time::Duration;
+
+use rand::{Rng, RngExt as _};
+
+use crate::ground::fee::FeeRate;
+use crate::ground::time::Time;
+use crate::relay::announce::exponential;
+
+/// Mean wait between two tellings.
+const INTERVAL: Duration = Duration::from_secs(600);
+
+/// Longest wait after a change that matters.
+const HURRY: Duration = Duration::from_secs(300);
+
+/// Below it there are no steps: a rate that low is told as 0.
+const LEAST: u64 = 1_000;
+
+/// What peers were told.
+#[derive(Clone, Copy, Debug)]
+pub struct FeeFilter {
+    told: FeeRate,
+    at: Time,
+}
+
+impl Default for FeeFilter {
+    fn default() -> Self {
+        Self { told: FeeRate::ZERO, at: Time::NEVER }
+    }
+}
+
+impl FeeFilter {
+    /// What a new peer is to be told, if anything.
+    pub fn greet(&mut self, minimum: FeeRate, rng: &mut dyn Rng) -> Option<FeeRate> {
+        if self.told == FeeRate::ZERO && minimum > FeeRate::ZERO {
+            self.told = rounded(minimum, rng);
+        }
+        (self.told > FeeRate::ZERO).then_some(self.told)
+    }
+
+    /// The minimum has risen.
+    pub fn on_risen(&mut self, minimum: FeeRate, now: Time, rng: &mut dyn Rng) {
+        if self.at == Time::NEVER {
+            self.at = now + exponential(INTERVAL, rng);
+        }
+        let (told, minimum) = (u128::from(self.told.0), u128::from(minimum.0));
+        if (minimum * 4 < told * 3 || minimum * 3 > told * 4) && self.at > now + HURRY {
+            self.at = now + HURRY.mul_f64(rng.random());
+        }
+    }
+
+    /// Time passed: what all peers are to be told, if it differs from what they know. `least` is the minimum
+    /// when it has come to rest.
+    pub fn on_wake(
+        &mut self,
+        minimum: FeeRate,
+        least: FeeRate,
+        now: Time,
+        rng: &mut dyn Rng,
+    ) -> Option<FeeRate> {
+        if now < self.at {
+            return None;
+        }
+        let moves = minimum > least;
+        self.at = if moves { now + exponential(INTERVAL, rng) } else { Time::NEVER };
+        let told = rounded(minimum, rng);
+        (std::mem::replace(&mut self.told, told) != told).then_some(told)
+    }
+
+    /// When peers are told next.
+    #[must_use]
+    pub const fn deadline(&self) -> Time {
+        self.at
+    }
+}
+
+/// At most the rate, and at least 82 % of it.
+fn rounded(rate: FeeRate, rng: &mut dyn Rng) -> FeeRate {
+    if rate.0 < LEAST {
+        return FeeRate::ZERO;
+    }
+    let (mut below, mut step) = (LEAST, LEAST);
+    while let Some(next) = step.checked_add(step / 10).filter(|next| *next <= rate.0) {
+        (below, step) = (step, next);
+    }
+    FeeRate(if rng.random() { step } else { below })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+
+    fn rng() -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(1)
+    }
+
+    #[test]
+    fn where_nobody_pays_nothing_is_told_and_no_timer_set() {
+        let mut filter = FeeFilter::default();
+        assert_eq!(filter.greet(FeeRate::ZERO, &mut rng()), None);
+        assert_eq!(filter.deadline(), Time::NEVER);
+    }
+
+    #[test]
+    fn a_great_change_is_told_within_five_minutes_and_its_end_too() {
+        let (mut filter, mut rng) = (FeeFilter::default(), rng());
+        let high = FeeRate(1_000_000);
+        filter.on_risen(high, Time::ZERO, &mut rng);
+        let at = filter.deadline();
+        assert!(at <= Time::ZERO + HURRY);
+        let told = filter.on_wake(high, FeeRate::ZERO, at, &mut rng).unwrap();
+        assert!(told <= high && told.0 > 800_000, "{told}");
+        assert_eq!(filter.greet(high, &mut rng), Some(told), "whoever comes is told the same");
+        let at = filter.deadline();
+        assert_eq!(filter.on_wake(FeeRate::ZERO, FeeRate::ZERO, at, &mut rng), Some(FeeRate::ZERO));
+        assert_eq!(filter.deadline(), Time::NEVER);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_told_is_near_the_minimum_never_above_it_and_hides_it(
+            rate in LEAST..u64::MAX,
+            seed in any::<u64>(),
+        ) {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let told = rounded(FeeRate(rate), &mut rng).0;
+            prop_assert!(told <= rate);
+            prop_assert!(told as f64 > rate as f64 * 0.81);
+            // All rates up to the next step look alike.
+            let step = (0..20).map(|_| rounded(FeeRate(rate), &mut rng).0).max().unwrap();
+            let alike = rounded(FeeRate(step), &mut ChaCha8Rng::seed_from_u64(seed)).0;
+            prop_assert_eq!(told, alike);
+        }
+    }
+}

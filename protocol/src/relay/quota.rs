@@ -1,0 +1,199 @@
+//! How much we announce: one budget of transactions and one of their bytes, for all links together.
+//!
+//! A transaction that comes while either is spent waits in one backlog, and the one that pays most leaves
+//! first: so a flood of cheap transactions delays itself and not the others. There is no queue for each peer
+//! but the batch that leaves next (Bitcoin Core has done so since July 2026, relay.md §1, "Relay rate":
+//! queues per peer had held up to 60,000 ids each, and sorting them took the whole of a core).
+//!
+//! Blocks don't count. What waits is in the pool already: it is served to whoever asks, found by digests, and
+//! when the backlog is full the one that pays least, of equals the latest, is announced by digests alone.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::ground::fee::FeeRate;
+use crate::ground::item::ItemId;
+use crate::ground::link::Link;
+use crate::ground::time::Time;
+use crate::limits::bucket::Bucket;
+use crate::params::BudgetParams;
+
+/// The budget, and what waits for it.
+#[derive(Clone, Debug, Default)]
+pub struct Quota {
+    count: Bucket,
+    bytes: Bucket,
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Waiting {
+    by_rate: BTreeMap<(FeeRate, Reverse<u64>), Held>,
+    sequence: u64,
+}
+
+/// A transaction that waits to be announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its id.
+    pub id: ItemId,
+    /// Its size, bytes.
+    pub size: usize,
+    /// Where it came from; `None` if our operator submitted it.
+    pub ingress: Option<Link>,
+}
+
+/// Whether a transaction may be announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// At once.
+    Now,
+    /// It waits.
+    Later {
+        /// The one that a full backlog dropped for it; perhaps itself.
+        dropped: Option<ItemId>,
+    },
+}
+
+impl Quota {
+    /// Whether a transaction may be announced now.
+    pub fn admit(
+        &mut self,
+        new: Held,
+        rate: impl FnOnce() -> FeeRate,
+        now: Time,
+        params: &BudgetParams,
+    ) -> Admitted {
+        if self.waiting.is_none() && self.spent_until(params) <= now {
+            self.spend(new.size, now, params);
+            return Admitted::Now;
+        }
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.sequence += 1;
+        waiting.by_rate.insert((rate(), Reverse(waiting.sequence)), new);
+        if waiting.by_rate.len() <= params.backlog_max {
+            return Admitted::Later { dropped: None };
+        }
+        Admitted::Later { dropped: waiting.by_rate.pop_first().map(|(_, held)| held.id) }
+    }
+
+    /// The next one that may be announced now.
+    pub fn next(&mut self, now: Time, params: &BudgetParams) -> Option<Held> {
+        if self.spent_until(params) > now {
+            return None;
+        }
+        let waiting = self.waiting.as_mut()?;
+        let next = waiting.by_rate.pop_last().map(|(_, held)| held);
+        if waiting.by_rate.is_empty() {
+            self.waiting = None;
+        }
+        if let Some(held) = next {
+            self.spend(held.size, now, params);
+        }
+        next
+    }
+
+    /// When the next one may be announced.
+    #[must_use]
+    pub fn deadline(&self, params: &BudgetParams) -> Time {
+        if self.waiting.is_none() { Time::NEVER } else { self.spent_until(params) }
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.by_rate.len())
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.waiting.is_none()
+    }
+
+    fn spend(&mut self, size: usize, now: Time, params: &BudgetParams) {
+        let _ = self.count.take(1.0, now, params.relayed);
+        let _ = self.bytes.take(size as f64, now, params.relayed_bytes);
+    }
+
+    fn spent_until(&self, params: &BudgetParams) -> Time {
+        self.count.in_debt_until(params.relayed).max(self.bytes.in_debt_until(params.relayed_bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::Rate;
+
+    /// Ten a second and two at once; a thousand bytes a second and at once.
+    fn params() -> BudgetParams {
+        BudgetParams {
+            relayed: Rate::new(10.0, 2.0),
+            relayed_bytes: Rate::new(1_000.0, 1_000.0),
+            backlog_max: 3,
+            ..BudgetParams::default()
+        }
+    }
+
+    fn held(n: u8, size: usize) -> Held {
+        Held { id: ItemId([n; 32]), size, ingress: None }
+    }
+
+    fn ms(ms: u64) -> Time {
+        Time::from_millis(ms)
+    }
+
+    fn admit(quota: &mut Quota, n: u8, rate: u64, now: Time) -> bool {
+        quota.admit(held(n, 1), || FeeRate(rate), now, &params()) == Admitted::Now
+    }
+
+    #[test]
+    fn what_is_over_the_budget_waits_and_leaves_by_what_it_pays() {
+        let mut quota = Quota::default();
+        let admitted: Vec<_> =
+            (1..=6).filter(|n| admit(&mut quota, *n, 10 * u64::from(n % 5), ms(0))).collect();
+        assert_eq!(admitted, [1, 2, 3], "the burst, and the one that overruns it");
+        let mut left = Vec::new();
+        while quota.deadline(&params()) != Time::NEVER {
+            let at = quota.deadline(&params());
+            left.extend(quota.next(at, &params()).map(|held| (at, held.id.0[0])));
+        }
+        assert_eq!(left, [(ms(100), 4), (ms(200), 6), (ms(300), 5)]);
+    }
+
+    #[test]
+    fn bytes_are_a_budget_of_their_own() {
+        let mut quota = Quota::default();
+        let later = Admitted::Later { dropped: None };
+        assert_eq!(quota.admit(held(1, 3_000), || FeeRate(1), ms(0), &params()), Admitted::Now);
+        assert_eq!(quota.admit(held(2, 1), || FeeRate(1), ms(0), &params()), later);
+        assert_eq!(quota.deadline(&params()), ms(2_000));
+    }
+
+    #[test]
+    fn a_full_backlog_drops_the_latest_of_those_that_pay_least() {
+        let mut quota = Quota::default();
+        let mut dropped = Vec::new();
+        for (n, rate) in [(1, 9), (2, 9), (3, 9), (4, 1), (5, 1), (6, 2), (7, 3)] {
+            let admitted = quota.admit(held(n, 1), || FeeRate(rate), ms(0), &params());
+            if let Admitted::Later { dropped: Some(id) } = admitted {
+                dropped.push(id.0[0]);
+            }
+        }
+        assert_eq!((quota.len(), dropped), (3, vec![5]));
+        let order: Vec<_> = (0..3)
+            .filter_map(|_| quota.next(ms(100_000), &params()))
+            .map(|held| held.id.0[0])
+            .collect();
+        assert_eq!(order, [7, 6, 4]);
+    }
+
+    #[test]
+    fn nobody_overtakes_what_waits() {
+        let mut quota = Quota::default();
+        (1..=4).for_each(|n| assert_eq!(admit(&mut quota, n, 5, ms(0)), n <= 3));
+        assert!(!admit(&mut quota, 5, 5, ms(100)), "the fourth is first");
+        assert_eq!(quota.next(ms(100), &params()).map(|held| held.id.0[0]), Some(4));
+    }
+}

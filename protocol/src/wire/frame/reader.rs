@@ -1,0 +1,193 @@
+//! Bytes in, messages out.
+
+use bytes::Bytes;
+
+use crate::chain::Chain;
+use crate::wire::codec::{self, DecodeError, HEAD_MAX, Head, PART_MAX, PartFault};
+use crate::wire::message::Message;
+
+/// Makes messages of a stream of bytes, however they are cut up.
+///
+/// Holds what has arrived of incomplete messages: at most one per class and one frame, so at most
+/// the longest transaction, block and list and [`PART_MAX`] bytes. Memory is taken as bytes arrive
+/// (at most twice what has), not as lengths are announced. Between messages it holds none. Items get
+/// exactly their own allocation, since they may be kept for days.
+#[derive(Clone, Debug, Default)]
+pub struct Reader {
+    head: [u8; HEAD_MAX],
+    head_len: usize,
+    frame: Option<Frame>,
+    /// Messages that wait for their next part, by class.
+    parted: [Option<Body>; 3],
+    failed: Option<DecodeError>,
+}
+
+/// A frame whose head has been read.
+#[derive(Clone, Debug)]
+struct Frame {
+    /// The message that its data belongs to.
+    body: Body,
+    /// How much data is still to come, bytes.
+    left: usize,
+    /// Where the message waits for its next part; `None` if it is whole.
+    class: Option<usize>,
+}
+
+/// What has arrived of the body of a message.
+#[derive(Clone, Debug)]
+struct Body {
+    kind: u8,
+    total: usize,
+    arrived: usize,
+    /// Stays empty for kinds that are skipped.
+    data: Vec<u8>,
+}
+
+impl Reader {
+    /// Takes bytes off the front of `input` up to the end of a message and returns it; `None` once
+    /// the input is used up. Call it until then.
+    ///
+    /// # Errors
+    /// The bytes are no message. The stream can't be trusted from there on: the reader drops what it
+    /// holds, and every further call returns the same error.
+    pub fn read(
+        &mut self,
+        input: &mut &[u8],
+        chain: &dyn Chain,
+    ) -> Result<Option<Message>, DecodeError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let result = self.read_frames(input, chain);
+        if let Err(error) = result {
+            *self = Self { failed: Some(error), ..Self::default() };
+        }
+        result
+    }
+
+    /// Bytes held of incomplete messages.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let frame = self.frame.as_ref().map(|frame| &frame.body);
+        let bodies = frame.into_iter().chain(self.parted.iter().flatten());
+        bodies.map(|body| body.data.capacity()).sum()
+    }
+
+    /// Frames up to the one that completes a message.
+    fn read_frames(
+        &mut self,
+        input: &mut &[u8],
+        chain: &dyn Chain,
+    ) -> Result<Option<Message>, DecodeError> {
+        loop {
+            let mut frame = match self.frame.take() {
+                Some(frame) => frame,
+                None => match self.read_head(input, chain)? {
+                    Some((head, data)) => self.begin(head, data)?,
+                    None => return Ok(None),
+                },
+            };
+            frame.left -= frame.body.take(input, frame.left);
+            if frame.left > 0 {
+                self.frame = Some(frame);
+                return Ok(None);
+            }
+            match frame.class {
+                Some(class) if !frame.body.is_complete() => self.parted[class] = Some(frame.body),
+                _ => return frame.body.decode(chain).map(Some),
+            }
+        }
+    }
+
+    /// A head, byte by byte, since it may be cut anywhere.
+    fn read_head(
+        &mut self,
+        input: &mut &[u8],
+        chain: &dyn Chain,
+    ) -> Result<Option<(Head, usize)>, DecodeError> {
+        while let Some((&byte, rest)) = input.split_first() {
+            *input = rest;
+            self.head[self.head_len] = byte;
+            self.head_len += 1;
+            if let Some(head) = Head::read(&self.head[..self.head_len], chain)? {
+                self.head_len = 0;
+                return Ok(Some(head));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds the message that a frame's data belongs to.
+    fn begin(&mut self, head: Head, data: usize) -> Result<Frame, DecodeError> {
+        let (body, class) = match head {
+            Head::Whole { kind } => {
+                if codec::class_of(kind).is_some_and(|class| self.parted[class as usize].is_some())
+                {
+                    return Err(DecodeError::BadPart(PartFault::Interrupts));
+                }
+                (Body::new(kind, data), None)
+            }
+            Head::First { class, kind, total } => {
+                if self.parted[class as usize].is_some() {
+                    return Err(DecodeError::BadPart(PartFault::Interrupts));
+                }
+                (Body::new(kind, total), Some(class as usize))
+            }
+            Head::Next { class } => {
+                let body = self.parted[class as usize].take();
+                let body = body.ok_or(DecodeError::BadPart(PartFault::Orphan))?;
+                if data != PART_MAX.min(body.total - body.arrived) {
+                    return Err(DecodeError::BadPart(PartFault::Length));
+                }
+                (body, Some(class as usize))
+            }
+        };
+        Ok(Frame { body, left: data, class })
+    }
+}
+
+impl Body {
+    const fn new(kind: u8, total: usize) -> Self {
+        Self { kind, total, arrived: 0, data: Vec::new() }
+    }
+
+    /// Takes up to `max` bytes of data off the front of `input`; how many it took.
+    fn take(&mut self, input: &mut &[u8], max: usize) -> usize {
+        let (data, rest) = input.split_at(input.len().min(max));
+        *input = rest;
+        self.arrived += data.len();
+        if self.is_known() {
+            self.reserve();
+            self.data.extend_from_slice(data);
+        }
+        data.len()
+    }
+
+    /// Doubles the room when it is used up, but never beyond the whole: once complete, the body fills
+    /// its allocation exactly.
+    fn reserve(&mut self) {
+        if self.data.capacity() < self.arrived {
+            let room = self.total.min(self.arrived.max(2 * self.data.capacity()));
+            self.data.reserve_exact(room - self.data.len());
+        }
+    }
+
+    const fn is_known(&self) -> bool {
+        codec::class_of(self.kind).is_some()
+    }
+
+    const fn is_complete(&self) -> bool {
+        self.arrived == self.total
+    }
+
+    fn decode(self, chain: &dyn Chain) -> Result<Message, DecodeError> {
+        if self.is_known() {
+            codec::decode(self.kind, Bytes::from(self.data), chain)
+        } else {
+            Ok(codec::unknown(self.kind, self.total))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
