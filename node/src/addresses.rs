@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tidings_protocol::peers::book::AddressRecord;
+use tidings_protocol::ground::peer::AddressRecord;
 
 /// Version of the file's form.
 const VERSION: u32 = 1;

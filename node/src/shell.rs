@@ -181,8 +181,7 @@ impl Shell {
             region: config.region.map(|region| region as u8),
             salt: rng.next_u64(),
         };
-        let mut node = Node::new(identity, &config.params);
-        node.import_addresses(&known.unwrap_or_default(), &config.params, Time::ZERO);
+        let node = Node::new(identity, &config.params);
         if config.withhold {
             tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
         }
@@ -210,6 +209,7 @@ impl Shell {
             stopping: None,
         };
         let bootstrap = Arc::clone(&shell.config);
+        shell.handle(Input::Remembered(&known.unwrap_or_default()));
         shell.handle(Input::Learned(&bootstrap.bootstrap));
         Ok(shell)
     }

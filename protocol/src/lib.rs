@@ -74,10 +74,13 @@ pub mod machine;
 pub mod items {
     pub mod blocks;
     pub mod orphanage;
+    pub mod orphans;
     pub mod pool;
     pub mod recent;
+    pub mod restoring;
     pub mod seen;
     pub mod unbroadcast;
+    pub mod verification;
 }
 
 pub mod record;
@@ -93,6 +96,7 @@ pub mod relay {
     pub mod fee_filter;
     pub mod quota;
     pub mod request;
+    pub mod serve;
     pub mod strategy;
     pub mod topology;
 

@@ -69,7 +69,7 @@ use crate::chain::{Chain, Rejection};
 use crate::event::Event;
 use crate::ground::item::{Item, ItemId};
 use crate::ground::link::{Direction, Link};
-use crate::ground::peer::{DialError, PeerAddr, PeerKey};
+use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
 use crate::params::Params;
@@ -83,6 +83,27 @@ pub trait Machine {
 
     /// When it next wants [`Input::Wake`]; [`Time::NEVER`] when idle.
     fn deadline(&self) -> Time;
+}
+
+/// One stateful part of a machine: what every part answers, if it is concerned. A machine keeps a list of its
+/// parts, calls each of them by it, and wakes those whose deadline has passed.
+pub trait Part {
+    /// A link came up, to the peer that `direction` says dialled.
+    fn on_link_up(&mut self, _link: Link, _direction: Direction, _cx: &mut Cx<'_>) {}
+
+    /// A link went down: whatever is kept of it goes.
+    fn on_link_down(&mut self, _link: Link, _cx: &mut Cx<'_>) {}
+
+    /// When it next has something to do.
+    fn deadline(&self) -> Time {
+        Time::NEVER
+    }
+
+    /// Checks that its bounds hold, and that what it keeps in several places agrees.
+    ///
+    /// # Panics
+    /// When that isn't so.
+    fn check(&self, _params: &Params) {}
 }
 
 /// What surrounds one call of [`Machine::handle`].
@@ -106,11 +127,6 @@ impl std::fmt::Debug for Cx<'_> {
 }
 
 impl Cx<'_> {
-    /// Appends a message to a link.
-    pub fn send(&mut self, link: Link, message: Message) {
-        self.actions.push(Action::Send { link, message });
-    }
-
     /// Appends a report for the operator.
     pub fn report(&mut self, event: Event) {
         self.actions.push(Action::Report(event));
@@ -197,6 +213,8 @@ pub enum Input<'a> {
     },
     /// Our operator names addresses worth trying.
     Learned(&'a [PeerAddr]),
+    /// The address book of an earlier run.
+    Remembered(&'a [AddressRecord]),
     /// The deadline passed.
     Wake,
 }

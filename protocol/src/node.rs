@@ -1,64 +1,67 @@
 //! The node: where the mechanisms meet. It only dispatches; each mechanism stands in a file of its own.
 //!
+//! - `node/parts.rs`: the list of the parts, with what each does when its deadline has passed
+//! - `node/send.rs`: everything that leaves
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
-//! - `node/orphans.rs`: a transaction waits for its parents, or pays for one
-//! - `node/own.rs`: items outlive the process, and own ones are announced again
-//! - `node/relay.rs`: the strategy decides who gets it, and that is carried out
+//! - `node/orphans.rs`: a transaction waits for its parents
+//! - `node/packages.rs`: a child pays for its parent
+//! - `node/restoring.rs`: items outlive the process
+//! - `node/own.rs`: own transactions are announced again
+//! - `node/relay.rs`: the strategy decides who gets an item, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
 //! - `node/fees.rs`: peers are told what we take, and aren't told of what they don't
-//! - `node/digest.rs`: two peers compare what they have
-//! - `node/wake.rs`: what is due, and when the next thing will be
-//! - `node/check.rs`: what must hold after every input
+//! - `node/anti_entropy.rs`: two peers compare what they have
+//! - `node/wake.rs`: what is due
+//! - `node/view.rs`: what drivers and operators may look at
 //! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
-mod check;
-mod digest;
+mod anti_entropy;
 mod fees;
 mod intake;
 mod links;
 mod orphans;
 mod own;
+mod packages;
+mod parts;
 mod relay;
+mod restoring;
+mod send;
 mod serve;
+mod view;
 mod wake;
 mod warm;
 
-use std::collections::VecDeque;
+use crate::items::orphans::Orphans;
+use crate::items::restoring::Restoring;
+use crate::items::verification::Verification;
+use crate::relay::serve::Serving;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::chain::Facts;
 use crate::counters::Counters;
-use crate::event::Event;
-use crate::ground::backlog::Backlog;
-use crate::ground::fee::FeeRate;
-use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
+use crate::ground::item::{ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link, LinkTable};
-use crate::ground::map::{Map, Salt};
+use crate::ground::map::Salt;
 use crate::ground::peer::PeerAddr;
 use crate::ground::peer::PeerKey;
 use crate::ground::time::Time;
 use crate::items::blocks::BlockStore;
-use crate::items::orphanage::{Orphan, Orphanage};
 use crate::items::pool::Pool;
 use crate::items::seen::SeenCache;
 use crate::items::unbroadcast::Unbroadcast;
 use crate::limits::budget::LinkBudget;
 use crate::limits::misbehavior::{Offence, Reason};
-use crate::machine::{Action, Cx, Input, Machine, Was};
+use crate::machine::{Cx, Input, Machine};
 use crate::params::Params;
 use crate::peers::Peers;
-use crate::peers::book::AddressRecord;
 use crate::peers::ping::Health;
 use crate::reconcile::anti_entropy::SafetyNet;
-use crate::record::{Dealings, Record, Recorder, Story, What};
+use crate::record::{Recorder, What};
 use crate::relay::announce::Announcer;
 use crate::relay::fee_filter::FeeFilter;
 use crate::relay::quota::Quota;
 use crate::relay::request::Requests;
 use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
-use crate::wire::codec;
 use crate::wire::message::{Message, Verb};
 
 use wake::Reach;
@@ -93,17 +96,14 @@ impl Identity {
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Node {
-    /// The earliest deadline of all parts but the announcer and the strategy.
+    /// The earliest deadline of the parts at rest.
     rest_at: Time,
     announcer: Announcer,
     links: LinkTable<LinkState>,
     unbroadcast: Unbroadcast,
-    /// Transactions that wait for their parents; most nodes have none.
-    orphans: Option<Box<Orphans>>,
+    orphans: Orphans,
     record: Recorder,
     region: Option<u8>,
-    /// A peer has a fee filter, or had one.
-    any_filter: bool,
     seen: SeenCache,
     strategy: AnyStrategy,
     counters: Counters,
@@ -111,19 +111,17 @@ pub struct Node {
     ready: Vec<Neighbour>,
     requests: Requests,
     safety_net: SafetyNet,
-    /// Items whose expensive checks are under way; bounded by `memory.verifying_max`.
-    verifying: Map<ShortId, Verifying>,
+    verification: Verification,
     pool: Pool,
     blocks: BlockStore,
     fee_filter: FeeFilter,
     quota: Quota,
-    /// When the quota lets the next transaction be announced.
-    quota_at: Time,
-    /// When a getdata that was too large to answer at once goes on.
-    serve_at: Time,
+    serving: Serving,
+    restoring: Restoring,
     health: Health,
     peers: Peers,
     advertise: Option<PeerAddr>,
+    salt: Salt,
 }
 
 /// What the node keeps for each link itself; each mechanism keeps its own part. What every message touches comes last
@@ -136,82 +134,12 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     direction: Direction,
     region: Option<u8>,
-    /// What the peer asked for and we haven't sent yet; bounded by `memory.serve_queue_max`.
-    serving: Backlog<(ItemKind, Name)>,
-    /// The peer wants to hear of nothing that pays less.
-    fee_filter: FeeRate,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
-    /// Items that came by it and are being checked.
-    checking: u32,
     /// The peer's hello has arrived.
     ready: bool,
     congested: bool,
-}
-
-/// An item that waits for its verdict.
-#[derive(Clone, Debug)]
-struct Verifying {
-    item: Arc<Item>,
-    facts: Facts,
-    ingress: Option<Link>,
-    /// Links whose peers have the item: at most one entry per link.
-    holders: Vec<Link>,
-    /// It is judged together with another one.
-    pair: Option<Pair>,
-}
-
-/// A parent and a child that pays for it, both being checked.
-#[derive(Clone, Copy, Debug)]
-struct Pair {
-    /// The other one.
-    other: ShortId,
-    is_parent: bool,
-    /// This one has passed its checks.
-    is_verified: bool,
-}
-
-/// What waits for its parents, and what need not any more.
-#[derive(Clone, Debug)]
-struct Orphans {
-    waiting: Orphanage,
-    /// Taken out, to be dealt with before the input is finished.
-    ready: VecDeque<Orphan>,
-    refused: Vec<Orphan>,
-    /// Transactions of an earlier run that pay too little without the child that they came with. They have at
-    /// most `orphans.reserve_bytes`, until a moment.
-    cheap: Vec<Comeback>,
-    cheap_until: Time,
-}
-
-/// A transaction of an earlier run.
-#[derive(Clone, Debug)]
-struct Comeback {
-    item: Arc<Item>,
-    facts: Facts,
-    was: Was,
-}
-
-/// A link, as the operator sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct LinkView {
-    /// Its handle.
-    pub link: Link,
-    /// Who is there.
-    pub peer: PeerKey,
-    /// Who dialled.
-    pub direction: Direction,
-    /// When it came up.
-    pub since: Time,
-    /// Whether both sides have said hello.
-    pub ready: bool,
-    /// Where the peer says that it can be dialled.
-    pub advertise: Option<PeerAddr>,
-    /// Last round trip.
-    pub rtt: Option<Duration>,
-    /// Items requested and not yet here.
-    pub in_flight: usize,
 }
 
 impl Node {
@@ -233,18 +161,18 @@ impl Node {
             requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
             safety_net: SafetyNet::default(),
-            verifying: Map::new(salt),
+            verification: Verification::new(salt),
             pool: Pool::new(salt),
             unbroadcast: Unbroadcast::default(),
             fee_filter: FeeFilter::default(),
-            any_filter: false,
             quota: Quota::default(),
-            quota_at: Time::NEVER,
-            orphans: None,
+            orphans: Orphans::new(salt),
             blocks: BlockStore::default(),
             counters: Counters::default(),
             record: Recorder::new(params.record),
-            serve_at: Time::NEVER,
+            serving: Serving::default(),
+            restoring: Restoring::default(),
+            salt,
             rest_at: Time::NEVER,
         };
         node.rest_at = node.find_rest_at();
@@ -262,125 +190,6 @@ impl Node {
         self.peers.reserve(links);
     }
 
-    /// Everything counted so far.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        Counters {
-            requests_expired: self.requests.expired(),
-            requests_failed: self.requests.failed(),
-            announcements_unsent: self.announcer.unsent() + self.counters.announcements_unsent,
-            pool_evicted: self.pool.evicted(),
-            ..self.counters
-        }
-    }
-
-    /// The live links, in slot order.
-    pub fn links(&self) -> impl Iterator<Item = LinkView> {
-        self.links.iter().map(|(link, state)| LinkView {
-            link,
-            peer: state.peer,
-            direction: state.direction,
-            since: state.since,
-            ready: state.ready,
-            advertise: state.advertise,
-            rtt: self.health.rtt(link),
-            in_flight: self.requests.in_flight(link),
-        })
-    }
-
-    /// The pooled transactions.
-    #[must_use]
-    pub const fn pool(&self) -> &Pool {
-        &self.pool
-    }
-
-    /// The own transactions that no peer has asked for.
-    #[must_use]
-    pub const fn unbroadcast(&self) -> &Unbroadcast {
-        &self.unbroadcast
-    }
-
-    /// Whether an item's expensive checks are under way.
-    #[must_use]
-    pub fn is_verifying(&self, id: &ItemId) -> bool {
-        self.verifying.contains(&id.into())
-    }
-
-    /// How many items were announced and aren't here yet.
-    #[must_use]
-    pub fn wanted(&self) -> usize {
-        self.requests.len()
-    }
-
-    /// The transactions that wait for their parents, if there are any.
-    #[must_use]
-    pub fn orphanage(&self) -> Option<&Orphanage> {
-        self.orphans.as_ref().map(|orphans| &orphans.waiting)
-    }
-
-    /// The recent blocks.
-    #[must_use]
-    pub const fn blocks(&self) -> &BlockStore {
-        &self.blocks
-    }
-
-    /// The address book and the outbound set.
-    #[must_use]
-    pub const fn peers(&self) -> &Peers {
-        &self.peers
-    }
-
-    /// Takes in the address book of an earlier run.
-    pub fn import_addresses(&mut self, records: &[AddressRecord], params: &Params, now: Time) {
-        self.peers.import(records, &params.peers, now);
-        self.rest_at = self.find_rest_at();
-    }
-
-    /// The seen cache.
-    #[must_use]
-    pub const fn seen(&self) -> &SeenCache {
-        &self.seen
-    }
-
-    /// What happened to each item of late; `None` if that isn't recorded.
-    #[must_use]
-    pub fn record(&self) -> Option<&Record> {
-        self.record.get()
-    }
-
-    /// What happened to an item; `None` if nothing is known of it.
-    #[must_use]
-    pub fn story_of(&self, id: impl Into<ShortId>) -> Option<Story> {
-        self.record.get()?.story_of(id.into())
-    }
-
-    /// What passed on each link to a peer, the latest link last.
-    #[must_use]
-    pub fn dealings_with(&self, peer: PeerKey) -> Vec<Dealings> {
-        self.record.get().map_or_else(Vec::new, |record| record.dealings_with(peer))
-    }
-
-    /// An item that the node can serve, by the first bytes of its id.
-    #[must_use]
-    pub fn item_by_short_id(&self, id: ShortId) -> Option<&Arc<Item>> {
-        self.pool.find(id).or_else(|| self.blocks.get_short(id))
-    }
-
-    /// An item that the node can serve.
-    #[must_use]
-    pub fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
-        self.find(ItemKind::Tx, Name::Whole(*id)).or_else(|| self.blocks.get(id))
-    }
-
-    /// An item of a kind that the node can serve, by whatever name.
-    fn find(&self, kind: ItemKind, name: Name) -> Option<&Arc<Item>> {
-        match (kind, name) {
-            (ItemKind::Tx, name) => self.pool.find(name).filter(|item| name.fits(item.id())),
-            (ItemKind::Block, Name::Whole(id)) => self.blocks.get(&id),
-            (ItemKind::Block, Name::Short(_)) => None,
-        }
-    }
-
     fn on_received(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) -> Reach {
         let (now, actions_before) = (cx.now, cx.actions.len());
         if !self.admit(link, message, cx) {
@@ -394,7 +203,7 @@ impl Node {
     fn on_message(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) -> Reach {
         match message {
             Message::Hello(hello) => self.on_hello(link, hello, cx),
-            Message::Ping { nonce } => cx.send(link, Message::Pong { nonce: *nonce }),
+            Message::Ping { nonce } => self.send(link, Message::Pong { nonce: *nonce }, cx),
             Message::Pong { nonce } => {
                 self.health.on_pong(link, *nonce, cx.now, &cx.params.health, cx.rng);
             }
@@ -439,7 +248,7 @@ impl Node {
         while let Some(link) = self.peers.take_surplus(cx) {
             self.disconnect(link, Reason::Surplus, cx);
         }
-        if self.orphans.is_some() {
+        if !self.orphans.is_empty() {
             self.settle_orphans(cx);
         }
         self.ask(cx);
@@ -447,42 +256,16 @@ impl Node {
             self.safety_net.hurry(cx.now, &cx.params.relay);
         }
         self.tell_gone(cx);
-    }
-
-    /// Counts what an input has sent. Says whether an own transaction was among it for the first time.
-    fn count_sent(&mut self, actions_before: usize, cx: &mut Cx<'_>) -> bool {
-        let mut broadcast = Vec::new();
-        for action in &cx.actions[actions_before..] {
-            let Action::Send { link, message } = action else {
-                continue;
-            };
-            let len = codec::frame_len(message);
-            self.counters.sent.count(message.kind(), len);
-            if let Message::Item(item) = message {
-                broadcast.extend(self.unbroadcast.remove(item.id()));
-            }
-            if self.region.is_some()
-                && let Some(state) = self.links.get(*link)
-                && state.region.is_some_and(|region| Some(region) != self.region)
-            {
-                self.counters.sent_cross_region_bytes += len as u64;
-            }
-            if *message == Message::GetAddresses
-                && let Some(state) = self.links.get_mut(*link)
-            {
-                state.budget.expect_addresses();
-            }
-        }
-        let any = !broadcast.is_empty();
-        broadcast.into_iter().for_each(|id| cx.report(Event::Broadcast { id }));
-        any
+        self.send_outbox(cx);
     }
 
     /// Sends the requests that were decided on, and tells the strategy.
     fn ask(&mut self, cx: &mut Cx<'_>) {
-        let actions = &mut *cx.actions;
+        let mut messages = Vec::new();
+        let requested = self.requests.flush(|link, message| messages.push((link, message)));
+        self.counters.requests += requested as u64;
         let mut asked: Vec<(Link, Arc<[ShortId]>)> = Vec::new();
-        let requested = self.requests.flush(|link, message| {
+        for (link, message) in messages {
             match &message {
                 Message::GetData { ids, .. } => {
                     asked.push((link, ids.iter().map(ShortId::from).collect()));
@@ -490,9 +273,8 @@ impl Node {
                 Message::Short(_, ids) => asked.push((link, ids.clone())),
                 _ => {}
             }
-            actions.push(Action::Send { link, message });
-        });
-        self.counters.requests += requested as u64;
+            self.send(link, message, cx);
+        }
         for (link, ids) in asked {
             ids.iter().for_each(|id| self.record.note(link, id, What::Asked, cx.now));
             self.relay(cx, |strategy, cx| {
@@ -504,7 +286,6 @@ impl Node {
 
 impl Machine for Node {
     fn handle(&mut self, input: Input<'_>, cx: &mut Cx<'_>) {
-        let actions_before = cx.actions.len();
         let mut reach = Reach::Everything;
         match input {
             Input::Connected { link, peer, direction, addr } => {
@@ -522,19 +303,17 @@ impl Machine for Node {
             Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
+            Input::Remembered(records) => self.peers.import(records, &cx.params.peers, cx.now),
             Input::Wake => reach = self.on_wake(cx),
         }
         if reach == Reach::Everything {
             self.settle(cx);
-        }
-        let was_own = self.count_sent(actions_before, cx);
-        if reach == Reach::Everything || was_own {
             self.rest_at = self.find_rest_at();
         }
     }
 
     fn deadline(&self) -> Time {
-        self.rest_at.min(self.announcer.deadline()).min(self.strategy.deadline())
+        self.rest_at.min(self.swift_at()).min(self.strategy.deadline())
     }
 }
 

@@ -40,6 +40,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use crate::ground::peer::AddressRecord;
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -51,12 +52,12 @@ use crate::ground::peer::PeerAddr;
 use crate::ground::peer::{DialError, PeerKey};
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
-use crate::machine::Cx;
-use crate::params::PeerParams;
+use crate::machine::{Cx, Part};
+use crate::params::{Params, PeerParams};
 use crate::wire::message::Message;
 
 use backoff::jittered;
-use book::{Added, AddressRecord, Book};
+use book::{Added, Book};
 use feeler::Feeler;
 use gossip::Gossip;
 use outbound::{Live, Outbound};
@@ -99,6 +100,8 @@ pub struct Peers {
     /// When our own address is told again.
     announce_at: Time,
     discouraged: Recent<PeerKey>,
+    /// What is to be sent; whoever drives this takes it out after each call. At most one message a link and call.
+    outbox: Vec<(Link, Message)>,
     deadline: Time,
 }
 
@@ -124,6 +127,7 @@ impl Peers {
             gossip: Gossip::new(),
             announce_at: Time::NEVER,
             discouraged: Recent::new(DISCOURAGED_MAX, salt),
+            outbox: Vec::new(),
         }
     }
 
@@ -196,7 +200,7 @@ impl Peers {
             self.on_advertised(link, key, addr, cx);
         }
         if dialled.is_some() && !self.outbound.is_fixed_mode() && self.book.len() < ASK_BELOW {
-            self.ask(link, cx);
+            self.ask(link);
         }
         if self.advertise.is_some() && self.announce_at == Time::NEVER {
             self.arm_announcement(cx);
@@ -289,13 +293,13 @@ impl Peers {
         let mut addrs = self.book.sample(cx.now, cx.rng);
         addrs.retain(|addr| Some(*addr) != dialled && Some(*addr) != advertise);
         // Also when there are none: the peer takes our next message for the answer.
-        cx.send(link, Message::Addresses(addrs.into()));
+        self.outbox.push((link, Message::Addresses(addrs.into())));
         true
     }
 
     /// The deadline passed, or any other moment.
     pub fn on_wake(&mut self, cx: &mut Cx<'_>) {
-        self.gossip.flush(cx);
+        self.gossip.flush(cx.now, &mut self.outbox);
         if self.announce_at <= cx.now {
             self.announce_self(cx);
             self.arm_announcement(cx);
@@ -363,10 +367,9 @@ impl Peers {
         self.outbound_ready() >= cx.params.peers.outbound
     }
 
-    /// When [`Peers::on_wake`] is next wanted. Costs nothing to ask.
-    #[must_use]
-    pub const fn deadline(&self) -> Time {
-        self.deadline
+    /// Takes out what is to be sent.
+    pub fn take_outbox(&mut self) -> Vec<(Link, Message)> {
+        std::mem::take(&mut self.outbox)
     }
 
     /// Ready links of our own choice: those that we dialled, but for a feeler.
@@ -451,10 +454,10 @@ impl Peers {
         }
     }
 
-    fn ask(&mut self, link: Link, cx: &mut Cx<'_>) {
+    fn ask(&mut self, link: Link) {
         if let Some(peer) = self.table.get_mut(link) {
             peer.question = Question::Open;
-            cx.send(link, Message::GetAddresses);
+            self.outbox.push((link, Message::GetAddresses));
         }
     }
 
@@ -463,7 +466,7 @@ impl Peers {
         let unasked =
             |(_, peer): &(Link, &Peer)| peer.is_ready() && peer.question == Question::Unasked;
         if let Some((link, _)) = self.table.iter().filter(unasked).choose(cx.rng) {
-            self.ask(link, cx);
+            self.ask(link);
         }
     }
 
@@ -579,5 +582,22 @@ impl Peers {
         }
         let deadline = self.outbound.deadline().min(self.gossip.deadline());
         self.deadline = deadline.min(self.announce_at).min(self.feeler.deadline());
+    }
+}
+
+impl Part for Peers {
+    fn on_link_down(&mut self, link: Link, cx: &mut Cx<'_>) {
+        self.on_disconnected(link, cx);
+    }
+
+    fn deadline(&self) -> Time {
+        self.deadline
+    }
+
+    fn check(&self, params: &Params) {
+        let (len, max) = (self.book.len(), params.peers.book_max);
+        assert!(len <= max, "book: {len} of at most {max}");
+        let (inbound, max) = (self.inbound_ready(), params.peers.inbound_max);
+        assert!(inbound <= max, "{inbound} inbound links of at most {max}");
     }
 }

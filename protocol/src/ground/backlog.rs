@@ -29,21 +29,9 @@ impl<T> Backlog<T> {
         self.0.as_ref().map_or(0, |queue| queue.len())
     }
 
-    /// Whether nothing waits.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
     /// Adds something behind all else.
     pub(crate) fn push_back(&mut self, value: T) {
         self.0.get_or_insert_default().push_back(value);
-    }
-
-    /// Adds several behind all else.
-    pub(crate) fn extend(&mut self, values: impl ExactSizeIterator<Item = T>) {
-        if values.len() > 0 {
-            self.0.get_or_insert_default().extend(values);
-        }
     }
 
     /// Takes the first.
@@ -90,7 +78,7 @@ mod tests {
     proptest! {
         /// Against the queue inside it.
         #[test]
-        fn it_is_a_queue(steps in prop::collection::vec((0_u8..6, 0_u8..8), 0..60)) {
+        fn it_is_a_queue(steps in prop::collection::vec((0_u8..5, 0_u8..8), 0..60)) {
             let (mut backlog, mut queue) = (Backlog::default(), VecDeque::new());
             for (step, value) in steps {
                 match step {
@@ -103,10 +91,6 @@ mod tests {
                         backlog.retain(|held| *held != value);
                         queue.retain(|held| *held != value);
                     }
-                    4 => {
-                        backlog.extend(0..value);
-                        queue.extend(0..value);
-                    }
                     _ => {
                         let taken = backlog.take();
                         prop_assert_eq!(&taken, &queue);
@@ -114,7 +98,6 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(backlog.len(), queue.len());
-                prop_assert_eq!(backlog.is_empty(), queue.is_empty());
                 prop_assert_eq!(backlog.contains(&value), queue.contains(&value));
             }
         }

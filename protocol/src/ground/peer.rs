@@ -91,6 +91,18 @@ impl<'de> serde::Deserialize<'de> for PeerAddr {
     }
 }
 
+/// What a restart needs to know of an address.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressRecord {
+    /// The address.
+    pub addr: PeerAddr,
+    /// How often a peer said hello there.
+    pub successes: u32,
+    /// Failures in a row since.
+    pub failures: u16,
+}
+
 /// Why a dial came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialError {

@@ -35,6 +35,7 @@ use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId, ShortId};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
+use crate::machine::Part;
 use crate::params::Params;
 
 use ages::Ages;
@@ -302,12 +303,6 @@ impl Pool {
         }
     }
 
-    /// When the next transaction expires.
-    #[must_use]
-    pub fn deadline(&self) -> Time {
-        self.oldest().map_or(Time::NEVER, |(expires, _)| expires)
-    }
-
     /// How many transactions are pooled.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -465,6 +460,17 @@ impl Pool {
 /// Whether an entry of a queue is about a transaction that is still there.
 fn is_current(items: &Map<ShortId, Pooled>, standing: &Standing) -> bool {
     items.get(&standing.id).is_some_and(|pooled| pooled.sequence == standing.sequence)
+}
+
+impl Part for Pool {
+    fn deadline(&self) -> Time {
+        self.oldest().map_or(Time::NEVER, |(expires, _)| expires)
+    }
+
+    fn check(&self, params: &Params) {
+        let (bytes, max) = (self.bytes(), params.memory.pool_max_bytes);
+        assert!(bytes <= max, "pool: {bytes} of at most {max} bytes");
+    }
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ use hashbrown::HashTable;
 use crate::ground::item::ShortId;
 use crate::ground::link::{Link, LinkSet};
 use crate::ground::map::Salt;
+use crate::machine::{Cx, Part};
+use crate::params::Params;
 
 /// What became of an item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -375,6 +377,17 @@ fn place_of(index: usize) -> u32 {
 impl std::fmt::Debug for SeenCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SeenCache({} of {})", self.len(), self.max)
+    }
+}
+
+impl Part for SeenCache {
+    fn on_link_down(&mut self, link: Link, _cx: &mut Cx<'_>) {
+        self.forget_link(link);
+    }
+
+    fn check(&self, params: &Params) {
+        let (len, max) = (self.len(), params.memory.seen_max);
+        assert!(len <= max, "seen: {len} of at most {max}");
     }
 }
 

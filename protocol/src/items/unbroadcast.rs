@@ -25,7 +25,8 @@ use rand::{Rng, RngExt as _};
 use crate::ground::item::{ItemId, ShortId};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
-use crate::params::UnbroadcastParams;
+use crate::machine::Part;
+use crate::params::{Params, UnbroadcastParams};
 
 /// How often the wait doubles: from 10 minutes to 2 h 40 min. A guess.
 const DOUBLINGS_MAX: u32 = 4;
@@ -104,13 +105,6 @@ impl Unbroadcast {
         }
     }
 
-    /// When the next one is announced again.
-    #[must_use]
-    pub fn deadline(&self) -> Time {
-        let first = self.0.as_ref().and_then(|waiting| waiting.by_time.peek());
-        first.map_or(Time::NEVER, |Reverse((at, _))| *at)
-    }
-
     /// Whether a transaction is among them.
     #[must_use]
     pub fn contains(&self, id: impl Into<ShortId>) -> bool {
@@ -155,6 +149,18 @@ fn wait(told: u32, params: &UnbroadcastParams, rng: &mut dyn Rng) -> Duration {
     let shortest = params.wait().saturating_mul(1 << told.min(DOUBLINGS_MAX));
     let nanos = u64::try_from(shortest.as_nanos()).unwrap_or(u64::MAX);
     Duration::from_nanos(nanos.saturating_add(rng.random_range(0..=nanos / 2)))
+}
+
+impl Part for Unbroadcast {
+    fn deadline(&self) -> Time {
+        let first = self.0.as_ref().and_then(|waiting| waiting.by_time.peek());
+        first.map_or(Time::NEVER, |Reverse((at, _))| *at)
+    }
+
+    fn check(&self, params: &Params) {
+        let (len, max) = (self.len(), params.unbroadcast.items_max);
+        assert!(len <= max, "unbroadcast: {len} of at most {max}");
+    }
 }
 
 #[cfg(test)]

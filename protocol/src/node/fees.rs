@@ -18,20 +18,18 @@ impl Node {
     pub(super) fn greet(&mut self, link: Link, cx: &mut Cx<'_>) {
         let minimum = self.pool.min_fee_rate(cx.now, cx.params);
         if let Some(rate) = self.fee_filter.greet(minimum, cx.rng) {
-            cx.send(link, Message::FeeFilter(rate));
+            self.send(link, Message::FeeFilter(rate), cx);
         }
     }
 
-    /// All peers are told anew what we take, if it is time.
+    /// All peers are told anew what we take.
     pub(super) fn tell_fee_filter(&mut self, cx: &mut Cx<'_>) {
-        if self.fee_filter.deadline() > cx.now {
-            return;
-        }
         let minimum = self.pool.min_fee_rate(cx.now, cx.params);
         let least = cx.params.pool.min_fee_rate;
         if let Some(rate) = self.fee_filter.on_wake(minimum, least, cx.now, cx.rng) {
-            for neighbour in &self.ready {
-                cx.send(neighbour.link, Message::FeeFilter(rate));
+            let links: Vec<_> = self.ready.iter().map(|neighbour| neighbour.link).collect();
+            for link in links {
+                self.send(link, Message::FeeFilter(rate), cx);
             }
         }
     }
@@ -45,25 +43,15 @@ impl Node {
     }
 
     pub(super) fn on_fee_filter(&mut self, link: Link, rate: FeeRate) {
-        if let Some(state) = self.links.get_mut(link) {
-            state.fee_filter = rate;
-            self.any_filter |= rate > FeeRate::ZERO;
+        if self.links.get(link).is_some() {
+            self.fee_filter.on_told(link, rate);
         }
-    }
-
-    /// Whether a peer doesn't take everything.
-    pub(super) fn has_filter(&self, link: Link) -> bool {
-        self.any_filter
-            && self.links.get(link).is_some_and(|state| state.fee_filter > FeeRate::ZERO)
     }
 
     /// Whether a transaction pays less than a peer takes. Blocks, and what isn't pooled, never do.
     pub(super) fn is_filtered(&self, link: Link, id: &ItemId) -> bool {
-        if !self.any_filter {
-            return false;
-        }
-        let filter = self.links.get(link).map_or(FeeRate::ZERO, |state| state.fee_filter);
-        filter > FeeRate::ZERO && self.pool.fee_rate(id).is_some_and(|rate| rate < filter)
+        let filter = self.fee_filter.of(link);
+        filter.is_some_and(|least| self.pool.fee_rate(id).is_some_and(|rate| rate < least))
     }
 
     /// The strategy spreads an item that was accepted, if the budget allows it now.
@@ -75,7 +63,6 @@ impl Node {
             let budgets = &cx.params.budgets;
             let admitted = quota.admit(Held { id, size, ingress }, rate, cx.now, budgets);
             if let Admitted::Later { dropped } = admitted {
-                self.quota_at = self.quota.deadline(budgets);
                 self.record.note_from(None, id, What::Delayed, cx.now);
                 if let Some(id) = dropped {
                     self.counters.announcements_unsent += 1;
@@ -89,9 +76,6 @@ impl Node {
 
     /// Spreads what waited for the budget.
     pub(super) fn relay_due(&mut self, cx: &mut Cx<'_>) {
-        if self.quota_at > cx.now {
-            return;
-        }
         while let Some(Held { id, ingress, .. }) = self.quota.next(cx.now, &cx.params.budgets) {
             let ingress = ingress.filter(|link| self.links.get(*link).is_some());
             if let Some(item) = self.pool.get(id).cloned() {
@@ -99,6 +83,5 @@ impl Node {
                 self.relay(cx, |strategy, cx| strategy.on_accepted(&item, ingress, cx));
             }
         }
-        self.quota_at = self.quota.deadline(&cx.params.budgets);
     }
 }

@@ -3,28 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Node;
 use super::orphans::{Kinship, PARENT_REFUSED, PARENTS_MISSING};
 use super::wake::Reach;
-use super::{Node, Verifying};
 use crate::chain::{Blame, Facts, Rejection};
 use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Link, LinkSet};
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::seen::{Outcome, Seen};
+use crate::items::verification::Checking;
 use crate::limits::misbehavior::{Budget, Offence};
 use crate::machine::{Action, Cx};
 use crate::record::{Heard, What};
 use crate::relay::Strategy as _;
 use crate::relay::request::Announced;
 
-/// A link may have this part of `memory.verifying_max` under way before it is slowed: so one that floods
-/// leaves seven eighths to the others. A guess. It may never have more than a quarter of what is still
-/// free, either, so that many busy links slow down before there is no room, with some left for one more item
-/// of each (as switches share their buffers: Choudhury and Hahne 1998, "Dynamic queue length thresholds").
-const SHARES: usize = 8;
-
-/// For how long, each time: as long as a batch of signatures takes. A guess.
+/// For how long a link is slowed that has too much being checked: as long as a batch of signatures takes. A guess.
 const CHECK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Too much is being verified: it may come again.
@@ -48,7 +43,7 @@ impl Node {
             self.misbehave(link, Offence::OverBudget(Budget::Announcements), cx);
         }
         // What waits for its parents may have them asked for.
-        let mut is_stale = admitted == announced && self.orphans.is_none();
+        let mut is_stale = admitted == announced && self.orphans.is_empty();
         for name in names.by_ref().take(admitted) {
             let id = name.short();
             let known = self.note_holder(id, link, cx);
@@ -114,7 +109,7 @@ impl Node {
         if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, id) {
             self.counters.duplicate_items += 1;
             self.record.note(link, id, What::Duplicate, cx.now);
-            let is_stale = !self.on_wanted(id, cx) && self.orphans.is_none();
+            let is_stale = !self.on_wanted(id, cx) && self.orphans.is_empty();
             self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
             return if is_stale { Reach::Tidings } else { Reach::Everything };
         }
@@ -148,7 +143,7 @@ impl Node {
         self.counters.submitted += 1;
         let id = item.id();
         let refused_before = self.seen.outcome(id).is_some_and(Outcome::is_refusal);
-        if self.is_known(id.into()) && !refused_before && !self.is_orphan(id.into()) {
+        if self.is_known(id.into()) && !refused_before && !self.orphans.contains(id) {
             return cx.report(Event::AlreadyKnown { id });
         }
         self.record.note_from(None, id, What::Submitted, cx.now);
@@ -164,25 +159,24 @@ impl Node {
         verdict: Result<(), Rejection>,
         cx: &mut Cx<'_>,
     ) {
-        let Some(verifying) = self.verifying.get_mut(&id.into()) else {
-            return;
-        };
-        if verifying.pair.is_some() {
-            return self.on_verdict_of_pair(id, verdict, cx);
-        }
-        let Some(Verifying { item, facts, ingress, holders, .. }) = self.end_check(id.into())
-        else {
-            return;
-        };
+        let id = ShortId::from(id);
         match verdict {
-            Ok(()) => self.accept(&item, facts, ingress, holders, cx),
-            Err(rejection) => self.refuse(&item, ingress, rejection, cx),
+            Ok(()) => {
+                if let Some(passed) = self.verification.on_passed(id) {
+                    self.on_passed(passed, cx);
+                }
+            }
+            Err(rejection) => {
+                if let Some((failed, other)) = self.verification.on_failed(id) {
+                    self.on_failed(&failed, other, rejection, cx);
+                }
+            }
         }
     }
 
     /// Whether the item was dealt with or is being checked.
     pub(super) fn is_known(&self, id: ShortId) -> bool {
-        self.seen.contains(id) || self.verifying.contains(&id) || self.is_orphan(id)
+        self.seen.contains(id) || self.verification.contains(id) || self.orphans.contains(id)
     }
 
     /// Notes that a link's peer has an item; false if we know nothing of the item.
@@ -190,44 +184,21 @@ impl Node {
         if self.seen.note(id, link) {
             return true;
         }
-        let Some(verifying) = self.verifying.get_mut(&id) else {
-            return self.orphans.is_some() && self.on_orphan_announced(link, id, cx);
-        };
-        if !verifying.holders.contains(&link) {
-            verifying.holders.push(link);
-        }
-        true
+        self.verification.note_holder(id, link) || self.on_orphan_announced(link, id, cx)
     }
 
     /// Hands an item over to be checked. A peer from which more than its share is being checked is slowed.
-    pub(super) fn check(&mut self, verifying: Verifying, cx: &mut Cx<'_>) {
-        if let Some(link) = verifying.ingress
-            && let Some(state) = self.links.get_mut(link)
-        {
-            state.checking += 1;
-            let max = cx.params.memory.verifying_max;
-            let free = max.saturating_sub(self.verifying.len());
-            if state.checking as usize > (free / 4).min(max / SHARES).max(1) {
-                let until = cx.now + CHECK_PAUSE;
-                self.record.on_slowed(link, until, cx.now);
-                cx.actions.push(Action::Throttle { link, until });
-            }
+    pub(super) fn check(&mut self, checking: Checking, cx: &mut Cx<'_>) {
+        let (item, ingress) = (checking.item.clone(), checking.ingress);
+        let is_verified = checking.pair.is_some_and(|pair| pair.is_verified);
+        let is_over = self.verification.begin(checking, cx.params);
+        if let Some(link) = ingress.filter(|_| is_over) {
+            self.slow(link, cx.now + CHECK_PAUSE, cx);
         }
-        let id = ShortId::from(verifying.item.id());
-        if verifying.pair.is_none_or(|pair| !pair.is_verified) {
-            self.record.note_from(verifying.ingress, id, What::Checking, cx.now);
-            cx.actions.push(Action::Verify(verifying.item.clone()));
+        if !is_verified {
+            self.record.note_from(ingress, item.id(), What::Checking, cx.now);
+            cx.actions.push(Action::Verify(item));
         }
-        self.verifying.insert(id, verifying);
-    }
-
-    /// An item isn't being checked any more.
-    pub(super) fn end_check(&mut self, id: ShortId) -> Option<Verifying> {
-        let verifying = self.verifying.remove(&id)?;
-        if let Some(state) = verifying.ingress.and_then(|link| self.links.get_mut(link)) {
-            state.checking = state.checking.saturating_sub(1);
-        }
-        Some(verifying)
     }
 
     /// An item passed its inspection. `holders` have it besides those that announced it.
@@ -261,15 +232,13 @@ impl Node {
                 return;
             }
         }
-        if facts.needs_verification && self.verifying.len() >= cx.params.memory.verifying_max {
+        if facts.needs_verification && !self.verification.has_room_for(1, cx.params) {
             self.counters.verify_overflow += 1;
             match ingress {
                 Some(link) => {
                     self.record.note(link, id, What::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
-                    let until = cx.now + CHECK_PAUSE;
-                    self.record.on_slowed(link, until, cx.now);
-                    cx.actions.push(Action::Throttle { link, until });
+                    self.slow(link, cx.now + CHECK_PAUSE, cx);
                 }
                 None => self.refuse(item, None, BUSY, cx),
             }
@@ -280,7 +249,7 @@ impl Node {
         holders.extend(ingress);
         if facts.needs_verification {
             let item = item.clone();
-            self.check(Verifying { item, facts, ingress, holders, pair: None }, cx);
+            self.check(Checking { item, facts, ingress, holders, pair: None }, cx);
         } else {
             self.accept(item, facts, ingress, holders, cx);
         }
@@ -311,7 +280,7 @@ impl Node {
             };
             self.seen.insert(id, Seen::new(outcome, LinkSet::default()));
             if outcome != Outcome::TooCheap {
-                self.on_parent_refused(id);
+                self.orphans.on_parent_refused(id);
             }
         }
         if let Some(link) = ingress
@@ -335,7 +304,7 @@ impl Node {
                 if !facts.parents.is_empty() && self.kinship(&facts) != Kinship::Complete {
                     return self.take(item, facts, ingress, holders, cx);
                 }
-                let spare = self.orphans.is_some().then(|| facts.clone());
+                let spare = (!self.orphans.is_empty()).then(|| facts.clone());
                 let evicted = self.pool.evicted();
                 let put = self.pool.insert(item.clone(), facts, cx.now, cx.params);
                 if self.pool.evicted() > evicted {
@@ -370,7 +339,7 @@ impl Node {
             known.insert(*link);
         }
         self.seen.insert(item.id(), Seen::new(Outcome::Accepted, known));
-        self.on_parent_accepted(item.id());
+        self.orphans.on_parent_accepted(item.id());
         self.counters.accepted += 1;
         self.record.note_from(ingress, item.id(), What::Accepted, cx.now);
         self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
@@ -391,7 +360,7 @@ impl Node {
         self.seen.on_block(follows);
         let contents = cx.chain.contents(block);
         self.pool.on_block(&contents, cx.now, cx.params);
-        self.block_orphans(&contents);
+        self.orphans.on_block(&contents);
         for content in &contents {
             self.requests.on_arrived(content.id, cx.now, &cx.params.requests);
             self.seen.confirm(content.id);

@@ -4,8 +4,6 @@ use rand::RngExt as _;
 
 use super::{LinkState, Node};
 use crate::event::Event;
-use crate::ground::backlog::Backlog;
-use crate::ground::fee::FeeRate;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::PeerAddr;
 use crate::ground::peer::{DialError, PeerKey};
@@ -37,10 +35,7 @@ impl Node {
             region: None,
             closing: None,
             congested: false,
-            checking: 0,
-            fee_filter: FeeRate::ZERO,
             budget: LinkBudget::default(),
-            serving: Backlog::default(),
         };
         let before = self.links.insert(link, state);
         debug_assert!(before.is_none(), "the driver reused the slot of a live link: {link}");
@@ -48,9 +43,7 @@ impl Node {
             self.requests.set_secret(cx.rng.random());
         }
         self.record.on_connected(link, peer, direction, cx.now);
-        self.requests.on_connected(link, direction);
-        self.announcer.on_connected(link, direction);
-        self.health.on_connected(link, cx.now, &cx.params.health);
+        self.parts_on_link_up(link, direction, cx);
         match self.peers.on_connected(link, peer, direction, addr, cx) {
             Admission::Welcome => {}
             Admission::Replaces(older) => self.disconnect(older, Reason::Duplicate, cx),
@@ -59,7 +52,7 @@ impl Node {
         if self.links.get(link).is_some_and(|state| state.closing.is_none()) {
             let (advertise, region) = (self.advertise, self.region);
             let hello = Hello { version: VERSION, features: 0, advertise, region };
-            cx.send(link, Message::Hello(hello));
+            self.send(link, Message::Hello(hello), cx);
         }
     }
 
@@ -69,14 +62,7 @@ impl Node {
         };
         self.record.on_disconnected(link, state.closing.as_deref().copied(), cx.now);
         self.leave(link, cx);
-        self.requests.on_disconnected(link, cx.now, &cx.params.requests);
-        self.announcer.on_disconnected(link);
-        self.health.on_disconnected(link);
-        self.seen.forget_link(link);
-        if let Some(orphans) = &mut self.orphans {
-            orphans.waiting.on_disconnected(link);
-        }
-        self.peers.on_disconnected(link, cx);
+        self.parts_on_link_down(link, cx);
         cx.report(Event::LinkDown { link, why: state.closing.map(|why| *why) });
     }
 
@@ -147,8 +133,7 @@ impl Node {
     }
 
     fn throttle(&mut self, link: Link, debt: Debt, cx: &mut Cx<'_>) {
-        cx.actions.push(Action::Throttle { link, until: debt.until });
-        self.record.on_slowed(link, debt.until, cx.now);
+        self.slow(link, debt.until, cx);
         if matches!(debt.budget, Budget::TxBytes | Budget::BlockBytes) {
             // We asked for these bytes: the link is slowed, but nobody is to blame.
             self.over_budget(link, debt.budget, cx.now);
@@ -196,7 +181,7 @@ impl Node {
             return;
         }
         state.closing = Some(Box::new(why));
-        state.serving = Backlog::default();
+        self.serving.take(link);
         self.leave(link, cx);
         cx.actions.push(Action::Disconnect { link, why });
     }
@@ -222,8 +207,8 @@ impl Node {
             state.congested = false;
             self.record.note_link(link, What::Drained, now);
             self.announcer.on_drained(link, now);
-            if !state.serving.is_empty() {
-                self.serve_at = now;
+            if self.serving.waiting(link) > 0 {
+                self.serving.hurry(now);
             }
         }
     }

@@ -1,149 +1,29 @@
-//! Items that outlive the process: they come back after a restart, and own ones are announced again.
+//! Own transactions are announced until somebody asks for them, and what leaves the pool is told.
 
 use std::sync::Arc;
 
 use rand::Rng;
 
-use super::orphans::{Kinship, PARENT_REFUSED};
-use super::{Comeback, Node};
-use crate::chain::Facts;
+use super::Node;
 use crate::event::Event;
-use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
-use crate::ground::link::LinkSet;
-use crate::items::orphanage::Orphan;
-use crate::items::pool::FEE_TOO_LOW;
-use crate::items::seen::{Outcome, Seen};
-use crate::machine::{Cx, Was};
+use crate::ground::item::{Item, ItemKind};
+use crate::machine::Cx;
 use crate::record::What;
 use crate::relay::announce::Form;
 
 impl Node {
-    /// An item of an earlier run comes back. Nobody is told: peers had it, or will be asked about it; and
-    /// an own one waits for its next attempt like one that was submitted now.
-    pub(super) fn on_restored(&mut self, item: Arc<Item>, was: Was, cx: &mut Cx<'_>) {
-        let id = item.id();
-        if self.is_known(id.into()) {
-            if was == Was::Own && !self.unbroadcast.contains(id) {
-                cx.report(Event::Broadcast { id }); // a peer was quicker than the disk
-            }
-            return;
-        }
-        let facts = match cx.chain.inspect(&item) {
-            Ok(facts) => facts,
-            Err(rejection) => return self.refuse(&item, None, rejection, cx),
-        };
-        if item.kind() == ItemKind::Block {
-            self.on_block(&item, &facts, cx);
-            return self.is_back(&item, was, cx);
-        }
-        // The parents of others were there: those that don't come back with them were confirmed since.
-        if was == Was::Orphan {
-            self.record.note_from(None, id, What::Restored, cx.now);
-            match self.kinship(&facts) {
-                Kinship::Complete => {}
-                Kinship::Lacks(missing) => return self.wait_again(item, facts, missing, cx),
-                Kinship::Hopeless => return self.refuse(&item, None, PARENT_REFUSED, cx),
-            }
-        }
-        self.bring_back(Comeback { item, facts, was }, cx);
-    }
-
-    /// Puts a transaction back into the pool, together with a parent that pays too little alone.
-    pub(super) fn bring_back(&mut self, back: Comeback, cx: &mut Cx<'_>) {
-        let Some(parent) = self.take_cheap_parent(&back.facts) else {
-            return self.bring_back_alone(back, cx);
-        };
-        let [first, second] = [&parent, &back].map(|one| (one.item.clone(), one.facts.clone()));
-        match self.pool.insert_pair(first, second, cx.now, cx.params) {
-            Ok(()) => {
-                self.is_back(&parent.item, parent.was, cx);
-                self.is_back(&back.item, back.was, cx);
-            }
-            Err(rejection) => {
-                self.refuse(&parent.item, None, FEE_TOO_LOW, cx);
-                self.refuse(&back.item, None, rejection, cx);
-            }
-        }
-    }
-
-    fn bring_back_alone(&mut self, back: Comeback, cx: &mut Cx<'_>) {
-        let Comeback { item, facts, was } = &back;
-        let mut put = self.pool.check(item, facts, cx.now, cx.params);
-        if put == Err(FEE_TOO_LOW) && self.has_room_for_cheap(item, cx) {
-            let orphans = self.orphans_mut();
-            orphans.cheap_until = cx.now + cx.params.orphans.expiry();
-            return orphans.cheap.push(back); // it came with a child that comes next
-        }
-        if put.is_ok() {
-            put = self.pool.insert(item.clone(), facts.clone(), cx.now, cx.params);
-        }
-        match put {
-            Ok(()) => self.is_back(item, *was, cx),
-            Err(rejection) => self.refuse(item, None, rejection, cx),
-        }
-    }
-
-    fn has_room_for_cheap(&self, item: &Item, cx: &Cx<'_>) -> bool {
-        let held = self.orphans.as_ref().map_or(&[][..], |orphans| &orphans.cheap);
-        let bytes: usize = held.iter().map(|back| back.item.size()).sum();
-        bytes + item.size() <= cx.params.orphans.reserve_bytes
-    }
-
-    fn take_cheap_parent(&mut self, facts: &Facts) -> Option<Comeback> {
-        let cheap = &mut self.orphans.as_mut()?.cheap;
-        let place = cheap.iter().position(|back| facts.parents.contains(&back.item.id()))?;
-        Some(cheap.remove(place))
-    }
-
-    /// Its parents are still missing. Whoever announces it is asked for them.
-    fn wait_again(&mut self, item: Arc<Item>, facts: Facts, missing: Vec<ItemId>, cx: &mut Cx<'_>) {
-        let id = item.id();
-        let orphan = Orphan { item, facts, announcers: Vec::new(), missing };
-        self.orphans_mut().waiting.restore(orphan, cx.now, &cx.params.orphans);
-        if self.is_orphan(id.into()) {
-            self.record.note_from(None, id, What::Orphaned, cx.now);
-            cx.report(Event::Orphaned { id });
-        }
-    }
-
-    /// An item is where it was.
-    fn is_back(&mut self, item: &Arc<Item>, was: Was, cx: &mut Cx<'_>) {
-        let (id, kind) = (item.id(), item.kind());
-        let mut known = LinkSet::default();
-        for link in self.requests.on_arrived(id, cx.now, &cx.params.requests) {
-            known.insert(link);
-        }
-        let wanted = !known.is_empty();
-        self.seen.insert(id, Seen::new(Outcome::Accepted, known));
-        self.on_parent_accepted(id);
-        self.counters.restored += 1;
-        // One that waited for its parents came back before.
-        let what = if was == Was::Orphan { What::Accepted } else { What::Restored };
-        self.record.note_from(None, id, what, cx.now);
-        cx.report(Event::Restored { id, kind });
-        if was == Was::Own && wanted {
-            cx.report(Event::Broadcast { id });
-        } else if was == Was::Own {
-            self.remember_own(item, cx);
-        }
-    }
-
     /// An own item was accepted: a transaction is announced until somebody asks for it. (A block is
     /// announced at once, and soon replaced by the next.)
     pub(super) fn remember_own(&mut self, item: &Arc<Item>, cx: &mut Cx<'_>) {
         if item.kind() == ItemKind::Tx {
-            let (params, salt) = (&cx.params.unbroadcast, *self.verifying.salt());
+            let (params, salt) = (&cx.params.unbroadcast, self.salt);
             self.unbroadcast.insert(item.id(), cx.now, params, salt, cx.rng);
         }
     }
 
-    /// A peer has an item, or was given it: it needn't be announced again. Says whether it was to be.
-    pub(super) fn on_wanted(&mut self, id: impl Into<ShortId>, cx: &mut Cx<'_>) -> bool {
-        let wanted = self.unbroadcast.remove(id);
-        if let Some(id) = wanted {
-            cx.report(Event::Broadcast { id });
-        }
-        wanted.is_some()
+    /// Transactions that have been pooled for too long leave.
+    pub(super) fn expire_due(&mut self, cx: &Cx<'_>) {
+        self.pool.on_wake(cx.now);
     }
 
     /// Transactions left the pool: the driver is told.

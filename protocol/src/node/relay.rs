@@ -9,11 +9,11 @@ use crate::ground::link::Link;
 use crate::items::blocks::BlockStore;
 use crate::items::pool::Pool;
 use crate::items::seen::{Seen, SeenCache};
-use crate::machine::{Action, Cx};
-use crate::record::{Manner, What};
+use crate::machine::Cx;
+use crate::record::Manner;
 use crate::relay::announce::{Announcer, Form};
 use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
-use crate::wire::message::{ANNOUNCE_MAX, Message, Verb};
+use crate::wire::message::Message;
 
 /// What the strategy sees of the node.
 struct View<'a> {
@@ -108,43 +108,10 @@ impl Node {
             }
             Step::FlushWhole(link) => {
                 for id in self.take_waiting(link) {
-                    self.send_now(link, id, Manner::Round, cx);
+                    self.give_by_id(link, id, Manner::Round, cx);
                 }
             }
-            Step::Signal(link, signal) => cx.send(link, Message::Signal(signal)),
-        }
-    }
-
-    /// Announces ids to a peer that is then known to have them, or about to.
-    pub(super) fn announce(
-        &mut self,
-        link: Link,
-        kind: ItemKind,
-        ids: &[ItemId],
-        manner: Manner,
-        cx: &mut Cx<'_>,
-    ) {
-        let mut wanted = Vec::new();
-        let ids = if self.has_filter(link) {
-            wanted.extend(ids.iter().copied().filter(|id| !self.is_filtered(link, id)));
-            &wanted
-        } else {
-            ids
-        };
-        ids.iter().for_each(|id| self.seen.note_told(id, link));
-        self.record.note_all(link, ids, What::Told(manner), cx.now);
-        let is_short = kind == ItemKind::Tx && self.strategy.names_short();
-        for ids in ids.chunks(ANNOUNCE_MAX) {
-            cx.send(link, announcement(kind, ids, is_short, cx.actions.last()));
-        }
-    }
-
-    /// Sends an item that we still hold, whatever waits.
-    pub(super) fn send_now(&mut self, link: Link, id: ItemId, manner: Manner, cx: &mut Cx<'_>) {
-        if let Some(item) = self.item(&id).filter(|_| !self.is_filtered(link, &id)).cloned() {
-            self.seen.note_told(id, link);
-            self.record.note(link, id, What::Sent(manner), cx.now);
-            cx.send(link, Message::Item(item));
+            Step::Signal(link, signal) => self.send(link, Message::Signal(signal), cx),
         }
     }
 
@@ -162,9 +129,7 @@ impl Node {
         } else if cx.params.relay.batch_ms > 0 && !is_block {
             self.enqueue(link, (id, Form::Whole), cx);
         } else {
-            self.seen.note_told(id, link);
-            self.record.note(link, id, What::Sent(Manner::Now), cx.now);
-            cx.send(link, Message::Item(item));
+            self.give(link, item, Manner::Now, cx);
         }
     }
 
@@ -176,24 +141,34 @@ impl Node {
         let Self { announcer, seen, .. } = self;
         announcer.take(link, |id| seen.knows(id, link))
     }
-}
 
-/// Tells a peer of these ids. The same ids often leave on many links at once: messages that follow one another share
-/// them.
-fn announcement(kind: ItemKind, ids: &[ItemId], is_short: bool, last: Option<&Action>) -> Message {
-    let same = match last {
-        Some(Action::Send {
-            message: message @ Message::Announce { kind: theirs, ids: told },
-            ..
-        }) => (!is_short && *theirs == kind && **told == *ids).then_some(message),
-        Some(Action::Send { message: message @ Message::Short(Verb::Announce, told), .. }) => {
-            (is_short && told.iter().copied().eq(ids.iter().map(ShortId::from))).then_some(message)
+    /// Lets the strategy do what is due.
+    pub(super) fn strategy_due(&mut self, cx: &mut Cx<'_>) {
+        if self.strategy.deadline() <= cx.now {
+            self.relay(cx, AnyStrategy::on_wake);
         }
-        _ => None,
-    };
-    match same {
-        Some(message) => message.clone(),
-        None if is_short => Message::Short(Verb::Announce, ids.iter().map(ShortId::from).collect()),
-        None => Message::Announce { kind, ids: ids.into() },
+    }
+
+    /// Batches of announcements are due.
+    pub(super) fn announce_due(&mut self, cx: &mut Cx<'_>) {
+        let Self { announcer, seen, .. } = self;
+        let mut due = Vec::new();
+        announcer.on_wake(
+            cx.now,
+            &cx.params.relay,
+            |link, id| seen.knows(id, link),
+            |link, batch| due.push((link, batch)),
+        );
+        for (link, mut batch) in due {
+            if let [(id, Form::Id)] = batch[..] {
+                self.announce(link, ItemKind::Tx, &[id], Manner::Batch, cx);
+                continue;
+            }
+            for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {
+                self.give_by_id(link, id, Manner::Batch, cx);
+            }
+            let ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
+            self.announce(link, ItemKind::Tx, &ids, Manner::Batch, cx);
+        }
     }
 }

@@ -1,7 +1,12 @@
 //! One node, fed by hand: what it answers to good and bad input.
 
+use crate::chain::Facts;
+use crate::ground::item::Item;
+use crate::ground::item::ItemId;
+use crate::machine::Action;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use std::time::Duration;
 
 use super::*;
 use crate::chain::opaque::Opaque;

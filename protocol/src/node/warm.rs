@@ -10,7 +10,7 @@ use super::Node;
 use crate::ground::item::ShortId;
 use crate::ground::link::Link;
 use crate::ground::time::Time;
-use crate::machine::Machine as _;
+use crate::machine::{Machine as _, Part as _};
 use crate::relay::Strategy as _;
 use crate::wire::message::{Message, MessageKind, Verb};
 
@@ -49,10 +49,7 @@ impl Node {
             Message::Item(item) => {
                 u64::from(self.requests.was_asked(link, item.id())) ^ self.warm_rest()
             }
-            _ => {
-                self.links.get(link).map_or(0, |state| state.serving.len() as u64)
-                    ^ self.warm_rest()
-            }
+            _ => self.serving.waiting(link) as u64 ^ self.warm_rest(),
         };
         state ^ rest
     }
@@ -70,12 +67,12 @@ impl Node {
         let lens = [
             self.ready.len(),
             self.requests.len(),
-            self.verifying.len(),
+            self.verification.len(),
             self.pool.len(),
             self.blocks.len(),
             self.peers.outbound_ready(),
         ];
-        let times = [self.health.deadline(), self.safety_net.deadline(), self.serve_at];
+        let times = [self.health.deadline(), self.safety_net.deadline(), self.serving.deadline()];
         let lens = lens.into_iter().fold(self.counters.accepted, |sum, len| sum ^ len as u64);
         let times = times.into_iter().fold(lens, |sum, time| sum ^ time.as_nanos());
         times ^ self.find_rest_at().as_nanos() ^ self.seen.warm()

@@ -23,10 +23,10 @@
 //! Addresses carry no time on the wire, so an address that is repeated is not thereby fresh: only its
 //! first mention, and the peer at that address itself, count as news.
 
+use crate::ground::peer::AddressRecord;
 use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
-use serde::{Deserialize, Serialize};
 
 use crate::ground::map::{Map, Salt};
 use crate::ground::peer::PeerAddr;
@@ -72,18 +72,6 @@ pub const SAMPLE_MIN: usize = 64;
 /// Most addresses remembered as not worth keeping: ours, of another network, of misbehaved peers. Over
 /// it the oldest are forgotten, and cost one more dial if they are heard of again. A guess.
 pub const SHUNNED_MAX: usize = 1_000;
-
-/// What a restart needs to know of an address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AddressRecord {
-    /// The address.
-    pub addr: PeerAddr,
-    /// How often a peer said hello there.
-    pub successes: u32,
-    /// Failures in a row since.
-    pub failures: u16,
-}
 
 /// The address book. See the [module](self).
 #[derive(Clone, Debug)]

@@ -73,13 +73,12 @@ impl Gossip {
     }
 
     /// Sends what is due.
-    pub(super) fn flush(&mut self, cx: &mut Cx<'_>) {
-        if self.deadline > cx.now {
+    pub(super) fn flush(&mut self, now: Time, outbox: &mut Vec<(Link, Message)>) {
+        if self.deadline > now {
             return;
         }
-        let now = cx.now;
         for queue in self.queues.extract_if(.., |queue| queue.due <= now) {
-            cx.send(queue.link, Message::Addresses(queue.addrs.into()));
+            outbox.push((queue.link, Message::Addresses(queue.addrs.into())));
         }
         self.settle();
     }

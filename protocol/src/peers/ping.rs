@@ -4,6 +4,7 @@
 //! `ping_interval_s`, spread by up to a quarter so that the links of a node don't beat together. One
 //! ping is open at a time. A pong with another nonce is ignored (relay.md §3, 39).
 
+use crate::ground::link::Direction;
 use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
@@ -11,6 +12,7 @@ use rand::{Rng, RngExt as _};
 use crate::ground::link::{Link, LinkTable};
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
+use crate::machine::{Cx, Part};
 use crate::params::HealthParams;
 
 /// The watch over all links.
@@ -144,12 +146,6 @@ impl Health {
         self.find_next();
     }
 
-    /// When something is due next.
-    #[must_use]
-    pub const fn deadline(&self) -> Time {
-        self.next
-    }
-
     /// The last round trip on a link.
     #[must_use]
     pub fn rtt(&self, link: Link) -> Option<Duration> {
@@ -159,6 +155,20 @@ impl Health {
 
     fn find_next(&mut self) {
         self.next = self.links.iter().map(|(_, watch)| watch.at).min().unwrap_or(Time::NEVER);
+    }
+}
+
+impl Part for Health {
+    fn on_link_up(&mut self, link: Link, _direction: Direction, cx: &mut Cx<'_>) {
+        self.on_connected(link, cx.now, &cx.params.health);
+    }
+
+    fn on_link_down(&mut self, link: Link, _cx: &mut Cx<'_>) {
+        self.on_disconnected(link);
+    }
+
+    fn deadline(&self) -> Time {
+        self.next
     }
 }
 

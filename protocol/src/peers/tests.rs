@@ -64,6 +64,8 @@ impl World {
             actions: &mut self.actions,
         };
         let result = run(&mut self.peers, &mut cx);
+        let sends = self.peers.take_outbox().into_iter();
+        self.actions.extend(sends.map(|(link, message)| Action::Send { link, message }));
         self.check();
         result
     }

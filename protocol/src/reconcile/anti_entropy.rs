@@ -40,6 +40,7 @@ use rand::{Rng, RngExt as _};
 use crate::ground::item::ItemId;
 use crate::ground::time::Time;
 use crate::items::recent::Recent;
+use crate::machine::Part;
 use crate::params::RelayParams;
 use crate::wire::digest::Digest;
 
@@ -103,12 +104,6 @@ impl SafetyNet {
         std::mem::take(&mut self.asking) || self.settled(now, params).next().is_some()
     }
 
-    /// When it is.
-    #[must_use]
-    pub const fn deadline(&self) -> Time {
-        self.next
-    }
-
     /// Whether there is nothing to compare.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -161,6 +156,12 @@ const fn interval(params: &RelayParams) -> Duration {
 
 const fn recent(params: &RelayParams) -> Duration {
     Duration::from_millis(params.safety_recent_ms)
+}
+
+impl Part for SafetyNet {
+    fn deadline(&self) -> Time {
+        self.next
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,8 @@ use rand::{Rng, RngExt as _};
 use crate::ground::item::{ItemId, ShortId};
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::time::Time;
-use crate::params::RelayParams;
+use crate::machine::{Cx, Part};
+use crate::params::{Params, RelayParams};
 use crate::wire::message::ANNOUNCE_MAX;
 
 use waiting::Waiting;
@@ -218,12 +219,6 @@ impl Announcer {
         self.links.get(link).map_or(0, |queue| queue.ids.len() as u64 ^ queue.at.as_nanos())
     }
 
-    /// When the next batch leaves.
-    #[must_use]
-    pub const fn deadline(&self) -> Time {
-        self.next
-    }
-
     /// Ids that were dropped from a full queue, so far.
     #[must_use]
     pub const fn unsent(&self) -> u64 {
@@ -283,6 +278,28 @@ pub(crate) fn exponential(mean: Duration, rng: &mut dyn Rng) -> Duration {
     // 1 - u lies in (0, 1], so the logarithm is finite and not positive.
     let u: f64 = rng.random();
     mean.mul_f64(-(1.0 - u).ln())
+}
+
+impl Part for Announcer {
+    fn on_link_up(&mut self, link: Link, direction: Direction, _cx: &mut Cx<'_>) {
+        self.on_connected(link, direction);
+    }
+
+    fn on_link_down(&mut self, link: Link, _cx: &mut Cx<'_>) {
+        self.on_disconnected(link);
+    }
+
+    fn deadline(&self) -> Time {
+        self.next
+    }
+
+    fn check(&self, params: &Params) {
+        let max = params.relay.announce_queue_max;
+        for (link, _) in self.links.iter() {
+            let len = self.waiting(link);
+            assert!(len <= max, "waiting on {link}: {len} of at most {max}");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,9 @@ use std::time::Duration;
 use rand::{Rng, RngExt as _};
 
 use crate::ground::fee::FeeRate;
+use crate::ground::link::{Link, LinkTable};
 use crate::ground::time::Time;
+use crate::machine::{Cx, Part};
 use crate::relay::announce::exponential;
 
 /// Mean wait between two tellings.
@@ -26,20 +28,37 @@ const HURRY: Duration = Duration::from_secs(300);
 /// Below it there are no steps: a rate that low is told as 0.
 const LEAST: u64 = 1_000;
 
-/// What peers were told.
-#[derive(Clone, Copy, Debug)]
+/// What peers were told, and what they told us.
+#[derive(Clone, Debug)]
 pub struct FeeFilter {
     told: FeeRate,
     at: Time,
+    /// Peers that don't take everything: nothing that pays less than this.
+    theirs: LinkTable<FeeRate>,
 }
 
 impl Default for FeeFilter {
     fn default() -> Self {
-        Self { told: FeeRate::ZERO, at: Time::NEVER }
+        Self { told: FeeRate::ZERO, at: Time::NEVER, theirs: LinkTable::default() }
     }
 }
 
 impl FeeFilter {
+    /// A peer takes nothing that pays less than a rate.
+    pub fn on_told(&mut self, link: Link, rate: FeeRate) {
+        if rate > FeeRate::ZERO {
+            self.theirs.insert(link, rate);
+        } else {
+            self.theirs.remove(link);
+        }
+    }
+
+    /// The least rate that a peer takes, if it doesn't take everything.
+    #[must_use]
+    pub fn of(&self, link: Link) -> Option<FeeRate> {
+        if self.theirs.is_empty() { None } else { self.theirs.get(link).copied() }
+    }
+
     /// What a new peer is to be told, if anything.
     pub fn greet(&mut self, minimum: FeeRate, rng: &mut dyn Rng) -> Option<FeeRate> {
         if self.told == FeeRate::ZERO && minimum > FeeRate::ZERO {
@@ -76,10 +95,14 @@ impl FeeFilter {
         let told = rounded(minimum, rng);
         (std::mem::replace(&mut self.told, told) != told).then_some(told)
     }
+}
 
-    /// When peers are told next.
-    #[must_use]
-    pub const fn deadline(&self) -> Time {
+impl Part for FeeFilter {
+    fn on_link_down(&mut self, link: Link, _cx: &mut Cx<'_>) {
+        self.theirs.remove(link);
+    }
+
+    fn deadline(&self) -> Time {
         self.at
     }
 }

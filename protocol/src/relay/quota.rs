@@ -16,14 +16,23 @@ use crate::ground::item::ItemId;
 use crate::ground::link::Link;
 use crate::ground::time::Time;
 use crate::limits::bucket::Bucket;
-use crate::params::BudgetParams;
+use crate::machine::Part;
+use crate::params::{BudgetParams, Params};
 
 /// The budget, and what waits for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Quota {
     count: Bucket,
     bytes: Bucket,
     waiting: Option<Box<Waiting>>,
+    /// When the next one may be announced.
+    at: Time,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { count: Bucket::default(), bytes: Bucket::default(), waiting: None, at: Time::NEVER }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -71,6 +80,10 @@ impl Quota {
         let waiting = self.waiting.get_or_insert_default();
         waiting.sequence += 1;
         waiting.by_rate.insert((rate(), Reverse(waiting.sequence)), new);
+        self.at = self
+            .count
+            .in_debt_until(params.relayed)
+            .max(self.bytes.in_debt_until(params.relayed_bytes));
         if waiting.by_rate.len() <= params.backlog_max {
             return Admitted::Later { dropped: None };
         }
@@ -90,13 +103,8 @@ impl Quota {
         if let Some(held) = next {
             self.spend(held.size, now, params);
         }
+        self.at = if self.waiting.is_none() { Time::NEVER } else { self.spent_until(params) };
         next
-    }
-
-    /// When the next one may be announced.
-    #[must_use]
-    pub fn deadline(&self, params: &BudgetParams) -> Time {
-        if self.waiting.is_none() { Time::NEVER } else { self.spent_until(params) }
     }
 
     /// How many wait.
@@ -118,6 +126,17 @@ impl Quota {
 
     fn spent_until(&self, params: &BudgetParams) -> Time {
         self.count.in_debt_until(params.relayed).max(self.bytes.in_debt_until(params.relayed_bytes))
+    }
+}
+
+impl Part for Quota {
+    fn deadline(&self) -> Time {
+        self.at
+    }
+
+    fn check(&self, params: &Params) {
+        let (len, max) = (self.len(), params.budgets.backlog_max);
+        assert!(len <= max, "backlog: {len} of at most {max}");
     }
 }
 
@@ -155,8 +174,8 @@ mod tests {
             (1..=6).filter(|n| admit(&mut quota, *n, 10 * u64::from(n % 5), ms(0))).collect();
         assert_eq!(admitted, [1, 2, 3], "the burst, and the one that overruns it");
         let mut left = Vec::new();
-        while quota.deadline(&params()) != Time::NEVER {
-            let at = quota.deadline(&params());
+        while quota.deadline() != Time::NEVER {
+            let at = quota.deadline();
             left.extend(quota.next(at, &params()).map(|held| (at, held.id.0[0])));
         }
         assert_eq!(left, [(ms(100), 4), (ms(200), 6), (ms(300), 5)]);
@@ -168,7 +187,7 @@ mod tests {
         let later = Admitted::Later { dropped: None };
         assert_eq!(quota.admit(held(1, 3_000), || FeeRate(1), ms(0), &params()), Admitted::Now);
         assert_eq!(quota.admit(held(2, 1), || FeeRate(1), ms(0), &params()), later);
-        assert_eq!(quota.deadline(&params()), ms(2_000));
+        assert_eq!(quota.deadline(), ms(2_000));
     }
 
     #[test]

@@ -61,7 +61,8 @@ use crate::ground::item::{ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
-use crate::params::RequestParams;
+use crate::machine::{Cx, Part};
+use crate::params::{Params, RequestParams};
 use crate::wire::message::{GETDATA_MAX, Message, Verb};
 
 use link::LinkRequests;
@@ -361,14 +362,6 @@ impl Requests {
         self.drop_answered();
     }
 
-    /// When the next request runs out or the next turn comes.
-    #[must_use]
-    pub fn deadline(&self) -> Time {
-        let fronts = self.expiries.iter().filter_map(|queue| queue.front());
-        let expiry = fronts.map(|expiry| expiry.at).min().unwrap_or(Time::NEVER);
-        self.turns.peek().map_or(expiry, |Reverse((at, _))| expiry.min(*at))
-    }
-
     /// Hands over the requests decided on since the last call, one message per link and kind (more
     /// only beyond [`GETDATA_MAX`]), in slot order. Returns how many ids they hold.
     pub fn flush(&mut self, mut send: impl FnMut(Link, Message)) -> usize {
@@ -568,6 +561,30 @@ impl Requests {
             if self.expiries[kind].is_empty() {
                 self.expiries[kind] = VecDeque::new();
             }
+        }
+    }
+}
+
+impl Part for Requests {
+    fn on_link_up(&mut self, link: Link, direction: Direction, _cx: &mut Cx<'_>) {
+        self.on_connected(link, direction);
+    }
+
+    fn on_link_down(&mut self, link: Link, cx: &mut Cx<'_>) {
+        self.on_disconnected(link, cx.now, &cx.params.requests);
+    }
+
+    fn deadline(&self) -> Time {
+        let fronts = self.expiries.iter().filter_map(|queue| queue.front());
+        let expiry = fronts.map(|expiry| expiry.at).min().unwrap_or(Time::NEVER);
+        self.turns.peek().map_or(expiry, |Reverse((at, _))| expiry.min(*at))
+    }
+
+    fn check(&self, params: &Params) {
+        let max = params.requests.in_flight_max;
+        for (link, state) in self.links.iter() {
+            let len = state.in_flight as usize;
+            assert!(len <= max, "in flight on {link}: {len} of at most {max}");
         }
     }
 }

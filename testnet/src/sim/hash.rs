@@ -70,6 +70,7 @@ impl EventHash {
             Input::Congested { link } => head(7, link.slot() as u64),
             Input::Drained { link } => head(8, link.slot() as u64),
             Input::Learned(addrs) => head(9, addrs.len() as u64),
+            Input::Remembered(records) => head(11, records.len() as u64),
             Input::Wake => head(10, 0),
         }
     }

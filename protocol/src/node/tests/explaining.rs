@@ -2,10 +2,13 @@
 
 use super::*;
 use crate::ground::fee::FeeRate;
+use crate::ground::item::Item;
+use crate::ground::item::ItemId;
 use crate::params::STEPS_DEFAULT;
 use crate::record::{Departure, Heard, Manner, Step as Told, Wait};
 use crate::testkit::Mesh;
 use crate::testkit::ties::{Draft, Ties, block};
+use std::time::Duration;
 
 fn recorded() -> Params {
     let mut params = at_once();

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::ground::fee::FeeRate;
+use crate::ground::item::Item;
+use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties};
+use std::time::Duration;
 
 const OUT: Direction = Direction::Outbound;
 const IN: Direction = Direction::Inbound;

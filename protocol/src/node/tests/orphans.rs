@@ -3,6 +3,9 @@
 use super::policy::refusals;
 use super::*;
 use crate::ground::fee::FeeRate;
+use crate::ground::item::Item;
+use crate::ground::item::ItemId;
+use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties, block};
 
 const OUT: Direction = Direction::Outbound;

@@ -1,6 +1,10 @@
 //! Items of an earlier run, and own transactions that nobody has asked for.
 
 use super::*;
+use crate::ground::item::Item;
+use crate::ground::item::ItemId;
+use crate::machine::Action;
+use crate::machine::Was;
 use crate::testkit::ties::{Draft, Ties, block};
 
 /// Longest wait before the first attempt.

@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::ground::fee::FeeRate;
+use crate::ground::item::Item;
+use crate::ground::item::ItemId;
+use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties, block};
 
 fn solo() -> Solo {

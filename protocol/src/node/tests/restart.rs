@@ -4,6 +4,10 @@ use super::orphans::{asks, cheap_parent, family, solo};
 use super::own::reports;
 use super::policy::refusals;
 use super::*;
+use crate::ground::item::Item;
+use crate::ground::item::ItemId;
+use crate::machine::Action;
+use crate::machine::Was;
 use crate::testkit::ties::{Draft, block};
 
 const IN: Direction = Direction::Inbound;
@@ -106,7 +110,11 @@ fn a_parent_that_pays_too_little_comes_back_with_the_child_that_pays_for_it() {
     assert!(!solo.has(&parent));
     assert_eq!(reports(&solo.restore(&child, Was::Kept)), [back(&parent), back(&child)]);
     assert!(solo.has(&parent) && solo.has(&child));
-    assert!(solo.node.unbroadcast().contains(parent.id()) && solo.node.orphans.is_none());
+    assert!(
+        solo.node.unbroadcast().contains(parent.id())
+            && solo.node.orphans.is_empty()
+            && solo.node.restoring.is_empty()
+    );
 }
 
 #[test]
@@ -116,7 +124,7 @@ fn a_parent_that_pays_too_little_does_not_come_back_alone() {
     solo.restore(&parent, Was::Kept);
     assert!(refusals(&solo.wait(1_199_999)).is_empty());
     assert_eq!(refusals(&solo.wait(1)), ["fee-too-low"]);
-    assert!(solo.node.orphans.is_none());
+    assert!(solo.node.orphans.is_empty() && solo.node.restoring.is_empty());
     solo.params.orphans.reserve_bytes = 0;
     let other = Draft::paying(7, 1).item();
     assert_eq!(refusals(&solo.restore(&other, Was::Kept)), ["fee-too-low"], "no room to wait");

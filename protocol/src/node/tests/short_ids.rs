@@ -1,7 +1,9 @@
 //! Transactions that are named by short ids: understood by every node, used by some strategies.
 
 use super::*;
+use crate::ground::item::Item;
 use crate::ground::item::ShortId;
+use crate::machine::Action;
 use crate::wire::message::Verb;
 
 fn short(verb: Verb, item: &Item) -> Message {

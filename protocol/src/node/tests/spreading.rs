@@ -1,8 +1,11 @@
 //! What a node does for its strategy, for regions, and to find gaps.
 
 use super::*;
+use crate::ground::item::Item;
+use crate::machine::Action;
 use crate::wire::digest::Digest;
 use crate::wire::message::Signal;
+use std::time::Duration;
 
 fn strategy(strategy: StrategyKind) -> Params {
     let mut params = at_once();

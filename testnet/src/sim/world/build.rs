@@ -11,11 +11,11 @@ use rand::RngExt as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::map::{Map, Salt};
+use tidings_protocol::ground::peer::AddressRecord;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Input};
 use tidings_protocol::node::{Identity, Node};
-use tidings_protocol::peers::book::AddressRecord;
 use tidings_protocol::wire::message::Message;
 
 use super::fetch::AHEAD;
@@ -223,7 +223,8 @@ impl World {
         let record = |node: &u32| AddressRecord { addr: addr(*node), successes: 1, failures: 0 };
         let records: Vec<_> = known.iter().map(record).collect();
         if !records.is_empty() {
-            self.seats[node as usize].node.import_addresses(&records, &self.fixed.params, self.now);
+            self.hand_unarmed(node, Input::Remembered(&records));
+            self.carry_out_all(node);
         }
     }
 

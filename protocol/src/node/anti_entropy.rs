@@ -3,29 +3,29 @@
 use rand::RngExt as _;
 
 use super::Node;
-use crate::ground::item::{ITEM_ID_LEN, ItemId, ItemKind};
+use crate::ground::item::ITEM_ID_LEN;
 use crate::ground::link::Link;
 use crate::limits::misbehavior::{Budget, Offence};
-use crate::machine::{Action, Cx};
+use crate::machine::Cx;
 use crate::record::Manner;
 use crate::wire::digest::Digest;
 use crate::wire::message::Message;
 
 impl Node {
-    /// Begins a comparison with a random peer, if it is time for one.
+    /// Begins a comparison with a random peer.
     pub(super) fn compare_due(&mut self, cx: &mut Cx<'_>) {
         if self.safety_net.is_due(cx.now, &cx.params.relay) && !self.ready.is_empty() {
             let link = self.ready[cx.rng.random_range(0..self.ready.len())].link;
             let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
-            cx.send(link, Message::Digest(digest));
+            self.send(link, Message::Digest(digest), cx);
         }
     }
 
     /// Begins a comparison over a new link, if there is anything to compare.
-    pub(super) fn compare(&self, link: Link, cx: &mut Cx<'_>) {
+    pub(super) fn compare(&mut self, link: Link, cx: &mut Cx<'_>) {
         let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
         if digest.count > 0 {
-            cx.send(link, Message::Digest(digest));
+            self.send(link, Message::Digest(digest), cx);
         }
     }
 
@@ -41,22 +41,8 @@ impl Node {
         self.counters.gaps_found += lacked.len() as u64;
         self.announce_any(link, lacked, Manner::Gap, cx);
         if let Some(answer) = answer {
-            cx.send(link, Message::Digest(answer));
+            self.send(link, Message::Digest(answer), cx);
         }
-    }
-
-    /// Announces items of both kinds, at once.
-    pub(super) fn announce_any(
-        &mut self,
-        link: Link,
-        ids: Vec<ItemId>,
-        manner: Manner,
-        cx: &mut Cx<'_>,
-    ) {
-        let (blocks, txs): (Vec<_>, Vec<_>) =
-            ids.into_iter().partition(|id| self.blocks.get(id).is_some());
-        self.announce(link, ItemKind::Block, &blocks, manner, cx);
-        self.announce(link, ItemKind::Tx, &txs, manner, cx);
     }
 
     fn charge_answer(&mut self, link: Link, ids: usize, cx: &mut Cx<'_>) {
@@ -64,7 +50,7 @@ impl Node {
             return;
         };
         if let Some(debt) = state.budget.charge_answer(ids, cx.now, &cx.params.budgets) {
-            cx.actions.push(Action::Throttle { link, until: debt.until });
+            self.slow(link, debt.until, cx);
             self.misbehave(link, Offence::OverBudget(Budget::Requests), cx);
         }
     }

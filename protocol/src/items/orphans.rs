@@ -1,0 +1,149 @@
+//! Transactions that wait for their parents, and those that need not any more: these are dealt with before the
+//! input that freed them is finished.
+//!
+//! Most nodes have none, and then this is no more than a null pointer.
+
+use std::collections::VecDeque;
+
+use crate::chain::Content;
+use crate::ground::item::{ItemId, ShortId};
+use crate::ground::link::Link;
+use crate::ground::map::Salt;
+use crate::ground::time::Time;
+use crate::items::orphanage::{Orphan, Orphanage};
+use crate::machine::{Cx, Part};
+use crate::params::{OrphanParams, Params};
+
+/// What waits, and what has waited.
+#[derive(Clone, Debug)]
+pub struct Orphans {
+    salt: Salt,
+    held: Option<Box<Held>>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    waiting: Orphanage,
+    ready: VecDeque<Orphan>,
+    refused: Vec<Orphan>,
+}
+
+/// One that need not wait any more.
+#[derive(Clone, Debug)]
+pub enum Settled {
+    /// Its parents are all there.
+    Ready(Orphan),
+    /// A parent was refused for good.
+    Refused(Orphan),
+}
+
+impl Orphans {
+    /// None waits.
+    #[must_use]
+    pub const fn new(salt: Salt) -> Self {
+        Self { salt, held: None }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.held.is_none()
+    }
+
+    /// Those that wait, if there are any.
+    #[must_use]
+    pub fn orphanage(&self) -> Option<&Orphanage> {
+        self.held.as_ref().map(|held| &held.waiting)
+    }
+
+    /// Whether a transaction waits.
+    #[must_use]
+    pub fn contains(&self, id: impl Into<ShortId>) -> bool {
+        self.orphanage().is_some_and(|waiting| waiting.get(id).is_some())
+    }
+
+    /// Those that wait, to add to.
+    pub fn orphanage_mut(&mut self) -> &mut Orphanage {
+        let salt = self.salt;
+        let empty =
+            || Held { waiting: Orphanage::new(salt), ready: VecDeque::new(), refused: Vec::new() };
+        &mut self.held.get_or_insert_with(|| Box::new(empty())).waiting
+    }
+
+    /// A peer announced one: the parents that it lacks. `None` if it doesn't wait here.
+    pub fn on_announced(
+        &mut self,
+        link: Link,
+        id: ShortId,
+        params: &OrphanParams,
+    ) -> Option<Vec<ItemId>> {
+        self.held.as_mut()?.waiting.on_announced(link, id, params)
+    }
+
+    /// A parent came.
+    pub fn on_parent_accepted(&mut self, parent: ItemId) {
+        if let Some(held) = &mut self.held {
+            held.ready.extend(held.waiting.on_parent(parent));
+        }
+    }
+
+    /// A parent was refused for good.
+    pub fn on_parent_refused(&mut self, parent: ItemId) {
+        if let Some(held) = &mut self.held {
+            held.refused.extend(held.waiting.on_refused(parent));
+        }
+    }
+
+    /// A block was accepted: its transactions are there, as parents.
+    pub fn on_block(&mut self, contents: &[Content]) {
+        let Some(held) = &mut self.held else { return };
+        for parent in held.waiting.on_block(contents) {
+            held.ready.extend(held.waiting.on_parent(parent));
+        }
+    }
+
+    /// Time passed: what came back from an earlier run doesn't wait for ever.
+    pub fn on_wake(&mut self, now: Time) {
+        if let Some(held) = &mut self.held {
+            held.waiting.on_wake(now);
+        }
+    }
+
+    /// Takes out the next that need not wait any more. When there is none, sees to the bounds: then `evicted`
+    /// grows by the announcements that were taken back.
+    pub fn next_settled(&mut self, params: &OrphanParams, evicted: &mut u64) -> Option<Settled> {
+        let held = self.held.as_mut()?;
+        if let Some(orphan) = held.ready.pop_front() {
+            return Some(Settled::Ready(orphan));
+        }
+        if let Some(orphan) = held.refused.pop() {
+            return Some(Settled::Refused(orphan));
+        }
+        held.waiting.trim(params);
+        *evicted += held.waiting.take_evicted();
+        if held.waiting.is_empty() {
+            self.held = None;
+        }
+        None
+    }
+}
+
+impl Part for Orphans {
+    fn on_link_down(&mut self, link: Link, _cx: &mut Cx<'_>) {
+        if let Some(held) = &mut self.held {
+            held.waiting.on_disconnected(link);
+        }
+    }
+
+    fn deadline(&self) -> Time {
+        self.held.as_ref().map_or(Time::NEVER, |held| held.waiting.deadline())
+    }
+
+    fn check(&self, params: &Params) {
+        let Some(orphanage) = self.orphanage() else { return };
+        let (bytes, max) = (orphanage.bytes(), orphanage.max_bytes(&params.orphans));
+        assert!(bytes <= max, "orphans: {bytes} of at most {max} bytes");
+        let (score, max) = (orphanage.score(), params.orphans.announcements_max);
+        assert!(score <= max, "orphans: {score} of at most {max} announcements");
+    }
+}

@@ -1,0 +1,107 @@
+//! A parent that pays too little and a child that pays for both are judged together.
+
+use std::sync::Arc;
+
+use super::Node;
+use super::orphans::PARENT_REFUSED;
+use crate::chain::{Facts, Rejection};
+use crate::ground::item::{Item, ShortId};
+use crate::ground::link::Link;
+use crate::items::orphanage::Orphan;
+use crate::items::pool::FEE_TOO_LOW;
+use crate::items::verification::{Checking, Pair, Passed};
+use crate::machine::Cx;
+
+impl Node {
+    /// A transaction pays too little. If the same peer sent a child that pays for both, they are judged
+    /// together; otherwise this is false. (From the same peer, so that nobody can spoil another's pair
+    /// with a child of his own, relay.md §1, "1p1c packages".)
+    pub(super) fn pays_by_child(
+        &mut self,
+        parent: &Arc<Item>,
+        facts: &Facts,
+        ingress: Option<Link>,
+        is_verified: bool,
+        cx: &mut Cx<'_>,
+    ) -> bool {
+        let (Some(link), true) = (ingress, self.verification.has_room_for(2, cx.params)) else {
+            return false;
+        };
+        let Some(child) = self.child_that_pays(parent, facts, link, cx) else { return false };
+        let mut holders = self.requests.on_arrived(parent.id(), cx.now, &cx.params.requests);
+        holders.retain(|holder| *holder != link);
+        holders.push(link);
+        let (parent_id, child_id) = (parent.id().into(), child.item.id().into());
+        let member = |item, facts: Facts, ingress, holders, mut pair: Pair| {
+            pair.is_verified |= !facts.needs_verification;
+            Checking { item, facts, ingress: Some(ingress), holders, pair: Some(pair) }
+        };
+        let pair = Pair { other: child_id, is_parent: true, is_verified };
+        self.check(member(parent.clone(), facts.clone(), link, holders, pair), cx);
+        let first = child.announcers.first().copied().unwrap_or(link);
+        let pair = Pair { other: parent_id, is_parent: false, is_verified: false };
+        self.check(member(child.item, child.facts, first, child.announcers, pair), cx);
+        if let Some(passed) = self.verification.take_pair(parent_id) {
+            self.on_passed(passed, cx);
+        }
+        true
+    }
+
+    /// Takes out the child that pays most, of those that wait for this parent alone and together with it come in.
+    fn child_that_pays(
+        &mut self,
+        parent: &Arc<Item>,
+        facts: &Facts,
+        link: Link,
+        cx: &Cx<'_>,
+    ) -> Option<Orphan> {
+        let fits = |orphan: &&Orphan| {
+            let child = (&orphan.item, &orphan.facts);
+            self.pool.check_pair((parent, facts), child, cx.now, cx.params).is_ok()
+        };
+        let children = self.orphans.orphanage()?.only_children(parent.id(), link).filter(fits);
+        let child = children.max_by_key(|orphan| (orphan.facts.fee, orphan.item.id()))?;
+        let id = ShortId::from(child.item.id());
+        self.orphans.orphanage_mut().remove(id)
+    }
+
+    /// An item, or a pair, passed its checks.
+    pub(super) fn on_passed(&mut self, passed: Passed, cx: &mut Cx<'_>) {
+        match passed {
+            Passed::Alone(Checking { item, facts, ingress, holders, .. }) => {
+                self.accept(&item, facts, ingress, holders, cx);
+            }
+            Passed::Pair { parent, child } => self.accept_pair(&parent, &child, cx),
+        }
+    }
+
+    /// An item failed its checks, and the one that it is judged together with falls too.
+    pub(super) fn on_failed(
+        &mut self,
+        failed: &Checking,
+        other: Option<Checking>,
+        rejection: Rejection,
+        cx: &mut Cx<'_>,
+    ) {
+        self.refuse(&failed.item, failed.ingress, rejection, cx);
+        if let Some(other) = other {
+            let is_child = other.pair.is_some_and(|pair| !pair.is_parent);
+            let rejection = if is_child { PARENT_REFUSED } else { FEE_TOO_LOW };
+            self.refuse(&other.item, other.ingress, rejection, cx);
+        }
+    }
+
+    fn accept_pair(&mut self, parent: &Checking, child: &Checking, cx: &mut Cx<'_>) {
+        let [first, second] = [parent, child].map(|one| (one.item.clone(), one.facts.clone()));
+        match self.pool.insert_pair(first, second, cx.now, cx.params) {
+            Ok(()) => {
+                self.accepted(&parent.item, parent.ingress, &parent.holders, cx);
+                self.accepted(&child.item, child.ingress, &child.holders, cx);
+            }
+            Err(rejection) => {
+                self.refuse(&parent.item, parent.ingress, FEE_TOO_LOW, cx);
+                self.refuse(&child.item, child.ingress, rejection, cx);
+            }
+        }
+    }
+}

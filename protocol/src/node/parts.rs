@@ -1,0 +1,100 @@
+//! The list of the node's parts. A new one is a field of [`Node`] and a line here, which says what is done when its
+//! deadline has passed.
+//!
+//! Most inputs are announcements of what is known and wake-ups to announce something. They change nothing of the
+//! parts *at rest*, whose deadlines are therefore kept as one moment: it is found anew only after inputs that may
+//! have changed it, and before it comes a wake-up looks at no more than the *swift* parts and the strategy.
+
+use super::Node;
+use crate::ground::link::{Direction, Link};
+use crate::ground::time::Time;
+use crate::machine::{Cx, Part};
+use crate::params::Params;
+
+macro_rules! define_parts {
+    (at_rest { $($part:ident: $due:ident,)* } swift { $($swift:ident: $swift_due:ident,)* }) => {
+        impl Node {
+            pub(super) fn parts_on_link_up(
+                &mut self,
+                link: Link,
+                direction: Direction,
+                cx: &mut Cx<'_>,
+            ) {
+                $(self.$part.on_link_up(link, direction, cx);)*
+                $(self.$swift.on_link_up(link, direction, cx);)*
+            }
+
+            pub(super) fn parts_on_link_down(&mut self, link: Link, cx: &mut Cx<'_>) {
+                $(self.$part.on_link_down(link, cx);)*
+                $(self.$swift.on_link_down(link, cx);)*
+            }
+
+            /// Wakes the parts at rest whose deadline has passed, in the order of the list.
+            pub(super) fn wake_parts(&mut self, cx: &mut Cx<'_>) {
+                $(if self.$part.deadline() <= cx.now {
+                    self.$due(cx);
+                })*
+            }
+
+            /// Wakes the swift parts whose deadline has passed.
+            pub(super) fn wake_swift_parts(&mut self, cx: &mut Cx<'_>) {
+                $(if self.$swift.deadline() <= cx.now {
+                    self.$swift_due(cx);
+                })*
+            }
+
+            /// The earliest deadline of all parts at rest.
+            pub(super) fn find_rest_at(&self) -> Time {
+                Time::NEVER$(.min(self.$part.deadline()))*
+            }
+
+            /// The earliest deadline of the swift parts.
+            pub(super) fn swift_at(&self) -> Time {
+                Time::NEVER$(.min(self.$swift.deadline()))*
+            }
+
+            fn check_parts(&self, params: &Params) {
+                $(Part::check(&self.$part, params);)*
+                $(Part::check(&self.$swift, params);)*
+            }
+        }
+    };
+}
+
+define_parts! {
+    at_rest {
+        requests: requests_due,
+        health: ping_due,
+        seen: nothing_due,
+        verification: nothing_due,
+        pool: expire_due,
+        orphans: orphans_due,
+        restoring: restoring_due,
+        peers: peers_due,
+        safety_net: compare_due,
+        fee_filter: tell_fee_filter,
+        quota: relay_due,
+        unbroadcast: announce_again,
+        serving: serve_due,
+    }
+    swift {
+        announcer: announce_due,
+    }
+}
+
+impl Node {
+    /// Checks that every collection keeps its bound, and that what is kept of several places agrees: for drivers
+    /// that want it checked, as a simulator does after every step of a debug build. Walks all links.
+    ///
+    /// # Panics
+    /// When one doesn't, and says which.
+    pub fn check_invariants(&self, params: &Params) {
+        self.check_parts(params);
+        assert_eq!(self.rest_at, self.find_rest_at(), "the deadline of the parts at rest");
+        let usable = self.links.iter().filter(|(_, state)| state.ready && state.closing.is_none());
+        assert_eq!(self.ready.len(), usable.count(), "links that the strategy may use");
+    }
+
+    /// For parts without a deadline.
+    const fn nothing_due(&self, _cx: &Cx<'_>) {}
+}

@@ -1,0 +1,126 @@
+//! Items of an earlier run come back. Nobody is told: peers had them, or will be asked about them; and an own
+//! transaction waits for its next attempt like one that was submitted now.
+
+use std::sync::Arc;
+
+use super::Node;
+use super::orphans::{Kinship, PARENT_REFUSED};
+use crate::chain::Facts;
+use crate::event::Event;
+use crate::ground::item::{Item, ItemId, ItemKind};
+use crate::ground::link::LinkSet;
+use crate::items::orphanage::Orphan;
+use crate::items::pool::FEE_TOO_LOW;
+use crate::items::restoring::Comeback;
+use crate::items::seen::{Outcome, Seen};
+use crate::machine::{Cx, Was};
+use crate::record::What;
+
+impl Node {
+    pub(super) fn on_restored(&mut self, item: Arc<Item>, was: Was, cx: &mut Cx<'_>) {
+        let id = item.id();
+        if self.is_known(id.into()) {
+            if was == Was::Own && !self.unbroadcast.contains(id) {
+                cx.report(Event::Broadcast { id }); // a peer was quicker than the disk
+            }
+            return;
+        }
+        let facts = match cx.chain.inspect(&item) {
+            Ok(facts) => facts,
+            Err(rejection) => return self.refuse(&item, None, rejection, cx),
+        };
+        if item.kind() == ItemKind::Block {
+            self.on_block(&item, &facts, cx);
+            return self.is_back(&item, was, cx);
+        }
+        // The parents of others were there: those that don't come back with them were confirmed since.
+        if was == Was::Orphan {
+            self.record.note_from(None, id, What::Restored, cx.now);
+            match self.kinship(&facts) {
+                Kinship::Complete => {}
+                Kinship::Lacks(missing) => return self.wait_again(item, facts, missing, cx),
+                Kinship::Hopeless => return self.refuse(&item, None, PARENT_REFUSED, cx),
+            }
+        }
+        self.bring_back(Comeback { item, facts, was }, cx);
+    }
+
+    /// Puts a transaction back into the pool, together with a parent that pays too little alone.
+    pub(super) fn bring_back(&mut self, back: Comeback, cx: &mut Cx<'_>) {
+        let Some(parent) = self.restoring.take_parent_of(&back.facts) else {
+            return self.bring_back_alone(back, cx);
+        };
+        let [first, second] = [&parent, &back].map(|one| (one.item.clone(), one.facts.clone()));
+        match self.pool.insert_pair(first, second, cx.now, cx.params) {
+            Ok(()) => {
+                self.is_back(&parent.item, parent.was, cx);
+                self.is_back(&back.item, back.was, cx);
+            }
+            Err(rejection) => {
+                self.refuse(&parent.item, None, FEE_TOO_LOW, cx);
+                self.refuse(&back.item, None, rejection, cx);
+            }
+        }
+    }
+
+    fn bring_back_alone(&mut self, back: Comeback, cx: &mut Cx<'_>) {
+        let mut put = self.pool.check(&back.item, &back.facts, cx.now, cx.params);
+        let back = if put == Err(FEE_TOO_LOW) {
+            // Perhaps it came with a child, which comes next.
+            match self.restoring.hold(back, cx.now, &cx.params.orphans) {
+                Some(back) => back,
+                None => return,
+            }
+        } else {
+            back
+        };
+        let Comeback { item, facts, was } = back;
+        if put.is_ok() {
+            put = self.pool.insert(item.clone(), facts, cx.now, cx.params);
+        }
+        match put {
+            Ok(()) => self.is_back(&item, was, cx),
+            Err(rejection) => self.refuse(&item, None, rejection, cx),
+        }
+    }
+
+    /// No child came for these.
+    pub(super) fn restoring_due(&mut self, cx: &mut Cx<'_>) {
+        for Comeback { item, .. } in self.restoring.take_all() {
+            self.refuse(&item, None, FEE_TOO_LOW, cx);
+        }
+    }
+
+    /// Its parents are still missing. Whoever announces it is asked for them.
+    fn wait_again(&mut self, item: Arc<Item>, facts: Facts, missing: Vec<ItemId>, cx: &mut Cx<'_>) {
+        let id = item.id();
+        let orphan = Orphan { item, facts, announcers: Vec::new(), missing };
+        self.orphans.orphanage_mut().restore(orphan, cx.now, &cx.params.orphans);
+        if self.orphans.contains(id) {
+            self.record.note_from(None, id, What::Orphaned, cx.now);
+            cx.report(Event::Orphaned { id });
+        }
+    }
+
+    /// An item is where it was.
+    fn is_back(&mut self, item: &Arc<Item>, was: Was, cx: &mut Cx<'_>) {
+        let (id, kind) = (item.id(), item.kind());
+        let mut known = LinkSet::default();
+        for link in self.requests.on_arrived(id, cx.now, &cx.params.requests) {
+            known.insert(link);
+        }
+        let wanted = !known.is_empty();
+        self.seen.insert(id, Seen::new(Outcome::Accepted, known));
+        self.orphans.on_parent_accepted(id);
+        self.counters.restored += 1;
+        // One that waited for its parents came back before.
+        let what = if was == Was::Orphan { What::Accepted } else { What::Restored };
+        self.record.note_from(None, id, what, cx.now);
+        cx.report(Event::Restored { id, kind });
+        if was == Was::Own && wanted {
+            cx.report(Event::Broadcast { id });
+        } else if was == Was::Own {
+            self.remember_own(item, cx);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Everything that leaves: one way out for every message, and one for each way of telling a peer of an item.
+//!
+//! *The way out* is [`Node::send`]: what a message means for the link's budget, for own transactions and for the
+//! counters is seen to there, so that nobody has to remember it. An item or its id leaves by [`Node::give`] or
+//! [`Node::announce`], which note that the peer knows it and record it.
+
+use std::sync::Arc;
+
+use super::Node;
+use crate::event::Event;
+use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
+use crate::ground::link::Link;
+use crate::ground::time::Time;
+use crate::machine::{Action, Cx};
+use crate::record::{Manner, What};
+use crate::relay::Strategy as _;
+use crate::wire::codec;
+use crate::wire::message::{ANNOUNCE_MAX, Message, Verb};
+
+impl Node {
+    /// Sends a message.
+    pub(super) fn send(&mut self, link: Link, message: Message, cx: &mut Cx<'_>) {
+        let Some(state) = self.links.get_mut(link) else { return };
+        let len = codec::frame_len(&message);
+        self.counters.sent.count(message.kind(), len);
+        if self.region.is_some() && state.region.is_some_and(|region| Some(region) != self.region) {
+            self.counters.sent_cross_region_bytes += len as u64;
+        }
+        match &message {
+            Message::GetAddresses => state.budget.expect_addresses(),
+            Message::Item(item) => {
+                let id = item.id();
+                self.on_wanted(id, cx);
+            }
+            _ => {}
+        }
+        cx.actions.push(Action::Send { link, message });
+    }
+
+    /// Sends what the parts left in their outbox.
+    pub(super) fn send_outbox(&mut self, cx: &mut Cx<'_>) {
+        for (link, message) in self.peers.take_outbox() {
+            self.send(link, message, cx);
+        }
+    }
+
+    /// Sends an item whole to a peer that is then known to have it.
+    pub(super) fn give(&mut self, link: Link, item: Arc<Item>, manner: Manner, cx: &mut Cx<'_>) {
+        self.seen.note_told(item.id(), link);
+        self.record.note(link, item.id(), What::Sent(manner), cx.now);
+        self.send(link, Message::Item(item), cx);
+    }
+
+    /// Sends an item that we still hold, unless the peer doesn't take it.
+    pub(super) fn give_by_id(&mut self, link: Link, id: ItemId, manner: Manner, cx: &mut Cx<'_>) {
+        if let Some(item) = self.item(&id).filter(|_| !self.is_filtered(link, &id)).cloned() {
+            self.give(link, item, manner, cx);
+        }
+    }
+
+    /// Announces ids to a peer that is then known to have them, or about to; but for those that it doesn't take.
+    pub(super) fn announce(
+        &mut self,
+        link: Link,
+        kind: ItemKind,
+        ids: &[ItemId],
+        manner: Manner,
+        cx: &mut Cx<'_>,
+    ) {
+        let mut wanted = Vec::new();
+        let ids = if self.fee_filter.of(link).is_some() {
+            wanted.extend(ids.iter().copied().filter(|id| !self.is_filtered(link, id)));
+            &wanted
+        } else {
+            ids
+        };
+        ids.iter().for_each(|id| self.seen.note_told(id, link));
+        self.record.note_all(link, ids, What::Told(manner), cx.now);
+        let is_short = kind == ItemKind::Tx && self.strategy.names_short();
+        for ids in ids.chunks(ANNOUNCE_MAX) {
+            let message = announcement(kind, ids, is_short, cx.actions.last());
+            self.send(link, message, cx);
+        }
+    }
+
+    /// Announces items of both kinds.
+    pub(super) fn announce_any(
+        &mut self,
+        link: Link,
+        ids: Vec<ItemId>,
+        manner: Manner,
+        cx: &mut Cx<'_>,
+    ) {
+        let (blocks, txs): (Vec<_>, Vec<_>) =
+            ids.into_iter().partition(|id| self.blocks.get(id).is_some());
+        self.announce(link, ItemKind::Block, &blocks, manner, cx);
+        self.announce(link, ItemKind::Tx, &txs, manner, cx);
+    }
+
+    /// Has nothing more read from a link until a moment.
+    pub(super) fn slow(&mut self, link: Link, until: Time, cx: &mut Cx<'_>) {
+        self.record.on_slowed(link, until, cx.now);
+        cx.actions.push(Action::Throttle { link, until });
+    }
+
+    /// A peer has an item, or was given it: it needn't be announced again. Says whether it was to be.
+    pub(super) fn on_wanted(&mut self, id: impl Into<ShortId>, cx: &mut Cx<'_>) -> bool {
+        let Some(id) = self.unbroadcast.remove(id) else { return false };
+        cx.report(Event::Broadcast { id });
+        self.rest_at = self.find_rest_at();
+        true
+    }
+}
+
+/// Tells a peer of these ids. The same ids often leave on many links at once: messages that follow one another share
+/// them.
+fn announcement(kind: ItemKind, ids: &[ItemId], is_short: bool, last: Option<&Action>) -> Message {
+    let same = match last {
+        Some(Action::Send {
+            message: message @ Message::Announce { kind: theirs, ids: told },
+            ..
+        }) => (!is_short && *theirs == kind && **told == *ids).then_some(message),
+        Some(Action::Send { message: message @ Message::Short(Verb::Announce, told), .. }) => {
+            (is_short && told.iter().copied().eq(ids.iter().map(ShortId::from))).then_some(message)
+        }
+        _ => None,
+    };
+    match same {
+        Some(message) => message.clone(),
+        None if is_short => Message::Short(Verb::Announce, ids.iter().map(ShortId::from).collect()),
+        None => Message::Announce { kind, ids: ids.into() },
+    }
+}

@@ -1,0 +1,161 @@
+//! What drivers and operators may look at.
+
+use super::Node;
+use crate::counters::Counters;
+use crate::ground::item::Item;
+use crate::ground::item::ItemId;
+use crate::ground::item::ItemKind;
+use crate::ground::item::Name;
+use crate::ground::item::ShortId;
+use crate::ground::link::Direction;
+use crate::ground::link::Link;
+use crate::ground::peer::PeerAddr;
+use crate::ground::peer::PeerKey;
+use crate::ground::time::Time;
+use crate::items::blocks::BlockStore;
+use crate::items::orphanage::Orphanage;
+use crate::items::pool::Pool;
+use crate::items::seen::SeenCache;
+use crate::items::unbroadcast::Unbroadcast;
+use crate::peers::Peers;
+use crate::record::Dealings;
+use crate::record::Record;
+use crate::record::Story;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A link, as the operator sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkView {
+    /// Its handle.
+    pub link: Link,
+    /// Who is there.
+    pub peer: PeerKey,
+    /// Who dialled.
+    pub direction: Direction,
+    /// When it came up.
+    pub since: Time,
+    /// Whether both sides have said hello.
+    pub ready: bool,
+    /// Where the peer says that it can be dialled.
+    pub advertise: Option<PeerAddr>,
+    /// Last round trip.
+    pub rtt: Option<Duration>,
+    /// Items requested and not yet here.
+    pub in_flight: usize,
+}
+
+impl Node {
+    /// Everything counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            requests_expired: self.requests.expired(),
+            requests_failed: self.requests.failed(),
+            announcements_unsent: self.announcer.unsent() + self.counters.announcements_unsent,
+            pool_evicted: self.pool.evicted(),
+            ..self.counters
+        }
+    }
+
+    /// The live links, in slot order.
+    pub fn links(&self) -> impl Iterator<Item = LinkView> {
+        self.links.iter().map(|(link, state)| LinkView {
+            link,
+            peer: state.peer,
+            direction: state.direction,
+            since: state.since,
+            ready: state.ready,
+            advertise: state.advertise,
+            rtt: self.health.rtt(link),
+            in_flight: self.requests.in_flight(link),
+        })
+    }
+
+    /// The pooled transactions.
+    #[must_use]
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The own transactions that no peer has asked for.
+    #[must_use]
+    pub const fn unbroadcast(&self) -> &Unbroadcast {
+        &self.unbroadcast
+    }
+
+    /// Whether an item's expensive checks are under way.
+    #[must_use]
+    pub fn is_verifying(&self, id: &ItemId) -> bool {
+        self.verification.contains(id)
+    }
+
+    /// How many items were announced and aren't here yet.
+    #[must_use]
+    pub fn wanted(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// The transactions that wait for their parents, if there are any.
+    #[must_use]
+    pub fn orphanage(&self) -> Option<&Orphanage> {
+        self.orphans.orphanage()
+    }
+
+    /// The recent blocks.
+    #[must_use]
+    pub const fn blocks(&self) -> &BlockStore {
+        &self.blocks
+    }
+
+    /// The address book and the outbound set.
+    #[must_use]
+    pub const fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
+    /// The seen cache.
+    #[must_use]
+    pub const fn seen(&self) -> &SeenCache {
+        &self.seen
+    }
+
+    /// What happened to each item of late; `None` if that isn't recorded.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        self.record.get()
+    }
+
+    /// What happened to an item; `None` if nothing is known of it.
+    #[must_use]
+    pub fn story_of(&self, id: impl Into<ShortId>) -> Option<Story> {
+        self.record.get()?.story_of(id.into())
+    }
+
+    /// What passed on each link to a peer, the latest link last.
+    #[must_use]
+    pub fn dealings_with(&self, peer: PeerKey) -> Vec<Dealings> {
+        self.record.get().map_or_else(Vec::new, |record| record.dealings_with(peer))
+    }
+
+    /// An item that the node can serve, by the first bytes of its id.
+    #[must_use]
+    pub fn item_by_short_id(&self, id: ShortId) -> Option<&Arc<Item>> {
+        self.pool.find(id).or_else(|| self.blocks.get_short(id))
+    }
+
+    /// An item that the node can serve.
+    #[must_use]
+    pub fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
+        self.find(ItemKind::Tx, Name::Whole(*id)).or_else(|| self.blocks.get(id))
+    }
+
+    /// An item of a kind that the node can serve, by whatever name.
+    pub(super) fn find(&self, kind: ItemKind, name: Name) -> Option<&Arc<Item>> {
+        match (kind, name) {
+            (ItemKind::Tx, name) => self.pool.find(name).filter(|item| name.fits(item.id())),
+            (ItemKind::Block, Name::Whole(id)) => self.blocks.get(&id),
+            (ItemKind::Block, Name::Short(_)) => None,
+        }
+    }
+}
