@@ -6,8 +6,8 @@
 //! so a mention waits in its link's queue for an exponentially distributed time of mean
 //! `peers.address_trickle_ms`, begun by the first address in the queue, and leaves with all that
 //! joined it. A node with 16 links then sends about 16 messages a second at most, however many
-//! addresses there are. (Bitcoin Core passes on only messages of at most 10 addresses, relay.md §1, and
-//! waits 30 s: its network is never new.)
+//! addresses there are. (Bitcoin Core passes on only messages of at most 10 addresses and waits
+//! 30 s, `AVG_ADDRESS_BROADCAST_INTERVAL`: its network is never new.)
 //!
 //! A fanout of 2 alone reaches four nodes of five: a rumour that each node passes on twice dies out
 //! with 20 % never having heard it. The rest learn from samples, asked of new outbound peers. Samples
