@@ -1,7 +1,7 @@
 //! No file names a document that isn't here: whoever clones the repository has to find the source.
 //!
-//! A name that ends in `.md` must be that of a file of the repository, by its whole path or by the end of it. A link
-//! says itself where it leads.
+//! A name that ends in `.md` must be that of a file of the repository, by its whole path or by the end of it. An
+//! address in the world says itself where it leads. Links between documents lead to a file, and to a heading of it.
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +38,45 @@ fn missing(file: &Path, text: &str, files: &[PathBuf]) -> Vec<String> {
     absent.map(|(line, name)| format!("{}:{line} names {name}", file.display())).collect()
 }
 
+/// The targets of a document's links that lead to other documents, with their lines.
+fn links(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().flat_map(|(line, content)| {
+        let targets = content.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        targets.filter(|target| !target.contains("://")).map(move |target| (line + 1, target))
+    })
+}
+
+/// The anchors of a document's headings, as they are made of their words.
+fn anchors(text: &str) -> impl Iterator<Item = String> {
+    let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
+    headings.map(|heading| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        words.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+    })
+}
+
+/// Whether a link in a file leads somewhere.
+fn leads(file: &Path, target: &str) -> bool {
+    let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let path = if path.is_empty() { file.to_owned() } else { file.with_file_name(path) };
+    let whole = repository::root().join(&path);
+    let heading = || anchors(&repository::text(&path).unwrap_or_default()).any(|it| it == anchor);
+    whole.exists() && (anchor.is_empty() || heading())
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let is_document = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "md");
+    let documents = repository::files().into_iter().filter(is_document);
+    let astray = documents.flat_map(|file| {
+        let text = repository::text(&file).unwrap();
+        let astray = links(&text).filter(|(_, target)| !leads(&file, target));
+        astray.map(|(line, to)| format!("{}:{line}: {to}", file.display())).collect::<Vec<_>>()
+    });
+    let astray: Vec<_> = astray.collect();
+    assert!(astray.is_empty(), "links that lead nowhere:\n{}", astray.join("\n"));
+}
+
 #[test]
 fn no_reference_to_a_document_that_is_not_here() {
     let files = repository::files();
@@ -57,4 +96,14 @@ fn a_document_that_is_not_here_is_found_out() {
     assert_eq!(found, [format!("src/a.rs:2 names {gone}")]);
     let outside = name("../shared/README");
     assert_eq!(missing(Path::new("a"), &outside, &files).len(), 1);
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_found_out() {
+    let text = "[a](CHANGELOG) and [b](https://a.org/c), ![d](../e.svg)\n[f](#g)";
+    assert_eq!(links(text).collect::<Vec<_>>(), [(1, "CHANGELOG"), (1, "../e.svg"), (2, "#g")]);
+    assert_eq!(anchors("# A `b`\ntext\n## The *c*, d\n").collect::<Vec<_>>(), ["a-b", "the-c-d"]);
+    assert!(leads(Path::new("tools/Cargo.toml"), "../protocol/Cargo.toml"));
+    assert!(!leads(Path::new("Cargo.toml"), "nowhere/Cargo.toml"));
+    assert!(!leads(Path::new("Cargo.toml"), "#no-such-heading"));
 }
