@@ -29,7 +29,7 @@ impl Rate {
 pub struct BudgetParams {
     /// Messages of any kind. Over it the link is throttled. A guess: 20 times what a busy link needs.
     pub messages: Rate,
-    /// Ids announced. Over it ids are dropped. A guess: Bitcoin Core's worst overload was 8,900/s.
+    /// Ids announced. Over it ids are dropped. A guess: half of what Bitcoin Core takes in.
     pub announcements: Rate,
     /// Ids requested from us. Over it the link is throttled. A guess.
     pub requests: Rate,
