@@ -64,8 +64,8 @@ use outbound::{Live, Outbound};
 use recent::Recent;
 use table::{Peer, Question, Table};
 
-/// Most peers remembered as misbehaved; over it the oldest are forgotten (Bitcoin Core: 50,000,
-/// relay.md §1).
+/// Most peers remembered as misbehaved; over it the oldest are forgotten (Bitcoin Core:
+/// `BanMan::m_discouraged`, `banman.h`).
 pub const DISCOURAGED_MAX: usize = 50_000;
 
 /// Peers are asked for addresses while the book holds fewer than this. A guess: one

@@ -9,17 +9,28 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The tests of a module: RELAY.md says where they may be.
+/// The files with tests of a module, whose path ends as RELAY.md names it.
 fn files_of(module: &[&str]) -> Vec<PathBuf> {
-    let source = root().join("src");
-    let Some((last, parents)) = module.split_last() else { return Vec::new() };
-    let parent: PathBuf = source.join(parents.iter().collect::<PathBuf>());
-    let places = [
-        parent.join(last).join("tests.rs"),
-        parent.join("tests").join(format!("{last}.rs")),
-        parent.join(format!("{last}.rs")),
-    ];
-    places.into_iter().filter(|place| has(place, "#[test]")).collect()
+    let mut files = Vec::new();
+    collect(&root().join("src"), &mut files);
+    let is_of_module = |file: &PathBuf| {
+        let rooms = file.with_extension("");
+        let rooms: PathBuf = rooms.iter().filter(|room| *room != "tests").collect();
+        rooms.ends_with(module.iter().collect::<PathBuf>()) && has(file, "#[test]")
+    };
+    files.retain(is_of_module);
+    files
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
 }
 
 fn has(file: &Path, text: &str) -> bool {

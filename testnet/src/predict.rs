@@ -125,7 +125,7 @@ pub struct Prediction {
     pub push_article: Vec<f64>,
 }
 
-/// Nodes and contacts of the picture of push: the example of gossip.md §4.
+/// Nodes and contacts of the picture of push: the example of popular articles.
 const PUSH_NODES: usize = 1_000;
 const PUSH_FANOUT: usize = 3;
 

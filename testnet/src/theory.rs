@@ -1,4 +1,4 @@
-//! What theory says about rounds, and what the popular articles say (gossip.md §3 and §4).
+//! What theory says about rounds, and what popular articles on gossip say.
 //!
 //! All of it is about n nodes that can reach each other, of which every one makes f contacts in each
 //! round: *push* gives to its contacts, *pull* takes from them, *push-pull* does both.
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_articles_formula_leaves_nearly_everybody_without_it() {
-        // gossip.md §4: "n=1000, f=3, k=10 gives 97 % not reached".
+        // By hand: (1 - 1/1000)^30.
         assert!((article_lack(1_000.0, 3.0, 10) - 0.97).abs() < 0.001);
         let course = push_course(1_000.0, 3.0, 10);
         assert!(course[10] < 1e-4 && course.is_sorted_by(|a, b| a > b), "{course:?}");

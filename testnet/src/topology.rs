@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use rand::{Rng, RngExt};
 
-/// Children of an inner node of a tree: Maelstrom's `tree4` (gossip.md).
+/// Children of an inner node of a tree: Maelstrom's topology `tree4`.
 const TREE_CHILDREN: usize = 4;
 
 /// Switches of edge ends per edge that turn a lattice into a random graph. A guess on the safe side; a

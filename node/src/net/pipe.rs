@@ -24,7 +24,8 @@ use tidings_protocol::wire::frame::Writer;
 use tidings_protocol::wire::message::Message;
 use tokio::time::Instant;
 
-/// Queued bytes at which a link counts as congested: Bitcoin Core's send buffer per peer (relay.md §1).
+/// Queued bytes at which a link counts as congested: Bitcoin Core's send buffer per peer
+/// (`DEFAULT_MAXSENDBUFFER` in its `src/net.h`).
 pub(crate) const HIGH_MARK: usize = 1 << 20;
 
 /// Queued bytes at which a congested link counts as drained again. A guess: a quarter, so that the two

@@ -13,14 +13,14 @@
 //!    both hold. An orphan leaves with its last announcer.
 //!    *Consequence*: some link exceeds its share whenever a bound is exceeded, so whoever keeps within his
 //!    loses nothing, whatever others do. (Bitcoin Core before 2025 evicted at random: one peer could empty it,
-//!    and tell by that what others had sent, relay.md §2, `TxProbe`.)
+//!    and tell by that what others had sent: `TxProbe`, arXiv 1812.00942.)
 //! 3. **Disconnects.** What nobody else announced leaves with its link.
 //! 4. **Blocks.** What a block contains or conflicts with leaves.
 //! 5. **Earlier runs.** What comes back after a restart has no announcers. It waits for them, or for its parents,
 //!    until `expiry_s` is over, out of a share of its own, which is one more link's; over it the rest doesn't come
 //!    back.
 //!
-//! Rules and figures are those of Bitcoin Core's orphanage of 2025 (relay.md §1, "Orphans").
+//! Rules and figures are those of Bitcoin Core's orphanage of 2025 (`node/txorphanage.h`).
 //!
 //! # Memory
 //! Each announcement is an id in a link's list; each orphan its bytes, and about 200 more. With the defaults

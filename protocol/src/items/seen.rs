@@ -2,14 +2,14 @@
 //!
 //! Least recently used ids are forgotten first. It grows as it fills: a cache that reserved its whole
 //! capacity up front would take 37 KB per node at 1,024 entries, which a simulator of a million nodes can't
-//! pay (style.md §3.3). Entries lie in one array, linked by their places in the order of use, and a table
+//! pay. Entries lie in one array, linked by their places in the order of use, and a table
 //! of places finds them: a lookup touches two or three cache lines. The first few are found without it, so
 //! that a node that relays its first item allocates once.
 //!
 //! What became of an item may hold only for a time. Refusals by policy are forgotten when a new block comes:
 //! what was refused under the last one may be right under this one. Confirmations are forgotten when a
 //! block doesn't follow the one before it: what was confirmed may not be any more. (Bitcoin Core empties
-//! its filters of recent rejects and recent confirmations then, relay.md §1, "Seen/reject filters"; an
+//! its filters of recent rejects and recent confirmations then, `node/txdownloadman_impl.cpp`; an
 //! exact cache has no false positives.) What breaks a rule of the bytes alone stays refused.
 //!
 //! When a link goes down, nothing is looked through: the cache numbers the links that went down, and notes

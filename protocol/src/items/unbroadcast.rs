@@ -3,7 +3,7 @@
 //! The first announcement of an own transaction may reach nobody: there are no peers yet, or they leave
 //! before they ask. So it stays in this set until a peer has been given it, or has it from elsewhere, or
 //! it leaves the pool; the driver is told, so that the set can outlive the process.
-//! (Bitcoin Core's unbroadcast set, relay.md §1 "Mempool" and §3, 35.)
+//! (Bitcoin Core's unbroadcast set, `ReattemptInitialBroadcast` in `net_processing.cpp`.)
 //!
 //! # Privacy
 //! A transaction that one node announces again and again began there. So an attempt goes the way of every

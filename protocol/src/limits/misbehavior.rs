@@ -1,8 +1,8 @@
 //! Misbehaviour of peers, and what follows from it.
 //!
 //! An offence that no honest peer commits closes the link at once: a score that has to fill up first
-//! gives an attacker a free allowance (Bitcoin Core dropped its score for that reason, relay.md §1,
-//! "single-strike"). What honest peers may do now and then, such as sending an item late, is counted
+//! gives an attacker a free allowance (Bitcoin Core dropped its score for that reason, pull
+//! request 29575). What honest peers may do now and then, such as sending an item late, is counted
 //! against the budget of excesses (see [`crate::limits::budget`]) and closes the link only when it persists.
 
 use std::fmt;

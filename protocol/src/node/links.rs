@@ -76,7 +76,7 @@ impl Node {
             return;
         };
         if state.ready {
-            return; // a second hello changes nothing (relay.md §3, 38)
+            return; // a second hello changes nothing (RELAY.md, 38)
         }
         if hello.version < VERSION {
             return self.misbehave(link, Offence::Version(hello.version), cx);

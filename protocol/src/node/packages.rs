@@ -15,7 +15,7 @@ use crate::machine::Cx;
 impl Node {
     /// A transaction pays too little. If the same peer sent a child that pays for both, they are judged
     /// together; otherwise this is false. (From the same peer, so that nobody can spoil another's pair
-    /// with a child of his own, relay.md §1, "1p1c packages".)
+    /// with a child of his own; Bitcoin Core's `Find1P1CPackage`, `node/txdownloadman_impl.cpp`.)
     pub(super) fn pays_by_child(
         &mut self,
         parent: &Arc<Item>,

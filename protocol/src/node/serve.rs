@@ -68,7 +68,7 @@ impl Node {
     /// told of (or told us of), that the latest block confirmed, or that are parents of such.
     ///
     /// *Attack*: a stranger who asks for whatever he likes learns what is in the pool, and when it came
-    /// (relay.md §1, "Serving privacy").
+    /// (Bitcoin Core's `FindTxForGetData`, `net_processing.cpp`).
     fn may_serve(&self, link: Link, item: &Item) -> bool {
         item.kind() == ItemKind::Block
             || self.seen.knows(item.id(), link)

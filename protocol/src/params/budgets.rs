@@ -29,7 +29,7 @@ impl Rate {
 pub struct BudgetParams {
     /// Messages of any kind. Over it the link is throttled. A guess: 20 times what a busy link needs.
     pub messages: Rate,
-    /// Ids announced. Over it ids are dropped. A guess: Bitcoin Core's worst overload was 8,900/s.
+    /// Ids announced. Over it ids are dropped. A guess: half of what Bitcoin Core takes in.
     pub announcements: Rate,
     /// Ids requested from us. Over it the link is throttled. A guess.
     pub requests: Rate,
@@ -37,7 +37,7 @@ pub struct BudgetParams {
     pub tx_bytes: Rate,
     /// Bytes of blocks. Over it the link is throttled. A guess: two blocks of 4 MB at once.
     pub block_bytes: Rate,
-    /// Addresses. Over it addresses are dropped. Bitcoin Core processes 0.1/s (relay.md §1); small
+    /// Addresses. Over it addresses are dropped. Bitcoin Core: `MAX_ADDR_RATE_PER_SECOND`, 0.1; small
     /// networks that start all at once need more.
     pub addresses: Rate,
     /// Bytes of everything else, unknown kinds included. Over it the link is throttled. A guess.
@@ -46,8 +46,8 @@ pub struct BudgetParams {
     /// honest peer is slowed by throttling before it gets here.
     pub excesses: Rate,
     /// Transactions announced to peers, whichever; over it they wait in one backlog (see [`crate::relay::quota`]).
-    /// As many as one of our peers takes from us. (Bitcoin Core: 14 a second, 420 at once, relay.md §1,
-    /// "Relay rate".)
+    /// As many as one of our peers takes from us. (Bitcoin Core: 14 a second, 420 at once, pull
+    /// request 34628.)
     pub relayed: Rate,
     /// Bytes of those transactions. As many as one of our peers takes from us. (Bitcoin Core: 20 kB a
     /// second, 50 MB at once.)

@@ -9,12 +9,12 @@ use super::{ParamError, at_least_one};
 #[serde(default, deny_unknown_fields)]
 pub struct MemoryParams {
     /// Most ids in the seen cache, least recently used forgotten first. Bitcoin Core remembers 50,000
-    /// per peer (relay.md §1); this cache serves all links.
+    /// per peer (`m_tx_inventory_known_filter`); this cache serves all links.
     pub seen_max: usize,
     /// Most bytes of pooled transactions; over it those that pay least leave, of equals the oldest.
     /// (Bitcoin Core: 300 MB.) A guess.
     pub pool_max_bytes: usize,
-    /// How long a transaction stays pooled, seconds (Bitcoin Core: 336 h, relay.md §1).
+    /// How long a transaction stays pooled, seconds (Bitcoin Core's `DEFAULT_MEMPOOL_EXPIRY_HOURS`: 336).
     pub pool_expiry_s: u64,
     /// Most bytes of recent blocks kept to serve; over it the oldest leave, but never the latest.
     /// A guess: four blocks of 4 MB.

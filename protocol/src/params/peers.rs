@@ -8,12 +8,12 @@ use super::{ParamError, at_least_one};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PeerParams {
-    /// How many peers we choose and dial ourselves (Bitcoin Core: 8 full-relay, relay.md §1).
+    /// How many peers we choose and dial ourselves (Bitcoin Core: 8, `MAX_OUTBOUND_FULL_RELAY_CONNECTIONS`).
     pub outbound: usize,
-    /// Most peers that may dial us (Bitcoin Core: 125 in all, relay.md §1).
+    /// Most peers that may dial us (Bitcoin Core: 125 in all, `DEFAULT_MAX_PEER_CONNECTIONS`).
     pub inbound_max: usize,
     /// Most addresses in the book; over it a bad or random other address makes room.
-    /// Bitcoin Core's tables hold 81,920 (relay.md §1); this is a guess for smaller networks.
+    /// Bitcoin Core's tables hold 81,920 (`addrman.cpp`); this is a guess for smaller networks.
     pub book_max: usize,
     /// First wait after a failed dial, milliseconds; it doubles with each failure in a row. A guess.
     pub retry_min_ms: u64,
@@ -24,15 +24,15 @@ pub struct PeerParams {
     /// Mean wait before passing on addresses, milliseconds, exponentially distributed. Bitcoin Core
     /// waits 30 s; a guess for networks that start all at once.
     pub address_trickle_ms: u64,
-    /// To how many random peers an address that is new to us is passed on (Bitcoin Core: 2, relay.md §1).
+    /// To how many random peers an address that is new to us is passed on (Bitcoin Core: 2, `RelayAddress`).
     pub address_fanout: usize,
-    /// How often our own address is told to our peers, seconds (Bitcoin Core: 24 h, relay.md §1).
+    /// How often our own address is told to our peers, seconds (Bitcoin Core: 24 h).
     pub self_announce_s: u64,
-    /// Mean wait between feelers, seconds, exponentially distributed; 0 is never (Bitcoin Core: 2 min,
-    /// relay.md §1). What they are for is told in `peers/feeler.rs`.
+    /// Mean wait between feelers, seconds, exponentially distributed; 0 is never (Bitcoin Core's
+    /// `FEELER_INTERVAL`: 2 min). What they are for is told in `peers/feeler.rs`.
     pub feeler_s: u64,
     /// Least time between two links that a feeler takes the place of, seconds (Bitcoin Core looks for an
-    /// extra block-relay peer to exchange every 5 min, relay.md §1).
+    /// extra block-relay peer to exchange every 5 min, `EXTRA_BLOCK_RELAY_ONLY_PEER_INTERVAL`).
     pub rotate_s: u64,
 }
 
@@ -74,12 +74,12 @@ impl Default for PeerParams {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HealthParams {
-    /// How often to ping, seconds (Bitcoin Core: 120, relay.md §1).
+    /// How often to ping, seconds (Bitcoin Core's `PING_INTERVAL`: 120).
     pub ping_interval_s: u64,
-    /// How long to wait for a pong, seconds (Bitcoin Core: 1,200, relay.md §1). A guess: long enough
+    /// How long to wait for a pong, seconds (Bitcoin Core's `TIMEOUT_INTERVAL`: 1,200). A guess: long enough
     /// for the largest block on a slow link.
     pub ping_timeout_s: u64,
-    /// How long a new link may take to say hello, seconds (Bitcoin Core: 60, relay.md §1).
+    /// How long a new link may take to say hello, seconds (Bitcoin Core's `DEFAULT_PEER_CONNECT_TIMEOUT`: 60).
     pub hello_timeout_s: u64,
 }
 

@@ -13,23 +13,23 @@ use crate::ground::fee::FeeRate;
 #[serde(default, deny_unknown_fields)]
 pub struct PoolParams {
     /// Least fee rate of a transaction, in the chain's smallest unit per megabyte. Bitcoin Core asks
-    /// 100,000 (100 sat/kvB, relay.md §1, "Mempool"). The default takes what is free: not every chain
+    /// 100,000 (`DEFAULT_MIN_RELAY_TX_FEE`, 100 sat/kvB). The default takes what is free: not every chain
     /// has fees.
     pub min_fee_rate: FeeRate,
     /// What a replacement must pay for its own size on top of the fees that it does away with, and how
-    /// far the minimum rises above what was evicted (Bitcoin Core's incremental fee, 100 sat/kvB,
-    /// relay.md §1, "Mempool").
+    /// far the minimum rises above what was evicted (Bitcoin Core's
+    /// `DEFAULT_INCREMENTAL_RELAY_FEE`, 100 sat/kvB).
     pub fee_rate_step: FeeRate,
     /// In which time a minimum that rose falls by half, seconds; in half of it while the pool is less
-    /// than half full, and in a quarter while it is less than a quarter full (Bitcoin Core: 12 h,
-    /// relay.md §1, "Mempool").
+    /// than half full, and in a quarter while it is less than a quarter full (Bitcoin Core's
+    /// `ROLLING_FEE_HALFLIFE`: 12 h).
     pub half_life_s: u64,
-    /// Most transactions that one may replace, their descendants included (Bitcoin Core: 100, relay.md
-    /// §1, "Mempool").
+    /// Most transactions that one may replace, their descendants included (Bitcoin Core's
+    /// `MAX_REPLACEMENT_CANDIDATES`: 100; it counts clusters now).
     pub replaced_max: usize,
     /// Most pooled ancestors, and most pooled descendants, that a transaction may have, itself included.
-    /// Bitcoin Core's limits until its version 30; it now allows 64 in all that hang together (relay.md
-    /// §1, "Mempool").
+    /// Bitcoin Core's limits until its version 30; it now allows 64 in all that hang together
+    /// (`DEFAULT_CLUSTER_LIMIT`).
     pub family_max: usize,
     /// Most bytes that the pool keeps of one sender, where a chain has senders. A guess: a quarter of
     /// the pool, so that no three of them fill it.
@@ -66,7 +66,7 @@ impl Default for PoolParams {
 }
 
 /// How many transactions may wait for their parents, and for how long (see [`crate::items::orphanage`]). The bounds are
-/// Bitcoin Core's (relay.md §1, "Orphans").
+/// Bitcoin Core's (`node/txorphanage.h`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OrphanParams {

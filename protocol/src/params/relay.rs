@@ -18,15 +18,15 @@ pub struct RelayParams {
     /// The strategy. The default is the one with the least t99 for its bytes in `tidings-testnet frontier`.
     pub strategy: StrategyKind,
     /// Mean wait before announcing transactions to an outbound peer, milliseconds; exponentially
-    /// distributed; 0 announces at once. Bitcoin Core waits 2 s (relay.md §1) for privacy's sake. The
+    /// distributed; 0 announces at once. Bitcoin Core waits 2 s for privacy's sake. The
     /// default is what batching needs to keep 50 transactions a second cheap: a message costs tens of
     /// microseconds at both ends, and an id in it next to nothing.
     pub trickle_outbound_ms: u64,
     /// The same for inbound peers, who share one timer, so that a spy with many connections learns no
-    /// more than one (Bitcoin Core: 5 s, relay.md §1). The default keeps about its ratio.
+    /// more than one (Bitcoin Core: 5 s). The default keeps about its ratio.
     pub trickle_inbound_ms: u64,
     /// Most ids waiting to be announced to one peer; over it the oldest are dropped and counted.
-    /// A guess: Bitcoin Core saw queues of 60,000 in overload (relay.md §2).
+    /// A guess: Bitcoin Core saw queues of 60,000 in overload (its pull request 34628).
     pub announce_queue_max: usize,
     /// Only for the strategy `adaptive`.
     pub adaptive: AdaptiveParams,
@@ -39,24 +39,23 @@ pub struct RelayParams {
     /// Whether a batch that is full leaves at once, instead of when its wait is over.
     pub flush_on_full: bool,
     /// Length of a round of the strategies that have rounds, milliseconds; longer than the round trip
-    /// of most links (memberlist: 200 on a LAN, 500 on a WAN, gossip.md §2).
+    /// of most links (memberlist's `config.go`: 200 on a LAN, 500 on a WAN).
     pub round_ms: u64,
-    /// How many links a node contacts in a round, at most [`FANOUT_MAX`] (memberlist: 3, gossip.md §2).
+    /// How many links a node contacts in a round, at most [`FANOUT_MAX`] (memberlist: 3).
     pub fanout: usize,
     /// Most links of the own region that get an item at once, or are contacted in a round; without it,
     /// and without `remote_fanout`, regions make no difference. At most [`FANOUT_MAX`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local_fanout: Option<usize>,
     /// The same for links into other regions. Those left out may miss items: the exchange of digests
-    /// is to stay on (a rumour with local bias may never leave its site, gossip.md §3).
+    /// is to stay on (a rumour with local bias may never leave its site, Demers et al. 1987, §3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_fanout: Option<usize>,
     /// How often a node that accepted something lately compares it with a random peer, milliseconds;
     /// 0 is off. What that costs is told at [`crate::reconcile::anti_entropy`]. A guess.
     pub safety_pull_ms: u64,
-    /// What "lately" means there, milliseconds. An outage longer than that leaves gaps. With a fifth of
-    /// all messages lost, direct mail, which hardly spreads by itself, left gaps in 2 of 16 simulations
-    /// of 2,000 deliveries with 60 s and in none of 24 with the default.
+    /// What "lately" means there, milliseconds. An outage longer than that leaves gaps. The default closes
+    /// those that direct mail leaves, which hardly spreads by itself, where a fifth of all messages is lost.
     pub safety_recent_ms: u64,
     /// For how long items are spread in rounds, milliseconds. A guess.
     pub recent_ms: u64,

@@ -12,7 +12,7 @@ use crate::ground::item::ItemKind;
 #[serde(default, deny_unknown_fields)]
 pub struct RequestParams {
     /// How long to wait for a requested transaction before asking the next announcer, milliseconds.
-    /// geth's fetch timeout (libp2p.md §1); Bitcoin Core waits 60 s.
+    /// geth's `txFetchTimeout`; Bitcoin Core's `GETDATA_TX_INTERVAL` is 60 s.
     pub tx_timeout_ms: u64,
     /// The same for a block: a block of 4 MB at 2 Mbit/s. A guess.
     pub block_timeout_ms: u64,
@@ -21,10 +21,10 @@ pub struct RequestParams {
     /// trips.
     pub inbound_patience_ms: u64,
     /// Most announced and not yet received items remembered per link; further announcements are
-    /// dropped and counted (Bitcoin Core's `MAX_PEER_TX_ANNOUNCEMENTS`, relay.md §1).
+    /// dropped and counted (Bitcoin Core's `MAX_PEER_TX_ANNOUNCEMENTS`).
     pub announced_max: usize,
     /// Most items in flight from one link; further ones wait. Without it one peer fills the queue with
-    /// ids that don't exist (zebra, GHSA-4fc2-h7jh-287c, libp2p.md §5). The number is a guess: one
+    /// ids that don't exist (zebra's advisory GHSA-4fc2-h7jh-287c). The number is a guess: one
     /// batch at 500 transactions a second.
     pub in_flight_max: usize,
 }

@@ -12,7 +12,7 @@ use super::{ParamError, at_least_one};
 pub struct UnbroadcastParams {
     /// Shortest wait before an own transaction that nobody has asked for is announced again, seconds; the
     /// longest is half as much more, and both double with each attempt (Bitcoin Core: 10 to 15 minutes,
-    /// always, relay.md §1, "Mempool").
+    /// always, `ReattemptInitialBroadcast`).
     pub wait_s: u64,
     /// Most own transactions that are announced again; over it further ones are announced once. A guess.
     pub items_max: usize,

@@ -40,7 +40,7 @@ use super::backoff::Backoff;
 use super::recent::Recent;
 
 /// One peer's share of the book: one part in this many (Bitcoin Core: 64 of the 1,024 buckets for
-/// untried addresses per source group, relay.md §1, "Addrman").
+/// untried addresses per source group, `ADDRMAN_NEW_BUCKETS_PER_SOURCE_GROUP` in `addrman.cpp`).
 pub const SOURCE_SHARE: usize = 16;
 
 /// ... but a peer may always hold this many, or half of a book that is smaller yet, so that a small
@@ -63,7 +63,7 @@ pub const TELL_FAILURES_MAX: u16 = 3;
 /// node repeats its own address by default.
 pub const HEARD_LATELY: Duration = Duration::from_secs(86_400);
 
-/// Largest answer to a request for addresses, per cent of the book (Bitcoin Core, relay.md §1).
+/// Largest answer to a request for addresses, per cent of the book (Bitcoin Core's `MAX_PCT_ADDR_TO_SEND`).
 pub const SAMPLE_PERCENT: usize = 23;
 
 /// ... but never less than this many if there are as many. A guess, for small networks.

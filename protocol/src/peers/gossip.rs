@@ -6,16 +6,15 @@
 //! so a mention waits in its link's queue for an exponentially distributed time of mean
 //! `peers.address_trickle_ms`, begun by the first address in the queue, and leaves with all that
 //! joined it. A node with 16 links then sends about 16 messages a second at most, however many
-//! addresses there are. (Bitcoin Core passes on only messages of at most 10 addresses, relay.md §1, and
-//! waits 30 s: its network is never new.)
+//! addresses there are. (Bitcoin Core passes on only messages of at most 10 addresses and waits
+//! 30 s, `AVG_ADDRESS_BROADCAST_INTERVAL`: its network is never new.)
 //!
 //! A fanout of 2 alone reaches four nodes of five: a rumour that each node passes on twice dies out
 //! with 20 % never having heard it. The rest learn from samples, asked of new outbound peers. Samples
 //! themselves are not passed on: they are old news, and up to 1,000 addresses at once.
 //!
-//! Simulated, 1,000 nodes that know one bootstrap node and start together, links of 20 ms: after 4 s all
-//! have their 8 outbound links, after 10 s each knows 749 others on average; by the end each sent 160
-//! messages of addresses, 13 kB.
+//! So 1,000 nodes that know one bootstrap node and start together have all their outbound links after 4 s,
+//! for 13 kB of addresses a node.
 //!
 //! *Attack:* one made-up address costs every node of the network two mentions. What a peer may tell
 //! us is bounded by its budget (`budgets.addresses`) and by its share of the book: what the book

@@ -2,7 +2,7 @@
 //!
 //! A ping leaves right after both hellos, so that the round-trip time is known early, and then every
 //! `ping_interval_s`, spread by up to a quarter so that the links of a node don't beat together. One
-//! ping is open at a time. A pong with another nonce is ignored (relay.md §3, 39).
+//! ping is open at a time. A pong with another nonce is ignored (as Bitcoin Core's `p2p_ping.py` has it).
 
 use crate::ground::link::Direction;
 use std::time::Duration;

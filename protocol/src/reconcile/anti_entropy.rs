@@ -19,7 +19,7 @@
 //! have been lost.
 //!
 //! # Cost
-//! A Bloom filter of eight bits an item and a head of 15 bytes, so at most 4.1 kB for [`RECENT_MAX`] items,
+//! A Bloom filter of eight bits an item and a head of 15 bytes, so at most 4.1 kB for [`RECENT_MAX`](crate::wire::digest::RECENT_MAX) items,
 //! and 9 bytes in all for each item and node with the default times: 3 % of a transaction of 300
 //! bytes. A node that has heard of nothing for `safety_recent_ms` is silent and keeps nothing.
 //!
@@ -31,7 +31,7 @@
 //!
 //! *Attack*: a digest of few bytes can ask for many announcements. They are charged to the budget of what
 //! the peer requests, see [`crate::limits::budget`]. A peer that pretends to lack what it has keeps it in our digests:
-//! they grow to [`RECENT_MAX`] items at worst, 4.1 kB every `safety_pull_ms`.
+//! they grow to [`RECENT_MAX`](crate::wire::digest::RECENT_MAX) items at worst, 4.1 kB every `safety_pull_ms`.
 
 use std::time::Duration;
 

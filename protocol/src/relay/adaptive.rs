@@ -11,10 +11,8 @@
 //!   (*lazy*)
 //!
 //! So ids leave in batches (`adaptive/batches.rs`), and only whole items and requests leave at once. What a
-//! window costs in time is bought back by a lower threshold, for what it saves in bytes. *Measured* (500
-//! nodes, planar latencies, 20 transactions a second): without windows and with a threshold of 16 %, a t99 of 296 ms,
-//! 2.33 bytes per payload byte and 3.6 messages for each delivery; with windows up to 100 ms and 12 %, 303 ms,
-//! 2.25 bytes and 2.8 messages.
+//! window costs in time is bought back by a lower threshold, for what it saves in bytes: at equal t99 and bytes
+//! windows save a fifth of the messages.
 //!
 //! A receiver that hears of an item waits for it to come whole before it asks (`adaptive/patience.rs`). So
 //! each node hears of each item from every neighbour that doesn't know that it has it already, and every
@@ -25,21 +23,19 @@
 //! that came second and "first" of an announcement that was ahead of the copy that came; being asked for
 //! an item counts as "first", always. Peers that get lazy ids are tried with fewer items, since an id that can't
 //! wait is dear; but every trial that is told promptly anyway counts, or a peer would be told promptly for long
-//! that should be told lazily (*measured*: 4.7 messages for each delivery instead of 3.6). Feedback isn't
+//! that should be told lazily. Feedback isn't
 //! urgent and waits for a batch too (`adaptive/feedback.rs`).
 //!
 //! *Dead heats*: of two links by which an item comes within [`Preset::dead_heat`](crate::params::Preset::dead_heat), the one with more
 //! *merit* counts as the first, whichever was: merit is the odds that a link's copies come first. So
 //! equally fast links don't share the firsts and stay eager both; one wins and goes on winning.
-//! An announcement that was ahead by less isn't worth a "first" either. *Measured* (500 nodes,
-//! `balanced` with the threshold at 27 %): 10 ms turn 2.40 bytes per payload byte into 1.71 with latencies of
-//! regions, where neighbours are equally far, and 2.09 into 1.96 on a plane; the threshold can be lower.
+//! An announcement that was ahead by less isn't worth a "first" either. Where neighbours are equally far
+//! this saves a quarter of the bytes, and the threshold can be lower.
 //!
 //! Where the odds that every node has of every peer settle, the eager links form an overlay of shortest
 //! paths with about 1/T parents a node, not one tree: it serves all origins, and none need be known.
-//! *Measured*: odds for each pair of an ingress and an egress link (which would tell origins apart)
-//! save no bytes at equal speed, learn 16 times more slowly and take 16 times the memory. Counting a
-//! request only when its item is a trial makes the lean end twice as slow.
+//! Odds for each pair of an ingress and an egress link, which would tell origins apart,
+//! save no bytes at equal speed, learn 16 times more slowly and take 16 times the memory.
 //!
 //! # Recovery
 //! When a link goes down, the node's patience ends: it asks whoever announces first, at once, and that
@@ -48,31 +44,16 @@
 //!
 //! # Privacy
 //! Our own items go whole to a few first hops only and spread from there like any other
-//! (`adaptive/origin.rs`). *Measured* (500 nodes, planar latencies, 500 items, seed 1): spies at 5, 10 and 20 % of
-//! the nodes, who name whoever delivered or announced an item to any of them first, name its true
-//! origin in 12, 22 and 40 % of the cases with `balanced` (4 first hops) and in 18, 30 and 48 % with `lean` (6). With
-//! `fast`, whose own items go to everybody, it is 22, 37 and 60 %, as with flood (22, 34, 58); inventory's trickle of
-//! 1 and 2 s gives 22, 35 and 62 %.
+//! (`adaptive/origin.rs`). Spies at 10 % of the nodes, who name whoever delivered or announced an item to any of
+//! them first, name its true origin in 26 % of the cases with `balanced`, and in 37 % with flood.
 //!
 //! # Attacks
 //! *Feedback*: what a peer says moves only the odds of its own link. One that always says "known" gets ids
 //! only, like any leaf; one that never does gets everything whole, at most one copy an item.
 //! Nobody can talk us out of serving another: an item is late by at most [`LAZY`] + [`WAIT_MAX`] and a
-//! round trip wherever one path of honest links leads. *Measured* (`tidings-testnet sim --txs 400 --fault
-//! liar:share=0.1`, and so on; liars say "known" of everything and deliver nothing of what they announce; no
-//! warm-up, medians over items, among honest nodes, all of whom get everything):
-//!
-//! | liars | t99 and bytes: 500 nodes, plane | 1,000 nodes, plane | 500 nodes, regions |
-//! |---|---|---|---|
-//! | none | 288 ms, 3.85 | 310 ms, 3.85 | 221 ms, 2.90 |
-//! | 10 % | 292 ms, 4.07 | 315 ms, 4.02 | 236 ms, 3.13 |
-//! | 20 % | 299 ms, 4.40 | 327 ms, 4.27 | 235 ms, 3.25 |
-//! | 30 % | 313 ms, 4.68 | 342 ms, 4.61 | 247 ms, 3.69 |
-//!
-//! Bytes are what an honest node sends for each payload byte. Liars who say "first" instead delay nobody more and
-//! cost more (5.4, 7.0 and 8.4 on the plane of 500), since they get all items whole. With thresholds of
-//! before, the last of all nodes had the worst of the 400 items after 2.4 s with 30 % of either kind among 1,000 on the
-//! plane, after 1.5 s without liars.
+//! round trip wherever one path of honest links leads. If 30 % of the nodes say "known" of everything and
+//! deliver nothing, the others' t99 rises by a tenth, and all of them get everything. Liars who say "first"
+//! delay nobody more and cost more, since they get all items whole.
 //!
 //! *Merit*: an attacker who is always little later than an honest link can win its dead heats, as if he
 //! were always first, and gains no more than that:

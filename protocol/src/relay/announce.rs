@@ -2,7 +2,7 @@
 //!
 //! Ids are collected per link and leave in one batch when the link's timer fires. Timers are drawn
 //! from an exponential distribution, so that the moment of an announcement tells little about the
-//! moment of arrival (Poisson trickle; Bitcoin Core since 2016, relay.md §1 "Inv trickle"). Outbound
+//! moment of arrival (Poisson trickle, as Bitcoin Core's: `INBOUND_INVENTORY_BROADCAST_INTERVAL`). Outbound
 //! links have a timer each; all inbound links share one, so that a spy who dials us many times learns
 //! no more than one who dials once. A mean of 0 sends at the next wake-up: still one batch for all that
 //! happened in the same moment.
@@ -14,7 +14,7 @@
 //! Where privacy counts less than frames, `batch_ms` sets a fixed wait instead, from the first id in the
 //! queue on, and holds back whole items too. With `flush_on_full` a batch of `batch_max` leaves before
 //! that: then the mean wait at a rate of r ids a second is min(`batch_ms`, `batch_max`/r)/2 and not
-//! `batch_ms`/2 (gossip.md §4).
+//! `batch_ms`/2.
 //!
 //! Each queue holds `announce_queue_max` ids; over it the oldest is dropped and counted. One wake-up hands over
 //! `WAKE_MAX` at most and the next one, at once, the rest: what else a node has to do doesn't wait for all.

@@ -3,7 +3,7 @@
 //! What is told is rounded down to a grid whose steps are a tenth, and by the toss of a coin one step more:
 //! all peers are told the same, and none can follow our minimum closely enough to know this node by it.
 //! It never exceeds the minimum, so that nothing is held back that we would take. (Bitcoin Core rounds up in
-//! one of three cases and keeps a timer for each peer, relay.md §1, "feefilter".)
+//! one of three cases and keeps a timer for each peer: `FeeFilterRounder`, `MaybeSendFeefilter`.)
 //!
 //! It is told anew every 10 minutes on average while the minimum moves, and within 5 minutes when the
 //! minimum is below ¾ or above 4⁄3 of what was told, as there. A node whose minimum is 0 tells nothing and

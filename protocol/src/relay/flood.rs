@@ -1,8 +1,8 @@
 //! Flooding: the whole item to every link that isn't known to have it.
 //!
 //! The fastest a network can be, and the most expensive: each node receives the item once from nearly
-//! every neighbour. One message crosses each link in at least one direction, 2E - (n - 1) in all for E
-//! links and n nodes (gossip.md §4). The yardstick for every other strategy.
+//! every neighbour. Each node sends over all its links but the one by which the item came: 2E - (n - 1)
+//! messages for E links and n nodes. The yardstick for every other strategy.
 
 use std::sync::Arc;
 

@@ -13,7 +13,8 @@
 //! shorter way is to save.
 //!
 //! One tree fits one origin. With many, each prunes what another needs, and announcements and grafts do more
-//! of the work (gossip.md §3, rotating senders).
+//! of the work (iroh-gossip's simulator, `simulations/all.toml`, 1,000 nodes: 0.07 surplus copies for each
+//! delivery with one sender, 0.42 with senders in turn).
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! The peer announces what this link isn't known to have, and the node asks for what it lacks. A round
 //! squares the share of nodes that miss an item, where push only divides it by e: log2 n + log2 ln n rounds
-//! (gossip.md §3). The price is that nobody ever sleeps.
+//! (the tail: Demers et al. 1987, §1.3). The price is that nobody ever sleeps.
 
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 //!
 //! With one contact a round in a complete overlay, log2 n + ln n + O(1) rounds reach everybody: the number
 //! of nodes that know doubles until half of them do, and then each round leaves 1/e of the others
-//! (gossip.md §3). In a sparse overlay a node sends an item over each link at most once, and not to peers
-//! that are known to have it; when all of them do, it sleeps.
+//! (Pittel 1987, "On spreading a rumor"). In a sparse overlay a node sends an item over each link at most once, and
+//! not to peers that are known to have it; when all of them do, it sleeps.
 
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 //! theirs.
 //!
 //! An item grows threefold in a round while few know it, since each who knows contacts one and is
-//! contacted by one; the tail is as short as pull's: log3 n + log2 ln n rounds (gossip.md §3; the articles'
-//! base of 2 is wrong).
+//! contacted by one; the tail is as short as pull's: log3 n + log2 ln n rounds (Karp,
+//! Schindelhauer, Shenker, Vöcking 2000, "Randomized rumor spreading"; the base isn't 2).
 
 use std::sync::Arc;
 

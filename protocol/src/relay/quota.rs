@@ -2,7 +2,7 @@
 //!
 //! A transaction that comes while either is spent waits in one backlog, and the one that pays most leaves
 //! first: so a flood of cheap transactions delays itself and not the others. There is no queue for each peer
-//! but the batch that leaves next (Bitcoin Core has done so since July 2026, relay.md §1, "Relay rate":
+//! but the batch that leaves next (Bitcoin Core has done so since July 2026, pull request 34628:
 //! queues per peer had held up to 60,000 ids each, and sorting them took the whole of a core).
 //!
 //! Blocks don't count. What waits is in the pool already: it is served to whoever asks, found by digests, and

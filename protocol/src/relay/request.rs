@@ -7,7 +7,7 @@
 //! # Rules
 //! 1. One request is in flight per item, over all links.
 //!    *Rationale*: every ecosystem that asked several announcers at once paid for it; deduplicating
-//!    cut Besu's inbound transaction traffic by 80 % (libp2p.md §2).
+//!    cut Besu's inbound transaction traffic by 80 % (its pull request 9937).
 //! 2. No peer is asked twice for the same item.
 //! 3. When an asked peer says notfound, breaks, or lets the time run out, the next announcer is asked
 //!    in the same moment: those that are no stallers first (rule 5), of them outbound ones, of them a random
@@ -16,7 +16,7 @@
 //!    be able to place himself at the front by speaking first.
 //! 4. At most `in_flight_max` items are in flight from one link; further ones wait until one arrives.
 //!    *Attack*: without it one peer fills the queue with ids that don't exist (zebra's advisory
-//!    GHSA-4fc2-h7jh-287c, libp2p.md §5).
+//!    GHSA-4fc2-h7jh-287c).
 //! 5. A peer that let a request run out is a *staller* until it has delivered again, more often each time
 //!    (see `request/standing.rs`). Whatever is in flight from a staller gives way at once to an announcer
 //!    that is none, and has room: the staller counts as having failed.
@@ -25,7 +25,7 @@
 //!    that counts as running out.
 //! 6. At most `announced_max` wanted items are remembered per announcer, and `in_flight_max` of a staller;
 //!    further announcements of that link are dropped. So memory is bounded by links x `announced_max`
-//!    (relay.md §1, "Announce cap"), at 350 bytes each at worst: 1.75 MB for a link.
+//!    (Bitcoin Core's `MAX_PEER_TX_ANNOUNCEMENTS`), at 350 bytes each at worst: 1.75 MB for a link.
 //! 7. A strategy may have an announcer wait before it is asked, to see whether somebody sends the item
 //!    unasked. Once a request has failed, waiting has no purpose any more.
 //! 8. An item whose announcers have all failed or left is forgotten; a new announcement starts afresh.

@@ -6,7 +6,7 @@
 //! nodes are then left without the item: a residue of s = e^-(k+1)(1-s), which the exchange of
 //! [digests](crate::reconcile::anti_entropy) finds.
 //!
-//! Two details decide whether the tables of the paper come out (gossip.md §3): a contact was useful if the
+//! Two details decide whether the tables of the paper come out: a contact was useful if the
 //! peer lacked the item *when the cycle began*, so that of two who tell it in the same cycle neither
 //! loses interest; and only contacts in vain *in a row* count.
 //!

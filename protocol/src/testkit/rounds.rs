@@ -4,7 +4,7 @@
 //! leads to node `i`, and nothing is known of anybody. In each round first every node whose time has come
 //! speaks, then polls are answered, then items arrive, then feedback; what arrives in a round is passed
 //! on in the next. So contacts are made between nodes as they stood when the round began, which is the
-//! model of the papers (gossip.md §3).
+//! model of the papers (Demers et al. 1987; Karp et al. 2000).
 
 use std::sync::Arc;
 

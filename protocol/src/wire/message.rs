@@ -10,14 +10,14 @@ use crate::wire::digest::Digest;
 /// Version of the protocol that this code speaks.
 pub const VERSION: u16 = 1;
 
-/// Most ids in one announcement: 128 KiB of ids. Bitcoin Core's `MAX_INV_SZ` is 50,000 (relay.md §1);
+/// Most ids in one announcement: 128 KiB of ids. Bitcoin Core's `MAX_INV_SZ` is 50,000;
 /// batches here are smaller because they leave more often.
 pub const ANNOUNCE_MAX: usize = 4_096;
 
-/// Most ids in one getdata or notfound (Bitcoin Core's `MAX_GETDATA_SZ`, relay.md §1).
+/// Most ids in one getdata or notfound (Bitcoin Core's `MAX_GETDATA_SZ`, `net_processing.cpp`).
 pub const GETDATA_MAX: usize = 1_000;
 
-/// Most addresses in one message (Bitcoin Core's `MAX_ADDR_TO_SEND`, relay.md §1).
+/// Most addresses in one message (Bitcoin Core's `MAX_ADDR_TO_SEND`, `net_processing.cpp`).
 pub const ADDRESSES_MAX: usize = 1_000;
 
 /// Most ids in one [`Signal::Known`]. A guess: as many as arrive in one batch.

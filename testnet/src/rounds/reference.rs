@@ -1,5 +1,6 @@
-//! What is known about rounds and rumours: the tables of gossip.md §3, measured there by simulations of
-//! models, and for rumours Demers et al. 1987, tables 1 to 3.
+//! What is known about rounds and rumours. Rounds: means of simulations of bare models, made apart from this
+//! code, which agree with the formulas of [`crate::study::theory`] but for their constants. Rumours: Demers et
+//! al., "Epidemic Algorithms for Replicated Database Maintenance", PODC 1987, tables 1 to 3.
 
 use tidings_protocol::params::RumorParams;
 use tidings_protocol::params::StrategyKind;
@@ -79,7 +80,7 @@ impl Rumour {
                 of(0.020, Some(3.9), Some(32.0)),
                 of(0.007, Some(4.9), Some(32.0)),
             ],
-            // The paper's own figures: gossip.md rounds the second residue to one digit.
+            // The paper's own figures: others round the second residue to one digit.
             Self::Pull => &[
                 of(0.031, Some(2.7), Some(17.6)),
                 of(5.8e-4, Some(4.5), Some(15.4)),

@@ -108,7 +108,7 @@ const fn default_sigma() -> f64 {
     0.3
 }
 
-/// design.md §5, "planar latencies of 5 to 217 ms".
+/// Within one region, and about the longest way between two ([`tidings_links`]). Guesses.
 const fn default_planar_min() -> f64 {
     5.0
 }

@@ -10,15 +10,8 @@
 //! sorting is stable. So events leave by (time, sequence) though no sequence is stored.
 //!
 //! *Why not a heap*: an event moves two or three times, always to the end of an array, while a binary heap
-//! of a million events touches twenty cache lines for each that leaves. Measured by an ignored test in
-//! `queue/tests.rs`, nanoseconds to take an event of 64 bytes out and put another in, with exponential
-//! delays of 100 ms, on a shared two-core machine:
-//!
-//! | pending | wheel | binary heap |
-//! |---|---|---|
-//! | 10,000 | 60 | 127 |
-//! | 100,000 | 83 | 237 |
-//! | 1,000,000 | 120 | 1,163 |
+//! of a million events touches twenty cache lines for each that leaves, and takes ten times as long (an
+//! ignored test in `queue/tests.rs` measures both).
 //!
 //! And the next few dozen events are known beforehand, so that the world can fetch their nodes from memory
 //! together ([`Queue::next_events`]).

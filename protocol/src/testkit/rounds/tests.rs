@@ -1,5 +1,6 @@
-//! Against the figures of gossip.md §3. A tolerance is what is asked for plus four standard errors of the
-//! runs made; the full tables come from many more runs.
+//! Against an independent simulation of the same model, in which each node draws its contacts from all
+//! others, and against the tables of Demers et al. 1987. A tolerance is what is asked for plus four standard
+//! errors of the runs made; the full tables come from many more runs.
 
 use super::*;
 use crate::params::RumorParams;

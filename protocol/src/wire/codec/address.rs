@@ -1,7 +1,7 @@
 //! Addresses of peers: a length byte, then a tag, the IP address and the port (little-endian).
 //!
 //! The length lets a reader pass over networks and transports that it doesn't know and keep the rest
-//! of a list, as Bitcoin's addrv2 does (BIP 155; relay.md, test 42).
+//! of a list, as Bitcoin's addrv2 does (BIP 155).
 
 use std::net::IpAddr;
 

@@ -1,0 +1,44 @@
+//! The files of the repository.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where the repository begins.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// All files, by their paths from the root, sorted: what `.gitignore` names by a plain name is left out, and so
+/// is what is hidden, but for the CI's scripts.
+pub(crate) fn files() -> Vec<PathBuf> {
+    let ignored = fs::read_to_string(root().join(".gitignore")).unwrap_or_default();
+    let ignored: Vec<&str> = ignored.lines().map(|line| line.trim_matches('/')).collect();
+    let mut found = Vec::new();
+    collect(Path::new(""), &ignored, &mut found);
+    found.sort();
+    found
+}
+
+fn collect(folder: &Path, ignored: &[&str], found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(root().join(folder)).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        let name = name.to_str().unwrap();
+        let hidden = name.starts_with('.') && name != ".ci";
+        if hidden || ignored.contains(&name) {
+            continue;
+        }
+        let kind = entry.file_type().unwrap();
+        let path = folder.join(name);
+        if kind.is_dir() {
+            collect(&path, ignored, found);
+        } else if kind.is_file() {
+            found.push(path);
+        }
+    }
+}
+
+/// The text of a file, if it is one of text.
+pub(crate) fn text(file: &Path) -> Option<String> {
+    String::from_utf8(fs::read(root().join(file)).unwrap()).ok()
+}
