@@ -7,10 +7,14 @@
 //! # What the driver promises
 //! 1. **Time** in `cx.now` never goes back for one machine. Any number of inputs may share a moment.
 //! 2. **Wake-ups.** When `cx.now >= deadline()` and no other input is ready, the driver hands in
-//!    [`Input::Wake`]. Early and repeated wake-ups are legal; late ones are tolerated. `deadline()`
-//!    may change with every input, so the driver reads it afresh after each. A deadline that is
-//!    already past means "as soon as the inputs that are ready have been handed in": this is how the
-//!    core batches what several inputs of one moment cause.
+//!    [`Input::Wake`]. Early and repeated wake-ups are legal. `deadline()` may change with every input, so the driver
+//!    reads it afresh after each. A deadline that is already past means "as soon as the inputs that are ready have
+//!    been handed in": this is how the core batches what several inputs of one moment cause.
+//!    *Late* ones are tolerated, at a price: whatever was due leaves late by as much. Up to some tens of
+//!    milliseconds nobody notices. From `requests.inbound_patience_ms` on (half a second) peers that answered in time
+//!    may be passed over, since their answers lie unread; a driver under load therefore hands in what was received
+//!    before it hands in the wake-up, so that answers and pongs that are there count. From `health.ping_timeout_s` on
+//!    the peers close their links.
 //! 3. **Links.** [`Input::Connected`] is handed in once both sides speak the same protocol and
 //!    network, with a [`Link`] in the lowest free slot and a generation never used in that slot
 //!    before. Then follow `Received` in the order the peer sent, then exactly one `Disconnected`,
@@ -25,8 +29,28 @@
 //! 6. **Throttling.** After [`Action::Throttle`] the driver hands in nothing more that was received
 //!    on the link before `until`; what is already handed in counts. It stops reading, so that the
 //!    peer is slowed by its own transport.
-//! 7. **Randomness**: `cx.rng` is the only source. A driver that seeds it gets the same run again,
+//! 7. **Parameters and rules** in `cx.params` and `cx.chain` stay the same for the life of a machine, and the
+//!    parameters have passed [`Params::validate`]: bounds and timers are read from them at every input.
+//! 8. **Randomness**: `cx.rng` is the only source. A driver that seeds it gets the same run again,
 //!    byte for byte, whatever the hash salt.
+//!
+//! # What a broken promise does
+//! Nothing of it is undefined, and nothing of it panics in a release build.
+//!
+//! | broken promise | what follows |
+//! |---|---|
+//! | time goes back | spans count as zero: timers are late by the step, nothing is early |
+//! | a wake-up never comes | inputs are taken as ever; nothing that waits for its time leaves |
+//! | a slot is used again before `Disconnected` | asserts in debug builds; else the old link is forgotten unreported |
+//! | an input about a link that isn't there | ignored |
+//! | `Received` out of order | as if the peer had sent it so: perhaps an offence of the peer |
+//! | `Disconnected` never comes | the place stays taken, with the memory of one link |
+//! | a `Dial` is never answered | one of `peers.dialling_max` places stays taken |
+//! | a verdict is lost | the item counts as being checked for ever: one of `memory.verifying_max` places, and a part of its link's share; nobody is asked for the item again |
+//! | a verdict comes twice, or for nothing | ignored |
+//! | `Congested` is never told | what is queued for the link grows up to the driver's own bound |
+//! | `Drained` is never told | the link gets nothing but announcements that wait, and small answers |
+//! | parameters change | bounds that shrank hold from the next insertion on; timers that run keep their moments |
 //!
 //! # What the machine promises
 //! It is bounded: each collection has a limit in [`Params`] or beside its type. It never panics on
@@ -34,30 +58,80 @@
 //! a clone is a complete snapshot, timers included.
 //!
 //! # A driver, in full
+//! Two nodes in one process, with a link, a signature to verify, and time that passes when there is nothing else to
+//! do. A driver of the real world does the same with a socket, a thread for signatures, and a timer.
 //! ```
+//! use std::collections::VecDeque;
 //! use std::sync::Arc;
+//! use ed25519_zebra::SigningKey;
 //! use rand::SeedableRng as _;
+//! use rand_chacha::ChaCha8Rng;
 //! use tidings_protocol::{
-//!     chain::opaque::Opaque,
-//!     item::{Item, ItemKind},
+//!     chain::{Chain, tidings::{Tidings, Transfer}},
+//!     event::Event,
+//!     ground::{item::{Item, ItemId, ItemKind}, link::{Direction, Link}, peer::PeerKey, time::Time},
 //!     machine::{Action, Cx, Input, Machine as _},
 //!     node::{Identity, Node},
 //!     params::Params,
-//!     time::Time,
+//!     wire::message::Message,
 //! };
 //!
-//! let (params, chain) = (Params::default(), Opaque::default());
-//! let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-//! let mut node = Node::new(Identity::for_tests(1), &params);
-//! let item = chain.item(ItemKind::Tx, b"hello".as_slice().into())?;
+//! /// What is on its way to a node.
+//! enum Waiting { Message(Message), Verify(Arc<Item>) }
 //!
-//! let mut actions: Vec<Action> = Vec::new();           // reused for every input
-//! let mut cx = Cx { now: Time::ZERO, params: &params, chain: &chain, rng: &mut rng, actions: &mut actions };
-//! node.handle(Input::Submitted(item), &mut cx);
-//! for action in actions.drain(..) {
-//!     println!("{action:?}");                           // here: the report that it was accepted
+//! let (params, chain) = (Params::default(), Tidings::new(ItemId([7; 32]), 0));
+//! let mut rng = ChaCha8Rng::seed_from_u64(1);
+//! let mut nodes = [1, 2].map(|key| Node::new(Identity::for_tests(key), &params));
+//! let link = Link::new(0, 1);                           // the lowest slot, at either end
+//! let mut on_the_way: VecDeque<(usize, Waiting)> = VecDeque::new();
+//! let mut arrived = None;
+//! let mut now = Time::ZERO;
+//! let mut actions: Vec<Action> = Vec::new();            // reused for every input
+//!
+//! // One input, and what follows from it.
+//! let mut hand = |nodes: &mut [Node; 2], node: usize, input: Input<'_>, now: Time,
+//!                 on_the_way: &mut VecDeque<(usize, Waiting)>, arrived: &mut Option<Time>| {
+//!     let cx = &mut Cx { now, params: &params, chain: &chain, rng: &mut rng, actions: &mut actions };
+//!     nodes[node].handle(input, cx);
+//!     for action in actions.drain(..) {
+//!         match action {
+//!             Action::Send { message, .. } => on_the_way.push_back((1 - node, Waiting::Message(message))),
+//!             Action::Verify(item) => on_the_way.push_back((node, Waiting::Verify(item))),
+//!             Action::Report(Event::Accepted { ingress: Some(_), .. }) => *arrived = Some(now),
+//!             _ => {}                                   // nothing else happens here
+//!         }
+//!     }
+//! };
+//!
+//! // The first dials the second.
+//! for (node, direction) in [(0, Direction::Outbound), (1, Direction::Inbound)] {
+//!     let peer = PeerKey(2 - node as u64);
+//!     let connected = Input::Connected { link, peer, direction, addr: None };
+//!     hand(&mut nodes, node, connected, now, &mut on_the_way, &mut arrived);
 //! }
-//! assert!(node.deadline() > Time::ZERO);                // when to hand in Input::Wake
+//! // Its operator submits a transfer.
+//! let key = SigningKey::from([1; 32]);
+//! let transfer = chain.item(ItemKind::Tx, Transfer::sign(&key, ItemId([7; 32]), 0, 10, b"hello"))?;
+//! hand(&mut nodes, 0, Input::Submitted(transfer), now, &mut on_the_way, &mut arrived);
+//!
+//! while arrived.is_none() {
+//!     match on_the_way.pop_front() {
+//!         Some((node, Waiting::Message(message))) => {
+//!             let received = Input::Received { link, message: &message };
+//!             hand(&mut nodes, node, received, now, &mut on_the_way, &mut arrived);
+//!         }
+//!         Some((node, Waiting::Verify(item))) => {        // a thread of its own, elsewhere
+//!             let verdict = Input::Verdict { id: item.id(), verdict: chain.verify(&item) };
+//!             hand(&mut nodes, node, verdict, now, &mut on_the_way, &mut arrived);
+//!         }
+//!         None => {                                     // sleep until somebody has something to do
+//!             let first = if nodes[0].deadline() <= nodes[1].deadline() { 0 } else { 1 };
+//!             now = now.max(nodes[first].deadline());
+//!             hand(&mut nodes, first, Input::Wake, now, &mut on_the_way, &mut arrived);
+//!         }
+//!     }
+//! }
+//! assert!(nodes[1].pool().len() == 1);
 //! # Ok::<(), tidings_protocol::chain::Rejection>(())
 //! ```
 
