@@ -6,9 +6,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use tidings_tools::chart::{self, AxisKind, AxisSpec, Caption, Colour, Mark, Plane};
-use tidings_tools::format::measured;
-use tidings_tools::report::html::{document, paragraph, section};
+use tidings_tools::show::chart::{self, AxisKind, AxisSpec, Caption, Colour, Mark, Plane};
+use tidings_tools::show::format::measured;
+use tidings_tools::show::report::html::{document, paragraph, section};
 
 use crate::compare::matrix::{self, Case, Row};
 use crate::compare::variant::{Variant, split};

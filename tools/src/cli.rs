@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tidings_tools::diff::Diff;
+use tidings_tools::figures::summary::{Inputs, Summary};
 use tidings_tools::maelstrom::{self, MaelstromError};
 use tidings_tools::run::{REPORT, Run, RunError};
-use tidings_tools::summary::{Inputs, Summary};
-use tidings_tools::{report, table};
+use tidings_tools::show::{report, table};
 
 /// Exit code of wrong arguments (sysexits.h, `EX_USAGE`).
 const EXIT_USAGE: u8 = 64;

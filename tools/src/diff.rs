@@ -9,10 +9,10 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::format::measured;
+use crate::figures::summary::{Summary, flat_figures, plain_text};
 use crate::run::{Manifest, RunError};
-use crate::summary::{Summary, flat_figures, plain_text};
-use crate::table::columns;
+use crate::show::format::measured;
+use crate::show::table::columns;
 
 /// Settings by which runs may differ and still be compared: they are what is compared.
 const COMPARED: [&str; 3] = ["params", "recorded.node_binary", "recorded.version"];
@@ -218,7 +218,7 @@ fn figure_text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-            (Some(whole), _) => crate::format::grouped(whole),
+            (Some(whole), _) => crate::show::format::grouped(whole),
             (None, Some(number)) => measured(number),
             (None, None) => number.to_string(),
         },

@@ -12,8 +12,8 @@ use std::process::{Command, Output};
 use sample::Sample;
 use serde_json::Value;
 use tempfile::TempDir;
-use tidings_tools::report;
-use tidings_tools::summary::Summary;
+use tidings_tools::figures::summary::Summary;
+use tidings_tools::show::report;
 
 /// A finished run's folder.
 fn folder(sample: Sample) -> TempDir {

@@ -1,9 +1,9 @@
 //! Comparisons as text and as a page.
 
-use tidings_tools::chart::{self, AxisKind, AxisSpec, Caption, Colour, Whisker};
-use tidings_tools::format::measured;
-use tidings_tools::report::html::{Align, document, paragraph, section, table};
-use tidings_tools::table::grid;
+use tidings_tools::show::chart::{self, AxisKind, AxisSpec, Caption, Colour, Whisker};
+use tidings_tools::show::format::measured;
+use tidings_tools::show::report::html::{Align, document, paragraph, section, table};
+use tidings_tools::show::table::grid;
 
 use super::matrix::{Estimate, Row};
 

@@ -1,10 +1,10 @@
 //! The pictures and the page of a prediction.
 
-use tidings_tools::chart::{
+use tidings_tools::show::chart::{
     self, AxisKind, AxisSpec, Caption, Colour, Lines, Panel, Point, Series, Stroke,
 };
-use tidings_tools::format::grouped;
-use tidings_tools::report::html::{Align, document, paragraph, section, table};
+use tidings_tools::show::format::grouped;
+use tidings_tools::show::report::html::{Align, document, paragraph, section, table};
 
 use super::{Course, NAMES, PUSH_FANOUT, PUSH_NODES, Prediction};
 use crate::rounds::STRATEGIES;

@@ -2,11 +2,11 @@
 
 use super::facts::{self, Reception};
 use super::html::{Align, escape, paragraph, section, table};
-use crate::figures::{self, Figure, UNKNOWN};
-use crate::format::{self, measured, percent};
+use crate::figures::spread::Spread;
+use crate::figures::summary::{Summary, counted_items};
 use crate::run::Run;
-use crate::spread::Spread;
-use crate::summary::{Summary, counted_items};
+use crate::show::format::{self, measured, percent};
+use crate::show::wording::{self, Figure, UNKNOWN};
 
 /// How many of the slowest items and nodes are listed.
 const SLOWEST: usize = 10;
@@ -55,15 +55,15 @@ pub(super) fn verdict(summary: &Summary) -> String {
     format!(
         "<section class=\"verdict {class}\" aria-label=\"Verdict\">\n\
          <p class=\"sentence\"><span aria-hidden=\"true\">{mark}</span> {}</p>\n{reasons}{remarks}</section>\n",
-        escape(&figures::verdict(summary)),
+        escape(&wording::verdict(summary)),
     )
 }
 
 /// The figures that people ask for first.
 pub(super) fn headline(summary: &Summary) -> String {
-    let groups = figures::groups(summary);
+    let groups = wording::groups(summary);
     let card = |key: &str| {
-        let Figure { label, value, unit, meaning, .. } = figures::find(&groups, key)?;
+        let Figure { label, value, unit, meaning, .. } = wording::find(&groups, key)?;
         let unit = if value == UNKNOWN { "" } else { unit };
         Some(format!(
             "<div><dt>{}</dt><dd><strong>{}</strong> {}<small>{}</small></dd></div>\n",
@@ -148,7 +148,9 @@ pub(super) fn slowest_items(run: &Run, spread: &Spread) -> String {
             percent(reached),
             number_or_unknown(spread.time_to_share_ms(number, 0.5)),
             number_or_unknown(spread.time_to_share_ms(number, 0.99)),
-            number_or_unknown(last.map(|last| crate::spread::milliseconds(last.latency_us))),
+            number_or_unknown(
+                last.map(|last| crate::figures::spread::milliseconds(last.latency_us)),
+            ),
             last.map_or_else(|| UNKNOWN.to_owned(), |last| node_name(run, last.node)),
         ]
     };
@@ -201,7 +203,7 @@ pub(super) fn all_figures(summary: &Summary) -> String {
         ("Meaning", Align::Left),
         ("Key", Align::Left),
     ];
-    let rows: Vec<_> = figures::groups(summary)
+    let rows: Vec<_> = wording::groups(summary)
         .into_iter()
         .flat_map(|group| group.figures)
         .map(|Figure { key, label, value, unit, meaning }| {

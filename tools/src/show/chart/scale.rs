@@ -1,6 +1,6 @@
 //! Axes: round tick positions, and where a value lies in pixels.
 
-use crate::format::{grouped, measured};
+use crate::show::format::{grouped, measured};
 
 /// A linear scale from 0 to `end` with ticks at multiples of `step`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,8 +3,8 @@
 //! Only nodes that were alive at the end of the run count, as receivers and in every share: what a
 //! node had before it was killed is no concern of the network that is left.
 
+use crate::figures::statistics::nearest_rank;
 use crate::run::{Delivery, Run};
-use crate::stats::nearest_rank;
 
 /// First deliveries at live nodes, by item and time. Holds one [`Delivery`] for each.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -14,9 +14,9 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
+use crate::figures::spread::{Spread, milliseconds};
+use crate::figures::statistics::{Distribution, quantile_or_never};
 use crate::run::{self, ItemKind, Run, RunError};
-use crate::spread::{Spread, milliseconds};
-use crate::stats::{Distribution, quantile_or_never};
 
 /// The kinds of message that carry exactly one whole item, by their names in `traffic.csv`.
 pub const PAYLOAD_KINDS: [&str; 2] = ["tx", "block"];

@@ -1,8 +1,8 @@
 //! What the page says beyond the summary: by region, by item, by node.
 
+use crate::figures::spread::{Spread, milliseconds};
+use crate::figures::statistics::Distribution;
 use crate::run::{Delivery, Run};
-use crate::spread::{Spread, milliseconds};
-use crate::stats::Distribution;
 
 /// The deliveries at some of the live nodes.
 #[derive(Debug, PartialEq)]

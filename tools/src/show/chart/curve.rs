@@ -4,8 +4,8 @@ use super::plot::{LEFT, Plot, RIGHT, TOP};
 use super::scale::{Scale, time_unit};
 use super::svg::{Svg, Type};
 use super::{BLUE, Caption};
-use crate::format::measured;
-use crate::spread::{CurvePoint, milliseconds};
+use crate::figures::spread::{CurvePoint, milliseconds};
+use crate::show::format::measured;
 
 const HEIGHT: f64 = 480.0;
 

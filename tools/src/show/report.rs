@@ -6,13 +6,13 @@ mod sections;
 
 use std::path::Path;
 
-use crate::chart::{self, Bar, Caption, Curve};
-use crate::figures::{self, UNKNOWN};
-use crate::format;
+use crate::figures::spread::Spread;
+use crate::figures::statistics::nearest_rank;
+use crate::figures::summary::{PAYLOAD_KINDS, Summary, counted_items};
 use crate::run::{self, Run, RunError};
-use crate::spread::Spread;
-use crate::stats::nearest_rank;
-use crate::summary::{PAYLOAD_KINDS, Summary, counted_items};
+use crate::show::chart::{self, Bar, Caption, Curve};
+use crate::show::format;
+use crate::show::wording::{self, UNKNOWN};
 
 /// Points of the propagation curve: one for every two pixels.
 const CURVE_POINTS: u64 = 385;
@@ -51,7 +51,7 @@ pub fn write_with_page(
 /// The page, complete and self-contained.
 #[must_use]
 pub fn page(run: &Run, spread: &Spread, summary: &Summary) -> String {
-    let title = figures::headline(summary, run.regions().len());
+    let title = wording::headline(summary, run.regions().len());
     let main = [
         sections::verdict(summary),
         sections::headline(summary),
@@ -73,7 +73,7 @@ pub fn curve_svg(run: &Run, spread: &Spread, summary: &Summary) -> String {
     let items = counted_items(run, spread);
     let end_us = curve_end_us(spread);
     let caption = Caption {
-        title: figures::headline(summary, run.regions().len()),
+        title: wording::headline(summary, run.regions().len()),
         subtitle: format!("{} · {}", strategy_line(summary), cost_line(summary)),
         description: curve_in_words(summary),
     };

@@ -2,7 +2,7 @@
 //!
 //! [`Scale`](super::scale::Scale) is for pictures of one run, whose axes begin at 0.
 
-use crate::format::{grouped, measured};
+use crate::show::format::{grouped, measured};
 
 /// How values become places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

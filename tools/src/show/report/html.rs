@@ -1,6 +1,6 @@
 //! A page's frame and tables. Everything that isn't markup is escaped here.
 
-pub use crate::chart::escape;
+pub use crate::show::chart::escape;
 
 const STYLE: &str = include_str!("style.css");
 

@@ -4,8 +4,8 @@ use super::plot::{LEFT, Plot, RIGHT, TOP};
 use super::scale::{Scale, time_unit};
 use super::svg::{Anchor, Svg, Type};
 use super::{BLUE, Caption, VERMILION};
-use crate::format::{grouped, measured};
-use crate::stats::Distribution;
+use crate::figures::statistics::Distribution;
+use crate::show::format::{grouped, measured};
 
 const HEIGHT: f64 = 400.0;
 

@@ -121,7 +121,7 @@ fn without_regions_there_is_no_table_of_regions() {
 #[test]
 fn a_run_without_anything_still_has_a_page() {
     let run = Run::default();
-    let page = page_of(&run, &Summary::compute(&run, crate::summary::Inputs::default()));
+    let page = page_of(&run, &Summary::compute(&run, crate::figures::summary::Inputs::default()));
     well_formed(&page);
     assert!(page.contains("No item was delivered.") && page.contains("No messages were counted."));
 }
@@ -133,7 +133,7 @@ fn the_curve_marks_what_was_reached_and_nothing_else() {
     let svg = curve_svg(&run, &Spread::of(&run), &summary);
     well_formed(&svg);
     assert!(svg.contains(">t50 ") && svg.contains(">t90 ") && !svg.contains(">t99 "));
-    let title = figures::headline(&summary, run.regions().len());
+    let title = wording::headline(&summary, run.regions().len());
     assert!(svg.contains(&format!(">{title}</text>")), "{title}");
 }
 

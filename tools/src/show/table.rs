@@ -1,13 +1,13 @@
 //! The figures of a run as the plain-text table that a command prints when it is done.
 
-use crate::figures::{self, Figure};
-use crate::summary::Summary;
+use crate::figures::summary::Summary;
+use crate::show::wording::{self, Figure};
 
 /// The table: verdict, then label, value, unit and meaning of every figure, aligned, at most 100
 /// columns wide for ordinary values. Ends with a line end.
 #[must_use]
 pub fn render(summary: &Summary) -> String {
-    let groups = figures::groups(summary);
+    let groups = wording::groups(summary);
     let all = || groups.iter().flat_map(|group| &group.figures);
     let width = |field: fn(&Figure) -> &str| all().map(|figure| columns(field(figure))).max();
     let label_width = width(|figure| figure.label).unwrap_or(0);
@@ -25,7 +25,7 @@ pub fn render(summary: &Summary) -> String {
         }
         lines.push(String::new());
     }
-    lines.push(figures::verdict(summary));
+    lines.push(wording::verdict(summary));
     lines.extend(summary.inputs.invalid_reasons.iter().map(|reason| format!("  - {reason}")));
     lines.join("\n") + "\n"
 }
