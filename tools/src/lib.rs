@@ -6,16 +6,12 @@
 //!
 //! All this is a function of its input: no clock, no network, no randomness, so that a report made again
 //! from the same folder is the same file.
-//!
-//! Apart from it stands [`maelstrom`]: a node of the core behind the standard input and output of Jepsen's
-//! workbench, which judges it.
 
 #[cfg(test)]
 extern crate self as tidings_tools;
 
 pub mod diff;
 pub mod figures;
-pub mod maelstrom;
 pub mod run;
 pub mod show;
 

@@ -174,3 +174,11 @@ fn diff_needs_both_runs() {
     assert_eq!(output.status.code(), Some(66));
     assert!(stderr(&output).contains("nowhere"), "{}", stderr(&output));
 }
+
+/// Maelstrom's node, which is a binary of its own too.
+#[test]
+fn the_tools_have_it_as_a_command() {
+    let output = tools(&["maelstrom", "--param", "relay.batch=1"]);
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    assert!(stderr(&output).contains("unknown field `batch`"), "{}", stderr(&output));
+}

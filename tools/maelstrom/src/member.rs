@@ -19,7 +19,6 @@ use tidings_protocol::message::{Hello, Message, PeerAddr, VERSION};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::time::Time;
 
-use super::driver::Output;
 use super::options::Settings;
 use super::overlay::{self, Overlay, Topology};
 use super::peer::{Peer, Pressure};
@@ -37,6 +36,15 @@ enum Answer {
     NoDial(PeerAddr),
     Disconnected(Link),
     Congested(Link),
+}
+
+/// What a turn produced.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    /// Messages, for standard output.
+    pub(super) lines: Vec<String>,
+    /// Remarks, for standard error.
+    pub(super) log: Vec<String>,
 }
 
 #[derive(Debug)]

@@ -103,10 +103,3 @@ fn options_come_from_the_environment_where_a_path_is_all_that_can_be_given() {
     assert_eq!(node.ask("n0", json!({"type": "read"}))["code"], 11);
     node.end();
 }
-
-#[test]
-fn the_tools_have_it_as_a_command() {
-    let mut tools = Command::new(env!("CARGO_BIN_EXE_tidings-tools"));
-    let output = fails(tools.args(["maelstrom", "--param", "relay.batch=1"]));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("unknown field `batch`"));
-}

@@ -4,7 +4,7 @@
 //! lines with it, simulates the network between the nodes, and judges what clients saw. Its workload
 //! `broadcast` is the public yardstick for gossip. Here the same [`Node`](tidings_protocol::node::Node) that
 //! runs over libp2p is driven by those lines: node names are its peers, broadcast values are opaque items.
-//! `g-set`, `echo` and `unique-ids` are served too. How to run it, and what was measured: `MAELSTROM.md`.
+//! `g-set`, `echo` and `unique-ids` are served too. How to run it, and what was measured: `README.md` beside this crate.
 //!
 //! - `stdio` owns the clock, the threads and the streams; everything else is a function of lines and time
 //! - `driver` tells peers from clients, `request` is what clients may ask, `wire` what peers say

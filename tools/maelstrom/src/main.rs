@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
-use tidings_tools::maelstrom::{self, MaelstromError, Options};
+use tidings_maelstrom::{MaelstromError, Options};
 
 /// Exit code of wrong arguments (sysexits.h, `EX_USAGE`).
 const EXIT_USAGE: u8 = 64;
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    match maelstrom::run(&arguments.options) {
+    match tidings_maelstrom::run(&arguments.options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tidings-maelstrom: {error}");

@@ -4,20 +4,11 @@
 
 use serde_json::Value;
 
-use super::member::Member;
+use super::member::{Member, Output};
 use super::options::Settings;
 use super::request::{self, Failure, Request};
 use super::wire::{Body, Envelope};
 use tidings_protocol::time::Time;
-
-/// What a turn produced.
-#[derive(Debug, Default)]
-pub(super) struct Output {
-    /// Messages, for standard output.
-    pub(super) lines: Vec<String>,
-    /// Remarks, for standard error.
-    pub(super) log: Vec<String>,
-}
 
 /// One node. Each turn takes the lines that are there ([`Driver::on_line`]) and ends with
 /// [`Driver::finish_turn`].
