@@ -215,9 +215,13 @@ impl Summary {
     pub fn to_csv(&self) -> String {
         let (keys, values): (Vec<_>, Vec<_>) = flat_figures(&self.to_value())
             .into_iter()
-            .map(|(key, value)| (csv_field(&key), csv_field(&plain_text(&value))))
+            .map(|(key, value)| (key, plain_text(&value)))
             .unzip();
-        format!("{}\n{}\n", keys.join(","), values.join(","))
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let written = writer.write_record(keys).and_then(|()| writer.write_record(values));
+        let bytes = written.ok().and_then(|()| writer.into_inner().ok());
+        String::from_utf8(bytes.expect("as many values as keys are written to memory"))
+            .expect("text was written")
     }
 
     /// The summary as a JSON value.
@@ -379,14 +383,6 @@ fn sum(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 
 fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
-}
-
-/// Quotes a field where CSV (RFC 4180) asks for it.
-fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        return format!("\"{}\"", text.replace('"', "\"\""));
-    }
-    text.to_owned()
 }
 
 #[cfg(test)]

@@ -3,15 +3,27 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use super::csv::{Table, plain};
-use super::{RunError, write_whole};
+use serde::{Deserialize, Serialize, Serializer};
 
-const NODES_HEADER: &str = "node,region,node_type,addr,pid,outbound,inbound,rss_kib,cpu_s,alive";
-const ITEMS_HEADER: &str = "item,id,kind,bytes,origin,submitted_us";
-const DELIVERIES_HEADER: &str = "item,node,latency_us";
-const TRAFFIC_HEADER: &str = "node,kind,sent_messages,sent_bytes,received_messages,received_bytes";
+use super::RunError;
+use super::table::{self, Columns, Table, plain};
 
-const WHOLE: &str = "a whole number";
+const NODE_COLUMNS: Columns = &[
+    "node",
+    "region",
+    "node_type",
+    "addr",
+    "pid",
+    "outbound",
+    "inbound",
+    "rss_kib",
+    "cpu_s",
+    "alive",
+];
+const ITEM_COLUMNS: Columns = &["item", "id", "kind", "bytes", "origin", "submitted_us"];
+const DELIVERY_COLUMNS: Columns = &["item", "node", "latency_us"];
+const TRAFFIC_COLUMNS: Columns =
+    &["node", "kind", "sent_messages", "sent_bytes", "received_messages", "received_bytes"];
 
 /// A node.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -86,7 +98,7 @@ pub struct Item {
 }
 
 /// The first acceptance of an item at a node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Delivery {
     /// The item.
     pub item: u32,
@@ -97,11 +109,12 @@ pub struct Delivery {
 }
 
 /// What a node sent and received of one kind of message.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// The node.
     pub node: u32,
     /// The kind of message, for instance `announce`.
+    #[serde(serialize_with = "plain")]
     pub kind: String,
     /// Messages sent.
     pub sent_messages: u64,
@@ -113,46 +126,85 @@ pub struct Traffic {
     pub received_bytes: u64,
 }
 
+/// A row of `nodes.csv`: a [`Node`] with its number.
+#[derive(Serialize, Deserialize)]
+struct NodeRow<'a> {
+    node: usize,
+    #[serde(serialize_with = "plain")]
+    region: &'a str,
+    #[serde(serialize_with = "plain")]
+    node_type: &'a str,
+    #[serde(serialize_with = "plain")]
+    addr: &'a str,
+    pid: Option<u32>,
+    outbound: u32,
+    inbound: u32,
+    rss_kib: Option<u64>,
+    #[serde(serialize_with = "microseconds")]
+    cpu_s: Option<f64>,
+    alive: bool,
+}
+
+/// A row of `items.csv`: an [`Item`] with its number.
+#[derive(Serialize, Deserialize)]
+struct ItemRow<'a> {
+    item: usize,
+    #[serde(serialize_with = "plain")]
+    id: &'a str,
+    kind: &'a str,
+    bytes: u64,
+    origin: u32,
+    submitted_us: u64,
+}
+
+/// Serializes seconds to the microsecond.
+#[expect(clippy::ref_option, reason = "serde hands in a reference to the field")]
+fn microseconds<S: Serializer>(seconds: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match seconds {
+        Some(seconds) => serializer.collect_str(&format_args!("{seconds:.6}")),
+        None => serializer.serialize_none(),
+    }
+}
+
 pub(super) fn read_nodes(path: &Path) -> Result<Vec<Node>, RunError> {
-    let mut table = Table::open(path, NODES_HEADER)?;
+    let mut table = Table::open(path, NODE_COLUMNS)?;
     let mut nodes = Vec::new();
-    while let Some(mut row) = table.next_row()? {
-        row.own_number(nodes.len())?;
+    while table.advance()? {
+        let row: NodeRow<'_> = table.row()?;
+        table.check_number("node", row.node, nodes.len())?;
+        if row.cpu_s.is_some_and(|seconds| !(seconds.is_finite() && seconds >= 0.0)) {
+            return Err(table.unexpected("cpu_s", "seconds, 0 or more"));
+        }
         nodes.push(Node {
-            region: row.text()?.to_owned(),
-            node_type: row.text()?.to_owned(),
-            addr: row.text()?.to_owned(),
-            pid: row.optional("a process id, or nothing")?,
-            outbound: row.value(WHOLE)?,
-            inbound: row.value(WHOLE)?,
-            rss_kib: row.optional("a whole number, or nothing")?,
-            cpu_s: {
-                let seconds: Option<f64> = row.optional("seconds, or nothing")?;
-                if seconds.is_some_and(|seconds| !(seconds.is_finite() && seconds >= 0.0)) {
-                    return Err(row.unexpected("seconds, 0 or more"));
-                }
-                seconds
-            },
-            alive: row.value("`true` or `false`")?,
+            region: row.region.to_owned(),
+            node_type: row.node_type.to_owned(),
+            addr: row.addr.to_owned(),
+            pid: row.pid,
+            outbound: row.outbound,
+            inbound: row.inbound,
+            rss_kib: row.rss_kib,
+            cpu_s: row.cpu_s,
+            alive: row.alive,
         });
-        row.end()?;
     }
     Ok(nodes)
 }
 
 pub(super) fn read_items(path: &Path, nodes: usize) -> Result<Vec<Item>, RunError> {
-    let mut table = Table::open(path, ITEMS_HEADER)?;
+    let mut table = Table::open(path, ITEM_COLUMNS)?;
     let mut items = Vec::new();
-    while let Some(mut row) = table.next_row()? {
-        row.own_number(items.len())?;
+    while table.advance()? {
+        let row: ItemRow<'_> = table.row()?;
+        table.check_number("item", row.item, items.len())?;
+        table.check_reference("origin", row.origin, super::NODES, nodes)?;
+        let kind = row.kind.parse();
         items.push(Item {
-            id: row.text()?.to_owned(),
-            kind: row.value("`tx` or `block`")?,
-            bytes: row.value(WHOLE)?,
-            origin: row.reference(super::NODES, nodes)?,
-            submitted_us: row.value(WHOLE)?,
+            id: row.id.to_owned(),
+            kind: kind.map_err(|()| table.unexpected("kind", "`tx` or `block`"))?,
+            bytes: row.bytes,
+            origin: row.origin,
+            submitted_us: row.submitted_us,
         });
-        row.end()?;
     }
     Ok(items)
 }
@@ -162,92 +214,60 @@ pub(super) fn read_deliveries(
     items: usize,
     nodes: usize,
 ) -> Result<Vec<Delivery>, RunError> {
-    let mut table = Table::open(path, DELIVERIES_HEADER)?;
+    let mut table = Table::open(path, DELIVERY_COLUMNS)?;
     let mut deliveries = Vec::new();
-    while let Some(mut row) = table.next_row()? {
-        deliveries.push(Delivery {
-            item: row.reference(super::ITEMS, items)?,
-            node: row.reference(super::NODES, nodes)?,
-            latency_us: row.value(WHOLE)?,
-        });
-        row.end()?;
+    while table.advance()? {
+        let row: Delivery = table.row()?;
+        table.check_reference("item", row.item, super::ITEMS, items)?;
+        table.check_reference("node", row.node, super::NODES, nodes)?;
+        deliveries.push(row);
     }
     Ok(deliveries)
 }
 
 pub(super) fn read_traffic(path: &Path, nodes: usize) -> Result<Vec<Traffic>, RunError> {
-    let mut table = Table::open(path, TRAFFIC_HEADER)?;
+    let mut table = Table::open(path, TRAFFIC_COLUMNS)?;
     let mut traffic = Vec::new();
-    while let Some(mut row) = table.next_row()? {
-        traffic.push(Traffic {
-            node: row.reference(super::NODES, nodes)?,
-            kind: row.text()?.to_owned(),
-            sent_messages: row.value(WHOLE)?,
-            sent_bytes: row.value(WHOLE)?,
-            received_messages: row.value(WHOLE)?,
-            received_bytes: row.value(WHOLE)?,
-        });
-        row.end()?;
+    while table.advance()? {
+        let row: Traffic = table.row()?;
+        table.check_reference("node", row.node, super::NODES, nodes)?;
+        traffic.push(row);
     }
     Ok(traffic)
 }
 
 pub(super) fn write_nodes(path: &Path, nodes: &[Node]) -> Result<(), RunError> {
-    write_whole(path, |out| {
-        writeln!(out, "{NODES_HEADER}")?;
-        for (number, node) in nodes.iter().enumerate() {
-            let (region, node_type) = (plain(&node.region)?, plain(&node.node_type)?);
-            let (addr, pid, rss_kib) =
-                (plain(&node.addr)?, or_empty(node.pid), or_empty(node.rss_kib));
-            let Node { outbound, inbound, alive, .. } = node;
-            let cpu_s = node.cpu_s.map_or_else(String::new, |seconds| format!("{seconds:.6}"));
-            writeln!(
-                out,
-                "{number},{region},{node_type},{addr},{pid},{outbound},{inbound},{rss_kib},{cpu_s},{alive}"
-            )?;
-        }
-        Ok(())
-    })
+    let rows = nodes.iter().enumerate().map(|(number, node)| NodeRow {
+        node: number,
+        region: &node.region,
+        node_type: &node.node_type,
+        addr: &node.addr,
+        pid: node.pid,
+        outbound: node.outbound,
+        inbound: node.inbound,
+        rss_kib: node.rss_kib,
+        cpu_s: node.cpu_s,
+        alive: node.alive,
+    });
+    table::write(path, NODE_COLUMNS, rows)
 }
 
 pub(super) fn write_items(path: &Path, items: &[Item]) -> Result<(), RunError> {
-    write_whole(path, |out| {
-        writeln!(out, "{ITEMS_HEADER}")?;
-        for (number, item) in items.iter().enumerate() {
-            let Item { bytes, origin, submitted_us, .. } = item;
-            let (id, kind) = (plain(&item.id)?, item.kind.name());
-            writeln!(out, "{number},{id},{kind},{bytes},{origin},{submitted_us}")?;
-        }
-        Ok(())
-    })
+    let rows = items.iter().enumerate().map(|(number, item)| ItemRow {
+        item: number,
+        id: &item.id,
+        kind: item.kind.name(),
+        bytes: item.bytes,
+        origin: item.origin,
+        submitted_us: item.submitted_us,
+    });
+    table::write(path, ITEM_COLUMNS, rows)
 }
 
 pub(super) fn write_deliveries(path: &Path, deliveries: &[Delivery]) -> Result<(), RunError> {
-    write_whole(path, |out| {
-        writeln!(out, "{DELIVERIES_HEADER}")?;
-        for Delivery { item, node, latency_us } in deliveries {
-            writeln!(out, "{item},{node},{latency_us}")?;
-        }
-        Ok(())
-    })
+    table::write(path, DELIVERY_COLUMNS, deliveries)
 }
 
 pub(super) fn write_traffic(path: &Path, traffic: &[Traffic]) -> Result<(), RunError> {
-    write_whole(path, |out| {
-        writeln!(out, "{TRAFFIC_HEADER}")?;
-        for row in traffic {
-            let Traffic { node, sent_messages, sent_bytes, .. } = row;
-            let Traffic { received_messages, received_bytes, .. } = row;
-            let kind = plain(&row.kind)?;
-            writeln!(
-                out,
-                "{node},{kind},{sent_messages},{sent_bytes},{received_messages},{received_bytes}"
-            )?;
-        }
-        Ok(())
-    })
-}
-
-fn or_empty(value: Option<impl ToString>) -> String {
-    value.map_or_else(String::new, |value| value.to_string())
+    table::write(path, TRAFFIC_COLUMNS, traffic)
 }
