@@ -80,7 +80,7 @@ fn report_writes_the_page_where_it_is_told() {
     let page = elsewhere.path().join("page.html");
     let output = tools(&["report", text(dir.path()), "--out", text(&page)]);
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(fs::read_to_string(&page).unwrap().starts_with("<!doctype html>"));
+    assert!(fs::read_to_string(&page).unwrap().starts_with("<!DOCTYPE html>"));
     assert!(!dir.path().join("report.html").exists());
 }
 

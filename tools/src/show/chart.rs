@@ -25,7 +25,6 @@ pub use curve::{Curve, curve};
 pub use latency::latency;
 pub use lines::{Lines, Panel, Point, Series, Stroke, lines};
 pub use plane::{Mark, Plane, frontier, plane};
-pub use svg::escape;
 pub use whiskers::{Whisker, whiskers};
 
 /// Width of every picture, pixels.

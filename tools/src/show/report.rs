@@ -1,18 +1,19 @@
 //! The report of a run: one self-contained page, and the picture of its propagation curve.
 
 mod facts;
-pub mod html;
 mod sections;
 
 use std::path::Path;
+
+use maud::html;
 
 use crate::figures::spread::Spread;
 use crate::figures::statistics::nearest_rank;
 use crate::figures::summary::{PAYLOAD_KINDS, Summary, counted_items};
 use crate::run::{self, Run, RunError};
 use crate::show::chart::{self, Bar, Caption, Curve};
-use crate::show::format;
 use crate::show::wording::{self, UNKNOWN};
+use crate::show::{format, page};
 
 /// Points of the propagation curve: one for every two pixels.
 const CURVE_POINTS: u64 = 385;
@@ -52,19 +53,19 @@ pub fn write_with_page(
 #[must_use]
 pub fn page(run: &Run, spread: &Spread, summary: &Summary) -> String {
     let title = wording::headline(summary, run.regions().len());
-    let main = [
-        sections::verdict(summary),
-        sections::headline(summary),
-        sections::picture("Propagation", &curve_svg(run, spread, summary)),
-        sections::picture("Latency", &latency_svg(run, spread)),
-        sections::picture("Bytes by kind of message", &bytes_svg(summary)),
-        sections::regions(run, spread),
-        sections::slowest_items(run, spread),
-        sections::slowest_nodes(run, spread),
-        sections::all_figures(summary),
-        sections::manifest(run),
-    ];
-    html::document("Tidings run report", &title, &strategy_line(summary), &main.concat())
+    let main = html! {
+        (sections::verdict(summary))
+        (sections::headline(summary))
+        (sections::picture("Propagation", &curve_svg(run, spread, summary)))
+        (sections::picture("Latency", &latency_svg(run, spread)))
+        (sections::picture("Bytes by kind of message", &bytes_svg(summary)))
+        (sections::regions(run, spread))
+        (sections::slowest_items(run, spread))
+        (sections::slowest_nodes(run, spread))
+        (sections::all_figures(summary))
+        (sections::manifest(run))
+    };
+    page::document("Tidings run report", &title, &strategy_line(summary), &main)
 }
 
 /// The propagation curve.

@@ -219,8 +219,7 @@ fn joined(points: &[(f64, f64)]) -> String {
 }
 
 /// Text as it has to stand in XML and HTML, in elements and in quoted attributes.
-#[must_use]
-pub fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,11 +1,13 @@
 //! The page's sections, one function each, in the order of the page.
 
+use maud::{Markup, html};
+
 use super::facts::{self, Reception};
-use super::html::{Align, escape, paragraph, section, table};
-use crate::figures::spread::Spread;
+use crate::figures::spread::{Spread, milliseconds};
 use crate::figures::summary::{Summary, counted_items};
 use crate::run::Run;
 use crate::show::format::{self, measured, percent};
+use crate::show::page::{Align, figure, section, table};
 use crate::show::wording::{self, Figure, UNKNOWN};
 
 /// How many of the slowest items and nodes are listed.
@@ -24,71 +26,69 @@ const HEADLINE: [&str; 8] = [
 ];
 
 /// What the run proved; if it proved nothing, why.
-pub(super) fn verdict(summary: &Summary) -> String {
+pub(super) fn verdict(summary: &Summary) -> Markup {
     let (class, mark) = match (summary.valid, summary.complete()) {
         (false, _) => ("invalid", "✕"),
         (true, false) => ("incomplete", "!"),
         (true, true) => ("complete", "✓"),
     };
-    let mut reasons = String::new();
-    for reason in &summary.inputs.invalid_reasons {
-        reasons.push_str(&format!("<li>{}</li>\n", escape(reason)));
+    let reasons = &summary.inputs.invalid_reasons;
+    html! {
+        section class={ "verdict " (class) } aria-label="Verdict" {
+            p.sentence { span aria-hidden="true" { (mark) } " " (wording::verdict(summary)) }
+            @if !reasons.is_empty() {
+                ul { @for reason in reasons { li { (reason) } } }
+            }
+            @if summary.lost_with_origin > 0 {
+                p {
+                    (format::counted(summary.lost_with_origin, "item"))
+                    " died with the node they were submitted to, before any live node had them. No relay could \
+                     have delivered these; they are not part of the figures."
+                }
+            }
+            @if summary.killed_nodes > 0 {
+                p {
+                    (format::grouped(summary.killed_nodes)) " of " (format::grouped(summary.nodes))
+                    " nodes were not alive at the end. All figures are about the others."
+                }
+            }
+        }
     }
-    if !reasons.is_empty() {
-        reasons = format!("<ul>\n{reasons}</ul>\n");
-    }
-    let mut remarks = String::new();
-    if summary.lost_with_origin > 0 {
-        let lost = format::counted(summary.lost_with_origin, "item");
-        remarks.push_str(&paragraph(&format!(
-            "{lost} died with the node they were submitted to, before any live node had them. No relay could have \
-             delivered these; they are not part of the figures."
-        )));
-    }
-    if summary.killed_nodes > 0 {
-        remarks.push_str(&paragraph(&format!(
-            "{} of {} nodes were not alive at the end. All figures are about the others.",
-            format::grouped(summary.killed_nodes),
-            format::grouped(summary.nodes),
-        )));
-    }
-    format!(
-        "<section class=\"verdict {class}\" aria-label=\"Verdict\">\n\
-         <p class=\"sentence\"><span aria-hidden=\"true\">{mark}</span> {}</p>\n{reasons}{remarks}</section>\n",
-        escape(&wording::verdict(summary)),
-    )
 }
 
 /// The figures that people ask for first.
-pub(super) fn headline(summary: &Summary) -> String {
+pub(super) fn headline(summary: &Summary) -> Markup {
     let groups = wording::groups(summary);
-    let card = |key: &str| {
-        let Figure { label, value, unit, meaning, .. } = wording::find(&groups, key)?;
-        let unit = if value == UNKNOWN { "" } else { unit };
-        Some(format!(
-            "<div><dt>{}</dt><dd><strong>{}</strong> {}<small>{}</small></dd></div>\n",
-            escape(label),
-            escape(&value),
-            escape(unit),
-            escape(meaning),
-        ))
+    let cards = HEADLINE.into_iter().filter_map(|key| wording::find(&groups, key));
+    let content = html! {
+        dl.cards {
+            @for Figure { label, value, unit, meaning, .. } in cards {
+                div {
+                    dt { (label) }
+                    dd {
+                        strong { (value) } " "
+                        @if value != UNKNOWN { (unit) }
+                        small { (meaning) }
+                    }
+                }
+            }
+        }
     };
-    let cards: String = HEADLINE.into_iter().filter_map(card).collect();
-    section("headline", "Headline figures", &format!("<dl class=\"cards\">\n{cards}</dl>\n"))
+    section("headline", "Headline figures", &content)
 }
 
-/// A picture, which is markup already.
-pub(super) fn picture(heading: &str, svg: &str) -> String {
+/// A picture.
+pub(super) fn picture(heading: &str, svg: &str) -> Markup {
     let id = heading.split(' ').next().unwrap_or(heading).to_lowercase() + "-section";
-    section(&id, heading, &format!("<figure>\n{svg}</figure>\n"))
+    section(&id, heading, &figure(svg))
 }
 
 /// How each region fared, if there are regions.
-pub(super) fn regions(run: &Run, spread: &Spread) -> String {
+pub(super) fn regions(run: &Run, spread: &Spread) -> Markup {
     let items = counted_items(run, spread).len();
     let regions = facts::by_region(run, spread, items);
     if regions.is_empty() {
-        return String::new();
+        return html! {};
     }
     let columns = [
         ("Region", Align::Left),
@@ -117,10 +117,10 @@ pub(super) fn regions(run: &Run, spread: &Spread) -> String {
 }
 
 /// The items that took longest.
-pub(super) fn slowest_items(run: &Run, spread: &Spread) -> String {
+pub(super) fn slowest_items(run: &Run, spread: &Spread) -> Markup {
     let items = facts::slowest_items(spread, counted_items(run, spread));
     if items.is_empty() {
-        return String::new();
+        return html! {};
     }
     let columns = [
         ("Item", Align::Left),
@@ -148,9 +148,7 @@ pub(super) fn slowest_items(run: &Run, spread: &Spread) -> String {
             percent(reached),
             number_or_unknown(spread.time_to_share_ms(number, 0.5)),
             number_or_unknown(spread.time_to_share_ms(number, 0.99)),
-            number_or_unknown(
-                last.map(|last| crate::figures::spread::milliseconds(last.latency_us)),
-            ),
+            number_or_unknown(last.map(|last| milliseconds(last.latency_us))),
             last.map_or_else(|| UNKNOWN.to_owned(), |last| node_name(run, last.node)),
         ]
     };
@@ -160,10 +158,10 @@ pub(super) fn slowest_items(run: &Run, spread: &Spread) -> String {
 }
 
 /// The nodes that waited longest.
-pub(super) fn slowest_nodes(run: &Run, spread: &Spread) -> String {
+pub(super) fn slowest_nodes(run: &Run, spread: &Spread) -> Markup {
     let nodes = facts::by_node(run, spread, counted_items(run, spread).len());
     if nodes.is_empty() {
-        return String::new();
+        return html! {};
     }
     let columns = [
         ("Node", Align::Left),
@@ -195,7 +193,7 @@ pub(super) fn slowest_nodes(run: &Run, spread: &Spread) -> String {
 }
 
 /// Every figure with its meaning.
-pub(super) fn all_figures(summary: &Summary) -> String {
+pub(super) fn all_figures(summary: &Summary) -> Markup {
     let columns = [
         ("Figure", Align::Left),
         ("Value", Align::Right),
@@ -215,12 +213,13 @@ pub(super) fn all_figures(summary: &Summary) -> String {
 }
 
 /// The settings, folded away.
-pub(super) fn manifest(run: &Run) -> String {
-    let text = escape(run.manifest.text());
-    let content = format!(
-        "<details>\n<summary>All settings of the run, resolved (manifest.toml)</summary>\n\
-         <pre tabindex=\"0\"><code>{text}</code></pre>\n</details>\n"
-    );
+pub(super) fn manifest(run: &Run) -> Markup {
+    let content = html! {
+        details {
+            summary { "All settings of the run, resolved (manifest.toml)" }
+            pre tabindex="0" { code { (run.manifest.text()) } }
+        }
+    };
     section("manifest", "Manifest", &content)
 }
 
