@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidings_protocol::chain::Chain;
@@ -157,7 +158,7 @@ pub(super) const fn travels(message: &Message) -> bool {
 /// `None` for what doesn't [travel](travels).
 fn encode(message: &Message) -> Option<Say> {
     let whole = |ids: &[ItemId]| ids.iter().map(ItemId::to_string).collect();
-    let short = |ids: &[ShortId]| ids.iter().map(|id| to_hex(&id.0)).collect();
+    let short = |ids: &[ShortId]| ids.iter().map(|id| HEXLOWER.encode(&id.0)).collect();
     Some(match message {
         Message::Item(item) => Say::Items(vec![to_value(item)]),
         Message::Announce { ids, .. } => Say::Have(whole(ids)),
@@ -174,8 +175,8 @@ fn encode(message: &Message) -> Option<Say> {
         Message::Digest(Digest { is_answer, count, salt, filter }) => Say::Digest(SaidDigest {
             is_answer: *is_answer,
             count: *count,
-            salt: to_hex(&salt.to_be_bytes()),
-            filter: to_hex(filter),
+            salt: HEXLOWER.encode(&salt.to_be_bytes()),
+            filter: HEXLOWER.encode(filter),
         }),
         Message::Hello(_)
         | Message::Ping { .. }
@@ -247,23 +248,12 @@ fn digest(said: &SaidDigest) -> Option<Digest> {
     Some(Digest { is_answer: said.is_answer, count: said.count, salt, filter: filter.into() })
 }
 
-fn to_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // writing to a string can't fail
-        text
-    })
-}
-
 fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     bytes_of(text)?.try_into().ok()
 }
 
 fn bytes_of(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<_> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
-    let (pairs, rest) = digits.as_chunks();
-    let byte = |[high, low]: &[u32; 2]| u8::try_from(16 * high + low).ok();
-    rest.is_empty().then(|| pairs.iter().map(byte).collect())?
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
 }
 
 #[cfg(test)]
