@@ -15,14 +15,14 @@
 
 mod error;
 mod file;
+mod rows;
 mod table;
-mod tables;
 
 use std::path::Path;
 
 pub use error::RunError;
 pub use file::{read_text, write_text};
-pub use tables::{Delivery, Item, ItemKind, Node, Traffic};
+pub use rows::{Delivery, Item, ItemKind, Node, Traffic};
 
 /// Name of the manifest in a run folder.
 pub const MANIFEST: &str = "manifest.toml";
@@ -114,10 +114,10 @@ impl Run {
             return Err(RunError::NotAFolder(dir.to_owned()));
         }
         let manifest = Manifest::read(dir)?;
-        let nodes = tables::read_nodes(&dir.join(NODES))?;
-        let items = tables::read_items(&dir.join(ITEMS), nodes.len())?;
-        let deliveries = tables::read_deliveries(&dir.join(DELIVERIES), items.len(), nodes.len())?;
-        let traffic = tables::read_traffic(&dir.join(TRAFFIC), nodes.len())?;
+        let nodes = rows::read_nodes(&dir.join(NODES))?;
+        let items = rows::read_items(&dir.join(ITEMS), nodes.len())?;
+        let deliveries = rows::read_deliveries(&dir.join(DELIVERIES), items.len(), nodes.len())?;
+        let traffic = rows::read_traffic(&dir.join(TRAFFIC), nodes.len())?;
         Ok(Self { manifest, nodes, items, deliveries, traffic })
     }
 
@@ -128,10 +128,10 @@ impl Run {
     /// If a file can't be written, or a field holds a comma, a quote or a line end.
     pub fn write(&self, dir: &Path) -> Result<(), RunError> {
         write_text(&dir.join(MANIFEST), self.manifest.text())?;
-        tables::write_nodes(&dir.join(NODES), &self.nodes)?;
-        tables::write_items(&dir.join(ITEMS), &self.items)?;
-        tables::write_deliveries(&dir.join(DELIVERIES), &self.deliveries)?;
-        tables::write_traffic(&dir.join(TRAFFIC), &self.traffic)
+        rows::write_nodes(&dir.join(NODES), &self.nodes)?;
+        rows::write_items(&dir.join(ITEMS), &self.items)?;
+        rows::write_deliveries(&dir.join(DELIVERIES), &self.deliveries)?;
+        rows::write_traffic(&dir.join(TRAFFIC), &self.traffic)
     }
 
     /// How many nodes were alive at the end of the run.

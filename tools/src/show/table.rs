@@ -34,31 +34,34 @@ pub fn render(summary: &Summary) -> String {
 /// to be. The first column is set from the left, the others, which are numbers, from the right.
 #[must_use]
 pub fn grid(names: &[&str], rows: &[Vec<String>]) -> String {
+    let names = names.iter().map(|&name| name.to_owned()).collect();
+    let rows: Vec<Vec<String>> = [names].into_iter().chain(rows.iter().cloned()).collect();
+    let mut lines = aligned(&rows, 1);
+    let rule = "-".repeat(lines.iter().map(|line| columns(line)).max().unwrap_or(0));
+    lines.insert(1, rule);
+    lines.join("\n") + "\n"
+}
+
+/// Lines of fields in columns, each as wide as it has to be. The first `left` columns are set from the left,
+/// the others from the right.
+pub(crate) fn aligned(rows: &[Vec<String>], left: usize) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        let fields = rows.iter().filter_map(|row| row.get(column)).map(|field| columns(field));
-        fields.chain([columns(names[column])]).max().unwrap_or(0)
+        let fields = rows.iter().filter_map(|row| row.get(column));
+        fields.map(|field| columns(field)).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..names.len()).map(width).collect();
-    let line = |fields: &mut dyn Iterator<Item = &str>| {
-        let mut line = String::new();
-        for (number, (field, &width)) in fields.zip(&widths).enumerate() {
-            let room = " ".repeat(width.saturating_sub(columns(field)));
-            let parts = if number == 0 { [field, room.as_str()] } else { [room.as_str(), field] };
-            line.push_str(if number == 0 { "" } else { "  " });
-            line.extend(parts);
-        }
-        line.trim_end().to_owned() + "\n"
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let fields = row.iter().zip(&widths).enumerate().map(|(column, (field, &width))| {
+            if column < left { format!("{field:<width$}") } else { format!("{field:>width$}") }
+        });
+        fields.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    let rule = "-".repeat(widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1));
-    let mut text = line(&mut names.iter().copied()) + &rule + "\n";
-    for row in rows {
-        text.push_str(&line(&mut row.iter().map(String::as_str)));
-    }
-    text
+    rows.iter().map(line).collect()
 }
 
 /// How many columns of a terminal `text` takes: one a character, for the text used here.
-pub(crate) fn columns(text: &str) -> usize {
+fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
