@@ -13,8 +13,8 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use tidings_tools::figures::summary::Summary;
 use tidings_tools::run::write_text;
-use tidings_tools::summary::Summary;
 
 use crate::cli::EXIT_USAGE;
 use crate::manifest::args::SettingArgs;

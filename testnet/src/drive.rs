@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use tidings::clock::Clock;
 use tidings_protocol::ground::time::Time;
-use tidings_tools::format::{grouped, percent};
+use tidings_tools::show::format::{grouped, percent};
 use tokio::time::sleep;
 
 use crate::collect::{Collector, Coverage};

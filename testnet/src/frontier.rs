@@ -6,9 +6,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use tidings_tools::chart::{self, AxisKind, AxisSpec, Caption, Colour, Mark, Plane};
-use tidings_tools::format::measured;
-use tidings_tools::report::html::{document, paragraph, section};
+use maud::html;
+use tidings_tools::show::chart::{self, AxisKind, AxisSpec, Caption, Colour, Mark, Plane};
+use tidings_tools::show::format::measured;
+use tidings_tools::show::page::{document, figure, section};
 
 use crate::compare::matrix::{self, Case, Row};
 use crate::compare::variant::{Variant, split};
@@ -180,21 +181,20 @@ fn svg(args: &FrontierArgs, model: &str, rows: &[Row]) -> String {
 }
 
 fn page(args: &FrontierArgs, planes: &[(String, Vec<Row>)]) -> String {
-    let mut main = String::new();
-    for (model, rows) in planes {
+    let plane = |(model, rows): &(String, Vec<Row>)| {
         let missing = rows.iter().filter(|row| row.get("t99_ms").mean.is_none());
         let missing: Vec<&str> = missing.map(|row| row.name.as_str()).collect();
-        let mut content = format!("<figure>\n{}</figure>\n", svg(args, model, rows));
-        if !missing.is_empty() {
-            content += &paragraph(&format!(
-                "Never reached 99 % of the nodes, so not drawn: {}.",
-                missing.join(", ")
-            ));
-        }
-        content += &show::html_table("One row for each contestant", rows);
-        content += &ratios(rows).iter().map(|line| paragraph(line)).collect::<String>();
-        main += &section(word(model), &format!("{model} links"), &content);
-    }
+        let content = html! {
+            (figure(&svg(args, model, rows)))
+            @if !missing.is_empty() {
+                p { "Never reached 99 % of the nodes, so not drawn: " (missing.join(", ")) "." }
+            }
+            (show::html_table("One row for each contestant", rows))
+            @for line in ratios(rows) { p { (line) } }
+        };
+        section(word(model), &format!("{model} links"), &content)
+    };
+    let main = html! { @for model in planes { (plane(model)) } };
     let subtitle = "Every strategy on the same transactions, nodes and links. origin@N%: how often the first-spy \
                     guess is right when N % of the nodes spy.";
     document("Tidings comparison", "Bytes against time", subtitle, &main)

@@ -6,10 +6,10 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tidings_tools::format::grouped;
+use tidings_tools::figures::summary::Summary;
 use tidings_tools::run::{Run, RunError};
-use tidings_tools::summary::Summary;
-use tidings_tools::table;
+use tidings_tools::show::format::grouped;
+use tidings_tools::show::table;
 use tokio::time::Instant;
 
 use crate::cli::{EXIT_INTERRUPTED, EXIT_USAGE, Options};

@@ -14,9 +14,9 @@ use clap::Args;
 use serde::Serialize;
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::testkit::rounds::{course, measure};
-use tidings_tools::format::grouped;
 use tidings_tools::run;
-use tidings_tools::table::grid;
+use tidings_tools::show::format::grouped;
+use tidings_tools::show::table::grid;
 
 use crate::compare::{usage, write_files};
 use crate::manifest::{Manifest, Workload};

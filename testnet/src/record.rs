@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use tidings::links::Place;
 use tidings_protocol::ground::item::ItemKind;
+use tidings_tools::figures::summary::{Inputs, Summary};
 use tidings_tools::run::{self, Manifest, Run};
-use tidings_tools::summary::{Inputs, Summary};
 
 use crate::collect::{Oddities, narrow};
 use crate::drive::Driven;
@@ -144,7 +144,7 @@ fn inputs(settings: &Settings, fleet: &Fleet, observed: &Observed, driven: &Driv
         idle_cpu_percent_per_node: observed.idle_cpu_percent,
         launcher_cpu_s: Some(driven.launcher_cpu_s),
         dropped_events: driven.collector.oddities().dropped,
-        simulation: tidings_tools::summary::Simulation::default(),
+        simulation: tidings_tools::figures::summary::Simulation::default(),
         more: more(settings, observed, driven, nodes_cpu_s),
     }
 }

@@ -14,8 +14,8 @@ use serde::Serialize;
 use tidings_protocol::params::RelayParams;
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::testkit::rounds::{Mean, Summary, measure};
-use tidings_tools::format::grouped;
-use tidings_tools::table::grid;
+use tidings_tools::show::format::grouped;
+use tidings_tools::show::table::grid;
 
 use crate::cli::EXIT_USAGE;
 use crate::{jobs, theory};

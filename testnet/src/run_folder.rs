@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidings::network::Network;
-use tidings_tools::report;
+use tidings_tools::figures::summary::Summary;
 use tidings_tools::run::{self, Manifest, Run, RunError};
-use tidings_tools::summary::Summary;
+use tidings_tools::show::report;
 
 use crate::launch::settings::Settings;
 use crate::manifest::recorded::{self, Recorded};

@@ -35,7 +35,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tidings_tools::run::{self, RunError};
-use tidings_tools::{report, table};
+use tidings_tools::show::{report, table};
 
 use crate::cli::EXIT_USAGE;
 use crate::manifest::Manifest;

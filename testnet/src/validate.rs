@@ -21,10 +21,10 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 use tidings::clock::SlowMotion;
-use tidings_tools::format::{measured, percent};
+use tidings_tools::figures::summary::Summary;
 use tidings_tools::run;
-use tidings_tools::summary::Summary;
-use tidings_tools::table::grid;
+use tidings_tools::show::format::{measured, percent};
+use tidings_tools::show::table::grid;
 
 use crate::cli::Options;
 use crate::compare::usage;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tidings_maelstrom::MaelstromError;
 use tidings_tools::diff::Diff;
-use tidings_tools::maelstrom::{self, MaelstromError};
+use tidings_tools::figures::summary::{Inputs, Summary};
 use tidings_tools::run::{REPORT, Run, RunError};
-use tidings_tools::summary::{Inputs, Summary};
-use tidings_tools::{report, table};
+use tidings_tools::show::{report, table};
 
 /// Exit code of wrong arguments (sysexits.h, `EX_USAGE`).
 const EXIT_USAGE: u8 = 64;
@@ -56,7 +56,7 @@ enum Command {
     },
     /// Runs a node behind Maelstrom's standard input and output (also a binary of its own,
     /// tidings-maelstrom, since Maelstrom takes a path).
-    Maelstrom(maelstrom::Options),
+    Maelstrom(tidings_maelstrom::Options),
 }
 
 /// Runs the command that `arguments` give.
@@ -79,8 +79,8 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run_node(options: &maelstrom::Options) -> ExitCode {
-    let Err(error) = maelstrom::run(options) else {
+fn run_node(options: &tidings_maelstrom::Options) -> ExitCode {
+    let Err(error) = tidings_maelstrom::run(options) else {
         return ExitCode::SUCCESS;
     };
     complain(&format!("tidings-tools: {error}\n"));

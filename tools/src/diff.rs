@@ -9,10 +9,10 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::format::measured;
+use crate::figures::summary::{Summary, flat_figures, plain_text};
 use crate::run::{Manifest, RunError};
-use crate::summary::{Summary, flat_figures, plain_text};
-use crate::table::columns;
+use crate::show::format::{grouped, measured};
+use crate::show::table::aligned;
 
 /// Settings by which runs may differ and still be compared: they are what is compared.
 const COMPARED: [&str; 3] = ["params", "recorded.node_binary", "recorded.version"];
@@ -218,25 +218,12 @@ fn figure_text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-            (Some(whole), _) => crate::format::grouped(whole),
+            (Some(whole), _) => grouped(whole),
             (None, Some(number)) => measured(number),
             (None, None) => number.to_string(),
         },
         other => plain_text(other),
     }
-}
-
-/// Lines of cells in columns, of which the first `left` begin and the others end at one place.
-fn aligned(cells: &[Vec<String>], left: usize) -> Vec<String> {
-    let width = |column: usize| cells.iter().map(|row| columns(&row[column])).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..cells.first().map_or(0, Vec::len)).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let fields = row.iter().zip(&widths).enumerate().map(|(column, (field, &width))| {
-            if column < left { format!("{field:<width$}") } else { format!("{field:>width$}") }
-        });
-        fields.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    cells.iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -13,16 +13,16 @@
 //! quotes or line ends, so the files need no quoting; writing refuses such a field. Every line ends
 //! with a line feed, by which a file that was cut short is recognised.
 
-mod csv;
 mod error;
-mod tables;
+mod file;
+mod rows;
+mod table;
 
-use std::fs;
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 pub use error::RunError;
-pub use tables::{Delivery, Item, ItemKind, Node, Traffic};
+pub use file::{read_text, write_text};
+pub use rows::{Delivery, Item, ItemKind, Node, Traffic};
 
 /// Name of the manifest in a run folder.
 pub const MANIFEST: &str = "manifest.toml";
@@ -114,10 +114,10 @@ impl Run {
             return Err(RunError::NotAFolder(dir.to_owned()));
         }
         let manifest = Manifest::read(dir)?;
-        let nodes = tables::read_nodes(&dir.join(NODES))?;
-        let items = tables::read_items(&dir.join(ITEMS), nodes.len())?;
-        let deliveries = tables::read_deliveries(&dir.join(DELIVERIES), items.len(), nodes.len())?;
-        let traffic = tables::read_traffic(&dir.join(TRAFFIC), nodes.len())?;
+        let nodes = rows::read_nodes(&dir.join(NODES))?;
+        let items = rows::read_items(&dir.join(ITEMS), nodes.len())?;
+        let deliveries = rows::read_deliveries(&dir.join(DELIVERIES), items.len(), nodes.len())?;
+        let traffic = rows::read_traffic(&dir.join(TRAFFIC), nodes.len())?;
         Ok(Self { manifest, nodes, items, deliveries, traffic })
     }
 
@@ -128,10 +128,10 @@ impl Run {
     /// If a file can't be written, or a field holds a comma, a quote or a line end.
     pub fn write(&self, dir: &Path) -> Result<(), RunError> {
         write_text(&dir.join(MANIFEST), self.manifest.text())?;
-        tables::write_nodes(&dir.join(NODES), &self.nodes)?;
-        tables::write_items(&dir.join(ITEMS), &self.items)?;
-        tables::write_deliveries(&dir.join(DELIVERIES), &self.deliveries)?;
-        tables::write_traffic(&dir.join(TRAFFIC), &self.traffic)
+        rows::write_nodes(&dir.join(NODES), &self.nodes)?;
+        rows::write_items(&dir.join(ITEMS), &self.items)?;
+        rows::write_deliveries(&dir.join(DELIVERIES), &self.deliveries)?;
+        rows::write_traffic(&dir.join(TRAFFIC), &self.traffic)
     }
 
     /// How many nodes were alive at the end of the run.
@@ -149,49 +149,6 @@ impl Run {
         regions.retain(|region| !region.is_empty());
         regions
     }
-}
-
-/// Reads a text file of a run folder.
-///
-/// # Errors
-///
-/// If it is missing, unreadable or not UTF-8.
-pub fn read_text(path: &Path) -> Result<String, RunError> {
-    fs::read_to_string(path).map_err(|source| RunError::reading(path, source))
-}
-
-/// Writes a file of a run folder whole or not at all: beside it first, then renamed.
-///
-/// # Errors
-///
-/// If it can't be written; an older file of that name is then still there.
-pub fn write_text(path: &Path, text: &str) -> Result<(), RunError> {
-    write_whole(path, |file| file.write_all(text.as_bytes()))
-}
-
-/// [`write_text`] for what is too large to be a string first.
-fn write_whole(
-    path: &Path,
-    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-) -> Result<(), RunError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    let written = fs::File::create(&beside).and_then(|file| {
-        let mut file = std::io::BufWriter::new(file);
-        fill(&mut file)?;
-        file.flush()?;
-        fs::rename(&beside, path)
-    });
-    written.map_err(|source| {
-        // The first error is the one to tell; what happens to the leftover says nothing new.
-        let _ = fs::remove_file(&beside);
-        RunError::Write { path: path.to_owned(), source }
-    })
-}
-
-/// Whether `error` says that the file isn't there.
-fn is_missing(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 #[cfg(test)]

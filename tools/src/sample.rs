@@ -5,8 +5,8 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use tidings_tools::figures::summary::Inputs;
 use tidings_tools::run::{Delivery, Item, ItemKind, Manifest, Node, Run, Traffic};
-use tidings_tools::summary::Inputs;
 
 /// Region name and distance from the middle of the map, milliseconds.
 const REGIONS: [(&str, f64); 8] = [

@@ -12,8 +12,8 @@ use std::process::{Command, Output};
 use sample::Sample;
 use serde_json::Value;
 use tempfile::TempDir;
-use tidings_tools::report;
-use tidings_tools::summary::Summary;
+use tidings_tools::figures::summary::Summary;
+use tidings_tools::show::report;
 
 /// A finished run's folder.
 fn folder(sample: Sample) -> TempDir {
@@ -80,7 +80,7 @@ fn report_writes_the_page_where_it_is_told() {
     let page = elsewhere.path().join("page.html");
     let output = tools(&["report", text(dir.path()), "--out", text(&page)]);
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(fs::read_to_string(&page).unwrap().starts_with("<!doctype html>"));
+    assert!(fs::read_to_string(&page).unwrap().starts_with("<!DOCTYPE html>"));
     assert!(!dir.path().join("report.html").exists());
 }
 
@@ -173,4 +173,12 @@ fn diff_needs_both_runs() {
     let output = tools(&["diff", text(a.path()), text(&nowhere)]);
     assert_eq!(output.status.code(), Some(66));
     assert!(stderr(&output).contains("nowhere"), "{}", stderr(&output));
+}
+
+/// Maelstrom's node, which is a binary of its own too.
+#[test]
+fn the_tools_have_it_as_a_command() {
+    let output = tools(&["maelstrom", "--param", "relay.batch=1"]);
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    assert!(stderr(&output).contains("unknown field `batch`"), "{}", stderr(&output));
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use tidings_tools::figures::statistics::Distribution;
+use tidings_tools::figures::summary::Summary;
 use tidings_tools::run;
-use tidings_tools::stats::Distribution;
-use tidings_tools::summary::Summary;
 
 use super::variant::Variant;
 use crate::jobs;

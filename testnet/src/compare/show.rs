@@ -1,9 +1,10 @@
 //! Comparisons as text and as a page.
 
-use tidings_tools::chart::{self, AxisKind, AxisSpec, Caption, Colour, Whisker};
-use tidings_tools::format::measured;
-use tidings_tools::report::html::{Align, document, paragraph, section, table};
-use tidings_tools::table::grid;
+use maud::{Markup, html};
+use tidings_tools::show::chart::{self, AxisKind, AxisSpec, Caption, Colour, Whisker};
+use tidings_tools::show::format::measured;
+use tidings_tools::show::page::{Align, document, figure, section, table};
+use tidings_tools::show::table::grid;
 
 use super::matrix::{Estimate, Row};
 
@@ -65,7 +66,7 @@ pub fn text(rows: &[Row]) -> String {
 
 /// The comparison as a table for pages.
 #[must_use]
-pub fn html_table(caption: &str, rows: &[Row]) -> String {
+pub fn html_table(caption: &str, rows: &[Row]) -> Markup {
     let columns = columns(rows);
     let names = columns.iter().map(|column| (column.1, Align::Right));
     let names: Vec<_> = [("strategy", Align::Left)].into_iter().chain(names).collect();
@@ -87,17 +88,15 @@ pub fn page(rows: &[Row], subtitle: &str) -> String {
             100.0,
         ),
     ];
-    let mut main = section(
-        "table",
-        "All figures",
-        &(html_table("Means over the seeds", rows) + &paragraph(note)),
-    );
-    for (key, title, axis, factor) in figures {
-        if rows.iter().any(|row| row.get(key).mean.is_some()) {
-            let svg = picture(rows, (key, title, axis, factor), subtitle);
-            main.push_str(&section(key, title, &format!("<figure>\n{svg}</figure>\n")));
+    let means = html! { (html_table("Means over the seeds", rows)) p { (note) } };
+    let known =
+        figures.into_iter().filter(|(key, ..)| rows.iter().any(|row| row.get(key).mean.is_some()));
+    let main = html! {
+        (section("table", "All figures", &means))
+        @for (key, title, axis, factor) in known {
+            (section(key, title, &figure(&picture(rows, (key, title, axis, factor), subtitle))))
         }
-    }
+    };
     document("Tidings comparison", "Strategies side by side", subtitle, &main)
 }
 

@@ -1,10 +1,11 @@
 //! The pictures and the page of a prediction.
 
-use tidings_tools::chart::{
+use maud::html;
+use tidings_tools::show::chart::{
     self, AxisKind, AxisSpec, Caption, Colour, Lines, Panel, Point, Series, Stroke,
 };
-use tidings_tools::format::grouped;
-use tidings_tools::report::html::{Align, document, paragraph, section, table};
+use tidings_tools::show::format::grouped;
+use tidings_tools::show::page::{Align, document, figure, section, table};
 
 use super::{Course, NAMES, PUSH_FANOUT, PUSH_NODES, Prediction};
 use crate::rounds::STRATEGIES;
@@ -167,20 +168,18 @@ pub(super) fn page(prediction: &Prediction, rows: &[Vec<String>]) -> String {
     let align = |number: usize| if number == 0 { Align::Left } else { Align::Right };
     let columns: Vec<_> =
         NAMES.iter().enumerate().map(|(number, name)| (*name, align(number))).collect();
-    let figure = |svg: &str| format!("<figure>\n{svg}</figure>\n");
-    let main = [
-        section(
-            "by-nodes",
-            "Rounds by number of nodes",
-            &(figure(&rounds(prediction))
-                + &table("Rounds until every node knows", &columns, rows)
-                + &paragraph(
-                    "Measured by the shipped strategies: within reach of everybody and in step, as theory has \
-                     it; and, for push, as whole nodes over eight links of their own each.",
-                )),
-        ),
-        section("by-round", "Push, round by round", &figure(&push(prediction))),
-        section("tails-section", "Push tail against push-pull tail", &figure(&tails(prediction))),
-    ];
-    document("Tidings prediction", "Rounds: articles, theory, measurement", "", &main.concat())
+    let by_nodes = html! {
+        (figure(&rounds(prediction)))
+        (table("Rounds until every node knows", &columns, rows))
+        p {
+            "Measured by the shipped strategies: within reach of everybody and in step, as theory has \
+             it; and, for push, as whole nodes over eight links of their own each."
+        }
+    };
+    let main = html! {
+        (section("by-nodes", "Rounds by number of nodes", &by_nodes))
+        (section("by-round", "Push, round by round", &figure(&push(prediction))))
+        (section("tails-section", "Push tail against push-pull tail", &figure(&tails(prediction))))
+    };
+    document("Tidings prediction", "Rounds: articles, theory, measurement", "", &main)
 }

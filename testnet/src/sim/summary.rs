@@ -4,9 +4,9 @@
 use serde_json::{Map, Value, json};
 use tidings_protocol::counters::Traffic;
 use tidings_protocol::wire::message::MessageKind;
+use tidings_tools::figures::statistics::Distribution;
+use tidings_tools::figures::summary::{Inputs, Simulation, Summary};
 use tidings_tools::run::{self, Delivery, Item, ItemKind, Run};
-use tidings_tools::stats::Distribution;
-use tidings_tools::summary::{Inputs, Simulation, Summary};
 
 use super::drive::Finished;
 use super::latency::Place;

@@ -1,6 +1,6 @@
 //! What can be wrong with a run folder.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -36,7 +36,7 @@ pub enum RunError {
         /// The file.
         path: PathBuf,
         /// The columns that it should have.
-        expected: &'static str,
+        expected: String,
         /// Its first line.
         found: String,
     },
@@ -94,7 +94,10 @@ impl RunError {
     /// What an I/O error while reading `path` means.
     pub(super) fn reading(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
-        if super::is_missing(&source) { Self::Missing(path) } else { Self::Read { path, source } }
+        match source.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Self::Missing(path),
+            _ => Self::Read { path, source },
+        }
     }
 
     /// Whether the input isn't there at all, in contrast to being wrong.

@@ -32,6 +32,44 @@ fn a_run_is_read_as_it_was_written() {
     assert_eq!(Run::read(dir.path()).unwrap(), run);
 }
 
+/// The bytes that the first release of the tools wrote.
+#[test]
+fn a_folder_from_before_is_read_and_written_as_it_was() {
+    let tables = [
+        (
+            NODES,
+            "node,region,node_type,addr,pid,outbound,inbound,rss_kib,cpu_s,alive\n\
+             0,europe,supernode,127.0.0.1:4000,10000,8,5,7523,0.433000,true\n\
+             1,,,,,8,12,,,false\n",
+        ),
+        (
+            ITEMS,
+            "item,id,kind,bytes,origin,submitted_us\n\
+             0,00ff,tx,250,0,0\n\
+             1,c0de,block,1000080,1,18446744073709551615\n",
+        ),
+        (DELIVERIES, "item,node,latency_us\n0,0,0\n0,1,48213\n1,1,0\n"),
+        (
+            TRAFFIC,
+            "node,kind,sent_messages,sent_bytes,received_messages,received_bytes\n\
+             0,announce,4,132,3,99\n",
+        ),
+    ];
+    let [old, new] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    fs::write(old.path().join(MANIFEST), "seed = 1\n").unwrap();
+    for (file, text) in tables {
+        fs::write(old.path().join(file), text).unwrap();
+    }
+    let run = Run::read(old.path()).unwrap();
+    assert_eq!(run.nodes[0].cpu_s, Some(0.433));
+    assert_eq!((run.nodes[1].pid, run.nodes[1].region.as_str()), (None, ""));
+    assert_eq!((run.items[1].kind, run.items[1].submitted_us), (ItemKind::Block, u64::MAX));
+    run.write(new.path()).unwrap();
+    for (file, text) in tables {
+        assert_eq!(fs::read_to_string(new.path().join(file)).unwrap(), text, "{file}");
+    }
+}
+
 #[test]
 fn unmeasured_fields_stay_unmeasured() {
     let (mut run, dir) = folder();
@@ -183,7 +221,7 @@ fn a_field_that_would_need_quoting_is_not_written_and_the_old_file_stays() {
     let error = run.write(dir.path()).unwrap_err().to_string();
     assert!(error.contains("nodes.csv: can't be written: the field `north,south`"), "{error}");
     assert_eq!(fs::read_to_string(dir.path().join(NODES)).unwrap(), before);
-    assert!(!dir.path().join("nodes.csv.part").exists());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 5, "the half-written file is gone");
 }
 
 #[test]

@@ -1,0 +1,337 @@
+//! Maelstrom's messages, and the core's messages inside them.
+//!
+//! Nodes speak readable JSON, so that Maelstrom's own diagrams and journals show what happens:
+//! ```json
+//! {"src":"n1","dest":"n0","body":{"type":"relay","seq":3,"ack":7,"say":[{"items":[41,42]},"prune"]}}
+//! {"src":"n0","dest":"n1","body":{"type":"ack","ack":6}}
+//! ```
+//! `seq` numbers the core's messages, of which each item of `items` is one; see [`super::session`].
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tidings_protocol::chain::Chain;
+use tidings_protocol::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId};
+use tidings_protocol::wire::digest::{Digest, FILTER_MAX};
+use tidings_protocol::wire::message::{
+    ANNOUNCE_MAX, GETDATA_MAX, KNOWN_MAX, Message, Signal, Verb,
+};
+
+use super::session::Packet;
+
+/// What a message of Maelstrom's looks like.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Envelope<Body> {
+    pub(super) src: String,
+    pub(super) dest: String,
+    pub(super) body: Body,
+}
+
+/// The body of a message between nodes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub(super) enum Body {
+    Relay {
+        seq: u64,
+        ack: u64,
+        say: Vec<Say>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
+    },
+    Ack {
+        ack: u64,
+    },
+}
+
+/// One thing that the core says, or several items in a row.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Say {
+    /// Values.
+    Items(Vec<Value>),
+    /// Announced: ids, or short ids.
+    Have(Vec<String>),
+    /// Asked for.
+    Want(Vec<String>),
+    /// Not found.
+    Lack(Vec<String>),
+    Prune,
+    Graft,
+    Poll,
+    /// Short ids.
+    Known(Vec<String>),
+    /// Short ids.
+    First(Vec<String>),
+    Digest(SaidDigest),
+}
+
+/// A [`Digest`]; numbers of 64 bits are text, since not all readers of JSON take them.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct SaidDigest {
+    is_answer: bool,
+    count: u32,
+    salt: String,
+    filter: String,
+}
+
+/// What no node of ours says.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum WireError {
+    #[error("`{0}` is neither an id of 64 hexadecimal digits nor a short one of 16")]
+    BadId(String),
+    #[error("ids and short ids are mixed")]
+    MixedIds,
+    #[error("there are {0} ids, of at most {1}")]
+    TooManyIds(usize, usize),
+    #[error("the digest is malformed")]
+    BadDigest,
+    #[error("a value can't be an item: {0}")]
+    BadItem(String),
+}
+
+/// A value as an item: its JSON, without spaces.
+pub(super) fn to_item(value: &Value, chain: &dyn Chain) -> Result<Arc<Item>, WireError> {
+    let bytes = value.to_string();
+    chain.item(ItemKind::Tx, Bytes::from(bytes)).map_err(|why| WireError::BadItem(why.to_string()))
+}
+
+/// The value of an item that [`to_item`] made.
+pub(super) fn to_value(item: &Item) -> Value {
+    serde_json::from_slice(item.bytes()).unwrap_or(Value::Null)
+}
+
+impl From<Packet<Message>> for Body {
+    fn from(packet: Packet<Message>) -> Self {
+        let Packet { ack, seq, say, again } = packet;
+        if say.is_empty() {
+            return Self::Ack { ack };
+        }
+        let mut said = Vec::new();
+        for message in &say {
+            match (said.last_mut(), message) {
+                (Some(Say::Items(values)), Message::Item(item)) => values.push(to_value(item)),
+                _ => said.extend(encode(message)),
+            }
+        }
+        Self::Relay { seq, ack, say: said, again }
+    }
+}
+
+impl Body {
+    /// The packet that a peer sent.
+    pub(super) fn into_packet(self, chain: &dyn Chain) -> Result<Packet<Message>, WireError> {
+        match self {
+            Self::Ack { ack } => Ok(Packet { ack, seq: 0, say: Vec::new(), again: false }),
+            Self::Relay { seq, ack, say: said, again } => {
+                let mut say = Vec::new();
+                for said in said {
+                    decode(said, chain, &mut say)?;
+                }
+                Ok(Packet { ack, seq, say, again })
+            }
+        }
+    }
+}
+
+/// Whether a message travels at all. What keeps up a connection doesn't: there are none here.
+pub(super) const fn travels(message: &Message) -> bool {
+    match message {
+        Message::Announce { .. }
+        | Message::GetData { .. }
+        | Message::NotFound { .. }
+        | Message::Short(..)
+        | Message::Item(_)
+        | Message::Signal(_)
+        | Message::Digest(_) => true,
+        Message::Hello(_)
+        | Message::Ping { .. }
+        | Message::Pong { .. }
+        | Message::GetAddresses
+        | Message::Addresses(_)
+        | Message::FeeFilter(_)
+        | Message::Unknown { .. } => false,
+    }
+}
+
+/// `None` for what doesn't [travel](travels).
+fn encode(message: &Message) -> Option<Say> {
+    let whole = |ids: &[ItemId]| ids.iter().map(ItemId::to_string).collect();
+    let short = |ids: &[ShortId]| ids.iter().map(|id| HEXLOWER.encode(&id.0)).collect();
+    Some(match message {
+        Message::Item(item) => Say::Items(vec![to_value(item)]),
+        Message::Announce { ids, .. } => Say::Have(whole(ids)),
+        Message::GetData { ids, .. } => Say::Want(whole(ids)),
+        Message::NotFound { ids, .. } => Say::Lack(whole(ids)),
+        Message::Short(Verb::Announce, ids) => Say::Have(short(ids)),
+        Message::Short(Verb::GetData, ids) => Say::Want(short(ids)),
+        Message::Short(Verb::NotFound, ids) => Say::Lack(short(ids)),
+        Message::Signal(Signal::Prune) => Say::Prune,
+        Message::Signal(Signal::Graft) => Say::Graft,
+        Message::Signal(Signal::Poll) => Say::Poll,
+        Message::Signal(Signal::Known(ids)) => Say::Known(short(ids)),
+        Message::Signal(Signal::First(ids)) => Say::First(short(ids)),
+        Message::Digest(Digest { is_answer, count, salt, filter }) => Say::Digest(SaidDigest {
+            is_answer: *is_answer,
+            count: *count,
+            salt: HEXLOWER.encode(&salt.to_be_bytes()),
+            filter: HEXLOWER.encode(filter),
+        }),
+        Message::Hello(_)
+        | Message::Ping { .. }
+        | Message::Pong { .. }
+        | Message::GetAddresses
+        | Message::Addresses(_)
+        | Message::FeeFilter(_)
+        | Message::Unknown { .. } => return None,
+    })
+}
+
+fn decode(said: Say, chain: &dyn Chain, out: &mut Vec<Message>) -> Result<(), WireError> {
+    let message = match said {
+        Say::Items(values) => {
+            for value in &values {
+                out.push(Message::Item(to_item(value, chain)?));
+            }
+            return Ok(());
+        }
+        Say::Have(ids) => naming(Verb::Announce, &ids, ANNOUNCE_MAX)?,
+        Say::Want(ids) => naming(Verb::GetData, &ids, GETDATA_MAX)?,
+        Say::Lack(ids) => naming(Verb::NotFound, &ids, GETDATA_MAX)?,
+        Say::Prune => Message::Signal(Signal::Prune),
+        Say::Graft => Message::Signal(Signal::Graft),
+        Say::Poll => Message::Signal(Signal::Poll),
+        Say::Known(ids) => Message::Signal(Signal::Known(short_ids(&ids, KNOWN_MAX)?)),
+        Say::First(ids) => Message::Signal(Signal::First(short_ids(&ids, KNOWN_MAX)?)),
+        Say::Digest(said) => Message::Digest(digest(&said).ok_or(WireError::BadDigest)?),
+    };
+    out.push(message);
+    Ok(())
+}
+
+/// Ids and short ids are told apart by their length.
+fn naming(verb: Verb, ids: &[String], max: usize) -> Result<Message, WireError> {
+    if ids.first().is_some_and(|id| id.len() == 2 * SHORT_ID_LEN) {
+        return Ok(Message::Short(verb, short_ids(ids, max)?));
+    }
+    let kind = ItemKind::Tx;
+    let ids = parse(ids, max, |id| from_hex::<ITEM_ID_LEN>(id).map(ItemId))?;
+    Ok(match verb {
+        Verb::Announce => Message::Announce { kind, ids },
+        Verb::GetData => Message::GetData { kind, ids },
+        Verb::NotFound => Message::NotFound { kind, ids },
+    })
+}
+
+fn short_ids(ids: &[String], max: usize) -> Result<Arc<[ShortId]>, WireError> {
+    parse(ids, max, |id| from_hex::<SHORT_ID_LEN>(id).map(ShortId))
+}
+
+fn parse<Id>(
+    ids: &[String],
+    max: usize,
+    one: impl Fn(&str) -> Option<Id>,
+) -> Result<Arc<[Id]>, WireError> {
+    if ids.len() > max {
+        return Err(WireError::TooManyIds(ids.len(), max));
+    }
+    if ids.windows(2).any(|pair| pair[0].len() != pair[1].len()) {
+        return Err(WireError::MixedIds);
+    }
+    ids.iter().map(|id| one(id).ok_or_else(|| WireError::BadId(id.clone()))).collect()
+}
+
+fn digest(said: &SaidDigest) -> Option<Digest> {
+    let salt = u64::from_be_bytes(from_hex(&said.salt)?);
+    let filter = bytes_of(&said.filter).filter(|filter| filter.len() <= FILTER_MAX)?;
+    Some(Digest { is_answer: said.is_answer, count: said.count, salt, filter: filter.into() })
+}
+
+fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    bytes_of(text)?.try_into().ok()
+}
+
+fn bytes_of(text: &str) -> Option<Vec<u8>> {
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use tidings_protocol::chain::opaque::Opaque;
+
+    fn item(n: u32) -> Arc<Item> {
+        to_item(&json!(n), &Opaque::default()).unwrap()
+    }
+
+    fn round_trip(say: &[Message]) -> (String, Vec<Message>) {
+        let packet = Packet { ack: 3, seq: 5, say: say.to_vec(), again: false };
+        let text = serde_json::to_string(&Body::from(packet)).unwrap();
+        let body: Body = serde_json::from_str(&text).unwrap();
+        (text, body.into_packet(&Opaque::default()).unwrap().say)
+    }
+
+    #[test]
+    fn every_message_that_travels_reads_back() {
+        let (kind, id) = (ItemKind::Tx, item(1).id());
+        let (ids, short): (Arc<[ItemId]>, Arc<[ShortId]>) = ([id].into(), [id.into()].into());
+        let messages = [
+            Message::Item(item(1)),
+            Message::Item(item(2)),
+            Message::Announce { kind, ids: ids.clone() },
+            Message::GetData { kind, ids: ids.clone() },
+            Message::NotFound { kind, ids },
+            Message::Short(Verb::Announce, short.clone()),
+            Message::Short(Verb::GetData, short.clone()),
+            Message::Short(Verb::NotFound, short.clone()),
+            Message::Item(item(3)),
+            Message::Signal(Signal::Prune),
+            Message::Signal(Signal::Graft),
+            Message::Signal(Signal::Poll),
+            Message::Signal(Signal::Known(short.clone())),
+            Message::Signal(Signal::First(short)),
+            Message::Digest(Digest::of(&[id], u64::MAX, true)),
+        ];
+        assert!(messages.iter().all(travels));
+        assert_eq!(round_trip(&messages).1, messages);
+    }
+
+    #[test]
+    fn items_in_a_row_are_one_list_that_people_can_read() {
+        let (text, _) = round_trip(&[Message::Item(item(1)), Message::Item(item(2))]);
+        assert_eq!(text, r#"{"type":"relay","seq":5,"ack":3,"say":[{"items":[1,2]}]}"#);
+    }
+
+    #[test]
+    fn nothing_to_say_is_an_acknowledgement() {
+        assert_eq!(round_trip(&[]).0, r#"{"type":"ack","ack":3}"#);
+    }
+
+    #[test]
+    fn any_value_is_an_item_and_comes_back_as_it_was() {
+        for value in [json!(0), json!(-1.5), json!("ü\n"), json!([1, {"b": null, "a": {}}])] {
+            let item = to_item(&value, &Opaque::default()).unwrap();
+            assert_eq!(to_value(&item).to_string(), value.to_string());
+        }
+    }
+
+    #[test]
+    fn what_no_node_says_is_refused() {
+        let (a, b) = ("0".repeat(64), "0".repeat(16));
+        let digest = |salt: &str, filter: &str| json!({"digest": {"is_answer": false, "count": 1, "salt": salt, "filter": filter}});
+        for (said, error) in [
+            (json!({"have": ["xyz"]}), WireError::BadId("xyz".to_owned())),
+            (json!({"want": [a, b]}), WireError::MixedIds),
+            (json!({"want": vec![&a; 1_001]}), WireError::TooManyIds(1_001, 1_000)),
+            (digest("00", ""), WireError::BadDigest),
+            (digest(&b, "0"), WireError::BadDigest),
+            (digest(&b, &"00".repeat(FILTER_MAX + 1)), WireError::BadDigest),
+        ] {
+            let said = serde_json::from_value(said).unwrap();
+            assert_eq!(decode(said, &Opaque::default(), &mut Vec::new()), Err(error));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `tidings-maelstrom` as a process: lines in, lines out, exit codes.
+
+#![expect(clippy::unwrap_used, reason = "what fails here is the test")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_tidings-maelstrom");
+
+/// One node as a process.
+struct Process {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(command: &mut Command) -> Self {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = piped.spawn().unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdin, stdout }
+    }
+
+    fn init(arguments: &[&str], own: &str) -> Self {
+        let mut process = Self::start(Command::new(BINARY).args(arguments));
+        let body = json!({"type": "init", "node_id": own, "node_ids": ["n0", "n1"]});
+        assert_eq!(process.ask(own, body)["type"], "init_ok");
+        process
+    }
+
+    fn write(&mut self, line: &str) {
+        writeln!(self.stdin, "{line}").unwrap();
+    }
+
+    fn read(&mut self) -> Value {
+        let mut line = String::new();
+        assert!(self.stdout.read_line(&mut line).unwrap() > 0, "it has ended");
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// A client's request, and its answer.
+    fn ask(&mut self, own: &str, mut body: Value) -> Value {
+        body["msg_id"] = json!(7);
+        self.write(&json!({"src": "c1", "dest": own, "body": body}).to_string());
+        let answer = self.read();
+        assert_eq!((&answer["dest"], &answer["body"]["in_reply_to"]), (&json!("c1"), &json!(7)));
+        answer["body"].clone()
+    }
+
+    /// Ends its input, and waits for it to end.
+    fn end(mut self) {
+        drop(self.stdin);
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+fn fails(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    output
+}
+
+#[test]
+fn a_value_passes_from_one_process_to_another() {
+    let arguments = ["--overlay", "all", "--ack-ms", "1", "--retry-ms", "60000"];
+    let mut nodes = ["n0", "n1"].map(|name| Process::init(&arguments, name));
+    let answer = nodes[0].ask("n0", json!({"type": "broadcast", "message": 41}));
+    assert_eq!(answer["type"], "broadcast_ok");
+    let relayed = nodes[0].read();
+    assert_eq!(relayed["body"]["say"], json!([{"items": [41]}]));
+    nodes[1].write(&relayed.to_string());
+    let acknowledged = nodes[1].read();
+    assert_eq!(acknowledged["body"], json!({"type": "ack", "ack": 1}));
+    nodes[0].write(&acknowledged.to_string());
+    nodes[1].ask("n1", json!({"type": "topology", "topology": {"n0": ["n1"]}}));
+    assert_eq!(nodes[1].ask("n1", json!({"type": "read"}))["messages"], json!([41]));
+    nodes.into_iter().for_each(Process::end);
+}
+
+#[test]
+fn clients_are_answered_and_refused() {
+    let mut node = Process::init(&[], "n0");
+    assert_eq!(node.ask("n0", json!({"type": "echo", "echo": "hi"}))["echo"], "hi");
+    assert!(node.ask("n0", json!({"type": "generate"}))["id"].is_string());
+    assert_eq!(node.ask("n0", json!({"type": "txn"}))["code"], 10);
+    assert_eq!(node.ask("n0", json!({"type": "broadcast"}))["code"], 12);
+    node.write("no JSON at all");
+    assert_eq!(node.ask("n0", json!({"type": "read"}))["value"], json!([]));
+    node.end();
+}
+
+#[test]
+fn options_come_from_the_environment_where_a_path_is_all_that_can_be_given() {
+    let mut command = Command::new(BINARY);
+    let complaint = fails(command.env("TIDINGS_MAELSTROM_ARGS", "--ack-ms 10 --retry-ms 5")).stderr;
+    assert!(String::from_utf8(complaint).unwrap().contains("--retry-ms 5 must be more than"));
+    // The command line has the last word.
+    let mut node = Process::start(command.args(["--retry-ms", "50"]));
+    assert_eq!(node.ask("n0", json!({"type": "read"}))["code"], 11);
+    node.end();
+}

@@ -1,0 +1,241 @@
+//! The figures of a summary in words: what each is called, its unit, and what it means.
+
+use crate::figures::summary::Summary;
+use crate::show::format::{counted, grouped, measured, percent};
+
+/// One figure as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// Its key in `summary.json`.
+    pub key: &'static str,
+    /// What it is called.
+    pub label: &'static str,
+    /// Its value, or `-` if it isn't known.
+    pub value: String,
+    /// Its unit; empty for counts and names.
+    pub unit: &'static str,
+    /// What it means, for somebody who sees it for the first time.
+    pub meaning: &'static str,
+}
+
+/// Figures that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// What they are about.
+    pub title: &'static str,
+    /// The figures.
+    pub figures: Vec<Figure>,
+}
+
+/// What stands for a figure that isn't known.
+pub const UNKNOWN: &str = "-";
+
+/// All figures of `summary` that have something to say, in reading order.
+#[must_use]
+pub fn groups(summary: &Summary) -> Vec<Group> {
+    let groups = [
+        Group { title: "Network", figures: network(summary) },
+        Group { title: "Spread", figures: spread(summary) },
+        Group { title: "Cost", figures: cost(summary) },
+        Group { title: "Simulation", figures: simulation(summary) },
+    ];
+    groups.into_iter().filter(|group| !group.figures.is_empty()).collect()
+}
+
+/// The figure `key`, wherever it stands.
+#[must_use]
+pub fn find(groups: &[Group], key: &str) -> Option<Figure> {
+    groups.iter().flat_map(|group| &group.figures).find(|figure| figure.key == key).cloned()
+}
+
+fn network(summary: &Summary) -> Vec<Figure> {
+    let inputs = &summary.inputs;
+    let mut figures = vec![count("nodes", "Nodes", summary.nodes, "nodes started")];
+    if summary.killed_nodes > 0 {
+        let meaning = "nodes not alive at the end; the rest are \"live\"";
+        figures.push(count("killed_nodes", "Killed nodes", summary.killed_nodes, meaning));
+    }
+    figures.push(Figure {
+        key: "strategy",
+        label: "Relay strategy",
+        value: inputs.strategy.clone(),
+        unit: "",
+        meaning: "how a node passes on what it has accepted",
+    });
+    figures.push(Figure {
+        key: "seed",
+        label: "Seed",
+        value: inputs.seed.to_string(),
+        unit: "",
+        meaning: "of every random choice the run itself makes",
+    });
+    let connect = "until every node had its links";
+    figures.push(number("connect_s", "Time to connect", inputs.connect_s, "s", connect));
+    figures
+}
+
+fn spread(summary: &Summary) -> Vec<Figure> {
+    let mut figures = vec![count("txs", "Transactions", summary.txs, "submitted at random nodes")];
+    if summary.blocks > 0 {
+        figures.push(count("blocks", "Blocks", summary.blocks, "submitted"));
+    }
+    let rate = "from the first submission to the last";
+    figures.push(number("rate_tx_per_s", "Rate", summary.rate_tx_per_s, "tx/s", rate));
+    figures.push(count(
+        "deliveries",
+        "Deliveries",
+        summary.deliveries,
+        "items accepted, once per node",
+    ));
+    figures.push(Figure {
+        key: "coverage",
+        label: "Coverage",
+        value: summary.coverage.map_or_else(|| UNKNOWN.to_owned(), percent),
+        unit: "%",
+        meaning: "of all (item, live node) pairs were delivered",
+    });
+    if summary.lost_with_origin > 0 {
+        let meaning = "items that died with their origin; not in the coverage";
+        let lost = summary.lost_with_origin;
+        figures.push(count("lost_with_origin", "Lost with origin", lost, meaning));
+    }
+    figures.extend([
+        number(
+            "t50_ms",
+            "Time to 50 %",
+            summary.t50_ms,
+            "ms",
+            "until half the live nodes had an item",
+        ),
+        number("t90_ms", "Time to 90 %", summary.t90_ms, "ms", "until 90 % of them had it"),
+        number("t99_ms", "Time to 99 %", summary.t99_ms, "ms", "until 99 % of them had it"),
+        number(
+            "t100_ms",
+            "Time to all",
+            summary.t100_ms,
+            "ms",
+            "until all of them had it (each: median item)",
+        ),
+    ]);
+    figures
+}
+
+fn cost(summary: &Summary) -> Vec<Figure> {
+    let inputs = &summary.inputs;
+    let mut figures = vec![
+        number(
+            "redundancy",
+            "Redundancy",
+            summary.redundancy,
+            "copies",
+            "further copies of an item that a node got; 0 is best",
+        ),
+        number(
+            "bytes_per_payload_byte",
+            "Bytes per payload byte",
+            summary.bytes_per_payload_byte,
+            "B/B",
+            "bytes a node sent per byte of the items",
+        ),
+        number(
+            "cpu_us_per_delivery",
+            "CPU per delivery",
+            summary.cpu_us_per_delivery,
+            "µs",
+            "CPU time of all processes, divided by deliveries",
+        ),
+        number(
+            "rss_mib_per_node",
+            "Memory per node",
+            inputs.rss_mib_per_node,
+            "MiB",
+            "resident memory (RSS)",
+        ),
+    ];
+    if inputs.idle_cpu_percent_per_node.is_some() {
+        let idle = inputs.idle_cpu_percent_per_node;
+        let meaning = "of one core, by a node without work";
+        figures.push(number("idle_cpu_percent_per_node", "Idle CPU per node", idle, "%", meaning));
+    }
+    figures
+}
+
+fn simulation(summary: &Summary) -> Vec<Figure> {
+    let simulation = &summary.inputs.simulation;
+    let mut figures = Vec::new();
+    if let Some(events) = simulation.events {
+        figures.push(count("events", "Events", events, "handled by the simulator"));
+    }
+    if let Some(hash) = &simulation.event_hash {
+        figures.push(Figure {
+            key: "event_hash",
+            label: "Event hash",
+            value: hash.clone(),
+            unit: "",
+            meaning: "equal for equal runs",
+        });
+    }
+    if let Some(rounds) = simulation.rounds {
+        figures.push(count("rounds", "Rounds", rounds, "of the strategy's timer"));
+    }
+    let more = |key: &str| summary.inputs.more.get(key).and_then(serde_json::Value::as_f64);
+    let measured = [
+        ("cpu_s_setup", "CPU for set-up", simulation.cpu_s_setup, "s", "to build the network"),
+        ("cpu_s_run", "CPU for the run", simulation.cpu_s_run, "s", "to run it"),
+        ("cpu_s_per_tx", "CPU per transaction", more("cpu_s_per_tx"), "s", "after set-up"),
+        ("events_per_cpu_s", "Speed", more("events_per_cpu_s"), "/s", "events per CPU second"),
+        ("peak_rss_mib", "Peak memory", simulation.peak_rss_mib, "MiB", "of the simulator"),
+    ];
+    let known = measured.into_iter().filter(|figure| figure.2.is_some());
+    figures.extend(
+        known.map(|(key, label, value, unit, meaning)| number(key, label, value, unit, meaning)),
+    );
+    figures
+}
+
+fn count(key: &'static str, label: &'static str, value: u64, meaning: &'static str) -> Figure {
+    Figure { key, label, value: grouped(value), unit: "", meaning }
+}
+
+fn number(
+    key: &'static str,
+    label: &'static str,
+    value: Option<f64>,
+    unit: &'static str,
+    meaning: &'static str,
+) -> Figure {
+    let value = value.map_or_else(|| UNKNOWN.to_owned(), measured);
+    Figure { key, label, value, unit, meaning }
+}
+
+/// The run in one sentence: what it proved, or why it proved nothing.
+#[must_use]
+pub fn verdict(summary: &Summary) -> String {
+    match (summary.valid, summary.coverage) {
+        (false, _) => "Invalid: the figures of this run prove nothing.".to_owned(),
+        (true, None) => "Valid: nothing was submitted.".to_owned(),
+        (true, Some(_)) if summary.complete() => {
+            "Complete: every live node has every item.".to_owned()
+        }
+        (true, Some(coverage)) => {
+            format!("Incomplete: {} % of the deliveries happened.", percent(coverage))
+        }
+    }
+}
+
+/// What went through what: `1,000 transactions through 200 nodes, 8 regions`.
+#[must_use]
+pub fn headline(summary: &Summary, regions: usize) -> String {
+    let items: Vec<String> = [(summary.txs, "transaction"), (summary.blocks, "block")]
+        .into_iter()
+        .filter(|&(number, _)| number > 0)
+        .map(|(number, one)| counted(number, one))
+        .collect();
+    let items = if items.is_empty() { "nothing".to_owned() } else { items.join(" and ") };
+    let nodes = counted(summary.nodes, "node");
+    let regions = match regions as u64 {
+        0 | 1 => String::new(),
+        several => format!(", {}", counted(several, "region")),
+    };
+    format!("{items} through {nodes}{regions}")
+}
