@@ -10,8 +10,8 @@
 //! | `GET /v1/addresses` | list of addresses that the node knows |
 //! | `POST /v1/tx`, `POST /v1/block` with the canonical bytes | [`Submitted`](crate::control::Submitted), once it is on the disk |
 //! | `GET /v1/items/{id}` | the item's canonical bytes, or 404 |
-//! | `GET /v1/explain/tx/{id}` | [`TxStory`](crate::explain::TxStory) of an item; the beginning of its id will do |
-//! | `GET /v1/explain/peer/{id}` | [`PeerStory`](crate::explain::PeerStory); the beginning of its id, an address or a link will do |
+//! | `GET /v1/explain/tx/{id}` | [`TxStory`](crate::api::explain::TxStory) of an item; the beginning of its id will do |
+//! | `GET /v1/explain/peer/{id}` | [`PeerStory`](crate::api::explain::PeerStory); the beginning of its id, an address or a link will do |
 //! | `GET /v1/events` | server-sent events, each a [`ShellEvent`] or a notice of how many were missed |
 //! | `POST /v1/slow-motion` with [`SlowFrom`](crate::control::SlowFrom) | [`Slowed`](crate::control::Slowed); only where `lab.slow_motion` is set |
 //! | `POST /v1/stop` | `{"stopping":true}`, and the node shuts down |
@@ -22,12 +22,8 @@
 //! disk is full. Requests and connections are bounded; over a
 //! bound the asker waits.
 
-pub mod bind;
 pub(crate) mod events;
-pub(crate) mod listeners;
 pub mod routes;
-pub(crate) mod server;
-pub mod token;
 
 use std::sync::Arc;
 use std::time::Duration;

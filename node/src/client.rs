@@ -20,9 +20,9 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::admin::routes::Readiness;
+use crate::api::explain::{PeerStory, TxStory};
 use crate::clock::SlowMotion;
 use crate::control::{PeerStatus, SlowFrom, Slowed, Status, Submitted};
-use crate::explain::{PeerStory, TxStory};
 use connection::{Answer, Connection, SendError};
 pub use stream::EventStream;
 

@@ -78,7 +78,7 @@ impl Default for NodeConfig {
             bootstrap: Vec::new(),
             connect: Vec::new(),
             region: None,
-            network: crate::datadir::NETWORK.into(),
+            network: crate::files::datadir::NETWORK.into(),
         }
     }
 }
@@ -147,7 +147,7 @@ pub struct StoreSettings {
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { enabled: true, file: crate::datadir::STORE.into() }
+        Self { enabled: true, file: crate::files::datadir::STORE.into() }
     }
 }
 

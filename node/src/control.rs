@@ -12,8 +12,8 @@ use tidings_protocol::link::Direction;
 use tidings_protocol::message::PeerAddr;
 use tokio::sync::oneshot;
 
+use crate::api::explain::{PeerStory, TxStory, Unexplained};
 use crate::clock::{NotSlowed, SlowMotion};
-use crate::explain::{PeerStory, TxStory, Unexplained};
 
 /// Most commands waiting for the shell; over it the API waits.
 pub const COMMANDS_MAX: usize = 256;

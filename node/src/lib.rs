@@ -18,23 +18,21 @@
 //! A node runs on a current-thread runtime, so that hundreds fit on a machine; only signatures are
 //! verified elsewhere. Nothing is built before somebody needs it.
 
-pub mod addresses;
 pub mod admin;
+pub mod api;
 pub mod calendar;
 pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
 pub mod control;
-pub mod datadir;
-pub mod error;
-pub mod explain;
-pub mod identity;
+pub mod files;
+pub mod http;
+pub mod lab;
 pub mod links;
 pub mod logging;
 pub mod metrics;
 pub mod net;
-pub mod network;
 pub mod shell;
 pub mod store;
 pub mod trace;

@@ -10,7 +10,6 @@ mod flow;
 mod handler;
 mod interner;
 mod pipe;
-mod shape;
 mod swarm;
 mod transport;
 

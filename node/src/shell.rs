@@ -47,12 +47,12 @@ use self::report::Reporter;
 pub use self::report::{LinkName, ShellEvent, What};
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
-use crate::addresses::{self, AddressesError};
 use crate::clock::Clock;
 use crate::control::{Command, SubmitReply};
+use crate::files::addresses::{self, AddressesError};
 use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
 use crate::store::{OpenError, Restored};
-use crate::trace::Trace;
+use crate::trace::writer::Trace;
 
 /// How often the address book is saved: what a crash may lose. A guess; Bitcoin Core saves its own
 /// every 15 minutes.

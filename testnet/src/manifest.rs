@@ -40,7 +40,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tidings::clock::SlowMotion;
-use tidings::network::Rules;
+use tidings::files::network::Rules;
 use tidings_protocol::chain::tidings::TRANSFER_LEN_MIN;
 use tidings_protocol::params::Params;
 

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tidings::client::Client;
 use tidings::clock::SlowMotion;
 use tidings::config::{Config, LinkModelName, LinksConfig};
-use tidings::datadir::{ACCOUNT, CONFIG, IDENTITY};
+use tidings::files::datadir::{ACCOUNT, CONFIG, IDENTITY};
 use tidings_protocol::message::PeerAddr;
 use tidings_protocol::params::Params;
 use tokio::time::{Instant, sleep};
@@ -259,7 +259,7 @@ fn identity_file(seed: [u8; 32]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    tidings::identity::to_hex(bytes) + "\n"
+    tidings::files::identity::to_hex(bytes) + "\n"
 }
 
 fn config(plan: &NodePlan, common: &Common) -> Config {
@@ -338,7 +338,7 @@ fn last_lines(path: &Path, count: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use tidings::datadir::DataDir;
+    use tidings::files::datadir::DataDir;
 
     use super::*;
 
@@ -348,9 +348,9 @@ mod tests {
         write_key(&temp.path().join(IDENTITY), &identity_file([7; 32])).unwrap();
         write_key(&temp.path().join(ACCOUNT), hex(&[8; 32]).as_bytes()).unwrap();
         let dir = DataDir::locate(Some(temp.path())).unwrap();
-        let identity = tidings::identity::load(&dir).unwrap();
+        let identity = tidings::files::identity::load(&dir).unwrap();
         assert_eq!(identity.to_protobuf_encoding().unwrap(), identity_file([7; 32]));
-        assert_eq!(tidings::identity::load_account(&dir).unwrap(), [8; 32]);
+        assert_eq!(tidings::files::identity::load_account(&dir).unwrap(), [8; 32]);
     }
 
     #[test]

@@ -16,9 +16,9 @@ use tidings_protocol::message::PeerAddr;
 use tokio::time::timeout;
 
 use super::{Api, events};
+use crate::api::explain::{PeerStory, TxStory, Unexplained};
 use crate::clock::NotSlowed;
 use crate::control::{Command, NotSaved, PeerStatus, SlowFrom, Slowed, Status, Submitted};
-use crate::explain::{PeerStory, TxStory, Unexplained};
 
 /// How long a submission may take to arrive. A guess: a block of 4 MB at 1.2 Mbit/s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -13,12 +13,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 
-use super::bind::AdminSocket;
-use super::{Api, Stop, routes, server, token};
+use super::{Api, Stop, routes};
+use crate::api::explain::Unexplained;
 use crate::client::{Client, ClientError};
 use crate::clock::NotSlowed;
 use crate::control::{COMMANDS_MAX, Command, NotSaved, Outcome, Status, Submitted, TrafficStatus};
-use crate::explain::Unexplained;
+use crate::http::bind::AdminSocket;
+use crate::http::{server, token};
 use crate::shell::{ShellEvent, What};
 
 /// A status with a bit of everything.

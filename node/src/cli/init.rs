@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::Folder;
 use super::args::InitArgs;
+use crate::cli::error::Error;
 use crate::config::TEMPLATE;
-use crate::datadir::{ACCOUNT, CONFIG, IDENTITY, NETWORK, write_new};
-use crate::error::Error;
-use crate::identity::{self, to_hex};
-use crate::network::Network;
+use crate::files::datadir::{ACCOUNT, CONFIG, IDENTITY, NETWORK, write_new};
+use crate::files::identity::{self, to_hex};
+use crate::files::network::Network;
 
 pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> {
     // Whatever can be wrong is found before anything is made.

@@ -6,6 +6,8 @@
 //! be kept. Then the socket's file goes, then the claim on the data folder, and the listening sockets
 //! last: whoever waits on one of them (`tidings stop`) may start the next node at once.
 
+mod listeners;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +17,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc};
 
 use super::{Folder, runtime};
-use crate::admin::listeners::Listeners;
 use crate::admin::{Api, Stop};
+use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::config::{Config, Flag};
 use crate::control::{COMMANDS_MAX, EVENTS_MAX};
-use crate::datadir::{ADDRESSES, DataDir, Lock};
-use crate::error::{EXIT_FAILURE, Error};
-use crate::network::Network;
+use crate::files::datadir::{ADDRESSES, DataDir, Lock};
+use crate::files::identity;
+use crate::files::network::Network;
+use crate::logging;
 use crate::shell::{Shell, ShellConfig};
 use crate::store::StoreConfig;
-use crate::{identity, logging};
+use listeners::Listeners;
 
 pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     let lock = folder.dir.lock()?;

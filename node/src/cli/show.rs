@@ -11,9 +11,9 @@ use super::Folder;
 use super::args::Remote;
 use super::output::terminal_width;
 use super::table::{self, Column};
+use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
 use crate::control::{PeerStatus, Status, StoreStatus};
-use crate::error::Error;
 
 pub(super) fn status(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {
     let status = folder.ask(remote, async |client| client.status().await)?;

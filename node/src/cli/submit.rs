@@ -12,10 +12,10 @@ use tidings_protocol::item::ItemKind;
 
 use super::Folder;
 use super::args::SubmitArgs;
+use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::control::{Outcome, Submitted};
-use crate::error::{EXIT_FAILURE, Error};
-use crate::identity::{self, from_hex};
-use crate::network::{LIMIT_MAX, Network, Rules};
+use crate::files::identity::{self, from_hex};
+use crate::files::network::{LIMIT_MAX, Network, Rules};
 
 pub(super) fn submit(folder: &Folder, args: &SubmitArgs) -> Result<ExitCode, Error> {
     let kind = if args.block { ItemKind::Block } else { ItemKind::Tx };

@@ -14,11 +14,11 @@ use tidings_protocol::relay::{AnyStrategy, Strategy as _};
 use tidings_protocol::time::Time;
 
 use super::Shell;
-use crate::explain::{
+use crate::api::explain::{
     DealingsStatus, ExcessStatus, LinkStatus, PEER_STEPS_MAX, PeerStory, StepName, StepStatus,
     TotalsStatus, TxStory, Unexplained, WaitSettings, WaitStatus,
 };
-use crate::identity::to_hex;
+use crate::files::identity::to_hex;
 
 /// Most peers whose names are kept; over it those forget who are in no record any more. The record itself
 /// bounds how many those are.

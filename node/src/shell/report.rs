@@ -11,7 +11,7 @@ use tidings_protocol::message::PeerAddr;
 use tidings_protocol::time::Time;
 use tokio::sync::broadcast;
 
-use crate::trace::{Line, Outcome, Trace};
+use crate::trace::writer::{Line, Outcome, Trace};
 
 /// Most warnings about peers in one [`WARN_WINDOW`]; the rest are counted and told with the first
 /// of the next. A peer must not be able to fill the disk.

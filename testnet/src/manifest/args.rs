@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tidings::clock::SlowMotion;
-use tidings::network::Rules;
+use tidings::files::network::Rules;
 use tidings_protocol::relay::StrategyKind;
 
 use super::text::{parse_short, with_overrides};

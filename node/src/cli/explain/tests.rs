@@ -2,7 +2,7 @@ use tidings_protocol::item::ItemKind;
 use tidings_protocol::link::Direction;
 
 use super::*;
-use crate::explain::{
+use crate::api::explain::{
     DealingsStatus, ExcessStatus, PeerStory, StepName, StepStatus, TotalsStatus, TxStory,
     WaitSettings, WaitStatus,
 };

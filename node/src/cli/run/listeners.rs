@@ -8,11 +8,12 @@ use axum::middleware;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::bind::{AdminSocket, bind_tcp};
-use super::{Api, routes, server, token};
+use crate::admin::{Api, routes};
+use crate::cli::error::Error;
 use crate::config::Config;
-use crate::datadir::DataDir;
-use crate::error::Error;
+use crate::files::datadir::DataDir;
+use crate::http::bind::{AdminSocket, bind_tcp};
+use crate::http::{server, token};
 use crate::metrics;
 
 /// Bound and not yet served, so that a node that can't have one of them doesn't start at all.

@@ -16,7 +16,7 @@ pub const IDENTITY: &str = "identity.key";
 pub const ACCOUNT: &str = "account.key";
 /// Settings, see [`crate::config`].
 pub const CONFIG: &str = "config.toml";
-/// The network to join, see [`crate::network`].
+/// The network to join, see [`crate::files::network`].
 pub const NETWORK: &str = "network.toml";
 /// Address book, kept by the shell.
 pub const ADDRESSES: &str = "addresses.json";

@@ -6,7 +6,9 @@
 use libp2p::identity::Keypair;
 use rand::TryRng as _;
 
-use crate::datadir::{ACCOUNT, DataDir, IDENTITY, PrivateFileError, read_private, write_private};
+use crate::files::datadir::{
+    ACCOUNT, DataDir, IDENTITY, PrivateFileError, read_private, write_private,
+};
 
 /// Length of the seed of an Ed25519 key, bytes.
 pub const SEED_LEN: usize = 32;

@@ -9,9 +9,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::routes::ApiError;
-use crate::datadir::{PrivateFileError, read_private, write_private};
-use crate::identity::{self, IdentityError};
+use crate::admin::routes::ApiError;
+use crate::files::datadir::{PrivateFileError, read_private, write_private};
+use crate::files::identity::{self, IdentityError};
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]

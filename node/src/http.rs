@@ -1,0 +1,5 @@
+//! Serving HTTP/1: where, to whom, how many at once, and for how long.
+
+pub mod bind;
+pub(crate) mod server;
+pub mod token;

@@ -1,0 +1,3 @@
+//! What only nodes of a test network have.
+
+pub(crate) mod shape;
