@@ -12,9 +12,9 @@ use axum::routing::get;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use crate::admin::Api;
-use crate::admin::routes::ApiError;
-use crate::control::{Command, Status};
+use crate::api::Status;
+use crate::control::{Command, Control};
+use crate::http::error::ApiError;
 
 /// Traffic, by kind of message: name and help.
 const TRAFFIC: [(&str, &str); 4] = [
@@ -88,20 +88,20 @@ const GAUGES: [(&str, Unit, &str); 15] = [
 
 /// Installs the recorder of this process and makes the route that shows it. A recorder that somebody
 /// installed earlier stays, and `/metrics` then shows nothing.
-pub(crate) fn router(api: Api) -> Router {
+pub(crate) fn router(control: Control) -> Router {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     if metrics::set_global_recorder(recorder).is_err() {
         tracing::warn!("this process has a metrics recorder already; /metrics stays empty");
     }
     describe();
-    Router::new().route("/metrics", get(scrape)).with_state((api, handle))
+    Router::new().route("/metrics", get(scrape)).with_state((control, handle))
 }
 
 async fn scrape(
-    State((api, handle)): State<(Api, PrometheusHandle)>,
+    State((control, handle)): State<(Control, PrometheusHandle)>,
 ) -> Result<impl IntoResponse, ApiError> {
-    record(&api.ask(Command::Status).await?);
+    record(&control.ask(Command::Status).await?);
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((kind, handle.render()))
 }
@@ -177,7 +177,7 @@ mod tests {
         let recorder = PrometheusBuilder::new().build_recorder();
         let text = metrics::with_local_recorder(&recorder, || {
             describe();
-            record(&crate::admin::tests::status());
+            record(&crate::api::status::example());
             recorder.handle().render()
         });
         assert!(text.contains("tidings_messages_sent_total{kind=\"tx\"} 3\n"), "{text}");
@@ -195,7 +195,7 @@ mod tests {
     fn a_second_scrape_shows_the_later_values() {
         let recorder = PrometheusBuilder::new().build_recorder();
         let text = metrics::with_local_recorder(&recorder, || {
-            let mut status = crate::admin::tests::status();
+            let mut status = crate::api::status::example();
             record(&status);
             status.counters.insert("accepted".to_owned(), 8);
             status.outbound = 1;

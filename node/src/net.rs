@@ -58,7 +58,7 @@ pub struct NetConfig {
     /// How many inbound links the core has places for.
     pub inbound_max: usize,
     /// Emulated place in the world, for test networks.
-    pub links: Option<Place>,
+    pub place: Option<Place>,
     /// The node's clock.
     pub clock: Clock,
 }

@@ -45,8 +45,7 @@ use tidings_protocol::machine::Was;
 
 pub use open::OpenError;
 pub use restore::Restored;
-pub(crate) use writer::Waiter;
-pub use writer::{Gauges, StoreHandle};
+pub use writer::{Gauges, NotSaved, StoreHandle, Waiter};
 
 use file::HeldFile;
 use format::{ITEMS, ORPHANS, Record, UNBROADCAST};

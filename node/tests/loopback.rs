@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use libp2p::identity::Keypair;
-use tidings::clock::{Clock, SlowMotion, real_unix_us};
-use tidings::control::{Command, Outcome, PeerStatus, Status, Submitted};
+use tidings::api::{NodeEvent, Outcome, PeerStatus, Status, Submitted, What};
+use tidings::clock::{Clock, real_unix_us};
+use tidings::control::Command;
+use tidings::lab::Lab;
+use tidings::lab::slow_motion::SlowMotion;
 use tidings::links::{NodeType, Place, Region};
 use tidings::net::{Net, NetConfig, NetError, NetEvent};
-use tidings::shell::{Shell, ShellConfig, ShellError, ShellEvent, What};
+use tidings::shell::{Shell, ShellConfig, ShellError};
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::item::{Item, ItemId, ItemKind};
 use tidings_protocol::link::Link;
@@ -34,7 +37,7 @@ async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 struct TestNode {
     addr: PeerAddr,
     commands: mpsc::Sender<Command>,
-    events: broadcast::Receiver<ShellEvent>,
+    events: broadcast::Receiver<NodeEvent>,
     task: JoinHandle<()>,
 }
 
@@ -52,13 +55,11 @@ fn config(connect: &[PeerAddr]) -> ShellConfig {
         advertise: None,
         bootstrap: Vec::new(),
         connect: connect.to_vec(),
-        links: None,
         region: None,
         trace: None,
         addresses: None,
         store: None,
-        withhold: false,
-        slow_motion: None,
+        lab: Lab::default(),
         seed: Some(1),
     }
 }
@@ -206,8 +207,8 @@ impl RawPeer {
             chain: Arc::new(chain),
             listen: listen.iter().map(|addr| addr.parse().unwrap()).collect(),
             inbound_max: 1,
-            links: None,
-            clock: Clock::start(None),
+            place: None,
+            clock: Clock::start(),
         };
         Net::start(&config).await.unwrap()
     }
@@ -546,10 +547,10 @@ async fn a_peer_that_takes_nothing_is_cut_at_the_hard_bound() {
 async fn shaped_nodes_relay_as_far_apart_as_they_say_and_take_only_shaped_ones() {
     let place = |region| Place { region, node_type: NodeType::Fullnode, seed: 1 };
     let mut here = config(&[]);
-    here.links = Some(place(Region::Europe));
+    here.lab.place = Some(place(Region::Europe));
     let mut here = start(here).await;
     let mut there = config(&[here.addr]);
-    there.links = Some(place(Region::WestAsia));
+    there.lab.place = Some(place(Region::WestAsia));
     let mut there = start(there).await;
     there.link_up().await;
     here.link_up().await;
@@ -567,8 +568,8 @@ async fn a_node_in_slow_motion_takes_so_many_times_as_long() {
     const TIMES: u32 = 4;
     let slow = |connect: &[PeerAddr], region| {
         let mut config = config(connect);
-        config.links = Some(Place { region, node_type: NodeType::Fullnode, seed: 1 });
-        config.slow_motion = Some(SlowMotion::try_from(TIMES).unwrap());
+        config.lab.place = Some(Place { region, node_type: NodeType::Fullnode, seed: 1 });
+        config.lab.slow_motion = Some(SlowMotion::try_from(TIMES).unwrap());
         config
     };
     let mut here = start(slow(&[], Region::Europe)).await;

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::Folder;
 use super::args::InitArgs;
 use crate::cli::error::Error;
-use crate::config::TEMPLATE;
-use crate::files::datadir::{ACCOUNT, CONFIG, IDENTITY, NETWORK, write_new};
+use crate::config::{NETWORK_FILE, TEMPLATE};
+use crate::files::datadir::{ACCOUNT, CONFIG, IDENTITY, write_new};
 use crate::files::identity::{self, to_hex};
 use crate::files::network::Network;
 
@@ -30,14 +30,14 @@ pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> 
         ),
     };
     let dir = &folder.dir;
-    let mut files = vec![IDENTITY, ACCOUNT, CONFIG, NETWORK];
+    let mut files = vec![IDENTITY, ACCOUNT, CONFIG, NETWORK_FILE];
     files.retain(|file| dir.join(file).exists());
     if !files.is_empty() {
         return Err(Error::Exists { folder: dir.path().to_owned(), files });
     }
     dir.create()?;
     let _lock = dir.lock()?;
-    for (name, text) in [(NETWORK, network_text.as_str()), (CONFIG, TEMPLATE)] {
+    for (name, text) in [(NETWORK_FILE, network_text.as_str()), (CONFIG, TEMPLATE)] {
         let path = dir.join(name);
         let written = write_new(&path, text.as_bytes(), 0o644);
         written.map_err(Error::io(format!("write {}", path.display())))?;

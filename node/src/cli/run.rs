@@ -17,13 +17,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc};
 
 use super::{Folder, runtime};
-use crate::admin::{Api, Stop};
+use crate::admin::Api;
 use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::config::{Config, Flag};
-use crate::control::{COMMANDS_MAX, EVENTS_MAX};
+use crate::control::{COMMANDS_MAX, Control, EVENTS_MAX, Stop};
 use crate::files::datadir::{ADDRESSES, DataDir, Lock};
 use crate::files::identity;
 use crate::files::network::Network;
+use crate::lab::Lab;
 use crate::logging;
 use crate::shell::{Shell, ShellConfig};
 use crate::store::StoreConfig;
@@ -65,13 +66,15 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         advertise: config.node.advertise,
         bootstrap,
         connect: config.node.connect.clone(),
-        links: config.links.place(),
         region: config.region(),
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),
         store,
-        withhold: config.lab.withhold,
-        slow_motion: config.lab.slow_motion,
+        lab: Lab {
+            place: config.links.place(),
+            slow_motion: config.lab.slow_motion,
+            withhold: config.lab.withhold,
+        },
         seed: None,
     })
 }
@@ -88,7 +91,8 @@ async fn serve(
     let events = broadcast::Sender::new(EVENTS_MAX);
     let peer_id = shell_config.keypair.public().to_peer_id();
     let chain = Arc::clone(&shell_config.chain);
-    let api = Api { commands, events: events.clone(), chain, stop: stop.clone() };
+    let control = Control::new(commands);
+    let api = Api { control, events: events.clone(), chain, stop: stop.clone() };
 
     let listeners = Listeners::bind(&folder.dir, &config).await?;
     let shell = Shell::start(shell_config, inbox, events).await?;

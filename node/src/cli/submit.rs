@@ -12,8 +12,8 @@ use tidings_protocol::item::ItemKind;
 
 use super::Folder;
 use super::args::SubmitArgs;
+use crate::api::{Outcome, Submitted};
 use crate::cli::error::{EXIT_FAILURE, Error};
-use crate::control::{Outcome, Submitted};
 use crate::files::identity::{self, from_hex};
 use crate::files::network::{LIMIT_MAX, Network, Rules};
 

@@ -16,12 +16,8 @@ pub const IDENTITY: &str = "identity.key";
 pub const ACCOUNT: &str = "account.key";
 /// Settings, see [`crate::config`].
 pub const CONFIG: &str = "config.toml";
-/// The network to join, see [`crate::files::network`].
-pub const NETWORK: &str = "network.toml";
 /// Address book, kept by the shell.
 pub const ADDRESSES: &str = "addresses.json";
-/// Items that outlive the process, see [`crate::store`].
-pub const STORE: &str = "store.redb";
 /// Locked by the node that uses the folder; holds its process id.
 pub const LOCK: &str = "lock";
 /// Folder under the home folder that is used when none is named.

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::admin::routes::ApiError;
+use super::error::ApiError;
 use crate::files::datadir::{PrivateFileError, read_private, write_private};
 use crate::files::identity::{self, IdentityError};
 

@@ -16,8 +16,9 @@ use tidings_protocol::time::Time;
 use super::Shell;
 use crate::api::explain::{
     DealingsStatus, ExcessStatus, LinkStatus, PEER_STEPS_MAX, PeerStory, StepName, StepStatus,
-    TotalsStatus, TxStory, Unexplained, WaitSettings, WaitStatus,
+    TotalsStatus, TxStory, WaitSettings, WaitStatus,
 };
+use crate::control::Unexplained;
 use crate::files::identity::to_hex;
 
 /// Most peers whose names are kept; over it those forget who are in no record any more. The record itself

@@ -8,7 +8,7 @@ use tidings_protocol::conduct::Budget;
 use tidings_protocol::counters::{Counters, Traffic};
 use tidings_protocol::message::MessageKind;
 
-use crate::control::TrafficStatus;
+use crate::api::TrafficStatus;
 use crate::net::NetCounters;
 
 /// Resident memory of this process, bytes; 0 where the system doesn't tell.
