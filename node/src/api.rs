@@ -3,6 +3,7 @@
 //! `admin` answers and `client` asks; neither knows the other. All of it is JSON, but for items, which are their
 //! canonical bytes.
 
+pub mod counters;
 pub mod event;
 pub mod explain;
 pub mod health;

@@ -33,7 +33,7 @@ use listeners::Listeners;
 pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     let lock = folder.dir.lock()?;
     let config = folder.resolve(flags)?.config;
-    logging::init(&config.log)?;
+    let _log = logging::init(&config.log)?;
     let shell = shell_config(&folder.dir, &config)?;
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
     let serve = serve(folder.clone(), config, shell, lock);

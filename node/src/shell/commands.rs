@@ -12,6 +12,7 @@ use super::{Pending, Shell, status};
 use crate::api::{Outcome, PeerStatus, Status, Submitted};
 use crate::control::{Command, SubmitReply};
 use crate::lab::slow_motion::{self, NotSlowed, SlowMotion};
+use crate::logging;
 use crate::store::{Change, Waiter};
 
 /// Most submitted items waiting to be accepted or refused, or to be saved; over it further ones are refused. A guess:
@@ -135,6 +136,7 @@ impl Shell {
         let (node, peers, counted) = (&self.node, self.node.peers(), self.node.counters());
         let mut counters = status::counters(&counted, self.net.counters());
         counters.insert("trace_dropped".to_owned(), self.reporter.trace_dropped());
+        counters.insert("log_dropped".to_owned(), logging::dropped());
         counters.extend(self.turns.counters().map(|(name, count)| (name.to_owned(), count)));
         let Verified { items, batches, remembered } = self.verifier.counters();
         let verified =
