@@ -53,7 +53,7 @@ use crate::files::addresses::{self, AddressesError};
 use crate::lab::slow_motion;
 use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
 use crate::store::{OpenError, Restored};
-use crate::trace::writer::Trace;
+use crate::trace::Trace;
 
 /// How often the address book is saved: what a crash may lose. A guess; Bitcoin Core saves its own
 /// every 15 minutes.

@@ -9,7 +9,7 @@ use tidings_protocol::time::Time;
 use tokio::sync::broadcast;
 
 use crate::api::{LinkName, NodeEvent, What};
-use crate::trace::writer::{Line, Outcome, Trace};
+use crate::trace::{Entry, Line, Trace};
 
 /// Most warnings about peers in one [`WARN_WINDOW`]; the rest are counted and told with the first
 /// of the next. A peer must not be able to fill the disk.
@@ -74,10 +74,10 @@ impl Reporter {
         let Some(trace) = &mut self.trace else { return };
         let line = match *event {
             Event::Accepted { id, kind, size, ingress } => {
-                Line { unix_us, outcome: Outcome::Accepted, kind, id, bytes: size, ingress }
+                Line::Accepted(Entry { unix_us, kind, id, bytes: size, ingress })
             }
             Event::Rejected { id, kind, ingress, .. } => {
-                Line { unix_us, outcome: Outcome::Rejected, kind, id, bytes: 0, ingress }
+                Line::Rejected(Entry { unix_us, kind, id, bytes: 0, ingress })
             }
             _ => return,
         };

@@ -1,46 +1,14 @@
-//! The trace file: one line for every item that was accepted or rejected, as the measuring tools read it.
+//! Writes a trace.
 //!
-//! `unix_us,event,kind,id,bytes,ingress`, for instance `1732180000123456,accepted,tx,<64 hex>,300,4.1`.
-//! The ingress is the link that the item came by, `-` if it was submitted here; the bytes of rejected
-//! items are given as 0. Lines are buffered. A disk that refuses them doesn't stop the node: what
-//! can't be written is dropped and counted, and a line `unix_us,dropped,,,<count>,` tells so once
-//! writing works again.
+//! Lines are buffered. A disk that refuses them doesn't stop the node: what can't be written is dropped and
+//! counted, and a line tells so once writing works again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use tidings_protocol::item::{ItemId, ItemKind};
-use tidings_protocol::link::Link;
-
-/// Buffered bytes at which they are written.
-const BUFFER_MAX: usize = 64 << 10;
-
-/// What happened to an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It passed the rules, for the first time.
-    Accepted,
-    /// It broke one.
-    Rejected,
-}
-
-/// One line.
-#[derive(Clone, Copy, Debug)]
-pub struct Line {
-    /// When, microseconds of Unix time.
-    pub unix_us: u64,
-    /// What happened.
-    pub outcome: Outcome,
-    /// What kind of item.
-    pub kind: ItemKind,
-    /// Which.
-    pub id: ItemId,
-    /// Its size; 0 if it isn't told.
-    pub bytes: u32,
-    /// The link it came by.
-    pub ingress: Option<Link>,
-}
+use super::BUFFER_LEN;
+use super::line::Line;
 
 /// A trace being written.
 #[derive(Debug)]
@@ -75,10 +43,10 @@ impl<W: Write> Trace<W> {
 
     /// Adds a line; writes when enough have come together.
     pub fn record(&mut self, line: &Line) {
-        self.last_us = line.unix_us;
-        self.put(line);
+        self.last_us = line.unix_us();
+        line.put(&mut self.buffer);
         self.lines += 1;
-        if self.buffer.len() >= BUFFER_MAX {
+        if self.buffer.len() >= BUFFER_LEN {
             self.flush();
         }
     }
@@ -112,46 +80,27 @@ impl<W: Write> Trace<W> {
 
     fn write(&mut self) -> io::Result<()> {
         if self.unsaid > 0 {
-            writeln!(self.out, "{},dropped,,,{},", self.last_us, self.unsaid)?;
+            let dropped = Line::Dropped { unix_us: self.last_us, count: self.unsaid };
+            let mut line = Vec::new();
+            dropped.put(&mut line);
+            self.out.write_all(&line)?;
             self.unsaid = 0;
         }
         self.out.write_all(&self.buffer)
-    }
-
-    fn put(&mut self, line: &Line) {
-        let outcome = match line.outcome {
-            Outcome::Accepted => "accepted",
-            Outcome::Rejected => "rejected",
-        };
-        put(&mut self.buffer, format_args!("{},{outcome},{},", line.unix_us, line.kind));
-        put_hex(&mut self.buffer, &line.id);
-        put(&mut self.buffer, format_args!(",{},", line.bytes));
-        match line.ingress {
-            Some(link) => put(&mut self.buffer, format_args!("{link}\n")),
-            None => self.buffer.extend_from_slice(b"-\n"),
-        }
-    }
-}
-
-fn put(buffer: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    buffer.write_fmt(text).expect("memory takes what it is given");
-}
-
-/// A table, since formatting 32 bytes one by one would be the dearest part of a line.
-fn put_hex(buffer: &mut Vec<u8>, id: &ItemId) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in id.0 {
-        buffer.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tidings_protocol::item::{ItemId, ItemKind};
+    use tidings_protocol::link::Link;
+
+    use super::super::line::Entry;
     use super::*;
 
     fn line(unix_us: u64, ingress: Option<Link>) -> Line {
-        let (kind, outcome) = (ItemKind::Tx, Outcome::Accepted);
-        Line { unix_us, outcome, kind, id: ItemId([0xab; 32]), bytes: 300, ingress }
+        let (kind, id) = (ItemKind::Tx, ItemId([0xab; 32]));
+        Line::Accepted(Entry { unix_us, kind, id, bytes: 300, ingress })
     }
 
     /// A disk that can be full.
@@ -194,7 +143,7 @@ mod tests {
         let mut trace = Trace::new(Disk::default());
         while trace.out.bytes.is_empty() {
             trace.record(&line(5, None));
-            assert!(trace.buffer.len() <= BUFFER_MAX);
+            assert!(trace.buffer.len() <= BUFFER_LEN);
         }
         assert!(trace.is_clean());
     }
