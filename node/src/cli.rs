@@ -27,7 +27,7 @@ use crate::cli::error::{EXIT_USAGE, Error};
 use crate::client::{Client, ClientError};
 use crate::config::{self, Flag, Resolved, env};
 use crate::files::datadir::{CONFIG, DataDir};
-use crate::http::token;
+use crate::files::token;
 use args::{Cli, Remote, Verb};
 use output::Output;
 

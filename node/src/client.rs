@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use tidings_protocol::item::{ItemId, ItemKind};
 use tidings_protocol::message::PeerAddr;
@@ -27,6 +28,9 @@ pub use stream::EventStream;
 
 /// How long a request may take. Longer than the node's own limits, so that its explanation arrives.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What means something in a path, or isn't allowed there (RFC 3986, section 2.3: all but what is "unreserved").
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where a node's API is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,15 +278,9 @@ impl Client {
     }
 }
 
-/// A text as part of a path (RFC 3986, "percent-encoding").
-fn escaped(text: &str) -> String {
-    let escape = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(escape).collect()
+/// A text as part of a path.
+fn escaped(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }
 
 fn refused(answer: &Answer) -> ClientError {

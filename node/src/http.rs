@@ -3,4 +3,4 @@
 pub mod bind;
 pub(crate) mod error;
 pub(crate) mod server;
-pub mod token;
+pub(crate) mod token;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::ExitCode;
 
+use data_encoding::HEXLOWER;
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use serde_json::json;
 
@@ -10,9 +11,9 @@ use super::Folder;
 use super::args::InitArgs;
 use crate::cli::error::Error;
 use crate::config::{NETWORK_FILE, TEMPLATE};
-use crate::files::datadir::{ACCOUNT, CONFIG, IDENTITY, write_new};
-use crate::files::identity::{self, to_hex};
+use crate::files::datadir::{ACCOUNT, CONFIG, IDENTITY};
 use crate::files::network::Network;
+use crate::files::{identity, whole};
 
 pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> {
     // Whatever can be wrong is found before anything is made.
@@ -39,12 +40,12 @@ pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> 
     let _lock = dir.lock()?;
     for (name, text) in [(NETWORK_FILE, network_text.as_str()), (CONFIG, TEMPLATE)] {
         let path = dir.join(name);
-        let written = write_new(&path, text.as_bytes(), 0o644);
+        let written = whole::create(&path, text.as_bytes(), 0o644);
         written.map_err(Error::io(format!("write {}", path.display())))?;
     }
     identity::create_account(dir)?;
     let account = SigningKey::from(identity::load_account(dir)?);
-    let account = to_hex(VerificationKeyBytes::from(&account).as_ref());
+    let account = HEXLOWER.encode(VerificationKeyBytes::from(&account).as_ref());
     let peer_id = identity::create(dir)?.public().to_peer_id().to_string();
     let made = json!({
         "data_dir": dir.path(),

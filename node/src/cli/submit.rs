@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use ed25519_zebra::SigningKey;
 use tidings_protocol::chain::tidings::Transfer;
 use tidings_protocol::item::ItemKind;
@@ -14,7 +15,7 @@ use super::Folder;
 use super::args::SubmitArgs;
 use crate::api::{Outcome, Submitted};
 use crate::cli::error::{EXIT_FAILURE, Error};
-use crate::files::identity::{self, from_hex};
+use crate::files::identity;
 use crate::files::network::{LIMIT_MAX, Network, Rules};
 
 pub(super) fn submit(folder: &Folder, args: &SubmitArgs) -> Result<ExitCode, Error> {
@@ -62,8 +63,8 @@ fn read_item(args: &SubmitArgs) -> Result<Bytes, Error> {
         return Ok(bytes.into());
     }
     let digits: String = String::from_utf8_lossy(&bytes).split_whitespace().collect();
-    let decoded = from_hex(&digits);
-    decoded.map(Bytes::from).ok_or_else(|| {
+    let decoded = HEXLOWER_PERMISSIVE.decode(digits.as_bytes());
+    decoded.map(Bytes::from).map_err(|_| {
         Error::Usage(format!("{name} is not hexadecimal: leave --hex away if it holds raw bytes"))
     })
 }

@@ -3,9 +3,9 @@
 //! A folder belongs to one running node at a time. The claim is an advisory lock on the file `lock`,
 //! which the system drops together with the process, so that even `kill -9` leaves nothing stale.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -22,9 +22,6 @@ pub const ADDRESSES: &str = "addresses.json";
 pub const LOCK: &str = "lock";
 /// Folder under the home folder that is used when none is named.
 pub const DEFAULT_NAME: &str = ".tidings";
-
-/// Longest private file that is read, bytes; keys and tokens are shorter than 100.
-const PRIVATE_MAX: u64 = 4_096;
 
 /// Why the data folder can't be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -144,79 +141,11 @@ pub struct Lock {
     _file: File,
 }
 
-/// Why a private file can't be used. The file was left as it is.
-#[derive(Debug, thiserror::Error)]
-pub enum PrivateFileError {
-    /// It isn't there.
-    #[error("{} is missing", .0.display())]
-    Missing(PathBuf),
-    /// Others than its owner may read or write it.
-    #[error(
-        "{} can be read or written by others (mode {mode:04o}): run `chmod 600 {}`, and consider whether it was copied",
-        path.display(),
-        path.display()
-    )]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// A system call failed.
-    #[error("cannot use {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-/// Reads a file that only its owner may read or write; at most 4 KiB of it.
-///
-/// # Errors
-/// When it is missing, unreadable, or open to others.
-pub fn read_private(path: &Path) -> Result<Vec<u8>, PrivateFileError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => PrivateFileError::Missing(path.to_owned()),
-        _ => PrivateFileError::Io { path: path.to_owned(), source },
-    };
-    let file = File::open(path).map_err(failed)?;
-    // Asked of the open file, so that it can't be swapped in between.
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(PrivateFileError::Exposed { path: path.to_owned(), mode });
-    }
-    let mut bytes = Vec::new();
-    file.take(PRIVATE_MAX).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
-}
-
-/// Creates a file with mode 0600 and writes it through to the disk. Never overwrites.
-///
-/// # Errors
-/// When the file exists or can't be written.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
-    write_new(path, bytes, 0o600)
-        .map_err(|source| PrivateFileError::Io { path: path.to_owned(), source })
-}
-
-/// Creates a file with a mode and writes it through to the disk. Never overwrites; a file that
-/// couldn't be written whole is removed.
-///
-/// # Errors
-/// When the file exists or can't be written.
-pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn folder() -> (tempfile::TempDir, DataDir) {
@@ -254,28 +183,5 @@ mod tests {
         dir.create().unwrap();
         let mode = fs::metadata(dir.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
-    }
-
-    #[test]
-    fn a_private_file_that_others_may_read_is_refused() {
-        let (_temp, dir) = folder();
-        let path = dir.join("key");
-        write_private(&path, b"secret").unwrap();
-        assert_eq!(read_private(&path).unwrap(), b"secret");
-        for mode in [0o640, 0o604, 0o620] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let error = read_private(&path).unwrap_err();
-            assert!(matches!(error, PrivateFileError::Exposed { mode: m, .. } if m == mode));
-            assert!(error.to_string().contains("chmod 600"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_private_file_is_never_overwritten() {
-        let (_temp, dir) = folder();
-        let path = dir.join("key");
-        write_private(&path, b"first").unwrap();
-        assert!(write_private(&path, b"second").is_err());
-        assert_eq!(read_private(&path).unwrap(), b"first");
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::admin::{Api, routes};
 use crate::cli::error::Error;
 use crate::config::Config;
+use crate::files;
 use crate::files::datadir::DataDir;
 use crate::http::bind::{AdminSocket, bind_tcp};
 use crate::http::{server, token};
@@ -30,7 +31,7 @@ impl Listeners {
         let socket = AdminSocket::bind(dir.join(&config.admin.socket))?;
         let tcp = match config.admin.tcp {
             Some(addr) => {
-                let token = token::load_or_create(&dir.join(&config.admin.token_file))?;
+                let token = files::token::load_or_create(&dir.join(&config.admin.token_file))?;
                 Some((bind_tcp("admin.tcp", addr).await?, token))
             }
             None => None,
