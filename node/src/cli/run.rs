@@ -8,6 +8,7 @@
 
 mod listeners;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,7 +144,8 @@ fn stop_on_signals(stop: &Stop) -> Result<(), Error> {
                 _ = hang_up.recv() => "SIGHUP",
             };
             if attempt > 0 {
-                tracing::warn!("{name} again: giving up at once");
+                // Past the log, whose thread may not come to write it.
+                let _ = writeln!(io::stderr(), "tidings: {name} again: giving up at once");
                 std::process::exit(i32::from(EXIT_FAILURE));
             }
             tracing::info!("stopping: {name}");

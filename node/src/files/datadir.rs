@@ -3,12 +3,10 @@
 //! A folder belongs to one running node at a time. The claim is an advisory lock on the file `lock`,
 //! which the system drops together with the process, so that even `kill -9` leaves nothing stale.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{FlockOperation, flock};
 
 /// Identity on the network: a libp2p key pair as protobuf, mode 0600.
 pub const IDENTITY: &str = "identity.key";
@@ -112,9 +110,9 @@ impl DataDir {
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let opened = options.open(self.join(LOCK));
         let mut file = opened.map_err(|source| self.io("open the lock of data folder", source))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match file.try_lock() {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
                 let _ = (&mut file).take(32).read_to_string(&mut pid);
                 return Err(DataDirError::InUse {
@@ -122,7 +120,7 @@ impl DataDir {
                     pid: pid.trim().parse().ok(),
                 });
             }
-            Err(errno) => return Err(self.io("lock data folder", errno.into())),
+            Err(TryLockError::Error(source)) => return Err(self.io("lock data folder", source)),
         }
         let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         noted.map_err(|source| self.io("write the lock of data folder", source))?;

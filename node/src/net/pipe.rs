@@ -23,7 +23,8 @@ use tidings_protocol::machine::DialError;
 use tidings_protocol::message::{Message, PeerAddr};
 use tokio::time::Instant;
 
-/// Queued bytes at which a link counts as congested: Bitcoin Core's send buffer per peer (relay.md §1).
+/// Queued bytes at which a link counts as congested: Bitcoin Core's send buffer per peer
+/// (`DEFAULT_MAXSENDBUFFER` in its `src/net.h`).
 pub(crate) const HIGH_MARK: usize = 1 << 20;
 
 /// Queued bytes at which a congested link counts as drained again. A guess: a quarter, so that the two
