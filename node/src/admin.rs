@@ -17,10 +17,9 @@
 //! | `POST /v1/stop` | `{"stopping":true}`, and the node shuts down |
 //! | `GET /healthy`, `GET /ready` | [`Health`](crate::api::Health), [`Readiness`](crate::api::Readiness); 503 if not |
 //!
-//! Whatever can't be answered is `{"error": "..."}` with a fitting status: 400, 401, 404, 405, 409 (the
-//! beginning of an id fits several, or the clock can't be slowed down), 413, or 503 while the node is overloaded or shutting down; 507 when the
-//! disk is full. Requests and connections are bounded; over a
-//! bound the asker waits.
+//! Whatever can't be answered is a [`Refusal`](crate::api::Refusal) with a fitting status: 400, 401, 404, 405, 409
+//! (the beginning of an id fits several, or the clock can't be slowed down), 413, 503 while the node is overloaded
+//! or shutting down, 507 when the disk is full. Requests and connections are bounded; over a bound the asker waits.
 
 mod events;
 pub mod routes;

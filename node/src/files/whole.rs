@@ -1,6 +1,5 @@
 //! Files that are written whole or not at all, whatever the disk or a crash does.
 
-use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -31,11 +30,9 @@ pub fn replace(
 ) -> io::Result<()> {
     // In the same folder, since a file can't be renamed from one disk to another.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let name = path.file_name().unwrap_or(OsStr::new("file"));
-    let mut new = tempfile::Builder::new()
-        .prefix(name)
-        .suffix(".new")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let name = path.file_name().unwrap_or_default();
+    let mut new = tempfile::Builder::new().prefix(name).suffix(".new").tempfile_in(folder)?;
     write(&mut new)?;
     new.as_file().sync_all()?;
     new.persist(path).map(drop).map_err(io::Error::from)
@@ -49,9 +46,11 @@ mod tests {
     fn a_file_is_replaced_whole_or_left_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        let full = || io::Error::from(io::ErrorKind::StorageFull);
         replace(&path, |file| file.write_all(b"old")).unwrap();
-        let half = |file: &mut dyn io::Write| file.write_all(b"ne").and(Err(full()));
+        let half = |file: &mut dyn io::Write| {
+            file.write_all(b"ne")?;
+            Err(io::ErrorKind::StorageFull.into())
+        };
         assert_eq!(replace(&path, half).unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         replace(&path, |file| file.write_all(b"new")).unwrap();

@@ -40,7 +40,9 @@ impl Exposition {
     /// All metrics as text.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
-        for (name, family) in &*self.families() {
+        // What was only described has nothing to show yet.
+        let families = self.families();
+        for (name, family) in families.iter().filter(|(_, family)| !family.samples.is_empty()) {
             let (help, kind) = (escaped(&family.help), family.kind.name());
             let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
             for (labels, sample) in &family.samples {
