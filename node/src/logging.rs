@@ -7,7 +7,7 @@
 use std::io::{self, IsTerminal as _};
 use std::sync::OnceLock;
 
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -34,11 +34,7 @@ pub fn init(config: &LogConfig) -> Result<Log, ConfigError> {
     let filter = parse_filter(&config.filter)?;
     // A terminal gets colours, unless its user doesn't want any: https://no-color.org.
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let (writer, guard) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(LINES_MAX)
-        .thread_name("log")
-        .finish(io::stderr());
+    let (writer, guard) = without_waiting(io::stderr());
     let dropped = writer.error_counter();
     let layer = fmt::layer().with_writer(writer).with_ansi(colours);
     let layer = match config.format {
@@ -52,6 +48,12 @@ pub fn init(config: &LogConfig) -> Result<Log, ConfigError> {
     }
     let _ = DROPPED.set(dropped); // nobody was before us, since nothing was logged
     Ok(Log(Some(guard)))
+}
+
+/// Writes on a thread of its own, and drops what that can't keep up with.
+fn without_waiting(out: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_MAX);
+    builder.thread_name("log").finish(out)
 }
 
 /// Lines that were dropped because they came faster than they could be written.
@@ -81,9 +83,38 @@ fn parse_filter(filter: &str) -> Result<Targets, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::sync::mpsc;
+
     use tracing::Level;
 
     use super::*;
+
+    /// Takes nothing until somebody lets it, and then everything.
+    struct Stuck(mpsc::Receiver<()>);
+
+    impl io::Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_costs_lines_and_holds_up_nobody() {
+        let (let_go, stuck) = mpsc::channel();
+        let (mut writer, guard) = without_waiting(Stuck(stuck));
+        for _ in 0..LINES_MAX + 100 {
+            writer.write_all(b"a line\n").unwrap();
+        }
+        // One more than wait is being written.
+        assert!((99..=100).contains(&writer.error_counter().dropped_lines()));
+        drop((let_go, guard));
+    }
 
     #[test]
     fn a_filter_is_a_level_and_levels_by_module() {
