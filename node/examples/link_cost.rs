@@ -55,8 +55,8 @@ async fn net(listen: &str) -> Result<Net, Box<dyn std::error::Error>> {
         chain: Arc::new(Opaque::default()),
         listen: vec![listen.parse()?],
         inbound_max: 8,
-        links: None,
-        clock: Clock::start(None),
+        place: None,
+        clock: Clock::start(),
     };
     Ok(Net::start(&config).await?)
 }

@@ -5,53 +5,40 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /v1/status` | [`Status`](crate::control::Status) |
-//! | `GET /v1/peers` | list of [`PeerStatus`](crate::control::PeerStatus) |
+//! | `GET /v1/status` | [`Status`](crate::api::Status) |
+//! | `GET /v1/peers` | list of [`PeerStatus`](crate::api::PeerStatus) |
 //! | `GET /v1/addresses` | list of addresses that the node knows |
-//! | `POST /v1/tx`, `POST /v1/block` with the canonical bytes | [`Submitted`](crate::control::Submitted), once it is on the disk |
+//! | `POST /v1/tx`, `POST /v1/block` with the canonical bytes | [`Submitted`](crate::api::Submitted), once it is on the disk |
 //! | `GET /v1/items/{id}` | the item's canonical bytes, or 404 |
-//! | `GET /v1/explain/tx/{id}` | [`TxStory`](crate::explain::TxStory) of an item; the beginning of its id will do |
-//! | `GET /v1/explain/peer/{id}` | [`PeerStory`](crate::explain::PeerStory); the beginning of its id, an address or a link will do |
-//! | `GET /v1/events` | server-sent events, each a [`ShellEvent`] or a notice of how many were missed |
-//! | `POST /v1/slow-motion` with [`SlowFrom`](crate::control::SlowFrom) | [`Slowed`](crate::control::Slowed); only where `lab.slow_motion` is set |
+//! | `GET /v1/explain/tx/{id}` | [`TxStory`](crate::api::explain::TxStory) of an item; the beginning of its id will do |
+//! | `GET /v1/explain/peer/{id}` | [`PeerStory`](crate::api::explain::PeerStory); the beginning of its id, an address or a link will do |
+//! | `GET /v1/events` | server-sent events, each a [`NodeEvent`] or a notice of how many were missed |
+//! | `POST /v1/slow-motion` with [`SlowFrom`](crate::api::SlowFrom) | [`Slowed`](crate::api::Slowed); only where `lab.slow_motion` is set |
 //! | `POST /v1/stop` | `{"stopping":true}`, and the node shuts down |
-//! | `GET /healthy`, `GET /ready` | [`Health`](routes::Health), [`Readiness`](routes::Readiness); 503 if not |
+//! | `GET /healthy`, `GET /ready` | [`Health`](crate::api::Health), [`Readiness`](crate::api::Readiness); 503 if not |
 //!
-//! Whatever can't be answered is `{"error": "..."}` with a fitting status: 400, 401, 404, 405, 409 (the
-//! beginning of an id fits several, or the clock can't be slowed down), 413, or 503 while the node is overloaded or shutting down; 507 when the
-//! disk is full. Requests and connections are bounded; over a
-//! bound the asker waits.
+//! Whatever can't be answered is a [`Refusal`](crate::api::Refusal) with a fitting status: 400, 401, 404, 405, 409
+//! (the beginning of an id fits several, or the clock can't be slowed down), 413, 503 while the node is overloaded
+//! or shutting down, 507 when the disk is full. Requests and connections are bounded; over a bound the asker waits.
 
-pub mod bind;
-pub(crate) mod events;
-pub(crate) mod listeners;
+mod events;
 pub mod routes;
-pub(crate) mod server;
-pub mod token;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tidings_protocol::chain::Chain;
+use tokio::sync::broadcast;
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::time::timeout;
-
-use crate::control::Command;
-use crate::shell::ShellEvent;
-use routes::ApiError;
-
-/// How long the shell may take to answer; over it the asker is told that the node is overloaded. A
-/// guess: far above what any command takes, signatures included.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+use crate::api::NodeEvent;
+use crate::control::{Control, Stop};
 
 /// What the API's handlers share.
 #[derive(Clone)]
 pub struct Api {
     /// To the shell.
-    pub commands: mpsc::Sender<Command>,
+    pub control: Control,
     /// From the shell.
-    pub events: broadcast::Sender<ShellEvent>,
+    pub events: broadcast::Sender<NodeEvent>,
     /// The rules, for the sizes that a submission may have.
     pub chain: Arc<dyn Chain>,
     /// Ends this process.
@@ -64,52 +51,5 @@ impl std::fmt::Debug for Api {
     }
 }
 
-impl Api {
-    /// Asks the shell.
-    ///
-    /// # Errors
-    /// When the shell is gone, or doesn't answer in time.
-    pub(crate) async fn ask<T>(
-        &self,
-        command: impl FnOnce(oneshot::Sender<T>) -> Command,
-    ) -> Result<T, ApiError> {
-        let (reply, answer) = oneshot::channel();
-        let answered = async {
-            self.commands.send(command(reply)).await.ok()?;
-            answer.await.ok()
-        };
-        match timeout(ANSWER_TIMEOUT, answered).await {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(ApiError::unavailable("the node is shutting down")),
-            Err(_) => {
-                Err(ApiError::unavailable("the node is overloaded: it did not answer in time"))
-            }
-        }
-    }
-}
-
-/// The wish that this process end. All who share it hear of it.
-#[derive(Clone, Debug)]
-pub struct Stop(watch::Sender<bool>);
-
-impl Default for Stop {
-    fn default() -> Self {
-        Self(watch::Sender::new(false))
-    }
-}
-
-impl Stop {
-    /// Makes the wish.
-    pub fn request(&self) {
-        self.0.send_replace(true);
-    }
-
-    /// Waits until somebody makes the wish.
-    pub async fn requested(&self) {
-        // Fails only when all senders are gone, and we hold one.
-        let _ = self.0.subscribe().wait_for(|requested| *requested).await;
-    }
-}
-
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -2,9 +2,10 @@
 //!
 //! `init` makes a data folder and `run` runs a node in it; the other verbs find the running node by
 //! its data folder and ask it over its admin API. With `--json` each prints one JSON object instead of
-//! text for people; what goes wrong is a sentence on standard error, and an [exit code](crate::error).
+//! text for people; what goes wrong is a sentence on standard error, and an [exit code](crate::cli::error).
 
 mod args;
+pub mod error;
 mod explain;
 mod init;
 mod output;
@@ -22,11 +23,11 @@ use clap::Parser as _;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::admin::token;
+use crate::cli::error::{EXIT_USAGE, Error};
 use crate::client::{Client, ClientError};
 use crate::config::{self, Flag, Resolved, env};
-use crate::datadir::{CONFIG, DataDir};
-use crate::error::{EXIT_USAGE, Error};
+use crate::files::datadir::{CONFIG, DataDir};
+use crate::files::token;
 use args::{Cli, Remote, Verb};
 use output::Output;
 

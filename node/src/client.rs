@@ -13,21 +13,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::admin::routes::Readiness;
-use crate::clock::SlowMotion;
-use crate::control::{PeerStatus, SlowFrom, Slowed, Status, Submitted};
-use crate::explain::{PeerStory, TxStory};
+use crate::api::explain::{PeerStory, TxStory};
+use crate::api::{PeerStatus, Readiness, Refusal, SlowFrom, Slowed, Status, Submitted, path};
+use crate::lab::slow_motion::SlowMotion;
 use connection::{Answer, Connection, SendError};
 pub use stream::EventStream;
 
 /// How long a request may take. Longer than the node's own limits, so that its explanation arrives.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What means something in a path, or isn't allowed there (RFC 3986, section 2.3: all but what is "unreserved").
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where a node's API is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +117,7 @@ impl Client {
     /// # Errors
     /// When the node doesn't answer well; so with all that follow.
     pub async fn status(&self) -> Result<Status, ClientError> {
-        self.get("/v1/status").await
+        self.get(path::STATUS).await
     }
 
     /// Its peers.
@@ -122,7 +125,7 @@ impl Client {
     /// # Errors
     /// As [`Client::status`].
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, ClientError> {
-        self.get("/v1/peers").await
+        self.get(path::PEERS).await
     }
 
     /// The addresses that it knows.
@@ -130,7 +133,7 @@ impl Client {
     /// # Errors
     /// As [`Client::status`].
     pub async fn addresses(&self) -> Result<Vec<PeerAddr>, ClientError> {
-        self.get("/v1/addresses").await
+        self.get(path::ADDRESSES).await
     }
 
     /// Whether it has the peers that it needs.
@@ -138,7 +141,7 @@ impl Client {
     /// # Errors
     /// As [`Client::status`]; a node that isn't ready is no error.
     pub async fn ready(&self) -> Result<Readiness, ClientError> {
-        let answer = self.send(Method::GET, "/ready", Bytes::new()).await?;
+        let answer = self.send(Method::GET, path::READY, Bytes::new()).await?;
         match answer.status {
             StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE => self.json(&answer),
             _ => Err(refused(&answer)),
@@ -150,8 +153,11 @@ impl Client {
     /// # Errors
     /// As [`Client::status`], and when the item is larger than the network allows.
     pub async fn submit(&self, kind: ItemKind, bytes: Bytes) -> Result<Submitted, ClientError> {
-        let path = format!("/v1/{kind}");
-        self.json(&self.ask(Method::POST, &path, bytes).await?)
+        let path = match kind {
+            ItemKind::Tx => path::TX,
+            ItemKind::Block => path::BLOCK,
+        };
+        self.json(&self.ask(Method::POST, path, bytes).await?)
     }
 
     /// The canonical bytes of an item; `None` if the node doesn't have it.
@@ -159,7 +165,7 @@ impl Client {
     /// # Errors
     /// As [`Client::status`].
     pub async fn item(&self, id: ItemId) -> Result<Option<Bytes>, ClientError> {
-        let answer = self.send(Method::GET, &format!("/v1/items/{id}"), Bytes::new()).await?;
+        let answer = self.send(Method::GET, &format!("{}/{id}", path::ITEMS), Bytes::new()).await?;
         match answer.status {
             StatusCode::OK => Ok(Some(answer.body)),
             StatusCode::NOT_FOUND => Ok(None),
@@ -172,7 +178,7 @@ impl Client {
     /// # Errors
     /// As [`Client::status`], and when nothing is known of it, or several fit.
     pub async fn explain_tx(&self, query: &str) -> Result<TxStory, ClientError> {
-        self.get(&format!("/v1/explain/tx/{}", escaped(query))).await
+        self.get(&format!("{}/{}", path::EXPLAIN_TX, escaped(query))).await
     }
 
     /// What passed between the node and a peer, by the peer's id, the beginning of it, its address or its
@@ -181,7 +187,7 @@ impl Client {
     /// # Errors
     /// As [`Client::explain_tx`].
     pub async fn explain_peer(&self, query: &str) -> Result<PeerStory, ClientError> {
-        self.get(&format!("/v1/explain/peer/{}", escaped(query))).await
+        self.get(&format!("{}/{}", path::EXPLAIN_PEER, escaped(query))).await
     }
 
     /// Lets the node's clock run slow from a moment on, microseconds of Unix time; tells how slow.
@@ -190,7 +196,7 @@ impl Client {
     /// As [`Client::status`], and when the node is in no test network, or it is too late.
     pub async fn slow_down(&self, from_unix_us: u64) -> Result<SlowMotion, ClientError> {
         let body = serde_json::to_vec(&SlowFrom { from_unix_us }).unwrap_or_default();
-        let answer = self.ask(Method::POST, "/v1/slow-motion", body.into()).await?;
+        let answer = self.ask(Method::POST, path::SLOW_MOTION, body.into()).await?;
         self.json::<Slowed>(&answer).map(|slowed| slowed.slow_motion)
     }
 
@@ -199,7 +205,7 @@ impl Client {
     /// # Errors
     /// As [`Client::status`].
     pub async fn stop(&self) -> Result<(), ClientError> {
-        self.ask(Method::POST, "/v1/stop", Bytes::new()).await.map(drop)
+        self.ask(Method::POST, path::STOP, Bytes::new()).await.map(drop)
     }
 
     /// What happens at the node from now on, over a connection of its own.
@@ -208,7 +214,7 @@ impl Client {
     /// As [`Client::status`].
     pub async fn events(&self) -> Result<EventStream, ClientError> {
         let mut connection = Connection::open(&self.target).await?;
-        let request = connection::request(Method::GET, "/v1/events", self.token(), Bytes::new());
+        let request = connection::request(Method::GET, path::EVENTS, self.token(), Bytes::new());
         let response = connection.send_streaming(&self.target, request).await?;
         Ok(EventStream::new(self.target.clone(), connection, response))
     }
@@ -272,24 +278,14 @@ impl Client {
     }
 }
 
-/// A text as part of a path (RFC 3986, "percent-encoding").
-fn escaped(text: &str) -> String {
-    let escape = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(escape).collect()
+/// A text as part of a path.
+fn escaped(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }
 
 fn refused(answer: &Answer) -> ClientError {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        error: String,
-    }
-    let message = match serde_json::from_slice::<Body>(&answer.body) {
-        Ok(body) => body.error,
+    let message = match serde_json::from_slice::<Refusal>(&answer.body) {
+        Ok(refusal) => refusal.error,
         Err(_) => format!("the node answered {}", answer.status),
     };
     ClientError::Refused { status: answer.status, message }

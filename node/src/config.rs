@@ -19,12 +19,18 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::STEPS_DEFAULT;
 use tidings_protocol::params::{ParamError, Params};
 
-use crate::clock::SlowMotion;
+use crate::lab::slow_motion::SlowMotion;
 use crate::links::{NodeType, Place, Region};
 use layers::{Entry, Layered, Origin, Schema};
 
 /// The commented reference of all settings, as `tidings init` writes it.
 pub const TEMPLATE: &str = include_str!("config/template.toml");
+
+/// Where the network file is by default, and where `tidings init` makes it.
+pub const NETWORK_FILE: &str = "network.toml";
+
+/// Where the store is by default.
+pub const STORE_FILE: &str = "store.redb";
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -78,7 +84,7 @@ impl Default for NodeConfig {
             bootstrap: Vec::new(),
             connect: Vec::new(),
             region: None,
-            network: crate::datadir::NETWORK.into(),
+            network: NETWORK_FILE.into(),
         }
     }
 }
@@ -147,7 +153,7 @@ pub struct StoreSettings {
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { enabled: true, file: crate::datadir::STORE.into() }
+        Self { enabled: true, file: STORE_FILE.into() }
     }
 }
 
@@ -215,7 +221,7 @@ pub struct LabConfig {
     /// Whether to announce items and never deliver any.
     pub withhold: bool,
     /// How many times slower the node's clock runs from the moment that the admin API is told; unset: it
-    /// refuses. See [`crate::clock`].
+    /// refuses. See [`crate::lab::slow_motion`].
     pub slow_motion: Option<SlowMotion>,
 }
 

@@ -1,19 +1,23 @@
-//! What the admin API may ask of the shell, and what it gets back.
+//! What may be asked of the shell, and what it answers.
 //!
 //! The shell owns the node; everybody else sends it a [`Command`] over a bounded channel and waits for
 //! the answer. A full channel makes the asker wait, never the shell.
 
-use std::collections::BTreeMap;
+mod unexplained;
+
+use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::item::{ItemId, ItemKind};
-use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
-use crate::clock::{NotSlowed, SlowMotion};
-use crate::explain::{PeerStory, TxStory, Unexplained};
+pub use self::unexplained::Unexplained;
+use crate::api::explain::{PeerStory, TxStory};
+use crate::api::{PeerStatus, Status, Submitted};
+use crate::lab::slow_motion::{NotSlowed, SlowMotion};
+use crate::store::NotSaved;
 
 /// Most commands waiting for the shell; over it the API waits.
 pub const COMMANDS_MAX: usize = 256;
@@ -74,151 +78,71 @@ pub enum Command {
 /// Where the answer to a submission goes.
 pub type SubmitReply = oneshot::Sender<Result<Submitted, NotSaved>>;
 
-/// An item was accepted and is being relayed, but couldn't be saved.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct NotSaved {
-    /// Whether the disk is full.
-    pub disk_full: bool,
-    /// What the system said.
-    pub reason: String,
+/// How long the shell may take to answer; over it the asker is told that the node is overloaded. A
+/// guess: far above what any command takes, signatures included.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why the shell didn't answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// It has ended, or is about to.
+    #[error("the node is shutting down")]
+    Stopped,
+    /// It has too much to do.
+    #[error("the node is overloaded: it did not answer in time")]
+    Overloaded,
 }
 
-/// What became of a submitted item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Submitted {
-    /// Its id; `None` if it couldn't even be identified.
-    pub id: Option<ItemId>,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// The rule it broke, if it was rejected.
-    pub rule: Option<String>,
+/// The asker's end of the channel to the shell.
+#[derive(Clone, Debug)]
+pub struct Control(mpsc::Sender<Command>);
+
+impl Control {
+    /// Asks over a channel.
+    #[must_use]
+    pub const fn new(commands: mpsc::Sender<Command>) -> Self {
+        Self(commands)
+    }
+
+    /// Asks the shell.
+    ///
+    /// # Errors
+    /// When the shell is gone, or doesn't answer in time.
+    pub async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Unanswered> {
+        let (reply, answer) = oneshot::channel();
+        let answered = async {
+            self.0.send(command(reply)).await.ok()?;
+            answer.await.ok()
+        };
+        match timeout(ANSWER_TIMEOUT, answered).await {
+            Ok(answer) => answer.ok_or(Unanswered::Stopped),
+            Err(_) => Err(Unanswered::Overloaded),
+        }
+    }
 }
 
-/// What became of a submitted item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It is new and being relayed.
-    Accepted,
-    /// It breaks a rule.
-    Rejected,
-    /// The node knew it already.
-    AlreadyKnown,
+/// The wish that this process end. All who share it hear of it.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Sender<bool>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(watch::Sender::new(false))
+    }
 }
 
-/// From when on a node's clock is to run slow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SlowFrom {
-    /// Microseconds of Unix time, of the system's clock.
-    pub from_unix_us: u64,
-}
+impl Stop {
+    /// Makes the wish.
+    pub fn request(&self) {
+        self.0.send_replace(true);
+    }
 
-/// How slow a node's clock will be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Slowed {
-    /// How many times slower than real time.
-    pub slow_motion: SlowMotion,
-}
-
-/// State of a node.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Status {
-    /// Version of the software.
-    pub version: String,
-    /// Identity on the network.
-    pub peer_id: String,
-    /// Name of the network.
-    pub network: String,
-    /// Name of the chain's rules.
-    pub rules: String,
-    /// Name of the relay strategy.
-    pub strategy: String,
-    /// Where it listens.
-    pub listen: Vec<PeerAddr>,
-    /// Seconds since it started, by its own clock.
-    pub uptime_s: f64,
-    /// Links that it dialled and whose hello arrived.
-    pub outbound: usize,
-    /// Links dialled by peers and whose hello arrived.
-    pub inbound: usize,
-    /// How many outbound links it wants.
-    pub outbound_target: usize,
-    /// Addresses in its book.
-    pub addresses: usize,
-    /// Transactions in its pool.
-    pub pool_items: usize,
-    /// Bytes of these.
-    pub pool_bytes: usize,
-    /// Recent blocks that it can serve.
-    pub blocks: usize,
-    /// Ids in its seen cache.
-    pub seen: usize,
-    /// Messages and bytes by message kind.
-    pub traffic: BTreeMap<String, TrafficStatus>,
-    /// All other counters by name.
-    pub counters: BTreeMap<String, u64>,
-    /// The store, if there is one.
-    #[serde(default)]
-    pub store: Option<StoreStatus>,
-    /// Resident memory, bytes; 0 where the system doesn't tell.
-    pub rss_bytes: u64,
-    /// CPU time used, user and system, seconds.
-    pub cpu_s: f64,
-    /// Longest that the main loop was busy with one turn, seconds.
-    #[serde(default)]
-    pub longest_turn_s: f64,
-}
-
-/// State of a node's store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoreStatus {
-    /// Items in it.
-    pub items: usize,
-    /// Size of the file.
-    pub file_bytes: u64,
-    /// Batches of changes written.
-    pub commits: u64,
-    /// Batches that the disk refused.
-    pub failures: u64,
-    /// Changes dropped because the disk refused for too long.
-    pub dropped: u64,
-    /// Whether items of an earlier run are still coming back.
-    pub restoring: bool,
-}
-
-/// Traffic of one message kind, framing included, transport security excluded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrafficStatus {
-    /// Messages sent.
-    pub sent_messages: u64,
-    /// Bytes sent.
-    pub sent_bytes: u64,
-    /// Messages received.
-    pub received_messages: u64,
-    /// Bytes received.
-    pub received_bytes: u64,
-}
-
-/// State of one link.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PeerStatus {
-    /// Handle of the link, for matching with logs.
-    pub link: String,
-    /// Identity of the peer.
-    pub peer_id: String,
-    /// Who dialled.
-    pub direction: Direction,
-    /// Address at the other end as the transport sees it.
-    pub remote: Option<PeerAddr>,
-    /// Where the peer says that it can be dialled.
-    pub advertise: Option<PeerAddr>,
-    /// Seconds since the link came up.
-    pub connected_s: f64,
-    /// Last round trip, milliseconds; `None` before the first pong.
-    pub rtt_ms: Option<f64>,
-    /// Items requested from the peer and not yet answered.
-    pub in_flight: usize,
-    /// Bytes queued for the peer.
-    pub queued_bytes: usize,
+    /// Waits until somebody makes the wish.
+    pub async fn requested(&self) {
+        // Fails only when all senders are gone, and we hold one.
+        let _ = self.0.subscribe().wait_for(|requested| *requested).await;
+    }
 }

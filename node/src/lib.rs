@@ -4,37 +4,38 @@
 //! nothing else, so that other programs (the test network's launcher) can be nodes themselves.
 //!
 //! # Map
-//! - the node: [`shell`] owns the core, its clock and its randomness, and carries out its actions;
-//!   [`net`] is the transport, [`clock`] tells the time to both, [`links`] is the emulated world for test
-//!   networks, [`trace`] the record of deliveries, [`store`] what outlives the process
-//! - between the shell and all others: [`control`], commands over a bounded channel
-//! - the operator's side: [`admin`] offers the API, [`client`] speaks it, [`metrics`] serves
-//!   Prometheus, [`logging`] writes logs, [`explain`] is what the node can tell of items and peers
-//! - what a node is made of: [`config`] in four layers, [`network`] with its rules, [`identity`] with
-//!   its keys, all in one [`datadir`]
-//! - the command line: [`cli`], with [`error`] and its exit codes
+//! From the top floor down; each room knows only those below it.
+//!
+//! - [`cli`]: the operator's commands, with what goes wrong as sentences and exit codes
+//! - [`client`] asks a node, [`admin`] answers, both in the terms of [`api`]; [`http`] serves, bounded and timed;
+//!   [`metrics`] shows a node to Prometheus
+//! - [`shell`]: the loop that owns the core, its clock and its randomness, and carries out its actions;
+//!   [`control`] is how others ask it
+//! - [`net`]: links to peers over libp2p; [`store`]: what outlives the process; [`trace`]: the record of
+//!   deliveries, written and read; [`logging`]
+//! - [`files`]: the data folder with identity, network and addresses; [`config`]: settings in four layers
+//! - [`lab`]: what only test networks have, over [`links`], the emulated world
+//! - [`clock`] and [`calendar`]
 //!
 //! # One thread
 //! A node runs on a current-thread runtime, so that hundreds fit on a machine; only signatures are
 //! verified elsewhere. Nothing is built before somebody needs it.
 
-pub mod addresses;
 pub mod admin;
+pub mod api;
 pub mod calendar;
 pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
 pub mod control;
-pub mod datadir;
-pub mod error;
-pub mod explain;
-pub mod identity;
+pub mod files;
+pub mod http;
+pub mod lab;
 pub mod links;
 pub mod logging;
 pub mod metrics;
 pub mod net;
-pub mod network;
 pub mod shell;
 pub mod store;
 pub mod trace;

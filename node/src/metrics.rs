@@ -4,17 +4,21 @@
 //! its plain counters are copied. No recorder exists while metrics are off. The only label is `kind`;
 //! peers are no label, since there is no end of them (`tidings peers` shows them).
 
+mod exposition;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tidings_protocol::limits::misbehavior::Budget;
 
-use crate::admin::Api;
-use crate::admin::routes::ApiError;
-use crate::control::{Command, Status};
+use self::exposition::{CONTENT_TYPE, Exposition};
+use crate::api::Status;
+use crate::api::counters::{COUNTERS, over_budget};
+use crate::control::{Command, Control};
+use crate::http::error::ApiError;
 
 /// Traffic, by kind of message: name and help.
 const TRAFFIC: [(&str, &str); 4] = [
@@ -22,49 +26,6 @@ const TRAFFIC: [(&str, &str); 4] = [
     ("tidings_messages_received_total", "Messages received, by kind."),
     ("tidings_sent_bytes_total", "Bytes of messages sent, framing included, by kind."),
     ("tidings_received_bytes_total", "Bytes of messages received, framing included, by kind."),
-];
-
-/// Counters of the core that need more words than their name.
-const HELP: [(&str, &str); 39] = [
-    ("accepted", "Items accepted, from peers and the operator."),
-    ("rejected", "Items refused."),
-    ("submitted", "Items that the operator submitted."),
-    ("restored", "Items of an earlier run that came back."),
-    ("reannounced", "Announcements of own transactions that no peer had asked for."),
-    ("store_commits", "Batches of changes written to the store."),
-    ("store_failures", "Batches of changes that the disk refused."),
-    ("store_dropped", "Changes of the store dropped because the disk refused for too long."),
-    ("duplicate_items", "Whole items received that the node had already."),
-    ("duplicate_announcements", "Ids announced to the node that it knew already."),
-    ("announcements_dropped", "Announcements dropped because their link had too many open."),
-    ("announcements_unsent", "Ids never announced to a peer because its queue was full."),
-    ("unsolicited", "Items received that nobody had asked for."),
-    ("requests", "Requests sent, one per id."),
-    ("requests_expired", "Requests that ran out of time."),
-    ("requests_failed", "Requests answered by notfound, or whose link broke."),
-    ("not_found", "Ids that the node answered with notfound."),
-    ("pool_evicted", "Pooled transactions dropped for want of room."),
-    ("orphaned", "Transactions that had to wait for their parents."),
-    ("orphans_evicted", "Announcements of waiting transactions forgotten for want of room."),
-    ("misbehaved", "Links closed because the peer misbehaved."),
-    ("verify_overflow", "Items dropped because too many were being checked."),
-    ("verified", "Items verified, transactions of blocks included."),
-    ("verify_batches", "Batches in which they were verified."),
-    ("verdicts_remembered", "Items not verified because they had been before."),
-    ("turns", "Turns of the node's main loop."),
-    ("turns_over_5ms", "Turns of the main loop that took 5 ms or longer."),
-    ("turns_over_10ms", "Turns of the main loop that took 10 ms or longer."),
-    ("turns_over_50ms", "Turns of the main loop that took 50 ms or longer."),
-    ("addresses_received", "Addresses received."),
-    ("addresses_dropped", "Addresses received and not kept."),
-    ("net_dials", "Connection attempts."),
-    ("net_dials_failed", "Connection attempts that failed."),
-    ("net_inbound_failed", "Connections from peers that failed before they were links."),
-    ("net_links_outbound", "Links that came up, dialled by the node."),
-    ("net_links_inbound", "Links that came up, dialled by peers."),
-    ("net_congested", "Times that a link's queue passed its high mark."),
-    ("net_slow_readers", "Links cut because the peer took less than was queued for it."),
-    ("net_throttled", "Times that a link was not read for a while."),
 ];
 
 /// What a node has right now: name, unit and help.
@@ -88,31 +49,45 @@ const GAUGES: [(&str, Unit, &str); 15] = [
 
 /// Installs the recorder of this process and makes the route that shows it. A recorder that somebody
 /// installed earlier stays, and `/metrics` then shows nothing.
-pub(crate) fn router(api: Api) -> Router {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let handle = recorder.handle();
-    if metrics::set_global_recorder(recorder).is_err() {
+pub(crate) fn router(control: Control) -> Router {
+    let exposition = Exposition::default();
+    if metrics::set_global_recorder(exposition.clone()).is_err() {
         tracing::warn!("this process has a metrics recorder already; /metrics stays empty");
     }
     describe();
-    Router::new().route("/metrics", get(scrape)).with_state((api, handle))
+    Router::new().route("/metrics", get(scrape)).with_state((control, exposition))
 }
 
 async fn scrape(
-    State((api, handle)): State<(Api, PrometheusHandle)>,
+    State((control, exposition)): State<(Control, Exposition)>,
 ) -> Result<impl IntoResponse, ApiError> {
-    record(&api.ask(Command::Status).await?);
-    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    Ok((kind, handle.render()))
+    record(&control.ask(Command::Status).await?);
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], exposition.text()))
 }
 
+/// Says once what each metric is.
 fn describe() {
     for (name, help) in TRAFFIC {
         describe_counter!(name, help);
     }
+    for (name, help) in COUNTERS {
+        describe_counter!(metric(name), help);
+    }
+    for budget in Budget::ALL {
+        let name = metric(&over_budget(budget));
+        describe_counter!(
+            name,
+            format!("Times that a peer overran its budget of {}.", budget.name())
+        );
+    }
     for (name, unit, help) in GAUGES {
         describe_gauge!(name, unit, help);
     }
+}
+
+/// The metric of a counter.
+fn metric(counter: &str) -> String {
+    format!("tidings_{counter}_total")
 }
 
 /// Copies a node's state into the recorder.
@@ -129,12 +104,7 @@ fn record(status: &Status) {
         }
     }
     for (name, value) in &status.counters {
-        let metric = format!("tidings_{name}_total");
-        let help = HELP.iter().find(|(known, _)| known == name);
-        let help = help
-            .map_or_else(|| format!("Counter {name} of the core."), |(_, help)| (*help).to_owned());
-        describe_counter!(metric.clone(), help);
-        counter!(metric).absolute(*value);
+        counter!(metric(name)).absolute(*value);
     }
     for ((name, _, _), value) in GAUGES.into_iter().zip(gauge_values(status)) {
         gauge!(name).set(value);
@@ -170,16 +140,22 @@ fn gauge_values(status: &Status) -> [f64; GAUGES.len()] {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    fn scraped(statuses: &[Status]) -> String {
+        let exposition = Exposition::default();
+        metrics::with_local_recorder(&exposition, || {
+            describe();
+            statuses.iter().for_each(record);
+        });
+        exposition.text()
+    }
 
     #[test]
     fn a_scrape_shows_a_status_with_help_for_every_metric() {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let text = metrics::with_local_recorder(&recorder, || {
-            describe();
-            record(&crate::admin::tests::status());
-            recorder.handle().render()
-        });
+        let text = scraped(&[crate::api::status::example()]);
         assert!(text.contains("tidings_messages_sent_total{kind=\"tx\"} 3\n"), "{text}");
         assert!(text.contains("tidings_accepted_total 7\n"), "{text}");
         assert!(text.contains("tidings_outbound_links 2\n"), "{text}");
@@ -192,16 +168,34 @@ mod tests {
     }
 
     #[test]
+    fn a_scrape_is_well_formed() {
+        let text = scraped(&[crate::api::status::example()]);
+        let (mut family, mut seen) = ("", BTreeSet::new());
+        for line in text.lines() {
+            if let Some(help) = line.strip_prefix("# HELP ") {
+                (family, _) = help.split_once(' ').unwrap();
+                assert!(seen.insert(family), "{family} comes twice");
+            } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = kind.split_once(' ').unwrap();
+                assert_eq!(name, family);
+                assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+            } else {
+                let (name, value) = line.rsplit_once(' ').unwrap();
+                assert_eq!(name.split('{').next(), Some(family), "{line}");
+                assert!(seen.insert(name) || name == family, "{name} comes twice");
+                assert!(value.parse::<f64>().is_ok_and(f64::is_finite), "{line}");
+            }
+        }
+        assert!(text.ends_with('\n'));
+    }
+
+    #[test]
     fn a_second_scrape_shows_the_later_values() {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let text = metrics::with_local_recorder(&recorder, || {
-            let mut status = crate::admin::tests::status();
-            record(&status);
-            status.counters.insert("accepted".to_owned(), 8);
-            status.outbound = 1;
-            record(&status);
-            recorder.handle().render()
-        });
+        let before = crate::api::status::example();
+        let mut after = before.clone();
+        after.counters.insert("accepted".to_owned(), 8);
+        after.outbound = 1;
+        let text = scraped(&[before, after]);
         assert!(text.contains("tidings_accepted_total 8\n"), "{text}");
         assert!(text.contains("tidings_outbound_links 1\n"), "{text}");
     }

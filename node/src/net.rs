@@ -10,7 +10,6 @@ mod flow;
 mod handler;
 mod interner;
 mod pipe;
-mod shape;
 mod swarm;
 mod transport;
 
@@ -60,7 +59,7 @@ pub struct NetConfig {
     /// How many inbound links the core has places for.
     pub inbound_max: usize,
     /// Emulated place in the world, for test networks.
-    pub links: Option<Place>,
+    pub place: Option<Place>,
     /// The node's clock.
     pub clock: Clock,
 }

@@ -41,16 +41,17 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-pub use self::config::{NETWORK_NAME_MAX, ShellConfig, check_network_name};
+pub use self::config::ShellConfig;
 use self::explain::Acquaintances;
 use self::keeper::Keeper;
 use self::report::Reporter;
-pub use self::report::{LinkName, ShellEvent, What};
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
-use crate::addresses::{self, AddressesError};
+use crate::api::NodeEvent;
 use crate::clock::Clock;
 use crate::control::{Command, SubmitReply};
+use crate::files::addresses::{self, AddressesError};
+use crate::lab::slow_motion;
 use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
 use crate::store::{OpenError, Restored};
 use crate::trace::Trace;
@@ -147,7 +148,7 @@ impl Shell {
     pub async fn start(
         mut config: ShellConfig,
         commands: mpsc::Receiver<Command>,
-        events: broadcast::Sender<ShellEvent>,
+        events: broadcast::Sender<NodeEvent>,
     ) -> Result<Self, ShellError> {
         config.params.validate()?;
         config.params.record.steps.get_or_insert(STEPS_DEFAULT);
@@ -163,14 +164,14 @@ impl Shell {
             None => ChaCha8Rng::try_from_rng(&mut SysRng)
                 .map_err(|error| ShellError::Entropy(error.to_string()))?,
         };
-        let clock = Clock::start(config.slow_motion);
+        let clock = slow_motion::clock(config.lab.slow_motion);
         let net = Net::start(&NetConfig {
             keypair: config.keypair.clone(),
             network: config.network.clone(),
             chain: Arc::clone(&config.chain),
             listen: config.listen.clone(),
             inbound_max: config.params.peers.inbound_max,
-            links: config.links,
+            place: config.lab.place,
             clock: clock.clone(),
         })
         .await?;
@@ -182,7 +183,7 @@ impl Shell {
             salt: rng.next_u64(),
         };
         let node = Node::new(identity, &config.params);
-        if config.withhold {
+        if config.lab.withhold {
             tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
         }
         let now = Instant::now();
@@ -325,7 +326,7 @@ impl Shell {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
-                Action::Send { message: Message::Item(_), .. } if self.config.withhold => {}
+                Action::Send { message, .. } if self.config.lab.withholds(&message) => {}
                 Action::Send { link, message } => self.net.send(link, message),
                 Action::Throttle { link, until } => {
                     throttled = true;

@@ -23,8 +23,8 @@
 //! # Bounds
 //! The file holds what the pool, the orphanage and the recent blocks submitted here hold, hence
 //! `memory.pool_max_bytes`, `memory.blocks_max_bytes` and `orphans.reserve_bytes` for each link, and what came
-//! and went within a second; about twice that with the database's own needs. Freed pages are used again, and a file that is mostly free is compacted when it is
-//! opened. In memory it takes the index and a cache of [`CACHE_BYTES`].
+//! and went within a second; about twice that with the database's own needs. Freed pages are used again, and a file
+//! that is mostly free is compacted when it is opened. In memory it takes the index and a cache of [`CACHE_BYTES`].
 
 mod file;
 mod format;
@@ -45,8 +45,7 @@ use tidings_protocol::machine::Was;
 
 pub use open::OpenError;
 pub use restore::Restored;
-pub(crate) use writer::Waiter;
-pub use writer::{Gauges, StoreHandle};
+pub use writer::{Gauges, NotSaved, StoreHandle, Waiter};
 
 use file::HeldFile;
 use format::{ITEMS, ORPHANS, Record, UNBROADCAST};

@@ -1,16 +1,13 @@
 //! Follows the nodes' trace files: who has what, since when. Cheap, since it shares the machine with
 //! what it measures: no system call per delivery, and two reads a second per node.
 
-pub mod tail;
-
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
+use tidings::trace::{BUFFER_LEN, BadLine, Entry, Line, Tail};
 use tidings_protocol::ground::item::ItemId;
 use tidings_tools::run::Delivery;
-
-use tail::{BUFFER_LEN, Line, Tail};
 
 /// First deliveries of all items at all nodes.
 #[derive(Debug)]
@@ -88,14 +85,14 @@ impl Collector {
         let before = self.arrivals.count;
         let Self { tails, buffer, numbers, arrivals, oddities } = self;
         for (node, tail) in tails.iter_mut().enumerate() {
-            tail.read(buffer, |line| match tail::parse(line) {
-                Ok(Line::Accepted { unix_us, id }) => match numbers.get(&id) {
+            tail.read(buffer, |line| match Line::parse(line) {
+                Ok(Line::Accepted(Entry { unix_us, id, .. })) => match numbers.get(&id) {
                     Some(item) => arrivals.note(*item, node, unix_us),
                     None => oddities.foreign += 1,
                 },
-                Ok(Line::Rejected) => oddities.rejected += 1,
-                Ok(Line::Dropped { count }) => oddities.dropped += count,
-                Err(tail::BadLine) => oddities.unreadable += 1,
+                Ok(Line::Rejected(_)) => oddities.rejected += 1,
+                Ok(Line::Dropped { count, .. }) => oddities.dropped += count,
+                Err(BadLine) => oddities.unreadable += 1,
             })?;
         }
         Ok(self.arrivals.count - before)

@@ -39,8 +39,8 @@ pub mod text;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tidings::clock::SlowMotion;
-use tidings::network::Rules;
+use tidings::files::network::Rules;
+use tidings::lab::slow_motion::SlowMotion;
 use tidings_protocol::chain::tidings::TRANSFER_LEN_MIN;
 use tidings_protocol::params::Params;
 
@@ -93,7 +93,7 @@ pub struct Manifest {
     /// Share of the nodes that note who told them of each item first, 0 to 1.
     pub spies: f64,
     /// How many times slower real nodes' clocks run during the measured part, so that the machine seems that
-    /// much faster: see [`tidings::clock`]. All other settings, and all figures but CPU time, are in the
+    /// much faster: see [`tidings::lab::slow_motion`]. All other settings, and all figures but CPU time, are in the
     /// network's own time. A simulation takes no notice: the machine takes none of its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_motion: Option<SlowMotion>,

@@ -12,9 +12,10 @@ use std::time::Duration;
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tidings::client::Client;
-use tidings::clock::SlowMotion;
 use tidings::config::{Config, LinkModelName, LinksConfig};
-use tidings::datadir::{ACCOUNT, CONFIG, IDENTITY};
+use tidings::files::datadir::{ACCOUNT, CONFIG, IDENTITY};
+use tidings::files::identity::account_text;
+use tidings::lab::slow_motion::SlowMotion;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
 use tokio::time::{Instant, sleep};
@@ -241,7 +242,7 @@ pub fn check_socket_path(nodes_folder: &Path) -> Result<(), String> {
 fn write_folder(folder: &Path, plan: &NodePlan, common: &Common) -> io::Result<()> {
     fs::create_dir(folder)?;
     write_key(&folder.join(IDENTITY), &identity_file(plan.identity))?;
-    write_key(&folder.join(ACCOUNT), hex(&plan.account).as_bytes())?;
+    write_key(&folder.join(ACCOUNT), account_text(&plan.account).as_bytes())?;
     let config = toml::to_string(&config(plan, common)).map_err(io::Error::other)?;
     fs::write(folder.join(CONFIG), config)
 }
@@ -256,10 +257,6 @@ fn write_key(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn identity_file(seed: [u8; 32]) -> Vec<u8> {
     let public: [u8; 32] = VerificationKeyBytes::from(&SigningKey::from(seed)).into();
     [&[0x08, 1, 0x12, 64][..], &seed, &public].concat()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    tidings::identity::to_hex(bytes) + "\n"
 }
 
 fn config(plan: &NodePlan, common: &Common) -> Config {
@@ -338,7 +335,7 @@ fn last_lines(path: &Path, count: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use tidings::datadir::DataDir;
+    use tidings::files::datadir::DataDir;
 
     use super::*;
 
@@ -346,11 +343,11 @@ mod tests {
     fn a_node_can_load_the_keys_that_we_write() {
         let temp = tempfile::tempdir().unwrap();
         write_key(&temp.path().join(IDENTITY), &identity_file([7; 32])).unwrap();
-        write_key(&temp.path().join(ACCOUNT), hex(&[8; 32]).as_bytes()).unwrap();
+        write_key(&temp.path().join(ACCOUNT), account_text(&[8; 32]).as_bytes()).unwrap();
         let dir = DataDir::locate(Some(temp.path())).unwrap();
-        let identity = tidings::identity::load(&dir).unwrap();
+        let identity = tidings::files::identity::load(&dir).unwrap();
         assert_eq!(identity.to_protobuf_encoding().unwrap(), identity_file([7; 32]));
-        assert_eq!(tidings::identity::load_account(&dir).unwrap(), [8; 32]);
+        assert_eq!(tidings::files::identity::load_account(&dir).unwrap(), [8; 32]);
     }
 
     #[test]

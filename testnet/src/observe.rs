@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidings::control::TrafficStatus;
+use tidings::api::TrafficStatus;
 use tidings_tools::run::Traffic;
 use tokio::time::{Instant, sleep};
 

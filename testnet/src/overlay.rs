@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
+use tidings::api::{PeerStatus, Status};
 use tidings::client::ClientError;
-use tidings::control::{PeerStatus, Status};
 use tidings_protocol::ground::link::Direction;
 use tokio::time::{Instant, sleep};
 

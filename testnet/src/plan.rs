@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use tidings::files::network::{Limits, Network, TidingsRules};
 use tidings::links::{LinkModel, Place};
-use tidings::network::{Limits, Network, TidingsRules};
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 

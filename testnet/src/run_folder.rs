@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tidings::network::Network;
+use tidings::files::network::Network;
 use tidings_tools::figures::summary::Summary;
 use tidings_tools::run::{self, Manifest, Run, RunError};
 use tidings_tools::show::report;

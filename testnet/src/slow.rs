@@ -2,11 +2,12 @@
 //!
 //! The overlay comes up at the pace of real time. From the moment on, the whole run is in the network's
 //! own time: submissions leave by it, traces are stamped with it, and patience is measured by it. What
-//! slow motion is for, and what it can't slow down, is told in [`tidings::clock`].
+//! slow motion is for, and what it can't slow down, is told in [`tidings::lab::slow_motion`].
 
 use std::time::Duration;
 
-use tidings::clock::{Clock, SlowMotion, real_unix_us};
+use tidings::clock::{Clock, real_unix_us};
+use tidings::lab::slow_motion::{self, SlowMotion};
 use tokio::time::{Instant, sleep_until};
 
 use crate::fleet::Fleet;
@@ -22,14 +23,14 @@ const NOTICE_PER_NODE: Duration = Duration::from_millis(10);
 /// # Errors
 /// A sentence about a node that didn't.
 pub async fn slow_down(fleet: &Fleet, wanted: Option<SlowMotion>) -> Result<Clock, String> {
-    let clock = Clock::start(wanted);
+    let clock = slow_motion::clock(wanted);
     if wanted.is_none_or(|wanted| wanted == SlowMotion::NONE) {
         return Ok(clock);
     }
     let notice =
         NOTICE + NOTICE_PER_NODE.saturating_mul(crate::collect::narrow(fleet.nodes().len()));
     let (from, from_unix_us) = (Instant::now() + notice, real_unix_us() + micros(notice));
-    clock.slow_down(from_unix_us).map_err(|why| why.to_string())?;
+    slow_motion::begin(wanted, &clock, from_unix_us).map_err(|why| why.to_string())?;
     for (node, told) in
         ask_all(fleet.live(), async |node| node.client.slow_down(from_unix_us).await).await
     {

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
+use tidings::api::Outcome;
 use tidings::clock::Clock;
-use tidings::control::Outcome;
 use tidings_protocol::ground::time::Time;
 use tokio::time::{sleep_until, timeout};
 

@@ -7,7 +7,7 @@
 //!
 //! All nodes of a launch share the machine's cores, which those of a simulation don't. What an item costs
 //! all nodes, divided by the cores, is how long the machine is busy with it: times of that order are the
-//! machine's, not the network's. So launches run in slow motion ([`tidings::clock`]), in which the machine
+//! machine's, not the network's. So launches run in slow motion ([`tidings::lab::slow_motion`]), in which the machine
 //! is [`SLOW_MOTION`] times as fast. `--real-time` launches everything once more without it, which shows what
 //! kept the two apart. How long the network finds the machine busy with an item is told beside the times.
 //!
@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
-use tidings::clock::SlowMotion;
+use tidings::lab::slow_motion::SlowMotion;
 use tidings_tools::figures::summary::Summary;
 use tidings_tools::run;
 use tidings_tools::show::format::{measured, percent};
@@ -131,7 +131,7 @@ pub fn main(args: &ValidateArgs) -> ExitCode {
 fn default() -> Manifest {
     let mut manifest = Manifest::launched_by_default();
     manifest.network.topology = Shape::Outbound;
-    manifest.network.rules = tidings::network::Rules::Opaque;
+    manifest.network.rules = tidings::files::network::Rules::Opaque;
     manifest.workload = Workload::Transfers { txs: TXS, rate: RATE, sizes: Sizes::Fixed(300) };
     manifest.seed = SEED;
     manifest.slow_motion = SlowMotion::try_from(SLOW_MOTION).ok();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ed25519_zebra::SigningKey;
 use rand::{Rng, RngExt};
-use tidings::network::Rules;
+use tidings::files::network::Rules;
 use tidings_protocol::chain::tidings::{TRANSFER_LEN_MIN, Transfer};
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 

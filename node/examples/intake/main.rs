@@ -39,7 +39,7 @@ use clap::{Parser, Subcommand};
 use ed25519_zebra::SigningKey;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
-use tidings::control::Status;
+use tidings::api::Status;
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::tidings::{Block, TRANSFER_LEN_MIN, Tidings, Transfer};
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use libp2p::identity::Keypair;
 use tidings::control::Command;
+use tidings::lab::Lab;
 use tidings::shell::{Shell, ShellConfig};
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::params::{Params, Rate};
@@ -59,13 +60,11 @@ async fn serve(strategy: StrategyKind, peers: usize) {
         advertise: None,
         bootstrap: Vec::new(),
         connect: Vec::new(),
-        links: None,
         region: None,
         trace: None,
         addresses: None,
         store: None,
-        withhold: false,
-        slow_motion: None,
+        lab: Lab::default(),
         seed: None,
     };
     let (commands, inbox) = mpsc::channel(8);

@@ -94,8 +94,8 @@ impl Peer {
             chain: Arc::new(CHAIN),
             listen: Vec::new(),
             inbound_max: 0,
-            links: None,
-            clock: Clock::start(None),
+            place: None,
+            clock: Clock::start(),
         };
         let mut net = Net::start(&config).await.unwrap();
         net.dial(addr);

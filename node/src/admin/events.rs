@@ -5,14 +5,14 @@ use std::convert::Infallible;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
-use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Api;
+use crate::api::{Notice, Streamed};
 
 /// `GET /v1/events`: what happens from now on, until the node stops. Every 15 seconds of silence a
-/// comment shows that the connection lives. A reader who is slower than the events is told
-/// `{"event":"missed","count":N}` where some are missing.
+/// comment shows that the connection lives. A reader who is slower than the events is told how many are
+/// missing, where they are.
 pub(super) async fn stream(
     State(api): State<Api>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
@@ -23,13 +23,12 @@ pub(super) async fn stream(
             () = stop.requested() => return None,
             received = events.recv() => received,
         };
-        let data = match received {
-            Ok(event) => serde_json::to_string(&event).expect("an event has a JSON form"),
-            Err(RecvError::Lagged(count)) => {
-                json!({ "event": "missed", "count": count }).to_string()
-            }
+        let streamed = match received {
+            Ok(event) => Streamed::Event(event),
+            Err(RecvError::Lagged(count)) => Streamed::Notice(Notice::Missed { count }),
             Err(RecvError::Closed) => return None,
         };
+        let data = serde_json::to_string(&streamed).expect("an event has a JSON form");
         Some((Ok(Event::default().data(data)), (events, stop)))
     });
     Sse::new(stream).keep_alive(KeepAlive::default())

@@ -4,21 +4,23 @@ use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::time::timeout;
 
 use super::{Api, events};
-use crate::clock::NotSlowed;
-use crate::control::{Command, NotSaved, PeerStatus, SlowFrom, Slowed, Status, Submitted};
-use crate::explain::{PeerStory, TxStory, Unexplained};
+use crate::api::explain::{PeerStory, TxStory};
+use crate::api::{
+    Health, PeerStatus, Readiness, SlowFrom, Slowed, Status, Stopping, Submitted, path,
+};
+use crate::control::{Command, Unexplained};
+use crate::http::error::ApiError;
+use crate::lab::slow_motion::NotSlowed;
+use crate::store::NotSaved;
 
 /// How long a submission may take to arrive. A guess: a block of 4 MB at 1.2 Mbit/s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,19 +28,19 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// All routes. What stands before them (a token) is the listener's business.
 pub fn router(api: Api) -> Router {
     Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/peers", get(peers))
-        .route("/v1/addresses", get(addresses))
-        .route("/v1/tx", post(submit_tx))
-        .route("/v1/block", post(submit_block))
-        .route("/v1/items/{id}", get(item))
-        .route("/v1/explain/tx/{id}", get(explain_tx))
-        .route("/v1/explain/peer/{id}", get(explain_peer))
-        .route("/v1/events", get(events::stream))
-        .route("/v1/slow-motion", post(slow_down))
-        .route("/v1/stop", post(stop))
-        .route("/healthy", get(healthy))
-        .route("/ready", get(ready))
+        .route(path::STATUS, get(status))
+        .route(path::PEERS, get(peers))
+        .route(path::ADDRESSES, get(addresses))
+        .route(path::TX, post(submit_tx))
+        .route(path::BLOCK, post(submit_block))
+        .route(&by_id(path::ITEMS), get(item))
+        .route(&by_id(path::EXPLAIN_TX), get(explain_tx))
+        .route(&by_id(path::EXPLAIN_PEER), get(explain_peer))
+        .route(path::EVENTS, get(events::stream))
+        .route(path::SLOW_MOTION, post(slow_down))
+        .route(path::STOP, post(stop))
+        .route(path::HEALTHY, get(healthy))
+        .route(path::READY, get(ready))
         .fallback(|| async {
             ApiError::new(StatusCode::NOT_FOUND, "there is nothing at this path")
         })
@@ -48,39 +50,20 @@ pub fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-/// Why a request can't be answered: `{"error": "..."}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiError {
-    status: StatusCode,
-    message: String,
-}
-
-impl ApiError {
-    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
-    }
-
-    pub(crate) fn unavailable(message: &str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
-    }
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        (self.status, Json(json!({ "error": self.message }))).into_response()
-    }
+fn by_id(path: &str) -> String {
+    format!("{path}/{{id}}")
 }
 
 async fn status(State(api): State<Api>) -> Result<Json<Status>, ApiError> {
-    api.ask(Command::Status).await.map(Json)
+    Ok(Json(api.control.ask(Command::Status).await?))
 }
 
 async fn peers(State(api): State<Api>) -> Result<Json<Vec<PeerStatus>>, ApiError> {
-    api.ask(Command::Peers).await.map(Json)
+    Ok(Json(api.control.ask(Command::Peers).await?))
 }
 
 async fn addresses(State(api): State<Api>) -> Result<Json<Vec<PeerAddr>>, ApiError> {
-    api.ask(Command::Addresses).await.map(Json)
+    Ok(Json(api.control.ask(Command::Addresses).await?))
 }
 
 async fn submit_tx(State(api): State<Api>, request: Request) -> Result<Json<Submitted>, ApiError> {
@@ -114,7 +97,7 @@ async fn submit(api: &Api, kind: ItemKind, request: Request) -> Result<Json<Subm
         let message = format!("send the canonical bytes of a {kind} as the body");
         return Err(ApiError::new(StatusCode::BAD_REQUEST, message));
     }
-    let answer = api.ask(|reply| Command::Submit { kind, bytes, reply }).await?;
+    let answer = api.control.ask(|reply| Command::Submit { kind, bytes, reply }).await?;
     answer.map(Json).map_err(|error| not_saved(kind, &error))
 }
 
@@ -136,7 +119,7 @@ async fn item(State(api): State<Api>, Path(id): Path<String>) -> Result<Bytes, A
         id.parse().map_err(|error: tidings_protocol::ground::item::ParseItemIdError| {
             ApiError::new(StatusCode::BAD_REQUEST, error.to_string())
         })?;
-    let found = api.ask(|reply| Command::Item { id, reply }).await?;
+    let found = api.control.ask(|reply| Command::Item { id, reply }).await?;
     found.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "the node doesn't have this item"))
 }
 
@@ -144,14 +127,14 @@ async fn explain_tx(
     State(api): State<Api>,
     Path(query): Path<String>,
 ) -> Result<Json<TxStory>, ApiError> {
-    Ok(Json(api.ask(|reply| Command::ExplainTx { query, reply }).await??))
+    Ok(Json(api.control.ask(|reply| Command::ExplainTx { query, reply }).await??))
 }
 
 async fn explain_peer(
     State(api): State<Api>,
     Path(query): Path<String>,
 ) -> Result<Json<PeerStory>, ApiError> {
-    Ok(Json(api.ask(|reply| Command::ExplainPeer { query, reply }).await??))
+    Ok(Json(api.control.ask(|reply| Command::ExplainPeer { query, reply }).await??))
 }
 
 impl From<Unexplained> for ApiError {
@@ -170,7 +153,7 @@ async fn slow_down(State(api): State<Api>, body: Bytes) -> Result<Json<Slowed>, 
         let message = format!("send {{\"from_unix_us\": MICROSECONDS}} as the body ({error})");
         ApiError::new(StatusCode::BAD_REQUEST, message)
     })?;
-    let slow_motion = api.ask(|reply| Command::SlowDown { from_unix_us, reply }).await??;
+    let slow_motion = api.control.ask(|reply| Command::SlowDown { from_unix_us, reply }).await??;
     Ok(Json(Slowed { slow_motion }))
 }
 
@@ -181,65 +164,25 @@ impl From<NotSlowed> for ApiError {
 }
 
 /// Answered before anything stops; this very answer is one of the requests that are let finish.
-async fn stop(State(api): State<Api>) -> Response {
+async fn stop(State(api): State<Api>) -> (StatusCode, Json<Stopping>) {
     tracing::info!("stopping: the API was asked to");
     api.stop.request();
-    (StatusCode::ACCEPTED, Json(json!({ "stopping": true }))).into_response()
-}
-
-/// Whether the node's main loop answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Health {
-    /// Whether it does.
-    pub healthy: bool,
-    /// The same in words.
-    pub reason: String,
+    (StatusCode::ACCEPTED, Json(Stopping { stopping: true }))
 }
 
 async fn healthy(State(api): State<Api>) -> (StatusCode, Json<Health>) {
-    match api.ask(Command::Status).await {
-        Ok(_) => {
-            let reason = "the node answers".to_owned();
-            (StatusCode::OK, Json(Health { healthy: true, reason }))
-        }
-        Err(error) => (error.status, Json(Health { healthy: false, reason: error.message })),
-    }
-}
-
-/// Whether the node has the peers that it needs to relay: as many links, of either direction, as it
-/// wants outbound ones. In a network smaller than that, as many as it knows addresses, but at least 1.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Readiness {
-    /// Whether it has.
-    pub ready: bool,
-    /// The same in words.
-    pub reason: String,
-    /// Links that it has.
-    pub peers: usize,
-    /// Links that it needs.
-    pub wanted: usize,
-}
-
-impl Readiness {
-    fn of(status: &Status) -> Self {
-        let peers = status.outbound + status.inbound;
-        let wanted = status.outbound_target.min(status.addresses).max(1);
-        let reason = format!("{peers} of {wanted} peers connected");
-        Self { ready: peers >= wanted, reason, peers, wanted }
-    }
+    let (code, healthy, reason) = match api.control.ask(Command::Status).await {
+        Ok(_) => (StatusCode::OK, true, "the node answers".to_owned()),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, false, error.to_string()),
+    };
+    (code, Json(Health { healthy, reason }))
 }
 
 async fn ready(State(api): State<Api>) -> (StatusCode, Json<Readiness>) {
-    match api.ask(Command::Status).await {
-        Ok(status) => {
-            let readiness = Readiness::of(&status);
-            let code =
-                if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-            (code, Json(readiness))
-        }
-        Err(error) => {
-            let reason = error.message;
-            (error.status, Json(Readiness { ready: false, reason, peers: 0, wanted: 0 }))
-        }
-    }
+    let readiness = match api.control.ask(Command::Status).await {
+        Ok(status) => Readiness::of(&status),
+        Err(error) => Readiness { ready: false, reason: error.to_string(), peers: 0, wanted: 0 },
+    };
+    let code = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(readiness))
 }

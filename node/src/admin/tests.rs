@@ -1,53 +1,25 @@
 //! The API from both sides: the real server and the real client, with a scripted shell between them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::middleware;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
-use serde_json::json;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 
-use super::bind::AdminSocket;
-use super::{Api, Stop, routes, server, token};
+use super::{Api, routes};
+use crate::api::status::example as status;
+use crate::api::{NodeEvent, Notice, Outcome, Streamed, Submitted, What};
 use crate::client::{Client, ClientError};
-use crate::clock::NotSlowed;
-use crate::control::{COMMANDS_MAX, Command, NotSaved, Outcome, Status, Submitted, TrafficStatus};
-use crate::explain::Unexplained;
-use crate::shell::{ShellEvent, What};
-
-/// A status with a bit of everything.
-pub(crate) fn status() -> Status {
-    let traffic = TrafficStatus { sent_messages: 3, sent_bytes: 900, ..TrafficStatus::default() };
-    Status {
-        version: "0.1.0".to_owned(),
-        peer_id: "12D3KooWtest".to_owned(),
-        network: "tidings-dev".to_owned(),
-        rules: "opaque".to_owned(),
-        strategy: "inventory".to_owned(),
-        listen: vec!["127.0.0.1:4000".parse().unwrap()],
-        uptime_s: 12.5,
-        outbound: 2,
-        inbound: 1,
-        outbound_target: 8,
-        addresses: 5,
-        pool_items: 1,
-        pool_bytes: 300,
-        blocks: 0,
-        seen: 4,
-        traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
-        counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),
-        store: None,
-        rss_bytes: 8_000_000,
-        cpu_s: 0.25,
-        longest_turn_s: 0.002,
-    }
-}
+use crate::control::{COMMANDS_MAX, Command, Control, Stop, Unanswered, Unexplained};
+use crate::http::bind::AdminSocket;
+use crate::http::{server, token};
+use crate::lab::slow_motion::NotSlowed;
+use crate::store::NotSaved;
 
 /// A server on a socket, behind it a shell that knows one item.
 struct Fixture {
@@ -62,14 +34,14 @@ const KNOWN: &[u8] = b"known";
 fn start() -> Fixture {
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     tokio::spawn(shell(inbox));
-    serve(commands)
+    serve(Control::new(commands))
 }
 
-fn serve(commands: mpsc::Sender<Command>) -> Fixture {
+fn serve(control: Control) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("admin.sock");
     let api = Api {
-        commands,
+        control,
         events: broadcast::channel(4).0,
         chain: Arc::new(Opaque { max_tx_bytes: 100, max_block_bytes: 1_000 }),
         stop: Stop::default(),
@@ -219,9 +191,12 @@ async fn a_shell_that_is_gone_is_told_as_unavailable() {
     let mut fixture = start();
     let (commands, inbox) = mpsc::channel(1);
     drop(inbox);
-    fixture.api.commands = commands;
-    let error = fixture.api.ask(Command::Status).await.unwrap_err();
-    assert_eq!(error, routes::ApiError::unavailable("the node is shutting down"));
+    fixture.api.control = Control::new(commands);
+    let error = fixture.api.control.ask(Command::Status).await.unwrap_err();
+    assert_eq!(error, Unanswered::Stopped);
+    let fixture = serve(fixture.api.control.clone());
+    let told = refusal(fixture.client.status().await);
+    assert_eq!(told, (503, "the node is shutting down".to_owned()));
 }
 
 #[tokio::test]
@@ -229,9 +204,9 @@ async fn events_stream_until_the_node_stops() {
     let Fixture { api, client, server, folder: _folder } = start();
     let mut stream = client.events().await.unwrap();
     let id = ItemId::of(b"x");
-    api.events.send(ShellEvent { unix_us: 7, what: What::AlreadyKnown { id } }).unwrap();
-    let event = stream.next().await.unwrap().unwrap();
-    assert_eq!(event, json!({ "unix_us": 7, "event": "already-known", "id": id }));
+    let event = NodeEvent { unix_us: 7, what: What::AlreadyKnown { id } };
+    api.events.send(event.clone()).unwrap();
+    assert_eq!(stream.next().await.unwrap(), Some(Streamed::Event(event)));
     api.stop.request();
     assert_eq!(stream.next().await.unwrap(), None);
     server.await.unwrap();
@@ -244,11 +219,12 @@ async fn a_slow_reader_is_told_how_much_it_missed() {
     let what = What::AlreadyKnown { id: ItemId([0; 32]) };
     // The reader's queue holds 4, and nobody else runs between these.
     for unix_us in 0..6 {
-        api.events.send(ShellEvent { unix_us, what: what.clone() }).unwrap();
+        api.events.send(NodeEvent { unix_us, what: what.clone() }).unwrap();
     }
     let missed = stream.next().await.unwrap().unwrap();
-    assert_eq!(missed, json!({ "event": "missed", "count": 2 }));
-    assert_eq!(stream.next().await.unwrap().unwrap()["unix_us"], 2);
+    assert_eq!(missed, Streamed::Notice(Notice::Missed { count: 2 }));
+    let first = Streamed::Event(NodeEvent { unix_us: 2, what });
+    assert_eq!(stream.next().await.unwrap(), Some(first));
 }
 
 #[tokio::test]
@@ -264,7 +240,7 @@ async fn a_stop_is_answered_and_its_connection_closed_at_the_end() {
 #[tokio::test]
 async fn a_request_under_way_is_answered_before_the_end() {
     let (commands, mut inbox) = mpsc::channel(1);
-    let Fixture { api, client, server, folder: _folder } = serve(commands);
+    let Fixture { api, client, server, folder: _folder } = serve(Control::new(commands));
     let asked = tokio::spawn(async move { client.status().await });
     let Some(Command::Status(reply)) = inbox.recv().await else { panic!("a status was asked for") };
     api.stop.request();

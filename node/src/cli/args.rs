@@ -7,9 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::StrategyKind;
 
+use crate::cli::error::Error;
 use crate::config::{Flag, env};
-use crate::error::Error;
-use crate::network::Rules;
+use crate::files::network::Rules;
 
 const AFTER_HELP: &str = "\
 Settings come from the defaults, then config.toml in the data folder, then the environment

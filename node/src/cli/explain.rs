@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use super::Folder;
 use super::args::{ExplainArgs, ExplainVerb};
+use crate::api::explain::LinkStatus;
 use crate::calendar::Civil;
-use crate::error::Error;
-use crate::explain::LinkStatus;
+use crate::cli::error::Error;
 
 pub(super) fn explain(folder: &Folder, verb: &ExplainVerb) -> Result<ExitCode, Error> {
     match verb {

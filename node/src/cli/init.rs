@@ -3,16 +3,17 @@
 use std::fs;
 use std::process::ExitCode;
 
+use data_encoding::HEXLOWER;
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use serde_json::json;
 
 use super::Folder;
 use super::args::InitArgs;
-use crate::config::TEMPLATE;
-use crate::datadir::{ACCOUNT, CONFIG, IDENTITY, NETWORK, write_new};
-use crate::error::Error;
-use crate::identity::{self, to_hex};
-use crate::network::Network;
+use crate::cli::error::Error;
+use crate::config::{NETWORK_FILE, TEMPLATE};
+use crate::files::datadir::{ACCOUNT, CONFIG, IDENTITY};
+use crate::files::network::Network;
+use crate::files::{identity, whole};
 
 pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> {
     // Whatever can be wrong is found before anything is made.
@@ -30,21 +31,21 @@ pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> 
         ),
     };
     let dir = &folder.dir;
-    let mut files = vec![IDENTITY, ACCOUNT, CONFIG, NETWORK];
+    let mut files = vec![IDENTITY, ACCOUNT, CONFIG, NETWORK_FILE];
     files.retain(|file| dir.join(file).exists());
     if !files.is_empty() {
         return Err(Error::Exists { folder: dir.path().to_owned(), files });
     }
     dir.create()?;
     let _lock = dir.lock()?;
-    for (name, text) in [(NETWORK, network_text.as_str()), (CONFIG, TEMPLATE)] {
+    for (name, text) in [(NETWORK_FILE, network_text.as_str()), (CONFIG, TEMPLATE)] {
         let path = dir.join(name);
-        let written = write_new(&path, text.as_bytes(), 0o644);
+        let written = whole::create(&path, text.as_bytes(), 0o644);
         written.map_err(Error::io(format!("write {}", path.display())))?;
     }
     identity::create_account(dir)?;
     let account = SigningKey::from(identity::load_account(dir)?);
-    let account = to_hex(VerificationKeyBytes::from(&account).as_ref());
+    let account = HEXLOWER.encode(VerificationKeyBytes::from(&account).as_ref());
     let peer_id = identity::create(dir)?.public().to_peer_id().to_string();
     let made = json!({
         "data_dir": dir.path(),

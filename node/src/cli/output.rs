@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::cli::error::Error;
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]

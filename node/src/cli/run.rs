@@ -6,6 +6,9 @@
 //! be kept. Then the socket's file goes, then the claim on the data folder, and the listening sockets
 //! last: whoever waits on one of them (`tidings stop`) may start the next node at once.
 
+mod listeners;
+
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,21 +18,23 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc};
 
 use super::{Folder, runtime};
-use crate::admin::listeners::Listeners;
-use crate::admin::{Api, Stop};
+use crate::admin::Api;
+use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::config::{Config, Flag};
-use crate::control::{COMMANDS_MAX, EVENTS_MAX};
-use crate::datadir::{ADDRESSES, DataDir, Lock};
-use crate::error::{EXIT_FAILURE, Error};
-use crate::network::Network;
+use crate::control::{COMMANDS_MAX, Control, EVENTS_MAX, Stop};
+use crate::files::datadir::{ADDRESSES, DataDir, Lock};
+use crate::files::identity;
+use crate::files::network::Network;
+use crate::lab::Lab;
+use crate::logging;
 use crate::shell::{Shell, ShellConfig};
 use crate::store::StoreConfig;
-use crate::{identity, logging};
+use listeners::Listeners;
 
 pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     let lock = folder.dir.lock()?;
     let config = folder.resolve(flags)?.config;
-    logging::init(&config.log)?;
+    let _log = logging::init(&config.log)?;
     let shell = shell_config(&folder.dir, &config)?;
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
     let serve = serve(folder.clone(), config, shell, lock);
@@ -62,13 +67,15 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         advertise: config.node.advertise,
         bootstrap,
         connect: config.node.connect.clone(),
-        links: config.links.place(),
         region: config.region(),
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),
         store,
-        withhold: config.lab.withhold,
-        slow_motion: config.lab.slow_motion,
+        lab: Lab {
+            place: config.links.place(),
+            slow_motion: config.lab.slow_motion,
+            withhold: config.lab.withhold,
+        },
         seed: None,
     })
 }
@@ -85,7 +92,8 @@ async fn serve(
     let events = broadcast::Sender::new(EVENTS_MAX);
     let peer_id = shell_config.keypair.public().to_peer_id();
     let chain = Arc::clone(&shell_config.chain);
-    let api = Api { commands, events: events.clone(), chain, stop: stop.clone() };
+    let control = Control::new(commands);
+    let api = Api { control, events: events.clone(), chain, stop: stop.clone() };
 
     let listeners = Listeners::bind(&folder.dir, &config).await?;
     let shell = Shell::start(shell_config, inbox, events).await?;
@@ -136,7 +144,8 @@ fn stop_on_signals(stop: &Stop) -> Result<(), Error> {
                 _ = hang_up.recv() => "SIGHUP",
             };
             if attempt > 0 {
-                tracing::warn!("{name} again: giving up at once");
+                // Past the log, whose thread may not come to write it.
+                let _ = writeln!(io::stderr(), "tidings: {name} again: giving up at once");
                 std::process::exit(i32::from(EXIT_FAILURE));
             }
             tracing::info!("stopping: {name}");

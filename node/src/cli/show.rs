@@ -11,9 +11,9 @@ use super::Folder;
 use super::args::Remote;
 use super::output::terminal_width;
 use super::table::{self, Column};
+use crate::api::{PeerStatus, Status, StoreStatus, TrafficStatus};
+use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
-use crate::control::{PeerStatus, Status, StoreStatus};
-use crate::error::Error;
 
 pub(super) fn status(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {
     let status = folder.ask(remote, async |client| client.status().await)?;
@@ -23,9 +23,7 @@ pub(super) fn status(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error
 
 fn describe_status(status: &Status) -> String {
     let counter = |name: &str| status.counters.get(name).copied().unwrap_or_default();
-    let sum = |of: fn(&crate::control::TrafficStatus) -> u64| -> u64 {
-        status.traffic.values().map(of).sum()
-    };
+    let sum = |of: fn(&TrafficStatus) -> u64| -> u64 { status.traffic.values().map(of).sum() };
     let listen: Vec<String> = status.listen.iter().map(PeerAddr::to_string).collect();
     let lines = [
         ("node", format!("{} (tidings {})", status.peer_id, status.version)),
@@ -185,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_status_reads_as_aligned_lines() {
-        let text = describe_status(&crate::admin::tests::status());
+        let text = describe_status(&crate::api::status::example());
         assert!(
             text.contains("\npeers      2 outbound of 8, 1 inbound; 5 addresses known\n"),
             "{text}"

@@ -6,16 +6,17 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use ed25519_zebra::SigningKey;
 use tidings_protocol::chain::tidings::Transfer;
 use tidings_protocol::ground::item::ItemKind;
 
 use super::Folder;
 use super::args::SubmitArgs;
-use crate::control::{Outcome, Submitted};
-use crate::error::{EXIT_FAILURE, Error};
-use crate::identity::{self, from_hex};
-use crate::network::{LIMIT_MAX, Network, Rules};
+use crate::api::{Outcome, Submitted};
+use crate::cli::error::{EXIT_FAILURE, Error};
+use crate::files::identity;
+use crate::files::network::{LIMIT_MAX, Network, Rules};
 
 pub(super) fn submit(folder: &Folder, args: &SubmitArgs) -> Result<ExitCode, Error> {
     let kind = if args.block { ItemKind::Block } else { ItemKind::Tx };
@@ -62,8 +63,8 @@ fn read_item(args: &SubmitArgs) -> Result<Bytes, Error> {
         return Ok(bytes.into());
     }
     let digits: String = String::from_utf8_lossy(&bytes).split_whitespace().collect();
-    let decoded = from_hex(&digits);
-    decoded.map(Bytes::from).ok_or_else(|| {
+    let decoded = HEXLOWER_PERMISSIVE.decode(digits.as_bytes());
+    decoded.map(Bytes::from).map_err(|_| {
         Error::Usage(format!("{name} is not hexadecimal: leave --hex away if it holds raw bytes"))
     })
 }

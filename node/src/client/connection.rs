@@ -14,7 +14,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::{ClientError, Target};
 
 /// Longest answer that is taken, bytes: the largest item there can be.
-const ANSWER_MAX: usize = crate::network::LIMIT_MAX;
+const ANSWER_MAX: usize = crate::files::network::LIMIT_MAX;
 
 pub(super) type Outgoing = Request<Full<Bytes>>;
 

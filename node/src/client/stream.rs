@@ -3,10 +3,10 @@
 use bytes::{Buf as _, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use serde_json::Value;
 
 use super::connection::Connection;
 use super::{ClientError, Target};
+use crate::api::Streamed;
 
 /// Longest event that is taken, bytes. Events have a few hundred.
 const EVENT_MAX: usize = 65_536;
@@ -26,12 +26,11 @@ impl EventStream {
         Self { target, _connection: connection, body, received: BytesMut::new() }
     }
 
-    /// The next event, as [`ShellEvent`](crate::shell::ShellEvent) writes it, or
-    /// `{"event":"missed","count":N}` where this reader was too slow; `None` once the node has stopped.
+    /// The next event, or how many are missing where this reader was too slow; `None` once the node has stopped.
     ///
     /// # Errors
     /// When the connection breaks or something else than an event arrives.
-    pub async fn next(&mut self) -> Result<Option<Value>, ClientError> {
+    pub async fn next(&mut self) -> Result<Option<Streamed>, ClientError> {
         loop {
             while let Some(line) = take_line(&mut self.received) {
                 // Anything but data is a sign of life, or the empty line between events.

@@ -33,14 +33,22 @@ pub fn entries(
             continue;
         }
         let key = path.split("__").collect::<Vec<_>>().join(".").to_lowercase();
-        entries.push(Entry::from_text(schema, &key, &text, Origin::Env(name))?);
+        let entry = Entry::from_text(schema, &key, &text, Origin::Env(name));
+        entries.push(entry.map_err(suggest_variable)?);
     }
     Ok(entries)
 }
 
+/// What may have been meant is told as the name of a variable, as what was written is.
+fn suggest_variable(mut error: LayerError) -> LayerError {
+    if let LayerError::UnknownKey { suggestion: Some(key), .. } = &mut error {
+        *key = name_of(key);
+    }
+    error
+}
+
 /// Name of the variable for a key.
-#[must_use]
-pub fn name_of(key: &str) -> String {
+fn name_of(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
 }
 

@@ -178,10 +178,7 @@ impl Schema {
             let problem = format!("is a section, not a setting; it has settings such as `{inner}`");
             return Err(LayerError::BadValue { key, origin, problem });
         }
-        let suggestion = self.closest(&key).map(|known| match &origin {
-            Origin::Env(_) => super::env::name_of(known),
-            Origin::Default | Origin::File { .. } | Origin::Flag(_) => known.to_owned(),
-        });
+        let suggestion = self.closest(&key).map(str::to_owned);
         Err(LayerError::UnknownKey { key, origin, suggestion })
     }
 

@@ -75,7 +75,7 @@ pub(crate) fn build(config: &NetConfig, ready: Arc<Ready>) -> Result<Swarm<Behav
         identify: identify::Behaviour::new(identify),
         relay: Relay::new(protocol, Arc::clone(&config.chain), config.clock.clone(), ready),
     };
-    let transport = transport::build(&config.keypair, config.links, &config.clock)?;
+    let transport = transport::build(&config.keypair, config.place, &config.clock)?;
     let idle = config.clock.stretched(IDLE_TIMEOUT);
     let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
     let peer_id = config.keypair.public().to_peer_id();

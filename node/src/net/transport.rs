@@ -14,9 +14,9 @@ use libp2p::{Multiaddr, PeerId, Transport as _, noise, tcp, yamux};
 use tidings_protocol::ground::peer::{PeerAddr, Transport};
 
 use crate::clock::Clock;
+use crate::lab::shape::Shaper;
 use crate::links::Place;
 use crate::net::NetError;
-use crate::net::shape::Shaper;
 
 /// How long connecting and securing may take: libp2p's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -9,13 +9,20 @@ use tidings_protocol::machine::Input;
 
 use super::verify::Verified;
 use super::{Pending, Shell, status};
-use crate::clock::{NotSlowed, SlowMotion};
-use crate::control::{Command, Outcome, PeerStatus, Status, SubmitReply, Submitted};
+use crate::api::{Outcome, PeerStatus, Status, Submitted};
+use crate::control::{Command, SubmitReply};
+use crate::lab::slow_motion::{self, NotSlowed, SlowMotion};
+use crate::logging;
 use crate::store::{Change, Waiter};
 
 /// Most submitted items waiting to be accepted or refused, or to be saved; over it further ones are refused. A guess:
 /// as many as the core checks at once by default.
 const PENDING_MAX: usize = 4_096;
+
+/// Whoever submitted an item, and what they are told once it is saved; those who are gone miss nothing.
+fn answer_when_saved(reply: SubmitReply, submitted: Submitted) -> Waiter {
+    Waiter::new(move |saved| drop(reply.send(saved.map(|()| submitted))))
+}
 
 impl Shell {
     pub(super) fn on_command(&mut self, command: Command) {
@@ -41,7 +48,8 @@ impl Shell {
     }
 
     fn slow_down(&self, from_unix_us: u64) -> Result<SlowMotion, NotSlowed> {
-        let slow_motion = self.clock.slow_down(from_unix_us)?;
+        let slow_motion =
+            slow_motion::begin(self.config.lab.slow_motion, &self.clock, from_unix_us)?;
         tracing::warn!(
             from_unix_us,
             "this node's clock runs {slow_motion} times slower from now on"
@@ -81,7 +89,7 @@ impl Shell {
         }
         let waiters = waiters.into_iter().map(|Pending { reply, knew }| {
             let outcome = if knew { Outcome::AlreadyKnown } else { Outcome::Accepted };
-            (reply, Submitted { id: Some(id), outcome, rule: None })
+            answer_when_saved(reply, Submitted { id: Some(id), outcome, rule: None })
         });
         self.keep(id, ingress.is_none(), waiters.collect());
     }
@@ -106,8 +114,8 @@ impl Shell {
         }
         let waiters = self.pending.remove(&id).unwrap_or_default().into_iter();
         let submitted = Submitted { id: Some(id), outcome: Outcome::AlreadyKnown, rule: None };
-        let waiters = waiters.map(|pending| (pending.reply, submitted.clone())).collect();
-        self.keep(id, false, waiters);
+        let waiters = waiters.map(|pending| answer_when_saved(pending.reply, submitted.clone()));
+        self.keep(id, false, waiters.collect());
     }
 
     /// Has an item saved, and then its submitters answered; at once if there is nothing to save.
@@ -120,7 +128,7 @@ impl Shell {
                     self.keeper.note_block(id);
                 }
             }
-            _ => waiters.into_iter().for_each(|(reply, submitted)| drop(reply.send(Ok(submitted)))),
+            _ => waiters.into_iter().for_each(|waiter| waiter.tell(Ok(()))),
         }
     }
 
@@ -128,6 +136,7 @@ impl Shell {
         let (node, peers, counted) = (&self.node, self.node.peers(), self.node.counters());
         let mut counters = status::counters(&counted, self.net.counters());
         counters.insert("trace_dropped".to_owned(), self.reporter.trace_dropped());
+        counters.insert("log_dropped".to_owned(), logging::dropped());
         counters.extend(self.turns.counters().map(|(name, count)| (name.to_owned(), count)));
         let Verified { items, batches, remembered } = self.verifier.counters();
         let verified =

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::HEXLOWER;
 use libp2p::PeerId;
 use tidings_protocol::ground::item::{ItemId, ItemKind, ShortId};
 use tidings_protocol::ground::peer::PeerAddr;
@@ -14,11 +15,11 @@ use tidings_protocol::record::{
 use tidings_protocol::relay::{AnyStrategy, Strategy as _};
 
 use super::Shell;
-use crate::explain::{
+use crate::api::explain::{
     DealingsStatus, ExcessStatus, LinkStatus, PEER_STEPS_MAX, PeerStory, StepName, StepStatus,
-    TotalsStatus, TxStory, Unexplained, WaitSettings, WaitStatus,
+    TotalsStatus, TxStory, WaitSettings, WaitStatus,
 };
-use crate::identity::to_hex;
+use crate::control::Unexplained;
 
 /// Most peers whose names are kept; over it those forget who are in no record any more. The record itself
 /// bounds how many those are.
@@ -161,7 +162,7 @@ impl Shell {
     /// The id of an item that we have, or what we know of it.
     fn name_of(&self, short: ShortId) -> String {
         let item = self.node.item_by_short_id(short);
-        item.map_or_else(|| to_hex(&short.0), |item| item.id().to_string())
+        item.map_or_else(|| HEXLOWER.encode(&short.0), |item| item.id().to_string())
     }
 
     fn unix_us(&self, at: Time) -> u64 {
@@ -198,7 +199,7 @@ impl Shell {
         let (name, detail) = name_and_detail(step.what);
         StepStatus {
             unix_us: self.unix_us(step.at),
-            item: step.id.filter(|_| with_item).map(|id| to_hex(&id.0)),
+            item: step.id.filter(|_| with_item).map(|id| HEXLOWER.encode(&id.0)),
             link: step.link.map(|link| link.to_string()),
             step: name,
             detail: detail.map(str::to_owned),

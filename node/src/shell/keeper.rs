@@ -14,7 +14,7 @@ use tidings_protocol::node::Node;
 use tokio::sync::mpsc;
 
 use super::Shell;
-use crate::control::StoreStatus;
+use crate::api::StoreStatus;
 use crate::store::{Change, OpenError, Restored, StoreConfig, StoreHandle};
 
 /// Most changes that are noted; while the store takes none, further ones are dropped and counted. A guess:

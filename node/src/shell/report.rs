@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
 use tidings_protocol::event::Event;
-use tidings_protocol::ground::item::{ItemId, ItemKind};
-use tidings_protocol::ground::link::{Direction, Link, LinkTable};
-use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::link::{Link, LinkTable};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::limits::misbehavior::Reason;
 use tokio::sync::broadcast;
 
-use crate::trace::{Line, Outcome, Trace};
+use crate::api::{LinkName, NodeEvent, What};
+use crate::trace::{Entry, Line, Trace};
 
 /// Most warnings about peers in one [`WARN_WINDOW`]; the rest are counted and told with the first
 /// of the next. A peer must not be able to fill the disk.
@@ -20,119 +18,10 @@ const WARN_MAX: u32 = 20;
 /// How long warnings are counted together.
 const WARN_WINDOW: Duration = Duration::from_secs(60);
 
-/// Something that happened, as the event stream tells it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ShellEvent {
-    /// When, microseconds of Unix time.
-    pub unix_us: u64,
-    /// What.
-    #[serde(flatten)]
-    pub what: What,
-}
-
-/// What happened. Peers are named by their libp2p identity, links by their handle.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-pub enum What {
-    /// An item passed the rules, for the first time.
-    Accepted {
-        /// Its id.
-        id: ItemId,
-        /// What it is.
-        kind: ItemKind,
-        /// Its size.
-        bytes: u32,
-        /// Where it came from; `None` if it was submitted here.
-        #[serde(flatten)]
-        ingress: Option<LinkName>,
-    },
-    /// An item broke a rule.
-    Rejected {
-        /// Its id.
-        id: ItemId,
-        /// What it is.
-        kind: ItemKind,
-        /// The rule.
-        rule: &'static str,
-        /// Where it came from; `None` if it was submitted here.
-        #[serde(flatten)]
-        ingress: Option<LinkName>,
-    },
-    /// A submitted item was known.
-    AlreadyKnown {
-        /// Its id.
-        id: ItemId,
-    },
-    /// An item of an earlier run is back.
-    Restored {
-        /// Its id.
-        id: ItemId,
-        /// What it is.
-        kind: ItemKind,
-    },
-    /// A transaction waits for its parents.
-    Orphaned {
-        /// Its id.
-        id: ItemId,
-    },
-    /// A peer was given an item that was submitted here, or has it from elsewhere.
-    Broadcast {
-        /// Its id.
-        id: ItemId,
-    },
-    /// A transaction left the pool.
-    Left {
-        /// Its id.
-        id: ItemId,
-    },
-    /// A link is up.
-    LinkUp {
-        /// Which.
-        #[serde(flatten)]
-        link: LinkName,
-        /// Who dialled.
-        direction: Direction,
-        /// Where the peer says that it can be dialled.
-        advertise: Option<PeerAddr>,
-    },
-    /// A link is down.
-    LinkDown {
-        /// Which.
-        #[serde(flatten)]
-        link: LinkName,
-        /// Why we closed it; `None` if the peer or the network did.
-        why: Option<String>,
-    },
-    /// A peer misbehaved.
-    Misbehaved {
-        /// Where.
-        #[serde(flatten)]
-        link: LinkName,
-        /// What it did.
-        offence: String,
-    },
-    /// A dial came to nothing.
-    DialFailed {
-        /// The address.
-        addr: PeerAddr,
-        /// Why.
-        why: String,
-    },
-}
-
-/// A link and who is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LinkName {
-    /// Its handle.
-    pub link: String,
-    /// The peer's identity.
-    pub peer: String,
-}
-
 /// Passes reports on.
 #[derive(Debug)]
 pub(super) struct Reporter {
-    events: broadcast::Sender<ShellEvent>,
+    events: broadcast::Sender<NodeEvent>,
     trace: Option<Trace>,
     /// Peers of the live links, and of those whose end is being reported.
     pub(super) names: LinkTable<libp2p::PeerId>,
@@ -140,7 +29,7 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    pub(super) fn new(events: broadcast::Sender<ShellEvent>, trace: Option<Trace>) -> Self {
+    pub(super) fn new(events: broadcast::Sender<NodeEvent>, trace: Option<Trace>) -> Self {
         Self { events, trace, names: LinkTable::default(), warnings: Warnings::default() }
     }
 
@@ -151,7 +40,7 @@ impl Reporter {
         if self.events.receiver_count() > 0 {
             let what = self.what(event, cut);
             // Receivers that are gone by now miss nothing.
-            let _ = self.events.send(ShellEvent { unix_us, what });
+            let _ = self.events.send(NodeEvent { unix_us, what });
         }
     }
 
@@ -185,10 +74,10 @@ impl Reporter {
         let Some(trace) = &mut self.trace else { return };
         let line = match *event {
             Event::Accepted { id, kind, size, ingress } => {
-                Line { unix_us, outcome: Outcome::Accepted, kind, id, bytes: size, ingress }
+                Line::Accepted(Entry { unix_us, kind, id, bytes: size, ingress })
             }
             Event::Rejected { id, kind, ingress, .. } => {
-                Line { unix_us, outcome: Outcome::Rejected, kind, id, bytes: 0, ingress }
+                Line::Rejected(Entry { unix_us, kind, id, bytes: 0, ingress })
             }
             _ => return,
         };
@@ -235,7 +124,7 @@ impl Reporter {
             }
             Event::Rejected { id, kind, ingress, rejection } => {
                 let ingress = ingress.map(|link| self.name(link));
-                What::Rejected { id, kind, rule: rejection.rule, ingress }
+                What::Rejected { id, kind, rule: rejection.rule.into(), ingress }
             }
             Event::AlreadyKnown { id } => What::AlreadyKnown { id },
             Event::Restored { id, kind } => What::Restored { id, kind },
@@ -291,14 +180,5 @@ mod tests {
         assert_eq!(admitted, 20);
         assert_eq!(warnings.admit(Time::ZERO + WARN_WINDOW), Some(80));
         assert_eq!(warnings.admit(Time::ZERO + WARN_WINDOW), Some(0));
-    }
-
-    #[test]
-    fn an_event_is_one_flat_object() {
-        let link = LinkName { link: "3.1".into(), peer: "12D3".into() };
-        let what = What::LinkDown { link, why: None };
-        let json = serde_json::to_string(&ShellEvent { unix_us: 7, what }).unwrap();
-        let expected = r#"{"unix_us":7,"event":"link-down","link":"3.1","peer":"12D3","why":null}"#;
-        assert_eq!(json, expected);
     }
 }

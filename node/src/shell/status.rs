@@ -8,7 +8,8 @@ use tidings_protocol::counters::{Counters, Traffic};
 use tidings_protocol::limits::misbehavior::Budget;
 use tidings_protocol::wire::message::MessageKind;
 
-use crate::control::TrafficStatus;
+use crate::api::TrafficStatus;
+use crate::api::counters::over_budget;
 use crate::net::NetCounters;
 
 /// Resident memory of this process, bytes; 0 where the system doesn't tell.
@@ -72,8 +73,7 @@ pub(super) fn counters(core: &Counters, net: &NetCounters) -> BTreeMap<String, u
     let mut counters: BTreeMap<_, _> =
         named.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
     for budget in Budget::ALL {
-        let name = format!("over_budget_{}", budget.name());
-        counters.insert(name, core.over_budget[budget as usize]);
+        counters.insert(over_budget(budget), core.over_budget[budget as usize]);
     }
     counters
 }

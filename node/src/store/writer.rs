@@ -22,7 +22,6 @@ use tokio::sync::mpsc;
 
 use super::restore::{EXPIRED, Restore};
 use super::{Change, OpenError, Restored, Store, StoreConfig};
-use crate::control::{NotSaved, SubmitReply, Submitted};
 
 /// Most jobs waiting for the thread. The shell takes fewer submissions than that at once.
 const JOBS_MAX: usize = 8_192;
@@ -40,8 +39,36 @@ const KEPT_MAX: usize = 65_536;
 /// times as long as it took, since it reads the whole file.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Who waits for a change, and what they are told once it is made.
-pub(crate) type Waiter = (SubmitReply, Submitted);
+/// Why a change couldn't be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NotSaved {
+    /// Whether the disk is full.
+    pub disk_full: bool,
+    /// What the system said.
+    pub reason: String,
+}
+
+/// Somebody who waits for a change, and is told once whether it was made.
+pub struct Waiter(Box<dyn FnOnce(Result<(), NotSaved>) + Send>);
+
+impl Waiter {
+    /// Who is told by calling something; it mustn't wait.
+    pub fn new(tell: impl FnOnce(Result<(), NotSaved>) + Send + 'static) -> Self {
+        Self(Box::new(tell))
+    }
+
+    /// Tells them.
+    pub fn tell(self, saved: Result<(), NotSaved>) {
+        (self.0)(saved);
+    }
+}
+
+impl std::fmt::Debug for Waiter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waiter").finish_non_exhaustive()
+    }
+}
 
 /// One thing for the thread to do.
 #[derive(Debug)]
@@ -107,7 +134,7 @@ impl StoreHandle {
     }
 
     /// Makes a change, then tells those who wait for it; or why not, if that's how it is.
-    pub(crate) fn save(&self, change: Change, waiters: Vec<Waiter>) {
+    pub fn save(&self, change: Change, waiters: Vec<Waiter>) {
         self.gauges.waiting.fetch_add(waiters.len(), Ordering::Relaxed);
         if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
             self.jobs.try_send(Job::Save(change, waiters))
@@ -306,11 +333,11 @@ impl Writer {
     }
 }
 
-/// Tells those who wait what came of it. Those who are gone miss nothing.
+/// Tells those who wait what came of it.
 fn tell(gauges: &Gauges, waiters: Vec<Waiter>, saved: Result<(), &NotSaved>) {
     gauges.waiting.fetch_sub(waiters.len(), Ordering::Relaxed);
-    for (reply, submitted) in waiters {
-        let _ = reply.send(saved.map(|()| submitted).map_err(NotSaved::clone));
+    for waiter in waiters {
+        waiter.tell(saved.map_err(NotSaved::clone));
     }
 }
 

@@ -1,4 +1,4 @@
-use tidings::network::Rules;
+use tidings::files::network::Rules;
 use tidings_protocol::params::Params;
 use tidings_protocol::params::StrategyKind;
 

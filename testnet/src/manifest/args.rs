@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tidings::clock::SlowMotion;
-use tidings::network::Rules;
+use tidings::files::network::Rules;
+use tidings::lab::slow_motion::SlowMotion;
 use tidings_protocol::params::StrategyKind;
 
 use super::text::{parse_short, with_overrides};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{clock, count, millis, utc};
-use crate::explain::{
+use crate::api::explain::{
     DealingsStatus, ExcessStatus, PeerStory, StepName, StepStatus, TotalsStatus, WaitStatus,
 };
 

@@ -2,7 +2,7 @@ use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::link::Direction;
 
 use super::*;
-use crate::explain::{
+use crate::api::explain::{
     DealingsStatus, ExcessStatus, PeerStory, StepName, StepStatus, TotalsStatus, TxStory,
     WaitSettings, WaitStatus,
 };

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use tidings_protocol::ground::link::Direction;
 
 use super::{count, full_name, millis, name, utc};
-use crate::explain::{LinkStatus, StepName, StepStatus, TxStory, WaitStatus};
+use crate::api::explain::{LinkStatus, StepName, StepStatus, TxStory, WaitStatus};
 
 /// The story as text.
 pub(super) fn tell(story: &TxStory) -> String {

@@ -8,11 +8,13 @@ use axum::middleware;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::bind::{AdminSocket, bind_tcp};
-use super::{Api, routes, server, token};
+use crate::admin::{Api, routes};
+use crate::cli::error::Error;
 use crate::config::Config;
-use crate::datadir::DataDir;
-use crate::error::Error;
+use crate::files;
+use crate::files::datadir::DataDir;
+use crate::http::bind::{AdminSocket, bind_tcp};
+use crate::http::{server, token};
 use crate::metrics;
 
 /// Bound and not yet served, so that a node that can't have one of them doesn't start at all.
@@ -29,7 +31,7 @@ impl Listeners {
         let socket = AdminSocket::bind(dir.join(&config.admin.socket))?;
         let tcp = match config.admin.tcp {
             Some(addr) => {
-                let token = token::load_or_create(&dir.join(&config.admin.token_file))?;
+                let token = files::token::load_or_create(&dir.join(&config.admin.token_file))?;
                 Some((bind_tcp("admin.tcp", addr).await?, token))
             }
             None => None,
@@ -67,7 +69,7 @@ impl Listeners {
             tcp.push(serve_tcp(listener, routes::router(api.clone()).layer(guard)));
         }
         if let Some(listener) = self.metrics {
-            tcp.push(serve_tcp(listener, metrics::router(api.clone())));
+            tcp.push(serve_tcp(listener, metrics::router(api.control.clone())));
         }
         let socket = server::serve(self.socket, routes::router(api.clone()), api.stop.clone());
         Servers { socket: tokio::spawn(socket), tcp }

@@ -23,11 +23,20 @@ use tidings_protocol::ground::item::{ITEM_ID_LEN, ItemId};
 use tidings_protocol::ground::peer::PeerAddr;
 
 use crate::config::layers::{self, LayerError, Layered, Schema};
-use crate::shell::config::{NETWORK_NAME_MAX, check_network_name};
 
 /// Largest limit of one item, bytes: what a frame can carry is bounded too, and a node has to hold
 /// several of them. A guess, far above any chain's.
 pub const LIMIT_MAX: usize = 64_000_000;
+
+/// Longest name of a network, bytes. The protocol name is sent for every stream, so it is kept short.
+pub const NAME_MAX: usize = 64;
+
+/// Whether a name can name a network: 1 to [`NAME_MAX`] of `a-z`, `0-9`, `-`, `_` and `.`.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.".contains(&c);
+    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(allowed)
+}
 
 /// A network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,9 +173,9 @@ impl Network {
     }
 
     fn problem(&self) -> Option<(&'static str, String)> {
-        if !check_network_name(&self.name) {
+        if !is_name(&self.name) {
             let problem = format!(
-                "is `{}`, but must be 1 to {NETWORK_NAME_MAX} of a-z, 0-9, `-`, `_` and `.`",
+                "is `{}`, but must be 1 to {NAME_MAX} of a-z, 0-9, `-`, `_` and `.`",
                 self.name
             );
             return Some(("name", problem));

@@ -14,14 +14,14 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::admin::bind::BindError;
-use crate::admin::token::TokenError;
 use crate::client::ClientError;
 use crate::config::ConfigError;
-use crate::datadir::DataDirError;
-use crate::identity::IdentityError;
+use crate::files::datadir::DataDirError;
+use crate::files::identity::IdentityError;
+use crate::files::network::NetworkError;
+use crate::files::token::TokenError;
+use crate::http::bind::BindError;
 use crate::net::NetError;
-use crate::network::NetworkError;
 use crate::shell::ShellError;
 use crate::store::OpenError;
 

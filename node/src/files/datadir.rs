@@ -3,12 +3,10 @@
 //! A folder belongs to one running node at a time. The claim is an advisory lock on the file `lock`,
 //! which the system drops together with the process, so that even `kill -9` leaves nothing stale.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{FlockOperation, flock};
 
 /// Identity on the network: a libp2p key pair as protobuf, mode 0600.
 pub const IDENTITY: &str = "identity.key";
@@ -16,19 +14,12 @@ pub const IDENTITY: &str = "identity.key";
 pub const ACCOUNT: &str = "account.key";
 /// Settings, see [`crate::config`].
 pub const CONFIG: &str = "config.toml";
-/// The network to join, see [`crate::network`].
-pub const NETWORK: &str = "network.toml";
 /// Address book, kept by the shell.
 pub const ADDRESSES: &str = "addresses.json";
-/// Items that outlive the process, see [`crate::store`].
-pub const STORE: &str = "store.redb";
 /// Locked by the node that uses the folder; holds its process id.
 pub const LOCK: &str = "lock";
 /// Folder under the home folder that is used when none is named.
 pub const DEFAULT_NAME: &str = ".tidings";
-
-/// Longest private file that is read, bytes; keys and tokens are shorter than 100.
-const PRIVATE_MAX: u64 = 4_096;
 
 /// Why the data folder can't be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -119,9 +110,9 @@ impl DataDir {
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let opened = options.open(self.join(LOCK));
         let mut file = opened.map_err(|source| self.io("open the lock of data folder", source))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match file.try_lock() {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
                 let _ = (&mut file).take(32).read_to_string(&mut pid);
                 return Err(DataDirError::InUse {
@@ -129,7 +120,7 @@ impl DataDir {
                     pid: pid.trim().parse().ok(),
                 });
             }
-            Err(errno) => return Err(self.io("lock data folder", errno.into())),
+            Err(TryLockError::Error(source)) => return Err(self.io("lock data folder", source)),
         }
         let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         noted.map_err(|source| self.io("write the lock of data folder", source))?;
@@ -148,79 +139,11 @@ pub struct Lock {
     _file: File,
 }
 
-/// Why a private file can't be used. The file was left as it is.
-#[derive(Debug, thiserror::Error)]
-pub enum PrivateFileError {
-    /// It isn't there.
-    #[error("{} is missing", .0.display())]
-    Missing(PathBuf),
-    /// Others than its owner may read or write it.
-    #[error(
-        "{} can be read or written by others (mode {mode:04o}): run `chmod 600 {}`, and consider whether it was copied",
-        path.display(),
-        path.display()
-    )]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// A system call failed.
-    #[error("cannot use {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-/// Reads a file that only its owner may read or write; at most 4 KiB of it.
-///
-/// # Errors
-/// When it is missing, unreadable, or open to others.
-pub fn read_private(path: &Path) -> Result<Vec<u8>, PrivateFileError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => PrivateFileError::Missing(path.to_owned()),
-        _ => PrivateFileError::Io { path: path.to_owned(), source },
-    };
-    let file = File::open(path).map_err(failed)?;
-    // Asked of the open file, so that it can't be swapped in between.
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(PrivateFileError::Exposed { path: path.to_owned(), mode });
-    }
-    let mut bytes = Vec::new();
-    file.take(PRIVATE_MAX).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
-}
-
-/// Creates a file with mode 0600 and writes it through to the disk. Never overwrites.
-///
-/// # Errors
-/// When the file exists or can't be written.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
-    write_new(path, bytes, 0o600)
-        .map_err(|source| PrivateFileError::Io { path: path.to_owned(), source })
-}
-
-/// Creates a file with a mode and writes it through to the disk. Never overwrites; a file that
-/// couldn't be written whole is removed.
-///
-/// # Errors
-/// When the file exists or can't be written.
-pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn folder() -> (tempfile::TempDir, DataDir) {
@@ -258,28 +181,5 @@ mod tests {
         dir.create().unwrap();
         let mode = fs::metadata(dir.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
-    }
-
-    #[test]
-    fn a_private_file_that_others_may_read_is_refused() {
-        let (_temp, dir) = folder();
-        let path = dir.join("key");
-        write_private(&path, b"secret").unwrap();
-        assert_eq!(read_private(&path).unwrap(), b"secret");
-        for mode in [0o640, 0o604, 0o620] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let error = read_private(&path).unwrap_err();
-            assert!(matches!(error, PrivateFileError::Exposed { mode: m, .. } if m == mode));
-            assert!(error.to_string().contains("chmod 600"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_private_file_is_never_overwritten() {
-        let (_temp, dir) = folder();
-        let path = dir.join("key");
-        write_private(&path, b"first").unwrap();
-        assert!(write_private(&path, b"second").is_err());
-        assert_eq!(read_private(&path).unwrap(), b"first");
     }
 }

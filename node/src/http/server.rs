@@ -12,7 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::Stop;
+use crate::control::Stop;
 
 /// Most connections at once on one listener; over it new ones wait to be accepted. A guess.
 pub(crate) const CONNECTIONS_MAX: usize = 64;

@@ -3,7 +3,6 @@
 use std::pin::Pin;
 
 use super::*;
-use crate::clock::{SlowMotion, real_unix_us};
 
 /// A tokio stream with the traits of `futures`.
 #[derive(Debug)]
@@ -48,7 +47,7 @@ const SYDNEY: Place = place(Region::Australia, NodeType::Fullnode);
 
 /// A node's end of its streams, in real time.
 fn shaper(place: Place) -> Shaper {
-    Shaper::new(place, Clock::start(None))
+    Shaper::new(place, Clock::start())
 }
 
 /// Two ends of a shaped stream whose "kernel" holds up to `kernel` bytes.
@@ -100,10 +99,9 @@ async fn bytes_arrive_after_the_latency_of_their_direction() {
 
 #[tokio::test(start_paused = true)]
 async fn in_slow_motion_latency_and_line_take_so_many_times_as_long() {
-    // The clocks agree by the system's clock, which a paused test doesn't stop: "from" is far ahead of it.
-    let clock = Clock::start(Some(SlowMotion::try_from(20).unwrap()));
+    let clock = Clock::dilatable(20.try_into().unwrap());
     let from = Instant::now() + Duration::from_secs(61);
-    clock.slow_down(real_unix_us() + 60_000_000).unwrap();
+    clock.slow_from(from).unwrap();
     let (europe, sydney) = (Shaper::new(EUROPE, clock.clone()), Shaper::new(SYDNEY, clock.clone()));
     let [mut a, mut b] = pair(&europe, &sydney, 1 << 16).await;
     tokio::time::sleep_until(from).await;

@@ -3,10 +3,12 @@
 //! Both live in files of their own with mode 0600. A file that is damaged or open to others is
 //! refused and left as it is, since the key in it may not exist anywhere else.
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use libp2p::identity::Keypair;
 use rand::TryRng as _;
 
-use crate::datadir::{ACCOUNT, DataDir, IDENTITY, PrivateFileError, read_private, write_private};
+use super::datadir::{ACCOUNT, DataDir, IDENTITY};
+use super::private::{self, PrivateFileError};
 
 /// Length of the seed of an Ed25519 key, bytes.
 pub const SEED_LEN: usize = 32;
@@ -51,7 +53,7 @@ pub enum IdentityError {
 /// When the file exists or can't be written.
 pub fn create(dir: &DataDir) -> Result<Keypair, IdentityError> {
     let keypair = keypair(random()?);
-    write_private(&dir.join(IDENTITY), &encode(&keypair)).map_err(IdentityError::File)?;
+    private::write(&dir.join(IDENTITY), &encode(&keypair)).map_err(IdentityError::File)?;
     Ok(keypair)
 }
 
@@ -77,8 +79,14 @@ pub fn load(dir: &DataDir) -> Result<Keypair, IdentityError> {
 /// # Errors
 /// When the file exists or can't be written.
 pub fn create_account(dir: &DataDir) -> Result<(), IdentityError> {
-    let text = to_hex(&random()?) + "\n";
-    write_private(&dir.join(ACCOUNT), text.as_bytes()).map_err(IdentityError::File)
+    let text = account_text(&random()?);
+    private::write(&dir.join(ACCOUNT), text.as_bytes()).map_err(IdentityError::File)
+}
+
+/// The file of an account: its seed in hexadecimal.
+#[must_use]
+pub fn account_text(seed: &[u8; SEED_LEN]) -> String {
+    HEXLOWER.encode(seed) + "\n"
 }
 
 /// Loads the seed of the account's key.
@@ -88,8 +96,8 @@ pub fn create_account(dir: &DataDir) -> Result<(), IdentityError> {
 pub fn load_account(dir: &DataDir) -> Result<[u8; SEED_LEN], IdentityError> {
     let bytes = read(dir, ACCOUNT)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| damaged(dir, ACCOUNT, error))?;
-    from_hex(text.trim())
-        .and_then(|seed| seed.try_into().ok())
+    let seed = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
+    seed.and_then(|seed| seed.try_into().ok())
         .ok_or_else(|| damaged(dir, ACCOUNT, "it should hold 64 hexadecimal digits"))
 }
 
@@ -105,24 +113,8 @@ pub fn random() -> Result<[u8; SEED_LEN], IdentityError> {
     Ok(bytes)
 }
 
-/// Bytes as hexadecimal digits.
-#[must_use]
-pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Bytes from hexadecimal digits; `None` if it is anything else.
-#[must_use]
-pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    text.as_bytes().chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
-}
-
 fn read(dir: &DataDir, name: &'static str) -> Result<Vec<u8>, IdentityError> {
-    read_private(&dir.join(name)).map_err(|error| match error {
+    private::read(&dir.join(name)).map_err(|error| match error {
         PrivateFileError::Missing(_) => {
             IdentityError::Missing { name, folder: dir.path().display().to_string() }
         }
@@ -163,7 +155,7 @@ mod tests {
     #[test]
     fn a_damaged_identity_is_refused_and_kept() {
         let (_temp, dir) = folder();
-        write_private(&dir.join(IDENTITY), b"not a key").unwrap();
+        private::write(&dir.join(IDENTITY), b"not a key").unwrap();
         let error = load(&dir).unwrap_err();
         assert!(matches!(error, IdentityError::Damaged { .. }), "{error}");
         assert_eq!(fs::read(dir.join(IDENTITY)).unwrap(), b"not a key");
@@ -174,9 +166,14 @@ mod tests {
         let (_temp, dir) = folder();
         create_account(&dir).unwrap();
         let seed = load_account(&dir).unwrap();
-        assert_eq!(to_hex(&seed) + "\n", fs::read_to_string(dir.join(ACCOUNT)).unwrap());
-        fs::write(dir.join(ACCOUNT), "12").unwrap();
-        assert!(matches!(load_account(&dir), Err(IdentityError::Damaged { .. })));
+        let text = fs::read_to_string(dir.join(ACCOUNT)).unwrap();
+        assert_eq!(text, account_text(&seed));
+        fs::write(dir.join(ACCOUNT), text.to_uppercase()).unwrap();
+        assert_eq!(load_account(&dir).unwrap(), seed, "as others may write it");
+        for damaged in ["12", &"0g".repeat(32), &"é".repeat(32), &text[1..]] {
+            fs::write(dir.join(ACCOUNT), damaged).unwrap();
+            assert!(matches!(load_account(&dir), Err(IdentityError::Damaged { .. })), "{damaged}");
+        }
     }
 
     #[test]
@@ -185,13 +182,5 @@ mod tests {
         let error = load(&dir).unwrap_err().to_string();
         assert!(error.starts_with("identity.key is missing in "), "{error}");
         assert!(error.contains("tidings init"), "{error}");
-    }
-
-    #[test]
-    fn hexadecimal_reads_back() {
-        assert_eq!(from_hex("00ffA1"), Some(vec![0, 255, 0xa1]));
-        for bad in ["0", "0g", "+1", "é"] {
-            assert_eq!(from_hex(bad), None, "{bad}");
-        }
     }
 }

@@ -11,9 +11,6 @@ use tidings_protocol::ground::peer::PeerAddr;
 /// Most steps told of one link, the latest: what an answer may hold without getting in the way of others.
 pub const PEER_STEPS_MAX: usize = 1_000;
 
-/// Most candidates named when a question fits several.
-pub const CANDIDATES_MAX: usize = 8;
-
 /// What happened to one item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TxStory {
@@ -206,52 +203,4 @@ pub enum WaitStatus {
     Push,
     /// That the announcer has fewer requests in flight.
     Capacity,
-}
-
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unexplained {
-    /// Nothing is recorded.
-    #[error("this node keeps no record: `params.record.steps` is 0")]
-    Off,
-    /// The question makes no sense.
-    #[error(
-        "`{0}` is no id of an item, nor the beginning of one: write up to 64 hexadecimal digits"
-    )]
-    NoId(String),
-    /// Nothing is known of the item.
-    #[error(
-        "nothing is known of {what} `{query}`; the record is complete for the last {complete_s} s"
-    )]
-    Unknown {
-        /// An item, or a peer.
-        what: &'static str,
-        /// What was asked for.
-        query: String,
-        /// How far back the record reaches, seconds.
-        complete_s: u64,
-    },
-    /// Several fit.
-    #[error("`{query}` may be any of {}{}: write more of it", candidates.join(", "), and_more(*.more))]
-    Ambiguous {
-        /// What was asked for.
-        query: String,
-        /// Those that fit, at most [`CANDIDATES_MAX`].
-        candidates: Vec<String>,
-        /// How many more there are.
-        more: usize,
-    },
-}
-
-fn and_more(count: usize) -> String {
-    if count == 0 { String::new() } else { format!(" and {count} more") }
-}
-
-impl Unexplained {
-    /// That a question fits several.
-    pub(crate) fn ambiguous(query: &str, mut candidates: Vec<String>) -> Self {
-        let more = candidates.len().saturating_sub(CANDIDATES_MAX);
-        candidates.truncate(CANDIDATES_MAX);
-        Self::Ambiguous { query: query.to_owned(), candidates, more }
-    }
 }

@@ -1,11 +1,13 @@
 //! The address book between runs: a JSON file in the data folder, replaced as a whole.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::peer::AddressRecord;
+
+use super::whole;
 
 /// Version of the file's form.
 const VERSION: u32 = 1;
@@ -74,20 +76,8 @@ pub fn load(path: &Path) -> Result<Vec<AddressRecord>, AddressesError> {
 /// # Errors
 /// When it can't be written. The old file is left as it was.
 pub fn save(path: &Path, addresses: Vec<AddressRecord>) -> io::Result<()> {
-    let temporary = path.with_extension("json.new");
     let bytes = serde_json::to_vec(&BookFile { version: VERSION, addresses })?;
-    let written = write_synced(&temporary, &bytes).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // Half a file would take room on a disk that may be full.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    whole::replace(path, |file| file.write_all(&bytes))
 }
 
 #[cfg(test)]
@@ -128,9 +118,10 @@ mod tests {
     fn a_book_that_cannot_be_written_leaves_the_old_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("addresses.json");
-        save(&path, vec![record("1.2.3.4:5")]).unwrap();
-        fs::create_dir(folder.path().join("addresses.json.new")).unwrap();
-        assert!(save(&path, Vec::new()).is_err());
-        assert_eq!(load(&path).unwrap(), [record("1.2.3.4:5")]);
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("old"), "old").unwrap();
+        assert!(save(&path, Vec::new()).is_err(), "a folder is in the way");
+        assert_eq!(fs::read_to_string(path.join("old")).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
     }
 }

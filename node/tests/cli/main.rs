@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod kill;
+mod store;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,11 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-
-#[path = "cli/kill.rs"]
-mod kill;
-#[path = "cli/store.rs"]
-mod store;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};

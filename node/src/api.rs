@@ -1,0 +1,77 @@
+//! What a node and those who ask it say to each other: every type that both sides share, and where what is.
+//!
+//! `admin` answers and `client` asks; neither knows the other. All of it is JSON, but for items, which are their
+//! canonical bytes.
+
+pub mod counters;
+pub mod event;
+pub mod explain;
+pub mod health;
+pub mod status;
+pub mod submit;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::event::{LinkName, NodeEvent, Notice, Streamed, What};
+pub use self::health::{Health, Readiness};
+pub use self::status::{PeerStatus, Status, StoreStatus, TrafficStatus};
+pub use self::submit::{Outcome, Submitted};
+use crate::lab::slow_motion::SlowMotion;
+
+/// Where what is.
+pub mod path {
+    /// State of the node.
+    pub const STATUS: &str = "/v1/status";
+    /// Its peers.
+    pub const PEERS: &str = "/v1/peers";
+    /// The addresses that it knows.
+    pub const ADDRESSES: &str = "/v1/addresses";
+    /// Takes transactions.
+    pub const TX: &str = "/v1/tx";
+    /// Takes blocks.
+    pub const BLOCK: &str = "/v1/block";
+    /// Items, by id.
+    pub const ITEMS: &str = "/v1/items";
+    /// Stories of items, by id.
+    pub const EXPLAIN_TX: &str = "/v1/explain/tx";
+    /// Dealings with peers, by id.
+    pub const EXPLAIN_PEER: &str = "/v1/explain/peer";
+    /// What happens from now on.
+    pub const EVENTS: &str = "/v1/events";
+    /// Lets the clock run slow.
+    pub const SLOW_MOTION: &str = "/v1/slow-motion";
+    /// Ends the node.
+    pub const STOP: &str = "/v1/stop";
+    /// Whether it works.
+    pub const HEALTHY: &str = "/healthy";
+    /// Whether it has the peers that it needs.
+    pub const READY: &str = "/ready";
+}
+
+/// Why a request isn't answered otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// A sentence.
+    pub error: String,
+}
+
+/// The node is going to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopping {
+    /// That it is.
+    pub stopping: bool,
+}
+
+/// From when on a node's clock is to run slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowFrom {
+    /// Microseconds of Unix time, of the system's clock.
+    pub from_unix_us: u64,
+}
+
+/// How slow a node's clock will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slowed {
+    /// How many times slower than real time.
+    pub slow_motion: SlowMotion,
+}

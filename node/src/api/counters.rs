@@ -1,0 +1,56 @@
+//! What a node counts: the names in [`Status::counters`](super::Status::counters), and what each means.
+//!
+//! Besides these there is one for each of the core's budgets ([`over_budget`]).
+
+use tidings_protocol::limits::misbehavior::Budget;
+
+/// Name and meaning of each counter.
+pub const COUNTERS: [(&str, &str); 41] = [
+    ("accepted", "Items accepted, from peers and the operator."),
+    ("rejected", "Items refused."),
+    ("submitted", "Items that the operator submitted."),
+    ("restored", "Items of an earlier run that came back."),
+    ("reannounced", "Announcements of own transactions that no peer had asked for."),
+    ("store_commits", "Batches of changes written to the store."),
+    ("store_failures", "Batches of changes that the disk refused."),
+    ("store_dropped", "Changes of the store dropped because the disk refused for too long."),
+    ("duplicate_items", "Whole items received that the node had already."),
+    ("duplicate_announcements", "Ids announced to the node that it knew already."),
+    ("announcements_dropped", "Announcements dropped because their link had too many open."),
+    ("announcements_unsent", "Ids never announced to a peer because its queue was full."),
+    ("unsolicited", "Items received that nobody had asked for."),
+    ("requests", "Requests sent, one per id."),
+    ("requests_expired", "Requests that ran out of time."),
+    ("requests_failed", "Requests answered by notfound, or whose link broke."),
+    ("not_found", "Ids that the node answered with notfound."),
+    ("pool_evicted", "Pooled transactions dropped for want of room."),
+    ("orphaned", "Transactions that had to wait for their parents."),
+    ("orphans_evicted", "Announcements of waiting transactions forgotten for want of room."),
+    ("misbehaved", "Links closed because the peer misbehaved."),
+    ("verify_overflow", "Items dropped because too many were being checked."),
+    ("verified", "Items verified, transactions of blocks included."),
+    ("verify_batches", "Batches in which they were verified."),
+    ("verdicts_remembered", "Items not verified because they had been before."),
+    ("turns", "Turns of the node's main loop."),
+    ("turns_over_5ms", "Turns of the main loop that took 5 ms or longer."),
+    ("turns_over_10ms", "Turns of the main loop that took 10 ms or longer."),
+    ("turns_over_50ms", "Turns of the main loop that took 50 ms or longer."),
+    ("addresses_received", "Addresses received."),
+    ("addresses_dropped", "Addresses received and not kept."),
+    ("net_dials", "Connection attempts."),
+    ("net_dials_failed", "Connection attempts that failed."),
+    ("net_inbound_failed", "Connections from peers that failed before they were links."),
+    ("net_links_outbound", "Links that came up, dialled by the node."),
+    ("net_links_inbound", "Links that came up, dialled by peers."),
+    ("net_congested", "Times that a link's queue passed its high mark."),
+    ("net_slow_readers", "Links cut because the peer took less than was queued for it."),
+    ("net_throttled", "Times that a link was not read for a while."),
+    ("trace_dropped", "Lines missing from the trace because the disk refused them."),
+    ("log_dropped", "Log lines dropped because whoever reads standard error was too slow."),
+];
+
+/// The counter of how often peers overran a budget.
+#[must_use]
+pub fn over_budget(budget: Budget) -> String {
+    format!("over_budget_{}", budget.name())
+}

@@ -1,0 +1,171 @@
+//! What happens at a node, as its event stream tells it.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::link::Direction;
+use tidings_protocol::ground::peer::PeerAddr;
+
+/// One message of the stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Streamed {
+    /// Something happened.
+    Event(NodeEvent),
+    /// Something about the stream itself.
+    Notice(Notice),
+}
+
+/// Something about the stream itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Notice {
+    /// The reader was too slow.
+    Missed {
+        /// How many events it missed.
+        count: u64,
+    },
+}
+
+/// Something that happened, as the event stream tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeEvent {
+    /// When, microseconds of Unix time.
+    pub unix_us: u64,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened. Peers are named by their libp2p identity, links by their handle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// An item passed the rules, for the first time.
+    Accepted {
+        /// Its id.
+        id: ItemId,
+        /// What it is.
+        kind: ItemKind,
+        /// Its size.
+        bytes: u32,
+        /// Where it came from; `None` if it was submitted here.
+        #[serde(flatten)]
+        ingress: Option<LinkName>,
+    },
+    /// An item broke a rule.
+    Rejected {
+        /// Its id.
+        id: ItemId,
+        /// What it is.
+        kind: ItemKind,
+        /// The rule.
+        rule: Cow<'static, str>,
+        /// Where it came from; `None` if it was submitted here.
+        #[serde(flatten)]
+        ingress: Option<LinkName>,
+    },
+    /// A submitted item was known.
+    AlreadyKnown {
+        /// Its id.
+        id: ItemId,
+    },
+    /// An item of an earlier run is back.
+    Restored {
+        /// Its id.
+        id: ItemId,
+        /// What it is.
+        kind: ItemKind,
+    },
+    /// A transaction waits for its parents.
+    Orphaned {
+        /// Its id.
+        id: ItemId,
+    },
+    /// A peer was given an item that was submitted here, or has it from elsewhere.
+    Broadcast {
+        /// Its id.
+        id: ItemId,
+    },
+    /// A transaction left the pool.
+    Left {
+        /// Its id.
+        id: ItemId,
+    },
+    /// A link is up.
+    LinkUp {
+        /// Which.
+        #[serde(flatten)]
+        link: LinkName,
+        /// Who dialled.
+        direction: Direction,
+        /// Where the peer says that it can be dialled.
+        advertise: Option<PeerAddr>,
+    },
+    /// A link is down.
+    LinkDown {
+        /// Which.
+        #[serde(flatten)]
+        link: LinkName,
+        /// Why we closed it; `None` if the peer or the network did.
+        why: Option<String>,
+    },
+    /// A peer misbehaved.
+    Misbehaved {
+        /// Where.
+        #[serde(flatten)]
+        link: LinkName,
+        /// What it did.
+        offence: String,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// The address.
+        addr: PeerAddr,
+        /// Why.
+        why: String,
+    },
+}
+
+/// A link and who is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkName {
+    /// Its handle.
+    pub link: String,
+    /// The peer's identity.
+    pub peer: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_flat_object() {
+        let link = LinkName { link: "3.1".into(), peer: "12D3".into() };
+        let what = What::LinkDown { link, why: None };
+        let json = serde_json::to_string(&NodeEvent { unix_us: 7, what }).unwrap();
+        let expected = r#"{"unix_us":7,"event":"link-down","link":"3.1","peer":"12D3","why":null}"#;
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn what_is_streamed_reads_back() {
+        let (id, kind, link) = (ItemId([7; 32]), ItemKind::Tx, "3.1".to_owned());
+        let name = LinkName { link, peer: "12D3".to_owned() };
+        let what = [
+            What::Accepted { id, kind, bytes: 300, ingress: Some(name.clone()) },
+            What::Accepted { id, kind, bytes: 300, ingress: None },
+            What::Rejected { id, kind, rule: "too-large".into(), ingress: Some(name.clone()) },
+            What::AlreadyKnown { id },
+            What::LinkUp { link: name, direction: Direction::Inbound, advertise: None },
+            What::DialFailed { addr: "1.2.3.4:5/quic".parse().unwrap(), why: "busy".to_owned() },
+        ];
+        let events = what.map(|what| Streamed::Event(NodeEvent { unix_us: 7, what }));
+        for streamed in events.into_iter().chain([Streamed::Notice(Notice::Missed { count: 2 })]) {
+            let json = serde_json::to_string(&streamed).unwrap();
+            assert_eq!(serde_json::from_str::<Streamed>(&json).unwrap(), streamed, "{json}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! How a node is, and each of its links.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tidings_protocol::ground::link::Direction;
+use tidings_protocol::ground::peer::PeerAddr;
+
+/// State of a node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the software.
+    pub version: String,
+    /// Identity on the network.
+    pub peer_id: String,
+    /// Name of the network.
+    pub network: String,
+    /// Name of the chain's rules.
+    pub rules: String,
+    /// Name of the relay strategy.
+    pub strategy: String,
+    /// Where it listens.
+    pub listen: Vec<PeerAddr>,
+    /// Seconds since it started, by its own clock.
+    pub uptime_s: f64,
+    /// Links that it dialled and whose hello arrived.
+    pub outbound: usize,
+    /// Links dialled by peers and whose hello arrived.
+    pub inbound: usize,
+    /// How many outbound links it wants.
+    pub outbound_target: usize,
+    /// Addresses in its book.
+    pub addresses: usize,
+    /// Transactions in its pool.
+    pub pool_items: usize,
+    /// Bytes of these.
+    pub pool_bytes: usize,
+    /// Recent blocks that it can serve.
+    pub blocks: usize,
+    /// Ids in its seen cache.
+    pub seen: usize,
+    /// Messages and bytes by message kind.
+    pub traffic: BTreeMap<String, TrafficStatus>,
+    /// All other counters by name.
+    pub counters: BTreeMap<String, u64>,
+    /// The store, if there is one.
+    #[serde(default)]
+    pub store: Option<StoreStatus>,
+    /// Resident memory, bytes; 0 where the system doesn't tell.
+    pub rss_bytes: u64,
+    /// CPU time used, user and system, seconds.
+    pub cpu_s: f64,
+    /// Longest that the main loop was busy with one turn, seconds.
+    #[serde(default)]
+    pub longest_turn_s: f64,
+}
+
+/// State of a node's store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Items in it.
+    pub items: usize,
+    /// Size of the file.
+    pub file_bytes: u64,
+    /// Batches of changes written.
+    pub commits: u64,
+    /// Batches that the disk refused.
+    pub failures: u64,
+    /// Changes dropped because the disk refused for too long.
+    pub dropped: u64,
+    /// Whether items of an earlier run are still coming back.
+    pub restoring: bool,
+}
+
+/// Traffic of one message kind, framing included, transport security excluded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrafficStatus {
+    /// Messages sent.
+    pub sent_messages: u64,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Messages received.
+    pub received_messages: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+}
+
+/// State of one link.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// Handle of the link, for matching with logs.
+    pub link: String,
+    /// Identity of the peer.
+    pub peer_id: String,
+    /// Who dialled.
+    pub direction: Direction,
+    /// Address at the other end as the transport sees it.
+    pub remote: Option<PeerAddr>,
+    /// Where the peer says that it can be dialled.
+    pub advertise: Option<PeerAddr>,
+    /// Seconds since the link came up.
+    pub connected_s: f64,
+    /// Last round trip, milliseconds; `None` before the first pong.
+    pub rtt_ms: Option<f64>,
+    /// Items requested from the peer and not yet answered.
+    pub in_flight: usize,
+    /// Bytes queued for the peer.
+    pub queued_bytes: usize,
+}
+
+/// A status with a bit of everything.
+#[cfg(test)]
+pub(crate) fn example() -> Status {
+    let traffic = TrafficStatus { sent_messages: 3, sent_bytes: 900, ..TrafficStatus::default() };
+    Status {
+        version: "0.1.0".to_owned(),
+        peer_id: "12D3KooWtest".to_owned(),
+        network: "tidings-dev".to_owned(),
+        rules: "opaque".to_owned(),
+        strategy: "inventory".to_owned(),
+        listen: vec!["127.0.0.1:4000".parse().unwrap()],
+        uptime_s: 12.5,
+        outbound: 2,
+        inbound: 1,
+        outbound_target: 8,
+        addresses: 5,
+        pool_items: 1,
+        pool_bytes: 300,
+        blocks: 0,
+        seen: 4,
+        traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
+        counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),
+        store: None,
+        rss_bytes: 8_000_000,
+        cpu_s: 0.25,
+        longest_turn_s: 0.002,
+    }
+}

@@ -1,0 +1,16 @@
+//! What a node is made of, as files in its data folder.
+//!
+//! - [`datadir`]: the folder itself, what is in it, and who is using it
+//! - [`private`] and [`whole`]: how files for their owner are read, and how files are written
+//! - [`identity`]: the keys, on the network and of the account
+//! - [`network`]: which network the node joins, under which rules
+//! - [`addresses`]: the address book between runs
+//! - [`token`]: what opens the API over TCP
+
+pub mod addresses;
+pub mod datadir;
+pub mod identity;
+pub mod network;
+pub mod private;
+pub mod token;
+pub mod whole;

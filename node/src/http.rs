@@ -1,0 +1,6 @@
+//! Serving HTTP/1: where, to whom, how many at once, and for how long.
+
+pub mod bind;
+pub(crate) mod error;
+pub(crate) mod server;
+pub(crate) mod token;

@@ -1,0 +1,30 @@
+//! What only nodes of a test network have: links as slow and as far as those of the world, clocks that run slow,
+//! and bad conduct, since somebody has to be what others must put up with.
+//!
+//! A node's settings say which of it there is ([`Lab`]); without any, nothing of this is built or asked.
+
+pub(crate) mod shape;
+pub mod slow_motion;
+
+use tidings_protocol::wire::message::Message;
+
+use self::slow_motion::SlowMotion;
+use crate::links::Place;
+
+/// What makes a node one of a test network. By default nothing does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lab {
+    /// Emulated place in the world: TCP is then shaped, and all peers must be, too.
+    pub place: Option<Place>,
+    /// How many times slower its clock runs once it is told to; unset: it refuses.
+    pub slow_motion: Option<SlowMotion>,
+    /// Whether to announce items and never deliver any.
+    pub withhold: bool,
+}
+
+impl Lab {
+    /// Whether a message is one that this node keeps to itself.
+    pub(crate) const fn withholds(&self, message: &Message) -> bool {
+        self.withhold && matches!(message, Message::Item(_))
+    }
+}

@@ -1,0 +1,184 @@
+//! What a line of a trace says, and how: `unix_us,event,kind,id,bytes,ingress`, for instance
+//! `1732180000123456,accepted,tx,<64 hex>,300,4.1`.
+//!
+//! The ingress is the link that the item came by, `-` if it was submitted here; the bytes of rejected items are
+//! given as 0. Where lines had to be left out, `unix_us,dropped,,,<count>,` tells how many.
+
+use std::io::Write as _;
+
+use data_encoding::HEXLOWER;
+use tidings_protocol::ground::item::{ITEM_ID_LEN, ItemId, ItemKind};
+use tidings_protocol::ground::link::Link;
+
+/// One line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// An item passed the rules, for the first time.
+    Accepted(Entry),
+    /// An item broke one.
+    Rejected(Entry),
+    /// Lines had to be left out.
+    Dropped {
+        /// When that could be told, microseconds of Unix time.
+        unix_us: u64,
+        /// How many.
+        count: u64,
+    },
+}
+
+/// An item and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When, microseconds of Unix time.
+    pub unix_us: u64,
+    /// What kind of item.
+    pub kind: ItemKind,
+    /// Which.
+    pub id: ItemId,
+    /// Its size; 0 if it isn't told.
+    pub bytes: u32,
+    /// The link it came by.
+    pub ingress: Option<Link>,
+}
+
+/// A line that isn't one of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadLine;
+
+impl Line {
+    /// When it was, microseconds of Unix time.
+    #[must_use]
+    pub const fn unix_us(&self) -> u64 {
+        match self {
+            Self::Accepted(entry) | Self::Rejected(entry) => entry.unix_us,
+            Self::Dropped { unix_us, .. } => *unix_us,
+        }
+    }
+
+    /// Appends the line, with its end.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Accepted(entry) => entry.put("accepted", out),
+            Self::Rejected(entry) => entry.put("rejected", out),
+            Self::Dropped { unix_us, count } => {
+                put(out, format_args!("{unix_us},dropped,,,{count},\n"));
+            }
+        }
+    }
+
+    /// Reads a line without its end.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn parse(line: &[u8]) -> Result<Self, BadLine> {
+        let mut fields = line.split(|byte| *byte == b',');
+        let mut field = || fields.next().ok_or(BadLine);
+        let (unix_us, event) = (number(field()?)?, field()?);
+        let (kind, id, bytes, ingress) = (field()?, field()?, field()?, field()?);
+        let entry = || {
+            Ok(Entry {
+                unix_us,
+                kind: item_kind(kind)?,
+                id: item_id(id)?,
+                bytes: number(bytes)?,
+                ingress: link(ingress)?,
+            })
+        };
+        match event {
+            b"accepted" => entry().map(Self::Accepted),
+            b"rejected" => entry().map(Self::Rejected),
+            b"dropped" => Ok(Self::Dropped { unix_us, count: number(bytes)? }),
+            _ => Err(BadLine),
+        }
+    }
+}
+
+impl Entry {
+    fn put(&self, event: &str, out: &mut Vec<u8>) {
+        put(out, format_args!("{},{event},{},", self.unix_us, self.kind));
+        let mut digits = [0; 2 * ITEM_ID_LEN];
+        HEXLOWER.encode_mut(&self.id.0, &mut digits);
+        out.extend(digits);
+        put(out, format_args!(",{},", self.bytes));
+        match self.ingress {
+            Some(link) => put(out, format_args!("{link}\n")),
+            None => out.extend_from_slice(b"-\n"),
+        }
+    }
+}
+
+fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("memory takes what it is given");
+}
+
+fn number<T: std::str::FromStr>(digits: &[u8]) -> Result<T, BadLine> {
+    std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).ok_or(BadLine)
+}
+
+const fn item_kind(name: &[u8]) -> Result<ItemKind, BadLine> {
+    match name {
+        b"tx" => Ok(ItemKind::Tx),
+        b"block" => Ok(ItemKind::Block),
+        _ => Err(BadLine),
+    }
+}
+
+fn item_id(digits: &[u8]) -> Result<ItemId, BadLine> {
+    let mut id = [0; ITEM_ID_LEN];
+    if digits.len() != 2 * ITEM_ID_LEN || HEXLOWER.decode_mut(digits, &mut id).is_err() {
+        return Err(BadLine);
+    }
+    Ok(ItemId(id))
+}
+
+fn link(text: &[u8]) -> Result<Option<Link>, BadLine> {
+    if text == b"-" {
+        return Ok(None);
+    }
+    let point = text.iter().position(|byte| *byte == b'.').ok_or(BadLine)?;
+    Ok(Some(Link::new(number(&text[..point])?, number(&text[point + 1..])?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_kinds_of_line_are_read() {
+        let id = ItemId::of(b"x");
+        let (unix_us, ingress) = (1_732_180_000_123_456, Some(Link::new(4, 1)));
+        let tx = Entry { unix_us, kind: ItemKind::Tx, id, bytes: 300, ingress };
+        let block = Entry { unix_us: 1, kind: ItemKind::Block, id, bytes: 0, ingress: None };
+        for (line, text) in [
+            (Line::Accepted(tx), format!("1732180000123456,accepted,tx,{id},300,4.1\n")),
+            (Line::Rejected(block), format!("1,rejected,block,{id},0,-\n")),
+            (Line::Dropped { unix_us: 1, count: 17 }, "1,dropped,,,17,\n".to_owned()),
+        ] {
+            let mut written = Vec::new();
+            line.put(&mut written);
+            assert_eq!(std::str::from_utf8(&written), Ok(text.as_str()));
+            assert_eq!(Line::parse(text.trim_end().as_bytes()), Ok(line));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let id = "0".repeat(64);
+        for bad in [
+            "",
+            "x",
+            "1,accepted,tx,,300,-",
+            "1,dropped,,,x,",
+            &format!("x,accepted,tx,{id},300,-"),
+            &format!("1,excepted,tx,{id},300,-"),
+            &format!("1,accepted,tx,{id}0,300,-"),
+            &format!("1,accepted,tx,{},300,-", "G".repeat(64)),
+            &format!("1,accepted,ty,{id},300,-"),
+            &format!("1,accepted,tx,{id},-1,-"),
+            &format!("1,accepted,tx,{id},300,4"),
+            &format!("1,accepted,tx,{id},300"),
+        ] {
+            assert_eq!(Line::parse(bad.as_bytes()), Err(BadLine), "{bad}");
+        }
+    }
+}
