@@ -30,7 +30,6 @@ pub mod datadir;
 pub mod error;
 pub mod explain;
 pub mod identity;
-pub mod links;
 pub mod logging;
 pub mod metrics;
 pub mod net;
@@ -38,3 +37,5 @@ pub mod network;
 pub mod shell;
 pub mod store;
 pub mod trace;
+
+pub use tidings_links as links;

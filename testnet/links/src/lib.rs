@@ -18,7 +18,7 @@ use std::time::Duration;
 use rand::{Rng, RngExt as _};
 
 /// Jitter as a share of the latency, either way: `CometBFT`'s latency setter for its matrix `aws13`
-/// gives netem 5 % (operators.md (e)), which netem draws uniformly by default.
+/// gives netem 5 % (cometbft/cometbft, `test/e2e/scripts/latency-setter.py`), which netem draws uniformly by default.
 pub const JITTER: f64 = 0.05;
 
 /// A region of the world.
