@@ -1,0 +1,17 @@
+//! What commands exit with when they come to nothing. A run that came to its end has its own code
+//! ([`tidings_tools::summary::Summary::exit_code`]).
+
+use std::process::ExitCode;
+
+/// Exit code for wrong arguments (sysexits.h, `EX_USAGE`).
+pub const USAGE: u8 = 64;
+
+/// Exit code after Ctrl-C, as shells have it (128 and the number of SIGINT).
+pub const INTERRUPTED: u8 = 130;
+
+/// Says what is wrong with the arguments.
+#[must_use]
+pub fn usage(problem: &str) -> ExitCode {
+    eprintln!("error: {problem}");
+    ExitCode::from(USAGE)
+}
