@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustix::param::{clock_ticks_per_second, page_size};
+use procfs::process::Process;
 
 /// What a process used up to now, and what it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,16 +17,22 @@ pub struct Usage {
 /// Usage of a process; `None` if there is no such process.
 #[must_use]
 pub fn usage(pid: u32) -> Option<Usage> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    parse_stat(&stat, clock_ticks_per_second(), page_size() as u64)
+    let stat = process(pid)?.stat().ok()?;
+    let ticks = (stat.utime + stat.stime) as f64;
+    let cpu = Duration::from_secs_f64(ticks / procfs::ticks_per_second() as f64);
+    Some(Usage { cpu, rss_bytes: stat.rss * procfs::page_size() })
 }
 
 /// Resident memory of a process that is its own, bytes: all but the pages of files, which processes
 /// that run the same program share. `None` if there is no such process.
 #[must_use]
 pub fn private_bytes(pid: u32) -> Option<u64> {
-    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    parse_statm(&statm, page_size() as u64)
+    let statm = process(pid)?.statm().ok()?;
+    Some(statm.resident.saturating_sub(statm.shared) * procfs::page_size())
+}
+
+fn process(pid: u32) -> Option<Process> {
+    Process::new(i32::try_from(pid).ok()?).ok()
 }
 
 /// Usage of this process.
@@ -35,13 +41,11 @@ pub fn own_usage() -> Usage {
     usage(std::process::id()).unwrap_or_default()
 }
 
-/// The most memory that this process has had resident, MiB (proc(5), `VmHWM`).
+/// The most memory that this process has had resident, MiB.
 #[must_use]
 pub fn peak_rss_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kib / 1_024.0)
+    let kib = Process::myself().ok()?.status().ok()?.vmhwm?;
+    Some(kib as f64 / 1_024.0)
 }
 
 /// Seconds of CPU used between two moments; 0 if the later one is unknown.
@@ -62,47 +66,14 @@ pub fn raise_open_files() -> Result<Option<u64>, rustix::io::Errno> {
     Ok(maximum)
 }
 
-/// Reads `/proc/PID/stat`. The second field is the name in parentheses, which may itself contain
-/// spaces and parentheses, so counting begins behind the last one.
-fn parse_stat(stat: &str, ticks_per_s: u64, page_bytes: u64) -> Option<Usage> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace();
-    // Numbers as in proc(5), where the state behind the name is field 3.
-    let user: u64 = fields.nth(14 - 3)?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    let rss_pages: u64 = fields.nth(24 - 16)?.parse().ok()?;
-    let cpu = Duration::from_secs_f64((user + system) as f64 / ticks_per_s as f64);
-    Some(Usage { cpu, rss_bytes: rss_pages * page_bytes })
-}
-
-/// Reads `/proc/PID/statm`: size, resident and shared pages come first.
-fn parse_statm(statm: &str, page_bytes: u64) -> Option<u64> {
-    let mut fields = statm.split_ascii_whitespace().skip(1);
-    let resident: u64 = fields.next()?.parse().ok()?;
-    let shared: u64 = fields.next()?.parse().ok()?;
-    Some(resident.saturating_sub(shared) * page_bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_counted_behind_the_name() {
-        let stat = "42 (a) (b c) S 1 42 42 0 -1 4194560 100 0 0 0 150 50 7 8 20 0 1 0 9999 1000000 \
-                    2000 18446744073709551615 1 1";
-        let usage = parse_stat(stat, 100, 4_096).unwrap();
-        assert_eq!(usage, Usage { cpu: Duration::from_secs(2), rss_bytes: 2_000 * 4_096 });
-        for bad in ["", "42 (a) S 1", "42 a S"] {
-            assert_eq!(parse_stat(bad, 100, 4_096), None, "{bad}");
-        }
-    }
-
-    #[test]
     fn private_memory_is_what_is_not_shared() {
-        assert_eq!(parse_statm("900 250 210 5 0 80 0", 4_096), Some(40 * 4_096));
-        assert_eq!(parse_statm("900", 4_096), None);
-        assert!(private_bytes(std::process::id()).is_some_and(|bytes| bytes > 100_000));
+        let (own, all) = (private_bytes(std::process::id()).unwrap(), own_usage().rss_bytes);
+        assert!(own > 100_000 && own < all, "{own} of {all}");
     }
 
     #[test]
