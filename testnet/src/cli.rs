@@ -24,14 +24,11 @@ use crate::study::validate::{self, ValidateArgs};
 
 /// Launches real Tidings networks on one machine and measures them.
 #[derive(Debug, Parser)]
-#[command(name = "tidings-testnet", version, about, after_help = AFTER_HELP)]
+#[command(name = "tidings-testnet", version, about, after_help = exit::HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-const AFTER_HELP: &str = "Exit codes: 0 all is well, 1 something failed or coverage is below 100 %, \
-                          3 the run was not valid, 64 wrong arguments, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

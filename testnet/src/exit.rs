@@ -3,6 +3,10 @@
 
 use std::process::ExitCode;
 
+/// What help says about exit codes.
+pub const HELP: &str = "Exit codes: 0 all is well, 1 something failed or coverage is below 100 %, \
+                        3 the run was not valid, 64 wrong arguments, 130 interrupted.";
+
 /// Exit code for wrong arguments (sysexits.h, `EX_USAGE`).
 pub const USAGE: u8 = 64;
 

@@ -28,8 +28,8 @@
 //! ```
 //!
 //! Every key may be left out; unknown ones are refused with a suggestion. [`args`] are the flags that lay
-//! settings over a manifest. What only a simulator can do, `launch` refuses with a sentence
-//! ([`crate::launch::settings`]), and the other way round. Run folders keep the manifest of their run,
+//! settings over a manifest. What only a simulator can do, `launch` refuses with a sentence, and the other way
+//! round ([`Manifest::scenario`]). Run folders keep the manifest of their run,
 //! resolved, with a record of what ran it ([`recorded`]); it can be run again as it is.
 
 pub mod args;

@@ -1,14 +1,14 @@
 use tidings::network::Rules;
 use tidings_protocol::params::Params;
 use tidings_protocol::relay::StrategyKind;
+use tidings_sim::overlay::Shape;
+use tidings_sim::workload::Transfers;
+use tidings_sim::workload::sizes::Sizes;
 
 use super::*;
 use crate::launch::settings::{Links, PlannedKill};
 use crate::manifest::Workload;
 use crate::manifest::recorded::{Recorded, render};
-use tidings_sim::overlay::Shape;
-use tidings_sim::workload::Transfers;
-use tidings_sim::workload::sizes::Sizes;
 
 fn resolve(args: &str) -> Result<(Settings, Options), String> {
     let words = ["tidings-testnet", "launch"].into_iter().chain(args.split_whitespace());

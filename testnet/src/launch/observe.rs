@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tidings::control::TrafficStatus;
+use tidings_sim::random::shared::{self, Stream};
 use tidings_tools::run::Traffic;
 use tokio::time::{Instant, sleep};
 
@@ -12,7 +13,6 @@ use super::fleet::{Fleet, ask_all};
 use super::items::Planned;
 use super::settings::narrow;
 use crate::usage;
-use tidings_sim::random::shared::{self, Stream};
 
 /// Traffic of each node by message kind; `None` if the node couldn't be asked.
 pub type AllTraffic = Vec<Option<BTreeMap<String, TrafficStatus>>>;

@@ -8,14 +8,14 @@ use tidings::network::{Limits, Network, TidingsRules};
 use tidings_links::{LinkModel, Place};
 use tidings_protocol::item::{ItemId, ItemKind};
 use tidings_protocol::message::PeerAddr;
+use tidings_sim::overlay::shapes::{self, Edge};
+use tidings_sim::overlay::{self, Shape};
+use tidings_sim::random::shared::{self, Stream, stream};
 
 use super::items::{self, Planned, WorkloadError};
 use super::ports::{self, Port, PortsError};
 use super::settings::{Links, Settings};
 use crate::manifest::Manifest;
-use tidings_sim::overlay::shapes::{self, Edge};
-use tidings_sim::overlay::{self, Shape};
-use tidings_sim::random::shared::{self, Stream, stream};
 
 /// The plan of a run.
 #[derive(Debug)]

@@ -1,13 +1,13 @@
 //! What real nodes on this machine make of a manifest, or why they can't.
 
 use std::path::PathBuf;
-
-use crate::manifest::{Manifest, Workload};
 use tidings_sim::fault::FaultSpec;
 use tidings_sim::latency::LinkSpec;
 use tidings_sim::overlay::Shape;
 use tidings_sim::units;
 use tidings_sim::workload::Transfers;
+
+use crate::manifest::{Manifest, Workload};
 
 /// Most nodes: the machine's limits on processes and threads come before. A guess.
 const NODES_MAX: usize = 5_000;

@@ -7,13 +7,13 @@ use futures::stream::{self, StreamExt as _};
 use tidings::clock::Clock;
 use tidings::control::Outcome;
 use tidings_protocol::time::Time;
+use tidings_sim::workload;
 use tokio::time::{sleep_until, timeout};
 
 use super::fleet::Fleet;
 use super::items::{Planned, Schedule};
 use super::local::NodeProcess;
 use super::settings::narrow;
-use tidings_sim::workload;
 
 /// Submissions under way at once, those that wait for their time included. Over it, later ones are
 /// late, which the record shows.

@@ -7,12 +7,12 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tidings::clock::SlowMotion;
 use tidings::network::Rules;
 use tidings_protocol::relay::StrategyKind;
-
-use super::text::{parse_short, with_overrides};
-use super::{Manifest, Workload};
 use tidings_sim::overlay::Shape;
 use tidings_sim::workload::Transfers;
 use tidings_sim::workload::sizes::Sizes;
+
+use super::text::{parse_short, with_overrides};
+use super::{Manifest, Workload};
 
 /// Settings of a run. Given flags take precedence over the manifest.
 #[derive(Clone, Debug, Default, Args)]
