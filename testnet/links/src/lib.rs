@@ -11,9 +11,9 @@
 //! `ethp2p8` has no jitter. Without any, messages of different origins arrive in lockstep, which real
 //! networks never show, so we add some: uniform within [`JITTER`], which keeps the mean.
 
+use core::time::Duration;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 

@@ -10,7 +10,7 @@
 //! share, one up and one down. A control message doesn't wait for the items queued before it on the
 //! uplink, as on a real link, where they travel in parts and it goes between.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use rand::{Rng as _, RngExt as _};
 use serde::{Deserialize, Serialize};

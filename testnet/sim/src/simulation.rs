@@ -1,6 +1,6 @@
 //! A simulation from its first moment to its last.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use tidings_protocol::time::Time;
 

@@ -124,7 +124,7 @@ fn a_fork_goes_on_as_its_original_and_alone() {
     let scenario = with_faults(scenario(StrategyKind::Adaptive), &["loss:share=0.1"]);
     let mut world = World::new(&scenario).unwrap();
     let outlook = world.schedule(&scenario, scenario.measure.idle_s);
-    world.run_until(outlook.first + std::time::Duration::from_millis(400));
+    world.run_until(outlook.first + core::time::Duration::from_millis(400));
     let snapshot = Snapshot::of(&world);
     let before = world.hash();
     simulation::run(&mut world, outlook, scenario.measure.stall_s);

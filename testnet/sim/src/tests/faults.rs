@@ -128,7 +128,7 @@ fn deaths(faults: &[&str]) -> Vec<Option<Time>> {
     let mut world = World::new(&scenario).unwrap();
     let outlook = world.schedule(&scenario, 1.0);
     let mut deaths = vec![None; 100];
-    while world.step(outlook.first + std::time::Duration::from_secs(60)) {
+    while world.step(outlook.first + core::time::Duration::from_secs(60)) {
         for (node, death) in (0..).zip(&mut deaths) {
             if death.is_none() && !world.is_alive(node) {
                 *death = Some(world.now());
