@@ -32,10 +32,11 @@ pub mod control;
 pub mod files;
 pub mod http;
 pub mod lab;
-pub mod links;
 pub mod logging;
 pub mod metrics;
 pub mod net;
 pub mod shell;
 pub mod store;
 pub mod trace;
+
+pub use tidings_links as links;

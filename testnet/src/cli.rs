@@ -7,37 +7,28 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-use crate::compare::{self, CompareArgs};
-use crate::frontier::{self, FrontierArgs};
-use crate::launch::settings::Settings;
+use tidings_sim::fault::FaultSpec;
+
+use crate::exit;
+use crate::launch;
+use crate::launch::local::mode;
+use crate::launch::settings::{Options, Settings};
 use crate::manifest::Manifest;
 use crate::manifest::args::SettingArgs;
-use crate::predict::{self, PredictArgs};
-use crate::rounds::{self, RoundsArgs};
-use crate::sim::fault::FaultSpec;
-use crate::sim::{self, SimArgs};
-use crate::validate::{self, ValidateArgs};
-use crate::{launch, node_mode};
-
-/// Exit code for wrong arguments (sysexits.h, `EX_USAGE`).
-pub const EXIT_USAGE: u8 = 64;
-
-/// Exit code for a run that proves nothing.
-pub const EXIT_INVALID: u8 = 3;
-
-/// Exit code after Ctrl-C, as shells have it (128 and the number of SIGINT).
-pub const EXIT_INTERRUPTED: u8 = 130;
+use crate::simulate::{self, SimArgs};
+use crate::study::compare::{self, CompareArgs};
+use crate::study::frontier::{self, FrontierArgs};
+use crate::study::predict::{self, PredictArgs};
+use crate::study::rounds::{self, RoundsArgs};
+use crate::study::validate::{self, ValidateArgs};
 
 /// Launches real Tidings networks on one machine and measures them.
 #[derive(Debug, Parser)]
-#[command(name = "tidings-testnet", version, about, after_help = AFTER_HELP)]
+#[command(name = "tidings-testnet", version, about, after_help = exit::HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-const AFTER_HELP: &str = "Exit codes: 0 all is well, 1 something failed or coverage is below 100 %, \
-                          3 the run was not valid, 64 wrong arguments, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -104,25 +95,12 @@ impl LaunchArgs {
     }
 }
 
-/// What is not part of a run's settings: where to, and how to show it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Run folder; chosen by time if unset.
-    pub out: Option<PathBuf>,
-    /// Keep the nodes' data folders.
-    pub keep_logs: bool,
-    /// Summary as JSON.
-    pub json: bool,
-    /// No progress.
-    pub quiet: bool,
-}
-
 /// Runs the program with its arguments, the program's name first.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
-    if args.get(1).is_some_and(|arg| arg == node_mode::SUBCOMMAND) {
-        return node_mode::main(args.split_off(2));
+    if args.get(1).is_some_and(|arg| arg == mode::SUBCOMMAND) {
+        return mode::main(args.split_off(2));
     }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -130,18 +108,15 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             // Nothing can be done about a closed stdout.
             let _ = error.print();
-            return if asked { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) };
+            return if asked { ExitCode::SUCCESS } else { ExitCode::from(exit::USAGE) };
         }
     };
     match cli.command {
         Command::Launch(args) => match args.resolve() {
             Ok((settings, options)) => launch::main(&settings, &options),
-            Err(problem) => {
-                eprintln!("error: {problem}");
-                ExitCode::from(EXIT_USAGE)
-            }
+            Err(problem) => exit::usage(&problem),
         },
-        Command::Sim(args) => sim::main(&args),
+        Command::Sim(args) => simulate::main(&args),
         Command::Validate(args) => validate::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Frontier(args) => frontier::main(&args),

@@ -1,6 +1,34 @@
 //! `tidings-testnet launch`: the story of a run, from the top down.
+//!
+//! # Map
+//! - before anything starts: [`settings`] is what real nodes make of a manifest, [`plan`] draws all that the
+//!   seed decides, [`items`] are what is submitted, [`ports`] finds free ports
+//! - the nodes: [`local`] is one of them, a process of this machine, [`fleet`] all of them; [`connect`] waits
+//!   until they are linked, [`slow_motion`] slows their clocks
+//! - the measured part: [`drive`] runs it; [`submit`] submits, [`kill`] kills, [`collect`] follows the
+//!   deliveries
+//! - around and after it: [`observe`] asks the nodes, [`results`] makes tables and figures of it all,
+//!   [`run_folder`] keeps them, [`ui`] shows how far it is
+//!
+//! Everything runs on one thread, the one that starts the nodes: the kernel ends a node when the thread that
+//! started it ends.
 
+pub mod collect;
+pub mod connect;
+pub mod drive;
+pub mod fleet;
+pub mod items;
+pub mod kill;
+pub mod local;
+pub mod observe;
+pub mod plan;
+pub mod ports;
+pub mod results;
+pub mod run_folder;
 pub mod settings;
+pub mod slow_motion;
+pub mod submit;
+pub mod ui;
 
 use std::io;
 use std::process::ExitCode;
@@ -12,20 +40,18 @@ use tidings_tools::show::format::grouped;
 use tidings_tools::show::table;
 use tokio::time::Instant;
 
-use crate::cli::{EXIT_INTERRUPTED, EXIT_USAGE, Options};
-use crate::drive::{self, Driven};
-use crate::fleet::Fleet;
+use crate::exit;
 use crate::manifest::Workload;
-use crate::measure;
-use crate::node_process::Common;
-use crate::observe;
-use crate::overlay::{self, Goal, Overlay};
-use crate::plan::{self, NodePlan, Plan, PlanError};
-use crate::record::{self, Observed};
-use crate::run_folder::{FolderError, RunFolder};
-use crate::slow;
-use crate::ui::Ui;
-use settings::Settings;
+use crate::usage;
+use connect::{Goal, Overlay};
+use drive::Driven;
+use fleet::Fleet;
+use local::Common;
+use plan::{NodePlan, Plan, PlanError};
+use results::Observed;
+use run_folder::{FolderError, RunFolder};
+use settings::{Options, Settings};
+use ui::Ui;
 
 /// Open files of the launcher besides those of the nodes: its own, and room for the rest.
 const OPEN_FILES_BASE: u64 = 64;
@@ -65,7 +91,7 @@ impl LaunchError {
         match self {
             Self::OpenFiles { .. }
             | Self::Plan(PlanError::Overlay(_) | PlanError::Workload(_))
-            | Self::Folder(FolderError::Exists(_) | FolderError::TooDeep(_)) => EXIT_USAGE,
+            | Self::Folder(FolderError::Exists(_) | FolderError::TooDeep(_)) => exit::USAGE,
             Self::Limit(_)
             | Self::Plan(PlanError::Ports(_))
             | Self::Folder(
@@ -116,7 +142,7 @@ pub fn run(settings: &Settings, options: &Options) -> Result<Launched, ExitCode>
             // The run is dropped here, and all its processes with it.
             signal = interrupted() => {
                 eprintln!("{signal}: the run was ended, and all nodes with it; nothing was measured");
-                Err(ExitCode::from(EXIT_INTERRUPTED))
+                Err(ExitCode::from(exit::INTERRUPTED))
             }
         }
     })
@@ -165,7 +191,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     let idle = Duration::from_secs_f64(settings.manifest.measure.idle_s);
     let idle_cpu_percent = observe::idle_cpu_percent(&fleet, idle).await;
     let idle_memory = observe::memory(&fleet);
-    let clock = match slow::slow_down(&fleet, settings.manifest.slow_motion).await {
+    let clock = match slow_motion::slow_down(&fleet, settings.manifest.slow_motion).await {
         Ok(clock) => clock,
         Err(reason) => return give_up(folder, settings, reason),
     };
@@ -195,7 +221,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         observed.comparison =
             Some(observe::compare_bytes(&fleet, &items, settings.manifest.seed).await);
     }
-    let (run, summary) = record::assemble(
+    let (run, summary) = results::assemble(
         settings,
         folder.manifest().clone(),
         &fleet,
@@ -212,7 +238,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
 fn raise_limits(nodes: usize) -> Result<(), LaunchError> {
     // A held port or an admin connection, a trace, a log while it is handed over.
     let needed = 3 * nodes as u64 + OPEN_FILES_BASE;
-    match measure::raise_open_files().map_err(LaunchError::Limit)? {
+    match usage::raise_open_files().map_err(LaunchError::Limit)? {
         Some(limit) if limit < needed => Err(LaunchError::OpenFiles { nodes, needed, limit }),
         _ => Ok(()),
     }
@@ -246,7 +272,7 @@ async fn connect(
 ) -> Result<Overlay, String> {
     let patience = Duration::from_secs_f64(settings.manifest.measure.connect_s);
     let bar = ui.bar("connecting", fleet.nodes().len());
-    let ready = overlay::wait(fleet, goal, patience, |ready| bar.set_position(ready as u64)).await;
+    let ready = connect::wait(fleet, goal, patience, |ready| bar.set_position(ready as u64)).await;
     bar.finish_and_clear();
     ready.map_err(|error| format!("the overlay didn't come up: {error}"))
 }
@@ -287,7 +313,7 @@ fn give_up(
 ) -> Result<Launched, LaunchError> {
     eprintln!("error: {reason}");
     let manifest = folder.manifest().clone();
-    let (run, summary) = record::assemble_failed(settings, manifest, reason);
+    let (run, summary) = results::assemble_failed(settings, manifest, reason);
     folder.fill(&run, &summary)?;
     Ok(Launched { folder, summary, wrong: Vec::new() })
 }

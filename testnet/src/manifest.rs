@@ -28,8 +28,8 @@
 //! ```
 //!
 //! Every key may be left out; unknown ones are refused with a suggestion. [`args`] are the flags that lay
-//! settings over a manifest. What only a simulator can do, `launch` refuses with a sentence
-//! ([`crate::launch::settings`]), and the other way round. Run folders keep the manifest of their run,
+//! settings over a manifest. What only a simulator can do, `launch` refuses with a sentence, and the other way
+//! round ([`Manifest::scenario`]). Run folders keep the manifest of their run,
 //! resolved, with a record of what ran it ([`recorded`]); it can be run again as it is.
 
 pub mod args;
@@ -44,28 +44,17 @@ use tidings::lab::slow_motion::SlowMotion;
 use tidings_protocol::chain::tidings::TRANSFER_LEN_MIN;
 use tidings_protocol::params::Params;
 
-use crate::sim::fault::FaultSpec;
-use crate::sim::latency::LinkSpec;
-use crate::sim::overlay::Shape;
-use crate::sim::workload::SIZE_MIN;
-use crate::workload::sizes::Sizes;
+use tidings_sim::fault::FaultSpec;
+use tidings_sim::latency::LinkSpec;
+use tidings_sim::overlay::{OverlaySpec, Shape};
+use tidings_sim::scenario::{self, Measure, Scenario};
+use tidings_sim::workload::sizes::Sizes;
+use tidings_sim::workload::{SIZE_MAX, Transfers};
+
 use recorded::Recorded;
 
 /// The only format so far.
 pub const FORMAT: u32 = 1;
-
-/// Most nodes: what a million-node budget of memory was measured for, and a few more.
-pub const NODES_MAX: usize = 4_000_000;
-
-/// Most pairs of item and node: each takes up to 8 bytes during the run and 32 when figures are computed.
-pub const PAIRS_MAX: usize = 200_000_000;
-
-/// Largest transaction: the default limit of both rule sets, bytes.
-const SIZE_MAX: usize = 100_000;
-
-/// Addresses that each node knows besides its links: four times as many as it has links of its own by
-/// default. A guess.
-const KNOWN_DEFAULT: usize = 32;
 
 /// All settings of a run. Two runs with equal settings differ only by what the machine does, and
 /// simulated ones not at all.
@@ -135,14 +124,7 @@ pub struct Network {
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
 pub enum Workload {
     /// Transactions made up for the run.
-    Transfers {
-        /// How many.
-        txs: usize,
-        /// How many a second.
-        rate: f64,
-        /// How large.
-        sizes: Sizes,
-    },
+    Transfers(Transfers),
     /// The transactions of a Bitcoin block, then the block.
     BitcoinBlock {
         /// The raw block.
@@ -157,38 +139,38 @@ impl Workload {
     #[must_use]
     pub const fn rate(&self) -> f64 {
         match self {
-            Self::BitcoinBlock { rate, .. } | Self::Transfers { rate, .. } => *rate,
+            Self::BitcoinBlock { rate, .. } | Self::Transfers(Transfers { rate, .. }) => *rate,
         }
     }
 }
 
-/// How it is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Measure {
-    /// How long the idle network is watched before the first submission, seconds; 0 leaves it out.
-    pub idle_s: f64,
-    /// How long to wait for the next delivery before giving up, seconds.
-    pub stall_s: f64,
-    /// How long the overlay may take to come up, seconds.
-    pub connect_s: f64,
-}
-
 impl Default for Manifest {
     fn default() -> Self {
+        let Scenario {
+            seed,
+            network,
+            link,
+            workload,
+            warmup_txs,
+            origin,
+            measure,
+            spies,
+            fault,
+            params,
+        } = Scenario::default();
         Self {
             format: FORMAT,
-            seed: 1,
-            network: Network::default(),
-            link: LinkSpec::Planar { min_ms: 5.0, max_ms: 217.0, jitter: 0.0 },
-            workload: Workload::Transfers { txs: 100, rate: 20.0, sizes: Sizes::Fixed(300) },
-            warmup_txs: 0,
-            origin: None,
-            measure: Measure { idle_s: 3.0, stall_s: 30.0, connect_s: 120.0 },
-            spies: 0.0,
+            seed,
+            network: Network::under(Rules::Opaque, network),
+            link,
+            workload: Workload::Transfers(workload),
+            warmup_txs,
+            origin,
+            measure,
+            spies,
             slow_motion: None,
-            fault: Vec::new(),
-            params: Params::default(),
+            fault,
+            params,
             recorded: None,
         }
     }
@@ -196,19 +178,23 @@ impl Default for Manifest {
 
 impl Default for Network {
     fn default() -> Self {
-        Self {
-            nodes: 500,
-            topology: Shape::default(),
-            bootstrap: 3,
-            rules: Rules::Opaque,
-            reachable: None,
-            bridges: 3,
-            known: KNOWN_DEFAULT,
-        }
+        Self::under(Rules::Opaque, scenario::Network::default())
     }
 }
 
 impl Network {
+    /// A network under some rules.
+    const fn under(rules: Rules, network: scenario::Network) -> Self {
+        let scenario::Network { nodes, topology, bootstrap, reachable, bridges, known } = network;
+        Self { nodes, topology, bootstrap, rules, reachable, bridges, known }
+    }
+
+    /// The network without its rules.
+    const fn without_rules(&self) -> scenario::Network {
+        let Self { nodes, topology, bootstrap, rules: _, reachable, bridges, known } = *self;
+        scenario::Network { nodes, topology, bootstrap, reachable, bridges, known }
+    }
+
     /// How many nodes can be dialled.
     #[must_use]
     pub fn reachable(&self) -> usize {
@@ -226,7 +212,8 @@ impl Manifest {
             rules: Rules::Tidings,
             ..Network::default()
         };
-        let workload = Workload::Transfers { txs: 1_000, rate: 20.0, sizes: Sizes::Fixed(300) };
+        let workload =
+            Workload::Transfers(Transfers { txs: 1_000, rate: 20.0, sizes: Sizes::Fixed(300) });
         Self { network, workload, link: LinkSpec::regions(), ..Self::default() }
     }
 
@@ -244,7 +231,7 @@ impl Manifest {
     #[must_use]
     pub const fn txs(&self) -> usize {
         match &self.workload {
-            Workload::Transfers { txs, .. } => *txs,
+            Workload::Transfers(Transfers { txs, .. }) => *txs,
             Workload::BitcoinBlock { .. } => 0,
         }
     }
@@ -254,7 +241,9 @@ impl Manifest {
     #[must_use]
     pub fn half_way_s(&self) -> f64 {
         match self.workload {
-            Workload::Transfers { txs, rate, .. } => txs.saturating_sub(1) as f64 / rate / 2.0,
+            Workload::Transfers(Transfers { txs, rate, .. }) => {
+                txs.saturating_sub(1) as f64 / rate / 2.0
+            }
             Workload::BitcoinBlock { .. } => 5.0,
         }
     }
@@ -270,95 +259,61 @@ impl Manifest {
                 self.format
             ));
         }
-        self.validate_network()?;
-        self.link.validate()?;
-        self.validate_workload()?;
-        let Measure { idle_s, stall_s, connect_s } = self.measure;
-        for (key, value) in [("idle_s", idle_s), ("stall_s", stall_s), ("connect_s", connect_s)] {
-            if !(0.0..=1e6).contains(&value) {
-                return Err(format!("measure.{key} is {value}, but must be 0 to 1000000 seconds"));
+        match &self.workload {
+            Workload::Transfers(transfers) => {
+                self.validate_sizes(transfers.sizes)?;
+                self.scenario_of(*transfers).validate()
+            }
+            Workload::BitcoinBlock { rate, .. } => {
+                self.validate_block()?;
+                // All else is checked as if transfers were submitted at this rate.
+                self.scenario_of(Transfers { rate: *rate, ..Transfers::default() }).validate()
             }
         }
-        if !(0.0..=1.0).contains(&self.spies) {
-            return Err(format!(
-                "spies is {}, but must be a share of the nodes, 0 to 1",
-                self.spies
-            ));
-        }
-        self.fault.iter().try_for_each(|fault| fault.validate(self.network.nodes))?;
-        self.params.validate().map_err(|error| format!("params.{error}"))
     }
 
-    fn validate_network(&self) -> Result<(), String> {
-        let Network { nodes, topology, bootstrap, bridges, .. } = self.network;
-        if !(2..=NODES_MAX).contains(&nodes) {
-            return Err(format!("network.nodes is {nodes}, but must be 2 to {NODES_MAX}"));
+    /// What a simulator makes of it, which takes bytes as bytes and no time of the machine.
+    ///
+    /// # Errors
+    /// A sentence about a workload that can't be simulated.
+    pub fn scenario(&self) -> Result<Scenario, String> {
+        match self.workload {
+            Workload::Transfers(transfers) => Ok(self.scenario_of(transfers)),
+            Workload::BitcoinBlock { .. } => {
+                Err("workload.kind is bitcoin-block, which only launch can submit: use transfers"
+                    .to_owned())
+            }
         }
-        let reachable = self.network.reachable();
-        if !(1..=nodes).contains(&reachable) {
-            return Err(format!("network.reachable is {reachable}, but must be 1 to {nodes}"));
-        }
-        if reachable < nodes && !matches!(topology, Shape::Outbound | Shape::Gossip) {
-            return Err(
-                "network.reachable only has a meaning with topology outbound or gossip: in \
-                        others, links are given"
-                    .to_owned(),
-            );
-        }
-        if topology == Shape::Gossip && bootstrap == 0 {
-            return Err(
-                "network.bootstrap is 0, but a node that knows nobody finds nobody".to_owned()
-            );
-        }
-        if !topology.has_own_degree() && self.params.peers.outbound == 0 {
-            return Err(
-                "params.peers.outbound is 0, but nodes without links relay nothing".to_owned()
-            );
-        }
-        let most = (nodes / 2) * (nodes - nodes / 2);
-        if topology == Shape::Clusters && !(1..=most).contains(&bridges) {
-            return Err(format!("network.bridges is {bridges}, but must be 1 to {most}"));
-        }
-        if topology == Shape::Clusters && nodes < 4 {
-            return Err("topology clusters needs at least 4 nodes".to_owned());
-        }
-        Ok(())
     }
 
-    fn validate_workload(&self) -> Result<(), String> {
-        let (nodes, rate) = (self.network.nodes, self.workload.rate());
-        if !rate.is_finite() || rate <= 0.0 {
-            return Err(format!("workload.rate is {rate}, but must be more than 0 a second"));
+    /// All that decides the links.
+    #[must_use]
+    pub fn overlay(&self) -> OverlaySpec {
+        self.network.without_rules().overlay(&self.params)
+    }
+
+    fn scenario_of(&self, workload: Transfers) -> Scenario {
+        Scenario {
+            seed: self.seed,
+            network: self.network.without_rules(),
+            link: self.link.clone(),
+            workload,
+            warmup_txs: self.warmup_txs,
+            origin: self.origin,
+            measure: self.measure,
+            spies: self.spies,
+            fault: self.fault.clone(),
+            params: self.params.clone(),
         }
-        if let Some(origin) = self.origin.filter(|origin| *origin as usize >= nodes) {
-            return Err(format!(
-                "origin is {origin}, but must be less than network.nodes, {nodes}"
-            ));
-        }
-        let Workload::Transfers { txs, sizes, .. } = self.workload else {
-            return self.validate_block();
-        };
-        let most = PAIRS_MAX / nodes;
-        if !(1..=most).contains(&txs) {
-            return Err(format!(
-                "workload.txs is {txs}, but must be 1 to {most} with {nodes} nodes"
-            ));
-        }
-        if self.warmup_txs >= txs {
-            return Err(format!(
-                "warmup_txs is {}, but must be less than workload.txs, {txs}: nothing would be measured",
-                self.warmup_txs
-            ));
-        }
-        let (least, why) = match self.network.rules {
-            Rules::Tidings => (TRANSFER_LEN_MIN, "a signed transfer without payload"),
-            Rules::Opaque => (SIZE_MIN, "random bytes that never repeat"),
-        };
-        match sizes {
-            Sizes::Fixed(size) if !(least..=SIZE_MAX).contains(&size) => Err(format!(
-                "workload.sizes is {size} bytes, but must be {least} ({why}) to {SIZE_MAX}"
-            )),
-            Sizes::Fixed(_) | Sizes::Bitcoin => Ok(()),
+    }
+
+    /// Signed transfers can't be as small as random bytes.
+    fn validate_sizes(&self, sizes: Sizes) -> Result<(), String> {
+        match self.network.rules {
+            Rules::Tidings => {
+                sizes.validate(TRANSFER_LEN_MIN, SIZE_MAX, "a signed transfer without payload")
+            }
+            Rules::Opaque => Ok(()),
         }
     }
 

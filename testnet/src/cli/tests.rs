@@ -1,13 +1,14 @@
 use tidings::files::network::Rules;
 use tidings_protocol::params::Params;
 use tidings_protocol::params::StrategyKind;
+use tidings_sim::overlay::Shape;
+use tidings_sim::workload::Transfers;
+use tidings_sim::workload::sizes::Sizes;
 
 use super::*;
-use crate::launch::settings::{Fault, Links};
+use crate::launch::settings::{Links, PlannedKill};
 use crate::manifest::Workload;
 use crate::manifest::recorded::{Recorded, render};
-use crate::sim::overlay::Shape;
-use crate::workload::sizes::Sizes;
 
 fn resolve(args: &str) -> Result<(Settings, Options), String> {
     let words = ["tidings-testnet", "launch"].into_iter().chain(args.split_whitespace());
@@ -31,7 +32,7 @@ fn the_plain_command_is_the_reference_run() {
     );
     assert_eq!(
         settings.manifest.workload,
-        Workload::Transfers { txs: 1_000, rate: 20.0, sizes: Sizes::Fixed(300) }
+        Workload::Transfers(Transfers { txs: 1_000, rate: 20.0, sizes: Sizes::Fixed(300) })
     );
     assert_eq!(options, Options::default());
 }
@@ -115,7 +116,7 @@ fn a_bitcoin_block_forces_opaque_rules() {
 #[test]
 fn a_share_becomes_a_number_of_nodes_half_way() {
     let (settings, _) = resolve("--kill 20% --txs 101 --rate 10").unwrap();
-    assert_eq!(settings.fault, Some(Fault { kill: 40, after_s: 5.0 }));
+    assert_eq!(settings.kill, Some(PlannedKill { nodes: 40, after_s: 5.0 }));
 }
 
 /// Writes a manifest where `--manifest` finds it.

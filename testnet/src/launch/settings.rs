@@ -1,11 +1,13 @@
 //! What real nodes on this machine make of a manifest, or why they can't.
 
 use std::path::PathBuf;
+use tidings_sim::fault::FaultSpec;
+use tidings_sim::latency::LinkSpec;
+use tidings_sim::overlay::Shape;
+use tidings_sim::units;
+use tidings_sim::workload::Transfers;
 
 use crate::manifest::{Manifest, Workload};
-use crate::sim::fault::{FaultSpec, share_of};
-use crate::sim::latency::LinkSpec;
-use crate::sim::overlay::Shape;
 
 /// Most nodes: the machine's limits on processes and threads come before. A guess.
 const NODES_MAX: usize = 5_000;
@@ -18,11 +20,24 @@ pub struct Settings {
     /// What lies between nodes.
     pub links: Links,
     /// What goes wrong on purpose.
-    pub fault: Option<Fault>,
+    pub kill: Option<PlannedKill>,
     /// How many nodes announce items and never deliver any.
     pub withhold: usize,
     /// The program that is started as a node; this one if unset.
     pub node_binary: Option<PathBuf>,
+}
+
+/// What is not part of a run's settings: where to, and how to show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Run folder; chosen by time if unset.
+    pub out: Option<PathBuf>,
+    /// Keep the nodes' data folders.
+    pub keep_logs: bool,
+    /// Summary as JSON.
+    pub json: bool,
+    /// No progress.
+    pub quiet: bool,
 }
 
 /// What lies between nodes.
@@ -36,9 +51,9 @@ pub enum Links {
 
 /// What goes wrong on purpose: so many nodes are killed at once (`kill -9`).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fault {
+pub struct PlannedKill {
     /// How many nodes.
-    pub kill: usize,
+    pub nodes: usize,
     /// When, seconds after the first submission.
     pub after_s: f64,
 }
@@ -52,8 +67,8 @@ impl Settings {
         let links = links(&manifest.link)?;
         check_only_simulated(&manifest)?;
         check_measure(&manifest)?;
-        let fault = fault(&manifest)?;
-        Ok(Self { manifest, links, fault, withhold: 0, node_binary })
+        let kill = planned_kill(&manifest)?;
+        Ok(Self { manifest, links, kill, withhold: 0, node_binary })
     }
 
     /// The same with some nodes that announce items and never deliver any.
@@ -71,17 +86,22 @@ impl Settings {
     }
 }
 
+/// Numbers of nodes and items are far below 2^32: a manifest that isn't within its bounds is refused.
+pub(crate) fn narrow(number: usize) -> u32 {
+    u32::try_from(number).expect("manifests bound nodes and items")
+}
+
 fn links(spec: &LinkSpec) -> Result<Links, String> {
     match *spec {
         LinkSpec::None => Ok(Links::None),
         LinkSpec::Regions { bandwidth: true, jitter }
-            if jitter.to_bits() == tidings::links::JITTER.to_bits() =>
+            if jitter.to_bits() == tidings_links::JITTER.to_bits() =>
         {
             Ok(Links::Regions)
         }
         LinkSpec::Regions { .. } => Err(format!(
             "link: launch emulates regions with their bandwidth and a jitter of {}; others are for sim",
-            tidings::links::JITTER
+            tidings_links::JITTER
         )),
         _ => Err("link.model: launch has links of model none or regions; the others are for sim"
             .to_owned()),
@@ -122,7 +142,7 @@ fn check_measure(manifest: &Manifest) -> Result<(), String> {
     Ok(())
 }
 
-fn fault(manifest: &Manifest) -> Result<Option<Fault>, String> {
+fn planned_kill(manifest: &Manifest) -> Result<Option<PlannedKill>, String> {
     let (share, after_s) = match &manifest.fault[..] {
         [] => return Ok(None),
         [FaultSpec::Crash { share, nodes, at_s, restart_after_s: None, silent: false }]
@@ -139,7 +159,7 @@ fn fault(manifest: &Manifest) -> Result<Option<Fault>, String> {
         }
     };
     let nodes = manifest.network.nodes;
-    let kill = share_of(share, nodes);
+    let kill = units::share_of(share, nodes);
     if kill == 0 {
         return Err(format!("a crash of {}% of {nodes} nodes is none", share * 100.0));
     }
@@ -154,7 +174,7 @@ fn fault(manifest: &Manifest) -> Result<Option<Fault>, String> {
         );
     }
     // The last item of a block is the block; when that is submitted, its file decides.
-    if let Workload::Transfers { txs, rate, .. } = manifest.workload {
+    if let Workload::Transfers(Transfers { txs, rate, .. }) = manifest.workload {
         let last_s = (txs - 1) as f64 / rate;
         if after_s > last_s {
             return Err(format!(
@@ -163,7 +183,7 @@ fn fault(manifest: &Manifest) -> Result<Option<Fault>, String> {
             ));
         }
     }
-    Ok(Some(Fault { kill, after_s }))
+    Ok(Some(PlannedKill { nodes: kill, after_s }))
 }
 
 #[cfg(test)]
@@ -184,7 +204,7 @@ mod tests {
         });
         let settings = settings.unwrap();
         assert_eq!(settings.links, Links::Regions);
-        assert_eq!(settings.fault, Some(Fault { kill: 40, after_s: 3.0 }));
+        assert_eq!(settings.kill, Some(PlannedKill { nodes: 40, after_s: 3.0 }));
     }
 
     #[test]

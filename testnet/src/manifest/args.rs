@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tidings::files::network::Rules;
 use tidings::lab::slow_motion::SlowMotion;
 use tidings_protocol::params::StrategyKind;
+use tidings_sim::overlay::Shape;
+use tidings_sim::workload::Transfers;
+use tidings_sim::workload::sizes::Sizes;
 
 use super::text::{parse_short, with_overrides};
 use super::{Manifest, Workload};
-use crate::sim::overlay::Shape;
-use crate::workload::sizes::Sizes;
 
 /// Settings of a run. Given flags take precedence over the manifest.
 #[derive(Clone, Debug, Default, Args)]
@@ -25,7 +27,7 @@ pub struct SettingArgs {
     #[arg(long)]
     pub strategy: Option<StrategyKind>,
     /// Shape of the overlay [default: outbound, or gossip among real nodes]
-    #[arg(long, value_enum, visible_alias = "topology")]
+    #[arg(long, value_parser = shapes(), visible_alias = "topology")]
     pub overlay: Option<Shape>,
     /// Links that each node dials itself [default: 8]
     #[arg(long)]
@@ -154,7 +156,7 @@ impl SettingArgs {
         self.choose_workload(manifest)?;
         manifest.origin = self.origin.or(manifest.origin);
         match &mut manifest.workload {
-            Workload::Transfers { txs, rate, sizes } => {
+            Workload::Transfers(Transfers { txs, rate, sizes }) => {
                 let measured = self.txs.unwrap_or(*txs - manifest.warmup_txs);
                 set(&mut manifest.warmup_txs, self.warmup);
                 *txs = measured.saturating_add(manifest.warmup_txs);
@@ -210,6 +212,16 @@ impl SettingArgs {
         }
         Ok(())
     }
+}
+
+/// Reads the name of a shape; help lists them all.
+pub fn shapes() -> impl TypedValueParser<Value = Shape> {
+    let offered = |shape: Shape| PossibleValue::new(shape.name()).help(shape.description());
+    let named = |name: String| {
+        let named = Shape::ALL.into_iter().find(|shape| shape.name() == name);
+        named.ok_or_else(|| format!("there is no overlay `{name}`"))
+    };
+    PossibleValuesParser::new(Shape::ALL.map(offered)).try_map(named)
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {

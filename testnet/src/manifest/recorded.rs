@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use procfs::{Current as _, Meminfo};
 use serde::{Deserialize, Serialize};
 use tidings::calendar::Civil;
 
@@ -60,9 +61,8 @@ pub fn render(manifest: &Manifest, recorded: Recorded) -> Result<String, toml::s
 }
 
 fn memory_mib() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let kib: u64 = text.lines().next()?.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1_024)
+    let memory = Meminfo::current().ok()?;
+    Some(memory.mem_total / (1 << 20))
 }
 
 /// A moment as `2026-01-31T23-59-59Z`: sorts by time and may be part of a file name.

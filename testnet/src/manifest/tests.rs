@@ -1,7 +1,7 @@
 use super::text::parse_short;
 use super::*;
-use crate::sim::fault::Cut;
-use crate::sim::latency::Draw;
+use tidings_sim::fault::Cut;
+use tidings_sim::latency::Draw;
 
 #[test]
 fn everything_has_a_default_and_reads_back() {

@@ -1,0 +1,191 @@
+//! Faults during a run: what they draw from, what they meet, and what becomes of it.
+
+use std::sync::Arc;
+
+use rand::RngExt as _;
+use tidings_protocol::ground::item::{ItemKind, ShortId};
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::wire::message::{KNOWN_MAX, Message, Signal, Verb};
+
+use super::spec::{Cut, FaultSpec, Lie};
+use crate::random::{SplitMix64, Use, stream};
+use crate::units::nanos;
+
+/// What becomes of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// How many times it arrives.
+    pub copies: u32,
+    /// By how much it is held up, nanoseconds.
+    pub delay: u64,
+    /// It doesn't arrive before.
+    pub not_before: Time,
+}
+
+/// All faults of a run, with what they draw from and what they have met.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    all: Vec<Running>,
+    /// Those that look at every message now.
+    watching: Vec<usize>,
+    /// By node: how it lies, if it does. Empty if nobody does.
+    liars: Vec<Option<Liar>>,
+}
+
+/// How a node lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Liar {
+    say: Lie,
+    withhold: bool,
+}
+
+/// A fault during a run.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// What it is.
+    pub spec: FaultSpec,
+    /// What it draws from.
+    pub rng: SplitMix64,
+    /// Messages, links or nodes that it met.
+    pub touched: u64,
+    /// The nodes that it holds: paused, down, or on the smaller side of a partition.
+    pub nodes: Vec<u32>,
+    /// When it ends.
+    pub until: Time,
+    /// By node: whether it is on the smaller side.
+    side: Vec<bool>,
+}
+
+impl Faults {
+    /// The faults of a manifest. The stream of each is named by its kind and its place among those of its
+    /// kind.
+    #[must_use]
+    pub fn new(specs: &[FaultSpec], seed: u64) -> Self {
+        let run = |(index, spec): (usize, &FaultSpec)| {
+            let place = specs[..index].iter().filter(|other| other.name() == spec.name()).count();
+            let kind = spec.name().bytes().fold(0, |kind: u64, byte| kind << 8 ^ u64::from(byte));
+            Running {
+                spec: spec.clone(),
+                rng: stream(seed, Use::Fault, kind.wrapping_add(place as u64)),
+                touched: 0,
+                nodes: Vec::new(),
+                until: Time::NEVER,
+                side: Vec::new(),
+            }
+        };
+        let all = specs.iter().enumerate().map(run).collect();
+        Self { all, watching: Vec::new(), liars: Vec::new() }
+    }
+
+    /// All of them, in the order of the manifest.
+    #[must_use]
+    pub fn all(&self) -> &[Running] {
+        &self.all
+    }
+
+    /// One of them.
+    pub fn get_mut(&mut self, index: usize) -> &mut Running {
+        &mut self.all[index]
+    }
+
+    /// Whether any fault looks at messages now.
+    #[must_use]
+    pub const fn watch_messages(&self) -> bool {
+        !self.watching.is_empty()
+    }
+
+    /// A fault begins to look at messages, or stops.
+    pub fn set_watching(&mut self, index: usize, watching: bool) {
+        self.watching.retain(|other| *other != index);
+        if watching {
+            self.watching.push(index);
+            self.watching.sort_unstable();
+        }
+    }
+
+    /// Splits the nodes for a partition.
+    pub fn split(&mut self, index: usize, nodes: usize, smaller: &[u32]) {
+        let side = &mut self.all[index].side;
+        side.clear();
+        side.resize(nodes, false);
+        smaller.iter().for_each(|node| side[*node as usize] = true);
+    }
+
+    /// Makes liars of some of the nodes.
+    pub fn corrupt(&mut self, liars: &[u32], nodes: usize, (say, withhold): (Lie, bool)) {
+        self.liars.resize(nodes, None);
+        liars.iter().for_each(|node| self.liars[*node as usize] = Some(Liar { say, withhold }));
+    }
+
+    /// How a node lies, if it does.
+    #[must_use]
+    pub fn liar(&self, node: u32) -> Option<Liar> {
+        self.liars.get(node as usize).copied().flatten()
+    }
+
+    /// Whether a partition lies between two nodes now.
+    #[must_use]
+    pub fn parted(&self, a: u32, b: u32) -> bool {
+        self.watching.iter().any(|index| self.all[*index].parts(a, b))
+    }
+
+    /// What becomes of a message.
+    pub fn fate(&mut self, from: u32, to: u32, message: &Message) -> Fate {
+        let mut fate = Fate { copies: 1, delay: 0, not_before: Time::ZERO };
+        let relay =
+            !matches!(message, Message::Hello(_) | Message::Ping { .. } | Message::Pong { .. });
+        for index in &self.watching {
+            let fault = &mut self.all[*index];
+            match fault.spec {
+                FaultSpec::Loss { share, .. } if relay && fault.rng.random_bool(share) => {
+                    fate.copies = 0;
+                }
+                FaultSpec::Duplicate { share, .. } if relay && fault.rng.random_bool(share) => {
+                    fate.copies *= 2;
+                }
+                FaultSpec::Reorder { share, by_ms, .. } if fault.rng.random_bool(share) => {
+                    fate.delay += nanos(by_ms / 1e3);
+                }
+                FaultSpec::Partition { mode: Cut::Stall, .. } if fault.parts(from, to) => {
+                    fate.not_before = fate.not_before.max(fault.until);
+                }
+                FaultSpec::Partition { .. } if fault.parts(from, to) => fate.copies = 0,
+                _ => continue,
+            }
+            fault.touched += 1;
+        }
+        fate
+    }
+}
+
+impl Liar {
+    /// What it says to whoever sent it a message, beside what an honest node would.
+    #[must_use]
+    pub fn lie(self, message: &Message) -> Option<Message> {
+        let ids: Arc<[ShortId]> = match message {
+            Message::Item(item) if item.kind() == ItemKind::Tx => [item.id().into()].into(),
+            Message::Short(Verb::Announce, ids) => ids[..ids.len().min(KNOWN_MAX)].into(),
+            _ => return None,
+        };
+        Some(Message::Signal(match self.say {
+            Lie::Known => Signal::Known(ids),
+            Lie::First => Signal::First(ids),
+        }))
+    }
+
+    /// Whether it doesn't send what an honest node would: the truth, and perhaps items.
+    #[must_use]
+    pub const fn keeps_back(self, message: &Message) -> bool {
+        match message {
+            Message::Item(_) => self.withhold,
+            Message::Signal(Signal::Known(_) | Signal::First(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Running {
+    fn parts(&self, a: u32, b: u32) -> bool {
+        !self.side.is_empty() && self.side[a as usize] != self.side[b as usize]
+    }
+}

@@ -1,0 +1,260 @@
+//! What may go wrong, as settings say it.
+
+use serde::{Deserialize, Serialize};
+
+/// One fault: an entry `[[fault]]` of a manifest. Times count from the first submission.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum FaultSpec {
+    /// Relay messages vanish.
+    Loss {
+        /// Which share of them, 0 to 1.
+        share: f64,
+        /// From when, seconds.
+        #[serde(default)]
+        at_s: f64,
+        /// For how long, seconds; to the end if unset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_s: Option<f64>,
+    },
+    /// Relay messages arrive twice.
+    Duplicate {
+        /// Which share of them, 0 to 1.
+        share: f64,
+        /// From when, seconds.
+        #[serde(default)]
+        at_s: f64,
+        /// For how long, seconds; to the end if unset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_s: Option<f64>,
+    },
+    /// Messages are held up while other classes overtake them.
+    Reorder {
+        /// Which share of them, 0 to 1.
+        share: f64,
+        /// By how much, milliseconds.
+        #[serde(default = "default_reorder")]
+        by_ms: f64,
+        /// From when, seconds.
+        #[serde(default)]
+        at_s: f64,
+        /// For how long, seconds; to the end if unset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_s: Option<f64>,
+    },
+    /// Links carry nothing for a while.
+    Clog {
+        /// Which share of the links, 0 to 1.
+        share: f64,
+        /// From when, seconds.
+        #[serde(default)]
+        at_s: f64,
+        /// For how long, seconds.
+        for_s: f64,
+    },
+    /// Nodes lose everything.
+    Crash {
+        /// Which share of the nodes, 0 to 1, drawn at random.
+        #[serde(default)]
+        share: f64,
+        /// Or: which nodes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<u32>,
+        /// When, seconds.
+        #[serde(default)]
+        at_s: f64,
+        /// When they come back, seconds later; never if unset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restart_after_s: Option<f64>,
+        /// Whether their peers have to find out.
+        #[serde(default)]
+        silent: bool,
+    },
+    /// Nodes come and go.
+    Churn {
+        /// Which share of the nodes crashes in a minute.
+        per_minute: f64,
+        /// Mean time until a crashed node is back, seconds, exponentially distributed.
+        #[serde(default = "default_away")]
+        away_s: f64,
+        /// From when, seconds.
+        #[serde(default)]
+        at_s: f64,
+        /// For how long, seconds; to the last submission if unset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_s: Option<f64>,
+    },
+    /// Two sides hear nothing of each other.
+    Partition {
+        /// Which share of the nodes is on the smaller side, 0 to 1.
+        #[serde(default = "default_side")]
+        share: f64,
+        /// When, seconds.
+        #[serde(default)]
+        at_s: f64,
+        /// When it heals, seconds later.
+        for_s: f64,
+        /// What becomes of messages and links across.
+        #[serde(default)]
+        mode: Cut,
+    },
+    /// Nodes stand still.
+    Pause {
+        /// Which share of the nodes, 0 to 1, drawn at random.
+        #[serde(default)]
+        share: f64,
+        /// Or: which nodes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<u32>,
+        /// When, seconds.
+        #[serde(default)]
+        at_s: f64,
+        /// For how long, seconds.
+        for_s: f64,
+    },
+    /// Nodes lie about items.
+    Liar {
+        /// Which share of the nodes, 0 to 1, drawn at random.
+        #[serde(default)]
+        share: f64,
+        /// Or: which nodes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<u32>,
+        /// What they say.
+        #[serde(default)]
+        say: Lie,
+        /// Whether they never deliver what they announce.
+        #[serde(default = "default_withhold")]
+        withhold: bool,
+    },
+}
+
+/// What a liar says of every item that it gets or hears of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lie {
+    /// "I had it already", so that the other sends less.
+    #[default]
+    Known,
+    /// "You were first", so that the other sends more.
+    First,
+}
+
+/// What a partition does to what goes across.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cut {
+    /// Messages are lost, links stay.
+    #[default]
+    Drop,
+    /// Messages arrive when it heals.
+    Stall,
+    /// Links break.
+    Break,
+}
+
+/// Linux's first retransmission timeout after a round trip of 100 ms: that and 200 ms, less what a fast
+/// retransmit saves. A guess.
+const fn default_reorder() -> f64 {
+    200.0
+}
+
+/// A restart of a node's process. A guess.
+const fn default_away() -> f64 {
+    30.0
+}
+
+const fn default_side() -> f64 {
+    0.5
+}
+
+const fn default_withhold() -> bool {
+    true
+}
+
+impl FaultSpec {
+    /// The crash of a share of the nodes, at once and for good.
+    #[must_use]
+    pub const fn kill(share: f64, at_s: f64) -> Self {
+        Self::Crash { share, nodes: Vec::new(), at_s, restart_after_s: None, silent: false }
+    }
+
+    /// Its name in manifests.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Loss { .. } => "loss",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Reorder { .. } => "reorder",
+            Self::Clog { .. } => "clog",
+            Self::Crash { .. } => "crash",
+            Self::Churn { .. } => "churn",
+            Self::Partition { .. } => "partition",
+            Self::Pause { .. } => "pause",
+            Self::Liar { .. } => "liar",
+        }
+    }
+
+    /// When it begins and how long it lasts, seconds; `None` if it lasts to the end.
+    #[must_use]
+    pub const fn window(&self) -> (f64, Option<f64>) {
+        match *self {
+            Self::Loss { at_s, for_s, .. }
+            | Self::Duplicate { at_s, for_s, .. }
+            | Self::Reorder { at_s, for_s, .. }
+            | Self::Churn { at_s, for_s, .. } => (at_s, for_s),
+            Self::Clog { at_s, for_s, .. }
+            | Self::Partition { at_s, for_s, .. }
+            | Self::Pause { at_s, for_s, .. } => (at_s, Some(for_s)),
+            Self::Crash { at_s, restart_after_s, .. } => (at_s, restart_after_s),
+            Self::Liar { .. } => (0.0, None),
+        }
+    }
+
+    /// Checks every figure.
+    ///
+    /// # Errors
+    /// A sentence about the first that makes no sense.
+    pub fn validate(&self, nodes: usize) -> Result<(), String> {
+        let name = self.name();
+        let share = match *self {
+            Self::Loss { share, .. }
+            | Self::Duplicate { share, .. }
+            | Self::Reorder { share, .. }
+            | Self::Clog { share, .. }
+            | Self::Crash { share, .. }
+            | Self::Partition { share, .. }
+            | Self::Pause { share, .. }
+            | Self::Liar { share, .. } => ("share", share),
+            Self::Churn { per_minute, .. } => ("per_minute", per_minute),
+        };
+        if !(0.0..=1.0).contains(&share.1) {
+            return Err(format!("fault {name}: {} is {}, but must be 0 to 1", share.0, share.1));
+        }
+        let (at, length) = self.window();
+        let positive = match *self {
+            Self::Churn { away_s, .. } => ("away_s", away_s),
+            Self::Reorder { by_ms, .. } => ("by_ms", by_ms),
+            _ => ("for_s", length.unwrap_or(1.0)),
+        };
+        for (key, value, least) in [("at_s", at, 0.0), (positive.0, positive.1, 1e-9)] {
+            if !value.is_finite() || value < least {
+                let must = if least > 0.0 { "more than 0" } else { "at least 0" };
+                return Err(format!("fault {name}: {key} is {value}, but must be {must}"));
+            }
+        }
+        let named = match self {
+            Self::Crash { share, nodes, .. }
+            | Self::Pause { share, nodes, .. }
+            | Self::Liar { share, nodes, .. } => (share, nodes),
+            _ => return Ok(()),
+        };
+        if *named.0 > 0.0 && !named.1.is_empty() {
+            return Err(format!("fault {name}: give either share or nodes, not both"));
+        }
+        match named.1.iter().find(|node| **node as usize >= nodes) {
+            Some(node) => Err(format!("fault {name}: there is no node {node} among {nodes}")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Simulates the shipped node, from ten of them to a million.
+//!
+//! # Map
+//! - what to simulate: [`scenario`] is all of it as plain data; [`overlay`], [`latency`], [`workload`] and
+//!   [`fault`] are its parts
+//! - the engine: [`world`] holds nodes and links and drives them, [`queue`] says what is next, [`random`]
+//!   gives every use a stream of its own
+//! - what comes out: [`record`] remembers first deliveries, [`spies`] note who told them first, [`hash`]
+//!   tells runs apart, [`baseline`] is what nodes had counted before the measured part
+//! - [`simulation`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
+//!
+//! # Pure
+//! Nothing in a run depends on the machine: no clock, no threads, no files, no order of hash maps. Two runs
+//! of one scenario give the same event hash, on every platform, a browser's WebAssembly included (`wasm/`).
+//! Who calls has the clock with which to measure what a run costs.
+
+pub mod baseline;
+pub mod fault;
+pub mod fork;
+pub mod hash;
+pub mod latency;
+pub mod overlay;
+pub mod queue;
+pub mod random;
+pub mod record;
+pub mod scenario;
+pub mod simulation;
+pub mod spies;
+pub mod units;
+pub mod workload;
+pub mod world;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! A simulation from its first moment to its last.
+
+use core::time::Duration;
+
+use tidings_protocol::ground::time::Time;
+
+use crate::baseline::Baseline;
+use crate::overlay::Shape;
+use crate::scenario::Scenario;
+use crate::units::nanos;
+use crate::world::{Outlook, World};
+
+/// How long a network whose nodes all have everything is watched on: until announcements that wait and
+/// copies that are under way have been sent and counted. Ten times the default trickle.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether an overlay that forms by gossip stands.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A simulation that stands just before its first submission that is measured. What it took until here belongs
+/// to no item.
+#[derive(Debug)]
+pub struct Prepared {
+    world: World,
+    outlook: Outlook,
+    baseline: Baseline,
+    connect_s: f64,
+    stall_s: f64,
+    problems: Vec<String>,
+}
+
+/// A simulation that has come to its end.
+#[derive(Debug)]
+pub struct Finished {
+    /// The world as it is now.
+    pub world: World,
+    /// When what happened.
+    pub outlook: Outlook,
+    /// What nodes had counted before the first submission.
+    pub baseline: Baseline,
+    /// Simulated time until the overlay stood, seconds.
+    pub connect_s: f64,
+    /// Inputs that nodes handled from the first submission.
+    pub events_run: u64,
+    /// Why the run proves nothing; empty if it does.
+    pub invalid_reasons: Vec<String>,
+}
+
+/// Runs the simulation of a valid scenario from beginning to end.
+///
+/// # Errors
+/// A sentence about an overlay or workload that can't be.
+pub fn simulate(scenario: &Scenario) -> Result<Finished, String> {
+    Ok(Prepared::new(scenario)?.finish())
+}
+
+impl Prepared {
+    /// Sets up the network of a valid scenario, lets the overlay come up, and the warm-up pass.
+    ///
+    /// # Errors
+    /// A sentence about an overlay or workload that can't be.
+    pub fn new(scenario: &Scenario) -> Result<Self, String> {
+        let mut world = World::new(scenario)?;
+        let mut problems = Vec::new();
+        if !connect(&mut world, scenario) {
+            problems.push(format!(
+                "the overlay didn't stand after {} simulated seconds",
+                scenario.measure.connect_s
+            ));
+        }
+        let connect_s = world.now().since(Time::ZERO).as_secs_f64();
+        let outlook = world.schedule(scenario, scenario.measure.idle_s);
+        world.run_until(Time::from_nanos(outlook.first.as_nanos() - 1));
+        let baseline = Baseline::of(&world);
+        let stall_s = scenario.measure.stall_s;
+        Ok(Self { world, outlook, baseline, connect_s, stall_s, problems })
+    }
+
+    /// Runs the measured part.
+    #[must_use]
+    pub fn finish(self) -> Finished {
+        let Self { mut world, outlook, baseline, connect_s, stall_s, problems } = self;
+        let events_before = world.events();
+        run(&mut world, outlook, stall_s);
+        let mut invalid_reasons = idle_faults(&world);
+        invalid_reasons.extend(problems);
+        Finished {
+            outlook,
+            baseline,
+            connect_s,
+            events_run: world.events() - events_before,
+            invalid_reasons,
+            world,
+        }
+    }
+}
+
+/// Waits for an overlay that forms by gossip; others stand from the beginning. False if it doesn't in
+/// time.
+fn connect(world: &mut World, scenario: &Scenario) -> bool {
+    if scenario.network.topology != Shape::Gossip {
+        return true;
+    }
+    let limit = Time::from_nanos(nanos(scenario.measure.connect_s));
+    while !world.overlay_stands() {
+        if world.now() >= limit {
+            return false;
+        }
+        world.run_until(world.now() + LOOK);
+    }
+    true
+}
+
+/// Runs until every living node has every item and the last fault is over, or nothing was delivered for
+/// `stall_s`.
+pub fn run(world: &mut World, outlook: Outlook, stall_s: f64) {
+    let busy_until = outlook.last.max(outlook.trouble_until);
+    let stall = Duration::from_nanos(nanos(stall_s));
+    loop {
+        if world.record().open() == 0 && world.now() >= busy_until {
+            return world.run_until(world.now() + SETTLE);
+        }
+        let give_up = world.record().last().max(busy_until) + stall;
+        if !world.step(give_up) {
+            return;
+        }
+    }
+}
+
+/// Faults that met nothing: they weren't tried.
+fn idle_faults(world: &World) -> Vec<String> {
+    let idle = world.faults().all().iter().filter(|fault| fault.touched == 0);
+    idle.map(|fault| format!("the fault {} met nothing", fault.spec.name())).collect()
+}

@@ -1,0 +1,176 @@
+//! The loop: takes the next event, hands it to its node, and carries out what the node asks for.
+
+use tidings_protocol::event::Event as Report;
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
+
+use super::state::{Entry, Event, WAKES, World};
+use crate::workload;
+
+impl World {
+    /// Handles everything up to and including a moment.
+    pub fn run_until(&mut self, until: Time) {
+        while self.step(until) {}
+    }
+
+    /// Handles the next event, unless it is later than `until`; false if it is or there is none.
+    pub fn step(&mut self, until: Time) -> bool {
+        self.fetch_ahead(until);
+        let Some((at, Entry { node, event })) = self.queue.pop_until(until) else {
+            if until != Time::NEVER {
+                self.now = self.now.max(until);
+            }
+            return false;
+        };
+        self.now = at;
+        match event {
+            Event::Submit { item } => self.submit(item as usize),
+            Event::Begin { fault } => self.begin(fault as usize),
+            Event::End { fault } => self.end(fault as usize),
+            event if self.seats[node as usize].paused => {
+                self.paused.entry(node).or_default().push(event);
+            }
+            event => self.happen(node, event),
+        }
+        true
+    }
+
+    pub(super) fn happen(&mut self, node: u32, event: Event) {
+        match event {
+            Event::Wake => self.wake(node),
+            Event::Message { link, message } => self.receive(node, link, message),
+            Event::OnLine { link, message } => self.on_line(node, link, message),
+            Event::Broken { link } => self.broken(node, link),
+            Event::Release { slot } => self.release(node, slot),
+            Event::Dialled { addr, life } => self.dialled(node, addr, life),
+            Event::Verdict { item, life } if self.lives(node, life) => {
+                let item = &self.fixed.items[item as usize];
+                let (id, verdict) = (item.id(), self.fixed.chain.verify(item));
+                self.hand(node, Input::Verdict { id, verdict });
+            }
+            Event::Learn(addrs) => self.hand(node, Input::Learned(&addrs)),
+            Event::Crash { fault, life } if self.lives(node, life) => self.churn(node, fault),
+            Event::Restart(known) => self.restart(node, &known),
+            Event::Doom { fault } => self.doomed(node, fault),
+            Event::Verdict { .. } | Event::Crash { .. } => {} // of a former life
+            Event::Submit { .. } | Event::Begin { .. } | Event::End { .. } => {
+                unreachable!("these concern no single node")
+            }
+        }
+    }
+
+    fn submit(&mut self, item: usize) {
+        let alive = |node: u32| {
+            let able = self.is_alive(node) && !self.seats[node as usize].paused;
+            able && self.faults.liar(node).is_none()
+        };
+        let fixed = self.fixed.origin.filter(|origin| alive(*origin));
+        let drawn = || workload::origin(self.fixed.seed, item, self.fixed.layout.nodes, alive);
+        let Some(origin) = fixed.or_else(drawn) else {
+            return;
+        };
+        self.record.submit(item, origin, self.living, self.now);
+        let item = self.fixed.items[item].clone();
+        self.hand(origin, Input::Submitted(item));
+    }
+
+    /// Hands an input to a living node, carries out what it asks for, and sees to its next waking.
+    pub(super) fn hand(&mut self, node: u32, input: Input<'_>) {
+        if self.seats[node as usize].alive {
+            self.hand_unarmed(node, input);
+            self.carry_out_all(node);
+            self.arm(node, Time::ZERO);
+        }
+    }
+
+    /// Hands an input to a node. What it asks for stands in the list of actions.
+    pub(super) fn hand_unarmed(&mut self, node: u32, input: Input<'_>) {
+        let seat = &mut self.seats[node as usize];
+        self.events += 1;
+        self.hash.input(self.now, node, &input);
+        let mut cx = Cx {
+            now: self.now,
+            params: &self.fixed.params,
+            chain: &*self.fixed.chain,
+            rng: &mut seat.rng,
+            actions: &mut self.actions,
+        };
+        seat.node.handle(input, &mut cx);
+        // After every step of a debug build: is the node that it touched still sound?
+        #[cfg(debug_assertions)]
+        seat.node.check_invariants(&self.fixed.params);
+    }
+
+    pub(super) fn carry_out_all(&mut self, node: u32) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.carry_out(node, action);
+        }
+        self.actions = actions;
+    }
+
+    fn carry_out(&mut self, node: u32, action: Action) {
+        match action {
+            Action::Send { link, message } => self.send(node, link, message),
+            Action::Throttle { link, until } => self.hold(node, link, until),
+            Action::Verify(item) => {
+                let life = self.seats[node as usize].life;
+                if let Some(item) = self.fixed.numbers.get(&item.id().into()).copied() {
+                    self.push(self.now, node, Event::Verdict { item, life });
+                }
+            }
+            Action::Dial { addr } => self.dial(node, addr),
+            Action::Disconnect { link, .. } => self.close(node, link),
+            Action::Report(report) => self.take(node, &report),
+        }
+    }
+
+    fn take(&mut self, node: u32, report: &Report) {
+        if let Report::Accepted { id, ingress, .. } = report
+            && let Some(item) = self.fixed.numbers.get(&id.into()).copied()
+        {
+            let end = ingress.and_then(|link| self.seats[node as usize].ends.get(link.slot()));
+            let from = end.map(|end| end.peer);
+            self.record.accept(item as usize, node, from, self.now);
+        }
+    }
+
+    /// Sees to it that the node is woken at its deadline, but not before `earliest`.
+    pub(super) fn arm(&mut self, node: u32, earliest: Time) {
+        let now = self.now;
+        let seat = &mut self.seats[node as usize];
+        let at = seat.node.deadline();
+        if at == Time::NEVER {
+            return;
+        }
+        let at = at.max(now).max(earliest);
+        let next = seat.wakes.iter().rposition(|wake| *wake != Time::NEVER);
+        if next.is_some_and(|next| seat.wakes[next] <= at) {
+            return;
+        }
+        match next {
+            Some(last) if last + 1 == WAKES => {
+                // The latest is forgotten; its event will find nothing.
+                seat.wakes.rotate_left(1);
+                seat.wakes[last] = at;
+            }
+            Some(next) => seat.wakes[next + 1] = at,
+            None => seat.wakes[0] = at,
+        }
+        self.push(at, node, Event::Wake);
+    }
+
+    fn wake(&mut self, node: u32) {
+        let seat = &mut self.seats[node as usize];
+        let next = seat.wakes.iter().rposition(|wake| *wake != Time::NEVER);
+        let Some(next) = next.filter(|next| seat.wakes[*next] <= self.now) else {
+            return; // forgotten, or of a former life
+        };
+        seat.wakes[next] = Time::NEVER;
+        if seat.node.deadline() <= self.now {
+            self.hand(node, Input::Wake);
+        } else {
+            self.arm(node, Time::ZERO);
+        }
+    }
+}

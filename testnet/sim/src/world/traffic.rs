@@ -1,0 +1,162 @@
+//! A message's way from one node to another.
+//!
+//! It leaves on the sender's line, travels, reaches the receiver's line, and is handed in. Faults may
+//! lose, repeat or delay it. Whatever happens, messages of a link arrive in order within control messages
+//! and within items.
+
+use tidings_protocol::ground::link::Link;
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::machine::Input;
+use tidings_protocol::wire::codec;
+use tidings_protocol::wire::message::{Class, Message};
+
+use super::state::{Event, Held, World};
+
+/// Bytes held on a link at which the sender is told that it is congested; the node's own mark.
+const HIGH_MARK: usize = 1 << 20;
+
+/// Bytes held on a link at which it is cut; the node's own bound.
+const HARD_BOUND: usize = 8 << 20;
+
+impl World {
+    /// A node sends a message; a liar may not.
+    pub(super) fn send(&mut self, node: u32, link: Link, message: Message) {
+        if self.faults.liar(node).is_none_or(|liar| !liar.keeps_back(&message)) {
+            self.transmit(node, link, message);
+        }
+    }
+
+    fn transmit(&mut self, node: u32, link: Link, message: Message) {
+        let now = self.now.as_nanos();
+        let seat = &mut self.seats[node as usize];
+        let Some(end) = seat.ends.get_mut(link.slot()) else {
+            return;
+        };
+        if !end.live || end.closing || end.near != link {
+            return;
+        }
+        let class = usize::from(message.class() != Class::Control);
+        let (mut copies, mut delay, mut not_before) = (1, 0, 0);
+        if self.faults.watch_messages() {
+            let fate = self.faults.fate(node, end.peer, &message);
+            (copies, delay, not_before) = (fate.copies, fate.delay, fate.not_before.as_nanos());
+        }
+        let latencies = &self.fixed.latencies;
+        let mut leaves = now;
+        let lines = latencies.has_bandwidth();
+        if lines {
+            let takes = latencies.on_line(node, codec::frame_len(&message));
+            seat.line_up = seat.line_up.max(now) + takes;
+            leaves = if class == 0 { now + takes } else { seat.line_up };
+        }
+        let arrives = latencies.arrival(leaves, end.latency, &mut seat.jitter) + delay;
+        let at = arrives.max(not_before).max(end.last[class]);
+        if copies > 0 {
+            end.last[class] = at;
+        }
+        let (peer, link, at) = (end.peer, end.far, Time::from_nanos(at));
+        for _ in 1..copies {
+            self.arrive(at, peer, link, message.clone(), lines);
+        }
+        if copies > 0 {
+            self.arrive(at, peer, link, message, lines);
+        }
+    }
+
+    fn arrive(&mut self, at: Time, peer: u32, link: Link, message: Message, lines: bool) {
+        let event =
+            if lines { Event::OnLine { link, message } } else { Event::Message { link, message } };
+        self.push(at, peer, event);
+    }
+
+    /// A message comes to the line that all links of a node share.
+    pub(super) fn on_line(&mut self, node: u32, link: Link, message: Message) {
+        let takes = self.fixed.latencies.on_line(node, codec::frame_len(&message));
+        let seat = &mut self.seats[node as usize];
+        seat.line_down = seat.line_down.max(self.now.as_nanos()) + takes;
+        let at = Time::from_nanos(seat.line_down);
+        self.push(at, node, Event::Message { link, message });
+    }
+
+    /// A message is there. It waits if the link isn't read now.
+    pub(super) fn receive(&mut self, node: u32, link: Link, message: Message) {
+        if self.spies.contains(node) {
+            self.spy(node, link, &message);
+        }
+        if let Some(lie) = self.faults.liar(node).and_then(|liar| liar.lie(&message)) {
+            self.transmit(node, link, lie);
+        }
+        match self.end_mut(node, link) {
+            Some(end) if end.held => self.keep(node, link, message),
+            Some(_) => self.hand(node, Input::Received { link, message: &message }),
+            None => self.strays += 1,
+        }
+    }
+
+    fn spy(&mut self, node: u32, link: Link, message: &Message) {
+        if let Some(peer) = self.end_mut(node, link).map(|end| end.peer) {
+            let numbers = &self.fixed.numbers;
+            self.spies.note(node, peer, message, |id| numbers.get(&id).copied());
+        }
+    }
+
+    /// Reads nothing from a link before `until`.
+    pub(super) fn hold(&mut self, node: u32, link: Link, until: Time) {
+        let Some(end) = self.end_mut(node, link) else {
+            return;
+        };
+        end.held = true;
+        let slot = u32::try_from(link.slot()).unwrap_or(u32::MAX);
+        let held = self.held.entry((node, slot)).or_default();
+        if until > held.until {
+            held.until = until;
+            self.push(until, node, Event::Release { slot });
+        }
+    }
+
+    fn keep(&mut self, node: u32, link: Link, message: Message) {
+        let slot = u32::try_from(link.slot()).unwrap_or(u32::MAX);
+        let held = self.held.entry((node, slot)).or_default();
+        held.bytes += codec::frame_len(&message);
+        held.messages.push_back(message);
+        if held.bytes > HARD_BOUND {
+            return self.close(node, link);
+        }
+        if held.bytes > HIGH_MARK && !std::mem::replace(&mut held.congested, true) {
+            self.tell_sender(node, link, |link| Input::Congested { link });
+        }
+    }
+
+    /// Hands in what was held, as far as the node doesn't hold the link again meanwhile.
+    pub(super) fn release(&mut self, node: u32, slot: u32) {
+        while let Some(held) = self.held.get_mut(&(node, slot)) {
+            if held.until > self.now {
+                return; // another release comes
+            }
+            let Some(end) = self.seats[node as usize].ends.get_mut(slot as usize) else {
+                return;
+            };
+            let link = end.near;
+            let Some(message) = held.messages.pop_front() else {
+                end.held = false;
+                if let Some(Held { congested: true, .. }) = self.held.remove(&(node, slot)) {
+                    self.tell_sender(node, link, |link| Input::Drained { link });
+                }
+                return;
+            };
+            held.bytes -= codec::frame_len(&message);
+            self.hand(node, Input::Received { link, message: &message });
+        }
+    }
+
+    /// Tells the node at the other end something about its own end.
+    fn tell_sender(&mut self, node: u32, link: Link, input: impl Fn(Link) -> Input<'static>) {
+        let Some(end) = self.end_mut(node, link) else {
+            return;
+        };
+        let (peer, far) = (end.peer, end.far);
+        if self.end_mut(peer, far).is_some() && !self.seats[peer as usize].paused {
+            self.hand(peer, input(far));
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Faults begin and end.
+
+use rand::RngExt as _;
+use tidings_protocol::ground::time::Time;
+
+use super::state::{End, Event, Former, WAKES, World, narrow};
+use crate::fault::{Cut, FaultSpec, Running};
+use crate::random::shared;
+use crate::units::{nanos, share_of};
+
+impl World {
+    pub(super) fn begin(&mut self, index: usize) {
+        let fault = self.faults.get_mut(index);
+        let until = fault.until;
+        match fault.spec.clone() {
+            FaultSpec::Loss { .. } | FaultSpec::Duplicate { .. } | FaultSpec::Reorder { .. } => {
+                self.faults.set_watching(index, true);
+            }
+            FaultSpec::Clog { share, .. } => self.clog(index, share, until),
+            FaultSpec::Crash { share, nodes, silent, restart_after_s, .. } => {
+                for node in self.choose(index, share, &nodes) {
+                    let known = self.crash(node, silent);
+                    if restart_after_s.is_some() {
+                        self.push(until, node, Event::Restart(known));
+                    }
+                }
+            }
+            FaultSpec::Churn { .. } => {
+                let nodes = 0..self.fixed.layout.nodes;
+                nodes.for_each(|node| self.doom(node, index));
+            }
+            FaultSpec::Partition { share, mode, .. } => self.part(index, share, mode),
+            FaultSpec::Liar { share, nodes, say, withhold } => {
+                let liars = self.choose(index, share, &nodes);
+                self.faults.corrupt(&liars, self.seats.len(), (say, withhold));
+            }
+            FaultSpec::Pause { share, nodes, .. } => {
+                let chosen = self.choose(index, share, &nodes);
+                for node in &chosen {
+                    self.seats[*node as usize].paused = true;
+                }
+                self.faults.get_mut(index).nodes = chosen;
+            }
+        }
+    }
+
+    pub(super) fn end(&mut self, index: usize) {
+        self.faults.set_watching(index, false);
+        let Running { spec, nodes, .. } = self.faults.get_mut(index);
+        let nodes = std::mem::take(nodes);
+        if matches!(spec, FaultSpec::Pause { .. }) {
+            nodes.into_iter().for_each(|node| self.resume(node));
+        }
+    }
+
+    /// The nodes that a fault meets: those that it names, or a share of the living ones.
+    fn choose(&mut self, index: usize, share: f64, named: &[u32]) -> Vec<u32> {
+        let alive = |node: &u32| self.seats[*node as usize].alive;
+        let mut chosen: Vec<u32> = named.iter().copied().filter(alive).collect();
+        if share > 0.0 {
+            let living: Vec<u32> = (0..self.fixed.layout.nodes).filter(alive).collect();
+            let count = share_of(share, living.len());
+            let picked = shared::sample(living.len(), count, &mut self.faults.get_mut(index).rng);
+            chosen = picked.into_iter().map(|place| living[place]).collect();
+        }
+        chosen.sort_unstable();
+        chosen.dedup();
+        self.faults.get_mut(index).touched += chosen.len() as u64;
+        chosen
+    }
+
+    /// Some links are read at neither end for a while.
+    fn clog(&mut self, index: usize, share: f64, until: Time) {
+        let mut clogged = Vec::new();
+        let fault = self.faults.get_mut(index);
+        for (node, seat) in (0..).zip(&self.seats) {
+            for end in seat.ends.iter().filter(|end| end.live && end.dialled) {
+                if fault.rng.random_bool(share) {
+                    clogged.push((node, end.near));
+                    clogged.push((end.peer, end.far));
+                }
+            }
+        }
+        fault.touched += clogged.len() as u64 / 2;
+        for (node, link) in clogged {
+            self.hold(node, link, until);
+        }
+    }
+
+    fn part(&mut self, index: usize, share: f64, mode: Cut) {
+        let smaller = self.choose(index, share, &[]);
+        self.faults.split(index, self.seats.len(), &smaller);
+        self.faults.set_watching(index, true);
+        if mode != Cut::Break {
+            return;
+        }
+        for node in 0..self.fixed.layout.nodes {
+            for slot in 0..self.seats[node as usize].ends.len() {
+                let end = &self.seats[node as usize].ends[slot];
+                let (link, peer, live) = (end.near, end.peer, end.live);
+                if live && self.faults.parted(node, peer) {
+                    self.push(self.now, node, Event::Broken { link });
+                }
+            }
+        }
+    }
+
+    /// Draws when a node crashes as part of a churn.
+    fn doom(&mut self, node: u32, index: usize) {
+        let fault = self.faults.get_mut(index);
+        let FaultSpec::Churn { per_minute, .. } = fault.spec else {
+            return;
+        };
+        let after = exponential(60.0 / per_minute, fault.rng.random());
+        let at = Time::from_nanos(self.now.as_nanos().saturating_add(after));
+        if at < fault.until {
+            let (fault, life) = (narrow(index), self.seats[node as usize].life);
+            self.push(at, node, Event::Crash { fault, life });
+        }
+    }
+
+    /// A node's time has come: it crashes, comes back, and is doomed again.
+    pub(super) fn churn(&mut self, node: u32, index: u32) {
+        let fault = self.faults.get_mut(index as usize);
+        fault.touched += 1;
+        let FaultSpec::Churn { away_s, .. } = fault.spec else {
+            return;
+        };
+        let away = exponential(away_s, fault.rng.random());
+        let back = Time::from_nanos(self.now.as_nanos().saturating_add(away));
+        let known = self.crash(node, false);
+        self.push(back, node, Event::Restart(known));
+        self.push(back, node, Event::Doom { fault: index });
+    }
+
+    pub(super) fn doomed(&mut self, node: u32, index: u32) {
+        self.doom(node, index as usize);
+    }
+
+    /// A node dies and forgets everything. Returns whom it had dialled: its address file keeps them.
+    fn crash(&mut self, node: u32, silent: bool) -> Box<[u32]> {
+        let fresh = self.make_node(node);
+        let seat = &mut self.seats[node as usize];
+        if !seat.alive {
+            return Box::default();
+        }
+        seat.alive = false;
+        seat.paused = false;
+        seat.wakes = [Time::NEVER; WAKES];
+        let counters = std::mem::replace(&mut seat.node, fresh).counters();
+        let known = seat.ends.iter().filter_map(End::dialled_peer).collect();
+        let links: Vec<_> =
+            seat.ends.iter().filter(|end| end.live).map(|end| (end.near, end.held)).collect();
+        for (link, held) in links {
+            if !silent {
+                self.tell_broken(node, link);
+            }
+            if held {
+                self.held.remove(&(node, narrow(link.slot())));
+            }
+            self.seats[node as usize].ends[link.slot()].live = false;
+        }
+        self.paused.remove(&node);
+        self.former.entry(node).or_default().add(&counters);
+        self.living -= 1;
+        self.record.node_down(node);
+        known
+    }
+
+    /// A node that crashed starts again, with the addresses that it knew.
+    pub(super) fn restart(&mut self, node: u32, known: &[u32]) {
+        let seat = &mut self.seats[node as usize];
+        if seat.alive {
+            return;
+        }
+        seat.alive = true;
+        seat.life += 1;
+        self.living += 1;
+        self.record.node_up(node);
+        // In a fixed shape its operator's list stands.
+        if !self.fixed.layout.shape.is_fixed() {
+            self.remind(node);
+            self.import(node, known);
+        }
+        self.arm(node, Time::ZERO);
+    }
+
+    /// A paused node goes on with what waited for it.
+    fn resume(&mut self, node: u32) {
+        self.seats[node as usize].paused = false;
+        for event in self.paused.remove(&node).unwrap_or_default() {
+            self.happen(node, event);
+        }
+    }
+}
+
+/// A wait of an exponential distribution, nanoseconds, from a number of [0, 1). For ever if the mean is.
+fn exponential(mean_s: f64, uniform: f64) -> u64 {
+    nanos(-(1.0 - uniform).ln() * mean_s)
+}
+
+impl Former {
+    fn add(&mut self, counters: &tidings_protocol::counters::Counters) {
+        self.cross_region_bytes += counters.sent_cross_region_bytes;
+        self.sent.add(&counters.sent);
+        self.received.add(&counters.received);
+    }
+}

@@ -1,0 +1,249 @@
+//! Follows the nodes' trace files: who has what, since when. Cheap, since it shares the machine with
+//! what it measures: no system call per delivery, and two reads a second per node.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use tidings::trace::{BUFFER_LEN, BadLine, Entry, Line, Tail};
+use tidings_protocol::ground::item::ItemId;
+use tidings_tools::run::Delivery;
+
+use super::settings::narrow;
+
+/// First deliveries of all items at all nodes.
+#[derive(Debug)]
+pub struct Collector {
+    tails: Vec<Tail>,
+    buffer: Vec<u8>,
+    numbers: HashMap<ItemId, usize>,
+    arrivals: Arrivals,
+    oddities: Oddities,
+}
+
+/// What traces said that a good run doesn't.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Oddities {
+    /// Lines that nodes left out.
+    pub dropped: u64,
+    /// Lines that make no sense.
+    pub unreadable: u64,
+    /// Items that nodes refused.
+    pub rejected: u64,
+    /// Items that were never submitted.
+    pub foreign: u64,
+}
+
+/// How much was delivered, among the pairs that count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Pairs of item and live node that were delivered.
+    pub delivered: usize,
+    /// Pairs of item and live node.
+    pub expected: usize,
+    /// Items that no live node has and whose origin is dead; they are not among the pairs.
+    pub lost: usize,
+}
+
+impl Coverage {
+    /// Whether all was delivered.
+    #[must_use]
+    pub const fn complete(self) -> bool {
+        self.delivered == self.expected
+    }
+
+    /// The delivered share, 0 to 1.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        if self.expected == 0 { 1.0 } else { self.delivered as f64 / self.expected as f64 }
+    }
+}
+
+impl Collector {
+    /// Follows a trace of each node, for items with these ids.
+    #[must_use]
+    pub fn new<'a>(
+        traces: impl IntoIterator<Item = &'a Path>,
+        ids: impl IntoIterator<Item = ItemId>,
+    ) -> Self {
+        let tails: Vec<Tail> = traces.into_iter().map(Tail::new).collect();
+        let numbers: HashMap<ItemId, usize> =
+            ids.into_iter().enumerate().map(|(number, id)| (id, number)).collect();
+        let arrivals = Arrivals::new(numbers.len(), tails.len());
+        Self {
+            tails,
+            buffer: vec![0; BUFFER_LEN],
+            numbers,
+            arrivals,
+            oddities: Oddities::default(),
+        }
+    }
+
+    /// Reads what all nodes wrote since the last time; returns how many first deliveries were new.
+    ///
+    /// # Errors
+    /// When a trace can't be read.
+    pub fn poll(&mut self) -> io::Result<usize> {
+        let before = self.arrivals.count;
+        let Self { tails, buffer, numbers, arrivals, oddities } = self;
+        for (node, tail) in tails.iter_mut().enumerate() {
+            tail.read(buffer, |line| match Line::parse(line) {
+                Ok(Line::Accepted(Entry { unix_us, id, .. })) => match numbers.get(&id) {
+                    Some(item) => arrivals.note(*item, node, unix_us),
+                    None => oddities.foreign += 1,
+                },
+                Ok(Line::Rejected(_)) => oddities.rejected += 1,
+                Ok(Line::Dropped { count, .. }) => oddities.dropped += count,
+                Err(BadLine) => oddities.unreadable += 1,
+            })?;
+        }
+        Ok(self.arrivals.count - before)
+    }
+
+    /// First deliveries so far, at dead nodes too.
+    #[must_use]
+    pub const fn deliveries(&self) -> usize {
+        self.arrivals.count
+    }
+
+    /// What traces said that a good run doesn't.
+    #[must_use]
+    pub const fn oddities(&self) -> Oddities {
+        self.oddities
+    }
+
+    /// What the `live` nodes have of the items submitted so far: `origins` holds the origin of each,
+    /// in order, `None` before its submission.
+    #[must_use]
+    pub fn coverage(&self, live: &[bool], origins: &[Option<usize>]) -> Coverage {
+        let live_count = live.iter().filter(|live| **live).count();
+        let mut coverage = Coverage::default();
+        for (item, origin) in origins.iter().enumerate() {
+            let Some(origin) = origin else { continue };
+            let row = self.arrivals.row(item);
+            let have = row.iter().zip(live).filter(|(at, live)| **at != 0 && **live).count();
+            if have == 0 && !live[*origin] {
+                coverage.lost += 1;
+            } else {
+                coverage.delivered += have;
+                coverage.expected += live_count;
+            }
+        }
+        coverage
+    }
+
+    /// All first deliveries with their latency, given when and where each item was submitted
+    /// (microseconds of Unix time). Items that weren't are left out, and not numbered. The origin's
+    /// own delivery has latency 0 by definition.
+    #[must_use]
+    pub fn into_deliveries(self, submissions: &[Option<(u64, usize)>]) -> Vec<Delivery> {
+        let mut deliveries = Vec::with_capacity(self.arrivals.count);
+        let submitted = submissions.iter().enumerate();
+        let submitted = submitted.filter_map(|(item, at)| at.map(|(us, node)| (item, us, node)));
+        for (number, (item, submitted_us, origin)) in submitted.enumerate() {
+            for (node, at) in self.arrivals.row(item).iter().enumerate() {
+                if *at != 0 {
+                    let since = at.saturating_sub(submitted_us);
+                    deliveries.push(Delivery {
+                        item: narrow(number),
+                        node: narrow(node),
+                        latency_us: if node == origin { 0 } else { since },
+                    });
+                }
+            }
+        }
+        deliveries
+    }
+}
+
+/// When each item first arrived at each node, microseconds of Unix time, 0 for not yet. A table of
+/// 8 bytes a pair; the command line bounds the pairs.
+#[derive(Debug)]
+struct Arrivals {
+    nodes: usize,
+    at: Vec<u64>,
+    count: usize,
+}
+
+impl Arrivals {
+    fn new(items: usize, nodes: usize) -> Self {
+        Self { nodes, at: vec![0; items * nodes], count: 0 }
+    }
+
+    fn row(&self, item: usize) -> &[u64] {
+        &self.at[item * self.nodes..][..self.nodes]
+    }
+
+    /// Keeps the first; a node that forgot an item may accept it again.
+    fn note(&mut self, item: usize, node: usize, unix_us: u64) {
+        let at = &mut self.at[item * self.nodes + node];
+        if *at == 0 {
+            *at = unix_us.max(1);
+            self.count += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Traces of three nodes, in a folder that lives as long as the collector is used.
+    fn collector(traces: [&[(u64, &[u8])]; 3]) -> (tempfile::TempDir, Collector) {
+        let folder = tempfile::tempdir().unwrap();
+        let paths: Vec<_> = (0..3).map(|n| folder.path().join(n.to_string())).collect();
+        for (path, trace) in paths.iter().zip(traces) {
+            let line =
+                |(at, item): &(u64, &[u8])| format!("{at},accepted,tx,{},1,-\n", ItemId::of(item));
+            fs::write(path, trace.iter().map(line).collect::<String>()).unwrap();
+        }
+        let ids = [ItemId::of(b"a"), ItemId::of(b"b")];
+        let collector = Collector::new(paths.iter().map(|path| path.as_path()), ids);
+        (folder, collector)
+    }
+
+    #[test]
+    fn only_first_deliveries_of_submitted_items_count() {
+        let traces: [&[(u64, &[u8])]; 3] = [&[(5, b"a"), (9, b"a")], &[(7, b"a"), (8, b"c")], &[]];
+        let (_folder, mut collector) = collector(traces);
+        assert_eq!(collector.poll().unwrap(), 2);
+        assert_eq!(collector.poll().unwrap(), 0, "nothing new");
+        assert_eq!(collector.oddities(), Oddities { foreign: 1, ..Oddities::default() });
+        let deliveries = collector.into_deliveries(&[Some((4, 0)), None]);
+        let delivery = |node, latency_us| Delivery { item: 0, node, latency_us };
+        assert_eq!(deliveries, [delivery(0, 0), delivery(1, 3)]);
+    }
+
+    #[test]
+    fn an_item_that_died_with_its_origin_is_lost_not_missing() {
+        let (_folder, mut collector) = collector([&[(5, b"a")], &[(7, b"b")], &[(8, b"b")]]);
+        collector.poll().unwrap();
+        let origins = [Some(0), Some(1)];
+        let all = collector.coverage(&[true; 3], &origins);
+        assert_eq!(all, Coverage { delivered: 3, expected: 6, lost: 0 });
+        let survivors = collector.coverage(&[false, true, true], &origins);
+        assert_eq!(survivors, Coverage { delivered: 2, expected: 2, lost: 1 });
+        assert!(survivors.complete());
+    }
+
+    #[test]
+    fn what_was_not_submitted_yet_is_not_expected() {
+        let (_folder, collector) = collector([&[], &[], &[]]);
+        let coverage = collector.coverage(&[true; 3], &[Some(0), None]);
+        assert_eq!((coverage.expected, coverage.share()), (3, 0.0));
+        assert!(collector.coverage(&[true; 3], &[None, None]).complete());
+    }
+
+    #[test]
+    fn damage_and_loss_are_counted() {
+        let (folder, mut collector) = collector([&[], &[], &[]]);
+        let id = ItemId::of(b"a");
+        let text = format!("1,dropped,,,7,\nnonsense\n2,rejected,tx,{id},5,-\n");
+        fs::write(folder.path().join("1"), text).unwrap();
+        collector.poll().unwrap();
+        let expected = Oddities { dropped: 7, unreadable: 1, rejected: 1, foreign: 0 };
+        assert_eq!(collector.oddities(), expected);
+    }
+}

@@ -1,0 +1,192 @@
+//! The measured part of a run: submits, kills, follows and meters, all at once on one thread.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use tidings::clock::Clock;
+use tidings_protocol::ground::time::Time;
+use tidings_tools::show::format::{grouped, percent};
+use tokio::time::sleep;
+
+use super::collect::{Collector, Coverage};
+use super::fleet::Fleet;
+use super::items::{Planned, Schedule};
+use super::kill::{self, Kill};
+use super::local::{NodeError, TRACE};
+use super::settings::Settings;
+use super::submit::{self, Submission};
+use crate::usage::{self, Usage};
+
+/// How often traces are read. Nodes write theirs once a second.
+const POLL: Duration = Duration::from_millis(500);
+
+/// How long after a kill an item that only the dead had may still turn up in the trace of a node to
+/// which it was under way: a slow link and a second of buffering.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How long traffic counts on once every node has everything: further copies may be under way, as far as
+/// emulated links reach (220 ms and jitter, [`tidings_links`]).
+const LAST_COPIES: Duration = Duration::from_millis(250);
+
+/// What the measured part of a run came to.
+#[derive(Debug)]
+pub struct Driven {
+    /// When it began, microseconds of the network's Unix time: just before the first submission.
+    pub began_us: u64,
+    /// What became of each item's submission.
+    pub submissions: Vec<Submission>,
+    /// Who got what, when.
+    pub collector: Collector,
+    /// The kill, if one was planned.
+    pub kill: Option<Kill>,
+    /// Whether the kill came after the last submission.
+    pub kill_late: bool,
+    /// Nodes that died by themselves.
+    pub deaths: Vec<NodeError>,
+    /// CPU time of each node, seconds; `None` if it died by itself.
+    pub node_cpu_s: Vec<Option<f64>>,
+    /// CPU time of the launcher, seconds.
+    pub launcher_cpu_s: f64,
+    /// How long it took, from the first submission until the last delivery was noticed, seconds of the
+    /// network's time.
+    pub elapsed_s: f64,
+}
+
+/// Drives a run from its first submission until every living node has everything, or nothing has
+/// arrived any more for a while.
+///
+/// # Errors
+/// When a trace can't be read.
+pub async fn run(
+    fleet: &Fleet,
+    items: &[Planned],
+    victims: &[usize],
+    settings: &Settings,
+    clock: &Clock,
+    bar: &ProgressBar,
+) -> io::Result<Driven> {
+    let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
+    let ids = items.iter().map(|item| item.id);
+    let mut collector = Collector::new(traces.iter().map(|path| path.as_path()), ids);
+    let records = RefCell::new(vec![Submission::default(); items.len()]);
+    let progress = Progress { submitting: Cell::new(true), killed: Cell::new(None), clock, bar };
+    let schedule = Schedule { rate: settings.manifest.workload.rate() };
+
+    let meter = Meter::begin(fleet);
+    let began = clock.now();
+    let submitting = async {
+        submit::all(fleet, items, schedule, settings.manifest.seed, (clock, began), &records).await;
+        progress.submitting.set(false);
+    };
+    let killing = async {
+        let after = Duration::from_secs_f64(settings.kill?.after_s);
+        let kill = kill::kill(fleet, victims, clock, began + after).await;
+        progress.killed.set(Some(kill.at));
+        Some((kill, !progress.submitting.get()))
+    };
+    let stall = Duration::from_secs_f64(settings.manifest.measure.stall_s);
+    let kill_pending = settings.kill.is_some();
+    let following = follow(fleet, &mut collector, &records, &progress, kill_pending, stall);
+    let ((), kill, deaths) = tokio::join!(submitting, killing, following);
+    let deaths = deaths?;
+
+    let (kill, kill_late) = kill.map_or((None, false), |(kill, late)| (Some(kill), late));
+    let (node_cpu_s, launcher_cpu_s) = meter.end(fleet, kill.as_ref());
+    Ok(Driven {
+        began_us: clock.unix_us(began),
+        submissions: records.into_inner(),
+        collector,
+        kill,
+        kill_late,
+        deaths,
+        node_cpu_s,
+        launcher_cpu_s,
+        elapsed_s: (clock.now() - began).as_secs_f64(),
+    })
+}
+
+/// What the parts tell each other.
+struct Progress<'a> {
+    submitting: Cell<bool>,
+    killed: Cell<Option<Time>>,
+    clock: &'a Clock,
+    bar: &'a ProgressBar,
+}
+
+/// Reads traces until all is delivered, or the stall begins. Returns the nodes that died.
+async fn follow(
+    fleet: &Fleet,
+    collector: &mut Collector,
+    records: &RefCell<Vec<Submission>>,
+    progress: &Progress<'_>,
+    kill_planned: bool,
+    stall: Duration,
+) -> io::Result<Vec<NodeError>> {
+    let mut deaths = Vec::new();
+    let (mut last_news, mut complete_since) = (progress.clock.now(), None);
+    loop {
+        sleep(POLL).await;
+        let now = progress.clock.now();
+        deaths.extend(fleet.new_deaths());
+        if collector.poll()? > 0 {
+            last_news = now;
+        }
+        let origins: Vec<Option<usize>> =
+            records.borrow().iter().map(|record| record.sent.map(|(_, origin)| origin)).collect();
+        let coverage = collector.coverage(&fleet.alive(), &origins);
+        show(progress.bar, coverage, collector.deliveries(), &origins);
+        let settled = match progress.killed.get() {
+            Some(at) => now - at > LAST_WORDS || coverage.lost == 0,
+            None => !kill_planned,
+        };
+        let busy = progress.submitting.get() || !settled;
+        if busy {
+            // Silence is no stall while there is more to come.
+            last_news = now;
+        } else if coverage.complete() {
+            if now - *complete_since.get_or_insert(now) >= LAST_COPIES {
+                return Ok(deaths);
+            }
+        } else if now - last_news > stall {
+            return Ok(deaths);
+        }
+    }
+}
+
+/// The live line.
+fn show(bar: &ProgressBar, coverage: Coverage, deliveries: usize, origins: &[Option<usize>]) {
+    let submitted = origins.iter().flatten().count();
+    bar.set_position(submitted as u64);
+    bar.set_message(format!(
+        "coverage {} %, {} deliveries",
+        percent(coverage.share()),
+        grouped(deliveries as u64)
+    ));
+}
+
+/// Meters CPU time from one moment to another.
+struct Meter {
+    nodes: Vec<Option<Usage>>,
+    own: Usage,
+}
+
+impl Meter {
+    fn begin(fleet: &Fleet) -> Self {
+        Self { nodes: fleet.usage(), own: usage::own_usage() }
+    }
+
+    /// CPU seconds of each node and of the launcher. The victims' were read before they were killed.
+    fn end(self, fleet: &Fleet, kill: Option<&Kill>) -> (Vec<Option<f64>>, f64) {
+        let own = usage::cpu_between(self.own, usage::own_usage());
+        let mut now = fleet.usage();
+        for (victim, usage) in kill.iter().flat_map(|kill| &kill.usage) {
+            now[*victim] = Some(*usage);
+        }
+        let used = |(before, after): (Option<Usage>, Option<Usage>)| {
+            Some(usage::cpu_between(before?, after?))
+        };
+        (self.nodes.into_iter().zip(now).map(used).collect(), own)
+    }
+}

@@ -1,0 +1,191 @@
+//! What is submitted, where and when: all built before the run, so that it costs nothing during it.
+
+pub mod bitcoin;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ed25519_zebra::SigningKey;
+use rand::{Rng, RngExt};
+use tidings::files::network::Rules;
+use tidings_protocol::chain::tidings::{TRANSFER_LEN_MIN, Transfer};
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_sim::random::shared::{Stream, stream};
+use tidings_sim::workload::sizes::Sizes;
+use tidings_sim::workload::{self, Transfers};
+
+use crate::manifest::{Manifest, Workload};
+
+/// Fee of every transfer, in the smallest unit: pools that have to choose take the higher one, and
+/// here none shall be chosen.
+const FEE: u64 = 1;
+
+/// One item to submit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// What it is.
+    pub kind: ItemKind,
+    /// Its id, the same under both rule sets: what is submitted here are whole canonical bytes.
+    pub id: ItemId,
+    /// Its canonical bytes.
+    pub bytes: Bytes,
+}
+
+impl Planned {
+    fn new(kind: ItemKind, bytes: Bytes) -> Self {
+        Self { kind, id: ItemId::of(&bytes), bytes }
+    }
+}
+
+/// A workload that can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkloadError {
+    /// The block's file can't be read.
+    #[error("cannot read the block {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is no block.
+    #[error("{} is no raw Bitcoin block: {source}", path.display())]
+    NoBlock {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: bitcoin::BlockError,
+    },
+}
+
+/// Builds all items of a run, in the order of their submission.
+///
+/// # Errors
+/// When the block's file can't be used.
+pub fn build(manifest: &Manifest, genesis: ItemId) -> Result<Vec<Planned>, WorkloadError> {
+    match &manifest.workload {
+        Workload::Transfers(Transfers { txs, sizes, .. }) => {
+            let (seed, nodes) = (manifest.seed, manifest.network.nodes);
+            Ok(match manifest.network.rules {
+                Rules::Tidings => {
+                    transfers(*txs, *sizes, nodes, genesis, &mut stream(seed, Stream::Items))
+                }
+                Rules::Opaque => random_bytes(*txs, *sizes, seed),
+            })
+        }
+        Workload::BitcoinBlock { file, .. } => {
+            let bytes = std::fs::read(file)
+                .map_err(|source| WorkloadError::Read { path: file.clone(), source })?;
+            let block = bitcoin::parse(bytes.into())
+                .map_err(|source| WorkloadError::NoBlock { path: file.clone(), source })?;
+            let txs = block.transactions().map(|bytes| Planned::new(ItemKind::Tx, bytes));
+            let whole = Planned::new(ItemKind::Block, block.bytes().clone());
+            Ok(txs.chain([whole]).collect())
+        }
+    }
+}
+
+/// Signed transfers of `accounts` senders who take turns. Sizes below the least become the least.
+fn transfers(
+    count: usize,
+    sizes: Sizes,
+    accounts: usize,
+    genesis: ItemId,
+    rng: &mut impl Rng,
+) -> Vec<Planned> {
+    let keys: Vec<SigningKey> =
+        (0..accounts).map(|_| SigningKey::from(rng.random::<[u8; 32]>())).collect();
+    (0..count)
+        .map(|number| {
+            let size = sizes.draw(rng).max(TRANSFER_LEN_MIN);
+            let mut payload = vec![0; size - TRANSFER_LEN_MIN];
+            rng.fill_bytes(&mut payload);
+            let nonce = (number / accounts) as u64;
+            let bytes = Transfer::sign(&keys[number % accounts], genesis, nonce, FEE, &payload);
+            Planned::new(ItemKind::Tx, bytes)
+        })
+        .collect()
+}
+
+/// The same transactions as in a simulation of that seed.
+fn random_bytes(count: usize, sizes: Sizes, seed: u64) -> Vec<Planned> {
+    let payload = |number| workload::payload(sizes, seed, number);
+    (0..count as u64).map(|number| Planned::new(ItemKind::Tx, payload(number).into())).collect()
+}
+
+/// When each item is due: on an absolute grid, so that a late submission delays no other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Schedule {
+    /// Submissions a second; more than 0.
+    pub rate: f64,
+}
+
+impl Schedule {
+    /// When the `index`th item is due after the first.
+    #[must_use]
+    pub fn due(self, index: usize) -> Duration {
+        Duration::from_secs_f64(index as f64 / self.rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use tidings_protocol::chain::tidings::Tidings;
+    use tidings_protocol::chain::{Chain, opaque::Opaque};
+
+    use super::*;
+
+    const GENESIS: ItemId = ItemId([7; 32]);
+
+    fn rng() -> impl Rng {
+        stream(1, Stream::Items)
+    }
+
+    #[test]
+    fn transfers_pass_the_rules_and_never_conflict() {
+        let chain = Tidings::new(GENESIS, 16);
+        let planned = transfers(50, Sizes::Fixed(300), 7, GENESIS, &mut rng());
+        let mut used = HashSet::new();
+        for item in &planned {
+            assert_eq!(item.bytes.len(), 300);
+            let checked = chain.item(item.kind, item.bytes.clone()).unwrap();
+            assert_eq!(checked.id(), item.id);
+            let facts = chain.inspect(&checked).unwrap();
+            assert_eq!(chain.verify(&checked), Ok(()));
+            assert!(facts.conflicts.into_iter().all(|key| used.insert(key.0)));
+        }
+    }
+
+    #[test]
+    fn a_transfer_is_never_smaller_than_the_rules_allow() {
+        let planned = transfers(3, Sizes::Fixed(10), 2, GENESIS, &mut rng());
+        assert!(planned.iter().all(|item| item.bytes.len() == TRANSFER_LEN_MIN));
+    }
+
+    #[test]
+    fn random_bytes_are_distinct_opaque_items() {
+        let chain = Opaque::default();
+        let planned = random_bytes(100, Sizes::Fixed(16), 1);
+        let ids: HashSet<[u8; 32]> = planned
+            .iter()
+            .map(|item| chain.item(item.kind, item.bytes.clone()).unwrap().id().0)
+            .collect();
+        assert_eq!(ids.len(), 100);
+    }
+
+    #[test]
+    fn the_seed_decides_all_bytes() {
+        let build = || transfers(5, Sizes::Bitcoin, 2, GENESIS, &mut rng());
+        assert_eq!(build(), build());
+    }
+
+    #[test]
+    fn due_times_do_not_drift() {
+        let schedule = Schedule { rate: 3.0 };
+        assert_eq!(schedule.due(0), Duration::ZERO);
+        assert_eq!(schedule.due(3_000_000), Duration::from_secs(1_000_000));
+    }
+}

@@ -1,0 +1,150 @@
+//! What is asked of the nodes around the measured part: idle CPU, traffic, memory, and the bytes of
+//! items.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tidings::api::TrafficStatus;
+use tidings_sim::random::shared::{self, Stream};
+use tidings_tools::run::Traffic;
+use tokio::time::{Instant, sleep};
+
+use super::fleet::{Fleet, ask_all};
+use super::items::Planned;
+use super::settings::narrow;
+use crate::usage;
+
+/// Traffic of each node by message kind; `None` if the node couldn't be asked.
+pub type AllTraffic = Vec<Option<BTreeMap<String, TrafficStatus>>>;
+
+/// Nodes whose copies of the items are compared byte by byte.
+const COMPARED: usize = 3;
+
+/// How long a new overlay is left alone before it counts as idle: addresses are still being told then.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// Watches the network without work: CPU of one node, per cent of a core, on average.
+pub async fn idle_cpu_percent(fleet: &Fleet, duration: Duration) -> Option<f64> {
+    if duration.is_zero() {
+        return None;
+    }
+    sleep(SETTLING).await;
+    let (began, before) = (Instant::now(), fleet.usage());
+    sleep(duration).await;
+    let elapsed = began.elapsed().as_secs_f64();
+    let after = fleet.usage();
+    let used: Vec<f64> = before
+        .into_iter()
+        .zip(after)
+        .filter_map(|(before, after)| Some(usage::cpu_between(before?, after?)))
+        .collect();
+    (!used.is_empty()).then(|| used.iter().sum::<f64>() / used.len() as f64 / elapsed * 100.0)
+}
+
+/// Mean memory of the live nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// Resident, MiB.
+    pub rss_mib: Option<f64>,
+    /// The part of it that isn't pages of the program, which all nodes share, MiB.
+    pub private_mib: Option<f64>,
+}
+
+/// Mean memory of the live nodes.
+#[must_use]
+pub fn memory(fleet: &Fleet) -> Memory {
+    let rss = |pid| usage::usage(pid).map(|usage| usage.rss_bytes);
+    Memory { rss_mib: mean_mib(fleet, rss), private_mib: mean_mib(fleet, usage::private_bytes) }
+}
+
+fn mean_mib(fleet: &Fleet, bytes: impl Fn(u32) -> Option<u64>) -> Option<f64> {
+    let all: Vec<u64> = fleet.live().filter_map(|node| bytes(node.pid)).collect();
+    (!all.is_empty()).then(|| all.iter().sum::<u64>() as f64 / all.len() as f64 / (1 << 20) as f64)
+}
+
+/// Traffic of all live nodes since they started.
+pub async fn traffic(fleet: &Fleet) -> AllTraffic {
+    let mut all: AllTraffic = vec![None; fleet.nodes().len()];
+    for (node, status) in ask_all(fleet.live(), async |node| node.client.status().await).await {
+        all[node] = status.ok().map(|status| status.traffic);
+    }
+    all
+}
+
+/// Traffic between two moments, as rows of the run folder.
+#[must_use]
+pub fn traffic_rows(before: &AllTraffic, after: &AllTraffic) -> Vec<Traffic> {
+    let mut rows = Vec::new();
+    for (node, (before, after)) in before.iter().zip(after).enumerate() {
+        let (Some(before), Some(after)) = (before, after) else { continue };
+        for (kind, after) in after {
+            let before = before.get(kind).copied().unwrap_or_default();
+            rows.push(Traffic {
+                node: narrow(node),
+                kind: kind.clone(),
+                sent_messages: after.sent_messages.saturating_sub(before.sent_messages),
+                sent_bytes: after.sent_bytes.saturating_sub(before.sent_bytes),
+                received_messages: after.received_messages.saturating_sub(before.received_messages),
+                received_bytes: after.received_bytes.saturating_sub(before.received_bytes),
+            });
+        }
+    }
+    rows
+}
+
+/// How the copies at some nodes compare with what was submitted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Names of the nodes.
+    pub nodes: Vec<String>,
+    /// Copies compared.
+    pub compared: usize,
+    /// What was wrong with the others: missing, different, or not to be had.
+    pub problems: Vec<String>,
+}
+
+/// Fetches every item from a few random live nodes and compares its bytes.
+pub async fn compare_bytes(fleet: &Fleet, items: &[Planned], seed: u64) -> Comparison {
+    let live: Vec<_> = fleet.live().collect();
+    let chosen = shared::sample(live.len(), COMPARED, &mut shared::stream(seed, Stream::Samples));
+    let mut comparison = Comparison::default();
+    for node in chosen.into_iter().map(|index| live[index]) {
+        comparison.nodes.push(node.name.clone());
+        for item in items {
+            comparison.compared += 1;
+            let problem = match node.client.item(item.id).await {
+                Ok(Some(bytes)) if bytes == item.bytes => continue,
+                Ok(Some(_)) => "differs".to_owned(),
+                Ok(None) => "is missing".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            comparison
+                .problems
+                .push(format!("{} {} at {}: {problem}", item.kind, item.id, node.name));
+        }
+    }
+    comparison
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traffic_counts_from_the_first_moment_to_the_second() {
+        let status = |messages, bytes| TrafficStatus {
+            sent_messages: messages,
+            sent_bytes: bytes,
+            ..TrafficStatus::default()
+        };
+        let at = |entries: &[(&str, TrafficStatus)]| {
+            Some(entries.iter().map(|(kind, status)| ((*kind).to_owned(), *status)).collect())
+        };
+        let before = vec![at(&[("ping", status(1, 10))]), at(&[]), None];
+        let after = vec![at(&[("ping", status(3, 30)), ("tx", status(1, 300))]), None, at(&[])];
+        let rows = traffic_rows(&before, &after);
+        let seen: Vec<_> =
+            rows.iter().map(|r| (r.node, r.kind.as_str(), r.sent_messages, r.sent_bytes)).collect();
+        assert_eq!(seen, [(0, "ping", 2, 20), (0, "tx", 1, 300)], "only nodes asked both times");
+    }
+}

@@ -1,0 +1,197 @@
+//! Everything of a run that the seed decides, drawn before anything is started.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use tidings::files::network::{Limits, Network, TidingsRules};
+use tidings_links::{LinkModel, Place};
+use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::peer::PeerAddr;
+use tidings_sim::overlay::shapes::{self, Edge};
+use tidings_sim::overlay::{self, Shape};
+use tidings_sim::random::shared::{self, Stream, stream};
+
+use super::items::{self, Planned, WorkloadError};
+use super::ports::{self, Port, PortsError};
+use super::settings::{Links, Settings};
+use crate::manifest::Manifest;
+
+/// The plan of a run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The network file that all nodes share.
+    pub network: Network,
+    /// The nodes.
+    pub nodes: Vec<NodePlan>,
+    /// Links that each node must have; `None` if the overlay forms by itself.
+    pub degrees: Option<Vec<usize>>,
+    /// What is submitted, in order.
+    pub items: Vec<Planned>,
+    /// Nodes that will be killed.
+    pub victims: Vec<usize>,
+}
+
+/// What one node is to be.
+#[derive(Debug)]
+pub struct NodePlan {
+    /// Its number.
+    pub index: usize,
+    /// The port it gets, held until it starts.
+    pub port: Port,
+    /// Addresses that it is told at first.
+    pub bootstrap: Vec<PeerAddr>,
+    /// Addresses that it stays connected to.
+    pub connect: Vec<PeerAddr>,
+    /// Where in the world it is, if links are emulated.
+    pub place: Option<Place>,
+    /// Seed of its identity.
+    pub identity: [u8; 32],
+    /// Seed of its account.
+    pub account: [u8; 32],
+    /// Whether it announces items and never delivers any.
+    pub withholds: bool,
+}
+
+impl NodePlan {
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> PeerAddr {
+        address(&self.port)
+    }
+
+    /// Its name in messages and folders: `n0012`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        name(self.index)
+    }
+}
+
+/// The name of a node in messages and folders.
+#[must_use]
+pub fn name(index: usize) -> String {
+    format!("n{index:04}")
+}
+
+/// A plan that can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Too few free ports.
+    #[error(transparent)]
+    Ports(#[from] PortsError),
+    /// An overlay that can't exist.
+    #[error("{0}")]
+    Overlay(String),
+    /// A workload that can't be built.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+}
+
+/// Draws a plan. Only the ports depend on the machine.
+///
+/// # Errors
+/// When there are too few ports, or a setting turns out to be impossible.
+pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
+    let manifest = &settings.manifest;
+    let (seed, count) = (manifest.seed, manifest.network.nodes);
+    let genesis = genesis(seed);
+    let items = items::build(manifest, genesis)?;
+    let Contacts { bootstrap, connect, degrees } =
+        contacts(manifest).map_err(PlanError::Overlay)?;
+    let ports = ports::hold(count)?;
+    let addresses: Vec<PeerAddr> = ports.iter().map(address).collect();
+    let addresses_of = |nodes: &[usize]| nodes.iter().map(|node| addresses[*node]).collect();
+    let mut identities = stream(seed, Stream::Identities);
+    let mut regions = stream(seed, Stream::Regions);
+    let withholders =
+        shared::sample(count, settings.withhold, &mut stream(seed, Stream::Withholders));
+    let nodes = ports
+        .into_iter()
+        .enumerate()
+        .map(|(index, port)| NodePlan {
+            index,
+            port,
+            bootstrap: addresses_of(&bootstrap[index]),
+            connect: addresses_of(&connect[index]),
+            place: place(settings.links, &mut regions),
+            identity: identities.random(),
+            account: identities.random(),
+            withholds: withholders.contains(&index),
+        })
+        .collect();
+    let kill = settings.kill.map_or(0, |kill| kill.nodes);
+    let victims = shared::sample(count, kill, &mut stream(seed, Stream::Faults));
+    let network = network(manifest, genesis, &items);
+    Ok(Plan { network, nodes, degrees, items, victims })
+}
+
+/// Whom each node knows at first or stays connected to.
+struct Contacts {
+    bootstrap: Vec<Vec<usize>>,
+    connect: Vec<Vec<usize>>,
+    degrees: Option<Vec<usize>>,
+}
+
+fn contacts(manifest: &Manifest) -> Result<Contacts, String> {
+    let nodes = manifest.network.nodes;
+    let mut rng = stream(manifest.seed, Stream::Topology);
+    let nobody = vec![Vec::new(); nodes];
+    if manifest.network.topology == Shape::Gossip {
+        let bootstrap = shapes::bootstrap(nodes, manifest.network.bootstrap, &mut rng);
+        return Ok(Contacts { bootstrap, connect: nobody, degrees: None });
+    }
+    let edges = overlay::edges(&manifest.overlay(), &mut rng)?;
+    let edges: Vec<Edge> = edges.into_iter().map(|(a, b)| (a as usize, b as usize)).collect();
+    let degrees = Some(shapes::degrees(nodes, &edges));
+    Ok(Contacts { bootstrap: nobody, connect: dialled_by(nodes, &edges), degrees })
+}
+
+fn dialled_by(nodes: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
+    let mut dialled = vec![Vec::new(); nodes];
+    for (dialler, other) in edges {
+        dialled[*dialler].push(*other);
+    }
+    dialled
+}
+
+fn place(links: Links, rng: &mut ChaCha8Rng) -> Option<Place> {
+    let model = LinkModel::default();
+    match links {
+        Links::None => None,
+        Links::Regions => Some(Place {
+            region: model.sample_region(rng),
+            node_type: model.sample_node_type(rng),
+            // Within what TOML's signed integers hold.
+            seed: rng.random::<u64>() >> 1,
+        }),
+    }
+}
+
+const fn address(port: &Port) -> PeerAddr {
+    let ip = std::net::IpAddr::V4(Ipv4Addr::LOCALHOST);
+    PeerAddr::tcp(SocketAddr::new(ip, port.number()))
+}
+
+/// The network's first block, of which only the id matters.
+fn genesis(seed: u64) -> ItemId {
+    ItemId::of(format!("tidings-testnet {seed}").as_bytes())
+}
+
+/// The network file. The launcher's process id is part of the name, so that nodes of networks on one
+/// machine never mistake each other, whatever ports they inherit.
+fn network(manifest: &Manifest, genesis: ItemId, items: &[Planned]) -> Network {
+    let largest = |kind: ItemKind| {
+        items.iter().filter(|item| item.kind == kind).map(|item| item.bytes.len()).max()
+    };
+    let Limits { max_tx_bytes, max_block_bytes } = Limits::default();
+    Network {
+        name: format!("testnet-{}-{}", manifest.seed, std::process::id()),
+        rules: manifest.network.rules,
+        limits: Limits {
+            max_tx_bytes: max_tx_bytes.max(largest(ItemKind::Tx).unwrap_or(0)),
+            max_block_bytes: max_block_bytes.max(largest(ItemKind::Block).unwrap_or(0)),
+        },
+        tidings: TidingsRules { genesis, ..TidingsRules::default() },
+        ..Network::default()
+    }
+}

@@ -1,0 +1,261 @@
+//! Turns what a run came to into the tables and figures of its folder.
+
+use serde_json::{Map, Value, json};
+use tidings_links::Place;
+use tidings_protocol::ground::item::ItemKind;
+use tidings_tools::figures::summary::Inputs;
+use tidings_tools::figures::summary::Summary;
+use tidings_tools::run::{self, Manifest, Run};
+
+use super::collect::Oddities;
+use super::connect::Overlay;
+use super::drive::Driven;
+use super::fleet::Fleet;
+use super::items::{Planned, Schedule};
+use super::local::{Fate, NodeProcess};
+use super::observe::{self, AllTraffic, Comparison, Memory};
+use super::settings::{Settings, narrow};
+use super::submit::Submission;
+use crate::usage::Usage;
+
+/// Problems of one sort that are told in full; of the others only the number.
+const TOLD_MAX: usize = 3;
+
+/// What was seen before and after the measured part.
+#[derive(Debug)]
+pub struct Observed {
+    /// From the first spawn until the API of every node answered, seconds.
+    pub start_s: f64,
+    /// From the first spawn until the overlay stood, seconds.
+    pub connect_s: f64,
+    /// The overlay then.
+    pub overlay: Overlay,
+    /// CPU of a node without work, per cent of a core.
+    pub idle_cpu_percent: Option<f64>,
+    /// Memory of a node without work.
+    pub idle_memory: Memory,
+    /// Traffic just before the first submission.
+    pub traffic_before: AllTraffic,
+    /// Traffic at the end.
+    pub traffic_after: AllTraffic,
+    /// CPU time and memory at the end, by node.
+    pub usage_after: Vec<Option<Usage>>,
+    /// Bytes compared, if they were.
+    pub comparison: Option<Comparison>,
+}
+
+/// The tables and the figures of a run.
+#[must_use]
+pub fn assemble(
+    settings: &Settings,
+    manifest: Manifest,
+    fleet: &Fleet,
+    places: &[Option<Place>],
+    items: &[Planned],
+    observed: &Observed,
+    driven: Driven,
+) -> (Run, Summary) {
+    let nodes = fleet
+        .nodes()
+        .iter()
+        .map(|node| node_row(node, places[node.index], observed, &driven))
+        .collect();
+    let inputs = inputs(settings, fleet, observed, &driven);
+    let submissions: Vec<_> = driven.submissions.iter().map(|record| record.sent).collect();
+    let run = Run {
+        manifest,
+        nodes,
+        items: item_rows(items, &submissions, driven.began_us),
+        deliveries: driven.collector.into_deliveries(&submissions),
+        traffic: observe::traffic_rows(&observed.traffic_before, &observed.traffic_after),
+    };
+    let summary = Summary::compute(&run, inputs);
+    (run, summary)
+}
+
+/// The tables and figures of a run that never got to its first submission.
+#[must_use]
+pub fn assemble_failed(settings: &Settings, manifest: Manifest, reason: String) -> (Run, Summary) {
+    let run = Run {
+        manifest,
+        nodes: vec![run::Node::default(); settings.manifest.network.nodes],
+        ..Run::default()
+    };
+    let inputs = Inputs {
+        strategy: settings.manifest.params.relay.strategy.to_string(),
+        seed: settings.manifest.seed,
+        invalid_reasons: vec![reason],
+        ..Inputs::default()
+    };
+    let summary = Summary::compute(&run, inputs);
+    (run, summary)
+}
+
+fn node_row(
+    node: &NodeProcess,
+    place: Option<Place>,
+    observed: &Observed,
+    driven: &Driven,
+) -> run::Node {
+    let links = observed.overlay.links[node.index];
+    run::Node {
+        region: place.map_or_else(String::new, |place| place.region.to_string()),
+        node_type: place.map_or_else(String::new, |place| place.node_type.to_string()),
+        addr: node.addr.to_string(),
+        pid: Some(node.pid),
+        outbound: narrow(links.outbound),
+        inbound: narrow(links.inbound),
+        rss_kib: observed.usage_after[node.index].map(|usage| usage.rss_bytes / 1_024),
+        cpu_s: driven.node_cpu_s[node.index],
+        alive: node.is_alive(),
+    }
+}
+
+fn item_rows(
+    items: &[Planned],
+    submissions: &[Option<(u64, usize)>],
+    began_us: u64,
+) -> Vec<run::Item> {
+    let row = |(item, sent): (&Planned, &Option<(u64, usize)>)| {
+        let (at, origin) = (*sent)?;
+        Some(run::Item {
+            id: item.id.to_string(),
+            kind: match item.kind {
+                ItemKind::Tx => run::ItemKind::Tx,
+                ItemKind::Block => run::ItemKind::Block,
+            },
+            bytes: item.bytes.len() as u64,
+            origin: narrow(origin),
+            submitted_us: at.saturating_sub(began_us),
+        })
+    };
+    items.iter().zip(submissions).filter_map(row).collect()
+}
+
+fn inputs(settings: &Settings, fleet: &Fleet, observed: &Observed, driven: &Driven) -> Inputs {
+    let nodes_cpu_s: f64 = driven.node_cpu_s.iter().flatten().sum();
+    Inputs {
+        strategy: settings.manifest.params.relay.strategy.to_string(),
+        seed: settings.manifest.seed,
+        invalid_reasons: invalid_reasons(fleet, observed, driven),
+        connect_s: Some(observed.connect_s),
+        // The launcher does part of the network's work (it submits), so it counts.
+        cpu_s: Some(nodes_cpu_s + driven.launcher_cpu_s),
+        rss_mib_per_node: None,
+        idle_cpu_percent_per_node: observed.idle_cpu_percent,
+        launcher_cpu_s: Some(driven.launcher_cpu_s),
+        dropped_events: driven.collector.oddities().dropped,
+        simulation: tidings_tools::figures::summary::Simulation::default(),
+        more: more(settings, observed, driven, nodes_cpu_s),
+    }
+}
+
+/// Keys beyond those that all measuring commands share.
+fn more(
+    settings: &Settings,
+    observed: &Observed,
+    driven: &Driven,
+    nodes_cpu_s: f64,
+) -> Map<String, Value> {
+    let deliveries = driven.collector.deliveries().max(1) as f64;
+    let unacknowledged =
+        driven.submissions.iter().filter(|record| record.problem.is_some()).count();
+    let mut more = Map::new();
+    let mut put = |key: &str, value: Value| more.insert(key.to_owned(), value);
+    put("cpu_us_per_delivery_nodes", json!(nodes_cpu_s * 1e6 / deliveries));
+    put("cpu_us_per_delivery_launcher", json!(driven.launcher_cpu_s * 1e6 / deliveries));
+    put("elapsed_s", json!(driven.elapsed_s));
+    put("idle_rss_mib_per_node", json!(observed.idle_memory.rss_mib));
+    put("idle_private_mib_per_node", json!(observed.idle_memory.private_mib));
+    if let Some(slow_motion) = settings.manifest.slow_motion {
+        put("slow_motion", json!(slow_motion));
+    }
+    put("start_s", json!(observed.start_s));
+    put("rejected_events", json!(driven.collector.oddities().rejected));
+    put("submissions_late_ms_max", json!(late_ms_max(settings, driven)));
+    put("submissions_unacknowledged", json!(unacknowledged));
+    if let Some(kill) = &driven.kill {
+        put("killed_after_s", json!(settings.kill.map(|kill| kill.after_s)));
+        put("killed_live_nodes", json!(kill.touched));
+    }
+    if let Some(comparison) = &observed.comparison {
+        put("compared_copies", json!(comparison.compared));
+        put("compared_nodes", json!(comparison.nodes));
+        put("wrong_copies", json!(comparison.problems.len()));
+    }
+    more
+}
+
+/// How late the latest submission left, milliseconds.
+fn late_ms_max(settings: &Settings, driven: &Driven) -> f64 {
+    let schedule = Schedule { rate: settings.manifest.workload.rate() };
+    let late = |(index, record): (usize, &Submission)| {
+        let (sent_us, _) = record.sent?;
+        let since = sent_us.saturating_sub(driven.began_us) as f64 / 1e3;
+        Some(since - schedule.due(index).as_secs_f64() * 1e3)
+    };
+    driven.submissions.iter().enumerate().filter_map(late).fold(0.0, f64::max)
+}
+
+/// Why the run proves nothing; empty if it does. That the overlay stood before the first submission
+/// was checked before there was one.
+fn invalid_reasons(fleet: &Fleet, observed: &Observed, driven: &Driven) -> Vec<String> {
+    let mut reasons: Vec<String> = driven.deaths.iter().map(ToString::to_string).collect();
+    let Oddities { dropped, unreadable, foreign, rejected: _ } = driven.collector.oddities();
+    let counts = [
+        (dropped, "trace events were dropped by nodes: deliveries are missing from the data"),
+        (unreadable, "lines of traces can't be read"),
+        (foreign, "deliveries are of items that were never submitted"),
+    ];
+    reasons.extend(
+        counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}")),
+    );
+    if driven.kill.as_ref().is_some_and(|kill| kill.touched == 0) {
+        reasons.push("the kill met no living node".to_owned());
+    }
+    if driven.kill_late {
+        reasons.push("the kill came after the last submission".to_owned());
+    }
+    reasons.extend(told(unacknowledged(fleet, &driven.submissions), "submission"));
+    let silent = fleet.live().filter(|node| observed.traffic_after[node.index].is_none());
+    let silent = silent.map(|node| format!("{} didn't tell its traffic", node.name)).collect();
+    reasons.extend(told(silent, "node"));
+    reasons
+}
+
+/// Submissions that weren't acknowledged, but for those whose origin we killed: these are the kill's
+/// effect, not a defect of the run.
+fn unacknowledged(fleet: &Fleet, submissions: &[Submission]) -> Vec<String> {
+    let problem = |(index, record): (usize, &Submission)| match (record.sent, &record.problem) {
+        (None, _) => Some(format!("item {index} found no living node")),
+        (Some((_, origin)), Some(problem)) => (fleet.nodes()[origin].fate() != Fate::Killed)
+            .then(|| format!("item {index}: {problem}")),
+        (Some(_), None) => None,
+    };
+    submissions.iter().enumerate().filter_map(problem).collect()
+}
+
+/// A few problems in full, and how many more there are.
+fn told(mut problems: Vec<String>, what: &str) -> Vec<String> {
+    if problems.len() > TOLD_MAX {
+        let more = problems.len() - TOLD_MAX;
+        problems.truncate(TOLD_MAX);
+        problems.push(format!("and {more} more {what}s"));
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_problems_are_told_by_example() {
+        let problems = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
+        assert_eq!(told(problems(3), "node"), problems(3));
+        assert_eq!(told(problems(5), "node"), ["0", "1", "2", "and 2 more nodes"]);
+    }
+}

@@ -1,0 +1,79 @@
+//! Submits the items of a run, each on time, each at a random living node.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt as _};
+use tidings::api::Outcome;
+use tidings::clock::Clock;
+use tidings_protocol::ground::time::Time;
+use tidings_sim::workload;
+use tokio::time::{sleep_until, timeout};
+
+use super::fleet::Fleet;
+use super::items::{Planned, Schedule};
+use super::local::NodeProcess;
+use super::settings::narrow;
+
+/// Submissions under way at once, those that wait for their time included. Over it, later ones are
+/// late, which the record shows.
+const UNDER_WAY_MAX: usize = 512;
+
+/// How long a node may take to acknowledge one. Far more than a healthy node under load needs.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What became of one submission.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Submission {
+    /// When it was sent to its origin, microseconds of the network's Unix time, and which node that was; `None` if
+    /// it wasn't sent.
+    pub sent: Option<(u64, usize)>,
+    /// Why it counts as not acknowledged, if it was.
+    pub problem: Option<String>,
+}
+
+/// Submits all items by a clock, from a time of it on; their records are kept up to date meanwhile.
+pub async fn all(
+    fleet: &Fleet,
+    items: &[Planned],
+    schedule: Schedule,
+    seed: u64,
+    (clock, began): (&Clock, Time),
+    records: &RefCell<Vec<Submission>>,
+) {
+    stream::iter(items.iter().enumerate())
+        .for_each_concurrent(UNDER_WAY_MAX, |(index, item)| async move {
+            sleep_until(clock.instant(began + schedule.due(index))).await;
+            let Some(origin) = choose(fleet, seed, index) else { return };
+            records.borrow_mut()[index].sent = Some((clock.unix_us(clock.now()), origin.index));
+            let problem = submit(origin, item).await.err();
+            records.borrow_mut()[index].problem = problem;
+        })
+        .await;
+}
+
+/// The living node at which a simulation of the same seed submits the item too.
+fn choose(fleet: &Fleet, seed: u64, item: usize) -> Option<&NodeProcess> {
+    let nodes = fleet.nodes();
+    // What is submitted to a node that never delivers gets nowhere.
+    let alive = |node: u32| nodes[node as usize].is_alive() && !nodes[node as usize].withholds;
+    let origin = workload::origin(seed, item, narrow(nodes.len()), alive)?;
+    Some(&nodes[origin as usize])
+}
+
+async fn submit(origin: &NodeProcess, item: &Planned) -> Result<(), String> {
+    let name = &origin.name;
+    let answer = timeout(TIMEOUT, origin.client.submit(item.kind, item.bytes.clone())).await;
+    let answer = answer
+        .map_err(|_| format!("{name} didn't acknowledge within {} s", TIMEOUT.as_secs()))?
+        .map_err(|error| format!("{name}: {error}"))?;
+    match answer.outcome {
+        Outcome::Accepted if answer.id == Some(item.id) => Ok(()),
+        Outcome::Accepted => Err(format!("{name} named the item otherwise: {:?}", answer.id)),
+        Outcome::AlreadyKnown => Err(format!("{name} knew the item already")),
+        Outcome::Rejected => Err(format!(
+            "{name} rejected it: {}",
+            answer.rule.as_deref().unwrap_or("no rule named")
+        )),
+    }
+}

@@ -1,0 +1,127 @@
+//! `tidings-testnet sim`: the shipped node, simulated, from ten of them to a million.
+//!
+//! The engine is `tidings_sim`, which knows neither clock nor files. Here is what it leaves to whoever runs it:
+//! the CPU time that a run takes, tables and figures in a folder ([`tables`]), and where a large network lies in
+//! memory ([`huge_pages`]).
+
+pub mod huge_pages;
+pub mod tables;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tidings_sim::simulation::Prepared;
+use tidings_tools::figures::summary::Summary;
+use tidings_tools::run::{self, Run, RunError};
+use tidings_tools::show::{report, table};
+
+use crate::exit;
+use crate::manifest::Manifest;
+use crate::manifest::args::SettingArgs;
+use crate::manifest::recorded::{self, Recorded};
+use crate::usage::{cpu_between, own_usage};
+use tables::CpuSeconds;
+
+/// Arguments of `sim`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SimArgs {
+    /// What to simulate.
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    /// Run folder, which must not exist [default: none is written]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Why a simulation came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// Something asked for makes no sense; nothing was run.
+    #[error("{0}")]
+    Usage(String),
+    /// The run folder can't be made; nothing was run.
+    #[error("cannot make the run folder {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The results can't be written; the run is lost.
+    #[error(transparent)]
+    Results(#[from] RunError),
+}
+
+/// Runs the command.
+#[must_use]
+pub fn main(args: &SimArgs) -> ExitCode {
+    huge_pages::begin_again();
+    run(args).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        match error {
+            SimError::Usage(_) => ExitCode::from(exit::USAGE),
+            SimError::Folder { .. } | SimError::Results(_) => ExitCode::FAILURE,
+        }
+    })
+}
+
+/// Simulates, prints the figures, and writes the run folder if one is asked for.
+///
+/// # Errors
+/// When nothing could be simulated or written.
+pub fn run(args: &SimArgs) -> Result<ExitCode, SimError> {
+    let manifest = args.resolve()?;
+    let text = recorded::render(&manifest, Recorded::here(None, None))
+        .map_err(|error| SimError::Usage(error.to_string()))?;
+    let text = run::Manifest::parse(text).map_err(|error| SimError::Usage(error.to_string()))?;
+    if let Some(path) = &args.out {
+        let made = std::fs::create_dir(path);
+        made.map_err(|source| SimError::Folder { path: path.clone(), source })?;
+    }
+    let (run, summary) = simulate(&manifest, text).map_err(SimError::Usage)?;
+    if let Some(dir) = &args.out {
+        run.write(dir)?;
+        summary.write(dir)?;
+        report::write(dir, &run, &summary)?;
+    }
+    if args.json {
+        println!("{}", summary.to_json());
+    } else {
+        println!("{}", table::render(&summary));
+    }
+    Ok(summary.exit_code())
+}
+
+/// Simulates a valid manifest, and meters what that takes. `text` is the manifest as it is kept.
+///
+/// # Errors
+/// A sentence about what can't be simulated.
+pub fn simulate(manifest: &Manifest, text: run::Manifest) -> Result<(Run, Summary), String> {
+    let scenario = manifest.scenario()?;
+    let begun = own_usage();
+    let prepared = Prepared::new(&scenario)?;
+    let set_up = own_usage();
+    let finished = prepared.finish();
+    let cpu =
+        CpuSeconds { setup: cpu_between(begun, set_up), run: cpu_between(set_up, own_usage()) };
+    Ok(tables::assemble(&scenario, text, finished, cpu))
+}
+
+impl SimArgs {
+    /// Settles every setting.
+    ///
+    /// # Errors
+    /// A sentence about the first that makes no sense.
+    pub fn resolve(&self) -> Result<Manifest, SimError> {
+        let manifest = self.settings.lay_over(Manifest::default()).map_err(SimError::Usage)?;
+        manifest.validate().map_err(SimError::Usage)?;
+        Ok(manifest)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+//! Many runs side by side: what they show together that none shows alone.
+//!
+//! - [`compare`]: strategies on the same workload and seeds; [`frontier`] draws them in one plane
+//! - [`rounds`]: strategies against [`theory`] and the literature; [`predict`] draws that by number of nodes
+//! - [`validate`]: one manifest simulated and launched
+//! - [`jobs`]: runs on several threads
+
+pub mod compare;
+pub mod frontier;
+pub mod jobs;
+pub mod predict;
+pub mod rounds;
+pub mod theory;
+pub mod validate;

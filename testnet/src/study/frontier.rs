@@ -1,0 +1,246 @@
+//! `tidings-testnet frontier`: every strategy in the plane of bytes against time.
+//!
+//! All spread the same transactions over the same nodes and links, after a warm-up in which those that
+//! learn have learned. A third cost, privacy, stands in the table.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use maud::html;
+use tidings_tools::show::chart::{self, AxisKind, AxisSpec, Caption, Colour, Mark, Plane};
+use tidings_tools::show::format::measured;
+use tidings_tools::show::page::{document, figure, section};
+
+use super::compare::matrix::{self, Case, Row};
+use super::compare::variant::{Variant, split};
+use super::compare::{WorldArgs, prepared, progress, show, to_json, write_files};
+use crate::exit::usage;
+
+/// The contestants unless others are asked for.
+const CONTESTANTS: &str = "flood,direct-mail,\
+    inventory (no trickle)@inventory:relay.trickle_outbound_ms=0,relay.trickle_inbound_ms=0,\
+    inventory,inventory (Bitcoin)@inventory:relay.trickle_outbound_ms=2000,relay.trickle_inbound_ms=5000,\
+    push,pull,push-pull,rumor,plumtree,\
+    adaptive fast@adaptive:relay.adaptive.preset=fast,\
+    adaptive balanced@adaptive:relay.adaptive.preset=balanced,\
+    adaptive lean@adaptive:relay.adaptive.preset=lean";
+
+/// Transactions that are measured.
+const TXS: usize = 2_000;
+
+/// Transactions before those: odds settle within a few hundred.
+const WARMUP: usize = 1_000;
+
+/// Arguments of `frontier`.
+#[derive(Clone, Debug, Args)]
+pub struct FrontierArgs {
+    /// Contestants, as for `compare` [default: all strategies, with adaptive's presets and trickles]
+    #[arg(long)]
+    pub strategies: Option<String>,
+    /// Link models [default: planar and regions]
+    #[arg(long = "models", value_delimiter = ',', default_value = "planar,regions")]
+    pub models: Vec<String>,
+    /// Seeds, as for `compare`
+    #[arg(long, default_value = "1")]
+    pub seeds: String,
+    /// The network.
+    #[command(flatten)]
+    pub world: WorldArgs,
+}
+
+/// Runs the command.
+#[must_use]
+pub fn main(args: &FrontierArgs) -> ExitCode {
+    let (cases, seeds) = match prepared(cases(args), &args.seeds, &args.world) {
+        Ok(prepared) => prepared,
+        Err(problem) => return usage(&problem),
+    };
+    let (mut summaries, mut planes) = (Vec::new(), Vec::new());
+    for (model, cases) in &cases {
+        eprintln!("{model} links:");
+        match matrix::run_all(cases, &seeds, args.world.jobs, progress) {
+            Ok((more, rows)) => {
+                summaries.extend(more);
+                planes.push((model.clone(), rows));
+            }
+            Err(problem) => return usage(&problem),
+        }
+    }
+    let all: Vec<Row> = planes.iter().flat_map(|(model, rows)| named(model, rows)).collect();
+    let json = to_json(&summaries, &all);
+    if let Some(out) = &args.world.out {
+        let mut files = vec![
+            ("summary.json".to_owned(), json.clone()),
+            ("report.html".to_owned(), page(args, &planes)),
+        ];
+        for (model, rows) in &planes {
+            files.push((format!("frontier-{}.svg", word(model)), svg(args, model, rows)));
+        }
+        let files: Vec<(&str, String)> =
+            files.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+        if let Err(code) = write_files(out, &files) {
+            return code;
+        }
+    }
+    if args.world.json {
+        println!("{json}");
+    } else {
+        for (model, rows) in &planes {
+            println!("{model} links\n\n{}", show::text(rows));
+            ratios(rows).iter().for_each(|line| println!("{line}"));
+            println!();
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn cases(args: &FrontierArgs) -> Result<Vec<(String, Vec<Case>)>, String> {
+    if args.world.links.is_some() {
+        return Err("frontier takes --models instead of --links: one plane for each".to_owned());
+    }
+    let list = args.strategies.as_deref().unwrap_or(CONTESTANTS);
+    let variants: Vec<Variant> =
+        split(list).iter().map(|text| Variant::parse(text.trim())).collect::<Result<_, _>>()?;
+    let plane = |model: &String| {
+        let world = WorldArgs { links: Some(model.clone()), ..args.world.clone() };
+        let base = world.manifest(TXS, WARMUP)?;
+        let case = |variant: &Variant| {
+            let mut manifest = base.clone();
+            manifest.params = variant.lay_over(&manifest.params)?;
+            manifest.validate()?;
+            Ok(Case { variant: variant.clone(), circumstances: String::new(), manifest })
+        };
+        Ok((model.clone(), variants.iter().map(case).collect::<Result<_, String>>()?))
+    };
+    args.models.iter().map(plane).collect()
+}
+
+/// Rows with the model in their names.
+fn named(model: &str, rows: &[Row]) -> Vec<Row> {
+    rows.iter().map(|row| Row { name: format!("{} · {model}", row.name), ..row.clone() }).collect()
+}
+
+/// The model without its settings, for names of files.
+fn word(model: &str) -> &str {
+    model.split(':').next().unwrap_or(model)
+}
+
+/// Bytes and time of every contestant against flood and inventory without trickle.
+#[must_use]
+pub fn ratios(rows: &[Row]) -> Vec<String> {
+    let mean = |row: &Row, key| row.get(key).mean;
+    let find = |name: &str| rows.iter().find(|row| row.name == name);
+    let base = |name: &str| find(name).and_then(|row| mean(row, "t99_ms"));
+    let (flood, inventory) = (base("flood"), base("inventory (no trickle)"));
+    let line = |row: &Row| {
+        let (t99, bytes) = (mean(row, "t99_ms")?, mean(row, "bytes_per_payload_byte")?);
+        let against = |name: &str, base: Option<f64>| {
+            base.map_or_else(String::new, |base| format!(", t99 {:.2} x {name}", t99 / base))
+        };
+        Some(format!(
+            "{}: {} bytes per payload byte{}{}",
+            row.name,
+            measured(bytes),
+            against("flood", flood),
+            against("inventory without trickle", inventory),
+        ))
+    };
+    rows.iter().filter_map(line).collect()
+}
+
+fn svg(args: &FrontierArgs, model: &str, rows: &[Row]) -> String {
+    let mark = |row: &Row| {
+        let (x, y) = (row.get("bytes_per_payload_byte").mean?, row.get("t99_ms").mean?);
+        Some(Mark { name: row.name.clone(), x, y, colour: show::colour(&row.strategy) })
+    };
+    let entry = |colour, name: &str| (colour, name.to_owned());
+    let WorldArgs { nodes, outbound, txs, .. } = &args.world;
+    let txs = txs.unwrap_or(TXS);
+    chart::plane(
+        &format!("frontier-{}", word(model)),
+        &Plane {
+            caption: Caption {
+                title: format!("Bytes against time: {model} links"),
+                subtitle: format!(
+                    "{nodes} nodes, {outbound} outbound links each, {txs} transactions of 300 bytes after a \
+                     warm-up; left and below is better"
+                ),
+                description: ratios(rows).join("; "),
+            },
+            x: AxisSpec::new("bytes sent per payload byte", AxisKind::Log),
+            y: AxisSpec::new("time until 99 % of the nodes have it, t99 (ms)", AxisKind::Log),
+            marks: rows.iter().filter_map(mark).collect(),
+            legend: vec![
+                entry(Colour::Vermilion, "adaptive"),
+                entry(Colour::Orange, "inventory"),
+                entry(Colour::Green, "plumtree"),
+                entry(Colour::Purple, "rounds"),
+                entry(Colour::Blue, "others"),
+            ],
+        },
+    )
+}
+
+fn page(args: &FrontierArgs, planes: &[(String, Vec<Row>)]) -> String {
+    let plane = |(model, rows): &(String, Vec<Row>)| {
+        let missing = rows.iter().filter(|row| row.get("t99_ms").mean.is_none());
+        let missing: Vec<&str> = missing.map(|row| row.name.as_str()).collect();
+        let content = html! {
+            (figure(&svg(args, model, rows)))
+            @if !missing.is_empty() {
+                p { "Never reached 99 % of the nodes, so not drawn: " (missing.join(", ")) "." }
+            }
+            (show::html_table("One row for each contestant", rows))
+            @for line in ratios(rows) { p { (line) } }
+        };
+        section(word(model), &format!("{model} links"), &content)
+    };
+    let main = html! { @for model in planes { (plane(model)) } };
+    let subtitle = "Every strategy on the same transactions, nodes and links. origin@N%: how often the first-spy \
+                    guess is right when N % of the nodes spy.";
+    document("Tidings comparison", "Bytes against time", subtitle, &main)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: FrontierArgs,
+    }
+
+    fn args(words: &str) -> FrontierArgs {
+        Cli::parse_from(["frontier"].into_iter().chain(words.split_whitespace())).args
+    }
+
+    #[test]
+    fn all_strategies_take_part() {
+        let planes = cases(&args("")).unwrap();
+        assert_eq!(planes.len(), 2);
+        for kind in tidings_protocol::params::StrategyKind::ALL {
+            assert!(planes[0].1.iter().any(|case| case.variant.strategy == *kind), "{kind}");
+        }
+        assert_eq!(
+            planes[0].1.iter().filter(|case| case.name().starts_with("adaptive ")).count(),
+            3
+        );
+    }
+
+    #[test]
+    fn a_small_frontier_names_its_ratios_and_draws_its_marks() {
+        let args =
+            args("--nodes 40 --txs 10 --warmup 5 --models planar --strategies flood,adaptive");
+        let planes = cases(&args).unwrap();
+        let (_, rows) = matrix::run_all(&planes[0].1, &[1], 2, |_| {}).unwrap();
+        let lines = ratios(&rows);
+        assert!(
+            lines[0].starts_with("flood: ") && lines[0].ends_with("t99 1.00 x flood"),
+            "{lines:?}"
+        );
+        let svg = svg(&args, "planar", &rows);
+        assert!(svg.contains(">flood<") && svg.contains(">adaptive<"));
+    }
+}

@@ -1,0 +1,93 @@
+//! CPU time and memory of processes, as the kernel counts them (proc(5)).
+
+use std::time::Duration;
+
+use procfs::process::Process;
+
+/// What a process used up to now, and what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time of all its threads, user and system, ended threads included. Counted in clock ticks,
+    /// usually of 10 ms.
+    pub cpu: Duration,
+    /// Resident memory, bytes; pages shared with other processes count in each.
+    pub rss_bytes: u64,
+}
+
+/// Usage of a process; `None` if there is no such process.
+#[must_use]
+pub fn usage(pid: u32) -> Option<Usage> {
+    let stat = process(pid)?.stat().ok()?;
+    let ticks = (stat.utime + stat.stime) as f64;
+    let cpu = Duration::from_secs_f64(ticks / procfs::ticks_per_second() as f64);
+    Some(Usage { cpu, rss_bytes: stat.rss * procfs::page_size() })
+}
+
+/// Resident memory of a process that is its own, bytes: all but the pages of files, which processes
+/// that run the same program share. `None` if there is no such process.
+#[must_use]
+pub fn private_bytes(pid: u32) -> Option<u64> {
+    let statm = process(pid)?.statm().ok()?;
+    Some(statm.resident.saturating_sub(statm.shared) * procfs::page_size())
+}
+
+fn process(pid: u32) -> Option<Process> {
+    Process::new(i32::try_from(pid).ok()?).ok()
+}
+
+/// Usage of this process.
+#[must_use]
+pub fn own_usage() -> Usage {
+    usage(std::process::id()).unwrap_or_default()
+}
+
+/// The most memory that this process has had resident, MiB.
+#[must_use]
+pub fn peak_rss_mib() -> Option<f64> {
+    let kib = Process::myself().ok()?.status().ok()?.vmhwm?;
+    Some(kib as f64 / 1_024.0)
+}
+
+/// Seconds of CPU used between two moments; 0 if the later one is unknown.
+#[must_use]
+pub fn cpu_between(earlier: Usage, later: Usage) -> f64 {
+    later.cpu.saturating_sub(earlier.cpu).as_secs_f64()
+}
+
+/// Raises the soft limit on open files to the hard one, for this process and those that it starts:
+/// per node the launcher holds a socket and a trace file. Returns the limit, if there is one.
+///
+/// # Errors
+/// What the system says.
+pub fn raise_open_files() -> Result<Option<u64>, rustix::io::Errno> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    Ok(maximum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_memory_is_what_is_not_shared() {
+        let (own, all) = (private_bytes(std::process::id()).unwrap(), own_usage().rss_bytes);
+        assert!(own > 100_000 && own < all, "{own} of {all}");
+    }
+
+    #[test]
+    fn work_shows_in_the_own_usage() {
+        let before = own_usage();
+        let mut x = 1_u64;
+        while cpu_between(before, own_usage()) < 0.03 {
+            x = (0..100_000).fold(x, |x, n| std::hint::black_box(x.wrapping_mul(31) + n));
+        }
+        assert!(before.rss_bytes > 100_000, "{before:?}");
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_has_no_usage() {
+        assert_eq!(usage(u32::MAX), None);
+    }
+}
