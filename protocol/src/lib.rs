@@ -66,8 +66,12 @@ pub mod limits {
     pub mod misbehavior;
 }
 
-pub mod counters;
-pub mod event;
+/// What a machine reports and counts.
+pub mod report {
+    pub mod counters;
+    pub mod event;
+}
+
 pub mod machine;
 
 /// What is known of items, and which of them are kept.
@@ -133,5 +137,13 @@ pub mod peers;
 
 pub mod node;
 
+/// An in-memory network of nodes, and the rigs that stand beside it: for tests, here and of whoever embeds the core.
 #[cfg(feature = "testkit")]
-pub mod testkit;
+pub mod testkit {
+    mod mesh;
+    pub mod rounds;
+    pub mod siege;
+    pub mod ties;
+
+    pub use mesh::Mesh;
+}

@@ -68,7 +68,7 @@
 //! use rand_chacha::ChaCha8Rng;
 //! use tidings_protocol::{
 //!     chain::{Chain, tidings::{Tidings, Transfer}},
-//!     event::Event,
+//!     report::event::Event,
 //!     ground::{item::{Item, ItemId, ItemKind}, link::{Direction, Link}, peer::PeerKey, time::Time},
 //!     machine::{Action, Cx, Input, Machine as _},
 //!     node::{Identity, Node},
@@ -140,13 +140,13 @@ use std::sync::Arc;
 use rand::Rng;
 
 use crate::chain::{Chain, Rejection};
-use crate::event::Event;
 use crate::ground::item::{Item, ItemId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
 use crate::params::Params;
+use crate::report::event::Event;
 use crate::wire::codec::DecodeError;
 use crate::wire::message::Message;
 

@@ -38,7 +38,6 @@ use crate::items::verification::Verification;
 use crate::relay::serve::Serving;
 use std::sync::Arc;
 
-use crate::counters::Counters;
 use crate::ground::item::{ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::map::Salt;
@@ -62,6 +61,7 @@ use crate::relay::fee_filter::FeeFilter;
 use crate::relay::quota::Quota;
 use crate::relay::request::Requests;
 use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
+use crate::report::counters::Counters;
 use crate::wire::message::{Message, Verb};
 
 use wake::Reach;

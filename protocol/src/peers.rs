@@ -28,6 +28,7 @@
 //!
 //! A refused or replaced link is forgotten at once; what arrives for it later is ignored.
 
+mod admission;
 mod backoff;
 pub mod book;
 mod feeler;
@@ -51,10 +52,11 @@ use crate::ground::map::Salt;
 use crate::ground::peer::PeerAddr;
 use crate::ground::peer::{DialError, PeerKey};
 use crate::ground::time::Time;
-use crate::limits::misbehavior::Reason;
 use crate::machine::{Cx, Part};
 use crate::params::{Params, PeerParams};
 use crate::wire::message::Message;
+
+pub use admission::Admission;
 
 use backoff::jittered;
 use book::{Added, Book};
@@ -75,17 +77,6 @@ pub const ASK_BELOW: usize = 1_000;
 /// A link that lasted less counts as a failure of its address even if the peer said hello, so that a
 /// peer which lets us in only to close is dialled ever more rarely. A guess.
 pub const SHORT_LIVED: Duration = Duration::from_secs(10);
-
-/// What is to be done about a link that came up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
-    /// It stays.
-    Welcome,
-    /// It stays, and this older link to the same peer is to be closed as [`Reason::Duplicate`].
-    Replaces(Link),
-    /// It is to be closed.
-    Refused(Reason),
-}
 
 /// Everything about with whom we are and want to be connected. See the [module](self).
 #[derive(Clone, Debug)]
@@ -235,24 +226,6 @@ impl Peers {
         self.settle(cx);
     }
 
-    /// The peer misbehaved, and its link is being closed: it is kept out from now on, unless our
-    /// operator wants it for ever.
-    ///
-    /// The address that it advertises isn't held against it: that may be an honest peer's. Should we
-    /// dial it and find the same key there, then it is.
-    pub fn on_misbehaved(&mut self, link: Link) {
-        let Some(peer) = self.table.get(link) else {
-            return;
-        };
-        if peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr)) {
-            return;
-        }
-        self.discouraged.insert(peer.key);
-        if let Some(addr) = peer.dialled {
-            self.book.shun(addr);
-        }
-    }
-
     /// Addresses came, already cut to the link's budget. Returns how many were not kept: not dialable,
     /// our own, shunned, or over what one peer may put into the book.
     pub fn on_addresses(&mut self, link: Link, addrs: &[PeerAddr], cx: &mut Cx<'_>) -> usize {
@@ -397,37 +370,6 @@ impl Peers {
         &self.book
     }
 
-    /// Whether a new link may stay, and what that means for the address it was dialled at.
-    fn admit(&mut self, peer: &Peer, cx: &mut Cx<'_>) -> Admission {
-        if peer.key == self.own {
-            if let Some(addr) = peer.dialled {
-                self.found_ourselves_at(addr);
-            }
-            return Admission::Refused(Reason::Myself);
-        }
-        let wanted = peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr));
-        if self.discouraged.contains(&peer.key) && !wanted {
-            if let Some(addr) = peer.dialled {
-                self.book.shun(addr);
-            }
-            return Admission::Refused(Reason::Discouraged);
-        }
-        if let Some((link, twin)) = self.table.find(peer.key) {
-            if peer.dialler(self.own) < twin.dialler(self.own) {
-                return Admission::Replaces(link);
-            }
-            if let Some(addr) = peer.dialled {
-                self.found_twin_at(link, addr, cx);
-            }
-            return Admission::Refused(Reason::Duplicate);
-        }
-        let inbound = self.table.census().links[Direction::Inbound as usize];
-        if !peer.is_outbound() && inbound >= cx.params.peers.inbound_max {
-            return Admission::Refused(Reason::Full);
-        }
-        Admission::Welcome
-    }
-
     /// The peer says where it can be dialled.
     fn on_advertised(&mut self, link: Link, key: PeerKey, addr: PeerAddr, cx: &mut Cx<'_>) {
         match self.book.hear(addr, key, cx) {
@@ -439,19 +381,6 @@ impl Peers {
             peer.advertise = Some(addr);
         }
         self.set_connected(addr, true);
-    }
-
-    /// We dialled an address and found a peer that another link leads to already.
-    fn found_twin_at(&mut self, link: Link, addr: PeerAddr, cx: &mut Cx<'_>) {
-        let Some(peer) = self.table.get_mut(link) else {
-            return;
-        };
-        if *peer.dialled.get_or_insert(addr) == addr {
-            self.set_connected(addr, true);
-        } else {
-            // One more address of the same peer: no use, and rested ever longer.
-            self.fail(addr, cx);
-        }
     }
 
     fn ask(&mut self, link: Link) {

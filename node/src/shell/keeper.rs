@@ -7,10 +7,10 @@ use std::collections::HashSet;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidings_protocol::event::Event;
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::{Input, Was};
 use tidings_protocol::node::Node;
+use tidings_protocol::report::event::Event;
 use tokio::sync::mpsc;
 
 use super::Shell;

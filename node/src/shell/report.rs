@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tidings_protocol::event::Event;
 use tidings_protocol::ground::link::{Link, LinkTable};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::limits::misbehavior::Reason;
+use tidings_protocol::report::event::Event;
 use tokio::sync::broadcast;
 
 use crate::api::{LinkName, NodeEvent, What};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use tidings_protocol::counters::{Counters, Traffic};
 use tidings_protocol::limits::misbehavior::Budget;
+use tidings_protocol::report::counters::{Counters, Traffic};
 use tidings_protocol::wire::message::MessageKind;
 
 use crate::api::TrafficStatus;

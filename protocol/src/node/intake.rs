@@ -7,7 +7,6 @@ use super::Node;
 use super::orphans::{Kinship, PARENT_REFUSED, PARENTS_MISSING};
 use super::wake::Reach;
 use crate::chain::{Blame, Facts, Rejection};
-use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Link, LinkSet};
 use crate::items::pool::FEE_TOO_LOW;
@@ -18,6 +17,7 @@ use crate::machine::{Action, Cx};
 use crate::record::{Heard, What};
 use crate::relay::Strategy as _;
 use crate::relay::request::Announced;
+use crate::report::event::Event;
 
 /// For how long a link is slowed that has too much being checked: as long as a batch of signatures takes. A guess.
 const CHECK_PAUSE: Duration = Duration::from_millis(5);

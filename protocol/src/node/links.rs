@@ -3,7 +3,6 @@
 use rand::RngExt as _;
 
 use super::{LinkState, Node};
-use crate::event::Event;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::PeerAddr;
 use crate::ground::peer::{DialError, PeerKey};
@@ -14,6 +13,7 @@ use crate::machine::{Action, Cx};
 use crate::peers::Admission;
 use crate::record::What;
 use crate::relay::{Neighbour, Strategy as _};
+use crate::report::event::Event;
 use crate::wire::codec;
 use crate::wire::message::{Hello, Message, VERSION};
 

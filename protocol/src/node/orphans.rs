@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Node;
 use crate::chain::{Facts, Rejection};
-use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::items::orphanage::Orphan;
@@ -15,6 +14,7 @@ use crate::items::seen::Outcome;
 use crate::items::verification::Checking;
 use crate::machine::{Cx, Was};
 use crate::record::What;
+use crate::report::event::Event;
 
 /// One of its parents was refused.
 pub(super) const PARENT_REFUSED: Rejection = Rejection::policy("parent-refused");

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rand::Rng;
 
 use super::Node;
-use crate::event::Event;
 use crate::ground::item::{Item, ItemKind};
 use crate::machine::Cx;
 use crate::record::What;
 use crate::relay::announce::Form;
+use crate::report::event::Event;
 
 impl Node {
     /// An own item was accepted: a transaction is announced until somebody asks for it. (A block is

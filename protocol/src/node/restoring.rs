@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::Node;
 use super::orphans::{Kinship, PARENT_REFUSED};
 use crate::chain::Facts;
-use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::LinkSet;
 use crate::items::orphanage::Orphan;
@@ -15,6 +14,7 @@ use crate::items::restoring::Comeback;
 use crate::items::seen::{Outcome, Seen};
 use crate::machine::{Cx, Was};
 use crate::record::What;
+use crate::report::event::Event;
 
 impl Node {
     pub(super) fn on_restored(&mut self, item: Arc<Item>, was: Was, cx: &mut Cx<'_>) {

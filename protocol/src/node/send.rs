@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use super::Node;
-use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
 use crate::ground::link::Link;
 use crate::ground::time::Time;
 use crate::machine::{Action, Cx};
 use crate::record::{Manner, What};
 use crate::relay::Strategy as _;
+use crate::report::event::Event;
 use crate::wire::codec;
 use crate::wire::message::{ANNOUNCE_MAX, Message, Verb};
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 use super::*;
 use crate::chain::opaque::Opaque;
 use crate::chain::{Chain, Rejection};
-use crate::event::Event;
 use crate::limits::misbehavior::Budget;
 use crate::params::Rate;
 use crate::params::StrategyKind;
+use crate::report::event::Event;
 use crate::wire::codec::DecodeError;
 use crate::wire::message::{Hello, VERSION};
 

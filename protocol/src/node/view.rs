@@ -1,7 +1,6 @@
 //! What drivers and operators may look at.
 
 use super::Node;
-use crate::counters::Counters;
 use crate::ground::item::Item;
 use crate::ground::item::ItemId;
 use crate::ground::item::ItemKind;
@@ -21,6 +20,7 @@ use crate::peers::Peers;
 use crate::record::Dealings;
 use crate::record::Record;
 use crate::record::Story;
+use crate::report::counters::Counters;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -15,7 +15,6 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::chain::Chain as _;
 use crate::chain::opaque::Opaque;
-use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::PeerAddr;
@@ -25,6 +24,7 @@ use crate::limits::misbehavior::Reason;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
+use crate::report::event::Event;
 use crate::wire::message::{Hello, Message, VERSION, Verb};
 
 /// Ids in each message of a flooder.

@@ -1,6 +1,6 @@
 //! What nodes had counted before the measured part of a run, so that it can be taken off.
 
-use tidings_protocol::counters::Traffic;
+use tidings_protocol::report::counters::Traffic;
 use tidings_protocol::wire::message::MessageKind;
 
 use crate::world::World;

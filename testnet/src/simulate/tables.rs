@@ -2,7 +2,7 @@
 //! work on simulations as on launches.
 
 use serde_json::{Map, Value, json};
-use tidings_protocol::counters::Traffic;
+use tidings_protocol::report::counters::Traffic;
 use tidings_protocol::wire::message::MessageKind;
 use tidings_tools::figures::statistics::Distribution;
 use tidings_tools::figures::summary::{Inputs, Simulation, Summary};

@@ -11,7 +11,6 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::chain::{Chain as _, Rejection};
-use tidings_protocol::event::Event;
 use tidings_protocol::ground::item::{Item, ItemId};
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::PeerAddr;
@@ -19,6 +18,7 @@ use tidings_protocol::ground::peer::{DialError, PeerKey};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
+use tidings_protocol::report::event::Event;
 use tidings_protocol::wire::message::{Hello, Message, VERSION};
 
 use super::options::Settings;

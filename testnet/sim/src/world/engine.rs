@@ -1,8 +1,8 @@
 //! The loop: takes the next event, hands it to its node, and carries out what the node asks for.
 
-use tidings_protocol::event::Event as Report;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
+use tidings_protocol::report::event::Event as Report;
 
 use super::state::{Entry, Event, WAKES, World};
 use crate::workload;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tidings_protocol::chain::Chain;
-use tidings_protocol::counters::{Counters, Traffic};
 use tidings_protocol::ground::item::{Item, ShortId};
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::map::Map;
@@ -13,6 +12,7 @@ use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Action;
 use tidings_protocol::node::Node;
 use tidings_protocol::params::Params;
+use tidings_protocol::report::counters::{Counters, Traffic};
 use tidings_protocol::wire::message::Message;
 
 use crate::fault::Faults;

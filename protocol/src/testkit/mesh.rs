@@ -2,11 +2,7 @@
 //!
 //! One queue of deliveries ordered by (time, sequence), one seeded random stream per node, a fixed
 //! latency. Every action of every node goes into a log, so that two runs can be compared byte for byte.
-//! [`rounds`] runs single strategies in the rounds of the theory instead.
-
-pub mod rounds;
-pub mod siege;
-pub mod ties;
+//! [`rounds`](crate::testkit::rounds) runs single strategies in the rounds of the theory instead.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -19,7 +15,6 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::chain::Chain;
-use crate::event::Event;
 use crate::ground::item::{Item, ItemId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::map::Salt;
@@ -29,6 +24,7 @@ use crate::ground::time::Time;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
+use crate::report::event::Event;
 use crate::wire::message::Message;
 
 /// A network of nodes in memory.

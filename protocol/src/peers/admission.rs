@@ -1,0 +1,83 @@
+//! Who is let in, and who is kept out.
+
+use super::Peers;
+use super::table::Peer;
+use crate::ground::link::{Direction, Link};
+use crate::ground::peer::PeerAddr;
+use crate::limits::misbehavior::Reason;
+use crate::machine::Cx;
+
+/// What is to be done about a link that came up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It stays.
+    Welcome,
+    /// It stays, and this older link to the same peer is to be closed as [`Reason::Duplicate`].
+    Replaces(Link),
+    /// It is to be closed.
+    Refused(Reason),
+}
+
+impl Peers {
+    /// Whether a new link may stay, and what that means for the address it was dialled at.
+    pub(super) fn admit(&mut self, peer: &Peer, cx: &mut Cx<'_>) -> Admission {
+        if peer.key == self.own {
+            if let Some(addr) = peer.dialled {
+                self.found_ourselves_at(addr);
+            }
+            return Admission::Refused(Reason::Myself);
+        }
+        let wanted = peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr));
+        if self.discouraged.contains(&peer.key) && !wanted {
+            if let Some(addr) = peer.dialled {
+                self.book.shun(addr);
+            }
+            return Admission::Refused(Reason::Discouraged);
+        }
+        if let Some((link, twin)) = self.table.find(peer.key) {
+            if peer.dialler(self.own) < twin.dialler(self.own) {
+                return Admission::Replaces(link);
+            }
+            if let Some(addr) = peer.dialled {
+                self.found_twin_at(link, addr, cx);
+            }
+            return Admission::Refused(Reason::Duplicate);
+        }
+        let inbound = self.table.census().links[Direction::Inbound as usize];
+        if !peer.is_outbound() && inbound >= cx.params.peers.inbound_max {
+            return Admission::Refused(Reason::Full);
+        }
+        Admission::Welcome
+    }
+
+    /// The peer misbehaved, and its link is being closed: it is kept out from now on, unless our
+    /// operator wants it for ever.
+    ///
+    /// The address that it advertises isn't held against it: that may be an honest peer's. Should we
+    /// dial it and find the same key there, then it is.
+    pub fn on_misbehaved(&mut self, link: Link) {
+        let Some(peer) = self.table.get(link) else {
+            return;
+        };
+        if peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr)) {
+            return;
+        }
+        self.discouraged.insert(peer.key);
+        if let Some(addr) = peer.dialled {
+            self.book.shun(addr);
+        }
+    }
+
+    /// We dialled an address and found a peer that another link leads to already.
+    fn found_twin_at(&mut self, link: Link, addr: PeerAddr, cx: &mut Cx<'_>) {
+        let Some(peer) = self.table.get_mut(link) else {
+            return;
+        };
+        if *peer.dialled.get_or_insert(addr) == addr {
+            self.set_connected(addr, true);
+        } else {
+            // One more address of the same peer: no use, and rested ever longer.
+            self.fail(addr, cx);
+        }
+    }
+}
