@@ -36,7 +36,7 @@ use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::ParamError;
 use tidings_protocol::params::STEPS_DEFAULT;
-use tidings_protocol::wire::message::Message;
+use tidings_protocol::wire::message::{Items, Message};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -325,7 +325,8 @@ impl Shell {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
-                Action::Send { message: Message::Item(_), .. } if self.config.withhold => {}
+                Action::Send { message: Message::Items(Items::Item(_)), .. }
+                    if self.config.withhold => {}
                 Action::Send { link, message } => self.net.send(link, message),
                 Action::Throttle { link, until } => {
                     throttled = true;

@@ -21,7 +21,7 @@ use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
-use tidings_protocol::wire::message::{Hello, Message, VERSION};
+use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session, VERSION};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -194,9 +194,12 @@ impl RawPeer {
         let NetEvent::Connected { link, addr, .. } = connected else { panic!("{connected:?}") };
         assert_eq!(addr, Some(to.addr));
         let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
-        net.send(link, Message::Hello(hello));
+        net.send(link, Message::Session(Session::Hello(Box::new(hello))));
         let mut peer = Self { net, link };
-        peer.message(|message| matches!(message, Message::Hello(_)).then_some(())).await;
+        peer.message(|message| {
+            matches!(message, Message::Session(Session::Hello(_))).then_some(())
+        })
+        .await;
         peer
     }
 
@@ -234,8 +237,11 @@ impl RawPeer {
 
     /// Waits for a pong: whatever was sent before has been read.
     async fn ping(&mut self, nonce: u64) {
-        self.send(Message::Ping { nonce });
-        self.message(|message| (*message == Message::Pong { nonce }).then_some(())).await;
+        self.send(Message::Session(Session::Ping { nonce }));
+        self.message(|message| {
+            (*message == Message::Session(Session::Pong { nonce })).then_some(())
+        })
+        .await;
     }
 
     /// The next event that isn't about messages.
@@ -350,7 +356,7 @@ async fn bytes_that_are_no_message_end_the_link_and_nothing_else() {
     let bad = [
         Message::Unknown { kind: 0, len: 3 },
         Message::Unknown { kind: 2, len: 3 },
-        Message::Item(oversized),
+        Message::Items(Items::Item(oversized)),
     ];
     for (count, message) in (0..).zip(bad) {
         let mut peer = RawPeer::connect(&nodes[0]).await;
@@ -387,7 +393,7 @@ async fn a_peer_that_stops_reading_congests_only_itself() {
     peer.net.throttle(peer.link, Instant::now() + Duration::from_secs(3_600));
     for _ in 0..100 {
         let ids = Arc::from([id]);
-        peer.send(Message::GetData { kind: ItemKind::Block, ids });
+        peer.send(Message::Items(Items::GetData(Names::Whole { kind: ItemKind::Block, ids })));
     }
     let congested = |status: &Status, _: &[PeerStatus]| status.counters["net_congested"] > 0;
     let driven = async {
@@ -453,9 +459,12 @@ async fn a_peer_over_its_budget_is_slowed_and_not_closed() {
     let mut peer = RawPeer::connect(&node).await;
     let begun = Instant::now();
     for nonce in 0..100 {
-        peer.send(Message::Ping { nonce });
+        peer.send(Message::Session(Session::Ping { nonce }));
     }
-    peer.message(|message| (*message == Message::Pong { nonce: 99 }).then_some(())).await;
+    peer.message(|message| {
+        (*message == Message::Session(Session::Pong { nonce: 99 })).then_some(())
+    })
+    .await;
     assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
     assert!(node.counter("net_throttled").await > 0);
     assert_eq!(node.counter("misbehaved").await, 0);
@@ -487,7 +496,7 @@ async fn the_address_book_and_the_trace_outlive_the_node() {
 /// An item of a size.
 fn item(bytes: usize) -> Message {
     let chain = Opaque { max_tx_bytes: 10_000_000, max_block_bytes: 10_000_000 };
-    Message::Item(chain.item(ItemKind::Tx, vec![1; bytes].into()).unwrap())
+    Message::Items(Items::Item(chain.item(ItemKind::Tx, vec![1; bytes].into()).unwrap()))
 }
 
 #[tokio::test]
@@ -496,12 +505,14 @@ async fn messages_given_back_come_before_what_arrived_since() {
     let (mut sent, mut nonces) = (0, Vec::new());
     while nonces.len() < 50 {
         for _ in 0..3 {
-            from.net.send(from.link, Message::Ping { nonce: sent });
+            from.net.send(from.link, Message::Session(Session::Ping { nonce: sent }));
             sent += 1;
         }
         let event = next(&mut to.net).await;
         let NetEvent::Received { link, mut messages } = event else { panic!("{event:?}") };
-        let Message::Ping { nonce } = messages.remove(0) else { panic!("{messages:?}") };
+        let Message::Session(Session::Ping { nonce }) = messages.remove(0) else {
+            panic!("{messages:?}")
+        };
         nonces.push(nonce);
         to.net.give_back(link, messages);
     }

@@ -29,7 +29,7 @@ use crate::ground::time::Time;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
-use crate::wire::message::Message;
+use crate::wire::message::{Items, Message};
 
 /// A network of nodes in memory.
 pub struct Mesh {
@@ -379,7 +379,8 @@ impl Mesh {
             Action::Send { link, message } => {
                 if let Some((peer, far)) = self.end(index, link)
                     && !self.is_lost(index, peer)
-                    && !(self.withholding == Some(index) && matches!(message, Message::Item(_)))
+                    && !(self.withholding == Some(index)
+                        && matches!(message, Message::Items(Items::Item(_))))
                 {
                     self.push(
                         self.latency(index, peer),

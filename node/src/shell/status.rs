@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use tidings_protocol::counters::{Counters, Traffic};
-use tidings_protocol::limits::misbehavior::Budget;
-use tidings_protocol::wire::message::MessageKind;
+use tidings_protocol::wire::kinds::{Budget, MessageKind};
 
 use crate::control::TrafficStatus;
 use crate::net::NetCounters;

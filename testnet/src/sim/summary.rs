@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 use tidings_protocol::counters::Traffic;
-use tidings_protocol::wire::message::MessageKind;
+use tidings_protocol::wire::kinds::MessageKind;
 use tidings_tools::run::{self, Delivery, Item, ItemKind, Run};
 use tidings_tools::stats::Distribution;
 use tidings_tools::summary::{Inputs, Simulation, Summary};
