@@ -16,7 +16,7 @@ use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::link::Link;
-use tidings_protocol::wire::message::Message;
+use tidings_protocol::wire::message::{Items, Message};
 
 /// Bytes of a message's item.
 const ITEM_BYTES: usize = 300;
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let item = chain
             .item(ItemKind::Tx, vec![1; ITEM_BYTES].into())
             .map_err(|rejection| rejection.to_string())?;
-        let message = Message::Item(item);
+        let message = Message::Items(Items::Item(item));
         // Once to warm up: buffers grow, code is loaded.
         run(&mut from, &mut to, link, &message, (32, 1_000)).await;
         println!("messages a batch   CPU us a message   messages/s");

@@ -6,6 +6,7 @@
 pub(crate) mod shape;
 pub mod slow_motion;
 
+use tidings_protocol::wire::message::Items;
 use tidings_protocol::wire::message::Message;
 
 use self::slow_motion::SlowMotion;
@@ -25,6 +26,6 @@ pub struct Lab {
 impl Lab {
     /// Whether a message is one that this node keeps to itself.
     pub(crate) const fn withholds(&self, message: &Message) -> bool {
-        self.withhold && matches!(message, Message::Item(_))
+        self.withhold && matches!(message, Message::Items(Items::Item(_)))
     }
 }

@@ -12,7 +12,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
-use tidings_protocol::limits::misbehavior::Budget;
+use tidings_protocol::wire::kinds::Budget;
 
 use self::exposition::{CONTENT_TYPE, Exposition};
 use crate::api::Status;

@@ -26,7 +26,7 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::ground::peer::{DialError, PeerKey};
-use tidings_protocol::wire::codec::DecodeError;
+use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::Writer;
 use tidings_protocol::wire::message::Message;
 use tokio::sync::mpsc;

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tidings_protocol::report::event::Event;
 
 use rand::rngs::SysRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -35,7 +36,6 @@ use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::ParamError;
 use tidings_protocol::params::STEPS_DEFAULT;
-use tidings_protocol::report::event::Event;
 use tidings_protocol::wire::message::Message;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;

@@ -28,7 +28,7 @@ use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::Params;
 use tidings_protocol::params::STEPS_DEFAULT;
 use tidings_protocol::params::StrategyKind;
-use tidings_protocol::wire::message::{Hello, Message, VERSION};
+use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session, VERSION};
 
 const LINKS: u32 = 16;
 
@@ -148,7 +148,7 @@ impl<'a> Bench<'a> {
             let peer = PeerKey(link.slot() as u64);
             bench.hand(Input::Connected { link, peer, direction, addr: None });
             let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
-            bench.say(link, &Message::Hello(hello));
+            bench.say(link, &Message::Session(Session::Hello(Box::new(hello))));
         }
         bench
     }
@@ -182,9 +182,14 @@ fn run(params: &Params, batches: &[Vec<Arc<Item>>]) -> Costs {
     let mut taken = [Duration::ZERO; 5];
     for (batch, number) in batches.iter().zip(0..) {
         let ids: Vec<ItemId> = batch.iter().map(|item| item.id()).collect();
-        let announce = Message::Announce { kind: ItemKind::Tx, ids: ids.clone().into() };
-        let ask = Message::GetData { kind: ItemKind::Tx, ids: ids.into() };
-        let messages: Vec<_> = batch.iter().cloned().map(Message::Item).collect();
+        let announce = Message::Items(Items::Announce(Names::Whole {
+            kind: ItemKind::Tx,
+            ids: ids.clone().into(),
+        }));
+        let ask =
+            Message::Items(Items::GetData(Names::Whole { kind: ItemKind::Tx, ids: ids.into() }));
+        let messages: Vec<_> =
+            batch.iter().cloned().map(|item| Message::Items(Items::Item(item))).collect();
         let first = number % LINKS;
         let mut phase = 0;
         let mut time = |work: &mut dyn FnMut()| {

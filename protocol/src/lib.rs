@@ -51,10 +51,15 @@ pub mod chain;
 
 /// What peers say, and how it looks in bytes.
 pub mod wire {
-    pub mod codec;
+    pub(crate) mod cursor;
     pub mod digest;
-    pub mod frame;
+    pub mod error;
     pub mod message;
+
+    pub mod kinds;
+
+    pub mod codec;
+    pub mod frame;
 }
 
 pub mod params;

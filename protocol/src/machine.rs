@@ -135,6 +135,7 @@
 //! # Ok::<(), tidings_protocol::chain::Rejection>(())
 //! ```
 
+use crate::report::event::Event;
 use std::sync::Arc;
 
 use rand::Rng;
@@ -146,8 +147,7 @@ use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
 use crate::params::Params;
-use crate::report::event::Event;
-use crate::wire::codec::DecodeError;
+use crate::wire::error::DecodeError;
 use crate::wire::message::Message;
 
 /// A protocol state machine. See the [module](self) for the whole contract.

@@ -36,9 +36,8 @@ use crate::items::orphans::Orphans;
 use crate::items::restoring::Restoring;
 use crate::items::verification::Verification;
 use crate::relay::serve::Serving;
-use std::sync::Arc;
 
-use crate::ground::item::{ItemKind, Name, ShortId};
+use crate::ground::item::Name;
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::map::Salt;
 use crate::ground::peer::PeerAddr;
@@ -62,7 +61,7 @@ use crate::relay::quota::Quota;
 use crate::relay::request::Requests;
 use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::report::counters::Counters;
-use crate::wire::message::{Message, Verb};
+use crate::wire::message::{Items, Message, PeerExchange, Reconcile, Session};
 
 use wake::Reach;
 
@@ -202,43 +201,35 @@ impl Node {
 
     fn on_message(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) -> Reach {
         match message {
-            Message::Hello(hello) => self.on_hello(link, hello, cx),
-            Message::Ping { nonce } => self.send(link, Message::Pong { nonce: *nonce }, cx),
-            Message::Pong { nonce } => {
+            Message::Session(Session::Hello(hello)) => self.on_hello(link, hello, cx),
+            Message::Session(Session::Ping { nonce }) => {
+                self.send(link, Session::Pong { nonce: *nonce }, cx);
+            }
+            Message::Session(Session::Pong { nonce }) => {
                 self.health.on_pong(link, *nonce, cx.now, &cx.params.health, cx.rng);
             }
-            Message::GetAddresses => {
+            Message::Peers(PeerExchange::GetAddresses) => {
                 self.peers.on_get_addresses(link, cx); // a second one is ignored
             }
-            Message::Addresses(addresses) => self.on_addresses(link, addresses, cx),
-            Message::Announce { kind, ids } => {
-                return self.on_announce(link, *kind, ids.iter().copied().map(Name::Whole), cx);
+            Message::Peers(PeerExchange::Addresses(addresses)) => {
+                self.on_addresses(link, addresses, cx);
             }
-            Message::GetData { kind, ids } => {
-                self.on_get_data(link, *kind, ids.iter().copied().map(Name::Whole), cx);
+            Message::Items(Items::Announce(names)) => {
+                return self.on_announce(link, names.kind(), names.iter(), cx);
             }
-            Message::NotFound { ids, .. } => {
-                self.on_not_found(link, ids.iter().map(ShortId::from), cx);
+            Message::Items(Items::GetData(names)) => {
+                self.on_get_data(link, names.kind(), names.iter(), cx);
             }
-            Message::Short(verb, ids) => return self.on_short(link, *verb, ids, cx),
-            Message::Item(item) => return self.on_item(link, item, cx),
-            Message::Signal(signal) => {
+            Message::Items(Items::NotFound(names)) => {
+                self.on_not_found(link, names.iter().map(Name::short), cx);
+            }
+            Message::Items(Items::Item(item)) => return self.on_item(link, item, cx),
+            Message::Relay(signal) => {
                 self.relay(cx, |strategy, cx| strategy.on_signal(link, signal, cx));
             }
-            Message::Digest(digest) => self.on_digest(link, digest, cx),
-            Message::FeeFilter(rate) => self.on_fee_filter(link, *rate),
+            Message::Reconcile(Reconcile::Digest(digest)) => self.on_digest(link, digest, cx),
+            Message::Items(Items::FeeFilter(rate)) => self.on_fee_filter(link, *rate),
             Message::Unknown { .. } => {} // counted and charged like any other
-        }
-        Reach::Everything
-    }
-
-    /// The peer names transactions by their short ids.
-    fn on_short(&mut self, link: Link, verb: Verb, ids: &[ShortId], cx: &mut Cx<'_>) -> Reach {
-        let names = ids.iter().copied().map(Name::Short);
-        match verb {
-            Verb::Announce => return self.on_announce(link, ItemKind::Tx, names, cx),
-            Verb::GetData => self.on_get_data(link, ItemKind::Tx, names, cx),
-            Verb::NotFound => self.on_not_found(link, ids.iter().copied(), cx),
         }
         Reach::Everything
     }
@@ -261,24 +252,17 @@ impl Node {
 
     /// Sends the requests that were decided on, and tells the strategy.
     fn ask(&mut self, cx: &mut Cx<'_>) {
-        let mut messages = Vec::new();
-        let requested = self.requests.flush(|link, message| messages.push((link, message)));
+        let mut asked = Vec::new();
+        let requested = self.requests.flush(|link, names| asked.push((link, names)));
         self.counters.requests += requested as u64;
-        let mut asked: Vec<(Link, Arc<[ShortId]>)> = Vec::new();
-        for (link, message) in messages {
-            match &message {
-                Message::GetData { ids, .. } => {
-                    asked.push((link, ids.iter().map(ShortId::from).collect()));
-                }
-                Message::Short(_, ids) => asked.push((link, ids.clone())),
-                _ => {}
-            }
-            self.send(link, message, cx);
+        for (link, names) in &asked {
+            self.send(*link, Items::GetData(names.clone()), cx);
         }
-        for (link, ids) in asked {
-            ids.iter().for_each(|id| self.record.note(link, id, What::Asked, cx.now));
+        for (link, names) in asked {
+            let ids = || names.iter().map(Name::short);
+            ids().for_each(|id| self.record.note(link, id, What::Asked, cx.now));
             self.relay(cx, |strategy, cx| {
-                ids.iter().for_each(|id| strategy.on_asked(link, *id, cx));
+                ids().for_each(|id| strategy.on_asked(link, id, cx));
             });
         }
     }

@@ -54,7 +54,7 @@ use crate::ground::peer::{DialError, PeerKey};
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
 use crate::params::{Params, PeerParams};
-use crate::wire::message::Message;
+use crate::wire::message::{Message, PeerExchange};
 
 pub use admission::Admission;
 
@@ -266,7 +266,7 @@ impl Peers {
         let mut addrs = self.book.sample(cx.now, cx.rng);
         addrs.retain(|addr| Some(*addr) != dialled && Some(*addr) != advertise);
         // Also when there are none: the peer takes our next message for the answer.
-        self.outbox.push((link, Message::Addresses(addrs.into())));
+        self.outbox.push((link, Message::Peers(PeerExchange::Addresses(addrs.into()))));
         true
     }
 
@@ -386,7 +386,7 @@ impl Peers {
     fn ask(&mut self, link: Link) {
         if let Some(peer) = self.table.get_mut(link) {
             peer.question = Question::Open;
-            self.outbox.push((link, Message::GetAddresses));
+            self.outbox.push((link, Message::Peers(PeerExchange::GetAddresses)));
         }
     }
 

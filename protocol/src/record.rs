@@ -26,8 +26,9 @@ use crate::ground::item::{ItemId, ShortId};
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::peer::PeerKey;
 use crate::ground::time::Time;
-use crate::limits::misbehavior::{Budget, Offence, Reason};
+use crate::limits::misbehavior::{Offence, Reason};
 use crate::params::RecordParams;
+use crate::wire::kinds::Budget;
 use strand::{Entry, Rules, Strand};
 
 pub use crate::items::pool::Departure;

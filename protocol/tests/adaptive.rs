@@ -178,7 +178,7 @@ impl Liars {
     }
 
     fn lie(self, mesh: &mut Mesh, item: &Item) {
-        let lie = Message::Signal((self.say)([ShortId::from(item.id())].into()));
+        let lie = Message::Relay((self.say)([ShortId::from(item.id())].into()));
         for index in 0..NODES {
             let links = mesh.links(index).into_iter().filter(|(_, peer)| self.has(*peer));
             for (link, _) in links.collect::<Vec<_>>() {

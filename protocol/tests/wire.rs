@@ -13,12 +13,14 @@ use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::fee::FeeRate;
 use tidings_protocol::ground::item::{ItemId, ItemKind, ShortId};
 use tidings_protocol::ground::peer::{PeerAddr, Transport};
-use tidings_protocol::wire::codec::{self, DecodeError, PART_MAX};
+use tidings_protocol::wire::codec::{self, PART_MAX};
 use tidings_protocol::wire::digest::{Digest, FILTER_MAX};
+use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::{Reader, Writer};
+use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::{
-    ADDRESSES_MAX, ANNOUNCE_MAX, Class, GETDATA_MAX, Hello, KNOWN_MAX, Message, MessageKind,
-    Signal, Verb,
+    ADDRESSES_MAX, ANNOUNCE_MAX, GETDATA_MAX, Hello, Items, KNOWN_MAX, Message, Names,
+    PeerExchange, Reconcile, Session, Signal,
 };
 
 /// Small limits keep the cases quick; a block still takes several parts.
@@ -56,8 +58,10 @@ fn short_ids(max: usize) -> impl Strategy<Value = Arc<[ShortId]>> {
     ids(max).prop_map(|(_, ids)| ids.iter().map(ShortId::from).collect())
 }
 
-fn short(verb: Verb, max: usize) -> impl Strategy<Value = Message> {
-    short_ids(max).prop_map(move |ids| Message::Short(verb, ids))
+fn names(max: usize, list: fn(Names) -> Items) -> impl Strategy<Value = Message> {
+    let whole = ids(max).prop_map(|(kind, ids)| Names::Whole { kind, ids });
+    let short = short_ids(max).prop_map(Names::Short);
+    prop_oneof![whole, short].prop_map(move |names| Message::Items(list(names)))
 }
 
 fn item(kind: ItemKind, max: usize) -> impl Strategy<Value = Message> {
@@ -65,7 +69,7 @@ fn item(kind: ItemKind, max: usize) -> impl Strategy<Value = Message> {
     let len = prop_oneof![6 => 0..600usize, 2 => near_a_part, 1 => 0..=max, 1 => Just(max)];
     (len, any::<[u8; 16]>()).prop_map(move |(len, seed)| {
         let bytes: Vec<u8> = seed.into_iter().cycle().take(len).collect();
-        Message::Item(CHAIN.item(kind, bytes.into()).expect("opaque names any bytes"))
+        Message::Items(Items::Item(CHAIN.item(kind, bytes.into()).expect("opaque names any bytes")))
     })
 }
 
@@ -74,48 +78,53 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::Hello => {
             (any::<u16>(), any::<u32>(), prop::option::of(addr()), prop::option::of(any::<u8>()))
                 .prop_map(|(version, features, advertise, region)| {
-                    Message::Hello(Hello { version, features: features & !1, advertise, region })
+                    Message::Session(Session::Hello(Box::new(Hello {
+                        version,
+                        features: features & !1,
+                        advertise,
+                        region,
+                    })))
                 })
                 .boxed()
         }
-        MessageKind::Ping => any::<u64>().prop_map(|nonce| Message::Ping { nonce }).boxed(),
-        MessageKind::Pong => any::<u64>().prop_map(|nonce| Message::Pong { nonce }).boxed(),
-        MessageKind::GetAddresses => Just(Message::GetAddresses).boxed(),
+        MessageKind::Ping => {
+            any::<u64>().prop_map(|nonce| Message::Session(Session::Ping { nonce })).boxed()
+        }
+        MessageKind::Pong => {
+            any::<u64>().prop_map(|nonce| Message::Session(Session::Pong { nonce })).boxed()
+        }
+        MessageKind::GetAddresses => Just(Message::Peers(PeerExchange::GetAddresses)).boxed(),
         MessageKind::Addresses => list_len(ADDRESSES_MAX)
             .prop_flat_map(|len| prop::collection::vec(addr(), len))
-            .prop_map(|addrs| Message::Addresses(addrs.into()))
+            .prop_map(|addrs| Message::Peers(PeerExchange::Addresses(addrs.into())))
             .boxed(),
-        MessageKind::Announce => {
-            let whole = ids(ANNOUNCE_MAX).prop_map(|(kind, ids)| Message::Announce { kind, ids });
-            prop_oneof![whole, short(Verb::Announce, ANNOUNCE_MAX)].boxed()
-        }
-        MessageKind::GetData => {
-            let whole = ids(GETDATA_MAX).prop_map(|(kind, ids)| Message::GetData { kind, ids });
-            prop_oneof![whole, short(Verb::GetData, GETDATA_MAX)].boxed()
-        }
-        MessageKind::NotFound => {
-            let whole = ids(GETDATA_MAX).prop_map(|(kind, ids)| Message::NotFound { kind, ids });
-            prop_oneof![whole, short(Verb::NotFound, GETDATA_MAX)].boxed()
-        }
+        MessageKind::Announce => names(ANNOUNCE_MAX, Items::Announce).boxed(),
+        MessageKind::GetData => names(GETDATA_MAX, Items::GetData).boxed(),
+        MessageKind::NotFound => names(GETDATA_MAX, Items::NotFound).boxed(),
         MessageKind::Tx => item(ItemKind::Tx, CHAIN.max_tx_bytes).boxed(),
         MessageKind::Block => item(ItemKind::Block, CHAIN.max_block_bytes).boxed(),
-        MessageKind::Prune => Just(Message::Signal(Signal::Prune)).boxed(),
-        MessageKind::Graft => Just(Message::Signal(Signal::Graft)).boxed(),
-        MessageKind::Poll => Just(Message::Signal(Signal::Poll)).boxed(),
+        MessageKind::Prune => Just(Message::Relay(Signal::Prune)).boxed(),
+        MessageKind::Graft => Just(Message::Relay(Signal::Graft)).boxed(),
+        MessageKind::Poll => Just(Message::Relay(Signal::Poll)).boxed(),
         MessageKind::Known => {
-            short_ids(KNOWN_MAX).prop_map(|ids| Message::Signal(Signal::Known(ids))).boxed()
+            short_ids(KNOWN_MAX).prop_map(|ids| Message::Relay(Signal::Known(ids))).boxed()
         }
         MessageKind::First => {
-            short_ids(KNOWN_MAX).prop_map(|ids| Message::Signal(Signal::First(ids))).boxed()
+            short_ids(KNOWN_MAX).prop_map(|ids| Message::Relay(Signal::First(ids))).boxed()
         }
         MessageKind::Digest => (any::<bool>(), any::<u32>(), any::<u64>(), list_len(FILTER_MAX))
             .prop_map(|(is_answer, count, salt, len)| {
                 let filter = (0..len).map(|index| index.to_le_bytes()[0]).collect();
-                Message::Digest(Digest { is_answer, count, salt, filter })
+                Message::Reconcile(Reconcile::Digest(Box::new(Digest {
+                    is_answer,
+                    count,
+                    salt,
+                    filter,
+                })))
             })
             .boxed(),
         MessageKind::FeeFilter => {
-            any::<u64>().prop_map(|rate| Message::FeeFilter(FeeRate(rate))).boxed()
+            any::<u64>().prop_map(|rate| Message::Items(Items::FeeFilter(FeeRate(rate)))).boxed()
         }
         MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
             .prop_map(|(kind, len)| Message::Unknown { kind, len })
@@ -246,7 +255,9 @@ proptest! {
 #[test]
 fn a_ping_waits_for_at_most_the_output_buffer() {
     const BUDGET: usize = 32 * 1024;
-    let bulk = |kind, size: usize| Message::Item(CHAIN.item(kind, vec![9; size].into()).unwrap());
+    let bulk = |kind, size: usize| {
+        Message::Items(Items::Item(CHAIN.item(kind, vec![9; size].into()).unwrap()))
+    };
     let mut writer = Writer::new(usize::MAX);
     for _ in 0..20 {
         writer.push(bulk(ItemKind::Block, 90_000)).unwrap();
@@ -258,7 +269,7 @@ fn a_ping_waits_for_at_most_the_output_buffer() {
     while writer.fill(&mut out, BUDGET) > 0 {
         assert!(out.len() < BUDGET + PART_MAX + HEAD_MAX);
         // The ping comes when the output is as full as it gets, and leads what follows it.
-        let ping = Message::Ping { nonce: pings };
+        let ping = Message::Session(Session::Ping { nonce: pings });
         writer.push(ping.clone()).unwrap();
         pings += 1;
         read_into(&mut reader, &out.split(), &mut received).unwrap();
@@ -275,7 +286,7 @@ fn a_ping_waits_for_at_most_the_output_buffer() {
 fn an_item_over_the_limit_of_the_chain_is_refused_by_its_head() {
     let roomy = Opaque::default();
     let bytes = Bytes::from(vec![1; CHAIN.max_block_bytes + 1]);
-    let block = Message::Item(roomy.item(ItemKind::Block, bytes).unwrap());
+    let block = Message::Items(Items::Item(roomy.item(ItemKind::Block, bytes).unwrap()));
     let stream = encoded(&block);
     let too_long =
         DecodeError::TooLong { len: CHAIN.max_block_bytes + 1, max: CHAIN.max_block_bytes };
@@ -285,9 +296,14 @@ fn an_item_over_the_limit_of_the_chain_is_refused_by_its_head() {
 
 #[test]
 fn an_unknown_kind_is_counted_and_the_stream_goes_on() {
-    let stream = [&[6, 77, 1, 2, 3, 4, 5][..], &encoded(&Message::GetAddresses)].concat();
+    let stream =
+        [&[6, 77, 1, 2, 3, 4, 5][..], &encoded(&Message::Peers(PeerExchange::GetAddresses))]
+            .concat();
     let received = read_cut(&stream, &[1]).unwrap();
-    assert_eq!(received, [Message::Unknown { kind: 77, len: 5 }, Message::GetAddresses]);
+    assert_eq!(
+        received,
+        [Message::Unknown { kind: 77, len: 5 }, Message::Peers(PeerExchange::GetAddresses)]
+    );
 }
 
 /// Where the committed hashes stand, and how to renew them.

@@ -12,7 +12,7 @@ use tidings_protocol::ground::item::{Item, ItemKind, Name, ShortId};
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::StrategyKind;
-use tidings_protocol::wire::message::{Hello, Message, VERSION, Verb};
+use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session, VERSION};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -110,7 +110,7 @@ impl Peer {
             }
         };
         let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
-        net.send(link, Message::Hello(hello));
+        net.send(link, Message::Session(Session::Hello(Box::new(hello))));
         let by_id = own.iter().map(|item| (item.id().into(), item.clone())).collect();
         Self { net, link, own, by_id, short, announced: 0, asked: 0, tally }
     }
@@ -122,7 +122,10 @@ impl Peer {
             while let Some(event) = self.net.next_event() {
                 match event {
                     NetEvent::Received { messages, .. } => {
-                        if messages.iter().any(|message| matches!(message, Message::Hello(_))) {
+                        if messages
+                            .iter()
+                            .any(|message| matches!(message, Message::Session(Session::Hello(_))))
+                        {
                             tally.start.wait().await;
                         }
                         messages.iter().for_each(|message| self.on_message(message));
@@ -145,7 +148,7 @@ impl Peer {
                 true => Name::Short(item.id().into()),
                 false => Name::Whole(item.id()),
             };
-            let message = Message::naming(Verb::Announce, kind, own.iter().map(name));
+            let message = Message::Items(Items::Announce(Names::of(kind, own.iter().map(name))));
             self.net.send(self.link, message);
             self.announced = until;
         }
@@ -153,13 +156,13 @@ impl Peer {
 
     fn on_message(&mut self, message: &Message) {
         match message {
-            Message::GetData { ids, .. } => ids.iter().for_each(|id| self.deliver(id.into())),
-            Message::Short(Verb::GetData, ids) => ids.iter().for_each(|id| self.deliver(*id)),
-            Message::Announce { ids, .. } => self.count(ids.len()),
-            Message::Short(Verb::Announce, ids) => self.count(ids.len()),
-            Message::Item(_) => self.count(1),
-            Message::Ping { nonce } => {
-                self.net.send(self.link, Message::Pong { nonce: *nonce });
+            Message::Items(Items::GetData(names)) => {
+                names.iter().for_each(|name| self.deliver(name.short()));
+            }
+            Message::Items(Items::Announce(names)) => self.count(names.len()),
+            Message::Items(Items::Item(_)) => self.count(1),
+            Message::Session(Session::Ping { nonce }) => {
+                self.net.send(self.link, Message::Session(Session::Pong { nonce: *nonce }));
             }
             _ => {}
         }
@@ -168,7 +171,7 @@ impl Peer {
     fn deliver(&mut self, id: ShortId) {
         self.asked += 1;
         let item = self.by_id.get(&id).unwrap().clone();
-        self.net.send(self.link, Message::Item(item));
+        self.net.send(self.link, Message::Items(Items::Item(item)));
     }
 
     fn count(&self, ids: usize) {

@@ -2,7 +2,7 @@
 //!
 //! Besides these there is one for each of the core's budgets ([`over_budget`]).
 
-use tidings_protocol::limits::misbehavior::Budget;
+use tidings_protocol::wire::kinds::Budget;
 
 /// Name and meaning of each counter.
 pub const COUNTERS: [(&str, &str); 41] = [

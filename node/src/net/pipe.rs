@@ -19,7 +19,7 @@ use libp2p::swarm::ConnectionId;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::DialError;
 use tidings_protocol::ground::peer::PeerAddr;
-use tidings_protocol::wire::codec::DecodeError;
+use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::Writer;
 use tidings_protocol::wire::message::Message;
 use tokio::time::Instant;

@@ -8,11 +8,11 @@ use tidings_protocol::ground::item::{ItemId, ItemKind, ShortId};
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::ground::peer::PeerKey;
 use tidings_protocol::ground::time::Time;
-use tidings_protocol::limits::misbehavior::Budget;
 use tidings_protocol::record::{
     Dealings, Departure, Excess, Heard, Life, Manner, Record, Step, Totals, Wait, What,
 };
 use tidings_protocol::relay::{AnyStrategy, Strategy as _};
+use tidings_protocol::wire::kinds::Budget;
 
 use super::Shell;
 use crate::api::explain::{

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use tidings_protocol::limits::misbehavior::Budget;
 use tidings_protocol::report::counters::{Counters, Traffic};
-use tidings_protocol::wire::message::MessageKind;
+use tidings_protocol::wire::kinds::{Budget, MessageKind};
 
 use crate::api::TrafficStatus;
 use crate::api::counters::over_budget;

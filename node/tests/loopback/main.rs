@@ -11,6 +11,9 @@ mod rig;
 
 use std::sync::Arc;
 use std::time::Duration;
+use tidings_protocol::wire::message::Items;
+use tidings_protocol::wire::message::Names;
+use tidings_protocol::wire::message::Session;
 
 use tidings::api::counters::{COUNTERS, over_budget};
 use tidings::api::{Outcome, PeerStatus, Status, What};
@@ -20,7 +23,7 @@ use tidings::shell::{Shell, ShellConfig, ShellError};
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::ItemKind;
-use tidings_protocol::limits::misbehavior::Budget;
+use tidings_protocol::wire::kinds::Budget;
 use tidings_protocol::wire::message::Message;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
@@ -112,7 +115,7 @@ async fn bytes_that_are_no_message_end_the_link_and_nothing_else() {
     let bad = [
         Message::Unknown { kind: 0, len: 3 },
         Message::Unknown { kind: 2, len: 3 },
-        Message::Item(oversized),
+        Message::Items(Items::Item(oversized)),
     ];
     for (count, message) in (0..).zip(bad) {
         let mut peer = RawPeer::connect(&nodes[0]).await;
@@ -149,7 +152,7 @@ async fn a_peer_that_stops_reading_congests_only_itself() {
     peer.net.throttle(peer.link, Instant::now() + Duration::from_secs(3_600));
     for _ in 0..100 {
         let ids = Arc::from([id]);
-        peer.send(Message::GetData { kind: ItemKind::Block, ids });
+        peer.send(Message::Items(Items::GetData(Names::Whole { kind: ItemKind::Block, ids })));
     }
     let congested = |status: &Status, _: &[PeerStatus]| status.counters["net_congested"] > 0;
     let driven = async {
@@ -215,9 +218,12 @@ async fn a_peer_over_its_budget_is_slowed_and_not_closed() {
     let mut peer = RawPeer::connect(&node).await;
     let begun = Instant::now();
     for nonce in 0..100 {
-        peer.send(Message::Ping { nonce });
+        peer.send(Message::Session(Session::Ping { nonce }));
     }
-    peer.message(|message| (*message == Message::Pong { nonce: 99 }).then_some(())).await;
+    peer.message(|message| {
+        (*message == Message::Session(Session::Pong { nonce: 99 })).then_some(())
+    })
+    .await;
     assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
     assert!(node.counter("net_throttled").await > 0);
     assert_eq!(node.counter("misbehaved").await, 0);

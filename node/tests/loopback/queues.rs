@@ -1,6 +1,8 @@
 //! Two ends of one link without a node: what waits, and for how long.
 
 use std::time::Duration;
+use tidings_protocol::wire::message::Items;
+use tidings_protocol::wire::message::Session;
 
 use tidings::net::NetEvent;
 use tidings_protocol::chain::Chain as _;
@@ -14,7 +16,7 @@ use crate::rig::{RawPeer, next};
 /// An item of a size.
 fn item(bytes: usize) -> Message {
     let chain = Opaque { max_tx_bytes: 10_000_000, max_block_bytes: 10_000_000 };
-    Message::Item(chain.item(ItemKind::Tx, vec![1; bytes].into()).unwrap())
+    Message::Items(Items::Item(chain.item(ItemKind::Tx, vec![1; bytes].into()).unwrap()))
 }
 
 #[tokio::test]
@@ -23,12 +25,14 @@ async fn messages_given_back_come_before_what_arrived_since() {
     let (mut sent, mut nonces) = (0, Vec::new());
     while nonces.len() < 50 {
         for _ in 0..3 {
-            from.net.send(from.link, Message::Ping { nonce: sent });
+            from.net.send(from.link, Message::Session(Session::Ping { nonce: sent }));
             sent += 1;
         }
         let event = next(&mut to.net).await;
         let NetEvent::Received { link, mut messages } = event else { panic!("{event:?}") };
-        let Message::Ping { nonce } = messages.remove(0) else { panic!("{messages:?}") };
+        let Message::Session(Session::Ping { nonce }) = messages.remove(0) else {
+            panic!("{messages:?}")
+        };
         nonces.push(nonce);
         to.net.give_back(link, messages);
     }

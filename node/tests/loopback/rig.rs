@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
+use tidings_protocol::wire::message::Session;
 
 use bytes::Bytes;
 use libp2p::identity::Keypair;
@@ -188,9 +189,12 @@ impl RawPeer {
         let NetEvent::Connected { link, addr, .. } = connected else { panic!("{connected:?}") };
         assert_eq!(addr, Some(to.addr));
         let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
-        net.send(link, Message::Hello(hello));
+        net.send(link, Message::Session(Session::Hello(hello.into())));
         let mut peer = Self { net, link };
-        peer.message(|message| matches!(message, Message::Hello(_)).then_some(())).await;
+        peer.message(|message| {
+            matches!(message, Message::Session(Session::Hello(_))).then_some(())
+        })
+        .await;
         peer
     }
 
@@ -228,8 +232,11 @@ impl RawPeer {
 
     /// Waits for a pong: whatever was sent before has been read.
     pub(crate) async fn ping(&mut self, nonce: u64) {
-        self.send(Message::Ping { nonce });
-        self.message(|message| (*message == Message::Pong { nonce }).then_some(())).await;
+        self.send(Message::Session(Session::Ping { nonce }));
+        self.message(|message| {
+            (*message == Message::Session(Session::Pong { nonce })).then_some(())
+        })
+        .await;
     }
 
     /// The next event that isn't about messages.

@@ -10,9 +10,9 @@
 
 use crate::ground::time::Time;
 use crate::limits::bucket::Bucket;
-use crate::limits::misbehavior::Budget;
 use crate::params::{BudgetParams, Rate};
-use crate::wire::message::{ADDRESSES_MAX, Message, MessageKind, Verb};
+use crate::wire::kinds::{Budget, MessageKind};
+use crate::wire::message::{ADDRESSES_MAX, Message};
 
 /// The buckets of one link: 72 bytes, those that most messages draw from last and together.
 #[derive(Clone, Debug, Default)]
@@ -49,59 +49,43 @@ impl LinkBudget {
         now: Time,
         params: &BudgetParams,
     ) -> Option<Debt> {
-        let len = len as f64;
-        let (bucket, rate, budget) = match message.kind() {
-            MessageKind::Tx => (&mut self.tx_bytes, params.tx_bytes, Budget::TxBytes),
-            MessageKind::Block => (&mut self.block_bytes, params.block_bytes, Budget::BlockBytes),
-            MessageKind::Hello
-            | MessageKind::Ping
-            | MessageKind::Pong
-            | MessageKind::GetAddresses
-            | MessageKind::Addresses
-            | MessageKind::Announce
-            | MessageKind::GetData
-            | MessageKind::NotFound
-            | MessageKind::Prune
-            | MessageKind::Graft
-            | MessageKind::Poll
-            | MessageKind::Known
-            | MessageKind::First
-            | MessageKind::Digest
-            | MessageKind::FeeFilter
-            | MessageKind::Unknown => {
-                (&mut self.control_bytes, params.control_bytes, Budget::ControlBytes)
-            }
-        };
-        let by_bytes = bucket.take(len, now, rate).map(|until| Debt { budget, until });
-        let by_count = self
-            .messages
-            .take(1.0, now, params.messages)
-            .map(|until| Debt { budget: Budget::Messages, until });
-        let by_requests = match message {
-            Message::GetData { ids, .. } => self.charge_answer(ids.len(), now, params),
-            Message::Short(Verb::GetData, ids) => self.charge_answer(ids.len(), now, params),
-            _ => None,
-        };
-        [by_bytes, by_count, by_requests].into_iter().flatten().max_by_key(|debt| debt.until)
+        let kind = message.kind();
+        let by_bytes = self.take(kind.class().budget(), len, now, params);
+        let by_count = self.take(Budget::Messages, 1, now, params);
+        let by_elements = kind
+            .budget_of_elements()
+            .filter(|budget| !budget.drops())
+            .and_then(|budget| self.take(budget, message.elements(), now, params));
+        [by_bytes, by_count, by_elements].into_iter().flatten().max_by_key(|debt| debt.until)
     }
 
-    /// Charges `ids` ids that a peer requested, or had us announce.
+    /// Charges ids that a peer had us announce, as if it had requested them.
     pub fn charge_answer(&mut self, ids: usize, now: Time, params: &BudgetParams) -> Option<Debt> {
-        let until = self.requests.take(ids as f64, now, params.requests)?;
-        Some(Debt { budget: Budget::Requests, until })
+        self.take(Budget::Requests, ids, now, params)
     }
 
-    /// How many of `ids` announced ids may be looked at; the rest are to be dropped.
-    pub fn admit_announcements(&mut self, ids: usize, now: Time, params: &BudgetParams) -> usize {
-        admit(&mut self.announcements, ids, now, params.announcements)
-    }
-
-    /// How many of `addresses` addresses may be looked at; the rest are to be dropped. Those that we
-    /// asked for come on top of the budget.
-    pub fn admit_addresses(&mut self, addresses: usize, now: Time, params: &BudgetParams) -> usize {
-        let expected = addresses.min(self.addresses_expected);
-        self.addresses_expected -= expected;
-        expected + admit(&mut self.addresses, addresses - expected, now, params.addresses)
+    /// How many of the elements of a message of a kind may be looked at; the rest are to be dropped. Addresses that
+    /// we asked for come on top of the budget.
+    pub fn admit(
+        &mut self,
+        kind: MessageKind,
+        elements: usize,
+        now: Time,
+        params: &BudgetParams,
+    ) -> usize {
+        let Some(budget) = kind.budget_of_elements().filter(|budget| budget.drops()) else {
+            return elements;
+        };
+        let mut expected = 0;
+        if budget == Budget::Addresses {
+            expected = elements.min(self.addresses_expected);
+            self.addresses_expected -= expected;
+        }
+        let (bucket, rate) = self.bucket(budget, params);
+        let admitted = (elements - expected).min(bucket.available(now, rate));
+        // Any debt from rounding is less than one token, and is paid like any other.
+        let _ = bucket.take(admitted as f64, now, rate);
+        expected + admitted
     }
 
     /// Allows an answer of [`ADDRESSES_MAX`] addresses, because we asked for it.
@@ -114,22 +98,41 @@ impl LinkBudget {
         self.messages.full_at().as_nanos()
     }
 
+    fn take(
+        &mut self,
+        budget: Budget,
+        amount: usize,
+        now: Time,
+        params: &BudgetParams,
+    ) -> Option<Debt> {
+        let (bucket, rate) = self.bucket(budget, params);
+        let until = bucket.take(amount as f64, now, rate)?;
+        Some(Debt { budget, until })
+    }
+
+    #[inline]
+    const fn bucket(&mut self, budget: Budget, params: &BudgetParams) -> (&mut Bucket, Rate) {
+        match budget {
+            Budget::Messages => (&mut self.messages, params.messages),
+            Budget::Announcements => (&mut self.announcements, params.announcements),
+            Budget::Requests => (&mut self.requests, params.requests),
+            Budget::TxBytes => (&mut self.tx_bytes, params.tx_bytes),
+            Budget::BlockBytes => (&mut self.block_bytes, params.block_bytes),
+            Budget::Addresses => (&mut self.addresses, params.addresses),
+            Budget::ControlBytes => (&mut self.control_bytes, params.control_bytes),
+        }
+    }
+
     /// Counts an excess. False when the link has used up its allowance: it is abusive.
     pub fn tolerate(&mut self, now: Time, params: &BudgetParams) -> bool {
         self.excesses.try_take(1.0, now, params.excesses)
     }
 }
 
-fn admit(bucket: &mut Bucket, wanted: usize, now: Time, rate: Rate) -> usize {
-    let admitted = wanted.min(bucket.available(now, rate));
-    // Any debt from rounding is less than one token, and is paid like any other.
-    let _ = bucket.take(admitted as f64, now, rate);
-    admitted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::message::{PeerExchange, Session};
 
     fn params() -> BudgetParams {
         BudgetParams {
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn too_many_messages_make_a_debt_that_is_paid_in_time() {
         let (params, mut budget) = (params(), LinkBudget::default());
-        let ping = Message::Ping { nonce: 0 };
+        let ping = Message::Session(Session::Ping { nonce: 0 });
         for _ in 0..3 {
             assert_eq!(budget.charge(&ping, 10, Time::ZERO, &params), None);
         }
@@ -157,26 +160,32 @@ mod tests {
     #[test]
     fn announcements_over_the_budget_are_cut_off() {
         let (params, mut budget) = (params(), LinkBudget::default());
-        assert_eq!(budget.admit_announcements(4, Time::ZERO, &params), 4);
-        assert_eq!(budget.admit_announcements(4, Time::ZERO, &params), 1);
-        assert_eq!(budget.admit_announcements(4, Time::ZERO, &params), 0);
-        assert_eq!(budget.admit_announcements(4, Time::from_millis(300), &params), 3);
+        assert_eq!(budget.admit(MessageKind::Announce, 4, Time::ZERO, &params), 4);
+        assert_eq!(budget.admit(MessageKind::Announce, 4, Time::ZERO, &params), 1);
+        assert_eq!(budget.admit(MessageKind::Announce, 4, Time::ZERO, &params), 0);
+        assert_eq!(budget.admit(MessageKind::Announce, 4, Time::from_millis(300), &params), 3);
     }
 
     #[test]
     fn addresses_that_we_asked_for_are_let_in_once() {
         let (params, mut budget) = (params(), LinkBudget::default());
         budget.expect_addresses();
-        assert_eq!(budget.admit_addresses(2_000, Time::ZERO, &params), ADDRESSES_MAX + 5);
-        assert_eq!(budget.admit_addresses(2_000, Time::ZERO, &params), 0);
+        assert_eq!(
+            budget.admit(MessageKind::Addresses, 2_000, Time::ZERO, &params),
+            ADDRESSES_MAX + 5
+        );
+        assert_eq!(budget.admit(MessageKind::Addresses, 2_000, Time::ZERO, &params), 0);
     }
 
     #[test]
     fn one_budget_does_not_pay_for_another() {
         let (params, mut budget) = (params(), LinkBudget::default());
-        assert_eq!(budget.admit_announcements(9, Time::ZERO, &params), 5);
-        assert_eq!(budget.admit_addresses(5, Time::ZERO, &params), 5);
-        assert_eq!(budget.charge(&Message::GetAddresses, 2, Time::ZERO, &params), None);
+        assert_eq!(budget.admit(MessageKind::Announce, 9, Time::ZERO, &params), 5);
+        assert_eq!(budget.admit(MessageKind::Addresses, 5, Time::ZERO, &params), 5);
+        assert_eq!(
+            budget.charge(&Message::Peers(PeerExchange::GetAddresses), 2, Time::ZERO, &params),
+            None
+        );
     }
 
     #[test]

@@ -7,7 +7,8 @@
 
 use std::fmt;
 
-use crate::wire::codec::DecodeError;
+use crate::wire::error::DecodeError;
+use crate::wire::kinds::Budget;
 
 /// Something that a peer did wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,52 +29,6 @@ pub enum Offence {
     OverBudget(Budget),
     /// Went on running over its budgets, or sending what nobody asked for.
     Flooding,
-}
-
-/// The budgets of a link, see [`crate::limits::budget`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Budget {
-    /// Messages.
-    Messages,
-    /// Announced ids.
-    Announcements,
-    /// Requested ids.
-    Requests,
-    /// Bytes of transactions.
-    TxBytes,
-    /// Bytes of blocks.
-    BlockBytes,
-    /// Addresses.
-    Addresses,
-    /// Bytes of everything else.
-    ControlBytes,
-}
-
-impl Budget {
-    /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
-        Self::Messages,
-        Self::Announcements,
-        Self::Requests,
-        Self::TxBytes,
-        Self::BlockBytes,
-        Self::Addresses,
-        Self::ControlBytes,
-    ];
-
-    /// Its name in metrics and messages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Messages => "messages",
-            Self::Announcements => "announcements",
-            Self::Requests => "requests",
-            Self::TxBytes => "tx_bytes",
-            Self::BlockBytes => "block_bytes",
-            Self::Addresses => "addresses",
-            Self::ControlBytes => "control_bytes",
-        }
-    }
 }
 
 impl Offence {

@@ -5,11 +5,12 @@ use rand::RngExt as _;
 use super::Node;
 use crate::ground::item::ITEM_ID_LEN;
 use crate::ground::link::Link;
-use crate::limits::misbehavior::{Budget, Offence};
+use crate::limits::misbehavior::Offence;
 use crate::machine::Cx;
 use crate::record::Manner;
 use crate::wire::digest::Digest;
-use crate::wire::message::Message;
+use crate::wire::kinds::Budget;
+use crate::wire::message::Reconcile;
 
 impl Node {
     /// Begins a comparison with a random peer.
@@ -17,7 +18,7 @@ impl Node {
         if self.safety_net.is_due(cx.now, &cx.params.relay) && !self.ready.is_empty() {
             let link = self.ready[cx.rng.random_range(0..self.ready.len())].link;
             let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
-            self.send(link, Message::Digest(digest), cx);
+            self.send(link, Reconcile::Digest(Box::new(digest)), cx);
         }
     }
 
@@ -25,7 +26,7 @@ impl Node {
     pub(super) fn compare(&mut self, link: Link, cx: &mut Cx<'_>) {
         let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
         if digest.count > 0 {
-            self.send(link, Message::Digest(digest), cx);
+            self.send(link, Reconcile::Digest(Box::new(digest)), cx);
         }
     }
 
@@ -41,7 +42,7 @@ impl Node {
         self.counters.gaps_found += lacked.len() as u64;
         self.announce_any(link, lacked, Manner::Gap, cx);
         if let Some(answer) = answer {
-            self.send(link, Message::Digest(answer), cx);
+            self.send(link, Reconcile::Digest(Box::new(answer)), cx);
         }
     }
 

@@ -11,14 +11,14 @@ use crate::machine::Cx;
 use crate::record::What;
 use crate::relay::Strategy as _;
 use crate::relay::quota::{Admitted, Held};
-use crate::wire::message::Message;
+use crate::wire::message::Items;
 
 impl Node {
     /// A new peer is told what we take.
     pub(super) fn greet(&mut self, link: Link, cx: &mut Cx<'_>) {
         let minimum = self.pool.min_fee_rate(cx.now, cx.params);
         if let Some(rate) = self.fee_filter.greet(minimum, cx.rng) {
-            self.send(link, Message::FeeFilter(rate), cx);
+            self.send(link, Items::FeeFilter(rate), cx);
         }
     }
 
@@ -29,7 +29,7 @@ impl Node {
         if let Some(rate) = self.fee_filter.on_wake(minimum, least, cx.now, cx.rng) {
             let links: Vec<_> = self.ready.iter().map(|neighbour| neighbour.link).collect();
             for link in links {
-                self.send(link, Message::FeeFilter(rate), cx);
+                self.send(link, Items::FeeFilter(rate), cx);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! An item is announced, comes in, is checked, accepted, and spread.
 
+use crate::report::event::Event;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use crate::ground::link::{Link, LinkSet};
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::seen::{Outcome, Seen};
 use crate::items::verification::Checking;
-use crate::limits::misbehavior::{Budget, Offence};
+use crate::limits::misbehavior::Offence;
 use crate::machine::{Action, Cx};
 use crate::record::{Heard, What};
 use crate::relay::Strategy as _;
 use crate::relay::request::Announced;
-use crate::report::event::Event;
+use crate::wire::kinds::{Budget, MessageKind};
 
 /// For how long a link is slowed that has too much being checked: as long as a batch of signatures takes. A guess.
 const CHECK_PAUSE: Duration = Duration::from_millis(5);
@@ -37,7 +38,8 @@ impl Node {
             return Reach::Everything;
         };
         let announced = names.len();
-        let admitted = state.budget.admit_announcements(announced, cx.now, &cx.params.budgets);
+        let admitted =
+            state.budget.admit(MessageKind::Announce, announced, cx.now, &cx.params.budgets);
         if admitted < announced {
             self.counters.announcements_dropped += (announced - admitted) as u64;
             self.misbehave(link, Offence::OverBudget(Budget::Announcements), cx);

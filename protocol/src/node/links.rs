@@ -8,14 +8,15 @@ use crate::ground::peer::PeerAddr;
 use crate::ground::peer::{DialError, PeerKey};
 use crate::ground::time::Time;
 use crate::limits::budget::{Debt, LinkBudget};
-use crate::limits::misbehavior::{Budget, Offence, Reason};
+use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::{Action, Cx};
 use crate::peers::Admission;
 use crate::record::What;
 use crate::relay::{Neighbour, Strategy as _};
 use crate::report::event::Event;
 use crate::wire::codec;
-use crate::wire::message::{Hello, Message, VERSION};
+use crate::wire::kinds::{Budget, MessageKind};
+use crate::wire::message::{Hello, Message, Session, VERSION};
 
 impl Node {
     pub(super) fn on_connected(
@@ -52,7 +53,7 @@ impl Node {
         if self.links.get(link).is_some_and(|state| state.closing.is_none()) {
             let (advertise, region) = (self.advertise, self.region);
             let hello = Hello { version: VERSION, features: 0, advertise, region };
-            self.send(link, Message::Hello(hello), cx);
+            self.send(link, Session::Hello(Box::new(hello)), cx);
         }
     }
 
@@ -100,7 +101,7 @@ impl Node {
             return;
         };
         let budgets = &cx.params.budgets;
-        let admitted = state.budget.admit_addresses(addresses.len(), cx.now, budgets);
+        let admitted = state.budget.admit(MessageKind::Addresses, addresses.len(), cx.now, budgets);
         let dropped = addresses.len() - admitted;
         self.counters.addresses_received += addresses.len() as u64;
         self.counters.addresses_dropped += dropped as u64;
@@ -122,7 +123,7 @@ impl Node {
             return false;
         }
         let debt = state.budget.charge(message, len, cx.now, &cx.params.budgets);
-        if !state.ready && !matches!(message, Message::Hello(_)) {
+        if !state.ready && !matches!(message, Message::Session(Session::Hello(_))) {
             self.misbehave(link, Offence::BeforeHello, cx);
             return false;
         }

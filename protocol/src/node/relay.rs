@@ -13,7 +13,6 @@ use crate::machine::Cx;
 use crate::record::Manner;
 use crate::relay::announce::{Announcer, Form};
 use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
-use crate::wire::message::Message;
 
 /// What the strategy sees of the node.
 struct View<'a> {
@@ -111,7 +110,7 @@ impl Node {
                     self.give_by_id(link, id, Manner::Round, cx);
                 }
             }
-            Step::Signal(link, signal) => self.send(link, Message::Signal(signal), cx),
+            Step::Signal(link, signal) => self.send(link, signal, cx),
         }
     }
 

@@ -15,11 +15,12 @@ use crate::record::{Manner, What};
 use crate::relay::Strategy as _;
 use crate::report::event::Event;
 use crate::wire::codec;
-use crate::wire::message::{ANNOUNCE_MAX, Message, Verb};
+use crate::wire::message::{ANNOUNCE_MAX, Items, Message, Names, PeerExchange};
 
 impl Node {
     /// Sends a message.
-    pub(super) fn send(&mut self, link: Link, message: Message, cx: &mut Cx<'_>) {
+    pub(super) fn send(&mut self, link: Link, message: impl Into<Message>, cx: &mut Cx<'_>) {
+        let message = message.into();
         let Some(state) = self.links.get_mut(link) else { return };
         let len = codec::frame_len(&message);
         self.counters.sent.count(message.kind(), len);
@@ -27,8 +28,8 @@ impl Node {
             self.counters.sent_cross_region_bytes += len as u64;
         }
         match &message {
-            Message::GetAddresses => state.budget.expect_addresses(),
-            Message::Item(item) => {
+            Message::Peers(PeerExchange::GetAddresses) => state.budget.expect_addresses(),
+            Message::Items(Items::Item(item)) => {
                 let id = item.id();
                 self.on_wanted(id, cx);
             }
@@ -48,7 +49,7 @@ impl Node {
     pub(super) fn give(&mut self, link: Link, item: Arc<Item>, manner: Manner, cx: &mut Cx<'_>) {
         self.seen.note_told(item.id(), link);
         self.record.note(link, item.id(), What::Sent(manner), cx.now);
-        self.send(link, Message::Item(item), cx);
+        self.send(link, Items::Item(item), cx);
     }
 
     /// Sends an item that we still hold, unless the peer doesn't take it.
@@ -114,20 +115,22 @@ impl Node {
 
 /// Tells a peer of these ids. The same ids often leave on many links at once: messages that follow one another share
 /// them.
-fn announcement(kind: ItemKind, ids: &[ItemId], is_short: bool, last: Option<&Action>) -> Message {
-    let same = match last {
-        Some(Action::Send {
-            message: message @ Message::Announce { kind: theirs, ids: told },
-            ..
-        }) => (!is_short && *theirs == kind && **told == *ids).then_some(message),
-        Some(Action::Send { message: message @ Message::Short(Verb::Announce, told), .. }) => {
-            (is_short && told.iter().copied().eq(ids.iter().map(ShortId::from))).then_some(message)
+fn announcement(kind: ItemKind, ids: &[ItemId], is_short: bool, last: Option<&Action>) -> Items {
+    if let Some(Action::Send { message: Message::Items(Items::Announce(told)), .. }) = last {
+        let is_same = match told {
+            Names::Whole { kind: theirs, ids: told } => {
+                !is_short && *theirs == kind && **told == *ids
+            }
+            Names::Short(told) => {
+                is_short && told.iter().copied().eq(ids.iter().map(ShortId::from))
+            }
+        };
+        if is_same {
+            return Items::Announce(told.clone());
         }
-        _ => None,
-    };
-    match same {
-        Some(message) => message.clone(),
-        None if is_short => Message::Short(Verb::Announce, ids.iter().map(ShortId::from).collect()),
-        None => Message::Announce { kind, ids: ids.into() },
     }
+    Items::Announce(match is_short {
+        true => Names::Short(ids.iter().map(ShortId::from).collect()),
+        false => Names::Whole { kind, ids: ids.into() },
+    })
 }

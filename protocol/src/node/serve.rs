@@ -7,7 +7,7 @@ use crate::machine::Cx;
 use crate::record::{Manner, What};
 use crate::relay::Strategy as _;
 use crate::relay::serve::PORTION;
-use crate::wire::message::{GETDATA_MAX, Message, Verb};
+use crate::wire::message::{GETDATA_MAX, Items, Message, Names};
 
 impl Node {
     pub(super) fn on_get_data(
@@ -35,7 +35,7 @@ impl Node {
     }
 
     fn serve(&mut self, link: Link, cx: &mut Cx<'_>) {
-        if !self.links.get(link).is_some_and(|state| !state.congested) {
+        if self.links.get(link).is_none_or(|state| state.congested) {
             return;
         }
         let mut queue = self.serving.take(link);
@@ -82,7 +82,8 @@ impl Node {
         let is_short = |name: &Name| matches!(name, Name::Short(_));
         for alike in names.chunk_by(|a, b| is_short(a) == is_short(b)) {
             for names in alike.chunks(GETDATA_MAX) {
-                let message = Message::naming(Verb::NotFound, kind, names.iter().copied());
+                let message =
+                    Message::Items(Items::NotFound(Names::of(kind, names.iter().copied())));
                 self.send(link, message, cx);
             }
         }

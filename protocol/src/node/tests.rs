@@ -1,22 +1,22 @@
 //! One node, fed by hand: what it answers to good and bad input.
 
 use crate::chain::Facts;
-use crate::ground::item::Item;
-use crate::ground::item::ItemId;
+use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::machine::Action;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
 use crate::chain::opaque::Opaque;
 use crate::chain::{Chain, Rejection};
-use crate::limits::misbehavior::Budget;
 use crate::params::Rate;
 use crate::params::StrategyKind;
 use crate::report::event::Event;
-use crate::wire::codec::DecodeError;
-use crate::wire::message::{Hello, VERSION};
+use crate::wire::error::DecodeError;
+use crate::wire::kinds::Budget;
+use crate::wire::message::{Hello, Items, Names, Session, VERSION};
 
 mod explaining;
 mod fees;
@@ -87,19 +87,24 @@ impl Solo {
 }
 
 fn hello() -> Message {
-    Message::Hello(Hello { version: VERSION, features: 0, advertise: None, region: None })
+    Message::Session(Session::Hello(Box::new(Hello {
+        version: VERSION,
+        features: 0,
+        advertise: None,
+        region: None,
+    })))
 }
 
 fn announce(item: &Item) -> Message {
-    Message::Announce { kind: item.kind(), ids: [item.id()].into() }
+    Message::Items(Items::Announce(Names::Whole { kind: item.kind(), ids: [item.id()].into() }))
 }
 
 fn get_data(item: &Item) -> Message {
-    Message::GetData { kind: item.kind(), ids: [item.id()].into() }
+    Message::Items(Items::GetData(Names::Whole { kind: item.kind(), ids: [item.id()].into() }))
 }
 
 fn not_found(item: &Item) -> Message {
-    Message::NotFound { kind: item.kind(), ids: [item.id()].into() }
+    Message::Items(Items::NotFound(Names::Whole { kind: item.kind(), ids: [item.id()].into() }))
 }
 
 /// Inventory, without waits.
@@ -133,11 +138,11 @@ fn an_announced_item_is_asked_for_taken_and_announced_to_the_others() {
     let (a, b) = (solo.link(0, Direction::Outbound), solo.link(1, Direction::Inbound));
     let tx = solo.tx(1);
     assert_eq!(sends(&solo.say(a, &announce(&tx))), [(a, get_data(&tx))]);
-    let actions = solo.say(a, &Message::Item(tx.clone()));
+    let actions = solo.say(a, &Message::Items(Items::Item(tx.clone())));
     let accepted = Event::Accepted { id: tx.id(), kind: ItemKind::Tx, size: 100, ingress: Some(a) };
     assert!(actions.contains(&Action::Report(accepted)), "{actions:?}");
     assert_eq!(sends(&solo.wait(0)), [(b, announce(&tx))], "not back to where it came from");
-    assert_eq!(sends(&solo.say(b, &get_data(&tx))), [(b, Message::Item(tx))]);
+    assert_eq!(sends(&solo.say(b, &get_data(&tx))), [(b, Message::Items(Items::Item(tx)))]);
 }
 
 #[test]
@@ -147,7 +152,7 @@ fn an_item_is_asked_for_once_however_many_announce_it() {
     let tx = solo.tx(1);
     solo.say(a, &announce(&tx));
     assert!(solo.say(b, &announce(&tx)).is_empty());
-    solo.say(a, &Message::Item(tx));
+    solo.say(a, &Message::Items(Items::Item(tx)));
     assert!(sends(&solo.wait(0)).is_empty(), "both know it already");
     assert_eq!(solo.node.counters().requests, 1);
 }
@@ -157,7 +162,7 @@ fn an_item_that_was_not_asked_for_is_dropped_and_counted() {
     let mut solo = Solo::new(at_once());
     let link = solo.link(0, Direction::Inbound);
     let tx = solo.tx(1);
-    assert!(solo.say(link, &Message::Item(tx.clone())).is_empty());
+    assert!(solo.say(link, &Message::Items(Items::Item(tx.clone()))).is_empty());
     assert_eq!(solo.node.counters().unsolicited, 1);
     assert!(solo.node.item(&tx.id()).is_none());
 }
@@ -170,9 +175,9 @@ fn whoever_keeps_sending_what_was_not_asked_for_is_cut_off() {
     let link = solo.link(0, Direction::Inbound);
     for n in 0..3 {
         let tx = solo.tx(n);
-        assert!(solo.say(link, &Message::Item(tx)).is_empty());
+        assert!(solo.say(link, &Message::Items(Items::Item(tx))).is_empty());
     }
-    let actions = solo.say(link, &Message::Item(solo.tx(3)));
+    let actions = solo.say(link, &Message::Items(Items::Item(solo.tx(3))));
     assert_eq!(disconnects(&actions), [(link, Reason::Misbehaved(Offence::Flooding))]);
 }
 
@@ -183,9 +188,9 @@ fn flood_takes_items_unasked_and_sends_them_whole() {
     let mut solo = Solo::new(params);
     let (a, b) = (solo.link(0, Direction::Inbound), solo.link(1, Direction::Outbound));
     let tx = solo.tx(1);
-    let actions = solo.say(a, &Message::Item(tx.clone()));
-    assert_eq!(sends(&actions), [(b, Message::Item(tx.clone()))]);
-    assert!(solo.say(b, &Message::Item(tx)).is_empty());
+    let actions = solo.say(a, &Message::Items(Items::Item(tx.clone())));
+    assert_eq!(sends(&actions), [(b, Message::Items(Items::Item(tx.clone())))]);
+    assert!(solo.say(b, &Message::Items(Items::Item(tx))).is_empty());
     assert_eq!(solo.node.counters().duplicate_items, 1);
 }
 
@@ -203,8 +208,14 @@ fn an_item_is_not_served_as_another_kind() {
     let link = solo.link(0, Direction::Inbound);
     let tx = solo.tx(1);
     solo.hand(Input::Submitted(tx.clone()));
-    let wrong = Message::GetData { kind: ItemKind::Block, ids: [tx.id()].into() };
-    let answer = Message::NotFound { kind: ItemKind::Block, ids: [tx.id()].into() };
+    let wrong = Message::Items(Items::GetData(Names::Whole {
+        kind: ItemKind::Block,
+        ids: [tx.id()].into(),
+    }));
+    let answer = Message::Items(Items::NotFound(Names::Whole {
+        kind: ItemKind::Block,
+        ids: [tx.id()].into(),
+    }));
     assert_eq!(sends(&solo.say(link, &wrong)), [(link, answer)]);
 }
 
@@ -229,7 +240,7 @@ fn a_peer_that_stalls_is_passed_over_when_its_time_is_up() {
     assert!(sends(&solo.wait(timeout - 1)).is_empty());
     assert_eq!(sends(&solo.wait(1)), [(b, get_data(&tx))]);
     // Late is better than never, and no offence.
-    let actions = solo.say(a, &Message::Item(tx.clone()));
+    let actions = solo.say(a, &Message::Items(Items::Item(tx.clone())));
     assert!(disconnects(&actions).is_empty());
     assert!(solo.node.item(&tx.id()).is_some());
 }
@@ -250,7 +261,7 @@ fn nothing_may_come_before_the_hello() {
     let link = Link::new(0, 1);
     let direction = Direction::Inbound;
     solo.hand(Input::Connected { link, peer: PeerKey(1), direction, addr: None });
-    let actions = solo.say(link, &Message::Ping { nonce: 1 });
+    let actions = solo.say(link, &Message::Session(Session::Ping { nonce: 1 }));
     assert_eq!(disconnects(&actions), [(link, Reason::Misbehaved(Offence::BeforeHello))]);
     assert!(solo.say(link, &hello()).is_empty(), "nothing more is taken from it");
 }
@@ -260,7 +271,7 @@ fn a_second_hello_changes_nothing() {
     let mut solo = Solo::new(at_once());
     let link = solo.link(0, Direction::Inbound);
     assert!(solo.say(link, &hello()).is_empty());
-    assert!(!sends(&solo.say(link, &Message::Ping { nonce: 1 })).is_empty());
+    assert!(!sends(&solo.say(link, &Message::Session(Session::Ping { nonce: 1 }))).is_empty());
 }
 
 #[test]
@@ -269,7 +280,12 @@ fn a_version_that_we_cannot_speak_is_refused() {
     let link = Link::new(0, 1);
     let direction = Direction::Inbound;
     solo.hand(Input::Connected { link, peer: PeerKey(1), direction, addr: None });
-    let old = Message::Hello(Hello { version: 0, features: 0, advertise: None, region: None });
+    let old = Message::Session(Session::Hello(Box::new(Hello {
+        version: 0,
+        features: 0,
+        advertise: None,
+        region: None,
+    })));
     let why = Reason::Misbehaved(Offence::Version(0));
     assert_eq!(disconnects(&solo.say(link, &old)), [(link, why)]);
 }
@@ -295,7 +311,7 @@ fn an_unknown_kind_is_skipped_and_counted() {
     let link = solo.link(0, Direction::Inbound);
     assert!(solo.say(link, &Message::Unknown { kind: 99, len: 10 }).is_empty());
     let received = solo.node.counters().received;
-    assert_eq!(received.of(crate::wire::message::MessageKind::Unknown).messages, 1);
+    assert_eq!(received.of(crate::wire::kinds::MessageKind::Unknown).messages, 1);
 }
 
 #[test]
@@ -307,7 +323,7 @@ fn a_flood_of_messages_is_slowed_and_then_cut_off() {
     let link = solo.link(0, Direction::Inbound);
     let (mut throttled, mut closed) = (0, Vec::new());
     while closed.is_empty() {
-        let actions = solo.say(link, &Message::Ping { nonce: 0 });
+        let actions = solo.say(link, &Message::Session(Session::Ping { nonce: 0 }));
         throttled += actions.iter().filter(|a| matches!(a, Action::Throttle { .. })).count();
         closed = disconnects(&actions);
     }
@@ -323,9 +339,12 @@ fn announcements_over_budget_are_dropped_without_a_request() {
     let mut solo = Solo::new(params);
     let link = solo.link(0, Direction::Inbound);
     let ids: Vec<_> = (0..5).map(|n| solo.tx(n).id()).collect();
-    let message = Message::Announce { kind: ItemKind::Tx, ids: ids.into() };
+    let message =
+        Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids: ids.into() }));
     let sent = sends(&solo.say(link, &message));
-    assert!(matches!(&sent[..], [(_, Message::GetData { ids, .. })] if ids.len() == 2));
+    assert!(
+        matches!(&sent[..], [(_, Message::Items(Items::GetData(Names::Whole { ids, .. })))] if ids.len() == 2)
+    );
     assert_eq!(solo.node.counters().announcements_dropped, 3);
 }
 
@@ -341,7 +360,7 @@ fn a_congested_link_is_served_when_it_has_drained() {
     solo.hand(Input::Drained { link });
     assert!(solo.node.deadline() <= solo.now);
     let sent = sends(&solo.wait(0));
-    assert!(sent.contains(&(link, Message::Item(tx))), "{sent:?}");
+    assert!(sent.contains(&(link, Message::Items(Items::Item(tx)))), "{sent:?}");
 }
 
 #[test]
@@ -355,7 +374,9 @@ fn a_large_getdata_is_served_in_portions() {
     }
     solo.wait(0);
     let ids = items.iter().map(|item| item.id()).collect();
-    let mut portions = vec![sends(&solo.say(link, &Message::GetData { kind: ItemKind::Tx, ids }))];
+    let mut portions = vec![sends(
+        &solo.say(link, &Message::Items(Items::GetData(Names::Whole { kind: ItemKind::Tx, ids }))),
+    )];
     while solo.node.deadline() <= solo.now {
         portions.push(sends(&solo.wait(0)));
     }
@@ -373,7 +394,7 @@ fn of_many_links_that_ask_for_much_a_few_are_served_at_a_time_and_all_in_the_end
     }
     solo.wait(0);
     let ids: Vec<_> = items.iter().map(|item| item.id()).collect();
-    let ask = Message::GetData { kind: ItemKind::Tx, ids: ids.into() };
+    let ask = Message::Items(Items::GetData(Names::Whole { kind: ItemKind::Tx, ids: ids.into() }));
     let mut sent: Vec<_> = links.iter().map(|link| sends(&solo.say(*link, &ask)).len()).collect();
     assert_eq!(sent, [3; 10], "a portion each");
     let mut most = 0;
@@ -397,8 +418,13 @@ fn what_does_not_fit_the_queue_of_answers_is_not_found() {
     }
     solo.wait(0);
     let ids = txs.iter().map(|tx| tx.id()).collect();
-    let sent = sends(&solo.say(link, &Message::GetData { kind: ItemKind::Tx, ids }));
-    assert_eq!(sent, [(link, not_found(&txs[1])), (link, Message::Item(txs[0].clone()))]);
+    let sent = sends(
+        &solo.say(link, &Message::Items(Items::GetData(Names::Whole { kind: ItemKind::Tx, ids }))),
+    );
+    assert_eq!(
+        sent,
+        [(link, not_found(&txs[1])), (link, Message::Items(Items::Item(txs[0].clone())))]
+    );
 }
 
 /// Rules under which nothing needs more than a look at the first byte: 0 is good, 1 breaks a policy,
@@ -442,7 +468,10 @@ fn an_item_is_spread_only_after_its_verdict() {
     let (a, b) = (solo.link(0, Direction::Inbound), solo.link(1, Direction::Inbound));
     let item = first_byte(0, 1);
     solo.say(a, &announce(&item));
-    assert_eq!(solo.say(a, &Message::Item(item.clone())), [Action::Verify(item.clone())]);
+    assert_eq!(
+        solo.say(a, &Message::Items(Items::Item(item.clone()))),
+        [Action::Verify(item.clone())]
+    );
     assert!(solo.wait(0).is_empty());
     assert!(sends(&solo.say(b, &announce(&item))).is_empty(), "it is here already");
     solo.hand(Input::Verdict { id: item.id(), verdict: Ok(()) });
@@ -457,7 +486,7 @@ fn a_broken_policy_is_no_offence_and_an_invalid_item_is() {
         let link = solo.link(0, Direction::Inbound);
         let item = first_byte(first, 1);
         solo.say(link, &announce(&item));
-        let actions = solo.say(link, &Message::Item(item.clone()));
+        let actions = solo.say(link, &Message::Items(Items::Item(item.clone())));
         let whys: Vec<_> = disconnects(&actions).into_iter().map(|(_, why)| why).collect();
         let expected: Vec<_> = offence
             .map(|rule| Reason::Misbehaved(Offence::InvalidItem(rule)))
@@ -475,7 +504,7 @@ fn a_bad_signature_costs_the_peer_that_sent_it() {
     let link = solo.link(0, Direction::Inbound);
     let item = first_byte(3, 1);
     solo.say(link, &announce(&item));
-    solo.say(link, &Message::Item(item.clone()));
+    solo.say(link, &Message::Items(Items::Item(item.clone())));
     let verdict = FirstByte.verify(&item);
     let actions = solo.hand(Input::Verdict { id: item.id(), verdict });
     let why = Reason::Misbehaved(Offence::InvalidItem("signature"));
@@ -490,10 +519,10 @@ fn a_swapped_body_is_refused_and_the_true_one_still_fetched() {
     assert_eq!(swapped.id(), good.id());
     solo.say(liar, &announce(&good));
     solo.say(honest, &announce(&good));
-    let actions = solo.say(liar, &Message::Item(swapped));
+    let actions = solo.say(liar, &Message::Items(Items::Item(swapped)));
     assert_eq!(disconnects(&actions).len(), 1);
     assert_eq!(sends(&actions), [(honest, get_data(&good))]);
-    let actions = solo.say(honest, &Message::Item(good.clone()));
+    let actions = solo.say(honest, &Message::Items(Items::Item(good.clone())));
     assert_eq!(actions, [Action::Verify(good)]);
 }
 
@@ -508,8 +537,8 @@ fn when_too_much_is_being_verified_an_item_is_asked_for_elsewhere() {
         solo.say(a, &announce(item));
         solo.say(b, &announce(item));
     }
-    solo.say(a, &Message::Item(first));
-    let actions = solo.say(a, &Message::Item(second.clone()));
+    solo.say(a, &Message::Items(Items::Item(first)));
+    let actions = solo.say(a, &Message::Items(Items::Item(second.clone())));
     assert_eq!(sends(&actions), [(b, get_data(&second))]);
     assert_eq!(solo.node.counters().verify_overflow, 1);
 }
@@ -537,7 +566,7 @@ fn actions_and_messages_of_dead_links_are_ignored() {
     let mut solo = Solo::new(at_once());
     let link = solo.link(0, Direction::Inbound);
     solo.hand(Input::Disconnected { link });
-    assert!(solo.say(link, &Message::Ping { nonce: 1 }).is_empty());
+    assert!(solo.say(link, &Message::Session(Session::Ping { nonce: 1 })).is_empty());
     assert!(solo.hand(Input::Disconnected { link }).is_empty());
     assert!(solo.hand(Input::Congested { link }).is_empty());
     assert!(solo.hand(Input::Drained { link }).is_empty());
@@ -550,7 +579,7 @@ fn what_comes_after_its_request_ran_out_is_taken_all_the_same() {
     let tx = solo.tx(1);
     solo.say(link, &announce(&tx));
     solo.wait(solo.params.requests.tx_timeout_ms);
-    solo.say(link, &Message::Item(tx.clone()));
+    solo.say(link, &Message::Items(Items::Item(tx.clone())));
     assert!(solo.node.pool().contains(tx.id()));
     assert_eq!(solo.node.counters().unsolicited, 0);
 }

@@ -4,7 +4,7 @@ use super::Node;
 use crate::machine::Cx;
 use crate::peers::ping::Due;
 use crate::record::What;
-use crate::wire::message::Message;
+use crate::wire::message::Session;
 
 /// What an input may have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Node {
         self.health.on_wake(cx.now, health, cx.rng, |link, what| due.push((link, what)));
         for (link, what) in due {
             match what {
-                Due::Ping(nonce) => self.send(link, Message::Ping { nonce }, cx),
+                Due::Ping(nonce) => self.send(link, Session::Ping { nonce }, cx),
                 Due::Close(why) => self.disconnect(link, why, cx),
             }
         }

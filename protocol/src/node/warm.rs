@@ -12,7 +12,8 @@ use crate::ground::link::Link;
 use crate::ground::time::Time;
 use crate::machine::{Machine as _, Part as _};
 use crate::relay::Strategy as _;
-use crate::wire::message::{Message, MessageKind, Verb};
+use crate::wire::kinds::MessageKind;
+use crate::wire::message::{Items, Message};
 
 impl Node {
     /// Reads what any input touches of the node itself.
@@ -41,12 +42,13 @@ impl Node {
             false => self.requests.in_flight(link) as u64 ^ self.warm_rest(),
         };
         let rest = match message {
-            Message::Announce { ids, .. } => ids.first().map_or(0, |id| known(id.into())),
-            Message::Short(Verb::Announce, ids) => ids.first().map_or(0, |id| known(*id)),
-            Message::Item(item) if self.seen.contains(item.id()) => {
+            Message::Items(Items::Announce(names)) => {
+                names.iter().next().map_or(0, |name| known(name.short()))
+            }
+            Message::Items(Items::Item(item)) if self.seen.contains(item.id()) => {
                 self.requests.len() as u64 ^ self.seen.warm()
             }
-            Message::Item(item) => {
+            Message::Items(Items::Item(item)) => {
                 u64::from(self.requests.was_asked(link, item.id())) ^ self.warm_rest()
             }
             _ => self.serving.waiting(link) as u64 ^ self.warm_rest(),

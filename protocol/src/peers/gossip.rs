@@ -24,7 +24,7 @@ use crate::ground::link::Link;
 use crate::ground::peer::PeerAddr;
 use crate::ground::time::Time;
 use crate::machine::Cx;
-use crate::wire::message::{ADDRESSES_MAX, Message};
+use crate::wire::message::{ADDRESSES_MAX, Message, PeerExchange};
 
 use super::backoff::exponential;
 
@@ -77,7 +77,7 @@ impl Gossip {
             return;
         }
         for queue in self.queues.extract_if(.., |queue| queue.due <= now) {
-            outbox.push((queue.link, Message::Addresses(queue.addrs.into())));
+            outbox.push((queue.link, Message::Peers(PeerExchange::Addresses(queue.addrs.into()))));
         }
         self.settle();
     }

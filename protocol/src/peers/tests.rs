@@ -16,6 +16,7 @@ use crate::chain::opaque::Opaque;
 use crate::limits::misbehavior::Reason;
 use crate::machine::Action;
 use crate::params::Params;
+use crate::wire::message::Message;
 
 /// One node's peers, and everything around them.
 struct World {

@@ -6,7 +6,7 @@ use super::{Heard, Manner, What};
 use crate::ground::item::ShortId;
 use crate::ground::time::Time;
 use crate::items::pool::Departure;
-use crate::limits::misbehavior::Budget;
+use crate::wire::kinds::Budget;
 
 /// Stands in steps of links, which are of no item.
 pub(super) const NO_ITEM: ShortId = ShortId([0; 8]);

@@ -63,7 +63,7 @@ use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
 use crate::params::{Params, RequestParams};
-use crate::wire::message::{GETDATA_MAX, Message, Verb};
+use crate::wire::message::{GETDATA_MAX, Names};
 
 use link::LinkRequests;
 
@@ -362,9 +362,9 @@ impl Requests {
         self.drop_answered();
     }
 
-    /// Hands over the requests decided on since the last call, one message per link and kind (more
+    /// Hands over the requests decided on since the last call, one list per link and kind (more
     /// only beyond [`GETDATA_MAX`]), in slot order. Returns how many ids they hold.
-    pub fn flush(&mut self, mut send: impl FnMut(Link, Message)) -> usize {
+    pub fn flush(&mut self, mut send: impl FnMut(Link, Names)) -> usize {
         if self.unsent.is_empty() {
             return 0;
         }
@@ -376,7 +376,7 @@ impl Requests {
             for requests in requests.chunks(GETDATA_MAX) {
                 let (link, kind, _) = requests[0];
                 let names = requests.iter().map(|(_, _, name)| *name);
-                send(link, Message::naming(Verb::GetData, kind, names));
+                send(link, Names::of(kind, names));
             }
         }
         let sent = self.unsent.len();

@@ -1,7 +1,6 @@
 //! Plain counters, kept in the machine and exported by its driver.
 
-use crate::limits::misbehavior::Budget;
-use crate::wire::message::MessageKind;
+use crate::wire::kinds::{Budget, MessageKind};
 
 /// How often each kind of message went one way, and how many bytes that was, framing included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

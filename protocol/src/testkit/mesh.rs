@@ -4,6 +4,7 @@
 //! latency. Every action of every node goes into a log, so that two runs can be compared byte for byte.
 //! [`rounds`](crate::testkit::rounds) runs single strategies in the rounds of the theory instead.
 
+use crate::report::event::Event;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::fmt::Write as _;
@@ -24,8 +25,7 @@ use crate::ground::time::Time;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
-use crate::report::event::Event;
-use crate::wire::message::Message;
+use crate::wire::message::{Items, Message};
 
 /// A network of nodes in memory.
 pub struct Mesh {
@@ -375,7 +375,8 @@ impl Mesh {
             Action::Send { link, message } => {
                 if let Some((peer, far)) = self.end(index, link)
                     && !self.is_lost(index, peer)
-                    && !(self.withholding == Some(index) && matches!(message, Message::Item(_)))
+                    && !(self.withholding == Some(index)
+                        && matches!(message, Message::Items(Items::Item(_))))
                 {
                     self.push(
                         self.latency(index, peer),

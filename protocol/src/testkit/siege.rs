@@ -4,6 +4,7 @@
 //! Only the node is real; its peers follow a script. What the node throttles is held back, as its driver
 //! would; a peer that it closes the link to comes back under another name.
 
+use crate::report::event::Event;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,8 +25,7 @@ use crate::limits::misbehavior::Reason;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
-use crate::report::event::Event;
-use crate::wire::message::{Hello, Message, VERSION, Verb};
+use crate::wire::message::{Hello, Items, Message, Names, Session, VERSION};
 
 /// Ids in each message of a flooder.
 const FLOOD: usize = 1_000;
@@ -226,7 +226,8 @@ impl<'a> Field<'a> {
                 };
                 let ids = [item.id()].into();
                 let link = self.link_of(peer, 1);
-                let message = Message::Announce { kind: ItemKind::Tx, ids };
+                let message =
+                    Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids }));
                 self.push(at, peer, What::Arrives(link, message));
             }
         }
@@ -274,7 +275,8 @@ impl<'a> Field<'a> {
                 if held_until <= self.now {
                     let ids = (0..FLOOD).map(|_| ItemId(self.rng.random())).collect();
                     self.outcome.flooded += FLOOD;
-                    let message = Message::Announce { kind: ItemKind::Tx, ids };
+                    let message =
+                        Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids }));
                     self.hand(Input::Received { link, message: &message });
                 }
                 self.push(at, index, What::Floods(link));
@@ -302,7 +304,10 @@ impl<'a> Field<'a> {
         self.peers[index].held_until = self.now;
         self.hand(Input::Connected { link, peer: key, direction, addr });
         let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
-        self.hand(Input::Received { link, message: &Message::Hello(hello) });
+        self.hand(Input::Received {
+            link,
+            message: &Message::Session(Session::Hello(Box::new(hello))),
+        });
         if role == Role::Flooder {
             self.push(self.now, index, What::Floods(link));
         }
@@ -354,15 +359,21 @@ impl<'a> Field<'a> {
         let peer = &self.peers[index];
         let at = self.now + 2 * peer.latency;
         match message {
-            Message::Ping { nonce } => {
-                self.push(at, index, What::Arrives(link, Message::Pong { nonce: *nonce }));
+            Message::Session(Session::Ping { nonce }) => {
+                self.push(
+                    at,
+                    index,
+                    What::Arrives(link, Message::Session(Session::Pong { nonce: *nonce })),
+                );
             }
-            Message::GetData { ids, .. } if peer.role == Role::Honest => {
+            Message::Items(Items::GetData(Names::Whole { ids, .. }))
+                if peer.role == Role::Honest =>
+            {
                 for id in ids.iter() {
                     self.answer(at, link, id.into());
                 }
             }
-            Message::Short(Verb::GetData, ids) if peer.role == Role::Honest => {
+            Message::Items(Items::GetData(Names::Short(ids))) if peer.role == Role::Honest => {
                 for id in ids.iter() {
                     self.answer(at, link, *id);
                 }
@@ -373,7 +384,7 @@ impl<'a> Field<'a> {
 
     fn answer(&mut self, at: Time, link: Link, id: ShortId) {
         if let Some((_, item)) = self.items.get(&id) {
-            let message = Message::Item(item.clone());
+            let message = Message::Items(Items::Item(item.clone()));
             self.push(at, link.slot(), What::Arrives(link, message));
         }
     }

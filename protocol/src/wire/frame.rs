@@ -5,7 +5,7 @@
 //! # Interleaving
 //! A message longer than [`PART_MAX`](crate::wire::codec::PART_MAX) travels in parts, so that it doesn't
 //! hold up what is more urgent. Between its parts come messages, and parts of messages, of other
-//! [classes](crate::wire::message::Class); within a class, a message is complete before the next begins.
+//! [classes](crate::wire::kinds::Class); within a class, a message is complete before the next begins.
 //! So at most one message per class is incomplete in each direction, and order within a class is
 //! the order sent. A reader refuses anything else. (It can't tell the class of a whole message of an
 //! unknown kind, and lets it pass anywhere.)
@@ -22,17 +22,17 @@
 //! use bytes::BytesMut;
 //! use tidings_protocol::chain::opaque::Opaque;
 //! use tidings_protocol::wire::frame::{Reader, Writer};
-//! use tidings_protocol::wire::message::Message;
+//! use tidings_protocol::wire::message::{Message, Session};
 //!
 //! let mut writer = Writer::new(1 << 20);
-//! writer.push(Message::Ping { nonce: 7 })?;
+//! writer.push(Message::Session(Session::Ping { nonce: 7 }))?;
 //! let mut out = BytesMut::new();                       // what the socket takes next
 //! writer.fill(&mut out, 64 * 1024);
 //!
 //! let (chain, mut reader) = (Opaque::default(), Reader::default());
 //! let mut input = &out[..];                            // what the socket gave, cut anywhere
 //! while let Some(message) = reader.read(&mut input, &chain)? {
-//!     assert_eq!(message, Message::Ping { nonce: 7 });
+//!     assert_eq!(message, Message::Session(Session::Ping { nonce: 7 }));
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,7 +1,7 @@
 //! What nodes had counted before the measured part of a run, so that it can be taken off.
 
 use tidings_protocol::report::counters::Traffic;
-use tidings_protocol::wire::message::MessageKind;
+use tidings_protocol::wire::kinds::MessageKind;
 
 use crate::world::World;
 

@@ -6,10 +6,10 @@
 
 use std::fmt;
 
-use tidings_protocol::ground::item::{ItemId, ShortId};
+use tidings_protocol::ground::item::ShortId;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
-use tidings_protocol::wire::message::{Message, Signal};
+use tidings_protocol::wire::message::{Items, Message, PeerExchange, Reconcile, Session, Signal};
 
 /// Odd multiplier: the golden ratio's fraction in 64 bits.
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -57,15 +57,15 @@ impl EventHash {
             Input::Malformed { link, .. } => head(4, link.slot() as u64),
             Input::Submitted(item) => {
                 head(5, 0);
-                self.id(&item.id());
+                self.id(item.id());
             }
             Input::Restored { item, .. } => {
                 head(11, 0);
-                self.id(&item.id());
+                self.id(item.id());
             }
             Input::Verdict { id, .. } => {
                 head(6, 0);
-                self.id(id);
+                self.id(*id);
             }
             Input::Congested { link } => head(7, link.slot() as u64),
             Input::Drained { link } => head(8, link.slot() as u64),
@@ -77,30 +77,32 @@ impl EventHash {
 
     fn message(&mut self, message: &Message) {
         match message {
-            Message::Ping { nonce } | Message::Pong { nonce } => self.word(*nonce),
-            Message::Item(item) => self.id(&item.id()),
-            Message::Announce { ids, .. }
-            | Message::GetData { ids, .. }
-            | Message::NotFound { ids, .. } => ids.iter().for_each(|id| self.id(id)),
-            Message::Short(_, ids) | Message::Signal(Signal::Known(ids) | Signal::First(ids)) => {
-                ids.iter().for_each(|id| self.word(u64::from_le_bytes(id.0)));
+            Message::Session(Session::Ping { nonce } | Session::Pong { nonce }) => {
+                self.word(*nonce);
             }
-            Message::Digest(digest) => {
+            Message::Items(Items::Item(item)) => self.id(item.id()),
+            Message::Items(
+                Items::Announce(names) | Items::GetData(names) | Items::NotFound(names),
+            ) => names.iter().for_each(|name| self.id(name)),
+            Message::Relay(Signal::Known(ids) | Signal::First(ids)) => {
+                ids.iter().for_each(|id| self.id(id));
+            }
+            Message::Reconcile(Reconcile::Digest(digest)) => {
                 self.word(digest.salt);
                 self.word(u64::from(digest.count));
             }
-            Message::FeeFilter(rate) => self.word(rate.0),
-            Message::Addresses(addrs) => self.word(addrs.len() as u64),
+            Message::Items(Items::FeeFilter(rate)) => self.word(rate.0),
+            Message::Peers(PeerExchange::Addresses(addrs)) => self.word(addrs.len() as u64),
             // Their kind says it all.
-            Message::Hello(_)
-            | Message::GetAddresses
-            | Message::Signal(Signal::Prune | Signal::Graft | Signal::Poll)
+            Message::Session(Session::Hello(_))
+            | Message::Peers(PeerExchange::GetAddresses)
+            | Message::Relay(Signal::Prune | Signal::Graft | Signal::Poll)
             | Message::Unknown { .. } => {}
         }
     }
 
-    fn id(&mut self, id: &ItemId) {
-        self.word(u64::from_le_bytes(ShortId::from(id).0));
+    fn id(&mut self, id: impl Into<ShortId>) {
+        self.word(u64::from_le_bytes(id.into().0));
     }
 }
 

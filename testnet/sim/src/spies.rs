@@ -8,8 +8,8 @@
 //! A node is a spy or not by its own number and the seed, so that more spies are the same ones and others,
 //! and one run tells what fewer of them would have guessed ([`SHARES`]).
 
-use tidings_protocol::ground::item::ShortId;
-use tidings_protocol::wire::message::{Message, Verb};
+use tidings_protocol::ground::item::{Name, ShortId};
+use tidings_protocol::wire::message::{Items, Message};
 
 use crate::random::{Use, stream, unit};
 
@@ -100,9 +100,8 @@ impl Spies {
             }
         };
         match message {
-            Message::Item(item) => note(item.id().into()),
-            Message::Announce { ids, .. } => ids.iter().for_each(|id| note(id.into())),
-            Message::Short(Verb::Announce, ids) => ids.iter().copied().for_each(note),
+            Message::Items(Items::Item(item)) => note(item.id().into()),
+            Message::Items(Items::Announce(names)) => names.iter().map(Name::short).for_each(note),
             _ => {}
         }
     }
@@ -125,6 +124,7 @@ impl Spies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidings_protocol::wire::message::Names;
 
     #[test]
     fn a_share_of_the_nodes_spies_and_more_spies_are_the_same_ones_and_others() {
@@ -144,10 +144,11 @@ mod tests {
         let since = |place| (0..100).find(|node| spies.since(*node) == Some(place)).unwrap();
         let (early, late) = (since(0), since(3));
         let honest: Vec<u32> = (0..100).filter(|node| !spies.contains(*node)).collect();
-        let tell = |ids: &[ShortId]| Message::Short(Verb::Announce, ids.into());
+        let tell = |ids: &[ShortId]| Message::Items(Items::Announce(Names::Short(ids.into())));
         spies.note(late, honest[0], &tell(&ids[..1]), number);
         spies.note(early, honest[1], &tell(&ids), number);
-        spies.note(late, honest[2], &Message::Short(Verb::GetData, ids[1..].into()), number);
+        let asks = Message::Items(Items::GetData(Names::Short(ids[1..].into())));
+        spies.note(late, honest[2], &asks, number);
         let right = spies.guesses(3, |item| Some([honest[0], honest[2]][item]));
         assert_eq!(right, Guesses { all: 2, right: 1 });
         assert_eq!(right.precision(), Some(0.5));

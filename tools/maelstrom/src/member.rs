@@ -5,6 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use tidings_protocol::report::event::Event;
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -18,8 +19,7 @@ use tidings_protocol::ground::peer::{DialError, PeerKey};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
-use tidings_protocol::report::event::Event;
-use tidings_protocol::wire::message::{Hello, Message, VERSION};
+use tidings_protocol::wire::message::{Hello, Message, Session, VERSION};
 
 use super::options::Settings;
 use super::overlay::{self, Overlay, Topology};
@@ -272,7 +272,10 @@ impl Member {
         let direction = Direction::Inbound;
         self.hand(Input::Connected { link, peer: key, direction, addr: None }, now);
         let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
-        self.hand(Input::Received { link, message: &Message::Hello(hello) }, now);
+        self.hand(
+            Input::Received { link, message: &Message::Session(Session::Hello(Box::new(hello))) },
+            now,
+        );
     }
 
     fn hand_in_held(&mut self, slot: usize, now: Time) {
@@ -337,8 +340,9 @@ impl Member {
     }
 
     fn send(&mut self, link: Link, message: Message, now: Time) {
-        if let Message::Ping { nonce } = message {
-            self.answers.push_back(Answer::Received(link, Message::Pong { nonce }));
+        if let Message::Session(Session::Ping { nonce }) = message {
+            self.answers
+                .push_back(Answer::Received(link, Message::Session(Session::Pong { nonce })));
         }
         if !travels(&message) {
             return;

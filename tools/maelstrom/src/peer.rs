@@ -91,7 +91,7 @@ impl Peer {
     /// The core says something.
     pub(super) fn say(&mut self, message: Message) -> Pressure {
         // What is repeated anyway needn't pile up while nothing gets through.
-        let is_repeated = matches!(message, Message::Signal(Signal::Poll) | Message::Digest(_));
+        let is_repeated = matches!(message, Message::Relay(Signal::Poll) | Message::Reconcile(_));
         if is_repeated && self.session.is_stalled() {
             return Pressure::Unchanged;
         }

@@ -17,7 +17,7 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId};
 use tidings_protocol::wire::digest::{Digest, FILTER_MAX};
 use tidings_protocol::wire::message::{
-    ANNOUNCE_MAX, GETDATA_MAX, KNOWN_MAX, Message, Signal, Verb,
+    ANNOUNCE_MAX, GETDATA_MAX, Items, KNOWN_MAX, Message, Names, Reconcile, Signal,
 };
 
 use super::session::Packet;
@@ -112,7 +112,9 @@ impl From<Packet<Message>> for Body {
         let mut said = Vec::new();
         for message in &say {
             match (said.last_mut(), message) {
-                (Some(Say::Items(values)), Message::Item(item)) => values.push(to_value(item)),
+                (Some(Say::Items(values)), Message::Items(Items::Item(item))) => {
+                    values.push(to_value(item));
+                }
                 _ => said.extend(encode(message)),
             }
         }
@@ -139,52 +141,44 @@ impl Body {
 /// Whether a message travels at all. What keeps up a connection doesn't: there are none here.
 pub(super) const fn travels(message: &Message) -> bool {
     match message {
-        Message::Announce { .. }
-        | Message::GetData { .. }
-        | Message::NotFound { .. }
-        | Message::Short(..)
-        | Message::Item(_)
-        | Message::Signal(_)
-        | Message::Digest(_) => true,
-        Message::Hello(_)
-        | Message::Ping { .. }
-        | Message::Pong { .. }
-        | Message::GetAddresses
-        | Message::Addresses(_)
-        | Message::FeeFilter(_)
+        Message::Items(
+            Items::Announce(_) | Items::GetData(_) | Items::NotFound(_) | Items::Item(_),
+        )
+        | Message::Relay(_)
+        | Message::Reconcile(_) => true,
+        Message::Session(_)
+        | Message::Peers(_)
+        | Message::Items(Items::FeeFilter(_))
         | Message::Unknown { .. } => false,
     }
 }
 
 /// `None` for what doesn't [travel](travels).
 fn encode(message: &Message) -> Option<Say> {
-    let whole = |ids: &[ItemId]| ids.iter().map(ItemId::to_string).collect();
     let short = |ids: &[ShortId]| ids.iter().map(|id| HEXLOWER.encode(&id.0)).collect();
+    let ids = |names: &Names| match names {
+        Names::Whole { ids, .. } => ids.iter().map(ItemId::to_string).collect(),
+        Names::Short(ids) => short(ids),
+    };
     Some(match message {
-        Message::Item(item) => Say::Items(vec![to_value(item)]),
-        Message::Announce { ids, .. } => Say::Have(whole(ids)),
-        Message::GetData { ids, .. } => Say::Want(whole(ids)),
-        Message::NotFound { ids, .. } => Say::Lack(whole(ids)),
-        Message::Short(Verb::Announce, ids) => Say::Have(short(ids)),
-        Message::Short(Verb::GetData, ids) => Say::Want(short(ids)),
-        Message::Short(Verb::NotFound, ids) => Say::Lack(short(ids)),
-        Message::Signal(Signal::Prune) => Say::Prune,
-        Message::Signal(Signal::Graft) => Say::Graft,
-        Message::Signal(Signal::Poll) => Say::Poll,
-        Message::Signal(Signal::Known(ids)) => Say::Known(short(ids)),
-        Message::Signal(Signal::First(ids)) => Say::First(short(ids)),
-        Message::Digest(Digest { is_answer, count, salt, filter }) => Say::Digest(SaidDigest {
-            is_answer: *is_answer,
-            count: *count,
-            salt: HEXLOWER.encode(&salt.to_be_bytes()),
-            filter: HEXLOWER.encode(filter),
+        Message::Items(Items::Item(item)) => Say::Items(vec![to_value(item)]),
+        Message::Items(Items::Announce(names)) => Say::Have(ids(names)),
+        Message::Items(Items::GetData(names)) => Say::Want(ids(names)),
+        Message::Items(Items::NotFound(names)) => Say::Lack(ids(names)),
+        Message::Relay(Signal::Prune) => Say::Prune,
+        Message::Relay(Signal::Graft) => Say::Graft,
+        Message::Relay(Signal::Poll) => Say::Poll,
+        Message::Relay(Signal::Known(ids)) => Say::Known(short(ids)),
+        Message::Relay(Signal::First(ids)) => Say::First(short(ids)),
+        Message::Reconcile(Reconcile::Digest(digest)) => Say::Digest(SaidDigest {
+            is_answer: digest.is_answer,
+            count: digest.count,
+            salt: HEXLOWER.encode(&digest.salt.to_be_bytes()),
+            filter: HEXLOWER.encode(&digest.filter),
         }),
-        Message::Hello(_)
-        | Message::Ping { .. }
-        | Message::Pong { .. }
-        | Message::GetAddresses
-        | Message::Addresses(_)
-        | Message::FeeFilter(_)
+        Message::Session(_)
+        | Message::Peers(_)
+        | Message::Items(Items::FeeFilter(_))
         | Message::Unknown { .. } => return None,
     })
 }
@@ -193,36 +187,33 @@ fn decode(said: Say, chain: &dyn Chain, out: &mut Vec<Message>) -> Result<(), Wi
     let message = match said {
         Say::Items(values) => {
             for value in &values {
-                out.push(Message::Item(to_item(value, chain)?));
+                out.push(Message::Items(Items::Item(to_item(value, chain)?)));
             }
             return Ok(());
         }
-        Say::Have(ids) => naming(Verb::Announce, &ids, ANNOUNCE_MAX)?,
-        Say::Want(ids) => naming(Verb::GetData, &ids, GETDATA_MAX)?,
-        Say::Lack(ids) => naming(Verb::NotFound, &ids, GETDATA_MAX)?,
-        Say::Prune => Message::Signal(Signal::Prune),
-        Say::Graft => Message::Signal(Signal::Graft),
-        Say::Poll => Message::Signal(Signal::Poll),
-        Say::Known(ids) => Message::Signal(Signal::Known(short_ids(&ids, KNOWN_MAX)?)),
-        Say::First(ids) => Message::Signal(Signal::First(short_ids(&ids, KNOWN_MAX)?)),
-        Say::Digest(said) => Message::Digest(digest(&said).ok_or(WireError::BadDigest)?),
+        Say::Have(ids) => Message::Items(Items::Announce(names(&ids, ANNOUNCE_MAX)?)),
+        Say::Want(ids) => Message::Items(Items::GetData(names(&ids, GETDATA_MAX)?)),
+        Say::Lack(ids) => Message::Items(Items::NotFound(names(&ids, GETDATA_MAX)?)),
+        Say::Prune => Message::Relay(Signal::Prune),
+        Say::Graft => Message::Relay(Signal::Graft),
+        Say::Poll => Message::Relay(Signal::Poll),
+        Say::Known(ids) => Message::Relay(Signal::Known(short_ids(&ids, KNOWN_MAX)?)),
+        Say::First(ids) => Message::Relay(Signal::First(short_ids(&ids, KNOWN_MAX)?)),
+        Say::Digest(said) => Message::Reconcile(Reconcile::Digest(Box::new(
+            digest(&said).ok_or(WireError::BadDigest)?,
+        ))),
     };
     out.push(message);
     Ok(())
 }
 
 /// Ids and short ids are told apart by their length.
-fn naming(verb: Verb, ids: &[String], max: usize) -> Result<Message, WireError> {
+fn names(ids: &[String], max: usize) -> Result<Names, WireError> {
     if ids.first().is_some_and(|id| id.len() == 2 * SHORT_ID_LEN) {
-        return Ok(Message::Short(verb, short_ids(ids, max)?));
+        return Ok(Names::Short(short_ids(ids, max)?));
     }
-    let kind = ItemKind::Tx;
     let ids = parse(ids, max, |id| from_hex::<ITEM_ID_LEN>(id).map(ItemId))?;
-    Ok(match verb {
-        Verb::Announce => Message::Announce { kind, ids },
-        Verb::GetData => Message::GetData { kind, ids },
-        Verb::NotFound => Message::NotFound { kind, ids },
-    })
+    Ok(Names::Whole { kind: ItemKind::Tx, ids })
 }
 
 fn short_ids(ids: &[String], max: usize) -> Result<Arc<[ShortId]>, WireError> {
@@ -279,21 +270,21 @@ mod tests {
         let (kind, id) = (ItemKind::Tx, item(1).id());
         let (ids, short): (Arc<[ItemId]>, Arc<[ShortId]>) = ([id].into(), [id.into()].into());
         let messages = [
-            Message::Item(item(1)),
-            Message::Item(item(2)),
-            Message::Announce { kind, ids: ids.clone() },
-            Message::GetData { kind, ids: ids.clone() },
-            Message::NotFound { kind, ids },
-            Message::Short(Verb::Announce, short.clone()),
-            Message::Short(Verb::GetData, short.clone()),
-            Message::Short(Verb::NotFound, short.clone()),
-            Message::Item(item(3)),
-            Message::Signal(Signal::Prune),
-            Message::Signal(Signal::Graft),
-            Message::Signal(Signal::Poll),
-            Message::Signal(Signal::Known(short.clone())),
-            Message::Signal(Signal::First(short)),
-            Message::Digest(Digest::of(&[id], u64::MAX, true)),
+            Message::Items(Items::Item(item(1))),
+            Message::Items(Items::Item(item(2))),
+            Message::Items(Items::Announce(Names::Whole { kind, ids: ids.clone() })),
+            Message::Items(Items::GetData(Names::Whole { kind, ids: ids.clone() })),
+            Message::Items(Items::NotFound(Names::Whole { kind, ids })),
+            Message::Items(Items::Announce(Names::Short(short.clone()))),
+            Message::Items(Items::GetData(Names::Short(short.clone()))),
+            Message::Items(Items::NotFound(Names::Short(short.clone()))),
+            Message::Items(Items::Item(item(3))),
+            Message::Relay(Signal::Prune),
+            Message::Relay(Signal::Graft),
+            Message::Relay(Signal::Poll),
+            Message::Relay(Signal::Known(short.clone())),
+            Message::Relay(Signal::First(short)),
+            Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(&[id], u64::MAX, true)))),
         ];
         assert!(messages.iter().all(travels));
         assert_eq!(round_trip(&messages).1, messages);
@@ -301,7 +292,10 @@ mod tests {
 
     #[test]
     fn items_in_a_row_are_one_list_that_people_can_read() {
-        let (text, _) = round_trip(&[Message::Item(item(1)), Message::Item(item(2))]);
+        let (text, _) = round_trip(&[
+            Message::Items(Items::Item(item(1))),
+            Message::Items(Items::Item(item(2))),
+        ]);
         assert_eq!(text, r#"{"type":"relay","seq":5,"ack":3,"say":[{"items":[1,2]}]}"#);
     }
 

@@ -15,7 +15,7 @@ use tidings_protocol::node::Identity;
 use tidings_protocol::params::Params;
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::testkit::ties::{Draft, Ties};
-use tidings_protocol::wire::message::{Hello, Message, VERSION};
+use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session, VERSION};
 
 use super::*;
 
@@ -79,7 +79,7 @@ impl Run {
         let (peer, direction) = (PeerKey(2), Direction::Inbound);
         self.hand(Input::Connected { link: PEER, peer, direction, addr: None });
         let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
-        self.say(&Message::Hello(hello));
+        self.say(&Message::Session(Session::Hello(Box::new(hello))));
     }
 
     fn say(&mut self, message: &Message) {
@@ -89,8 +89,8 @@ impl Run {
     /// The peer announces an item and delivers it.
     fn feed(&mut self, item: &Arc<Item>) {
         let ids = [item.id()].into();
-        self.say(&Message::Announce { kind: ItemKind::Tx, ids });
-        self.say(&Message::Item(item.clone()));
+        self.say(&Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids })));
+        self.say(&Message::Items(Items::Item(item.clone())));
     }
 
     fn waits(&self, item: &Item) -> bool {
@@ -137,7 +137,10 @@ async fn what_waits_for_its_parents_outlives_a_kill() {
     let mut third = Run::start(&files[2]).await;
     assert!(third.has(&parent) && third.has(&child) && third.waits(&other));
     third.connect();
-    third.say(&Message::Announce { kind: ItemKind::Tx, ids: [other.id()].into() });
+    third.say(&Message::Items(Items::Announce(Names::Whole {
+        kind: ItemKind::Tx,
+        ids: [other.id()].into(),
+    })));
     third.hand(Input::Disconnected { link: PEER });
     assert!(!third.waits(&other), "whoever announced it has left");
     third.kill(&files[2], &files[3]);

@@ -8,6 +8,7 @@ use crate::params::STEPS_DEFAULT;
 use crate::record::{Departure, Heard, Manner, Step as Told, Wait};
 use crate::testkit::Mesh;
 use crate::testkit::ties::{Draft, Ties, block};
+use crate::wire::message::{Items, Names, Session};
 use std::time::Duration;
 
 fn recorded() -> Params {
@@ -80,7 +81,7 @@ fn a_link_that_breaks_and_a_peer_that_has_not_got_it_are_part_of_the_story() {
     solo.wait(10);
     solo.say(links[1], &not_found(&tx));
     solo.wait(10);
-    solo.say(links[2], &Message::Item(tx.clone()));
+    solo.say(links[2], &Message::Items(Items::Item(tx.clone())));
     let story = solo.node.story_of(tx.id()).unwrap();
     let told: Vec<_> = story
         .steps
@@ -107,7 +108,7 @@ fn a_link_that_went_down_when_nobody_waited_for_it_is_no_part_of_the_story() {
     let tx = solo.tx(1);
     solo.say(a, &announce(&tx));
     solo.wait(10);
-    solo.say(a, &Message::Item(tx.clone()));
+    solo.say(a, &Message::Items(Items::Item(tx.clone())));
     solo.wait(10);
     solo.hand(Input::Disconnected { link: a });
     solo.wait(10);
@@ -246,7 +247,10 @@ fn what_its_budgets_cost_a_peer_is_told() {
     let link = solo.link(0, Direction::Inbound);
     let ids: Vec<ItemId> = (0..100_u32).map(|n| ItemId::of(&n.to_le_bytes())).collect();
     solo.wait(10_000);
-    let many = Message::Announce { kind: ItemKind::Tx, ids: ids.clone().into() };
+    let many = Message::Items(Items::Announce(Names::Whole {
+        kind: ItemKind::Tx,
+        ids: ids.clone().into(),
+    }));
     solo.say(link, &many);
     let heard = |solo: &Solo, n: usize| {
         let story = solo.node.story_of(ids[n]);
@@ -256,7 +260,7 @@ fn what_its_budgets_cost_a_peer_is_told() {
     assert_eq!(heard(&solo, 5), Some(What::Heard(Heard::OverBudget)));
     assert_eq!(heard(&solo, 36), Some(What::Heard(Heard::OverBudget)));
     assert_eq!(heard(&solo, 37), None, "a flood is not worth more");
-    (0..4).for_each(|_| drop(solo.say(link, &Message::Ping { nonce: 1 })));
+    (0..4).for_each(|_| drop(solo.say(link, &Message::Session(Session::Ping { nonce: 1 }))));
     let peer = solo.node.links().next().unwrap().peer;
     let dealings = &solo.node.dealings_with(peer)[0];
     let excess = dealings.life.excess;

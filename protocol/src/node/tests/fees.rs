@@ -5,6 +5,7 @@ use crate::ground::fee::FeeRate;
 use crate::ground::item::Item;
 use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties};
+use crate::wire::message::{Items, Names};
 use std::time::Duration;
 
 const OUT: Direction = Direction::Outbound;
@@ -43,9 +44,9 @@ fn is_told(actions: &[Action], link: Link, item: &Item) -> bool {
     sends(actions).iter().any(|(to, message)| {
         *to == link
             && match message {
-                Message::Announce { ids, .. } => ids.contains(&id),
-                Message::Short(Verb::Announce, ids) => ids.contains(&id.into()),
-                Message::Item(sent) => sent.id() == id,
+                Message::Items(Items::Announce(Names::Whole { ids, .. })) => ids.contains(&id),
+                Message::Items(Items::Announce(Names::Short(ids))) => ids.contains(&id.into()),
+                Message::Items(Items::Item(sent)) => sent.id() == id,
                 _ => false,
             }
     })
@@ -54,7 +55,7 @@ fn is_told(actions: &[Action], link: Link, item: &Item) -> bool {
 fn is_served(actions: &[Action], item: &Item) -> bool {
     sends(actions)
         .iter()
-        .any(|(_, message)| matches!(message, Message::Item(sent) if sent.id() == item.id()))
+        .any(|(_, message)| matches!(message, Message::Items(Items::Item(sent)) if sent.id() == item.id()))
 }
 
 #[test]
@@ -64,7 +65,7 @@ fn under_every_strategy_a_stranger_cannot_probe_the_pool() {
         let tx = Draft::paying(1, 1_000).item();
         solo.submit(&tx);
         let stranger = solo.link(0, IN);
-        let by_short_id = Message::Short(Verb::GetData, [tx.id().into()].into());
+        let by_short_id = Message::Items(Items::GetData(Names::Short([tx.id().into()].into())));
         for ask in [get_data(&tx), by_short_id] {
             let actions = solo.say(stranger, &ask);
             assert!(!is_served(&actions, &tx), "{strategy}: {actions:?}");
@@ -83,8 +84,7 @@ fn under_every_strategy_whoever_was_told_of_a_transaction_is_given_it() {
         actions.extend(solo.run(1_000));
         if *strategy == StrategyKind::Pull {
             for link in links {
-                actions
-                    .extend(solo.say(link, &Message::Signal(crate::wire::message::Signal::Poll)));
+                actions.extend(solo.say(link, &Message::Relay(crate::wire::message::Signal::Poll)));
             }
         }
         let told: Vec<_> = links.into_iter().filter(|link| is_told(&actions, *link, &tx)).collect();
@@ -130,13 +130,13 @@ fn under_every_strategy_peers_are_not_told_of_what_pays_less_than_they_take() {
         let (cheap, dear) = (Draft::paying(1, 10).item(), Draft::paying(2, 1_000_000).item());
         let between = FeeRate(10_000_000);
         for link in links {
-            solo.say(link, &Message::FeeFilter(between));
+            solo.say(link, &Message::Items(Items::FeeFilter(between)));
         }
         let mut actions = solo.submit(&cheap);
         actions.extend(solo.submit(&dear));
         actions.extend(solo.run(1_000));
         for link in links {
-            let poll = Message::Signal(crate::wire::message::Signal::Poll);
+            let poll = Message::Relay(crate::wire::message::Signal::Poll);
             actions.extend(solo.say(link, &poll));
         }
         let told =
@@ -150,11 +150,11 @@ fn under_every_strategy_peers_are_not_told_of_what_pays_less_than_they_take() {
 fn a_filter_of_nothing_has_everything_announced_again() {
     let mut solo = solo_with(StrategyKind::Inventory);
     let link = solo.link(0, IN);
-    solo.say(link, &Message::FeeFilter(FeeRate(u64::MAX)));
+    solo.say(link, &Message::Items(Items::FeeFilter(FeeRate(u64::MAX))));
     let (first, second) = (Draft::paying(1, 10).item(), Draft::paying(2, 10).item());
     solo.submit(&first);
     assert!(!is_told(&solo.run(10), link, &first));
-    solo.say(link, &Message::FeeFilter(FeeRate::ZERO));
+    solo.say(link, &Message::Items(Items::FeeFilter(FeeRate::ZERO)));
     solo.submit(&second);
     assert!(is_told(&solo.run(10), link, &second));
 }
@@ -168,7 +168,7 @@ fn a_peer_is_told_the_least_fee_rate_that_is_taken() {
     solo.hand(Input::Connected { link, peer, direction, addr });
     let actions = solo.say(link, &hello());
     let told = sends(&actions).into_iter().find_map(|(_, message)| match message {
-        Message::FeeFilter(rate) => Some(rate.0),
+        Message::Items(Items::FeeFilter(rate)) => Some(rate.0),
         _ => None,
     });
     assert!(told.is_some_and(|rate| (4_000_000..=5_000_000).contains(&rate)), "{told:?}");
@@ -186,7 +186,7 @@ fn a_minimum_that_rises_in_a_full_pool_is_told_to_peers_and_so_is_its_fall() {
     }
     let told = |actions: &[Action]| -> Vec<FeeRate> {
         let of = |(to, message)| match message {
-            Message::FeeFilter(rate) if to == link => Some(rate),
+            Message::Items(Items::FeeFilter(rate)) if to == link => Some(rate),
             _ => None,
         };
         sends(actions).into_iter().filter_map(of).collect()
@@ -224,18 +224,18 @@ fn whoever_has_too_much_checked_is_slowed_and_nobody_else() {
     let is_throttle = |link: Link| move |action: &Action| matches!(action, Action::Throttle { link: to, .. } if *to == link);
     let mut throttled = Vec::new();
     for n in 0..30 {
-        let actions = solo.say(flooder, &Message::Item(Draft::paying(n, 1).item()));
+        let actions = solo.say(flooder, &Message::Items(Items::Item(Draft::paying(n, 1).item())));
         throttled.push(actions.iter().any(is_throttle(flooder)));
     }
     assert_eq!(throttled.iter().position(|is| *is), Some(10), "an eighth is its share");
-    let actions = solo.say(honest, &Message::Item(Draft::paying(100, 1).item()));
+    let actions = solo.say(honest, &Message::Items(Items::Item(Draft::paying(100, 1).item())));
     assert!(!actions.iter().any(is_throttle(honest)));
     assert!(actions.iter().any(|action| matches!(action, Action::Verify(_))));
     for n in 0..30 {
         let id = Draft::paying(n, 1).item().id();
         solo.hand(Input::Verdict { id, verdict: Ok(()) });
     }
-    let actions = solo.say(flooder, &Message::Item(Draft::paying(200, 1).item()));
+    let actions = solo.say(flooder, &Message::Items(Items::Item(Draft::paying(200, 1).item())));
     assert!(!actions.iter().any(is_throttle(flooder)), "all of it was checked");
 }
 
@@ -249,7 +249,8 @@ fn many_busy_links_are_slowed_before_there_is_no_room() {
     // Each sends as fast as it can, until it isn't read any more.
     while let Some(index) = busy.pop() {
         let number = 1_000 * u32::try_from(index).unwrap() + sent[index];
-        let actions = solo.say(links[index], &Message::Item(Draft::paying(number, 1).item()));
+        let actions =
+            solo.say(links[index], &Message::Items(Items::Item(Draft::paying(number, 1).item())));
         sent[index] += 1;
         let is_slowed = actions.iter().any(|action| matches!(action, Action::Throttle { .. }));
         if !is_slowed {

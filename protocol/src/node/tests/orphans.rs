@@ -7,6 +7,7 @@ use crate::ground::item::Item;
 use crate::ground::item::ItemId;
 use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties, block};
+use crate::wire::message::{Items, Names};
 
 const OUT: Direction = Direction::Outbound;
 const IN: Direction = Direction::Inbound;
@@ -35,7 +36,7 @@ pub(super) fn family() -> (Arc<Item>, Arc<Item>, Arc<Item>) {
 /// What a node asks for.
 pub(super) fn asks(actions: &[Action]) -> Vec<(Link, ItemId)> {
     let ids = sends(actions).into_iter().filter_map(|(link, message)| match message {
-        Message::GetData { ids, .. } => Some((link, ids)),
+        Message::Items(Items::GetData(Names::Whole { ids, .. })) => Some((link, ids)),
         _ => None,
     });
     ids.flat_map(|(link, ids)| ids.iter().map(|id| (link, *id)).collect::<Vec<_>>()).collect()

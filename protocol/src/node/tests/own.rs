@@ -6,6 +6,7 @@ use crate::ground::item::ItemId;
 use crate::machine::Action;
 use crate::machine::Was;
 use crate::testkit::ties::{Draft, Ties, block};
+use crate::wire::message::{Items, Names};
 
 /// Longest wait before the first attempt.
 const ATTEMPT_MS: u64 = 15 * 60 * 1_000;
@@ -89,7 +90,7 @@ fn a_relayed_transaction_is_not_announced_again() {
     let link = solo.link(0, Direction::Inbound);
     let tx = solo.tx(1);
     solo.say(link, &announce(&tx));
-    solo.say(link, &Message::Item(tx));
+    solo.say(link, &Message::Items(Items::Item(tx)));
     solo.link(1, Direction::Outbound);
     assert!(solo.attempt().is_empty());
 }
@@ -106,13 +107,14 @@ fn an_own_transaction_is_announced_again_with_relayed_ones_in_one_sorted_batch()
     assert!(sends(&solo.wait(ATTEMPT_MS)).iter().all(|(link, _)| *link != told));
     for tx in &relayed {
         solo.say(peer, &announce(tx));
-        solo.say(peer, &Message::Item(tx.clone()));
+        solo.say(peer, &Message::Items(Items::Item(tx.clone())));
     }
     let sent = sends(&solo.wait(ATTEMPT_MS));
     relayed.push(own);
     let mut ids: Vec<_> = relayed.iter().map(|tx| tx.id()).collect();
     ids.sort_unstable();
-    let batch = Message::Announce { kind: ItemKind::Tx, ids: ids.into() };
+    let batch =
+        Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids: ids.into() }));
     assert!(sent.contains(&(told, batch)), "{sent:?}");
 }
 
@@ -128,7 +130,7 @@ fn an_own_transaction_is_announced_again_in_the_company_of_a_relayed_one() {
         let told = (0..20).flat_map(|_| solo.attempt()).filter(|(to, _)| *to == link);
         let ids: Vec<_> = told
             .flat_map(|(_, message)| match message {
-                Message::Announce { ids, .. } => ids.to_vec(),
+                Message::Items(Items::Announce(Names::Whole { ids, .. })) => ids.to_vec(),
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -150,7 +152,10 @@ fn what_was_relayed_before_a_restart_is_known_and_not_announced() {
     let told = sends(&solo.say(link, &get_data(&tx)));
     assert_eq!(told, [(link, not_found(&tx))], "nobody has been told of it since");
     assert!(solo.say(link, &announce(&tx)).is_empty(), "it is known");
-    assert_eq!(sends(&solo.say(link, &get_data(&tx))), [(link, Message::Item(tx.clone()))]);
+    assert_eq!(
+        sends(&solo.say(link, &get_data(&tx))),
+        [(link, Message::Items(Items::Item(tx.clone())))]
+    );
     assert_eq!((solo.node.counters().accepted, solo.node.counters().restored), (0, 1));
 }
 
@@ -171,7 +176,7 @@ fn what_a_peer_brought_before_the_disk_did_is_no_news_and_not_announced_again() 
     let link = solo.link(0, Direction::Inbound);
     let (here, coming) = (solo.tx(1), solo.tx(2));
     solo.say(link, &announce(&here));
-    solo.say(link, &Message::Item(here.clone()));
+    solo.say(link, &Message::Items(Items::Item(here.clone())));
     let broadcast = |item: &Item| Event::Broadcast { id: item.id() };
     assert_eq!(reports(&solo.hand(restored(&here, true))), [broadcast(&here)]);
     assert_eq!(solo.node.pool().len(), 1);
@@ -198,7 +203,10 @@ fn a_restored_block_is_served_and_confirms_what_it_holds() {
     let tx = Draft::paying(1, 9).item();
     let block = block(ItemId([0; 32]), &[&tx]);
     solo.hand(restored(&block, false));
-    assert_eq!(sends(&solo.say(link, &get_data(&block))), [(link, Message::Item(block.clone()))]);
+    assert_eq!(
+        sends(&solo.say(link, &get_data(&block))),
+        [(link, Message::Items(Items::Item(block.clone())))]
+    );
     assert!(reports(&solo.hand(restored(&tx, false))).is_empty());
     assert!(!solo.has(&tx));
 }

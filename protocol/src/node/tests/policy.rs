@@ -6,6 +6,7 @@ use crate::ground::item::Item;
 use crate::ground::item::ItemId;
 use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties, block};
+use crate::wire::message::Items;
 
 fn solo() -> Solo {
     let mut params = at_once();
@@ -22,7 +23,7 @@ impl Solo {
 
     /// A peer sends an item, which is verified if need be.
     pub(super) fn send(&mut self, link: Link, item: &Arc<Item>) -> Vec<Action> {
-        let mut actions = self.say(link, &Message::Item(item.clone()));
+        let mut actions = self.say(link, &Message::Items(Items::Item(item.clone())));
         let is_verify = |action: &Action| matches!(action, Action::Verify(_));
         while let Some(at) = actions.iter().position(is_verify) {
             let Action::Verify(item) = actions.remove(at) else { continue };
@@ -51,7 +52,7 @@ fn what_the_pool_will_not_have_is_not_verified_and_costs_the_peer_nothing() {
     let link = solo.link(0, Direction::Inbound);
     let cheap = Draft::paying(1, 0).item();
     solo.say(link, &announce(&cheap));
-    let actions = solo.say(link, &Message::Item(cheap));
+    let actions = solo.say(link, &Message::Items(Items::Item(cheap)));
     assert_eq!(refusals(&actions), ["fee-too-low"]);
     assert!(!actions.iter().any(|action| matches!(action, Action::Verify(_))));
     assert!(disconnects(&actions).is_empty());
@@ -103,7 +104,10 @@ fn what_a_block_confirms_leaves_the_pool_and_is_served_until_the_next() {
     let first = block(ItemId([0; 32]), &[&tx]);
     solo.feed(link, &first);
     assert!(!solo.has(&tx));
-    assert_eq!(sends(&solo.say(link, &get_data(&tx))), [(link, Message::Item(tx.clone()))]);
+    assert_eq!(
+        sends(&solo.say(link, &get_data(&tx))),
+        [(link, Message::Items(Items::Item(tx.clone())))]
+    );
     solo.feed(link, &rival);
     assert!(solo.has(&rival), "there is no ledger that would know better");
     let second = block(first.id(), &[&Draft::paying(3, 1).claiming(&[1]).item()]);
@@ -122,5 +126,8 @@ fn a_replaced_transaction_is_not_served_any_more() {
     solo.feed(link, &tx);
     solo.feed(link, &better);
     assert_eq!(sends(&solo.say(link, &get_data(&tx))), [(link, not_found(&tx))]);
-    assert_eq!(sends(&solo.say(link, &get_data(&better))), [(link, Message::Item(better))]);
+    assert_eq!(
+        sends(&solo.say(link, &get_data(&better))),
+        [(link, Message::Items(Items::Item(better)))]
+    );
 }

@@ -4,10 +4,10 @@ use super::*;
 use crate::ground::item::Item;
 use crate::ground::item::ShortId;
 use crate::machine::Action;
-use crate::wire::message::Verb;
+use crate::wire::message::{Items, Names};
 
-fn short(verb: Verb, item: &Item) -> Message {
-    Message::Short(verb, [item.id().into()].into())
+fn short(verb: fn(Names) -> Items, item: &Item) -> Message {
+    Message::Items(verb(Names::Short([item.id().into()].into())))
 }
 
 #[test]
@@ -15,10 +15,10 @@ fn a_peer_is_asked_in_the_terms_in_which_it_announced() {
     let mut solo = Solo::new(at_once());
     let link = solo.link(0, Direction::Outbound);
     let (one, two) = (solo.tx(1), solo.tx(2));
-    let asked = sends(&solo.say(link, &short(Verb::Announce, &one)));
-    assert_eq!(asked, [(link, short(Verb::GetData, &one))]);
+    let asked = sends(&solo.say(link, &short(Items::Announce, &one)));
+    assert_eq!(asked, [(link, short(Items::GetData, &one))]);
     assert_eq!(sends(&solo.say(link, &announce(&two))), [(link, get_data(&two))]);
-    solo.say(link, &Message::Item(one.clone()));
+    solo.say(link, &Message::Items(Items::Item(one.clone())));
     assert!(solo.node.item(&one.id()).is_some());
 }
 
@@ -29,10 +29,10 @@ fn what_is_asked_for_by_short_id_is_sent_or_not_found_by_short_id() {
     let (one, two) = (solo.tx(1), solo.tx(2));
     solo.hand(Input::Submitted(one.clone()));
     solo.wait(0);
-    let sent = sends(&solo.say(link, &short(Verb::GetData, &one)));
-    assert_eq!(sent, [(link, Message::Item(one))]);
-    let sent = sends(&solo.say(link, &short(Verb::GetData, &two)));
-    assert_eq!(sent, [(link, short(Verb::NotFound, &two))]);
+    let sent = sends(&solo.say(link, &short(Items::GetData, &one)));
+    assert_eq!(sent, [(link, Message::Items(Items::Item(one)))]);
+    let sent = sends(&solo.say(link, &short(Items::GetData, &two)));
+    assert_eq!(sent, [(link, short(Items::NotFound, &two))]);
 }
 
 #[test]
@@ -40,10 +40,10 @@ fn not_found_by_short_id_passes_the_request_on() {
     let mut solo = Solo::new(at_once());
     let (first, second) = (solo.link(0, Direction::Outbound), solo.link(1, Direction::Outbound));
     let tx = solo.tx(1);
-    solo.say(first, &short(Verb::Announce, &tx));
-    assert!(sends(&solo.say(second, &short(Verb::Announce, &tx))).is_empty());
-    let asked = sends(&solo.say(first, &short(Verb::NotFound, &tx)));
-    assert_eq!(asked, [(second, short(Verb::GetData, &tx))]);
+    solo.say(first, &short(Items::Announce, &tx));
+    assert!(sends(&solo.say(second, &short(Items::Announce, &tx))).is_empty());
+    let asked = sends(&solo.say(first, &short(Items::NotFound, &tx)));
+    assert_eq!(asked, [(second, short(Items::GetData, &tx))]);
 }
 
 #[test]
@@ -56,8 +56,10 @@ fn a_whole_id_that_only_shares_its_beginning_with_an_item_is_not_found() {
     let mut other = tx.id();
     other.0[31] ^= 1;
     assert_eq!(ShortId::from(other), tx.id().into());
-    let ask = Message::GetData { kind: ItemKind::Tx, ids: [other].into() };
-    let answer = Message::NotFound { kind: ItemKind::Tx, ids: [other].into() };
+    let ask =
+        Message::Items(Items::GetData(Names::Whole { kind: ItemKind::Tx, ids: [other].into() }));
+    let answer =
+        Message::Items(Items::NotFound(Names::Whole { kind: ItemKind::Tx, ids: [other].into() }));
     assert_eq!(sends(&solo.say(link, &ask)), [(link, answer)]);
 }
 
@@ -68,7 +70,7 @@ fn requests_by_short_id_are_charged_like_others() {
     let mut solo = Solo::new(params);
     let link = solo.link(0, Direction::Inbound);
     let ids: Vec<ShortId> = (0..4).map(|n| solo.tx(n).id().into()).collect();
-    let actions = solo.say(link, &Message::Short(Verb::GetData, ids.into()));
+    let actions = solo.say(link, &Message::Items(Items::GetData(Names::Short(ids.into()))));
     assert!(actions.iter().any(|action| matches!(action, Action::Throttle { .. })));
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::ground::item::Item;
 use crate::machine::Action;
 use crate::wire::digest::Digest;
-use crate::wire::message::Signal;
+use crate::wire::message::{Items, Names, Reconcile, Session, Signal};
 use std::time::Duration;
 
 fn strategy(strategy: StrategyKind) -> Params {
@@ -16,7 +16,7 @@ fn strategy(strategy: StrategyKind) -> Params {
 /// The digests among what is sent.
 fn digests(actions: &[Action]) -> Vec<Digest> {
     let digest = |(_, message): (Link, Message)| match message {
-        Message::Digest(digest) => Some(digest),
+        Message::Reconcile(Reconcile::Digest(digest)) => Some(*digest),
         _ => None,
     };
     sends(actions).into_iter().filter_map(digest).collect()
@@ -30,10 +30,10 @@ fn a_digest_is_answered_by_what_it_lacks_even_if_that_was_announced_before() {
     solo.hand(Input::Submitted(tx.clone()));
     assert_eq!(sends(&solo.wait(0)), [(link, announce(&tx))]);
     solo.wait(2_000);
-    let nothing = Message::Digest(Digest::of(&[], 7, false));
+    let nothing = Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(&[], 7, false))));
     assert_eq!(sends(&solo.say(link, &nothing)), [(link, announce(&tx))]);
     assert_eq!(solo.node.counters().gaps_found, 1);
-    let all = Message::Digest(Digest::of(&[tx.id()], 7, false));
+    let all = Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(&[tx.id()], 7, false))));
     assert!(sends(&solo.say(link, &all)).is_empty());
 }
 
@@ -41,7 +41,13 @@ fn a_digest_is_answered_by_what_it_lacks_even_if_that_was_announced_before() {
 fn a_digest_of_what_we_lack_is_answered_by_our_own_once() {
     let mut solo = Solo::new(at_once());
     let link = solo.link(0, Direction::Inbound);
-    let theirs = |is_answer| Message::Digest(Digest::of(&[solo_tx(1).id()], 7, is_answer));
+    let theirs = |is_answer| {
+        Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(
+            &[solo_tx(1).id()],
+            7,
+            is_answer,
+        ))))
+    };
     let answers = digests(&solo.say(link, &theirs(false)));
     assert!(matches!(&answers[..], [Digest { is_answer: true, count: 0, .. }]), "{answers:?}");
     assert!(digests(&solo.say(link, &theirs(true))).is_empty());
@@ -74,7 +80,7 @@ fn without_the_safety_net_digests_are_neither_sent_nor_answered() {
     let link = solo.link(0, Direction::Inbound);
     solo.hand(Input::Submitted(solo.tx(1)));
     assert!((0..10).all(|_| digests(&solo.wait(5_000)).is_empty()));
-    let nothing = Message::Digest(Digest::of(&[], 7, false));
+    let nothing = Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(&[], 7, false))));
     assert!(sends(&solo.say(link, &nothing)).is_empty());
 }
 
@@ -86,7 +92,7 @@ fn digests_that_ask_for_too_much_are_charged_like_requests() {
     let link = solo.link(0, Direction::Inbound);
     (0..3).for_each(|n| drop(solo.hand(Input::Submitted(solo_tx(n)))));
     solo.wait(2_000);
-    let nothing = Message::Digest(Digest::of(&[], 7, false));
+    let nothing = Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(&[], 7, false))));
     let throttled =
         |actions: &[Action]| actions.iter().any(|a| matches!(a, Action::Throttle { .. }));
     assert!(!throttled(&solo.say(link, &nothing)));
@@ -102,7 +108,7 @@ fn a_missing_item_grafts_its_announcer_and_then_the_next() {
     assert!(solo.say(a, &announce(&tx)).is_empty());
     assert!(solo.say(b, &announce(&tx)).is_empty());
     assert!(sends(&solo.wait(79)).is_empty(), "it may come by the tree");
-    let graft = Message::Signal(Signal::Graft);
+    let graft = Message::Relay(Signal::Graft);
     assert_eq!(sends(&solo.wait(1)), [(a, get_data(&tx)), (a, graft.clone())]);
     assert!(sends(&solo.wait(39)).is_empty());
     assert_eq!(sends(&solo.wait(1)), [(b, get_data(&tx)), (b, graft)]);
@@ -113,9 +119,12 @@ fn a_duplicate_prunes_its_sender() {
     let mut solo = Solo::new(strategy(StrategyKind::Plumtree));
     let (a, b) = (solo.link(0, Direction::Outbound), solo.link(1, Direction::Outbound));
     let tx = solo.tx(1);
-    assert_eq!(sends(&solo.say(a, &Message::Item(tx.clone()))), [(b, Message::Item(tx.clone()))]);
-    let prune = Message::Signal(Signal::Prune);
-    assert_eq!(sends(&solo.say(b, &Message::Item(tx))), [(b, prune)]);
+    assert_eq!(
+        sends(&solo.say(a, &Message::Items(Items::Item(tx.clone())))),
+        [(b, Message::Items(Items::Item(tx.clone())))]
+    );
+    let prune = Message::Relay(Signal::Prune);
+    assert_eq!(sends(&solo.say(b, &Message::Items(Items::Item(tx)))), [(b, prune)]);
 }
 
 #[test]
@@ -144,11 +153,13 @@ fn bytes_to_other_regions_are_counted() {
         let link = Link::new(slot, 1);
         let (peer, direction) = (PeerKey(u64::from(slot) + 1), Direction::Inbound);
         let actions = solo.hand(Input::Connected { link, peer, direction, addr: None });
-        let [(_, Message::Hello(ours)), ..] = &sends(&actions)[..] else { panic!("{actions:?}") };
+        let [(_, Message::Session(Session::Hello(ours))), ..] = &sends(&actions)[..] else {
+            panic!("{actions:?}")
+        };
         assert_eq!(ours.region, Some(1));
-        solo.say(link, &Message::Hello(Hello { region, ..*ours }));
+        solo.say(link, &Message::Session(Session::Hello(Box::new(Hello { region, ..**ours }))));
         solo.wait(0);
-        solo.say(link, &Message::Ping { nonce: 1 });
+        solo.say(link, &Message::Session(Session::Ping { nonce: 1 }));
     }
     // A ping of ours and an answer to theirs, ten bytes each, over one of the three links.
     assert_eq!(solo.node.counters().sent_cross_region_bytes % 10, 0);
@@ -164,7 +175,7 @@ fn links_that_are_told_of_the_same_items_at_once_share_the_ids() {
     }
     let sent = sends(&solo.wait(0));
     let ids = |(_, message): &(Link, Message)| match message {
-        Message::Announce { ids, .. } => ids.clone(),
+        Message::Items(Items::Announce(Names::Whole { ids, .. })) => ids.clone(),
         other => panic!("expected an announcement, got {other:?}"),
     };
     let told: Vec<_> = sent.iter().map(ids).collect();
@@ -188,7 +199,7 @@ fn what_is_due_besides_announcements_is_not_forgotten_for_them() {
         solo.say(b, &announce(&solo.tx(n))); // known: changes nothing else
         solo.now = solo.node.deadline();
         asked.extend(sends(&solo.hand(Input::Wake)));
-        asked.retain(|(_, message)| matches!(message, Message::GetData { .. }));
+        asked.retain(|(_, message)| matches!(message, Message::Items(Items::GetData(_))));
         if solo.now >= until {
             break;
         }

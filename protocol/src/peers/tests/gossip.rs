@@ -1,10 +1,13 @@
 //! What a node tells of addresses, to whom, and when.
 
 use super::*;
+use crate::wire::message::PeerExchange;
 
 fn told(world: &mut World) -> Vec<(Link, Vec<u32>)> {
     let addresses = |(link, message)| match message {
-        Message::Addresses(addrs) => Some((link, addrs.iter().copied().map(number).collect())),
+        Message::Peers(PeerExchange::Addresses(addrs)) => {
+            Some((link, addrs.iter().copied().map(number).collect()))
+        }
         _ => None,
     };
     world.sent().into_iter().filter_map(addresses).collect()
@@ -31,7 +34,7 @@ fn a_new_outbound_peer_is_asked_and_an_inbound_one_is_not() {
     world.learn([1, 2]);
     world.actions.clear();
     let links = [1, 2].map(|n| world.outbound(n));
-    assert_eq!(world.sent(), links.map(|link| (link, Message::GetAddresses)));
+    assert_eq!(world.sent(), links.map(|link| (link, Message::Peers(PeerExchange::GetAddresses))));
     world.inbound(3);
     assert_eq!(world.sent(), []);
 }
@@ -40,7 +43,7 @@ fn a_new_outbound_peer_is_asked_and_an_inbound_one_is_not() {
 fn a_node_that_has_nobody_to_dial_asks_inbound_peers_too_each_once() {
     let mut world = World::new();
     let links = [1, 2].map(|n| world.inbound(n));
-    assert_eq!(world.sent(), links.map(|link| (link, Message::GetAddresses)));
+    assert_eq!(world.sent(), links.map(|link| (link, Message::Peers(PeerExchange::GetAddresses))));
     links.iter().for_each(|link| assert_eq!(world.tell(*link, [1, 2]), 0));
     assert_eq!(world.sent(), [], "nobody is asked twice, and a link isn't dialled");
     world.tell(links[1], [3]);
@@ -190,7 +193,7 @@ fn an_answer_is_a_message_that_may_be_sent() {
     world.remember(1_000..10_000);
     assert!(ask(&mut world, links[0]));
     let expected: Arc<[PeerAddr]> = match world.sent().remove(0).1 {
-        Message::Addresses(addrs) => addrs,
+        Message::Peers(PeerExchange::Addresses(addrs)) => addrs,
         other => panic!("{other:?}"),
     };
     // A full message, less the asker's own address if that was drawn.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::testkit::Mesh;
-use crate::wire::message::MessageKind;
+use crate::wire::kinds::MessageKind;
 
 const NODES: usize = 60;
 

@@ -45,8 +45,8 @@ fn announce(requests: &mut Requests, slot: u32, n: u8, now: Time) -> Announced {
 /// What leaves now: (slot, id) pairs.
 fn sent(requests: &mut Requests) -> Vec<(usize, u8)> {
     let mut sent = Vec::new();
-    requests.flush(|link, message| {
-        let Message::GetData { ids, .. } = message else { panic!("{message:?}") };
+    requests.flush(|link, names| {
+        let Names::Whole { ids, .. } = names else { panic!("{names:?}") };
         sent.extend(ids.iter().map(|id| (link.slot(), id.0[0])));
     });
     sent

@@ -2,10 +2,12 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{DecodeError, PART_MAX, PartFault, check_len, class_of, kind, take};
+use super::{PART, PART_MAX};
 use crate::chain::Chain;
 use crate::ground::varint;
-use crate::wire::message::Class;
+use crate::wire::cursor::take;
+use crate::wire::error::{DecodeError, PartFault};
+use crate::wire::kinds::{Class, MessageKind, check_len};
 
 /// Most bytes before the data of a frame: the length (3 bytes suffice for a part), and a first
 /// part's fields.
@@ -44,10 +46,10 @@ impl Head {
         match self {
             Self::Whole { kind } => out.put_u8(kind),
             Self::First { class, kind, total } => {
-                out.put_slice(&[kind::PART, class_tag(class) | FIRST, kind]);
+                out.put_slice(&[PART, class_tag(class) | FIRST, kind]);
                 varint::put(as_u32(total), out);
             }
-            Self::Next { class } => out.put_slice(&[kind::PART, class_tag(class)]),
+            Self::Next { class } => out.put_slice(&[PART, class_tag(class)]),
         }
     }
 
@@ -78,7 +80,7 @@ impl Head {
 
     fn take_fields(input: &mut &[u8]) -> Result<Self, DecodeError> {
         let [kind] = take(input)?;
-        if kind != kind::PART {
+        if kind != PART {
             return Ok(Self::Whole { kind });
         }
         let [tag] = take(input)?;
@@ -100,10 +102,10 @@ impl Head {
             }
             Self::First { class, kind, total } => {
                 check_len(kind, total, chain)?;
-                if total <= PART_MAX || kind == kind::PART {
+                if total <= PART_MAX || kind == PART {
                     return Err(DecodeError::BadPart(PartFault::NotDivisible));
                 }
-                if class_of(kind).is_some_and(|own| own != class) {
+                if MessageKind::of_byte(kind).is_some_and(|kind| kind.class() != class) {
                     return Err(DecodeError::BadPart(PartFault::WrongClass));
                 }
                 if data != PART_MAX {

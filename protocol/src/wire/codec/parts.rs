@@ -2,8 +2,9 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Head, PART_MAX, kind_byte, put_body};
-use crate::wire::message::{Class, Message};
+use super::{Head, PART_MAX, put_body};
+use crate::wire::kinds::Class;
+use crate::wire::message::{Items, Message};
 
 /// A message longer than [`PART_MAX`] and how much of it is written. An item's bytes are shared, not
 /// copied; a list's are encoded once, when its first part is due.
@@ -19,7 +20,7 @@ impl Parts {
     /// A message of which nothing is written yet.
     pub(crate) fn of(message: &Message) -> Self {
         let body = match message {
-            Message::Item(item) => item.bytes().clone(),
+            Message::Items(Items::Item(item)) => item.bytes().clone(),
             list => {
                 let mut body = BytesMut::new();
                 put_body(list, &mut body);
@@ -27,7 +28,7 @@ impl Parts {
             }
         };
         debug_assert!(body.len() > PART_MAX, "short messages travel whole");
-        Self { class: message.class(), kind: kind_byte(message), body, written: 0 }
+        Self { class: message.class(), kind: message.byte(), body, written: 0 }
     }
 
     /// Whether all parts are written.

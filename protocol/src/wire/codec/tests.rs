@@ -1,8 +1,29 @@
+use bytes::BufMut as _;
+
 use super::*;
 use crate::chain::opaque::Opaque;
-use crate::ground::peer::Transport;
+use crate::ground::peer::{PeerAddr, Transport};
+use crate::wire::error::Field;
+use crate::wire::kinds::UNKNOWN_MAX;
+use crate::wire::message::{
+    ADDRESSES_MAX, ANNOUNCE_MAX, GETDATA_MAX, HELLO_MAX, Hello, Items, PeerExchange, Session,
+    address,
+};
 
 const CHAIN: Opaque = Opaque { max_tx_bytes: 1_000, max_block_bytes: 100_000 };
+
+/// Kind bytes as any other implementation has them.
+mod kind {
+    pub(super) const HELLO: u8 = 1;
+    pub(super) const PING: u8 = 2;
+    pub(super) const GET_ADDRESSES: u8 = 4;
+    pub(super) const ADDRESSES: u8 = 5;
+    pub(super) const ANNOUNCE: u8 = 6;
+    pub(super) const GET_DATA: u8 = 7;
+    pub(super) const NOT_FOUND: u8 = 8;
+    pub(super) const TX: u8 = 9;
+    pub(super) const BLOCK: u8 = 10;
+}
 
 fn body_of(message: &Message) -> Bytes {
     let mut body = BytesMut::new();
@@ -17,7 +38,12 @@ fn addr(text: &str) -> PeerAddr {
 #[test]
 fn a_hello_with_fields_of_later_versions_is_understood_up_to_a_maximum() {
     let advertise = Some(addr("[2001:db8::1]:4000/quic"));
-    let hello = Message::Hello(Hello { version: 7, features: 1 << 31, advertise, region: None });
+    let hello = Message::Session(Session::Hello(Box::new(Hello {
+        version: 7,
+        features: 1 << 31,
+        advertise,
+        region: None,
+    })));
     let mut body = BytesMut::from(&body_of(&hello)[..]);
     body.resize(HELLO_MAX, 0xee);
     assert_eq!(decode(kind::HELLO, body.clone().freeze(), &CHAIN), Ok(hello));
@@ -31,7 +57,10 @@ fn a_hello_may_advertise_an_address_that_we_cannot_read() {
     let mut body = BytesMut::new();
     body.put_slice(&[1, 0, 0, 0, 0, 0, 3, 99, 1, 2]);
     let hello = Hello { version: 1, features: 0, advertise: None, region: None };
-    assert_eq!(decode(kind::HELLO, body.freeze(), &CHAIN), Ok(Message::Hello(hello)));
+    assert_eq!(
+        decode(kind::HELLO, body.freeze(), &CHAIN),
+        Ok(Message::Session(Session::Hello(Box::new(hello))))
+    );
 }
 
 #[test]
@@ -43,7 +72,7 @@ fn addresses_of_unknown_networks_are_passed_over_and_the_rest_kept() {
     body.put_bytes(0xaa, 34);
     body.put_u8(0);
     address::put_record(&last, &mut body);
-    let kept = Message::Addresses([first, last].into());
+    let kept = Message::Peers(PeerExchange::Addresses([first, last].into()));
     assert_eq!(decode(kind::ADDRESSES, body.freeze(), &CHAIN), Ok(kept));
 }
 
@@ -60,7 +89,7 @@ fn an_address_of_the_wrong_length_is_refused() {
 #[test]
 fn a_list_of_too_many_addresses_is_refused_even_if_they_are_short() {
     let body = Bytes::from(vec![0; ADDRESSES_MAX]);
-    let none = Message::Addresses([].into());
+    let none = Message::Peers(PeerExchange::Addresses([].into()));
     assert_eq!(decode(kind::ADDRESSES, body, &CHAIN), Ok(none));
     let body = Bytes::from(vec![0; ADDRESSES_MAX + 1]);
     let too_many = DecodeError::TooMany { count: ADDRESSES_MAX + 1, max: ADDRESSES_MAX };
@@ -101,7 +130,9 @@ fn what_is_short_or_left_over_is_refused() {
 #[test]
 fn an_item_keeps_the_bytes_it_is_read_from() {
     let body = Bytes::from(vec![7; 300]);
-    let Ok(Message::Item(item)) = decode(kind::TX, body.clone(), &CHAIN) else { panic!() };
+    let Ok(Message::Items(Items::Item(item))) = decode(kind::TX, body.clone(), &CHAIN) else {
+        panic!()
+    };
     assert_eq!(item.bytes().as_ptr(), body.as_ptr());
 }
 
@@ -112,11 +143,14 @@ fn the_layout_of_small_messages_is_as_documented() {
         encode(&message, &mut out);
         out.to_vec()
     };
-    assert_eq!(frame(Message::GetAddresses), [1, 4]);
-    assert_eq!(frame(Message::Ping { nonce: 0x0102 }), [9, 2, 2, 1, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(frame(Message::Peers(PeerExchange::GetAddresses)), [1, 4]);
+    assert_eq!(
+        frame(Message::Session(Session::Ping { nonce: 0x0102 })),
+        [9, 2, 2, 1, 0, 0, 0, 0, 0, 0]
+    );
     let advertise =
         Some(PeerAddr { ip: [1, 2, 3, 4].into(), port: 0x0fa0, transport: Transport::Tcp });
     let hello = Hello { version: 1, features: 2, advertise, region: None };
     let bytes = [15, 1, 1, 0, 2, 0, 0, 0, 7, 0, 1, 2, 3, 4, 0xa0, 0x0f];
-    assert_eq!(frame(Message::Hello(hello)), bytes);
+    assert_eq!(frame(Message::Session(Session::Hello(Box::new(hello)))), bytes);
 }

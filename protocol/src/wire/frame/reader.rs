@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use crate::chain::Chain;
-use crate::wire::codec::{self, DecodeError, HEAD_MAX, Head, PART_MAX, PartFault};
+use crate::wire::codec::{self, HEAD_MAX, Head, PART_MAX};
+use crate::wire::error::{DecodeError, PartFault};
+use crate::wire::kinds::MessageKind;
 use crate::wire::message::Message;
 
 /// Makes messages of a stream of bytes, however they are cut up.
@@ -121,8 +123,8 @@ impl Reader {
     fn begin(&mut self, head: Head, data: usize) -> Result<Frame, DecodeError> {
         let (body, class) = match head {
             Head::Whole { kind } => {
-                if codec::class_of(kind).is_some_and(|class| self.parted[class as usize].is_some())
-                {
+                let class = MessageKind::of_byte(kind).map(MessageKind::class);
+                if class.is_some_and(|class| self.parted[class as usize].is_some()) {
                     return Err(DecodeError::BadPart(PartFault::Interrupts));
                 }
                 (Body::new(kind, data), None)
@@ -173,7 +175,7 @@ impl Body {
     }
 
     const fn is_known(&self) -> bool {
-        codec::class_of(self.kind).is_some()
+        MessageKind::of_byte(self.kind).is_some()
     }
 
     const fn is_complete(&self) -> bool {
@@ -184,7 +186,7 @@ impl Body {
         if self.is_known() {
             codec::decode(self.kind, Bytes::from(self.data), chain)
         } else {
-            Ok(codec::unknown(self.kind, self.total))
+            Ok(Message::unknown(self.kind, self.total))
         }
     }
 }

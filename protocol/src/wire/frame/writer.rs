@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 
 use crate::wire::codec::{self, PART_MAX, Parts};
-use crate::wire::message::{Class, Message};
+use crate::wire::kinds::Class;
+use crate::wire::message::Message;
 
 /// An emptied queue with room for more messages than this gives its memory back.
 const ROOM_KEPT_MAX: usize = 16;

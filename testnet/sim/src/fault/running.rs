@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::RngExt as _;
 use tidings_protocol::ground::item::{ItemKind, ShortId};
 use tidings_protocol::ground::time::Time;
-use tidings_protocol::wire::message::{KNOWN_MAX, Message, Signal, Verb};
+use tidings_protocol::wire::message::{Items, KNOWN_MAX, Message, Names, Signal};
 
 use super::spec::{Cut, FaultSpec, Lie};
 use crate::random::{SplitMix64, Use, stream};
@@ -132,8 +132,7 @@ impl Faults {
     /// What becomes of a message.
     pub fn fate(&mut self, from: u32, to: u32, message: &Message) -> Fate {
         let mut fate = Fate { copies: 1, delay: 0, not_before: Time::ZERO };
-        let relay =
-            !matches!(message, Message::Hello(_) | Message::Ping { .. } | Message::Pong { .. });
+        let relay = !matches!(message, Message::Session(_));
         for index in &self.watching {
             let fault = &mut self.all[*index];
             match fault.spec {
@@ -163,11 +162,15 @@ impl Liar {
     #[must_use]
     pub fn lie(self, message: &Message) -> Option<Message> {
         let ids: Arc<[ShortId]> = match message {
-            Message::Item(item) if item.kind() == ItemKind::Tx => [item.id().into()].into(),
-            Message::Short(Verb::Announce, ids) => ids[..ids.len().min(KNOWN_MAX)].into(),
+            Message::Items(Items::Item(item)) if item.kind() == ItemKind::Tx => {
+                [item.id().into()].into()
+            }
+            Message::Items(Items::Announce(Names::Short(ids))) => {
+                ids[..ids.len().min(KNOWN_MAX)].into()
+            }
             _ => return None,
         };
-        Some(Message::Signal(match self.say {
+        Some(Message::Relay(match self.say {
             Lie::Known => Signal::Known(ids),
             Lie::First => Signal::First(ids),
         }))
@@ -177,8 +180,8 @@ impl Liar {
     #[must_use]
     pub const fn keeps_back(self, message: &Message) -> bool {
         match message {
-            Message::Item(_) => self.withhold,
-            Message::Signal(Signal::Known(_) | Signal::First(_)) => true,
+            Message::Items(Items::Item(_)) => self.withhold,
+            Message::Relay(Signal::Known(_) | Signal::First(_)) => true,
             _ => false,
         }
     }

@@ -1,7 +1,7 @@
 //! What each fault does, and that it does nothing else.
 
 use tidings_protocol::ground::time::Time;
-use tidings_protocol::wire::message::MessageKind;
+use tidings_protocol::wire::kinds::MessageKind;
 
 use super::*;
 

@@ -16,7 +16,7 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Input};
 use tidings_protocol::node::{Identity, Node};
-use tidings_protocol::wire::message::Message;
+use tidings_protocol::wire::message::{Message, Session};
 
 use super::fetch::AHEAD;
 use super::links::{addr, key};
@@ -236,8 +236,9 @@ impl World {
     /// What a node has to say about a new link; everything else that it does about it is carried out.
     fn first_word(&mut self, node: u32, connected: Input<'_>) -> Option<Message> {
         self.hand_unarmed(node, connected);
-        let is_hello =
-            |action: &Action| matches!(action, Action::Send { message: Message::Hello(_), .. });
+        let is_hello = |action: &Action| {
+            matches!(action, Action::Send { message: Message::Session(Session::Hello(_)), .. })
+        };
         let place = self.actions.iter().position(is_hello)?;
         let hello = self.actions.remove(place);
         self.carry_out_all(node);

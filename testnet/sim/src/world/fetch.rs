@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::time::Time;
-use tidings_protocol::wire::message::Message;
+use tidings_protocol::wire::message::{Items, Message, Names};
 
 use super::state::{Entry, Event, Seat, World};
 
@@ -75,9 +75,10 @@ impl Event {
     /// Reads what a message says.
     fn warm(&self) -> u64 {
         match self {
-            Self::Message { message: Message::Announce { ids, .. }, .. } => {
-                ids.first().map_or(0, |id| u64::from(id.0[0]))
-            }
+            Self::Message {
+                message: Message::Items(Items::Announce(Names::Whole { ids, .. })),
+                ..
+            } => ids.first().map_or(0, |id| u64::from(id.0[0])),
             _ => 0,
         }
     }

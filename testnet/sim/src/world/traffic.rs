@@ -8,7 +8,8 @@ use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
 use tidings_protocol::wire::codec;
-use tidings_protocol::wire::message::{Class, Message};
+use tidings_protocol::wire::kinds::Class;
+use tidings_protocol::wire::message::Message;
 
 use super::state::{Event, Held, World};
 

@@ -6,12 +6,13 @@ use super::*;
 use crate::chain::opaque::Opaque;
 use crate::ground::item::ItemKind;
 use crate::ground::varint;
+use crate::wire::message::{Items, Names, Session};
 
 const CHAIN: Opaque = Opaque { max_tx_bytes: 100_000, max_block_bytes: 1_000_000 };
-const PING: Message = Message::Ping { nonce: 1 };
+const PING: Message = Message::Session(Session::Ping { nonce: 1 });
 
 fn item(kind: ItemKind, size: usize) -> Message {
-    Message::Item(CHAIN.item(kind, vec![size.to_le_bytes()[0]; size].into()).unwrap())
+    Message::Items(Items::Item(CHAIN.item(kind, vec![size.to_le_bytes()[0]; size].into()).unwrap()))
 }
 
 fn frames(message: &Message) -> Vec<u8> {
@@ -136,7 +137,8 @@ fn unknown_kinds_are_skipped_without_being_kept() {
     assert_eq!(received, [short.clone(), long, PING]);
 
     let ids = vec![crate::ground::item::ItemId([3; 32]); 1_000];
-    let list = Message::Announce { kind: ItemKind::Tx, ids: Arc::from(ids) };
+    let list =
+        Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids: Arc::from(ids) }));
     let list_frames = frames(&list);
     let (first, rest) = list_frames.split_at(FIRST_PART);
     let stream = [first, &frames(&short), rest].concat();

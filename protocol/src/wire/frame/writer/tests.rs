@@ -3,13 +3,14 @@ use crate::chain::Chain as _;
 use crate::chain::opaque::Opaque;
 use crate::ground::item::ItemKind;
 use crate::wire::frame::Reader;
+use crate::wire::message::{Items, Session};
 
 const CHAIN: Opaque = Opaque { max_tx_bytes: 100_000, max_block_bytes: 4_000_000 };
-const PING: Message = Message::Ping { nonce: 1 };
+const PING: Message = Message::Session(Session::Ping { nonce: 1 });
 const EVERYTHING: usize = usize::MAX;
 
 fn item(kind: ItemKind, size: usize) -> Message {
-    Message::Item(CHAIN.item(kind, vec![1; size].into()).unwrap())
+    Message::Items(Items::Item(CHAIN.item(kind, vec![1; size].into()).unwrap()))
 }
 
 fn read_all(mut bytes: &[u8]) -> Vec<Message> {

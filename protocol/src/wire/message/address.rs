@@ -1,4 +1,5 @@
-//! Addresses of peers: a length byte, then a tag, the IP address and the port (little-endian).
+//! Addresses of peers: a length byte, then a tag (0 IPv4 and TCP, 1 IPv4 and QUIC, 2 IPv6 and TCP, 3 IPv6 and
+//! QUIC), the IP address and the port.
 //!
 //! The length lets a reader pass over networks and transports that it doesn't know and keep the rest
 //! of a list, as Bitcoin's addrv2 does (BIP 155).
@@ -7,8 +8,9 @@ use std::net::IpAddr;
 
 use bytes::{BufMut, BytesMut};
 
-use super::{DecodeError, Field, take};
 use crate::ground::peer::{PeerAddr, Transport};
+use crate::wire::cursor::{Cursor, take};
+use crate::wire::error::{DecodeError, Field};
 
 /// Most bytes of one record, its length byte not counted. An onion address takes 35; a guess at what
 /// later networks need.
@@ -44,16 +46,13 @@ pub(crate) fn put_record(addr: &PeerAddr, out: &mut BytesMut) {
     out.put_u16_le(addr.port);
 }
 
-/// Takes a record off the front; `None` if it is empty or of a kind that we don't know.
-pub(crate) fn take_record(input: &mut &[u8]) -> Result<Option<PeerAddr>, DecodeError> {
-    let [len] = take(input)?;
-    let len = usize::from(len);
+/// Takes a record; `None` if it is empty or of a kind that we don't know.
+pub(crate) fn take_record(body: &mut Cursor<'_>) -> Result<Option<PeerAddr>, DecodeError> {
+    let len = usize::from(body.u8()?);
     if len > RECORD_MAX {
         return Err(DecodeError::TooLong { len, max: RECORD_MAX });
     }
-    let (record, rest) = input.split_at_checked(len).ok_or(DecodeError::Truncated)?;
-    *input = rest;
-    let Some((&tag, record)) = record.split_first() else {
+    let Some((&tag, record)) = body.slice(len)?.split_first() else {
         return Ok(None);
     };
     let (ip, transport, port) = match tag {

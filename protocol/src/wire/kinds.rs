@@ -1,0 +1,299 @@
+//! The kinds of message: one table that names all that is particular to a kind.
+//!
+//! A new kind is a variant in its subject's file in [`crate::wire::message`], a row here, and what is done with it
+//! in [`crate::node`]. Its numbers are written nowhere else.
+
+use crate::chain::Chain;
+use crate::ground::fee::FeeRate;
+use crate::ground::item::{ItemKind, ShortId};
+use crate::wire::cursor::Cursor;
+use crate::wire::error::DecodeError;
+use crate::wire::message::items::{short_len, whole_len};
+use crate::wire::message::peers::{ADDRESSES_BODY_MAX, read_addresses};
+use crate::wire::message::reconcile::{DIGEST_MAX, read_digest};
+use crate::wire::message::relay::KNOWN_BODY_MAX;
+use crate::wire::message::session::read_hello;
+use crate::wire::message::{
+    ANNOUNCE_MAX, GETDATA_MAX, HELLO_MAX, Items, Message, Names, PeerExchange, Reconcile, Session,
+    Signal,
+};
+
+/// Most bytes of a body whose kind we don't know; they are skipped, never kept. A guess: as the
+/// longest list that isn't an announcement.
+pub const UNKNOWN_MAX: usize = 64 * 1024;
+
+/// Messages of one class arrive in the order sent; a class never waits long behind another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Everything small: before all else.
+    Control,
+    /// Blocks: never behind transactions.
+    Block,
+    /// Transactions.
+    Tx,
+}
+
+impl Class {
+    /// What the bytes of its messages are charged to.
+    #[must_use]
+    pub const fn budget(self) -> Budget {
+        match self {
+            Self::Control => Budget::ControlBytes,
+            Self::Block => Budget::BlockBytes,
+            Self::Tx => Budget::TxBytes,
+        }
+    }
+}
+
+/// The budgets of a link, see [`crate::limits::budget`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// Messages.
+    Messages,
+    /// Announced ids.
+    Announcements,
+    /// Requested ids.
+    Requests,
+    /// Bytes of transactions.
+    TxBytes,
+    /// Bytes of blocks.
+    BlockBytes,
+    /// Addresses.
+    Addresses,
+    /// Bytes of everything else.
+    ControlBytes,
+}
+
+impl Budget {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::Messages,
+        Self::Announcements,
+        Self::Requests,
+        Self::TxBytes,
+        Self::BlockBytes,
+        Self::Addresses,
+        Self::ControlBytes,
+    ];
+
+    /// Its name in metrics and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::Announcements => "announcements",
+            Self::Requests => "requests",
+            Self::TxBytes => "tx_bytes",
+            Self::BlockBytes => "block_bytes",
+            Self::Addresses => "addresses",
+            Self::ControlBytes => "control_bytes",
+        }
+    }
+
+    /// Whether what is over it is dropped, since taking it is optional; else it makes a debt.
+    #[must_use]
+    pub const fn drops(self) -> bool {
+        matches!(self, Self::Announcements | Self::Addresses)
+    }
+}
+
+/// How long a body may be.
+enum Longest {
+    /// So many bytes.
+    Bytes(usize),
+    /// As long as the chain lets such an item be.
+    OfItem(ItemKind),
+}
+
+use Longest::{Bytes, OfItem};
+
+/// Makes everything that is told by the table below.
+macro_rules! kinds {
+    ($(
+        $kind:ident $name:literal: $class:ident $(, each $each:ident)? {
+            $($byte:literal: $longest:expr, $subject:ident($message:pat $(if $guard:expr)?) = $read:expr;)*
+        }
+    )*) => {
+        /// The kinds of message, as counted and budgeted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum MessageKind {
+            $(#[doc = concat!("Reported as `", $name, "`.")] $kind,)*
+        }
+
+        impl MessageKind {
+            /// All kinds, in the order of their numbers.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$kind),*];
+
+            /// Its name in metrics and reports.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+
+            /// Its class.
+            #[must_use]
+            pub const fn class(self) -> Class {
+                match self {
+                    $(Self::$kind => Class::$class,)*
+                }
+            }
+
+            /// What each element of its messages is charged to, besides their bytes and themselves.
+            #[must_use]
+            pub const fn budget_of_elements(self) -> Option<Budget> {
+                match self {
+                    $($(Self::$kind => Some(Budget::$each),)?)*
+                    _ => None,
+                }
+            }
+
+            /// The kind of a byte that we know.
+            pub(crate) const fn of_byte(byte: u8) -> Option<Self> {
+                match byte {
+                    $($($byte => Some(Self::$kind),)*)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl Message {
+            /// Its kind.
+            #[must_use]
+            pub fn kind(&self) -> MessageKind {
+                match self {
+                    $($(Self::$subject($message) $(if $guard)? => MessageKind::$kind,)*)*
+                    Self::Unknown { .. } => MessageKind::Unknown,
+                }
+            }
+
+            /// The byte that tells its kind and form.
+            pub(crate) fn byte(&self) -> u8 {
+                match self {
+                    $($(Self::$subject($message) $(if $guard)? => $byte,)*)*
+                    Self::Unknown { kind, .. } => *kind,
+                }
+            }
+        }
+
+        const fn longest(byte: u8) -> Longest {
+            match byte {
+                $($($byte => $longest,)*)*
+                _ => Bytes(UNKNOWN_MAX),
+            }
+        }
+
+        /// Reads a body; `None` if we don't know the kind.
+        pub(crate) fn read(byte: u8, body: &mut Cursor<'_>) -> Option<Result<Message, DecodeError>> {
+            Some(match byte {
+                $($($byte => read_as(body, $read, Message::$subject),)*)*
+                _ => return None,
+            })
+        }
+    };
+}
+
+// Kind, its name in metrics and reports: its class, and the budget that each of its elements is charged to.
+//     Its byte: its longest body, the message = how its body is read.
+// Kinds are numbered in this order, from 0 (in our counters); bytes are numbers of the wire, where 0 is taken by
+// parts. A kind may travel in several forms, each with a byte of its own.
+kinds! {
+    Hello "hello": Control {
+        1: Bytes(HELLO_MAX), Session(Session::Hello(_)) = read_hello;
+    }
+    Ping "ping": Control {
+        2: Bytes(8), Session(Session::Ping { .. }) = |body| Ok(Session::Ping { nonce: body.u64()? });
+    }
+    Pong "pong": Control {
+        3: Bytes(8), Session(Session::Pong { .. }) = |body| Ok(Session::Pong { nonce: body.u64()? });
+    }
+    GetAddresses "getaddresses": Control {
+        4: Bytes(0), Peers(PeerExchange::GetAddresses) = |_| Ok(PeerExchange::GetAddresses);
+    }
+    Addresses "addresses": Control, each Addresses {
+        5: Bytes(ADDRESSES_BODY_MAX), Peers(PeerExchange::Addresses(_)) = read_addresses;
+    }
+    Announce "announce": Control, each Announcements {
+        6: Bytes(whole_len(ANNOUNCE_MAX)),
+            Items(Items::Announce(Names::Whole { .. })) = |body| Names::read_whole(body).map(Items::Announce);
+        17: Bytes(short_len(ANNOUNCE_MAX)),
+            Items(Items::Announce(Names::Short(_))) = |body| Names::read_short(body).map(Items::Announce);
+    }
+    GetData "getdata": Control, each Requests {
+        7: Bytes(whole_len(GETDATA_MAX)),
+            Items(Items::GetData(Names::Whole { .. })) = |body| Names::read_whole(body).map(Items::GetData);
+        18: Bytes(short_len(GETDATA_MAX)),
+            Items(Items::GetData(Names::Short(_))) = |body| Names::read_short(body).map(Items::GetData);
+    }
+    NotFound "notfound": Control {
+        8: Bytes(whole_len(GETDATA_MAX)),
+            Items(Items::NotFound(Names::Whole { .. })) = |body| Names::read_whole(body).map(Items::NotFound);
+        19: Bytes(short_len(GETDATA_MAX)),
+            Items(Items::NotFound(Names::Short(_))) = |body| Names::read_short(body).map(Items::NotFound);
+    }
+    Tx "tx": Tx {
+        9: OfItem(ItemKind::Tx),
+            Items(Items::Item(item) if item.kind() == ItemKind::Tx) = |body| body.item(ItemKind::Tx).map(Items::Item);
+    }
+    Block "block": Block {
+        10: OfItem(ItemKind::Block),
+            Items(Items::Item(_)) = |body| body.item(ItemKind::Block).map(Items::Item);
+    }
+    Prune "prune": Control {
+        11: Bytes(0), Relay(Signal::Prune) = |_| Ok(Signal::Prune);
+    }
+    Graft "graft": Control {
+        12: Bytes(0), Relay(Signal::Graft) = |_| Ok(Signal::Graft);
+    }
+    Poll "poll": Control {
+        13: Bytes(0), Relay(Signal::Poll) = |_| Ok(Signal::Poll);
+    }
+    Known "known": Control {
+        14: Bytes(KNOWN_BODY_MAX), Relay(Signal::Known(_)) = |body| Ok(Signal::Known(body.list(ShortId)));
+    }
+    Digest "digest": Control {
+        15: Bytes(DIGEST_MAX), Reconcile(Reconcile::Digest(_)) = read_digest;
+    }
+    First "first": Control {
+        16: Bytes(KNOWN_BODY_MAX), Relay(Signal::First(_)) = |body| Ok(Signal::First(body.list(ShortId)));
+    }
+    Unknown "unknown": Control {}
+    FeeFilter "feefilter": Control {
+        20: Bytes(8), Items(Items::FeeFilter(_)) = |body| Ok(Items::FeeFilter(FeeRate(body.u64()?)));
+    }
+}
+
+fn read_as<T>(
+    body: &mut Cursor<'_>,
+    read: impl FnOnce(&mut Cursor<'_>) -> Result<T, DecodeError>,
+    message: fn(T) -> Message,
+) -> Result<Message, DecodeError> {
+    read(body).map(message)
+}
+
+impl Message {
+    /// Its class.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.kind().class()
+    }
+
+    /// Whether its peer takes it: what we send must not be longer than what we allow.
+    pub(crate) fn is_allowed(&self) -> bool {
+        match longest(self.byte()) {
+            Bytes(max) => self.body_len() <= max,
+            OfItem(_) => true, // the chain has seen to that
+        }
+    }
+}
+
+/// Refuses a body that is longer than its kind allows, before anything of it is read.
+pub(crate) fn check_len(byte: u8, len: usize, chain: &dyn Chain) -> Result<(), DecodeError> {
+    let max = match longest(byte) {
+        Bytes(max) => max,
+        OfItem(kind) => chain.max_size(kind),
+    };
+    if len > max { Err(DecodeError::TooLong { len, max }) } else { Ok(()) }
+}
