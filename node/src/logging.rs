@@ -15,8 +15,9 @@ use tracing_subscriber::{Layer as _, fmt};
 
 use crate::config::{ConfigError, LogConfig, LogFormat};
 
-/// Most lines that wait to be written; further ones are dropped. A guess: some 2 MB.
-const LINES_MAX: usize = 8_192;
+/// Most lines that wait to be written; further ones are dropped. A guess: some 200 KB. The places themselves take
+/// 40 KB from the start.
+const LINES_MAX: usize = 1_024;
 
 /// Counts the lines that this process dropped, as the log is the process's.
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
