@@ -1,5 +1,5 @@
 // Runs the simulator's module: node simulate.mjs MODULE.wasm '{"seed": 11}'
-// Prints the outcome as JSON. Fails if the module imports anything, or the scenario makes no sense.
+// Prints its figures as JSON. Fails if the module imports anything, or the scenario makes no sense.
 import { readFile } from "node:fs/promises";
 
 const [file, scenario] = process.argv.slice(2);

@@ -32,7 +32,7 @@ impl Exchange {
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Outcome {
+pub struct Figures {
     /// The hash over all its events: equal for equal runs, wherever they run.
     pub event_hash: String,
     /// Inputs that nodes handled.
@@ -49,12 +49,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// A sentence about what is wrong with it.
-pub fn run(scenario: &[u8]) -> Result<Outcome, String> {
+pub fn run(scenario: &[u8]) -> Result<Figures, String> {
     let scenario: Scenario = serde_json::from_slice(scenario).map_err(|error| error.to_string())?;
     scenario.validate()?;
     let finished = simulation::simulate(&scenario)?;
     let (world, first) = (&finished.world, finished.outlook.first);
-    Ok(Outcome {
+    Ok(Figures {
         event_hash: world.hash().to_string(),
         events: world.events(),
         missing: world.record().open(),
@@ -79,10 +79,10 @@ pub extern "C" fn tidings_input(length: usize) -> *mut u8 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tidings_simulate() -> bool {
     EXCHANGE.with_borrow_mut(|exchange| {
-        let outcome = run(&exchange.input)
-            .and_then(|outcome| serde_json::to_string(&outcome).map_err(|error| error.to_string()));
-        let good = outcome.is_ok();
-        exchange.output = outcome.unwrap_or_else(|problem| problem);
+        let answer = run(&exchange.input)
+            .and_then(|figures| serde_json::to_string(&figures).map_err(|error| error.to_string()));
+        let good = answer.is_ok();
+        exchange.output = answer.unwrap_or_else(|problem| problem);
         good
     })
 }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_goes_in_and_its_outcome_comes_out() {
+    fn a_scenario_goes_in_and_its_figures_come_out() {
         let (good, output) = exchange(SMALL);
         assert!(good, "{output}");
         assert!(output.contains("\"missing\":0"), "{output}");
