@@ -10,6 +10,9 @@ use data_encoding::HEXLOWER;
 use tidings_protocol::ground::item::{ITEM_ID_LEN, ItemId, ItemKind};
 use tidings_protocol::ground::link::Link;
 
+/// Bytes that are written at once at most, so that one read of as many usually gets all.
+pub const BUFFER_LEN: usize = 64 << 10;
+
 /// One line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {

@@ -38,7 +38,7 @@ fn collect(folder: &Path, ignored: &[&str], found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The text of a file, if it is one of text.
+/// The text of a file, if it is there and one of text.
 pub(crate) fn text(file: &Path) -> Option<String> {
-    String::from_utf8(fs::read(root().join(file)).unwrap()).ok()
+    fs::read_to_string(root().join(file)).ok()
 }
