@@ -6,8 +6,7 @@
 pub(crate) mod shape;
 pub mod slow_motion;
 
-use tidings_protocol::wire::message::Items;
-use tidings_protocol::wire::message::Message;
+use tidings_protocol::wire::message::{Items, Message};
 
 use self::slow_motion::SlowMotion;
 use crate::links::Place;

@@ -11,9 +11,7 @@ mod rig;
 
 use std::sync::Arc;
 use std::time::Duration;
-use tidings_protocol::wire::message::Items;
-use tidings_protocol::wire::message::Names;
-use tidings_protocol::wire::message::Session;
+use tidings_protocol::wire::message::{Items, Message, Names, Session};
 
 use tidings::api::counters::{COUNTERS, over_budget};
 use tidings::api::{Outcome, PeerStatus, Status, What};
@@ -24,7 +22,6 @@ use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::wire::kinds::Budget;
-use tidings_protocol::wire::message::Message;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 

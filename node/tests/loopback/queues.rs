@@ -1,14 +1,12 @@
 //! Two ends of one link without a node: what waits, and for how long.
 
 use std::time::Duration;
-use tidings_protocol::wire::message::Items;
-use tidings_protocol::wire::message::Session;
+use tidings_protocol::wire::message::{Items, Message, Session};
 
 use tidings::net::NetEvent;
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::ItemKind;
-use tidings_protocol::wire::message::Message;
 use tokio::time::Instant;
 
 use crate::rig::{RawPeer, next};

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
-use tidings_protocol::wire::message::Session;
+use tidings_protocol::wire::message::{Hello, Message, Session, VERSION};
 
 use bytes::Bytes;
 use libp2p::identity::Keypair;
@@ -19,7 +19,6 @@ use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
-use tidings_protocol::wire::message::{Hello, Message, VERSION};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 

@@ -197,8 +197,9 @@ macro_rules! kinds {
 
 // Kind, its name in metrics and reports: its class, and the budget that each of its elements is charged to.
 //     Its byte: its longest body, the message = how its body is read.
-// Kinds are numbered in this order, from 0 (in our counters); bytes are numbers of the wire, where 0 is taken by
-// parts. A kind may travel in several forms, each with a byte of its own.
+// Kinds are numbered in this order, from 0, in counters; bytes are the wire's, where 0 is taken by parts. A kind
+// may travel in several forms, each with a byte of its own. A byte that is taken doesn't compile twice without a
+// warning (its second row can't be reached), nor does a message without a row.
 kinds! {
     Hello "hello": Control {
         1: Bytes(HELLO_MAX), Session(Session::Hello(_)) = read_hello;
