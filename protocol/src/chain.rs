@@ -42,7 +42,7 @@ pub trait Chain: Send + Sync {
     ///
     /// # Errors
     /// When the item breaks a rule.
-    fn inspect(&self, item: &Item) -> Result<Facts, Rejection>;
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection>;
 
     /// Expensive checks (signatures). Run off the event loop, after [`Chain::inspect`] passed.
     ///
@@ -89,7 +89,7 @@ pub struct Content {
 
 /// What the relay knows of an item that passed [`Chain::inspect`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct Inspection {
     /// Fee, in the chain's smallest unit.
     pub fee: u64,
     /// What no two pooled transactions may share: an outpoint, or a sender and nonce.
@@ -130,7 +130,7 @@ pub enum Blame {
     Peer,
     /// No honest node relays it, and the id may yet belong to a good item: the body was swapped under
     /// a good header. The peer is blamed, the id isn't.
-    PeerNotId,
+    Mutated,
 }
 
 impl Rejection {
@@ -149,6 +149,6 @@ impl Rejection {
     /// A body that doesn't belong to its header.
     #[must_use]
     pub const fn mutated(rule: &'static str) -> Self {
-        Self { rule, blame: Blame::PeerNotId }
+        Self { rule, blame: Blame::Mutated }
     }
 }

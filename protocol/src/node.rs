@@ -28,7 +28,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chain::Facts;
+use crate::chain::Inspection;
 use crate::counters::Counters;
 use crate::event::Event;
 use crate::ground::backlog::Backlog;
@@ -154,7 +154,7 @@ struct LinkState {
 #[derive(Clone, Debug)]
 struct Verifying {
     item: Arc<Item>,
-    facts: Facts,
+    inspection: Inspection,
     ingress: Option<Link>,
     /// Links whose peers have the item: at most one entry per link.
     holders: Vec<Link>,
@@ -189,7 +189,7 @@ struct Orphans {
 #[derive(Clone, Debug)]
 struct Comeback {
     item: Arc<Item>,
-    facts: Facts,
+    inspection: Inspection,
     was: Was,
 }
 

@@ -154,9 +154,9 @@ mod tests {
             assert_eq!(item.bytes.len(), 300);
             let checked = chain.item(item.kind, item.bytes.clone()).unwrap();
             assert_eq!(checked.id(), item.id);
-            let facts = chain.inspect(&checked).unwrap();
+            let inspection = chain.inspect(&checked).unwrap();
             assert_eq!(chain.verify(&checked), Ok(()));
-            assert!(facts.conflicts.into_iter().all(|key| used.insert(key.0)));
+            assert!(inspection.conflicts.into_iter().all(|key| used.insert(key.0)));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Rules under which bytes are bytes: for replaying the traffic of other chains, and for measuring
 //! the relay without the cost of any rules.
 
-use super::{Chain, Facts, Rejection};
+use super::{Chain, Inspection, Rejection};
 use crate::ground::item::{Item, ItemId, ItemKind};
 
 /// Any bytes are an item, named by their double SHA-256. Nothing conflicts, nothing has to be
@@ -39,14 +39,14 @@ impl Chain for Opaque {
         Ok(ItemId::of(bytes))
     }
 
-    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.size() == 0 {
             return Err(Rejection::invalid("empty"));
         }
         if item.size() > self.max_size(item.kind()) {
             return Err(Rejection::invalid("too-large"));
         }
-        Ok(Facts::default())
+        Ok(Inspection::default())
     }
 
     fn verify(&self, _item: &Item) -> Result<(), Rejection> {
@@ -66,9 +66,9 @@ mod tests {
             assert_eq!(item.id(), ItemId::of(bytes));
             chain.inspect(&item)
         };
-        assert_eq!(inspect(ItemKind::Tx, b"abc"), Ok(Facts::default()));
+        assert_eq!(inspect(ItemKind::Tx, b"abc"), Ok(Inspection::default()));
         assert_eq!(inspect(ItemKind::Tx, b"abcd"), Err(Rejection::invalid("too-large")));
-        assert_eq!(inspect(ItemKind::Block, b"abcd"), Ok(Facts::default()));
+        assert_eq!(inspect(ItemKind::Block, b"abcd"), Ok(Inspection::default()));
         assert_eq!(inspect(ItemKind::Block, b""), Err(Rejection::invalid("empty")));
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Chain, ConflictKey, Content, Facts, Rejection};
+use super::{Chain, ConflictKey, Content, Inspection, Rejection};
 use crate::ground::item::{Item, ItemId, ItemKind};
 
 pub use block::{Block, HEADER_LEN, Header, MINE_BITS_MAX};
@@ -43,13 +43,13 @@ impl Tidings {
         Self { genesis, difficulty_bits, max_tx_bytes: 100_000, max_block_bytes: 4_000_000 }
     }
 
-    fn inspect_transfer(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect_transfer(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.size() > self.max_tx_bytes {
             return Err(Rejection::invalid("too-large"));
         }
         let transfer = Transfer::parse(item.bytes())?;
         transfer.check_network(self.genesis)?;
-        Ok(Facts {
+        Ok(Inspection {
             fee: transfer.fee,
             conflicts: vec![transfer.conflict_key()],
             parents: Vec::new(),
@@ -60,7 +60,7 @@ impl Tidings {
 
     /// The header first, whose id is known already and whose proof cost its maker work; then what
     /// could have been swapped under it; then what it vouches for.
-    fn inspect_block(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect_block(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.size() > self.max_block_bytes {
             return Err(Rejection::mutated("too-large"));
         }
@@ -73,7 +73,7 @@ impl Tidings {
         }
         refuse_duplicates(ids, "duplicate-transaction")?;
         self.inspect_transactions(&block)?;
-        Ok(Facts {
+        Ok(Inspection {
             fee: 0,
             conflicts: Vec::new(),
             parents: vec![header.parent],
@@ -115,7 +115,7 @@ impl Chain for Tidings {
         }
     }
 
-    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
         match item.kind() {
             ItemKind::Tx => self.inspect_transfer(item),
             ItemKind::Block => self.inspect_block(item),

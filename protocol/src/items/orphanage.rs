@@ -29,7 +29,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::chain::{ConflictKey, Content, Facts};
+use crate::chain::{ConflictKey, Content, Inspection};
 use crate::ground::item::{Item, ItemId, ShortId};
 use crate::ground::link::{Link, LinkTable};
 use crate::ground::map::{Map, Salt};
@@ -58,7 +58,7 @@ pub struct Orphan {
     /// The transaction.
     pub item: Arc<Item>,
     /// What the chain says of it.
-    pub facts: Facts,
+    pub inspection: Inspection,
     /// Links whose peers have it, in the order in which they said so; none if it is of an earlier run.
     pub announcers: Vec<Link>,
     /// Parents that haven't come, each once.
@@ -85,7 +85,7 @@ struct Cost {
 impl Orphan {
     /// What each announcer of it pays.
     fn cost(&self) -> Cost {
-        Cost { bytes: self.item.size(), score: 1 + self.facts.parents.len() / 10 }
+        Cost { bytes: self.item.size(), score: 1 + self.inspection.parents.len() / 10 }
     }
 
     /// Who pays for it: each announcer, or else what is set aside for earlier runs.
@@ -226,7 +226,7 @@ impl Orphanage {
         for id in all {
             let Some(orphan) = self.orphans.get(&id) else { continue };
             if ids.contains(&orphan.item.id())
-                || orphan.facts.conflicts.iter().any(|key| spent.contains(key))
+                || orphan.inspection.conflicts.iter().any(|key| spent.contains(key))
             {
                 self.remove(id);
             }

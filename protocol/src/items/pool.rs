@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use crate::chain::{ConflictKey, Content, Facts, Rejection, Sender};
+use crate::chain::{ConflictKey, Content, Inspection, Rejection, Sender};
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId, ShortId};
 use crate::ground::map::{Map, Salt};
@@ -114,7 +114,7 @@ pub enum Departure {
 }
 
 /// A transaction that asks to be let in, and what the chain says of it.
-pub type Candidate = (Arc<Item>, Facts);
+pub type Candidate = (Arc<Item>, Inspection);
 
 /// What a block did to the pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,11 +151,11 @@ impl Pool {
     pub fn check(
         &self,
         item: &Arc<Item>,
-        facts: &Facts,
+        inspection: &Inspection,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
-        self.plan(&[(item, facts)], now, params).map(|_| ())
+        self.plan(&[(item, inspection)], now, params).map(|_| ())
     }
 
     /// Adds a transaction that passed the rules. Those that it replaces leave, and others make room.
@@ -167,13 +167,13 @@ impl Pool {
     pub fn insert(
         &mut self,
         item: Arc<Item>,
-        facts: Facts,
+        inspection: Inspection,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
-        if let Some(plan) = self.plan(&[(&item, &facts)], now, params)? {
+        if let Some(plan) = self.plan(&[(&item, &inspection)], now, params)? {
             self.make_way(plan, now, params);
-            self.add(item, facts, now, params);
+            self.add(item, inspection, now, params);
         }
         Ok(())
     }
@@ -184,8 +184,8 @@ impl Pool {
     /// As [`Pool::insert_pair`].
     pub fn check_pair(
         &self,
-        parent: (&Arc<Item>, &Facts),
-        child: (&Arc<Item>, &Facts),
+        parent: (&Arc<Item>, &Inspection),
+        child: (&Arc<Item>, &Inspection),
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
@@ -339,16 +339,16 @@ impl Pool {
     }
 
     /// Adds what the plan said may come in.
-    fn add(&mut self, item: Arc<Item>, facts: Facts, now: Time, params: &Params) {
+    fn add(&mut self, item: Arc<Item>, inspection: Inspection, now: Time, params: &Params) {
         let id = ShortId::from(item.id());
         self.sequence += 1;
         let pooled = Pooled {
-            conflicts: facts.conflicts.into(),
-            sender: facts.sender,
-            fee: facts.fee,
-            rate: FeeRate::of(facts.fee.into(), item.size()),
+            conflicts: inspection.conflicts.into(),
+            sender: inspection.sender,
+            fee: inspection.fee,
+            rate: FeeRate::of(inspection.fee.into(), item.size()),
             sequence: self.sequence,
-            is_sorted: facts.fee > 0,
+            is_sorted: inspection.fee > 0,
             family: None,
             item,
         };
@@ -368,8 +368,8 @@ impl Pool {
             self.free.push(expires, standing);
         }
         self.items.insert(id, pooled);
-        if !facts.parents.is_empty() {
-            self.adopt(id, &facts.parents);
+        if !inspection.parents.is_empty() {
+            self.adopt(id, &inspection.parents);
         }
     }
 

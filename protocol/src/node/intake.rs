@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::orphans::{Kinship, PARENT_REFUSED, PARENTS_MISSING};
+use super::orphans::{PARENT_REFUSED, PARENTS_MISSING, ParentStatus};
 use super::wake::Reach;
 use super::{Node, Verifying};
-use crate::chain::{Blame, Facts, Rejection};
+use crate::chain::{Blame, Inspection, Rejection};
 use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Link, LinkSet};
@@ -133,7 +133,7 @@ impl Node {
         }
         self.record.note(link, id, What::Arrived, cx.now);
         match cx.chain.inspect(item) {
-            Ok(facts) => self.take(item, facts, Some(link), Vec::new(), cx),
+            Ok(inspection) => self.take(item, inspection, Some(link), Vec::new(), cx),
             Err(rejection) => self.refuse(item, Some(link), rejection, cx),
         }
     }
@@ -153,7 +153,7 @@ impl Node {
         }
         self.record.note_from(None, id, What::Submitted, cx.now);
         match cx.chain.inspect(&item) {
-            Ok(facts) => self.take(&item, facts, None, Vec::new(), cx),
+            Ok(inspection) => self.take(&item, inspection, None, Vec::new(), cx),
             Err(rejection) => self.refuse(&item, None, rejection, cx),
         }
     }
@@ -170,12 +170,12 @@ impl Node {
         if verifying.pair.is_some() {
             return self.on_verdict_of_pair(id, verdict, cx);
         }
-        let Some(Verifying { item, facts, ingress, holders, .. }) = self.end_check(id.into())
+        let Some(Verifying { item, inspection, ingress, holders, .. }) = self.end_check(id.into())
         else {
             return;
         };
         match verdict {
-            Ok(()) => self.accept(&item, facts, ingress, holders, cx),
+            Ok(()) => self.accept(&item, inspection, ingress, holders, cx),
             Err(rejection) => self.refuse(&item, ingress, rejection, cx),
         }
     }
@@ -234,34 +234,34 @@ impl Node {
     pub(super) fn take(
         &mut self,
         item: &Arc<Item>,
-        facts: Facts,
+        inspection: Inspection,
         ingress: Option<Link>,
         mut holders: Vec<Link>,
         cx: &mut Cx<'_>,
     ) {
         let (id, requests) = (item.id(), &cx.params.requests);
         let is_tx = item.kind() == ItemKind::Tx;
-        if is_tx && !facts.parents.is_empty() {
-            match self.kinship(&facts) {
-                Kinship::Complete => {}
-                Kinship::Lacks(missing) => {
-                    return self.orphan(item, facts, missing, ingress, holders, cx);
+        if is_tx && !inspection.parents.is_empty() {
+            match self.parent_status(&inspection) {
+                ParentStatus::Complete => {}
+                ParentStatus::Lacks(missing) => {
+                    return self.orphan(item, inspection, missing, ingress, holders, cx);
                 }
-                Kinship::Hopeless => return self.refuse(item, ingress, PARENT_REFUSED, cx),
+                ParentStatus::Hopeless => return self.refuse(item, ingress, PARENT_REFUSED, cx),
             }
         }
-        if facts.needs_verification && is_tx {
+        if inspection.needs_verification && is_tx {
             // What the pool won't have isn't worth the verification.
-            if let Err(rejection) = self.pool.check(item, &facts, cx.now, cx.params) {
+            if let Err(rejection) = self.pool.check(item, &inspection, cx.now, cx.params) {
                 let is_paid_for = rejection == FEE_TOO_LOW
-                    && self.pays_by_child(item, &facts, ingress, false, cx);
+                    && self.pays_by_child(item, &inspection, ingress, false, cx);
                 if !is_paid_for {
                     self.refuse(item, ingress, rejection, cx);
                 }
                 return;
             }
         }
-        if facts.needs_verification && self.verifying.len() >= cx.params.memory.verifying_max {
+        if inspection.needs_verification && self.verifying.len() >= cx.params.memory.verifying_max {
             self.counters.verify_overflow += 1;
             match ingress {
                 Some(link) => {
@@ -278,11 +278,11 @@ impl Node {
         holders.extend(self.requests.on_arrived(id, cx.now, requests));
         holders.retain(|holder| Some(*holder) != ingress);
         holders.extend(ingress);
-        if facts.needs_verification {
+        if inspection.needs_verification {
             let item = item.clone();
-            self.check(Verifying { item, facts, ingress, holders, pair: None }, cx);
+            self.check(Verifying { item, inspection, ingress, holders, pair: None }, cx);
         } else {
-            self.accept(item, facts, ingress, holders, cx);
+            self.accept(item, inspection, ingress, holders, cx);
         }
     }
 
@@ -297,7 +297,7 @@ impl Node {
         self.counters.rejected += 1;
         self.record.note_from(ingress, id, What::Rejected(rejection.rule), cx.now);
         cx.report(Event::Rejected { id, kind, ingress, rejection });
-        if rejection.blame == Blame::PeerNotId {
+        if rejection.blame == Blame::Mutated {
             // Another announcer may yet have the true body.
             if let Some(link) = ingress {
                 self.requests.on_failed(link, id, cx.now, &cx.params.requests);
@@ -324,7 +324,7 @@ impl Node {
     pub(super) fn accept(
         &mut self,
         item: &Arc<Item>,
-        facts: Facts,
+        inspection: Inspection,
         ingress: Option<Link>,
         holders: Vec<Link>,
         cx: &mut Cx<'_>,
@@ -332,26 +332,28 @@ impl Node {
         match item.kind() {
             ItemKind::Tx => {
                 // One of its parents may have left while it was being checked.
-                if !facts.parents.is_empty() && self.kinship(&facts) != Kinship::Complete {
-                    return self.take(item, facts, ingress, holders, cx);
+                if !inspection.parents.is_empty()
+                    && self.parent_status(&inspection) != ParentStatus::Complete
+                {
+                    return self.take(item, inspection, ingress, holders, cx);
                 }
-                let spare = self.orphans.is_some().then(|| facts.clone());
+                let spare = self.orphans.is_some().then(|| inspection.clone());
                 let evicted = self.pool.evicted();
-                let put = self.pool.insert(item.clone(), facts, cx.now, cx.params);
+                let put = self.pool.insert(item.clone(), inspection, cx.now, cx.params);
                 if self.pool.evicted() > evicted {
                     self.on_minimum_risen(cx);
                 }
                 match put {
                     Ok(()) => self.accepted(item, ingress, &holders, cx),
                     Err(FEE_TOO_LOW)
-                        if spare.is_some_and(|facts| {
-                            self.pays_by_child(item, &facts, ingress, true, cx)
+                        if spare.is_some_and(|inspection| {
+                            self.pays_by_child(item, &inspection, ingress, true, cx)
                         }) => {}
                     Err(rejection) => self.refuse(item, ingress, rejection, cx),
                 }
             }
             ItemKind::Block => {
-                self.on_block(item, &facts, cx);
+                self.on_block(item, &inspection, cx);
                 self.accepted(item, ingress, &holders, cx);
             }
         }
@@ -383,10 +385,10 @@ impl Node {
     }
 
     /// A block passed the rules: it is kept, and what it contains is confirmed.
-    pub(super) fn on_block(&mut self, block: &Arc<Item>, facts: &Facts, cx: &Cx<'_>) {
+    pub(super) fn on_block(&mut self, block: &Arc<Item>, inspection: &Inspection, cx: &Cx<'_>) {
         let last = self.blocks.latest().map(|block| block.id());
-        let follows =
-            last.is_none_or(|last| facts.parents.is_empty() || facts.parents.contains(&last));
+        let follows = last
+            .is_none_or(|last| inspection.parents.is_empty() || inspection.parents.contains(&last));
         self.blocks.insert(block.clone(), &cx.params.memory);
         self.seen.on_block(follows);
         let contents = cx.chain.contents(block);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Comeback, Node, Orphans, Pair, Verifying};
-use crate::chain::{Content, Facts, Rejection};
+use crate::chain::{Content, Inspection, Rejection};
 use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link};
@@ -25,7 +25,7 @@ pub(super) const PARENTS_MISSING: Rejection = Rejection::policy("parents-missing
 
 /// How it stands with a transaction's parents.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kinship {
+pub(super) enum ParentStatus {
     /// They are all there.
     Complete,
     /// These haven't come yet.
@@ -58,25 +58,25 @@ impl Node {
     }
 
     /// How it stands with a transaction's parents.
-    pub(super) fn kinship(&self, facts: &Facts) -> Kinship {
+    pub(super) fn parent_status(&self, inspection: &Inspection) -> ParentStatus {
         let (mut missing, mut cheap) = (Vec::new(), 0);
-        for parent in &facts.parents {
+        for parent in &inspection.parents {
             if self.pool.contains(*parent) || missing.contains(parent) {
                 continue;
             }
             match self.seen.outcome(parent) {
                 Some(Outcome::Confirmed) => continue,
-                Some(Outcome::Invalid | Outcome::Refused) => return Kinship::Hopeless,
+                Some(Outcome::Invalid | Outcome::Refused) => return ParentStatus::Hopeless,
                 Some(Outcome::TooCheap) => cheap += 1,
                 Some(Outcome::Accepted) | None => {}
             }
             missing.push(*parent);
         }
         match (missing.is_empty(), cheap) {
-            (true, _) => Kinship::Complete,
-            (false, 0 | 1) => Kinship::Lacks(missing),
+            (true, _) => ParentStatus::Complete,
+            (false, 0 | 1) => ParentStatus::Lacks(missing),
             // Only one parent can be judged together with its child.
-            (false, _) => Kinship::Hopeless,
+            (false, _) => ParentStatus::Hopeless,
         }
     }
 
@@ -84,7 +84,7 @@ impl Node {
     pub(super) fn orphan(
         &mut self,
         item: &Arc<Item>,
-        facts: Facts,
+        inspection: Inspection,
         missing: Vec<ItemId>,
         ingress: Option<Link>,
         holders: Vec<Link>,
@@ -93,9 +93,10 @@ impl Node {
         let Some(ingress) = ingress else {
             // Parents that are being checked come before it.
             let are_coming = missing.iter().all(|id| self.verifying.contains(&id.into()));
-            if are_coming && facts.needs_verification {
+            if are_coming && inspection.needs_verification {
                 let holders = Vec::new();
-                let own = Verifying { item: item.clone(), facts, ingress, holders, pair: None };
+                let own =
+                    Verifying { item: item.clone(), inspection, ingress, holders, pair: None };
                 return self.check(own, cx);
             }
             return self.refuse(item, None, PARENTS_MISSING, cx);
@@ -108,7 +109,8 @@ impl Node {
                 announcers.push(link);
             }
         }
-        let orphan = Orphan { item: item.clone(), facts, announcers: announcers.clone(), missing };
+        let orphan =
+            Orphan { item: item.clone(), inspection, announcers: announcers.clone(), missing };
         let missing = orphan.missing.clone();
         self.orphans_mut().waiting.insert(orphan, &cx.params.orphans);
         self.counters.orphaned += 1;
@@ -195,11 +197,11 @@ impl Node {
     pub(super) fn settle_orphans(&mut self, cx: &mut Cx<'_>) {
         loop {
             let Some(orphans) = &mut self.orphans else { return };
-            if let Some(Orphan { item, facts, announcers, .. }) = orphans.ready.pop_front() {
+            if let Some(Orphan { item, inspection, announcers, .. }) = orphans.ready.pop_front() {
                 match announcers.first().copied() {
-                    Some(first) => self.take(&item, facts, Some(first), announcers, cx),
+                    Some(first) => self.take(&item, inspection, Some(first), announcers, cx),
                     // Nobody announced it in this run; it was verified when it came back.
-                    None => self.bring_back(Comeback { item, facts, was: Was::Orphan }, cx),
+                    None => self.bring_back(Comeback { item, inspection, was: Was::Orphan }, cx),
                 }
             } else if let Some(Orphan { item, announcers, .. }) = orphans.refused.pop() {
                 let ingress = announcers.first().copied();
@@ -221,7 +223,7 @@ impl Node {
     pub(super) fn pays_by_child(
         &mut self,
         parent: &Arc<Item>,
-        facts: &Facts,
+        inspection: &Inspection,
         ingress: Option<Link>,
         is_verified: bool,
         cx: &mut Cx<'_>,
@@ -231,27 +233,27 @@ impl Node {
             return false;
         }
         let fits = |orphan: &&Orphan| {
-            let child = (&orphan.item, &orphan.facts);
-            self.pool.check_pair((parent, facts), child, cx.now, cx.params).is_ok()
+            let child = (&orphan.item, &orphan.inspection);
+            self.pool.check_pair((parent, inspection), child, cx.now, cx.params).is_ok()
         };
         let child = orphans
             .waiting
             .only_children(parent.id(), link)
             .filter(fits)
-            .max_by_key(|orphan| (orphan.facts.fee, orphan.item.id()));
+            .max_by_key(|orphan| (orphan.inspection.fee, orphan.item.id()));
         let Some(id) = child.map(|child| ShortId::from(child.item.id())) else { return false };
         let Some(child) = orphans.waiting.remove(id) else { return false };
         let mut holders = self.requests.on_arrived(parent.id(), cx.now, &cx.params.requests);
         holders.retain(|holder| *holder != link);
         holders.push(link);
         self.check_member(
-            (parent.clone(), facts.clone(), link, holders),
+            (parent.clone(), inspection.clone(), link, holders),
             Pair { other: id, is_parent: true, is_verified },
             cx,
         );
         let first = child.announcers.first().copied().unwrap_or(link);
         self.check_member(
-            (child.item, child.facts, first, child.announcers),
+            (child.item, child.inspection, first, child.announcers),
             Pair { other: parent.id().into(), is_parent: false, is_verified: false },
             cx,
         );
@@ -261,13 +263,13 @@ impl Node {
 
     fn check_member(
         &mut self,
-        (item, facts, ingress, holders): (Arc<Item>, Facts, Link, Vec<Link>),
+        (item, inspection, ingress, holders): (Arc<Item>, Inspection, Link, Vec<Link>),
         mut pair: Pair,
         cx: &mut Cx<'_>,
     ) {
-        pair.is_verified |= !facts.needs_verification;
+        pair.is_verified |= !inspection.needs_verification;
         let (ingress, pair) = (Some(ingress), Some(pair));
-        self.check(Verifying { item, facts, ingress, holders, pair }, cx);
+        self.check(Verifying { item, inspection, ingress, holders, pair }, cx);
     }
 
     /// One of two that are judged together was checked.
@@ -308,7 +310,7 @@ impl Node {
         let (Some(parent), Some(child)) = (self.end_check(parent), self.end_check(child)) else {
             return;
         };
-        let members = [&parent, &child].map(|one| (one.item.clone(), one.facts.clone()));
+        let members = [&parent, &child].map(|one| (one.item.clone(), one.inspection.clone()));
         let [first, second] = members;
         match self.pool.insert_pair(first, second, cx.now, cx.params) {
             Ok(()) => {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rand::Rng;
 
-use super::orphans::{Kinship, PARENT_REFUSED};
+use super::orphans::{PARENT_REFUSED, ParentStatus};
 use super::{Comeback, Node};
-use crate::chain::Facts;
+use crate::chain::Inspection;
 use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
 use crate::ground::link::LinkSet;
@@ -28,32 +28,35 @@ impl Node {
             }
             return;
         }
-        let facts = match cx.chain.inspect(&item) {
-            Ok(facts) => facts,
+        let inspection = match cx.chain.inspect(&item) {
+            Ok(inspection) => inspection,
             Err(rejection) => return self.refuse(&item, None, rejection, cx),
         };
         if item.kind() == ItemKind::Block {
-            self.on_block(&item, &facts, cx);
+            self.on_block(&item, &inspection, cx);
             return self.is_back(&item, was, cx);
         }
         // The parents of others were there: those that don't come back with them were confirmed since.
         if was == Was::Orphan {
             self.record.note_from(None, id, What::Restored, cx.now);
-            match self.kinship(&facts) {
-                Kinship::Complete => {}
-                Kinship::Lacks(missing) => return self.wait_again(item, facts, missing, cx),
-                Kinship::Hopeless => return self.refuse(&item, None, PARENT_REFUSED, cx),
+            match self.parent_status(&inspection) {
+                ParentStatus::Complete => {}
+                ParentStatus::Lacks(missing) => {
+                    return self.wait_again(item, inspection, missing, cx);
+                }
+                ParentStatus::Hopeless => return self.refuse(&item, None, PARENT_REFUSED, cx),
             }
         }
-        self.bring_back(Comeback { item, facts, was }, cx);
+        self.bring_back(Comeback { item, inspection, was }, cx);
     }
 
     /// Puts a transaction back into the pool, together with a parent that pays too little alone.
     pub(super) fn bring_back(&mut self, back: Comeback, cx: &mut Cx<'_>) {
-        let Some(parent) = self.take_cheap_parent(&back.facts) else {
+        let Some(parent) = self.take_cheap_parent(&back.inspection) else {
             return self.bring_back_alone(back, cx);
         };
-        let [first, second] = [&parent, &back].map(|one| (one.item.clone(), one.facts.clone()));
+        let [first, second] =
+            [&parent, &back].map(|one| (one.item.clone(), one.inspection.clone()));
         match self.pool.insert_pair(first, second, cx.now, cx.params) {
             Ok(()) => {
                 self.is_back(&parent.item, parent.was, cx);
@@ -67,15 +70,15 @@ impl Node {
     }
 
     fn bring_back_alone(&mut self, back: Comeback, cx: &mut Cx<'_>) {
-        let Comeback { item, facts, was } = &back;
-        let mut put = self.pool.check(item, facts, cx.now, cx.params);
+        let Comeback { item, inspection, was } = &back;
+        let mut put = self.pool.check(item, inspection, cx.now, cx.params);
         if put == Err(FEE_TOO_LOW) && self.has_room_for_cheap(item, cx) {
             let orphans = self.orphans_mut();
             orphans.cheap_until = cx.now + cx.params.orphans.expiry();
             return orphans.cheap.push(back); // it came with a child that comes next
         }
         if put.is_ok() {
-            put = self.pool.insert(item.clone(), facts.clone(), cx.now, cx.params);
+            put = self.pool.insert(item.clone(), inspection.clone(), cx.now, cx.params);
         }
         match put {
             Ok(()) => self.is_back(item, *was, cx),
@@ -89,16 +92,22 @@ impl Node {
         bytes + item.size() <= cx.params.orphans.reserve_bytes
     }
 
-    fn take_cheap_parent(&mut self, facts: &Facts) -> Option<Comeback> {
+    fn take_cheap_parent(&mut self, inspection: &Inspection) -> Option<Comeback> {
         let cheap = &mut self.orphans.as_mut()?.cheap;
-        let place = cheap.iter().position(|back| facts.parents.contains(&back.item.id()))?;
+        let place = cheap.iter().position(|back| inspection.parents.contains(&back.item.id()))?;
         Some(cheap.remove(place))
     }
 
     /// Its parents are still missing. Whoever announces it is asked for them.
-    fn wait_again(&mut self, item: Arc<Item>, facts: Facts, missing: Vec<ItemId>, cx: &mut Cx<'_>) {
+    fn wait_again(
+        &mut self,
+        item: Arc<Item>,
+        inspection: Inspection,
+        missing: Vec<ItemId>,
+        cx: &mut Cx<'_>,
+    ) {
         let id = item.id();
-        let orphan = Orphan { item, facts, announcers: Vec::new(), missing };
+        let orphan = Orphan { item, inspection, announcers: Vec::new(), missing };
         self.orphans_mut().waiting.restore(orphan, cx.now, &cx.params.orphans);
         if self.is_orphan(id.into()) {
             self.record.note_from(None, id, What::Orphaned, cx.now);

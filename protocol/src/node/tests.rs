@@ -413,12 +413,12 @@ impl Chain for FirstByte {
         Ok(ItemId::of(&bytes[1..])) // so that a body can be swapped under an id
     }
 
-    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
         match item.bytes()[0] {
             1 => Err(Rejection::policy("policy")),
             2 => Err(Rejection::invalid("invalid")),
             4 => Err(Rejection::mutated("mutated")),
-            _ => Ok(Facts { needs_verification: true, ..Facts::default() }),
+            _ => Ok(Inspection { needs_verification: true, ..Inspection::default() }),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::chain::{Chain, ConflictKey, Content, Facts, Rejection, Sender};
+use crate::chain::{Chain, ConflictKey, Content, Inspection, Rejection, Sender};
 use crate::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
 
 /// The rules.
@@ -116,13 +116,13 @@ impl Chain for Ties {
         Ok(ItemId::of(bytes))
     }
 
-    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.kind() == ItemKind::Block {
             let parent = item.bytes().first_chunk().ok_or(Rejection::invalid("truncated"))?;
-            return Ok(Facts { parents: vec![ItemId(*parent)], ..Facts::default() });
+            return Ok(Inspection { parents: vec![ItemId(*parent)], ..Inspection::default() });
         }
         let draft = Draft::parse(item.bytes()).ok_or(Rejection::invalid("truncated"))?;
-        Ok(Facts {
+        Ok(Inspection {
             fee: draft.fee,
             conflicts: draft.conflicts(),
             sender: (draft.sender != 0).then_some(Sender([draft.sender; 8])),

@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use tidings_protocol::chain::Facts;
+use tidings_protocol::chain::Inspection;
 
 use super::*;
 
@@ -33,8 +33,8 @@ impl Chain for Noting {
         Ok(ItemId::of(bytes))
     }
 
-    fn inspect(&self, _: &Item) -> Result<Facts, Rejection> {
-        Ok(Facts::default())
+    fn inspect(&self, _: &Item) -> Result<Inspection, Rejection> {
+        Ok(Inspection::default())
     }
 
     fn verify(&self, item: &Item) -> Result<(), Rejection> {

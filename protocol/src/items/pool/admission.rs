@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Departure, Pool};
-use crate::chain::{Facts, Rejection, Sender};
+use crate::chain::{Inspection, Rejection, Sender};
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ShortId};
 use crate::ground::time::Time;
@@ -45,7 +45,7 @@ pub(super) struct Plan {
 
 /// The transactions that ask to be let in together, and what is known of them.
 struct Newcomers<'a> {
-    all: &'a [(&'a Arc<Item>, &'a Facts)],
+    all: &'a [(&'a Arc<Item>, &'a Inspection)],
     bytes: usize,
     fee: u128,
     /// Their pooled ancestors.
@@ -62,7 +62,7 @@ impl Pool {
     /// What it takes to let transactions in; nothing if they are there already.
     pub(super) fn plan(
         &self,
-        newcomers: &[(&Arc<Item>, &Facts)],
+        newcomers: &[(&Arc<Item>, &Inspection)],
         now: Time,
         params: &Params,
     ) -> Result<Option<Plan>, Rejection> {
@@ -96,12 +96,12 @@ impl Pool {
         }
     }
 
-    fn introduce<'a>(&self, all: &'a [(&'a Arc<Item>, &'a Facts)]) -> Newcomers<'a> {
+    fn introduce<'a>(&self, all: &'a [(&'a Arc<Item>, &'a Inspection)]) -> Newcomers<'a> {
         let bytes = all.iter().map(|(item, _)| item.size()).sum();
-        let fee = all.iter().map(|(_, facts)| u128::from(facts.fee)).sum();
+        let fee = all.iter().map(|(_, inspection)| u128::from(inspection.fee)).sum();
         let mut parents = Vec::new();
-        for (_, facts) in all.iter().filter(|(_, facts)| !facts.parents.is_empty()) {
-            parents.extend(self.pooled_parents(&facts.parents));
+        for (_, inspection) in all.iter().filter(|(_, inspection)| !inspection.parents.is_empty()) {
+            parents.extend(self.pooled_parents(&inspection.parents));
         }
         let ancestors = if parents.is_empty() { parents } else { self.with_ancestors(&parents) };
         Newcomers { all, bytes, fee, ancestors }
@@ -122,7 +122,7 @@ impl Pool {
     /// Who has to leave because of conflicts.
     fn replaced(&self, new: &Newcomers<'_>, params: &Params) -> Result<Vec<ShortId>, Rejection> {
         let mut direct: Vec<ShortId> = Vec::new();
-        for key in new.all.iter().flat_map(|(_, facts)| &facts.conflicts) {
+        for key in new.all.iter().flat_map(|(_, inspection)| &inspection.conflicts) {
             if let Some(holder) = self.claims.get(key)
                 && !direct.contains(holder)
             {
@@ -182,10 +182,10 @@ impl Pool {
         replaced: &[ShortId],
         params: &Params,
     ) -> Result<(), Rejection> {
-        let of = |sender: Sender, facts: &Facts, bytes| {
-            if facts.sender == Some(sender) { bytes } else { 0 }
+        let of = |sender: Sender, inspection: &Inspection, bytes| {
+            if inspection.sender == Some(sender) { bytes } else { 0 }
         };
-        for sender in new.all.iter().filter_map(|(_, facts)| facts.sender) {
+        for sender in new.all.iter().filter_map(|(_, inspection)| inspection.sender) {
             let held = self.senders.get(&sender).copied().unwrap_or(0);
             let freed: usize = replaced
                 .iter()
@@ -194,7 +194,7 @@ impl Pool {
                 .map(|pooled| pooled.item.size())
                 .sum();
             let added: usize =
-                new.all.iter().map(|(item, facts)| of(sender, facts, item.size())).sum();
+                new.all.iter().map(|(item, inspection)| of(sender, inspection, item.size())).sum();
             if held - freed + added > params.pool.sender_max_bytes {
                 return Err(Rejection::policy("sender-holds-too-much"));
             }

@@ -2,8 +2,12 @@
 
 use super::*;
 
-fn child_of(parents: &[&Arc<Item>], fee: u64) -> Facts {
-    Facts { parents: parents.iter().map(|parent| parent.id()).collect(), fee, ..Facts::default() }
+fn child_of(parents: &[&Arc<Item>], fee: u64) -> Inspection {
+    Inspection {
+        parents: parents.iter().map(|parent| parent.id()).collect(),
+        fee,
+        ..Inspection::default()
+    }
 }
 
 #[test]
@@ -102,7 +106,7 @@ fn a_pair_replaces_nobody() {
     let (mut pool, params) = (pool(), params(1_000));
     pool.put(&tx(3, 10), claiming(1), &params).unwrap();
     let (parent, child) = (tx(1, 10), tx(2, 10));
-    let conflicting = Facts { fee: 0, ..claiming(1) };
+    let conflicting = Inspection { fee: 0, ..claiming(1) };
     let child = (child, child_of(&[&parent], 1_000));
     let refused = pool.insert_pair((parent, conflicting), child, Time::ZERO, &params);
     assert_eq!(refused.unwrap_err().rule, "conflicts-with-pool");
