@@ -65,7 +65,7 @@ use std::sync::Arc;
 
 use rand::Rng;
 
-use crate::chain::{Chain, Rejection};
+use crate::chain::{Chain, Verdict};
 use crate::event::Event;
 use crate::ground::item::{Item, ItemId};
 use crate::ground::link::{Direction, Link};
@@ -183,7 +183,7 @@ pub enum Input<'a> {
         /// The item.
         id: ItemId,
         /// What [`Chain::verify`] said.
-        verdict: Result<(), Rejection>,
+        verdict: Verdict,
     },
     /// The link's send queue passed its high mark.
     Congested {

@@ -40,7 +40,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tidings::clock::SlowMotion;
-use tidings::network::Rules;
+use tidings_protocol::chain::Rules;
 use tidings_protocol::chain::tidings::TRANSFER_LEN_MIN;
 use tidings_protocol::params::Params;
 
@@ -350,9 +350,15 @@ impl Manifest {
                 self.warmup_txs
             ));
         }
-        let (least, why) = match self.network.rules {
-            Rules::Tidings => (TRANSFER_LEN_MIN, "a signed transfer without payload"),
-            Rules::Opaque => (SIZE_MIN, "random bytes that never repeat"),
+        let rules = self.network.rules;
+        let (least, why) = if rules == Rules::Tidings {
+            (TRANSFER_LEN_MIN, "a signed transfer without payload")
+        } else if rules == Rules::Opaque {
+            (SIZE_MIN, "random bytes that never repeat")
+        } else {
+            return Err(format!(
+                "workload.kind transfers makes nothing up under network.rules {rules}: use bitcoin-block"
+            ));
         };
         match sizes {
             Sizes::Fixed(size) if !(least..=SIZE_MAX).contains(&size) => Err(format!(
@@ -364,7 +370,7 @@ impl Manifest {
 
     /// What a block's file decides can't be decided otherwise.
     fn validate_block(&self) -> Result<(), String> {
-        if self.network.rules != Rules::Opaque {
+        if self.network.rules == Rules::Tidings {
             return Err("workload.kind bitcoin-block needs network.rules opaque: Bitcoin's transactions are no \
                         Tidings transfers"
                 .to_owned());

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tidings::links::{LinkModel, Place};
-use tidings::network::{Limits, Network, TidingsRules};
+use tidings::network::Network;
+use tidings_protocol::chain::{self, Limits};
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 
@@ -183,6 +184,8 @@ fn network(manifest: &Manifest, genesis: ItemId, items: &[Planned]) -> Network {
         items.iter().filter(|item| item.kind == kind).map(|item| item.bytes.len()).max()
     };
     let Limits { max_tx_bytes, max_block_bytes } = Limits::default();
+    let mut settings = chain::Settings::for_tests();
+    settings.tidings.genesis = genesis;
     Network {
         name: format!("testnet-{}-{}", manifest.seed, std::process::id()),
         rules: manifest.network.rules,
@@ -190,7 +193,7 @@ fn network(manifest: &Manifest, genesis: ItemId, items: &[Planned]) -> Network {
             max_tx_bytes: max_tx_bytes.max(largest(ItemKind::Tx).unwrap_or(0)),
             max_block_bytes: max_block_bytes.max(largest(ItemKind::Block).unwrap_or(0)),
         },
-        tidings: TidingsRules { genesis, ..TidingsRules::default() },
+        settings,
         ..Network::default()
     }
 }

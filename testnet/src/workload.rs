@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use ed25519_zebra::SigningKey;
 use rand::{Rng, RngExt};
-use tidings::network::Rules;
 use tidings_protocol::chain::tidings::{TRANSFER_LEN_MIN, Transfer};
+use tidings_protocol::chain::Rules;
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 
 use crate::manifest::{Manifest, Workload};
@@ -27,7 +27,7 @@ const FEE: u64 = 1;
 pub struct Planned {
     /// What it is.
     pub kind: ItemKind,
-    /// Its id, the same under both rule sets: what is submitted here are whole canonical bytes.
+    /// Its id, which of a transaction is the same under all rules: a hash of its whole canonical bytes.
     pub id: ItemId,
     /// Its canonical bytes.
     pub bytes: Bytes,
@@ -68,11 +68,10 @@ pub fn build(manifest: &Manifest, genesis: ItemId) -> Result<Vec<Planned>, Workl
     match &manifest.workload {
         Workload::Transfers { txs, sizes, .. } => {
             let (seed, nodes) = (manifest.seed, manifest.network.nodes);
-            Ok(match manifest.network.rules {
-                Rules::Tidings => {
-                    transfers(*txs, *sizes, nodes, genesis, &mut stream(seed, Stream::Items))
-                }
-                Rules::Opaque => random_bytes(*txs, *sizes, seed),
+            Ok(if manifest.network.rules == Rules::Tidings {
+                transfers(*txs, *sizes, nodes, genesis, &mut stream(seed, Stream::Items))
+            } else {
+                random_bytes(*txs, *sizes, seed)
             })
         }
         Workload::BitcoinBlock { file, .. } => {
@@ -135,7 +134,7 @@ mod tests {
     use std::collections::HashSet;
 
     use tidings_protocol::chain::tidings::Tidings;
-    use tidings_protocol::chain::{Chain, opaque::Opaque};
+    use tidings_protocol::chain::{Chain, GOOD, opaque::Opaque};
 
     use super::*;
 
@@ -155,8 +154,8 @@ mod tests {
             let checked = chain.item(item.kind, item.bytes.clone()).unwrap();
             assert_eq!(checked.id(), item.id);
             let inspection = chain.inspect(&checked).unwrap();
-            assert_eq!(chain.verify(&checked), Ok(()));
-            assert!(inspection.conflicts.into_iter().all(|key| used.insert(key.0)));
+            assert_eq!(chain.verify(&checked), GOOD);
+            assert!(inspection.spends.into_iter().all(|key| used.insert(key.0)));
         }
     }
 

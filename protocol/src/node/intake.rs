@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::orphans::{PARENT_REFUSED, PARENTS_MISSING, ParentStatus};
 use super::wake::Reach;
 use super::{Node, Verifying};
-use crate::chain::{Blame, Inspection, Rejection};
+use crate::chain::{Blame, Confirmed, Inspection, Rejection, Verdict};
 use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Link, LinkSet};
@@ -111,7 +111,7 @@ impl Node {
 
     pub(super) fn on_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) -> Reach {
         let id = item.id();
-        if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, id) {
+        if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, item, cx) {
             self.counters.duplicate_items += 1;
             self.record.note(link, id, What::Duplicate, cx.now);
             let is_stale = !self.on_wanted(id, cx) && self.orphans.is_none();
@@ -124,7 +124,7 @@ impl Node {
 
     fn on_new_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = item.id();
-        if self.requests.was_asked(link, id) {
+        if self.asked_as(link, item, cx).is_some() {
             self.requests.on_delivered(link);
         } else if !self.strategy.takes_unasked() {
             self.counters.unsolicited += 1;
@@ -140,8 +140,20 @@ impl Node {
 
     /// Whether a peer was asked for something that we had once: a parent that left the pool, or didn't come
     /// into it, for the sake of its child.
-    fn is_asked_again(&self, link: Link, id: ItemId) -> bool {
-        self.requests.is_wanted(id) && self.requests.was_asked(link, id)
+    fn is_asked_again(&self, link: Link, item: &Item, cx: &Cx<'_>) -> bool {
+        let is_there = self.pool.contains(item.id());
+        !is_there && self.asked_as(link, item, cx).is_some_and(|id| self.requests.is_wanted(id))
+    }
+
+    /// The id by which a peer was asked for an item: its own, or that by which a child named it, which has to be
+    /// looked up in the item.
+    fn asked_as(&self, link: Link, item: &Item, cx: &Cx<'_>) -> Option<ItemId> {
+        if self.requests.was_asked(link, item.id()) {
+            return Some(item.id());
+        }
+        let may_be_parent = self.orphans.is_some() && item.kind() == ItemKind::Tx;
+        let referred = may_be_parent.then(|| cx.chain.inspect(item).ok()?.referred).flatten()?;
+        self.requests.was_asked(link, referred).then_some(referred)
     }
 
     pub(super) fn on_submitted(&mut self, item: Arc<Item>, cx: &mut Cx<'_>) {
@@ -158,24 +170,23 @@ impl Node {
         }
     }
 
-    pub(super) fn on_verdict(
-        &mut self,
-        id: ItemId,
-        verdict: Result<(), Rejection>,
-        cx: &mut Cx<'_>,
-    ) {
+    pub(super) fn on_verdict(&mut self, id: ItemId, verdict: Verdict, cx: &mut Cx<'_>) {
         let Some(verifying) = self.verifying.get_mut(&id.into()) else {
             return;
         };
         if verifying.pair.is_some() {
             return self.on_verdict_of_pair(id, verdict, cx);
         }
-        let Some(Verifying { item, inspection, ingress, holders, .. }) = self.end_check(id.into())
+        let Some(Verifying { item, mut inspection, ingress, holders, .. }) =
+            self.end_check(id.into())
         else {
             return;
         };
         match verdict {
-            Ok(()) => self.accept(&item, inspection, ingress, holders, cx),
+            Ok(verified) => {
+                inspection.learn(verified);
+                self.accept(&item, inspection, ingress, holders, cx);
+            }
             Err(rejection) => self.refuse(&item, ingress, rejection, cx),
         }
     }
@@ -250,7 +261,7 @@ impl Node {
                 ParentStatus::Hopeless => return self.refuse(item, ingress, PARENT_REFUSED, cx),
             }
         }
-        if inspection.needs_verification && is_tx {
+        if inspection.needs_verification && is_tx && inspection.fee.is_some() {
             // What the pool won't have isn't worth the verification.
             if let Err(rejection) = self.pool.check(item, &inspection, cx.now, cx.params) {
                 let is_paid_for = rejection == FEE_TOO_LOW
@@ -372,7 +383,11 @@ impl Node {
             known.insert(*link);
         }
         self.seen.insert(item.id(), Seen::new(Outcome::Accepted, known));
-        self.on_parent_accepted(item.id());
+        let referred = self.pool.referred(item.id());
+        if referred != item.id() {
+            self.requests.on_arrived(referred, cx.now, &cx.params.requests);
+        }
+        self.on_parent_accepted(referred);
         self.counters.accepted += 1;
         self.record.note_from(ingress, item.id(), What::Accepted, cx.now);
         self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
@@ -391,12 +406,12 @@ impl Node {
             .is_none_or(|last| inspection.parents.is_empty() || inspection.parents.contains(&last));
         self.blocks.insert(block.clone(), &cx.params.memory);
         self.seen.on_block(follows);
-        let contents = cx.chain.contents(block);
-        self.pool.on_block(&contents, cx.now, cx.params);
-        self.block_orphans(&contents);
-        for content in &contents {
-            self.requests.on_arrived(content.id, cx.now, &cx.params.requests);
-            self.seen.confirm(content.id);
+        let confirmed = cx.chain.connect(block);
+        self.pool.on_block(&confirmed, cx.now, cx.params);
+        self.block_orphans(&confirmed);
+        for id in confirmed.iter().flat_map(Confirmed::names) {
+            self.requests.on_arrived(id, cx.now, &cx.params.requests);
+            self.seen.confirm(id);
         }
     }
 }

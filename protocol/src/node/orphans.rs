@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Comeback, Node, Orphans, Pair, Verifying};
-use crate::chain::{Content, Inspection, Rejection};
+use crate::chain::{Confirmed, Inspection, Rejection, Verdict};
 use crate::event::Event;
 use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link};
@@ -61,13 +61,14 @@ impl Node {
     pub(super) fn parent_status(&self, inspection: &Inspection) -> ParentStatus {
         let (mut missing, mut cheap) = (Vec::new(), 0);
         for parent in &inspection.parents {
-            if self.pool.contains(*parent) || missing.contains(parent) {
+            if self.pool.find_referred(*parent).is_some() || missing.contains(parent) {
                 continue;
             }
             match self.seen.outcome(parent) {
                 Some(Outcome::Confirmed) => continue,
                 Some(Outcome::Invalid | Outcome::Refused) => return ParentStatus::Hopeless,
                 Some(Outcome::TooCheap) => cheap += 1,
+                Some(Outcome::Accepted) | None if inspection.takes_absent_for_confirmed => continue,
                 Some(Outcome::Accepted) | None => {}
             }
             missing.push(*parent);
@@ -185,9 +186,9 @@ impl Node {
     }
 
     /// A block was accepted: its transactions are there, as parents.
-    pub(super) fn block_orphans(&mut self, contents: &[Content]) {
+    pub(super) fn block_orphans(&mut self, confirmed: &[Confirmed]) {
         let Some(orphans) = &mut self.orphans else { return };
-        for parent in orphans.waiting.on_block(contents) {
+        for parent in orphans.waiting.on_block(confirmed) {
             let ready = orphans.waiting.on_parent(parent);
             orphans.ready.extend(ready);
         }
@@ -238,9 +239,9 @@ impl Node {
         };
         let child = orphans
             .waiting
-            .only_children(parent.id(), link)
+            .only_children(inspection.referred(parent), link)
             .filter(fits)
-            .max_by_key(|orphan| (orphan.inspection.fee, orphan.item.id()));
+            .max_by_key(|orphan| (orphan.inspection.fee(), orphan.item.id()));
         let Some(id) = child.map(|child| ShortId::from(child.item.id())) else { return false };
         let Some(child) = orphans.waiting.remove(id) else { return false };
         let mut holders = self.requests.on_arrived(parent.id(), cx.now, &cx.params.requests);
@@ -273,21 +274,19 @@ impl Node {
     }
 
     /// One of two that are judged together was checked.
-    pub(super) fn on_verdict_of_pair(
-        &mut self,
-        id: ItemId,
-        verdict: Result<(), Rejection>,
-        cx: &mut Cx<'_>,
-    ) {
+    pub(super) fn on_verdict_of_pair(&mut self, id: ItemId, verdict: Verdict, cx: &mut Cx<'_>) {
         let id = ShortId::from(id);
-        let Some(pair) = self.verifying.get_mut(&id).and_then(|held| held.pair.as_mut()) else {
-            return;
-        };
-        let Err(rejection) = verdict else {
-            pair.is_verified = true;
-            return self.accept_pair(id, cx);
-        };
+        let Some(held) = self.verifying.get_mut(&id) else { return };
+        let Some(pair) = &mut held.pair else { return };
         let Pair { other, is_parent, .. } = *pair;
+        let rejection = match verdict {
+            Ok(verified) => {
+                pair.is_verified = true;
+                held.inspection.learn(verified);
+                return self.accept_pair(id, cx);
+            }
+            Err(rejection) => rejection,
+        };
         let (failed, other) = (self.end_check(id), self.end_check(other));
         if let Some(failed) = failed {
             self.refuse(&failed.item, failed.ingress, rejection, cx);

@@ -94,7 +94,9 @@ impl Node {
 
     fn take_cheap_parent(&mut self, inspection: &Inspection) -> Option<Comeback> {
         let cheap = &mut self.orphans.as_mut()?.cheap;
-        let place = cheap.iter().position(|back| inspection.parents.contains(&back.item.id()))?;
+        let place = cheap
+            .iter()
+            .position(|back| inspection.parents.contains(&back.inspection.referred(&back.item)))?;
         Some(cheap.remove(place))
     }
 
@@ -124,7 +126,7 @@ impl Node {
         }
         let wanted = !known.is_empty();
         self.seen.insert(id, Seen::new(Outcome::Accepted, known));
-        self.on_parent_accepted(id);
+        self.on_parent_accepted(self.pool.referred(id));
         self.counters.restored += 1;
         // One that waited for its parents came back before.
         let what = if was == Was::Orphan { What::Accepted } else { What::Restored };

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::chain::opaque::Opaque;
-use crate::chain::{Chain, Rejection};
+use crate::chain::{Chain, GOOD, Rejection, Verdict};
 use crate::event::Event;
 use crate::limits::misbehavior::Budget;
 use crate::params::Rate;
@@ -422,8 +422,8 @@ impl Chain for FirstByte {
         }
     }
 
-    fn verify(&self, item: &Item) -> Result<(), Rejection> {
-        if item.bytes()[0] == 3 { Err(Rejection::invalid("signature")) } else { Ok(()) }
+    fn verify(&self, item: &Item) -> Verdict {
+        if item.bytes()[0] == 3 { Err(Rejection::invalid("signature")) } else { GOOD }
     }
 }
 
@@ -440,7 +440,7 @@ fn an_item_is_spread_only_after_its_verdict() {
     assert_eq!(solo.say(a, &Message::Item(item.clone())), [Action::Verify(item.clone())]);
     assert!(solo.wait(0).is_empty());
     assert!(sends(&solo.say(b, &announce(&item))).is_empty(), "it is here already");
-    solo.hand(Input::Verdict { id: item.id(), verdict: Ok(()) });
+    solo.hand(Input::Verdict { id: item.id(), verdict: GOOD });
     assert!(sends(&solo.wait(0)).is_empty(), "b announced it meanwhile");
     assert!(solo.node.item(&item.id()).is_some());
 }

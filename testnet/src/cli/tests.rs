@@ -1,4 +1,4 @@
-use tidings::network::Rules;
+use tidings_protocol::chain::Rules;
 use tidings_protocol::params::Params;
 use tidings_protocol::params::StrategyKind;
 

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tidings::clock::SlowMotion;
-use tidings::network::Rules;
+use tidings_protocol::chain::Rules;
 use tidings_protocol::params::StrategyKind;
 
 use super::text::{parse_short, with_overrides};
@@ -42,7 +43,7 @@ pub struct SettingArgs {
     #[arg(long, value_name = "MODEL[:KEY=VALUE,…]")]
     pub links: Option<String>,
     /// Rules of the chain [default: opaque, or tidings among real nodes]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = rules())]
     pub rules: Option<Rules>,
     /// `transfers`, or `bitcoin-block FILE`: the transactions of a raw block, then the block
     #[arg(long, num_args = 1..=2, value_names = ["KIND", "FILE"])]
@@ -210,6 +211,11 @@ impl SettingArgs {
         }
         Ok(())
     }
+}
+
+/// Names of rules, those that the build leaves out included: they say what to do.
+fn rules() -> impl TypedValueParser<Value = Rules> {
+    PossibleValuesParser::new(Rules::NAMES).try_map(|name| name.parse::<Rules>())
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {

@@ -114,13 +114,14 @@ fn a_block_erases_what_it_contains_and_what_it_conflicts_with() {
     let mut orphanage = orphanage();
     let (contained, mut rival) = (orphan(1, &[1], &[0]), orphan(2, &[1], &[0]));
     let stays = orphan(3, &[1, 2], &[0]);
-    rival.inspection.conflicts = vec![ConflictKey([7; 32])];
+    rival.inspection.spends = vec![ConflictKey([7; 32])];
     for orphan in [&contained, &rival, &stays] {
         orphanage.insert(orphan.clone(), &params());
     }
-    let content = |id, keys: &[u8]| Content {
+    let content = |id, keys: &[u8]| Confirmed {
         id,
-        conflicts: keys.iter().map(|key| ConflictKey([*key; 32])).collect(),
+        referred: None,
+        spends: keys.iter().map(|key| ConflictKey([*key; 32])).collect(),
     };
     let contents = [content(contained.item.id(), &[7]), content(parent(1), &[])];
     assert_eq!(orphanage.on_block(&contents), [parent(1)]);

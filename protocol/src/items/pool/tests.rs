@@ -14,11 +14,11 @@ pub(super) fn tx(n: u8, size: usize) -> Arc<Item> {
 }
 
 pub(super) fn claiming(key: u8) -> Inspection {
-    Inspection { conflicts: vec![ConflictKey([key; 32])], ..Inspection::default() }
+    Inspection { spends: vec![ConflictKey([key; 32])], ..Inspection::default() }
 }
 
 pub(super) fn paying(fee: u64) -> Inspection {
-    Inspection { fee, ..Inspection::default() }
+    Inspection { fee: Some(fee), ..Inspection::default() }
 }
 
 /// A pool of so many bytes, in which transactions last 10 s and the minimum halves in 100 s. A step is a
@@ -141,21 +141,21 @@ fn one_sender_may_hold_only_so_much() {
     let mut pool = pool();
     let from = |sender, key: u8| Inspection {
         sender: Some(Sender([sender; 8])),
-        fee: 10,
+        fee: Some(10),
         ..claiming(key)
     };
     pool.put(&tx(1, 10), from(1, 1), &params).unwrap();
     pool.put(&tx(2, 10), from(1, 2), &params).unwrap();
     assert_eq!(pool.put(&tx(3, 10), from(1, 3), &params), Err("sender-holds-too-much"));
     assert_eq!(pool.put(&tx(4, 10), from(2, 4), &params), Ok(()), "others are another matter");
-    let instead = Inspection { fee: 12, ..from(1, 2) };
+    let instead = Inspection { fee: Some(12), ..from(1, 2) };
     assert_eq!(pool.put(&tx(5, 10), instead, &params), Ok(()), "what it replaces makes room");
     pool.on_wake(Time::from_millis(10_000));
     assert!(pool.is_empty() && pool.senders.is_empty() && pool.claims.is_empty());
 }
 
-fn content(item: &Item, key: u8) -> Content {
-    Content { id: item.id(), conflicts: vec![ConflictKey([key; 32])] }
+fn content(item: &Item, key: u8) -> Confirmed {
+    Confirmed { id: item.id(), referred: None, spends: vec![ConflictKey([key; 32])] }
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn what_left_early_leaves_no_trace_behind() {
     for round in 0..1_000_u64 {
         let fee = 10 + 10 * round;
         let item = Opaque::default().item(ItemKind::Tx, round.to_le_bytes().to_vec().into());
-        let inspection = Inspection { fee, ..claiming(1) };
+        let inspection = Inspection { fee: Some(fee), ..claiming(1) };
         pool.put(&item.unwrap(), inspection, &params).unwrap();
     }
     assert_eq!((pool.len(), pool.by_standing.len(), pool.claims.len()), (1, 1, 1));

@@ -26,11 +26,11 @@ static SPECS: LazyLock<Vec<Spec>> = LazyLock::new(|| {
         };
         let parents = parents.iter().filter(|back| **back <= n);
         let parents = parents.map(|back| items[usize::from(n - back)].id()).collect();
-        let conflicts =
-            if n.is_multiple_of(3) { vec![ConflictKey([n % 5; 32])] } else { Vec::new() };
+        let spends = if n.is_multiple_of(3) { vec![ConflictKey([n % 5; 32])] } else { Vec::new() };
         let sender = n.is_multiple_of(2).then_some(Sender([n % 3; 8]));
         let fee = [0, 3, 50, 7, 20, 100, 1, 9][usize::from(n % 8)];
-        let inspection = Inspection { fee, conflicts, parents, sender, needs_verification: false };
+        let inspection =
+            Inspection { fee: Some(fee), spends, parents, sender, ..Inspection::default() };
         Spec { item: items[usize::from(n)].clone(), inspection }
     };
     (0..COUNT).map(spec).collect()
@@ -89,7 +89,7 @@ impl Model {
     }
 
     fn rate_of(of: &[u8]) -> FeeRate {
-        let fee = of.iter().map(|n| u128::from(spec(*n).inspection.fee)).sum();
+        let fee = of.iter().map(|n| u128::from(spec(*n).inspection.fee())).sum();
         FeeRate::of(fee, of.iter().map(|n| spec(*n).item.size()).sum())
     }
 
@@ -110,7 +110,7 @@ impl Model {
     }
 
     fn rivals(&self, keys: &[ConflictKey]) -> Vec<u8> {
-        self.those(|n| spec(n).inspection.conflicts.iter().any(|key| keys.contains(key)))
+        self.those(|n| spec(n).inspection.spends.iter().any(|key| keys.contains(key)))
     }
 
     /// Adds a transaction if the rules allow it, given the least rate, and says whether they do.
@@ -134,12 +134,12 @@ impl Model {
     /// What is left when it has replaced its rivals; `None` if it may not.
     fn without_rivals(&self, n: u8, ancestors: &[u8], params: &Params) -> Option<Self> {
         let (new, mut rest) = (spec(n), self.clone());
-        let rivals = self.rivals(&new.inspection.conflicts);
+        let rivals = self.rivals(&new.inspection.spends);
         let replaced = self.those(|n| rivals.iter().any(|rival| self.down(*rival).contains(&n)));
-        let paid: u64 = replaced.iter().map(|n| spec(*n).inspection.fee).sum();
+        let paid: u64 = replaced.iter().map(|n| spec(*n).inspection.fee()).sum();
         let step = params.pool.fee_rate_step.fee_for(new.item.size());
         let pays = rivals.iter().all(|rival| Self::rate_of(&[*rival]) < Self::rate_of(&[n]))
-            && u128::from(new.inspection.fee) >= u128::from(paid) + step;
+            && u128::from(new.inspection.fee()) >= u128::from(paid) + step;
         let may = rivals.is_empty()
             || pays
                 && replaced.len() <= params.pool.replaced_max
@@ -185,7 +185,7 @@ impl Model {
 
     fn confirm(&mut self, n: u8) {
         self.remove(&[n]);
-        let rivals = self.rivals(&spec(n).inspection.conflicts);
+        let rivals = self.rivals(&spec(n).inspection.spends);
         for rival in rivals {
             let gone = self.down(rival);
             self.remove(&gone);
@@ -228,7 +228,7 @@ impl Pool {
             assert!(*standing == pooled.standing() && pooled.is_sorted);
         }
         for (_, pooled) in self.leaving() {
-            claims += pooled.conflicts.len();
+            claims += pooled.spends.len();
             senders.extend(pooled.sender);
         }
         senders.sort_unstable();
@@ -269,8 +269,9 @@ proptest! {
                 Op::Confirm(n) => {
                     let Spec { item, inspection } = spec(n);
                     let (item, inspection) = (item.clone(), inspection.clone());
-                    let content = Content { id: item.id(), conflicts: inspection.conflicts };
-                    pool.on_block(&[content], now, &params);
+                    let confirmed =
+                        Confirmed { id: item.id(), referred: None, spends: inspection.spends };
+                    pool.on_block(&[confirmed], now, &params);
                     model.confirm(n);
                 }
                 Op::Pass(ms) => {

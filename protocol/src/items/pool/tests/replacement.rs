@@ -4,14 +4,14 @@ use super::*;
 
 fn spending(keys: &[u8], fee: u64) -> Inspection {
     Inspection {
-        conflicts: keys.iter().map(|key| ConflictKey([*key; 32])).collect(),
-        fee,
+        spends: keys.iter().map(|key| ConflictKey([*key; 32])).collect(),
+        fee: Some(fee),
         ..Inspection::default()
     }
 }
 
 fn child_of(parent: &Item, fee: u64) -> Inspection {
-    Inspection { parents: vec![parent.id()], fee, ..Inspection::default() }
+    Inspection { parents: vec![parent.id()], fee: Some(fee), ..Inspection::default() }
 }
 
 #[test]
