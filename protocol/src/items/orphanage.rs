@@ -23,8 +23,8 @@
 //! Rules and figures are those of Bitcoin Core's orphanage of 2025 (relay.md §1, "Orphans").
 //!
 //! # Memory
-//! Each announcement is an id in a link's list; each orphan its bytes, and about 200 more. With the defaults
-//! and 125 links that is at most 12.6 MB of transactions and 1 MB of bookkeeping.
+//! Each announcement is an id in a link's list; each orphan its bytes, and about 200 more, and 32 for whatever it spends
+//! and for each parent. With the defaults and 125 links that is at most 12.6 MB of transactions and 1 MB of bookkeeping.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

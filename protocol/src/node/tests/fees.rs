@@ -1,6 +1,8 @@
 //! What peers are told and given, and how much of it.
 
+use super::policy::refusals;
 use super::*;
+use crate::chain::Verified;
 use crate::ground::fee::FeeRate;
 use crate::testkit::ties::{Draft, Ties};
 
@@ -255,4 +257,43 @@ fn many_busy_links_are_slowed_before_there_is_no_room() {
     }
     assert_eq!(solo.node.counters().verify_overflow, 0, "nothing had to be dropped");
     assert!(sent.iter().all(|sent| (5..=11).contains(sent)), "all had about the same: {sent:?}");
+}
+
+/// Rules that tell a fee only when they have looked at their ledger.
+struct Ledger;
+
+impl Chain for Ledger {
+    fn name(&self) -> &'static str {
+        "ledger"
+    }
+
+    fn max_size(&self, kind: ItemKind) -> usize {
+        Ties.max_size(kind)
+    }
+
+    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
+        Ties.identify(kind, bytes)
+    }
+
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
+        Ties.inspect(item).map(|inspection| Inspection { fee: None, ..inspection })
+    }
+
+    fn verify(&self, item: &Item) -> Verdict {
+        Ties.verify(item)?;
+        Ok(Verified { fee: Ties.inspect(item)?.fee })
+    }
+}
+
+#[test]
+fn a_fee_that_only_the_verdict_tells_decides_as_any_other() {
+    let mut params = at_once();
+    params.pool.min_fee_rate = FeeRate(1_000_000);
+    let mut solo = Solo::with_chain(params, Box::new(Ledger));
+    let link = solo.link(0, IN);
+    let (paying, free) = (Draft::paying(1, 1_000).item(), Draft::paying(2, 0).item());
+    solo.feed(link, &paying);
+    assert!(solo.node.pool().fee_rate(paying.id()) > Some(FeeRate(1_000_000)));
+    let refused = refusals(&solo.feed(link, &free));
+    assert_eq!((refused, solo.node.pool().len()), (vec!["fee-too-low"], 1));
 }
