@@ -46,6 +46,8 @@
 mod inspection;
 mod rejection;
 
+#[cfg(feature = "bitcoin")]
+pub mod bitcoin;
 pub mod opaque;
 pub mod tidings;
 
@@ -151,6 +153,9 @@ pub enum Rules {
     Tidings,
     /// Bytes are bytes: [`opaque`].
     Opaque,
+    /// Bitcoin's, without its ledger: [`bitcoin`].
+    #[cfg(feature = "bitcoin")]
+    Bitcoin,
 }
 
 /// What a network sets of its rules: a section for each that has something to set.
@@ -159,6 +164,9 @@ pub enum Rules {
 pub struct Settings {
     /// Of the `tidings` rules.
     pub tidings: tidings::Settings,
+    /// Of the `bitcoin` rules.
+    #[cfg(feature = "bitcoin")]
+    pub bitcoin: bitcoin::Settings,
 }
 
 impl Settings {
@@ -166,6 +174,8 @@ impl Settings {
     #[must_use]
     pub fn for_tests() -> Self {
         Self {
+            #[cfg(feature = "bitcoin")]
+            bitcoin: bitcoin::Settings::regtest(),
             tidings: tidings::Settings::default(),
         }
     }
@@ -173,7 +183,7 @@ impl Settings {
 
 impl Rules {
     /// The names of all rules, those that this build leaves out included.
-    pub const NAMES: [&str; 2] = ["tidings", "opaque"];
+    pub const NAMES: [&str; 3] = ["tidings", "opaque", "bitcoin"];
 
     /// The name.
     #[must_use]
@@ -181,6 +191,8 @@ impl Rules {
         match self {
             Self::Tidings => Self::NAMES[0],
             Self::Opaque => Self::NAMES[1],
+            #[cfg(feature = "bitcoin")]
+            Self::Bitcoin => Self::NAMES[2],
         }
     }
 
@@ -190,6 +202,8 @@ impl Rules {
         match self {
             Self::Tidings => Arc::new(settings.tidings.chain(limits)),
             Self::Opaque => Arc::new(opaque::Opaque::from(limits)),
+            #[cfg(feature = "bitcoin")]
+            Self::Bitcoin => Arc::new(settings.bitcoin.chain(limits)),
         }
     }
 }
@@ -248,6 +262,8 @@ impl FromStr for Rules {
         match name {
             Some("tidings") => Ok(Self::Tidings),
             Some("opaque") => Ok(Self::Opaque),
+            #[cfg(feature = "bitcoin")]
+            Some("bitcoin") => Ok(Self::Bitcoin),
             Some(left_out) => Err(NoSuchRules::LeftOut(left_out)),
             None => Err(NoSuchRules::Unknown { name: text.to_owned() }),
         }
@@ -281,6 +297,6 @@ mod tests {
             assert_eq!(chain.max_size(ItemKind::Block), Limits::default().max_block_bytes);
         }
         let error = "none".parse::<Rules>().unwrap_err().to_string();
-        assert!(error.contains("`tidings`, `opaque`"), "{error}");
+        assert!(error.contains("`tidings`, `opaque`, `bitcoin`"), "{error}");
     }
 }

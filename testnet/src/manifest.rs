@@ -371,8 +371,8 @@ impl Manifest {
     /// What a block's file decides can't be decided otherwise.
     fn validate_block(&self) -> Result<(), String> {
         if self.network.rules == Rules::Tidings {
-            return Err("workload.kind bitcoin-block needs network.rules opaque: Bitcoin's transactions are no \
-                        Tidings transfers"
+            return Err("workload.kind bitcoin-block needs network.rules opaque or bitcoin: Bitcoin's transactions \
+                        are no Tidings transfers"
                 .to_owned());
         }
         if self.warmup_txs > 0 {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ed25519_zebra::SigningKey;
 use rand::{Rng, RngExt};
 use tidings_protocol::chain::tidings::{TRANSFER_LEN_MIN, Transfer};
-use tidings_protocol::chain::Rules;
+use tidings_protocol::chain::{Limits, Rules, Settings};
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 
 use crate::manifest::{Manifest, Workload};
@@ -79,8 +79,14 @@ pub fn build(manifest: &Manifest, genesis: ItemId) -> Result<Vec<Planned>, Workl
                 .map_err(|source| WorkloadError::Read { path: file.clone(), source })?;
             let block = bitcoin::parse(bytes.into())
                 .map_err(|source| WorkloadError::NoBlock { path: file.clone(), source })?;
-            let txs = block.transactions().map(|bytes| Planned::new(ItemKind::Tx, bytes));
-            let whole = Planned::new(ItemKind::Block, block.bytes().clone());
+            let rules = manifest.network.rules;
+            // Where transactions mean something, the first is a coinbase: it comes with its block or not at all.
+            let loose = block.transactions().skip(usize::from(rules != Rules::Opaque));
+            let txs = loose.map(|bytes| Planned::new(ItemKind::Tx, bytes));
+            let bytes = block.bytes().clone();
+            let chain = rules.chain(Limits::default(), &Settings::default());
+            let id = chain.identify(ItemKind::Block, &bytes).expect("it was parsed with a header");
+            let whole = Planned { kind: ItemKind::Block, id, bytes };
             Ok(txs.chain([whole]).collect())
         }
     }
