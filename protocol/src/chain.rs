@@ -2,18 +2,74 @@
 //!
 //! The relay never looks inside an item. A [`Chain`] does: it names items, checks cheaply whether
 //! they are well formed, tells what can't coexist with them, and (separately, since it is expensive)
-//! whether they are authentic. Embedders bring their own; built in are [`tidings`] and [`opaque`].
+//! whether they are authentic. The relay computes no fee and keeps no ledger.
+//!
+//! # Rules of your own
+//! Implement [`Chain`] and hand it to the core with each input ([`Cx::chain`](crate::machine::Cx)). Three methods
+//! must be written, besides name and sizes: [`identify`](Chain::identify), [`inspect`](Chain::inspect) and
+//! [`verify`](Chain::verify); the others have defaults that leave something out. Rules that need a ledger keep it
+//! behind the trait, read it in `verify` (off the event loop), and say the fee in the [`Verified`] that they
+//! return.
+//!
+//! ```
+//! # use tidings_protocol::chain::{Chain, GOOD, Inspection, Rejection, Verdict};
+//! # use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
+//! /// Transactions that pay what their first byte says; blocks that mean nothing.
+//! struct Tips;
+//!
+//! impl Chain for Tips {
+//!     fn name(&self) -> &'static str {
+//!         "tips"
+//!     }
+//!     fn max_size(&self, _: ItemKind) -> usize {
+//!         1_000
+//!     }
+//!     fn identify(&self, _: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
+//!         Ok(ItemId::of(bytes))
+//!     }
+//!     fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
+//!         let tip = item.bytes().first().ok_or(Rejection::invalid("empty"))?;
+//!         Ok(Inspection { fee: Some((*tip).into()), ..Inspection::default() })
+//!     }
+//!     fn verify(&self, _: &Item) -> Verdict {
+//!         GOOD // never asked: no inspection says `needs_verification`
+//!     }
+//! }
+//! let item = Tips.item(ItemKind::Tx, vec![7].into())?;
+//! assert_eq!(Tips.inspect(&item)?.fee, Some(7));
+//! # Ok::<(), Rejection>(())
+//! ```
+//!
+//! # Built in
+//! [`Rules`] names those that are built in.
 
+mod inspection;
+mod rejection;
+
+#[cfg(feature = "bitcoin")]
+pub mod bitcoin;
 pub mod opaque;
 pub mod tidings;
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::ground::item::{Item, ItemId, ItemKind};
 
-/// The rules of a chain. All methods are pure functions of their arguments and the chain's settings.
+pub use inspection::{
+    Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Sender, Verdict, Verified, Weight,
+};
+pub use rejection::{Blame, Rejection};
+
+/// The rules of a chain.
+///
+/// All methods but [`verify`](Chain::verify) are pure functions of their arguments and the chain's settings: the
+/// same today as tomorrow, in a simulation and on every node. They run on the event loop, where a millisecond is
+/// much. None may panic, whatever the bytes.
 pub trait Chain: Send + Sync {
     /// Name of the rules, as configuration and status show it.
     fn name(&self) -> &'static str;
@@ -21,8 +77,9 @@ pub trait Chain: Send + Sync {
     /// Most bytes that an item may have. The codec refuses longer ones before it reads them.
     fn max_size(&self, kind: ItemKind) -> usize;
 
-    /// The id of canonical bytes. Must not fail for any transaction; a block fails if it is too short
-    /// to have a header.
+    /// The id by which canonical bytes are relayed: a hash that covers all bytes of a transaction, and the header
+    /// of a block, which commits to the rest. It is asked of bytes that nobody has looked at yet. Must not fail
+    /// for any transaction; a block fails if it is too short to have a header.
     ///
     /// # Errors
     /// When the bytes can't be identified.
@@ -37,29 +94,31 @@ pub trait Chain: Send + Sync {
         Ok(Item::identified(kind, id, bytes))
     }
 
-    /// Cheap, structural checks, in an order that costs an attacker most: sizes, then a header's
-    /// proof of work, then the rest. Run on the event loop, before anything is relayed.
+    /// Cheap, structural checks of an item that these rules identified, in an order that costs an attacker most:
+    /// sizes, then a header's proof of work, then the rest. Run on the event loop, before anything is relayed.
     ///
     /// # Errors
     /// When the item breaks a rule.
-    fn inspect(&self, item: &Item) -> Result<Facts, Rejection>;
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection>;
 
-    /// Expensive checks (signatures). Run off the event loop, after [`Chain::inspect`] passed.
+    /// Expensive checks (signatures, a ledger) of an item that passed [`Chain::inspect`]. Run off the event loop,
+    /// perhaps on several threads at once. Its parents were in the pool when it was handed over.
     ///
     /// # Errors
     /// When the item breaks a rule.
-    fn verify(&self, item: &Item) -> Result<(), Rejection>;
+    fn verify(&self, item: &Item) -> Verdict;
 
     /// [`Chain::verify`] for many items, in order. Override it where a batch is cheaper; the result
     /// must be the same as one by one.
-    fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<Result<(), Rejection>> {
+    fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<Verdict> {
         items.iter().map(|item| self.verify(item)).collect()
     }
 
     /// A name of all that the verdict of [`Chain::verify`] depends on, for a driver that remembers verdicts:
     /// two items may share it only if they must share their verdict. The id will do if it covers every byte,
     /// signatures included; an id that leaves them out won't, since a good verdict would then cover for
-    /// forged ones. None, the default, if verdicts aren't to be remembered.
+    /// forged ones. None, the default, if verdicts aren't to be remembered: so it must be where they depend on a
+    /// ledger.
     fn verdict_key(&self, _item: &Item) -> Option<ItemId> {
         None
     }
@@ -71,84 +130,173 @@ pub trait Chain: Send + Sync {
         Vec::new()
     }
 
-    /// The transactions of a block that passed [`Chain::inspect`], in its order: they are confirmed, and
-    /// what conflicts with them can't be any more. None if the rules don't look into blocks.
-    fn contents(&self, _block: &Item) -> Vec<Content> {
+    /// A block that passed all checks joins the chain: its transactions, in its order. None, the default, if the
+    /// rules don't look into blocks.
+    fn connect(&self, _block: &Item) -> Vec<Confirmed> {
         Vec::new()
     }
+
+    /// A block that once joined the chain leaves it, because another branch is better: what becomes of its
+    /// transactions. Nothing, the default, if the rules don't look into blocks.
+    fn disconnect(&self, _block: &Item) -> Disconnected {
+        Disconnected::default()
+    }
 }
 
-/// A transaction of a block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// Its id.
-    pub id: ItemId,
-    /// What no other transaction may use any more.
-    pub conflicts: Vec<ConflictKey>,
+/// Rules that are built in. This is the only list of them: to add rules is to write their file in `chain/`, and to
+/// name them above, here and, if a network can set something of them, in [`Settings`]. The network file and all command
+/// lines read this table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum Rules {
+    /// Signed transfers, and blocks with a proof of work: [`tidings`].
+    Tidings,
+    /// Bytes are bytes: [`opaque`].
+    Opaque,
+    /// Bitcoin's, without its ledger: [`bitcoin`].
+    #[cfg(feature = "bitcoin")]
+    Bitcoin,
 }
 
-/// What the relay knows of an item that passed [`Chain::inspect`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Fee, in the chain's smallest unit.
-    pub fee: u64,
-    /// What no two pooled transactions may share: an outpoint, or a sender and nonce.
-    pub conflicts: Vec<ConflictKey>,
-    /// Items that must come first, as far as their ids can be told. For a block, its parent. A chain
-    /// with a ledger leaves out the transactions that it has confirmed.
-    pub parents: Vec<ItemId>,
-    /// Who pays for a transaction, where somebody does: what the pool holds of one sender is limited.
-    pub sender: Option<Sender>,
-    /// Whether [`Chain::verify`] has anything to check.
-    pub needs_verification: bool,
+/// What a network sets of its rules: a section for each that has something to set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Of the `tidings` rules.
+    pub tidings: tidings::Settings,
+    /// Of the `bitcoin` rules.
+    #[cfg(feature = "bitcoin")]
+    pub bitcoin: bitcoin::Settings,
 }
 
-/// Something that only one pooled transaction may use; a hash made by the chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConflictKey(pub [u8; 32]);
-
-/// Who pays for a transaction: a short hash made by the chain, which nobody can make another's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sender(pub [u8; 8]);
-
-/// Why an item was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{rule}")]
-pub struct Rejection {
-    /// Name of the broken rule, in `kebab-case`.
-    pub rule: &'static str,
-    /// What it says of who relayed the item.
-    pub blame: Blame,
-}
-
-/// What a rejection says of the peer that relayed the item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blame {
-    /// An honest peer may well have relayed it: its view of the chain differs from ours.
-    Nobody,
-    /// No honest node relays it: the rule depends on the bytes alone.
-    Peer,
-    /// No honest node relays it, and the id may yet belong to a good item: the body was swapped under
-    /// a good header. The peer is blamed, the id isn't.
-    PeerNotId,
-}
-
-impl Rejection {
-    /// A rule that an honest peer may have broken.
+impl Settings {
+    /// Those of test networks, in which blocks prove as little work as they like.
     #[must_use]
-    pub const fn policy(rule: &'static str) -> Self {
-        Self { rule, blame: Blame::Nobody }
+    pub fn for_tests() -> Self {
+        Self {
+            #[cfg(feature = "bitcoin")]
+            bitcoin: bitcoin::Settings::regtest(),
+            tidings: tidings::Settings::default(),
+        }
+    }
+}
+
+impl Rules {
+    /// The names of all rules, those that this build leaves out included.
+    pub const NAMES: [&str; 3] = ["tidings", "opaque", "bitcoin"];
+
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tidings => Self::NAMES[0],
+            Self::Opaque => Self::NAMES[1],
+            #[cfg(feature = "bitcoin")]
+            Self::Bitcoin => Self::NAMES[2],
+        }
     }
 
-    /// A rule that no honest peer breaks.
+    /// The rules of a network, ready to use.
     #[must_use]
-    pub const fn invalid(rule: &'static str) -> Self {
-        Self { rule, blame: Blame::Peer }
+    pub fn chain(self, limits: Limits, settings: &Settings) -> Arc<dyn Chain> {
+        match self {
+            Self::Tidings => Arc::new(settings.tidings.chain(limits)),
+            Self::Opaque => Arc::new(opaque::Opaque::from(limits)),
+            #[cfg(feature = "bitcoin")]
+            Self::Bitcoin => Arc::new(settings.bitcoin.chain(limits)),
+        }
     }
+}
 
-    /// A body that doesn't belong to its header.
-    #[must_use]
-    pub const fn mutated(rule: &'static str) -> Self {
-        Self { rule, blame: Blame::PeerNotId }
+/// Most bytes of items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Of a transaction. Where bytes don't all count alike, it bounds those that count
+    /// ([`Weight::vbytes`]).
+    pub max_tx_bytes: usize,
+    /// Of a block.
+    pub max_block_bytes: usize,
+}
+
+impl Default for Limits {
+    /// Bitcoin's limits: a standard transaction weighs at most 400,000 units (`MAX_STANDARD_TX_WEIGHT`,
+    /// 100,000 bytes without witness), and a block takes at most 4,000,000 bytes
+    /// (`MAX_BLOCK_SERIALIZED_SIZE`).
+    fn default() -> Self {
+        Self { max_tx_bytes: 100_000, max_block_bytes: 4_000_000 }
+    }
+}
+
+impl fmt::Display for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<Rules> for &'static str {
+    fn from(rules: Rules) -> Self {
+        rules.name()
+    }
+}
+
+/// A name that no rules of this build have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoSuchRules {
+    /// Rules that were left out of this build.
+    #[error("the rules `{0}` were left out of this build: build with `--features {0}`")]
+    LeftOut(&'static str),
+    /// No such rules.
+    #[error("there are no rules `{name}`: it must be one of `{}`", Rules::NAMES.join("`, `"))]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+}
+
+impl FromStr for Rules {
+    type Err = NoSuchRules;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchRules> {
+        let name = Self::NAMES.into_iter().find(|name| *name == text);
+        match name {
+            Some("tidings") => Ok(Self::Tidings),
+            Some("opaque") => Ok(Self::Opaque),
+            #[cfg(feature = "bitcoin")]
+            Some("bitcoin") => Ok(Self::Bitcoin),
+            Some(left_out) => Err(NoSuchRules::LeftOut(left_out)),
+            None => Err(NoSuchRules::Unknown { name: text.to_owned() }),
+        }
+    }
+}
+
+impl TryFrom<String> for Rules {
+    type Error = NoSuchRules;
+
+    fn try_from(text: String) -> Result<Self, NoSuchRules> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_rules_of_that_name_or_says_what_to_do() {
+        for name in Rules::NAMES {
+            let rules = match name.parse::<Rules>() {
+                Ok(rules) => rules,
+                Err(error) => {
+                    assert!(error.to_string().contains("--features bitcoin"), "{error}");
+                    continue;
+                }
+            };
+            let chain = rules.chain(Limits::default(), &Settings::default());
+            assert_eq!((chain.name(), rules.to_string().as_str()), (name, name));
+            assert_eq!(chain.max_size(ItemKind::Block), Limits::default().max_block_bytes);
+        }
+        let error = "none".parse::<Rules>().unwrap_err().to_string();
+        assert!(error.contains("`tidings`, `opaque`, `bitcoin`"), "{error}");
     }
 }

@@ -140,7 +140,7 @@ use std::sync::Arc;
 
 use rand::Rng;
 
-use crate::chain::{Chain, Rejection};
+use crate::chain::{Chain, Verdict};
 use crate::ground::item::{Item, ItemId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey};
@@ -273,7 +273,7 @@ pub enum Input<'a> {
         /// The item.
         id: ItemId,
         /// What [`Chain::verify`] said.
-        verdict: Result<(), Rejection>,
+        verdict: Verdict,
     },
     /// The link's send queue passed its high mark.
     Congested {

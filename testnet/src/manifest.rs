@@ -39,8 +39,8 @@ pub mod text;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tidings::files::network::Rules;
 use tidings::lab::slow_motion::SlowMotion;
+use tidings_protocol::chain::Rules;
 use tidings_protocol::chain::tidings::TRANSFER_LEN_MIN;
 use tidings_protocol::params::Params;
 
@@ -307,21 +307,24 @@ impl Manifest {
         }
     }
 
-    /// Signed transfers can't be as small as random bytes.
+    /// Signed transfers can't be as small as random bytes, and other chains' transactions can't be made up.
     fn validate_sizes(&self, sizes: Sizes) -> Result<(), String> {
         match self.network.rules {
             Rules::Tidings => {
                 sizes.validate(TRANSFER_LEN_MIN, SIZE_MAX, "a signed transfer without payload")
             }
             Rules::Opaque => Ok(()),
+            rules => Err(format!(
+                "workload.kind transfers makes nothing up under network.rules {rules}: use bitcoin-block"
+            )),
         }
     }
 
     /// What a block's file decides can't be decided otherwise.
     fn validate_block(&self) -> Result<(), String> {
-        if self.network.rules != Rules::Opaque {
-            return Err("workload.kind bitcoin-block needs network.rules opaque: Bitcoin's transactions are no \
-                        Tidings transfers"
+        if self.network.rules == Rules::Tidings {
+            return Err("workload.kind bitcoin-block needs network.rules opaque or bitcoin: Bitcoin's transactions \
+                        are no Tidings transfers"
                 .to_owned());
         }
         if self.warmup_txs > 0 {

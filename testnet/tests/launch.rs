@@ -222,6 +222,87 @@ fn a_bitcoin_block_arrives_byte_for_byte() {
     assert_eq!((&summary["compared_copies"], &summary["wrong_copies"]), (&9.into(), &0.into()));
 }
 
+/// Transactions of which each spends the one before, with a witness.
+#[cfg(feature = "bitcoin")]
+fn bitcoin_block() -> bitcoin::Block {
+    use bitcoin::hashes::Hash as _;
+    use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness};
+    let after = |previous_output, script: &[u8], witness: &[u8]| Transaction {
+        version: bitcoin::transaction::Version::TWO,
+        lock_time: bitcoin::absolute::LockTime::ZERO,
+        input: vec![TxIn {
+            previous_output,
+            script_sig: ScriptBuf::from_bytes(script.to_vec()),
+            sequence: Sequence::MAX,
+            witness: Witness::from_slice(&[witness]),
+        }],
+        output: vec![TxOut {
+            value: Amount::from_sat(1_000),
+            script_pubkey: ScriptBuf::from_bytes(vec![0x51; 38]),
+        }],
+    };
+    let reserved = [7; 32];
+    let mut txdata = vec![after(OutPoint::null(), &[1, 2], &reserved)];
+    let mut spent = OutPoint { txid: bitcoin::Txid::from_byte_array([9; 32]), vout: 0 };
+    for _ in 0..5 {
+        let next = after(spent, &[], b"signature");
+        spent = OutPoint { txid: next.compute_txid(), vout: 0 };
+        txdata.push(next);
+    }
+    let header = bitcoin::block::Header {
+        version: bitcoin::block::Version::TWO,
+        prev_blockhash: bitcoin::BlockHash::all_zeros(),
+        merkle_root: bitcoin::TxMerkleNode::all_zeros(),
+        time: 1_700_000_000,
+        bits: bitcoin::CompactTarget::from_consensus(0x207f_ffff),
+        nonce: 0,
+    };
+    let mut block = bitcoin::Block { header, txdata };
+    let root = block.witness_root().unwrap();
+    let commitment = bitcoin::Block::compute_witness_commitment(&root, &reserved);
+    let script = [&[0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed][..], commitment.as_byte_array()].concat();
+    block.txdata[0].output[0].script_pubkey = ScriptBuf::from_bytes(script);
+    block.header.merkle_root = block.compute_merkle_root().unwrap();
+    while !block.header.target().is_met_by(block.block_hash()) {
+        block.header.nonce += 1;
+    }
+    block
+}
+
+/// The ids of a run's items of a kind, in the order of their submission.
+#[cfg(feature = "bitcoin")]
+fn ids(run: &Path, kind: &str) -> Vec<ItemId> {
+    let items = fs::read_to_string(run.join("items.csv")).unwrap();
+    let rows = items.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let rows = rows.filter(|row| row.get(2) == Some(&kind));
+    rows.map(|row| row[1].parse().unwrap()).collect()
+}
+
+#[cfg(feature = "bitcoin")]
+#[test]
+fn a_bitcoin_block_arrives_by_the_ids_that_it_commits_to() {
+    use bitcoin::hashes::Hash as _;
+    let block = bitcoin_block();
+    let mut launch = Launch::new("--nodes 4 --rate 20 --rules bitcoin");
+    let file = launch.temp.path().join("block.raw");
+    fs::write(&file, bitcoin::consensus::serialize(&block)).unwrap();
+    launch.command.arg("--workload").arg("bitcoin-block").arg(file);
+    let finished = launch.run();
+    finished.assert_code(0);
+    let summary = &finished.summary;
+    assert_eq!((&summary["txs"], &summary["blocks"]), (&5.into(), &1.into()));
+    assert_eq!(summary["wrong_copies"], 0);
+    assert_eq!(ids(&launch.folder(), "block"), [ItemId(block.block_hash().to_byte_array())]);
+    // The coinbase commits to all wtxids but its own, for which zeros stand.
+    let mut level = vec![ItemId([0; 32])];
+    level.extend(ids(&launch.folder(), "tx"));
+    while level.len() > 1 {
+        let pairs = level.chunks(2).map(|pair| [pair[0].0, pair[pair.len() - 1].0].concat());
+        level = pairs.map(|pair| ItemId::of(&pair)).collect();
+    }
+    assert_eq!(level, [ItemId(block.witness_root().unwrap().to_byte_array())]);
+}
+
 #[test]
 fn an_interrupt_leaves_no_process_behind() {
     let mut launch = Launch::new("--nodes 6 --txs 1000 --rate 1");

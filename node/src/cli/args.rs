@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use tidings_protocol::chain::Rules;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::StrategyKind;
 
 use crate::cli::error::Error;
 use crate::config::{Flag, env};
-use crate::files::network::Rules;
 
 const AFTER_HELP: &str = "\
 Settings come from the defaults, then config.toml in the data folder, then the environment
@@ -67,8 +68,13 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "rules")]
     pub(super) network: Option<PathBuf>,
     /// Rules of the network to develop with
-    #[arg(long, value_enum, default_value_t = Rules::Tidings)]
+    #[arg(long, value_parser = rules(), default_value = Rules::Tidings.name())]
     pub(super) rules: Rules,
+}
+
+/// Names of rules, those that the build leaves out included: they say what to do.
+fn rules() -> impl TypedValueParser<Value = Rules> {
+    PossibleValuesParser::new(Rules::NAMES).try_map(|name| name.parse::<Rules>())
 }
 
 /// Settings as flags; each overrides what file and environment say.

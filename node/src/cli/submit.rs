@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use ed25519_zebra::SigningKey;
+use tidings_protocol::chain::Rules;
 use tidings_protocol::chain::tidings::Transfer;
 use tidings_protocol::ground::item::ItemKind;
 
@@ -16,7 +17,7 @@ use super::args::SubmitArgs;
 use crate::api::{Outcome, Submitted};
 use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::files::identity;
-use crate::files::network::{LIMIT_MAX, Network, Rules};
+use crate::files::network::{LIMIT_MAX, Network};
 
 pub(super) fn submit(folder: &Folder, args: &SubmitArgs) -> Result<ExitCode, Error> {
     let kind = if args.block { ItemKind::Block } else { ItemKind::Tx };
@@ -80,7 +81,7 @@ fn sign_transfer(folder: &Folder, args: &SubmitArgs, payload: &str) -> Result<By
     }
     let key = SigningKey::from(identity::load_account(&folder.dir)?);
     let nonce = args.nonce.unwrap_or_else(unix_us);
-    let genesis = network.tidings.genesis;
+    let genesis = network.settings.tidings.genesis;
     Ok(Transfer::sign(&key, genesis, nonce, args.fee, payload.as_bytes()))
 }
 

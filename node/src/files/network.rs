@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! name = "tidings-dev"
-//! rules = "tidings"                 # or "opaque"
+//! rules = "tidings"                 # see `tidings_protocol::chain::Rules`
 //! bootstrap = ["198.51.100.7:4000"]
 //! [limits]
 //! max_tx_bytes = 100000
@@ -10,16 +10,15 @@
 //! [tidings]                         # matters only under these rules
 //! difficulty_bits = 16
 //! genesis = "0000000000000000000000000000000000000000000000000000000000000000"
+//! [bitcoin]                         # under these; if the build has them
+//! easiest_bits = 0x1d00ffff
 //! ```
 
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tidings_protocol::chain::Chain;
-use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::chain::tidings::Tidings;
-use tidings_protocol::ground::item::{ITEM_ID_LEN, ItemId};
+use tidings_protocol::chain::{Chain, Limits, Rules, Settings};
 use tidings_protocol::ground::peer::PeerAddr;
 
 use crate::config::layers::{self, LayerError, Layered, Schema};
@@ -40,7 +39,7 @@ pub fn is_name(name: &str) -> bool {
 
 /// A network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Network {
     /// Its name; nodes of other networks are refused.
     pub name: String,
@@ -50,38 +49,9 @@ pub struct Network {
     pub bootstrap: Vec<PeerAddr>,
     /// Most bytes of items.
     pub limits: Limits,
-    /// Settings of the `tidings` rules.
-    pub tidings: TidingsRules,
-}
-
-/// Which rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Rules {
-    /// Signed transfers, and blocks with a proof of work.
-    Tidings,
-    /// Bytes are bytes.
-    Opaque,
-}
-
-/// Most bytes of items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Of a transaction.
-    pub max_tx_bytes: usize,
-    /// Of a block.
-    pub max_block_bytes: usize,
-}
-
-/// Settings of the `tidings` rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TidingsRules {
-    /// Zero bits that the hash of a block's header must start with.
-    pub difficulty_bits: u8,
-    /// Id of the first block.
-    pub genesis: ItemId,
+    /// What it sets of its rules.
+    #[serde(flatten)]
+    pub settings: Settings,
 }
 
 impl Default for Network {
@@ -92,21 +62,8 @@ impl Default for Network {
             rules: Rules::Tidings,
             bootstrap: Vec::new(),
             limits: Limits::default(),
-            tidings: TidingsRules::default(),
+            settings: Settings::default(),
         }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let Opaque { max_tx_bytes, max_block_bytes } = Opaque::default();
-        Self { max_tx_bytes, max_block_bytes }
-    }
-}
-
-impl Default for TidingsRules {
-    fn default() -> Self {
-        Self { difficulty_bits: 16, genesis: ItemId([0; ITEM_ID_LEN]) }
     }
 }
 
@@ -160,16 +117,7 @@ impl Network {
     /// The rules, ready to use.
     #[must_use]
     pub fn chain(&self) -> Arc<dyn Chain> {
-        let Limits { max_tx_bytes, max_block_bytes } = self.limits;
-        match self.rules {
-            Rules::Opaque => Arc::new(Opaque { max_tx_bytes, max_block_bytes }),
-            Rules::Tidings => Arc::new(Tidings {
-                max_tx_bytes,
-                max_block_bytes,
-                difficulty_bits: self.tidings.difficulty_bits,
-                genesis: self.tidings.genesis,
-            }),
-        }
+        self.rules.chain(self.limits, &self.settings)
     }
 
     fn problem(&self) -> Option<(&'static str, String)> {
@@ -218,10 +166,18 @@ mod tests {
     #[test]
     fn the_rules_have_the_limits_of_the_file() {
         use tidings_protocol::ground::item::ItemKind;
-        for rules in ["tidings", "opaque"] {
+        for rules in Rules::NAMES {
             let text = format!("rules = '{rules}'\n[limits]\nmax_tx_bytes = 777\n");
-            let chain = load(&text).unwrap().chain();
-            assert_eq!((chain.name(), chain.max_size(ItemKind::Tx)), (rules, 777));
+            let chain = match load(&text) {
+                Ok(network) => network.chain(),
+                Err(error) => {
+                    assert!(error.contains("build with `--features"), "{error}");
+                    continue;
+                }
+            };
+            // Of a Bitcoin transaction only a quarter may count.
+            let max = if rules == "bitcoin" { 4 * 777 } else { 777 };
+            assert_eq!((chain.name(), chain.max_size(ItemKind::Tx)), (rules, max));
         }
     }
 
@@ -231,6 +187,8 @@ mod tests {
             ("nmae = 'x'", "did you mean `name`?"),
             ("name = 'My Net'", "`name` in"),
             ("rules = 'none'", "`rules` in"),
+            ("rules = 'none'", "`tidings`, `opaque`, `bitcoin`"),
+            ("[tidings]\ndificulty_bits = 1", "did you mean `tidings.difficulty_bits`?"),
             ("[limits]\nmax_tx_bytes = 0", "`limits.max_tx_bytes` in"),
             ("[tidings]\ngenesis = '00'", "64 hexadecimal digits"),
             ("[tidings]\ndifficulty_bits = 256", "`tidings.difficulty_bits` in"),

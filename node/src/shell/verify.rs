@@ -17,7 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use tidings_protocol::chain::{Chain, Rejection};
+use tidings_protocol::chain::{self, Chain, GOOD, Rejection};
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tokio::task::{JoinError, JoinSet};
 
@@ -36,7 +36,7 @@ const HERE_MAX: usize = 3;
 const HERE_BYTES_MAX: usize = 1_024;
 
 /// One item's verdict.
-pub(super) type Verdict = (ItemId, Result<(), Rejection>);
+pub(super) type Verdict = (ItemId, chain::Verdict);
 
 /// Counted since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,7 +80,7 @@ enum Done {
     /// It divided a block into parts.
     Divided(Arc<Item>, Vec<Arc<Item>>),
     /// It verified a batch, of a block if one is named.
-    Batch(Option<ItemId>, Vec<Arc<Item>>, Vec<Result<(), Rejection>>),
+    Batch(Option<ItemId>, Vec<Arc<Item>>, Vec<chain::Verdict>),
 }
 
 impl Verifier {
@@ -104,7 +104,7 @@ impl Verifier {
     /// Adds an item.
     pub(super) fn push(&mut self, item: Arc<Item>) {
         match item.kind() {
-            ItemKind::Tx if self.is_remembered(&item) => self.verdicts.push((item.id(), Ok(()))),
+            ItemKind::Tx if self.is_remembered(&item) => self.verdicts.push((item.id(), GOOD)),
             ItemKind::Tx => self.waiting.push_back(item),
             ItemKind::Block => self.blocks.push_back(item),
         }
@@ -220,7 +220,7 @@ impl Verifier {
         }
         parts.retain(|part| !self.is_remembered(part));
         if parts.is_empty() {
-            return self.verdicts.push((block.id(), Ok(())));
+            return self.verdicts.push((block.id(), GOOD));
         }
         let batches = parts.chunks(batch_size(parts.len(), self.under_way_max));
         let state = Divided { batches_left: batches.len(), verdict: Ok(()) };
@@ -229,10 +229,11 @@ impl Verifier {
     }
 
     /// Some parts of a block are verified.
-    fn on_parts(&mut self, block: ItemId, verdicts: Vec<Result<(), Rejection>>) {
+    fn on_parts(&mut self, block: ItemId, verdicts: Vec<chain::Verdict>) {
         let Some(divided) = self.divided.get_mut(&block) else { return };
         divided.batches_left -= 1;
-        divided.verdict = divided.verdict.and_then(|()| verdicts.into_iter().collect());
+        let verdicts = verdicts.into_iter().map(|verdict| verdict.map(drop));
+        divided.verdict = divided.verdict.and_then(|()| verdicts.collect());
         if divided.verdict.is_err() {
             // What is under way is left to end by itself.
             let before = self.parts.len();
@@ -240,7 +241,7 @@ impl Verifier {
             divided.batches_left -= before - self.parts.len();
         }
         if divided.batches_left == 0 {
-            let verdict = divided.verdict;
+            let verdict = divided.verdict.and(GOOD);
             self.divided.remove(&block);
             self.verdicts.push((block, verdict));
         }

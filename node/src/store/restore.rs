@@ -98,7 +98,7 @@ impl Restore {
         let verdicts = config.chain.verify_batch(&items);
         for ((item, was), verdict) in items.into_iter().zip(was).zip(verdicts) {
             match verdict {
-                Ok(()) => batch.restored.push(Restored { item, was }),
+                Ok(_) => batch.restored.push(Restored { item, was }),
                 Err(rejection) => batch.dropped.push((item.id(), rejection.rule)),
             }
         }

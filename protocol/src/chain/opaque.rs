@@ -1,7 +1,7 @@
 //! Rules under which bytes are bytes: for replaying the traffic of other chains, and for measuring
 //! the relay without the cost of any rules.
 
-use super::{Chain, Facts, Rejection};
+use super::{Chain, GOOD, Inspection, Limits, Rejection, Verdict};
 use crate::ground::item::{Item, ItemId, ItemKind};
 
 /// Any bytes are an item, named by their double SHA-256. Nothing conflicts, nothing has to be
@@ -15,11 +15,14 @@ pub struct Opaque {
 }
 
 impl Default for Opaque {
-    /// Bitcoin's limits: a standard transaction weighs at most 400,000 units (`MAX_STANDARD_TX_WEIGHT`,
-    /// 100,000 bytes without witness), and a block takes at most 4,000,000 bytes
-    /// (`MAX_BLOCK_SERIALIZED_SIZE`).
     fn default() -> Self {
-        Self { max_tx_bytes: 100_000, max_block_bytes: 4_000_000 }
+        Limits::default().into()
+    }
+}
+
+impl From<Limits> for Opaque {
+    fn from(Limits { max_tx_bytes, max_block_bytes }: Limits) -> Self {
+        Self { max_tx_bytes, max_block_bytes }
     }
 }
 
@@ -39,18 +42,18 @@ impl Chain for Opaque {
         Ok(ItemId::of(bytes))
     }
 
-    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.size() == 0 {
             return Err(Rejection::invalid("empty"));
         }
         if item.size() > self.max_size(item.kind()) {
             return Err(Rejection::invalid("too-large"));
         }
-        Ok(Facts::default())
+        Ok(Inspection::default())
     }
 
-    fn verify(&self, _item: &Item) -> Result<(), Rejection> {
-        Ok(())
+    fn verify(&self, _item: &Item) -> Verdict {
+        GOOD
     }
 }
 
@@ -66,9 +69,9 @@ mod tests {
             assert_eq!(item.id(), ItemId::of(bytes));
             chain.inspect(&item)
         };
-        assert_eq!(inspect(ItemKind::Tx, b"abc"), Ok(Facts::default()));
+        assert_eq!(inspect(ItemKind::Tx, b"abc"), Ok(Inspection::default()));
         assert_eq!(inspect(ItemKind::Tx, b"abcd"), Err(Rejection::invalid("too-large")));
-        assert_eq!(inspect(ItemKind::Block, b"abcd"), Ok(Facts::default()));
+        assert_eq!(inspect(ItemKind::Block, b"abcd"), Ok(Inspection::default()));
         assert_eq!(inspect(ItemKind::Block, b""), Err(Rejection::invalid("empty")));
     }
 }

@@ -15,9 +15,13 @@ mod transfer;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
-use super::{Chain, ConflictKey, Content, Facts, Rejection};
-use crate::ground::item::{Item, ItemId, ItemKind};
+use super::rejection::refuse_duplicates;
+use super::{
+    Chain, Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Limits, Rejection, Verdict,
+};
+use crate::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
 
 pub use block::{Block, HEADER_LEN, Header, MINE_BITS_MAX};
 pub use transfer::{TRANSFER_LEN_MIN, Transfer};
@@ -35,32 +39,57 @@ pub struct Tidings {
     pub max_block_bytes: usize,
 }
 
+/// What a network sets of these rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Zero bits that the hash of a block's header must start with.
+    pub difficulty_bits: u8,
+    /// Id of the first block.
+    pub genesis: ItemId,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { difficulty_bits: 16, genesis: ItemId([0; ITEM_ID_LEN]) }
+    }
+}
+
+impl Settings {
+    /// The rules with these settings.
+    #[must_use]
+    pub const fn chain(self, limits: Limits) -> Tidings {
+        let Self { difficulty_bits, genesis } = self;
+        let Limits { max_tx_bytes, max_block_bytes } = limits;
+        Tidings { genesis, difficulty_bits, max_tx_bytes, max_block_bytes }
+    }
+}
+
 impl Tidings {
-    /// The rules of a network with the default limits: 100,000 bytes a transfer and 4,000,000 a block,
-    /// as [`Opaque`](super::opaque::Opaque) has them from Bitcoin.
+    /// The rules of a network with the default limits: 100,000 bytes a transfer and 4,000,000 a block.
     #[must_use]
     pub const fn new(genesis: ItemId, difficulty_bits: u8) -> Self {
         Self { genesis, difficulty_bits, max_tx_bytes: 100_000, max_block_bytes: 4_000_000 }
     }
 
-    fn inspect_transfer(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect_transfer(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.size() > self.max_tx_bytes {
             return Err(Rejection::invalid("too-large"));
         }
         let transfer = Transfer::parse(item.bytes())?;
         transfer.check_network(self.genesis)?;
-        Ok(Facts {
-            fee: transfer.fee,
-            conflicts: vec![transfer.conflict_key()],
-            parents: Vec::new(),
+        Ok(Inspection {
+            fee: Some(transfer.fee),
+            spends: vec![transfer.conflict_key()],
             sender: Some(transfer.sender_key()),
             needs_verification: true,
+            ..Inspection::default()
         })
     }
 
     /// The header first, whose id is known already and whose proof cost its maker work; then what
     /// could have been swapped under it; then what it vouches for.
-    fn inspect_block(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect_block(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.size() > self.max_block_bytes {
             return Err(Rejection::mutated("too-large"));
         }
@@ -73,12 +102,10 @@ impl Tidings {
         }
         refuse_duplicates(ids, "duplicate-transaction")?;
         self.inspect_transactions(&block)?;
-        Ok(Facts {
-            fee: 0,
-            conflicts: Vec::new(),
+        Ok(Inspection {
             parents: vec![header.parent],
-            sender: None,
             needs_verification: !block.transactions.is_empty(),
+            ..Inspection::default()
         })
     }
 
@@ -115,19 +142,19 @@ impl Chain for Tidings {
         }
     }
 
-    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
         match item.kind() {
             ItemKind::Tx => self.inspect_transfer(item),
             ItemKind::Block => self.inspect_block(item),
         }
     }
 
-    fn verify(&self, item: &Item) -> Result<(), Rejection> {
-        signatures::verify(item)
+    fn verify(&self, item: &Item) -> Verdict {
+        signatures::verify(item).and(GOOD)
     }
 
-    fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<Result<(), Rejection>> {
-        signatures::verify_batch(items)
+    fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<Verdict> {
+        signatures::verify_batch(items).into_iter().map(|checked| checked.and(GOOD)).collect()
     }
 
     /// The id of a transfer is a hash of all its bytes, the signature included. A block is verified in parts.
@@ -141,20 +168,19 @@ impl Chain for Tidings {
         transactions.unwrap_or_default().into_iter().filter_map(part).collect()
     }
 
-    fn contents(&self, block: &Item) -> Vec<Content> {
+    fn connect(&self, block: &Item) -> Vec<Confirmed> {
         let transactions = Block::parse(block.bytes()).map(|block| block.transactions);
-        let content = |bytes: &Bytes| {
-            let conflicts = vec![Transfer::parse(bytes).ok()?.conflict_key()];
-            Some(Content { id: ItemId::of(bytes), conflicts })
+        let confirmed = |bytes: &Bytes| {
+            let spends = vec![Transfer::parse(bytes).ok()?.conflict_key()];
+            Some(Confirmed { id: ItemId::of(bytes), referred: None, spends })
         };
-        transactions.unwrap_or_default().iter().filter_map(content).collect()
+        transactions.unwrap_or_default().iter().filter_map(confirmed).collect()
     }
-}
 
-fn refuse_duplicates<T: Ord>(mut keys: Vec<T>, rule: &'static str) -> Result<(), Rejection> {
-    keys.sort_unstable();
-    let repeats = keys.windows(2).any(|pair| pair[0] == pair[1]);
-    if repeats { Err(Rejection::invalid(rule)) } else { Ok(()) }
+    /// All its transfers come back: none is made with the block.
+    fn disconnect(&self, block: &Item) -> Disconnected {
+        Disconnected { returns: self.parts(block), void: Vec::new() }
+    }
 }
 
 #[cfg(test)]

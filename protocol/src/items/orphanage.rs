@@ -23,13 +23,13 @@
 //! Rules and figures are those of Bitcoin Core's orphanage of 2025 (`node/txorphanage.h`).
 //!
 //! # Memory
-//! Each announcement is an id in a link's list; each orphan its bytes, and about 200 more. With the defaults
-//! and 125 links that is at most 12.6 MB of transactions and 1 MB of bookkeeping.
+//! Each announcement is an id in a link's list; each orphan its bytes, and about 200 more, and 32 for whatever it spends
+//! and for each parent. With the defaults and 125 links that is at most 12.6 MB of transactions and 1 MB of bookkeeping.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::chain::{ConflictKey, Content, Facts};
+use crate::chain::{Confirmed, ConflictKey, Inspection};
 use crate::ground::item::{Item, ItemId, ShortId};
 use crate::ground::link::{Link, LinkTable};
 use crate::ground::map::{Map, Salt};
@@ -40,7 +40,7 @@ use crate::params::OrphanParams;
 #[derive(Clone, Debug)]
 pub struct Orphanage {
     orphans: Map<ShortId, Orphan>,
-    /// Who waits for which parent.
+    /// Who waits for which parent, by the id that children use.
     children: Map<ShortId, Vec<ShortId>>,
     /// What each link that announced any pays for.
     shares: LinkTable<Share>,
@@ -58,10 +58,10 @@ pub struct Orphan {
     /// The transaction.
     pub item: Arc<Item>,
     /// What the chain says of it.
-    pub facts: Facts,
+    pub inspection: Inspection,
     /// Links whose peers have it, in the order in which they said so; none if it is of an earlier run.
     pub announcers: Vec<Link>,
-    /// Parents that haven't come, each once.
+    /// Parents that haven't come, each once, by the ids that children use.
     pub missing: Vec<ItemId>,
 }
 
@@ -85,7 +85,7 @@ struct Cost {
 impl Orphan {
     /// What each announcer of it pays.
     fn cost(&self) -> Cost {
-        Cost { bytes: self.item.size(), score: 1 + self.facts.parents.len() / 10 }
+        Cost { bytes: self.item.size(), score: 1 + self.inspection.parents.len() / 10 }
     }
 
     /// Who pays for it: each announcer, or else what is set aside for earlier runs.
@@ -182,7 +182,7 @@ impl Orphanage {
         if self.restored.announced.is_empty() { Time::NEVER } else { self.restored_until }
     }
 
-    /// A parent came: takes out those that waited for it alone.
+    /// A parent came, known to its children by this id: takes out those that waited for it alone.
     pub fn on_parent(&mut self, parent: ItemId) -> Vec<Orphan> {
         let Some(children) = self.children.remove(&parent.into()) else { return Vec::new() };
         let mut ready = Vec::new();
@@ -201,8 +201,9 @@ impl Orphanage {
         let (mut refused, mut gone) = (vec![ShortId::from(parent)], Vec::new());
         while let Some(parent) = refused.pop() {
             for id in self.children.remove(&parent).unwrap_or_default() {
-                gone.extend(self.remove(id));
-                refused.push(id);
+                let Some(orphan) = self.remove(id) else { continue };
+                refused.push(orphan.inspection.referred(&orphan.item).into());
+                gone.push(orphan);
             }
         }
         gone
@@ -217,16 +218,16 @@ impl Orphanage {
 
     /// A block was accepted: what it contains or conflicts with leaves. Returns the parents that came, as far
     /// as somebody waits for them.
-    pub fn on_block(&mut self, contents: &[Content]) -> Vec<ItemId> {
-        let ids: BTreeSet<ItemId> = contents.iter().map(|content| content.id).collect();
+    pub fn on_block(&mut self, block: &[Confirmed]) -> Vec<ItemId> {
+        let ids: BTreeSet<ItemId> = block.iter().flat_map(Confirmed::names).collect();
         let spent: BTreeSet<ConflictKey> =
-            contents.iter().flat_map(|content| content.conflicts.iter().copied()).collect();
+            block.iter().flat_map(|confirmed| confirmed.spends.iter().copied()).collect();
         let listed = self.all_shares().flat_map(|(_, share)| share.announced.iter().copied());
         let all: BTreeSet<ShortId> = listed.collect();
         for id in all {
             let Some(orphan) = self.orphans.get(&id) else { continue };
             if ids.contains(&orphan.item.id())
-                || orphan.facts.conflicts.iter().any(|key| spent.contains(key))
+                || orphan.inspection.spends.iter().any(|key| spent.contains(key))
             {
                 self.remove(id);
             }

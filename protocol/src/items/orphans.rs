@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::chain::Content;
+use crate::chain::Confirmed;
 use crate::ground::item::{ItemId, ShortId};
 use crate::ground::link::Link;
 use crate::ground::map::Salt;
@@ -95,9 +95,9 @@ impl Orphans {
     }
 
     /// A block was accepted: its transactions are there, as parents.
-    pub fn on_block(&mut self, contents: &[Content]) {
+    pub fn on_block(&mut self, confirmed: &[Confirmed]) {
         let Some(held) = &mut self.held else { return };
-        for parent in held.waiting.on_block(contents) {
+        for parent in held.waiting.on_block(confirmed) {
             held.ready.extend(held.waiting.on_parent(parent));
         }
     }

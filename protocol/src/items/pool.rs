@@ -9,7 +9,8 @@
 //! 3. **Conflicts.** Of two transactions that claim the same [conflict key](ConflictKey) the first stays,
 //!    unless the second pays for replacing it; when it does is told in `pool/admission.rs`.
 //! 4. **Families.** A transaction leaves with its descendants, and has a limited number of them and of
-//!    ancestors (`pool/family.rs`). Whether a parent is missing isn't judged here.
+//!    ancestors (`pool/family.rs`). Parents are named as their children name them ([`Inspection::referred`]).
+//!    Whether one is missing isn't judged here; if it comes later, it finds its children.
 //! 5. **Senders.** What is kept of one sender is limited in bytes.
 //! 6. A transaction leaves after `pool_expiry_s`. What a block confirms leaves too, and can be served
 //!    until the next block: peers that heard of it from us may still ask.
@@ -21,6 +22,7 @@
 
 mod admission;
 mod ages;
+mod aliases;
 mod family;
 mod floor;
 
@@ -30,7 +32,7 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use crate::chain::{ConflictKey, Content, Facts, Rejection, Sender};
+use crate::chain::{Confirmed, ConflictKey, Inspection, Rejection, Sender};
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId, ShortId};
 use crate::ground::map::{Map, Salt};
@@ -39,6 +41,7 @@ use crate::machine::Part;
 use crate::params::Params;
 
 use ages::Ages;
+use aliases::Aliases;
 use family::Family;
 use floor::Floor;
 
@@ -48,6 +51,7 @@ pub use admission::{FEE_TOO_LOW, POOL_FULL};
 #[derive(Clone, Debug)]
 pub struct Pool {
     items: Map<ShortId, Pooled>,
+    aliases: Aliases,
     /// Who holds which conflict key.
     claims: Map<ConflictKey, ShortId>,
     /// Bytes kept of each sender.
@@ -72,9 +76,11 @@ pub struct Pool {
 #[derive(Clone, Debug)]
 struct Pooled {
     item: Arc<Item>,
-    conflicts: Box<[ConflictKey]>,
+    spends: Box<[ConflictKey]>,
     sender: Option<Sender>,
     fee: u64,
+    /// The size by which its fee rate goes.
+    vbytes: u32,
     /// What it counts for: its rate, or the rate with its descendants.
     rate: FeeRate,
     sequence: u64,
@@ -93,6 +99,11 @@ struct Standing {
 }
 
 impl Pooled {
+    /// What it pays, its relatives left aside.
+    fn own_rate(&self) -> FeeRate {
+        FeeRate::of(self.fee.into(), self.vbytes as usize)
+    }
+
     fn standing(&self) -> Standing {
         Standing { rate: self.rate, sequence: self.sequence, id: self.item.id().into() }
     }
@@ -115,7 +126,7 @@ pub enum Departure {
 }
 
 /// A transaction that asks to be let in, and what the chain says of it.
-pub type Candidate = (Arc<Item>, Facts);
+pub type Candidate = (Arc<Item>, Inspection);
 
 /// What a block did to the pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -130,6 +141,7 @@ impl Pool {
     pub fn new(salt: Salt) -> Self {
         Self {
             items: Map::new(salt),
+            aliases: Aliases::default(),
             claims: Map::new(salt),
             senders: Map::new(salt),
             by_standing: BTreeSet::new(),
@@ -152,11 +164,11 @@ impl Pool {
     pub fn check(
         &self,
         item: &Arc<Item>,
-        facts: &Facts,
+        inspection: &Inspection,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
-        self.plan(&[(item, facts)], now, params).map(|_| ())
+        self.plan(&[(item, inspection)], now, params).map(|_| ())
     }
 
     /// Adds a transaction that passed the rules. Those that it replaces leave, and others make room.
@@ -168,13 +180,13 @@ impl Pool {
     pub fn insert(
         &mut self,
         item: Arc<Item>,
-        facts: Facts,
+        inspection: Inspection,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
-        if let Some(plan) = self.plan(&[(&item, &facts)], now, params)? {
+        if let Some(plan) = self.plan(&[(&item, &inspection)], now, params)? {
             self.make_way(plan, now, params);
-            self.add(item, facts, now, params);
+            self.add(item, inspection, now, params);
         }
         Ok(())
     }
@@ -185,8 +197,8 @@ impl Pool {
     /// As [`Pool::insert_pair`].
     pub fn check_pair(
         &self,
-        parent: (&Arc<Item>, &Facts),
-        child: (&Arc<Item>, &Facts),
+        parent: (&Arc<Item>, &Inspection),
+        child: (&Arc<Item>, &Inspection),
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
@@ -215,24 +227,24 @@ impl Pool {
     }
 
     /// A block was accepted: what it contains is confirmed, and what conflicts with it can't be any more.
-    pub fn on_block(&mut self, contents: &[Content], now: Time, params: &Params) -> Cleared {
+    pub fn on_block(&mut self, block: &[Confirmed], now: Time, params: &Params) -> Cleared {
         let mut cleared = Cleared::default();
         let mut latest = Map::new(*self.items.salt());
-        for content in contents {
-            let id = ShortId::from(content.id);
-            if self.contains(content.id)
+        for confirmed in block {
+            let id = ShortId::from(confirmed.id);
+            if self.contains(confirmed.id)
                 && let Some(pooled) = self.remove_confirmed(id)
             {
                 latest.insert(id, pooled.item);
             }
-            for key in &content.conflicts {
+            for key in &confirmed.spends {
                 if let Some(holder) = self.claims.get(key).copied() {
                     let gone = self.remove_with_descendants(&[holder], Departure::Conflicted);
                     cleared.conflicted.extend(gone);
                 }
             }
         }
-        if !contents.is_empty() {
+        if !block.is_empty() {
             self.latest = latest;
         }
         self.floor.settle(self.bytes, now, params);
@@ -258,6 +270,21 @@ impl Pool {
         self.latest.contains(&id.into())
     }
 
+    /// The pooled transaction that children name by an id: its own, or the one that the rules have for that.
+    #[must_use]
+    pub fn find_referred(&self, referred: ItemId) -> Option<&Arc<Item>> {
+        match self.aliases.own(referred) {
+            Some(own) => self.get(own),
+            None => self.get(referred).filter(|item| self.referred(item.id()) == referred),
+        }
+    }
+
+    /// The id by which children name a pooled transaction.
+    #[must_use]
+    pub fn referred(&self, id: ItemId) -> ItemId {
+        self.aliases.referred(id.into()).unwrap_or(id)
+    }
+
     /// Pooled transactions whose parent is the one given.
     #[must_use]
     pub fn children(&self, id: impl Into<ShortId>) -> &[ShortId] {
@@ -274,7 +301,7 @@ impl Pool {
     #[must_use]
     pub fn fee_rate(&self, id: impl Into<ShortId>) -> Option<FeeRate> {
         let pooled = self.items.get(&id.into())?;
-        Some(FeeRate::of(pooled.fee.into(), pooled.item.size()))
+        Some(pooled.own_rate())
     }
 
     /// Any pooled transaction, each as likely as the others as long as none left early; then perhaps none.
@@ -334,21 +361,26 @@ impl Pool {
     }
 
     /// Adds what the plan said may come in.
-    fn add(&mut self, item: Arc<Item>, facts: Facts, now: Time, params: &Params) {
-        let id = ShortId::from(item.id());
+    fn add(&mut self, item: Arc<Item>, inspection: Inspection, now: Time, params: &Params) {
+        let (id, fee) = (ShortId::from(item.id()), inspection.fee());
+        let (referred, vbytes) = (inspection.referred(&item), inspection.vbytes(&item));
         self.sequence += 1;
         let pooled = Pooled {
-            conflicts: facts.conflicts.into(),
-            sender: facts.sender,
-            fee: facts.fee,
-            rate: FeeRate::of(facts.fee.into(), item.size()),
+            spends: inspection.spends.into(),
+            sender: inspection.sender,
+            fee,
+            vbytes: u32::try_from(vbytes).unwrap_or(u32::MAX),
+            rate: FeeRate::of(fee.into(), vbytes),
             sequence: self.sequence,
-            is_sorted: facts.fee > 0,
+            is_sorted: fee > 0,
             family: None,
             item,
         };
-        for key in &pooled.conflicts {
+        for key in &pooled.spends {
             self.claims.insert(*key, id);
+        }
+        if referred != pooled.item.id() {
+            self.aliases.insert(id, referred, *self.items.salt());
         }
         if let Some(sender) = pooled.sender {
             *self.senders.entry(sender).or_default() += pooled.item.size();
@@ -363,8 +395,11 @@ impl Pool {
             self.free.push(expires, standing);
         }
         self.items.insert(id, pooled);
-        if !facts.parents.is_empty() {
-            self.adopt(id, &facts.parents);
+        if !inspection.parents.is_empty() {
+            self.adopt(id, &inspection.parents);
+        }
+        if inspection.creates > 0 && !self.claims.is_empty() {
+            self.reunite(id, referred, inspection.creates);
         }
     }
 
@@ -398,6 +433,7 @@ impl Pool {
     /// Removes a transaction from everything but its relatives' families.
     fn take_out(&mut self, id: ShortId, why: Departure) -> Option<Pooled> {
         let pooled = self.items.remove(&id)?;
+        self.aliases.remove(id);
         self.gone.push((pooled.item.id(), why));
         if pooled.is_sorted {
             self.by_standing.remove(&pooled.standing());
@@ -405,7 +441,7 @@ impl Pool {
         let ages = if pooled.fee > 0 { &mut self.paying } else { &mut self.free };
         ages.remove(pooled.sequence, |standing| is_current(&self.items, standing));
         self.bytes -= pooled.item.size();
-        for key in &pooled.conflicts {
+        for key in &pooled.spends {
             self.claims.remove(key);
         }
         if let Some(sender) = pooled.sender

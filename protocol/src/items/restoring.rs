@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::chain::Facts;
+use crate::chain::Inspection;
 use crate::ground::item::Item;
 use crate::ground::time::Time;
 use crate::machine::{Part, Was};
@@ -18,7 +18,7 @@ pub struct Comeback {
     /// The transaction.
     pub item: Arc<Item>,
     /// What its inspection found.
-    pub facts: Facts,
+    pub inspection: Inspection,
     /// What it was then.
     pub was: Was,
 }
@@ -52,9 +52,11 @@ impl Restoring {
     }
 
     /// Takes out the parent of a child that came back.
-    pub fn take_parent_of(&mut self, child: &Facts) -> Option<Comeback> {
+    pub fn take_parent_of(&mut self, child: &Inspection) -> Option<Comeback> {
         let parents = &mut self.waiting.as_mut()?.parents;
-        let place = parents.iter().position(|back| child.parents.contains(&back.item.id()))?;
+        let place = parents
+            .iter()
+            .position(|back| child.parents.contains(&back.inspection.referred(&back.item)))?;
         let parent = parents.remove(place);
         if parents.is_empty() {
             self.waiting = None;

@@ -10,9 +10,10 @@
 //! is no room, with some left for one more item of each (as switches share their buffers: Choudhury and Hahne 1998,
 //! "Dynamic queue length thresholds").
 
+use crate::chain::Verified;
 use std::sync::Arc;
 
-use crate::chain::Facts;
+use crate::chain::Inspection;
 use crate::ground::item::{Item, ShortId};
 use crate::ground::link::Link;
 use crate::ground::map::{Map, Salt};
@@ -28,7 +29,7 @@ pub struct Checking {
     /// The item.
     pub item: Arc<Item>,
     /// What its inspection found.
-    pub facts: Facts,
+    pub inspection: Inspection,
     /// The link that it came by; `None` if our operator submitted it.
     pub ingress: Option<Link>,
     /// Links whose peers have the item: at most one entry for each link.
@@ -132,9 +133,11 @@ impl Verification {
         Some(checking)
     }
 
-    /// An item passed its checks: what may come in now. One of a pair waits for the other.
-    pub fn on_passed(&mut self, id: ShortId) -> Option<Passed> {
-        match &mut self.under_way.get_mut(&id)?.pair {
+    /// An item passed its checks, which may have told its fee: what may come in now. One of a pair waits for the other.
+    pub fn on_passed(&mut self, id: ShortId, verified: Verified) -> Option<Passed> {
+        let checking = self.under_way.get_mut(&id)?;
+        checking.inspection.learn(verified);
+        match &mut checking.pair {
             None => self.end(id).map(Passed::Alone),
             Some(pair) => {
                 pair.is_verified = true;

@@ -1,13 +1,15 @@
 //! An item is announced, comes in, is checked, accepted, and spread.
 
+use crate::chain::Confirmed;
+use crate::chain::Verdict;
 use crate::report::event::Event;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Node;
-use super::orphans::{Kinship, PARENT_REFUSED, PARENTS_MISSING};
+use super::orphans::{PARENT_REFUSED, PARENTS_MISSING, ParentStatus};
 use super::wake::Reach;
-use crate::chain::{Blame, Facts, Rejection};
+use crate::chain::{Blame, Inspection, Rejection};
 use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Link, LinkSet};
 use crate::items::pool::FEE_TOO_LOW;
@@ -108,7 +110,7 @@ impl Node {
 
     pub(super) fn on_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) -> Reach {
         let id = item.id();
-        if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, id) {
+        if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, item, cx) {
             self.counters.duplicate_items += 1;
             self.record.note(link, id, What::Duplicate, cx.now);
             let is_stale = !self.on_wanted(id, cx) && self.orphans.is_empty();
@@ -121,7 +123,7 @@ impl Node {
 
     fn on_new_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = item.id();
-        if self.requests.was_asked(link, id) {
+        if self.asked_as(link, item, cx).is_some() {
             self.requests.on_delivered(link);
         } else if !self.strategy.takes_unasked() {
             self.counters.unsolicited += 1;
@@ -130,15 +132,27 @@ impl Node {
         }
         self.record.note(link, id, What::Arrived, cx.now);
         match cx.chain.inspect(item) {
-            Ok(facts) => self.take(item, facts, Some(link), Vec::new(), cx),
+            Ok(inspection) => self.take(item, inspection, Some(link), Vec::new(), cx),
             Err(rejection) => self.refuse(item, Some(link), rejection, cx),
         }
     }
 
     /// Whether a peer was asked for something that we had once: a parent that left the pool, or didn't come
     /// into it, for the sake of its child.
-    fn is_asked_again(&self, link: Link, id: ItemId) -> bool {
-        self.requests.is_wanted(id) && self.requests.was_asked(link, id)
+    fn is_asked_again(&self, link: Link, item: &Item, cx: &Cx<'_>) -> bool {
+        let is_there = self.pool.contains(item.id());
+        !is_there && self.asked_as(link, item, cx).is_some_and(|id| self.requests.is_wanted(id))
+    }
+
+    /// The id by which a peer was asked for an item: its own, or that by which a child named it, which has to be
+    /// looked up in the item.
+    fn asked_as(&self, link: Link, item: &Item, cx: &Cx<'_>) -> Option<ItemId> {
+        if self.requests.was_asked(link, item.id()) {
+            return Some(item.id());
+        }
+        let may_be_parent = !self.orphans.is_empty() && item.kind() == ItemKind::Tx;
+        let referred = may_be_parent.then(|| cx.chain.inspect(item).ok()?.referred).flatten()?;
+        self.requests.was_asked(link, referred).then_some(referred)
     }
 
     pub(super) fn on_submitted(&mut self, item: Arc<Item>, cx: &mut Cx<'_>) {
@@ -150,21 +164,16 @@ impl Node {
         }
         self.record.note_from(None, id, What::Submitted, cx.now);
         match cx.chain.inspect(&item) {
-            Ok(facts) => self.take(&item, facts, None, Vec::new(), cx),
+            Ok(inspection) => self.take(&item, inspection, None, Vec::new(), cx),
             Err(rejection) => self.refuse(&item, None, rejection, cx),
         }
     }
 
-    pub(super) fn on_verdict(
-        &mut self,
-        id: ItemId,
-        verdict: Result<(), Rejection>,
-        cx: &mut Cx<'_>,
-    ) {
+    pub(super) fn on_verdict(&mut self, id: ItemId, verdict: Verdict, cx: &mut Cx<'_>) {
         let id = ShortId::from(id);
         match verdict {
-            Ok(()) => {
-                if let Some(passed) = self.verification.on_passed(id) {
+            Ok(verified) => {
+                if let Some(passed) = self.verification.on_passed(id, verified) {
                     self.on_passed(passed, cx);
                 }
             }
@@ -207,34 +216,34 @@ impl Node {
     pub(super) fn take(
         &mut self,
         item: &Arc<Item>,
-        facts: Facts,
+        inspection: Inspection,
         ingress: Option<Link>,
         mut holders: Vec<Link>,
         cx: &mut Cx<'_>,
     ) {
         let (id, requests) = (item.id(), &cx.params.requests);
         let is_tx = item.kind() == ItemKind::Tx;
-        if is_tx && !facts.parents.is_empty() {
-            match self.kinship(&facts) {
-                Kinship::Complete => {}
-                Kinship::Lacks(missing) => {
-                    return self.orphan(item, facts, missing, ingress, holders, cx);
+        if is_tx && !inspection.parents.is_empty() {
+            match self.parent_status(&inspection) {
+                ParentStatus::Complete => {}
+                ParentStatus::Lacks(missing) => {
+                    return self.orphan(item, inspection, missing, ingress, holders, cx);
                 }
-                Kinship::Hopeless => return self.refuse(item, ingress, PARENT_REFUSED, cx),
+                ParentStatus::Hopeless => return self.refuse(item, ingress, PARENT_REFUSED, cx),
             }
         }
-        if facts.needs_verification && is_tx {
+        if inspection.needs_verification && is_tx && inspection.fee.is_some() {
             // What the pool won't have isn't worth the verification.
-            if let Err(rejection) = self.pool.check(item, &facts, cx.now, cx.params) {
+            if let Err(rejection) = self.pool.check(item, &inspection, cx.now, cx.params) {
                 let is_paid_for = rejection == FEE_TOO_LOW
-                    && self.pays_by_child(item, &facts, ingress, false, cx);
+                    && self.pays_by_child(item, &inspection, ingress, false, cx);
                 if !is_paid_for {
                     self.refuse(item, ingress, rejection, cx);
                 }
                 return;
             }
         }
-        if facts.needs_verification && !self.verification.has_room_for(1, cx.params) {
+        if inspection.needs_verification && !self.verification.has_room_for(1, cx.params) {
             self.counters.verify_overflow += 1;
             match ingress {
                 Some(link) => {
@@ -249,11 +258,11 @@ impl Node {
         holders.extend(self.requests.on_arrived(id, cx.now, requests));
         holders.retain(|holder| Some(*holder) != ingress);
         holders.extend(ingress);
-        if facts.needs_verification {
+        if inspection.needs_verification {
             let item = item.clone();
-            self.check(Checking { item, facts, ingress, holders, pair: None }, cx);
+            self.check(Checking { item, inspection, ingress, holders, pair: None }, cx);
         } else {
-            self.accept(item, facts, ingress, holders, cx);
+            self.accept(item, inspection, ingress, holders, cx);
         }
     }
 
@@ -268,7 +277,7 @@ impl Node {
         self.counters.rejected += 1;
         self.record.note_from(ingress, id, What::Rejected(rejection.rule), cx.now);
         cx.report(Event::Rejected { id, kind, ingress, rejection });
-        if rejection.blame == Blame::PeerNotId {
+        if rejection.blame == Blame::Mutated {
             // Another announcer may yet have the true body.
             if let Some(link) = ingress {
                 self.requests.on_failed(link, id, cx.now, &cx.params.requests);
@@ -295,7 +304,7 @@ impl Node {
     pub(super) fn accept(
         &mut self,
         item: &Arc<Item>,
-        facts: Facts,
+        inspection: Inspection,
         ingress: Option<Link>,
         holders: Vec<Link>,
         cx: &mut Cx<'_>,
@@ -303,26 +312,28 @@ impl Node {
         match item.kind() {
             ItemKind::Tx => {
                 // One of its parents may have left while it was being checked.
-                if !facts.parents.is_empty() && self.kinship(&facts) != Kinship::Complete {
-                    return self.take(item, facts, ingress, holders, cx);
+                if !inspection.parents.is_empty()
+                    && self.parent_status(&inspection) != ParentStatus::Complete
+                {
+                    return self.take(item, inspection, ingress, holders, cx);
                 }
-                let spare = (!self.orphans.is_empty()).then(|| facts.clone());
+                let spare = (!self.orphans.is_empty()).then(|| inspection.clone());
                 let evicted = self.pool.evicted();
-                let put = self.pool.insert(item.clone(), facts, cx.now, cx.params);
+                let put = self.pool.insert(item.clone(), inspection, cx.now, cx.params);
                 if self.pool.evicted() > evicted {
                     self.on_minimum_risen(cx);
                 }
                 match put {
                     Ok(()) => self.accepted(item, ingress, &holders, cx),
                     Err(FEE_TOO_LOW)
-                        if spare.is_some_and(|facts| {
-                            self.pays_by_child(item, &facts, ingress, true, cx)
+                        if spare.is_some_and(|inspection| {
+                            self.pays_by_child(item, &inspection, ingress, true, cx)
                         }) => {}
                     Err(rejection) => self.refuse(item, ingress, rejection, cx),
                 }
             }
             ItemKind::Block => {
-                self.on_block(item, &facts, cx);
+                self.on_block(item, &inspection, cx);
                 self.accepted(item, ingress, &holders, cx);
             }
         }
@@ -341,7 +352,11 @@ impl Node {
             known.insert(*link);
         }
         self.seen.insert(item.id(), Seen::new(Outcome::Accepted, known));
-        self.orphans.on_parent_accepted(item.id());
+        let referred = self.pool.referred(item.id());
+        if referred != item.id() {
+            self.requests.on_arrived(referred, cx.now, &cx.params.requests);
+        }
+        self.orphans.on_parent_accepted(referred);
         self.counters.accepted += 1;
         self.record.note_from(ingress, item.id(), What::Accepted, cx.now);
         self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
@@ -354,18 +369,18 @@ impl Node {
     }
 
     /// A block passed the rules: it is kept, and what it contains is confirmed.
-    pub(super) fn on_block(&mut self, block: &Arc<Item>, facts: &Facts, cx: &Cx<'_>) {
+    pub(super) fn on_block(&mut self, block: &Arc<Item>, inspection: &Inspection, cx: &Cx<'_>) {
         let last = self.blocks.latest().map(|block| block.id());
-        let follows =
-            last.is_none_or(|last| facts.parents.is_empty() || facts.parents.contains(&last));
+        let follows = last
+            .is_none_or(|last| inspection.parents.is_empty() || inspection.parents.contains(&last));
         self.blocks.insert(block.clone(), &cx.params.memory);
         self.seen.on_block(follows);
-        let contents = cx.chain.contents(block);
-        self.pool.on_block(&contents, cx.now, cx.params);
-        self.orphans.on_block(&contents);
-        for content in &contents {
-            self.requests.on_arrived(content.id, cx.now, &cx.params.requests);
-            self.seen.confirm(content.id);
+        let confirmed = cx.chain.connect(block);
+        self.pool.on_block(&confirmed, cx.now, cx.params);
+        self.orphans.on_block(&confirmed);
+        for id in confirmed.iter().flat_map(Confirmed::names) {
+            self.requests.on_arrived(id, cx.now, &cx.params.requests);
+            self.seen.confirm(id);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Node;
-use crate::chain::{Facts, Rejection};
+use crate::chain::{Inspection, Rejection};
 use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::items::orphanage::Orphan;
@@ -24,7 +24,7 @@ pub(super) const PARENTS_MISSING: Rejection = Rejection::policy("parents-missing
 
 /// How it stands with a transaction's parents.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kinship {
+pub(super) enum ParentStatus {
     /// They are all there.
     Complete,
     /// These haven't come yet.
@@ -35,25 +35,26 @@ pub(super) enum Kinship {
 
 impl Node {
     /// How it stands with a transaction's parents.
-    pub(super) fn kinship(&self, facts: &Facts) -> Kinship {
+    pub(super) fn parent_status(&self, inspection: &Inspection) -> ParentStatus {
         let (mut missing, mut cheap) = (Vec::new(), 0);
-        for parent in &facts.parents {
-            if self.pool.contains(*parent) || missing.contains(parent) {
+        for parent in &inspection.parents {
+            if self.pool.find_referred(*parent).is_some() || missing.contains(parent) {
                 continue;
             }
             match self.seen.outcome(parent) {
                 Some(Outcome::Confirmed) => continue,
-                Some(Outcome::Invalid | Outcome::Refused) => return Kinship::Hopeless,
+                Some(Outcome::Invalid | Outcome::Refused) => return ParentStatus::Hopeless,
                 Some(Outcome::TooCheap) => cheap += 1,
+                Some(Outcome::Accepted) | None if inspection.takes_absent_for_confirmed => continue,
                 Some(Outcome::Accepted) | None => {}
             }
             missing.push(*parent);
         }
         match (missing.is_empty(), cheap) {
-            (true, _) => Kinship::Complete,
-            (false, 0 | 1) => Kinship::Lacks(missing),
+            (true, _) => ParentStatus::Complete,
+            (false, 0 | 1) => ParentStatus::Lacks(missing),
             // Only one parent can be judged together with its child.
-            (false, _) => Kinship::Hopeless,
+            (false, _) => ParentStatus::Hopeless,
         }
     }
 
@@ -61,7 +62,7 @@ impl Node {
     pub(super) fn orphan(
         &mut self,
         item: &Arc<Item>,
-        facts: Facts,
+        inspection: Inspection,
         missing: Vec<ItemId>,
         ingress: Option<Link>,
         holders: Vec<Link>,
@@ -70,9 +71,9 @@ impl Node {
         let Some(ingress) = ingress else {
             // Parents that are being checked come before it.
             let are_coming = missing.iter().all(|id| self.verification.contains(id));
-            if are_coming && facts.needs_verification {
+            if are_coming && inspection.needs_verification {
                 let (item, holders) = (item.clone(), Vec::new());
-                return self.check(Checking { item, facts, ingress, holders, pair: None }, cx);
+                return self.check(Checking { item, inspection, ingress, holders, pair: None }, cx);
             }
             return self.refuse(item, None, PARENTS_MISSING, cx);
         };
@@ -84,7 +85,8 @@ impl Node {
                 announcers.push(link);
             }
         }
-        let orphan = Orphan { item: item.clone(), facts, announcers: announcers.clone(), missing };
+        let orphan =
+            Orphan { item: item.clone(), inspection, announcers: announcers.clone(), missing };
         let missing = orphan.missing.clone();
         self.orphans.orphanage_mut().insert(orphan, &cx.params.orphans);
         self.counters.orphaned += 1;
@@ -133,11 +135,13 @@ impl Node {
         loop {
             let evicted = &mut self.counters.orphans_evicted;
             match self.orphans.next_settled(&cx.params.orphans, evicted) {
-                Some(Settled::Ready(Orphan { item, facts, announcers, .. })) => {
+                Some(Settled::Ready(Orphan { item, inspection, announcers, .. })) => {
                     match announcers.first().copied() {
-                        Some(first) => self.take(&item, facts, Some(first), announcers, cx),
+                        Some(first) => self.take(&item, inspection, Some(first), announcers, cx),
                         // Nobody announced it in this run; it was verified when it came back.
-                        None => self.bring_back(Comeback { item, facts, was: Was::Orphan }, cx),
+                        None => {
+                            self.bring_back(Comeback { item, inspection, was: Was::Orphan }, cx)
+                        }
                     }
                 }
                 Some(Settled::Refused(Orphan { item, announcers, .. })) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Node;
 use super::orphans::PARENT_REFUSED;
-use crate::chain::{Facts, Rejection};
+use crate::chain::{Inspection, Rejection};
 use crate::ground::item::{Item, ShortId};
 use crate::ground::link::Link;
 use crate::items::orphanage::Orphan;
@@ -19,7 +19,7 @@ impl Node {
     pub(super) fn pays_by_child(
         &mut self,
         parent: &Arc<Item>,
-        facts: &Facts,
+        inspection: &Inspection,
         ingress: Option<Link>,
         is_verified: bool,
         cx: &mut Cx<'_>,
@@ -27,20 +27,20 @@ impl Node {
         let (Some(link), true) = (ingress, self.verification.has_room_for(2, cx.params)) else {
             return false;
         };
-        let Some(child) = self.child_that_pays(parent, facts, link, cx) else { return false };
+        let Some(child) = self.child_that_pays(parent, inspection, link, cx) else { return false };
         let mut holders = self.requests.on_arrived(parent.id(), cx.now, &cx.params.requests);
         holders.retain(|holder| *holder != link);
         holders.push(link);
         let (parent_id, child_id) = (parent.id().into(), child.item.id().into());
-        let member = |item, facts: Facts, ingress, holders, mut pair: Pair| {
-            pair.is_verified |= !facts.needs_verification;
-            Checking { item, facts, ingress: Some(ingress), holders, pair: Some(pair) }
+        let member = |item, inspection: Inspection, ingress, holders, mut pair: Pair| {
+            pair.is_verified |= !inspection.needs_verification;
+            Checking { item, inspection, ingress: Some(ingress), holders, pair: Some(pair) }
         };
         let pair = Pair { other: child_id, is_parent: true, is_verified };
-        self.check(member(parent.clone(), facts.clone(), link, holders, pair), cx);
+        self.check(member(parent.clone(), inspection.clone(), link, holders, pair), cx);
         let first = child.announcers.first().copied().unwrap_or(link);
         let pair = Pair { other: parent_id, is_parent: false, is_verified: false };
-        self.check(member(child.item, child.facts, first, child.announcers, pair), cx);
+        self.check(member(child.item, child.inspection, first, child.announcers, pair), cx);
         if let Some(passed) = self.verification.take_pair(parent_id) {
             self.on_passed(passed, cx);
         }
@@ -51,16 +51,17 @@ impl Node {
     fn child_that_pays(
         &mut self,
         parent: &Arc<Item>,
-        facts: &Facts,
+        inspection: &Inspection,
         link: Link,
         cx: &Cx<'_>,
     ) -> Option<Orphan> {
         let fits = |orphan: &&Orphan| {
-            let child = (&orphan.item, &orphan.facts);
-            self.pool.check_pair((parent, facts), child, cx.now, cx.params).is_ok()
+            let child = (&orphan.item, &orphan.inspection);
+            self.pool.check_pair((parent, inspection), child, cx.now, cx.params).is_ok()
         };
-        let children = self.orphans.orphanage()?.only_children(parent.id(), link).filter(fits);
-        let child = children.max_by_key(|orphan| (orphan.facts.fee, orphan.item.id()))?;
+        let children =
+            self.orphans.orphanage()?.only_children(inspection.referred(parent), link).filter(fits);
+        let child = children.max_by_key(|orphan| (orphan.inspection.fee(), orphan.item.id()))?;
         let id = ShortId::from(child.item.id());
         self.orphans.orphanage_mut().remove(id)
     }
@@ -68,8 +69,8 @@ impl Node {
     /// An item, or a pair, passed its checks.
     pub(super) fn on_passed(&mut self, passed: Passed, cx: &mut Cx<'_>) {
         match passed {
-            Passed::Alone(Checking { item, facts, ingress, holders, .. }) => {
-                self.accept(&item, facts, ingress, holders, cx);
+            Passed::Alone(Checking { item, inspection, ingress, holders, .. }) => {
+                self.accept(&item, inspection, ingress, holders, cx);
             }
             Passed::Pair { parent, child } => self.accept_pair(&parent, &child, cx),
         }
@@ -92,7 +93,7 @@ impl Node {
     }
 
     fn accept_pair(&mut self, parent: &Checking, child: &Checking, cx: &mut Cx<'_>) {
-        let [first, second] = [parent, child].map(|one| (one.item.clone(), one.facts.clone()));
+        let [first, second] = [parent, child].map(|one| (one.item.clone(), one.inspection.clone()));
         match self.pool.insert_pair(first, second, cx.now, cx.params) {
             Ok(()) => {
                 self.accepted(&parent.item, parent.ingress, &parent.holders, cx);

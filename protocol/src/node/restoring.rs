@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::Node;
-use super::orphans::{Kinship, PARENT_REFUSED};
-use crate::chain::Facts;
+use super::orphans::{PARENT_REFUSED, ParentStatus};
+use crate::chain::Inspection;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::LinkSet;
 use crate::items::orphanage::Orphan;
@@ -25,32 +25,35 @@ impl Node {
             }
             return;
         }
-        let facts = match cx.chain.inspect(&item) {
-            Ok(facts) => facts,
+        let inspection = match cx.chain.inspect(&item) {
+            Ok(inspection) => inspection,
             Err(rejection) => return self.refuse(&item, None, rejection, cx),
         };
         if item.kind() == ItemKind::Block {
-            self.on_block(&item, &facts, cx);
+            self.on_block(&item, &inspection, cx);
             return self.is_back(&item, was, cx);
         }
         // The parents of others were there: those that don't come back with them were confirmed since.
         if was == Was::Orphan {
             self.record.note_from(None, id, What::Restored, cx.now);
-            match self.kinship(&facts) {
-                Kinship::Complete => {}
-                Kinship::Lacks(missing) => return self.wait_again(item, facts, missing, cx),
-                Kinship::Hopeless => return self.refuse(&item, None, PARENT_REFUSED, cx),
+            match self.parent_status(&inspection) {
+                ParentStatus::Complete => {}
+                ParentStatus::Lacks(missing) => {
+                    return self.wait_again(item, inspection, missing, cx);
+                }
+                ParentStatus::Hopeless => return self.refuse(&item, None, PARENT_REFUSED, cx),
             }
         }
-        self.bring_back(Comeback { item, facts, was }, cx);
+        self.bring_back(Comeback { item, inspection, was }, cx);
     }
 
     /// Puts a transaction back into the pool, together with a parent that pays too little alone.
     pub(super) fn bring_back(&mut self, back: Comeback, cx: &mut Cx<'_>) {
-        let Some(parent) = self.restoring.take_parent_of(&back.facts) else {
+        let Some(parent) = self.restoring.take_parent_of(&back.inspection) else {
             return self.bring_back_alone(back, cx);
         };
-        let [first, second] = [&parent, &back].map(|one| (one.item.clone(), one.facts.clone()));
+        let [first, second] =
+            [&parent, &back].map(|one| (one.item.clone(), one.inspection.clone()));
         match self.pool.insert_pair(first, second, cx.now, cx.params) {
             Ok(()) => {
                 self.is_back(&parent.item, parent.was, cx);
@@ -64,7 +67,7 @@ impl Node {
     }
 
     fn bring_back_alone(&mut self, back: Comeback, cx: &mut Cx<'_>) {
-        let mut put = self.pool.check(&back.item, &back.facts, cx.now, cx.params);
+        let mut put = self.pool.check(&back.item, &back.inspection, cx.now, cx.params);
         let back = if put == Err(FEE_TOO_LOW) {
             // Perhaps it came with a child, which comes next.
             match self.restoring.hold(back, cx.now, &cx.params.orphans) {
@@ -74,9 +77,9 @@ impl Node {
         } else {
             back
         };
-        let Comeback { item, facts, was } = back;
+        let Comeback { item, inspection, was } = back;
         if put.is_ok() {
-            put = self.pool.insert(item.clone(), facts, cx.now, cx.params);
+            put = self.pool.insert(item.clone(), inspection, cx.now, cx.params);
         }
         match put {
             Ok(()) => self.is_back(&item, was, cx),
@@ -92,9 +95,15 @@ impl Node {
     }
 
     /// Its parents are still missing. Whoever announces it is asked for them.
-    fn wait_again(&mut self, item: Arc<Item>, facts: Facts, missing: Vec<ItemId>, cx: &mut Cx<'_>) {
+    fn wait_again(
+        &mut self,
+        item: Arc<Item>,
+        inspection: Inspection,
+        missing: Vec<ItemId>,
+        cx: &mut Cx<'_>,
+    ) {
         let id = item.id();
-        let orphan = Orphan { item, facts, announcers: Vec::new(), missing };
+        let orphan = Orphan { item, inspection, announcers: Vec::new(), missing };
         self.orphans.orphanage_mut().restore(orphan, cx.now, &cx.params.orphans);
         if self.orphans.contains(id) {
             self.record.note_from(None, id, What::Orphaned, cx.now);
@@ -111,7 +120,7 @@ impl Node {
         }
         let wanted = !known.is_empty();
         self.seen.insert(id, Seen::new(Outcome::Accepted, known));
-        self.orphans.on_parent_accepted(id);
+        self.orphans.on_parent_accepted(self.pool.referred(id));
         self.counters.restored += 1;
         // One that waited for its parents came back before.
         let what = if was == Was::Orphan { What::Accepted } else { What::Restored };

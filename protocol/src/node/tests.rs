@@ -1,6 +1,6 @@
 //! One node, fed by hand: what it answers to good and bad input.
 
-use crate::chain::Facts;
+use crate::chain::Inspection;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::machine::Action;
 use rand::SeedableRng as _;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::chain::opaque::Opaque;
-use crate::chain::{Chain, Rejection};
+use crate::chain::{Chain, GOOD, Rejection, Verdict};
 use crate::params::Rate;
 use crate::params::StrategyKind;
 use crate::report::event::Event;
@@ -444,17 +444,17 @@ impl Chain for FirstByte {
         Ok(ItemId::of(&bytes[1..])) // so that a body can be swapped under an id
     }
 
-    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
         match item.bytes()[0] {
             1 => Err(Rejection::policy("policy")),
             2 => Err(Rejection::invalid("invalid")),
             4 => Err(Rejection::mutated("mutated")),
-            _ => Ok(Facts { needs_verification: true, ..Facts::default() }),
+            _ => Ok(Inspection { needs_verification: true, ..Inspection::default() }),
         }
     }
 
-    fn verify(&self, item: &Item) -> Result<(), Rejection> {
-        if item.bytes()[0] == 3 { Err(Rejection::invalid("signature")) } else { Ok(()) }
+    fn verify(&self, item: &Item) -> Verdict {
+        if item.bytes()[0] == 3 { Err(Rejection::invalid("signature")) } else { GOOD }
     }
 }
 
@@ -474,7 +474,7 @@ fn an_item_is_spread_only_after_its_verdict() {
     );
     assert!(solo.wait(0).is_empty());
     assert!(sends(&solo.say(b, &announce(&item))).is_empty(), "it is here already");
-    solo.hand(Input::Verdict { id: item.id(), verdict: Ok(()) });
+    solo.hand(Input::Verdict { id: item.id(), verdict: GOOD });
     assert!(sends(&solo.wait(0)).is_empty(), "b announced it meanwhile");
     assert!(solo.node.item(&item.id()).is_some());
 }

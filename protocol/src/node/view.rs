@@ -153,7 +153,12 @@ impl Node {
     /// An item of a kind that the node can serve, by whatever name.
     pub(super) fn find(&self, kind: ItemKind, name: Name) -> Option<&Arc<Item>> {
         match (kind, name) {
-            (ItemKind::Tx, name) => self.pool.find(name).filter(|item| name.fits(item.id())),
+            // A parent is asked for as its child names it.
+            (ItemKind::Tx, Name::Whole(id)) => {
+                let own = self.pool.find(id).filter(|item| item.id() == id);
+                own.or_else(|| self.pool.find_referred(id))
+            }
+            (ItemKind::Tx, Name::Short(id)) => self.pool.find(id),
             (ItemKind::Block, Name::Whole(id)) => self.blocks.get(&id),
             (ItemKind::Block, Name::Short(_)) => None,
         }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::chain::{Chain, ConflictKey, Content, Facts, Rejection, Sender};
+use crate::chain::{
+    Chain, Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Rejection, Sender, Verdict,
+};
 use crate::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
 
 /// The rules.
@@ -27,6 +29,8 @@ pub struct Draft {
     pub sender: u8,
     /// Whether its verification fails.
     pub is_forged: bool,
+    /// What its id covers and the one by which children name it doesn't, below 128; 0 if both are the same.
+    pub seal: u8,
     /// Bytes besides all that.
     pub filler: usize,
 }
@@ -41,7 +45,14 @@ impl Draft {
     /// The same, after others.
     #[must_use]
     pub fn after(mut self, parents: &[&Arc<Item>]) -> Self {
-        self.parents = parents.iter().map(|parent| parent.id()).collect();
+        self.parents = parents.iter().map(|parent| referred(parent)).collect();
+        self
+    }
+
+    /// The same under another id, though not to its children.
+    #[must_use]
+    pub fn sealed(mut self, seal: u8) -> Self {
+        self.seal = seal;
         self
     }
 
@@ -62,7 +73,7 @@ impl Draft {
         bytes.put_u32_le(self.number);
         bytes.put_u64_le(self.fee);
         bytes.put_u8(self.sender);
-        bytes.put_u8(u8::from(self.is_forged));
+        bytes.put_u8(self.seal << 1 | u8::from(self.is_forged));
         bytes.put_u8(u8::try_from(self.keys.len()).expect("a test has few keys"));
         bytes.put_slice(&self.keys);
         bytes.put_u8(u8::try_from(self.parents.len()).expect("a test has few parents"));
@@ -75,18 +86,42 @@ impl Draft {
         let number = bytes.try_get_u32_le().ok()?;
         let fee = bytes.try_get_u64_le().ok()?;
         let sender = bytes.try_get_u8().ok()?;
-        let is_forged = bytes.try_get_u8().ok()? != 0;
+        let seal = bytes.try_get_u8().ok()?;
+        let (seal, is_forged) = (seal >> 1, seal & 1 != 0);
         let keys = bytes.try_get_u8().ok()?;
         let keys = bytes.split_off(..usize::from(keys))?.to_vec();
         let parents = bytes.try_get_u8().ok()?;
         let parents = bytes.split_off(..usize::from(parents) * ITEM_ID_LEN)?;
         let parents = parents.as_chunks().0.iter().copied().map(ItemId).collect();
-        Some(Self { number, fee, keys, parents, sender, is_forged, filler: bytes.len() })
+        Some(Self { number, fee, keys, parents, sender, is_forged, seal, filler: bytes.len() })
     }
 
     fn conflicts(&self) -> Vec<ConflictKey> {
         self.keys.iter().map(|key| ConflictKey([*key; 32])).collect()
     }
+}
+
+/// The id by which children name a transaction.
+#[must_use]
+pub fn referred(item: &Item) -> ItemId {
+    alias(item.bytes()).unwrap_or(item.id())
+}
+
+/// The same where it isn't the transaction's own id: that of one without the seal.
+fn alias(bytes: &[u8]) -> Option<ItemId> {
+    let draft = Draft::parse(bytes).filter(|draft| draft.seal != 0)?;
+    Some(Draft { seal: 0, ..draft }.item().id())
+}
+
+fn transactions(block: &Item) -> Vec<Bytes> {
+    let mut rest: Bytes = block.bytes().slice(ITEM_ID_LEN.min(block.size())..);
+    let mut transactions = Vec::new();
+    while let Ok(len) = rest.try_get_u32_le()
+        && rest.len() >= len as usize
+    {
+        transactions.push(rest.split_to(len as usize));
+    }
+    transactions
 }
 
 /// A block of some transactions.
@@ -116,36 +151,38 @@ impl Chain for Ties {
         Ok(ItemId::of(bytes))
     }
 
-    fn inspect(&self, item: &Item) -> Result<Facts, Rejection> {
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.kind() == ItemKind::Block {
             let parent = item.bytes().first_chunk().ok_or(Rejection::invalid("truncated"))?;
-            return Ok(Facts { parents: vec![ItemId(*parent)], ..Facts::default() });
+            return Ok(Inspection { parents: vec![ItemId(*parent)], ..Inspection::default() });
         }
         let draft = Draft::parse(item.bytes()).ok_or(Rejection::invalid("truncated"))?;
-        Ok(Facts {
-            fee: draft.fee,
-            conflicts: draft.conflicts(),
+        Ok(Inspection {
+            referred: alias(item.bytes()),
+            fee: Some(draft.fee),
+            spends: draft.conflicts(),
             sender: (draft.sender != 0).then_some(Sender([draft.sender; 8])),
             parents: draft.parents,
             needs_verification: true,
+            ..Inspection::default()
         })
     }
 
-    fn verify(&self, item: &Item) -> Result<(), Rejection> {
+    fn verify(&self, item: &Item) -> Verdict {
         let is_forged = Draft::parse(item.bytes()).is_some_and(|draft| draft.is_forged);
-        if is_forged { Err(Rejection::invalid("forged")) } else { Ok(()) }
+        if is_forged { Err(Rejection::invalid("forged")) } else { GOOD }
     }
 
-    fn contents(&self, block: &Item) -> Vec<Content> {
-        let mut rest: Bytes = block.bytes().slice(ITEM_ID_LEN.min(block.size())..);
-        let mut contents = Vec::new();
-        while let Ok(len) = rest.try_get_u32_le()
-            && rest.len() >= len as usize
-        {
-            let bytes = rest.split_to(len as usize);
-            let conflicts = Draft::parse(&bytes).map(|draft| draft.conflicts()).unwrap_or_default();
-            contents.push(Content { id: ItemId::of(&bytes), conflicts });
-        }
-        contents
+    fn connect(&self, block: &Item) -> Vec<Confirmed> {
+        let confirmed = |bytes: Bytes| {
+            let spends = Draft::parse(&bytes).map(|draft| draft.conflicts()).unwrap_or_default();
+            Confirmed { id: ItemId::of(&bytes), referred: alias(&bytes), spends }
+        };
+        transactions(block).into_iter().map(confirmed).collect()
+    }
+
+    fn disconnect(&self, block: &Item) -> Disconnected {
+        let back = transactions(block).into_iter().map(|bytes| self.item(ItemKind::Tx, bytes));
+        Disconnected { returns: back.filter_map(Result::ok).collect(), void: Vec::new() }
     }
 }

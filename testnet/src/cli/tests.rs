@@ -1,4 +1,4 @@
-use tidings::files::network::Rules;
+use tidings_protocol::chain::Rules;
 use tidings_protocol::params::Params;
 use tidings_protocol::params::StrategyKind;
 use tidings_sim::overlay::Shape;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use ed25519_zebra::SigningKey;
 use rand::{Rng, RngExt};
-use tidings::files::network::Rules;
 use tidings_protocol::chain::tidings::{TRANSFER_LEN_MIN, Transfer};
+use tidings_protocol::chain::{Limits, Rules, Settings};
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_sim::random::shared::{Stream, stream};
 use tidings_sim::workload::sizes::Sizes;
@@ -26,15 +26,18 @@ const FEE: u64 = 1;
 pub struct Planned {
     /// What it is.
     pub kind: ItemKind,
-    /// Its id, the same under both rule sets: what is submitted here are whole canonical bytes.
+    /// Its id, which of a transaction is the same under all rules: a hash of its whole canonical bytes.
     pub id: ItemId,
     /// Its canonical bytes.
     pub bytes: Bytes,
+    /// It is due when all before it have arrived everywhere: a block that confirms transactions makes it needless to
+    /// relay them.
+    pub follows: bool,
 }
 
 impl Planned {
     fn new(kind: ItemKind, bytes: Bytes) -> Self {
-        Self { kind, id: ItemId::of(&bytes), bytes }
+        Self { kind, id: ItemId::of(&bytes), bytes, follows: false }
     }
 }
 
@@ -67,11 +70,10 @@ pub fn build(manifest: &Manifest, genesis: ItemId) -> Result<Vec<Planned>, Workl
     match &manifest.workload {
         Workload::Transfers(Transfers { txs, sizes, .. }) => {
             let (seed, nodes) = (manifest.seed, manifest.network.nodes);
-            Ok(match manifest.network.rules {
-                Rules::Tidings => {
-                    transfers(*txs, *sizes, nodes, genesis, &mut stream(seed, Stream::Items))
-                }
-                Rules::Opaque => random_bytes(*txs, *sizes, seed),
+            Ok(if manifest.network.rules == Rules::Tidings {
+                transfers(*txs, *sizes, nodes, genesis, &mut stream(seed, Stream::Items))
+            } else {
+                random_bytes(*txs, *sizes, seed)
             })
         }
         Workload::BitcoinBlock { file, .. } => {
@@ -79,8 +81,15 @@ pub fn build(manifest: &Manifest, genesis: ItemId) -> Result<Vec<Planned>, Workl
                 .map_err(|source| WorkloadError::Read { path: file.clone(), source })?;
             let block = bitcoin::parse(bytes.into())
                 .map_err(|source| WorkloadError::NoBlock { path: file.clone(), source })?;
-            let txs = block.transactions().map(|bytes| Planned::new(ItemKind::Tx, bytes));
-            let whole = Planned::new(ItemKind::Block, block.bytes().clone());
+            let rules = manifest.network.rules;
+            // Where transactions mean something, the first is a coinbase: it comes with its block or not at all.
+            let loose = block.transactions().skip(usize::from(rules != Rules::Opaque));
+            let txs = loose.map(|bytes| Planned::new(ItemKind::Tx, bytes));
+            let bytes = block.bytes().clone();
+            let chain = rules.chain(Limits::default(), &Settings::default());
+            let id = chain.identify(ItemKind::Block, &bytes).expect("it was parsed with a header");
+            let follows = rules != Rules::Opaque;
+            let whole = Planned { kind: ItemKind::Block, id, bytes, follows };
             Ok(txs.chain([whole]).collect())
         }
     }
@@ -134,7 +143,7 @@ mod tests {
     use std::collections::HashSet;
 
     use tidings_protocol::chain::tidings::Tidings;
-    use tidings_protocol::chain::{Chain, opaque::Opaque};
+    use tidings_protocol::chain::{Chain, GOOD, opaque::Opaque};
 
     use super::*;
 
@@ -153,9 +162,9 @@ mod tests {
             assert_eq!(item.bytes.len(), 300);
             let checked = chain.item(item.kind, item.bytes.clone()).unwrap();
             assert_eq!(checked.id(), item.id);
-            let facts = chain.inspect(&checked).unwrap();
-            assert_eq!(chain.verify(&checked), Ok(()));
-            assert!(facts.conflicts.into_iter().all(|key| used.insert(key.0)));
+            let inspection = chain.inspect(&checked).unwrap();
+            assert_eq!(chain.verify(&checked), GOOD);
+            assert!(inspection.spends.into_iter().all(|key| used.insert(key.0)));
         }
     }
 

@@ -4,8 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use tidings::files::network::{Limits, Network, TidingsRules};
+use tidings::files::network::Network;
 use tidings_links::{LinkModel, Place};
+use tidings_protocol::chain::{self, Limits};
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_sim::overlay::shapes::{self, Edge};
@@ -184,6 +185,8 @@ fn network(manifest: &Manifest, genesis: ItemId, items: &[Planned]) -> Network {
         items.iter().filter(|item| item.kind == kind).map(|item| item.bytes.len()).max()
     };
     let Limits { max_tx_bytes, max_block_bytes } = Limits::default();
+    let mut settings = chain::Settings::for_tests();
+    settings.tidings.genesis = genesis;
     Network {
         name: format!("testnet-{}-{}", manifest.seed, std::process::id()),
         rules: manifest.network.rules,
@@ -191,7 +194,7 @@ fn network(manifest: &Manifest, genesis: ItemId, items: &[Planned]) -> Network {
             max_tx_bytes: max_tx_bytes.max(largest(ItemKind::Tx).unwrap_or(0)),
             max_block_bytes: max_block_bytes.max(largest(ItemKind::Block).unwrap_or(0)),
         },
-        tidings: TidingsRules { genesis, ..TidingsRules::default() },
+        settings,
         ..Network::default()
     }
 }

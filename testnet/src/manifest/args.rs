@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use tidings::files::network::Rules;
 use tidings::lab::slow_motion::SlowMotion;
+use tidings_protocol::chain::Rules;
 use tidings_protocol::params::StrategyKind;
 use tidings_sim::overlay::Shape;
 use tidings_sim::workload::Transfers;
@@ -44,7 +44,7 @@ pub struct SettingArgs {
     #[arg(long, value_name = "MODEL[:KEY=VALUE,…]")]
     pub links: Option<String>,
     /// Rules of the chain [default: opaque, or tidings among real nodes]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = rules())]
     pub rules: Option<Rules>,
     /// `transfers`, or `bitcoin-block FILE`: the transactions of a raw block, then the block
     #[arg(long, num_args = 1..=2, value_names = ["KIND", "FILE"])]
@@ -222,6 +222,11 @@ pub fn shapes() -> impl TypedValueParser<Value = Shape> {
         named.ok_or_else(|| format!("there is no overlay `{name}`"))
     };
     PossibleValuesParser::new(Shape::ALL.map(offered)).try_map(named)
+}
+
+/// Names of rules, those that the build leaves out included: they say what to do.
+fn rules() -> impl TypedValueParser<Value = Rules> {
+    PossibleValuesParser::new(Rules::NAMES).try_map(|name| name.parse::<Rules>())
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {

@@ -133,7 +133,7 @@ pub fn main(args: &ValidateArgs) -> ExitCode {
 fn default() -> Manifest {
     let mut manifest = Manifest::launched_by_default();
     manifest.network.topology = Shape::Outbound;
-    manifest.network.rules = tidings::files::network::Rules::Opaque;
+    manifest.network.rules = tidings_protocol::chain::Rules::Opaque;
     manifest.workload =
         Workload::Transfers(Transfers { txs: TXS, rate: RATE, sizes: Sizes::Fixed(300) });
     manifest.seed = SEED;

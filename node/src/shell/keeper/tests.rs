@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use tidings_protocol::chain::GOOD;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::PeerKey;
 use tidings_protocol::ground::time::Time;
@@ -68,7 +69,7 @@ impl Run {
             match action {
                 Action::Report(event) => self.keeper.observe(&event),
                 Action::Verify(item) => {
-                    self.hand(Input::Verdict { id: item.id(), verdict: Ok(()) });
+                    self.hand(Input::Verdict { id: item.id(), verdict: GOOD });
                 }
                 _ => {}
             }

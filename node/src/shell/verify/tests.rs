@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use tidings_protocol::chain::Facts;
+use tidings_protocol::chain::Inspection;
 
 use super::*;
 
@@ -33,15 +33,15 @@ impl Chain for Noting {
         Ok(ItemId::of(bytes))
     }
 
-    fn inspect(&self, _: &Item) -> Result<Facts, Rejection> {
-        Ok(Facts::default())
+    fn inspect(&self, _: &Item) -> Result<Inspection, Rejection> {
+        Ok(Inspection::default())
     }
 
-    fn verify(&self, item: &Item) -> Result<(), Rejection> {
-        if item.bytes().ends_with(&[0]) { Err(BAD) } else { Ok(()) }
+    fn verify(&self, item: &Item) -> chain::Verdict {
+        if item.bytes().ends_with(&[0]) { Err(BAD) } else { GOOD }
     }
 
-    fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<Result<(), Rejection>> {
+    fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<chain::Verdict> {
         self.batches.lock().unwrap().push(items.iter().map(|item| item.id()).collect());
         items.iter().map(|item| self.verify(item)).collect()
     }
@@ -95,13 +95,13 @@ async fn a_few_small_items_are_verified_without_a_thread() {
     verifier.push(tx(&[0]));
     verifier.start();
     assert!(verifier.under_way.is_empty());
-    let expected = vec![(tx(&[1]).id(), Ok(())), (tx(&[0]).id(), Err(BAD))];
+    let expected = vec![(tx(&[1]).id(), GOOD), (tx(&[0]).id(), Err(BAD))];
     assert_eq!(verifier.next(), Some(expected));
     assert_eq!(chain.batches().len(), 1);
     verifier.push(tx(&[1; HERE_BYTES_MAX + 1]));
     verifier.start();
     assert_eq!(verifier.under_way.len(), 1, "a large one is for a thread");
-    assert_eq!(verdicts(&mut verifier, 1).await, [(tx(&[1; HERE_BYTES_MAX + 1]).id(), Ok(()))]);
+    assert_eq!(verdicts(&mut verifier, 1).await, [(tx(&[1; HERE_BYTES_MAX + 1]).id(), GOOD)]);
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn what_was_good_once_is_not_verified_again_and_what_was_bad_is() {
         verifier.start();
         let mut got = verdicts(&mut verifier, 2).await;
         got.sort_by_key(|(_, verdict)| verdict.is_err());
-        assert_eq!(got, [(good.id(), Ok(())), (bad.id(), Err(BAD))]);
+        assert_eq!(got, [(good.id(), GOOD), (bad.id(), Err(BAD))]);
         let verified = chain.batches().concat();
         assert_eq!(verified.contains(&good.id()), round == 0);
         assert!(verified.contains(&bad.id()));
@@ -144,7 +144,7 @@ async fn what_was_good_once_is_not_verified_again_and_what_was_bad_is() {
     let restored = tx(&[2]);
     verifier.remember(&restored);
     verifier.push(Arc::clone(&restored));
-    assert_eq!(verifier.next(), Some(vec![(restored.id(), Ok(()))]), "without any thread");
+    assert_eq!(verifier.next(), Some(vec![(restored.id(), GOOD)]), "without any thread");
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn of_a_block_only_what_is_new_is_verified_and_on_all_cores() {
     let block = block(0..1_500);
     verifier.push(Arc::clone(&block));
     verifier.start();
-    assert_eq!(verdicts(&mut verifier, 1).await, [(block.id(), Ok(()))]);
+    assert_eq!(verdicts(&mut verifier, 1).await, [(block.id(), GOOD)]);
     let batches = chain.batches();
     let mut verified = batches.concat();
     verified.sort_unstable();
@@ -166,7 +166,7 @@ async fn of_a_block_only_what_is_new_is_verified_and_on_all_cores() {
     assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [250, 250]);
     verifier.push(Arc::clone(&block));
     verifier.start();
-    assert_eq!(verdicts(&mut verifier, 1).await, [(block.id(), Ok(()))]);
+    assert_eq!(verdicts(&mut verifier, 1).await, [(block.id(), GOOD)]);
     assert!(chain.batches().is_empty(), "all of it is known to be good");
 }
 
@@ -181,7 +181,7 @@ async fn one_bad_part_spoils_a_block_and_no_other() {
     verifier.push(tx(&[1]));
     verifier.start();
     let got = verdicts(&mut verifier, 3).await;
-    assert_eq!(got, [(spoilt.id(), Err(BAD)), (good.id(), Ok(())), (tx(&[1]).id(), Ok(()))]);
+    assert_eq!(got, [(spoilt.id(), Err(BAD)), (good.id(), GOOD), (tx(&[1]).id(), GOOD)]);
     assert!(verifier.divided.is_empty() && verifier.parts.is_empty());
 }
 
@@ -191,7 +191,7 @@ async fn a_block_without_parts_is_verified_as_a_whole() {
     let empty = item(ItemKind::Block, Bytes::new());
     verifier.push(Arc::clone(&empty));
     verifier.start();
-    assert_eq!(verdicts(&mut verifier, 1).await, [(empty.id(), Ok(()))]);
+    assert_eq!(verdicts(&mut verifier, 1).await, [(empty.id(), GOOD)]);
     assert_eq!(chain.batches(), [[empty.id()]]);
 }
 

@@ -26,9 +26,9 @@ fn block(transactions: &[Bytes]) -> Bytes {
 }
 
 /// What becomes of an item in the end.
-fn judge(item: &Item) -> Result<Facts, Rejection> {
-    let facts = CHAIN.inspect(item)?;
-    CHAIN.verify(item).map(|()| facts)
+fn judge(item: &Item) -> Result<Inspection, Rejection> {
+    let inspection = CHAIN.inspect(item)?;
+    CHAIN.verify(item).map(|_| inspection)
 }
 
 fn flipped(bytes: &Bytes, bit: usize) -> Bytes {
@@ -40,12 +40,12 @@ fn flipped(bytes: &Bytes, bit: usize) -> Bytes {
 #[test]
 fn a_signed_transfer_passes_and_conflicts_with_its_sender_and_nonce() {
     let bytes = transfer(1, 42);
-    let facts = judge(&item(ItemKind::Tx, bytes.clone())).unwrap();
+    let inspection = judge(&item(ItemKind::Tx, bytes.clone())).unwrap();
     let parsed = Transfer::parse(&bytes).unwrap();
     assert_eq!((parsed.nonce, parsed.fee, parsed.payload), (42, 5, &b"payload"[..]));
-    assert_eq!(facts.fee, 5);
-    assert!(facts.needs_verification);
-    assert_eq!(facts.conflicts, [parsed.conflict_key()]);
+    assert_eq!(inspection.fee, Some(5));
+    assert!(inspection.needs_verification);
+    assert_eq!(inspection.spends, [parsed.conflict_key()]);
 
     let conflict = |bytes: &Bytes| Transfer::parse(bytes).unwrap().conflict_key();
     let double_spend = Transfer::sign(&key(1), GENESIS, 42, 9, b"other");
@@ -88,9 +88,9 @@ fn a_block_of_signed_transfers_passes() {
         let bytes = block(&transactions);
         let block = item(ItemKind::Block, bytes.clone());
         assert_eq!(block.id(), ItemId::of(&bytes[..HEADER_LEN]));
-        let facts = judge(&block).unwrap();
-        assert_eq!(facts.parents, [GENESIS]);
-        assert_eq!(facts.needs_verification, count > 0);
+        let inspection = judge(&block).unwrap();
+        assert_eq!(inspection.parents, [GENESIS]);
+        assert_eq!(inspection.needs_verification, count > 0);
         assert_eq!(Block::parse(&bytes).unwrap().transactions, transactions);
     }
 }
@@ -134,7 +134,7 @@ fn a_swapped_body_blames_the_peer_and_not_the_id() {
         let mutated = item(ItemKind::Block, [header, &body[..]].concat());
         assert_eq!(mutated.id(), ItemId::of(header));
         let rejection = judge(&mutated).unwrap_err();
-        assert_eq!(rejection.blame, Blame::PeerNotId, "{rejection}");
+        assert_eq!(rejection.blame, Blame::Mutated, "{rejection}");
     }
 }
 
@@ -170,6 +170,20 @@ fn a_block_with_more_transactions_than_room_allocates_nothing_for_them() {
     let judged = judge(&item(ItemKind::Block, huge));
     assert_eq!(judged, Err(Rejection::mutated("bad-body")));
     assert_eq!(Block::mine(GENESIS, &[], 0, MINE_BITS_MAX + 1), None);
+}
+
+#[test]
+fn a_block_confirms_its_transfers_and_gives_them_back_when_it_leaves_the_chain() {
+    let transfers = [transfer(1, 1), transfer(2, 1)];
+    let block = item(ItemKind::Block, block(&transfers));
+    let confirmed = CHAIN.connect(&block);
+    let Disconnected { returns, void } = CHAIN.disconnect(&block);
+    assert_eq!((confirmed.len(), returns.len(), void.len()), (2, 2, 0));
+    for ((bytes, confirmed), back) in transfers.into_iter().zip(confirmed).zip(returns) {
+        assert_eq!(back, item(ItemKind::Tx, bytes));
+        assert_eq!(confirmed.names().collect::<Vec<_>>(), [back.id()]);
+        assert_eq!(CHAIN.inspect(&back).map(|inspection| inspection.spends), Ok(confirmed.spends));
+    }
 }
 
 mod edges;

@@ -19,7 +19,7 @@ fn orphan(number: u32, parents: &[u8], links: &[u32]) -> Orphan {
     let draft = Draft { number, parents: missing.clone(), ..Draft::default() };
     Orphan {
         item: draft.item(),
-        facts: Facts { parents: missing.clone(), ..Facts::default() },
+        inspection: Inspection { parents: missing.clone(), ..Inspection::default() },
         announcers: links.iter().copied().map(link).collect(),
         missing,
     }
@@ -93,11 +93,11 @@ fn what_descends_from_a_refused_parent_is_refused_with_it() {
     let mut orphanage = orphanage();
     let child = orphan(1, &[1], &[0]);
     let draft = Draft::paying(2, 0).after(&[&child.item]);
-    let facts = Facts { parents: draft.parents.clone(), ..Facts::default() };
+    let inspection = Inspection { parents: draft.parents.clone(), ..Inspection::default() };
     let grandchild = Orphan {
         item: draft.item(),
-        missing: facts.parents.clone(),
-        facts,
+        missing: inspection.parents.clone(),
+        inspection,
         announcers: vec![link(1)],
     };
     let other = orphan(3, &[2], &[0]);
@@ -114,13 +114,14 @@ fn a_block_erases_what_it_contains_and_what_it_conflicts_with() {
     let mut orphanage = orphanage();
     let (contained, mut rival) = (orphan(1, &[1], &[0]), orphan(2, &[1], &[0]));
     let stays = orphan(3, &[1, 2], &[0]);
-    rival.facts.conflicts = vec![ConflictKey([7; 32])];
+    rival.inspection.spends = vec![ConflictKey([7; 32])];
     for orphan in [&contained, &rival, &stays] {
         orphanage.insert(orphan.clone(), &params());
     }
-    let content = |id, keys: &[u8]| Content {
+    let content = |id, keys: &[u8]| Confirmed {
         id,
-        conflicts: keys.iter().map(|key| ConflictKey([*key; 32])).collect(),
+        referred: None,
+        spends: keys.iter().map(|key| ConflictKey([*key; 32])).collect(),
     };
     let contents = [content(contained.item.id(), &[7]), content(parent(1), &[])];
     assert_eq!(orphanage.on_block(&contents), [parent(1)]);

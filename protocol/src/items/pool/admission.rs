@@ -22,8 +22,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::family::Sum;
 use super::{Departure, Pool};
-use crate::chain::{Facts, Rejection, Sender};
+use crate::chain::{Inspection, Rejection, Sender};
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ShortId};
 use crate::ground::time::Time;
@@ -45,16 +46,15 @@ pub(super) struct Plan {
 
 /// The transactions that ask to be let in together, and what is known of them.
 struct Newcomers<'a> {
-    all: &'a [(&'a Arc<Item>, &'a Facts)],
-    bytes: usize,
-    fee: u128,
+    all: &'a [(&'a Arc<Item>, &'a Inspection)],
+    sum: Sum,
     /// Their pooled ancestors.
     ancestors: Vec<ShortId>,
 }
 
 impl Newcomers<'_> {
     fn rate(&self) -> FeeRate {
-        FeeRate::of(self.fee, self.bytes)
+        self.sum.rate()
     }
 }
 
@@ -62,12 +62,12 @@ impl Pool {
     /// What it takes to let transactions in; nothing if they are there already.
     pub(super) fn plan(
         &self,
-        newcomers: &[(&Arc<Item>, &Facts)],
+        newcomers: &[(&Arc<Item>, &Inspection)],
         now: Time,
         params: &Params,
     ) -> Result<Option<Plan>, Rejection> {
         let new = self.introduce(newcomers);
-        if new.bytes > params.memory.pool_max_bytes {
+        if new.sum.bytes > params.memory.pool_max_bytes {
             return Err(Rejection::policy("larger-than-pool"));
         }
         if self.are_known(&new)? {
@@ -96,15 +96,14 @@ impl Pool {
         }
     }
 
-    fn introduce<'a>(&self, all: &'a [(&'a Arc<Item>, &'a Facts)]) -> Newcomers<'a> {
-        let bytes = all.iter().map(|(item, _)| item.size()).sum();
-        let fee = all.iter().map(|(_, facts)| u128::from(facts.fee)).sum();
+    fn introduce<'a>(&self, all: &'a [(&'a Arc<Item>, &'a Inspection)]) -> Newcomers<'a> {
+        let sum = all.iter().map(|(item, inspection)| Sum::of(item, inspection)).sum();
         let mut parents = Vec::new();
-        for (_, facts) in all.iter().filter(|(_, facts)| !facts.parents.is_empty()) {
-            parents.extend(self.pooled_parents(&facts.parents));
+        for (_, inspection) in all.iter().filter(|(_, it)| !it.parents.is_empty()) {
+            parents.extend(self.pooled_parents(&inspection.parents));
         }
         let ancestors = if parents.is_empty() { parents } else { self.with_ancestors(&parents) };
-        Newcomers { all, bytes, fee, ancestors }
+        Newcomers { all, sum, ancestors }
     }
 
     /// Whether one of them is pooled already.
@@ -122,7 +121,7 @@ impl Pool {
     /// Who has to leave because of conflicts.
     fn replaced(&self, new: &Newcomers<'_>, params: &Params) -> Result<Vec<ShortId>, Rejection> {
         let mut direct: Vec<ShortId> = Vec::new();
-        for key in new.all.iter().flat_map(|(_, facts)| &facts.conflicts) {
+        for key in new.all.iter().flat_map(|(_, inspection)| &inspection.spends) {
             if let Some(holder) = self.claims.get(key)
                 && !direct.contains(holder)
             {
@@ -149,8 +148,8 @@ impl Pool {
         if new.ancestors.iter().any(|ancestor| all.contains(ancestor)) {
             return Err(Rejection::policy("replaces-its-ancestor"));
         }
-        let (fees, _) = self.sum(&all);
-        if new.fee < fees + params.pool.fee_rate_step.fee_for(new.bytes) {
+        let paid = self.sum(&all).fee;
+        if new.sum.fee < paid + params.pool.fee_rate_step.fee_for(new.sum.vbytes) {
             return Err(Rejection::policy("conflicts-with-pool"));
         }
         Ok(all)
@@ -166,14 +165,35 @@ impl Pool {
         if new.ancestors.len() + new.all.len() > max {
             return Err(Rejection::policy("too-many-ancestors"));
         }
+        let below = self.descendants_to_be(new, replaced);
+        if below.len() + new.all.len() > max {
+            return Err(Rejection::policy("too-many-descendants"));
+        }
         for ancestor in &new.ancestors {
             let mut descendants = self.with_descendants(&[*ancestor]);
-            descendants.retain(|id| !replaced.contains(id));
-            if descendants.len() + new.all.len() > max {
+            descendants.retain(|id| !replaced.contains(id) && !below.contains(id));
+            if descendants.len() + below.len() + new.all.len() > max {
                 return Err(Rejection::policy("too-many-descendants"));
             }
         }
+        for descendant in &below {
+            let mut ancestors = self.with_ancestors(&[*descendant]);
+            ancestors.retain(|id| !new.ancestors.contains(id));
+            if ancestors.len() + new.ancestors.len() + new.all.len() > max {
+                return Err(Rejection::policy("too-many-ancestors"));
+            }
+        }
         Ok(())
+    }
+
+    /// What will descend from newcomers though it came before them.
+    fn descendants_to_be(&self, new: &Newcomers<'_>, replaced: &[ShortId]) -> Vec<ShortId> {
+        let mut children: Vec<ShortId> = Vec::new();
+        for (item, inspection) in new.all {
+            children.extend(self.spenders(inspection.referred(item), inspection.creates));
+        }
+        children.retain(|id| !replaced.contains(id));
+        if children.is_empty() { children } else { self.with_descendants(&children) }
     }
 
     fn check_senders(
@@ -182,10 +202,10 @@ impl Pool {
         replaced: &[ShortId],
         params: &Params,
     ) -> Result<(), Rejection> {
-        let of = |sender: Sender, facts: &Facts, bytes| {
-            if facts.sender == Some(sender) { bytes } else { 0 }
+        let of = |sender: Sender, inspection: &Inspection, bytes| {
+            if inspection.sender == Some(sender) { bytes } else { 0 }
         };
-        for sender in new.all.iter().filter_map(|(_, facts)| facts.sender) {
+        for sender in new.all.iter().filter_map(|(_, inspection)| inspection.sender) {
             let held = self.senders.get(&sender).copied().unwrap_or(0);
             let freed: usize = replaced
                 .iter()
@@ -193,8 +213,7 @@ impl Pool {
                 .filter(|pooled| pooled.sender == Some(sender))
                 .map(|pooled| pooled.item.size())
                 .sum();
-            let added: usize =
-                new.all.iter().map(|(item, facts)| of(sender, facts, item.size())).sum();
+            let added: usize = new.all.iter().map(|(item, it)| of(sender, it, item.size())).sum();
             if held - freed + added > params.pool.sender_max_bytes {
                 return Err(Rejection::policy("sender-holds-too-much"));
             }
@@ -209,14 +228,13 @@ impl Pool {
         replaced: &[ShortId],
         params: &Params,
     ) -> Result<(Vec<ShortId>, FeeRate), Rejection> {
-        let (_, freed) = self.sum(replaced);
-        let mut excess =
-            (self.bytes - freed + new.bytes).saturating_sub(params.memory.pool_max_bytes);
+        let held = self.bytes - self.sum(replaced).bytes + new.sum.bytes;
+        let mut excess = held.saturating_sub(params.memory.pool_max_bytes);
         if excess == 0 {
             return Ok((Vec::new(), FeeRate::ZERO));
         }
-        let (fees, bytes) = self.sum(&new.ancestors);
-        let worth = new.rate().min(FeeRate::of(fees + new.fee, bytes + new.bytes));
+        let with_ancestors = [self.sum(&new.ancestors), new.sum].into_iter().sum::<Sum>();
+        let worth = new.rate().min(with_ancestors.rate());
         let mut staying: BTreeSet<ShortId> = new.ancestors.iter().copied().collect();
         staying.extend(replaced);
         let (mut evicted, mut highest) = (Vec::new(), FeeRate::ZERO);
@@ -238,7 +256,7 @@ impl Pool {
             }
             for id in self.with_descendants(&[id]) {
                 if staying.insert(id) {
-                    excess = excess.saturating_sub(self.sum(&[id]).1);
+                    excess = excess.saturating_sub(self.sum(&[id]).bytes);
                     evicted.push(id);
                 }
             }

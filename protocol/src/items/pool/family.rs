@@ -2,10 +2,16 @@
 //!
 //! Only pooled parents count. All walks are bounded by `family_max`, which limits ancestors and
 //! descendants when a transaction comes in.
+//!
+//! A child may come before its parent: after a reorganisation, or where the rules have no ledger. It is found by what
+//! it spends.
+
+use std::iter;
 
 use super::{Pool, Pooled};
+use crate::chain::{ConflictKey, Inspection};
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{ItemId, ShortId};
+use crate::ground::item::{Item, ItemId, ShortId};
 
 /// Relatives of one transaction, all of them pooled.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +20,41 @@ pub(super) struct Family {
     pub(super) children: Vec<ShortId>,
 }
 
+/// What transactions pay together, what they take, and what of that counts.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sum {
+    pub(super) fee: u128,
+    pub(super) bytes: usize,
+    /// The size by which fee rates go.
+    pub(super) vbytes: usize,
+}
+
+impl Sum {
+    pub(super) fn of(item: &Item, inspection: &Inspection) -> Self {
+        let (fee, vbytes) = (inspection.fee().into(), inspection.vbytes(item));
+        Self { fee, bytes: item.size(), vbytes }
+    }
+
+    pub(super) fn rate(self) -> FeeRate {
+        FeeRate::of(self.fee, self.vbytes)
+    }
+}
+
+impl iter::Sum for Sum {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            fee: sum.fee + one.fee,
+            bytes: sum.bytes + one.bytes,
+            vbytes: sum.vbytes + one.vbytes,
+        })
+    }
+}
+
 impl Pooled {
+    fn sum(&self) -> Sum {
+        Sum { fee: self.fee.into(), bytes: self.item.size(), vbytes: self.vbytes as usize }
+    }
+
     pub(super) fn parents(&self) -> &[ShortId] {
         self.family.as_ref().map_or(&[], |family| &family.parents)
     }
@@ -41,12 +81,26 @@ impl Pool {
     /// Those of some parents that are pooled.
     pub(super) fn pooled_parents(&self, parents: &[ItemId]) -> Vec<ShortId> {
         let mut pooled: Vec<ShortId> = Vec::new();
-        for id in parents.iter().filter(|id| self.contains(**id)) {
-            if !pooled.contains(&id.into()) {
-                pooled.push(id.into());
+        for item in parents.iter().filter_map(|id| self.find_referred(*id)) {
+            if !pooled.contains(&item.id().into()) {
+                pooled.push(item.id().into());
             }
         }
         pooled
+    }
+
+    /// The pooled transactions that spend outputs of one, each once.
+    pub(super) fn spenders(&self, referred: ItemId, outputs: u32) -> Vec<ShortId> {
+        let mut spenders: Vec<ShortId> = Vec::new();
+        if !self.claims.is_empty() {
+            for number in 0..outputs {
+                match self.claims.get(&ConflictKey::output(referred, number)) {
+                    Some(spender) if !spenders.contains(spender) => spenders.push(*spender),
+                    _ => {}
+                }
+            }
+        }
+        spenders
     }
 
     /// Pooled transactions and all that descends from them, each once, parents before children unless
@@ -79,12 +133,9 @@ impl Pool {
         found
     }
 
-    /// What some transactions pay together, and their size.
-    pub(super) fn sum(&self, ids: &[ShortId]) -> (u128, usize) {
-        let held = ids.iter().filter_map(|id| self.items.get(id));
-        held.fold((0, 0), |(fee, bytes), pooled| {
-            (fee + u128::from(pooled.fee), bytes + pooled.item.size())
-        })
+    /// What some transactions pay together, and their sizes.
+    pub(super) fn sum(&self, ids: &[ShortId]) -> Sum {
+        ids.iter().filter_map(|id| self.items.get(id)).map(Pooled::sum).sum()
     }
 
     /// A transaction came in: makes it known to its pooled parents.
@@ -102,6 +153,24 @@ impl Pool {
         if let Some(pooled) = self.items.get_mut(&id) {
             pooled.family_mut().parents = parents;
         }
+        self.rate_again(&ancestors);
+    }
+
+    /// A transaction came in: makes it known to its children that were there before.
+    pub(super) fn reunite(&mut self, id: ShortId, referred: ItemId, outputs: u32) {
+        let children = self.spenders(referred, outputs);
+        if children.is_empty() {
+            return;
+        }
+        for child in &children {
+            if let Some(pooled) = self.items.get_mut(child) {
+                pooled.family_mut().parents.push(id);
+            }
+        }
+        if let Some(pooled) = self.items.get_mut(&id) {
+            pooled.family_mut().children = children;
+        }
+        let ancestors = self.with_ancestors(&[id]);
         self.rate_again(&ancestors);
     }
 
@@ -137,9 +206,8 @@ impl Pool {
         for id in ids {
             let together = self.sum(&self.with_descendants(&[*id]));
             let Some(pooled) = self.items.get_mut(id) else { continue };
-            let alone = FeeRate::of(pooled.fee.into(), pooled.item.size());
             let before = pooled.standing();
-            pooled.rate = alone.max(FeeRate::of(together.0, together.1));
+            pooled.rate = pooled.own_rate().max(together.rate());
             let after = pooled.standing();
             if before != after {
                 pooled.is_sorted = true;

@@ -13,12 +13,12 @@ pub(super) fn tx(n: u8, size: usize) -> Arc<Item> {
     Opaque::default().item(ItemKind::Tx, vec![n; size].into()).unwrap()
 }
 
-pub(super) fn claiming(key: u8) -> Facts {
-    Facts { conflicts: vec![ConflictKey([key; 32])], ..Facts::default() }
+pub(super) fn claiming(key: u8) -> Inspection {
+    Inspection { spends: vec![ConflictKey([key; 32])], ..Inspection::default() }
 }
 
-pub(super) fn paying(fee: u64) -> Facts {
-    Facts { fee, ..Facts::default() }
+pub(super) fn paying(fee: u64) -> Inspection {
+    Inspection { fee: Some(fee), ..Inspection::default() }
 }
 
 /// A pool of so many bytes, in which transactions last 10 s and the minimum halves in 100 s. A step is a
@@ -40,10 +40,10 @@ impl Pool {
     pub(super) fn put(
         &mut self,
         item: &Arc<Item>,
-        facts: Facts,
+        inspection: Inspection,
         params: &Params,
     ) -> Result<(), &'static str> {
-        let put = self.insert(item.clone(), facts, Time::ZERO, params);
+        let put = self.insert(item.clone(), inspection, Time::ZERO, params);
         put.map_err(|rejection| rejection.rule)
     }
 }
@@ -126,8 +126,8 @@ fn what_is_larger_than_the_pool_is_refused_and_evicts_nothing() {
 fn transactions_expire() {
     let (mut pool, params) = (pool(), params(1_000));
     assert_eq!(pool.deadline(), Time::NEVER);
-    pool.put(&tx(1, 10), Facts::default(), &params).unwrap();
-    pool.insert(tx(2, 10), Facts::default(), Time::from_millis(500), &params).unwrap();
+    pool.put(&tx(1, 10), Inspection::default(), &params).unwrap();
+    pool.insert(tx(2, 10), Inspection::default(), Time::from_millis(500), &params).unwrap();
     assert_eq!(pool.deadline(), Time::from_millis(10_000));
     pool.on_wake(Time::from_millis(10_000));
     assert_eq!((pool.len(), pool.bytes()), (1, 10));
@@ -139,20 +139,23 @@ fn one_sender_may_hold_only_so_much() {
     let mut params = params(1_000);
     params.pool.sender_max_bytes = 20;
     let mut pool = pool();
-    let from =
-        |sender, key: u8| Facts { sender: Some(Sender([sender; 8])), fee: 10, ..claiming(key) };
+    let from = |sender, key: u8| Inspection {
+        sender: Some(Sender([sender; 8])),
+        fee: Some(10),
+        ..claiming(key)
+    };
     pool.put(&tx(1, 10), from(1, 1), &params).unwrap();
     pool.put(&tx(2, 10), from(1, 2), &params).unwrap();
     assert_eq!(pool.put(&tx(3, 10), from(1, 3), &params), Err("sender-holds-too-much"));
     assert_eq!(pool.put(&tx(4, 10), from(2, 4), &params), Ok(()), "others are another matter");
-    let instead = Facts { fee: 12, ..from(1, 2) };
+    let instead = Inspection { fee: Some(12), ..from(1, 2) };
     assert_eq!(pool.put(&tx(5, 10), instead, &params), Ok(()), "what it replaces makes room");
     pool.on_wake(Time::from_millis(10_000));
     assert!(pool.is_empty() && pool.senders.is_empty() && pool.claims.is_empty());
 }
 
-fn content(item: &Item, key: u8) -> Content {
-    Content { id: item.id(), conflicts: vec![ConflictKey([key; 32])] }
+fn content(item: &Item, key: u8) -> Confirmed {
+    Confirmed { id: item.id(), referred: None, spends: vec![ConflictKey([key; 32])] }
 }
 
 #[test]
@@ -185,8 +188,8 @@ fn what_left_early_leaves_no_trace_behind() {
     for round in 0..1_000_u64 {
         let fee = 10 + 10 * round;
         let item = Opaque::default().item(ItemKind::Tx, round.to_le_bytes().to_vec().into());
-        let facts = Facts { fee, ..claiming(1) };
-        pool.put(&item.unwrap(), facts, &params).unwrap();
+        let inspection = Inspection { fee: Some(fee), ..claiming(1) };
+        pool.put(&item.unwrap(), inspection, &params).unwrap();
     }
     assert_eq!((pool.len(), pool.by_standing.len(), pool.claims.len()), (1, 1, 1));
     let queued = pool.free.iter().count();

@@ -1,6 +1,9 @@
 //! What peers are told and given, and how much of it.
 
+use super::policy::refusals;
 use super::*;
+use crate::chain::Inspection;
+use crate::chain::Verified;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::Item;
 use crate::machine::Action;
@@ -22,7 +25,7 @@ impl Solo {
     /// Our operator submits a transaction, which passes its checks.
     fn submit(&mut self, item: &Arc<Item>) -> Vec<Action> {
         let mut actions = self.hand(Input::Submitted(item.clone()));
-        actions.extend(self.hand(Input::Verdict { id: item.id(), verdict: Ok(()) }));
+        actions.extend(self.hand(Input::Verdict { id: item.id(), verdict: GOOD }));
         actions
     }
 
@@ -233,7 +236,7 @@ fn whoever_has_too_much_checked_is_slowed_and_nobody_else() {
     assert!(actions.iter().any(|action| matches!(action, Action::Verify(_))));
     for n in 0..30 {
         let id = Draft::paying(n, 1).item().id();
-        solo.hand(Input::Verdict { id, verdict: Ok(()) });
+        solo.hand(Input::Verdict { id, verdict: GOOD });
     }
     let actions = solo.say(flooder, &Message::Items(Items::Item(Draft::paying(200, 1).item())));
     assert!(!actions.iter().any(is_throttle(flooder)), "all of it was checked");
@@ -259,4 +262,43 @@ fn many_busy_links_are_slowed_before_there_is_no_room() {
     }
     assert_eq!(solo.node.counters().verify_overflow, 0, "nothing had to be dropped");
     assert!(sent.iter().all(|sent| (5..=11).contains(sent)), "all had about the same: {sent:?}");
+}
+
+/// Rules that tell a fee only when they have looked at their ledger.
+struct Ledger;
+
+impl Chain for Ledger {
+    fn name(&self) -> &'static str {
+        "ledger"
+    }
+
+    fn max_size(&self, kind: ItemKind) -> usize {
+        Ties.max_size(kind)
+    }
+
+    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
+        Ties.identify(kind, bytes)
+    }
+
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
+        Ties.inspect(item).map(|inspection| Inspection { fee: None, ..inspection })
+    }
+
+    fn verify(&self, item: &Item) -> Verdict {
+        Ties.verify(item)?;
+        Ok(Verified { fee: Ties.inspect(item)?.fee })
+    }
+}
+
+#[test]
+fn a_fee_that_only_the_verdict_tells_decides_as_any_other() {
+    let mut params = at_once();
+    params.pool.min_fee_rate = FeeRate(1_000_000);
+    let mut solo = Solo::with_chain(params, Box::new(Ledger));
+    let link = solo.link(0, IN);
+    let (paying, free) = (Draft::paying(1, 1_000).item(), Draft::paying(2, 0).item());
+    solo.feed(link, &paying);
+    assert!(solo.node.pool().fee_rate(paying.id()) > Some(FeeRate(1_000_000)));
+    let refused = refusals(&solo.feed(link, &free));
+    assert_eq!((refused, solo.node.pool().len()), (vec!["fee-too-low"], 1));
 }

@@ -6,7 +6,7 @@ use crate::ground::fee::FeeRate;
 use crate::ground::item::Item;
 use crate::ground::item::ItemId;
 use crate::machine::Action;
-use crate::testkit::ties::{Draft, Ties, block};
+use crate::testkit::ties::{Draft, Ties, block, referred};
 use crate::wire::message::{Items, Names};
 
 const OUT: Direction = Direction::Outbound;
@@ -282,7 +282,80 @@ fn our_operator_is_told_that_parents_are_missing_unless_they_are_being_checked()
     solo.hand(Input::Submitted(parent.clone()));
     solo.hand(Input::Submitted(child.clone()));
     for item in [&parent, &child] {
-        solo.hand(Input::Verdict { id: item.id(), verdict: Ok(()) });
+        solo.hand(Input::Verdict { id: item.id(), verdict: GOOD });
     }
     assert!(solo.has(&parent) && solo.has(&child));
+}
+
+/// A parent that its child knows by another id than peers do, and its child.
+fn sealed_family() -> (Arc<Item>, Arc<Item>) {
+    let parent = Draft::paying(1, 1_000).sealed(7).item();
+    let child = Draft::paying(2, 1_000).after(&[&parent]).item();
+    assert_ne!(referred(&parent), parent.id());
+    (parent, child)
+}
+
+#[test]
+fn a_parent_is_asked_for_and_given_by_the_name_that_its_child_has_for_it() {
+    let (parent, child) = sealed_family();
+    let (mut asking, mut giving) = (solo(), solo());
+    let (from, to) = (asking.link(0, IN), giving.link(0, IN));
+    assert_eq!(asks(&asking.feed(from, &child)), [(from, referred(&parent))]);
+    giving.feed(to, &parent);
+    let ask = Message::Items(Items::GetData(Names::Whole {
+        kind: ItemKind::Tx,
+        ids: [referred(&parent)].into(),
+    }));
+    assert_eq!(sends(&giving.say(to, &ask)), [(to, Message::Items(Items::Item(parent.clone())))]);
+    let actions = asking.send(from, &parent);
+    assert!(disconnects(&actions).is_empty(), "it is what was asked for");
+    assert!(asking.has(&parent) && asking.has(&child));
+    assert_eq!(asking.node.pool().children(parent.id()), [child.id().into()]);
+    assert_eq!(asking.node.wanted(), 0);
+}
+
+#[test]
+fn a_parent_that_comes_by_its_own_name_frees_its_child_and_is_not_asked_for_any_more() {
+    let (parent, child) = sealed_family();
+    let mut solo = solo();
+    let (a, b) = (solo.link(0, IN), solo.link(1, IN));
+    solo.feed(a, &child);
+    solo.feed(b, &parent);
+    assert!(solo.has(&parent) && solo.has(&child));
+    assert_eq!(solo.node.wanted(), 0);
+}
+
+#[test]
+fn a_refusal_says_nothing_of_others_that_children_know_by_the_same_name() {
+    let (parent, child) = sealed_family();
+    let spoilt = Draft { is_forged: true, ..Draft::paying(1, 1_000).sealed(8) }.item();
+    let mut solo = solo();
+    let (a, b) = (solo.link(0, IN), solo.link(1, IN));
+    solo.feed(a, &child);
+    assert_eq!(refusals(&solo.feed(b, &spoilt)), ["forged"]);
+    assert!(solo.waits(&child));
+    solo.send(a, &parent);
+    assert!(solo.has(&child));
+}
+
+#[test]
+fn a_child_pays_for_a_parent_that_it_knows_by_another_name() {
+    let parent = Draft::paying(1, 0).sealed(7).item();
+    let child = Draft::paying(2, 1_000).after(&[&parent]).item();
+    let mut solo = solo();
+    let link = solo.link(0, IN);
+    assert_eq!(refusals(&solo.feed(link, &parent)), ["fee-too-low"]);
+    assert_eq!(asks(&solo.feed(link, &child)), [(link, referred(&parent))]);
+    solo.send(link, &parent);
+    assert!(solo.has(&parent) && solo.has(&child));
+}
+
+#[test]
+fn a_block_that_confirms_the_parent_frees_the_child_that_knows_it_by_another_name() {
+    let (parent, child) = sealed_family();
+    let mut solo = solo();
+    let link = solo.link(0, IN);
+    solo.feed(link, &child);
+    solo.feed(link, &block(ItemId([0; 32]), &[&parent]));
+    assert!(solo.has(&child) && solo.node.wanted() == 0);
 }

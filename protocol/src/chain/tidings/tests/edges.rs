@@ -69,15 +69,15 @@ fn crafted(key: &[u8; 32], r: &[u8; 32], s: &[u8; 32]) -> Bytes {
 }
 
 /// What becomes of a transfer alone, which must be what becomes of it in a batch with a good one.
-fn judge_both_ways(bytes: Bytes) -> Result<(), Rejection> {
+fn judge_both_ways(bytes: Bytes) -> Verdict {
     let odd = item(ItemKind::Tx, bytes);
     let alone = CHAIN.verify(&odd);
     let batch = [odd, item(ItemKind::Tx, transfer(1, 1))];
-    assert_eq!(CHAIN.verify_batch(&batch), [alone, Ok(())], "in company");
+    assert_eq!(CHAIN.verify_batch(&batch), [alone, GOOD], "in company");
     alone
 }
 
-const BAD: Result<(), Rejection> = Err(Rejection::invalid("bad-signature"));
+const BAD: Verdict = Err(Rejection::invalid("bad-signature"));
 
 #[test]
 fn keys_and_points_of_small_order_are_judged_alike_alone_and_in_company() {
@@ -85,7 +85,7 @@ fn keys_and_points_of_small_order_are_judged_alike_alone_and_in_company() {
     // these only then: what checks without it, alone, and batches with it, refuses and accepts them.
     for key in &SMALL_ORDER {
         for r in &SMALL_ORDER {
-            assert_eq!(judge_both_ways(crafted(key, r, &[0; 32])), Ok(()), "{key:x?} {r:x?}");
+            assert_eq!(judge_both_ways(crafted(key, r, &[0; 32])), GOOD, "{key:x?} {r:x?}");
             let one = filled(1, 0, 0);
             assert_eq!(judge_both_ways(crafted(key, r, &one)), BAD, "{key:x?} {r:x?}");
         }
@@ -95,7 +95,7 @@ fn keys_and_points_of_small_order_are_judged_alike_alone_and_in_company() {
         .flat_map(|key| SMALL_ORDER.iter().map(move |r| crafted(key, r, &[0; 32])))
         .map(|bytes| item(ItemKind::Tx, bytes))
         .collect();
-    assert_eq!(CHAIN.verify_batch(&all), vec![Ok(()); all.len()]);
+    assert_eq!(CHAIN.verify_batch(&all), vec![GOOD; all.len()]);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_signature_has_one_s() {
         *byte = carry.to_le_bytes()[0];
         carry >>= 8;
     }
-    assert_eq!((judge_both_ways(good), judge_both_ways(grown.freeze())), (Ok(()), BAD));
+    assert_eq!((judge_both_ways(good), judge_both_ways(grown.freeze())), (GOOD, BAD));
     let [key, r] = [SMALL_ORDER[0]; 2];
     assert_eq!(judge_both_ways(crafted(&key, &r, &ORDER)), BAD, "zero plus the order");
 }

@@ -1,9 +1,14 @@
 //! Parents and children.
 
 use super::*;
+use crate::chain::Weight;
 
-fn child_of(parents: &[&Arc<Item>], fee: u64) -> Facts {
-    Facts { parents: parents.iter().map(|parent| parent.id()).collect(), fee, ..Facts::default() }
+fn child_of(parents: &[&Arc<Item>], fee: u64) -> Inspection {
+    Inspection {
+        parents: parents.iter().map(|parent| parent.id()).collect(),
+        fee: Some(fee),
+        ..Inspection::default()
+    }
 }
 
 #[test]
@@ -70,7 +75,7 @@ fn a_confirmed_parent_leaves_its_children_behind() {
     let (parent, child) = (tx(1, 10), tx(2, 10));
     pool.put(&parent, paying(1), &params).unwrap();
     pool.put(&child, child_of(&[&parent], 1), &params).unwrap();
-    let block = [Content { id: parent.id(), conflicts: Vec::new() }];
+    let block = [Confirmed { id: parent.id(), referred: None, spends: Vec::new() }];
     let cleared = pool.on_block(&block, Time::ZERO, &params);
     assert!(cleared.conflicted.is_empty());
     assert!(pool.contains(child.id()) && !pool.contains(parent.id()));
@@ -102,8 +107,87 @@ fn a_pair_replaces_nobody() {
     let (mut pool, params) = (pool(), params(1_000));
     pool.put(&tx(3, 10), claiming(1), &params).unwrap();
     let (parent, child) = (tx(1, 10), tx(2, 10));
-    let conflicting = Facts { fee: 0, ..claiming(1) };
+    let conflicting = Inspection { fee: Some(0), ..claiming(1) };
     let child = (child, child_of(&[&parent], 1_000));
     let refused = pool.insert_pair((parent, conflicting), child, Time::ZERO, &params);
     assert_eq!(refused.unwrap_err().rule, "conflicts-with-pool");
+}
+
+/// One that its children know by another id, and that has so many outputs.
+fn known_as(referred: ItemId, outputs: u32) -> Inspection {
+    Inspection { referred: Some(referred), creates: outputs, ..paying(1) }
+}
+
+fn spending(parent: ItemId, output: u32) -> Inspection {
+    let spends = vec![ConflictKey::output(parent, output)];
+    Inspection { parents: vec![parent], spends, ..paying(1) }
+}
+
+#[test]
+fn a_child_finds_its_parent_by_the_id_that_it_knows() {
+    let (mut pool, params) = (pool(), params(100));
+    let (parent, child, known) = (tx(1, 10), tx(2, 10), ItemId([9; 32]));
+    pool.put(&parent, known_as(known, 1), &params).unwrap();
+    pool.put(&child, spending(known, 0), &params).unwrap();
+    assert_eq!(pool.children(parent.id()), [child.id().into()]);
+    assert_eq!(pool.find_referred(known), Some(&parent));
+    assert_eq!(pool.find_referred(parent.id()), None, "children don't name it so");
+    assert_eq!(pool.find_referred(child.id()), Some(&child));
+    assert_eq!((pool.referred(parent.id()), pool.referred(child.id())), (known, child.id()));
+    let block = [Confirmed { id: parent.id(), referred: Some(known), spends: Vec::new() }];
+    pool.on_block(&block, Time::ZERO, &params);
+    assert_eq!(pool.find_referred(known), None);
+    assert!(
+        pool.contains(child.id()) && pool.items.get(&child.id().into()).unwrap().family.is_none()
+    );
+}
+
+#[test]
+fn a_parent_that_comes_after_its_children_finds_them() {
+    let (mut pool, params) = (pool(), params(40));
+    let (parent, known) = (tx(1, 10), ItemId([9; 32]));
+    let children = [tx(2, 10), tx(3, 10)];
+    for (child, output) in children.iter().zip([0, 2]) {
+        pool.put(child, spending(known, output), &params).unwrap();
+    }
+    pool.put(&parent, Inspection { fee: Some(0), ..known_as(known, 3) }, &params).unwrap();
+    assert_eq!(pool.children(parent.id()), children.each_ref().map(|child| child.id().into()));
+    pool.put(&tx(4, 20), paying(100), &params).unwrap();
+    assert!(pool.contains(tx(4, 20).id()) && pool.len() == 1, "they leave with their parent");
+}
+
+#[test]
+fn a_parent_that_comes_late_must_not_make_its_family_too_large() {
+    let mut params = params(1_000);
+    params.pool.family_max = 2;
+    let (mut pool, known) = (pool(), ItemId([9; 32]));
+    pool.put(&tx(1, 10), spending(known, 0), &params).unwrap();
+    pool.put(&tx(2, 10), spending(known, 1), &params).unwrap();
+    assert_eq!(pool.put(&tx(3, 10), known_as(known, 2), &params), Err("too-many-descendants"));
+    assert_eq!(pool.put(&tx(4, 10), known_as(known, 1), &params), Ok(()));
+    let above = Inspection { creates: 1, ..known_as(ItemId([8; 32]), 1) };
+    let between = Inspection { parents: vec![ItemId([8; 32])], ..known_as(ItemId([7; 32]), 1) };
+    pool.put(&tx(5, 10), spending(ItemId([7; 32]), 0), &params).unwrap();
+    pool.put(&tx(6, 10), above, &params).unwrap();
+    assert_eq!(pool.put(&tx(7, 10), between, &params), Err("too-many-descendants"));
+}
+
+#[test]
+fn fee_rates_go_by_what_counts_of_the_bytes() {
+    let (mut pool, params) = (pool(), params(100));
+    let light = Inspection { weight: Some(Weight(20)), ..paying(10) };
+    pool.put(&tx(1, 10), light, &params).unwrap();
+    pool.put(&tx(2, 10), paying(10), &params).unwrap();
+    let rates = [1, 2].map(|n| pool.fee_rate(tx(n, 10).id()).map(|rate| rate.0));
+    assert_eq!(rates, [Some(2_000_000), Some(1_000_000)]);
+    assert_eq!(pool.bytes(), 20, "what it takes is what it is");
+}
+
+#[test]
+fn a_fee_that_nobody_knows_counts_as_none() {
+    let (mut pool, params) = (pool(), params(20));
+    pool.put(&tx(1, 10), Inspection::default(), &params).unwrap();
+    pool.put(&tx(2, 10), paying(1), &params).unwrap();
+    pool.put(&tx(3, 10), paying(1), &params).unwrap();
+    assert!(!pool.contains(tx(1, 10).id()));
 }

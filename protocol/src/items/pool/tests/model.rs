@@ -9,7 +9,7 @@ use super::*;
 /// What each transaction is, by its number: nothing about it is random, so that one can come again.
 struct Spec {
     item: Arc<Item>,
-    facts: Facts,
+    inspection: Inspection,
 }
 
 const COUNT: u8 = 24;
@@ -26,12 +26,12 @@ static SPECS: LazyLock<Vec<Spec>> = LazyLock::new(|| {
         };
         let parents = parents.iter().filter(|back| **back <= n);
         let parents = parents.map(|back| items[usize::from(n - back)].id()).collect();
-        let conflicts =
-            if n.is_multiple_of(3) { vec![ConflictKey([n % 5; 32])] } else { Vec::new() };
+        let spends = if n.is_multiple_of(3) { vec![ConflictKey([n % 5; 32])] } else { Vec::new() };
         let sender = n.is_multiple_of(2).then_some(Sender([n % 3; 8]));
         let fee = [0, 3, 50, 7, 20, 100, 1, 9][usize::from(n % 8)];
-        let facts = Facts { fee, conflicts, parents, sender, needs_verification: false };
-        Spec { item: items[usize::from(n)].clone(), facts }
+        let inspection =
+            Inspection { fee: Some(fee), spends, parents, sender, ..Inspection::default() };
+        Spec { item: items[usize::from(n)].clone(), inspection }
     };
     (0..COUNT).map(spec).collect()
 });
@@ -89,7 +89,7 @@ impl Model {
     }
 
     fn rate_of(of: &[u8]) -> FeeRate {
-        let fee = of.iter().map(|n| u128::from(spec(*n).facts.fee)).sum();
+        let fee = of.iter().map(|n| u128::from(spec(*n).inspection.fee())).sum();
         FeeRate::of(fee, of.iter().map(|n| spec(*n).item.size()).sum())
     }
 
@@ -110,7 +110,7 @@ impl Model {
     }
 
     fn rivals(&self, keys: &[ConflictKey]) -> Vec<u8> {
-        self.those(|n| spec(n).facts.conflicts.iter().any(|key| keys.contains(key)))
+        self.those(|n| spec(n).inspection.spends.iter().any(|key| keys.contains(key)))
     }
 
     /// Adds a transaction if the rules allow it, given the least rate, and says whether they do.
@@ -118,7 +118,7 @@ impl Model {
         if self.has(n) {
             return true;
         }
-        let parents = self.those(|up| spec(n).facts.parents.contains(&spec_id(up)));
+        let parents = self.those(|up| spec(n).inspection.parents.contains(&spec_id(up)));
         let ancestors = self.up(&parents);
         let Some(rest) = self.without_rivals(n, &ancestors, params) else { return false };
         if Self::rate_of(&[n]) < least || !rest.has_places(n, &ancestors, params) {
@@ -134,12 +134,12 @@ impl Model {
     /// What is left when it has replaced its rivals; `None` if it may not.
     fn without_rivals(&self, n: u8, ancestors: &[u8], params: &Params) -> Option<Self> {
         let (new, mut rest) = (spec(n), self.clone());
-        let rivals = self.rivals(&new.facts.conflicts);
+        let rivals = self.rivals(&new.inspection.spends);
         let replaced = self.those(|n| rivals.iter().any(|rival| self.down(*rival).contains(&n)));
-        let paid: u64 = replaced.iter().map(|n| spec(*n).facts.fee).sum();
+        let paid: u64 = replaced.iter().map(|n| spec(*n).inspection.fee()).sum();
         let step = params.pool.fee_rate_step.fee_for(new.item.size());
         let pays = rivals.iter().all(|rival| Self::rate_of(&[*rival]) < Self::rate_of(&[n]))
-            && u128::from(new.facts.fee) >= u128::from(paid) + step;
+            && u128::from(new.inspection.fee()) >= u128::from(paid) + step;
         let may = rivals.is_empty()
             || pays
                 && replaced.len() <= params.pool.replaced_max
@@ -151,12 +151,13 @@ impl Model {
     /// Whether its family and its sender have a place left.
     fn has_places(&self, n: u8, ancestors: &[u8], params: &Params) -> bool {
         let (new, max) = (spec(n), params.pool.family_max);
-        let of_sender =
-            self.those(|n| new.facts.sender.is_some() && spec(n).facts.sender == new.facts.sender);
+        let of_sender = self.those(|n| {
+            new.inspection.sender.is_some() && spec(n).inspection.sender == new.inspection.sender
+        });
         let sent: usize = of_sender.iter().map(|n| spec(*n).item.size()).sum();
         ancestors.len() < max
             && ancestors.iter().all(|up| self.down(*up).len() < max)
-            && (new.facts.sender.is_none()
+            && (new.inspection.sender.is_none()
                 || sent + new.item.size() <= params.pool.sender_max_bytes)
     }
 
@@ -184,7 +185,7 @@ impl Model {
 
     fn confirm(&mut self, n: u8) {
         self.remove(&[n]);
-        let rivals = self.rivals(&spec(n).facts.conflicts);
+        let rivals = self.rivals(&spec(n).inspection.spends);
         for rival in rivals {
             let gone = self.down(rival);
             self.remove(&gone);
@@ -227,7 +228,7 @@ impl Pool {
             assert!(*standing == pooled.standing() && pooled.is_sorted);
         }
         for (_, pooled) in self.leaving() {
-            claims += pooled.conflicts.len();
+            claims += pooled.spends.len();
             senders.extend(pooled.sender);
         }
         senders.sort_unstable();
@@ -255,21 +256,22 @@ proptest! {
         for op in ops {
             match op {
                 Op::Insert(n) => {
-                    let Spec { item, facts } = spec(n);
-                    let (item, facts) = (item.clone(), facts.clone());
+                    let Spec { item, inspection } = spec(n);
+                    let (item, inspection) = (item.clone(), inspection.clone());
                     let least = pool.min_fee_rate(now, &params);
-                    let (before, checked) = (pool.bytes(), pool.check(&item, &facts, now, &params));
+                    let (before, checked) = (pool.bytes(), pool.check(&item, &inspection, now, &params));
                     prop_assert_eq!(pool.bytes(), before);
-                    let put = pool.insert(item, facts, now, &params);
+                    let put = pool.insert(item, inspection, now, &params);
                     prop_assert_eq!(put, checked);
                     let expected = model.insert(n, least, now, &params);
                     prop_assert_eq!(put.is_ok(), expected, "{}: {:?}", n, put);
                 }
                 Op::Confirm(n) => {
-                    let Spec { item, facts } = spec(n);
-                    let (item, facts) = (item.clone(), facts.clone());
-                    let content = Content { id: item.id(), conflicts: facts.conflicts };
-                    pool.on_block(&[content], now, &params);
+                    let Spec { item, inspection } = spec(n);
+                    let (item, inspection) = (item.clone(), inspection.clone());
+                    let confirmed =
+                        Confirmed { id: item.id(), referred: None, spends: inspection.spends };
+                    pool.on_block(&[confirmed], now, &params);
                     model.confirm(n);
                 }
                 Op::Pass(ms) => {

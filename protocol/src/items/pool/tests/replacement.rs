@@ -2,16 +2,16 @@
 
 use super::*;
 
-fn spending(keys: &[u8], fee: u64) -> Facts {
-    Facts {
-        conflicts: keys.iter().map(|key| ConflictKey([*key; 32])).collect(),
-        fee,
-        ..Facts::default()
+fn spending(keys: &[u8], fee: u64) -> Inspection {
+    Inspection {
+        spends: keys.iter().map(|key| ConflictKey([*key; 32])).collect(),
+        fee: Some(fee),
+        ..Inspection::default()
     }
 }
 
-fn child_of(parent: &Item, fee: u64) -> Facts {
-    Facts { parents: vec![parent.id()], fee, ..Facts::default() }
+fn child_of(parent: &Item, fee: u64) -> Inspection {
+    Inspection { parents: vec![parent.id()], fee: Some(fee), ..Inspection::default() }
 }
 
 #[test]
@@ -68,6 +68,6 @@ fn only_so_many_are_replaced_at_once() {
 fn nothing_replaces_its_own_ancestor() {
     let (mut pool, params) = (pool(), params(1_000));
     pool.put(&tx(1, 10), spending(&[1], 5), &params).unwrap();
-    let facts = Facts { parents: vec![tx(1, 10).id()], ..spending(&[1], 100) };
-    assert_eq!(pool.put(&tx(2, 10), facts, &params), Err("replaces-its-ancestor"));
+    let inspection = Inspection { parents: vec![tx(1, 10).id()], ..spending(&[1], 100) };
+    assert_eq!(pool.put(&tx(2, 10), inspection, &params), Err("replaces-its-ancestor"));
 }
