@@ -8,6 +8,7 @@ use crate::report::event::Event;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::fmt::Write as _;
+use std::hash::BuildHasher as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -428,7 +429,7 @@ impl Mesh {
 
     fn latency(&self, from: usize, to: usize) -> Duration {
         let (min, max) = self.latency;
-        let rank = Salt::new(0).rank((from.min(to), from.max(to)));
+        let rank = Salt::new(0).hash_one((from.min(to), from.max(to)));
         min + (max - min).mul_f64(rank as f64 / u64::MAX as f64)
     }
 
