@@ -16,6 +16,7 @@ use crate::fleet::Fleet;
 use crate::launch::settings::Settings;
 use crate::measure::{self, Usage};
 use crate::node_process::{NodeError, TRACE};
+use crate::submit::Arrived;
 use crate::submit::{self, Submission};
 use crate::workload::{Planned, Schedule};
 
@@ -71,13 +72,21 @@ pub async fn run(
     let ids = items.iter().map(|item| item.id);
     let mut collector = Collector::new(traces.iter().map(|path| path.as_path()), ids);
     let records = RefCell::new(vec![Submission::default(); items.len()]);
-    let progress = Progress { submitting: Cell::new(true), killed: Cell::new(None), clock, bar };
+    let arrived = Arrived::default();
+    let progress = Progress {
+        submitting: Cell::new(true),
+        killed: Cell::new(None),
+        arrived: &arrived,
+        clock,
+        bar,
+    };
     let schedule = Schedule { rate: settings.manifest.workload.rate() };
 
     let meter = Meter::begin(fleet);
     let began = clock.now();
     let submitting = async {
-        submit::all(fleet, items, schedule, settings.manifest.seed, (clock, began), &records).await;
+        let shared = (&records, &arrived);
+        submit::all(fleet, items, schedule, settings.manifest.seed, (clock, began), shared).await;
         progress.submitting.set(false);
     };
     let killing = async {
@@ -111,6 +120,7 @@ pub async fn run(
 struct Progress<'a> {
     submitting: Cell<bool>,
     killed: Cell<Option<Time>>,
+    arrived: &'a Arrived,
     clock: &'a Clock,
     bar: &'a ProgressBar,
 }
@@ -136,6 +146,7 @@ async fn follow(
         let origins: Vec<Option<usize>> =
             records.borrow().iter().map(|record| record.sent.map(|(_, origin)| origin)).collect();
         let coverage = collector.coverage(&fleet.alive(), &origins);
+        progress.arrived.tell(coverage.complete());
         show(progress.bar, coverage, collector.deliveries(), &origins);
         let settled = match progress.killed.get() {
             Some(at) => now - at > LAST_WORDS || coverage.lost == 0,

@@ -31,11 +31,14 @@ pub struct Planned {
     pub id: ItemId,
     /// Its canonical bytes.
     pub bytes: Bytes,
+    /// It is due when all before it have arrived everywhere: a block that confirms transactions makes it needless to
+    /// relay them.
+    pub follows: bool,
 }
 
 impl Planned {
     fn new(kind: ItemKind, bytes: Bytes) -> Self {
-        Self { kind, id: ItemId::of(&bytes), bytes }
+        Self { kind, id: ItemId::of(&bytes), bytes, follows: false }
     }
 }
 
@@ -86,7 +89,8 @@ pub fn build(manifest: &Manifest, genesis: ItemId) -> Result<Vec<Planned>, Workl
             let bytes = block.bytes().clone();
             let chain = rules.chain(Limits::default(), &Settings::default());
             let id = chain.identify(ItemKind::Block, &bytes).expect("it was parsed with a header");
-            let whole = Planned { kind: ItemKind::Block, id, bytes };
+            let follows = rules != Rules::Opaque;
+            let whole = Planned { kind: ItemKind::Block, id, bytes, follows };
             Ok(txs.chain([whole]).collect())
         }
     }
