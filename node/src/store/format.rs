@@ -68,6 +68,7 @@ impl<'a> Record<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidings_protocol::chain::Chain as _;
     use tidings_protocol::chain::opaque::Opaque;
 
     #[test]

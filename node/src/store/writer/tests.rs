@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tokio::sync::oneshot;
