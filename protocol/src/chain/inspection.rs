@@ -38,13 +38,13 @@ impl Inspection {
     /// The id by which children name the item.
     #[must_use]
     pub fn referred(&self, item: &Item) -> ItemId {
-        self.referred.unwrap_or(item.id())
+        self.referred.unwrap_or_else(|| item.id())
     }
 
     /// The size by which fee rates go, bytes.
     #[must_use]
     pub fn vbytes(&self, item: &Item) -> usize {
-        self.weight.map_or(item.size(), Weight::vbytes)
+        self.weight.map_or_else(|| item.size(), Weight::vbytes)
     }
 
     /// What is known of its fee; nothing counts as none.

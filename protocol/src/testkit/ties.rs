@@ -104,7 +104,7 @@ impl Draft {
 /// The id by which children name a transaction.
 #[must_use]
 pub fn referred(item: &Item) -> ItemId {
-    alias(item.bytes()).unwrap_or(item.id())
+    alias(item.bytes()).unwrap_or_else(|| item.id())
 }
 
 /// The same where it isn't the transaction's own id: that of one without the seal.

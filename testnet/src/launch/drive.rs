@@ -16,7 +16,7 @@ use super::items::{Planned, Schedule};
 use super::kill::{self, Kill};
 use super::local::{NodeError, TRACE};
 use super::settings::Settings;
-use super::submit::{self, Submission};
+use super::submit::{self, Arrived, Submission};
 use crate::usage::{self, Usage};
 
 /// How often traces are read. Nodes write theirs once a second.
@@ -71,13 +71,21 @@ pub async fn run(
     let ids = items.iter().map(|item| item.id);
     let mut collector = Collector::new(traces.iter().map(|path| path.as_path()), ids);
     let records = RefCell::new(vec![Submission::default(); items.len()]);
-    let progress = Progress { submitting: Cell::new(true), killed: Cell::new(None), clock, bar };
+    let arrived = Arrived::default();
+    let progress = Progress {
+        submitting: Cell::new(true),
+        killed: Cell::new(None),
+        arrived: &arrived,
+        clock,
+        bar,
+    };
     let schedule = Schedule { rate: settings.manifest.workload.rate() };
 
     let meter = Meter::begin(fleet);
     let began = clock.now();
     let submitting = async {
-        submit::all(fleet, items, schedule, settings.manifest.seed, (clock, began), &records).await;
+        let shared = (&records, &arrived);
+        submit::all(fleet, items, schedule, settings.manifest.seed, (clock, began), shared).await;
         progress.submitting.set(false);
     };
     let killing = async {
@@ -111,6 +119,7 @@ pub async fn run(
 struct Progress<'a> {
     submitting: Cell<bool>,
     killed: Cell<Option<Time>>,
+    arrived: &'a Arrived,
     clock: &'a Clock,
     bar: &'a ProgressBar,
 }
@@ -136,6 +145,7 @@ async fn follow(
         let origins: Vec<Option<usize>> =
             records.borrow().iter().map(|record| record.sent.map(|(_, origin)| origin)).collect();
         let coverage = collector.coverage(&fleet.alive(), &origins);
+        progress.arrived.tell(coverage.complete());
         show(progress.bar, coverage, collector.deliveries(), &origins);
         let settled = match progress.killed.get() {
             Some(at) => now - at > LAST_WORDS || coverage.lost == 0,

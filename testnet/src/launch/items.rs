@@ -85,14 +85,17 @@ pub fn build(manifest: &Manifest, genesis: ItemId) -> Result<Vec<Planned>, Workl
             // Where transactions mean something, the first is a coinbase: it comes with its block or not at all.
             let loose = block.transactions().skip(usize::from(rules != Rules::Opaque));
             let txs = loose.map(|bytes| Planned::new(ItemKind::Tx, bytes));
-            let bytes = block.bytes().clone();
-            let chain = rules.chain(Limits::default(), &Settings::default());
-            let id = chain.identify(ItemKind::Block, &bytes).expect("it was parsed with a header");
-            let follows = rules != Rules::Opaque;
-            let whole = Planned { kind: ItemKind::Block, id, bytes, follows };
+            let whole = whole(rules, block.bytes().clone());
             Ok(txs.chain([whole]).collect())
         }
     }
+}
+
+/// A block, after its transactions.
+fn whole(rules: Rules, bytes: Bytes) -> Planned {
+    let chain = rules.chain(Limits::default(), &Settings::default());
+    let id = chain.identify(ItemKind::Block, &bytes).expect("it was parsed with a header");
+    Planned { kind: ItemKind::Block, id, bytes, follows: rules != Rules::Opaque }
 }
 
 /// Signed transfers of `accounts` senders who take turns. Sizes below the least become the least.

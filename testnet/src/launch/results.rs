@@ -189,12 +189,13 @@ fn more(
 /// How late the latest submission left, milliseconds.
 fn late_ms_max(settings: &Settings, driven: &Driven) -> f64 {
     let schedule = Schedule { rate: settings.manifest.workload.rate() };
+    let in_time = driven.submissions.iter().enumerate().filter(|(_, record)| !record.followed);
     let late = |(index, record): (usize, &Submission)| {
         let (sent_us, _) = record.sent?;
         let since = sent_us.saturating_sub(driven.began_us) as f64 / 1e3;
         Some(since - schedule.due(index).as_secs_f64() * 1e3)
     };
-    driven.submissions.iter().enumerate().filter_map(late).fold(0.0, f64::max)
+    in_time.filter_map(late).fold(0.0, f64::max)
 }
 
 /// Why the run proves nothing; empty if it does. That the overlay stood before the first submission

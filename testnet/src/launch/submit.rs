@@ -1,6 +1,6 @@
 //! Submits the items of a run, each on time, each at a random living node.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
@@ -8,6 +8,7 @@ use tidings::api::Outcome;
 use tidings::clock::Clock;
 use tidings_protocol::ground::time::Time;
 use tidings_sim::workload;
+use tokio::sync::Notify;
 use tokio::time::{sleep_until, timeout};
 
 use super::fleet::Fleet;
@@ -22,6 +23,9 @@ const UNDER_WAY_MAX: usize = 512;
 /// How long a node may take to acknowledge one. Far more than a healthy node under load needs.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long an item that follows others may wait for them. A guess, far more than any relay takes.
+const FOLLOWING_MAX: Duration = Duration::from_secs(120);
+
 /// What became of one submission.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Submission {
@@ -30,6 +34,34 @@ pub struct Submission {
     pub sent: Option<(u64, usize)>,
     /// Why it counts as not acknowledged, if it was.
     pub problem: Option<String>,
+    /// It waited for those before it: it was late on purpose.
+    pub followed: bool,
+}
+
+/// Whether all that was submitted so far has arrived: told by whoever reads the traces.
+#[derive(Debug, Default)]
+pub struct Arrived {
+    all: Cell<bool>,
+    told: Notify,
+}
+
+impl Arrived {
+    /// Tells it anew.
+    pub fn tell(&self, all: bool) {
+        self.all.set(all);
+        self.told.notify_waiters();
+    }
+
+    /// Waits until everything has arrived, or for as long as is reasonable: an item that is lost stops nobody.
+    async fn wait(&self) {
+        let told = async {
+            self.told.notified().await; // what was told before may not count the latest ones
+            while !self.all.get() {
+                self.told.notified().await;
+            }
+        };
+        let _ = timeout(FOLLOWING_MAX, told).await; // out of patience
+    }
 }
 
 /// Submits all items by a clock, from a time of it on; their records are kept up to date meanwhile.
@@ -39,11 +71,15 @@ pub async fn all(
     schedule: Schedule,
     seed: u64,
     (clock, began): (&Clock, Time),
-    records: &RefCell<Vec<Submission>>,
+    (records, arrived): (&RefCell<Vec<Submission>>, &Arrived),
 ) {
     stream::iter(items.iter().enumerate())
         .for_each_concurrent(UNDER_WAY_MAX, |(index, item)| async move {
             sleep_until(clock.instant(began + schedule.due(index))).await;
+            if item.follows {
+                arrived.wait().await;
+                records.borrow_mut()[index].followed = true;
+            }
             let Some(origin) = choose(fleet, seed, index) else { return };
             records.borrow_mut()[index].sent = Some((clock.unix_us(clock.now()), origin.index));
             let problem = submit(origin, item).await.err();

@@ -186,7 +186,7 @@ fn what_the_header_vouches_for_is_blamed_on_the_id() {
     second.output[0].value = Amount::from_sat(5);
     let judged = judge(&mined(vec![coinbase(), second]));
     assert_eq!(judged, Err(Rejection::invalid("second-coinbase")));
-    let size = serialize(&block(&[good.clone()])).len();
+    let size = serialize(&block(std::slice::from_ref(&good))).len();
     let tight = Bitcoin { max_block_bytes: 4 * size - 1, ..chain() };
     let judged = tight.inspect(&item(ItemKind::Block, serialize(&block(&[good]))));
     assert_eq!(judged, Err(Rejection::invalid("too-heavy")));
