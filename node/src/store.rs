@@ -41,7 +41,7 @@ use std::time::{Duration, SystemTime};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
-use tidings_protocol::machine::Was;
+use tidings_protocol::machine::RestoredAs;
 
 pub use open::OpenError;
 pub use restore::Restored;
@@ -199,14 +199,17 @@ impl Store {
         for entry in items.iter()? {
             let (key, value) = entry?;
             let is_own = unbroadcast.get(key.value())?.is_some();
-            let key = Key { number: key.value(), was: if is_own { Was::Own } else { Was::Kept } };
+            let key = Key {
+                number: key.value(),
+                was: if is_own { RestoredAs::Own } else { RestoredAs::Kept },
+            };
             match Record::decode(value.value()).map(|record| record.kind) {
                 Some(ItemKind::Block) => blocks.push(key),
                 _ => order.push(key),
             }
         }
         for entry in transaction.open_table(ORPHANS)?.iter()? {
-            order.push(Key { number: entry?.0.value(), was: Was::Orphan });
+            order.push(Key { number: entry?.0.value(), was: RestoredAs::Orphan });
         }
         blocks.extend(order);
         Ok(blocks)

@@ -103,7 +103,7 @@ pub mod reconcile {
 pub mod relay {
     pub mod announce;
     pub mod fee_filter;
-    pub mod quota;
+    pub mod rate_limiter;
     pub mod request;
     pub mod serve;
     pub mod strategy;

@@ -209,7 +209,7 @@ impl Cx<'_> {
 
 /// What an item was in an earlier run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Was {
+pub enum RestoredAs {
     /// A block, or a pooled transaction.
     Kept,
     /// A pooled transaction that our operator submitted, and of which [`Event::Broadcast`] was never reported.
@@ -266,7 +266,7 @@ pub enum Input<'a> {
         /// The item.
         item: Arc<Item>,
         /// What it was then.
-        was: Was,
+        was: RestoredAs,
     },
     /// The answer to [`Action::Verify`].
     Verdict {

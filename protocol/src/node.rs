@@ -53,11 +53,11 @@ use crate::machine::{Cx, Input, Machine};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::peers::ping::Health;
-use crate::reconcile::anti_entropy::SafetyNet;
-use crate::record::{Recorder, What};
+use crate::reconcile::anti_entropy::AntiEntropy;
+use crate::record::{ItemEvent, Recorder};
 use crate::relay::announce::Announcer;
 use crate::relay::fee_filter::FeeFilter;
-use crate::relay::quota::Quota;
+use crate::relay::rate_limiter::RelayRateLimiter;
 use crate::relay::request::Requests;
 use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::report::counters::Counters;
@@ -109,12 +109,12 @@ pub struct Node {
     /// The links that the strategy may use, in the order in which they became ready.
     ready: Vec<Neighbour>,
     requests: Requests,
-    safety_net: SafetyNet,
+    anti_entropy: AntiEntropy,
     verification: Verification,
     pool: Pool,
     blocks: BlockStore,
     fee_filter: FeeFilter,
-    quota: Quota,
+    rate_limiter: RelayRateLimiter,
     serving: Serving,
     restoring: Restoring,
     health: Health,
@@ -159,12 +159,12 @@ impl Node {
             seen: SeenCache::new(params.memory.seen_max, salt),
             requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
-            safety_net: SafetyNet::default(),
+            anti_entropy: AntiEntropy::default(),
             verification: Verification::new(salt),
             pool: Pool::new(salt),
             unbroadcast: Unbroadcast::default(),
             fee_filter: FeeFilter::default(),
-            quota: Quota::default(),
+            rate_limiter: RelayRateLimiter::default(),
             orphans: Orphans::new(salt),
             blocks: BlockStore::default(),
             counters: Counters::default(),
@@ -244,7 +244,7 @@ impl Node {
         }
         self.ask(cx);
         if self.requests.take_gave_up() {
-            self.safety_net.hurry(cx.now, &cx.params.relay);
+            self.anti_entropy.hurry(cx.now, &cx.params.relay);
         }
         self.tell_gone(cx);
         self.send_outbox(cx);
@@ -260,7 +260,7 @@ impl Node {
         }
         for (link, names) in asked {
             let ids = || names.iter().map(Name::short);
-            ids().for_each(|id| self.record.note(link, id, What::Asked, cx.now));
+            ids().for_each(|id| self.record.note(link, id, ItemEvent::Asked, cx.now));
             self.relay(cx, |strategy, cx| {
                 ids().for_each(|id| strategy.on_asked(link, id, cx));
             });

@@ -1,7 +1,7 @@
 //! The record: what happened to each recent item, step by step, so that a node can explain itself.
 //!
 //! # Model
-//! A [`What`] happened to an item at a moment, on a link or here: a step, 16 bytes. Each link has a *strand*
+//! A [`ItemEvent`] happened to an item at a moment, on a link or here: a step, 16 bytes. Each link has a *strand*
 //! of its own steps, in the order of their happening, and what no link had a part in makes one more strand.
 //! Nothing is indexed: writing a step is all that the hot path pays, and who asks a question pays for
 //! looking through all of them. Answers are made in
@@ -44,7 +44,7 @@ const UNSEEN_MAX: usize = 32;
 
 /// One thing that happened to an item. Of what happens in one moment, the order is that of these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum ItemEvent {
     /// Our operator submitted it.
     Submitted,
     /// It came back from an earlier run.
@@ -246,7 +246,7 @@ impl Recorder {
         if let Some(excess) = self.excess_mut(link) {
             let count = &mut excess.overrun[budget as usize];
             *count = count.saturating_add(1);
-            self.note_link(link, What::OverBudget(budget), now);
+            self.note_link(link, ItemEvent::OverBudget(budget), now);
         }
     }
 
@@ -268,7 +268,7 @@ impl Recorder {
         if let Some(excess) = self.excess_mut(link) {
             excess.announcements += ids.len() as u64;
             for id in ids.take(UNSEEN_MAX) {
-                self.note(link, id, What::Heard(Heard::OverBudget), now);
+                self.note(link, id, ItemEvent::Heard(Heard::OverBudget), now);
             }
         }
     }
@@ -280,14 +280,14 @@ impl Recorder {
 
     /// Something happened to an item, on a link.
     #[inline]
-    pub fn note(&mut self, link: Link, id: impl Into<ShortId>, what: What, now: Time) {
+    pub fn note(&mut self, link: Link, id: impl Into<ShortId>, what: ItemEvent, now: Time) {
         if let Some(record) = &mut self.0 {
             record.note(Some(link), id.into(), what, now);
         }
     }
 
     /// The same happened to several items, on a link.
-    pub fn note_all(&mut self, link: Link, ids: &[ItemId], what: What, now: Time) {
+    pub fn note_all(&mut self, link: Link, ids: &[ItemId], what: ItemEvent, now: Time) {
         if let Some(record) = &mut self.0 {
             record.note_all(link, ids, what, now);
         }
@@ -299,7 +299,7 @@ impl Recorder {
         &mut self,
         ingress: Option<Link>,
         id: impl Into<ShortId>,
-        what: What,
+        what: ItemEvent,
         now: Time,
     ) {
         if let Some(record) = &mut self.0 {
@@ -308,7 +308,7 @@ impl Recorder {
     }
 
     /// Something happened to a link.
-    pub fn note_link(&mut self, link: Link, what: What, now: Time) {
+    pub fn note_link(&mut self, link: Link, what: ItemEvent, now: Time) {
         self.note(link, strand::NO_ITEM, what, now);
     }
 }
@@ -353,7 +353,7 @@ impl Record {
         self.live.iter().map(|(_, past)| past).chain(&self.past)
     }
 
-    fn note(&mut self, link: Option<Link>, id: ShortId, what: What, now: Time) {
+    fn note(&mut self, link: Option<Link>, id: ShortId, what: ItemEvent, now: Time) {
         if self.len >= self.max {
             self.make_room();
         }
@@ -373,7 +373,7 @@ impl Record {
         self.len += 1;
     }
 
-    fn note_all(&mut self, link: Link, ids: &[ItemId], what: What, now: Time) {
+    fn note_all(&mut self, link: Link, ids: &[ItemId], what: ItemEvent, now: Time) {
         for ids in ids.chunks(self.max) {
             while self.len + ids.len() > self.max {
                 self.make_room();

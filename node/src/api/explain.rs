@@ -160,7 +160,7 @@ pub struct StepStatus {
     pub waits_for: Option<WaitStatus>,
 }
 
-/// What happened. See [`What`](tidings_protocol::record::What), which has the same names.
+/// What happened. See [`ItemEvent`](tidings_protocol::record::ItemEvent), which has the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented where they come from")]

@@ -9,7 +9,7 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::ground::peer::PeerKey;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::record::{
-    Dealings, Departure, Excess, Heard, Life, Manner, Record, Step, Totals, Wait, What,
+    Dealings, Departure, Excess, Heard, ItemEvent, Life, Manner, Record, Step, Totals, Wait,
 };
 use tidings_protocol::relay::{AnyStrategy, Strategy as _};
 use tidings_protocol::wire::kinds::Budget;
@@ -243,34 +243,34 @@ fn totals_status(totals: &Totals) -> TotalsStatus {
     }
 }
 
-fn name_and_detail(what: What) -> (StepName, Option<&'static str>) {
+fn name_and_detail(what: ItemEvent) -> (StepName, Option<&'static str>) {
     match what {
-        What::Submitted => (StepName::Submitted, None),
-        What::Restored => (StepName::Restored, None),
-        What::Implied => (StepName::Implied, None),
-        What::Orphaned => (StepName::Orphaned, None),
-        What::Heard(heard) => (StepName::Heard, Some(heard_name(heard))),
-        What::Arrived => (StepName::Arrived, None),
-        What::Duplicate => (StepName::Duplicate, None),
-        What::Unsolicited => (StepName::Unsolicited, None),
-        What::Overflow => (StepName::Overflow, None),
-        What::Checking => (StepName::Checking, None),
-        What::Accepted => (StepName::Accepted, None),
-        What::Rejected(rule) => (StepName::Rejected, Some(rule)),
-        What::Delayed => (StepName::Delayed, None),
-        What::Unsent => (StepName::Unsent, None),
-        What::Released => (StepName::Released, None),
-        What::Told(manner) => (StepName::Told, Some(manner_name(manner))),
-        What::Sent(manner) => (StepName::Sent, Some(manner_name(manner))),
-        What::Denied => (StepName::Denied, None),
-        What::NotFound => (StepName::NotFound, None),
-        What::Expired => (StepName::Expired, None),
-        What::Broke => (StepName::Broke, None),
-        What::Asked => (StepName::Asked, None),
-        What::Congested => (StepName::Congested, None),
-        What::Drained => (StepName::Drained, None),
-        What::Left(why) => (StepName::Left, Some(departure_name(why))),
-        What::OverBudget(budget) => (StepName::OverBudget, Some(budget.name())),
+        ItemEvent::Submitted => (StepName::Submitted, None),
+        ItemEvent::Restored => (StepName::Restored, None),
+        ItemEvent::Implied => (StepName::Implied, None),
+        ItemEvent::Orphaned => (StepName::Orphaned, None),
+        ItemEvent::Heard(heard) => (StepName::Heard, Some(heard_name(heard))),
+        ItemEvent::Arrived => (StepName::Arrived, None),
+        ItemEvent::Duplicate => (StepName::Duplicate, None),
+        ItemEvent::Unsolicited => (StepName::Unsolicited, None),
+        ItemEvent::Overflow => (StepName::Overflow, None),
+        ItemEvent::Checking => (StepName::Checking, None),
+        ItemEvent::Accepted => (StepName::Accepted, None),
+        ItemEvent::Rejected(rule) => (StepName::Rejected, Some(rule)),
+        ItemEvent::Delayed => (StepName::Delayed, None),
+        ItemEvent::Unsent => (StepName::Unsent, None),
+        ItemEvent::Released => (StepName::Released, None),
+        ItemEvent::Told(manner) => (StepName::Told, Some(manner_name(manner))),
+        ItemEvent::Sent(manner) => (StepName::Sent, Some(manner_name(manner))),
+        ItemEvent::Denied => (StepName::Denied, None),
+        ItemEvent::NotFound => (StepName::NotFound, None),
+        ItemEvent::Expired => (StepName::Expired, None),
+        ItemEvent::Broke => (StepName::Broke, None),
+        ItemEvent::Asked => (StepName::Asked, None),
+        ItemEvent::Congested => (StepName::Congested, None),
+        ItemEvent::Drained => (StepName::Drained, None),
+        ItemEvent::Left(why) => (StepName::Left, Some(departure_name(why))),
+        ItemEvent::OverBudget(budget) => (StepName::OverBudget, Some(budget.name())),
     }
 }
 

@@ -8,7 +8,7 @@ use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
-use tidings_protocol::machine::{Input, Was};
+use tidings_protocol::machine::{Input, RestoredAs};
 use tidings_protocol::node::Node;
 use tidings_protocol::report::event::Event;
 use tokio::sync::mpsc;
@@ -134,8 +134,8 @@ impl Keeper {
     }
 
     /// An item comes back. One that waited for its parents is stored as such.
-    fn expect(&mut self, item: &Item, was: Was) {
-        if was == Was::Orphan {
+    fn expect(&mut self, item: &Item, was: RestoredAs) {
+        if was == RestoredAs::Orphan {
             self.orphans.insert(item.id());
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use redb::ReadableDatabase as _;
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
-use tidings_protocol::machine::Was;
+use tidings_protocol::machine::RestoredAs;
 
 use super::format::{ITEMS, ORPHANS, Record};
 use super::{Store, StoreConfig, unix_s};
@@ -21,14 +21,14 @@ pub struct Restored {
     /// The item.
     pub item: Arc<Item>,
     /// What it was.
-    pub was: Was,
+    pub was: RestoredAs,
 }
 
 /// Where an item is, and what it was.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
     pub(super) number: u64,
-    pub(super) was: Was,
+    pub(super) was: RestoredAs,
 }
 
 /// Why an item doesn't come back that is too old.
@@ -78,8 +78,8 @@ impl Restore {
         let (table, orphans) = (transaction.open_table(ITEMS)?, transaction.open_table(ORPHANS)?);
         for Key { number, was } in self.keys.drain(..self.keys.len().min(BATCH_MAX)) {
             let (table, expiry) = match was {
-                Was::Orphan => (&orphans, config.orphan_expiry),
-                Was::Kept | Was::Own => (&table, config.expiry),
+                RestoredAs::Orphan => (&orphans, config.orphan_expiry),
+                RestoredAs::Kept | RestoredAs::Own => (&table, config.expiry),
             };
             // Whatever was removed since is gone.
             let Some(value) = table.get(number)? else { continue };

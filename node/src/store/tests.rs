@@ -75,7 +75,10 @@ impl Place {
     fn restored(&self) -> Vec<(Arc<Item>, bool)> {
         let all = self.everything(&self.open());
         assert!(all.dropped.is_empty());
-        all.restored.into_iter().map(|Restored { item, was }| (item, was == Was::Own)).collect()
+        all.restored
+            .into_iter()
+            .map(|Restored { item, was }| (item, was == RestoredAs::Own))
+            .collect()
     }
 }
 
@@ -151,8 +154,12 @@ fn what_waited_for_its_parents_comes_back_last() {
     drop(store);
     let back = place.everything(&place.open()).restored;
     let back: Vec<_> = back.into_iter().map(|Restored { item, was }| (item, was)).collect();
-    let expected =
-        [(block(1), Was::Kept), (tx(2), Was::Kept), (tx(4), Was::Own), (tx(3), Was::Orphan)];
+    let expected = [
+        (block(1), RestoredAs::Kept),
+        (tx(2), RestoredAs::Kept),
+        (tx(4), RestoredAs::Own),
+        (tx(3), RestoredAs::Orphan),
+    ];
     assert_eq!(back, expected);
     place.open().apply(&[put(&tx(5), false)]).unwrap();
     assert_eq!(place.open().len(), 5, "numbers are not used twice");
@@ -240,7 +247,7 @@ fn a_damaged_byte_is_refused_or_harmless() {
         match Store::open(&place.config) {
             Ok(store) => {
                 let all = place.everything(&store);
-                let back = all.restored.into_iter().map(|it| (it.item, it.was == Was::Own));
+                let back = all.restored.into_iter().map(|it| (it.item, it.was == RestoredAs::Own));
                 let back: Vec<_> = back.collect();
                 assert_eq!(back, expected, "byte {at}");
             }

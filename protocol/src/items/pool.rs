@@ -58,7 +58,7 @@ pub struct Pool {
     senders: Map<Sender, usize>,
     /// Items in the order in which they have to leave when room is needed: all that pay something, and
     /// those for which a child once paid.
-    by_standing: BTreeSet<Standing>,
+    by_key: BTreeSet<EvictionKey>,
     /// Those that came without a fee, and those that came with one.
     free: Ages,
     paying: Ages,
@@ -84,7 +84,7 @@ struct Pooled {
     /// What it counts for: its rate, or the rate with its descendants.
     rate: FeeRate,
     sequence: u64,
-    /// Whether it is in `by_standing`.
+    /// Whether it is in `by_key`.
     is_sorted: bool,
     /// Its relatives in the pool; most have none.
     family: Option<Box<Family>>,
@@ -92,7 +92,7 @@ struct Pooled {
 
 /// What decides who leaves first, and who that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Standing {
+struct EvictionKey {
     rate: FeeRate,
     sequence: u64,
     id: ShortId,
@@ -104,8 +104,8 @@ impl Pooled {
         FeeRate::of(self.fee.into(), self.vbytes as usize)
     }
 
-    fn standing(&self) -> Standing {
-        Standing { rate: self.rate, sequence: self.sequence, id: self.item.id().into() }
+    fn eviction_key(&self) -> EvictionKey {
+        EvictionKey { rate: self.rate, sequence: self.sequence, id: self.item.id().into() }
     }
 }
 
@@ -144,7 +144,7 @@ impl Pool {
             aliases: Aliases::default(),
             claims: Map::new(salt),
             senders: Map::new(salt),
-            by_standing: BTreeSet::new(),
+            by_key: BTreeSet::new(),
             free: Ages::default(),
             paying: Ages::default(),
             latest: Map::new(salt),
@@ -311,8 +311,8 @@ impl Pool {
             return None;
         }
         let at = rng.random_range(0..free + paying);
-        let standing = self.free.get(at).or_else(|| self.paying.get(at - free))?;
-        self.get(standing.id).map(|item| item.id())
+        let key = self.free.get(at).or_else(|| self.paying.get(at - free))?;
+        self.get(key.id).map(|item| item.id())
     }
 
     /// The least fee rate that is let in.
@@ -386,13 +386,13 @@ impl Pool {
             *self.senders.entry(sender).or_default() += pooled.item.size();
         }
         self.bytes += pooled.item.size();
-        let standing = pooled.standing();
+        let key = pooled.eviction_key();
         let expires = now + Duration::from_secs(params.memory.pool_expiry_s);
         if pooled.is_sorted {
-            self.by_standing.insert(standing);
-            self.paying.push(expires, standing);
+            self.by_key.insert(key);
+            self.paying.push(expires, key);
         } else {
-            self.free.push(expires, standing);
+            self.free.push(expires, key);
         }
         self.items.insert(id, pooled);
         if !inspection.parents.is_empty() {
@@ -436,10 +436,10 @@ impl Pool {
         self.aliases.remove(id);
         self.gone.push((pooled.item.id(), why));
         if pooled.is_sorted {
-            self.by_standing.remove(&pooled.standing());
+            self.by_key.remove(&pooled.eviction_key());
         }
         let ages = if pooled.fee > 0 { &mut self.paying } else { &mut self.free };
-        ages.remove(pooled.sequence, |standing| is_current(&self.items, standing));
+        ages.remove(pooled.sequence, |key| is_current(&self.items, key));
         self.bytes -= pooled.item.size();
         for key in &pooled.spends {
             self.claims.remove(key);
@@ -456,7 +456,7 @@ impl Pool {
     }
 
     /// The oldest transaction, and when it expires.
-    fn oldest(&self) -> Option<(Time, Standing)> {
+    fn oldest(&self) -> Option<(Time, EvictionKey)> {
         match (self.free.front(), self.paying.front()) {
             (Some(free), Some(paying)) => {
                 Some(if free.1.sequence < paying.1.sequence { free } else { paying })
@@ -467,20 +467,18 @@ impl Pool {
 
     /// All in the order in which they have to leave when room is needed.
     fn leaving(&self) -> impl Iterator<Item = (ShortId, &Pooled)> {
-        let unsorted = self.free.iter().filter_map(|standing| {
-            let pooled = self.items.get(&standing.id)?;
-            (pooled.sequence == standing.sequence && !pooled.is_sorted).then_some((
-                standing.sequence,
-                standing.id,
+        let unsorted = self.free.iter().filter_map(|key| {
+            let pooled = self.items.get(&key.id)?;
+            (pooled.sequence == key.sequence && !pooled.is_sorted).then_some((
+                key.sequence,
+                key.id,
                 pooled,
             ))
         });
-        let (mut unsorted, mut sorted) = (unsorted.peekable(), self.by_standing.iter().peekable());
+        let (mut unsorted, mut sorted) = (unsorted.peekable(), self.by_key.iter().peekable());
         std::iter::from_fn(move || {
-            let is_first = |sequence: u64, standing: Option<&&Standing>| {
-                standing.is_none_or(|standing| {
-                    standing.rate > FeeRate::ZERO || standing.sequence > sequence
-                })
+            let is_first = |sequence: u64, key: Option<&&EvictionKey>| {
+                key.is_none_or(|key| key.rate > FeeRate::ZERO || key.sequence > sequence)
             };
             if let Some((_, id, pooled)) =
                 unsorted.next_if(|(sequence, ..)| is_first(*sequence, sorted.peek()))
@@ -494,8 +492,8 @@ impl Pool {
 }
 
 /// Whether an entry of a queue is about a transaction that is still there.
-fn is_current(items: &Map<ShortId, Pooled>, standing: &Standing) -> bool {
-    items.get(&standing.id).is_some_and(|pooled| pooled.sequence == standing.sequence)
+fn is_current(items: &Map<ShortId, Pooled>, key: &EvictionKey) -> bool {
+    items.get(&key.id).is_some_and(|pooled| pooled.sequence == key.sequence)
 }
 
 impl Part for Pool {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::chain::Inspection;
 use crate::ground::item::Item;
 use crate::ground::time::Time;
-use crate::machine::{Part, Was};
+use crate::machine::{Part, RestoredAs};
 use crate::params::{OrphanParams, Params};
 
 /// A transaction of an earlier run.
@@ -20,7 +20,7 @@ pub struct Comeback {
     /// What its inspection found.
     pub inspection: Inspection,
     /// What it was then.
-    pub was: Was,
+    pub was: RestoredAs,
 }
 
 /// Those that wait. Empty, it holds no memory.

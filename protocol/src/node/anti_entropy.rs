@@ -15,16 +15,16 @@ use crate::wire::message::Reconcile;
 impl Node {
     /// Begins a comparison with a random peer.
     pub(super) fn compare_due(&mut self, cx: &mut Cx<'_>) {
-        if self.safety_net.is_due(cx.now, &cx.params.relay) && !self.ready.is_empty() {
+        if self.anti_entropy.is_due(cx.now, &cx.params.relay) && !self.ready.is_empty() {
             let link = self.ready[cx.rng.random_range(0..self.ready.len())].link;
-            let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
+            let digest = self.anti_entropy.digest(cx.now, &cx.params.relay, cx.rng);
             self.send(link, Reconcile::Digest(Box::new(digest)), cx);
         }
     }
 
     /// Begins a comparison over a new link, if there is anything to compare.
     pub(super) fn compare(&mut self, link: Link, cx: &mut Cx<'_>) {
-        let digest = self.safety_net.digest(cx.now, &cx.params.relay, cx.rng);
+        let digest = self.anti_entropy.digest(cx.now, &cx.params.relay, cx.rng);
         if digest.count > 0 {
             self.send(link, Reconcile::Digest(Box::new(digest)), cx);
         }
@@ -35,7 +35,7 @@ impl Node {
             return; // off: then we offer nothing either
         }
         let (mut lacked, answer) =
-            self.safety_net.compare(theirs, cx.now, &cx.params.relay, cx.rng);
+            self.anti_entropy.compare(theirs, cx.now, &cx.params.relay, cx.rng);
         lacked.retain(|id| self.item(id).is_some());
         let answer_len = answer.as_ref().map_or(0, |answer| answer.filter.len());
         self.charge_answer(link, lacked.len() + answer_len / ITEM_ID_LEN, cx);

@@ -8,9 +8,9 @@ use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::Link;
 use crate::machine::Cx;
-use crate::record::What;
+use crate::record::ItemEvent;
 use crate::relay::Strategy as _;
-use crate::relay::quota::{Admitted, Held};
+use crate::relay::rate_limiter::{Admitted, Held};
 use crate::wire::message::Items;
 
 impl Node {
@@ -57,16 +57,16 @@ impl Node {
     /// The strategy spreads an item that was accepted, if the budget allows it now.
     pub(super) fn spread(&mut self, item: &Arc<Item>, ingress: Option<Link>, cx: &mut Cx<'_>) {
         if item.kind() == ItemKind::Tx {
-            let Self { quota, pool, .. } = self;
+            let Self { rate_limiter, pool, .. } = self;
             let (id, size) = (item.id(), item.size());
             let rate = || pool.fee_rate(id).unwrap_or_default();
             let budgets = &cx.params.budgets;
-            let admitted = quota.admit(Held { id, size, ingress }, rate, cx.now, budgets);
+            let admitted = rate_limiter.admit(Held { id, size, ingress }, rate, cx.now, budgets);
             if let Admitted::Later { dropped } = admitted {
-                self.record.note_from(None, id, What::Delayed, cx.now);
+                self.record.note_from(None, id, ItemEvent::Delayed, cx.now);
                 if let Some(id) = dropped {
                     self.counters.announcements_unsent += 1;
-                    self.record.note_from(None, id, What::Unsent, cx.now);
+                    self.record.note_from(None, id, ItemEvent::Unsent, cx.now);
                 }
                 return;
             }
@@ -76,10 +76,12 @@ impl Node {
 
     /// Spreads what waited for the budget.
     pub(super) fn relay_due(&mut self, cx: &mut Cx<'_>) {
-        while let Some(Held { id, ingress, .. }) = self.quota.next(cx.now, &cx.params.budgets) {
+        while let Some(Held { id, ingress, .. }) =
+            self.rate_limiter.next(cx.now, &cx.params.budgets)
+        {
             let ingress = ingress.filter(|link| self.links.get(*link).is_some());
             if let Some(item) = self.pool.get(id).cloned() {
-                self.record.note_from(None, id, What::Released, cx.now);
+                self.record.note_from(None, id, ItemEvent::Released, cx.now);
                 self.relay(cx, |strategy, cx| strategy.on_accepted(&item, ingress, cx));
             }
         }

@@ -17,7 +17,7 @@ use crate::items::seen::{Outcome, Seen};
 use crate::items::verification::Checking;
 use crate::limits::misbehavior::Offence;
 use crate::machine::{Action, Cx};
-use crate::record::{Heard, What};
+use crate::record::{Heard, ItemEvent};
 use crate::relay::Strategy as _;
 use crate::relay::request::Announced;
 use crate::wire::kinds::{Budget, MessageKind};
@@ -64,7 +64,7 @@ impl Node {
                 is_stale = false;
                 self.want(link, (kind, name), wait, cx)
             };
-            self.record.note(link, id, What::Heard(heard), cx.now);
+            self.record.note(link, id, ItemEvent::Heard(heard), cx.now);
         }
         if admitted < announced {
             self.record.on_unseen(link, names.map(Name::short), cx.now);
@@ -98,7 +98,7 @@ impl Node {
         for id in ids {
             let known = self.requests.on_failed(link, id, cx.now, &cx.params.requests);
             if known {
-                self.record.note(link, id, What::NotFound, cx.now);
+                self.record.note(link, id, ItemEvent::NotFound, cx.now);
             }
             // An answer that came after its request ran out, or after the item did, is in order.
             let late = self.requests.was_asked(link, id) || self.is_known(id);
@@ -112,7 +112,7 @@ impl Node {
         let id = item.id();
         if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, item, cx) {
             self.counters.duplicate_items += 1;
-            self.record.note(link, id, What::Duplicate, cx.now);
+            self.record.note(link, id, ItemEvent::Duplicate, cx.now);
             let is_stale = !self.on_wanted(id, cx) && self.orphans.is_empty();
             self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
             return if is_stale { Reach::Tidings } else { Reach::Everything };
@@ -127,10 +127,10 @@ impl Node {
             self.requests.on_delivered(link);
         } else if !self.strategy.takes_unasked() {
             self.counters.unsolicited += 1;
-            self.record.note(link, id, What::Unsolicited, cx.now);
+            self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
             return self.misbehave(link, Offence::Unsolicited, cx);
         }
-        self.record.note(link, id, What::Arrived, cx.now);
+        self.record.note(link, id, ItemEvent::Arrived, cx.now);
         match cx.chain.inspect(item) {
             Ok(inspection) => self.take(item, inspection, Some(link), Vec::new(), cx),
             Err(rejection) => self.refuse(item, Some(link), rejection, cx),
@@ -162,7 +162,7 @@ impl Node {
         if self.is_known(id.into()) && !refused_before && !self.orphans.contains(id) {
             return cx.report(Event::AlreadyKnown { id });
         }
-        self.record.note_from(None, id, What::Submitted, cx.now);
+        self.record.note_from(None, id, ItemEvent::Submitted, cx.now);
         match cx.chain.inspect(&item) {
             Ok(inspection) => self.take(&item, inspection, None, Vec::new(), cx),
             Err(rejection) => self.refuse(&item, None, rejection, cx),
@@ -207,7 +207,7 @@ impl Node {
             self.slow(link, cx.now + CHECK_PAUSE, cx);
         }
         if !is_verified {
-            self.record.note_from(ingress, item.id(), What::Checking, cx.now);
+            self.record.note_from(ingress, item.id(), ItemEvent::Checking, cx.now);
             cx.actions.push(Action::Verify(item));
         }
     }
@@ -247,7 +247,7 @@ impl Node {
             self.counters.verify_overflow += 1;
             match ingress {
                 Some(link) => {
-                    self.record.note(link, id, What::Overflow, cx.now);
+                    self.record.note(link, id, ItemEvent::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
                     self.slow(link, cx.now + CHECK_PAUSE, cx);
                 }
@@ -275,7 +275,7 @@ impl Node {
     ) {
         let (id, kind) = (item.id(), item.kind());
         self.counters.rejected += 1;
-        self.record.note_from(ingress, id, What::Rejected(rejection.rule), cx.now);
+        self.record.note_from(ingress, id, ItemEvent::Rejected(rejection.rule), cx.now);
         cx.report(Event::Rejected { id, kind, ingress, rejection });
         if rejection.blame == Blame::Mutated {
             // Another announcer may yet have the true body.
@@ -358,8 +358,8 @@ impl Node {
         }
         self.orphans.on_parent_accepted(referred);
         self.counters.accepted += 1;
-        self.record.note_from(ingress, item.id(), What::Accepted, cx.now);
-        self.safety_net.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
+        self.record.note_from(ingress, item.id(), ItemEvent::Accepted, cx.now);
+        self.anti_entropy.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
         if ingress.is_none() {

@@ -11,7 +11,7 @@ use crate::limits::budget::{Debt, LinkBudget};
 use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::{Action, Cx};
 use crate::peers::Admission;
-use crate::record::What;
+use crate::record::ItemEvent;
 use crate::relay::{Neighbour, Strategy as _};
 use crate::report::event::Event;
 use crate::wire::codec;
@@ -198,7 +198,7 @@ impl Node {
     pub(super) fn on_congested(&mut self, link: Link, now: Time) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = true;
-            self.record.note_link(link, What::Congested, now);
+            self.record.note_link(link, ItemEvent::Congested, now);
             self.announcer.on_congested(link);
         }
     }
@@ -206,7 +206,7 @@ impl Node {
     pub(super) fn on_drained(&mut self, link: Link, now: Time) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = false;
-            self.record.note_link(link, What::Drained, now);
+            self.record.note_link(link, ItemEvent::Drained, now);
             self.announcer.on_drained(link, now);
             if self.serving.waiting(link) > 0 {
                 self.serving.hurry(now);

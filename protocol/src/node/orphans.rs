@@ -12,8 +12,8 @@ use crate::items::orphans::Settled;
 use crate::items::restoring::Comeback;
 use crate::items::seen::Outcome;
 use crate::items::verification::Checking;
-use crate::machine::{Cx, Was};
-use crate::record::What;
+use crate::machine::{Cx, RestoredAs};
+use crate::record::ItemEvent;
 use crate::report::event::Event;
 
 /// One of its parents was refused.
@@ -77,7 +77,7 @@ impl Node {
             }
             return self.refuse(item, None, PARENTS_MISSING, cx);
         };
-        self.record.note(ingress, item.id(), What::Orphaned, cx.now);
+        self.record.note(ingress, item.id(), ItemEvent::Orphaned, cx.now);
         let mut announcers = vec![ingress];
         let others = self.requests.on_arrived(item.id(), cx.now, &cx.params.requests);
         for link in holders.into_iter().chain(others) {
@@ -125,7 +125,7 @@ impl Node {
             for link in first.iter().chain(&then) {
                 let (wait, requests) = (Duration::ZERO, &cx.params.requests);
                 self.requests.on_announced(*link, item, wait, cx.now, requests);
-                self.record.note(*link, parent, What::Implied, cx.now);
+                self.record.note(*link, parent, ItemEvent::Implied, cx.now);
             }
         }
     }
@@ -139,9 +139,8 @@ impl Node {
                     match announcers.first().copied() {
                         Some(first) => self.take(&item, inspection, Some(first), announcers, cx),
                         // Nobody announced it in this run; it was verified when it came back.
-                        None => {
-                            self.bring_back(Comeback { item, inspection, was: Was::Orphan }, cx)
-                        }
+                        None => self
+                            .bring_back(Comeback { item, inspection, was: RestoredAs::Orphan }, cx),
                     }
                 }
                 Some(Settled::Refused(Orphan { item, announcers, .. })) => {

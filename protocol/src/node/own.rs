@@ -7,7 +7,7 @@ use rand::Rng;
 use super::Node;
 use crate::ground::item::{Item, ItemKind};
 use crate::machine::Cx;
-use crate::record::What;
+use crate::record::ItemEvent;
 use crate::relay::announce::Form;
 use crate::report::event::Event;
 
@@ -30,7 +30,7 @@ impl Node {
     pub(super) fn tell_gone(&mut self, cx: &mut Cx<'_>) {
         for (id, why) in self.pool.take_gone() {
             self.unbroadcast.remove(id);
-            self.record.note_from(None, id, What::Left(why), cx.now);
+            self.record.note_from(None, id, ItemEvent::Left(why), cx.now);
             cx.report(Event::Left { id });
         }
     }

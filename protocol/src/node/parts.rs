@@ -71,9 +71,9 @@ define_parts! {
         orphans: orphans_due,
         restoring: restoring_due,
         peers: peers_due,
-        safety_net: compare_due,
+        anti_entropy: compare_due,
         fee_filter: tell_fee_filter,
-        quota: relay_due,
+        rate_limiter: relay_due,
         unbroadcast: announce_again,
         serving: serve_due,
     }

@@ -12,15 +12,15 @@ use crate::items::orphanage::Orphan;
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::restoring::Comeback;
 use crate::items::seen::{Outcome, Seen};
-use crate::machine::{Cx, Was};
-use crate::record::What;
+use crate::machine::{Cx, RestoredAs};
+use crate::record::ItemEvent;
 use crate::report::event::Event;
 
 impl Node {
-    pub(super) fn on_restored(&mut self, item: Arc<Item>, was: Was, cx: &mut Cx<'_>) {
+    pub(super) fn on_restored(&mut self, item: Arc<Item>, was: RestoredAs, cx: &mut Cx<'_>) {
         let id = item.id();
         if self.is_known(id.into()) {
-            if was == Was::Own && !self.unbroadcast.contains(id) {
+            if was == RestoredAs::Own && !self.unbroadcast.contains(id) {
                 cx.report(Event::Broadcast { id }); // a peer was quicker than the disk
             }
             return;
@@ -34,8 +34,8 @@ impl Node {
             return self.is_back(&item, was, cx);
         }
         // The parents of others were there: those that don't come back with them were confirmed since.
-        if was == Was::Orphan {
-            self.record.note_from(None, id, What::Restored, cx.now);
+        if was == RestoredAs::Orphan {
+            self.record.note_from(None, id, ItemEvent::Restored, cx.now);
             match self.parent_status(&inspection) {
                 ParentStatus::Complete => {}
                 ParentStatus::Lacks(missing) => {
@@ -106,13 +106,13 @@ impl Node {
         let orphan = Orphan { item, inspection, announcers: Vec::new(), missing };
         self.orphans.orphanage_mut().restore(orphan, cx.now, &cx.params.orphans);
         if self.orphans.contains(id) {
-            self.record.note_from(None, id, What::Orphaned, cx.now);
+            self.record.note_from(None, id, ItemEvent::Orphaned, cx.now);
             cx.report(Event::Orphaned { id });
         }
     }
 
     /// An item is where it was.
-    fn is_back(&mut self, item: &Arc<Item>, was: Was, cx: &mut Cx<'_>) {
+    fn is_back(&mut self, item: &Arc<Item>, was: RestoredAs, cx: &mut Cx<'_>) {
         let (id, kind) = (item.id(), item.kind());
         let mut known = LinkSet::default();
         for link in self.requests.on_arrived(id, cx.now, &cx.params.requests) {
@@ -123,12 +123,13 @@ impl Node {
         self.orphans.on_parent_accepted(self.pool.referred(id));
         self.counters.restored += 1;
         // One that waited for its parents came back before.
-        let what = if was == Was::Orphan { What::Accepted } else { What::Restored };
+        let what =
+            if was == RestoredAs::Orphan { ItemEvent::Accepted } else { ItemEvent::Restored };
         self.record.note_from(None, id, what, cx.now);
         cx.report(Event::Restored { id, kind });
-        if was == Was::Own && wanted {
+        if was == RestoredAs::Own && wanted {
             cx.report(Event::Broadcast { id });
-        } else if was == Was::Own {
+        } else if was == RestoredAs::Own {
             self.remember_own(item, cx);
         }
     }

@@ -11,7 +11,7 @@ use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
 use crate::ground::link::Link;
 use crate::ground::time::Time;
 use crate::machine::{Action, Cx};
-use crate::record::{Manner, What};
+use crate::record::{ItemEvent, Manner};
 use crate::relay::Strategy as _;
 use crate::report::event::Event;
 use crate::wire::codec;
@@ -48,7 +48,7 @@ impl Node {
     /// Sends an item whole to a peer that is then known to have it.
     pub(super) fn give(&mut self, link: Link, item: Arc<Item>, manner: Manner, cx: &mut Cx<'_>) {
         self.seen.note_told(item.id(), link);
-        self.record.note(link, item.id(), What::Sent(manner), cx.now);
+        self.record.note(link, item.id(), ItemEvent::Sent(manner), cx.now);
         self.send(link, Items::Item(item), cx);
     }
 
@@ -76,7 +76,7 @@ impl Node {
             ids
         };
         ids.iter().for_each(|id| self.seen.note_told(id, link));
-        self.record.note_all(link, ids, What::Told(manner), cx.now);
+        self.record.note_all(link, ids, ItemEvent::Told(manner), cx.now);
         let is_short = kind == ItemKind::Tx && self.strategy.names_short();
         for ids in ids.chunks(ANNOUNCE_MAX) {
             let message = announcement(kind, ids, is_short, cx.actions.last());

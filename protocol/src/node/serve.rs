@@ -4,7 +4,7 @@ use super::Node;
 use crate::ground::item::{Item, ItemKind, Name};
 use crate::ground::link::Link;
 use crate::machine::Cx;
-use crate::record::{Manner, What};
+use crate::record::{ItemEvent, Manner};
 use crate::relay::Strategy as _;
 use crate::relay::serve::PORTION;
 use crate::wire::message::{GETDATA_MAX, Items, Message, Names};
@@ -50,7 +50,7 @@ impl Node {
                     self.give(link, item, Manner::Answer, cx);
                 }
                 None => {
-                    self.record.note(link, name.short(), What::Denied, cx.now);
+                    self.record.note(link, name.short(), ItemEvent::Denied, cx.now);
                     missing[kind as usize].push(name);
                 }
             }

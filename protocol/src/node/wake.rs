@@ -3,7 +3,7 @@
 use super::Node;
 use crate::machine::Cx;
 use crate::peers::ping::Due;
-use crate::record::What;
+use crate::record::ItemEvent;
 use crate::wire::message::Session;
 
 /// What an input may have changed.
@@ -43,7 +43,7 @@ impl Node {
     /// Requests ran out of time.
     pub(super) fn requests_due(&mut self, cx: &Cx<'_>) {
         let Self { requests, record, .. } = self;
-        let ran_out = |link, id| record.note(link, id, What::Expired, cx.now);
+        let ran_out = |link, id| record.note(link, id, ItemEvent::Expired, cx.now);
         requests.on_wake(cx.now, &cx.params.requests, ran_out);
     }
 

@@ -74,7 +74,7 @@ impl Node {
             self.blocks.len(),
             self.peers.outbound_ready(),
         ];
-        let times = [self.health.deadline(), self.safety_net.deadline(), self.serving.deadline()];
+        let times = [self.health.deadline(), self.anti_entropy.deadline(), self.serving.deadline()];
         let lens = lens.into_iter().fold(self.counters.accepted, |sum, len| sum ^ len as u64);
         let times = times.into_iter().fold(lens, |sum, time| sum ^ time.as_nanos());
         times ^ self.find_rest_at().as_nanos() ^ self.seen.warm()

@@ -45,7 +45,7 @@ pub struct BudgetParams {
     /// How often a link may run over a budget before that is abuse and it is closed. A guess: an
     /// honest peer is slowed by throttling before it gets here.
     pub excesses: Rate,
-    /// Transactions announced to peers, whichever; over it they wait in one backlog (see [`crate::relay::quota`]).
+    /// Transactions announced to peers, whichever; over it they wait in one backlog (see [`crate::relay::rate_limiter`]).
     /// As many as one of our peers takes from us. (Bitcoin Core: 14 a second, 420 at once, pull
     /// request 34628.)
     pub relayed: Rate,

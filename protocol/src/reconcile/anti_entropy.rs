@@ -50,7 +50,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 
 /// What a node compares with its peers, and when.
 #[derive(Clone, Debug)]
-pub struct SafetyNet {
+pub struct AntiEntropy {
     recent: Recent,
     next: Time,
     /// No round out of turn before.
@@ -59,13 +59,13 @@ pub struct SafetyNet {
     asking: bool,
 }
 
-impl Default for SafetyNet {
+impl Default for AntiEntropy {
     fn default() -> Self {
         Self { recent: Recent::default(), next: Time::NEVER, calm_until: Time::ZERO, asking: false }
     }
 }
 
-impl SafetyNet {
+impl AntiEntropy {
     /// An item was accepted.
     pub fn on_accepted(&mut self, id: ItemId, now: Time, params: &RelayParams, rng: &mut dyn Rng) {
         if params.safety_pull_ms == 0 {
@@ -158,7 +158,7 @@ const fn recent(params: &RelayParams) -> Duration {
     Duration::from_millis(params.safety_recent_ms)
 }
 
-impl Part for SafetyNet {
+impl Part for AntiEntropy {
     fn deadline(&self) -> Time {
         self.next
     }
@@ -174,8 +174,8 @@ mod tests {
         (from..to).map(|n| ItemId::of(&n.to_le_bytes())).collect()
     }
 
-    fn net(ids: &[ItemId], rng: &mut ChaCha8Rng) -> SafetyNet {
-        let mut net = SafetyNet::default();
+    fn net(ids: &[ItemId], rng: &mut ChaCha8Rng) -> AntiEntropy {
+        let mut net = AntiEntropy::default();
         for id in ids {
             net.on_accepted(*id, Time::ZERO, &RelayParams::default(), rng);
         }
@@ -227,7 +227,7 @@ mod tests {
     fn whoever_has_nothing_gets_everything() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let params = RelayParams::default();
-        let (mut full, mut empty) = (net(&ids(0, 9), &mut rng), SafetyNet::default());
+        let (mut full, mut empty) = (net(&ids(0, 9), &mut rng), AntiEntropy::default());
         let now = Time::from_millis(5_000);
         let digest = full.digest(now, &params, &mut rng);
         let (_, answer) = empty.compare(&digest, now, &params, &mut rng);
@@ -267,7 +267,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let params = RelayParams::default();
         let mut net = net(&ids(0, 9), &mut rng);
-        let told = |net: &SafetyNet, at: u64, rng: &mut ChaCha8Rng| {
+        let told = |net: &AntiEntropy, at: u64, rng: &mut ChaCha8Rng| {
             net.digest(Time::from_millis(at), &params, rng).count
         };
         let theirs = Digest::of(&ids(0, 6), 7, true);
@@ -296,7 +296,7 @@ mod tests {
     fn it_remembers_no_more_than_it_may() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let params = RelayParams { recent_max: 5, ..RelayParams::default() };
-        let mut net = SafetyNet::default();
+        let mut net = AntiEntropy::default();
         for id in ids(0, 9) {
             net.on_accepted(id, Time::ZERO, &params, &mut rng);
         }

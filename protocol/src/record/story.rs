@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::strand::{ASKED, BROKE};
-use super::{Heard, Life, Record, What};
+use super::{Heard, ItemEvent, Life, Record};
 use crate::ground::item::ShortId;
 use crate::ground::link::Link;
 use crate::ground::peer::PeerKey;
@@ -20,7 +20,7 @@ pub struct Step {
     /// The link; `None` if it is our operator's doing.
     pub link: Option<Link>,
     /// What happened.
-    pub what: What,
+    pub what: ItemEvent,
     /// What the item then waited for, if it is an announcement that didn't lead to a request at once.
     pub wait: Option<Wait>,
 }
@@ -115,7 +115,7 @@ impl Record {
             .collect();
         for life in &lives {
             if let Some((at, _)) = life.down {
-                let (link, what) = (Some(life.link), What::Broke);
+                let (link, what) = (Some(life.link), ItemEvent::Broke);
                 steps.push((at, BROKE, Step { at, id: Some(id), link, what, wait: None }));
             }
         }
@@ -187,16 +187,16 @@ fn explain_waits(steps: &mut Vec<Step>) {
     steps.retain_mut(|step| {
         let is_asked = step.link.is_some() && step.link == open;
         match step.what {
-            What::Heard(Heard::Kept) => {
+            ItemEvent::Heard(Heard::Kept) => {
                 step.wait = Some(open.map_or(Wait::Capacity, Wait::Request));
             }
-            What::Heard(Heard::Held) => {
+            ItemEvent::Heard(Heard::Held) => {
                 step.wait = Some(open.map_or(Wait::Push, Wait::Request));
             }
-            What::Asked => open = step.link,
-            What::Arrived | What::Accepted => open = None,
-            What::NotFound | What::Expired if is_asked => open = None,
-            What::Broke => {
+            ItemEvent::Asked => open = step.link,
+            ItemEvent::Arrived | ItemEvent::Accepted => open = None,
+            ItemEvent::NotFound | ItemEvent::Expired if is_asked => open = None,
+            ItemEvent::Broke => {
                 if is_asked {
                     open = None;
                 }
@@ -217,18 +217,18 @@ impl Totals {
         for step in steps {
             let Some(id) = step.id else { continue };
             match step.what {
-                What::Heard(heard) => {
+                ItemEvent::Heard(heard) => {
                     totals.heard += 1;
                     let is_news = !matches!(heard, Heard::Known | Heard::Again | Heard::OverBudget);
                     totals.news += usize::from(is_news);
                 }
-                What::Asked => {
+                ItemEvent::Asked => {
                     totals.asked += 1;
                     open.insert(id, step.at);
                 }
-                What::Arrived | What::Duplicate => {
+                ItemEvent::Arrived | ItemEvent::Duplicate => {
                     match step.what {
-                        What::Arrived => totals.arrived += 1,
+                        ItemEvent::Arrived => totals.arrived += 1,
                         _ => totals.duplicates += 1,
                     }
                     if let Some(asked) = open.remove(&id) {
@@ -236,17 +236,17 @@ impl Totals {
                         answers.push(step.at - asked);
                     }
                 }
-                What::Expired => {
+                ItemEvent::Expired => {
                     totals.expired += 1;
                     open.remove(&id);
                 }
-                What::NotFound => {
+                ItemEvent::NotFound => {
                     totals.not_found += 1;
                     open.remove(&id);
                 }
-                What::Rejected(_) => totals.rejected += 1,
-                What::Told(_) => totals.told += 1,
-                What::Sent(manner) => {
+                ItemEvent::Rejected(_) => totals.rejected += 1,
+                ItemEvent::Told(_) => totals.told += 1,
+                ItemEvent::Sent(manner) => {
                     totals.sent += 1;
                     totals.sent_on_request += usize::from(manner == super::Manner::Answer);
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Heard, Manner, What};
+use super::{Heard, ItemEvent, Manner};
 use crate::ground::item::ShortId;
 use crate::ground::time::Time;
 use crate::items::pool::Departure;
@@ -24,7 +24,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(id: ShortId, what: What, at: Time, rules: &mut Rules) -> Self {
+    pub(super) fn new(id: ShortId, what: ItemEvent, at: Time, rules: &mut Rules) -> Self {
         let (kind, detail) = code(what, rules);
         let micros = at.as_nanos() / 1_000;
         let packed = (micros << 16 | u64::from(kind) << 8 | u64::from(detail)).to_le_bytes();
@@ -39,7 +39,7 @@ impl Entry {
         Time::from_nanos((self.word() >> 16) * 1_000)
     }
 
-    pub(super) fn what(self, rules: &Rules) -> What {
+    pub(super) fn what(self, rules: &Rules) -> ItemEvent {
         let [detail, kind, ..] = self.packed;
         decode(kind, detail, rules)
     }
@@ -49,80 +49,80 @@ impl Entry {
         self.rank() < CONGESTED
     }
 
-    /// Orders steps of one moment: as [`What`] is ordered.
+    /// Orders steps of one moment: as [`ItemEvent`] is ordered.
     pub(super) const fn rank(self) -> u8 {
         self.packed[1]
     }
 }
 
-/// The rank of a [`What::Broke`], which is never kept.
+/// The rank of a [`ItemEvent::Broke`], which is never kept.
 pub(super) const BROKE: u8 = 20;
 
-/// The rank of a [`What::Asked`].
+/// The rank of a [`ItemEvent::Asked`].
 pub(super) const ASKED: u8 = 21;
 
 /// The first of the ranks of what happens to links.
 const CONGESTED: u8 = 23;
 
-fn code(what: What, rules: &mut Rules) -> (u8, u8) {
+fn code(what: ItemEvent, rules: &mut Rules) -> (u8, u8) {
     match what {
-        What::Submitted => (0, 0),
-        What::Restored => (1, 0),
-        What::Heard(heard) => (2, heard as u8),
-        What::Implied => (3, 0),
-        What::Arrived => (4, 0),
-        What::Duplicate => (5, 0),
-        What::Unsolicited => (6, 0),
-        What::Overflow => (7, 0),
-        What::Orphaned => (8, 0),
-        What::Checking => (9, 0),
-        What::Accepted => (10, 0),
-        What::Rejected(rule) => (11, rules.number(rule)),
-        What::Delayed => (12, 0),
-        What::Unsent => (13, 0),
-        What::Released => (14, 0),
-        What::Told(manner) => (15, manner as u8),
-        What::Sent(manner) => (16, manner as u8),
-        What::Denied => (17, 0),
-        What::NotFound => (18, 0),
-        What::Expired => (19, 0),
-        What::Broke => (BROKE, 0),
-        What::Asked => (ASKED, 0),
-        What::Left(why) => (22, why as u8),
-        What::Congested => (CONGESTED, 0),
-        What::Drained => (24, 0),
-        What::OverBudget(budget) => (25, budget as u8),
+        ItemEvent::Submitted => (0, 0),
+        ItemEvent::Restored => (1, 0),
+        ItemEvent::Heard(heard) => (2, heard as u8),
+        ItemEvent::Implied => (3, 0),
+        ItemEvent::Arrived => (4, 0),
+        ItemEvent::Duplicate => (5, 0),
+        ItemEvent::Unsolicited => (6, 0),
+        ItemEvent::Overflow => (7, 0),
+        ItemEvent::Orphaned => (8, 0),
+        ItemEvent::Checking => (9, 0),
+        ItemEvent::Accepted => (10, 0),
+        ItemEvent::Rejected(rule) => (11, rules.number(rule)),
+        ItemEvent::Delayed => (12, 0),
+        ItemEvent::Unsent => (13, 0),
+        ItemEvent::Released => (14, 0),
+        ItemEvent::Told(manner) => (15, manner as u8),
+        ItemEvent::Sent(manner) => (16, manner as u8),
+        ItemEvent::Denied => (17, 0),
+        ItemEvent::NotFound => (18, 0),
+        ItemEvent::Expired => (19, 0),
+        ItemEvent::Broke => (BROKE, 0),
+        ItemEvent::Asked => (ASKED, 0),
+        ItemEvent::Left(why) => (22, why as u8),
+        ItemEvent::Congested => (CONGESTED, 0),
+        ItemEvent::Drained => (24, 0),
+        ItemEvent::OverBudget(budget) => (25, budget as u8),
     }
 }
 
-fn decode(kind: u8, detail: u8, rules: &Rules) -> What {
+fn decode(kind: u8, detail: u8, rules: &Rules) -> ItemEvent {
     match kind {
-        0 => What::Submitted,
-        1 => What::Restored,
-        2 => What::Heard(heard(detail)),
-        3 => What::Implied,
-        4 => What::Arrived,
-        5 => What::Duplicate,
-        6 => What::Unsolicited,
-        7 => What::Overflow,
-        8 => What::Orphaned,
-        9 => What::Checking,
-        10 => What::Accepted,
-        11 => What::Rejected(rules.name(detail)),
-        12 => What::Delayed,
-        13 => What::Unsent,
-        14 => What::Released,
-        15 => What::Told(manner(detail)),
-        16 => What::Sent(manner(detail)),
-        17 => What::Denied,
-        18 => What::NotFound,
-        19 => What::Expired,
-        BROKE => What::Broke,
-        ASKED => What::Asked,
-        22 => What::Left(departure(detail)),
-        CONGESTED => What::Congested,
-        24 => What::Drained,
-        _ => What::OverBudget(budget(detail)),
+        0 => ItemEvent::Submitted,
+        1 => ItemEvent::Restored,
+        2 => ItemEvent::Heard(heard(detail)),
+        3 => ItemEvent::Implied,
+        4 => ItemEvent::Arrived,
+        5 => ItemEvent::Duplicate,
+        6 => ItemEvent::Unsolicited,
+        7 => ItemEvent::Overflow,
+        8 => ItemEvent::Orphaned,
+        9 => ItemEvent::Checking,
+        10 => ItemEvent::Accepted,
+        11 => ItemEvent::Rejected(rules.name(detail)),
+        12 => ItemEvent::Delayed,
+        13 => ItemEvent::Unsent,
+        14 => ItemEvent::Released,
+        15 => ItemEvent::Told(manner(detail)),
+        16 => ItemEvent::Sent(manner(detail)),
+        17 => ItemEvent::Denied,
+        18 => ItemEvent::NotFound,
+        19 => ItemEvent::Expired,
+        BROKE => ItemEvent::Broke,
+        ASKED => ItemEvent::Asked,
+        22 => ItemEvent::Left(departure(detail)),
+        CONGESTED => ItemEvent::Congested,
+        24 => ItemEvent::Drained,
+        _ => ItemEvent::OverBudget(budget(detail)),
     }
 }
 
@@ -247,48 +247,52 @@ mod tests {
         assert_eq!(size_of::<Entry>(), 16);
         let mut rules = Rules::default();
         let all = [
-            What::Submitted,
-            What::Restored,
-            What::Heard(Heard::Held),
-            What::Implied,
-            What::Arrived,
-            What::Duplicate,
-            What::Unsolicited,
-            What::Overflow,
-            What::Orphaned,
-            What::Checking,
-            What::Accepted,
-            What::Rejected("bad-signature"),
-            What::Rejected("fee-too-low"),
-            What::Delayed,
-            What::Unsent,
-            What::Released,
-            What::Told(Manner::Gap),
-            What::Sent(Manner::Answer),
-            What::Denied,
-            What::NotFound,
-            What::Expired,
-            What::Broke,
-            What::Asked,
-            What::Left(Departure::Conflicted),
-            What::Left(Departure::Evicted),
-            What::Heard(Heard::OverBudget),
-            What::Congested,
-            What::Drained,
-            What::OverBudget(Budget::ControlBytes),
-            What::OverBudget(Budget::Messages),
+            ItemEvent::Submitted,
+            ItemEvent::Restored,
+            ItemEvent::Heard(Heard::Held),
+            ItemEvent::Implied,
+            ItemEvent::Arrived,
+            ItemEvent::Duplicate,
+            ItemEvent::Unsolicited,
+            ItemEvent::Overflow,
+            ItemEvent::Orphaned,
+            ItemEvent::Checking,
+            ItemEvent::Accepted,
+            ItemEvent::Rejected("bad-signature"),
+            ItemEvent::Rejected("fee-too-low"),
+            ItemEvent::Delayed,
+            ItemEvent::Unsent,
+            ItemEvent::Released,
+            ItemEvent::Told(Manner::Gap),
+            ItemEvent::Sent(Manner::Answer),
+            ItemEvent::Denied,
+            ItemEvent::NotFound,
+            ItemEvent::Expired,
+            ItemEvent::Broke,
+            ItemEvent::Asked,
+            ItemEvent::Left(Departure::Conflicted),
+            ItemEvent::Left(Departure::Evicted),
+            ItemEvent::Heard(Heard::OverBudget),
+            ItemEvent::Congested,
+            ItemEvent::Drained,
+            ItemEvent::OverBudget(Budget::ControlBytes),
+            ItemEvent::OverBudget(Budget::Messages),
         ];
         let at = Time::from_millis(8 * 365 * 86_400_000);
         for what in all {
             let entry = Entry::new(ShortId([7; 8]), what, at, &mut rules);
             assert_eq!((entry.at(), entry.what(&rules)), (at, what));
-            let of_links = matches!(what, What::Congested | What::Drained | What::OverBudget(_));
+            let of_links = matches!(
+                what,
+                ItemEvent::Congested | ItemEvent::Drained | ItemEvent::OverBudget(_)
+            );
             assert_eq!(entry.is_of_item(), !of_links, "{what:?}");
         }
         let rank = |what| Entry::new(NO_ITEM, what, at, &mut Rules::default()).rank();
-        assert_eq!(rank(What::Broke), BROKE);
+        assert_eq!(rank(ItemEvent::Broke), BROKE);
         assert!(
-            rank(What::Expired) < rank(What::Asked) && rank(What::Accepted) < rank(What::Asked)
+            rank(ItemEvent::Expired) < rank(ItemEvent::Asked)
+                && rank(ItemEvent::Accepted) < rank(ItemEvent::Asked)
         );
     }
 

@@ -24,7 +24,7 @@ fn recorder(steps: usize, links: u32) -> Recorder {
 }
 
 fn heard(recorder: &mut Recorder, slot: u32, n: u32, at: u64) {
-    recorder.note(link(slot), id(n), What::Heard(Heard::Kept), ms(at));
+    recorder.note(link(slot), id(n), ItemEvent::Heard(Heard::Kept), ms(at));
 }
 
 #[test]
@@ -75,10 +75,10 @@ fn what_a_link_did_stays_when_it_is_gone_for_a_bounded_number_of_links() {
     for n in 0..links {
         let link = Link::new(0, n + 1);
         recorder.on_connected(link, PeerKey(7), Direction::Outbound, ms(u64::from(n)));
-        recorder.note(link, id(n), What::Arrived, ms(u64::from(n)));
+        recorder.note(link, id(n), ItemEvent::Arrived, ms(u64::from(n)));
         recorder.on_disconnected(link, Some(Reason::Surplus), ms(u64::from(n)));
         // The verdict comes when the peer has left.
-        recorder.note(link, id(n), What::Accepted, ms(u64::from(n)));
+        recorder.note(link, id(n), ItemEvent::Accepted, ms(u64::from(n)));
     }
     let record = recorder.get().unwrap();
     let dealings = record.dealings_with(PeerKey(7));
@@ -89,7 +89,7 @@ fn what_a_link_did_stays_when_it_is_gone_for_a_bounded_number_of_links() {
     assert_eq!(record.complete_since(), ms(u64::from(links / 2 - 1)));
     let whats: Vec<_> =
         record.story_of(id(links - 1)).unwrap().steps.iter().map(|step| step.what).collect();
-    assert_eq!(whats, [What::Arrived, What::Accepted]);
+    assert_eq!(whats, [ItemEvent::Arrived, ItemEvent::Accepted]);
 }
 
 #[test]
@@ -98,10 +98,10 @@ fn ids_are_found_by_their_first_digits() {
     let ids = [[0xab, 0xcd, 0, 0, 0, 0, 0, 1], [0xab, 0xce, 0, 0, 0, 0, 0, 2]].map(ShortId);
     for slot in 0..2 {
         for id in ids {
-            recorder.note(link(slot), id, What::Asked, ms(1));
+            recorder.note(link(slot), id, ItemEvent::Asked, ms(1));
         }
     }
-    recorder.note_link(link(0), What::Congested, ms(2));
+    recorder.note_link(link(0), ItemEvent::Congested, ms(2));
     let record = recorder.get().unwrap();
     assert_eq!(record.ids_beginning("abc"), ids);
     assert_eq!(record.ids_beginning("ABCD"), ids[..1]);
@@ -115,19 +115,19 @@ fn dealings_are_counted_and_answers_timed() {
     let mut recorder = recorder(1_000, 2);
     let slot = link(0);
     for n in 0..7 {
-        recorder.note(slot, id(n), What::Heard(Heard::Asked), ms(0));
-        recorder.note(slot, id(n), What::Asked, ms(0));
+        recorder.note(slot, id(n), ItemEvent::Heard(Heard::Asked), ms(0));
+        recorder.note(slot, id(n), ItemEvent::Asked, ms(0));
     }
-    recorder.note(slot, id(0), What::Arrived, ms(10));
-    recorder.note(slot, id(0), What::Rejected("bad-signature"), ms(11));
-    recorder.note(slot, id(1), What::Arrived, ms(20));
-    recorder.note(slot, id(2), What::Duplicate, ms(90));
-    recorder.note(slot, id(3), What::NotFound, ms(30));
-    recorder.note(link(1), id(5), What::Asked, ms(40));
-    recorder.note(slot, id(4), What::Expired, ms(5_000));
-    recorder.note(slot, id(9), What::Heard(Heard::Known), ms(5_001));
-    recorder.note(slot, id(8), What::Told(Manner::Batch), ms(5_002));
-    recorder.note(slot, id(8), What::Sent(Manner::Answer), ms(5_003));
+    recorder.note(slot, id(0), ItemEvent::Arrived, ms(10));
+    recorder.note(slot, id(0), ItemEvent::Rejected("bad-signature"), ms(11));
+    recorder.note(slot, id(1), ItemEvent::Arrived, ms(20));
+    recorder.note(slot, id(2), ItemEvent::Duplicate, ms(90));
+    recorder.note(slot, id(3), ItemEvent::NotFound, ms(30));
+    recorder.note(link(1), id(5), ItemEvent::Asked, ms(40));
+    recorder.note(slot, id(4), ItemEvent::Expired, ms(5_000));
+    recorder.note(slot, id(9), ItemEvent::Heard(Heard::Known), ms(5_001));
+    recorder.note(slot, id(8), ItemEvent::Told(Manner::Batch), ms(5_002));
+    recorder.note(slot, id(8), ItemEvent::Sent(Manner::Answer), ms(5_003));
     recorder.on_offence(slot, Offence::Unsolicited, ms(5_004));
     let dealings = recorder.get().unwrap().dealings_with(PeerKey(100));
     let expected = Totals {

@@ -18,7 +18,7 @@
 //!    *Attack*: without it one peer fills the queue with ids that don't exist (zebra's advisory
 //!    GHSA-4fc2-h7jh-287c).
 //! 5. A peer that let a request run out is a *staller* until it has delivered again, more often each time
-//!    (see `request/standing.rs`). Whatever is in flight from a staller gives way at once to an announcer
+//!    (see `request/reliability.rs`). Whatever is in flight from a staller gives way at once to an announcer
 //!    that is none, and has room: the staller counts as having failed.
 //!    An inbound peer has `inbound_patience_ms` for a transaction from the moment on in which an outbound
 //!    one that is no staller announced it too (a quarter of it before it has delivered anything); then
@@ -51,7 +51,7 @@
 mod gone;
 mod link;
 mod overdue;
-mod standing;
+mod reliability;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -250,7 +250,7 @@ impl Requests {
         is_asked || self.links.get(link).is_some_and(|state| state.expects_late(id))
     }
 
-    /// A peer sent something that it was asked for, which may restore its standing.
+    /// A peer sent something that it was asked for, which may make it reliable again.
     pub fn on_delivered(&mut self, link: Link) {
         if let Some(state) = self.links.get_mut(link) {
             state.deliver();

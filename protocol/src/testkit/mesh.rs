@@ -72,10 +72,10 @@ struct Entry {
     at: Time,
     sequence: u64,
     to: usize,
-    what: What,
+    what: Scheduled,
 }
 
-enum What {
+enum Scheduled {
     Message { link: Link, message: Message },
     Dialled { from: usize, addr: PeerAddr },
     DialFailed { addr: PeerAddr, why: DialError },
@@ -339,32 +339,36 @@ impl Mesh {
     fn deliver(&mut self, entry: Entry) {
         let to = entry.to;
         if !self.seats[to].alive {
-            if let What::Dialled { from, addr } = entry.what {
+            if let Scheduled::Dialled { from, addr } = entry.what {
                 let why = DialError::Unreachable;
-                self.push(self.latency(from, to), from, What::DialFailed { addr, why });
+                self.push(self.latency(from, to), from, Scheduled::DialFailed { addr, why });
             }
             return;
         }
         match entry.what {
-            What::Message { link, message } => {
+            Scheduled::Message { link, message } => {
                 if self.end(to, link).is_none() {
                     return;
                 }
                 let held_until = self.seats[to].held_until[link.slot()];
                 if held_until > self.now {
-                    return self.push(held_until - self.now, to, What::Message { link, message });
+                    return self.push(
+                        held_until - self.now,
+                        to,
+                        Scheduled::Message { link, message },
+                    );
                 }
                 self.hand(to, Input::Received { link, message: &message });
             }
-            What::Dialled { from, addr } => self.establish(from, to, addr),
-            What::DialFailed { addr, why } => self.hand(to, Input::DialFailed { addr, why }),
-            What::Broken { link } => {
+            Scheduled::Dialled { from, addr } => self.establish(from, to, addr),
+            Scheduled::DialFailed { addr, why } => self.hand(to, Input::DialFailed { addr, why }),
+            Scheduled::Broken { link } => {
                 if self.end(to, link).is_some() {
                     self.seats[to].ends[link.slot()] = None;
                     self.hand(to, Input::Disconnected { link });
                 }
             }
-            What::Verdict { item } => {
+            Scheduled::Verdict { item } => {
                 let verdict = self.chain.verify(&item);
                 self.hand(to, Input::Verdict { id: item.id(), verdict });
             }
@@ -382,7 +386,7 @@ impl Mesh {
                     self.push(
                         self.latency(index, peer),
                         peer,
-                        What::Message { link: far, message },
+                        Scheduled::Message { link: far, message },
                     );
                 }
             }
@@ -391,19 +395,23 @@ impl Mesh {
                     *held = until.max(*held);
                 }
             }
-            Action::Verify(item) => self.push(Duration::ZERO, index, What::Verdict { item }),
+            Action::Verify(item) => self.push(Duration::ZERO, index, Scheduled::Verdict { item }),
             Action::Dial { addr } => {
                 let target = (0..self.seats.len()).find(|other| Self::addr(*other) == addr);
                 match target {
                     Some(to) if to != index => {
-                        self.push(self.latency(index, to), to, What::Dialled { from: index, addr });
+                        self.push(
+                            self.latency(index, to),
+                            to,
+                            Scheduled::Dialled { from: index, addr },
+                        );
                     }
                     Some(_) => {
                         let why = DialError::Myself;
                         self.push(
                             self.latency(index, index),
                             index,
-                            What::DialFailed { addr, why },
+                            Scheduled::DialFailed { addr, why },
                         );
                     }
                     None => {
@@ -411,7 +419,7 @@ impl Mesh {
                         self.push(
                             self.latency(index, index),
                             index,
-                            What::DialFailed { addr, why },
+                            Scheduled::DialFailed { addr, why },
                         );
                     }
                 }
@@ -468,8 +476,8 @@ impl Mesh {
         let Some((peer, far)) = self.end(index, link) else {
             return;
         };
-        self.push(Duration::ZERO, index, What::Broken { link });
-        self.push(self.latency(index, peer), peer, What::Broken { link: far });
+        self.push(Duration::ZERO, index, Scheduled::Broken { link });
+        self.push(self.latency(index, peer), peer, Scheduled::Broken { link: far });
     }
 
     fn end(&self, index: usize, link: Link) -> Option<(usize, Link)> {
@@ -477,7 +485,7 @@ impl Mesh {
         (end.0 == link).then_some((end.1, end.2))
     }
 
-    fn push(&mut self, delay: Duration, to: usize, what: What) {
+    fn push(&mut self, delay: Duration, to: usize, what: Scheduled) {
         self.sequence += 1;
         let entry = Entry { at: self.now + delay, sequence: self.sequence, to, what };
         self.queue.push(Reverse(entry));

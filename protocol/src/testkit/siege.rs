@@ -92,7 +92,7 @@ struct Peer {
 }
 
 #[derive(Debug)]
-enum What {
+enum Scheduled {
     /// A peer's message arrives.
     Arrives(Link, Message),
     /// A peer dials, or is dialled.
@@ -107,7 +107,7 @@ struct Entry {
     at: Time,
     sequence: u64,
     peer: usize,
-    what: What,
+    what: Scheduled,
 }
 
 impl PartialEq for Entry {
@@ -194,7 +194,7 @@ impl<'a> Field<'a> {
             outcome: Outcome { accepted: vec![None; siege.txs], ..Outcome::default() },
         };
         for peer in 0..field.peers.len() {
-            field.push(Time::ZERO, peer, What::Connects);
+            field.push(Time::ZERO, peer, Scheduled::Connects);
         }
         field.write_script(siege);
         field
@@ -228,7 +228,7 @@ impl<'a> Field<'a> {
                 let link = self.link_of(peer, 1);
                 let message =
                     Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids }));
-                self.push(at, peer, What::Arrives(link, message));
+                self.push(at, peer, Scheduled::Arrives(link, message));
             }
         }
     }
@@ -238,7 +238,7 @@ impl<'a> Field<'a> {
         Link::new(u32::try_from(peer).unwrap_or(u32::MAX), generation)
     }
 
-    fn push(&mut self, at: Time, peer: usize, what: What) {
+    fn push(&mut self, at: Time, peer: usize, what: Scheduled) {
         self.sequence += 1;
         self.queue.push(Reverse(Entry { at, sequence: self.sequence, peer, what }));
     }
@@ -261,16 +261,16 @@ impl<'a> Field<'a> {
         }
     }
 
-    fn happen(&mut self, index: usize, what: What) {
+    fn happen(&mut self, index: usize, what: Scheduled) {
         let Peer { link: live, held_until, .. } = self.peers[index];
         match what {
-            What::Arrives(link, message) if live == Some(link) => {
+            Scheduled::Arrives(link, message) if live == Some(link) => {
                 if held_until > self.now {
-                    return self.push(held_until, index, What::Arrives(link, message));
+                    return self.push(held_until, index, Scheduled::Arrives(link, message));
                 }
                 self.hand(Input::Received { link, message: &message });
             }
-            What::Floods(link) if live == Some(link) => {
+            Scheduled::Floods(link) if live == Some(link) => {
                 let at = held_until.max(self.now + self.flood_interval);
                 if held_until <= self.now {
                     let ids = (0..FLOOD).map(|_| ItemId(self.rng.random())).collect();
@@ -279,15 +279,15 @@ impl<'a> Field<'a> {
                         Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids }));
                     self.hand(Input::Received { link, message: &message });
                 }
-                self.push(at, index, What::Floods(link));
+                self.push(at, index, Scheduled::Floods(link));
             }
-            What::Breaks(link) if live == Some(link) => {
+            Scheduled::Breaks(link) if live == Some(link) => {
                 self.peers[index].link = None;
                 self.hand(Input::Disconnected { link });
-                self.push(self.now + RETURN, index, What::Connects);
+                self.push(self.now + RETURN, index, Scheduled::Connects);
             }
-            What::Connects => self.connect(index),
-            What::Arrives(..) | What::Floods(_) | What::Breaks(_) => {} // of a link that is gone
+            Scheduled::Connects => self.connect(index),
+            Scheduled::Arrives(..) | Scheduled::Floods(_) | Scheduled::Breaks(_) => {} // of a link that is gone
         }
     }
 
@@ -309,7 +309,7 @@ impl<'a> Field<'a> {
             message: &Message::Session(Session::Hello(Box::new(hello))),
         });
         if role == Role::Flooder {
-            self.push(self.now, index, What::Floods(link));
+            self.push(self.now, index, Scheduled::Floods(link));
         }
     }
 
@@ -339,7 +339,7 @@ impl<'a> Field<'a> {
             }
             Action::Disconnect { link, why } => {
                 self.outcome.closed += usize::from(matches!(why, Reason::Misbehaved(_)));
-                self.push(self.now, link.slot(), What::Breaks(link));
+                self.push(self.now, link.slot(), Scheduled::Breaks(link));
             }
             Action::Report(Event::Accepted { id, .. }) => {
                 if let Some((n, _)) = self.items.get(&id.into()) {
@@ -363,7 +363,7 @@ impl<'a> Field<'a> {
                 self.push(
                     at,
                     index,
-                    What::Arrives(link, Message::Session(Session::Pong { nonce: *nonce })),
+                    Scheduled::Arrives(link, Message::Session(Session::Pong { nonce: *nonce })),
                 );
             }
             Message::Items(Items::GetData(Names::Whole { ids, .. }))
@@ -385,7 +385,7 @@ impl<'a> Field<'a> {
     fn answer(&mut self, at: Time, link: Link, id: ShortId) {
         if let Some((_, item)) = self.items.get(&id) {
             let message = Message::Items(Items::Item(item.clone()));
-            self.push(at, link.slot(), What::Arrives(link, message));
+            self.push(at, link.slot(), Scheduled::Arrives(link, message));
         }
     }
 

@@ -5,24 +5,24 @@
 
 use std::collections::VecDeque;
 
-use super::Standing;
+use super::EvictionKey;
 use crate::ground::time::Time;
 
 /// A queue of transactions; the front one is always there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ages {
-    queue: VecDeque<(Time, Standing)>,
+    queue: VecDeque<(Time, EvictionKey)>,
     gone: usize,
 }
 
 impl Ages {
     /// A transaction came.
-    pub(super) fn push(&mut self, expires: Time, standing: Standing) {
-        self.queue.push_back((expires, standing));
+    pub(super) fn push(&mut self, expires: Time, key: EvictionKey) {
+        self.queue.push_back((expires, key));
     }
 
     /// A transaction left that is in the queue. `is_there` tells of the others whether they still are.
-    pub(super) fn remove(&mut self, sequence: u64, is_there: impl Fn(&Standing) -> bool) {
+    pub(super) fn remove(&mut self, sequence: u64, is_there: impl Fn(&EvictionKey) -> bool) {
         match self.queue.front() {
             Some((_, front)) if front.sequence == sequence => {
                 self.queue.pop_front();
@@ -37,13 +37,13 @@ impl Ages {
             self.gone -= 1;
         }
         if self.gone > self.queue.len() / 2 + 8 {
-            self.queue.retain(|(_, standing)| is_there(standing));
+            self.queue.retain(|(_, key)| is_there(key));
             self.gone = 0;
         }
     }
 
     /// The oldest, and when it expires.
-    pub(super) fn front(&self) -> Option<(Time, Standing)> {
+    pub(super) fn front(&self) -> Option<(Time, EvictionKey)> {
         self.queue.front().copied()
     }
 
@@ -53,12 +53,12 @@ impl Ages {
     }
 
     /// One by its place, perhaps one that has left.
-    pub(super) fn get(&self, place: usize) -> Option<&Standing> {
-        self.queue.get(place).map(|(_, standing)| standing)
+    pub(super) fn get(&self, place: usize) -> Option<&EvictionKey> {
+        self.queue.get(place).map(|(_, key)| key)
     }
 
     /// All in the order of their arrival, and perhaps some that have left.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Standing> {
-        self.queue.iter().map(|(_, standing)| standing)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &EvictionKey> {
+        self.queue.iter().map(|(_, key)| key)
     }
 }

@@ -206,13 +206,13 @@ impl Pool {
         for id in ids {
             let together = self.sum(&self.with_descendants(&[*id]));
             let Some(pooled) = self.items.get_mut(id) else { continue };
-            let before = pooled.standing();
+            let before = pooled.eviction_key();
             pooled.rate = pooled.own_rate().max(together.rate());
-            let after = pooled.standing();
+            let after = pooled.eviction_key();
             if before != after {
                 pooled.is_sorted = true;
-                self.by_standing.remove(&before);
-                self.by_standing.insert(after);
+                self.by_key.remove(&before);
+                self.by_key.insert(after);
             }
         }
     }

@@ -191,7 +191,7 @@ fn what_left_early_leaves_no_trace_behind() {
         let inspection = Inspection { fee: Some(fee), ..claiming(1) };
         pool.put(&item.unwrap(), inspection, &params).unwrap();
     }
-    assert_eq!((pool.len(), pool.by_standing.len(), pool.claims.len()), (1, 1, 1));
+    assert_eq!((pool.len(), pool.by_key.len(), pool.claims.len()), (1, 1, 1));
     let queued = pool.free.iter().count();
     assert!(queued <= 18, "{queued}");
 }

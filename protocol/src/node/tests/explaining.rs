@@ -18,7 +18,7 @@ fn recorded() -> Params {
 }
 
 /// A step without its link: when it happened, in milliseconds, what, and what the item then waited for.
-fn short(step: &Told) -> (u64, What, Option<Wait>) {
+fn short(step: &Told) -> (u64, ItemEvent, Option<Wait>) {
     (step.at.as_nanos() / 1_000_000, step.what, step.wait)
 }
 
@@ -45,15 +45,15 @@ fn the_story_of_an_item_whose_first_announcer_stalls_is_told_step_by_step() {
     let [staller, honest, behind] = links[..] else { unreachable!() };
     let story = mesh.node(2).story_of(tx.id()).unwrap();
     let expected = [
-        (staller, (1_080, What::Heard(Heard::Asked), None)),
-        (staller, (1_080, What::Asked, None)),
-        (honest, (1_140, What::Heard(Heard::Kept), Some(Wait::Request(staller)))),
-        (staller, (6_080, What::Expired, None)),
-        (honest, (6_080, What::Asked, None)),
-        (honest, (6_120, What::Arrived, None)),
-        (honest, (6_120, What::Accepted, None)),
-        (behind, (6_120, What::Told(Manner::Batch), None)),
-        (behind, (6_160, What::Sent(Manner::Answer), None)),
+        (staller, (1_080, ItemEvent::Heard(Heard::Asked), None)),
+        (staller, (1_080, ItemEvent::Asked, None)),
+        (honest, (1_140, ItemEvent::Heard(Heard::Kept), Some(Wait::Request(staller)))),
+        (staller, (6_080, ItemEvent::Expired, None)),
+        (honest, (6_080, ItemEvent::Asked, None)),
+        (honest, (6_120, ItemEvent::Arrived, None)),
+        (honest, (6_120, ItemEvent::Accepted, None)),
+        (behind, (6_120, ItemEvent::Told(Manner::Batch), None)),
+        (behind, (6_160, ItemEvent::Sent(Manner::Answer), None)),
     ];
     let told: Vec<_> = story.steps.iter().map(|step| (step.link.unwrap(), short(step))).collect();
     assert_eq!(told, expected);
@@ -65,7 +65,7 @@ fn the_story_of_an_item_whose_first_announcer_stalls_is_told_step_by_step() {
     assert_eq!((totals.heard, totals.asked, totals.expired, totals.arrived), (1, 1, 1, 0));
     let origin = mesh.node(0).story_of(tx.id()).unwrap();
     let told: Vec<_> = origin.steps.iter().take(2).map(|step| (step.link, step.what)).collect();
-    assert_eq!(told, [(None, What::Submitted), (None, What::Accepted)]);
+    assert_eq!(told, [(None, ItemEvent::Submitted), (None, ItemEvent::Accepted)]);
 }
 
 #[test]
@@ -86,17 +86,17 @@ fn a_link_that_breaks_and_a_peer_that_has_not_got_it_are_part_of_the_story() {
     let told: Vec<_> = story
         .steps
         .iter()
-        .filter(|step| !matches!(step.what, What::Heard(_)))
+        .filter(|step| !matches!(step.what, ItemEvent::Heard(_)))
         .map(|step| (step.link.unwrap().slot(), short(step)))
         .collect();
     let expected = [
-        (0, (0, What::Asked, None)),
-        (0, (10, What::Broke, None)),
-        (1, (10, What::Asked, None)),
-        (1, (20, What::NotFound, None)),
-        (2, (20, What::Asked, None)),
-        (2, (30, What::Arrived, None)),
-        (2, (30, What::Accepted, None)),
+        (0, (0, ItemEvent::Asked, None)),
+        (0, (10, ItemEvent::Broke, None)),
+        (1, (10, ItemEvent::Asked, None)),
+        (1, (20, ItemEvent::NotFound, None)),
+        (2, (20, ItemEvent::Asked, None)),
+        (2, (30, ItemEvent::Arrived, None)),
+        (2, (30, ItemEvent::Accepted, None)),
     ];
     assert_eq!(told, expected);
 }
@@ -114,8 +114,8 @@ fn a_link_that_went_down_when_nobody_waited_for_it_is_no_part_of_the_story() {
     solo.wait(10);
     solo.say(b, &get_data(&tx));
     let story = solo.node.story_of(tx.id()).unwrap();
-    assert!(story.steps.iter().all(|step| step.what != What::Broke), "{story:?}");
-    assert_eq!(story.steps.last().unwrap().what, What::Sent(Manner::Answer));
+    assert!(story.steps.iter().all(|step| step.what != ItemEvent::Broke), "{story:?}");
+    assert_eq!(story.steps.last().unwrap().what, ItemEvent::Sent(Manner::Answer));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_refusal_names_its_rule() {
     solo.hand(Input::Submitted(tx.clone()));
     let story = solo.node.story_of(tx.id()).unwrap();
     let whats: Vec<_> = story.steps.iter().map(|step| step.what).collect();
-    assert_eq!(whats, [What::Submitted, What::Rejected("too-large")]);
+    assert_eq!(whats, [ItemEvent::Submitted, ItemEvent::Rejected("too-large")]);
 }
 
 #[test]
@@ -144,11 +144,12 @@ fn every_strategy_leaves_a_story_at_every_node() {
         mesh.run_for(Duration::from_secs(60));
         for index in 0..5 {
             let story = mesh.node(index).story_of(tx.id()).unwrap();
-            let accepted = story.steps.iter().find(|step| step.what == What::Accepted);
+            let accepted = story.steps.iter().find(|step| step.what == ItemEvent::Accepted);
             let at = mesh.accepted(index).iter().find(|(_, id)| *id == tx.id()).unwrap().0;
             let micros = |time: Time| time.as_nanos() / 1_000;
             assert_eq!(micros(accepted.unwrap().at), micros(at), "{kind}, {index}");
-            let (sent, got) = (|what| matches!(what, What::Sent(_)), |what| what == What::Arrived);
+            let (sent, got) =
+                (|what| matches!(what, ItemEvent::Sent(_)), |what| what == ItemEvent::Arrived);
             let gave = story.steps.iter().any(|step| sent(step.what));
             let took = story.steps.iter().any(|step| got(step.what));
             assert_eq!(took, index != 0, "{kind}, {index}");
@@ -172,12 +173,12 @@ impl Solo {
         self.hand(Input::Verdict { id: item.id(), verdict: GOOD });
     }
 
-    fn whats(&self, item: &Item) -> Vec<What> {
+    fn whats(&self, item: &Item) -> Vec<ItemEvent> {
         let story = self.node.story_of(item.id());
         story.map_or_else(Vec::new, |story| story.steps.iter().map(|step| step.what).collect())
     }
 
-    fn end(&self, item: &Item) -> Option<What> {
+    fn end(&self, item: &Item) -> Option<ItemEvent> {
         self.whats(item).last().copied()
     }
 }
@@ -189,19 +190,19 @@ fn why_a_transaction_left_the_pool_is_told() {
     let mut full = with_fees(|params| params.memory.pool_max_bytes = poor.size() + rich.size() - 1);
     full.put(&poor);
     full.put(&rich);
-    assert_eq!(full.end(&poor), Some(What::Left(Departure::Evicted)));
+    assert_eq!(full.end(&poor), Some(ItemEvent::Left(Departure::Evicted)));
 
     let mut replacing = with_fees(|params| params.pool.fee_rate_step = FeeRate(1));
     let [first, second] =
         [10, 1_000].map(|fee| Draft { keys: vec![7], ..Draft::paying(1, fee) }.item());
     replacing.put(&first);
     replacing.put(&second);
-    assert_eq!(replacing.end(&first), Some(What::Left(Departure::Replaced)));
+    assert_eq!(replacing.end(&first), Some(ItemEvent::Left(Departure::Replaced)));
 
     let mut aging = with_fees(|params| params.memory.pool_expiry_s = 5);
     aging.put(&poor);
     aging.wait(5_000);
-    assert_eq!(aging.end(&poor), Some(What::Left(Departure::Expired)));
+    assert_eq!(aging.end(&poor), Some(ItemEvent::Left(Departure::Expired)));
 
     let mut confirming = with_fees(|_| ());
     confirming.put(&rich);
@@ -209,8 +210,8 @@ fn why_a_transaction_left_the_pool_is_told() {
     let block = block(ItemId([0; 32]), &[&rich, &second]);
     confirming.hand(Input::Submitted(block.clone()));
     confirming.hand(Input::Verdict { id: block.id(), verdict: GOOD });
-    assert_eq!(confirming.end(&rich), Some(What::Left(Departure::Confirmed)));
-    assert_eq!(confirming.end(&first), Some(What::Left(Departure::Conflicted)));
+    assert_eq!(confirming.end(&rich), Some(ItemEvent::Left(Departure::Confirmed)));
+    assert_eq!(confirming.end(&first), Some(ItemEvent::Left(Departure::Conflicted)));
 }
 
 #[test]
@@ -224,16 +225,16 @@ fn a_wait_for_the_budget_of_announcements_is_told_and_so_is_what_is_left_out() {
     txs.iter().for_each(|tx| solo.put(tx));
     let after = |solo: &Solo, n: usize| {
         let whats = solo.whats(&txs[n]);
-        let accepted = whats.iter().position(|what| *what == What::Accepted);
+        let accepted = whats.iter().position(|what| *what == ItemEvent::Accepted);
         whats[accepted.unwrap() + 1..].to_vec()
     };
-    assert_eq!(after(&solo, 2), [What::Delayed, What::Unsent]);
-    assert_eq!(after(&solo, 3), [What::Delayed]);
+    assert_eq!(after(&solo, 2), [ItemEvent::Delayed, ItemEvent::Unsent]);
+    assert_eq!(after(&solo, 3), [ItemEvent::Delayed]);
     solo.wait(1_500);
     solo.wait(0);
-    let told = What::Told(Manner::Batch);
+    let told = ItemEvent::Told(Manner::Batch);
     assert_eq!(after(&solo, 0), [told]);
-    assert_eq!(after(&solo, 3), [What::Delayed, What::Released, told]);
+    assert_eq!(after(&solo, 3), [ItemEvent::Delayed, ItemEvent::Released, told]);
     assert_eq!(solo.node.counters().announcements_unsent, 1);
     assert!(solo.node.links().any(|view| view.link == link));
 }
@@ -256,9 +257,9 @@ fn what_its_budgets_cost_a_peer_is_told() {
         let story = solo.node.story_of(ids[n]);
         story.map(|story| story.steps[0].what)
     };
-    assert_eq!(heard(&solo, 4), Some(What::Heard(Heard::Asked)));
-    assert_eq!(heard(&solo, 5), Some(What::Heard(Heard::OverBudget)));
-    assert_eq!(heard(&solo, 36), Some(What::Heard(Heard::OverBudget)));
+    assert_eq!(heard(&solo, 4), Some(ItemEvent::Heard(Heard::Asked)));
+    assert_eq!(heard(&solo, 5), Some(ItemEvent::Heard(Heard::OverBudget)));
+    assert_eq!(heard(&solo, 36), Some(ItemEvent::Heard(Heard::OverBudget)));
     assert_eq!(heard(&solo, 37), None, "a flood is not worth more");
     (0..4).for_each(|_| drop(solo.say(link, &Message::Session(Session::Ping { nonce: 1 }))));
     let peer = solo.node.links().next().unwrap().peer;
@@ -269,7 +270,7 @@ fn what_its_budgets_cost_a_peer_is_told() {
     let over = excess.overrun[Budget::Messages as usize];
     assert!(over > 0 && excess.slowed > Duration::from_secs(1), "{excess:?}");
     let noted =
-        dealings.steps.iter().filter(|step| step.what == What::OverBudget(Budget::Messages));
+        dealings.steps.iter().filter(|step| step.what == ItemEvent::OverBudget(Budget::Messages));
     assert_eq!(noted.count(), over as usize);
     assert_eq!((dealings.totals.heard, dealings.totals.news), (37, 5));
 }

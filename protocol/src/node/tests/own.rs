@@ -4,7 +4,7 @@ use super::*;
 use crate::ground::item::Item;
 use crate::ground::item::ItemId;
 use crate::machine::Action;
-use crate::machine::Was;
+use crate::machine::RestoredAs;
 use crate::testkit::ties::{Draft, Ties, block};
 use crate::wire::message::{Items, Names};
 
@@ -29,7 +29,7 @@ pub(super) fn reports(actions: &[Action]) -> Vec<Event> {
 }
 
 fn restored(item: &Arc<Item>, own: bool) -> Input<'static> {
-    let was = if own { Was::Own } else { Was::Kept };
+    let was = if own { RestoredAs::Own } else { RestoredAs::Kept };
     Input::Restored { item: item.clone(), was }
 }
 

@@ -7,13 +7,13 @@ use super::*;
 use crate::ground::item::Item;
 use crate::ground::item::ItemId;
 use crate::machine::Action;
-use crate::machine::Was;
+use crate::machine::RestoredAs;
 use crate::testkit::ties::{Draft, block};
 
 const IN: Direction = Direction::Inbound;
 
 impl Solo {
-    fn restore(&mut self, item: &Arc<Item>, was: Was) -> Vec<Action> {
+    fn restore(&mut self, item: &Arc<Item>, was: RestoredAs) -> Vec<Action> {
         self.hand(Input::Restored { item: item.clone(), was })
     }
 }
@@ -28,8 +28,8 @@ fn an_orphan_of_an_earlier_run_waits_for_whoever_brings_its_parent() {
     let link = solo.link(0, IN);
     let (parent, child, grandchild) = family();
     let waits = Event::Orphaned { id: child.id() };
-    assert_eq!(reports(&solo.restore(&child, Was::Orphan)), [waits]);
-    solo.restore(&grandchild, Was::Orphan);
+    assert_eq!(reports(&solo.restore(&child, RestoredAs::Orphan)), [waits]);
+    solo.restore(&grandchild, RestoredAs::Orphan);
     assert!(solo.waits(&child) && solo.waits(&grandchild));
     let actions = solo.feed(link, &parent);
     let events = reports(&actions);
@@ -42,12 +42,12 @@ fn an_orphan_of_an_earlier_run_waits_for_whoever_brings_its_parent() {
 fn whoever_announces_an_orphan_of_an_earlier_run_is_asked_for_its_parents() {
     let mut solo = solo();
     let (parent, child, _) = family();
-    solo.restore(&child, Was::Orphan);
+    solo.restore(&child, RestoredAs::Orphan);
     let (a, b) = (solo.link(0, IN), solo.link(1, IN));
     assert_eq!(asks(&solo.say(a, &announce(&child))), [(a, parent.id())]);
     solo.hand(Input::Disconnected { link: a });
     assert!(!solo.waits(&child), "it has become an orphan like any other");
-    solo.restore(&child, Was::Orphan);
+    solo.restore(&child, RestoredAs::Orphan);
     assert_eq!(asks(&solo.say(b, &announce(&child))), [(b, parent.id())]);
     let events = reports(&solo.send(b, &parent));
     let is_accepted = |item: &Item| {
@@ -61,8 +61,8 @@ fn whoever_announces_an_orphan_of_an_earlier_run_is_asked_for_its_parents() {
 fn an_orphan_of_an_earlier_run_whose_parents_are_back_is_no_orphan() {
     let mut solo = solo();
     let (parent, child, _) = family();
-    solo.restore(&parent, Was::Kept);
-    assert_eq!(reports(&solo.restore(&child, Was::Orphan)), [back(&child)]);
+    solo.restore(&parent, RestoredAs::Kept);
+    assert_eq!(reports(&solo.restore(&child, RestoredAs::Orphan)), [back(&child)]);
     assert!(solo.has(&child));
 }
 
@@ -70,7 +70,7 @@ fn an_orphan_of_an_earlier_run_whose_parents_are_back_is_no_orphan() {
 fn orphans_of_an_earlier_run_expire_and_blocks_free_them() {
     let (parent, child, _) = family();
     let mut waiting = solo();
-    waiting.restore(&child, Was::Orphan);
+    waiting.restore(&child, RestoredAs::Orphan);
     let last = waiting.now + waiting.params.orphans.expiry();
     assert!(waiting.node.deadline() <= last);
     waiting.wait(1_199_999);
@@ -82,7 +82,7 @@ fn orphans_of_an_earlier_run_expire_and_blocks_free_them() {
     assert_eq!(waiting.node.wanted(), 1, "it may come again");
 
     let mut freed = solo();
-    freed.restore(&child, Was::Orphan);
+    freed.restore(&child, RestoredAs::Orphan);
     freed.hand(Input::Submitted(block(ItemId([0; 32]), &[&parent])));
     assert!(freed.has(&child));
 }
@@ -95,7 +95,7 @@ fn orphans_of_an_earlier_run_have_no_more_room_than_a_link() {
         (1..10).map(|n| Draft::paying(n, 1_000).after(&[&parent]).item()).collect();
     solo.params.orphans.reserve_bytes = children[..4].iter().map(|child| child.size()).sum();
     for child in &children {
-        solo.restore(child, Was::Orphan);
+        solo.restore(child, RestoredAs::Orphan);
     }
     assert_eq!(solo.node.orphanage().unwrap().len(), 4);
     assert!(children[..4].iter().all(|child| solo.waits(child)));
@@ -106,9 +106,9 @@ fn a_parent_that_pays_too_little_comes_back_with_the_child_that_pays_for_it() {
     let mut solo = solo();
     let parent = cheap_parent();
     let child = Draft::paying(2, 1_000).after(&[&parent]).item();
-    assert_eq!(reports(&solo.restore(&parent, Was::Own)), []);
+    assert_eq!(reports(&solo.restore(&parent, RestoredAs::Own)), []);
     assert!(!solo.has(&parent));
-    assert_eq!(reports(&solo.restore(&child, Was::Kept)), [back(&parent), back(&child)]);
+    assert_eq!(reports(&solo.restore(&child, RestoredAs::Kept)), [back(&parent), back(&child)]);
     assert!(solo.has(&parent) && solo.has(&child));
     assert!(
         solo.node.unbroadcast().contains(parent.id())
@@ -121,11 +121,15 @@ fn a_parent_that_pays_too_little_comes_back_with_the_child_that_pays_for_it() {
 fn a_parent_that_pays_too_little_does_not_come_back_alone() {
     let mut solo = solo();
     let parent = cheap_parent();
-    solo.restore(&parent, Was::Kept);
+    solo.restore(&parent, RestoredAs::Kept);
     assert!(refusals(&solo.wait(1_199_999)).is_empty());
     assert_eq!(refusals(&solo.wait(1)), ["fee-too-low"]);
     assert!(solo.node.orphans.is_empty() && solo.node.restoring.is_empty());
     solo.params.orphans.reserve_bytes = 0;
     let other = Draft::paying(7, 1).item();
-    assert_eq!(refusals(&solo.restore(&other, Was::Kept)), ["fee-too-low"], "no room to wait");
+    assert_eq!(
+        refusals(&solo.restore(&other, RestoredAs::Kept)),
+        ["fee-too-low"],
+        "no room to wait"
+    );
 }

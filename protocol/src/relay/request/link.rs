@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Wanted;
-use super::standing::Standing;
+use super::reliability::Reliability;
 use crate::ground::backlog::Backlog;
 use crate::ground::item::ShortId;
 use crate::ground::link::Direction;
@@ -30,7 +30,7 @@ pub(super) struct LinkRequests {
 /// What a peer failed to deliver.
 #[derive(Clone, Debug, Default)]
 struct Record {
-    standing: Standing,
+    reliability: Reliability,
     /// Items asked for in vain, the oldest first: they may yet come. At most `in_flight_max`.
     late: Backlog<ShortId>,
 }
@@ -54,19 +54,19 @@ impl LinkRequests {
 
     /// Whether others are to be asked before it.
     pub(super) fn is_staller(&self) -> bool {
-        self.record.as_ref().is_some_and(|record| record.standing.is_staller())
+        self.record.as_ref().is_some_and(|record| record.reliability.is_staller())
     }
 
     /// A request ran out.
     pub(super) fn strike(&mut self, now: Time, timeout: Duration) {
-        self.record.get_or_insert_default().standing.strike(now, timeout);
+        self.record.get_or_insert_default().reliability.strike(now, timeout);
     }
 
     /// It delivered something that we had asked it for.
     pub(super) fn deliver(&mut self) {
         self.has_delivered = true;
         if let Some(record) = &mut self.record {
-            record.standing.deliver();
+            record.reliability.deliver();
         }
     }
 

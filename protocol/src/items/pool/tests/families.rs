@@ -95,11 +95,7 @@ fn a_child_pays_for_a_parent_that_is_judged_with_it() {
     assert!(pool.is_empty());
     let (first, second) = pair(20);
     assert_eq!(pool.insert_pair(first, second, Time::ZERO, &params), Ok(()));
-    assert_eq!(
-        pool.by_standing.first().unwrap().rate,
-        FeeRate(1_000_000),
-        "the parent's, by its child"
-    );
+    assert_eq!(pool.by_key.first().unwrap().rate, FeeRate(1_000_000), "the parent's, by its child");
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl Model {
         FeeRate::of(fee, of.iter().map(|n| spec(*n).item.size()).sum())
     }
 
-    fn standing(&self, n: u8) -> FeeRate {
+    fn eviction_key(&self, n: u8) -> FeeRate {
         Self::rate_of(&[n]).max(Self::rate_of(&self.down(n)))
     }
 
@@ -167,7 +167,7 @@ impl Model {
         let size = spec(n).item.size();
         let worth = Self::rate_of(&[n]).min(Self::rate_of(&[ancestors, &[n]].concat()));
         let mut order = self.those(|n| !ancestors.contains(&n));
-        order.sort_by_key(|n| self.standing(*n));
+        order.sort_by_key(|n| self.eviction_key(*n));
         for n in order {
             if rest.bytes() + size <= params.memory.pool_max_bytes {
                 break;
@@ -175,7 +175,7 @@ impl Model {
             if !rest.has(n) {
                 continue;
             }
-            if self.standing(n) > worth {
+            if self.eviction_key(n) > worth {
                 return None;
             }
             rest.remove(&rest.down(n));
@@ -220,12 +220,12 @@ impl Pool {
     fn check_bookkeeping(&self, model: &Model) {
         let mut claims = 0;
         let mut senders = Vec::new();
-        let leaving: Vec<_> = self.leaving().map(|(_, pooled)| pooled.standing()).collect();
+        let leaving: Vec<_> = self.leaving().map(|(_, pooled)| pooled.eviction_key()).collect();
         assert!(leaving.is_sorted());
         assert_eq!(leaving.len(), self.len());
-        for standing in &self.by_standing {
-            let pooled = self.items.get(&standing.id).expect("it is pooled");
-            assert!(*standing == pooled.standing() && pooled.is_sorted);
+        for key in &self.by_key {
+            let pooled = self.items.get(&key.id).expect("it is pooled");
+            assert!(*key == pooled.eviction_key() && pooled.is_sorted);
         }
         for (_, pooled) in self.leaving() {
             claims += pooled.spends.len();
@@ -236,7 +236,7 @@ impl Pool {
         assert_eq!((self.claims.len(), self.senders.len()), (claims, senders.len()));
         for held in &model.held {
             let pooled = self.items.get(&spec_id(held.n).into()).expect("the model has it");
-            assert_eq!(pooled.rate, model.standing(held.n), "what {} counts for", held.n);
+            assert_eq!(pooled.rate, model.eviction_key(held.n), "what {} counts for", held.n);
         }
     }
 }

@@ -12,9 +12,9 @@ use crate::ground::time::Time;
 /// Strikes that count: after six of them a peer owes 32 deliveries. A guess.
 const STRIKES_MAX: u8 = 6;
 
-/// The standing of one peer; a new one has nothing against it.
+/// How reliable one peer is; a new one has nothing against it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct Reliability {
     /// Deliveries owed.
     debt: u8,
     strikes: u8,
@@ -22,7 +22,7 @@ pub(super) struct Standing {
     forgiven_until: Time,
 }
 
-impl Standing {
+impl Reliability {
     /// Whether others are to be asked before it.
     pub(super) const fn is_staller(self) -> bool {
         self.debt > 0
@@ -51,27 +51,27 @@ mod tests {
 
     #[test]
     fn requests_that_run_out_together_are_one_strike_that_a_delivery_pays() {
-        let mut standing = Standing::default();
+        let mut reliability = Reliability::default();
         for ms in 1_000..1_100 {
-            standing.strike(Time::from_millis(ms), TIMEOUT);
+            reliability.strike(Time::from_millis(ms), TIMEOUT);
         }
-        assert!(standing.is_staller());
-        standing.deliver();
-        assert!(!standing.is_staller());
+        assert!(reliability.is_staller());
+        reliability.deliver();
+        assert!(!reliability.is_staller());
     }
 
     #[test]
     fn whoever_stalls_again_pays_twice_as_much() {
-        let mut standing = Standing::default();
+        let mut reliability = Reliability::default();
         for strike in 1..=10 {
-            standing.strike(Time::from_millis(100 * strike), TIMEOUT);
+            reliability.strike(Time::from_millis(100 * strike), TIMEOUT);
         }
-        (0..31).for_each(|_| standing.deliver());
-        assert!(standing.is_staller());
-        standing.deliver();
-        assert!(!standing.is_staller());
-        standing.strike(Time::from_millis(10_000), TIMEOUT);
-        standing.deliver();
-        assert!(standing.is_staller(), "having paid doesn't make the next one cheaper");
+        (0..31).for_each(|_| reliability.deliver());
+        assert!(reliability.is_staller());
+        reliability.deliver();
+        assert!(!reliability.is_staller());
+        reliability.strike(Time::from_millis(10_000), TIMEOUT);
+        reliability.deliver();
+        assert!(reliability.is_staller(), "having paid doesn't make the next one cheaper");
     }
 }

@@ -21,7 +21,7 @@ use crate::params::{BudgetParams, Params};
 
 /// The budget, and what waits for it.
 #[derive(Clone, Debug)]
-pub struct Quota {
+pub struct RelayRateLimiter {
     count: Bucket,
     bytes: Bucket,
     waiting: Option<Box<Waiting>>,
@@ -29,7 +29,7 @@ pub struct Quota {
     at: Time,
 }
 
-impl Default for Quota {
+impl Default for RelayRateLimiter {
     fn default() -> Self {
         Self { count: Bucket::default(), bytes: Bucket::default(), waiting: None, at: Time::NEVER }
     }
@@ -64,7 +64,7 @@ pub enum Admitted {
     },
 }
 
-impl Quota {
+impl RelayRateLimiter {
     /// Whether a transaction may be announced now.
     pub fn admit(
         &mut self,
@@ -129,7 +129,7 @@ impl Quota {
     }
 }
 
-impl Part for Quota {
+impl Part for RelayRateLimiter {
     fn deadline(&self) -> Time {
         self.at
     }
@@ -163,46 +163,50 @@ mod tests {
         Time::from_millis(ms)
     }
 
-    fn admit(quota: &mut Quota, n: u8, rate: u64, now: Time) -> bool {
-        quota.admit(held(n, 1), || FeeRate(rate), now, &params()) == Admitted::Now
+    fn admit(rate_limiter: &mut RelayRateLimiter, n: u8, rate: u64, now: Time) -> bool {
+        rate_limiter.admit(held(n, 1), || FeeRate(rate), now, &params()) == Admitted::Now
     }
 
     #[test]
     fn what_is_over_the_budget_waits_and_leaves_by_what_it_pays() {
-        let mut quota = Quota::default();
-        let admitted: Vec<_> =
-            (1..=6).filter(|n| admit(&mut quota, *n, 10 * u64::from(n % 5), ms(0))).collect();
+        let mut rate_limiter = RelayRateLimiter::default();
+        let admitted: Vec<_> = (1..=6)
+            .filter(|n| admit(&mut rate_limiter, *n, 10 * u64::from(n % 5), ms(0)))
+            .collect();
         assert_eq!(admitted, [1, 2, 3], "the burst, and the one that overruns it");
         let mut left = Vec::new();
-        while quota.deadline() != Time::NEVER {
-            let at = quota.deadline();
-            left.extend(quota.next(at, &params()).map(|held| (at, held.id.0[0])));
+        while rate_limiter.deadline() != Time::NEVER {
+            let at = rate_limiter.deadline();
+            left.extend(rate_limiter.next(at, &params()).map(|held| (at, held.id.0[0])));
         }
         assert_eq!(left, [(ms(100), 4), (ms(200), 6), (ms(300), 5)]);
     }
 
     #[test]
     fn bytes_are_a_budget_of_their_own() {
-        let mut quota = Quota::default();
+        let mut rate_limiter = RelayRateLimiter::default();
         let later = Admitted::Later { dropped: None };
-        assert_eq!(quota.admit(held(1, 3_000), || FeeRate(1), ms(0), &params()), Admitted::Now);
-        assert_eq!(quota.admit(held(2, 1), || FeeRate(1), ms(0), &params()), later);
-        assert_eq!(quota.deadline(), ms(2_000));
+        assert_eq!(
+            rate_limiter.admit(held(1, 3_000), || FeeRate(1), ms(0), &params()),
+            Admitted::Now
+        );
+        assert_eq!(rate_limiter.admit(held(2, 1), || FeeRate(1), ms(0), &params()), later);
+        assert_eq!(rate_limiter.deadline(), ms(2_000));
     }
 
     #[test]
     fn a_full_backlog_drops_the_latest_of_those_that_pay_least() {
-        let mut quota = Quota::default();
+        let mut rate_limiter = RelayRateLimiter::default();
         let mut dropped = Vec::new();
         for (n, rate) in [(1, 9), (2, 9), (3, 9), (4, 1), (5, 1), (6, 2), (7, 3)] {
-            let admitted = quota.admit(held(n, 1), || FeeRate(rate), ms(0), &params());
+            let admitted = rate_limiter.admit(held(n, 1), || FeeRate(rate), ms(0), &params());
             if let Admitted::Later { dropped: Some(id) } = admitted {
                 dropped.push(id.0[0]);
             }
         }
-        assert_eq!((quota.len(), dropped), (3, vec![5]));
+        assert_eq!((rate_limiter.len(), dropped), (3, vec![5]));
         let order: Vec<_> = (0..3)
-            .filter_map(|_| quota.next(ms(100_000), &params()))
+            .filter_map(|_| rate_limiter.next(ms(100_000), &params()))
             .map(|held| held.id.0[0])
             .collect();
         assert_eq!(order, [7, 6, 4]);
@@ -210,9 +214,9 @@ mod tests {
 
     #[test]
     fn nobody_overtakes_what_waits() {
-        let mut quota = Quota::default();
-        (1..=4).for_each(|n| assert_eq!(admit(&mut quota, n, 5, ms(0)), n <= 3));
-        assert!(!admit(&mut quota, 5, 5, ms(100)), "the fourth is first");
-        assert_eq!(quota.next(ms(100), &params()).map(|held| held.id.0[0]), Some(4));
+        let mut rate_limiter = RelayRateLimiter::default();
+        (1..=4).for_each(|n| assert_eq!(admit(&mut rate_limiter, n, 5, ms(0)), n <= 3));
+        assert!(!admit(&mut rate_limiter, 5, 5, ms(100)), "the fourth is first");
+        assert_eq!(rate_limiter.next(ms(100), &params()).map(|held| held.id.0[0]), Some(4));
     }
 }
