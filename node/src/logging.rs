@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_takes_nothing_costs_lines_and_holds_up_nobody() {
-        let (let_go, stuck) = mpsc::channel();
+        let (let_go, stuck) = mpsc::sync_channel(1);
         let (mut writer, guard) = without_waiting(Stuck(stuck));
         for _ in 0..LINES_MAX + 100 {
             writer.write_all(b"a line\n").unwrap();
