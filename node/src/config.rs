@@ -213,7 +213,7 @@ impl LinksConfig {
     }
 }
 
-/// What only test networks have: bad conduct, since somebody has to be what others must put up with, and
+/// What only test networks have: misbehaviour, since somebody has to be what others must put up with, and
 /// slow clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,5 +1,5 @@
 //! What only nodes of a test network have: links as slow and as far as those of the world, clocks that run slow,
-//! and bad conduct, since somebody has to be what others must put up with.
+//! and misbehaviour, since somebody has to be what others must put up with.
 //!
 //! A node's settings say which of it there is ([`Lab`]); without any, nothing of this is built or asked.
 

@@ -1,6 +1,6 @@
 //! `adaptive` in whole networks: it reaches everybody, cheaply, whoever lies or leaves.
 //!
-//! A failing test prints its seed; `MESH_SEED=n cargo nextest run -p tidings-protocol --test adaptive`
+//! A failing test prints its seed; `MESH_SEED=n cargo test -p tidings-protocol --test adaptive`
 //! replays all of them with that one.
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Whole networks in memory: items reach everybody, overlays form, runs repeat.
 //!
-//! A failing test prints its seed; `MESH_SEED=n cargo nextest run -p tidings-protocol --test network`
+//! A failing test prints its seed; `MESH_SEED=n cargo test -p tidings-protocol --test network`
 //! replays all of them with that one.
 
 use std::collections::BTreeSet;

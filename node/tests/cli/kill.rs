@@ -1,6 +1,6 @@
 //! A node is killed at random moments under load, and every submission that it acknowledged is still there.
 //!
-//! Twenty times by default; `KILLS=200 cargo nextest run -p tidings acknowledged` kills it 200 times.
+//! Twenty times by default; `KILLS=200 cargo test -p tidings acknowledged` kills it 200 times.
 //! The moments depend on a seed, which a failure shows; `KILL_SEED` sets it.
 
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! What waits for its parents outlives a kill. The chain is one of tests: no rules that are shipped have
-//! transactions with parents.
+//! What waits for its parents outlives a kill. The chain is one of tests: under no rules that are
+//! shipped does a transaction wait.
 
 use std::path::Path;
 use std::sync::Arc;
