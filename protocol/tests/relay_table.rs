@@ -77,8 +77,9 @@ fn every_test_in_the_table_of_behaviours_exists() {
 
 #[test]
 fn a_test_that_does_not_exist_is_found_out() {
-    let names =
-        named("| 1 | theirs | ours | why | `request::no_such_test`, `…::nor_this`, `rate_limiter` |");
+    let names = named(
+        "| 1 | theirs | ours | why | `request::no_such_test`, `…::nor_this`, `rate_limiter` |",
+    );
     assert_eq!(names, ["request::no_such_test", "request::nor_this", "rate_limiter"]);
     assert_eq!(names.iter().map(|name| exists(name)).collect::<Vec<_>>(), [false, false, true]);
     assert!(!exists("tests/nothing") && !exists("nowhere") && exists("tests/siege"));

@@ -112,7 +112,7 @@ fn hold(pending: u64, steps: u64, step: &mut dyn FnMut(Option<u64>) -> u64) -> f
 }
 
 #[test]
-#[ignore = "a measurement: run it with --release --run-ignored only --no-capture"]
+#[ignore = "a measurement: run it with --release -- --ignored --nocapture"]
 fn measure_the_wheel_against_a_heap() {
     type Event = [u64; 7]; // what an event of the simulator takes besides its time
     for pending in [10_000, 100_000, 1_000_000] {
