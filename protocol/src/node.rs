@@ -191,15 +191,22 @@ impl Node {
 
     fn on_received(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) -> Reach {
         let (now, actions_before) = (cx.now, cx.actions.len());
-        if !self.admit(link, message, cx) {
+        let Some(admitted) = self.admit(link, message, cx) else {
             return Reach::Everything;
-        }
+        };
         let was_in_order = cx.actions.len() == actions_before;
-        let reach = self.on_message(link, message, cx);
+        let reach = self.on_message(link, message, admitted, cx);
         if was_in_order && now < self.rest_at { reach } else { Reach::Everything }
     }
 
-    fn on_message(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) -> Reach {
+    /// `admitted`: how many of the ids or addresses in the message may be looked at.
+    fn on_message(
+        &mut self,
+        link: Link,
+        message: &Message,
+        admitted: usize,
+        cx: &mut Cx<'_>,
+    ) -> Reach {
         match message {
             Message::Session(Session::Hello(hello)) => self.on_hello(link, hello, cx),
             Message::Session(Session::Ping { nonce }) => {
@@ -212,10 +219,10 @@ impl Node {
                 self.peers.on_get_addresses(link, cx); // a second one is ignored
             }
             Message::Peers(PeerExchange::Addresses(addresses)) => {
-                self.on_addresses(link, addresses, cx);
+                self.on_addresses(link, addresses, admitted, cx);
             }
             Message::Items(Items::Announce(names)) => {
-                return self.on_announce(link, names.kind(), names.iter(), cx);
+                return self.on_announce(link, names, admitted, cx);
             }
             Message::Items(Items::GetData(names)) => {
                 self.on_get_data(link, names.kind(), names.iter(), cx);

@@ -20,7 +20,8 @@ use crate::machine::{Action, Cx};
 use crate::record::{Heard, ItemEvent};
 use crate::relay::Strategy as _;
 use crate::relay::request::Announced;
-use crate::wire::kinds::{Budget, MessageKind};
+use crate::wire::kinds::Budget;
+use crate::wire::message::Names;
 
 /// For how long a link is slowed that has too much being checked: as long as a batch of signatures takes. A guess.
 const CHECK_PAUSE: Duration = Duration::from_millis(5);
@@ -32,16 +33,12 @@ impl Node {
     pub(super) fn on_announce(
         &mut self,
         link: Link,
-        kind: ItemKind,
-        mut names: impl ExactSizeIterator<Item = Name>,
+        announcement: &Names,
+        admitted: usize,
         cx: &mut Cx<'_>,
     ) -> Reach {
-        let Some(state) = self.links.get_mut(link) else {
-            return Reach::Everything;
-        };
+        let (kind, mut names) = (announcement.kind(), announcement.iter());
         let announced = names.len();
-        let admitted =
-            state.budget.admit(MessageKind::Announce, announced, cx.now, &cx.params.budgets);
         if admitted < announced {
             self.counters.announcements_dropped += (announced - admitted) as u64;
             self.misbehave(link, Offence::OverBudget(Budget::Announcements), cx);

@@ -15,7 +15,7 @@ use crate::record::ItemEvent;
 use crate::relay::{Neighbour, Strategy as _};
 use crate::report::event::Event;
 use crate::wire::codec;
-use crate::wire::kinds::{Budget, MessageKind};
+use crate::wire::kinds::Budget;
 use crate::wire::message::{Hello, Message, Session, VERSION};
 
 impl Node {
@@ -96,12 +96,13 @@ impl Node {
         self.compare(link, cx);
     }
 
-    pub(super) fn on_addresses(&mut self, link: Link, addresses: &[PeerAddr], cx: &mut Cx<'_>) {
-        let Some(state) = self.links.get_mut(link) else {
-            return;
-        };
-        let budgets = &cx.params.budgets;
-        let admitted = state.budget.admit(MessageKind::Addresses, addresses.len(), cx.now, budgets);
+    pub(super) fn on_addresses(
+        &mut self,
+        link: Link,
+        addresses: &[PeerAddr],
+        admitted: usize,
+        cx: &mut Cx<'_>,
+    ) {
         let dropped = addresses.len() - admitted;
         self.counters.addresses_received += addresses.len() as u64;
         self.counters.addresses_dropped += dropped as u64;
@@ -112,25 +113,31 @@ impl Node {
         self.counters.addresses_dropped += unkept as u64;
     }
 
-    /// Counts and charges what a peer sent. False if it isn't to be handled.
-    pub(super) fn admit(&mut self, link: Link, message: &Message, cx: &mut Cx<'_>) -> bool {
-        let Some(state) = self.links.get_mut(link) else {
-            return false;
-        };
+    /// Counts and charges what a peer sent: how many of the ids or addresses in it may be looked at. `None` if it isn't
+    /// to be handled at all.
+    pub(super) fn admit(
+        &mut self,
+        link: Link,
+        message: &Message,
+        cx: &mut Cx<'_>,
+    ) -> Option<usize> {
+        let state = self.links.get_mut(link)?;
         let len = codec::frame_len(message);
         self.counters.received.count(message.kind(), len);
         if state.closing.is_some() {
-            return false;
+            return None;
         }
         let debt = state.budget.charge(message, len, cx.now, &cx.params.budgets);
         if !state.ready && !matches!(message, Message::Session(Session::Hello(_))) {
             self.misbehave(link, Offence::BeforeHello, cx);
-            return false;
+            return None;
         }
         if let Some(debt) = debt {
             self.throttle(link, debt, cx);
         }
-        self.links.get(link).is_some_and(|state| state.closing.is_none())
+        let state = self.links.get_mut(link).filter(|state| state.closing.is_none())?;
+        let (kind, elements) = (message.kind(), message.elements());
+        Some(state.budget.admit(kind, elements, cx.now, &cx.params.budgets))
     }
 
     fn throttle(&mut self, link: Link, debt: Debt, cx: &mut Cx<'_>) {
