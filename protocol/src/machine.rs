@@ -21,7 +21,7 @@
 //!    also when the core itself asked for it, and nothing after that. Actions about a link that is
 //!    already gone are ignored.
 //! 4. **Actions** are carried out in the order appended. `Send`s on one link arrive in order within a
-//!    [class](crate::wire::message::Class), or the link breaks. Every `Dial` is answered by one `Connected`
+//!    [class](crate::wire::kinds::Class), or the link breaks. Every `Dial` is answered by one `Connected`
 //!    with that address or one `DialFailed`. Every `Verify` is answered by one `Verdict`, whenever.
 //! 5. **Back-pressure.** The driver bounds what it queues per link. When the queue passes its high
 //!    mark it hands in [`Input::Congested`]; the core then sends only small answers on the link until
