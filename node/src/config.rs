@@ -16,8 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::peer::PeerAddr;
-use tidings_protocol::params::STEPS_DEFAULT;
-use tidings_protocol::params::{ParamError, Params};
+use tidings_protocol::params::{ParamError, Params, STEPS_DEFAULT};
 
 use crate::lab::slow_motion::SlowMotion;
 use crate::links::{NodeType, Place, Region};

@@ -25,9 +25,7 @@ use tidings_protocol::ground::time::Time;
 use tidings_protocol::items::pool::Pool;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
-use tidings_protocol::params::Params;
-use tidings_protocol::params::STEPS_DEFAULT;
-use tidings_protocol::params::StrategyKind;
+use tidings_protocol::params::{Params, STEPS_DEFAULT, StrategyKind};
 use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session, VERSION};
 
 const LINKS: u32 = 16;

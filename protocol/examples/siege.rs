@@ -6,8 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use tidings_protocol::params::Params;
-use tidings_protocol::params::StrategyKind;
+use tidings_protocol::params::{Params, StrategyKind};
 use tidings_protocol::testkit::siege::{Siege, added_delays};
 
 fn main() {

@@ -49,8 +49,7 @@ use rand::seq::IteratorRandom as _;
 
 use crate::ground::link::{Direction, Link};
 use crate::ground::map::Salt;
-use crate::ground::peer::PeerAddr;
-use crate::ground::peer::{DialError, PeerKey};
+use crate::ground::peer::{DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
 use crate::params::{Params, PeerParams};

@@ -10,8 +10,7 @@ use std::time::Duration;
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
-use tidings_protocol::params::Params;
-use tidings_protocol::params::StrategyKind;
+use tidings_protocol::params::{Params, StrategyKind};
 use tidings_protocol::testkit::Mesh;
 
 /// The seed of this run, printed when a test fails.

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use tidings_protocol::params::Params;
-use tidings_protocol::params::StrategyKind;
+use tidings_protocol::params::{Params, StrategyKind};
 use tidings_protocol::testkit::siege::{Siege, added_delays};
 
 fn siege(stallers: usize, flooders: usize) -> Siege {

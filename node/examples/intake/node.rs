@@ -9,8 +9,7 @@ use libp2p::identity::Keypair;
 use tidings::control::Command;
 use tidings::lab::Lab;
 use tidings::shell::{Shell, ShellConfig};
-use tidings_protocol::params::StrategyKind;
-use tidings_protocol::params::{Params, Rate};
+use tidings_protocol::params::{Params, Rate, StrategyKind};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::CHAIN;

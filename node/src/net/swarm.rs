@@ -7,8 +7,7 @@ use futures::StreamExt as _;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{self, ConnectionId, StreamProtocol, SwarmEvent};
 use libp2p::{Swarm, connection_limits, identify};
-use tidings_protocol::ground::peer::DialError;
-use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tokio::sync::mpsc;
 
 use crate::net::behaviour::{Behaviours, Relay};

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use data_encoding::HEXLOWER;
 use libp2p::PeerId;
 use tidings_protocol::ground::item::{ItemId, ItemKind, ShortId};
-use tidings_protocol::ground::peer::PeerAddr;
-use tidings_protocol::ground::peer::PeerKey;
+use tidings_protocol::ground::peer::{PeerAddr, PeerKey};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::record::{
     Dealings, Departure, Excess, Heard, ItemEvent, Life, Manner, Record, Step, Totals, Wait,

@@ -1,7 +1,6 @@
 //! An item is announced, comes in, is checked, accepted, and spread.
 
-use crate::chain::Confirmed;
-use crate::chain::Verdict;
+use crate::chain::{Confirmed, Verdict};
 use crate::report::event::Event;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,8 +4,7 @@ use rand::RngExt as _;
 
 use super::{LinkState, Node};
 use crate::ground::link::{Direction, Link};
-use crate::ground::peer::PeerAddr;
-use crate::ground::peer::{DialError, PeerKey};
+use crate::ground::peer::{DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::limits::budget::{Debt, LinkBudget};
 use crate::limits::misbehavior::{Offence, Reason};

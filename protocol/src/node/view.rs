@@ -1,15 +1,9 @@
 //! What drivers and operators may look at.
 
 use super::Node;
-use crate::ground::item::Item;
-use crate::ground::item::ItemId;
-use crate::ground::item::ItemKind;
-use crate::ground::item::Name;
-use crate::ground::item::ShortId;
-use crate::ground::link::Direction;
-use crate::ground::link::Link;
-use crate::ground::peer::PeerAddr;
-use crate::ground::peer::PeerKey;
+use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
+use crate::ground::link::{Direction, Link};
+use crate::ground::peer::{PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::items::blocks::BlockStore;
 use crate::items::orphanage::Orphanage;
@@ -17,9 +11,7 @@ use crate::items::pool::Pool;
 use crate::items::seen::SeenCache;
 use crate::items::unbroadcast::Unbroadcast;
 use crate::peers::Peers;
-use crate::record::Dealings;
-use crate::record::Record;
-use crate::record::Story;
+use crate::record::{Dealings, Record, Story};
 use crate::report::counters::Counters;
 use std::sync::Arc;
 use std::time::Duration;

@@ -29,8 +29,7 @@ use std::time::Duration;
 use rand::{Rng, RngExt as _};
 
 use crate::ground::map::{Map, Salt};
-use crate::ground::peer::PeerAddr;
-use crate::ground::peer::PeerKey;
+use crate::ground::peer::{PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::machine::Cx;
 use crate::params::PeerParams;

@@ -1,8 +1,7 @@
 //! The table of connected peers.
 
 use crate::ground::link::{Direction, Link, LinkTable};
-use crate::ground::peer::PeerAddr;
-use crate::ground::peer::PeerKey;
+use crate::ground::peer::{PeerAddr, PeerKey};
 use crate::ground::time::Time;
 
 /// All connected peers, counted by sort. Bounded by `peers.inbound_max` and the outbound set.

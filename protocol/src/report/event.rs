@@ -3,8 +3,7 @@
 use crate::chain::Rejection;
 use crate::ground::item::{ItemId, ItemKind};
 use crate::ground::link::{Direction, Link};
-use crate::ground::peer::PeerAddr;
-use crate::ground::peer::{DialError, PeerKey};
+use crate::ground::peer::{DialError, PeerAddr, PeerKey};
 use crate::limits::misbehavior::{Offence, Reason};
 
 /// Something worth telling.

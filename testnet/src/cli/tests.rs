@@ -1,6 +1,5 @@
 use tidings_protocol::chain::Rules;
-use tidings_protocol::params::Params;
-use tidings_protocol::params::StrategyKind;
+use tidings_protocol::params::{Params, StrategyKind};
 use tidings_sim::overlay::Shape;
 use tidings_sim::workload::Transfers;
 use tidings_sim::workload::sizes::Sizes;

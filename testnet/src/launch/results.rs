@@ -3,8 +3,7 @@
 use serde_json::{Map, Value, json};
 use tidings_links::Place;
 use tidings_protocol::ground::item::ItemKind;
-use tidings_tools::figures::summary::Inputs;
-use tidings_tools::figures::summary::Summary;
+use tidings_tools::figures::summary::{Inputs, Summary};
 use tidings_tools::run::{self, Manifest, Run};
 
 use super::collect::Oddities;

@@ -5,9 +5,7 @@ use serde_json::{Map, Value, json};
 use tidings_protocol::report::counters::Traffic;
 use tidings_protocol::wire::kinds::MessageKind;
 use tidings_tools::figures::statistics::Distribution;
-use tidings_tools::figures::summary::Inputs;
-use tidings_tools::figures::summary::Simulation;
-use tidings_tools::figures::summary::Summary;
+use tidings_tools::figures::summary::{Inputs, Simulation, Summary};
 use tidings_tools::run::{self, Delivery, Item, ItemKind, Run};
 
 use tidings_sim::baseline::{Baseline, NodeBaseline};

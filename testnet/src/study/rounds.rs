@@ -11,8 +11,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
-use tidings_protocol::params::RelayParams;
-use tidings_protocol::params::StrategyKind;
+use tidings_protocol::params::{RelayParams, StrategyKind};
 use tidings_protocol::testkit::rounds::{Mean, Summary, measure};
 use tidings_tools::show::format::grouped;
 use tidings_tools::show::table::grid;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tidings_protocol::params::StrategyKind;
-use tidings_protocol::params::{BudgetParams, Params, Rate};
+use tidings_protocol::params::{BudgetParams, Params, Rate, StrategyKind};
 
 use super::overlay::Overlay;
 use super::session::Timing;

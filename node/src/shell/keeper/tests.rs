@@ -13,8 +13,7 @@ use tidings_protocol::ground::peer::PeerKey;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Machine as _};
 use tidings_protocol::node::Identity;
-use tidings_protocol::params::Params;
-use tidings_protocol::params::StrategyKind;
+use tidings_protocol::params::{Params, StrategyKind};
 use tidings_protocol::testkit::ties::{Draft, Ties};
 use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session, VERSION};
 

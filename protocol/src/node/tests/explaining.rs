@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::Item;
-use crate::ground::item::ItemId;
+use crate::ground::item::{Item, ItemId};
 use crate::params::STEPS_DEFAULT;
 use crate::record::{Departure, Heard, Manner, Step as Told, Wait};
 use crate::testkit::Mesh;

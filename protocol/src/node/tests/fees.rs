@@ -2,8 +2,7 @@
 
 use super::policy::refusals;
 use super::*;
-use crate::chain::Inspection;
-use crate::chain::Verified;
+use crate::chain::{Inspection, Verified};
 use crate::ground::fee::FeeRate;
 use crate::ground::item::Item;
 use crate::machine::Action;

@@ -3,8 +3,7 @@
 use super::policy::refusals;
 use super::*;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::Item;
-use crate::ground::item::ItemId;
+use crate::ground::item::{Item, ItemId};
 use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties, block, referred};
 use crate::wire::message::{Items, Names};

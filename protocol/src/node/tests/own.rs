@@ -1,10 +1,8 @@
 //! Items of an earlier run, and own transactions that nobody has asked for.
 
 use super::*;
-use crate::ground::item::Item;
-use crate::ground::item::ItemId;
-use crate::machine::Action;
-use crate::machine::RestoredAs;
+use crate::ground::item::{Item, ItemId};
+use crate::machine::{Action, RestoredAs};
 use crate::testkit::ties::{Draft, Ties, block};
 use crate::wire::message::{Items, Names};
 

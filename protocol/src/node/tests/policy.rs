@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::Item;
-use crate::ground::item::ItemId;
+use crate::ground::item::{Item, ItemId};
 use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties, block};
 use crate::wire::message::Items;

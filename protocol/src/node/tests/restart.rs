@@ -4,10 +4,8 @@ use super::orphans::{asks, cheap_parent, family, solo};
 use super::own::reports;
 use super::policy::refusals;
 use super::*;
-use crate::ground::item::Item;
-use crate::ground::item::ItemId;
-use crate::machine::Action;
-use crate::machine::RestoredAs;
+use crate::ground::item::{Item, ItemId};
+use crate::machine::{Action, RestoredAs};
 use crate::testkit::ties::{Draft, block};
 
 const IN: Direction = Direction::Inbound;

@@ -1,8 +1,7 @@
 //! Transactions that are named by short ids: understood by every node, used by some strategies.
 
 use super::*;
-use crate::ground::item::Item;
-use crate::ground::item::ShortId;
+use crate::ground::item::{Item, ShortId};
 use crate::machine::Action;
 use crate::wire::message::{Items, Names};
 

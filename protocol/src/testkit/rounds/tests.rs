@@ -3,8 +3,7 @@
 //! errors of the runs made; the full tables come from many more runs.
 
 use super::*;
-use crate::params::RumorParams;
-use crate::params::StrategyKind;
+use crate::params::{RumorParams, StrategyKind};
 
 fn params(strategy: StrategyKind) -> RelayParams {
     RelayParams { strategy, fanout: 1, recent_ms: 3_600_000, ..RelayParams::default() }

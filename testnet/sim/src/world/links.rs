@@ -3,8 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tidings_protocol::ground::link::{Direction, Link};
-use tidings_protocol::ground::peer::PeerAddr;
-use tidings_protocol::ground::peer::{DialError, PeerKey};
+use tidings_protocol::ground::peer::{DialError, PeerAddr, PeerKey};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
 

@@ -1,7 +1,6 @@
 //! Contestants: a strategy with settings of its own, written `adaptive:relay.adaptive.preset=fast`.
 
-use tidings_protocol::params::Params;
-use tidings_protocol::params::StrategyKind;
+use tidings_protocol::params::{Params, StrategyKind};
 
 use crate::manifest::text::with_overrides;
 

@@ -2,8 +2,7 @@
 //! code, which agree with the formulas of [`crate::study::theory`] but for their constants. Rumours: Demers et
 //! al., "Epidemic Algorithms for Replicated Database Maintenance", PODC 1987, tables 1 to 3.
 
-use tidings_protocol::params::RumorParams;
-use tidings_protocol::params::StrategyKind;
+use tidings_protocol::params::{RumorParams, StrategyKind};
 
 /// Mean rounds with `fanout` contacts a round until `nodes` nodes know.
 #[must_use]
