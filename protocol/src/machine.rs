@@ -229,7 +229,8 @@ pub enum Input<'a> {
         peer: PeerKey,
         /// Who dialled.
         direction: Direction,
-        /// The address that we dialled; `None` for inbound links, whose port means nothing.
+        /// Outbound: the address that we dialled. Inbound: where the peer dialled from, of which the port means nothing;
+        /// `None` if the driver doesn't know. It decides which addresses the peer may tell (`ground/reach.rs`).
         addr: Option<PeerAddr>,
     },
     /// A link went down.

@@ -124,6 +124,9 @@ pub struct AddressRecord {
 pub enum DialError {
     /// Nobody answered, or the connection broke before both sides spoke the protocol.
     Unreachable,
+    /// This machine has no way there: its network is down, or has no address of that family. The address isn't to
+    /// blame.
+    NoRoute,
     /// The peer speaks the protocol of another network.
     WrongNetwork,
     /// The address is our own, or somebody there has our identity.
@@ -137,6 +140,7 @@ impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unreachable => "nobody answered",
+            Self::NoRoute => "this machine has no way there",
             Self::WrongNetwork => "it belongs to another network",
             Self::Myself => "it is this node's own address",
             Self::Busy => "too many connection attempts are under way",

@@ -139,6 +139,24 @@ fn a_peer_that_lets_us_in_only_to_close_is_dialled_ever_more_rarely() {
 }
 
 #[test]
+fn a_peer_that_is_full_is_not_given_up() {
+    let mut world = World::new();
+    let link = world.inbound(1);
+    world.tell(link, [2]);
+    let mut dials = 0;
+    for _ in 0..1_000 {
+        for n in world.dials() {
+            dials += 1;
+            let (link, _) = world.connect(u64::from(n), Some(n));
+            world.disconnect(link);
+        }
+        world.wait(Duration::from_secs(60));
+    }
+    assert!(world.peers.book().contains(addr(2)), "it may have room some day");
+    assert!(dials > 20, "{dials}");
+}
+
+#[test]
 fn named_addresses_are_tried_before_those_of_an_earlier_run() {
     let mut world = World::new();
     world.params.peers.dialling_max = SEEDS;
