@@ -29,7 +29,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tidings_protocol::ground::item::ItemId;
 use tidings_protocol::ground::link::Link;
-use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::limits::misbehavior::Reason;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
@@ -127,6 +127,8 @@ pub struct Shell {
     clock: Clock,
     turn: Turn,
     turns: Turns,
+    /// How often our identity was found at an address that isn't ours.
+    twins: u64,
     /// The time when the input at hand was taken: the same for all messages that came together.
     now: Time,
     /// The same of real time.
@@ -169,7 +171,8 @@ impl Shell {
             network: config.network.clone(),
             chain: Arc::clone(&config.chain),
             listen: config.listen.clone(),
-            inbound_max: config.params.peers.inbound_max,
+            // Whoever dials back may keep the place in the outbound set.
+            inbound_max: config.params.peers.inbound_max + config.params.peers.outbound,
             place: config.lab.place,
             clock: clock.clone(),
         })
@@ -201,6 +204,7 @@ impl Shell {
             clock,
             turn: Turn::begin(now),
             turns: Turns::default(),
+            twins: 0,
             now: Time::ZERO,
             real: now,
             housekeeping_at: now + TRACE_INTERVAL,
@@ -355,6 +359,7 @@ impl Shell {
             Event::LinkUp { peer, advertise: Some(addr), .. } => {
                 self.acquaintances.learn_address(peer, addr);
             }
+            Event::DialFailed { addr, why: DialError::Myself } => self.found_myself(addr),
             Event::Restored { .. }
             | Event::Orphaned { .. }
             | Event::Broadcast { .. }
@@ -364,6 +369,21 @@ impl Shell {
             | Event::Misbehaved { .. }
             | Event::DialFailed { .. } => {}
         }
+    }
+
+    /// Our own identity answers at an address. Unless that leads here, it may be another machine's by a copy of the
+    /// data folder: peers keep only one of the two, now this one, now that.
+    fn found_myself(&mut self, addr: PeerAddr) {
+        if self.config.advertise == Some(addr) || self.net.leads_here(&addr) {
+            return;
+        }
+        self.twins += 1;
+        tracing::error!(
+            %addr,
+            "this node's own identity answers at an address that is none of its own. If that leads to this node all \
+             the same, name it in node.advertise. If it is another machine, that runs with a copy of this data \
+             folder, and the two take one another's peers: give one an identity of its own with `tidings init`"
+        );
     }
 
     fn on_verdicts(&mut self, verdicts: Vec<Verdict>) {
@@ -380,10 +400,11 @@ impl Shell {
     fn on_net(&mut self, event: NetEvent) {
         match event {
             NetEvent::Connected { link, peer, direction, addr } => {
-                if let Some(info) = self.net.info(link) {
+                let info = self.net.info(link);
+                let addr = addr.or_else(|| info.as_ref().and_then(|info| info.remote));
+                if let Some(info) = info {
                     self.reporter.names.insert(link, info.peer);
-                    let record = self.node.record();
-                    self.acquaintances.meet(peer, info.peer, addr.or(info.remote), record);
+                    self.acquaintances.meet(peer, info.peer, addr, self.node.record());
                 }
                 self.handle(Input::Connected { link, peer, direction, addr });
             }
