@@ -6,6 +6,7 @@
 //! write. Local work (commands, verdicts) goes before remote work. A turn ends after a few milliseconds all the
 //! same (`shell/turns.rs`), and what is left waits for the next one.
 
+mod absence;
 mod commands;
 pub mod config;
 mod explain;
@@ -40,6 +41,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use self::absence::Absence;
 pub use self::config::ShellConfig;
 use self::explain::Acquaintances;
 use self::keeper::Keeper;
@@ -127,6 +129,7 @@ pub struct Shell {
     clock: Clock,
     turn: Turn,
     turns: Turns,
+    absence: Absence,
     /// How often our identity was found at an address that isn't ours.
     twins: u64,
     /// The time when the input at hand was taken: the same for all messages that came together.
@@ -204,6 +207,7 @@ impl Shell {
             clock,
             turn: Turn::begin(now),
             turns: Turns::default(),
+            absence: Absence::default(),
             twins: 0,
             now: Time::ZERO,
             real: now,
@@ -247,6 +251,12 @@ impl Shell {
                 () = &mut sleep => First::Other,
             };
             self.look_at_clock();
+            if let Some(gone) = self.absence.look(wake_at, self.real) {
+                tracing::warn!(
+                    for_s = gone.as_secs_f64(),
+                    "nothing was done for a while: was the machine suspended?"
+                );
+            }
             self.turn = Turn::begin(self.real);
             match first {
                 First::Command(Some(command)) => self.on_command(command),
@@ -285,7 +295,7 @@ impl Shell {
                 break true;
             }
         };
-        if self.now >= self.node.deadline() {
+        if self.now >= self.node.deadline() && !self.absence.holds() {
             self.handle(Input::Wake);
         }
         self.verifier.start();
@@ -310,7 +320,7 @@ impl Shell {
         let files = if is_clean { self.save_at } else { self.housekeeping_at };
         match self.node.deadline() {
             Time::NEVER => files,
-            deadline => self.clock.instant(deadline).min(files),
+            deadline => self.absence.not_before(self.clock.instant(deadline)).min(files),
         }
     }
 
