@@ -224,6 +224,8 @@ impl Peers {
             DialError::Busy => self.outbound.pause(cx.params.peers.retry_min_ms, cx),
             // The operator wants it all the same: the node there may yet be put right.
             DialError::WrongNetwork if self.outbound.is_fixed(addr) => self.fail(addr, cx),
+            // All of them: the network that is wrong may be ours, in the operator's file.
+            DialError::WrongNetwork if self.is_alone(addr) => self.not_reached(addr, why, cx),
             DialError::WrongNetwork => self.book.shun(addr),
             DialError::Myself => self.found_ourselves_at(addr),
         }
@@ -371,9 +373,8 @@ impl Peers {
 
     /// Nobody was reached at an address, which is to blame for it or not (rule 8).
     fn not_reached(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
-        let scope = Scope::of_address(addr);
-        let alone = self.table.census().is_alone(scope);
-        let is_news = self.book.is_news(addr, self.outage.heard(scope));
+        let alone = self.is_alone(addr);
+        let is_news = self.book.is_news(addr, self.outage.heard(Scope::of_address(addr)));
         if why == DialError::Unreachable && !alone && is_news {
             return self.fail(addr, cx);
         }
@@ -383,6 +384,11 @@ impl Peers {
         if alone && let Some(wait_ms) = self.outage.fail_alone(&cx.params.peers) {
             self.outbound.pause(wait_ms, cx);
         }
+    }
+
+    /// Whether no link is ready that shows that such an address could be reached.
+    fn is_alone(&self, addr: PeerAddr) -> bool {
+        self.table.census().is_alone(Scope::of_address(addr))
     }
 
     /// Somebody is there again.

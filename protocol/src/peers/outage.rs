@@ -12,7 +12,8 @@
 //!    hello or answered a ping. Links die only after a while, and until then they look as if all were well.
 //!    (Bitcoin Core has both rules: `AddrManImpl::Attempt_` in `addrman.cpp` compares with `m_last_good`, and
 //!    `ThreadOpenConnections` counts failures only beside two links.)
-//! 3. **Nobody is to blame where we have no way to go** (no route, no address of that family).
+//! 3. **Nobody is to blame where we have no way to go** (no route, no address of that family), and where everybody
+//!    is of another network while no link is ready: a node with the wrong network file would else lose its book.
 //! 4. **What isn't blamed is excused**: the address rests all the same, and longer each time, but is neither forgotten
 //!    nor kept from others, nor is it saved as failing. When a first link stands again, the rests of excused
 //!    addresses are over: of those that are known to be good at once, of hearsay at most once in

@@ -47,7 +47,7 @@ fn time_to_stand(world: &mut World) -> Duration {
 
 #[test]
 fn an_hour_without_a_network_costs_no_address_and_no_time() {
-    for why in [DialError::Unreachable, DialError::NoRoute] {
+    for why in [DialError::Unreachable, DialError::NoRoute, DialError::WrongNetwork] {
         let mut world = cut_off();
         let before = world.peers.book().export();
         fail_all(&mut world, why, Duration::from_secs(3_600));

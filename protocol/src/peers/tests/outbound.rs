@@ -89,11 +89,11 @@ fn a_driver_without_room_is_not_held_against_the_address() {
 #[test]
 fn an_address_of_another_network_is_forgotten() {
     let mut world = World::new();
+    let link = world.inbound(3);
     world.learn([1, 2]);
     assert_eq!(world.dials().len(), 2);
     world.dial_failed(1, DialError::WrongNetwork);
     world.dial_failed(2, DialError::Myself);
-    let link = world.inbound(3);
     assert_eq!(world.tell(link, [1, 2]), 2, "and gossip doesn't bring it back");
     world.wait(Duration::from_secs(3_600));
     assert_eq!(world.dials(), NONE);
