@@ -5,7 +5,7 @@
 use tidings_protocol::wire::kinds::Budget;
 
 /// Name and meaning of each counter.
-pub const COUNTERS: [(&str, &str); 41] = [
+pub const COUNTERS: [(&str, &str); 42] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -46,6 +46,7 @@ pub const COUNTERS: [(&str, &str); 41] = [
     ("net_slow_readers", "Links cut because the peer took less than was queued for it."),
     ("net_throttled", "Times that a link was not read for a while."),
     ("trace_dropped", "Lines missing from the trace because the disk refused them."),
+    ("clock_steps", "How often this machine's clock was set while the node ran."),
     ("log_dropped", "Log lines dropped because whoever reads standard error was too slow."),
 ];
 

@@ -20,6 +20,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::{Folder, runtime};
 use crate::admin::Api;
 use crate::cli::error::{EXIT_FAILURE, Error};
+use crate::clock::SystemClock;
 use crate::config::{Config, Flag};
 use crate::control::{COMMANDS_MAX, Control, EVENTS_MAX, Stop};
 use crate::files::datadir::{ADDRESSES, DataDir, Lock};
@@ -51,12 +52,14 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let mut bootstrap = config.node.bootstrap.clone();
     bootstrap.extend(&network.bootstrap);
     let chain = network.chain();
+    let clock = SystemClock::ahead(config.lab.clock_ahead_s);
     let store = config.store.enabled.then(|| StoreConfig {
         path: dir.join(&config.store.file),
         network: network.name.clone(),
         chain: Arc::clone(&chain),
         expiry: Duration::from_secs(config.params.memory.pool_expiry_s),
         orphan_expiry: config.params.orphans.expiry(),
+        clock,
     });
     Ok(ShellConfig {
         keypair,
@@ -75,6 +78,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
             place: config.links.place(),
             slow_motion: config.lab.slow_motion,
             withhold: config.lab.withhold,
+            clock,
         },
         seed: None,
     })

@@ -9,7 +9,7 @@ use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::RestoredAs;
 
 use super::format::{ITEMS, ORPHANS, Record};
-use super::{Store, StoreConfig, unix_s};
+use super::{Store, StoreConfig};
 
 /// Most items verified and handed over at once: batched verification of signatures gains little beyond,
 /// and they hold up the loop for a few hundred microseconds. A guess.
@@ -73,7 +73,7 @@ impl Restore {
         store: &Store,
         config: &StoreConfig,
     ) -> Result<Batch, redb::Error> {
-        let (mut batch, mut items, now) = (Batch::default(), Vec::new(), unix_s());
+        let (mut batch, mut items) = (Batch::default(), Vec::new());
         let transaction = store.db.begin_read()?;
         let (table, orphans) = (transaction.open_table(ITEMS)?, transaction.open_table(ORPHANS)?);
         for Key { number, was } in self.keys.drain(..self.keys.len().min(BATCH_MAX)) {
@@ -84,8 +84,7 @@ impl Restore {
             // Whatever was removed since is gone.
             let Some(value) = table.get(number)? else { continue };
             let Some(record) = Record::decode(value.value()) else { continue };
-            let age = now.saturating_sub(record.unix_s);
-            if record.kind == ItemKind::Tx && age >= expiry.as_secs() {
+            if record.kind == ItemKind::Tx && store.time.since(record.at_s) >= expiry {
                 batch.dropped.push((record.id, EXPIRED));
                 continue;
             }
