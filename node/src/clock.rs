@@ -51,9 +51,10 @@ impl Clock {
     /// A clock that shows [`Time::ZERO`] now and can be made to run so many times slower. The system's clock is asked
     /// once, now.
     pub(crate) fn dilatable(times: NonZeroU32, system: SystemClock) -> Self {
+        let (started, started_unix_us) = system.now();
         Self(Arc::new(Inner {
-            started: Instant::now(),
-            started_unix_us: system.unix_us(),
+            started,
+            started_unix_us,
             system,
             times,
             slow_from: OnceLock::new(),

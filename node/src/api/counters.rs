@@ -47,7 +47,7 @@ pub const COUNTERS: [(&str, &str); 42] = [
     ("net_throttled", "Times that a link was not read for a while."),
     ("trace_dropped", "Lines missing from the trace because the disk refused them."),
     ("clock_steps", "How often this machine's clock was set while the node ran."),
-    ("log_dropped", "Log lines dropped because whoever reads standard error was too slow."),
+    ("log_dropped", "Log lines lost because whoever reads standard error was too slow, or gone."),
 ];
 
 /// The counter of how often peers overran a budget.

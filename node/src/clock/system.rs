@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::time::Instant;
 
 /// How far the clock may go back between two runs without being called wrong. A guess: more than any network
 /// time daemon corrects a clock that is right.
@@ -49,6 +50,16 @@ impl SystemClock {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let real = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
         real.saturating_add_signed(self.ahead_s.saturating_mul(1_000_000))
+    }
+
+    /// What it shows, and the moment of that: a busy machine may take the processor away between the two, so they are
+    /// read again if they are far apart.
+    pub(super) fn now(self) -> (Instant, u64) {
+        let readings = (0..TRIES).map(|_| {
+            let (before, unix_us) = (Instant::now(), self.unix_us());
+            (before.elapsed(), (before, unix_us))
+        });
+        readings.min_by_key(|(blur, _)| *blur).expect("there is more than one try").1
     }
 
     /// What it shows, seconds of Unix time.
