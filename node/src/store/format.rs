@@ -1,7 +1,7 @@
 //! What is in the file: tables, records, and the version of both.
 
 use redb::TableDefinition;
-use tidings_protocol::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
+use tidings_protocol::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 
 /// Version of the tables and records below. A change that an older program can't read raises it.
 pub(super) const FORMAT: u64 = 2;
@@ -49,7 +49,7 @@ impl Times {
 }
 
 /// Bytes of a record before the item's own: kind, time, id.
-const HEAD_LEN: usize = 1 + 8 + ITEM_ID_LEN;
+const HEAD_LEN: usize = 1 + 8 + HASH_LEN;
 
 /// An item as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl<'a> Record<'a> {
             ItemKind::Block => 1,
         });
         record.extend(at_s.to_le_bytes());
-        record.extend(item.id().0);
+        record.extend(item.id().hash().0);
         record.extend(item.bytes().iter());
         record
     }
@@ -88,7 +88,8 @@ impl<'a> Record<'a> {
         };
         let (at_s, rest) = rest.split_first_chunk()?;
         let (id, bytes) = rest.split_first_chunk()?;
-        Some(Self { kind, at_s: u64::from_le_bytes(*at_s), id: ItemId(*id), bytes })
+        let (at_s, id) = (u64::from_le_bytes(*at_s), ItemId::new(kind, Hash256(*id)));
+        Some(Self { kind, at_s, id, bytes })
     }
 
     /// Says of a record that its item came when the store's time began.
