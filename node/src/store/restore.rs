@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use redb::ReadableDatabase as _;
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
@@ -22,6 +23,8 @@ pub struct Restored {
     pub item: Arc<Item>,
     /// What it was.
     pub was: RestoredAs,
+    /// How long it was kept while a process had the store open.
+    pub age: Duration,
 }
 
 /// Where an item is, and what it was.
@@ -84,20 +87,21 @@ impl Restore {
             // Whatever was removed since is gone.
             let Some(value) = table.get(number)? else { continue };
             let Some(record) = Record::decode(value.value()) else { continue };
-            if record.kind == ItemKind::Tx && store.time.since(record.at_s) >= expiry {
+            let age = store.time.since(record.at_s);
+            if record.kind == ItemKind::Tx && age >= expiry {
                 batch.dropped.push((record.id, EXPIRED));
                 continue;
             }
             match check(&record, config) {
-                Ok(item) => items.push((item, was)),
+                Ok(item) => items.push((item, (was, age))),
                 Err(rule) => batch.dropped.push((record.id, rule)),
             }
         }
-        let (items, was): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let (items, kept): (Vec<_>, Vec<_>) = items.into_iter().unzip();
         let verdicts = config.chain.verify_batch(&items);
-        for ((item, was), verdict) in items.into_iter().zip(was).zip(verdicts) {
+        for ((item, (was, age)), verdict) in items.into_iter().zip(kept).zip(verdicts) {
             match verdict {
-                Ok(_) => batch.restored.push(Restored { item, was }),
+                Ok(_) => batch.restored.push(Restored { item, was, age }),
                 Err(rejection) => batch.dropped.push((item.id(), rejection.rule)),
             }
         }

@@ -78,7 +78,7 @@ impl Place {
         assert!(all.dropped.is_empty());
         all.restored
             .into_iter()
-            .map(|Restored { item, was }| (item, was == RestoredAs::Own))
+            .map(|Restored { item, was, .. }| (item, was == RestoredAs::Own))
             .collect()
     }
 }
@@ -215,7 +215,7 @@ fn what_waited_for_its_parents_comes_back_last() {
     assert_eq!(store.len(), 4);
     drop(store);
     let back = place.everything(&place.open()).restored;
-    let back: Vec<_> = back.into_iter().map(|Restored { item, was }| (item, was)).collect();
+    let back: Vec<_> = back.into_iter().map(|Restored { item, was, .. }| (item, was)).collect();
     let expected = [
         (block(1), RestoredAs::Kept),
         (tx(2), RestoredAs::Kept),

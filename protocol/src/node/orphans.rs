@@ -138,8 +138,15 @@ impl Node {
                     match announcers.first().copied() {
                         Some(first) => self.take(&item, inspection, Some(first), announcers, cx),
                         // Nobody announced it in this run; it was verified when it came back.
-                        None => self
-                            .bring_back(Comeback { item, inspection, was: RestoredAs::Orphan }, cx),
+                        None => self.bring_back(
+                            Comeback {
+                                item,
+                                inspection,
+                                was: RestoredAs::Orphan,
+                                age: Duration::ZERO,
+                            },
+                            cx,
+                        ),
                     }
                 }
                 Some(Settled::Refused(Orphan { item, announcers, .. })) => {
