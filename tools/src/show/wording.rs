@@ -164,8 +164,8 @@ fn cost(summary: &Summary) -> Vec<Figure> {
 
 fn machine(summary: &Summary) -> Vec<Figure> {
     let Some(machine) = &summary.inputs.machine else { return Vec::new() };
-    let wait = "a node's for a processor, each time it had something to do";
-    let late = "by which 99 % of the submissions had left after their time";
+    let wait = "of a node for a processor, each time it had work";
+    let late = "at most, of 99 % of the submissions";
     vec![
         number("machine.cpu_wait_ms", "Wait", machine.cpu_wait_ms, "ms", wait),
         number("machine.late_p99_ms", "Lateness", Some(machine.late_p99_ms), "ms", late),
