@@ -49,8 +49,9 @@ fn list_len(max: usize) -> impl Strategy<Value = usize> {
 
 fn ids(max: usize) -> impl Strategy<Value = (ItemKind, Arc<[ItemId]>)> {
     (item_kind(), list_len(max), any::<[u8; 32]>()).prop_map(|(kind, len, seed)| {
-        let id =
-            |index: usize| ItemId::tx(Hash256::of(&[&seed[..], &index.to_le_bytes()].concat()));
+        let id = |index: usize| {
+            ItemId::new(kind, Hash256::of(&[&seed[..], &index.to_le_bytes()].concat()))
+        };
         (kind, (0..len).map(id).collect())
     })
 }

@@ -19,6 +19,7 @@ use crate::wire::message::{Hello, Items, Names, Session, VERSION};
 
 mod explaining;
 mod fees;
+mod liars;
 mod orphans;
 mod own;
 mod policy;
