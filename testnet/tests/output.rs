@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::fs::{self, File};
-use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Action, tcflow};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tidings-testnet");
 
@@ -87,6 +89,22 @@ fn a_run_does_not_wait_for_whoever_reads_what_it_tells() {
     let folder = tempfile::tempdir().unwrap();
     let ((_out, out), (_err, err)) = (io::pipe().unwrap(), stuck());
     let child = start(folder.path(), out, err);
+    assert_eq!(end(child).code(), Some(0));
+    assert_results(folder.path());
+}
+
+/// A terminal after Ctrl-S, on which bars are drawn.
+#[test]
+fn a_stopped_terminal_does_not_stop_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let err = File::options().read(true).write(true).open(name).unwrap();
+    assert!(err.is_terminal());
+    tcflow(&err, Action::OOff).unwrap();
+    let child = start(folder.path(), Stdio::null(), err);
     assert_eq!(end(child).code(), Some(0));
     assert_results(folder.path());
 }

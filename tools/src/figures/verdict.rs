@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// How often a transaction waits for a processor on its way to a node, on average. Measured on two cores with 20 to
 /// 200 nodes and up to 50 other busy processes: what `launch` had more than `sim`, divided by a node's mean wait,
-/// was 9 to 18.
+/// was 5 to 18 (MEASURED.md).
 const WAITS: f64 = 12.0;
 
 /// The machine's part of a time that is still called the network's. `sim` and `launch` agree within 8 % (MEASURED.md).
