@@ -15,7 +15,6 @@ mod submit;
 mod table;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,6 +27,7 @@ use crate::client::{Client, ClientError};
 use crate::config::{self, Flag, Resolved, env};
 use crate::files::datadir::{CONFIG, DataDir};
 use crate::files::token;
+use crate::logging;
 use args::{Cli, Remote, Verb};
 use output::Output;
 
@@ -50,7 +50,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     match dispatch(cli) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "tidings: {error}");
+            logging::tell(&format!("tidings: {error}"));
+            logging::drain();
             ExitCode::from(error.exit_code())
         }
     }

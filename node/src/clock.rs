@@ -1,15 +1,23 @@
 //! The node's clock: real time becomes the core's [`Time`], and the core's deadlines become moments of
 //! real time. Everything that waits on the network's behalf asks this clock.
 //!
+//! Whatever the system's own clock does once it has started, this one goes on ([`system`]).
+//!
 //! It can be made to run slower than real time from one moment on, which is of use in a lab only
 //! ([`crate::lab::slow_motion`]); it never runs faster again.
 
+mod system;
+
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tidings_protocol::ground::time::Time;
 use tokio::time::Instant;
+
+pub use self::system::{ClockWatch, Step, SystemClock};
+
+pub(crate) use self::system::doubt;
 
 /// How far ahead a moment is that no clock can name. Whoever sleeps until then wakes for nothing.
 pub(crate) const FAR: Duration = Duration::from_secs(365 * 24 * 3_600);
@@ -22,6 +30,7 @@ pub struct Clock(Arc<Inner>);
 struct Inner {
     started: Instant,
     started_unix_us: u64,
+    system: SystemClock,
     /// How many times slower than real time it can run.
     times: NonZeroU32,
     /// Since when it has been slow.
@@ -36,14 +45,17 @@ impl Clock {
     /// A clock that shows [`Time::ZERO`] now and keeps the pace of real time.
     #[must_use]
     pub fn start() -> Self {
-        Self::dilatable(NonZeroU32::MIN)
+        Self::dilatable(NonZeroU32::MIN, SystemClock::default())
     }
 
-    /// A clock that shows [`Time::ZERO`] now and can be made to run so many times slower.
-    pub(crate) fn dilatable(times: NonZeroU32) -> Self {
+    /// A clock that shows [`Time::ZERO`] now and can be made to run so many times slower. The system's clock is asked
+    /// once, now.
+    pub(crate) fn dilatable(times: NonZeroU32, system: SystemClock) -> Self {
+        let (started, started_unix_us) = system.now();
         Self(Arc::new(Inner {
-            started: Instant::now(),
-            started_unix_us: real_unix_us(),
+            started,
+            started_unix_us,
+            system,
             times,
             slow_from: OnceLock::new(),
         }))
@@ -98,6 +110,11 @@ impl Clock {
         self.0.started_unix_us.saturating_add(time.as_nanos() / 1_000)
     }
 
+    /// The system's clock by which it was set.
+    pub(crate) fn system(&self) -> SystemClock {
+        self.0.system
+    }
+
     /// Lets it run slow from a moment of real time on: `from + (real - from) / times` from there.
     pub(crate) fn slow_from(&self, from: Instant) -> Result<(), AlreadySlow> {
         self.0.slow_from.set(from).map_err(|_| AlreadySlow)
@@ -111,8 +128,7 @@ impl Clock {
 /// Microseconds of Unix time, of the system's clock: never slow.
 #[must_use]
 pub fn real_unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    SystemClock::default().unix_us()
 }
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ impl LinksConfig {
 }
 
 /// What only test networks have: misbehaviour, since somebody has to be what others must put up with, and
-/// slow clocks.
+/// clocks that are slow or wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabConfig {
@@ -222,6 +222,8 @@ pub struct LabConfig {
     /// How many times slower the node's clock runs from the moment that the admin API is told; unset: it
     /// refuses. See [`crate::lab::slow_motion`].
     pub slow_motion: Option<SlowMotion>,
+    /// How far ahead of the system's clock the node believes it to be, seconds; less than 0 is behind.
+    pub clock_ahead_s: i64,
 }
 
 impl Config {

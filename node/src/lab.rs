@@ -1,5 +1,5 @@
-//! What only nodes of a test network have: links as slow and as far as those of the world, clocks that run slow,
-//! and misbehaviour, since somebody has to be what others must put up with.
+//! What only nodes of a test network have: links as slow and as far as those of the world, clocks that run slow
+//! or are wrong, and misbehaviour, since somebody has to be what others must put up with.
 //!
 //! A node's settings say which of it there is ([`Lab`]); without any, nothing of this is built or asked.
 
@@ -9,6 +9,7 @@ pub mod slow_motion;
 use tidings_protocol::wire::message::{Items, Message};
 
 use self::slow_motion::SlowMotion;
+use crate::clock::SystemClock;
 use crate::links::Place;
 
 /// What makes a node one of a test network. By default nothing does.
@@ -20,6 +21,8 @@ pub struct Lab {
     pub slow_motion: Option<SlowMotion>,
     /// Whether to announce items and never deliver any.
     pub withhold: bool,
+    /// The system's clock, or one that is wrong.
+    pub clock: SystemClock,
 }
 
 impl Lab {

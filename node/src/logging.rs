@@ -4,10 +4,14 @@
 //! The filter is a level, or levels by module (`info,tidings::shell=debug`). It has no patterns: those
 //! would bring a regular expression engine, which costs each node about a megabyte.
 
-use std::io::{self, IsTerminal as _};
-use std::sync::OnceLock;
+mod lossy;
 
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -15,17 +19,47 @@ use tracing_subscriber::{Layer as _, fmt};
 
 use crate::config::{ConfigError, LogConfig, LogFormat};
 
-/// Most lines that wait to be written; further ones are dropped. A guess: some 200 KB. The places themselves take
-/// 40 KB from the start.
-const LINES_MAX: usize = 1_024;
+pub use self::lossy::{LINES_MAX, Lossy};
 
-/// Counts the lines that this process dropped, as the log is the process's.
-static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+/// How long the end waits for whoever reads standard error. A guess.
+const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A log being written. When it is dropped, what waits is written.
+/// The way to standard error, as that is the process's.
+static STDERR: OnceLock<Option<Lossy>> = OnceLock::new();
+
+/// A log being written. When it is dropped, what waits is written, if its reader takes it soon.
 #[derive(Debug)]
-#[must_use = "without it nothing is written"]
-pub struct Log(Option<WorkerGuard>);
+#[must_use = "it ends the log when it is dropped"]
+pub struct Log {
+    /// Nobody logged before.
+    is_ours: bool,
+}
+
+/// The way to standard error that makes nobody wait. `None` if the system has no thread left.
+///
+/// It writes to the file itself: the standard library's handle would be locked for as long as its reader is stuck.
+#[must_use]
+pub fn stderr() -> Option<Lossy> {
+    let start = || {
+        let file = File::from(io::stderr().as_fd().try_clone_to_owned().ok()?);
+        Lossy::start(file).ok()
+    };
+    STDERR.get_or_init(start).clone()
+}
+
+/// Waits until what was written to [`stderr`] has been read, but not for long.
+pub fn drain() {
+    if let Some(stderr) = STDERR.get().and_then(Option::as_ref) {
+        stderr.drain(PATIENCE);
+    }
+}
+
+/// Writes a line to standard error without waiting for its reader; if there is none, there is nobody to tell.
+pub fn tell(line: &str) {
+    if let Some(mut stderr) = stderr() {
+        let _ = stderr.write_all(format!("{line}\n").as_bytes());
+    }
+}
 
 /// Starts logging, for as long as the [`Log`] lives. In a process that logs already, nothing changes.
 ///
@@ -35,9 +69,8 @@ pub fn init(config: &LogConfig) -> Result<Log, ConfigError> {
     let filter = parse_filter(&config.filter)?;
     // A terminal gets colours, unless its user doesn't want any: https://no-color.org.
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let (writer, guard) = without_waiting(io::stderr());
-    let dropped = writer.error_counter();
-    let layer = fmt::layer().with_writer(writer).with_ansi(colours);
+    let Some(writer) = stderr() else { return Ok(Log { is_ours: false }) };
+    let layer = fmt::layer().with_writer(move || writer.clone()).with_ansi(colours);
     let layer = match config.format {
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_ansi(false).boxed(),
@@ -45,32 +78,27 @@ pub fn init(config: &LogConfig) -> Result<Log, ConfigError> {
     let started = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
     if started.is_err() {
         tracing::debug!("this process logs already; log.* is ignored");
-        return Ok(Log(None));
     }
-    let _ = DROPPED.set(dropped); // nobody was before us, since nothing was logged
-    Ok(Log(Some(guard)))
+    Ok(Log { is_ours: started.is_ok() })
 }
 
-/// Writes on a thread of its own, and drops what that can't keep up with.
-fn without_waiting(out: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_MAX);
-    builder.thread_name("log").finish(out)
-}
-
-/// Lines that were dropped because they came faster than they could be written.
+/// Lines that were lost: they came faster than they were read, or nobody took them.
 #[must_use]
 pub fn dropped() -> u64 {
-    DROPPED.get().map_or(0, |dropped| dropped.dropped_lines() as u64)
+    STDERR.get().and_then(Option::as_ref).map_or(0, Lossy::dropped)
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let (logs, dropped) = (self.0.is_some(), dropped());
-        if logs && dropped > 0 {
+        let dropped = dropped();
+        if self.is_ours && dropped > 0 {
             tracing::warn!(
                 dropped,
                 "lines are missing from this log: they came too fast for its reader"
             );
+        }
+        if self.is_ours {
+            drain();
         }
     }
 }
@@ -84,38 +112,9 @@ fn parse_filter(filter: &str) -> Result<Targets, ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-    use std::sync::mpsc;
-
     use tracing::Level;
 
     use super::*;
-
-    /// Takes nothing until somebody lets it, and then everything.
-    struct Stuck(mpsc::Receiver<()>);
-
-    impl io::Write for Stuck {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.0.recv();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_reader_that_takes_nothing_costs_lines_and_holds_up_nobody() {
-        let (let_go, stuck) = mpsc::sync_channel(1);
-        let (mut writer, guard) = without_waiting(Stuck(stuck));
-        for _ in 0..LINES_MAX + 100 {
-            writer.write_all(b"a line\n").unwrap();
-        }
-        // One more than wait is being written.
-        assert!((99..=100).contains(&writer.error_counter().dropped_lines()));
-        drop((let_go, guard));
-    }
 
     #[test]
     fn a_filter_is_a_level_and_levels_by_module() {

@@ -49,7 +49,7 @@ use self::report::Reporter;
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
 use crate::api::NodeEvent;
-use crate::clock::Clock;
+use crate::clock::{self, Clock, ClockWatch};
 use crate::control::{Command, SubmitReply};
 use crate::files::addresses::{self, AddressesError};
 use crate::lab::slow_motion;
@@ -127,6 +127,10 @@ pub struct Shell {
     /// The core's output; empty but while it is carried out.
     actions: Vec<Action>,
     clock: Clock,
+    /// Watches the system's own.
+    watch: ClockWatch,
+    /// How often that was set.
+    clock_steps: u64,
     turn: Turn,
     turns: Turns,
     absence: Absence,
@@ -168,7 +172,13 @@ impl Shell {
             None => ChaCha8Rng::try_from_rng(&mut SysRng)
                 .map_err(|error| ShellError::Entropy(error.to_string()))?,
         };
-        let clock = slow_motion::clock(config.lab.slow_motion);
+        let clock = slow_motion::clock(config.lab.slow_motion, config.lab.clock);
+        if let Some(why) = clock::doubt(config.lab.clock.unix_s(), keeper.clock_before_s()) {
+            tracing::warn!(
+                "this machine's clock is wrong, or was: {why}. What is stored keeps its age all the same; stamps of \
+                 logs, events and traces are as wrong as the clock"
+            );
+        }
         let net = Net::start(&NetConfig {
             keypair: config.keypair.clone(),
             network: config.network.clone(),
@@ -205,6 +215,8 @@ impl Shell {
             keeper,
             actions: Vec::new(),
             clock,
+            watch: ClockWatch::start(),
+            clock_steps: 0,
             turn: Turn::begin(now),
             turns: Turns::default(),
             absence: Absence::default(),
@@ -466,12 +478,19 @@ impl Shell {
         self.reporter.names.remove(link);
     }
 
-    /// Writes the trace out, tells the store, and saves the address book when it is time.
+    /// Writes the trace out, tells the store, looks at the system's clock, and saves the address book when it is time.
     fn keep_house(&mut self) {
         let now = Instant::now();
         self.reporter.flush();
         self.keeper.flush(&self.node);
         self.housekeeping_at = now + TRACE_INTERVAL;
+        if let Some(step) = self.watch.look() {
+            self.clock_steps += 1;
+            tracing::warn!(
+                %step,
+                "this machine's clock was set: the node isn't affected, but its stamps differ from those of others now"
+            );
+        }
         if now < self.save_at {
             return;
         }

@@ -7,6 +7,7 @@
 //!
 //! - `store/format.rs`: tables, records, and the version of both
 //! - `store/open.rs`: opens the file, or says why not and leaves it as it was
+//! - `store/age.rs`: how old things are, without asking the system's clock
 //! - `store/file.rs`: keeps back what is written until the file has proved sound
 //! - `store/writer.rs`: the one thread that writes; submissions that come together share a commit
 //! - `store/restore.rs`: reads everything back and has it verified again
@@ -26,6 +27,7 @@
 //! and went within a second; about twice that with the database's own needs. Freed pages are used again, and a file
 //! that is mostly free is compacted when it is opened. In memory it takes the index and a cache of [`CACHE_BYTES`].
 
+mod age;
 mod file;
 mod format;
 mod open;
@@ -36,7 +38,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _};
 use tidings_protocol::chain::Chain;
@@ -47,8 +49,10 @@ pub use open::OpenError;
 pub use restore::Restored;
 pub use writer::{Gauges, NotSaved, StoreHandle, Waiter};
 
+use crate::clock::SystemClock;
+use age::StoreTime;
 use file::HeldFile;
-use format::{ITEMS, ORPHANS, Record, UNBROADCAST};
+use format::{ITEMS, KEY_TIME, META, ORPHANS, Record, Times, UNBROADCAST};
 use restore::Key;
 
 /// Most memory that the database's cache takes, bytes; it grows with use. A guess: what one commit of a
@@ -64,10 +68,13 @@ pub struct StoreConfig {
     pub network: String,
     /// The network's rules, by which items are verified when they come back.
     pub chain: Arc<dyn Chain>,
-    /// Age at which transactions don't come back: when the pool would have dropped them.
+    /// Age at which transactions don't come back: when the pool would have dropped them. Only time counts during
+    /// which a process had the store open.
     pub expiry: Duration,
     /// Age at which transactions that waited for their parents don't come back.
     pub orphan_expiry: Duration,
+    /// What the next run is told that the system's clock showed.
+    pub clock: SystemClock,
 }
 
 impl std::fmt::Debug for StoreConfig {
@@ -92,6 +99,8 @@ pub enum Change {
     Broadcast(ItemId),
     /// Forget an item.
     Remove(ItemId),
+    /// Time has passed, and nothing else.
+    Time,
 }
 
 /// An open store. Its calls wait for the disk.
@@ -105,6 +114,10 @@ pub struct Store {
     orphans: HashMap<ItemId, u64>,
     /// The next free key.
     next: u64,
+    time: StoreTime,
+    clock: SystemClock,
+    /// What the system's clock showed when the store was last written; `None` if that isn't known.
+    clock_before_s: Option<u64>,
 }
 
 impl Store {
@@ -113,7 +126,7 @@ impl Store {
     /// # Errors
     /// When the disk refuses. The store must then be dropped and opened again.
     pub fn apply(&mut self, changes: &[Change]) -> Result<(), redb::Error> {
-        let unix_s = unix_s();
+        let times = Times { held_s: self.time.now_s(), unix_s: self.clock.unix_s() };
         let transaction = self.db.begin_write()?;
         let mut changed = false;
         {
@@ -129,7 +142,7 @@ impl Store {
                         }
                         let key = self.index.get(&item.id()).copied().unwrap_or(self.next);
                         if key == self.next {
-                            items.insert(key, &*Record::encode(item, unix_s))?;
+                            items.insert(key, &*Record::encode(item, times.held_s))?;
                             self.index.insert(item.id(), key);
                             self.next += 1;
                             changed = true;
@@ -141,7 +154,7 @@ impl Store {
                     Change::Orphan(item) => {
                         let id = item.id();
                         if !self.index.contains_key(&id) && !self.orphans.contains_key(&id) {
-                            orphans.insert(self.next, &*Record::encode(item, unix_s))?;
+                            orphans.insert(self.next, &*Record::encode(item, times.held_s))?;
                             self.orphans.insert(id, self.next);
                             self.next += 1;
                             changed = true;
@@ -163,7 +176,11 @@ impl Store {
                             changed = true;
                         }
                     }
+                    Change::Time => changed = true,
                 }
+            }
+            if changed {
+                transaction.open_table(META)?.insert(KEY_TIME, &times.encode()[..])?;
             }
         }
         if changed { Ok(transaction.commit()?) } else { Ok(transaction.abort()?) }
@@ -173,6 +190,12 @@ impl Store {
     #[must_use]
     pub fn len(&self) -> usize {
         self.index.len() + self.orphans.len()
+    }
+
+    /// What the system's clock showed when the store was last written, seconds of Unix time.
+    #[must_use]
+    pub const fn clock_before_s(&self) -> Option<u64> {
+        self.clock_before_s
     }
 
     /// Whether it holds none.
@@ -214,12 +237,6 @@ impl Store {
         blocks.extend(order);
         Ok(blocks)
     }
-}
-
-/// Seconds of Unix time.
-fn unix_s() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -138,6 +138,7 @@
 
 use crate::report::event::Event;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::Rng;
 
@@ -269,6 +270,8 @@ pub enum Input<'a> {
         item: Arc<Item>,
         /// What it was then.
         was: RestoredAs,
+        /// How long it was kept by then, as far as clocks can vouch for that which only go on: it expires so much sooner.
+        age: Duration,
     },
     /// The answer to [`Action::Verify`].
     Verdict {

@@ -290,7 +290,7 @@ impl Machine for Node {
                 self.misbehave(link, Offence::Malformed(error), cx);
             }
             Input::Submitted(item) => self.on_submitted(item, cx),
-            Input::Restored { item, was } => self.on_restored(item, was, cx),
+            Input::Restored { item, was, age } => self.on_restored(item, was, age, cx),
             Input::Verdict { id, verdict } => self.on_verdict(id, verdict, cx),
             Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),

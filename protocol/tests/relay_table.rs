@@ -9,10 +9,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The files with tests of a module, whose path ends as RELAY.md names it.
-fn files_of(module: &[&str]) -> Vec<PathBuf> {
+/// The files with tests of a module of a crate, whose path ends as RELAY.md names it.
+fn files_of(root: &Path, module: &[&str]) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    collect(&root().join("src"), &mut files);
+    collect(&root.join("src"), &mut files);
+    collect(&root.join("tests"), &mut files);
     let is_of_module = |file: &PathBuf| {
         let rooms = file.with_extension("");
         let rooms: PathBuf = rooms.iter().filter(|room| *room != "tests").collect();
@@ -37,15 +38,20 @@ fn has(file: &Path, text: &str) -> bool {
     fs::read_to_string(file).is_ok_and(|content| content.contains(text))
 }
 
-/// Whether a name is that of a test, of a module with tests, or of a file of them.
+/// Whether a name is that of a test, of a module with tests, or of a file of them; of another crate if its folder is
+/// named first: `node/store::…`.
 fn exists(name: &str) -> bool {
     if let Some(file) = name.strip_prefix("tests/") {
         return has(&root().join(format!("tests/{file}.rs")), "#[test]");
     }
+    let (root, name) = match name.split_once('/') {
+        Some((other, name)) => (root().join("..").join(other), name),
+        None => (root().to_owned(), name),
+    };
     let path: Vec<&str> = name.split("::").collect();
     let Some((last, module)) = path.split_last() else { return false };
     let is_there = |file: &PathBuf| has(file, &format!("fn {last}("));
-    !files_of(&path).is_empty() || files_of(module).iter().any(is_there)
+    !files_of(&root, &path).is_empty() || files_of(&root, module).iter().any(is_there)
 }
 
 /// What stands in the column of tests, `…` spelled out.
@@ -83,6 +89,7 @@ fn a_test_that_does_not_exist_is_found_out() {
     assert_eq!(names, ["request::no_such_test", "request::nor_this", "rate_limiter"]);
     assert_eq!(names.iter().map(|name| exists(name)).collect::<Vec<_>>(), [false, false, true]);
     assert!(!exists("tests/nothing") && !exists("nowhere") && exists("tests/siege"));
+    assert!(exists("node/store") && !exists("node/store::nothing") && !exists("nowhere/store"));
 }
 
 /// Every section of the table, A to D, has behaviours with tests: none is only prose.

@@ -3,6 +3,8 @@
 
 use std::process::ExitCode;
 
+use crate::output;
+
 /// What help says about exit codes.
 pub const HELP: &str = "Exit codes: 0 all is well, 1 something failed or coverage is below 100 %, \
                         3 the run was not valid, 64 wrong arguments, 130 interrupted.";
@@ -16,6 +18,6 @@ pub const INTERRUPTED: u8 = 130;
 /// Says what is wrong with the arguments.
 #[must_use]
 pub fn usage(problem: &str) -> ExitCode {
-    eprintln!("error: {problem}");
+    output::complain(problem);
     ExitCode::from(USAGE)
 }

@@ -6,13 +6,14 @@
 //! - the nodes: [`local`] is one of them, a process of this machine, [`fleet`] all of them; [`connect`] waits
 //!   until they are linked, [`slow_motion`] slows their clocks
 //! - the measured part: [`drive`] runs it; [`submit`] submits, [`kill`] kills, [`collect`] follows the
-//!   deliveries
+//!   deliveries, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
 //! - around and after it: [`observe`] asks the nodes, [`results`] makes tables and figures of it all,
 //!   [`run_folder`] keeps them, [`ui`] shows how far it is
 //!
 //! Everything runs on one thread, the one that starts the nodes: the kernel ends a node when the thread that
 //! started it ends.
 
+pub mod clocks;
 pub mod collect;
 pub mod connect;
 pub mod drive;
@@ -21,6 +22,7 @@ pub mod items;
 pub mod kill;
 pub mod local;
 pub mod observe;
+pub mod pace;
 pub mod plan;
 pub mod ports;
 pub mod results;
@@ -42,7 +44,9 @@ use tokio::time::Instant;
 
 use crate::exit;
 use crate::manifest::Workload;
+use crate::output;
 use crate::usage;
+use clocks::Clocks;
 use connect::{Goal, Overlay};
 use drive::Driven;
 use fleet::Fleet;
@@ -130,18 +134,20 @@ pub fn main(settings: &Settings, options: &Options) -> ExitCode {
 pub fn run(settings: &Settings, options: &Options) -> Result<Launched, ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
-        eprintln!("error: cannot start: {error}");
+        output::complain(format_args!("cannot start: {error}"));
         ExitCode::FAILURE
     })?;
     runtime.block_on(async {
         tokio::select! {
             result = launch(settings, options) => result.map_err(|error| {
-                eprintln!("error: {error}");
+                output::complain(&error);
                 ExitCode::from(error.exit_code())
             }),
             // The run is dropped here, and all its processes with it.
             signal = interrupted() => {
-                eprintln!("{signal}: the run was ended, and all nodes with it; nothing was measured");
+                output::tell(&format!(
+                    "{signal}: the run was ended, and all nodes with it; nothing was measured"
+                ));
                 Err(ExitCode::from(exit::INTERRUPTED))
             }
         }
@@ -174,7 +180,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
     let places: Vec<_> = nodes.iter().map(|node| node.place).collect();
 
-    let began = Instant::now();
+    let (began, mut clocks) = (Instant::now(), Clocks::watch());
     let fleet = match start(nodes, &folder, settings, &ui).await {
         Ok(fleet) => fleet,
         Err(reason) => return give_up(folder, settings, reason),
@@ -208,15 +214,18 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         traffic_after: Vec::new(),
         usage_after: Vec::new(),
         comparison: None,
+        clock_problems: Vec::new(),
     };
     let bar = ui.bar("relaying", items.len());
-    let driven = drive::run(&fleet, &items, &victims, settings, &clock, &bar).await;
-    bar.finish_and_clear();
+    let driven = drive::run(&fleet, &items, &victims, settings, (&clock, &mut clocks), &bar).await;
+    drop(bar);
     let driven = driven.map_err(LaunchError::Traces)?;
     ui.say(&told(&driven));
 
     observed.traffic_after = observe::traffic(&fleet).await;
     observed.usage_after = fleet.usage();
+    clocks.look();
+    observed.clock_problems = clocks.problems();
     if matches!(settings.manifest.workload, Workload::BitcoinBlock { .. }) {
         observed.comparison =
             Some(observe::compare_bytes(&fleet, &items, settings.manifest.seed).await);
@@ -259,8 +268,8 @@ async fn start(
     };
     ui.say(&format!("starting {} nodes in {}", nodes.len(), folder.shown()));
     let bar = ui.bar("starting", nodes.len());
-    let fleet = Fleet::start(nodes, &common, || bar.inc(1)).await;
-    bar.finish_and_clear();
+    let fleet = Fleet::start(nodes, &common, || bar.step()).await;
+    drop(bar);
     fleet.map_err(|error| error.to_string())
 }
 
@@ -272,8 +281,8 @@ async fn connect(
 ) -> Result<Overlay, String> {
     let patience = Duration::from_secs_f64(settings.manifest.measure.connect_s);
     let bar = ui.bar("connecting", fleet.nodes().len());
-    let ready = connect::wait(fleet, goal, patience, |ready| bar.set_position(ready as u64)).await;
-    bar.finish_and_clear();
+    let ready = connect::wait(fleet, goal, patience, |ready| bar.show(ready, "")).await;
+    drop(bar);
     ready.map_err(|error| format!("the overlay didn't come up: {error}"))
 }
 
@@ -311,7 +320,7 @@ fn give_up(
     settings: &Settings,
     reason: String,
 ) -> Result<Launched, LaunchError> {
-    eprintln!("error: {reason}");
+    output::complain(&reason);
     let manifest = folder.manifest().clone();
     let (run, summary) = results::assemble_failed(settings, manifest, reason);
     folder.fill(&run, &summary)?;
@@ -322,15 +331,15 @@ impl Launched {
     /// Prints the results, and says what to exit with.
     fn tell(&self, options: &Options) -> ExitCode {
         let Self { folder, summary, wrong } = self;
-        if options.json {
-            println!("{}", summary.to_json());
+        wrong.iter().take(WRONG_COPIES_TOLD).for_each(output::complain);
+        let is_wrong = summary.valid && !wrong.is_empty();
+        let code = if is_wrong { ExitCode::FAILURE } else { summary.exit_code() };
+        let text = if options.json {
+            summary.to_json() + "\n"
         } else {
-            println!("{}", table::render(summary));
-            println!("{}", folder.report().display());
-        }
-        for problem in wrong.iter().take(WRONG_COPIES_TOLD) {
-            eprintln!("error: {problem}");
-        }
-        if summary.valid && !wrong.is_empty() { ExitCode::FAILURE } else { summary.exit_code() }
+            let table = table::render(summary, output::ink());
+            format!("{table}\n{}\n", folder.report().display())
+        };
+        output::print(&text, true, code)
     }
 }

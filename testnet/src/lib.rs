@@ -2,7 +2,8 @@
 //! through them.
 //!
 //! # Map
-//! - the command line: [`cli`] settles what was asked for, [`exit`] has the codes that all commands end with
+//! - the command line: [`cli`] settles what was asked for, [`exit`] has the codes that all commands end with, [`output`]
+//!   what they say, without waiting for whoever reads it
 //! - settings: [`manifest`] is all of them as data, for both worlds
 //! - real nodes: [`launch`] tells the story of a run, from the top down
 //! - the same core without sockets and clocks: [`simulate`] runs `tidings_sim` and meters it
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod exit;
 pub mod launch;
 pub mod manifest;
+pub mod output;
 pub mod simulate;
 pub mod study;
 pub mod usage;

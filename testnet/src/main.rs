@@ -3,5 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tidings_testnet::cli::main(std::env::args_os())
+    let code = tidings_testnet::cli::main(std::env::args_os());
+    tidings_testnet::output::finish();
+    code
 }

@@ -20,6 +20,7 @@ use crate::exit;
 use crate::manifest::Manifest;
 use crate::manifest::args::SettingArgs;
 use crate::manifest::recorded::{self, Recorded};
+use crate::output;
 use crate::usage::{cpu_between, own_usage};
 use tables::CpuSeconds;
 
@@ -61,7 +62,7 @@ pub enum SimError {
 pub fn main(args: &SimArgs) -> ExitCode {
     huge_pages::begin_again();
     run(args).unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        output::complain(&error);
         match error {
             SimError::Usage(_) => ExitCode::from(exit::USAGE),
             SimError::Folder { .. } | SimError::Results(_) => ExitCode::FAILURE,
@@ -88,12 +89,8 @@ pub fn run(args: &SimArgs) -> Result<ExitCode, SimError> {
         summary.write(dir)?;
         report::write(dir, &run, &summary)?;
     }
-    if args.json {
-        println!("{}", summary.to_json());
-    } else {
-        println!("{}", table::render(&summary));
-    }
-    Ok(summary.exit_code())
+    let text = if args.json { summary.to_json() } else { table::render(&summary, output::ink()) };
+    Ok(output::print(&(text + "\n"), args.out.is_some(), summary.exit_code()))
 }
 
 /// Simulates a valid manifest, and meters what that takes. `text` is the manifest as it is kept.

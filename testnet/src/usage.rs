@@ -31,6 +31,37 @@ pub fn private_bytes(pid: u32) -> Option<u64> {
     Some(statm.resident.saturating_sub(statm.shared) * procfs::page_size())
 }
 
+/// How often a process got a processor up to now, and how long it waited for it in all: its first thread, on which a node
+/// does nearly everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// Times that it got one.
+    pub turns: u64,
+    /// How long it was ready to go on and didn't have one.
+    pub waited: Duration,
+}
+
+/// A process's waits; `None` if there is no such process, or the kernel doesn't count.
+#[must_use]
+pub fn waits(pid: u32) -> Option<Waits> {
+    let counted = process(pid)?.schedstat().ok()?;
+    Some(Waits { turns: counted.pcount, waited: Duration::from_nanos(counted.run_delay) })
+}
+
+/// The mean wait of processes between two moments; those not known of both don't count. `None` if nobody got a
+/// processor.
+#[must_use]
+pub fn mean_wait(before: &[Option<Waits>], after: &[Option<Waits>]) -> Option<Duration> {
+    let (mut turns, mut waited) = (0, Duration::ZERO);
+    for (before, after) in before.iter().zip(after) {
+        if let (Some(before), Some(after)) = (before, after) {
+            turns += after.turns.saturating_sub(before.turns);
+            waited += after.waited.saturating_sub(before.waited);
+        }
+    }
+    (turns > 0).then(|| waited.div_f64(turns as f64))
+}
+
 fn process(pid: u32) -> Option<Process> {
     Process::new(i32::try_from(pid).ok()?).ok()
 }
@@ -84,6 +115,15 @@ mod tests {
             x = (0..100_000).fold(x, |x, n| std::hint::black_box(x.wrapping_mul(31) + n));
         }
         assert!(before.rss_bytes > 100_000, "{before:?}");
+    }
+
+    #[test]
+    fn waits_are_weighed_by_how_often_there_was_one() {
+        let waits = |turns, ms| Some(Waits { turns, waited: Duration::from_millis(ms) });
+        let before = [waits(10, 5), waits(0, 0), None, waits(3, 3)];
+        let after = [waits(12, 105), waits(98, 100), waits(1_000, 1_000), None];
+        assert_eq!(mean_wait(&before, &after), Some(Duration::from_millis(2)));
+        assert_eq!(mean_wait(&before, &before), None);
     }
 
     #[test]

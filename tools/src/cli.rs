@@ -1,7 +1,7 @@
 //! The command line of `tidings-tools`.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,7 +10,8 @@ use tidings_maelstrom::MaelstromError;
 use tidings_tools::diff::Diff;
 use tidings_tools::figures::summary::{Inputs, Summary};
 use tidings_tools::run::{REPORT, Run, RunError};
-use tidings_tools::show::{report, table};
+use tidings_tools::show::report;
+use tidings_tools::show::table::{self, Ink};
 
 /// Exit code of wrong arguments (sysexits.h, `EX_USAGE`).
 const EXIT_USAGE: u8 = 64;
@@ -95,7 +96,13 @@ fn make_report(dir: &Path, out: Option<&Path>, json: bool) -> Result<String, Run
     if json {
         return Ok(summary.to_json() + "\n");
     }
-    Ok(format!("{}\nReport: {}\n", table::render(&summary), page.display()))
+    Ok(format!("{}\nReport: {}\n", table::render(&summary, ink()), page.display()))
+}
+
+/// Colours are for a terminal, unless its user doesn't want any: <https://no-color.org>.
+fn ink() -> Ink {
+    let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if colours { Ink::Colours } else { Ink::Plain }
 }
 
 /// What the launcher handed in when the run was made. A run that was broken off has no summary: its

@@ -13,6 +13,7 @@ use crate::figures::summary::{Summary, flat_figures, plain_text};
 use crate::run::{Manifest, RunError};
 use crate::show::format::{grouped, measured};
 use crate::show::table::aligned;
+use crate::show::wording;
 
 /// Settings by which runs may differ and still be compared: they are what is compared.
 const COMPARED: [&str; 3] = ["params", "recorded.node_binary", "recorded.version"];
@@ -21,7 +22,15 @@ const COMPARED: [&str; 3] = ["params", "recorded.node_binary", "recorded.version
 const RECORDS: [&str; 3] = ["recorded.command", "recorded.started", "recorded.tool"];
 
 /// Keys of a summary that are told elsewhere: by the manifests, or as warnings.
-const NO_FIGURES: [&str; 4] = ["invalid_reasons", "seed", "strategy", "valid"];
+const NO_FIGURES: [&str; 7] = [
+    "invalid_reasons",
+    "machine_reasons",
+    "seed",
+    "strategy",
+    "try_slow_motion",
+    "valid",
+    "verdict",
+];
 
 /// A setting that differs; `None` where a run doesn't have it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -90,10 +99,14 @@ impl Diff {
                 let reasons = summary.inputs.invalid_reasons.join(" ");
                 warnings
                     .push(format!("Run {name} is invalid, its figures prove nothing: {reasons}"));
-            } else if !summary.complete() {
+                continue;
+            }
+            if !summary.complete() {
                 warnings
                     .push(format!("Run {name} is incomplete: items didn't reach every live node."));
             }
+            let whose = wording::whose_time(summary);
+            warnings.extend(whose.map(|whose| format!("Run {name}: {whose}")));
         }
         if !conditions.is_empty() {
             let keys: Vec<_> = conditions.iter().map(|setting| setting.key.as_str()).collect();

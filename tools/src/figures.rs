@@ -1,8 +1,10 @@
 //! What a run measured, in numbers.
 //!
 //! From the raw data follow the arrivals of every item at the live nodes ([`spread`]), and from these the
-//! figures under the names that every command uses ([`summary`]), with [`statistics`] underneath.
+//! figures under the names that every command uses ([`summary`]), with [`statistics`] underneath. [`verdict`] says whose figures
+//! they are: the network's or the machine's.
 
 pub mod spread;
 pub mod statistics;
 pub mod summary;
+pub mod verdict;

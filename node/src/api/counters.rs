@@ -5,7 +5,7 @@
 use tidings_protocol::wire::kinds::Budget;
 
 /// Name and meaning of each counter.
-pub const COUNTERS: [(&str, &str); 42] = [
+pub const COUNTERS: [(&str, &str); 43] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -50,7 +50,8 @@ pub const COUNTERS: [(&str, &str); 42] = [
         "Times that this node's own identity answered at an address that isn't its own: see the log.",
     ),
     ("trace_dropped", "Lines missing from the trace because the disk refused them."),
-    ("log_dropped", "Log lines dropped because whoever reads standard error was too slow."),
+    ("clock_steps", "How often this machine's clock was set while the node ran."),
+    ("log_dropped", "Log lines lost because whoever reads standard error was too slow, or gone."),
 ];
 
 /// The counter of how often peers overran a budget.

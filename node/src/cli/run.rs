@@ -8,7 +8,6 @@
 
 mod listeners;
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +17,11 @@ use tidings_protocol::ground::reach::Reach;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc};
 
+use super::output::Output;
 use super::{Folder, runtime};
 use crate::admin::Api;
 use crate::cli::error::{EXIT_FAILURE, Error};
+use crate::clock::SystemClock;
 use crate::config::{Config, Flag};
 use crate::control::{COMMANDS_MAX, Control, EVENTS_MAX, Stop};
 use crate::files::datadir::{ADDRESSES, DataDir, Lock};
@@ -52,6 +53,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let mut bootstrap = config.node.bootstrap.clone();
     bootstrap.extend(&network.bootstrap);
     let chain = network.chain();
+    let clock = SystemClock::ahead(config.lab.clock_ahead_s);
     let mut params = config.params.clone();
     params.peers.local_addresses |= network.local_addresses;
     if let Some(addr) = config.node.advertise
@@ -66,6 +68,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         chain: Arc::clone(&chain),
         expiry: Duration::from_secs(config.params.memory.pool_expiry_s),
         orphan_expiry: config.params.orphans.expiry(),
+        clock,
     });
     Ok(ShellConfig {
         keypair,
@@ -84,6 +87,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
             place: config.links.place(),
             slow_motion: config.lab.slow_motion,
             withhold: config.lab.withhold,
+            clock,
         },
         seed: None,
     })
@@ -119,7 +123,7 @@ async fn serve(
             "admin_tcp": listeners.tcp_addr(),
             "metrics": listeners.metrics_addr(),
         });
-        folder.output.print(&ready, String::new)?;
+        say_ready(folder.output, ready);
     }
     let servers = listeners.serve(&api);
     let (stopped, mut open) = (stop.clone(), None);
@@ -138,6 +142,19 @@ async fn serve(
     Ok(ended?)
 }
 
+/// Says on standard output that the node is up. Nobody may listen there, and who does may be stuck: that is no reason for a
+/// node not to run, so a thread waits for them.
+fn say_ready(output: Output, ready: serde_json::Value) {
+    let say = move || {
+        if let Err(error) = output.print(&ready, String::new) {
+            tracing::warn!("{error}; the node runs all the same");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("ready".to_owned()).spawn(say) {
+        tracing::warn!(%error, "nobody is told on standard output that the node is up");
+    }
+}
+
 /// The first signal asks to stop, the second one insists.
 fn stop_on_signals(stop: &Stop) -> Result<(), Error> {
     let listen = |kind| signal(kind).map_err(Error::io("listen for signals"));
@@ -153,8 +170,9 @@ fn stop_on_signals(stop: &Stop) -> Result<(), Error> {
                 _ = hang_up.recv() => "SIGHUP",
             };
             if attempt > 0 {
-                // Past the log, whose thread may not come to write it.
-                let _ = writeln!(io::stderr(), "tidings: {name} again: giving up at once");
+                // The log's filter may be off, and its reader stuck.
+                logging::tell(&format!("tidings: {name} again: giving up at once"));
+                logging::drain();
                 std::process::exit(i32::from(EXIT_FAILURE));
             }
             tracing::info!("stopping: {name}");

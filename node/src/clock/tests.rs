@@ -7,7 +7,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn dilatable(times: u32) -> Clock {
-    Clock::dilatable(NonZeroU32::new(times).unwrap())
+    Clock::dilatable(NonZeroU32::new(times).unwrap(), SystemClock::default())
 }
 
 /// A clock that has just become slow, and what it showed then.

@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::clock::{AlreadySlow, Clock, FAR, real_unix_us};
+use crate::clock::{AlreadySlow, Clock, FAR, SystemClock};
 
 /// The slowest motion: a second then takes more than a quarter of an hour. A guess at what is of use.
 pub const SLOWEST: u32 = 1_000;
@@ -92,10 +92,10 @@ pub enum NotSlowed {
     Past,
 }
 
-/// A clock for a node, which can be slowed down if its settings say so.
+/// A clock for a node, set by the system's, which can be slowed down if its settings say so.
 #[must_use]
-pub fn clock(slow_motion: Option<SlowMotion>) -> Clock {
-    Clock::dilatable(slow_motion.unwrap_or(SlowMotion::NONE).0)
+pub fn clock(slow_motion: Option<SlowMotion>, system: SystemClock) -> Clock {
+    Clock::dilatable(slow_motion.unwrap_or(SlowMotion::NONE).0, system)
 }
 
 /// Lets such a clock run slow from a moment of real time on, in microseconds of Unix time.
@@ -108,7 +108,7 @@ pub fn begin(
     from_unix_us: u64,
 ) -> Result<SlowMotion, NotSlowed> {
     let slow_motion = slow_motion.ok_or(NotSlowed::Unset)?;
-    let ahead = from_unix_us.checked_sub(real_unix_us()).ok_or(NotSlowed::Past)?;
+    let ahead = from_unix_us.checked_sub(clock.system().unix_us()).ok_or(NotSlowed::Past)?;
     let from = Instant::now().checked_add(Duration::from_micros(ahead));
     let from = from.unwrap_or_else(|| Instant::now() + FAR);
     clock.slow_from(from).map_err(|AlreadySlow| NotSlowed::Already)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
 use libp2p::PeerId;
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{ItemId, ItemKind, SHORT_ID_LEN, ShortId};
 use tidings_protocol::ground::peer::{PeerAddr, PeerKey};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::record::{
@@ -192,11 +192,20 @@ impl Shell {
         }
     }
 
+    /// The beginning of an item's id, by which it can be asked about; of one that nothing else is known of, what the
+    /// record calls it.
+    fn item_name(&self, short: ShortId) -> String {
+        let id = self.node.seen().id(short).map(|id| id.to_string());
+        let mut name = id.unwrap_or_else(|| HEXLOWER.encode(&short.0));
+        name.truncate(2 * SHORT_ID_LEN);
+        name
+    }
+
     fn step_status(&self, step: &Step, with_item: bool) -> StepStatus {
         let (name, detail) = name_and_detail(step.what);
         StepStatus {
             unix_us: self.unix_us(step.at),
-            item: step.id.filter(|_| with_item).map(|id| HEXLOWER.encode(&id.0)),
+            item: step.id.filter(|_| with_item).map(|id| self.item_name(id)),
             link: step.link.map(|link| link.to_string()),
             step: name,
             detail: detail.map(str::to_owned),

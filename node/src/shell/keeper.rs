@@ -65,6 +65,11 @@ impl Keeper {
         self.store.as_ref()
     }
 
+    /// What the system's clock showed when an earlier run last stored something, seconds of Unix time.
+    pub(super) fn clock_before_s(&self) -> Option<u64> {
+        self.store.as_ref().and_then(StoreHandle::clock_before_s)
+    }
+
     /// Waits for items that come back; for ever if there are none left.
     pub(super) async fn restored(&mut self) -> Vec<Restored> {
         if let Some(restored) = &mut self.restored {
@@ -163,7 +168,7 @@ impl Keeper {
         // What came again meanwhile must stay: its submitter may have been told that it is saved.
         changes.retain(|change| match change {
             Change::Remove(id) => !node.pool().contains(*id) && node.blocks().get(id).is_none(),
-            Change::Put { .. } | Change::Orphan(_) | Change::Broadcast(_) => true,
+            Change::Put { .. } | Change::Orphan(_) | Change::Broadcast(_) | Change::Time => true,
         });
         if changes.is_empty() {
             return;
@@ -204,10 +209,10 @@ impl Keeper {
 impl Shell {
     /// Hands back what was stored.
     pub(super) fn on_restored(&mut self, batch: Vec<Restored>) {
-        for Restored { item, was } in batch {
+        for Restored { item, was, age } in batch {
             self.keeper.expect(&item, was);
             self.verifier.remember(&item);
-            self.handle(Input::Restored { item, was });
+            self.handle(Input::Restored { item, was, age });
         }
     }
 }

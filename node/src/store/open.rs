@@ -9,8 +9,12 @@ use std::sync::Arc;
 
 use redb::{Builder, Database, ReadableDatabase as _, ReadableTable};
 
+use super::age::StoreTime;
 use super::file::{Backend, HeldFile};
-use super::format::{FORMAT, ITEMS, KEY_FORMAT, KEY_NETWORK, META, ORPHANS, Record, UNBROADCAST};
+use super::format::{
+    FIRST_FORMAT, FORMAT, ITEMS, KEY_FORMAT, KEY_NETWORK, KEY_TIME, META, ORPHANS, Record, Times,
+    UNBROADCAST,
+};
 use super::{CACHE_BYTES, ItemId, Store, StoreConfig};
 
 /// A file below this size isn't worth compacting, bytes. A guess.
@@ -104,15 +108,28 @@ impl Store {
         if is_new {
             write_meta(&db, &config.network).map_err(failed)?;
         }
-        check_meta(&db, config)?;
+        let format = check_meta(&db, config)?;
+        let times = read_times(&db, format).map_err(failed)?;
         let (items, orphans) = read_indices(&db).map_err(failed)?;
         file.let_go().map_err(io)?;
+        if format == FIRST_FORMAT {
+            begin_time(&db).map_err(failed)?;
+        }
         let len = file.len().map_err(io)?;
         if len > COMPACT_MIN && len > COMPACT_FACTOR * (items.bytes + orphans.bytes) {
             db.compact().map_err(|error| failed(error.into()))?;
         }
         let next = items.next.max(orphans.next);
-        Ok(Self { db, file, index: items.keys, orphans: orphans.keys, next })
+        Ok(Self {
+            db,
+            file,
+            index: items.keys,
+            orphans: orphans.keys,
+            next,
+            time: StoreTime::resume(times.held_s),
+            clock: config.clock,
+            clock_before_s: Some(times.unix_s).filter(|unix_s| *unix_s > 0),
+        })
     }
 }
 
@@ -157,6 +174,7 @@ fn write_meta(db: &Database, network: &str) -> Result<(), redb::Error> {
         let mut meta = transaction.open_table(META)?;
         meta.insert(KEY_FORMAT, &FORMAT.to_le_bytes()[..])?;
         meta.insert(KEY_NETWORK, network.as_bytes())?;
+        meta.insert(KEY_TIME, &Times::default().encode()[..])?;
         transaction.open_table(ITEMS)?;
         transaction.open_table(UNBROADCAST)?;
         transaction.open_table(ORPHANS)?;
@@ -164,8 +182,8 @@ fn write_meta(db: &Database, network: &str) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-/// Whether this program and this network may use what is there.
-fn check_meta(db: &Database, config: &StoreConfig) -> Result<(), OpenError> {
+/// Whether this program and this network may use what is there, and what format it has.
+fn check_meta(db: &Database, config: &StoreConfig) -> Result<u64, OpenError> {
     let path = &config.path;
     let value = |key: &str| {
         let missing = || OpenError::Damaged {
@@ -176,16 +194,47 @@ fn check_meta(db: &Database, config: &StoreConfig) -> Result<(), OpenError> {
     };
     let format = value(KEY_FORMAT)?;
     // A longer number would be a larger one.
-    let found = format.as_slice().try_into().map_or(u64::MAX, u64::from_le_bytes);
-    if found > FORMAT {
-        return Err(OpenError::Newer { path: path.clone(), found });
+    let format = format.as_slice().try_into().map_or(u64::MAX, u64::from_le_bytes);
+    if format > FORMAT {
+        return Err(OpenError::Newer { path: path.clone(), found: format });
     }
     let found = String::from_utf8_lossy(&value(KEY_NETWORK)?).into_owned();
     if found != config.network {
         let expected = config.network.clone();
         return Err(OpenError::Network { path: path.clone(), found, expected });
     }
-    Ok(())
+    Ok(format)
+}
+
+/// How late it was when the store was last written. The first format doesn't say.
+fn read_times(db: &Database, format: u64) -> Result<Times, redb::Error> {
+    if format == FIRST_FORMAT {
+        return Ok(Times::default());
+    }
+    let times = read_meta(db, KEY_TIME)?.as_deref().and_then(Times::decode);
+    times.ok_or_else(|| redb::Error::Corrupted("it doesn't say its time".to_owned()))
+}
+
+/// Turns a file of the first format into one of this: nobody vouches for the times in it, so everything is new.
+fn begin_time(db: &Database) -> Result<(), redb::Error> {
+    let transaction = db.begin_write()?;
+    for table in [ITEMS, ORPHANS] {
+        let mut table = transaction.open_table(table)?;
+        let keys = table.iter()?.map(|entry| Ok(entry?.0.value()));
+        for key in keys.collect::<Result<Vec<u64>, redb::StorageError>>()? {
+            let record = table.get(key)?.map(|record| record.value().to_vec());
+            if let Some(mut record) = record {
+                Record::rejuvenate(&mut record);
+                table.insert(key, &*record)?;
+            }
+        }
+    }
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(KEY_TIME, &Times::default().encode()[..])?;
+        meta.insert(KEY_FORMAT, &FORMAT.to_le_bytes()[..])?;
+    }
+    Ok(transaction.commit()?)
 }
 
 fn read_meta(db: &Database, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {

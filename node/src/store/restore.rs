@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use redb::ReadableDatabase as _;
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::RestoredAs;
 
 use super::format::{ITEMS, ORPHANS, Record};
-use super::{Store, StoreConfig, unix_s};
+use super::{Store, StoreConfig};
 
 /// Most items verified and handed over at once: batched verification of signatures gains little beyond,
 /// and they hold up the loop for a few hundred microseconds. A guess.
@@ -22,6 +23,8 @@ pub struct Restored {
     pub item: Arc<Item>,
     /// What it was.
     pub was: RestoredAs,
+    /// How long it was kept while a process had the store open.
+    pub age: Duration,
 }
 
 /// Where an item is, and what it was.
@@ -73,7 +76,7 @@ impl Restore {
         store: &Store,
         config: &StoreConfig,
     ) -> Result<Batch, redb::Error> {
-        let (mut batch, mut items, now) = (Batch::default(), Vec::new(), unix_s());
+        let (mut batch, mut items) = (Batch::default(), Vec::new());
         let transaction = store.db.begin_read()?;
         let (table, orphans) = (transaction.open_table(ITEMS)?, transaction.open_table(ORPHANS)?);
         for Key { number, was } in self.keys.drain(..self.keys.len().min(BATCH_MAX)) {
@@ -84,21 +87,21 @@ impl Restore {
             // Whatever was removed since is gone.
             let Some(value) = table.get(number)? else { continue };
             let Some(record) = Record::decode(value.value()) else { continue };
-            let age = now.saturating_sub(record.unix_s);
-            if record.kind == ItemKind::Tx && age >= expiry.as_secs() {
+            let age = store.time.since(record.at_s);
+            if record.kind == ItemKind::Tx && age >= expiry {
                 batch.dropped.push((record.id, EXPIRED));
                 continue;
             }
             match check(&record, config) {
-                Ok(item) => items.push((item, was)),
+                Ok(item) => items.push((item, (was, age))),
                 Err(rule) => batch.dropped.push((record.id, rule)),
             }
         }
-        let (items, was): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let (items, kept): (Vec<_>, Vec<_>) = items.into_iter().unzip();
         let verdicts = config.chain.verify_batch(&items);
-        for ((item, was), verdict) in items.into_iter().zip(was).zip(verdicts) {
+        for ((item, (was, age)), verdict) in items.into_iter().zip(kept).zip(verdicts) {
             match verdict {
-                Ok(_) => batch.restored.push(Restored { item, was }),
+                Ok(_) => batch.restored.push(Restored { item, was, age }),
                 Err(rejection) => batch.dropped.push((item.id(), rejection.rule)),
             }
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use tidings_protocol::chain::opaque::Opaque;
 
-use super::format::{FORMAT, KEY_FORMAT, META};
+use super::format::{FIRST_FORMAT, FORMAT, KEY_FORMAT};
 use super::restore::{Batch, Restore};
 use super::*;
 
@@ -25,6 +25,7 @@ impl Place {
             chain: Arc::new(Opaque::default()),
             expiry: Duration::from_secs(1_000),
             orphan_expiry: Duration::from_secs(100),
+            clock: SystemClock::default(),
         };
         Self { _folder: folder, config }
     }
@@ -77,7 +78,7 @@ impl Place {
         assert!(all.dropped.is_empty());
         all.restored
             .into_iter()
-            .map(|Restored { item, was }| (item, was == RestoredAs::Own))
+            .map(|Restored { item, was, .. }| (item, was == RestoredAs::Own))
             .collect()
     }
 }
@@ -141,6 +142,67 @@ fn what_is_too_old_or_breaks_a_rule_is_dropped() {
     assert_eq!(place.everything(&place.open()).dropped[0].1, "expired");
 }
 
+/// Whatever the system's clock shows: only time counts during which a process had the store open.
+#[test]
+fn an_item_ages_while_a_process_holds_it_and_by_no_other_clock() {
+    const DECADE_S: i64 = 10 * 365 * 86_400;
+    let mut place = Place::new();
+    for (n, clock) in [(0, 0), (1, DECADE_S), (2, -DECADE_S), (3, DECADE_S), (4, i64::MIN)] {
+        place.config.clock = SystemClock::ahead(clock);
+        let mut store = place.open();
+        assert_eq!(place.everything(&store).restored.len(), n as usize, "{clock}");
+        // Each of these processes runs for 300 s.
+        store.time = StoreTime::resume(u64::from(n) * 300);
+        store.apply(&[put(&tx(n), true)]).unwrap();
+    }
+    let mut store = place.open();
+    store.time = StoreTime::resume(1_250);
+    let all = place.everything(&store);
+    assert_eq!(all.dropped, [(tx(0).id(), "expired")], "it was held for 1,250 s, of at most 1,000");
+    assert_eq!(all.restored.len(), 4);
+}
+
+#[test]
+fn time_is_saved_with_every_change_and_for_its_own_sake() {
+    let place = Place::with_ten();
+    let mut store = place.open();
+    assert!(store.clock_before_s() > Some(0));
+    store.time = StoreTime::resume(500);
+    store.apply(&[Change::Remove(tx(0).id())]).unwrap();
+    drop(store);
+    let mut store = place.open();
+    assert!((500..600).contains(&store.time.now_s()));
+    store.time = StoreTime::resume(700);
+    store.apply(&[Change::Time]).unwrap();
+    drop(store);
+    assert!((700..800).contains(&place.open().time.now_s()));
+}
+
+/// As files were when records had Unix time: nobody vouches for it, so all of it is as old as the process.
+#[test]
+fn a_file_of_the_first_format_comes_back_whole_and_begins_to_age() {
+    let place = Place::with_ten();
+    let mut store = place.open();
+    store.apply(&[Change::Orphan(tx(20))]).unwrap();
+    let transaction = store.db.begin_write().unwrap();
+    for (table, key) in [(ITEMS, 3), (ORPHANS, 10)] {
+        let mut table = transaction.open_table(table).unwrap();
+        let mut record = table.get(key).unwrap().unwrap().value().to_vec();
+        record[1..9].copy_from_slice(&1_700_000_000_u64.to_le_bytes());
+        table.insert(key, &*record).unwrap();
+    }
+    let mut meta = transaction.open_table(META).unwrap();
+    meta.insert(KEY_FORMAT, &FIRST_FORMAT.to_le_bytes()[..]).unwrap();
+    meta.remove(KEY_TIME).unwrap();
+    drop(meta);
+    transaction.commit().unwrap();
+    drop(store);
+    assert_eq!(place.restored().len(), 11);
+    let mut store = place.open();
+    store.time = StoreTime::resume(1_000);
+    assert_eq!(place.everything(&store).dropped.len(), 11, "each has an age now");
+}
+
 #[test]
 fn what_waited_for_its_parents_comes_back_last() {
     let place = Place::new();
@@ -153,7 +215,7 @@ fn what_waited_for_its_parents_comes_back_last() {
     assert_eq!(store.len(), 4);
     drop(store);
     let back = place.everything(&place.open()).restored;
-    let back: Vec<_> = back.into_iter().map(|Restored { item, was }| (item, was)).collect();
+    let back: Vec<_> = back.into_iter().map(|Restored { item, was, .. }| (item, was)).collect();
     let expected = [
         (block(1), RestoredAs::Kept),
         (tx(2), RestoredAs::Kept),
@@ -198,7 +260,7 @@ fn a_newer_version_is_refused_and_kept() {
     drop(store);
     let error = place.refusal();
     assert!(matches!(error, OpenError::Newer { found, .. } if found == FORMAT + 1), "{error}");
-    assert!(error.to_string().contains("reads formats up to 1: run the newer version"), "{error}");
+    assert!(error.to_string().contains("reads formats up to 2: run the newer version"), "{error}");
 }
 
 #[test]

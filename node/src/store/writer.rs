@@ -20,6 +20,7 @@ use std::{io, mem};
 
 use tokio::sync::mpsc;
 
+use super::age::SAVE_INTERVAL;
 use super::restore::{EXPIRED, Restore};
 use super::{Change, OpenError, Restored, Store, StoreConfig};
 
@@ -104,6 +105,7 @@ pub struct StoreHandle {
     jobs: SyncSender<Job>,
     thread: JoinHandle<()>,
     gauges: Arc<Gauges>,
+    clock_before_s: Option<u64>,
 }
 
 impl StoreHandle {
@@ -118,6 +120,7 @@ impl StoreHandle {
         let (restored, back) = mpsc::channel(RESTORED_MAX);
         let gauges = Arc::new(Gauges::default());
         gauges.restoring.store(!store.is_empty(), Ordering::Relaxed);
+        let clock_before_s = store.clock_before_s();
         let writer = Writer {
             config,
             store: Some(store),
@@ -130,7 +133,7 @@ impl StoreHandle {
         let run = move || writer.run(restored);
         let thread = thread::Builder::new().name("store".to_owned()).spawn(run);
         let thread = thread.map_err(|source| OpenError::Io { path, source })?;
-        Ok((Self { jobs, thread, gauges }, back))
+        Ok((Self { jobs, thread, gauges, clock_before_s }, back))
     }
 
     /// Makes a change, then tells those who wait for it; or why not, if that's how it is.
@@ -157,6 +160,12 @@ impl StoreHandle {
             ) => Err(changes),
             _ => Ok(()),
         }
+    }
+
+    /// What the system's clock showed when an earlier process last wrote, seconds of Unix time.
+    #[must_use]
+    pub const fn clock_before_s(&self) -> Option<u64> {
+        self.clock_before_s
     }
 
     /// What the thread tells of itself.
@@ -212,19 +221,24 @@ impl Writer {
         self.gauges.restoring.store(false, Ordering::Relaxed);
         drop(restored);
         loop {
-            let wait = if self.kept.is_empty() { Duration::MAX } else { RETRY_INTERVAL };
+            let wait = if self.kept.is_empty() { SAVE_INTERVAL } else { RETRY_INTERVAL };
             let mut batch = Batch::default();
             match self.inbox.recv_timeout(wait) {
                 Ok(job) => batch.add(job),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => batch.changes.extend(self.time()),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.write_with(batch);
         }
-        if !self.kept.is_empty() {
-            self.refused = None; // one last try
-            self.write(Batch::default());
-        }
+        self.refused = None; // one last try
+        let changes = self.time().into_iter().collect();
+        self.write(Batch { changes, waiters: Vec::new() });
+    }
+
+    /// That time has passed, if that has to be saved for its own sake.
+    fn time(&self) -> Option<Change> {
+        let is_idle = self.kept.is_empty() && self.store.as_ref().is_some_and(|it| !it.is_empty());
+        is_idle.then_some(Change::Time)
     }
 
     /// Hands back what is stored, making changes in between.

@@ -1,6 +1,7 @@
 //! The store as its operator meets it: what is kept, what is refused, and a full disk.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -129,6 +130,28 @@ fn a_submitted_block_is_kept() {
     let _node = folder.run(&[]);
     assert_eq!(folder.restored()["blocks"], 1);
     assert_eq!(folder.json(&args)["outcome"], "already-known");
+}
+
+#[test]
+fn items_that_were_acknowledged_survive_a_clock_that_is_wrong_by_years() {
+    const DECADE_S: i64 = 10 * 365 * 86_400;
+    let folder = opaque();
+    let mut logs = Vec::new();
+    for (run, ahead) in [0, DECADE_S, -2 * DECADE_S, 0].into_iter().enumerate() {
+        let mut node = folder.run(&["--set", &format!("lab.clock_ahead_s={ahead}")]);
+        assert_eq!(folder.restored()["pool_items"], run, "with a clock {ahead} s ahead");
+        assert_eq!(folder.submit(format!("item {run}").as_bytes()).0, 0);
+        let mut stderr = node.child.stderr.take().unwrap();
+        node.signal(if run == 1 { Signal::KILL } else { Signal::TERM });
+        node.code();
+        let mut log = String::new();
+        stderr.read_to_string(&mut log).unwrap();
+        logs.push(log);
+    }
+    assert!(!logs[0].contains("clock"), "{}", logs[0]);
+    assert!(logs[1].contains("3650 days ahead of what it showed when this node"), "{}", logs[1]);
+    assert!(logs[2].contains("clock is wrong, or was: it shows a time before 2026"), "{}", logs[2]);
+    assert!(logs[3].contains("7300 days ahead"), "{}", logs[3]);
 }
 
 /// Limits how large the node's files may get: to the system that is as good as a full disk.

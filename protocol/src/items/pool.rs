@@ -324,6 +324,13 @@ impl Pool {
         self.floor.rate(self.bytes, now, params)
     }
 
+    /// A transaction that has just come was kept for so long before: it expires that much sooner.
+    pub fn backdate(&mut self, id: ItemId, age: Duration) {
+        let Some(pooled) = self.items.get(&id) else { return };
+        let ages = if pooled.fee > 0 { &mut self.paying } else { &mut self.free };
+        ages.backdate(pooled.sequence, age);
+    }
+
     /// Time passed: drops what has expired, [`EXPIRE_MAX`] families at most; the rest stays due.
     pub fn on_wake(&mut self, now: Time) {
         for _ in 0..EXPIRE_MAX {
@@ -463,7 +470,8 @@ impl Pool {
     fn oldest(&self) -> Option<(Time, EvictionKey)> {
         match (self.free.front(), self.paying.front()) {
             (Some(free), Some(paying)) => {
-                Some(if free.1.sequence < paying.1.sequence { free } else { paying })
+                let age = |(expires, key): &(Time, EvictionKey)| (*expires, key.sequence);
+                Some(if age(&free) < age(&paying) { free } else { paying })
             }
             (free, paying) => free.or(paying),
         }

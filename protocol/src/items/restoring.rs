@@ -5,6 +5,7 @@
 //! Together at most `orphans.reserve_bytes`, and for `orphans.expiry_s` at most.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::chain::Inspection;
 use crate::ground::item::Item;
@@ -21,6 +22,8 @@ pub struct Comeback {
     pub inspection: Inspection,
     /// What it was then.
     pub was: RestoredAs,
+    /// How long it was kept by then.
+    pub age: Duration,
 }
 
 /// Those that wait. Empty, it holds no memory.

@@ -155,8 +155,8 @@ impl Node {
                             Some(first) => Some(*first),
                             // Nobody announced it in this run; it was verified when it came back.
                             None => {
-                                let was = RestoredAs::Orphan;
-                                self.bring_back(Comeback { item, inspection, was }, cx);
+                                let (was, age) = (RestoredAs::Orphan, Duration::ZERO);
+                                self.bring_back(Comeback { item, inspection, was, age }, cx);
                                 continue;
                             }
                         },

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Node;
 use super::orphans::ParentStatus;
@@ -18,7 +19,13 @@ use crate::record::ItemEvent;
 use crate::report::event::Event;
 
 impl Node {
-    pub(super) fn on_restored(&mut self, item: Arc<Item>, was: RestoredAs, cx: &mut Cx<'_>) {
+    pub(super) fn on_restored(
+        &mut self,
+        item: Arc<Item>,
+        was: RestoredAs,
+        age: Duration,
+        cx: &mut Cx<'_>,
+    ) {
         let id = item.id();
         if self.is_known(id) {
             if was == RestoredAs::Own && !self.unbroadcast.contains(id) {
@@ -45,7 +52,7 @@ impl Node {
                 ParentStatus::Hopeless(why) => return self.refuse(&item, None, why, cx),
             }
         }
-        self.bring_back(Comeback { item, inspection, was }, cx);
+        self.bring_back(Comeback { item, inspection, was, age }, cx);
     }
 
     /// Puts a transaction back into the pool, together with a parent that pays too little alone.
@@ -57,8 +64,10 @@ impl Node {
             [&parent, &back].map(|one| (one.item.clone(), one.inspection.clone()));
         match self.pool.insert_pair(first, second, cx.now, cx.params) {
             Ok(()) => {
-                self.is_back(&parent.item, parent.was, cx);
-                self.is_back(&back.item, back.was, cx);
+                for Comeback { item, was, age, .. } in [parent, back] {
+                    self.pool.backdate(item.id(), age);
+                    self.is_back(&item, was, cx);
+                }
             }
             Err(rejection) => {
                 self.refuse(&parent.item, None, FEE_TOO_LOW, cx);
@@ -78,12 +87,15 @@ impl Node {
         } else {
             back
         };
-        let Comeback { item, inspection, was } = back;
+        let Comeback { item, inspection, was, age } = back;
         if put.is_ok() {
             put = self.pool.insert(item.clone(), inspection, cx.now, cx.params);
         }
         match put {
-            Ok(()) => self.is_back(&item, was, cx),
+            Ok(()) => {
+                self.pool.backdate(item.id(), age);
+                self.is_back(&item, was, cx);
+            }
             Err(rejection) => self.refuse(&item, None, rejection, cx),
         }
     }

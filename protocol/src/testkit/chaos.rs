@@ -221,8 +221,9 @@ impl Chaos {
             14 => {
                 let item = self.items[script.below(self.items.len())].clone();
                 let was = [RestoredAs::Kept, RestoredAs::Own, RestoredAs::Orphan][script.below(3)];
+                let age = Duration::from_secs(u64::from(script.byte()) * 6_000);
                 if self.params_allow(&item, was) {
-                    self.hand(Input::Restored { item, was });
+                    self.hand(Input::Restored { item, was, age });
                 }
             }
             15 => {

@@ -9,6 +9,7 @@ use tidings::trace::{BUFFER_LEN, BadLine, Entry, Line, Tail};
 use tidings_protocol::ground::item::ItemId;
 use tidings_tools::run::Delivery;
 
+use super::clocks::Mistimed;
 use super::settings::narrow;
 
 /// First deliveries of all items at all nodes.
@@ -132,6 +133,23 @@ impl Collector {
         coverage
     }
 
+    /// For each node the stamp that is furthest outside of the time in which it can have been made: after the
+    /// item's submission (when and where each was), and before the run was over.
+    #[must_use]
+    pub fn mistimed(&self, submissions: &[Option<(u64, usize)>], over_us: u64) -> Vec<Mistimed> {
+        let mut worst: Vec<Option<Mistimed>> = vec![None; self.tails.len()];
+        for (item, sent) in submissions.iter().enumerate() {
+            let Some((sent_us, _)) = *sent else { continue };
+            let stamps = self.arrivals.row(item).iter().enumerate().filter(|(_, at)| **at != 0);
+            for (node, at_us) in stamps {
+                if let Some(found) = Mistimed::of(node, *at_us, (sent_us, over_us)) {
+                    worst[node] = Some(worst[node].map_or(found, |worst| worst.worse(found)));
+                }
+            }
+        }
+        worst.into_iter().flatten().collect()
+    }
+
     /// All first deliveries with their latency, given when and where each item was submitted
     /// (microseconds of Unix time). Items that weren't are left out, and not numbered. The origin's
     /// own delivery has latency 0 by definition.
@@ -215,6 +233,24 @@ mod tests {
         let deliveries = collector.into_deliveries(&[Some((4, 0)), None]);
         let delivery = |node, latency_us| Delivery { item: 0, node, latency_us };
         assert_eq!(deliveries, [delivery(0, 0), delivery(1, 3)]);
+    }
+
+    #[test]
+    fn stamps_of_a_clock_that_was_set_are_not_taken_for_fast_deliveries() {
+        const HOUR_US: u64 = 3_600_000_000;
+        let traces: [&[(u64, &[u8])]; 3] = [
+            &[(2 * HOUR_US, b"a"), (2 * HOUR_US + 5, b"b")],
+            &[(HOUR_US, b"a")],
+            &[(3 * HOUR_US, b"b")],
+        ];
+        let (_folder, mut collector) = collector(traces);
+        collector.poll().unwrap();
+        let submissions = [Some((2 * HOUR_US, 0)), Some((2 * HOUR_US + 3, 0))];
+        let by_us = HOUR_US.cast_signed();
+        let mistimed = collector.mistimed(&submissions, 2 * HOUR_US + 1_000_000);
+        let expected =
+            [Mistimed { node: 1, by_us: -by_us }, Mistimed { node: 2, by_us: by_us - 1_000_000 }];
+        assert_eq!(mistimed, expected);
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::time::Duration;
 
-use indicatif::ProgressBar;
 use tidings::clock::Clock;
 use tidings_protocol::ground::time::Time;
 use tidings_tools::show::format::{grouped, percent};
 use tokio::time::sleep;
 
+use super::clocks::Clocks;
 use super::collect::{Collector, Coverage};
 use super::fleet::Fleet;
 use super::items::{Planned, Schedule};
@@ -17,7 +17,8 @@ use super::kill::{self, Kill};
 use super::local::{NodeError, TRACE};
 use super::settings::Settings;
 use super::submit::{self, Arrived, Submission};
-use crate::usage::{self, Usage};
+use super::ui::Bar;
+use crate::usage::{self, Usage, Waits};
 
 /// How often traces are read. Nodes write theirs once a second.
 const POLL: Duration = Duration::from_millis(500);
@@ -49,6 +50,11 @@ pub struct Driven {
     pub node_cpu_s: Vec<Option<f64>>,
     /// CPU time of the launcher, seconds.
     pub launcher_cpu_s: f64,
+    /// How long a node waited for a processor each time it had something to do, on average; `None` if the kernel
+    /// doesn't tell.
+    pub cpu_wait: Option<Duration>,
+    /// When it was over, microseconds of the network's Unix time: no delivery that counts is later.
+    pub over_us: u64,
     /// How long it took, from the first submission until the last delivery was noticed, seconds of the
     /// network's time.
     pub elapsed_s: f64,
@@ -64,8 +70,8 @@ pub async fn run(
     items: &[Planned],
     victims: &[usize],
     settings: &Settings,
-    clock: &Clock,
-    bar: &ProgressBar,
+    (clock, clocks): (&Clock, &mut Clocks),
+    bar: &Bar,
 ) -> io::Result<Driven> {
     let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
     let ids = items.iter().map(|item| item.id);
@@ -96,11 +102,14 @@ pub async fn run(
     };
     let stall = Duration::from_secs_f64(settings.manifest.measure.stall_s);
     let kill_pending = settings.kill.is_some();
-    let following = follow(fleet, &mut collector, &records, &progress, kill_pending, stall);
+    let reading = (&mut collector, clocks);
+    let following = follow(fleet, reading, &records, &progress, kill_pending, stall);
     let ((), kill, deaths) = tokio::join!(submitting, killing, following);
     let deaths = deaths?;
 
     let (kill, kill_late) = kill.map_or((None, false), |(kill, late)| (Some(kill), late));
+    let over = clock.now();
+    let cpu_wait = meter.mean_wait(fleet);
     let (node_cpu_s, launcher_cpu_s) = meter.end(fleet, kill.as_ref());
     Ok(Driven {
         began_us: clock.unix_us(began),
@@ -111,7 +120,9 @@ pub async fn run(
         deaths,
         node_cpu_s,
         launcher_cpu_s,
-        elapsed_s: (clock.now() - began).as_secs_f64(),
+        cpu_wait,
+        over_us: clock.unix_us(over),
+        elapsed_s: (over - began).as_secs_f64(),
     })
 }
 
@@ -121,13 +132,13 @@ struct Progress<'a> {
     killed: Cell<Option<Time>>,
     arrived: &'a Arrived,
     clock: &'a Clock,
-    bar: &'a ProgressBar,
+    bar: &'a Bar,
 }
 
 /// Reads traces until all is delivered, or the stall begins. Returns the nodes that died.
 async fn follow(
     fleet: &Fleet,
-    collector: &mut Collector,
+    (collector, clocks): (&mut Collector, &mut Clocks),
     records: &RefCell<Vec<Submission>>,
     progress: &Progress<'_>,
     kill_planned: bool,
@@ -138,6 +149,7 @@ async fn follow(
     loop {
         sleep(POLL).await;
         let now = progress.clock.now();
+        clocks.look();
         deaths.extend(fleet.new_deaths());
         if collector.poll()? > 0 {
             last_news = now;
@@ -166,25 +178,27 @@ async fn follow(
 }
 
 /// The live line.
-fn show(bar: &ProgressBar, coverage: Coverage, deliveries: usize, origins: &[Option<usize>]) {
+fn show(bar: &Bar, coverage: Coverage, deliveries: usize, origins: &[Option<usize>]) {
     let submitted = origins.iter().flatten().count();
-    bar.set_position(submitted as u64);
-    bar.set_message(format!(
-        "coverage {} %, {} deliveries",
-        percent(coverage.share()),
-        grouped(deliveries as u64)
-    ));
+    let (share, deliveries) = (percent(coverage.share()), grouped(deliveries as u64));
+    bar.show(submitted, &format!("coverage {share} %, {deliveries} deliveries"));
 }
 
-/// Meters CPU time from one moment to another.
+/// Meters CPU time, and waits for it, from one moment to another.
 struct Meter {
     nodes: Vec<Option<Usage>>,
+    waits: Vec<Option<Waits>>,
     own: Usage,
 }
 
 impl Meter {
     fn begin(fleet: &Fleet) -> Self {
-        Self { nodes: fleet.usage(), own: usage::own_usage() }
+        Self { nodes: fleet.usage(), waits: fleet.waits(), own: usage::own_usage() }
+    }
+
+    /// How long nodes waited for a processor each time, on average.
+    fn mean_wait(&self, fleet: &Fleet) -> Option<Duration> {
+        usage::mean_wait(&self.waits, &fleet.waits())
     }
 
     /// CPU seconds of each node and of the launcher. The victims' were read before they were killed.

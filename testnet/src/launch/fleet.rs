@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::local::{Common, NodeError, NodeProcess};
 use super::plan::NodePlan;
-use crate::usage::{self, Usage};
+use crate::usage::{self, Usage, Waits};
 
 /// Nodes that start at once, per core. Starting is mostly CPU; a few more keep the cores busy.
 const STARTING_PER_CORE: usize = 4;
@@ -114,6 +114,13 @@ impl Fleet {
             .iter()
             .map(|node| node.is_alive().then(|| usage::usage(node.pid)).flatten())
             .collect()
+    }
+
+    /// By node, how its process waited for a processor so far; `None` if there is none any more.
+    #[must_use]
+    pub fn waits(&self) -> Vec<Option<Waits>> {
+        let waits = |node: &NodeProcess| node.is_alive().then(|| usage::waits(node.pid)).flatten();
+        self.nodes.iter().map(waits).collect()
     }
 
     /// Shuts all nodes down: gracefully, and those that take too long with force. Returns how many

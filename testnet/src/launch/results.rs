@@ -6,6 +6,7 @@ use tidings_protocol::ground::item::ItemKind;
 use tidings_tools::figures::summary::{Inputs, Summary};
 use tidings_tools::run::{self, Manifest, Run};
 
+use super::clocks::Mistimed;
 use super::collect::Oddities;
 use super::connect::Overlay;
 use super::drive::Driven;
@@ -13,6 +14,7 @@ use super::fleet::Fleet;
 use super::items::{Planned, Schedule};
 use super::local::{Fate, NodeProcess};
 use super::observe::{self, AllTraffic, Comparison, Memory};
+use super::pace;
 use super::settings::{Settings, narrow};
 use super::submit::Submission;
 use crate::usage::Usage;
@@ -41,6 +43,8 @@ pub struct Observed {
     pub usage_after: Vec<Option<Usage>>,
     /// Bytes compared, if they were.
     pub comparison: Option<Comparison>,
+    /// Why times don't compare, as far as the launcher's clock tells.
+    pub clock_problems: Vec<String>,
 }
 
 /// The tables and the figures of a run.
@@ -144,6 +148,7 @@ fn inputs(settings: &Settings, fleet: &Fleet, observed: &Observed, driven: &Driv
         idle_cpu_percent_per_node: observed.idle_cpu_percent,
         launcher_cpu_s: Some(driven.launcher_cpu_s),
         dropped_events: driven.collector.oddities().dropped,
+        machine: Some(pace::machine(settings, driven)),
         simulation: tidings_tools::figures::summary::Simulation::default(),
         more: more(settings, observed, driven, nodes_cpu_s),
     }
@@ -159,6 +164,8 @@ fn more(
     let deliveries = driven.collector.deliveries().max(1) as f64;
     let unacknowledged =
         driven.submissions.iter().filter(|record| record.problem.is_some()).count();
+    let schedule = Schedule { rate: settings.manifest.workload.rate() };
+    let late_ms_max = pace::late_ms(schedule, driven).max().unwrap_or(0.0).max(0.0);
     let mut more = Map::new();
     let mut put = |key: &str, value: Value| more.insert(key.to_owned(), value);
     put("cpu_us_per_delivery_nodes", json!(nodes_cpu_s * 1e6 / deliveries));
@@ -171,7 +178,7 @@ fn more(
     }
     put("start_s", json!(observed.start_s));
     put("rejected_events", json!(driven.collector.oddities().rejected));
-    put("submissions_late_ms_max", json!(late_ms_max(settings, driven)));
+    put("submissions_late_ms_max", json!(late_ms_max));
     put("submissions_unacknowledged", json!(unacknowledged));
     if let Some(kill) = &driven.kill {
         put("killed_after_s", json!(settings.kill.map(|kill| kill.after_s)));
@@ -183,18 +190,6 @@ fn more(
         put("wrong_copies", json!(comparison.problems.len()));
     }
     more
-}
-
-/// How late the latest submission left, milliseconds.
-fn late_ms_max(settings: &Settings, driven: &Driven) -> f64 {
-    let schedule = Schedule { rate: settings.manifest.workload.rate() };
-    let in_time = driven.submissions.iter().enumerate().filter(|(_, record)| !record.followed);
-    let late = |(index, record): (usize, &Submission)| {
-        let (sent_us, _) = record.sent?;
-        let since = sent_us.saturating_sub(driven.began_us) as f64 / 1e3;
-        Some(since - schedule.due(index).as_secs_f64() * 1e3)
-    };
-    in_time.filter_map(late).fold(0.0, f64::max)
 }
 
 /// Why the run proves nothing; empty if it does. That the overlay stood before the first submission
@@ -219,6 +214,10 @@ fn invalid_reasons(fleet: &Fleet, observed: &Observed, driven: &Driven) -> Vec<S
     if driven.kill_late {
         reasons.push("the kill came after the last submission".to_owned());
     }
+    reasons.extend(told(observed.clock_problems.clone(), "step"));
+    let submissions: Vec<_> = driven.submissions.iter().map(|record| record.sent).collect();
+    let mistimed = driven.collector.mistimed(&submissions, driven.over_us);
+    reasons.extend(told(mistimed.iter().map(Mistimed::sentence).collect(), "node"));
     reasons.extend(told(unacknowledged(fleet, &driven.submissions), "submission"));
     let silent = fleet.live().filter(|node| observed.traffic_after[node.index].is_none());
     let silent = silent.map(|node| format!("{} didn't tell its traffic", node.name)).collect();

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use tidings::clock::{Clock, real_unix_us};
+use tidings::clock::{Clock, SystemClock, real_unix_us};
 use tidings::lab::slow_motion::{self, SlowMotion};
 use tokio::time::{Instant, sleep_until};
 
@@ -23,7 +23,7 @@ const NOTICE_PER_NODE: Duration = Duration::from_millis(10);
 /// # Errors
 /// A sentence about a node that didn't.
 pub async fn slow_down(fleet: &Fleet, wanted: Option<SlowMotion>) -> Result<Clock, String> {
-    let clock = slow_motion::clock(wanted);
+    let clock = slow_motion::clock(wanted, SystemClock::default());
     if wanted.is_none_or(|wanted| wanted == SlowMotion::NONE) {
         return Ok(clock);
     }

@@ -22,6 +22,7 @@ use tidings_tools::run::write_text;
 use crate::exit::usage;
 use crate::manifest::args::{SettingArgs, shapes};
 use crate::manifest::{Manifest, Workload};
+use crate::output;
 use matrix::{Case, Row};
 use variant::Variant;
 
@@ -169,12 +170,9 @@ pub fn main(args: &CompareArgs) -> ExitCode {
             return code;
         }
     }
-    if args.world.json {
-        println!("{json}");
-    } else {
-        print!("{subtitle}\n\n{}", show::text(&rows));
-    }
-    ExitCode::SUCCESS
+    let text =
+        if args.world.json { json + "\n" } else { format!("{subtitle}\n\n{}", show::text(&rows)) };
+    output::print(&text, args.world.out.is_some(), ExitCode::SUCCESS)
 }
 
 /// What is to be compared, with which seeds, once all of it is known to make sense and there is a folder
@@ -191,14 +189,14 @@ pub(crate) fn prepared<T>(
 
 /// Says which run has ended.
 pub(crate) fn progress(run: &str) {
-    eprintln!("done: {run}");
+    output::tell(&format!("done: {run}"));
 }
 
 /// Writes results, or says why not.
 pub(crate) fn write_files(out: &Path, files: &[(&str, String)]) -> Result<(), ExitCode> {
     for (name, text) in files {
         write_text(&out.join(name), text).map_err(|error| {
-            eprintln!("error: {error}");
+            output::complain(error);
             ExitCode::FAILURE
         })?;
     }

@@ -15,6 +15,7 @@ use super::compare::matrix::{self, Case, Row};
 use super::compare::variant::{Variant, split};
 use super::compare::{WorldArgs, prepared, progress, show, to_json, write_files};
 use crate::exit::usage;
+use crate::output;
 
 /// The contestants unless others are asked for.
 const CONTESTANTS: &str = "flood,direct-mail,\
@@ -57,7 +58,7 @@ pub fn main(args: &FrontierArgs) -> ExitCode {
     };
     let (mut summaries, mut planes) = (Vec::new(), Vec::new());
     for (model, cases) in &cases {
-        eprintln!("{model} links:");
+        output::tell(&format!("{model} links:"));
         match matrix::run_all(cases, &seeds, args.world.jobs, progress) {
             Ok((more, rows)) => {
                 summaries.extend(more);
@@ -82,16 +83,11 @@ pub fn main(args: &FrontierArgs) -> ExitCode {
             return code;
         }
     }
-    if args.world.json {
-        println!("{json}");
-    } else {
-        for (model, rows) in &planes {
-            println!("{model} links\n\n{}", show::text(rows));
-            ratios(rows).iter().for_each(|line| println!("{line}"));
-            println!();
-        }
-    }
-    ExitCode::SUCCESS
+    let text = |(model, rows): &(String, Vec<Row>)| {
+        format!("{model} links\n\n{}\n{}\n", show::text(rows), ratios(rows).join("\n"))
+    };
+    let text = if args.world.json { json } else { planes.iter().map(text).collect() };
+    output::print(&(text + "\n"), args.world.out.is_some(), ExitCode::SUCCESS)
 }
 
 fn cases(args: &FrontierArgs) -> Result<Vec<(String, Vec<Case>)>, String> {

@@ -26,6 +26,7 @@ use super::rounds::{STRATEGIES, params};
 use super::{jobs, theory};
 use crate::exit::usage;
 use crate::manifest::{Manifest, Workload};
+use crate::output;
 use crate::simulate;
 
 /// Length of a round in the simulator, milliseconds. Nothing depends on it.
@@ -159,12 +160,8 @@ pub fn main(args: &PredictArgs) -> ExitCode {
             return code;
         }
     }
-    if args.json {
-        println!("{json}");
-    } else {
-        print!("{}", render(&prediction));
-    }
-    ExitCode::SUCCESS
+    let text = if args.json { json + "\n" } else { render(&prediction) };
+    output::print(&text, args.out.is_some(), ExitCode::SUCCESS)
 }
 
 fn check(args: &PredictArgs) -> Result<(), String> {

@@ -18,6 +18,7 @@ use tidings_tools::show::table::grid;
 
 use super::{jobs, theory};
 use crate::exit::usage;
+use crate::output;
 use reference::Rumour;
 
 /// How far rounds may be from their reference.
@@ -157,13 +158,14 @@ pub fn main(args: &RoundsArgs) -> ExitCode {
         return usage(&problem);
     }
     let tables = tables(args);
-    if args.json {
+    let text = if args.json {
         let json = serde_json::to_string_pretty(&tables);
-        println!("{}", json.expect("numbers and text are always JSON"));
+        json.expect("numbers and text are always JSON") + "\n"
     } else {
-        print!("{}", render(&tables));
-    }
-    if tables.all_within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        render(&tables)
+    };
+    let code = if tables.all_within { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    output::print(&text, false, code)
 }
 
 fn check(args: &RoundsArgs) -> Result<(), String> {

@@ -35,6 +35,7 @@ use crate::launch;
 use crate::launch::settings::{Options, Settings};
 use crate::manifest::args::SettingArgs;
 use crate::manifest::{Manifest, Workload};
+use crate::output;
 use crate::simulate;
 
 /// Figures that are compared: key and name.
@@ -117,16 +118,17 @@ pub fn main(args: &ValidateArgs) -> ExitCode {
     }
     // Those that are judged come first.
     pairs.sort_by_key(|pair| !pair.judged);
-    if args.json {
+    let text = if args.json {
         let rows: Vec<Value> = pairs.iter().map(Pair::to_json).collect();
-        println!("{:#}", json!({ "tolerance_percent": args.tolerance, "rows": rows }));
+        format!("{:#}\n", json!({ "tolerance_percent": args.tolerance, "rows": rows }))
     } else {
-        print!("{}", text(&pairs, args.tolerance));
-    }
+        text(&pairs, args.tolerance)
+    };
     let judged = pairs.iter().filter(|pair| pair.judged);
     let apart: Vec<String> = judged.flat_map(|pair| pair.apart(args.tolerance)).collect();
-    apart.iter().for_each(|problem| eprintln!("error: {problem}"));
-    if apart.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    apart.iter().for_each(output::complain);
+    let code = if apart.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    output::print(&text, false, code)
 }
 
 /// Where `validate` starts from where no manifest is given.
@@ -156,7 +158,7 @@ fn contestants(args: &ValidateArgs) -> Result<Vec<(String, Settings)>, String> {
 
 /// Simulates, then launches, in slow motion and perhaps in real time.
 fn launches(name: String, settings: &Settings, args: &ValidateArgs) -> Result<Vec<Pair>, ExitCode> {
-    eprintln!("{name}: simulating");
+    output::tell(&format!("{name}: simulating"));
     let manifest = &settings.manifest;
     let (_, simulated) = simulate::simulate(manifest, run::Manifest::default())
         .map_err(|problem| usage(&problem))?;
@@ -178,7 +180,7 @@ fn pair(
     settings: &Settings,
     args: &ValidateArgs,
 ) -> Result<Pair, ExitCode> {
-    eprintln!("{name}: launching");
+    output::tell(&format!("{name}: launching"));
     let folder = |out: &PathBuf| out.join(name.replace(|c: char| !c.is_alphanumeric(), "-"));
     let options = Options { out: args.out.as_ref().map(folder), ..Options::default() };
     let launched = launch::run(settings, &options)?.summary;

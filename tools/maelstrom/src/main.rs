@@ -5,6 +5,7 @@
 //! command line come after them.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     match tidings_maelstrom::run(&arguments.options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tidings-maelstrom: {error}");
+            let _ = writeln!(std::io::stderr(), "tidings-maelstrom: {error}");
             let is_usage = matches!(error, MaelstromError::Usage(_));
             ExitCode::from(if is_usage { EXIT_USAGE } else { 1 })
         }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _, Write as _};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tidings_protocol::ground::time::Time;
 
@@ -11,6 +11,12 @@ use super::driver::Driver;
 
 /// Most lines that wait to be taken; then reading waits, and with it whoever writes to us.
 const LINES_MAX: usize = 1_024;
+
+/// Most remarks that wait for whoever reads standard error; further ones are lost. A guess.
+const REMARKS_MAX: usize = 1_024;
+
+/// How long the end waits for that reader. A guess.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs until standard input ends.
 ///
@@ -20,7 +26,16 @@ const LINES_MAX: usize = 1_024;
 pub(super) fn run(mut driver: Driver) -> io::Result<()> {
     let (to_driver, lines) = sync_channel(LINES_MAX);
     let reader = thread::spawn(move || read(&to_driver));
-    match drive(&mut driver, &lines) {
+    let (log, remarks) = sync_channel(REMARKS_MAX);
+    let (done, written) = sync_channel::<()>(0);
+    thread::spawn(move || {
+        write_remarks(&remarks);
+        drop(done);
+    });
+    let driven = drive(&mut driver, &lines, &log);
+    drop(log);
+    let _ = written.recv_timeout(PATIENCE); // nothing is ever sent: it ends when all is written
+    match driven {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
         Err(error) => return Err(error),
@@ -37,7 +52,18 @@ fn read(to_driver: &SyncSender<String>) -> io::Result<()> {
     Ok(())
 }
 
-fn drive(driver: &mut Driver, lines: &Receiver<String>) -> io::Result<()> {
+/// Writes remarks on a thread of its own, since their reader may be slow or stuck. If there is none, nobody misses them.
+fn write_remarks(remarks: &Receiver<String>) {
+    for remark in remarks {
+        let _ = writeln!(io::stderr(), "{remark}");
+    }
+}
+
+fn drive(
+    driver: &mut Driver,
+    lines: &Receiver<String>,
+    log: &SyncSender<String>,
+) -> io::Result<()> {
     let start = Instant::now();
     let now = || Time::from_nanos(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
     loop {
@@ -58,8 +84,7 @@ fn drive(driver: &mut Driver, lines: &Receiver<String>) -> io::Result<()> {
         }
         stdout.flush()?;
         for remark in output.log {
-            // If nobody reads the log, nobody misses it.
-            let _ = writeln!(io::stderr(), "{remark}");
+            let _ = log.try_send(remark);
         }
     }
 }

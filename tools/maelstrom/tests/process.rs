@@ -18,7 +18,11 @@ struct Process {
 
 impl Process {
     fn start(command: &mut Command) -> Self {
-        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        Self::start_with(command, Stdio::null())
+    }
+
+    fn start_with(command: &mut Command, stderr: Stdio) -> Self {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = piped.spawn().unwrap();
         let stdin = child.stdin.take().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -90,6 +94,20 @@ fn clients_are_answered_and_refused() {
     assert_eq!(node.ask("n0", json!({"type": "broadcast"}))["code"], 12);
     node.write("no JSON at all");
     assert_eq!(node.ask("n0", json!({"type": "read"}))["value"], json!([]));
+    node.end();
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_stop_a_node() {
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let mut node = Process::start_with(&mut Command::new(BINARY), writer.into());
+    let body = json!({"type": "init", "node_id": "n0", "node_ids": ["n0", "n1"]});
+    assert_eq!(node.ask("n0", body)["type"], "init_ok");
+    // A pipe holds 64 KiB, and each of these is worth a remark.
+    for _ in 0..5_000 {
+        node.write("no JSON at all");
+    }
+    assert_eq!(node.ask("n0", json!({"type": "echo", "echo": "hi"}))["echo"], "hi");
     node.end();
 }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::figures::spread::{Spread, milliseconds};
 use crate::figures::statistics::{Distribution, quantile_or_never};
+use crate::figures::verdict::{Judgement, Machine, Verdict};
 use crate::run::{self, ItemKind, Run, RunError};
 
 /// The kinds of message that carry exactly one whole item, by their names in `traffic.csv`.
@@ -44,6 +45,9 @@ pub struct Inputs {
     pub launcher_cpu_s: Option<f64>,
     /// Trace events that nodes had to drop: deliveries may be missing from the data.
     pub dropped_events: u64,
+    /// How the machine kept up, if it had to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
     /// What a simulation adds.
     #[serde(flatten)]
     pub simulation: Simulation,
@@ -80,8 +84,15 @@ pub struct Simulation {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Summary {
-    /// Whether the figures mean what they say: [`Inputs::invalid_reasons`] is empty.
+    /// Whether the figures mean anything: [`Inputs::invalid_reasons`] is empty.
     pub valid: bool,
+    /// The same in three colours: whether they are the network's, too.
+    pub verdict: Verdict,
+    /// Why they are the machine's as much; empty if they aren't.
+    pub machine_reasons: Vec<String>,
+    /// The slow motion in which the machine would be out of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub try_slow_motion: Option<u32>,
     /// Nodes that were started.
     pub nodes: u64,
     /// Nodes that were not alive at the end.
@@ -146,13 +157,23 @@ impl Summary {
 
         inputs.cpu_s = inputs.cpu_s.or_else(|| sum(run.nodes.iter().map(|node| node.cpu_s)));
         inputs.rss_mib_per_node = inputs.rss_mib_per_node.or_else(|| rss_mib_per_node(run));
-        note_invalid(run, &mut inputs);
+        let judgement = inputs.machine.map(|machine| machine.judge(latency.mean()));
+        let Judgement { invalid, machine, slow_motion } = judgement.unwrap_or_default();
+        note_invalid(run, &mut inputs, invalid);
+        let verdict = match (&inputs.invalid_reasons[..], &machine[..]) {
+            ([], []) => Verdict::Valid,
+            ([], _) => Verdict::Machine,
+            _ => Verdict::Invalid,
+        };
         let time = |share| {
             quantile_or_never(counted.iter().map(|&item| spread.time_to_share_ms(item, share)), 0.5)
         };
         let count = |kind| run.items.iter().filter(|item| item.kind == kind).count() as u64;
         Self {
-            valid: inputs.invalid_reasons.is_empty(),
+            valid: verdict != Verdict::Invalid,
+            verdict,
+            machine_reasons: machine,
+            try_slow_motion: slow_motion,
             nodes: run.nodes.len() as u64,
             killed_nodes: (run.nodes.len() - spread.live_nodes()) as u64,
             txs: count(ItemKind::Tx),
@@ -359,9 +380,9 @@ fn rss_mib_per_node(run: &Run) -> Option<f64> {
     Distribution::new(sizes).mean()
 }
 
-/// Adds what the data itself says against the run. Saying it twice changes nothing, so that a
+/// Adds what the data itself and the machine say against the run. Saying it twice changes nothing, so that a
 /// summary can be computed again from its own inputs.
-fn note_invalid(run: &Run, inputs: &mut Inputs) {
+fn note_invalid(run: &Run, inputs: &mut Inputs, machine: Vec<String>) {
     let mut note = |reason: String| {
         if !inputs.invalid_reasons.contains(&reason) {
             inputs.invalid_reasons.push(reason);
@@ -374,6 +395,7 @@ fn note_invalid(run: &Run, inputs: &mut Inputs) {
         let events = inputs.dropped_events;
         note(format!("Nodes dropped {events} trace events, so deliveries may be missing."));
     }
+    machine.into_iter().for_each(note);
 }
 
 /// The sum of what is known; `None` if nothing is.

@@ -10,6 +10,7 @@ use maud::html;
 use crate::figures::spread::Spread;
 use crate::figures::statistics::nearest_rank;
 use crate::figures::summary::{PAYLOAD_KINDS, Summary, counted_items};
+use crate::figures::verdict::Verdict;
 use crate::run::{self, Run, RunError};
 use crate::show::chart::{self, Bar, Caption, Curve};
 use crate::show::wording::{self, UNKNOWN};
@@ -165,8 +166,10 @@ fn cost_line(summary: &Summary) -> String {
             .bytes_per_payload_byte
             .map(|ratio| format!("{} bytes sent per payload byte", format::measured(ratio))),
     );
-    if !summary.valid {
-        facts.push("INVALID RUN".to_owned());
+    match summary.verdict {
+        _ if !summary.valid => facts.push("INVALID RUN".to_owned()),
+        Verdict::Machine => facts.push("THE MACHINE'S TIME".to_owned()),
+        Verdict::Valid | Verdict::Invalid => {}
     }
     facts.join(" · ")
 }

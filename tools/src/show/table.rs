@@ -1,12 +1,21 @@
 //! The figures of a run as the plain-text table that a command prints when it is done.
 
 use crate::figures::summary::Summary;
-use crate::show::wording::{self, Figure};
+use crate::show::wording::{self, Colour, Figure};
 
-/// The table: verdict, then label, value, unit and meaning of every figure, aligned, at most 100
-/// columns wide for ordinary values. Ends with a line end.
+/// Whether text may be coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// It is for a file, a pager or a program.
+    Plain,
+    /// It is for a terminal, whose user has nothing against colours.
+    Colours,
+}
+
+/// The table: label, value, unit and meaning of every figure, aligned, at most 100 columns wide for ordinary values;
+/// then the verdict, in its colour. Ends with a line end.
 #[must_use]
-pub fn render(summary: &Summary) -> String {
+pub fn render(summary: &Summary, ink: Ink) -> String {
     let groups = wording::groups(summary);
     let all = || groups.iter().flat_map(|group| &group.figures);
     let width = |field: fn(&Figure) -> &str| all().map(|figure| columns(field(figure))).max();
@@ -25,9 +34,21 @@ pub fn render(summary: &Summary) -> String {
         }
         lines.push(String::new());
     }
-    lines.push(wording::verdict(summary));
-    lines.extend(summary.inputs.invalid_reasons.iter().map(|reason| format!("  - {reason}")));
+    lines.push(coloured(wording::verdict(summary), summary, ink));
+    lines.extend(wording::whose_time(summary).map(|whose| coloured(whose, summary, ink)));
+    lines.extend(wording::reasons(summary).iter().map(|reason| format!("  - {reason}")));
     lines.join("\n") + "\n"
+}
+
+/// A sentence in the colour of the verdict: ECMA-48, select graphic rendition.
+fn coloured(sentence: String, summary: &Summary, ink: Ink) -> String {
+    let number = match wording::colour(summary) {
+        _ if ink == Ink::Plain => return sentence,
+        Colour::Green => 32,
+        Colour::Amber => 33,
+        Colour::Red => 31,
+    };
+    format!("\x1b[1;{number}m{sentence}\x1b[0m")
 }
 
 /// A table of any rows as plain text: a line of names, a rule, and the rows, each column as wide as it has
@@ -68,6 +89,7 @@ fn columns(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::verdict::Machine;
     use crate::sample::Sample;
 
     fn summary() -> Summary {
@@ -77,7 +99,7 @@ mod tests {
 
     #[test]
     fn values_end_and_meanings_begin_in_one_column() {
-        let table = render(&summary());
+        let table = render(&summary(), Ink::Plain);
         let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("  ")).collect();
         let row_of = |label: &str| *rows.iter().find(|row| row.contains(label)).unwrap();
         let column_of = |label: &str, part: &str| {
@@ -98,14 +120,14 @@ mod tests {
 
     #[test]
     fn every_line_fits_a_hundred_columns() {
-        for line in render(&summary()).lines() {
+        for line in render(&summary(), Ink::Plain).lines() {
             assert!(columns(line) <= 100, "{line}");
         }
     }
 
     #[test]
     fn an_unknown_figure_is_a_dash() {
-        let table = render(&Summary { valid: true, ..Summary::default() });
+        let table = render(&Summary { valid: true, ..Summary::default() }, Ink::Plain);
         let row = table.lines().find(|line| line.contains("Time to 99 %")).unwrap();
         assert!(row.contains(" - ms"), "{row}");
     }
@@ -115,14 +137,30 @@ mod tests {
         let mut summary = summary();
         summary.valid = false;
         summary.inputs.invalid_reasons = vec!["3 nodes had no link.".to_owned()];
-        let table = render(&summary);
+        let table = render(&summary, Ink::Plain);
         assert!(table.ends_with("prove nothing.\n  - 3 nodes had no link.\n"), "{table}");
     }
 
     #[test]
+    fn a_machine_that_was_too_slow_is_told_with_the_verdict_and_what_would_do() {
+        let mut inputs = Sample::default().inputs();
+        inputs.machine = Some(Machine { cpu_wait_ms: Some(5.0), ..Machine::default() });
+        let summary = Summary::compute(&Sample::default().run(), inputs);
+        let table = render(&summary, Ink::Plain);
+        let verdict = "Complete: every live node has every item.\n\
+                       This is the machine's time, not the network's: try --slow-motion 5.\n  - nodes waited 5.0 ms";
+        assert!(table.contains(verdict), "{table}");
+        let amber = "\x1b[1;33mThis is the machine's time, not the network's: try --slow-motion 5.\x1b[0m\n";
+        assert!(render(&summary, Ink::Colours).contains(amber));
+        assert!(table.lines().all(|line| columns(line) <= 100), "{table}");
+    }
+
+    #[test]
     fn a_partial_run_never_reads_as_complete() {
-        let table =
-            render(&Summary { valid: true, coverage: Some(0.999_999), ..Summary::default() });
+        let table = render(
+            &Summary { valid: true, coverage: Some(0.999_999), ..Summary::default() },
+            Ink::Plain,
+        );
         assert!(table.ends_with("Incomplete: 99.9999 % of the deliveries happened.\n"), "{table}");
     }
 }

@@ -1,6 +1,7 @@
 //! The figures of a summary in words: what each is called, its unit, and what it means.
 
 use crate::figures::summary::Summary;
+use crate::figures::verdict::Verdict;
 use crate::show::format::{counted, grouped, measured, percent};
 
 /// One figure as it is shown.
@@ -37,6 +38,7 @@ pub fn groups(summary: &Summary) -> Vec<Group> {
         Group { title: "Network", figures: network(summary) },
         Group { title: "Spread", figures: spread(summary) },
         Group { title: "Cost", figures: cost(summary) },
+        Group { title: "Machine", figures: machine(summary) },
         Group { title: "Simulation", figures: simulation(summary) },
     ];
     groups.into_iter().filter(|group| !group.figures.is_empty()).collect()
@@ -160,6 +162,16 @@ fn cost(summary: &Summary) -> Vec<Figure> {
     figures
 }
 
+fn machine(summary: &Summary) -> Vec<Figure> {
+    let Some(machine) = &summary.inputs.machine else { return Vec::new() };
+    let wait = "of a node for a processor, each time it had work";
+    let late = "at most, of 99 % of the submissions";
+    vec![
+        number("machine.cpu_wait_ms", "Wait", machine.cpu_wait_ms, "ms", wait),
+        number("machine.late_p99_ms", "Lateness", Some(machine.late_p99_ms), "ms", late),
+    ]
+}
+
 fn simulation(summary: &Summary) -> Vec<Figure> {
     let simulation = &summary.inputs.simulation;
     let mut figures = Vec::new();
@@ -208,7 +220,29 @@ fn number(
     Figure { key, label, value, unit, meaning }
 }
 
-/// The run in one sentence: what it proved, or why it proved nothing.
+/// The colour of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// All is well.
+    Green,
+    /// Something is missing, or the times are the machine's.
+    Amber,
+    /// Nothing is proved.
+    Red,
+}
+
+/// The colour of a run's verdict.
+#[must_use]
+pub fn colour(summary: &Summary) -> Colour {
+    match (summary.valid, summary.verdict) {
+        (false, _) | (_, Verdict::Invalid) => Colour::Red,
+        (true, Verdict::Machine) => Colour::Amber,
+        (true, Verdict::Valid) if !summary.complete() => Colour::Amber,
+        (true, Verdict::Valid) => Colour::Green,
+    }
+}
+
+/// The run in one sentence: what it proved, or that it proved nothing.
 #[must_use]
 pub fn verdict(summary: &Summary) -> String {
     match (summary.valid, summary.coverage) {
@@ -221,6 +255,23 @@ pub fn verdict(summary: &Summary) -> String {
             format!("Incomplete: {} % of the deliveries happened.", percent(coverage))
         }
     }
+}
+
+/// A second sentence where the times are the machine's: that they are, and what helps.
+#[must_use]
+pub fn whose_time(summary: &Summary) -> Option<String> {
+    let advice = match (summary.try_slow_motion, summary.verdict) {
+        (_, Verdict::Valid) | (None, Verdict::Invalid) => return None,
+        (Some(times), _) => format!("try --slow-motion {times}."),
+        (None, Verdict::Machine) => "try fewer nodes or items.".to_owned(),
+    };
+    Some(format!("This is the machine's time, not the network's: {advice}"))
+}
+
+/// Why a run is invalid, or else why its times are the machine's; empty if neither.
+#[must_use]
+pub fn reasons(summary: &Summary) -> &[String] {
+    if summary.valid { &summary.machine_reasons } else { &summary.inputs.invalid_reasons }
 }
 
 /// What went through what: `1,000 transactions through 200 nodes, 8 regions`.

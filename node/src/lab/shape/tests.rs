@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use super::*;
+use crate::clock::SystemClock;
 
 /// A tokio stream with the traits of `futures`.
 #[derive(Debug)]
@@ -99,7 +100,7 @@ async fn bytes_arrive_after_the_latency_of_their_direction() {
 
 #[tokio::test(start_paused = true)]
 async fn in_slow_motion_latency_and_line_take_so_many_times_as_long() {
-    let clock = Clock::dilatable(20.try_into().unwrap());
+    let clock = Clock::dilatable(20.try_into().unwrap(), SystemClock::default());
     let from = Instant::now() + Duration::from_secs(61);
     clock.slow_from(from).unwrap();
     let (europe, sydney) = (Shaper::new(EUROPE, clock.clone()), Shaper::new(SYDNEY, clock.clone()));

@@ -1,11 +1,16 @@
 //! In paused time, but for the system's clock, which doesn't stand still in a test.
 
 use super::*;
+use crate::clock::real_unix_us;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn slow_motion(times: u32) -> Option<SlowMotion> {
     Some(SlowMotion::try_from(times).unwrap())
+}
+
+fn clock(slow_motion: Option<SlowMotion>) -> Clock {
+    super::clock(slow_motion, SystemClock::default())
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ use tidings_protocol::testkit::ties::{Draft, Ties};
 use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session, VERSION};
 
 use super::*;
+use crate::clock::SystemClock;
 
 /// A node with one peer and a store, without a shell.
 struct Run {
@@ -38,6 +39,7 @@ impl Run {
             chain: Arc::new(Ties),
             expiry: Duration::from_secs(1_000),
             orphan_expiry: Duration::from_secs(1_000),
+            clock: SystemClock::default(),
         };
         let mut params = Params::default();
         params.relay.strategy = StrategyKind::Inventory;
@@ -46,9 +48,9 @@ impl Run {
         let mut run = Self { node, keeper, params, rng: ChaCha8Rng::seed_from_u64(1) };
         let mut restored = run.keeper.restored.take().unwrap();
         while let Some(batch) = restored.recv().await {
-            for Restored { item, was } in batch {
+            for Restored { item, was, age } in batch {
                 run.keeper.expect(&item, was);
-                run.hand(Input::Restored { item, was });
+                run.hand(Input::Restored { item, was, age });
             }
         }
         run

@@ -8,6 +8,7 @@ use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::clock::SystemClock;
 
 /// A store with its thread, in a temporary folder.
 struct Running {
@@ -21,6 +22,7 @@ fn config(folder: &tempfile::TempDir) -> StoreConfig {
         path: folder.path().join("store.redb"),
         network: "test".to_owned(),
         orphan_expiry: Duration::from_secs(1_000),
+        clock: SystemClock::default(),
         chain: Arc::new(Opaque::default()),
         expiry: Duration::from_secs(1_000),
     }

@@ -1,9 +1,11 @@
-//! Transactions in the order of their arrival, with the time when they expire.
+//! Transactions in the order of their ages, which is that of their arrival but for those of an earlier run, with the time
+//! when they expire.
 //!
 //! Those that left from the middle stay in the queue until they come to the front, or are as many as the
 //! others; how many there are is counted, so that as long as there are none nothing is looked up.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::EvictionKey;
 use crate::ground::time::Time;
@@ -19,6 +21,15 @@ impl Ages {
     /// A transaction came.
     pub(super) fn push(&mut self, expires: Time, key: EvictionKey) {
         self.queue.push_back((expires, key));
+    }
+
+    /// One that came last, or nearly, is so much older, and goes to its place among the others.
+    pub(super) fn backdate(&mut self, sequence: u64, age: Duration) {
+        let at = self.queue.iter().rposition(|(_, key)| key.sequence == sequence);
+        let Some((expires, key)) = at.and_then(|at| self.queue.remove(at)) else { return };
+        let expires = Time::ZERO + expires.since(Time::ZERO + age);
+        let place = self.queue.partition_point(|(other, _)| *other <= expires);
+        self.queue.insert(place, (expires, key));
     }
 
     /// A transaction left that is in the queue. `is_there` tells of the others whether they still are.
@@ -57,7 +68,7 @@ impl Ages {
         self.queue.get(place).map(|(_, key)| key)
     }
 
-    /// All in the order of their arrival, and perhaps some that have left.
+    /// All in the order of their ages, and perhaps some that have left.
     pub(super) fn iter(&self) -> impl Iterator<Item = &EvictionKey> {
         self.queue.iter().map(|(_, key)| key)
     }

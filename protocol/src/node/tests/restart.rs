@@ -12,7 +12,7 @@ const IN: Direction = Direction::Inbound;
 
 impl Solo {
     fn restore(&mut self, item: &Arc<Item>, was: RestoredAs) -> Vec<Action> {
-        self.hand(Input::Restored { item: item.clone(), was })
+        self.hand(Input::Restored { item: item.clone(), was, age: Duration::ZERO })
     }
 }
 
@@ -130,4 +130,24 @@ fn a_parent_that_pays_too_little_does_not_come_back_alone() {
         ["fee-too-low"],
         "no room to wait"
     );
+}
+
+/// However often a node is restarted, and in whatever order others came since.
+#[test]
+fn a_transaction_of_an_earlier_run_expires_as_if_there_had_been_no_restart() {
+    let mut solo = solo();
+    let expiry_s = solo.params.memory.pool_expiry_s;
+    let [new, old, older] = [1, 2, 3].map(|n| Draft::paying(n, 1_000).item());
+    let kept = [(&new, 0), (&old, expiry_s - 20), (&older, expiry_s - 10)];
+    for (item, age_s) in kept {
+        let (was, age) = (RestoredAs::Own, Duration::from_secs(age_s));
+        solo.hand(Input::Restored { item: item.clone(), was, age });
+    }
+    let here = |solo: &Solo| [&new, &old, &older].map(|item| solo.has(item));
+    solo.wait(9_000);
+    assert_eq!(here(&solo), [true, true, true]);
+    solo.wait(2_000);
+    assert_eq!(here(&solo), [true, true, false]);
+    solo.wait(10_000);
+    assert_eq!(here(&solo), [true, false, false]);
 }

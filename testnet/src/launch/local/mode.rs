@@ -7,6 +7,8 @@ use std::process::{Command, ExitCode};
 
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
+use crate::output;
+
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "node";
 
@@ -23,13 +25,13 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     if let Some(launcher) = launcher
         && let Err(problem) = die_with(launcher)
     {
-        eprintln!("error: {problem}");
+        output::complain(problem);
         return ExitCode::FAILURE;
     }
     match exec {
         Some(program) => {
             let error = Command::new(&program).args(rest).exec();
-            eprintln!("error: cannot start {} as a node: {error}", program.display());
+            output::complain(format_args!("cannot start {} as a node: {error}", program.display()));
             ExitCode::FAILURE
         }
         None => tidings::cli::main(std::iter::once("tidings".into()).chain(rest)),

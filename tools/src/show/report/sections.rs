@@ -8,7 +8,7 @@ use crate::figures::summary::{Summary, counted_items};
 use crate::run::Run;
 use crate::show::format::{self, measured, percent};
 use crate::show::page::{Align, figure, section, table};
-use crate::show::wording::{self, Figure, UNKNOWN};
+use crate::show::wording::{self, Colour, Figure, UNKNOWN};
 
 /// How many of the slowest items and nodes are listed.
 const SLOWEST: usize = 10;
@@ -27,15 +27,16 @@ const HEADLINE: [&str; 8] = [
 
 /// What the run proved; if it proved nothing, why.
 pub(super) fn verdict(summary: &Summary) -> Markup {
-    let (class, mark) = match (summary.valid, summary.complete()) {
-        (false, _) => ("invalid", "✕"),
-        (true, false) => ("incomplete", "!"),
-        (true, true) => ("complete", "✓"),
+    let (class, mark) = match wording::colour(summary) {
+        Colour::Red => ("invalid", "✕"),
+        Colour::Amber => ("incomplete", "!"),
+        Colour::Green => ("complete", "✓"),
     };
-    let reasons = &summary.inputs.invalid_reasons;
+    let reasons = wording::reasons(summary);
     html! {
         section class={ "verdict " (class) } aria-label="Verdict" {
             p.sentence { span aria-hidden="true" { (mark) } " " (wording::verdict(summary)) }
+            @if let Some(whose) = wording::whose_time(summary) { p.sentence { span {} " " (whose) } }
             @if !reasons.is_empty() {
                 ul { @for reason in reasons { li { (reason) } } }
             }
