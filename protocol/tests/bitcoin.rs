@@ -72,7 +72,7 @@ fn what_spends_one_another_arrives_in_any_order_and_is_one_family_everywhere() {
         let pool = mesh.node(index).pool();
         assert_eq!(pool.len(), items.len(), "node {index}");
         for pair in items.windows(2) {
-            assert_eq!(pool.children(pair[0].id()), [pair[1].id().into()], "node {index}");
+            assert_eq!(pool.children(pair[0].id()), [pair[1].id()], "node {index}");
         }
     }
 }
