@@ -66,6 +66,7 @@ impl Node {
                 self.record.note_from(None, id, ItemEvent::Delayed, cx.now);
                 if let Some(id) = dropped {
                     self.counters.announcements_unsent += 1;
+                    self.all_fall_behind(id, cx.now);
                     self.record.note_from(None, id, ItemEvent::Unsent, cx.now);
                 }
                 return;

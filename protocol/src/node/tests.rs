@@ -15,10 +15,11 @@ use crate::params::{Rate, StrategyKind};
 use crate::report::event::Event;
 use crate::wire::error::DecodeError;
 use crate::wire::kinds::Budget;
-use crate::wire::message::{Hello, Items, Names, Session, VERSION};
+use crate::wire::message::{Hello, Items, Names, Session};
 
 mod explaining;
 mod fees;
+mod limits;
 mod orphans;
 mod own;
 mod policy;
@@ -86,12 +87,7 @@ impl Solo {
 }
 
 fn hello() -> Message {
-    Message::Session(Session::Hello(Box::new(Hello {
-        version: VERSION,
-        features: 0,
-        advertise: None,
-        region: None,
-    })))
+    Message::Session(Session::Hello(Box::default()))
 }
 
 fn announce(item: &Item) -> Message {
@@ -279,12 +275,8 @@ fn a_version_that_we_cannot_speak_is_refused() {
     let link = Link::new(0, 1);
     let direction = Direction::Inbound;
     solo.hand(Input::Connected { link, peer: PeerKey(1), direction, addr: None });
-    let old = Message::Session(Session::Hello(Box::new(Hello {
-        version: 0,
-        features: 0,
-        advertise: None,
-        region: None,
-    })));
+    let hello = Hello { version: 0, ..Hello::default() };
+    let old = Message::Session(Session::Hello(Box::new(hello)));
     let why = Reason::Misbehaved(Offence::Version(0));
     assert_eq!(disconnects(&solo.say(link, &old)), [(link, why)]);
 }
@@ -314,21 +306,35 @@ fn an_unknown_kind_is_skipped_and_counted() {
 }
 
 #[test]
-fn a_flood_of_messages_is_slowed_and_then_cut_off() {
+fn a_peer_that_is_slowed_commits_no_offence_however_often() {
     let mut params = at_once();
     params.budgets.messages = Rate::new(10.0, 20.0);
     params.budgets.excesses = Rate::new(0.001, 5.0);
     let mut solo = Solo::new(params);
     let link = solo.link(0, Direction::Inbound);
-    let (mut throttled, mut closed) = (0, Vec::new());
-    while closed.is_empty() {
+    let mut slowed = 0;
+    for _ in 0..200 {
         let actions = solo.say(link, &Message::Session(Session::Ping { nonce: 0 }));
-        throttled += actions.iter().filter(|a| matches!(a, Action::Throttle { .. })).count();
-        closed = disconnects(&actions);
+        slowed += u64::from(actions.iter().any(|it| matches!(it, Action::Throttle { .. })));
+        assert_eq!(disconnects(&actions), []);
     }
-    assert_eq!(closed, [(link, Reason::Misbehaved(Offence::Flooding))]);
-    assert_eq!(throttled, 6);
-    assert_eq!(solo.node.counters().over_budget[Budget::Messages as usize], 6);
+    assert_eq!(slowed, 181, "all but the burst, of which the hello was one");
+    assert_eq!(solo.node.counters().over_budget[Budget::Messages as usize], slowed);
+    assert_eq!(solo.node.counters().misbehaved, 0);
+}
+
+#[test]
+fn whoever_keeps_announcing_more_than_it_was_granted_is_cut_off() {
+    let mut params = at_once();
+    params.budgets.announcements = Rate::new(0.001, 2.0);
+    params.budgets.excesses = Rate::new(0.001, 3.0);
+    let mut solo = Solo::new(params);
+    let link = solo.link(0, Direction::Inbound);
+    for n in 0..5 {
+        assert_eq!(disconnects(&solo.say(link, &announce(&solo.tx(n)))), []);
+    }
+    let why = Reason::Misbehaved(Offence::Flooding);
+    assert_eq!(disconnects(&solo.say(link, &announce(&solo.tx(5)))), [(link, why)]);
 }
 
 #[test]

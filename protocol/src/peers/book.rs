@@ -184,7 +184,7 @@ impl Book {
             if self.len() >= params.book_max {
                 return;
             }
-            if self.may_hold(record.addr) && !self.contains(record.addr) {
+            if self.may_hold(record.addr, now) && !self.contains(record.addr) {
                 let mut entry = Entry::new(record.addr, None, now);
                 entry.successes = record.successes;
                 entry.backoff = Backoff::resumed(record.failures);
@@ -200,7 +200,7 @@ impl Book {
         }
         let share = share_of(cx.params.peers.book_max);
         let held = self.shares.get(&from).copied().unwrap_or(0);
-        if !self.may_hold(addr) || held as usize >= share {
+        if !self.may_hold(addr, cx.now) || held as usize >= share {
             return Added::Refused;
         }
         self.add(Entry::new(addr, Some(from), cx.now), cx)
@@ -209,7 +209,7 @@ impl Book {
     /// Our operator named an address. That it was shunned no longer counts.
     pub(super) fn name(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) -> Added {
         self.shunned.remove(&addr);
-        if !self.may_hold(addr) {
+        if !self.may_hold(addr, cx.now) {
             return Added::Refused;
         }
         let added = if self.contains(addr) {
@@ -240,7 +240,7 @@ impl Book {
     /// The peer that we dialled at the address said hello, so we vouch for it ourselves now. An
     /// address that left the book while it was dialled comes back.
     pub(super) fn reach(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) {
-        if !self.may_hold(addr) {
+        if !self.may_hold(addr, cx.now) {
             return;
         }
         if !self.contains(addr) && self.add(Entry::new(addr, None, cx.now), cx) == Added::Refused {
@@ -287,9 +287,9 @@ impl Book {
 
     /// Forgets an address and doesn't take it from peers again for a while: it is our own, belongs to
     /// another network, or to a peer that misbehaved.
-    pub(super) fn shun(&mut self, addr: PeerAddr) {
+    pub(super) fn shun(&mut self, addr: PeerAddr, now: Time) {
         self.forget(addr);
-        self.shunned.insert(addr);
+        self.shunned.insert(addr, now);
     }
 
     /// Whether the address may be dialled now, as far as the book knows.
@@ -344,8 +344,9 @@ impl Book {
     }
 
     /// Whether the address may be in the book at all.
-    fn may_hold(&self, addr: PeerAddr) -> bool {
-        addr.is_dialable() && self.own != Some(addr) && !self.shunned.contains(&addr)
+    fn may_hold(&self, addr: PeerAddr, now: Time) -> bool {
+        let is_shunned = self.shunned.contains(&addr, now);
+        addr.is_dialable() && self.own != Some(addr) && !is_shunned
     }
 
     fn get_mut(&mut self, addr: PeerAddr) -> Option<&mut Entry> {

@@ -23,8 +23,8 @@
 //!    An inbound peer has `inbound_patience_ms` for a transaction from the moment on in which an outbound
 //!    one that is no staller announced it too (a quarter of it before it has delivered anything); then
 //!    that counts as running out.
-//! 6. At most `announced_max` wanted items are remembered per announcer, and `in_flight_max` of a staller;
-//!    further announcements of that link are dropped. So memory is bounded by links x `announced_max`
+//! 6. At most `announced_max` wanted items are remembered per announcer; further announcements of that link are
+//!    dropped. A staller is granted more only while fewer than `in_flight_max` are. So memory is bounded by links x `announced_max`
 //!    (Bitcoin Core's `MAX_PEER_TX_ANNOUNCEMENTS`), at 350 bytes each at worst: 1.75 MB for a link.
 //! 7. A strategy may have an announcer wait before it is asked, to see whether somebody sends the item
 //!    unasked. Once a request has failed, waiting has no purpose any more.
@@ -201,7 +201,7 @@ impl Requests {
         let Some(state) = self.links.get_mut(link) else {
             return Announced::Dropped;
         };
-        if state.announced as usize >= state.announced_max(params) {
+        if state.announced as usize >= params.announced_max {
             return Announced::Dropped; // before anything is looked up: this is what a flood comes to
         }
         let wanted = self.wanted.get(&id);
@@ -238,6 +238,13 @@ impl Requests {
         }
         self.ask(link, id, now, params);
         Announced::Requested
+    }
+
+    /// How many of a link's announcements wait for their item, and how many may.
+    #[must_use]
+    pub fn announced(&self, link: Link, params: &RequestParams) -> (usize, usize) {
+        let of = |state: &LinkRequests| (state.announced as usize, state.announced_max(params));
+        self.links.get(link).map_or((0, params.announced_max), of)
     }
 
     /// Whether a peer was asked for an item, so that its sending it is in order.

@@ -1,7 +1,7 @@
 //! What peers asked for and haven't been sent yet.
 //!
 //! A portion of what was asked for is sent at once; the rest waits here, and the next portion goes with each
-//! wake-up, so that the driver can say in between that the link is congested.
+//! wake-up, so that the driver can say in between that the link is congested. So does what the peer takes later only.
 //!
 //! # Bounds
 //! At most `memory.serve_queue_max` ids a link. Nothing is kept for links for which nothing waits.
@@ -72,9 +72,9 @@ impl Serving {
         }
     }
 
-    /// There is something to send from now on.
-    pub const fn hurry(&mut self, now: Time) {
-        self.at = now;
+    /// There is something to send from a moment on.
+    pub fn hurry(&mut self, at: Time) {
+        self.at = self.at.min(at);
     }
 
     /// The links that get a portion now, among those that `may` get one. Where it begins is chosen at random when

@@ -144,6 +144,7 @@ fn inputs(settings: &Settings, fleet: &Fleet, observed: &Observed, driven: &Driv
         idle_cpu_percent_per_node: observed.idle_cpu_percent,
         launcher_cpu_s: Some(driven.launcher_cpu_s),
         dropped_events: driven.collector.oddities().dropped,
+        links_lost: None,
         simulation: tidings_tools::figures::summary::Simulation::default(),
         more: more(settings, observed, driven, nodes_cpu_s),
     }

@@ -57,6 +57,12 @@ impl Ages {
         self.queue.get(place).map(|(_, key)| key)
     }
 
+    /// Those that came with a number or later, in the order of their arrival, and perhaps some that have left.
+    pub(super) fn since(&self, sequence: u64) -> impl Iterator<Item = &(Time, EvictionKey)> {
+        let first = self.queue.partition_point(|(_, key)| key.sequence < sequence);
+        self.queue.range(first..)
+    }
+
     /// All in the order of their arrival, and perhaps some that have left.
     pub(super) fn iter(&self) -> impl Iterator<Item = &EvictionKey> {
         self.queue.iter().map(|(_, key)| key)

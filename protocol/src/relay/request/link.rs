@@ -33,6 +33,8 @@ struct Record {
     reliability: Reliability,
     /// Items asked for in vain, the oldest first: they may yet come. At most `in_flight_max`.
     late: Backlog<ShortId>,
+    /// There were more. Any item may be one of them: that a peer is slow is no offence.
+    has_more: bool,
 }
 
 impl LinkRequests {
@@ -72,16 +74,17 @@ impl LinkRequests {
 
     /// Remembers that the peer was asked for an item in vain.
     pub(super) fn expect_late(&mut self, id: ShortId, params: &RequestParams) {
-        let late = &mut self.record.get_or_insert_default().late;
-        if late.len() >= params.in_flight_max {
-            late.pop_front();
+        let record = self.record.get_or_insert_default();
+        if record.late.len() >= params.in_flight_max {
+            record.late.pop_front();
+            record.has_more = true;
         }
-        late.push_back(id);
+        record.late.push_back(id);
     }
 
     /// Whether the peer was asked for an item in vain.
     pub(super) fn expects_late(&self, id: ShortId) -> bool {
-        self.record.as_ref().is_some_and(|record| record.late.contains(&id))
+        self.record.as_ref().is_some_and(|record| record.has_more || record.late.contains(&id))
     }
 
     /// Lets an item wait for something in flight to arrive.
