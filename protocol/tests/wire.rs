@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::fee::FeeRate;
-use tidings_protocol::ground::item::{ItemId, ItemKind, ShortId};
+use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind, ShortId};
 use tidings_protocol::ground::peer::{PeerAddr, Transport};
 use tidings_protocol::wire::codec::{self, PART_MAX};
 use tidings_protocol::wire::digest::{Digest, FILTER_MAX};
@@ -49,7 +49,9 @@ fn list_len(max: usize) -> impl Strategy<Value = usize> {
 
 fn ids(max: usize) -> impl Strategy<Value = (ItemKind, Arc<[ItemId]>)> {
     (item_kind(), list_len(max), any::<[u8; 32]>()).prop_map(|(kind, len, seed)| {
-        let id = |index: usize| ItemId::of(&[&seed[..], &index.to_le_bytes()].concat());
+        let id = |index: usize| {
+            ItemId::new(kind, Hash256::of(&[&seed[..], &index.to_le_bytes()].concat()))
+        };
         (kind, (0..len).map(id).collect())
     })
 }
@@ -341,7 +343,7 @@ fn conformance() -> String {
             assert_eq!(message.kind(), kind);
             codec::encode(&message, &mut stream);
         }
-        text += &format!("{} {}\n", kind.name(), ItemId::of(&stream));
+        text += &format!("{} {}\n", kind.name(), Hash256::of(&stream));
     }
     text
 }

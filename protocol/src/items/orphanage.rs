@@ -19,6 +19,11 @@
 //! 5. **Earlier runs.** What comes back after a restart has no announcers. It waits for them, or for its parents,
 //!    until `expiry_s` is over, out of a share of its own, which is one more link's; over it the rest doesn't come
 //!    back.
+//! 6. **Our operator's.** A child that he submits while its parents are being checked waits out of that same share,
+//!    whoever else announces it. When it has to leave for want of room or its age, that is told
+//!    ([`Orphanage::take_forsaken`]).
+//!
+//! Whoever announces an orphan must be a live link: what a link pays for is found by its slot.
 //!
 //! Rules and figures are those of Bitcoin Core's orphanage of 2025 (`node/txorphanage.h`).
 //!
@@ -30,7 +35,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chain::{Confirmed, ConflictKey, Inspection};
-use crate::ground::item::{Item, ItemId, ShortId};
+use crate::ground::item::{Hash256, Item, ItemId, Name};
 use crate::ground::link::{Link, LinkTable};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
@@ -39,17 +44,41 @@ use crate::params::OrphanParams;
 /// The waiting transactions of one node.
 #[derive(Clone, Debug)]
 pub struct Orphanage {
-    orphans: Map<ShortId, Orphan>,
-    /// Who waits for which parent, by the id that children use.
-    children: Map<ShortId, Vec<ShortId>>,
+    orphans: Map<ItemId, Orphan>,
+    /// Who waits for which parent, by the hash that children use.
+    children: Map<Hash256, Vec<ItemId>>,
     /// What each link that announced any pays for.
     shares: LinkTable<Share>,
-    /// What came back and nobody announced since, and when that leaves.
+    /// What no peer announced, and when that leaves.
     restored: Share,
     restored_until: Time,
     bytes: usize,
     score: usize,
     evicted: u64,
+    /// Our operator's that had to leave.
+    forsaken: Vec<Orphan>,
+}
+
+/// Who is to blame for a transaction's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The peer of a link, which may be gone.
+    Peer(Link),
+    /// Our operator submitted it.
+    Operator,
+    /// It was here in an earlier run.
+    EarlierRun,
+}
+
+impl Origin {
+    /// The link that it came by, if it came by one.
+    #[must_use]
+    pub const fn link(self) -> Option<Link> {
+        match self {
+            Self::Peer(link) => Some(link),
+            Self::Operator | Self::EarlierRun => None,
+        }
+    }
 }
 
 /// A transaction that waits.
@@ -59,17 +88,19 @@ pub struct Orphan {
     pub item: Arc<Item>,
     /// What the chain says of it.
     pub inspection: Inspection,
-    /// Links whose peers have it, in the order in which they said so; none if it is of an earlier run.
+    /// Where its bytes came from.
+    pub origin: Origin,
+    /// Links whose peers have it, in the order in which they said so; it may have none if no peer sent it.
     pub announcers: Vec<Link>,
-    /// Parents that haven't come, each once, by the ids that children use.
-    pub missing: Vec<ItemId>,
+    /// Parents that haven't come, by the ids that children use.
+    pub missing: BTreeSet<ItemId>,
 }
 
 /// What a link pays for.
 #[derive(Clone, Debug, Default)]
 struct Share {
     /// The oldest first.
-    announced: Vec<ShortId>,
+    announced: Vec<ItemId>,
     bytes: usize,
     score: usize,
 }
@@ -88,7 +119,7 @@ impl Orphan {
         Cost { bytes: self.item.size(), score: 1 + self.inspection.parents.len() / 10 }
     }
 
-    /// Who pays for it: each announcer, or else what is set aside for earlier runs.
+    /// Who pays for it: each announcer, or else what is set aside.
     fn payers(&self) -> impl Iterator<Item = Option<Link>> {
         let nobody = self.announcers.is_empty().then_some(None);
         self.announcers.iter().copied().map(Some).chain(nobody)
@@ -108,6 +139,7 @@ impl Orphanage {
             bytes: 0,
             score: 0,
             evicted: 0,
+            forsaken: Vec::new(),
         }
     }
 
@@ -119,7 +151,7 @@ impl Orphanage {
         }
     }
 
-    /// Takes back a transaction of an earlier run, if there is room for it.
+    /// Takes in a transaction that no peer sent, if there is room for it.
     pub fn restore(&mut self, orphan: Orphan, now: Time, params: &OrphanParams) {
         let cost = orphan.cost();
         let share = &self.restored;
@@ -132,12 +164,12 @@ impl Orphanage {
     }
 
     fn add(&mut self, orphan: Orphan) {
-        let id = ShortId::from(orphan.item.id());
+        let id = orphan.item.id();
         if self.orphans.contains(&id) {
             return;
         }
         for parent in &orphan.missing {
-            self.children.entry(parent.into()).or_default().push(id);
+            self.children.entry(parent.hash()).or_default().push(id);
         }
         self.bytes += orphan.item.size();
         orphan.payers().for_each(|payer| self.charge(payer, id, orphan.cost()));
@@ -149,12 +181,13 @@ impl Orphanage {
     pub fn on_announced(
         &mut self,
         link: Link,
-        id: ShortId,
+        name: Name,
         params: &OrphanParams,
-    ) -> Option<Vec<ItemId>> {
-        let orphan = self.orphans.get_mut(&id)?;
+    ) -> Option<BTreeSet<ItemId>> {
+        let orphan = self.orphans.get_mut(&name)?;
+        let id = orphan.item.id();
         if orphan.announcers.contains(&link) {
-            return Some(Vec::new());
+            return Some(BTreeSet::new());
         }
         let (missing, cost) = (orphan.missing.clone(), orphan.cost());
         let is_first = orphan.announcers.is_empty();
@@ -167,13 +200,18 @@ impl Orphanage {
         Some(missing)
     }
 
-    /// Time passed: what came back and nobody announced leaves.
+    /// Time passed: what nobody announced leaves.
     pub fn on_wake(&mut self, now: Time) {
         while self.deadline() <= now
             && let Some(id) = self.restored.announced.last()
         {
-            self.remove(*id);
+            self.forsake(*id);
         }
+    }
+
+    /// Those of our operator that had to leave, since this was last asked.
+    pub fn take_forsaken(&mut self) -> Vec<Orphan> {
+        std::mem::take(&mut self.forsaken)
     }
 
     /// When something leaves for its age.
@@ -184,11 +222,11 @@ impl Orphanage {
 
     /// A parent came, known to its children by this id: takes out those that waited for it alone.
     pub fn on_parent(&mut self, parent: ItemId) -> Vec<Orphan> {
-        let Some(children) = self.children.remove(&parent.into()) else { return Vec::new() };
+        let Some(children) = self.children.remove(&parent.hash()) else { return Vec::new() };
         let mut ready = Vec::new();
         for id in children {
             let Some(orphan) = self.orphans.get_mut(&id) else { continue };
-            orphan.missing.retain(|missing| *missing != parent);
+            orphan.missing.remove(&parent);
             if orphan.missing.is_empty() {
                 ready.extend(self.remove(id));
             }
@@ -198,11 +236,11 @@ impl Orphanage {
 
     /// A parent was refused for good: takes out those that waited for it, and all that waits for those.
     pub fn on_refused(&mut self, parent: ItemId) -> Vec<Orphan> {
-        let (mut refused, mut gone) = (vec![ShortId::from(parent)], Vec::new());
+        let (mut refused, mut gone) = (vec![parent], Vec::new());
         while let Some(parent) = refused.pop() {
-            for id in self.children.remove(&parent).unwrap_or_default() {
+            for id in self.children.remove(&parent.hash()).unwrap_or_default() {
                 let Some(orphan) = self.remove(id) else { continue };
-                refused.push(orphan.inspection.referred(&orphan.item).into());
+                refused.push(orphan.inspection.referred(&orphan.item));
                 gone.push(orphan);
             }
         }
@@ -223,7 +261,7 @@ impl Orphanage {
         let spent: BTreeSet<ConflictKey> =
             block.iter().flat_map(|confirmed| confirmed.spends.iter().copied()).collect();
         let listed = self.all_shares().flat_map(|(_, share)| share.announced.iter().copied());
-        let all: BTreeSet<ShortId> = listed.collect();
+        let all: BTreeSet<ItemId> = listed.collect();
         for id in all {
             let Some(orphan) = self.orphans.get(&id) else { continue };
             if ids.contains(&orphan.item.id())
@@ -232,24 +270,24 @@ impl Orphanage {
                 self.remove(id);
             }
         }
-        ids.into_iter().filter(|id| self.children.contains(&id.into())).collect()
+        ids.into_iter().filter(|id| self.children.contains(&id.hash())).collect()
     }
 
     /// Those that wait for a parent and nothing else, and were announced on a link.
     pub fn only_children(&self, parent: ItemId, link: Link) -> impl Iterator<Item = &Orphan> {
-        let children = self.children.get(&parent.into()).map_or(&[][..], Vec::as_slice);
-        children
-            .iter()
-            .filter_map(|id| self.orphans.get(id))
-            .filter(move |orphan| orphan.missing == [parent] && orphan.announcers.contains(&link))
+        let children = self.children.get(&parent.hash()).map_or(&[][..], Vec::as_slice);
+        children.iter().filter_map(|id| self.orphans.get(id)).filter(move |orphan| {
+            let is_alone = orphan.missing.len() == 1 && orphan.missing.contains(&parent);
+            is_alone && orphan.announcers.contains(&link)
+        })
     }
 
     /// Takes out a transaction.
-    pub fn remove(&mut self, id: ShortId) -> Option<Orphan> {
+    pub fn remove(&mut self, id: ItemId) -> Option<Orphan> {
         let orphan = self.orphans.remove(&id)?;
         self.bytes -= orphan.item.size();
         orphan.payers().for_each(|payer| self.discharge(payer, id, orphan.cost()));
-        for parent in orphan.missing.iter().map(ShortId::from) {
+        for parent in orphan.missing.iter().map(ItemId::hash) {
             let Some(children) = self.children.get_mut(&parent) else { continue };
             children.retain(|child| *child != id);
             if children.is_empty() {
@@ -261,7 +299,7 @@ impl Orphanage {
 
     /// A transaction that waits.
     #[must_use]
-    pub fn get(&self, id: impl Into<ShortId>) -> Option<&Orphan> {
+    pub fn get(&self, id: impl Into<Name>) -> Option<&Orphan> {
         self.orphans.get(&id.into())
     }
 
@@ -310,12 +348,13 @@ impl Orphanage {
         links.chain([(None, &self.restored)])
     }
 
-    fn charge(&mut self, payer: Option<Link>, id: ShortId, cost: Cost) {
+    fn charge(&mut self, payer: Option<Link>, id: ItemId, cost: Cost) {
         let share = match payer {
             None => &mut self.restored,
             Some(link) => {
                 if self.shares.get(link).is_none() {
-                    self.shares.insert(link, Share::default());
+                    let before = self.shares.insert(link, Share::default());
+                    debug_assert!(before.is_none(), "{link} pays in the slot of a live link");
                 }
                 let Some(share) = self.shares.get_mut(link) else { return };
                 share
@@ -327,7 +366,7 @@ impl Orphanage {
         self.score += cost.score;
     }
 
-    fn discharge(&mut self, payer: Option<Link>, id: ShortId, cost: Cost) {
+    fn discharge(&mut self, payer: Option<Link>, id: ItemId, cost: Cost) {
         let share = match payer {
             None => Some(&mut self.restored),
             Some(link) => self.shares.get_mut(link),
@@ -348,15 +387,24 @@ impl Orphanage {
     }
 
     /// A payer doesn't pay for an orphan any more, which leaves with its last one.
-    fn withdraw(&mut self, payer: Option<Link>, id: ShortId) {
+    fn withdraw(&mut self, payer: Option<Link>, id: ItemId) {
         let Some(orphan) = self.orphans.get_mut(&id) else { return };
-        if orphan.payers().eq([payer]) {
-            self.remove(id);
-            return;
+        let is_last = orphan.payers().eq([payer]);
+        if is_last && (payer.is_none() || orphan.origin != Origin::Operator) {
+            return self.forsake(id);
         }
         orphan.announcers.retain(|announcer| Some(*announcer) != payer);
         let cost = orphan.cost();
         self.discharge(payer, id, cost);
+        if is_last {
+            self.charge(None, id, cost);
+        }
+    }
+
+    /// Lets a transaction go that nobody pays for any more.
+    fn forsake(&mut self, id: ItemId) {
+        let gone = self.remove(id);
+        self.forsaken.extend(gone.filter(|orphan| orphan.origin == Origin::Operator));
     }
 
     /// Takes announcements back until both bounds hold. They shrink when a link has nothing here any more:
@@ -370,14 +418,14 @@ impl Orphanage {
     }
 
     /// Who exceeds his share most, and his oldest announcement. Of equals the one in the lowest slot.
-    fn worst(&self, params: &OrphanParams) -> Option<(Option<Link>, ShortId)> {
+    fn worst(&self, params: &OrphanParams) -> Option<(Option<Link>, ItemId)> {
         let payers = self.payers() as u128;
         // Score and bytes as parts of what each may have, over a common denominator.
         let excess = |share: &Share| {
             let score = share.score as u128 * payers * params.reserve_bytes as u128;
             score.max(share.bytes as u128 * params.announcements_max as u128)
         };
-        let mut worst: Option<(u128, Option<Link>, ShortId)> = None;
+        let mut worst: Option<(u128, Option<Link>, ItemId)> = None;
         for (payer, share) in self.all_shares() {
             let Some(oldest) = share.announced.first() else { continue };
             let excess = excess(share);

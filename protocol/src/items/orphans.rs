@@ -3,10 +3,10 @@
 //!
 //! Most nodes have none, and then this is no more than a null pointer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::chain::Confirmed;
-use crate::ground::item::{ItemId, ShortId};
+use crate::ground::item::{ItemId, Name};
 use crate::ground::link::Link;
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
@@ -26,6 +26,7 @@ struct Held {
     waiting: Orphanage,
     ready: VecDeque<Orphan>,
     refused: Vec<Orphan>,
+    forsaken: Vec<Orphan>,
 }
 
 /// One that need not wait any more.
@@ -35,6 +36,8 @@ pub enum Settled {
     Ready(Orphan),
     /// A parent was refused for good.
     Refused(Orphan),
+    /// Our operator's, for which there is no room any more, or which waited for too long.
+    Forsaken(Orphan),
 }
 
 impl Orphans {
@@ -58,15 +61,19 @@ impl Orphans {
 
     /// Whether a transaction waits.
     #[must_use]
-    pub fn contains(&self, id: impl Into<ShortId>) -> bool {
+    pub fn contains(&self, id: impl Into<Name>) -> bool {
         self.orphanage().is_some_and(|waiting| waiting.get(id).is_some())
     }
 
     /// Those that wait, to add to.
     pub fn orphanage_mut(&mut self) -> &mut Orphanage {
         let salt = self.salt;
-        let empty =
-            || Held { waiting: Orphanage::new(salt), ready: VecDeque::new(), refused: Vec::new() };
+        let empty = || Held {
+            waiting: Orphanage::new(salt),
+            ready: VecDeque::new(),
+            refused: Vec::new(),
+            forsaken: Vec::new(),
+        };
         &mut self.held.get_or_insert_with(|| Box::new(empty())).waiting
     }
 
@@ -74,10 +81,10 @@ impl Orphans {
     pub fn on_announced(
         &mut self,
         link: Link,
-        id: ShortId,
+        name: Name,
         params: &OrphanParams,
-    ) -> Option<Vec<ItemId>> {
-        self.held.as_mut()?.waiting.on_announced(link, id, params)
+    ) -> Option<BTreeSet<ItemId>> {
+        self.held.as_mut()?.waiting.on_announced(link, name, params)
     }
 
     /// A parent came.
@@ -121,6 +128,10 @@ impl Orphans {
         }
         held.waiting.trim(params);
         *evicted += held.waiting.take_evicted();
+        held.forsaken.extend(held.waiting.take_forsaken());
+        if let Some(orphan) = held.forsaken.pop() {
+            return Some(Settled::Forsaken(orphan));
+        }
         if held.waiting.is_empty() {
             self.held = None;
         }

@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 
 use super::Node;
-use crate::ground::item::ITEM_ID_LEN;
+use crate::ground::item::HASH_LEN;
 use crate::ground::link::Link;
 use crate::machine::Cx;
 use crate::record::Manner;
@@ -37,7 +37,7 @@ impl Node {
             self.anti_entropy.compare(theirs, cx.now, &cx.params.relay, cx.rng);
         lacked.retain(|id| self.item(id).is_some());
         let answer_len = answer.as_ref().map_or(0, |answer| answer.filter.len());
-        self.charge_answer(link, lacked.len() + answer_len / ITEM_ID_LEN, cx);
+        self.charge_answer(link, lacked.len() + answer_len / HASH_LEN, cx);
         self.counters.gaps_found += lacked.len() as u64;
         self.announce_any(link, lacked, Manner::Gap, cx);
         if let Some(answer) = answer {

@@ -44,7 +44,7 @@ impl Node {
         while sent < PORTION
             && let Some((kind, name)) = queue.pop_front()
         {
-            match self.find(kind, name).filter(|item| self.may_serve(link, item)).cloned() {
+            match self.find(name).filter(|item| self.may_serve(link, item)).cloned() {
                 Some(item) => {
                     next_at = self.takes_at(link, &item, cx);
                     if next_at > cx.now {

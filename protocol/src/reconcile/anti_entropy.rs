@@ -167,11 +167,12 @@ impl Part for AntiEntropy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ground::item::Hash256;
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
 
     fn ids(from: u32, to: u32) -> Vec<ItemId> {
-        (from..to).map(|n| ItemId::of(&n.to_le_bytes())).collect()
+        (from..to).map(|n| ItemId::tx(Hash256::of(&n.to_le_bytes()))).collect()
     }
 
     fn net(ids: &[ItemId], rng: &mut ChaCha8Rng) -> AntiEntropy {

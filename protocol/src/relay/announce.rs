@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use crate::ground::item::{ItemId, ShortId};
+use crate::ground::item::{ItemId, Name};
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
@@ -161,7 +161,7 @@ impl Announcer {
                 _ if params.batch_ms > 0 => now + Duration::from_millis(params.batch_ms),
                 Direction::Outbound => now + exponential(params.trickle_outbound(), rng),
                 Direction::Inbound => {
-                    if self.inbound_at < now || self.inbound_at == Time::NEVER {
+                    if self.inbound_at <= now || self.inbound_at == Time::NEVER {
                         self.inbound_at = now + exponential(params.trickle_inbound(), rng);
                     }
                     self.inbound_at
@@ -205,9 +205,9 @@ impl Announcer {
     }
 
     /// A peer turns out to have an item. If that is all that waits for its link, nothing does any more.
-    pub fn on_known(&mut self, link: Link, id: ShortId) {
+    pub fn on_known(&mut self, link: Link, name: Name) {
         let Some(queue) = self.links.get_mut(link) else { return };
-        if queue.ids.only().is_some_and(|only| ShortId::from(only) == id) {
+        if queue.ids.only().is_some_and(|only| name.fits(*only)) {
             queue.ids = Waiting::default();
             if std::mem::replace(&mut queue.at, Time::NEVER) == self.next {
                 self.find_next();

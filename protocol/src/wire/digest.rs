@@ -60,11 +60,9 @@ impl Digest {
 /// The bits of an item: two hashes give all of them (Kirsch, Mitzenmacher 2006). Ids are hashes already,
 /// and the salt is new each time, so mixing it in is enough.
 fn probes(id: &ItemId, salt: u64, filter_len: usize) -> impl Iterator<Item = usize> {
-    let [first, second, ..] = id.0.as_chunks().0 else {
-        unreachable!("an id has four words");
-    };
-    let start = mix(u64::from_le_bytes(*first) ^ salt);
-    let stride = mix(u64::from_le_bytes(*second) ^ salt) | 1;
+    let [first, second, ..] = id.hash().words();
+    let start = mix(first ^ salt);
+    let stride = mix(second ^ salt) | 1;
     let bits = 8 * filter_len as u64;
     (0..PROBES).map(move |probe| {
         let bit = start.wrapping_add(probe.wrapping_mul(stride)) % bits;

@@ -26,7 +26,7 @@ use super::family::Sum;
 use super::{Departure, Pool};
 use crate::chain::{Inspection, Rejection, Sender};
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{Item, ShortId};
+use crate::ground::item::{Item, ItemId};
 use crate::ground::time::Time;
 use crate::params::Params;
 
@@ -38,8 +38,8 @@ pub const POOL_FULL: Rejection = Rejection::policy("pool-full");
 
 /// Who has to leave.
 pub(super) struct Plan {
-    replaced: Vec<ShortId>,
-    evicted: Vec<ShortId>,
+    replaced: Vec<ItemId>,
+    evicted: Vec<ItemId>,
     /// The most that any of the evicted counted for.
     evicted_rate: FeeRate,
 }
@@ -49,7 +49,7 @@ struct Newcomers<'a> {
     all: &'a [(&'a Arc<Item>, &'a Inspection)],
     sum: Sum,
     /// Their pooled ancestors.
-    ancestors: Vec<ShortId>,
+    ancestors: Vec<ItemId>,
 }
 
 impl Newcomers<'_> {
@@ -66,11 +66,11 @@ impl Pool {
         now: Time,
         params: &Params,
     ) -> Result<Option<Plan>, Rejection> {
-        let new = self.introduce(newcomers);
+        let new = self.introduce(newcomers, params.pool.family_max);
         if new.sum.bytes > params.memory.pool_max_bytes {
             return Err(Rejection::policy("larger-than-pool"));
         }
-        if self.are_known(&new)? {
+        if new.all.iter().any(|(item, _)| self.contains(item.id())) {
             return Ok(None);
         }
         if new.rate() < self.min_fee_rate(now, params) {
@@ -96,36 +96,33 @@ impl Pool {
         }
     }
 
-    fn introduce<'a>(&self, all: &'a [(&'a Arc<Item>, &'a Inspection)]) -> Newcomers<'a> {
+    fn introduce<'a>(
+        &self,
+        all: &'a [(&'a Arc<Item>, &'a Inspection)],
+        family_max: usize,
+    ) -> Newcomers<'a> {
         let sum = all.iter().map(|(item, inspection)| Sum::of(item, inspection)).sum();
         let mut parents = Vec::new();
         for (_, inspection) in all.iter().filter(|(_, it)| !it.parents.is_empty()) {
-            parents.extend(self.pooled_parents(&inspection.parents));
+            parents.extend(self.pooled_parents(&inspection.parents, family_max));
         }
-        let ancestors = if parents.is_empty() { parents } else { self.with_ancestors(&parents) };
+        // Too many are refused for that: no more is to be found out about them.
+        let is_walked = (1..=family_max).contains(&parents.len());
+        let ancestors = if is_walked { self.with_ancestors(&parents) } else { parents };
         Newcomers { all, sum, ancestors }
     }
 
-    /// Whether one of them is pooled already.
-    fn are_known(&self, new: &Newcomers<'_>) -> Result<bool, Rejection> {
-        for (item, _) in new.all {
-            match self.get(item.id()) {
-                Some(pooled) if pooled.id() == item.id() => return Ok(true),
-                Some(_) => return Err(Rejection::policy("short-id-taken")),
-                None => {}
-            }
-        }
-        Ok(false)
-    }
-
     /// Who has to leave because of conflicts.
-    fn replaced(&self, new: &Newcomers<'_>, params: &Params) -> Result<Vec<ShortId>, Rejection> {
-        let mut direct: Vec<ShortId> = Vec::new();
+    fn replaced(&self, new: &Newcomers<'_>, params: &Params) -> Result<Vec<ItemId>, Rejection> {
+        let mut direct: Vec<ItemId> = Vec::new();
         for key in new.all.iter().flat_map(|(_, inspection)| &inspection.spends) {
             if let Some(holder) = self.claims.get(key)
                 && !direct.contains(holder)
             {
                 direct.push(*holder);
+            }
+            if direct.len() > params.pool.replaced_max {
+                return Err(Rejection::policy("replaces-too-many"));
             }
         }
         if direct.is_empty() {
@@ -133,9 +130,6 @@ impl Pool {
         }
         if new.all.len() > 1 {
             return Err(Rejection::policy("conflicts-with-pool"));
-        }
-        if direct.len() > params.pool.replaced_max {
-            return Err(Rejection::policy("replaces-too-many"));
         }
         let rates = direct.iter().filter_map(|id| self.fee_rate(*id));
         if rates.max().is_some_and(|rate| rate >= new.rate()) {
@@ -158,7 +152,7 @@ impl Pool {
     fn check_family(
         &self,
         new: &Newcomers<'_>,
-        replaced: &[ShortId],
+        replaced: &[ItemId],
         params: &Params,
     ) -> Result<(), Rejection> {
         let max = params.pool.family_max;
@@ -187,8 +181,8 @@ impl Pool {
     }
 
     /// What will descend from newcomers though it came before them.
-    fn descendants_to_be(&self, new: &Newcomers<'_>, replaced: &[ShortId]) -> Vec<ShortId> {
-        let mut children: Vec<ShortId> = Vec::new();
+    fn descendants_to_be(&self, new: &Newcomers<'_>, replaced: &[ItemId]) -> Vec<ItemId> {
+        let mut children: Vec<ItemId> = Vec::new();
         for (item, inspection) in new.all {
             children.extend(self.spenders(inspection.referred(item), inspection.creates));
         }
@@ -199,7 +193,7 @@ impl Pool {
     fn check_senders(
         &self,
         new: &Newcomers<'_>,
-        replaced: &[ShortId],
+        replaced: &[ItemId],
         params: &Params,
     ) -> Result<(), Rejection> {
         let of = |sender: Sender, inspection: &Inspection, bytes| {
@@ -225,9 +219,9 @@ impl Pool {
     fn evicted_for(
         &self,
         new: &Newcomers<'_>,
-        replaced: &[ShortId],
+        replaced: &[ItemId],
         params: &Params,
-    ) -> Result<(Vec<ShortId>, FeeRate), Rejection> {
+    ) -> Result<(Vec<ItemId>, FeeRate), Rejection> {
         let held = self.bytes - self.sum(replaced).bytes + new.sum.bytes;
         let mut excess = held.saturating_sub(params.memory.pool_max_bytes);
         if excess == 0 {
@@ -235,7 +229,7 @@ impl Pool {
         }
         let with_ancestors = [self.sum(&new.ancestors), new.sum].into_iter().sum::<Sum>();
         let worth = new.rate().min(with_ancestors.rate());
-        let mut staying: BTreeSet<ShortId> = new.ancestors.iter().copied().collect();
+        let mut staying: BTreeSet<ItemId> = new.ancestors.iter().copied().collect();
         staying.extend(replaced);
         let (mut evicted, mut highest) = (Vec::new(), FeeRate::ZERO);
         for (id, pooled) in self.leaving() {

@@ -1,7 +1,7 @@
 //! The pool as a queue: whoever passes it on in the order in which it came keeps one number, and nothing is lost.
 
 use super::Pool;
-use crate::ground::item::{ItemId, ShortId};
+use crate::ground::item::ItemId;
 use crate::ground::time::Time;
 
 /// A transaction on the way through the pool.
@@ -18,8 +18,8 @@ pub struct Passed {
 impl Pool {
     /// The number of a pooled transaction in the order of arrival.
     #[must_use]
-    pub fn sequence(&self, id: impl Into<ShortId>) -> Option<u64> {
-        self.items.get(&id.into()).map(|pooled| pooled.sequence)
+    pub fn sequence(&self, id: ItemId) -> Option<u64> {
+        self.items.get(&id).map(|pooled| pooled.sequence)
     }
 
     /// The pooled transactions from a number on, in the order of arrival.

@@ -1,6 +1,7 @@
 //! Queues of announcements, and when they leave.
 
 use super::*;
+use crate::ground::item::Hash256;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
@@ -9,7 +10,7 @@ fn link(slot: u32) -> Link {
 }
 
 fn id(n: u8) -> ItemId {
-    ItemId([n; 32])
+    ItemId::tx(Hash256([n; 32]))
 }
 
 fn params(trickle_ms: u64) -> RelayParams {
@@ -62,6 +63,19 @@ fn inbound_links_share_a_timer_and_outbound_ones_do_not() {
     let at: Vec<Time> = announcer.links.iter().map(|(_, queue)| queue.at).collect();
     assert_eq!(at[0], at[1]);
     assert!(at[0] != at[2] && at[2] != at[3] && at[3] != at[0]);
+}
+
+#[test]
+fn what_comes_in_the_moment_of_the_shared_timer_waits_for_the_next() {
+    let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
+    for slot in 0..2 {
+        announcer.on_connected(link(slot), Direction::Inbound);
+    }
+    announcer.enqueue(link(0), (id(1), Form::Id), Time::ZERO, &params(100), &mut rng);
+    let fires = announcer.deadline();
+    announcer.enqueue(link(1), (id(2), Form::Id), fires, &params(100), &mut rng);
+    assert_eq!(drain(&mut announcer, fires), [(link(0), vec![id(1)])]);
+    assert!(announcer.deadline() > fires);
 }
 
 #[test]
@@ -139,7 +153,8 @@ fn a_congested_link_keeps_its_queue_until_it_drains() {
 fn a_batch_is_cut_at_the_largest_message_and_what_is_too_much_for_one_wake_up_follows_at_once() {
     let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
     let params = RelayParams { announce_queue_max: 10_000, ..params(0) };
-    let mut all: Vec<_> = (0..WAKE_MAX + 10).map(|n| ItemId::of(&n.to_le_bytes())).collect();
+    let mut all: Vec<_> =
+        (0..WAKE_MAX + 10).map(|n| ItemId::tx(Hash256::of(&n.to_le_bytes()))).collect();
     for slot in 0..2 {
         announcer.on_connected(link(slot), Direction::Outbound);
         for id in &all {
