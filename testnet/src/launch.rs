@@ -206,6 +206,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         idle_memory,
         traffic_before: observe::traffic(&fleet).await,
         traffic_after: Vec::new(),
+        links_lost: None,
         usage_after: Vec::new(),
         comparison: None,
     };
@@ -216,6 +217,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     ui.say(&told(&driven));
 
     observed.traffic_after = observe::traffic(&fleet).await;
+    observed.links_lost = observe::links_lost(&fleet).await;
     observed.usage_after = fleet.usage();
     if matches!(settings.manifest.workload, Workload::BitcoinBlock { .. }) {
         observed.comparison =

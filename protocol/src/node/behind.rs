@@ -9,9 +9,9 @@ use crate::ground::time::Time;
 use crate::machine::Cx;
 use crate::wire::message::ANNOUNCE_MAX;
 
-/// Most transactions of the pool that are looked at in one wake-up, for all links together: about a millisecond's
+/// Most transactions of the pool that are looked at in one wake-up, for all links together: half a millisecond's
 /// work. A guess.
-const WALK_MAX: usize = ANNOUNCE_MAX;
+const WALK_MAX: usize = 2_048;
 
 /// How long it is waited when there is no room, or no turn. A guess: by then a peer has given credit for what it has
 /// dealt with.

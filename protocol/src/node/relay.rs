@@ -151,7 +151,9 @@ impl Node {
         match self.may_announce(link, cx) {
             Ok(max) => {
                 let Self { announcer, seen, .. } = self;
-                announcer.take(link, max, |id| seen.knows(id, link))
+                let ids = announcer.take(link, max, |id| seen.knows(id, link));
+                announcer.hurry(link, cx.now);
+                ids
             }
             Err(at) => {
                 self.announcer.hurry(link, at);

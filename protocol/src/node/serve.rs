@@ -38,7 +38,7 @@ impl Node {
         if self.links.get(link).is_none_or(|state| state.congested) {
             return;
         }
-        let mut queue = self.serving.take(link);
+        let (mut queue, _) = self.serving.take(link);
         let (mut sent, mut missing) = (0, [Vec::new(), Vec::new()]);
         let mut next_at = cx.now;
         while sent < PORTION
@@ -65,7 +65,7 @@ impl Node {
         self.not_found(link, ItemKind::Tx, &txs, cx);
         self.not_found(link, ItemKind::Block, &blocks, cx);
         if !queue.is_empty() {
-            self.serving.keep(link, queue);
+            self.serving.keep(link, queue, next_at);
             self.serving.hurry(next_at.max(cx.now));
         }
     }
