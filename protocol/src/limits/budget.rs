@@ -117,7 +117,7 @@ impl LinkBudget {
         params: &BudgetParams,
     ) -> usize {
         match kind.budget_of_elements() {
-            Some(Budget::Announcements) => {
+            Some(Budget::Announcements) if kind == MessageKind::Announce => {
                 let admitted = u32::try_from(elements).unwrap_or(u32::MAX).min(self.credit);
                 self.credit -= admitted;
                 admitted as usize

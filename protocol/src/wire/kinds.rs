@@ -269,7 +269,7 @@ kinds! {
         20: Bytes(8), Items(Items::FeeFilter(_)) = |body| Ok(Items::FeeFilter(FeeRate(body.u64()?)));
     }
     Credit "credit": Control {
-        21: Bytes(4), Items(Items::Credit(_)) = |body| Ok(Items::Credit(body.u32()?));
+        22: Bytes(4), Items(Items::Credit(_)) = |body| Ok(Items::Credit(body.u32()?));
     }
 }
 
