@@ -307,38 +307,6 @@ fn an_unknown_kind_is_skipped_and_counted() {
 }
 
 #[test]
-fn a_peer_that_is_slowed_commits_no_offence_however_often() {
-    let mut params = at_once();
-    params.budgets.messages = Rate::new(10.0, 20.0);
-    params.budgets.excesses = Rate::new(0.001, 5.0);
-    let mut solo = Solo::new(params);
-    let link = solo.link(0, Direction::Inbound);
-    let mut slowed = 0;
-    for _ in 0..200 {
-        let actions = solo.say(link, &Message::Session(Session::Ping { nonce: 0 }));
-        slowed += u64::from(actions.iter().any(|it| matches!(it, Action::Throttle { .. })));
-        assert_eq!(disconnects(&actions), []);
-    }
-    assert_eq!(slowed, 181, "all but the burst, of which the hello was one");
-    assert_eq!(solo.node.counters().over_budget[Budget::Messages as usize], slowed);
-    assert_eq!(solo.node.counters().misbehaved, 0);
-}
-
-#[test]
-fn whoever_keeps_announcing_more_than_it_was_granted_is_cut_off() {
-    let mut params = at_once();
-    params.budgets.announcements = Rate::new(0.001, 2.0);
-    params.budgets.excesses = Rate::new(0.001, 3.0);
-    let mut solo = Solo::new(params);
-    let link = solo.link(0, Direction::Inbound);
-    for n in 0..5 {
-        assert_eq!(disconnects(&solo.say(link, &announce(&solo.tx(n)))), []);
-    }
-    let why = Reason::Misbehaved(Offence::Flooding);
-    assert_eq!(disconnects(&solo.say(link, &announce(&solo.tx(5)))), [(link, why)]);
-}
-
-#[test]
 fn announcements_over_budget_are_dropped_without_a_request() {
     let mut params = at_once();
     params.budgets.announcements = Rate::new(1.0, 2.0);
