@@ -66,7 +66,7 @@ impl LinkBudget {
         let credit = self.credit as usize;
         let room = open_max.saturating_sub(open + credit);
         let ids = room.min(self.announcements.available(now, params.announcements));
-        if ids == 0 || (credit > 0 && ids < open_max.div_ceil(4)) {
+        if ids == 0 || (credit > 0 && ids < credit_max(open_max, params).div_ceil(4)) {
             return 0;
         }
         // Any debt from rounding is less than one token, and is paid like any other.
@@ -78,8 +78,8 @@ impl LinkBudget {
 
     /// Whether a peer of whose announcements `open_max` may be open could soon have spent its credit.
     #[must_use]
-    pub const fn is_low(&self, open_max: usize) -> bool {
-        (self.credit as usize) < open_max / 2
+    pub fn is_low(&self, open_max: usize, params: &BudgetParams) -> bool {
+        (self.credit as usize) < credit_max(open_max, params) / 2
     }
 
     /// Charges a message of `len` bytes, framing included. The message is to be handled either way;
@@ -176,6 +176,12 @@ impl LinkBudget {
     }
 }
 
+/// Most credit that a peer can have if so many of its announcements may be open.
+fn credit_max(open_max: usize, params: &BudgetParams) -> usize {
+    // A new bucket is full.
+    open_max.min(Bucket::default().available(Time::ZERO, params.announcements))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,7 +230,7 @@ mod tests {
         assert_eq!(budget.admit(MessageKind::Announce, 60, Time::ZERO, &params), 60);
         assert_eq!(budget.grant(60, 100, Time::ZERO, &params), 0, "all of them are open");
         assert_eq!(budget.grant(40, 100, Time::ZERO, &params), 0, "it isn't worth a message");
-        assert!(budget.is_low(100));
+        assert!(budget.is_low(100, &params));
         assert_eq!(budget.grant(30, 100, Time::ZERO, &params), 30);
         assert_eq!(budget.credit(), 70);
         assert_eq!(budget.admit(MessageKind::Announce, 70, Time::ZERO, &params), 70);

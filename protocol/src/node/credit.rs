@@ -24,7 +24,7 @@ impl Node {
             self.send(link, Items::Credit(ids), cx);
             return Reach::Tidings;
         }
-        if !state.budget.is_low(max) {
+        if !state.budget.is_low(max, &cx.params.budgets) {
             return Reach::Tidings;
         }
         self.credits.look_again(cx.now);
