@@ -45,7 +45,7 @@ impl Node {
     }
 
     /// Goes through the pool for the links that fell behind. What waits in the backlog pays more, and goes first.
-    pub(super) fn catch_up(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn catch_up(&mut self, cx: &Cx<'_>) {
         let mut budget = WALK_MAX;
         for (link, since) in self.announcer.lagging(cx.now) {
             match self.walk(link, since, &mut budget, cx) {
