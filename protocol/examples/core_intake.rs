@@ -26,7 +26,7 @@ use tidings_protocol::items::pool::Pool;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::{Params, STEPS_DEFAULT, StrategyKind};
-use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session, VERSION};
+use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session};
 
 const LINKS: u32 = 16;
 
@@ -145,7 +145,7 @@ impl<'a> Bench<'a> {
             let direction = if link.slot() < 8 { Direction::Outbound } else { Direction::Inbound };
             let peer = PeerKey(link.slot() as u64);
             bench.hand(Input::Connected { link, peer, direction, addr: None });
-            let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
+            let hello = Hello::default();
             bench.say(link, &Message::Session(Session::Hello(Box::new(hello))));
         }
         bench

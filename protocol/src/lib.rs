@@ -67,6 +67,7 @@ pub mod params;
 
 /// What one peer may cost us, and when that is misbehavior.
 pub mod limits {
+    pub mod allowance;
     pub mod bucket;
     pub mod budget;
     pub mod misbehavior;
@@ -103,6 +104,7 @@ pub mod reconcile {
 /// Who gets what, when: the strategies, and what all of them share.
 pub mod relay {
     pub mod announce;
+    pub mod credit;
     pub mod fee_filter;
     pub mod rate_limiter;
     pub mod request;

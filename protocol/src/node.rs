@@ -10,6 +10,8 @@
 //! - `node/own.rs`: own transactions are announced again
 //! - `node/relay.rs`: the strategy decides who gets an item, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
+//! - `node/credit.rs`: peers may announce so much
+//! - `node/behind.rs`: what queues had no room for is found again
 //! - `node/fees.rs`: peers are told what we take, and aren't told of what they don't
 //! - `node/anti_entropy.rs`: two peers compare what they have
 //! - `node/wake.rs`: what is due
@@ -17,6 +19,8 @@
 //! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
 mod anti_entropy;
+mod behind;
+mod credit;
 mod fees;
 mod intake;
 mod links;
@@ -46,6 +50,7 @@ use crate::items::blocks::BlockStore;
 use crate::items::pool::Pool;
 use crate::items::seen::SeenCache;
 use crate::items::unbroadcast::Unbroadcast;
+use crate::limits::allowance::Allowance;
 use crate::limits::budget::LinkBudget;
 use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::{Cx, Input, Machine};
@@ -55,6 +60,7 @@ use crate::peers::ping::Health;
 use crate::reconcile::anti_entropy::AntiEntropy;
 use crate::record::{ItemEvent, Recorder};
 use crate::relay::announce::Announcer;
+use crate::relay::credit::Credits;
 use crate::relay::fee_filter::FeeFilter;
 use crate::relay::rate_limiter::RelayRateLimiter;
 use crate::relay::request::Requests;
@@ -115,6 +121,7 @@ pub struct Node {
     fee_filter: FeeFilter,
     rate_limiter: RelayRateLimiter,
     serving: Serving,
+    credits: Credits,
     restoring: Restoring,
     health: Health,
     peers: Peers,
@@ -132,6 +139,7 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     direction: Direction,
     region: Option<u8>,
+    allowance: Allowance,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
@@ -169,6 +177,7 @@ impl Node {
             counters: Counters::default(),
             record: Recorder::new(params.record),
             serving: Serving::default(),
+            credits: Credits::default(),
             restoring: Restoring::default(),
             salt,
             rest_at: Time::NEVER,
@@ -223,7 +232,8 @@ impl Node {
                 self.on_addresses(link, addresses, admitted, cx);
             }
             Message::Items(Items::Announce(names)) => {
-                return self.on_announce(link, names, admitted, cx);
+                let reach = self.on_announce(link, names, admitted, cx);
+                return reach.max(self.grant(link, cx));
             }
             Message::Items(Items::GetData(names)) => {
                 self.on_get_data(link, names.kind(), names.iter(), cx);
@@ -237,6 +247,7 @@ impl Node {
             }
             Message::Reconcile(Reconcile::Digest(digest)) => self.on_digest(link, digest, cx),
             Message::Items(Items::FeeFilter(rate)) => self.on_fee_filter(link, *rate),
+            Message::Items(Items::Credit(ids)) => self.on_credit(link, *ids, cx),
             Message::Unknown { .. } => {} // counted and charged like any other
         }
         Reach::Everything

@@ -11,7 +11,7 @@
 //!    the smaller [`PeerKey`] dialled. *Rationale:* both ends see both links and both keys, in whatever
 //!    order, so they close the same one. Of two links dialled by the same side the older one stays.
 //! 2. **Never ourselves.** A dial that finds our own key marks the address as ours.
-//! 3. **Misbehaved peers stay out**: the last [`DISCOURAGED_MAX`] keys, and the addresses they were
+//! 3. **Misbehaved peers stay out** for a day: the last [`DISCOURAGED_MAX`] keys, and the addresses they were
 //!    dialled at. *Attack:* new keys are free, so this stops only those that don't care; what bounds
 //!    an attacker is what each link may cost us, see [`crate::limits::budget`].
 //! 4. **An address that is connected isn't dialled**, where "connected" is what we dialled or what
@@ -226,8 +226,8 @@ impl Peers {
             DialError::WrongNetwork if self.outbound.is_fixed(addr) => self.fail(addr, cx),
             // All of them: the network that is wrong may be ours, in the operator's file.
             DialError::WrongNetwork if self.is_alone(addr) => self.not_reached(addr, why, cx),
-            DialError::WrongNetwork => self.book.shun(addr),
-            DialError::Myself => self.found_ourselves_at(addr),
+            DialError::WrongNetwork => self.book.shun(addr, cx.now),
+            DialError::Myself => self.found_ourselves_at(addr, cx.now),
         }
         self.settle(cx);
     }
@@ -347,8 +347,8 @@ impl Peers {
         &self.book
     }
 
-    fn found_ourselves_at(&mut self, addr: PeerAddr) {
-        self.book.shun(addr);
+    fn found_ourselves_at(&mut self, addr: PeerAddr, now: Time) {
+        self.book.shun(addr, now);
         if let Some(fixed) = self.outbound.fixed_mut() {
             fixed.remove(addr);
         }

@@ -71,7 +71,7 @@ pub enum ItemEvent {
     Rejected(&'static str),
     /// It isn't announced yet: our budget for announcements is spent, and those that pay more go first.
     Delayed,
-    /// It won't be announced: too many that pay more wait for the budget.
+    /// It is announced out of the pool later: too many that pay more wait for the budget.
     Unsent,
     /// The budget lets it be announced after all.
     Released,

@@ -14,6 +14,9 @@ fn files_of(root: &Path, module: &[&str]) -> Vec<PathBuf> {
     let mut files = Vec::new();
     collect(&root.join("src"), &mut files);
     collect(&root.join("tests"), &mut files);
+    if root == self::root() {
+        collect(&root.join("../testnet/sim/src"), &mut files);
+    }
     let is_of_module = |file: &PathBuf| {
         let rooms = file.with_extension("");
         let rooms: PathBuf = rooms.iter().filter(|room| *room != "tests").collect();
@@ -59,8 +62,8 @@ fn named(table: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for row in table.lines().filter(|line| line.starts_with('|')) {
         let cells: Vec<&str> = row.trim_end_matches('|').split(" |").collect();
-        // The tables of behaviours have five columns, the last of them that of tests.
-        let [_, _, _, _, tests] = cells[..] else { continue };
+        // The tables of behaviours have four or five columns, the last of them that of tests.
+        let ([_, _, _, tests] | [_, _, _, _, tests]) = cells[..] else { continue };
         for name in tests.split('`').skip(1).step_by(2) {
             let module = names.last().and_then(|last| last.rsplit_once("::"));
             let name = match (name.strip_prefix('…'), module) {

@@ -19,8 +19,8 @@ use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::{Reader, Writer};
 use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::{
-    ADDRESSES_MAX, ANNOUNCE_MAX, GETDATA_MAX, Hello, Items, KNOWN_MAX, Message, Names,
-    PeerExchange, Reconcile, Session, Signal,
+    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, GETDATA_MAX, Hello, Items, KNOWN_MAX, Message,
+    Names, PeerExchange, Reconcile, Session, Signal,
 };
 
 /// Small limits keep the cases quick; a block still takes several parts.
@@ -75,17 +75,28 @@ fn item(kind: ItemKind, max: usize) -> impl Strategy<Value = Message> {
     })
 }
 
+fn accepts() -> impl Strategy<Value = Accepts> {
+    let allowed = || any::<(u32, u32)>().prop_map(|(per_s, burst)| Allowed { per_s, burst });
+    (allowed(), allowed(), allowed(), any::<u32>(), any::<bool>()).prop_map(
+        |(messages, txs, tx_bytes, credit, unasked)| Accepts {
+            messages,
+            txs,
+            tx_bytes,
+            credit,
+            unasked,
+        },
+    )
+}
+
 fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
     match kind {
         MessageKind::Hello => {
-            (any::<u16>(), any::<u32>(), prop::option::of(addr()), prop::option::of(any::<u8>()))
-                .prop_map(|(version, features, advertise, region)| {
-                    Message::Session(Session::Hello(Box::new(Hello {
-                        version,
-                        features: features & !1,
-                        advertise,
-                        region,
-                    })))
+            let told = (prop::option::of(addr()), prop::option::of(any::<u8>()), accepts());
+            (2..=u16::MAX, any::<u32>(), told)
+                .prop_map(|(version, features, (advertise, region, accepts))| {
+                    let features = features & !1;
+                    let hello = Hello { version, features, advertise, region, accepts };
+                    Message::Session(Session::Hello(Box::new(hello)))
                 })
                 .boxed()
         }
@@ -127,6 +138,9 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
             .boxed(),
         MessageKind::FeeFilter => {
             any::<u64>().prop_map(|rate| Message::Items(Items::FeeFilter(FeeRate(rate)))).boxed()
+        }
+        MessageKind::Credit => {
+            any::<u32>().prop_map(|ids| Message::Items(Items::Credit(ids))).boxed()
         }
         MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
             .prop_map(|(kind, len)| Message::Unknown { kind, len })

@@ -212,6 +212,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         idle_memory,
         traffic_before: observe::traffic(&fleet).await,
         traffic_after: Vec::new(),
+        links_lost: None,
         usage_after: Vec::new(),
         comparison: None,
         clock_problems: Vec::new(),
@@ -223,6 +224,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     ui.say(&told(&driven));
 
     observed.traffic_after = observe::traffic(&fleet).await;
+    observed.links_lost = observe::links_lost(&fleet).await;
     observed.usage_after = fleet.usage();
     clocks.look();
     observed.clock_problems = clocks.problems();

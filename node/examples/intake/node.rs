@@ -15,7 +15,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::CHAIN;
 
 /// What [`params`] changes, in words.
-pub(crate) const RAISED: &str = "budgets.messages, .announcements, .requests, .tx_bytes and .control_bytes (what one peer may \
+pub(crate) const RAISED: &str = "budgets.messages, .txs, .announcements, .requests, .tx_bytes and .control_bytes (what one peer may \
     cost), budgets.relayed, .relayed_bytes and .backlog_max (what is announced in all), memory.seen_max, \
     relay.announce_queue_max";
 
@@ -28,6 +28,7 @@ fn params(strategy: StrategyKind) -> Params {
     params.relay.strategy = strategy;
     params.relay.announce_queue_max = 1_000_000;
     params.budgets.messages = unlimited;
+    params.budgets.txs = unlimited;
     params.budgets.announcements = unlimited;
     params.budgets.requests = unlimited;
     params.budgets.tx_bytes = unlimited;

@@ -12,7 +12,7 @@ use tidings_protocol::ground::item::{Item, ItemKind, Name, ShortId};
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::StrategyKind;
-use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session, VERSION};
+use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -109,7 +109,7 @@ impl Peer {
                 _ => {}
             }
         };
-        let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
+        let hello = Hello::default();
         net.send(link, Message::Session(Session::Hello(Box::new(hello))));
         let by_id = own.iter().map(|item| (item.id().into(), item.clone())).collect();
         Self { net, link, own, by_id, short, announced: 0, asked: 0, tally }

@@ -17,7 +17,7 @@ pub const COUNTERS: [(&str, &str); 43] = [
     ("duplicate_items", "Whole items received that the node had already."),
     ("duplicate_announcements", "Ids announced to the node that it knew already."),
     ("announcements_dropped", "Announcements dropped because their link had too many open."),
-    ("announcements_unsent", "Ids never announced to a peer because its queue was full."),
+    ("announcements_unsent", "Ids for which a queue was full, announced later out of the pool."),
     ("unsolicited", "Items received that nobody had asked for."),
     ("requests", "Requests sent, one per id."),
     ("requests_expired", "Requests that ran out of time."),

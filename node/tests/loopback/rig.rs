@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
-use tidings_protocol::wire::message::{Hello, Message, Session, VERSION};
+use tidings_protocol::wire::message::{Hello, Message, Session};
 
 use bytes::Bytes;
 use libp2p::identity::Keypair;
@@ -187,7 +187,7 @@ impl RawPeer {
         let connected = next(&mut net).await;
         let NetEvent::Connected { link, addr, .. } = connected else { panic!("{connected:?}") };
         assert_eq!(addr, Some(to.addr));
-        let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
+        let hello = Hello::default();
         net.send(link, Message::Session(Session::Hello(hello.into())));
         let mut peer = Self { net, link };
         peer.message(|message| {

@@ -25,6 +25,7 @@ mod ages;
 mod aliases;
 mod family;
 mod floor;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

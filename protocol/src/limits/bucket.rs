@@ -47,6 +47,13 @@ impl Bucket {
         Time::ZERO + (self.full_at - Time::ZERO).saturating_sub(burst)
     }
 
+    /// When `tokens` will be there, or all of the burst if they are more; a moment that is past if they are now.
+    #[must_use]
+    pub fn ready_at(&self, tokens: f64, rate: Rate) -> Time {
+        let missing = seconds((rate.burst - tokens).max(0.0) / rate.per_s);
+        Time::ZERO + (self.full_at - Time::ZERO).saturating_sub(missing)
+    }
+
     /// How many whole tokens are there.
     #[must_use]
     pub fn available(&self, now: Time, rate: Rate) -> usize {

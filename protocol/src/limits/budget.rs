@@ -1,12 +1,15 @@
 //! What one link may cost us: a token bucket for each kind of traffic.
 //!
-//! Over its budget, traffic is *delayed* where the peer's transport can slow it down (messages,
-//! requests, bytes: the link is throttled until the debt is paid), and *dropped* where taking it is
-//! optional (announcements, addresses). Both are counted. A link that goes on running over its budgets
-//! uses up its allowance of excesses, and is then abusive.
+//! Over its budget, traffic is *delayed* where the peer's transport can slow it down (messages, transactions,
+//! requests, bytes: the link is throttled until the debt is paid). That is no offence, however often it happens:
+//! what was on its way when the throttle began is not the peer's fault, and how much a peer sends before its
+//! transport stops it is none of its choice. A flooder that is throttled costs no more than its budget. Addresses
+//! over their budget are *dropped*, since taking them is optional. Both are counted.
 //!
-//! *Rationale*: delaying alone lets a flooder keep its place for ever; disconnecting at the first
-//! excess punishes a peer that catches up after a pause. A throttled honest peer stops by itself.
+//! *Announcements* of transactions are granted beforehand: a peer has a credit of ids, told in our hello, and gets
+//! more as what it announced has been dealt with, no faster than the budget. So that an honest peer never runs over
+//! it, whatever its own limits are (see [`crate::limits::allowance`], which is the other end), and nothing that it
+//! announces is dropped. Whoever does run over it uses up its allowance of excesses, and is then abusive.
 
 use crate::ground::time::Time;
 use crate::limits::bucket::Bucket;
@@ -14,7 +17,7 @@ use crate::params::{BudgetParams, Rate};
 use crate::wire::kinds::{Budget, MessageKind};
 use crate::wire::message::{ADDRESSES_MAX, Message};
 
-/// The buckets of one link: 72 bytes, those that most messages draw from last and together.
+/// The buckets of one link: 88 bytes, those that most messages draw from last and together.
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub struct LinkBudget {
@@ -25,8 +28,11 @@ pub struct LinkBudget {
     excesses: Bucket,
     /// Addresses that we asked for and that haven't come yet.
     addresses_expected: usize,
-    messages: Bucket,
+    /// Ids that the peer may yet announce.
+    credit: u32,
+    txs: Bucket,
     announcements: Bucket,
+    messages: Bucket,
     control_bytes: Bucket,
 }
 
@@ -40,6 +46,42 @@ pub struct Debt {
 }
 
 impl LinkBudget {
+    /// The budgets of a new link. At most `open_max` ids that its peer announces may be open.
+    #[must_use]
+    pub fn new(open_max: usize, now: Time, params: &BudgetParams) -> Self {
+        let mut budget = Self::default();
+        budget.grant(0, open_max, now, params);
+        budget
+    }
+
+    /// How many ids the peer may yet announce.
+    #[must_use]
+    pub const fn credit(&self) -> u32 {
+        self.credit
+    }
+
+    /// Grants a peer more announcements; it is to be told how many. `open` of those that it announced wait for
+    /// their item, and `open_max` may. Nothing is granted before a quarter of that can be, unless its credit is spent.
+    pub fn grant(&mut self, open: usize, open_max: usize, now: Time, params: &BudgetParams) -> u32 {
+        let credit = self.credit as usize;
+        let room = open_max.saturating_sub(open + credit);
+        let ids = room.min(self.announcements.available(now, params.announcements));
+        if ids == 0 || (credit > 0 && ids < credit_max(open_max, params).div_ceil(4)) {
+            return 0;
+        }
+        // Any debt from rounding is less than one token, and is paid like any other.
+        let _ = self.announcements.take(ids as f64, now, params.announcements);
+        let ids = u32::try_from(ids).unwrap_or(u32::MAX);
+        self.credit = self.credit.saturating_add(ids);
+        ids
+    }
+
+    /// Whether a peer of whose announcements `open_max` may be open could soon have spent its credit.
+    #[must_use]
+    pub fn is_low(&self, open_max: usize, params: &BudgetParams) -> bool {
+        (self.credit as usize) < credit_max(open_max, params) / 2
+    }
+
     /// Charges a message of `len` bytes, framing included. The message is to be handled either way;
     /// a debt means that the link is to be throttled.
     pub fn charge(
@@ -51,7 +93,8 @@ impl LinkBudget {
     ) -> Option<Debt> {
         let kind = message.kind();
         let by_bytes = self.take(kind.class().budget(), len, now, params);
-        let by_count = self.take(Budget::Messages, 1, now, params);
+        let is_tx = kind == MessageKind::Tx;
+        let by_count = (!is_tx).then(|| self.take(Budget::Messages, 1, now, params)).flatten();
         let by_elements = kind
             .budget_of_elements()
             .filter(|budget| !budget.drops())
@@ -73,19 +116,22 @@ impl LinkBudget {
         now: Time,
         params: &BudgetParams,
     ) -> usize {
-        let Some(budget) = kind.budget_of_elements().filter(|budget| budget.drops()) else {
-            return elements;
-        };
-        let mut expected = 0;
-        if budget == Budget::Addresses {
-            expected = elements.min(self.addresses_expected);
-            self.addresses_expected -= expected;
+        match kind.budget_of_elements() {
+            Some(Budget::Announcements) if kind == MessageKind::Announce => {
+                let admitted = u32::try_from(elements).unwrap_or(u32::MAX).min(self.credit);
+                self.credit -= admitted;
+                admitted as usize
+            }
+            Some(Budget::Addresses) => {
+                let expected = elements.min(self.addresses_expected);
+                self.addresses_expected -= expected;
+                let (bucket, rate) = (&mut self.addresses, params.addresses);
+                let admitted = (elements - expected).min(bucket.available(now, rate));
+                let _ = bucket.take(admitted as f64, now, rate);
+                expected + admitted
+            }
+            _ => elements,
         }
-        let (bucket, rate) = self.bucket(budget, params);
-        let admitted = (elements - expected).min(bucket.available(now, rate));
-        // Any debt from rounding is less than one token, and is paid like any other.
-        let _ = bucket.take(admitted as f64, now, rate);
-        expected + admitted
     }
 
     /// Allows an answer of [`ADDRESSES_MAX`] addresses, because we asked for it.
@@ -114,6 +160,7 @@ impl LinkBudget {
     const fn bucket(&mut self, budget: Budget, params: &BudgetParams) -> (&mut Bucket, Rate) {
         match budget {
             Budget::Messages => (&mut self.messages, params.messages),
+            Budget::Txs => (&mut self.txs, params.txs),
             Budget::Announcements => (&mut self.announcements, params.announcements),
             Budget::Requests => (&mut self.requests, params.requests),
             Budget::TxBytes => (&mut self.tx_bytes, params.tx_bytes),
@@ -127,6 +174,12 @@ impl LinkBudget {
     pub fn tolerate(&mut self, now: Time, params: &BudgetParams) -> bool {
         self.excesses.try_take(1.0, now, params.excesses)
     }
+}
+
+/// Most credit that a peer can have if so many of its announcements may be open.
+fn credit_max(open_max: usize, params: &BudgetParams) -> usize {
+    // A new bucket is full.
+    open_max.min(Bucket::default().available(Time::ZERO, params.announcements))
 }
 
 #[cfg(test)]
@@ -159,11 +212,29 @@ mod tests {
 
     #[test]
     fn announcements_over_the_budget_are_cut_off() {
-        let (params, mut budget) = (params(), LinkBudget::default());
+        let params = params();
+        let mut budget = LinkBudget::new(1_000, Time::ZERO, &params);
         assert_eq!(budget.admit(MessageKind::Announce, 4, Time::ZERO, &params), 4);
         assert_eq!(budget.admit(MessageKind::Announce, 4, Time::ZERO, &params), 1);
         assert_eq!(budget.admit(MessageKind::Announce, 4, Time::ZERO, &params), 0);
-        assert_eq!(budget.admit(MessageKind::Announce, 4, Time::from_millis(300), &params), 3);
+        let now = Time::from_millis(300);
+        assert_eq!(budget.grant(0, 1_000, now, &params), 3);
+        assert_eq!(budget.admit(MessageKind::Announce, 4, now, &params), 3);
+    }
+
+    #[test]
+    fn a_peer_may_announce_more_as_what_it_announced_is_dealt_with() {
+        let params = BudgetParams::default();
+        let mut budget = LinkBudget::new(100, Time::ZERO, &params);
+        assert_eq!(budget.credit(), 100);
+        assert_eq!(budget.admit(MessageKind::Announce, 60, Time::ZERO, &params), 60);
+        assert_eq!(budget.grant(60, 100, Time::ZERO, &params), 0, "all of them are open");
+        assert_eq!(budget.grant(40, 100, Time::ZERO, &params), 0, "it isn't worth a message");
+        assert!(budget.is_low(100, &params));
+        assert_eq!(budget.grant(30, 100, Time::ZERO, &params), 30);
+        assert_eq!(budget.credit(), 70);
+        assert_eq!(budget.admit(MessageKind::Announce, 70, Time::ZERO, &params), 70);
+        assert_eq!(budget.grant(99, 100, Time::ZERO, &params), 1, "better than none");
     }
 
     #[test]
@@ -179,7 +250,8 @@ mod tests {
 
     #[test]
     fn one_budget_does_not_pay_for_another() {
-        let (params, mut budget) = (params(), LinkBudget::default());
+        let params = params();
+        let mut budget = LinkBudget::new(1_000, Time::ZERO, &params);
         assert_eq!(budget.admit(MessageKind::Announce, 9, Time::ZERO, &params), 5);
         assert_eq!(budget.admit(MessageKind::Addresses, 5, Time::ZERO, &params), 5);
         assert_eq!(

@@ -5,7 +5,6 @@ use rand::RngExt as _;
 use super::Node;
 use crate::ground::item::HASH_LEN;
 use crate::ground::link::Link;
-use crate::limits::misbehavior::Offence;
 use crate::machine::Cx;
 use crate::record::Manner;
 use crate::wire::digest::Digest;
@@ -52,7 +51,7 @@ impl Node {
         };
         if let Some(debt) = state.budget.charge_answer(ids, cx.now, &cx.params.budgets) {
             self.slow(link, debt.until, cx);
-            self.misbehave(link, Offence::OverBudget(Budget::Requests), cx);
+            self.over_budget(link, Budget::Requests, cx.now);
         }
     }
 }

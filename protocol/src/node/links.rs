@@ -3,9 +3,11 @@
 use rand::RngExt as _;
 
 use super::{LinkState, Node};
+use crate::ground::item::ItemKind;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
+use crate::limits::allowance::{self, Allowance};
 use crate::limits::budget::{Debt, LinkBudget};
 use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::{Action, Cx};
@@ -15,7 +17,7 @@ use crate::relay::{Neighbour, Strategy as _};
 use crate::report::event::Event;
 use crate::wire::codec;
 use crate::wire::kinds::Budget;
-use crate::wire::message::{Hello, Message, Session, VERSION};
+use crate::wire::message::{Hello, Items, Message, Session, VERSION};
 
 impl Node {
     pub(super) fn on_connected(
@@ -26,6 +28,8 @@ impl Node {
         addr: Option<PeerAddr>,
         cx: &mut Cx<'_>,
     ) {
+        let budget = LinkBudget::new(cx.params.requests.announced_max, cx.now, &cx.params.budgets);
+        let credit = budget.credit();
         let state = LinkState {
             peer,
             direction,
@@ -35,7 +39,8 @@ impl Node {
             region: None,
             closing: None,
             congested: false,
-            budget: LinkBudget::default(),
+            allowance: Allowance::default(),
+            budget,
         };
         let before = self.links.insert(link, state);
         debug_assert!(before.is_none(), "the driver reused the slot of a live link: {link}");
@@ -51,7 +56,9 @@ impl Node {
         }
         if self.links.get(link).is_some_and(|state| state.closing.is_none()) {
             let (advertise, region) = (self.advertise, self.region);
-            let hello = Hello { version: VERSION, features: 0, advertise, region };
+            let accepts =
+                allowance::accepts(credit, self.strategy.takes_unasked(), &cx.params.budgets);
+            let hello = Hello { version: VERSION, features: 0, advertise, region, accepts };
             self.send(link, Session::Hello(Box::new(hello)), cx);
         }
     }
@@ -84,6 +91,7 @@ impl Node {
         state.ready = true;
         state.advertise = hello.advertise.filter(PeerAddr::is_dialable);
         state.region = hello.region;
+        state.allowance.on_hello(&hello.accepts, &cx.params.budgets);
         let (peer, direction, advertise) = (state.peer, state.direction, state.advertise);
         cx.report(Event::LinkUp { link, peer, direction, advertise });
         self.health.on_hello(link, cx.now);
@@ -106,7 +114,7 @@ impl Node {
         self.counters.addresses_received += addresses.len() as u64;
         self.counters.addresses_dropped += dropped as u64;
         if dropped > 0 {
-            self.misbehave(link, Offence::OverBudget(Budget::Addresses), cx);
+            self.over_budget(link, Budget::Addresses, cx.now);
         }
         let unkept = self.peers.on_addresses(link, &addresses[..admitted], cx);
         self.counters.addresses_dropped += unkept as u64;
@@ -136,20 +144,20 @@ impl Node {
         }
         let state = self.links.get_mut(link).filter(|state| state.closing.is_none())?;
         let (kind, elements) = (message.kind(), message.elements());
+        if matches!(message, Message::Items(Items::Announce(names)) if names.kind() == ItemKind::Block)
+        {
+            return Some(elements); // never behind transactions
+        }
         Some(state.budget.admit(kind, elements, cx.now, &cx.params.budgets))
     }
 
     fn throttle(&mut self, link: Link, debt: Debt, cx: &mut Cx<'_>) {
         self.slow(link, debt.until, cx);
-        if matches!(debt.budget, Budget::TxBytes | Budget::BlockBytes) {
-            // We asked for these bytes: the link is slowed, but nobody is to blame.
-            self.over_budget(link, debt.budget, cx.now);
-        } else {
-            self.misbehave(link, Offence::OverBudget(debt.budget), cx);
-        }
+        self.over_budget(link, debt.budget, cx.now);
     }
 
-    fn over_budget(&mut self, link: Link, budget: Budget, now: Time) {
+    /// Counts that a link ran over a budget, which is no offence.
+    pub(super) fn over_budget(&mut self, link: Link, budget: Budget, now: Time) {
         self.counters.count_over_budget(budget);
         self.record.on_over_budget(link, budget, now);
     }
@@ -174,7 +182,7 @@ impl Node {
         }
         let offence = if offence.is_tolerated() { Offence::Flooding } else { offence };
         self.counters.misbehaved += 1;
-        self.peers.on_misbehaved(link);
+        self.peers.on_misbehaved(link, cx.now);
         cx.report(Event::Misbehaved { link, offence });
         self.disconnect(link, Reason::Misbehaved(offence), cx);
     }

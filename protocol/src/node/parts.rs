@@ -76,6 +76,7 @@ define_parts! {
         rate_limiter: relay_due,
         unbroadcast: announce_again,
         serving: serve_due,
+        credits: grant_due,
     }
     swift {
         announcer: announce_due,

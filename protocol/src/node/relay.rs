@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Node;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::Link;
+use crate::ground::time::Time;
 use crate::items::blocks::BlockStore;
 use crate::items::pool::Pool;
 use crate::items::seen::{Seen, SeenCache};
@@ -100,13 +101,13 @@ impl Node {
             Step::AnnounceNow(link, id) => {
                 self.announce(link, id.kind(), &[id], Manner::Now, cx);
             }
-            Step::Hold(link, id) => self.announcer.hold(link, id, &cx.params.relay),
+            Step::Hold(link, id) => self.hold(link, id, cx),
             Step::Flush(link) => {
-                let ids = self.take_waiting(link);
+                let ids = self.take_waiting(link, cx);
                 self.announce_any(link, ids, Manner::Round, cx);
             }
             Step::FlushWhole(link) => {
-                for id in self.take_waiting(link) {
+                for id in self.take_all(link) {
                     self.give_by_id(link, id, Manner::Round, cx);
                 }
             }
@@ -123,7 +124,7 @@ impl Node {
         }
         if congested && is_block {
             self.announce(link, ItemKind::Block, &[id], Manner::Now, cx);
-        } else if congested {
+        } else if congested || !self.takes_unasked(link, &item, cx) {
             self.enqueue(link, (id, Form::Id), cx);
         } else if cx.params.relay.batch_ms > 0 && !is_block {
             self.enqueue(link, (id, Form::Whole), cx);
@@ -132,13 +133,38 @@ impl Node {
         }
     }
 
-    fn enqueue(&mut self, link: Link, item: (ItemId, Form), cx: &mut Cx<'_>) {
-        self.announcer.enqueue(link, item, cx.now, &cx.params.relay, cx.rng);
+    /// Adds an item to what a link will be told or sent.
+    pub(super) fn enqueue(&mut self, link: Link, item: (ItemId, Form), cx: &mut Cx<'_>) {
+        let Self { announcer, .. } = self;
+        let dropped = announcer.enqueue(link, item, cx.now, &cx.params.relay, cx.rng);
+        self.fall_behind(link, dropped, cx.now);
     }
 
-    fn take_waiting(&mut self, link: Link) -> Vec<ItemId> {
+    /// Adds an id to what waits for a link, without a timer.
+    pub(super) fn hold(&mut self, link: Link, id: ItemId, cx: &Cx<'_>) {
+        let dropped = self.announcer.hold(link, id, &cx.params.relay);
+        self.fall_behind(link, dropped, cx.now);
+    }
+
+    /// Takes what waits for a link, as much as its peer takes now. The rest leaves when it takes more.
+    fn take_waiting(&mut self, link: Link, cx: &Cx<'_>) -> Vec<ItemId> {
+        match self.may_announce(link, cx) {
+            Ok(max) => {
+                let Self { announcer, seen, .. } = self;
+                let ids = announcer.take(link, max, |id| seen.knows(id, link));
+                announcer.hurry(link, cx.now);
+                ids
+            }
+            Err(at) => {
+                self.announcer.hurry(link, at);
+                Vec::new()
+            }
+        }
+    }
+
+    fn take_all(&mut self, link: Link) -> Vec<ItemId> {
         let Self { announcer, seen, .. } = self;
-        announcer.take(link, |id| seen.knows(id, link))
+        announcer.take(link, usize::MAX, |id| seen.knows(id, link))
     }
 
     /// Lets the strategy do what is due.
@@ -150,11 +176,16 @@ impl Node {
 
     /// Batches of announcements are due.
     pub(super) fn announce_due(&mut self, cx: &mut Cx<'_>) {
-        let Self { announcer, seen, .. } = self;
+        let Self { announcer, seen, links, .. } = self;
         let mut due = Vec::new();
+        let may = |link| match links.get(link) {
+            Some(state) => state.allowance.announce(cx.now, &cx.params.budgets),
+            None => Err(Time::NEVER),
+        };
         announcer.on_wake(
             cx.now,
             &cx.params.relay,
+            may,
             |link, id| seen.knows(id, link),
             |link, batch| due.push((link, batch)),
         );
@@ -169,5 +200,6 @@ impl Node {
             let ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
             self.announce(link, ItemKind::Tx, &ids, Manner::Batch, cx);
         }
+        self.catch_up(cx);
     }
 }

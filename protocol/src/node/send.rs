@@ -13,6 +13,7 @@ use crate::ground::time::Time;
 use crate::machine::{Action, Cx};
 use crate::record::{ItemEvent, Manner};
 use crate::relay::Strategy as _;
+use crate::relay::announce::Form;
 use crate::report::event::Event;
 use crate::wire::codec;
 use crate::wire::message::{ANNOUNCE_MAX, Items, Message, Names, PeerExchange};
@@ -27,6 +28,7 @@ impl Node {
         if self.region.is_some() && state.region.is_some_and(|region| Some(region) != self.region) {
             self.counters.sent_cross_region_bytes += len as u64;
         }
+        state.allowance.charge(&message, len, cx.now, &cx.params.budgets);
         match &message {
             Message::Peers(PeerExchange::GetAddresses) => state.budget.expect_addresses(),
             Message::Items(Items::Item(item)) => {
@@ -52,14 +54,42 @@ impl Node {
         self.send(link, Items::Item(item), cx);
     }
 
-    /// Sends an item that we still hold, unless the peer doesn't take it.
+    /// Sends an item that we still hold, unless the peer doesn't take it. If it doesn't now, it is announced.
     pub(super) fn give_by_id(&mut self, link: Link, id: ItemId, manner: Manner, cx: &mut Cx<'_>) {
-        if let Some(item) = self.item(&id).filter(|_| !self.is_filtered(link, &id)).cloned() {
+        let Some(item) = self.item(&id).filter(|_| !self.is_filtered(link, &id)).cloned() else {
+            return;
+        };
+        if self.takes_unasked(link, &item, cx) {
             self.give(link, item, manner, cx);
+        } else {
+            self.enqueue(link, (id, Form::Id), cx);
         }
     }
 
+    /// When a peer takes an item; a moment that is past if it does now. Blocks are taken at any time.
+    pub(super) fn takes_at(&self, link: Link, item: &Item, cx: &Cx<'_>) -> Time {
+        match self.links.get(link) {
+            Some(state) if item.kind() == ItemKind::Tx => {
+                state.allowance.tx_at(item.size(), &cx.params.budgets)
+            }
+            _ => Time::ZERO,
+        }
+    }
+
+    /// Whether a peer takes an item now that it didn't ask for.
+    pub(super) fn takes_unasked(&self, link: Link, item: &Item, cx: &Cx<'_>) -> bool {
+        let takes = self.links.get(link).is_some_and(|state| state.allowance.takes_unasked());
+        (takes || item.kind() == ItemKind::Block) && self.takes_at(link, item, cx) <= cx.now
+    }
+
+    /// How many ids of transactions a peer takes now, at least one; or when it may.
+    pub(super) fn may_announce(&self, link: Link, cx: &Cx<'_>) -> Result<usize, Time> {
+        let Some(state) = self.links.get(link) else { return Err(Time::NEVER) };
+        state.allowance.announce(cx.now, &cx.params.budgets)
+    }
+
     /// Announces ids to a peer that is then known to have them, or about to; but for those that it doesn't take.
+    /// Transactions for which it has given no credit yet wait until it does.
     pub(super) fn announce(
         &mut self,
         link: Link,
@@ -75,6 +105,20 @@ impl Node {
         } else {
             ids
         };
+        let now_or_later = match kind {
+            ItemKind::Block => Ok(ids.len()),
+            ItemKind::Tx => self.may_announce(link, cx),
+        };
+        let (ids, later) = ids.split_at(now_or_later.unwrap_or(0).min(ids.len()));
+        if !later.is_empty() {
+            later.iter().for_each(|id| self.hold(link, *id, cx));
+            self.announcer.hurry(link, now_or_later.err().unwrap_or(Time::NEVER));
+        }
+        if kind == ItemKind::Tx
+            && let Some(state) = self.links.get_mut(link)
+        {
+            state.allowance.spend_credit(ids.len());
+        }
         ids.iter().for_each(|id| self.seen.note_told(id, link));
         self.record.note_all(link, ids, ItemEvent::Told(manner), cx.now);
         let is_short = kind == ItemKind::Tx && self.strategy.names_short();

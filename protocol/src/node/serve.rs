@@ -38,13 +38,19 @@ impl Node {
         if self.links.get(link).is_none_or(|state| state.congested) {
             return;
         }
-        let mut queue = self.serving.take(link);
+        let (mut queue, _) = self.serving.take(link);
         let (mut sent, mut missing) = (0, [Vec::new(), Vec::new()]);
+        let mut next_at = cx.now;
         while sent < PORTION
             && let Some((kind, name)) = queue.pop_front()
         {
             match self.find(name).filter(|item| self.may_serve(link, item)).cloned() {
                 Some(item) => {
+                    next_at = self.takes_at(link, &item, cx);
+                    if next_at > cx.now {
+                        queue.push_front((kind, name));
+                        break;
+                    }
                     sent += item.size();
                     self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
                     self.give(link, item, Manner::Answer, cx);
@@ -59,8 +65,8 @@ impl Node {
         self.not_found(link, ItemKind::Tx, &txs, cx);
         self.not_found(link, ItemKind::Block, &blocks, cx);
         if !queue.is_empty() {
-            self.serving.keep(link, queue);
-            self.serving.hurry(cx.now);
+            self.serving.keep(link, queue, next_at);
+            self.serving.hurry(next_at.max(cx.now));
         }
     }
 

@@ -15,11 +15,12 @@ use crate::params::{Rate, StrategyKind};
 use crate::report::event::Event;
 use crate::wire::error::DecodeError;
 use crate::wire::kinds::Budget;
-use crate::wire::message::{Hello, Items, Names, Session, VERSION};
+use crate::wire::message::{Hello, Items, Names, Session};
 
 mod explaining;
 mod fees;
 mod liars;
+mod limits;
 mod orphans;
 mod own;
 mod policy;
@@ -87,12 +88,7 @@ impl Solo {
 }
 
 fn hello() -> Message {
-    Message::Session(Session::Hello(Box::new(Hello {
-        version: VERSION,
-        features: 0,
-        advertise: None,
-        region: None,
-    })))
+    Message::Session(Session::Hello(Box::default()))
 }
 
 fn announce(item: &Item) -> Message {
@@ -280,12 +276,8 @@ fn a_version_that_we_cannot_speak_is_refused() {
     let link = Link::new(0, 1);
     let direction = Direction::Inbound;
     solo.hand(Input::Connected { link, peer: PeerKey(1), direction, addr: None });
-    let old = Message::Session(Session::Hello(Box::new(Hello {
-        version: 0,
-        features: 0,
-        advertise: None,
-        region: None,
-    })));
+    let hello = Hello { version: 0, ..Hello::default() };
+    let old = Message::Session(Session::Hello(Box::new(hello)));
     let why = Reason::Misbehaved(Offence::Version(0));
     assert_eq!(disconnects(&solo.say(link, &old)), [(link, why)]);
 }
@@ -312,24 +304,6 @@ fn an_unknown_kind_is_skipped_and_counted() {
     assert!(solo.say(link, &Message::Unknown { kind: 99, len: 10 }).is_empty());
     let received = solo.node.counters().received;
     assert_eq!(received.of(crate::wire::kinds::MessageKind::Unknown).messages, 1);
-}
-
-#[test]
-fn a_flood_of_messages_is_slowed_and_then_cut_off() {
-    let mut params = at_once();
-    params.budgets.messages = Rate::new(10.0, 20.0);
-    params.budgets.excesses = Rate::new(0.001, 5.0);
-    let mut solo = Solo::new(params);
-    let link = solo.link(0, Direction::Inbound);
-    let (mut throttled, mut closed) = (0, Vec::new());
-    while closed.is_empty() {
-        let actions = solo.say(link, &Message::Session(Session::Ping { nonce: 0 }));
-        throttled += actions.iter().filter(|a| matches!(a, Action::Throttle { .. })).count();
-        closed = disconnects(&actions);
-    }
-    assert_eq!(closed, [(link, Reason::Misbehaved(Offence::Flooding))]);
-    assert_eq!(throttled, 6);
-    assert_eq!(solo.node.counters().over_budget[Budget::Messages as usize], 6);
 }
 
 #[test]

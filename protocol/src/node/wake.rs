@@ -7,7 +7,7 @@ use crate::record::ItemEvent;
 use crate::wire::message::Session;
 
 /// What an input may have changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     /// What peers are known to have, and what they will be told: the deadlines of the swift parts and of the strategy
     /// at most, and nothing that has to be settled before the input is finished.

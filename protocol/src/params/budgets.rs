@@ -27,9 +27,12 @@ impl Rate {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetParams {
-    /// Messages of any kind. Over it the link is throttled. A guess: 20 times what a busy link needs.
+    /// Messages but transactions. Over it the link is throttled. A guess: 20 times what a busy link needs.
     pub messages: Rate,
-    /// Ids announced. Over it ids are dropped. A guess: half of what Bitcoin Core takes in.
+    /// Transactions. Over it the link is throttled. A guess: half of what Bitcoin Core takes in.
+    pub txs: Rate,
+    /// Ids of transactions announced: the peer is granted so many (see [`crate::limits::budget`]), and what
+    /// exceeds that is dropped. As many as transactions.
     pub announcements: Rate,
     /// Ids requested from us. Over it the link is throttled. A guess.
     pub requests: Rate,
@@ -42,8 +45,8 @@ pub struct BudgetParams {
     pub addresses: Rate,
     /// Bytes of everything else, unknown kinds included. Over it the link is throttled. A guess.
     pub control_bytes: Rate,
-    /// How often a link may run over a budget before that is abuse and it is closed. A guess: an
-    /// honest peer is slowed by throttling before it gets here.
+    /// How often a peer may do what no honest peer does for long, such as announcing more than it was
+    /// granted, before that is abuse and its link is closed. Being throttled is none of it. A guess.
     pub excesses: Rate,
     /// Transactions announced to peers, whichever; over it they wait in one backlog (see [`crate::relay::rate_limiter`]).
     /// As many as one of our peers takes from us. (Bitcoin Core: 14 a second, 420 at once, pull
@@ -52,8 +55,8 @@ pub struct BudgetParams {
     /// Bytes of those transactions. As many as one of our peers takes from us. (Bitcoin Core: 20 kB a
     /// second, 50 MB at once.)
     pub relayed_bytes: Rate,
-    /// Most transactions in the backlog; over it the one that pays least is left to digests. A guess: a
-    /// megabyte and a half of ids.
+    /// Most transactions in the backlog; over it the one that pays least is announced when the backlog is
+    /// through (see [`crate::relay::announce`]). A guess: a megabyte and a half of ids.
     pub backlog_max: usize,
 }
 
@@ -61,6 +64,7 @@ impl Default for BudgetParams {
     fn default() -> Self {
         Self {
             messages: Rate::new(2_000.0, 10_000.0),
+            txs: Rate::new(5_000.0, 20_000.0),
             announcements: Rate::new(5_000.0, 20_000.0),
             requests: Rate::new(5_000.0, 20_000.0),
             tx_bytes: Rate::new(6_250_000.0, 25_000_000.0),
@@ -80,6 +84,7 @@ impl BudgetParams {
         at_least_one(&[("budgets.backlog_max", self.backlog_max as u64)])?;
         let rates = [
             ("budgets.messages", self.messages),
+            ("budgets.txs", self.txs),
             ("budgets.announcements", self.announcements),
             ("budgets.requests", self.requests),
             ("budgets.tx_bytes", self.tx_bytes),

@@ -25,7 +25,7 @@ pub struct RelayParams {
     /// The same for inbound peers, who share one timer, so that a spy with many connections learns no
     /// more than one (Bitcoin Core: 5 s). The default keeps about its ratio.
     pub trickle_inbound_ms: u64,
-    /// Most ids waiting to be announced to one peer; over it the oldest are dropped and counted.
+    /// Most ids waiting to be announced to one peer; over it the oldest are dropped and counted, and announced later.
     /// A guess: Bitcoin Core saw queues of 60,000 in overload (its pull request 34628).
     pub announce_queue_max: usize,
     /// Only for the strategy `adaptive`.

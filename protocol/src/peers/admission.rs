@@ -4,6 +4,7 @@ use super::Peers;
 use super::table::{Peer, Place};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::PeerAddr;
+use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
 use crate::machine::Cx;
 
@@ -23,14 +24,14 @@ impl Peers {
     pub(super) fn admit(&mut self, peer: &Peer, cx: &mut Cx<'_>) -> Admission {
         if peer.key == self.own {
             if let Some(addr) = peer.dialled {
-                self.found_ourselves_at(addr);
+                self.found_ourselves_at(addr, cx.now);
             }
             return Admission::Refused(Reason::Myself);
         }
         let wanted = peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr));
-        if self.discouraged.contains(&peer.key) && !wanted {
+        if self.discouraged.contains(&peer.key, cx.now) && !wanted {
             if let Some(addr) = peer.dialled {
-                self.book.shun(addr);
+                self.book.shun(addr, cx.now);
             }
             return Admission::Refused(Reason::Discouraged);
         }
@@ -84,21 +85,21 @@ impl Peers {
         self.insert(link, peer);
     }
 
-    /// The peer misbehaved, and its link is being closed: it is kept out from now on, unless our
+    /// The peer misbehaved, and its link is being closed: it is kept out for a day, unless our
     /// operator wants it for ever.
     ///
     /// The address that it advertises isn't held against it: that may be an honest peer's. Should we
     /// dial it and find the same key there, then it is.
-    pub fn on_misbehaved(&mut self, link: Link) {
+    pub fn on_misbehaved(&mut self, link: Link, now: Time) {
         let Some(peer) = self.table.get(link) else {
             return;
         };
         if peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr)) {
             return;
         }
-        self.discouraged.insert(peer.key);
+        self.discouraged.insert(peer.key, now);
         if let Some(addr) = peer.dialled {
-            self.book.shun(addr);
+            self.book.shun(addr, now);
         }
     }
 

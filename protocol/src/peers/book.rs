@@ -189,7 +189,7 @@ impl Book {
             }
             let is_told = params.local_addresses || Reach::of(record.addr.ip) == Some(Reach::World);
             let wanted = record.successes > 0 || is_told;
-            if wanted && self.may_hold(record.addr) && !self.contains(record.addr) {
+            if wanted && self.may_hold(record.addr, now) && !self.contains(record.addr) {
                 let mut entry = Entry::new(record.addr, None, now);
                 entry.successes = record.successes;
                 entry.backoff = Backoff::resumed(record.failures);
@@ -211,7 +211,7 @@ impl Book {
         let from = from.into();
         let Ok(failures) = self.given_up.failures(addr, cx.now) else { return Added::Refused };
         let has_room = self.shares.has_room(from, cx.params.peers.book_max);
-        if !has_room || !self.shares.has_room_for(addr.ip) || !self.may_hold(addr) {
+        if !has_room || !self.shares.has_room_for(addr.ip) || !self.may_hold(addr, cx.now) {
             return Added::Refused;
         }
         let mut entry = Entry::new(addr, Some(from), cx.now);
@@ -225,7 +225,7 @@ impl Book {
         if self.contains(addr) {
             return Added::Known;
         }
-        if !self.shares.has_room(from, cx.params.peers.book_max) || !self.may_hold(addr) {
+        if !self.shares.has_room(from, cx.params.peers.book_max) || !self.may_hold(addr, cx.now) {
             return Added::Refused;
         }
         self.given_up.remove(addr);
@@ -236,7 +236,7 @@ impl Book {
     pub(super) fn name(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) -> Added {
         self.shunned.remove(&addr);
         self.given_up.remove(addr);
-        if !self.may_hold(addr) {
+        if !self.may_hold(addr, cx.now) {
             return Added::Refused;
         }
         let added = if self.contains(addr) {
@@ -267,7 +267,7 @@ impl Book {
     /// The peer that we dialled at the address said hello, so we vouch for it ourselves now. An
     /// address that left the book while it was dialled comes back.
     pub(super) fn reach(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) {
-        if !self.may_hold(addr) {
+        if !self.may_hold(addr, cx.now) {
             return;
         }
         if !self.contains(addr) && self.add(Entry::new(addr, None, cx.now), cx) == Added::Refused {
@@ -359,9 +359,9 @@ impl Book {
 
     /// Forgets an address and doesn't take it from peers again for a while: it is our own, belongs to
     /// another network, or to a peer that misbehaved.
-    pub(super) fn shun(&mut self, addr: PeerAddr) {
+    pub(super) fn shun(&mut self, addr: PeerAddr, now: Time) {
         self.forget(addr);
-        self.shunned.insert(addr);
+        self.shunned.insert(addr, now);
     }
 
     /// Whether the address may be dialled now, as far as the book knows.
@@ -415,8 +415,9 @@ impl Book {
     }
 
     /// Whether the address may be in the book at all.
-    fn may_hold(&self, addr: PeerAddr) -> bool {
-        addr.is_dialable() && self.own != Some(addr) && !self.shunned.contains(&addr)
+    fn may_hold(&self, addr: PeerAddr, now: Time) -> bool {
+        let is_shunned = self.shunned.contains(&addr, now);
+        addr.is_dialable() && self.own != Some(addr) && !is_shunned
     }
 
     fn get(&self, addr: PeerAddr) -> Option<&Entry> {

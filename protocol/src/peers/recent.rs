@@ -1,18 +1,23 @@
-//! A bounded memory of what was met, oldest forgotten first.
+//! A bounded memory of what was met, oldest forgotten first, and everything after a day.
 
 use std::hash::Hash;
+use std::time::Duration;
 
 use lru::LruCache;
 
 use crate::ground::map::Salt;
+use crate::ground::time::Time;
 
-/// A set that holds the `max` keys added last. It allocates nothing until one is added.
+/// How long a key is remembered (Bitcoin Core's `DEFAULT_MISBEHAVING_BANTIME`, `banman.h`: a day).
+const KEPT: Duration = Duration::from_secs(86_400);
+
+/// A set that holds the `max` keys added last, each for a day. It allocates nothing until one is added.
 #[derive(Clone, Debug)]
 pub(super) struct Recent<K: Eq + Hash> {
     max: usize,
     salt: Salt,
     /// Bounded by hand: a cache that knows its bound makes room for all of it at once.
-    keys: Option<Box<LruCache<K, (), Salt>>>,
+    keys: Option<Box<LruCache<K, Time, Salt>>>,
 }
 
 impl<K: Eq + Hash> Recent<K> {
@@ -21,15 +26,12 @@ impl<K: Eq + Hash> Recent<K> {
         Self { max, salt, keys: None }
     }
 
-    /// Adds a key. One that is in the set already keeps its age.
-    pub(super) fn insert(&mut self, key: K) {
+    /// Adds a key. One that is in the set already begins anew.
+    pub(super) fn insert(&mut self, key: K, now: Time) {
         let salt = self.salt;
         let empty = || Box::new(LruCache::unbounded_with_hasher(salt));
         let keys = self.keys.get_or_insert_with(empty);
-        if keys.contains(&key) {
-            return;
-        }
-        keys.put(key, ());
+        keys.put(key, now);
         if keys.len() > self.max {
             keys.pop_lru();
         }
@@ -43,7 +45,8 @@ impl<K: Eq + Hash> Recent<K> {
     }
 
     /// Whether the key is in the set.
-    pub(super) fn contains(&self, key: &K) -> bool {
-        self.keys.as_ref().is_some_and(|keys| keys.contains(key))
+    pub(super) fn contains(&self, key: &K, now: Time) -> bool {
+        let added = self.keys.as_ref().and_then(|keys| keys.peek(key));
+        added.is_some_and(|added| now.since(*added) < KEPT)
     }
 }

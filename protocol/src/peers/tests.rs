@@ -226,7 +226,7 @@ fn a_peer_that_misbehaved_is_kept_out() {
     let mut world = World::new();
     world.learn([1]);
     let link = world.outbound(1);
-    world.peers.on_misbehaved(link);
+    world.peers.on_misbehaved(link, world.now);
     world.disconnect(link);
     assert_eq!(world.connect(1, None).1, Admission::Refused(Reason::Discouraged));
     world.actions.clear();
@@ -235,11 +235,24 @@ fn a_peer_that_misbehaved_is_kept_out() {
 }
 
 #[test]
+fn every_discouragement_ends() {
+    let mut world = World::new();
+    world.learn([1]);
+    let link = world.outbound(1);
+    world.peers.on_misbehaved(link, world.now);
+    world.disconnect(link);
+    world.wait(Duration::from_secs(86_399));
+    assert_eq!(world.connect(1, None).1, Admission::Refused(Reason::Discouraged));
+    world.wait(Duration::from_secs(1));
+    assert_eq!(world.connect(1, None).1, Admission::Welcome);
+}
+
+#[test]
 fn a_misbehaving_peer_cannot_have_another_ones_address_shunned() {
     let mut world = World::new();
     let (liar, _) = world.connect(66, None);
     world.hello(liar, Some(5)); // the address of an honest peer
-    world.peers.on_misbehaved(liar);
+    world.peers.on_misbehaved(liar, world.now);
     world.disconnect(liar);
     assert!(world.peers.book().contains(addr(5)));
     assert_eq!(world.dials(), [5]);
@@ -278,7 +291,7 @@ fn links_and_addresses_that_are_unknown_are_tolerated() {
     let dead = Link::new(9, 9);
     world.hello(dead, Some(1));
     world.disconnect(dead);
-    world.peers.on_misbehaved(dead);
+    world.peers.on_misbehaved(dead, world.now);
     assert_eq!(world.tell(dead, [1, 2]), 2);
     assert!(!world.run(|peers, cx| peers.on_get_addresses(dead, cx)));
     for why in [DialError::Unreachable, DialError::WrongNetwork, DialError::Myself] {

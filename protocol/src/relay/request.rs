@@ -25,8 +25,8 @@
 //!    An inbound peer has `inbound_patience_ms` for a transaction, `block_patience_ms` for a block, from the
 //!    moment on in which an outbound one that is no staller announced it too (a quarter of it before it has
 //!    delivered anything); then that counts as running out.
-//! 6. At most `announced_max` wanted transactions are remembered per announcer, and `in_flight_max` of a staller;
-//!    further announcements of that link are dropped. Of one item at most as many announcers are remembered as
+//! 6. At most `announced_max` wanted transactions are remembered per announcer; further announcements of that link
+//!    are dropped. A staller is granted more only while fewer than `in_flight_max` are. Of one item at most as many announcers are remembered as
 //!    there are links. So memory is bounded by links x `announced_max`
 //!    (Bitcoin Core's `MAX_PEER_TX_ANNOUNCEMENTS`), at 350 bytes each at worst: 1.75 MB for a link.
 //! 7. A strategy may have an announcer wait before it is asked, to see whether somebody sends the item
@@ -181,7 +181,7 @@ impl Requests {
         let Some(state) = self.links.get_mut(link) else {
             return Announced::Dropped;
         };
-        if state.lane(kind).announced as usize >= state.announced_max(kind, params) {
+        if state.lane(kind).announced as usize >= params.announced_max(kind) {
             return Announced::Dropped; // before anything is looked up: this is what a flood comes to
         }
         let wanted = self.wanted.get(&id);
@@ -220,6 +220,16 @@ impl Requests {
         }
         self.remember(link, id);
         Announced::Remembered
+    }
+
+    /// How many transactions that a link announced are wanted, and how many may be.
+    #[must_use]
+    pub fn announced(&self, link: Link, params: &RequestParams) -> (usize, usize) {
+        let kind = ItemKind::Tx;
+        let of = |state: &LinkRequests| {
+            (state.lane(kind).announced as usize, state.announced_max(kind, params))
+        };
+        self.links.get(link).map_or((0, params.announced_max), of)
     }
 
     /// Whether a peer was asked for an item, so that its sending it, or saying that it can't, is in order.

@@ -1,7 +1,7 @@
 //! What peers asked for and haven't been sent yet.
 //!
 //! A portion of what was asked for is sent at once; the rest waits here, and the next portion goes with each
-//! wake-up, so that the driver can say in between that the link is congested.
+//! wake-up, so that the driver can say in between that the link is congested. So does what the peer takes later only.
 //!
 //! # Bounds
 //! At most `memory.serve_queue_max` ids a link. Nothing is kept for links for which nothing waits.
@@ -30,8 +30,8 @@ pub type Asked = VecDeque<(ItemKind, Name)>;
 /// The queues of all links.
 #[derive(Clone, Debug)]
 pub struct Serving {
-    /// Never an empty queue.
-    queues: Vec<(Link, Asked)>,
+    /// Never an empty queue, and before which moment nothing of it is sent.
+    queues: Vec<(Link, Asked, Time)>,
     /// When the next portions are due.
     at: Time,
 }
@@ -43,8 +43,8 @@ impl Default for Serving {
 }
 
 impl Serving {
-    /// A peer asks for items: they wait behind those that it asked for before. Returns those for which there is
-    /// no room.
+    /// A peer asks for items: transactions wait behind those that it asked for before, blocks before them. Returns
+    /// those for which there is no room.
     pub fn on_asked(
         &mut self,
         link: Link,
@@ -52,37 +52,45 @@ impl Serving {
         mut names: impl Iterator<Item = Name>,
         params: &Params,
     ) -> Vec<Name> {
-        let mut queue = self.take(link);
+        let (mut queue, not_before) = self.take(link);
         let room = params.memory.serve_queue_max.saturating_sub(queue.len());
-        queue.extend(names.by_ref().take(room).map(|name| (kind, name)));
-        self.keep(link, queue);
+        for name in names.by_ref().take(room) {
+            match kind {
+                ItemKind::Tx => queue.push_back((kind, name)),
+                ItemKind::Block => queue.push_front((kind, name)),
+            }
+        }
+        self.keep(link, queue, not_before);
         names.collect()
     }
 
-    /// Takes out all that waits for a link.
-    pub fn take(&mut self, link: Link) -> Asked {
-        let place = self.queues.iter().position(|(waiting, _)| *waiting == link);
-        place.map(|place| self.queues.remove(place).1).unwrap_or_default()
+    /// Takes out all that waits for a link, and before which moment nothing of it is to be sent.
+    pub fn take(&mut self, link: Link) -> (Asked, Time) {
+        let place = self.queues.iter().position(|(waiting, ..)| *waiting == link);
+        let taken = place.map(|place| self.queues.remove(place));
+        taken.map_or((Asked::new(), Time::ZERO), |(_, queue, not_before)| (queue, not_before))
     }
 
-    /// Keeps what is left of it.
-    pub fn keep(&mut self, link: Link, queue: Asked) {
+    /// Keeps what is left of it, of which nothing is sent before a moment.
+    pub fn keep(&mut self, link: Link, queue: Asked, not_before: Time) {
         if !queue.is_empty() {
-            self.queues.push((link, queue));
+            self.queues.push((link, queue, not_before));
         }
     }
 
-    /// There is something to send from now on.
-    pub const fn hurry(&mut self, now: Time) {
-        self.at = now;
+    /// There is something to send from a moment on.
+    pub fn hurry(&mut self, at: Time) {
+        self.at = self.at.min(at);
     }
 
     /// The links that get a portion now, among those that `may` get one. Where it begins is chosen at random when
     /// not all get their turn; the others get theirs at the next wake-up.
     pub fn due(&mut self, now: Time, rng: &mut dyn Rng, may: impl Fn(Link) -> bool) -> Vec<Link> {
-        let waiting = self.queues.iter().map(|(link, _)| *link);
-        let mut links: Vec<Link> = waiting.filter(|link| may(*link)).collect();
-        self.at = Time::NEVER;
+        let ready =
+            self.queues.iter().filter(|(link, _, not_before)| *not_before <= now && may(*link));
+        let mut links: Vec<Link> = ready.map(|(link, ..)| *link).collect();
+        let later = self.queues.iter().map(|(.., not_before)| *not_before);
+        self.at = later.filter(|not_before| *not_before > now).min().unwrap_or(Time::NEVER);
         if links.len() > PORTIONS_MAX {
             let first = rng.random_range(0..links.len());
             links.rotate_left(first);
@@ -95,8 +103,8 @@ impl Serving {
     /// How many ids wait for a link.
     #[must_use]
     pub fn waiting(&self, link: Link) -> usize {
-        let queue = self.queues.iter().find(|(waiting, _)| *waiting == link);
-        queue.map_or(0, |(_, queue)| queue.len())
+        let queue = self.queues.iter().find(|(waiting, ..)| *waiting == link);
+        queue.map_or(0, |(_, queue, _)| queue.len())
     }
 }
 
@@ -110,7 +118,7 @@ impl Part for Serving {
     }
 
     fn check(&self, params: &Params) {
-        for (link, queue) in &self.queues {
+        for (link, queue, _) in &self.queues {
             let (len, max) = (queue.len(), params.memory.serve_queue_max);
             assert!(0 < len && len <= max, "serving on {link}: {len} of at most {max}");
         }
@@ -138,6 +146,32 @@ mod tests {
         assert_eq!(serving.on_asked(link, ItemKind::Tx, names(2), &params).len(), 1);
         assert_eq!(serving.waiting(link), 3);
         serving.check(&params);
+    }
+
+    #[test]
+    fn what_a_peer_takes_later_waits_and_keeps_nobody_else_waiting() {
+        let (params, mut serving) = (Params::default(), Serving::default());
+        let later = Time::from_millis(9);
+        for slot in 0..6 {
+            let link = Link::new(slot, 1);
+            serving.on_asked(link, ItemKind::Tx, names(1), &params);
+            if slot > 0 {
+                let (queue, _) = serving.take(link);
+                serving.keep(link, queue, later);
+            }
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        assert_eq!(serving.due(Time::from_millis(7), &mut rng, |_| true), [Link::new(0, 1)]);
+        assert_eq!(serving.deadline(), later);
+    }
+
+    #[test]
+    fn a_block_is_sent_before_transactions() {
+        let (params, mut serving, link) = (Params::default(), Serving::default(), Link::new(0, 1));
+        for kind in [ItemKind::Tx, ItemKind::Block] {
+            serving.on_asked(link, kind, names(1), &params);
+        }
+        assert_eq!(serving.take(link).0[0].0, ItemKind::Block);
     }
 
     #[test]

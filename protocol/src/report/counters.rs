@@ -70,7 +70,7 @@ pub struct Counters {
     pub duplicate_announcements: u64,
     /// Announcements dropped because their link had too many open, see `requests.announced_max`.
     pub announcements_dropped: u64,
-    /// Ids that were never announced to a peer because its queue was full.
+    /// Ids for which a queue was full; they are announced later, out of the pool.
     pub announcements_unsent: u64,
     /// Items received that we had not asked for and don't take unasked.
     pub unsolicited: u64,

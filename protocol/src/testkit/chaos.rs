@@ -21,7 +21,7 @@ use crate::node::{Identity, Node};
 use crate::params::{Params, StrategyKind};
 use crate::report::event::Event;
 use crate::wire::digest::Digest;
-use crate::wire::message::{Hello, Items, Message, Names, Reconcile, Session, Signal, VERSION};
+use crate::wire::message::{Hello, Items, Message, Names, Reconcile, Session, Signal};
 
 /// How many links there may be at once.
 const SLOTS: usize = 6;
@@ -375,7 +375,7 @@ impl Chaos {
 }
 
 fn hello() -> Hello {
-    Hello { version: VERSION, features: 0, advertise: None, region: None }
+    Hello::default()
 }
 
 /// A family of three, rivals, one that is forged, some that pay and some that don't, blocks, and a block whose bytes

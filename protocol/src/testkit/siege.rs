@@ -24,7 +24,7 @@ use crate::limits::misbehavior::Reason;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
-use crate::wire::message::{Hello, Items, Message, Names, Session, VERSION};
+use crate::wire::message::{Hello, Items, Message, Names, Session};
 
 /// Ids in each message of a flooder.
 const FLOOD: usize = 1_000;
@@ -359,7 +359,7 @@ impl<'a> Field<'a> {
         self.peers[index].link = Some(link);
         self.peers[index].held_until = self.now;
         self.hand(Input::Connected { link, peer: key, direction, addr });
-        let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
+        let hello = Hello::default();
         self.hand(Input::Received {
             link,
             message: &Message::Session(Session::Hello(Box::new(hello))),

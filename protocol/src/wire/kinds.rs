@@ -48,7 +48,7 @@ impl Class {
 /// The budgets of a link, see [`crate::limits::budget`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// Messages.
+    /// Messages but transactions.
     Messages,
     /// Announced ids.
     Announcements,
@@ -62,11 +62,13 @@ pub enum Budget {
     Addresses,
     /// Bytes of everything else.
     ControlBytes,
+    /// Transactions.
+    Txs,
 }
 
 impl Budget {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Messages,
         Self::Announcements,
         Self::Requests,
@@ -74,6 +76,7 @@ impl Budget {
         Self::BlockBytes,
         Self::Addresses,
         Self::ControlBytes,
+        Self::Txs,
     ];
 
     /// Its name in metrics and messages.
@@ -87,6 +90,7 @@ impl Budget {
             Self::BlockBytes => "block_bytes",
             Self::Addresses => "addresses",
             Self::ControlBytes => "control_bytes",
+            Self::Txs => "txs",
         }
     }
 
@@ -234,7 +238,7 @@ kinds! {
         19: Bytes(short_len(GETDATA_MAX)),
             Items(Items::NotFound(Names::Short(_))) = |body| Names::read_short(body).map(Items::NotFound);
     }
-    Tx "tx": Tx {
+    Tx "tx": Tx, each Txs {
         9: OfItem(ItemKind::Tx),
             Items(Items::Item(item) if item.kind() == ItemKind::Tx) = |body| body.item(ItemKind::Tx).map(Items::Item);
     }
@@ -263,6 +267,9 @@ kinds! {
     Unknown "unknown": Control {}
     FeeFilter "feefilter": Control {
         20: Bytes(8), Items(Items::FeeFilter(_)) = |body| Ok(Items::FeeFilter(FeeRate(body.u64()?)));
+    }
+    Credit "credit": Control {
+        22: Bytes(4), Items(Items::Credit(_)) = |body| Ok(Items::Credit(body.u32()?));
     }
 }
 

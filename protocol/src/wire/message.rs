@@ -19,7 +19,7 @@ pub use items::{ANNOUNCE_MAX, GETDATA_MAX, Items, Names};
 pub use peers::{ADDRESSES_MAX, PeerExchange};
 pub use reconcile::Reconcile;
 pub use relay::{KNOWN_MAX, Signal};
-pub use session::{HELLO_MAX, Hello, Session, VERSION};
+pub use session::{Accepts, Allowed, HELLO_MAX, Hello, Session, VERSION};
 
 /// One message, by its subject. 32 bytes: a simulator holds many.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -92,6 +92,7 @@ impl EventHash {
                 self.word(u64::from(digest.count));
             }
             Message::Items(Items::FeeFilter(rate)) => self.word(rate.0),
+            Message::Items(Items::Credit(ids)) => self.word(u64::from(*ids)),
             Message::Peers(PeerExchange::Addresses(addrs)) => self.word(addrs.len() as u64),
             // Their kind says it all.
             Message::Session(Session::Hello(_))

@@ -1,6 +1,7 @@
 //! Whole simulations at small sizes: what runs promise whatever is simulated.
 
 mod faults;
+mod pressure;
 mod residue;
 
 use tidings_protocol::params::StrategyKind;

@@ -71,6 +71,13 @@ pub async fn traffic(fleet: &Fleet) -> AllTraffic {
     all
 }
 
+/// Links that live nodes closed because the peer misbehaved; `None` if none of them answers.
+pub async fn links_lost(fleet: &Fleet) -> Option<u64> {
+    let answers = ask_all(fleet.live(), async |node| node.client.status().await).await;
+    let lost = answers.into_iter().filter_map(|(_, status)| status.ok());
+    lost.filter_map(|status| status.counters.get("misbehaved").copied()).reduce(|a, b| a + b)
+}
+
 /// Traffic between two moments, as rows of the run folder.
 #[must_use]
 pub fn traffic_rows(before: &AllTraffic, after: &AllTraffic) -> Vec<Traffic> {

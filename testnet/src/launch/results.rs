@@ -39,6 +39,8 @@ pub struct Observed {
     pub traffic_before: AllTraffic,
     /// Traffic at the end.
     pub traffic_after: AllTraffic,
+    /// Links that live nodes closed because the peer misbehaved.
+    pub links_lost: Option<u64>,
     /// CPU time and memory at the end, by node.
     pub usage_after: Vec<Option<Usage>>,
     /// Bytes compared, if they were.
@@ -149,6 +151,7 @@ fn inputs(settings: &Settings, fleet: &Fleet, observed: &Observed, driven: &Driv
         launcher_cpu_s: Some(driven.launcher_cpu_s),
         dropped_events: driven.collector.oddities().dropped,
         machine: Some(pace::machine(settings, driven)),
+        links_lost: observed.links_lost,
         simulation: tidings_tools::figures::summary::Simulation::default(),
         more: more(settings, observed, driven, nodes_cpu_s),
     }

@@ -166,9 +166,15 @@ fn inputs(
             peak_rss_mib,
             rounds: rounds(scenario, world),
         },
+        links_lost: Some(links_lost(world)),
         more: more(scenario, finished, cpu, peak_rss_mib),
         ..Inputs::default()
     }
+}
+
+/// Links that nodes closed because the peer misbehaved, those aside that crashed since.
+fn links_lost(world: &World) -> u64 {
+    (0..).take(world.nodes()).map(|node| world.counters(node).0.misbehaved).sum()
 }
 
 /// Keys that only simulations have.

@@ -18,7 +18,7 @@ use tidings_protocol::ground::peer::{DialError, PeerAddr, PeerKey};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
-use tidings_protocol::wire::message::{Hello, Message, Session, VERSION};
+use tidings_protocol::wire::message::{Hello, Message, Session};
 
 use super::options::Settings;
 use super::overlay::{self, Overlay, Topology};
@@ -270,7 +270,7 @@ impl Member {
         let (link, key) = (peer.link_up(), PeerKey(peer.index as u64));
         let direction = Direction::Inbound;
         self.hand(Input::Connected { link, peer: key, direction, addr: None }, now);
-        let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
+        let hello = Hello::default();
         self.hand(
             Input::Received { link, message: &Message::Session(Session::Hello(Box::new(hello))) },
             now,

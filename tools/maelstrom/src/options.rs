@@ -111,6 +111,7 @@ fn defaults(strategy: StrategyKind) -> Params {
     let unlimited = Rate::new(1e12, 1e12);
     params.budgets = BudgetParams {
         messages: unlimited,
+        txs: unlimited,
         announcements: unlimited,
         requests: unlimited,
         tx_bytes: unlimited,

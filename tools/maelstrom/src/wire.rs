@@ -150,7 +150,7 @@ pub(super) const fn travels(message: &Message) -> bool {
         | Message::Reconcile(_) => true,
         Message::Session(_)
         | Message::Peers(_)
-        | Message::Items(Items::FeeFilter(_))
+        | Message::Items(Items::FeeFilter(_) | Items::Credit(_))
         | Message::Unknown { .. } => false,
     }
 }
@@ -180,7 +180,7 @@ fn encode(message: &Message) -> Option<Say> {
         }),
         Message::Session(_)
         | Message::Peers(_)
-        | Message::Items(Items::FeeFilter(_))
+        | Message::Items(Items::FeeFilter(_) | Items::Credit(_))
         | Message::Unknown { .. } => return None,
     })
 }

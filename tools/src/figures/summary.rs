@@ -48,6 +48,9 @@ pub struct Inputs {
     /// How the machine kept up, if it had to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<Machine>,
+    /// Links closed because a node said that its peer misbehaved. No honest peer does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links_lost: Option<u64>,
     /// What a simulation adds.
     #[serde(flatten)]
     pub simulation: Simulation,
@@ -122,6 +125,9 @@ pub struct Summary {
     pub t99_ms: Option<f64>,
     /// When all live nodes had an item, milliseconds: the median over items.
     pub t100_ms: Option<f64>,
+    /// From the last submission to the last delivery, seconds: how long it took to work off what was submitted
+    /// faster than it spread.
+    pub backlog_s: Option<f64>,
     /// Mean over items of the mean latency of their deliveries, the origins' own excluded,
     /// milliseconds.
     pub latency_mean_ms: Option<f64>,
@@ -187,6 +193,7 @@ impl Summary {
             t90_ms: time(0.9),
             t99_ms: time(0.99),
             t100_ms: time(1.0),
+            backlog_s: backlog_s(run),
             latency_mean_ms: latency.mean(),
             latency_mean_ci95_ms: latency.mean_ci95().map(|mean| mean.half_width),
             redundancy: redundancy(run, spread, &traffic),
@@ -342,6 +349,13 @@ fn coverage(run: &Run, spread: &Spread, counted: &[usize]) -> Option<f64> {
     }
     let pairs = (counted.len() * spread.live_nodes()) as f64;
     Some(ratio(spread.arrivals().len() as f64, pairs).unwrap_or(0.0))
+}
+
+fn backlog_s(run: &Run) -> Option<f64> {
+    let submitted = run.items.iter().map(|item| item.submitted_us).max()?;
+    let at = |row: &run::Delivery| run.items[row.item as usize].submitted_us + row.latency_us;
+    let delivered = run.deliveries.iter().map(at).max()?;
+    Some(delivered.saturating_sub(submitted) as f64 / 1e6)
 }
 
 /// Copies per delivery minus 1, at live nodes. The origin's own delivery needs no copy, and doesn't

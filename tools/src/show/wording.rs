@@ -118,7 +118,18 @@ fn spread(summary: &Summary) -> Vec<Figure> {
             "ms",
             "until all of them had it (each: median item)",
         ),
+        number(
+            "backlog_s",
+            "Backlog through after",
+            summary.backlog_s,
+            "s",
+            "from the last submission to the last delivery",
+        ),
     ]);
+    if let Some(lost) = summary.inputs.links_lost {
+        let meaning = "because a node said that its peer misbehaved";
+        figures.push(count("links_lost", "Links lost", lost, meaning));
+    }
     figures
 }
 

@@ -143,7 +143,7 @@ fn sentence(step: &StepStatus, item: &str) -> String {
         StepName::Accepted => format!("{item} was accepted"),
         StepName::Rejected => format!("{item} was rejected: {detail}"),
         StepName::Delayed => format!("{item} waits for the budget of announcements"),
-        StepName::Unsent => format!("{item} is left to digests"),
+        StepName::Unsent => format!("{item} is announced later, out of the pool"),
         StepName::Released => format!("the budget lets {item} be announced"),
         StepName::Left => format!("{item} left the pool: {detail}"),
         StepName::Told => format!("was told of {item}"),

@@ -196,8 +196,8 @@ impl Teller<'_> {
                     .to_owned()
             }
             StepName::Unsent => {
-                "not announced at all: too many that pay more wait (params.budgets.backlog_max); peers find it by \
-                 their digests"
+                "too many that pay more wait (params.budgets.backlog_max): it is announced, out of the pool, when they \
+                 are through"
                     .to_owned()
             }
             StepName::Released => {

@@ -15,7 +15,7 @@ use tidings_protocol::machine::{Action, Cx, Machine as _};
 use tidings_protocol::node::Identity;
 use tidings_protocol::params::{Params, StrategyKind};
 use tidings_protocol::testkit::ties::{Draft, Ties};
-use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session, VERSION};
+use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session};
 
 use super::*;
 use crate::clock::SystemClock;
@@ -80,7 +80,7 @@ impl Run {
     fn connect(&mut self) {
         let (peer, direction) = (PeerKey(2), Direction::Inbound);
         self.hand(Input::Connected { link: PEER, peer, direction, addr: None });
-        let hello = Hello { version: VERSION, features: 0, advertise: None, region: None };
+        let hello = Hello::default();
         self.say(&Message::Session(Session::Hello(Box::new(hello))));
     }
 

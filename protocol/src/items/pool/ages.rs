@@ -68,6 +68,19 @@ impl Ages {
         self.queue.get(place).map(|(_, key)| key)
     }
 
+    /// Those that came with a number or later, in the order of their arrival, and perhaps some that have left. What came
+    /// back with an age lies before them, and is none of them.
+    pub(super) fn since(&self, sequence: u64) -> impl Iterator<Item = &(Time, EvictionKey)> {
+        let mut next = u64::MAX;
+        let came_later = |(_, key): &&(Time, EvictionKey)| {
+            let is_in_order = (sequence..next).contains(&key.sequence);
+            next = key.sequence;
+            is_in_order
+        };
+        let count = self.queue.iter().rev().take_while(came_later).count();
+        self.queue.range(self.queue.len() - count..)
+    }
+
     /// All in the order of their ages, and perhaps some that have left.
     pub(super) fn iter(&self) -> impl Iterator<Item = &EvictionKey> {
         self.queue.iter().map(|(_, key)| key)

@@ -265,7 +265,7 @@ fn a_fixed_peer_is_wanted_even_if_it_misbehaves() {
     world.wait(Duration::ZERO);
     let link = world.outbound(1);
     world.actions.clear();
-    world.peers.on_misbehaved(link);
+    world.peers.on_misbehaved(link, world.now);
     world.disconnect(link);
     world.wait(Duration::from_millis(500));
     assert_eq!(world.dials(), [1]);
@@ -346,7 +346,7 @@ impl Driver {
             }
             Op::Misbehave { nth } => {
                 let Some((link, _)) = Self::pick(&self.live, nth) else { return };
-                world.peers.on_misbehaved(link);
+                world.peers.on_misbehaved(link, world.now);
                 self.live.retain(|(live, _)| *live != link);
                 world.disconnect(link);
             }

@@ -43,6 +43,8 @@ struct Rest {
     reliability: Reliability,
     /// Items asked for in vain, the oldest first: they may yet come. At most `in_flight_max`.
     late: Backlog<ShortId>,
+    /// There were more. Any item may be one of them: that a peer is slow is no offence.
+    has_more: bool,
 }
 
 /// Of a link that announced no block.
@@ -107,16 +109,17 @@ impl LinkRequests {
 
     /// Remembers that the peer was asked for an item in vain.
     pub(super) fn expect_late(&mut self, id: ShortId, params: &RequestParams) {
-        let late = &mut self.rest.get_or_insert_default().late;
-        if late.len() >= params.in_flight_max {
-            late.pop_front();
+        let rest = self.rest.get_or_insert_default();
+        if rest.late.len() >= params.in_flight_max {
+            rest.late.pop_front();
+            rest.has_more = true;
         }
-        late.push_back(id);
+        rest.late.push_back(id);
     }
 
     /// Whether the peer was asked for an item in vain.
     pub(super) fn expects_late(&self, id: ShortId) -> bool {
-        self.rest.as_ref().is_some_and(|rest| rest.late.contains(&id))
+        self.rest.as_ref().is_some_and(|rest| rest.has_more || rest.late.contains(&id))
     }
 
     /// Lets an item wait for something in flight to arrive.

@@ -6,8 +6,8 @@ use crate::ground::peer::{PeerAddr, Transport};
 use crate::wire::error::Field;
 use crate::wire::kinds::UNKNOWN_MAX;
 use crate::wire::message::{
-    ADDRESSES_MAX, ANNOUNCE_MAX, GETDATA_MAX, HELLO_MAX, Hello, Items, PeerExchange, Session,
-    address,
+    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, GETDATA_MAX, HELLO_MAX, Hello, Items,
+    PeerExchange, Session, address,
 };
 
 const CHAIN: Opaque = Opaque { max_tx_bytes: 1_000, max_block_bytes: 100_000 };
@@ -42,7 +42,7 @@ fn a_hello_with_fields_of_later_versions_is_understood_up_to_a_maximum() {
         version: 7,
         features: 1 << 31,
         advertise,
-        region: None,
+        ..Hello::default()
     })));
     let mut body = BytesMut::from(&body_of(&hello)[..]);
     body.resize(HELLO_MAX, 0xee);
@@ -56,7 +56,7 @@ fn a_hello_with_fields_of_later_versions_is_understood_up_to_a_maximum() {
 fn a_hello_may_advertise_an_address_that_we_cannot_read() {
     let mut body = BytesMut::new();
     body.put_slice(&[1, 0, 0, 0, 0, 0, 3, 99, 1, 2]);
-    let hello = Hello { version: 1, features: 0, advertise: None, region: None };
+    let hello = Hello { version: 1, ..Hello::default() };
     assert_eq!(
         decode(kind::HELLO, body.freeze(), &CHAIN),
         Ok(Message::Session(Session::Hello(Box::new(hello))))
@@ -150,7 +150,17 @@ fn the_layout_of_small_messages_is_as_documented() {
     );
     let advertise =
         Some(PeerAddr { ip: [1, 2, 3, 4].into(), port: 0x0fa0, transport: Transport::Tcp });
-    let hello = Hello { version: 1, features: 2, advertise, region: None };
-    let bytes = [15, 1, 1, 0, 2, 0, 0, 0, 7, 0, 1, 2, 3, 4, 0xa0, 0x0f];
+    let few = |per_s, burst| Allowed { per_s, burst };
+    let accepts = Accepts {
+        messages: few(1, 2),
+        txs: few(3, 4),
+        tx_bytes: few(5, 6),
+        credit: 7,
+        unasked: false,
+    };
+    let hello = Hello { version: 2, features: 2, advertise, region: None, accepts };
+    let head = [44, 1, 2, 0, 2, 0, 0, 0, 7, 0, 1, 2, 3, 4, 0xa0, 0x0f];
+    let numbers = (1..=7_u32).flat_map(u32::to_le_bytes);
+    let bytes: Vec<_> = head.into_iter().chain(numbers).chain([0]).collect();
     assert_eq!(frame(Message::Session(Session::Hello(Box::new(hello)))), bytes);
 }

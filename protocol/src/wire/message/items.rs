@@ -30,6 +30,8 @@ pub enum Items {
     Item(Arc<Item>),
     /// Don't announce transactions to me that pay less: I would refuse them. Body: fee rate u64.
     FeeFilter(FeeRate),
+    /// So many more transactions may be announced to me, besides those that my hello allowed. Body: ids u32.
+    Credit(u32),
 }
 
 /// Items that are all named in the same way. Which it is, the kind byte of the message tells.
@@ -148,6 +150,7 @@ impl Body for Items {
             }
             Self::Item(item) => item.size(),
             Self::FeeFilter(_) => 8,
+            Self::Credit(_) => 4,
         }
     }
 
@@ -156,13 +159,15 @@ impl Body for Items {
             Self::Announce(names) | Self::GetData(names) | Self::NotFound(names) => names.put(out),
             Self::Item(item) => out.put_slice(item.bytes()),
             Self::FeeFilter(rate) => out.put_u64_le(rate.0),
+            Self::Credit(ids) => out.put_u32_le(*ids),
         }
     }
 
     fn elements(&self) -> usize {
         match self {
             Self::Announce(names) | Self::GetData(names) | Self::NotFound(names) => names.len(),
-            Self::Item(_) | Self::FeeFilter(_) => 0,
+            Self::Item(_) => 1,
+            Self::FeeFilter(_) | Self::Credit(_) => 0,
         }
     }
 }

@@ -22,7 +22,8 @@ pub enum Session {
     /// Who I am; first on every link, once.
     ///
     /// Body: version u16, features u32, address record (empty if none), region byte (if features has bit
-    /// 0), later fields. Boxed, since it would be the largest message and is sent once.
+    /// 0), from version 2 on what the sender [accepts](Accepts), later fields. Boxed, since it would be the
+    /// largest message and is sent once.
     Hello(Box<Hello>),
     /// Are you there? Body: nonce u64.
     Ping {
@@ -49,6 +50,86 @@ pub struct Hello {
     /// The region that its operator says it is in, if any: nothing depends on its being true but how
     /// well bytes are saved.
     pub region: Option<u8>,
+    /// What it takes from whoever reads this.
+    pub accepts: Accepts,
+}
+
+impl Default for Hello {
+    /// The hello of a node that tells nothing of itself and takes everything.
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            features: 0,
+            advertise: None,
+            region: None,
+            accepts: Accepts::default(),
+        }
+    }
+}
+
+/// What a node takes on a link. A peer that keeps to it is never slowed; what exceeds it waits at the peer.
+///
+/// Body: messages, items and bytes as [`Allowed`], ids u32, unasked byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepts {
+    /// Messages but transactions.
+    pub messages: Allowed,
+    /// Transactions.
+    pub txs: Allowed,
+    /// Bytes of transactions.
+    pub tx_bytes: Allowed,
+    /// How many transactions may be announced at first; further ones after a
+    /// [`Items::Credit`](super::Items::Credit).
+    pub credit: u32,
+    /// Whether it takes transactions that it didn't ask for.
+    pub unasked: bool,
+}
+
+/// A rate that is told: so many a second, and so many at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Units a second in the long run.
+    pub per_s: u32,
+    /// Units at once.
+    pub burst: u32,
+}
+
+impl Default for Accepts {
+    /// Everything.
+    fn default() -> Self {
+        let all = Allowed { per_s: u32::MAX, burst: u32::MAX };
+        Self { messages: all, txs: all, tx_bytes: all, credit: u32::MAX, unasked: true }
+    }
+}
+
+impl Accepts {
+    /// Length of its encoding.
+    const LEN: usize = 3 * 8 + 4 + 1;
+
+    /// The version of the protocol that it came with.
+    const SINCE: u16 = 2;
+
+    fn put(&self, out: &mut BytesMut) {
+        for Allowed { per_s, burst } in [self.messages, self.txs, self.tx_bytes] {
+            out.put_u32_le(per_s);
+            out.put_u32_le(burst);
+        }
+        out.put_u32_le(self.credit);
+        out.put_u8(self.unasked.into());
+    }
+
+    fn read(body: &mut Cursor<'_>) -> Result<Self, DecodeError> {
+        let [messages, txs, tx_bytes] =
+            [Allowed::read(body)?, Allowed::read(body)?, Allowed::read(body)?];
+        let (credit, unasked) = (body.u32()?, body.u8()? != 0);
+        Ok(Self { messages, txs, tx_bytes, credit, unasked })
+    }
+}
+
+impl Allowed {
+    fn read(body: &mut Cursor<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { per_s: body.u32()?, burst: body.u32()? })
+    }
 }
 
 impl Body for Session {
@@ -56,7 +137,8 @@ impl Body for Session {
         match self {
             Self::Hello(hello) => {
                 let advertise = hello.advertise.as_ref().map_or(1, address::record_len);
-                2 + 4 + advertise + usize::from(hello.region.is_some())
+                let accepts = if hello.version < Accepts::SINCE { 0 } else { Accepts::LEN };
+                2 + 4 + advertise + usize::from(hello.region.is_some()) + accepts
             }
             Self::Ping { .. } | Self::Pong { .. } => 8,
         }
@@ -72,6 +154,9 @@ impl Body for Session {
                     None => out.put_u8(0),
                 }
                 hello.region.iter().for_each(|region| out.put_u8(*region));
+                if hello.version >= Accepts::SINCE {
+                    hello.accepts.put(out);
+                }
             }
             Self::Ping { nonce } | Self::Pong { nonce } => out.put_u64_le(*nonce),
         }
@@ -86,7 +171,11 @@ pub(in crate::wire) fn read_hello(body: &mut Cursor<'_>) -> Result<Session, Deco
         0 => None,
         _ => Some(body.u8()?),
     };
+    let accepts = match version {
+        0..Accepts::SINCE => Accepts::default(),
+        _ => Accepts::read(body)?,
+    };
     body.all(); // fields of later versions
     let features = features & !HAS_REGION;
-    Ok(Session::Hello(Box::new(Hello { version, features, advertise, region })))
+    Ok(Session::Hello(Box::new(Hello { version, features, advertise, region, accepts })))
 }

@@ -219,12 +219,7 @@ proptest! {
                     let repeated = model.wanted.get(&item).is_some_and(|held| {
                         held.announcers.iter().any(|held| held.slot == slot_index)
                     });
-                    let max = if model.is_staller(slot_index) {
-                        params.in_flight_max
-                    } else {
-                        params.announced_max
-                    };
-                    let full = model.announced(slot_index) >= max;
+                    let full = model.announced(slot_index) >= params.announced_max;
                     let wait = Duration::from_millis(wait);
                     let name = id(item).into();
                     let answer = requests.on_announced(handle(slot), name, wait, now, &params);

@@ -1,0 +1,42 @@
+//! The pool as a queue: whoever passes it on in the order in which it came keeps one number, and nothing is lost.
+
+use super::Pool;
+use crate::ground::item::ItemId;
+use crate::ground::time::Time;
+
+/// A transaction on the way through the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Its number in the order of arrival.
+    pub sequence: u64,
+    /// Its id.
+    pub id: ItemId,
+    /// When it expires.
+    pub expires: Time,
+}
+
+impl Pool {
+    /// The number of a pooled transaction in the order of arrival.
+    #[must_use]
+    pub fn sequence(&self, id: ItemId) -> Option<u64> {
+        self.items.get(&id).map(|pooled| pooled.sequence)
+    }
+
+    /// The pooled transactions from a number on, in the order of arrival.
+    pub fn since(&self, sequence: u64) -> impl Iterator<Item = Passed> {
+        let mut free = self.free.since(sequence).peekable();
+        let mut paying = self.paying.since(sequence).peekable();
+        let all = std::iter::from_fn(move || {
+            let number = |entry: Option<&&(Time, super::EvictionKey)>| {
+                entry.map_or(u64::MAX, |(_, key)| key.sequence)
+            };
+            if number(free.peek()) < number(paying.peek()) { free.next() } else { paying.next() }
+        });
+        all.filter_map(|(expires, key)| {
+            let pooled = self.items.get(&key.id)?;
+            let (sequence, expires) = (key.sequence, *expires);
+            let is_current = pooled.sequence == sequence;
+            is_current.then(|| Passed { sequence, id: pooled.item.id(), expires })
+        })
+    }
+}

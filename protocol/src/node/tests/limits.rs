@@ -1,0 +1,186 @@
+//! What peers take is kept to, and what exceeds it waits.
+
+use super::*;
+use crate::wire::message::{Accepts, Allowed};
+
+const ONE_BY_ONE: Allowed = Allowed { per_s: 1, burst: 1 };
+
+/// A node, and a link whose peer told what it takes.
+fn linked(params: Params, accepts: Accepts) -> (Solo, Link) {
+    let mut solo = Solo::new(params);
+    let link = Link::new(0, 1);
+    let direction = Direction::Outbound;
+    solo.hand(Input::Connected { link, peer: PeerKey(1), direction, addr: None });
+    let hello = Hello { accepts, ..Hello::default() };
+    solo.say(link, &Message::Session(Session::Hello(Box::new(hello))));
+    solo.wait(0);
+    (solo, link)
+}
+
+fn flood() -> Params {
+    let mut params = at_once();
+    params.relay.strategy = StrategyKind::Flood;
+    params
+}
+
+fn credit(ids: u32) -> Message {
+    Message::Items(Items::Credit(ids))
+}
+
+/// How many ids of transactions and how many transactions are sent.
+fn told_and_given(actions: &[Action]) -> (usize, usize) {
+    sends(actions).iter().fold((0, 0), |(told, given), (_, message)| match message {
+        Message::Items(Items::Announce(names)) => (told + names.len(), given),
+        Message::Items(Items::Item(_)) => (told, given + 1),
+        _ => (told, given),
+    })
+}
+
+#[test]
+fn a_hello_tells_what_a_node_takes() {
+    let mut solo = Solo::new(at_once());
+    let (link, direction) = (Link::new(0, 1), Direction::Inbound);
+    let actions = solo.hand(Input::Connected { link, peer: PeerKey(1), direction, addr: None });
+    let [(_, Message::Session(Session::Hello(hello))), ..] = &sends(&actions)[..] else {
+        panic!("{actions:?}")
+    };
+    let txs = Allowed { per_s: 5_000, burst: 20_000 };
+    assert_eq!((hello.accepts.txs, hello.accepts.credit), (txs, 5_000));
+    assert!(!hello.accepts.unasked, "inventory");
+}
+
+#[test]
+fn no_more_is_announced_than_a_peer_gave_credit_for_and_the_rest_follows() {
+    let accepts = Accepts { credit: 2, ..Accepts::default() };
+    let (mut solo, link) = linked(at_once(), accepts);
+    for n in 0..5 {
+        solo.hand(Input::Submitted(solo.tx(n)));
+    }
+    assert_eq!(told_and_given(&solo.wait(0)), (2, 0));
+    assert_eq!(told_and_given(&solo.wait(10_000)), (0, 0));
+    solo.say(link, &credit(1));
+    assert_eq!(told_and_given(&solo.wait(0)), (1, 0));
+    solo.say(link, &credit(100));
+    assert_eq!(told_and_given(&solo.wait(0)), (2, 0));
+}
+
+#[test]
+fn a_transaction_that_a_peer_does_not_take_now_is_announced() {
+    let (mut solo, link) = linked(flood(), Accepts { txs: ONE_BY_ONE, ..Accepts::default() });
+    let first = solo.hand(Input::Submitted(solo.tx(1)));
+    assert_eq!(told_and_given(&first), (0, 1));
+    let second = solo.hand(Input::Submitted(solo.tx(2)));
+    assert_eq!(told_and_given(&second), (0, 0), "it waits");
+    assert_eq!(told_and_given(&solo.wait(0)), (1, 0));
+    let asked = get_data(&solo.tx(2));
+    assert_eq!(told_and_given(&solo.say(link, &asked)), (0, 0), "what is asked for waits as well");
+    assert_eq!(told_and_given(&solo.wait(1_000)), (0, 1));
+}
+
+#[test]
+fn nobody_is_sent_unasked_what_he_does_not_take_unasked() {
+    let (mut solo, _) = linked(flood(), Accepts { unasked: false, ..Accepts::default() });
+    solo.hand(Input::Submitted(solo.tx(1)));
+    assert_eq!(told_and_given(&solo.wait(0)), (1, 0));
+}
+
+#[test]
+fn announcements_leave_together_when_a_peer_takes_few_messages() {
+    let (mut solo, _) = linked(at_once(), Accepts { messages: ONE_BY_ONE, ..Accepts::default() });
+    for n in 0..5 {
+        solo.hand(Input::Submitted(solo.tx(n)));
+        assert_eq!(told_and_given(&solo.wait(0)), (0, 0), "the first ping was one already");
+    }
+    let mut told = 0;
+    for _ in 0..5 {
+        let sent = sends(&solo.wait(1_000)).len();
+        assert!(sent <= 1, "{sent} in a second");
+        told += sent;
+    }
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn what_a_full_queue_drops_is_announced_out_of_the_pool() {
+    let mut params = at_once();
+    params.relay.announce_queue_max = 2;
+    let (mut solo, link) = linked(params, Accepts { credit: 0, ..Accepts::default() });
+    for n in 0..20 {
+        solo.hand(Input::Submitted(solo.tx(n)));
+        solo.wait(0);
+    }
+    assert_eq!(solo.node.counters().announcements_unsent, 18);
+    solo.say(link, &credit(1_000));
+    let mut told = 0;
+    for _ in 0..100 {
+        told += told_and_given(&solo.wait(100)).0;
+    }
+    assert_eq!(told, 20);
+    assert_eq!(solo.node.deadline().max(solo.now), solo.node.deadline(), "and then it is quiet");
+}
+
+#[test]
+fn what_the_backlog_drops_is_announced_after_what_pays_more() {
+    let mut params = at_once();
+    params.budgets.relayed = Rate::new(1.0, 1.0);
+    params.budgets.backlog_max = 3;
+    let (mut solo, _) = linked(params, Accepts::default());
+    for n in 0..20 {
+        solo.hand(Input::Submitted(solo.tx(n)));
+    }
+    let mut told = 0;
+    for _ in 0..200 {
+        told += told_and_given(&solo.wait(100)).0;
+    }
+    assert_eq!(told, 20);
+}
+
+#[test]
+fn what_arrives_late_is_no_offence_however_much_it_is() {
+    let mut params = at_once();
+    params.requests.in_flight_max = 2;
+    params.budgets.excesses = Rate::new(0.001, 1.0);
+    let mut solo = Solo::new(params);
+    let link = solo.link(0, Direction::Outbound);
+    for n in 0..8 {
+        solo.say(link, &announce(&solo.tx(n)));
+        solo.wait(5_000);
+    }
+    for n in 0..8 {
+        let item = Message::Items(Items::Item(solo.tx(n)));
+        assert_eq!(disconnects(&solo.say(link, &item)), []);
+    }
+    assert_eq!(solo.node.pool().len(), 8);
+}
+
+#[test]
+fn a_peer_that_is_slowed_commits_no_offence_however_often() {
+    let mut params = at_once();
+    params.budgets.messages = Rate::new(10.0, 20.0);
+    params.budgets.excesses = Rate::new(0.001, 5.0);
+    let mut solo = Solo::new(params);
+    let link = solo.link(0, Direction::Inbound);
+    let mut slowed = 0;
+    for _ in 0..200 {
+        let actions = solo.say(link, &Message::Session(Session::Ping { nonce: 0 }));
+        slowed += u64::from(actions.iter().any(|it| matches!(it, Action::Throttle { .. })));
+        assert_eq!(disconnects(&actions), []);
+    }
+    assert_eq!(slowed, 181, "all but the burst, of which the hello was one");
+    assert_eq!(solo.node.counters().over_budget[Budget::Messages as usize], slowed);
+    assert_eq!(solo.node.counters().misbehaved, 0);
+}
+
+#[test]
+fn whoever_keeps_announcing_more_than_it_was_granted_is_cut_off() {
+    let mut params = at_once();
+    params.budgets.announcements = Rate::new(0.001, 2.0);
+    params.budgets.excesses = Rate::new(0.001, 3.0);
+    let mut solo = Solo::new(params);
+    let link = solo.link(0, Direction::Inbound);
+    for n in 0..5 {
+        assert_eq!(disconnects(&solo.say(link, &announce(&solo.tx(n)))), []);
+    }
+    let why = Reason::Misbehaved(Offence::Flooding);
+    assert_eq!(disconnects(&solo.say(link, &announce(&solo.tx(5)))), [(link, why)]);
+}
