@@ -188,6 +188,29 @@ fn a_partition_that_heals_leaves_no_gap() {
     }
 }
 
+/// Transactions while a network is in two halves, and how many copies are missing a while after it healed.
+fn missing_after_partition(strategy: StrategyKind, txs: u32, parted: Duration) -> usize {
+    let mut mesh = formed(20, seed(), 0, params(strategy));
+    mesh.split(Some(10));
+    for n in 0..txs {
+        mesh.submit(n as usize * 7 % 20, tx(n));
+        mesh.run_for(parted / txs);
+    }
+    mesh.split(None);
+    // Links are dialled again as feelers find peers, one every two minutes.
+    mesh.run_for(Duration::from_secs(600));
+    let missing = |n| 20 - reached(&mesh, tx(n).id(), 0..20);
+    (0..txs).map(missing).sum()
+}
+
+#[test]
+fn a_partition_of_ten_minutes_heals_and_leaves_no_gap() {
+    for strategy in [StrategyKind::Adaptive, StrategyKind::Inventory, StrategyKind::DirectMail] {
+        let missing = missing_after_partition(strategy, 1_000, Duration::from_secs(600));
+        assert_eq!(missing, 0, "{strategy}");
+    }
+}
+
 #[test]
 fn without_the_safety_net_a_healed_partition_leaves_gaps() {
     let mut params = params(StrategyKind::Flood);

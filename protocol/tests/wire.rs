@@ -14,7 +14,9 @@ use tidings_protocol::ground::fee::FeeRate;
 use tidings_protocol::ground::item::{ItemId, ItemKind, ShortId};
 use tidings_protocol::ground::peer::{PeerAddr, Transport};
 use tidings_protocol::wire::codec::{self, PART_MAX};
-use tidings_protocol::wire::digest::{Digest, FILTER_MAX};
+use tidings_protocol::wire::digest::{
+    Digest, FAN, LIST_MAX, LISTED_MAX, LISTS_MAX, List, SPLITS_MAX, Span, Split,
+};
 use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::{Reader, Writer};
 use tidings_protocol::wire::kinds::{Class, MessageKind};
@@ -56,6 +58,19 @@ fn ids(max: usize) -> impl Strategy<Value = (ItemKind, Arc<[ItemId]>)> {
 
 fn short_ids(max: usize) -> impl Strategy<Value = Arc<[ShortId]>> {
     ids(max).prop_map(|(_, ids)| ids.iter().map(ShortId::from).collect())
+}
+
+/// Spans in order: the next ones of one depth, or of two.
+fn spans(max: usize) -> impl Strategy<Value = Vec<Span>> {
+    (list_len(max), 3..16_u8, any::<u64>()).prop_map(|(len, depth, start)| {
+        let below = 64 - 4 * u32::from(depth);
+        let (first, last) = (start & !(u64::MAX >> 1) >> 1, u64::from(u32::MAX));
+        let number = |place: u64| ((first >> below).wrapping_add(place) << below, depth);
+        let deeper = |(first, depth): (u64, u8)| {
+            Span::new(first, depth + u8::from(first & (1 << below) == 0))
+        };
+        (0..(len as u64).min(last)).filter_map(|place| deeper(number(place))).collect()
+    })
 }
 
 fn names(max: usize, list: fn(Names) -> Items) -> impl Strategy<Value = Message> {
@@ -112,15 +127,23 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::First => {
             short_ids(KNOWN_MAX).prop_map(|ids| Message::Relay(Signal::First(ids))).boxed()
         }
-        MessageKind::Digest => (any::<bool>(), any::<u32>(), any::<u64>(), list_len(FILTER_MAX))
-            .prop_map(|(is_answer, count, salt, len)| {
-                let filter = (0..len).map(|index| index.to_le_bytes()[0]).collect();
-                Message::Reconcile(Reconcile::Digest(Box::new(Digest {
-                    is_answer,
-                    count,
-                    salt,
-                    filter,
-                })))
+        MessageKind::Digest => (any::<u64>(), any::<u32>(), spans(SPLITS_MAX))
+            .prop_map(|(salt, seed, spans)| {
+                let sums: [u32; FAN] = std::array::from_fn(|place| seed.rotate_left(place as u32));
+                let splits = spans.into_iter().map(|span| Split { span, sums }).collect();
+                Message::Reconcile(Reconcile::Digest(Box::new(Digest { salt, splits })))
+            })
+            .boxed(),
+        MessageKind::Held => (spans(LISTS_MAX), 0..=LIST_MAX)
+            .prop_map(|(spans, count)| {
+                let count = count.min(LISTED_MAX / spans.len().max(1));
+                let ids = |span: Span| std::iter::once(span.first()).chain([span.last()]);
+                let list = |span: Span| {
+                    let mut ids: Vec<_> = span.children().flat_map(ids).take(count).collect();
+                    ids.dedup();
+                    List { span, ids: ids.into() }
+                };
+                Message::Reconcile(Reconcile::Held(spans.into_iter().map(list).collect()))
             })
             .boxed(),
         MessageKind::FeeFilter => {

@@ -355,7 +355,6 @@ impl Node {
         self.orphans.on_parent_accepted(referred);
         self.counters.accepted += 1;
         self.record.note_from(ingress, item.id(), ItemEvent::Accepted, cx.now);
-        self.anti_entropy.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
         if ingress.is_none() {

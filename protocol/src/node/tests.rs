@@ -17,6 +17,7 @@ use crate::wire::error::DecodeError;
 use crate::wire::kinds::Budget;
 use crate::wire::message::{Hello, Items, Names, Session, VERSION};
 
+mod comparing;
 mod explaining;
 mod fees;
 mod orphans;

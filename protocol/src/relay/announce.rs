@@ -225,6 +225,11 @@ impl Announcer {
         self.unsent
     }
 
+    /// The items that wait for a link.
+    pub fn items(&self, link: Link) -> impl Iterator<Item = ItemId> {
+        self.links.get(link).into_iter().flat_map(|queue| queue.ids.iter()).map(|(id, _)| *id)
+    }
+
     /// How many ids wait for a link.
     #[must_use]
     pub fn waiting(&self, link: Link) -> usize {

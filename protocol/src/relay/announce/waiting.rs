@@ -51,6 +51,15 @@ impl Waiting {
         }
     }
 
+    /// All items that wait.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        let (one, many) = match self {
+            Self::One(entry) => (entry.as_ref(), None),
+            Self::Many(entries) => (None, Some(entries.iter())),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
     /// Adds an item behind all others.
     pub(super) fn push_back(&mut self, entry: Entry) {
         match self {
@@ -133,6 +142,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(waiting.len(), queue.len());
+                prop_assert!(waiting.iter().eq(queue.iter()));
                 prop_assert_eq!(waiting.is_empty(), queue.is_empty());
                 if let Some(only) = waiting.only() {
                     prop_assert_eq!((queue.len(), *only), (1, queue[0].0));

@@ -8,7 +8,7 @@ use crate::wire::cursor::Cursor;
 use crate::wire::error::DecodeError;
 
 /// Version of the protocol that this code speaks.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Most bytes of a hello's body, the fields of later versions included. A guess.
 pub const HELLO_MAX: usize = 1024;
