@@ -156,6 +156,9 @@ impl Node {
         let id = item.id();
         let refused_before = self.seen.outcome(id).is_some_and(Outcome::is_refusal);
         if self.is_known(id.into()) && !refused_before && !self.orphans.contains(id) {
+            if let Some(pooled) = self.pool.get(id).cloned() {
+                self.announce_resubmitted(&pooled, cx);
+            }
             return cx.report(Event::AlreadyKnown { id });
         }
         self.record.note_from(None, id, ItemEvent::Submitted, cx.now);
@@ -359,6 +362,9 @@ impl Node {
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
         if ingress.is_none() {
             self.remember_own(item, cx);
+        }
+        if self.ready.is_empty() {
+            self.record.note_from(None, item.id(), ItemEvent::Alone, cx.now);
         }
         self.spread(item, ingress, cx);
     }

@@ -56,6 +56,8 @@ pub enum Form {
     Id,
     /// All of it.
     Whole,
+    /// Its id, even if the peer was told of it before.
+    Again,
 }
 
 #[derive(Clone, Debug)]
@@ -265,14 +267,19 @@ impl Queue {
     fn leave(&mut self, max: usize, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
         if self.ids.len() > max {
             let mut ids = self.ids.take_least(max);
-            ids.retain(|(id, _)| !knows(id));
+            ids.retain(|entry| is_news(entry, &knows));
             return ids;
         }
         self.at = Time::NEVER;
-        let mut ids = self.ids.take(|id| !knows(id));
+        let mut ids = self.ids.take(|entry| is_news(entry, &knows));
         ids.sort_unstable();
         ids
     }
+}
+
+/// Whether an item is still to leave.
+fn is_news((id, form): &(ItemId, Form), knows: impl Fn(&ItemId) -> bool) -> bool {
+    *form == Form::Again || !knows(id)
 }
 
 /// A wait of an exponential distribution, by inversion.

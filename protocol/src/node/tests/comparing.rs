@@ -4,7 +4,9 @@ use super::spreading::only;
 use super::*;
 use crate::ground::item::{Item, ShortId};
 use crate::machine::{Action, RestoredAs};
+use crate::params::STEPS_DEFAULT;
 use crate::reconcile::kept::{Kept, Telling, View};
+use crate::record::Manner;
 use crate::report::counters::Traffic;
 use crate::testkit::Mesh;
 use crate::testkit::ties::{Draft, Ties};
@@ -264,6 +266,52 @@ fn a_node_that_was_away_has_what_it_missed_ten_seconds_after_its_first_link() {
         let missing = (0..300).filter(|n| !has(&mesh, 3, &tx(*n))).count();
         assert_eq!(missing, 0, "{strategy}");
         assert!(has(&mesh, 3, &tx(999)) && has(&mesh, 3, &block), "{strategy}");
+    }
+}
+
+#[test]
+fn a_known_transaction_that_is_submitted_again_is_announced_again() {
+    let mut solo = Solo::new(at_once());
+    let (a, b) = (solo.link(0, Direction::Outbound), solo.link(1, Direction::Inbound));
+    let tx = solo.tx(1);
+    let told = [(a, announce(&tx)), (b, announce(&tx))];
+    solo.hand(Input::Submitted(tx.clone()));
+    assert_eq!(sends(&solo.wait(0)), told);
+    solo.say(a, &get_data(&tx));
+    assert!(solo.node.unbroadcast().is_empty());
+    let again = solo.hand(Input::Submitted(tx.clone()));
+    assert!(again.contains(&Action::Report(Event::AlreadyKnown { id: tx.id() })), "{again:?}");
+    assert_eq!(sends(&solo.wait(0)), told, "once, though it is asked twice");
+    assert!(solo.node.unbroadcast().contains(tx.id()), "until somebody asks");
+    solo.hand(Input::Submitted(tx.clone()));
+    solo.hand(Input::Submitted(tx.clone()));
+    assert_eq!(sends(&solo.wait(0)), told);
+    assert!(sends(&solo.wait(0)).is_empty());
+}
+
+#[test]
+fn a_story_tells_that_there_was_no_peer_and_that_it_was_announced_again() {
+    let mut params = at_once();
+    params.record.steps = Some(STEPS_DEFAULT);
+    let mut solo = Solo::new(params);
+    let tx = solo.tx(1);
+    solo.hand(Input::Submitted(tx.clone()));
+    solo.wait(60_000);
+    let link = solo.link(0, Direction::Outbound);
+    solo.hand(Input::Submitted(tx.clone()));
+    solo.wait(0);
+    let story = solo.node.story_of(tx.id()).unwrap();
+    let told: Vec<_> = story.steps.iter().map(|step| (step.link, step.what)).collect();
+    let expected = [
+        (None, ItemEvent::Submitted),
+        (None, ItemEvent::Accepted),
+        (None, ItemEvent::Alone),
+        (None, ItemEvent::Again),
+        (Some(link), ItemEvent::Told(Manner::Gap)),
+        (Some(link), ItemEvent::Told(Manner::Batch)),
+    ];
+    for step in expected {
+        assert!(told.contains(&step), "{step:?} of {told:?}");
     }
 }
 

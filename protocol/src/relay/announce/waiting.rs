@@ -97,12 +97,12 @@ impl Waiting {
     }
 
     /// Takes everything, and leaves out what isn't `wanted`.
-    pub(super) fn take(&mut self, wanted: impl Fn(&ItemId) -> bool) -> Vec<Entry> {
+    pub(super) fn take(&mut self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         match std::mem::take(self) {
-            Self::One(entry) => entry.into_iter().filter(|(id, _)| wanted(id)).collect(),
+            Self::One(entry) => entry.into_iter().filter(|entry| wanted(entry)).collect(),
             Self::Many(entries) => {
                 let mut entries: Vec<_> = (*entries).into();
-                entries.retain(|(id, _)| wanted(id));
+                entries.retain(|entry| wanted(entry));
                 entries
             }
         }
@@ -136,8 +136,8 @@ mod tests {
                         prop_assert_eq!(waiting.take_least(count), least);
                     }
                     _ => {
-                        let wanted = |id: &ItemId| *id != entry.0;
-                        let left: Vec<_> = queue.drain(..).filter(|(id, _)| wanted(id)).collect();
+                        let wanted = |(id, _): &Entry| *id != entry.0;
+                        let left: Vec<_> = queue.drain(..).filter(|entry| wanted(entry)).collect();
                         prop_assert_eq!(waiting.take(wanted), left);
                     }
                 }
