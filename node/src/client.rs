@@ -15,7 +15,7 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::de::DeserializeOwned;
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -164,7 +164,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::status`].
-    pub async fn item(&self, id: ItemId) -> Result<Option<Bytes>, ClientError> {
+    pub async fn item(&self, id: Hash256) -> Result<Option<Bytes>, ClientError> {
         let answer = self.send(Method::GET, &format!("{}/{id}", path::ITEMS), Bytes::new()).await?;
         match answer.status {
             StatusCode::OK => Ok(Some(answer.body)),

@@ -8,7 +8,7 @@ mod unexplained;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -46,7 +46,7 @@ pub enum Command {
     /// Give me this item, if you have it.
     Item {
         /// Its id.
-        id: ItemId,
+        id: Hash256,
         /// Its bytes.
         reply: oneshot::Sender<Option<Bytes>>,
     },

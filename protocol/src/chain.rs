@@ -13,7 +13,7 @@
 //!
 //! ```
 //! # use tidings_protocol::chain::{Chain, GOOD, Inspection, Rejection, Verdict};
-//! # use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
+//! # use tidings_protocol::ground::item::{Hash256, Item, ItemKind};
 //! /// Transactions that pay what their first byte says; blocks that mean nothing.
 //! struct Tips;
 //!
@@ -24,8 +24,8 @@
 //!     fn max_size(&self, _: ItemKind) -> usize {
 //!         1_000
 //!     }
-//!     fn identify(&self, _: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
-//!         Ok(ItemId::of(bytes))
+//!     fn identify(&self, _: ItemKind, bytes: &[u8]) -> Result<Hash256, Rejection> {
+//!         Ok(Hash256::of(bytes))
 //!     }
 //!     fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
 //!         let tip = item.bytes().first().ok_or(Rejection::invalid("empty"))?;
@@ -58,7 +58,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::ground::item::{Item, ItemId, ItemKind};
+use crate::ground::item::{Hash256, Item, ItemId, ItemKind};
 
 pub use inspection::{
     Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Sender, Verdict, Verified, Weight,
@@ -77,21 +77,21 @@ pub trait Chain: Send + Sync {
     /// Most bytes that an item may have. The codec refuses longer ones before it reads them.
     fn max_size(&self, kind: ItemKind) -> usize;
 
-    /// The id by which canonical bytes are relayed: a hash that covers all bytes of a transaction, and the header
+    /// What names canonical bytes among their kind, when they are relayed: a hash that covers all bytes of a transaction, and the header
     /// of a block, which commits to the rest. It is asked of bytes that nobody has looked at yet. Must not fail
     /// for any transaction; a block fails if it is too short to have a header.
     ///
     /// # Errors
     /// When the bytes can't be identified.
-    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection>;
+    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<Hash256, Rejection>;
 
     /// Identifies bytes: the item that they are.
     ///
     /// # Errors
     /// When the bytes can't be identified, for instance a block shorter than a header.
     fn item(&self, kind: ItemKind, bytes: Bytes) -> Result<Arc<Item>, Rejection> {
-        let id = self.identify(kind, &bytes)?;
-        Ok(Item::identified(kind, id, bytes))
+        let hash = self.identify(kind, &bytes)?;
+        Ok(Item::identified(ItemId::new(kind, hash), bytes))
     }
 
     /// Cheap, structural checks of an item that these rules identified, in an order that costs an attacker most:
@@ -119,7 +119,7 @@ pub trait Chain: Send + Sync {
     /// signatures included; an id that leaves them out won't, since a good verdict would then cover for
     /// forged ones. None, the default, if verdicts aren't to be remembered: so it must be where they depend on a
     /// ledger.
-    fn verdict_key(&self, _item: &Item) -> Option<ItemId> {
+    fn verdict_key(&self, _item: &Item) -> Option<Hash256> {
         None
     }
 

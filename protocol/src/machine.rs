@@ -69,7 +69,7 @@
 //! use tidings_protocol::{
 //!     chain::{Chain, tidings::{Tidings, Transfer}},
 //!     report::event::Event,
-//!     ground::{item::{Item, ItemId, ItemKind}, link::{Direction, Link}, peer::PeerKey, time::Time},
+//!     ground::{item::{Hash256, Item, ItemKind}, link::{Direction, Link}, peer::PeerKey, time::Time},
 //!     machine::{Action, Cx, Input, Machine as _},
 //!     node::{Identity, Node},
 //!     params::Params,
@@ -79,7 +79,7 @@
 //! /// What is on its way to a node.
 //! enum Waiting { Message(Message), Verify(Arc<Item>) }
 //!
-//! let (params, chain) = (Params::default(), Tidings::new(ItemId([7; 32]), 0));
+//! let (params, chain) = (Params::default(), Tidings::new(Hash256([7; 32]), 0));
 //! let mut rng = ChaCha8Rng::seed_from_u64(1);
 //! let mut nodes = [1, 2].map(|key| Node::new(Identity::for_tests(key), &params));
 //! let link = Link::new(0, 1);                           // the lowest slot, at either end
@@ -111,7 +111,7 @@
 //! }
 //! // Its operator submits a transfer.
 //! let key = SigningKey::from([1; 32]);
-//! let transfer = chain.item(ItemKind::Tx, Transfer::sign(&key, ItemId([7; 32]), 0, 10, b"hello"))?;
+//! let transfer = chain.item(ItemKind::Tx, Transfer::sign(&key, Hash256([7; 32]), 0, 10, b"hello"))?;
 //! hand(&mut nodes, 0, Input::Submitted(transfer), now, &mut on_the_way, &mut arrived);
 //!
 //! while arrived.is_none() {

@@ -227,7 +227,7 @@ impl Node {
                 self.on_get_data(link, names.kind(), names.iter(), cx);
             }
             Message::Items(Items::NotFound(names)) => {
-                self.on_not_found(link, names.iter().map(Name::short), cx);
+                self.on_not_found(link, names.iter(), cx);
             }
             Message::Items(Items::Item(item)) => return self.on_item(link, item, cx),
             Message::Relay(signal) => {

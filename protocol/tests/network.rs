@@ -212,6 +212,25 @@ fn a_partition_of_ten_minutes_heals_and_leaves_no_gap() {
 }
 
 #[test]
+fn what_full_queues_dropped_is_found_by_comparing() {
+    for strategy in [StrategyKind::Adaptive, StrategyKind::Inventory] {
+        let mut params = params(strategy);
+        params.relay.announce_queue_max = 100;
+        params.requests.announced_max = 200;
+        params.budgets.backlog_max = 50;
+        params.budgets.relayed.per_s = 100.0;
+        params.budgets.relayed.burst = 300.0;
+        let mut mesh = Mesh::new(2, seed(), 0, params, Arc::new(Opaque::default()));
+        mesh.connect(0, 1);
+        mesh.run_for(Duration::from_secs(1));
+        (0..2_000).for_each(|n| mesh.submit(0, tx(n)));
+        mesh.run_for(Duration::from_secs(1_800));
+        let missing = (0..2_000).filter(|n| reached(&mesh, tx(*n).id(), 1..2) == 0).count();
+        assert_eq!(missing, 0, "{strategy}");
+    }
+}
+
+#[test]
 fn without_the_safety_net_a_healed_partition_leaves_gaps() {
     let mut params = params(StrategyKind::Flood);
     params.relay.safety_pull_ms = 0;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::params::{Params, StrategyKind};
 use tidings_protocol::testkit::siege::{Siege, added_delays};
 
@@ -27,7 +28,7 @@ fn params(strategy: StrategyKind) -> Params {
 
 /// `inbound_patience_ms`, and the longest round trip to an honest peer.
 fn bound(params: &Params) -> Duration {
-    params.requests.inbound_patience() + Duration::from_millis(120)
+    params.requests.inbound_patience(ItemKind::Tx) + Duration::from_millis(120)
 }
 
 fn withstand(strategy: StrategyKind) {

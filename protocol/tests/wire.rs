@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::fee::FeeRate;
-use tidings_protocol::ground::item::{ItemId, ItemKind, ShortId};
+use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind, ShortId};
 use tidings_protocol::ground::peer::{PeerAddr, Transport};
 use tidings_protocol::wire::codec::{self, PART_MAX};
 use tidings_protocol::wire::digest::{
@@ -51,7 +51,9 @@ fn list_len(max: usize) -> impl Strategy<Value = usize> {
 
 fn ids(max: usize) -> impl Strategy<Value = (ItemKind, Arc<[ItemId]>)> {
     (item_kind(), list_len(max), any::<[u8; 32]>()).prop_map(|(kind, len, seed)| {
-        let id = |index: usize| ItemId::of(&[&seed[..], &index.to_le_bytes()].concat());
+        let id = |index: usize| {
+            ItemId::new(kind, Hash256::of(&[&seed[..], &index.to_le_bytes()].concat()))
+        };
         (kind, (0..len).map(id).collect())
     })
 }
@@ -60,16 +62,14 @@ fn short_ids(max: usize) -> impl Strategy<Value = Arc<[ShortId]>> {
     ids(max).prop_map(|(_, ids)| ids.iter().map(ShortId::from).collect())
 }
 
-/// Spans in order: the next ones of one depth, or of two.
+/// Spans of one depth that follow one another.
 fn spans(max: usize) -> impl Strategy<Value = Vec<Span>> {
-    (list_len(max), 3..16_u8, any::<u64>()).prop_map(|(len, depth, start)| {
-        let below = 64 - 4 * u32::from(depth);
-        let (first, last) = (start & !(u64::MAX >> 1) >> 1, u64::from(u32::MAX));
-        let number = |place: u64| ((first >> below).wrapping_add(place) << below, depth);
-        let deeper = |(first, depth): (u64, u8)| {
-            Span::new(first, depth + u8::from(first & (1 << below) == 0))
-        };
-        (0..(len as u64).min(last)).filter_map(|place| deeper(number(place))).collect()
+    (list_len(max), 3..=16_u32, any::<u64>()).prop_map(|(len, depth, start)| {
+        let (below, count) = (64 - 4 * depth, 1_u64 << (4 * depth).min(63));
+        let len = (len as u64).min(count);
+        let first = start % (count - len + 1);
+        let span = |place| Span::new(place << below, depth as u8).expect("a whole number of spans");
+        (first..first + len).map(span).collect()
     })
 }
 
@@ -350,7 +350,7 @@ fn conformance() -> String {
             assert_eq!(message.kind(), kind);
             codec::encode(&message, &mut stream);
         }
-        text += &format!("{} {}\n", kind.name(), ItemId::of(&stream));
+        text += &format!("{} {}\n", kind.name(), Hash256::of(&stream));
     }
     text
 }

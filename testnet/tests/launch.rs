@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use tidings_protocol::ground::item::ItemId;
+use tidings_protocol::ground::item::Hash256;
 use tidings_protocol::params::StrategyKind;
 
 /// How long anything here may take before it counts as hanging. Debug builds on a busy machine.
@@ -209,7 +209,7 @@ fn a_bitcoin_block_arrives_byte_for_byte() {
         [&[1, 0, 0, 0, 1][..], &[tag; 36], &[0], &[0; 4], &[1], &[0; 8], &[0; 5]].concat()
     };
     let txs = [tx(1), tx(2)];
-    let root = ItemId::of(&[ItemId::of(&txs[0]).0, ItemId::of(&txs[1]).0].concat());
+    let root = Hash256::of(&[Hash256::of(&txs[0]).0, Hash256::of(&txs[1]).0].concat());
     let block = [&[0; 36][..], &root.0, &[0; 12], &[2], &txs.concat()].concat();
     let mut launch = Launch::new("--nodes 4 --rate 20");
     let file = launch.temp.path().join("block.raw");
@@ -271,7 +271,7 @@ fn bitcoin_block() -> bitcoin::Block {
 
 /// The ids of a run's items of a kind, in the order of their submission.
 #[cfg(feature = "bitcoin")]
-fn ids(run: &Path, kind: &str) -> Vec<ItemId> {
+fn ids(run: &Path, kind: &str) -> Vec<Hash256> {
     let items = fs::read_to_string(run.join("items.csv")).unwrap();
     let rows = items.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let rows = rows.filter(|row| row.get(2) == Some(&kind));
@@ -292,15 +292,15 @@ fn a_bitcoin_block_arrives_by_the_ids_that_it_commits_to() {
     let summary = &finished.summary;
     assert_eq!((&summary["txs"], &summary["blocks"]), (&5.into(), &1.into()));
     assert_eq!(summary["wrong_copies"], 0);
-    assert_eq!(ids(&launch.folder(), "block"), [ItemId(block.block_hash().to_byte_array())]);
+    assert_eq!(ids(&launch.folder(), "block"), [Hash256(block.block_hash().to_byte_array())]);
     // The coinbase commits to all wtxids but its own, for which zeros stand.
-    let mut level = vec![ItemId([0; 32])];
+    let mut level = vec![Hash256([0; 32])];
     level.extend(ids(&launch.folder(), "tx"));
     while level.len() > 1 {
         let pairs = level.chunks(2).map(|pair| [pair[0].0, pair[pair.len() - 1].0].concat());
-        level = pairs.map(|pair| ItemId::of(&pair)).collect();
+        level = pairs.map(|pair| Hash256::of(&pair)).collect();
     }
-    assert_eq!(level, [ItemId(block.witness_root().unwrap().to_byte_array())]);
+    assert_eq!(level, [Hash256(block.witness_root().unwrap().to_byte_array())]);
 }
 
 #[test]

@@ -42,11 +42,11 @@ use rustix::time::{ClockId, clock_gettime};
 use tidings::api::Status;
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::tidings::{Block, TRANSFER_LEN_MIN, Tidings, Transfer};
-use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
+use tidings_protocol::ground::item::{Hash256, Item, ItemKind};
 use tidings_protocol::params::StrategyKind;
 
 /// The rules that all transactions are valid under.
-pub(crate) const CHAIN: Tidings = Tidings::new(ItemId([7; 32]), 16);
+pub(crate) const CHAIN: Tidings = Tidings::new(Hash256([7; 32]), 16);
 
 /// Transactions of the block that is sent in the end: as many as Bitcoin's block 413,567 has.
 const BLOCK: usize = 1_557;

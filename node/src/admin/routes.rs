@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::time::timeout;
 
@@ -115,8 +115,8 @@ fn not_saved(kind: ItemKind, error: &NotSaved) -> ApiError {
 }
 
 async fn item(State(api): State<Api>, Path(id): Path<String>) -> Result<Bytes, ApiError> {
-    let id: ItemId =
-        id.parse().map_err(|error: tidings_protocol::ground::item::ParseItemIdError| {
+    let id: Hash256 =
+        id.parse().map_err(|error: tidings_protocol::ground::item::ParseHashError| {
             ApiError::new(StatusCode::BAD_REQUEST, error.to_string())
         })?;
     let found = api.control.ask(|reply| Command::Item { id, reply }).await?;

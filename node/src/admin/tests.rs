@@ -6,7 +6,7 @@ use axum::middleware;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
@@ -60,7 +60,7 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
             Command::Addresses(reply) => drop(reply.send(status().listen)),
             Command::Submit { kind: ItemKind::Tx, bytes, reply } => {
                 let submitted = Submitted {
-                    id: Some(ItemId::of(&bytes)),
+                    id: Some(Hash256::of(&bytes)),
                     outcome: Outcome::Accepted,
                     rule: None,
                 };
@@ -76,7 +76,7 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
                 drop(reply.send(Ok(Submitted { id: None, outcome: Outcome::Rejected, rule })));
             }
             Command::Item { id, reply } => {
-                drop(reply.send((id == ItemId::of(KNOWN)).then(|| Bytes::from_static(KNOWN))));
+                drop(reply.send((id == Hash256::of(KNOWN)).then(|| Bytes::from_static(KNOWN))));
             }
             Command::ExplainTx { query, reply } => {
                 drop(reply.send(Err(Unexplained::ambiguous(&query, vec!["ab12".to_owned(); 11]))));
@@ -107,14 +107,14 @@ async fn a_client_gets_what_the_shell_answers() {
     assert!(client.peers().await.unwrap().is_empty());
     assert_eq!(client.addresses().await.unwrap(), status().listen);
     let submitted = client.submit(ItemKind::Tx, Bytes::from_static(b"new")).await.unwrap();
-    assert_eq!((submitted.id, submitted.outcome), (Some(ItemId::of(b"new")), Outcome::Accepted));
+    assert_eq!((submitted.id, submitted.outcome), (Some(Hash256::of(b"new")), Outcome::Accepted));
     let submitted = client.submit(ItemKind::Block, Bytes::from_static(b"new")).await.unwrap();
     assert_eq!(
         (submitted.outcome, submitted.rule.as_deref()),
         (Outcome::Rejected, Some("truncated"))
     );
-    assert_eq!(client.item(ItemId::of(KNOWN)).await.unwrap().as_deref(), Some(KNOWN));
-    assert_eq!(client.item(ItemId::of(b"other")).await.unwrap(), None);
+    assert_eq!(client.item(Hash256::of(KNOWN)).await.unwrap().as_deref(), Some(KNOWN));
+    assert_eq!(client.item(Hash256::of(b"other")).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn a_shell_that_is_gone_is_told_as_unavailable() {
 async fn events_stream_until_the_node_stops() {
     let Fixture { api, client, server, folder: _folder } = start();
     let mut stream = client.events().await.unwrap();
-    let id = ItemId::of(b"x");
+    let id = Hash256::of(b"x");
     let event = NodeEvent { unix_us: 7, what: What::AlreadyKnown { id } };
     api.events.send(event.clone()).unwrap();
     assert_eq!(stream.next().await.unwrap(), Some(Streamed::Event(event)));
@@ -216,7 +216,7 @@ async fn events_stream_until_the_node_stops() {
 async fn a_slow_reader_is_told_how_much_it_missed() {
     let Fixture { api, client, folder: _folder, .. } = start();
     let mut stream = client.events().await.unwrap();
-    let what = What::AlreadyKnown { id: ItemId([0; 32]) };
+    let what = What::AlreadyKnown { id: Hash256([0; 32]) };
     // The reader's queue holds 4, and nobody else runs between these.
     for unix_us in 0..6 {
         api.events.send(NodeEvent { unix_us, what: what.clone() }).unwrap();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
 
@@ -45,7 +45,7 @@ pub enum What {
     /// An item passed the rules, for the first time.
     Accepted {
         /// Its id.
-        id: ItemId,
+        id: Hash256,
         /// What it is.
         kind: ItemKind,
         /// Its size.
@@ -57,7 +57,7 @@ pub enum What {
     /// An item broke a rule.
     Rejected {
         /// Its id.
-        id: ItemId,
+        id: Hash256,
         /// What it is.
         kind: ItemKind,
         /// The rule.
@@ -69,29 +69,29 @@ pub enum What {
     /// A submitted item was known.
     AlreadyKnown {
         /// Its id.
-        id: ItemId,
+        id: Hash256,
     },
     /// An item of an earlier run is back.
     Restored {
         /// Its id.
-        id: ItemId,
+        id: Hash256,
         /// What it is.
         kind: ItemKind,
     },
     /// A transaction waits for its parents.
     Orphaned {
         /// Its id.
-        id: ItemId,
+        id: Hash256,
     },
     /// A peer was given an item that was submitted here, or has it from elsewhere.
     Broadcast {
         /// Its id.
-        id: ItemId,
+        id: Hash256,
     },
     /// A transaction left the pool.
     Left {
         /// Its id.
-        id: ItemId,
+        id: Hash256,
     },
     /// A link is up.
     LinkUp {
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_is_streamed_reads_back() {
-        let (id, kind, link) = (ItemId([7; 32]), ItemKind::Tx, "3.1".to_owned());
+        let (id, kind, link) = (Hash256([7; 32]), ItemKind::Tx, "3.1".to_owned());
         let name = LinkName { link, peer: "12D3".to_owned() };
         let what = [
             What::Accepted { id, kind, bytes: 300, ingress: Some(name.clone()) },

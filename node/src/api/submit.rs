@@ -1,13 +1,13 @@
 //! What becomes of a submitted item.
 
 use serde::{Deserialize, Serialize};
-use tidings_protocol::ground::item::ItemId;
+use tidings_protocol::ground::item::Hash256;
 
 /// What became of a submitted item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submitted {
     /// Its id; `None` if it couldn't even be identified.
-    pub id: Option<ItemId>,
+    pub id: Option<Hash256>,
     /// What became of it.
     pub outcome: Outcome,
     /// The rule it broke, if it was rejected.

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use libp2p::PeerId;
-use tidings_protocol::ground::item::ItemId;
+use tidings_protocol::ground::item::Hash256;
 use tidings_protocol::ground::link::{Link, LinkTable};
 use tidings_protocol::ground::peer::PeerKey;
 
@@ -54,7 +54,7 @@ impl Interner {
 /// The core's name of a peer: the first eight bytes of a SHA-256 of its id (twice hashed, as items
 /// are). Both ends compute the same; to imitate another's takes 2^64 key pairs.
 pub fn peer_key(peer: &PeerId) -> PeerKey {
-    let hash = ItemId::of(&peer.to_bytes()).0;
+    let hash = Hash256::of(&peer.to_bytes()).0;
     let (first, _) = hash.split_first_chunk().expect("a hash is longer than eight bytes");
     PeerKey(u64::from_be_bytes(*first))
 }

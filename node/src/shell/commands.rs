@@ -36,7 +36,9 @@ impl Shell {
             }
             Command::Submit { kind, bytes, reply } => self.submit(kind, bytes, reply),
             Command::Item { id, reply } => {
-                let _ = reply.send(self.node.item(&id).map(|item| item.bytes().clone()));
+                let ids = [ItemId::tx(id), ItemId::block(id)];
+                let item = ids.iter().find_map(|id| self.node.item(id));
+                let _ = reply.send(item.map(|item| item.bytes().clone()));
             }
             Command::ExplainTx { query, reply } => drop(reply.send(self.explain_tx(&query))),
             Command::ExplainPeer { query, reply } => drop(reply.send(self.explain_peer(&query))),
@@ -73,7 +75,7 @@ impl Shell {
             }
         };
         if self.pending.len() + self.keeper.waiting() >= PENDING_MAX {
-            let _ = reply.send(refused(Some(item.id()), "node-busy"));
+            let _ = reply.send(refused(Some(item.id().hash()), "node-busy"));
             return;
         }
         let pending = Pending { reply, knew: false };
@@ -89,7 +91,7 @@ impl Shell {
         }
         let waiters = waiters.into_iter().map(|Pending { reply, knew }| {
             let outcome = if knew { Outcome::AlreadyKnown } else { Outcome::Accepted };
-            answer_when_saved(reply, Submitted { id: Some(id), outcome, rule: None })
+            answer_when_saved(reply, Submitted { id: Some(id.hash()), outcome, rule: None })
         });
         self.keep(id, ingress.is_none(), waiters.collect());
     }
@@ -98,7 +100,8 @@ impl Shell {
     pub(super) fn answer_rejected(&mut self, id: ItemId, rejection: Rejection) {
         for Pending { reply, .. } in self.pending.remove(&id).unwrap_or_default() {
             let rule = Some(rejection.rule.to_owned());
-            let _ = reply.send(Ok(Submitted { id: Some(id), outcome: Outcome::Rejected, rule }));
+            let _ =
+                reply.send(Ok(Submitted { id: Some(id.hash()), outcome: Outcome::Rejected, rule }));
         }
     }
 
@@ -113,7 +116,8 @@ impl Shell {
             return;
         }
         let waiters = self.pending.remove(&id).unwrap_or_default().into_iter();
-        let submitted = Submitted { id: Some(id), outcome: Outcome::AlreadyKnown, rule: None };
+        let submitted =
+            Submitted { id: Some(id.hash()), outcome: Outcome::AlreadyKnown, rule: None };
         let waiters = waiters.map(|pending| answer_when_saved(pending.reply, submitted.clone()));
         self.keep(id, false, waiters.collect());
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
 use libp2p::PeerId;
-use tidings_protocol::ground::item::{ItemId, ItemKind, ShortId};
+use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::ground::peer::{PeerAddr, PeerKey};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::record::{
-    Dealings, Departure, Excess, Heard, ItemEvent, Life, Manner, Record, Step, Totals, Wait,
+    Dealings, Departure, Excess, Heard, ItemEvent, Life, Manner, Record, Step, Story, Totals, Wait,
 };
 use tidings_protocol::relay::{AnyStrategy, Strategy as _};
 use tidings_protocol::wire::kinds::Budget;
@@ -98,27 +98,20 @@ impl Shell {
         if !is_id {
             return Err(Unexplained::NoId(query.to_owned()));
         }
-        let whole = |short: ShortId| self.node.item_by_short_id(short).map(|item| item.id());
-        // What we don't have can only be told by its first digits.
-        let fits =
-            |short: &ShortId| whole(*short).is_none_or(|id| id.to_string().starts_with(&digits));
-        let mut found = record.ids_beginning(&digits);
-        found.retain(fits);
-        let [short] = found[..] else {
-            let named = |short: &ShortId| self.name_of(*short);
-            return Err(match found.len() {
-                0 => self.unknown("an item", query, record),
-                _ => Unexplained::ambiguous(query, found.iter().map(named).collect()),
-            });
+        let (id, story) = match &self.stories_of(&digits)[..] {
+            [] => return Err(self.unknown("an item", query, record)),
+            [(id, story)] => (*id, story.clone()),
+            many => {
+                let named = many.iter().map(|(id, _)| format!("{} ({})", id, id.kind()));
+                return Err(Unexplained::ambiguous(query, named.collect()));
+            }
         };
-        let story = record.story_of(short).ok_or_else(|| self.unknown("an item", query, record))?;
-        let item = self.node.item_by_short_id(short);
-        let given = digits.parse().ok().filter(|_| item.is_none()).map(|id: ItemId| id.to_string());
+        let item = self.node.item(&id);
         let (relay, requests) = (&self.config.params.relay, &self.config.params.requests);
         let patience = AnyStrategy::from(relay.strategy).patience(relay);
         let patience = patience.unwrap_or_else(|| requests.timeout(ItemKind::Tx));
         Ok(TxStory {
-            id: given.unwrap_or_else(|| self.name_of(short)),
+            id: id.to_string(),
             kind: item.map(|item| item.kind()),
             bytes: item.map(|item| item.size()),
             complete_since_unix_us: self.unix_us(record.complete_since()),
@@ -158,10 +151,15 @@ impl Shell {
         Unexplained::Unknown { what, query: query.to_owned(), complete_s }
     }
 
-    /// The id of an item that we have, or what we know of it.
-    fn name_of(&self, short: ShortId) -> String {
-        let item = self.node.item_by_short_id(short);
-        item.map_or_else(|| HEXLOWER.encode(&short.0), |item| item.id().to_string())
+    /// The stories of the items whose ids are given, or the beginning of them: of what isn't here and never was, a
+    /// whole id alone tells. Of two kinds with one hash, both.
+    fn stories_of(&self, digits: &str) -> Vec<(ItemId, Story)> {
+        let mut ids: Vec<ItemId> = match digits.parse() {
+            Ok(hash) => vec![ItemId::tx(hash), ItemId::block(hash)],
+            Err(_) => self.node.seen().ids_beginning(digits).collect(),
+        };
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| Some((id, self.node.story_of(id)?))).collect()
     }
 
     fn unix_us(&self, at: Time) -> u64 {

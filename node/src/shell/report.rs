@@ -73,11 +73,11 @@ impl Reporter {
     fn trace(&mut self, event: &Event, unix_us: u64) {
         let Some(trace) = &mut self.trace else { return };
         let line = match *event {
-            Event::Accepted { id, kind, size, ingress } => {
-                Line::Accepted(Entry { unix_us, kind, id, bytes: size, ingress })
+            Event::Accepted { id, size, ingress, .. } => {
+                Line::Accepted(Entry { unix_us, id, bytes: size, ingress })
             }
-            Event::Rejected { id, kind, ingress, .. } => {
-                Line::Rejected(Entry { unix_us, kind, id, bytes: 0, ingress })
+            Event::Rejected { id, ingress, .. } => {
+                Line::Rejected(Entry { unix_us, id, bytes: 0, ingress })
             }
             _ => return,
         };
@@ -120,17 +120,17 @@ impl Reporter {
         match *event {
             Event::Accepted { id, kind, size, ingress } => {
                 let ingress = ingress.map(|link| self.name(link));
-                What::Accepted { id, kind, bytes: size, ingress }
+                What::Accepted { id: id.hash(), kind, bytes: size, ingress }
             }
             Event::Rejected { id, kind, ingress, rejection } => {
                 let ingress = ingress.map(|link| self.name(link));
-                What::Rejected { id, kind, rule: rejection.rule.into(), ingress }
+                What::Rejected { id: id.hash(), kind, rule: rejection.rule.into(), ingress }
             }
-            Event::AlreadyKnown { id } => What::AlreadyKnown { id },
-            Event::Restored { id, kind } => What::Restored { id, kind },
-            Event::Orphaned { id } => What::Orphaned { id },
-            Event::Broadcast { id } => What::Broadcast { id },
-            Event::Left { id } => What::Left { id },
+            Event::AlreadyKnown { id } => What::AlreadyKnown { id: id.hash() },
+            Event::Restored { id, kind } => What::Restored { id: id.hash(), kind },
+            Event::Orphaned { id } => What::Orphaned { id: id.hash() },
+            Event::Broadcast { id } => What::Broadcast { id: id.hash() },
+            Event::Left { id } => What::Left { id: id.hash() },
             Event::LinkUp { link, direction, advertise, .. } => {
                 What::LinkUp { link: self.name(link), direction, advertise }
             }

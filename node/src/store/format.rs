@@ -1,7 +1,7 @@
 //! What is in the file: tables, records, and the version of both.
 
 use redb::TableDefinition;
-use tidings_protocol::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
+use tidings_protocol::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 
 /// Version of the tables and records below. A change that an older program can't read raises it.
 pub(super) const FORMAT: u64 = 1;
@@ -22,7 +22,7 @@ pub(super) const UNBROADCAST: TableDefinition<'_, u64, ()> = TableDefinition::ne
 pub(super) const ORPHANS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("orphans");
 
 /// Bytes of a record before the item's own: kind, time, id.
-const HEAD_LEN: usize = 1 + 8 + ITEM_ID_LEN;
+const HEAD_LEN: usize = 1 + 8 + HASH_LEN;
 
 /// An item as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl<'a> Record<'a> {
             ItemKind::Block => 1,
         });
         record.extend(unix_s.to_le_bytes());
-        record.extend(item.id().0);
+        record.extend(item.id().hash().0);
         record.extend(item.bytes().iter());
         record
     }
@@ -61,7 +61,12 @@ impl<'a> Record<'a> {
         };
         let (unix_s, rest) = rest.split_first_chunk()?;
         let (id, bytes) = rest.split_first_chunk()?;
-        Some(Self { kind, unix_s: u64::from_le_bytes(*unix_s), id: ItemId(*id), bytes })
+        Some(Self {
+            kind,
+            unix_s: u64::from_le_bytes(*unix_s),
+            id: ItemId::new(kind, Hash256(*id)),
+            bytes,
+        })
     }
 }
 

@@ -7,7 +7,7 @@
 use std::io::Write as _;
 
 use data_encoding::HEXLOWER;
-use tidings_protocol::ground::item::{ITEM_ID_LEN, ItemId, ItemKind};
+use tidings_protocol::ground::item::{HASH_LEN, Hash256, ItemId, ItemKind};
 use tidings_protocol::ground::link::Link;
 
 /// Bytes that are written at once at most, so that one read of as many usually gets all.
@@ -34,9 +34,7 @@ pub enum Line {
 pub struct Entry {
     /// When, microseconds of Unix time.
     pub unix_us: u64,
-    /// What kind of item.
-    pub kind: ItemKind,
-    /// Which.
+    /// Which item.
     pub id: ItemId,
     /// Its size; 0 if it isn't told.
     pub bytes: u32,
@@ -81,8 +79,7 @@ impl Line {
         let entry = || {
             Ok(Entry {
                 unix_us,
-                kind: item_kind(kind)?,
-                id: item_id(id)?,
+                id: ItemId::new(item_kind(kind)?, item_hash(id)?),
                 bytes: number(bytes)?,
                 ingress: link(ingress)?,
             })
@@ -98,9 +95,9 @@ impl Line {
 
 impl Entry {
     fn put(&self, event: &str, out: &mut Vec<u8>) {
-        put(out, format_args!("{},{event},{},", self.unix_us, self.kind));
-        let mut digits = [0; 2 * ITEM_ID_LEN];
-        HEXLOWER.encode_mut(&self.id.0, &mut digits);
+        put(out, format_args!("{},{event},{},", self.unix_us, self.id.kind()));
+        let mut digits = [0; 2 * HASH_LEN];
+        HEXLOWER.encode_mut(&self.id.hash().0, &mut digits);
         out.extend(digits);
         put(out, format_args!(",{},", self.bytes));
         match self.ingress {
@@ -126,12 +123,12 @@ const fn item_kind(name: &[u8]) -> Result<ItemKind, BadLine> {
     }
 }
 
-fn item_id(digits: &[u8]) -> Result<ItemId, BadLine> {
-    let mut id = [0; ITEM_ID_LEN];
-    if digits.len() != 2 * ITEM_ID_LEN || HEXLOWER.decode_mut(digits, &mut id).is_err() {
+fn item_hash(digits: &[u8]) -> Result<Hash256, BadLine> {
+    let mut id = [0; HASH_LEN];
+    if digits.len() != 2 * HASH_LEN || HEXLOWER.decode_mut(digits, &mut id).is_err() {
         return Err(BadLine);
     }
-    Ok(ItemId(id))
+    Ok(Hash256(id))
 }
 
 fn link(text: &[u8]) -> Result<Option<Link>, BadLine> {
@@ -148,10 +145,10 @@ mod tests {
 
     #[test]
     fn the_three_kinds_of_line_are_read() {
-        let id = ItemId::of(b"x");
+        let id = Hash256::of(b"x");
         let (unix_us, ingress) = (1_732_180_000_123_456, Some(Link::new(4, 1)));
-        let tx = Entry { unix_us, kind: ItemKind::Tx, id, bytes: 300, ingress };
-        let block = Entry { unix_us: 1, kind: ItemKind::Block, id, bytes: 0, ingress: None };
+        let tx = Entry { unix_us, id: ItemId::tx(id), bytes: 300, ingress };
+        let block = Entry { unix_us: 1, id: ItemId::block(id), bytes: 0, ingress: None };
         for (line, text) in [
             (Line::Accepted(tx), format!("1732180000123456,accepted,tx,{id},300,4.1\n")),
             (Line::Rejected(block), format!("1,rejected,block,{id},0,-\n")),

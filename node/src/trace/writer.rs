@@ -92,15 +92,15 @@ impl<W: Write> Trace<W> {
 
 #[cfg(test)]
 mod tests {
-    use tidings_protocol::ground::item::{ItemId, ItemKind};
+    use tidings_protocol::ground::item::{Hash256, ItemId};
     use tidings_protocol::ground::link::Link;
 
     use super::super::line::Entry;
     use super::*;
 
     fn line(unix_us: u64, ingress: Option<Link>) -> Line {
-        let (kind, id) = (ItemKind::Tx, ItemId([0xab; 32]));
-        Line::Accepted(Entry { unix_us, kind, id, bytes: 300, ingress })
+        let id = ItemId::tx(Hash256([0xab; 32]));
+        Line::Accepted(Entry { unix_us, id, bytes: 300, ingress })
     }
 
     /// A disk that can be full.

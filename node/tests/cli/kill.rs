@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rustix::process::Signal;
 use tidings::api::Outcome;
 use tidings::client::{Client, ClientError};
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -33,7 +33,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Submits one item after the other until the node is gone, and notes what it acknowledged.
-async fn submit(client: Client, tag: [u64; 2], acknowledged: Arc<Mutex<Vec<ItemId>>>) {
+async fn submit(client: Client, tag: [u64; 2], acknowledged: Arc<Mutex<Vec<Hash256>>>) {
     for number in 0_u64.. {
         let mut bytes = vec![0; 300];
         for (place, word) in bytes.chunks_exact_mut(8).zip([tag[0], tag[1], number]) {
@@ -51,7 +51,7 @@ async fn submit(client: Client, tag: [u64; 2], acknowledged: Arc<Mutex<Vec<ItemI
 }
 
 /// Runs a node under load for so long, kills it, and returns what it acknowledged.
-fn live_and_die(folder: &Folder, round: u64, life: Duration) -> Vec<ItemId> {
+fn live_and_die(folder: &Folder, round: u64, life: Duration) -> Vec<Hash256> {
     let node = folder.run(&[]);
     let acknowledged = Arc::new(Mutex::new(Vec::new()));
     runtime().block_on(async {
@@ -69,7 +69,7 @@ fn live_and_die(folder: &Folder, round: u64, life: Duration) -> Vec<ItemId> {
 }
 
 /// Waits until everything stored is back, and counts what is missing of these.
-async fn missing(client: &Client, ids: &[ItemId]) -> usize {
+async fn missing(client: &Client, ids: &[Hash256]) -> usize {
     let deadline = Instant::now() + PATIENCE;
     while client.status().await.unwrap().store.unwrap().restoring {
         assert!(Instant::now() < deadline, "what is stored doesn't come back");

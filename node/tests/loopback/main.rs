@@ -20,7 +20,7 @@ use tidings::net::NetError;
 use tidings::shell::{Shell, ShellConfig, ShellError};
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::ground::item::ItemKind;
+use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::wire::kinds::Budget;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
@@ -148,7 +148,7 @@ async fn a_peer_that_stops_reading_congests_only_itself() {
     let mut peer = RawPeer::connect(&nodes[0]).await;
     peer.net.throttle(peer.link, Instant::now() + Duration::from_secs(3_600));
     for _ in 0..100 {
-        let ids = Arc::from([id]);
+        let ids = Arc::from([ItemId::block(id)]);
         peer.send(Message::Items(Items::GetData(Names::Whole { kind: ItemKind::Block, ids })));
     }
     let congested = |status: &Status, _: &[PeerStatus]| status.counters["net_congested"] > 0;

@@ -15,7 +15,7 @@ use tidings::lab::Lab;
 use tidings::net::{Net, NetConfig, NetEvent};
 use tidings::shell::{Shell, ShellConfig};
 use tidings_protocol::chain::opaque::Opaque;
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
@@ -114,7 +114,7 @@ impl TestNode {
         self.event("a link", pick).await
     }
 
-    pub(crate) async fn accepted(&mut self, id: ItemId) {
+    pub(crate) async fn accepted(&mut self, id: Hash256) {
         let pick = |what| match what {
             What::Accepted { id: other, .. } => (other == id).then_some(()),
             _ => None,

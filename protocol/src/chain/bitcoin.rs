@@ -23,7 +23,7 @@ use ::bitcoin::{CompactTarget, Target};
 use serde::{Deserialize, Serialize};
 
 use super::{Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Rejection, Verdict, Weight};
-use crate::ground::item::{Item, ItemId, ItemKind};
+use crate::ground::item::{Hash256, Item, ItemId, ItemKind};
 
 use block::Block;
 
@@ -74,10 +74,10 @@ impl Settings {
 
 /// An id as explorers and Bitcoin's RPC show it: its bytes backwards, in hexadecimal.
 #[must_use]
-pub fn shown(id: ItemId) -> String {
+pub fn shown(id: Hash256) -> String {
     let mut bytes = id.0;
     bytes.reverse();
-    ItemId(bytes).to_string()
+    Hash256(bytes).to_string()
 }
 
 impl Bitcoin {
@@ -111,7 +111,7 @@ impl Bitcoin {
             return Err(Rejection::mutated("too-large"));
         }
         let header = block::header(item.bytes())?;
-        block::check_proof(&header, item.id(), self.easiest)?;
+        block::check_proof(&header, item.id().hash(), self.easiest)?;
         let block = Block::parse(item.bytes())?;
         block.check_body(&header)?;
         block.check_transactions(self.max_block_bytes)?;
@@ -137,12 +137,12 @@ impl Chain for Bitcoin {
     }
 
     /// The wtxid of a transaction, which is a hash of all its bytes; the hash of a block's header.
-    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
+    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<Hash256, Rejection> {
         match kind {
-            ItemKind::Tx => Ok(ItemId::of(bytes)),
+            ItemKind::Tx => Ok(Hash256::of(bytes)),
             ItemKind::Block => {
                 let header = bytes.get(..HEADER_LEN).ok_or(Rejection::invalid("truncated"))?;
-                Ok(ItemId::of(header))
+                Ok(Hash256::of(header))
             }
         }
     }
@@ -161,7 +161,7 @@ impl Chain for Bitcoin {
     fn connect(&self, block: &Item) -> Vec<Confirmed> {
         let block = Block::parse(block.bytes());
         let confirmed = |(bytes, parsed): &block::Transaction| Confirmed {
-            id: ItemId::of(bytes),
+            id: ItemId::tx(Hash256::of(bytes)),
             referred: transaction::alias(parsed),
             spends: transaction::spends(parsed),
         };
@@ -175,7 +175,7 @@ impl Chain for Bitcoin {
             return Disconnected::default();
         };
         let item = |(bytes, _): &block::Transaction| -> Arc<Item> {
-            Item::identified(ItemKind::Tx, ItemId::of(bytes), bytes.clone())
+            Item::identified(ItemId::tx(Hash256::of(bytes)), bytes.clone())
         };
         let void = transaction::outputs(coinbase).collect();
         Disconnected { returns: others.iter().map(item).collect(), void }

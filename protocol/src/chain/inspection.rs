@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ground::item::{ITEM_ID_LEN, Item, ItemId};
+use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId};
 
 use super::rejection::Rejection;
 
@@ -74,14 +74,14 @@ impl Weight {
 
 /// Something that only one pooled transaction may use: what an output is named by, or a hash made by the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConflictKey(pub [u8; ITEM_ID_LEN]);
+pub struct ConflictKey(pub [u8; HASH_LEN]);
 
 impl ConflictKey {
     /// The key of a transaction's output: the id by which children name the transaction, with the number mixed
     /// into its last bytes. Two transactions whose outputs share a key must agree in 224 bits, which takes 2^112
     /// tries to make.
     #[must_use]
-    pub fn output(referred: ItemId, number: u32) -> Self {
+    pub fn output(referred: Hash256, number: u32) -> Self {
         let mut key = referred.0;
         let last = key.last_chunk_mut().expect("an id has more than four bytes");
         *last = (u32::from_le_bytes(*last) ^ number).to_le_bytes();
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn outputs_of_one_transaction_have_different_keys() {
-        let id = ItemId([7; ITEM_ID_LEN]);
+        let id = Hash256([7; HASH_LEN]);
         let keys = [0, 1, 7, 256, u32::MAX].map(|number| ConflictKey::output(id, number));
         for (at, key) in keys.iter().enumerate() {
             assert!(!keys[..at].contains(key), "{key:?}");

@@ -2,7 +2,7 @@
 //! the relay without the cost of any rules.
 
 use super::{Chain, GOOD, Inspection, Limits, Rejection, Verdict};
-use crate::ground::item::{Item, ItemId, ItemKind};
+use crate::ground::item::{Hash256, Item, ItemKind};
 
 /// Any bytes are an item, named by their double SHA-256. Nothing conflicts, nothing has to be
 /// verified, and nothing has parents.
@@ -38,8 +38,8 @@ impl Chain for Opaque {
         }
     }
 
-    fn identify(&self, _kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
-        Ok(ItemId::of(bytes))
+    fn identify(&self, _kind: ItemKind, bytes: &[u8]) -> Result<Hash256, Rejection> {
+        Ok(Hash256::of(bytes))
     }
 
     fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
@@ -66,7 +66,7 @@ mod tests {
         let chain = Opaque { max_tx_bytes: 3, max_block_bytes: 5 };
         let inspect = |kind, bytes: &'static [u8]| {
             let item = chain.item(kind, bytes.into()).unwrap();
-            assert_eq!(item.id(), ItemId::of(bytes));
+            assert_eq!(item.id().hash(), Hash256::of(bytes));
             chain.inspect(&item)
         };
         assert_eq!(inspect(ItemKind::Tx, b"abc"), Ok(Inspection::default()));

@@ -21,7 +21,7 @@ use super::rejection::refuse_duplicates;
 use super::{
     Chain, Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Limits, Rejection, Verdict,
 };
-use crate::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
+use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 
 pub use block::{Block, HEADER_LEN, Header, MINE_BITS_MAX};
 pub use transfer::{TRANSFER_LEN_MIN, Transfer};
@@ -30,7 +30,7 @@ pub use transfer::{TRANSFER_LEN_MIN, Transfer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tidings {
     /// Id of the genesis block. Transfers name it, so that none is valid on two networks.
-    pub genesis: ItemId,
+    pub genesis: Hash256,
     /// Leading zero bits that the id of every block must have.
     pub difficulty_bits: u8,
     /// Most bytes of a transfer.
@@ -46,12 +46,12 @@ pub struct Settings {
     /// Zero bits that the hash of a block's header must start with.
     pub difficulty_bits: u8,
     /// Id of the first block.
-    pub genesis: ItemId,
+    pub genesis: Hash256,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { difficulty_bits: 16, genesis: ItemId([0; ITEM_ID_LEN]) }
+        Self { difficulty_bits: 16, genesis: Hash256([0; HASH_LEN]) }
     }
 }
 
@@ -68,7 +68,7 @@ impl Settings {
 impl Tidings {
     /// The rules of a network with the default limits: 100,000 bytes a transfer and 4,000,000 a block.
     #[must_use]
-    pub const fn new(genesis: ItemId, difficulty_bits: u8) -> Self {
+    pub const fn new(genesis: Hash256, difficulty_bits: u8) -> Self {
         Self { genesis, difficulty_bits, max_tx_bytes: 100_000, max_block_bytes: 4_000_000 }
     }
 
@@ -94,7 +94,7 @@ impl Tidings {
             return Err(Rejection::mutated("too-large"));
         }
         let header = Header::parse(item.bytes())?;
-        header.check_proof(item.id(), self.difficulty_bits)?;
+        header.check_proof(item.id().hash(), self.difficulty_bits)?;
         let block = Block::parse(item.bytes())?;
         let ids = block.transaction_ids();
         if merkle::root(&ids) != header.root {
@@ -103,7 +103,7 @@ impl Tidings {
         refuse_duplicates(ids, "duplicate-transaction")?;
         self.inspect_transactions(&block)?;
         Ok(Inspection {
-            parents: vec![header.parent],
+            parents: vec![ItemId::block(header.parent)],
             needs_verification: !block.transactions.is_empty(),
             ..Inspection::default()
         })
@@ -135,9 +135,9 @@ impl Chain for Tidings {
         }
     }
 
-    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
+    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<Hash256, Rejection> {
         match kind {
-            ItemKind::Tx => Ok(ItemId::of(bytes)),
+            ItemKind::Tx => Ok(Hash256::of(bytes)),
             ItemKind::Block => Header::id(bytes),
         }
     }
@@ -158,8 +158,8 @@ impl Chain for Tidings {
     }
 
     /// The id of a transfer is a hash of all its bytes, the signature included. A block is verified in parts.
-    fn verdict_key(&self, item: &Item) -> Option<ItemId> {
-        (item.kind() == ItemKind::Tx).then(|| item.id())
+    fn verdict_key(&self, item: &Item) -> Option<Hash256> {
+        (item.kind() == ItemKind::Tx).then(|| item.id().hash())
     }
 
     fn parts(&self, block: &Item) -> Vec<Arc<Item>> {
@@ -172,7 +172,7 @@ impl Chain for Tidings {
         let transactions = Block::parse(block.bytes()).map(|block| block.transactions);
         let confirmed = |bytes: &Bytes| {
             let spends = vec![Transfer::parse(bytes).ok()?.conflict_key()];
-            Some(Confirmed { id: ItemId::of(bytes), referred: None, spends })
+            Some(Confirmed { id: ItemId::tx(Hash256::of(bytes)), referred: None, spends })
         };
         transactions.unwrap_or_default().iter().filter_map(confirmed).collect()
     }

@@ -24,6 +24,9 @@ impl<T> From<VecDeque<T>> for Backlog<T> {
 }
 
 impl<T> Backlog<T> {
+    /// Nothing.
+    pub(crate) const EMPTY: Self = Self(None);
+
     /// How much waits.
     pub(crate) fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |queue| queue.len())

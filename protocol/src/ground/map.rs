@@ -8,7 +8,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use foldhash::fast::{FixedState, FoldHasher};
-use hashbrown::{HashMap, hash_map::Entry};
+use hashbrown::{Equivalent, HashMap, hash_map::Entry};
 
 /// The hasher of all maps of one node.
 #[derive(Clone, Copy)]
@@ -108,18 +108,18 @@ impl<K: Eq + Hash, V> Map<K, V> {
 
     /// The value of a key.
     #[must_use]
-    pub fn get(&self, key: &K) -> Option<&V> {
+    pub fn get(&self, key: &(impl Hash + Equivalent<K>)) -> Option<&V> {
         self.0.get(key)
     }
 
     /// The value of a key, to change.
-    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub fn get_mut(&mut self, key: &(impl Hash + Equivalent<K>)) -> Option<&mut V> {
         self.0.get_mut(key)
     }
 
     /// Whether the key is there.
     #[must_use]
-    pub fn contains(&self, key: &K) -> bool {
+    pub fn contains(&self, key: &(impl Hash + Equivalent<K>)) -> bool {
         self.0.contains_key(key)
     }
 
@@ -129,7 +129,7 @@ impl<K: Eq + Hash, V> Map<K, V> {
     }
 
     /// Removes a key. Without any left it holds no memory.
-    pub fn remove(&mut self, key: &K) -> Option<V> {
+    pub fn remove(&mut self, key: &(impl Hash + Equivalent<K>)) -> Option<V> {
         let value = self.0.remove(key)?;
         if self.0.is_empty() {
             self.0.shrink_to_fit();

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::ground::item::{Item, ItemId, ShortId};
+use crate::ground::item::{Item, ItemId};
 use crate::params::MemoryParams;
 
 /// The recent blocks of one node: few, so that a search in order is enough.
@@ -17,27 +17,24 @@ pub struct BlockStore {
 }
 
 impl BlockStore {
-    /// Keeps a block that passed the rules.
-    pub fn insert(&mut self, block: Arc<Item>, params: &MemoryParams) {
+    /// Keeps a block that passed the rules. Returns those that have to leave.
+    pub fn insert(&mut self, block: Arc<Item>, params: &MemoryParams) -> Vec<ItemId> {
         self.bytes += block.size();
         self.recent.push_back(block);
+        let mut gone = Vec::new();
         while self.bytes > params.blocks_max_bytes && self.recent.len() > 1 {
             if let Some(oldest) = self.recent.pop_front() {
                 self.bytes -= oldest.size();
+                gone.push(oldest.id());
             }
         }
+        gone
     }
 
     /// A block, if it is kept.
     #[must_use]
     pub fn get(&self, id: &ItemId) -> Option<&Arc<Item>> {
         self.recent.iter().rev().find(|block| block.id() == *id)
-    }
-
-    /// A block, by the first bytes of its id.
-    #[must_use]
-    pub fn get_short(&self, id: ShortId) -> Option<&Arc<Item>> {
-        self.recent.iter().rev().find(|block| ShortId::from(block.id()) == id)
     }
 
     /// The block that came last.

@@ -30,7 +30,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chain::{Confirmed, ConflictKey, Inspection};
-use crate::ground::item::{Item, ItemId, ShortId};
+use crate::ground::item::{Hash256, Item, ItemId, Name};
 use crate::ground::link::{Link, LinkTable};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
@@ -39,9 +39,9 @@ use crate::params::OrphanParams;
 /// The waiting transactions of one node.
 #[derive(Clone, Debug)]
 pub struct Orphanage {
-    orphans: Map<ShortId, Orphan>,
-    /// Who waits for which parent, by the id that children use.
-    children: Map<ShortId, Vec<ShortId>>,
+    orphans: Map<ItemId, Orphan>,
+    /// Who waits for which parent, by the hash that children use.
+    children: Map<Hash256, Vec<ItemId>>,
     /// What each link that announced any pays for.
     shares: LinkTable<Share>,
     /// What came back and nobody announced since, and when that leaves.
@@ -69,7 +69,7 @@ pub struct Orphan {
 #[derive(Clone, Debug, Default)]
 struct Share {
     /// The oldest first.
-    announced: Vec<ShortId>,
+    announced: Vec<ItemId>,
     bytes: usize,
     score: usize,
 }
@@ -132,12 +132,12 @@ impl Orphanage {
     }
 
     fn add(&mut self, orphan: Orphan) {
-        let id = ShortId::from(orphan.item.id());
+        let id = orphan.item.id();
         if self.orphans.contains(&id) {
             return;
         }
         for parent in &orphan.missing {
-            self.children.entry(parent.into()).or_default().push(id);
+            self.children.entry(parent.hash()).or_default().push(id);
         }
         self.bytes += orphan.item.size();
         orphan.payers().for_each(|payer| self.charge(payer, id, orphan.cost()));
@@ -149,10 +149,11 @@ impl Orphanage {
     pub fn on_announced(
         &mut self,
         link: Link,
-        id: ShortId,
+        name: Name,
         params: &OrphanParams,
     ) -> Option<Vec<ItemId>> {
-        let orphan = self.orphans.get_mut(&id)?;
+        let orphan = self.orphans.get_mut(&name)?;
+        let id = orphan.item.id();
         if orphan.announcers.contains(&link) {
             return Some(Vec::new());
         }
@@ -184,7 +185,7 @@ impl Orphanage {
 
     /// A parent came, known to its children by this id: takes out those that waited for it alone.
     pub fn on_parent(&mut self, parent: ItemId) -> Vec<Orphan> {
-        let Some(children) = self.children.remove(&parent.into()) else { return Vec::new() };
+        let Some(children) = self.children.remove(&parent.hash()) else { return Vec::new() };
         let mut ready = Vec::new();
         for id in children {
             let Some(orphan) = self.orphans.get_mut(&id) else { continue };
@@ -198,11 +199,11 @@ impl Orphanage {
 
     /// A parent was refused for good: takes out those that waited for it, and all that waits for those.
     pub fn on_refused(&mut self, parent: ItemId) -> Vec<Orphan> {
-        let (mut refused, mut gone) = (vec![ShortId::from(parent)], Vec::new());
+        let (mut refused, mut gone) = (vec![parent], Vec::new());
         while let Some(parent) = refused.pop() {
-            for id in self.children.remove(&parent).unwrap_or_default() {
+            for id in self.children.remove(&parent.hash()).unwrap_or_default() {
                 let Some(orphan) = self.remove(id) else { continue };
-                refused.push(orphan.inspection.referred(&orphan.item).into());
+                refused.push(orphan.inspection.referred(&orphan.item));
                 gone.push(orphan);
             }
         }
@@ -223,7 +224,7 @@ impl Orphanage {
         let spent: BTreeSet<ConflictKey> =
             block.iter().flat_map(|confirmed| confirmed.spends.iter().copied()).collect();
         let listed = self.all_shares().flat_map(|(_, share)| share.announced.iter().copied());
-        let all: BTreeSet<ShortId> = listed.collect();
+        let all: BTreeSet<ItemId> = listed.collect();
         for id in all {
             let Some(orphan) = self.orphans.get(&id) else { continue };
             if ids.contains(&orphan.item.id())
@@ -232,12 +233,12 @@ impl Orphanage {
                 self.remove(id);
             }
         }
-        ids.into_iter().filter(|id| self.children.contains(&id.into())).collect()
+        ids.into_iter().filter(|id| self.children.contains(&id.hash())).collect()
     }
 
     /// Those that wait for a parent and nothing else, and were announced on a link.
     pub fn only_children(&self, parent: ItemId, link: Link) -> impl Iterator<Item = &Orphan> {
-        let children = self.children.get(&parent.into()).map_or(&[][..], Vec::as_slice);
+        let children = self.children.get(&parent.hash()).map_or(&[][..], Vec::as_slice);
         children
             .iter()
             .filter_map(|id| self.orphans.get(id))
@@ -245,11 +246,11 @@ impl Orphanage {
     }
 
     /// Takes out a transaction.
-    pub fn remove(&mut self, id: ShortId) -> Option<Orphan> {
+    pub fn remove(&mut self, id: ItemId) -> Option<Orphan> {
         let orphan = self.orphans.remove(&id)?;
         self.bytes -= orphan.item.size();
         orphan.payers().for_each(|payer| self.discharge(payer, id, orphan.cost()));
-        for parent in orphan.missing.iter().map(ShortId::from) {
+        for parent in orphan.missing.iter().map(ItemId::hash) {
             let Some(children) = self.children.get_mut(&parent) else { continue };
             children.retain(|child| *child != id);
             if children.is_empty() {
@@ -261,7 +262,7 @@ impl Orphanage {
 
     /// A transaction that waits.
     #[must_use]
-    pub fn get(&self, id: impl Into<ShortId>) -> Option<&Orphan> {
+    pub fn get(&self, id: impl Into<Name>) -> Option<&Orphan> {
         self.orphans.get(&id.into())
     }
 
@@ -310,7 +311,7 @@ impl Orphanage {
         links.chain([(None, &self.restored)])
     }
 
-    fn charge(&mut self, payer: Option<Link>, id: ShortId, cost: Cost) {
+    fn charge(&mut self, payer: Option<Link>, id: ItemId, cost: Cost) {
         let share = match payer {
             None => &mut self.restored,
             Some(link) => {
@@ -327,7 +328,7 @@ impl Orphanage {
         self.score += cost.score;
     }
 
-    fn discharge(&mut self, payer: Option<Link>, id: ShortId, cost: Cost) {
+    fn discharge(&mut self, payer: Option<Link>, id: ItemId, cost: Cost) {
         let share = match payer {
             None => Some(&mut self.restored),
             Some(link) => self.shares.get_mut(link),
@@ -348,7 +349,7 @@ impl Orphanage {
     }
 
     /// A payer doesn't pay for an orphan any more, which leaves with its last one.
-    fn withdraw(&mut self, payer: Option<Link>, id: ShortId) {
+    fn withdraw(&mut self, payer: Option<Link>, id: ItemId) {
         let Some(orphan) = self.orphans.get_mut(&id) else { return };
         if orphan.payers().eq([payer]) {
             self.remove(id);
@@ -370,14 +371,14 @@ impl Orphanage {
     }
 
     /// Who exceeds his share most, and his oldest announcement. Of equals the one in the lowest slot.
-    fn worst(&self, params: &OrphanParams) -> Option<(Option<Link>, ShortId)> {
+    fn worst(&self, params: &OrphanParams) -> Option<(Option<Link>, ItemId)> {
         let payers = self.payers() as u128;
         // Score and bytes as parts of what each may have, over a common denominator.
         let excess = |share: &Share| {
             let score = share.score as u128 * payers * params.reserve_bytes as u128;
             score.max(share.bytes as u128 * params.announcements_max as u128)
         };
-        let mut worst: Option<(u128, Option<Link>, ShortId)> = None;
+        let mut worst: Option<(u128, Option<Link>, ItemId)> = None;
         for (payer, share) in self.all_shares() {
             let Some(oldest) = share.announced.first() else { continue };
             let excess = excess(share);

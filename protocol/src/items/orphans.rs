@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::chain::Confirmed;
-use crate::ground::item::{ItemId, ShortId};
+use crate::ground::item::{ItemId, Name};
 use crate::ground::link::Link;
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
@@ -58,7 +58,7 @@ impl Orphans {
 
     /// Whether a transaction waits.
     #[must_use]
-    pub fn contains(&self, id: impl Into<ShortId>) -> bool {
+    pub fn contains(&self, id: impl Into<Name>) -> bool {
         self.orphanage().is_some_and(|waiting| waiting.get(id).is_some())
     }
 
@@ -74,10 +74,10 @@ impl Orphans {
     pub fn on_announced(
         &mut self,
         link: Link,
-        id: ShortId,
+        name: Name,
         params: &OrphanParams,
     ) -> Option<Vec<ItemId>> {
-        self.held.as_mut()?.waiting.on_announced(link, id, params)
+        self.held.as_mut()?.waiting.on_announced(link, name, params)
     }
 
     /// A parent came.

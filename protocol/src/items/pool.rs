@@ -34,7 +34,7 @@ use rand::{Rng, RngExt as _};
 
 use crate::chain::{Confirmed, ConflictKey, Inspection, Rejection, Sender};
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{Item, ItemId, ShortId};
+use crate::ground::item::{Item, ItemId, Name};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
 use crate::machine::Part;
@@ -50,10 +50,10 @@ pub use admission::{FEE_TOO_LOW, POOL_FULL};
 /// The transactions of one node.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    items: Map<ShortId, Pooled>,
+    items: Map<ItemId, Pooled>,
     aliases: Aliases,
     /// Who holds which conflict key.
-    claims: Map<ConflictKey, ShortId>,
+    claims: Map<ConflictKey, ItemId>,
     /// Bytes kept of each sender.
     senders: Map<Sender, usize>,
     /// Items in the order in which they have to leave when room is needed: all that pay something, and
@@ -63,7 +63,7 @@ pub struct Pool {
     free: Ages,
     paying: Ages,
     /// What the latest block confirmed and we had; bounded by the size of a block.
-    latest: Map<ShortId, Arc<Item>>,
+    latest: Map<ItemId, Arc<Item>>,
     floor: Floor,
     bytes: usize,
     /// How many were ever added.
@@ -95,7 +95,7 @@ struct Pooled {
 struct EvictionKey {
     rate: FeeRate,
     sequence: u64,
-    id: ShortId,
+    id: ItemId,
 }
 
 impl Pooled {
@@ -231,7 +231,7 @@ impl Pool {
         let mut cleared = Cleared::default();
         let mut latest = Map::new(*self.items.salt());
         for confirmed in block {
-            let id = ShortId::from(confirmed.id);
+            let id = ItemId::from(confirmed.id);
             if self.contains(confirmed.id)
                 && let Some(pooled) = self.remove_confirmed(id)
             {
@@ -253,20 +253,20 @@ impl Pool {
 
     /// A transaction, if it is pooled.
     #[must_use]
-    pub fn get(&self, id: impl Into<ShortId>) -> Option<&Arc<Item>> {
+    pub fn get(&self, id: impl Into<Name>) -> Option<&Arc<Item>> {
         self.items.get(&id.into()).map(|pooled| &pooled.item)
     }
 
     /// A transaction, if it is pooled or was until the latest block confirmed it.
     #[must_use]
-    pub fn find(&self, id: impl Into<ShortId>) -> Option<&Arc<Item>> {
+    pub fn find(&self, id: impl Into<Name>) -> Option<&Arc<Item>> {
         let id = id.into();
         self.get(id).or_else(|| self.latest.get(&id))
     }
 
     /// Whether the latest block confirmed a transaction that was pooled.
     #[must_use]
-    pub fn was_confirmed_lately(&self, id: impl Into<ShortId>) -> bool {
+    pub fn was_confirmed_lately(&self, id: impl Into<Name>) -> bool {
         self.latest.contains(&id.into())
     }
 
@@ -287,7 +287,7 @@ impl Pool {
 
     /// Pooled transactions whose parent is the one given.
     #[must_use]
-    pub fn children(&self, id: impl Into<ShortId>) -> &[ShortId] {
+    pub fn children(&self, id: impl Into<Name>) -> &[ItemId] {
         self.items.get(&id.into()).map_or(&[], Pooled::children)
     }
 
@@ -299,7 +299,7 @@ impl Pool {
 
     /// What a pooled transaction pays, its relatives left aside.
     #[must_use]
-    pub fn fee_rate(&self, id: impl Into<ShortId>) -> Option<FeeRate> {
+    pub fn fee_rate(&self, id: impl Into<Name>) -> Option<FeeRate> {
         let pooled = self.items.get(&id.into())?;
         Some(pooled.own_rate())
     }
@@ -362,7 +362,7 @@ impl Pool {
 
     /// Adds what the plan said may come in.
     fn add(&mut self, item: Arc<Item>, inspection: Inspection, now: Time, params: &Params) {
-        let (id, fee) = (ShortId::from(item.id()), inspection.fee());
+        let (id, fee) = (ItemId::from(item.id()), inspection.fee());
         let (referred, vbytes) = (inspection.referred(&item), inspection.vbytes(&item));
         self.sequence += 1;
         let pooled = Pooled {
@@ -404,7 +404,7 @@ impl Pool {
     }
 
     /// Removes transactions with all that descends from them.
-    fn remove_with_descendants(&mut self, ids: &[ShortId], why: Departure) -> Vec<ItemId> {
+    fn remove_with_descendants(&mut self, ids: &[ItemId], why: Departure) -> Vec<ItemId> {
         let ids = self.with_descendants(ids);
         let gone = ids.iter().filter_map(|id| self.get(id)).map(|item| item.id()).collect();
         self.remove_all(&ids, why);
@@ -412,8 +412,8 @@ impl Pool {
     }
 
     /// Removes transactions, among which are all that descend from them.
-    fn remove_all(&mut self, ids: &[ShortId], why: Departure) {
-        let mut bereft: Vec<ShortId> = Vec::new();
+    fn remove_all(&mut self, ids: &[ItemId], why: Departure) {
+        let mut bereft: Vec<ItemId> = Vec::new();
         for id in ids {
             if let Some(pooled) = self.take_out(*id, why) {
                 bereft.extend(pooled.parents().iter().filter(|parent| !ids.contains(parent)));
@@ -425,13 +425,13 @@ impl Pool {
     }
 
     /// Removes a transaction, but not its descendants.
-    fn remove_confirmed(&mut self, id: ShortId) -> Option<Pooled> {
+    fn remove_confirmed(&mut self, id: ItemId) -> Option<Pooled> {
         self.leave_family(id);
         self.take_out(id, Departure::Confirmed)
     }
 
     /// Removes a transaction from everything but its relatives' families.
-    fn take_out(&mut self, id: ShortId, why: Departure) -> Option<Pooled> {
+    fn take_out(&mut self, id: ItemId, why: Departure) -> Option<Pooled> {
         let pooled = self.items.remove(&id)?;
         self.aliases.remove(id);
         self.gone.push((pooled.item.id(), why));
@@ -466,7 +466,7 @@ impl Pool {
     }
 
     /// All in the order in which they have to leave when room is needed.
-    fn leaving(&self) -> impl Iterator<Item = (ShortId, &Pooled)> {
+    fn leaving(&self) -> impl Iterator<Item = (ItemId, &Pooled)> {
         let unsorted = self.free.iter().filter_map(|key| {
             let pooled = self.items.get(&key.id)?;
             (pooled.sequence == key.sequence && !pooled.is_sorted).then_some((
@@ -492,7 +492,7 @@ impl Pool {
 }
 
 /// Whether an entry of a queue is about a transaction that is still there.
-fn is_current(items: &Map<ShortId, Pooled>, key: &EvictionKey) -> bool {
+fn is_current(items: &Map<ItemId, Pooled>, key: &EvictionKey) -> bool {
     items.get(&key.id).is_some_and(|pooled| pooled.sequence == key.sequence)
 }
 

@@ -1,10 +1,14 @@
 //! The seen cache: which items we have dealt with, and which links know them.
 //!
-//! Least recently used ids are forgotten first. It grows as it fills: a cache that reserved its whole
-//! capacity up front would take 37 KB per node at 1,024 entries, which a simulator of a million nodes can't
-//! pay. Entries lie in one array, linked by their places in the order of use, and a table
-//! of places finds them: a lookup touches two or three cache lines. The first few are found without it, so
-//! that a node that relays its first item allocates once.
+//! What is *held*, which is all that the pool and the block store have, is never forgotten: it could be asked for,
+//! verified and relayed once more, and would no longer be served to whoever was told of it. Of the rest the least
+//! recently used is forgotten first: of what was accepted once, `seen_max`, and apart from that of what was refused,
+//! half as many, so that refusals, which cost a few bytes each, push out nothing but one another.
+//!
+//! It grows as it fills: a cache that reserved its whole capacity up front would take 80 KB per node at 1,024 entries,
+//! which a simulator of a million nodes can't pay. Entries lie in one array, linked by their places in the order of
+//! use, and a table of places finds them: a lookup touches two or three cache lines. The first few are found without
+//! it, so that a node that relays its first item allocates once.
 //!
 //! What became of an item may hold only for a time. Refusals by policy are forgotten when a new block comes:
 //! what was refused under the last one may be right under this one. Confirmations are forgotten when a
@@ -16,20 +20,24 @@
 //! the number of the last one in each slot and, in each entry, how many it has taken into account. What an entry
 //! says of a slot whose link went down since is void, and is cleared when the entry is next changed.
 //!
-//! Ids are kept short: two items that share one count as one (see [`ShortId`]).
+//! Items are found by whole and by short names, since both hash alike (see [`Name`]).
 //!
-//! *Security*: an attacker who makes us forget an id can make us ask for and relay the item once more.
-//! Only accepted or refused items enter, so each forgotten id costs it one whole item.
+//! *Security*: an attacker who makes us forget an id can make us ask for the item once more. Only accepted or refused
+//! items enter, so each forgotten id costs it one whole item.
+
+mod order;
 
 use std::hash::BuildHasher as _;
 
 use hashbrown::HashTable;
 
-use crate::ground::item::ShortId;
+use crate::ground::item::{ItemId, Name, ShortId};
 use crate::ground::link::{Link, LinkSet};
 use crate::ground::map::Salt;
 use crate::machine::{Cx, Part};
 use crate::params::Params;
+
+use order::{NONE, Order};
 
 /// What became of an item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,9 +93,8 @@ pub struct SeenCache {
     entries: Vec<Entry>,
     /// Places in `entries`, by the hash of the id, once there are more than [`FEW`].
     places: HashTable<u32>,
-    /// The entry used last, and the one that wasn't used for longest; [`NONE`] when empty.
-    newest: u32,
-    oldest: u32,
+    /// What was accepted and isn't held, what was refused, and places of entries that were forgotten.
+    orders: [Order; 3],
     max: usize,
     /// How many blocks have come, and how many of them didn't follow the one before.
     tips: u32,
@@ -127,18 +134,29 @@ impl Departures {
 
 #[derive(Clone)]
 struct Entry {
-    id: ShortId,
+    id: ItemId,
     seen: Seen,
-    /// The entries used just after and just before this one.
+    standing: Standing,
+    /// The entries of its order used just after and just before this one.
     newer: u32,
     older: u32,
 }
 
+/// Whether an entry can be forgotten, and in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It was accepted once.
+    Accepted = 0,
+    /// It was refused.
+    Refused = 1,
+    /// It is no entry any more.
+    Vacant = 2,
+    /// The item is here: in no order.
+    Held = 3,
+}
+
 /// Up to so many entries are searched in order: half a kilobyte, which costs no more than a table.
 const FEW: usize = 8;
-
-/// No entry.
-const NONE: u32 = u32::MAX;
 
 impl SeenCache {
     /// An empty cache for at most `max` ids. It allocates nothing yet.
@@ -148,8 +166,7 @@ impl SeenCache {
         Self {
             entries: Vec::new(),
             places: HashTable::new(),
-            newest: NONE,
-            oldest: NONE,
+            orders: Default::default(),
             max,
             tips: 0,
             branches: 0,
@@ -160,25 +177,25 @@ impl SeenCache {
 
     /// Whether the item was dealt with. Doesn't count as use.
     #[must_use]
-    pub fn contains(&self, id: impl Into<ShortId>) -> bool {
+    pub fn contains(&self, id: impl Into<Name>) -> bool {
         self.current(id).is_some()
     }
 
     /// What is known of an item. Doesn't count as use.
     #[must_use]
-    pub fn peek(&self, id: impl Into<ShortId>) -> Option<&Seen> {
+    pub fn peek(&self, id: impl Into<Name>) -> Option<&Seen> {
         self.current(id).map(|place| &self.entries[place as usize].seen)
     }
 
     /// What became of an item, if that still holds. Doesn't count as use.
     #[must_use]
-    pub fn outcome(&self, id: impl Into<ShortId>) -> Option<Outcome> {
+    pub fn outcome(&self, id: impl Into<Name>) -> Option<Outcome> {
         self.peek(id).map(|seen| seen.outcome)
     }
 
     /// Whether the peer of a link is known to have an item. Doesn't count as use.
     #[must_use]
-    pub fn knows(&self, id: impl Into<ShortId>, link: Link) -> bool {
+    pub fn knows(&self, id: impl Into<Name>, link: Link) -> bool {
         self.peek(id).is_some_and(|seen| self.holds(seen, link))
     }
 
@@ -188,32 +205,51 @@ impl SeenCache {
         seen.known.contains(link) && !self.departures.as_deref().is_some_and(is_void)
     }
 
-    /// Remembers an item. When full, the least recently used one is forgotten.
-    pub fn insert(&mut self, id: impl Into<ShortId>, mut seen: Seen) {
-        let id = id.into();
+    /// The id of an item that was dealt with, by any name. Doesn't count as use.
+    #[must_use]
+    pub fn id(&self, name: impl Into<Name>) -> Option<ItemId> {
+        self.current(name).map(|place| self.entries[place as usize].id)
+    }
+
+    /// The items whose hashes begin with these hexadecimal digits, in no order. Looks at all.
+    pub fn ids_beginning(&self, digits: &str) -> impl Iterator<Item = ItemId> {
+        let entries = self.entries.iter().filter(|entry| entry.standing != Standing::Vacant);
+        entries.map(|entry| entry.id).filter(move |id| id.hash().begins_with(digits))
+    }
+
+    /// Remembers an item. When there are too many of its sort, the least recently used one is forgotten.
+    pub fn insert(&mut self, id: ItemId, mut seen: Seen) {
         seen.age = self.age(seen.outcome);
         seen.departures = self.departures.as_ref().map_or(0, |departures| departures.count);
-        if let Some(place) = self.place(id) {
-            self.use_now(place);
-            self.entries[place as usize].seen = seen;
-            return;
-        }
-        let entry = Entry { id, seen, newer: NONE, older: NONE };
-        let place = if self.entries.len() < self.max {
-            self.entries.push(entry);
-            place_of(self.entries.len() - 1)
-        } else {
-            let place = self.forget_oldest();
-            self.entries[place as usize] = entry;
-            place
+        let place = self.place(id).unwrap_or_else(|| self.add(id));
+        let standing = match seen.outcome {
+            Outcome::Accepted if self.standing(place) == Standing::Held => Standing::Held,
+            Outcome::Accepted | Outcome::Confirmed => Standing::Accepted,
+            Outcome::Invalid | Outcome::Refused | Outcome::TooCheap => Standing::Refused,
         };
-        self.attach(place);
-        if self.places.is_empty() && self.entries.len() > FEW {
-            (0..place).for_each(|place| self.index(place));
+        self.entries[place as usize].seen = seen;
+        self.stand(place, standing);
+    }
+
+    /// An item that was accepted is here, and isn't forgotten until it is [released](SeenCache::release).
+    pub fn hold(&mut self, id: ItemId) {
+        if let Some(place) = self.place(id) {
+            self.stand(place, Standing::Held);
         }
-        if self.entries.len() > FEW {
-            self.index(place);
+    }
+
+    /// An item that was held isn't here any more.
+    pub fn release(&mut self, id: ItemId) {
+        if let Some(place) = self.place(id).filter(|place| self.standing(*place) == Standing::Held)
+        {
+            self.stand(place, Standing::Accepted);
         }
+    }
+
+    /// How many items are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.entries.len() - self.orders.iter().map(Order::len).sum::<usize>()
     }
 
     /// A block came: refusals by policy are forgotten, and confirmations too unless it follows the last
@@ -226,15 +262,14 @@ impl SeenCache {
     }
 
     /// A block confirmed an item.
-    pub fn confirm(&mut self, id: impl Into<ShortId>) {
-        let id = id.into();
+    pub fn confirm(&mut self, id: ItemId) {
         let place = self.current(id);
         let known = place.map(|place| std::mem::take(&mut self.cleared(place).known));
         self.insert(id, Seen::new(Outcome::Confirmed, known.unwrap_or_default()));
     }
 
     /// Notes that the peer of a link has an item, which counts as use; false if the item isn't in the cache.
-    pub fn note(&mut self, id: impl Into<ShortId>, link: Link) -> bool {
+    pub fn note(&mut self, id: impl Into<Name>, link: Link) -> bool {
         let Some(place) = self.current(id) else { return false };
         self.use_now(place);
         self.cleared(place).known.insert(link);
@@ -243,7 +278,7 @@ impl SeenCache {
 
     /// Notes that the peer of a link is being given or told of an item. Doesn't count as use: it was used when
     /// it came, and one item is told to all peers.
-    pub fn note_told(&mut self, id: impl Into<ShortId>, link: Link) {
+    pub fn note_told(&mut self, id: impl Into<Name>, link: Link) {
         if let Some(place) = self.current(id) {
             self.cleared(place).known.insert(link);
         }
@@ -273,34 +308,90 @@ impl SeenCache {
 
     /// How many items it remembers.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.entries.len()
+    pub fn len(&self) -> usize {
+        self.entries.len() - self.orders[Standing::Vacant as usize].len()
     }
 
     /// Whether it remembers none.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
-    fn place(&self, id: impl Into<ShortId>) -> Option<u32> {
-        let id = id.into();
+    fn place(&self, name: impl Into<Name>) -> Option<u32> {
+        let name = name.into();
+        self.find(name.short(), |id| name.fits(id))
+    }
+
+    fn find(&self, short: ShortId, is_it: impl Fn(ItemId) -> bool) -> Option<u32> {
         if self.entries.len() <= FEW {
-            return self.entries.iter().position(|entry| entry.id == id).map(place_of);
+            let is_it = |entry: &Entry| entry.standing != Standing::Vacant && is_it(entry.id);
+            return self.entries.iter().position(is_it).map(place_of);
         }
-        let is_it = |place: &u32| self.entries[*place as usize].id == id;
-        self.places.find(self.salt.hash_one(id), is_it).copied()
+        let is_it = |place: &u32| is_it(self.entries[*place as usize].id);
+        self.places.find(self.salt.hash_one(short), is_it).copied()
+    }
+
+    /// Makes an entry, and has it found.
+    fn add(&mut self, id: ItemId) -> u32 {
+        let standing = Standing::Vacant;
+        let entry = Entry { id, seen: Seen::default(), standing, newer: NONE, older: NONE };
+        let vacant = self.orders[Standing::Vacant as usize].oldest();
+        let place = vacant.unwrap_or_else(|| {
+            self.entries.push(entry.clone());
+            let place = place_of(self.entries.len() - 1);
+            self.orders[Standing::Vacant as usize].attach(place, &mut self.entries);
+            place
+        });
+        let Entry { newer, older, .. } = self.entries[place as usize];
+        self.entries[place as usize] = Entry { newer, older, ..entry };
+        if self.entries.len() > FEW {
+            if self.places.is_empty() {
+                let taken = |place: &u32| self.standing(*place) != Standing::Vacant;
+                let others: Vec<u32> = (0..place_of(self.entries.len())).filter(taken).collect();
+                others.into_iter().for_each(|place| self.index(place));
+            }
+            self.index(place);
+        }
+        place
     }
 
     /// Has an entry found by the table.
     fn index(&mut self, place: u32) {
         let Self { places, entries, salt, .. } = self;
-        let hash = |place: &u32| salt.hash_one(entries[*place as usize].id);
+        let hash = |place: &u32| salt.hash_one(ShortId::from(entries[*place as usize].id));
         places.insert_unique(hash(&place), place, hash);
     }
 
+    fn standing(&self, place: u32) -> Standing {
+        self.entries[place as usize].standing
+    }
+
+    /// Moves an entry to another order, as the one used last, and forgets what is too much there.
+    fn stand(&mut self, place: u32, standing: Standing) {
+        let before = std::mem::replace(&mut self.entries[place as usize].standing, standing);
+        if before == standing {
+            return self.use_now(place);
+        }
+        if let Some(order) = self.orders.get_mut(before as usize) {
+            order.detach(place, &mut self.entries);
+        }
+        if let Some(order) = self.orders.get_mut(standing as usize) {
+            order.attach(place, &mut self.entries);
+        }
+        let max = match standing {
+            Standing::Accepted => self.max,
+            Standing::Refused => self.max.div_ceil(2),
+            Standing::Vacant | Standing::Held => return,
+        };
+        let order = &self.orders[standing as usize];
+        if let Some(oldest) = order.oldest().filter(|_| order.len() > max) {
+            self.forget(oldest);
+        }
+    }
+
     /// The place of an item whose outcome still holds.
-    fn current(&self, id: impl Into<ShortId>) -> Option<u32> {
+    fn current(&self, id: impl Into<Name>) -> Option<u32> {
         self.place(id).filter(|place| {
             let seen = &self.entries[*place as usize].seen;
             seen.age == self.age(seen.outcome)
@@ -329,54 +420,31 @@ impl SeenCache {
 
     /// Makes an entry the one used last.
     fn use_now(&mut self, place: u32) {
-        if self.newest != place {
-            self.detach(place);
-            self.attach(place);
+        let standing = self.standing(place);
+        if let Some(order) = self.orders.get_mut(standing as usize) {
+            order.use_now(place, &mut self.entries);
         }
     }
 
-    /// Takes the least recently used entry out of the table and the order, and returns its place.
-    fn forget_oldest(&mut self) -> u32 {
-        let place = self.oldest;
-        self.detach(place);
-        let hash = self.salt.hash_one(self.entries[place as usize].id);
+    /// Forgets an entry, whose place is free again.
+    fn forget(&mut self, place: u32) {
+        let hash = self.salt.hash_one(ShortId::from(self.entries[place as usize].id));
         if let Ok(found) = self.places.find_entry(hash, |other| *other == place) {
             found.remove();
         }
-        place
-    }
-
-    fn attach(&mut self, place: u32) {
-        let older = std::mem::replace(&mut self.newest, place);
-        let entry = &mut self.entries[place as usize];
-        (entry.newer, entry.older) = (NONE, older);
-        match self.entries.get_mut(older as usize) {
-            Some(older) => older.newer = place,
-            None => self.oldest = place,
-        }
-    }
-
-    fn detach(&mut self, place: u32) {
-        let Entry { newer, older, .. } = self.entries[place as usize];
-        match self.entries.get_mut(newer as usize) {
-            Some(newer) => newer.older = older,
-            None => self.newest = older,
-        }
-        match self.entries.get_mut(older as usize) {
-            Some(older) => older.newer = newer,
-            None => self.oldest = newer,
-        }
+        self.entries[place as usize].seen = Seen::default();
+        self.stand(place, Standing::Vacant);
     }
 }
 
-/// The bound on entries keeps places within 32 bits.
+/// Bounds on entries, and on the bytes of what is held, keep places within 32 bits.
 fn place_of(index: usize) -> u32 {
     u32::try_from(index).expect("at most u32::MAX entries are kept")
 }
 
 impl std::fmt::Debug for SeenCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SeenCache({} of {})", self.len(), self.max)
+        write!(f, "SeenCache({}, of them {} held)", self.len(), self.held())
     }
 }
 
@@ -386,169 +454,11 @@ impl Part for SeenCache {
     }
 
     fn check(&self, params: &Params) {
-        let (len, max) = (self.len(), params.memory.seen_max);
+        let (len, max) = (self.len() - self.held(), params.memory.seen_max.max(1));
+        let max = max + max.div_ceil(2);
         assert!(len <= max, "seen: {len} of at most {max}");
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::ground::item::ItemId;
-    use proptest::prelude::*;
-
-    fn id(n: u8) -> ItemId {
-        ItemId([n; 32])
-    }
-
-    #[test]
-    fn a_peer_that_is_noted_is_known() {
-        let mut seen = SeenCache::new(2, Salt::new(0));
-        let link = Link::new(3, 1);
-        assert!(!seen.note(id(1), link));
-        seen.insert(id(1), Seen::default());
-        assert!(!seen.knows(id(1), link));
-        assert!(seen.note(id(1), link));
-        assert!(seen.knows(id(1), link));
-    }
-
-    #[test]
-    fn a_block_has_refusals_by_policy_forgotten_and_no_others() {
-        let mut seen = SeenCache::new(8, Salt::new(0));
-        let outcomes = [
-            Outcome::Accepted,
-            Outcome::Confirmed,
-            Outcome::Invalid,
-            Outcome::Refused,
-            Outcome::TooCheap,
-        ];
-        for (n, outcome) in (0..).zip(outcomes) {
-            seen.insert(id(n), Seen::new(outcome, LinkSet::default()));
-        }
-        let held = |seen: &SeenCache| (0..5).map(|n| seen.contains(id(n))).collect::<Vec<_>>();
-        seen.on_block(true);
-        assert_eq!(held(&seen), [true, true, true, false, false]);
-        seen.on_block(false);
-        assert_eq!(held(&seen), [true, false, true, false, false]);
-        seen.insert(id(3), Seen::new(Outcome::Refused, LinkSet::default()));
-        assert_eq!(seen.outcome(id(3)), Some(Outcome::Refused), "it was refused again");
-    }
-
-    #[test]
-    fn a_newcomer_does_not_inherit_what_was_known_of_its_predecessor() {
-        let mut seen = SeenCache::new(2, Salt::new(0));
-        let (old, new) = (Link::new(3, 1), Link::new(3, 2));
-        seen.insert(id(1), Seen::default());
-        seen.note(id(1), old);
-        seen.forget_link(old);
-        assert!(!seen.knows(id(1), new));
-    }
-
-    #[test]
-    fn links_that_went_down_are_numbered_without_end() {
-        let mut seen = SeenCache::new(3, Salt::new(0));
-        let (stays, goes) = (Link::new(1, 1), Link::new(70, 1));
-        for n in 1..=3 {
-            seen.insert(id(n), Seen::default());
-        }
-        seen.forget_link(Link::new(5, 1));
-        seen.note(id(1), stays);
-        seen.note(id(1), goes);
-        seen.departures.as_mut().unwrap().count = u32::MAX - 1;
-        seen.note(id(2), goes);
-        seen.forget_link(goes);
-        seen.note(id(3), goes);
-        assert!(seen.knows(id(1), stays) && !seen.knows(id(1), goes) && !seen.knows(id(2), goes));
-        seen.forget_link(Link::new(2, 1));
-        assert_eq!(seen.departures.as_ref().unwrap().count, 1);
-        assert!(seen.knows(id(1), stays) && !seen.knows(id(1), goes) && !seen.knows(id(2), goes));
-        assert!(seen.knows(id(3), goes));
-        seen.forget_link(goes);
-        assert!(!seen.knows(id(3), goes));
-    }
-
-    #[test]
-    fn an_item_that_is_confirmed_keeps_its_holders() {
-        let mut seen = SeenCache::new(2, Salt::new(0));
-        let link = Link::new(3, 1);
-        seen.insert(id(1), Seen::default());
-        seen.note(id(1), link);
-        seen.confirm(id(1));
-        assert!(seen.knows(id(1), link));
-        assert_eq!(seen.outcome(id(1)), Some(Outcome::Confirmed));
-    }
-
-    proptest! {
-        /// Against a set of pairs, in which links are told apart by their generations.
-        #[test]
-        fn it_knows_the_holders_among_live_links(
-            steps in prop::collection::vec((0_u8..6, 0_u8..4, 0_u32..3), 1..200),
-        ) {
-            let mut seen = SeenCache::new(4, Salt::new(1));
-            let mut generations = [1_u32; 3];
-            let mut model: BTreeSet<(u8, usize, u32)> = BTreeSet::new();
-            (0..4).for_each(|n| seen.insert(id(n), Seen::default()));
-            for (step, n, which) in steps {
-                let slot = [0, 63, 64][which as usize];
-                let generation = &mut generations[which as usize];
-                let link = Link::new(slot, *generation);
-                match step {
-                    0 => {
-                        seen.forget_link(link);
-                        *generation += 1;
-                    }
-                    1 => seen.confirm(id(n)),
-                    2 => {
-                        seen.insert(id(n), Seen::default());
-                        model.retain(|(held, ..)| *held != n);
-                    }
-                    step => {
-                        if step == 3 { seen.note_told(id(n), link) } else { seen.note(id(n), link); }
-                        model.insert((n, link.slot(), *generation));
-                    }
-                }
-                for (slot, generation) in [0, 63, 64].into_iter().zip(generations) {
-                    let link = Link::new(slot, generation);
-                    for n in 0..4 {
-                        let is_holder = model.contains(&(n, link.slot(), generation));
-                        prop_assert_eq!(seen.knows(id(n), link), is_holder);
-                    }
-                }
-            }
-        }
-
-        /// Against a list in order of use.
-        #[test]
-        fn it_forgets_the_least_recently_used(
-            ops in prop::collection::vec((any::<bool>(), 0_u8..24), 1..200),
-            max in 1_usize..3 * FEW,
-            salt in any::<u64>(),
-        ) {
-            let mut seen = SeenCache::new(max, Salt::new(salt));
-            let mut model: Vec<u8> = Vec::new();
-            for (is_insert, n) in ops {
-                let position = model.iter().position(|held| *held == n);
-                if is_insert {
-                    seen.insert(id(n), Seen::default());
-                } else {
-                    prop_assert_eq!(seen.note(id(n), Link::new(0, 1)), position.is_some());
-                }
-                if let Some(position) = position {
-                    model.remove(position);
-                }
-                if is_insert || position.is_some() {
-                    model.push(n);
-                }
-                if model.len() > max {
-                    model.remove(0);
-                }
-                prop_assert_eq!(seen.len(), model.len());
-                for n in 0..24 {
-                    prop_assert_eq!(seen.contains(id(n)), model.contains(&n));
-                }
-            }
-        }
-    }
-}
+mod tests;

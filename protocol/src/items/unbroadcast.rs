@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use crate::ground::item::{ItemId, ShortId};
+use crate::ground::item::{ItemId, Name};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
 use crate::machine::Part;
@@ -37,10 +37,10 @@ pub struct Unbroadcast(Option<Box<Waiting>>);
 
 #[derive(Clone, Debug)]
 struct Waiting {
-    by_id: Map<ShortId, Attempt>,
+    by_id: Map<ItemId, Attempt>,
     /// Those that were removed stay until they come to the front, or are as many as the others. The front one
     /// is always there.
-    by_time: BinaryHeap<Reverse<(Time, ShortId)>>,
+    by_time: BinaryHeap<Reverse<(Time, ItemId)>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ impl Unbroadcast {
     }
 
     /// A transaction needn't be announced again. Its whole id, if it was to be.
-    pub fn remove(&mut self, id: impl Into<ShortId>) -> Option<ItemId> {
+    pub fn remove(&mut self, id: impl Into<Name>) -> Option<ItemId> {
         let waiting = self.0.as_mut()?;
         let attempt = waiting.by_id.remove(&id.into())?;
         if waiting.by_id.is_empty() {
@@ -107,7 +107,7 @@ impl Unbroadcast {
 
     /// Whether a transaction is among them.
     #[must_use]
-    pub fn contains(&self, id: impl Into<ShortId>) -> bool {
+    pub fn contains(&self, id: impl Into<Name>) -> bool {
         self.0.as_ref().is_some_and(|waiting| waiting.by_id.contains(&id.into()))
     }
 
@@ -132,7 +132,7 @@ impl Waiting {
     /// Sees to it that the front one is there, and that not too many aren't.
     fn tidy(&mut self) {
         let Self { by_id, by_time } = self;
-        let is_there = |Reverse((at, id)): &Reverse<(Time, ShortId)>| {
+        let is_there = |Reverse((at, id)): &Reverse<(Time, ItemId)>| {
             by_id.get(id).is_some_and(|attempt| attempt.at == *at)
         };
         if by_time.len() > 2 * by_id.len() + 8 {
@@ -168,6 +168,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::ground::item::Hash256;
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
 
@@ -200,7 +201,7 @@ mod tests {
     }
 
     fn id(n: u8) -> ItemId {
-        ItemId([n; 32])
+        ItemId::tx(Hash256([n; 32]))
     }
 
     #[test]
@@ -239,7 +240,7 @@ mod tests {
         own.insert(1, Time::ZERO);
         own.insert(2, Time::ZERO);
         assert!(own.wake(Time::ZERO + 9 * MINUTE, true).is_empty());
-        assert_eq!(own.set.remove(ShortId::from(id(1))), Some(id(1)));
+        assert_eq!(own.set.remove(ItemId::from(id(1))), Some(id(1)));
         assert_eq!(own.set.remove(id(1)), None);
         assert_eq!(own.wake(Time::ZERO + 15 * MINUTE, true), [id(2)]);
         own.set.remove(id(2));

@@ -14,7 +14,7 @@ use crate::chain::Verified;
 use std::sync::Arc;
 
 use crate::chain::Inspection;
-use crate::ground::item::{Item, ShortId};
+use crate::ground::item::{Item, ItemId, Name};
 use crate::ground::link::Link;
 use crate::ground::map::{Map, Salt};
 use crate::machine::Part;
@@ -42,7 +42,7 @@ pub struct Checking {
 #[derive(Clone, Copy, Debug)]
 pub struct Pair {
     /// The other one.
-    pub other: ShortId,
+    pub other: ItemId,
     /// This one is the parent.
     pub is_parent: bool,
     /// This one has passed its checks.
@@ -66,7 +66,7 @@ pub enum Passed {
 /// The items under way.
 #[derive(Clone, Debug)]
 pub struct Verification {
-    under_way: Map<ShortId, Checking>,
+    under_way: Map<ItemId, Checking>,
     /// How many came by each link, of links that have any.
     shares: Vec<(Link, usize)>,
 }
@@ -98,13 +98,13 @@ impl Verification {
 
     /// Whether an item is under way.
     #[must_use]
-    pub fn contains(&self, id: impl Into<ShortId>) -> bool {
+    pub fn contains(&self, id: impl Into<Name>) -> bool {
         self.under_way.contains(&id.into())
     }
 
     /// Notes that a link's peer has an item; false if it isn't under way.
-    pub fn note_holder(&mut self, id: ShortId, link: Link) -> bool {
-        let Some(checking) = self.under_way.get_mut(&id) else { return false };
+    pub fn note_holder(&mut self, name: Name, link: Link) -> bool {
+        let Some(checking) = self.under_way.get_mut(&name) else { return false };
         if !checking.holders.contains(&link) {
             checking.holders.push(link);
         }
@@ -121,7 +121,7 @@ impl Verification {
     }
 
     /// A check ends, whatever came of it.
-    pub fn end(&mut self, id: ShortId) -> Option<Checking> {
+    pub fn end(&mut self, id: ItemId) -> Option<Checking> {
         let checking = self.under_way.remove(&id)?;
         let of_link = |(link, _): &(Link, usize)| Some(*link) == checking.ingress;
         if let Some(place) = self.shares.iter().position(of_link) {
@@ -134,7 +134,7 @@ impl Verification {
     }
 
     /// An item passed its checks, which may have told its fee: what may come in now. One of a pair waits for the other.
-    pub fn on_passed(&mut self, id: ShortId, verified: Verified) -> Option<Passed> {
+    pub fn on_passed(&mut self, id: ItemId, verified: Verified) -> Option<Passed> {
         let checking = self.under_way.get_mut(&id)?;
         checking.inspection.learn(verified);
         match &mut checking.pair {
@@ -147,21 +147,21 @@ impl Verification {
     }
 
     /// An item failed its checks: it, and the one that falls with it.
-    pub fn on_failed(&mut self, id: ShortId) -> Option<(Checking, Option<Checking>)> {
+    pub fn on_failed(&mut self, id: ItemId) -> Option<(Checking, Option<Checking>)> {
         let failed = self.end(id)?;
         let other = failed.pair.and_then(|pair| self.end(pair.other));
         Some((failed, other))
     }
 
     /// Takes out a pair if both have passed.
-    pub fn take_pair(&mut self, id: ShortId) -> Option<Passed> {
+    pub fn take_pair(&mut self, id: ItemId) -> Option<Passed> {
         let Pair { other, is_parent, .. } = self.verified_pair(id)?;
         self.verified_pair(other)?;
         let (parent, child) = if is_parent { (id, other) } else { (other, id) };
         Some(Passed::Pair { parent: self.end(parent)?, child: self.end(child)? })
     }
 
-    fn verified_pair(&self, id: ShortId) -> Option<Pair> {
+    fn verified_pair(&self, id: ItemId) -> Option<Pair> {
         self.under_way.get(&id)?.pair.filter(|pair| pair.is_verified)
     }
 

@@ -97,7 +97,7 @@ impl Node {
         }
         self.anti_entropy.on_told(link, lacked.iter().copied(), cx.now, params);
         self.counters.gaps_found += lacked.len() as u64;
-        let pooled = lacked.iter().filter_map(|id| self.pool.get(id));
+        let pooled = lacked.iter().filter_map(|id| self.pool.get(*id));
         let mut ids: Vec<ItemId> = pooled.map(|item| item.id()).collect();
         ids.sort_unstable();
         self.announce(link, ItemKind::Tx, &ids, Manner::Gap, cx);
@@ -120,7 +120,7 @@ impl Node {
 
     /// Sends sums and lists. What is listed is told.
     fn tell(&mut self, link: Link, telling: Telling, cx: &mut Cx<'_>) {
-        for id in telling.lists().iter().flat_map(|list| &list.ids) {
+        for id in telling.lists().iter().flat_map(|list| list.ids.iter().copied()) {
             if !self.seen.knows(id, link) {
                 self.seen.note_told(id, link);
                 self.record.note(link, id, ItemEvent::Told(Manner::Gap), cx.now);

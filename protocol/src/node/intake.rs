@@ -9,7 +9,7 @@ use super::Node;
 use super::orphans::{PARENT_REFUSED, PARENTS_MISSING, ParentStatus};
 use super::wake::Reach;
 use crate::chain::{Blame, Inspection, Rejection};
-use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
+use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::{Link, LinkSet};
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::seen::{Outcome, Seen};
@@ -46,19 +46,19 @@ impl Node {
         let mut is_stale = admitted == announced && self.orphans.is_empty();
         for name in names.by_ref().take(admitted) {
             let id = name.short();
-            let known = self.note_holder(id, link, cx);
+            let known = self.note_holder(name, link, cx);
             let mut wait = Duration::ZERO;
             self.relay(cx, |strategy, cx| {
                 wait = strategy.on_announced(link, (kind, id), known, cx);
             });
             let heard = if known {
-                self.announcer.on_known(link, id);
+                self.announcer.on_known(link, name);
                 self.counters.duplicate_announcements += 1;
-                is_stale &= !self.on_wanted(id, cx);
+                is_stale &= !self.on_wanted(name, cx);
                 Heard::Known
             } else {
                 is_stale = false;
-                self.want(link, (kind, name), wait, cx)
+                self.want(link, name, wait, cx)
             };
             self.record.note(link, id, ItemEvent::Heard(heard), cx.now);
         }
@@ -69,8 +69,8 @@ impl Node {
     }
 
     /// A peer announced an item that we don't have.
-    fn want(&mut self, link: Link, item: (ItemKind, Name), wait: Duration, cx: &Cx<'_>) -> Heard {
-        match self.requests.on_announced(link, item, wait, cx.now, &cx.params.requests) {
+    fn want(&mut self, link: Link, name: Name, wait: Duration, cx: &Cx<'_>) -> Heard {
+        match self.requests.on_announced(link, name, wait, cx.now, &cx.params.requests) {
             Announced::Requested => Heard::Asked,
             Announced::Remembered if wait.is_zero() => Heard::Kept,
             Announced::Remembered => Heard::Held,
@@ -88,16 +88,16 @@ impl Node {
     pub(super) fn on_not_found(
         &mut self,
         link: Link,
-        ids: impl Iterator<Item = ShortId>,
+        names: impl Iterator<Item = Name>,
         cx: &mut Cx<'_>,
     ) {
-        for id in ids {
-            let known = self.requests.on_failed(link, id, cx.now, &cx.params.requests);
+        for name in names {
+            let known = self.requests.on_failed(link, name, cx.now, &cx.params.requests);
             if known {
-                self.record.note(link, id, ItemEvent::NotFound, cx.now);
+                self.record.note(link, name, ItemEvent::NotFound, cx.now);
             }
             // An answer that came after its request ran out, or after the item did, is in order.
-            let late = self.requests.was_asked(link, id) || self.is_known(id);
+            let late = self.requests.was_asked(link, name) || self.is_known(name);
             if !known && !late {
                 return self.misbehave(link, Offence::SpuriousNotFound, cx);
             }
@@ -155,7 +155,7 @@ impl Node {
         self.counters.submitted += 1;
         let id = item.id();
         let refused_before = self.seen.outcome(id).is_some_and(Outcome::is_refusal);
-        if self.is_known(id.into()) && !refused_before && !self.orphans.contains(id) {
+        if self.is_known(id) && !refused_before && !self.orphans.contains(id) {
             if let Some(pooled) = self.pool.get(id).cloned() {
                 self.announce_resubmitted(&pooled, cx);
             }
@@ -169,7 +169,6 @@ impl Node {
     }
 
     pub(super) fn on_verdict(&mut self, id: ItemId, verdict: Verdict, cx: &mut Cx<'_>) {
-        let id = ShortId::from(id);
         match verdict {
             Ok(verified) => {
                 if let Some(passed) = self.verification.on_passed(id, verified) {
@@ -185,16 +184,16 @@ impl Node {
     }
 
     /// Whether the item was dealt with or is being checked.
-    pub(super) fn is_known(&self, id: ShortId) -> bool {
-        self.seen.contains(id) || self.verification.contains(id) || self.orphans.contains(id)
+    pub(super) fn is_known(&self, name: impl Into<Name>) -> bool {
+        let name = name.into();
+        self.seen.contains(name) || self.verification.contains(name) || self.orphans.contains(name)
     }
 
     /// Notes that a link's peer has an item; false if we know nothing of the item.
-    fn note_holder(&mut self, id: ShortId, link: Link, cx: &Cx<'_>) -> bool {
-        if self.seen.note(id, link) {
-            return true;
-        }
-        self.verification.note_holder(id, link) || self.on_orphan_announced(link, id, cx)
+    fn note_holder(&mut self, name: Name, link: Link, cx: &Cx<'_>) -> bool {
+        self.seen.note(name, link)
+            || self.verification.note_holder(name, link)
+            || self.on_orphan_announced(link, name, cx)
     }
 
     /// Hands an item over to be checked. A peer from which more than its share is being checked is slowed.
@@ -351,6 +350,7 @@ impl Node {
             known.insert(*link);
         }
         self.seen.insert(item.id(), Seen::new(Outcome::Accepted, known));
+        self.seen.hold(item.id());
         let referred = self.pool.referred(item.id());
         if referred != item.id() {
             self.requests.on_arrived(referred, cx.now, &cx.params.requests);
@@ -374,7 +374,9 @@ impl Node {
         let last = self.blocks.latest().map(|block| block.id());
         let follows = last
             .is_none_or(|last| inspection.parents.is_empty() || inspection.parents.contains(&last));
-        self.blocks.insert(block.clone(), &cx.params.memory);
+        for gone in self.blocks.insert(block.clone(), &cx.params.memory) {
+            self.seen.release(gone);
+        }
         self.seen.on_block(follows);
         let confirmed = cx.chain.connect(block);
         self.pool.on_block(&confirmed, cx.now, cx.params);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Node;
 use crate::chain::{Inspection, Rejection};
-use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
+use crate::ground::item::{Item, ItemId, Name};
 use crate::ground::link::{Direction, Link};
 use crate::items::orphanage::Orphan;
 use crate::items::orphans::Settled;
@@ -102,8 +102,8 @@ impl Node {
     }
 
     /// A peer announced what waits here: it may have the parents too. False if it doesn't wait here.
-    pub(super) fn on_orphan_announced(&mut self, link: Link, id: ShortId, cx: &Cx<'_>) -> bool {
-        let Some(missing) = self.orphans.on_announced(link, id, &cx.params.orphans) else {
+    pub(super) fn on_orphan_announced(&mut self, link: Link, name: Name, cx: &Cx<'_>) -> bool {
+        let Some(missing) = self.orphans.on_announced(link, name, &cx.params.orphans) else {
             return false;
         };
         self.ask_for_parents(&missing, &[link], cx);
@@ -121,10 +121,9 @@ impl Node {
             if self.verification.contains(parent) || self.orphans.contains(parent) {
                 continue;
             }
-            let item = (ItemKind::Tx, Name::Whole(*parent));
             for link in first.iter().chain(&then) {
                 let (wait, requests) = (Duration::ZERO, &cx.params.requests);
-                self.requests.on_announced(*link, item, wait, cx.now, requests);
+                self.requests.on_announced(*link, parent.into(), wait, cx.now, requests);
                 self.record.note(*link, parent, ItemEvent::Implied, cx.now);
             }
         }

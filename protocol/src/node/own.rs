@@ -45,7 +45,10 @@ impl Node {
     pub(super) fn tell_gone(&mut self, cx: &mut Cx<'_>) {
         for (id, why) in self.pool.take_gone() {
             self.unbroadcast.remove(id);
-            self.anti_entropy.on_left(id);
+            if !self.pool.contains(id) {
+                self.seen.release(id);
+                self.anti_entropy.on_left(id);
+            }
             self.record.note_from(None, id, ItemEvent::Left(why), cx.now);
             cx.report(Event::Left { id });
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Node;
 use super::orphans::PARENT_REFUSED;
 use crate::chain::{Inspection, Rejection};
-use crate::ground::item::{Item, ShortId};
+use crate::ground::item::Item;
 use crate::ground::link::Link;
 use crate::items::orphanage::Orphan;
 use crate::items::pool::FEE_TOO_LOW;
@@ -62,7 +62,7 @@ impl Node {
         let children =
             self.orphans.orphanage()?.only_children(inspection.referred(parent), link).filter(fits);
         let child = children.max_by_key(|orphan| (orphan.inspection.fee(), orphan.item.id()))?;
-        let id = ShortId::from(child.item.id());
+        let id = child.item.id();
         self.orphans.orphanage_mut().remove(id)
     }
 

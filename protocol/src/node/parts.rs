@@ -92,6 +92,8 @@ impl Node {
         self.check_parts(params);
         assert_eq!(self.rest_at, self.find_rest_at(), "the deadline of the parts at rest");
         let usable = self.links.iter().filter(|(_, state)| state.ready && state.closing.is_none());
+        let here = self.pool.len() + self.blocks.len();
+        assert_eq!(self.seen.held(), here, "items that are here are known to be");
         assert_eq!(self.ready.len(), usable.count(), "links that the strategy may use");
     }
 

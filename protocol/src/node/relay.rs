@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::Node;
-use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
+use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::Link;
 use crate::items::blocks::BlockStore;
 use crate::items::pool::Pool;
@@ -24,11 +24,11 @@ struct View<'a> {
     blocks: &'a BlockStore,
     region: Option<u8>,
     /// The item that was last asked about: a strategy asks about one for each link.
-    last: Cell<Option<(ShortId, Option<&'a Seen>)>>,
+    last: Cell<Option<(ItemId, Option<&'a Seen>)>>,
 }
 
 impl<'a> View<'a> {
-    fn peek(&self, id: ShortId) -> Option<&'a Seen> {
+    fn peek(&self, id: ItemId) -> Option<&'a Seen> {
         if let Some((last, seen)) = self.last.get()
             && last == id
         {
@@ -50,7 +50,7 @@ impl Overlay for View<'_> {
     }
 
     fn knows(&self, link: Link, id: &ItemId) -> bool {
-        self.peek(id.into()).is_some_and(|seen| self.seen.holds(seen, link))
+        self.peek(*id).is_some_and(|seen| self.seen.holds(seen, link))
     }
 
     fn waiting(&self, link: Link) -> usize {
@@ -58,7 +58,10 @@ impl Overlay for View<'_> {
     }
 
     fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
-        self.pool.find(id).or_else(|| self.blocks.get(id))
+        match id.kind() {
+            ItemKind::Tx => self.pool.find(id),
+            ItemKind::Block => self.blocks.get(id),
+        }
     }
 
     fn region(&self) -> Option<u8> {
@@ -88,17 +91,14 @@ impl Node {
     fn carry_out(&mut self, step: Step, cx: &mut Cx<'_>) {
         match step {
             Step::Send(link, item) => self.send_item(link, item, cx),
-            Step::Announce(link, id) => {
-                if self.blocks.get(&id).is_some() {
+            Step::Announce(link, id) => match id.kind() {
+                ItemKind::Block => {
                     self.announce(link, ItemKind::Block, &[id], Manner::Now, cx);
-                } else {
-                    self.enqueue(link, (id, Form::Id), cx);
                 }
-            }
+                ItemKind::Tx => self.enqueue(link, (id, Form::Id), cx),
+            },
             Step::AnnounceNow(link, id) => {
-                let kind =
-                    if self.blocks.get(&id).is_some() { ItemKind::Block } else { ItemKind::Tx };
-                self.announce(link, kind, &[id], Manner::Now, cx);
+                self.announce(link, id.kind(), &[id], Manner::Now, cx);
             }
             Step::Hold(link, id) => self.announcer.hold(link, id, &cx.params.relay),
             Step::Flush(link) => {

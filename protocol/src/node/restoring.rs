@@ -19,7 +19,7 @@ use crate::report::event::Event;
 impl Node {
     pub(super) fn on_restored(&mut self, item: Arc<Item>, was: RestoredAs, cx: &mut Cx<'_>) {
         let id = item.id();
-        if self.is_known(id.into()) {
+        if self.is_known(id) {
             if was == RestoredAs::Own && !self.unbroadcast.contains(id) {
                 cx.report(Event::Broadcast { id }); // a peer was quicker than the disk
             }
@@ -120,6 +120,7 @@ impl Node {
         }
         let wanted = !known.is_empty();
         self.seen.insert(id, Seen::new(Outcome::Accepted, known));
+        self.seen.hold(id);
         self.orphans.on_parent_accepted(self.pool.referred(id));
         if let Some(rate) = self.pool.fee_rate(id) {
             self.anti_entropy.on_restored((id, rate), &cx.params.relay);

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::Node;
-use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
+use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::Link;
 use crate::ground::time::Time;
 use crate::machine::{Action, Cx};
@@ -93,7 +93,7 @@ impl Node {
         cx: &mut Cx<'_>,
     ) {
         let (blocks, txs): (Vec<_>, Vec<_>) =
-            ids.into_iter().partition(|id| self.blocks.get(id).is_some());
+            ids.into_iter().partition(|id| id.kind() == ItemKind::Block);
         self.announce(link, ItemKind::Block, &blocks, manner, cx);
         self.announce(link, ItemKind::Tx, &txs, manner, cx);
     }
@@ -105,7 +105,7 @@ impl Node {
     }
 
     /// A peer has an item, or was given it: it needn't be announced again. Says whether it was to be.
-    pub(super) fn on_wanted(&mut self, id: impl Into<ShortId>, cx: &mut Cx<'_>) -> bool {
+    pub(super) fn on_wanted(&mut self, id: impl Into<Name>, cx: &mut Cx<'_>) -> bool {
         let Some(id) = self.unbroadcast.remove(id) else { return false };
         cx.report(Event::Broadcast { id });
         self.rest_at = self.find_rest_at();

@@ -43,7 +43,7 @@ impl Node {
         while sent < PORTION
             && let Some((kind, name)) = queue.pop_front()
         {
-            match self.find(kind, name).filter(|item| self.may_serve(link, item)).cloned() {
+            match self.find(name).filter(|item| self.may_serve(link, item)).cloned() {
                 Some(item) => {
                     sent += item.size();
                     self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));

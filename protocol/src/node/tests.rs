@@ -1,7 +1,7 @@
 //! One node, fed by hand: what it answers to good and bad input.
 
 use crate::chain::Inspection;
-use crate::ground::item::{Item, ItemId, ItemKind};
+use crate::ground::item::{Hash256, Item, ItemKind};
 use crate::machine::Action;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -440,8 +440,8 @@ impl Chain for FirstByte {
         1_000
     }
 
-    fn identify(&self, _: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
-        Ok(ItemId::of(&bytes[1..])) // so that a body can be swapped under an id
+    fn identify(&self, _: ItemKind, bytes: &[u8]) -> Result<Hash256, Rejection> {
+        Ok(Hash256::of(&bytes[1..])) // so that a body can be swapped under an id
     }
 
     fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {

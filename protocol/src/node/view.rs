@@ -130,29 +130,22 @@ impl Node {
         self.record.get().map_or_else(Vec::new, |record| record.dealings_with(peer))
     }
 
-    /// An item that the node can serve, by the first bytes of its id.
-    #[must_use]
-    pub fn item_by_short_id(&self, id: ShortId) -> Option<&Arc<Item>> {
-        self.pool.find(id).or_else(|| self.blocks.get_short(id))
-    }
-
     /// An item that the node can serve.
     #[must_use]
     pub fn item(&self, id: &ItemId) -> Option<&Arc<Item>> {
-        self.find(ItemKind::Tx, Name::Whole(*id)).or_else(|| self.blocks.get(id))
+        self.find(Name::Whole(*id))
     }
 
-    /// An item of a kind that the node can serve, by whatever name.
-    pub(super) fn find(&self, kind: ItemKind, name: Name) -> Option<&Arc<Item>> {
-        match (kind, name) {
+    /// An item that the node can serve, by whatever name.
+    #[must_use]
+    pub fn find(&self, name: Name) -> Option<&Arc<Item>> {
+        match name {
             // A parent is asked for as its child names it.
-            (ItemKind::Tx, Name::Whole(id)) => {
-                let own = self.pool.find(id).filter(|item| item.id() == id);
-                own.or_else(|| self.pool.find_referred(id))
+            Name::Whole(id) if id.kind() == ItemKind::Tx => {
+                self.pool.find(id).or_else(|| self.pool.find_referred(id))
             }
-            (ItemKind::Tx, Name::Short(id)) => self.pool.find(id),
-            (ItemKind::Block, Name::Whole(id)) => self.blocks.get(&id),
-            (ItemKind::Block, Name::Short(_)) => None,
+            Name::Whole(id) => self.blocks.get(&id),
+            Name::Short(_) => self.pool.find(name),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! return only keep the reads from being optimised away.
 
 use super::Node;
-use crate::ground::item::ShortId;
+use crate::ground::item::Name;
 use crate::ground::link::Link;
 use crate::ground::time::Time;
 use crate::machine::{Machine as _, Part as _};
@@ -37,14 +37,12 @@ impl Node {
             u64::from(state.ready) ^ state.budget.warm() ^ state.closing.is_some() as u64
         });
         let state = state ^ self.strategy.warm(link);
-        let known = |id: ShortId| match self.seen.contains(id) {
+        let known = |name: Name| match self.seen.contains(name) {
             true => self.announcer.warm_link(link) ^ self.seen.warm(),
             false => self.requests.in_flight(link) as u64 ^ self.warm_rest(),
         };
         let rest = match message {
-            Message::Items(Items::Announce(names)) => {
-                names.iter().next().map_or(0, |name| known(name.short()))
-            }
+            Message::Items(Items::Announce(names)) => names.iter().next().map_or(0, known),
             Message::Items(Items::Item(item)) if self.seen.contains(item.id()) => {
                 self.requests.len() as u64 ^ self.seen.warm()
             }

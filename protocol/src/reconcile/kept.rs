@@ -161,11 +161,15 @@ impl Telling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ground::item::ItemId;
+    use crate::ground::item::{Hash256, ItemId};
     use crate::wire::digest::are_in_order;
 
+    fn id(n: u32) -> ShortId {
+        ItemId::tx(Hash256::of(&n.to_le_bytes())).into()
+    }
+
     fn ids(range: std::ops::Range<u32>) -> Kept {
-        range.map(|n| (ItemId::of(&n.to_le_bytes()).into(), FeeRate(u64::from(n)))).collect()
+        range.map(|n| (id(n), FeeRate(u64::from(n)))).collect()
     }
 
     fn view(kept: &Kept) -> View<'_> {
@@ -233,7 +237,7 @@ mod tests {
         assert!(!answers(&whole));
         for n in 0..1_000 {
             let mut other = ids(0..1_000 + n % 2);
-            other.remove(&ShortId::from(ItemId::of(&n.to_le_bytes())));
+            other.remove(&id(n));
             assert!(answers(&other), "without {n}");
         }
     }

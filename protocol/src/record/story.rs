@@ -160,25 +160,6 @@ impl Record {
         }
         Totals { open: open.len(), ..totals }
     }
-
-    /// The items whose ids begin with these hexadecimal digits, of which the first 16 count; in order.
-    #[must_use]
-    pub fn ids_beginning(&self, digits: &str) -> Vec<ShortId> {
-        let mut ids: Vec<ShortId> = self
-            .entries()
-            .filter(|(_, entry)| entry.is_of_item() && begins(entry.id, digits))
-            .map(|(_, entry)| entry.id)
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
-    }
-}
-
-fn begins(id: ShortId, digits: &str) -> bool {
-    let nibbles = id.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let digits = digits.chars().map(|digit| digit.to_digit(16));
-    nibbles.zip(digits).all(|(nibble, digit)| digit == Some(u32::from(nibble)))
 }
 
 /// Finds out what announcers waited for, and keeps only the ends of links that mattered.

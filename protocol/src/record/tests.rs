@@ -1,5 +1,5 @@
 use super::*;
-use crate::ground::item::ItemId;
+use crate::ground::item::{Hash256, ItemId};
 use crate::params::STEPS_DEFAULT;
 
 fn link(slot: u32) -> Link {
@@ -7,7 +7,7 @@ fn link(slot: u32) -> Link {
 }
 
 fn id(n: u32) -> ShortId {
-    ItemId::of(&n.to_le_bytes()).into()
+    ItemId::tx(Hash256::of(&n.to_le_bytes())).into()
 }
 
 fn ms(millis: u64) -> Time {
@@ -90,24 +90,6 @@ fn what_a_link_did_stays_when_it_is_gone_for_a_bounded_number_of_links() {
     let whats: Vec<_> =
         record.story_of(id(links - 1)).unwrap().steps.iter().map(|step| step.what).collect();
     assert_eq!(whats, [ItemEvent::Arrived, ItemEvent::Accepted]);
-}
-
-#[test]
-fn ids_are_found_by_their_first_digits() {
-    let mut recorder = recorder(1_000, 2);
-    let ids = [[0xab, 0xcd, 0, 0, 0, 0, 0, 1], [0xab, 0xce, 0, 0, 0, 0, 0, 2]].map(ShortId);
-    for slot in 0..2 {
-        for id in ids {
-            recorder.note(link(slot), id, ItemEvent::Asked, ms(1));
-        }
-    }
-    recorder.note_link(link(0), ItemEvent::Congested, ms(2));
-    let record = recorder.get().unwrap();
-    assert_eq!(record.ids_beginning("abc"), ids);
-    assert_eq!(record.ids_beginning("ABCD"), ids[..1]);
-    assert_eq!(record.ids_beginning("abcd000000000001ffff"), ids[..1], "the first 16 count");
-    assert_eq!(record.ids_beginning("00"), []);
-    assert_eq!(record.ids_beginning("xy"), []);
 }
 
 #[test]

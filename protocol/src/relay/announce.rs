@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-use crate::ground::item::{ItemId, ShortId};
+use crate::ground::item::{ItemId, Name};
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
@@ -155,9 +155,9 @@ impl Announcer {
     }
 
     /// A peer turns out to have an item. If that is all that waits for its link, nothing does any more.
-    pub fn on_known(&mut self, link: Link, id: ShortId) {
+    pub fn on_known(&mut self, link: Link, name: Name) {
         let Some(queue) = self.links.get_mut(link) else { return };
-        if queue.ids.only().is_some_and(|only| ShortId::from(only) == id) {
+        if queue.ids.only().is_some_and(|only| name.fits(*only)) {
             queue.ids = Waiting::default();
             if std::mem::replace(&mut queue.at, Time::NEVER) == self.next {
                 self.find_next();
@@ -317,6 +317,7 @@ impl Part for Announcer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ground::item::Hash256;
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
 
@@ -325,7 +326,7 @@ mod tests {
     }
 
     fn id(n: u8) -> ItemId {
-        ItemId([n; 32])
+        ItemId::tx(Hash256([n; 32]))
     }
 
     fn params(trickle_ms: u64) -> RelayParams {
@@ -450,7 +451,8 @@ mod tests {
     {
         let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
         let params = RelayParams { announce_queue_max: 10_000, ..params(0) };
-        let mut all: Vec<_> = (0..WAKE_MAX + 10).map(|n| ItemId::of(&n.to_le_bytes())).collect();
+        let mut all: Vec<_> =
+            (0..WAKE_MAX + 10).map(|n| ItemId::tx(Hash256::of(&n.to_le_bytes()))).collect();
         for slot in 0..2 {
             announcer.on_connected(link(slot), Direction::Outbound);
             for id in &all {

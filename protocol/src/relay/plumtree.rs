@@ -202,6 +202,7 @@ impl Strategy for Plumtree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ground::item::Hash256;
     use crate::relay::fake::{Fake, link, sends, tx};
 
     fn prune(slot: u32) -> Step {
@@ -312,7 +313,7 @@ mod tests {
     fn announcements_of_what_never_comes_are_forgotten() {
         let (mut fake, mut tree) = tree(&[3]);
         for n in 0..=MISSING_MAX {
-            let id = ItemId::of(&n.to_le_bytes());
+            let id = ItemId::tx(Hash256::of(&n.to_le_bytes()));
             fake.ask(|cx| {
                 tree.on_announced(link(3), (ItemKind::Tx, id.into()), false, cx);
             });

@@ -143,6 +143,7 @@ impl Part for RelayRateLimiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ground::item::Hash256;
     use crate::params::Rate;
 
     /// Ten a second and two at once; a thousand bytes a second and at once.
@@ -156,7 +157,7 @@ mod tests {
     }
 
     fn held(n: u8, size: usize) -> Held {
-        Held { id: ItemId([n; 32]), size, ingress: None }
+        Held { id: ItemId::tx(Hash256([n; 32])), size, ingress: None }
     }
 
     fn ms(ms: u64) -> Time {
@@ -177,7 +178,7 @@ mod tests {
         let mut left = Vec::new();
         while rate_limiter.deadline() != Time::NEVER {
             let at = rate_limiter.deadline();
-            left.extend(rate_limiter.next(at, &params()).map(|held| (at, held.id.0[0])));
+            left.extend(rate_limiter.next(at, &params()).map(|held| (at, held.id.hash().0[0])));
         }
         assert_eq!(left, [(ms(100), 4), (ms(200), 6), (ms(300), 5)]);
     }
@@ -201,13 +202,13 @@ mod tests {
         for (n, rate) in [(1, 9), (2, 9), (3, 9), (4, 1), (5, 1), (6, 2), (7, 3)] {
             let admitted = rate_limiter.admit(held(n, 1), || FeeRate(rate), ms(0), &params());
             if let Admitted::Later { dropped: Some(id) } = admitted {
-                dropped.push(id.0[0]);
+                dropped.push(id.hash().0[0]);
             }
         }
         assert_eq!((rate_limiter.len(), dropped), (3, vec![5]));
         let order: Vec<_> = (0..3)
             .filter_map(|_| rate_limiter.next(ms(100_000), &params()))
-            .map(|held| held.id.0[0])
+            .map(|held| held.id.hash().0[0])
             .collect();
         assert_eq!(order, [7, 6, 4]);
     }
@@ -217,6 +218,6 @@ mod tests {
         let mut rate_limiter = RelayRateLimiter::default();
         (1..=4).for_each(|n| assert_eq!(admit(&mut rate_limiter, n, 5, ms(0)), n <= 3));
         assert!(!admit(&mut rate_limiter, 5, 5, ms(100)), "the fourth is first");
-        assert_eq!(rate_limiter.next(ms(100), &params()).map(|held| held.id.0[0]), Some(4));
+        assert_eq!(rate_limiter.next(ms(100), &params()).map(|held| held.id.hash().0[0]), Some(4));
     }
 }

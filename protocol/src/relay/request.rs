@@ -2,7 +2,9 @@
 //!
 //! # Model
 //! An item that was announced and isn't here yet is *wanted*. It remembers its *announcers*, in the
-//! order in which they spoke. At most one of them is *asked* at a time.
+//! order in which they spoke, each with the name by which it called the item: names that share a short id may
+//! mean the same item, and are one wanted item until it comes. At most one announcer is *asked* at a time, in its
+//! own terms: so a false kind, or an id that shares eight bytes with a true one, misleads nobody else.
 //!
 //! # Rules
 //! 1. One request is in flight per item, over all links.
@@ -14,23 +16,27 @@
 //!    one, which no peer can foretell (a secret is drawn whenever a first link comes up).
 //!    *Rationale*: we chose our outbound peers; an attacker can only wait for connections. And he mustn't
 //!    be able to place himself at the front by speaking first.
-//! 4. At most `in_flight_max` items are in flight from one link; further ones wait until one arrives.
+//! 4. At most `in_flight_max` transactions are in flight from one link; further ones wait until one arrives.
 //!    *Attack*: without it one peer fills the queue with ids that don't exist (zebra's advisory
 //!    GHSA-4fc2-h7jh-287c).
 //! 5. A peer that let a request run out is a *staller* until it has delivered again, more often each time
 //!    (see `request/reliability.rs`). Whatever is in flight from a staller gives way at once to an announcer
 //!    that is none, and has room: the staller counts as having failed.
-//!    An inbound peer has `inbound_patience_ms` for a transaction from the moment on in which an outbound
-//!    one that is no staller announced it too (a quarter of it before it has delivered anything); then
-//!    that counts as running out.
-//! 6. At most `announced_max` wanted items are remembered per announcer, and `in_flight_max` of a staller;
-//!    further announcements of that link are dropped. So memory is bounded by links x `announced_max`
+//!    An inbound peer has `inbound_patience_ms` for a transaction, `block_patience_ms` for a block, from the
+//!    moment on in which an outbound one that is no staller announced it too (a quarter of it before it has
+//!    delivered anything); then that counts as running out.
+//! 6. At most `announced_max` wanted transactions are remembered per announcer, and `in_flight_max` of a staller;
+//!    further announcements of that link are dropped. Of one item at most as many announcers are remembered as
+//!    there are links. So memory is bounded by links x `announced_max`
 //!    (Bitcoin Core's `MAX_PEER_TX_ANNOUNCEMENTS`), at 350 bytes each at worst: 1.75 MB for a link.
 //! 7. A strategy may have an announcer wait before it is asked, to see whether somebody sends the item
 //!    unasked. Once a request has failed, waiting has no purpose any more.
 //! 8. An item whose announcers have all failed or left is forgotten; a new announcement starts afresh.
-//! 9. What comes late is welcome: an item that a peer was asked for is in order even after the request ran
+//! 9. Blocks have bounds and queues of their own: no number of transactions delays one.
+//! 10. What comes late is welcome: an item that a peer was asked for is in order even after the request ran
 //!    out or gave way, for the last `in_flight_max` of them on a link.
+//! 11. One input deals with `WORK_MAX` items at most, whatever ran out or was lost in one moment; the rest is due
+//!    again at once.
 //!
 //! # The bound
 //! Once an honest outbound peer that has room announces a transaction, it comes
@@ -44,20 +50,23 @@
 //! before it asks any inbound peer, and 60 s for an answer: there every item that only inbound peers announce
 //! comes 2 s later, and a stalled one 60 s.)
 //!
+//! The same holds for a block with `block_patience_ms` and `block_timeout_ms`.
+//!
 //! # Cost
-//! Everything is constant per announcement but a disconnect, which looks once at all requests in flight
-//! and all items that wait for a turn.
+//! An announcement costs a search among the announcers of its item, which are no more than there are links; and so
+//! does each request that runs out. A disconnect looks at what the link announced.
 
 mod gone;
 mod link;
 mod overdue;
 mod reliability;
+mod wanted;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use crate::ground::item::{ItemKind, Name, ShortId};
+use crate::ground::item::{ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
@@ -66,6 +75,11 @@ use crate::params::{Params, RequestParams};
 use crate::wire::message::{GETDATA_MAX, Names};
 
 use link::LinkRequests;
+use wanted::{Announcer, Asked, Wanted};
+
+/// Most items that one input deals with of those that ran out, or that a link that went down had announced: half a
+/// millisecond's work with a hundred announcers each. A guess.
+const WORK_MAX: usize = 256;
 
 /// What became of an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +104,10 @@ pub struct Requests {
     expiries: [VecDeque<Expiry>; 2],
     /// When an item that waits for an announcer's turn is looked at again.
     turns: BinaryHeap<Reverse<(Time, ShortId)>>,
+    /// Items that links announced which are gone, yet to be looked at.
+    bereft: VecDeque<(Link, ShortId)>,
     /// Requests decided on and not yet sent.
-    unsent: Vec<(Link, ItemKind, Name)>,
+    unsent: Vec<(Link, Name)>,
     expired: u64,
     failed: u64,
     /// An item was forgotten since the driver last asked.
@@ -100,43 +116,6 @@ pub struct Requests {
     secret: Salt,
     /// How long a peer has for a transaction, if not `tx_timeout_ms`.
     patience: Option<Duration>,
-}
-
-#[derive(Clone, Debug)]
-struct Wanted {
-    kind: ItemKind,
-    /// As it was first announced, and will be asked for.
-    name: Name,
-    announcers: Vec<Announcer>,
-    /// Who is asked, and when that runs out.
-    asked: Option<(Link, Time)>,
-    /// Somebody was asked in vain.
-    failed: bool,
-    /// When an inbound peer that is asked has to give way to an outbound one.
-    contested: Time,
-}
-
-impl Wanted {
-    const fn new(kind: ItemKind, name: Name) -> Self {
-        Self {
-            kind,
-            name,
-            announcers: Vec::new(),
-            asked: None,
-            failed: false,
-            contested: Time::NEVER,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Announcer {
-    link: Link,
-    was_asked: bool,
-    /// The item is in the link's `waiting`.
-    is_waiting: bool,
-    /// It isn't asked before, unless a request has failed.
-    turn: Time,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +134,7 @@ impl Requests {
             links: LinkTable::default(),
             expiries: [VecDeque::new(), VecDeque::new()],
             turns: BinaryHeap::new(),
+            bereft: VecDeque::new(),
             unsent: Vec::new(),
             expired: 0,
             failed: 0,
@@ -192,62 +172,63 @@ impl Requests {
     pub fn on_announced(
         &mut self,
         link: Link,
-        (kind, name): (ItemKind, Name),
+        name: Name,
         wait: Duration,
         now: Time,
         params: &RequestParams,
     ) -> Announced {
-        let id = name.short();
+        let (id, kind) = (name.short(), name.kind());
         let Some(state) = self.links.get_mut(link) else {
             return Announced::Dropped;
         };
-        if state.announced as usize >= state.announced_max(params) {
+        if state.lane(kind).announced as usize >= state.announced_max(kind, params) {
             return Announced::Dropped; // before anything is looked up: this is what a flood comes to
         }
         let wanted = self.wanted.get(&id);
-        if wanted.is_some_and(|wanted| wanted.announcers.iter().any(|held| held.link == link)) {
+        if wanted.is_some_and(|wanted| wanted.announcer(link).is_some()) {
             return Announced::Repeated;
         }
-        state.announced += 1;
-        let wanted = self.wanted.entry(id).or_insert_with(|| Wanted::new(kind, name));
+        state.lane_mut(kind).announced += 1;
+        let (has_room, is_good) = (state.has_room(kind, params), !state.is_staller());
+        let is_outbound = state.direction == Direction::Outbound;
+        let wanted = self.wanted.entry(id).or_default();
+        if wanted.announcers.len() >= self.links.len() {
+            let links = &self.links;
+            wanted.announcers.retain(|held| links.get(held.link).is_some());
+        }
         let wait = if wanted.failed { Duration::ZERO } else { wait };
         let turn = now + wait;
-        wanted.announcers.push(Announcer { link, was_asked: false, is_waiting: false, turn });
-        let (has_room, is_good) = (state.has_room(params), !state.is_staller());
-        let is_outbound = state.direction == Direction::Outbound;
-        if let Some((asked, _)) = wanted.asked {
+        wanted.announcers.push(Announcer { link, name, was_asked: false, is_waiting: false, turn });
+        if let Some(Asked { link: asked, .. }) = wanted.asked {
             let gives_way = has_room && is_good && self.is_staller(asked);
-            if !gives_way {
-                if is_good && is_outbound {
-                    self.contest(asked, id, now, params);
-                }
-                return Announced::Remembered;
+            if gives_way {
+                self.give_way(asked, id, params);
+                self.ask(link, id, now, params);
+                self.release(asked, kind, now, params);
+                return Announced::Requested;
             }
-            self.give_way(asked, id, params);
+            if is_good && is_outbound {
+                self.contest(asked, id, now, params);
+            }
+        } else if wait.is_zero() && has_room {
             self.ask(link, id, now, params);
-            self.release(asked, now, params);
             return Announced::Requested;
-        }
-        if !wait.is_zero() {
-            self.turns.push(Reverse((turn, id)));
-            return Announced::Remembered;
-        }
-        if !has_room {
+        } else if wait.is_zero() {
             self.wait_for_room(link, id, params);
-            return Announced::Remembered;
+        } else {
+            self.turns.push(Reverse((turn, id)));
         }
-        self.ask(link, id, now, params);
-        Announced::Requested
+        self.remember(link, id);
+        Announced::Remembered
     }
 
-    /// Whether a peer was asked for an item, so that its sending it is in order.
+    /// Whether a peer was asked for an item, so that its sending it, or saying that it can't, is in order.
     #[must_use]
-    pub fn was_asked(&self, link: Link, id: impl Into<ShortId>) -> bool {
-        let id = id.into();
-        let is_asked = self.wanted.get(&id).is_some_and(|wanted| {
-            wanted.announcers.iter().any(|held| held.link == link && held.was_asked)
-        });
-        is_asked || self.links.get(link).is_some_and(|state| state.expects_late(id))
+    pub fn was_asked(&self, link: Link, name: impl Into<Name>) -> bool {
+        let name = name.into();
+        let announcer = self.wanted.get(&name.short()).and_then(|wanted| wanted.announcer(link));
+        announcer.is_some_and(|held| held.was_asked && held.name.may_be(name))
+            || self.links.get(link).is_some_and(|state| state.expects_late(name.short()))
     }
 
     /// A peer sent something that it was asked for, which may make it reliable again.
@@ -270,27 +251,33 @@ impl Requests {
     }
 
     /// An item has come, from wherever: it isn't wanted any more. Returns the links that announced it
-    /// and are still up.
-    pub fn on_arrived(
-        &mut self,
-        id: impl Into<ShortId>,
-        now: Time,
-        params: &RequestParams,
-    ) -> Vec<Link> {
-        let Some(wanted) = self.wanted.remove(&id.into()) else {
+    /// and are still up. Who called something else by a name like it is asked for that.
+    pub fn on_arrived(&mut self, id: ItemId, now: Time, params: &RequestParams) -> Vec<Link> {
+        let short = ShortId::from(id);
+        let Some(wanted) = self.wanted.get_mut(&short) else {
             return Vec::new();
         };
-        let asked = wanted.asked.map(|(link, _)| link);
+        let asked = wanted
+            .asked
+            .filter(|asked| wanted.announcer(asked.link).is_none_or(|held| held.name.fits(id)));
         let mut announcers = Vec::with_capacity(wanted.announcers.len());
-        for Announcer { link, .. } in wanted.announcers {
-            let Some(state) = self.links.get_mut(link) else {
+        for held in wanted.announcers.extract_if(.., |held| held.name.fits(id)) {
+            let Some(state) = self.links.get_mut(held.link) else {
                 continue;
             };
-            state.announced -= 1;
-            announcers.push(link);
+            state.lane_mut(held.name.kind()).announced -= 1;
+            announcers.push(held.link);
         }
-        if let Some(link) = asked {
-            self.release(link, now, params);
+        if asked.is_some() {
+            wanted.asked = None;
+        }
+        if wanted.announcers.is_empty() {
+            self.wanted.remove(&short);
+        } else if wanted.asked.is_none() {
+            self.ask_next(short, now, params);
+        }
+        if let Some(asked) = asked {
+            self.release(asked.link, asked.kind, now, params);
         }
         self.drop_answered();
         announcers
@@ -309,74 +296,32 @@ impl Requests {
         let Some(wanted) = self.wanted.get_mut(&id) else {
             return false;
         };
-        if wanted.asked.is_none_or(|(asked, _)| asked != link) {
+        let Some(asked) = wanted.asked.take_if(|asked| asked.link == link) else {
             return false;
-        }
-        wanted.asked = None;
+        };
         wanted.failed = true;
         self.failed += 1;
         self.ask_next(id, now, params);
-        self.release(link, now, params);
+        self.release(link, asked.kind, now, params);
         self.drop_answered();
         true
     }
 
-    /// Time passed: requests that ran out go to the next announcer, and announcers whose turn has come
-    /// are asked. Tells which requests ran out.
-    pub fn on_wake(
-        &mut self,
-        now: Time,
-        params: &RequestParams,
-        mut ran_out: impl FnMut(Link, ShortId),
-    ) {
-        while let Some(Reverse((at, id))) = self.turns.peek().copied() {
-            if at > now {
-                break;
-            }
-            self.turns.pop();
-            match self.wanted.get(&id) {
-                Some(Wanted { asked: None, .. }) => self.ask_next(id, now, params),
-                Some(Wanted { asked: Some((link, _)), contested, .. }) if *contested <= now => {
-                    let link = *link;
-                    if self.settle_contest(link, id, now, params) {
-                        ran_out(link, id);
-                    }
-                }
-                _ => {}
-            }
-        }
-        for kind in [ItemKind::Tx, ItemKind::Block] {
-            while let Some(expiry) = self.expiries[kind as usize].front().copied() {
-                if !self.is_open(&expiry) {
-                    self.expiries[kind as usize].pop_front();
-                    continue;
-                }
-                if expiry.at > now {
-                    break;
-                }
-                self.expiries[kind as usize].pop_front();
-                ran_out(expiry.link, expiry.id);
-                self.run_out(expiry.link, expiry.id, now, params);
-            }
-        }
-        self.drop_answered();
-    }
-
     /// Hands over the requests decided on since the last call, one list per link and kind (more
-    /// only beyond [`GETDATA_MAX`]), in slot order. Returns how many ids they hold.
+    /// only beyond [`GETDATA_MAX`]), in slot order, blocks first. Returns how many ids they hold.
     pub fn flush(&mut self, mut send: impl FnMut(Link, Names)) -> usize {
         if self.unsent.is_empty() {
             return 0;
         }
-        let group = |(link, kind, name): &(Link, ItemKind, Name)| {
-            (*link, *kind as u8, matches!(name, Name::Short(_)))
+        let group = |(link, name): &(Link, Name)| {
+            (*link, Reverse(name.kind()), matches!(name, Name::Short(_)))
         };
         self.unsent.sort_by_key(group);
         for requests in self.unsent.chunk_by(|a, b| group(a) == group(b)) {
             for requests in requests.chunks(GETDATA_MAX) {
-                let (link, kind, _) = requests[0];
-                let names = requests.iter().map(|(_, _, name)| *name);
-                send(link, Names::of(kind, names));
+                let (link, name) = requests[0];
+                let names = requests.iter().map(|(_, name)| *name);
+                send(link, Names::of(name.kind(), names));
             }
         }
         let sent = self.unsent.len();
@@ -388,7 +333,7 @@ impl Requests {
     /// Requests in flight from a link.
     #[must_use]
     pub fn in_flight(&self, link: Link) -> usize {
-        self.links.get(link).map_or(0, |state| state.in_flight as usize)
+        self.links.get(link).map_or(0, LinkRequests::in_flight)
     }
 
     /// Whether an item was forgotten, because nobody who announced it delivered, since this was last
@@ -428,16 +373,18 @@ impl Requests {
         let Some(state) = self.links.get_mut(link) else {
             return;
         };
-        let patience = self.patience.filter(|_| wanted.kind == ItemKind::Tx);
-        let at = now + patience.unwrap_or_else(|| params.timeout(wanted.kind));
-        wanted.asked = Some((link, at));
+        let Some(held) = wanted.announcers.iter_mut().find(|held| held.link == link) else {
+            return;
+        };
+        held.was_asked = true;
+        let (name, kind) = (held.name, held.name.kind());
+        let patience = self.patience.filter(|_| kind == ItemKind::Tx);
+        let until = now + patience.unwrap_or_else(|| params.timeout(kind));
+        wanted.asked = Some(Asked { link, kind, until });
         wanted.contested = Time::NEVER;
-        if let Some(held) = wanted.announcers.iter_mut().find(|held| held.link == link) {
-            held.was_asked = true;
-        }
-        state.in_flight += 1;
-        self.expiries[wanted.kind as usize].push_back(Expiry { at, link, id });
-        self.unsent.push((link, wanted.kind, wanted.name));
+        state.lane_mut(kind).in_flight += 1;
+        self.expiries[kind as usize].push_back(Expiry { at: until, link, id });
+        self.unsent.push((link, name));
     }
 
     /// Asks the best announcer that wasn't asked yet; waits if all of those are busy; forgets the item
@@ -457,7 +404,7 @@ impl Requests {
             };
             if held.turn > now && !impatient {
                 next_turn = next_turn.min(held.turn);
-            } else if !state.has_room(params) {
+            } else if !state.has_room(held.name.kind(), params) {
                 busy.push(held.link);
             } else {
                 let is_inbound = state.direction == Direction::Inbound;
@@ -490,7 +437,15 @@ impl Requests {
         });
         if let Some(held) = held {
             held.is_waiting = true;
-            state.queue_up(id, &self.wanted, params);
+            let kind = held.name.kind();
+            state.queue_up(id, kind, &self.wanted, params);
+        }
+    }
+
+    /// Notes that a link announced an item that it isn't asked for now, for when it goes down.
+    fn remember(&mut self, link: Link, id: ShortId) {
+        if let Some(state) = self.links.get_mut(link) {
+            state.remember(link, id, &self.wanted);
         }
     }
 
@@ -501,22 +456,22 @@ impl Requests {
         self.gave_up = true;
         for held in wanted.announcers {
             if let Some(state) = self.links.get_mut(held.link) {
-                state.announced -= 1;
+                state.lane_mut(held.name.kind()).announced -= 1;
             }
         }
     }
 
     /// One thing less is in flight from a link: asks for what waited.
-    fn release(&mut self, link: Link, now: Time, params: &RequestParams) {
+    fn release(&mut self, link: Link, kind: ItemKind, now: Time, params: &RequestParams) {
         let Some(state) = self.links.get_mut(link) else {
             return;
         };
-        state.in_flight -= 1;
+        state.lane_mut(kind).in_flight -= 1;
         while let Some(state) = self.links.get_mut(link) {
-            if !state.has_room(params) {
+            if !state.has_room(kind, params) {
                 return;
             }
-            let Some(id) = state.waiting.pop_front() else {
+            let Some(id) = state.lane_mut(kind).waiting.pop_front() else {
                 return;
             };
             let Some(wanted) = self.wanted.get_mut(&id) else {
@@ -535,7 +490,9 @@ impl Requests {
 
     fn is_open(&self, expiry: &Expiry) -> bool {
         let wanted = self.wanted.get(&expiry.id);
-        wanted.is_some_and(|wanted| wanted.asked == Some((expiry.link, expiry.at)))
+        wanted
+            .and_then(|wanted| wanted.asked)
+            .is_some_and(|asked| (asked.link, asked.until) == (expiry.link, expiry.at))
     }
 
     /// Keeps the fronts of the queues open, so that [`Requests::deadline`] is exact.
@@ -575,16 +532,26 @@ impl Part for Requests {
     }
 
     fn deadline(&self) -> Time {
+        if !self.bereft.is_empty() {
+            return Time::ZERO;
+        }
         let fronts = self.expiries.iter().filter_map(|queue| queue.front());
         let expiry = fronts.map(|expiry| expiry.at).min().unwrap_or(Time::NEVER);
         self.turns.peek().map_or(expiry, |Reverse((at, _))| expiry.min(*at))
     }
 
     fn check(&self, params: &Params) {
-        let max = params.requests.in_flight_max;
         for (link, state) in self.links.iter() {
-            let len = state.in_flight as usize;
-            assert!(len <= max, "in flight on {link}: {len} of at most {max}");
+            for kind in [ItemKind::Tx, ItemKind::Block] {
+                let (lane, max) = (state.lane(kind), params.requests.in_flight_max(kind));
+                let len = lane.in_flight as usize;
+                assert!(len <= max, "{kind}s in flight on {link}: {len} of at most {max}");
+                let (len, max) = (lane.announced as usize, params.requests.announced_max(kind));
+                assert!(len <= max, "{kind}s announced on {link}: {len} of at most {max}");
+            }
+        }
+        if self.links.is_empty() && self.bereft.is_empty() {
+            assert!(self.is_empty(), "something is wanted, and nobody is there who has it");
         }
     }
 }

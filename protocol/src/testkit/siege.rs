@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::chain::Chain as _;
 use crate::chain::opaque::Opaque;
-use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
+use crate::ground::item::{Hash256, Item, ItemId, ItemKind, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
@@ -272,7 +272,7 @@ impl<'a> Field<'a> {
             Scheduled::Floods(link) if live == Some(link) => {
                 let at = held_until.max(self.now + self.flood_interval);
                 if held_until <= self.now {
-                    let ids = (0..FLOOD).map(|_| ItemId(self.rng.random())).collect();
+                    let ids = (0..FLOOD).map(|_| ItemId::tx(Hash256(self.rng.random()))).collect();
                     self.outcome.flooded += FLOOD;
                     let message =
                         Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids }));

@@ -8,7 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crate::chain::{
     Chain, Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Rejection, Sender, Verdict,
 };
-use crate::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind};
+use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 
 /// The rules.
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,7 +77,7 @@ impl Draft {
         bytes.put_u8(u8::try_from(self.keys.len()).expect("a test has few keys"));
         bytes.put_slice(&self.keys);
         bytes.put_u8(u8::try_from(self.parents.len()).expect("a test has few parents"));
-        self.parents.iter().for_each(|parent| bytes.put_slice(&parent.0));
+        self.parents.iter().for_each(|parent| bytes.put_slice(&parent.hash().0));
         bytes.put_bytes(0, self.filler);
         Ties.item(ItemKind::Tx, bytes.freeze()).expect("any bytes are a transaction")
     }
@@ -91,8 +91,9 @@ impl Draft {
         let keys = bytes.try_get_u8().ok()?;
         let keys = bytes.split_off(..usize::from(keys))?.to_vec();
         let parents = bytes.try_get_u8().ok()?;
-        let parents = bytes.split_off(..usize::from(parents) * ITEM_ID_LEN)?;
-        let parents = parents.as_chunks().0.iter().copied().map(ItemId).collect();
+        let parents = bytes.split_off(..usize::from(parents) * HASH_LEN)?;
+        let parents =
+            parents.as_chunks().0.iter().copied().map(|hash| ItemId::tx(Hash256(hash))).collect();
         Some(Self { number, fee, keys, parents, sender, is_forged, seal, filler: bytes.len() })
     }
 
@@ -114,7 +115,7 @@ fn alias(bytes: &[u8]) -> Option<ItemId> {
 }
 
 fn transactions(block: &Item) -> Vec<Bytes> {
-    let mut rest: Bytes = block.bytes().slice(ITEM_ID_LEN.min(block.size())..);
+    let mut rest: Bytes = block.bytes().slice(HASH_LEN.min(block.size())..);
     let mut transactions = Vec::new();
     while let Ok(len) = rest.try_get_u32_le()
         && rest.len() >= len as usize
@@ -129,7 +130,7 @@ fn transactions(block: &Item) -> Vec<Bytes> {
 /// # Panics
 /// Never: any bytes are a block.
 #[must_use]
-pub fn block(parent: ItemId, transactions: &[&Arc<Item>]) -> Arc<Item> {
+pub fn block(parent: Hash256, transactions: &[&Arc<Item>]) -> Arc<Item> {
     let mut bytes = BytesMut::from(&parent.0[..]);
     for item in transactions {
         bytes.put_u32_le(u32::try_from(item.size()).expect("a test has small transactions"));
@@ -147,14 +148,17 @@ impl Chain for Ties {
         100_000
     }
 
-    fn identify(&self, _: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
-        Ok(ItemId::of(bytes))
+    fn identify(&self, _: ItemKind, bytes: &[u8]) -> Result<Hash256, Rejection> {
+        Ok(Hash256::of(bytes))
     }
 
     fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.kind() == ItemKind::Block {
             let parent = item.bytes().first_chunk().ok_or(Rejection::invalid("truncated"))?;
-            return Ok(Inspection { parents: vec![ItemId(*parent)], ..Inspection::default() });
+            return Ok(Inspection {
+                parents: vec![ItemId::block(Hash256(*parent))],
+                ..Inspection::default()
+            });
         }
         let draft = Draft::parse(item.bytes()).ok_or(Rejection::invalid("truncated"))?;
         Ok(Inspection {
@@ -176,7 +180,7 @@ impl Chain for Ties {
     fn connect(&self, block: &Item) -> Vec<Confirmed> {
         let confirmed = |bytes: Bytes| {
             let spends = Draft::parse(&bytes).map(|draft| draft.conflicts()).unwrap_or_default();
-            Confirmed { id: ItemId::of(&bytes), referred: alias(&bytes), spends }
+            Confirmed { id: ItemId::tx(Hash256::of(&bytes)), referred: alias(&bytes), spends }
         };
         transactions(block).into_iter().map(confirmed).collect()
     }

@@ -189,6 +189,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use tidings_protocol::ground::item::Hash256;
 
     /// Traces of three nodes, in a folder that lives as long as the collector is used.
     fn collector(traces: [&[(u64, &[u8])]; 3]) -> (tempfile::TempDir, Collector) {
@@ -196,10 +197,10 @@ mod tests {
         let paths: Vec<_> = (0..3).map(|n| folder.path().join(n.to_string())).collect();
         for (path, trace) in paths.iter().zip(traces) {
             let line =
-                |(at, item): &(u64, &[u8])| format!("{at},accepted,tx,{},1,-\n", ItemId::of(item));
+                |(at, item): &(u64, &[u8])| format!("{at},accepted,tx,{},1,-\n", Hash256::of(item));
             fs::write(path, trace.iter().map(line).collect::<String>()).unwrap();
         }
-        let ids = [ItemId::of(b"a"), ItemId::of(b"b")];
+        let ids = [b"a", b"b"].map(|bytes| ItemId::tx(Hash256::of(bytes)));
         let collector = Collector::new(paths.iter().map(|path| path.as_path()), ids);
         (folder, collector)
     }
@@ -239,7 +240,7 @@ mod tests {
     #[test]
     fn damage_and_loss_are_counted() {
         let (folder, mut collector) = collector([&[], &[], &[]]);
-        let id = ItemId::of(b"a");
+        let id = ItemId::tx(Hash256::of(b"a"));
         let text = format!("1,dropped,,,7,\nnonsense\n2,rejected,tx,{id},5,-\n");
         fs::write(folder.path().join("1"), text).unwrap();
         collector.poll().unwrap();

@@ -10,7 +10,7 @@ use ed25519_zebra::SigningKey;
 use rand::{Rng, RngExt};
 use tidings_protocol::chain::tidings::{TRANSFER_LEN_MIN, Transfer};
 use tidings_protocol::chain::{Limits, Rules, Settings};
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind};
 use tidings_sim::random::shared::{Stream, stream};
 use tidings_sim::workload::sizes::Sizes;
 use tidings_sim::workload::{self, Transfers};
@@ -24,8 +24,6 @@ const FEE: u64 = 1;
 /// One item to submit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// What it is.
-    pub kind: ItemKind,
     /// Its id, which of a transaction is the same under all rules: a hash of its whole canonical bytes.
     pub id: ItemId,
     /// Its canonical bytes.
@@ -37,7 +35,7 @@ pub struct Planned {
 
 impl Planned {
     fn new(kind: ItemKind, bytes: Bytes) -> Self {
-        Self { kind, id: ItemId::of(&bytes), bytes, follows: false }
+        Self { id: ItemId::new(kind, Hash256::of(&bytes)), bytes, follows: false }
     }
 }
 
@@ -66,7 +64,7 @@ pub enum WorkloadError {
 ///
 /// # Errors
 /// When the block's file can't be used.
-pub fn build(manifest: &Manifest, genesis: ItemId) -> Result<Vec<Planned>, WorkloadError> {
+pub fn build(manifest: &Manifest, genesis: Hash256) -> Result<Vec<Planned>, WorkloadError> {
     match &manifest.workload {
         Workload::Transfers(Transfers { txs, sizes, .. }) => {
             let (seed, nodes) = (manifest.seed, manifest.network.nodes);
@@ -94,8 +92,8 @@ pub fn build(manifest: &Manifest, genesis: ItemId) -> Result<Vec<Planned>, Workl
 /// A block, after its transactions.
 fn whole(rules: Rules, bytes: Bytes) -> Planned {
     let chain = rules.chain(Limits::default(), &Settings::default());
-    let id = chain.identify(ItemKind::Block, &bytes).expect("it was parsed with a header");
-    Planned { kind: ItemKind::Block, id, bytes, follows: rules != Rules::Opaque }
+    let hash = chain.identify(ItemKind::Block, &bytes).expect("it was parsed with a header");
+    Planned { id: ItemId::block(hash), bytes, follows: rules != Rules::Opaque }
 }
 
 /// Signed transfers of `accounts` senders who take turns. Sizes below the least become the least.
@@ -103,7 +101,7 @@ fn transfers(
     count: usize,
     sizes: Sizes,
     accounts: usize,
-    genesis: ItemId,
+    genesis: Hash256,
     rng: &mut impl Rng,
 ) -> Vec<Planned> {
     let keys: Vec<SigningKey> =
@@ -150,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    const GENESIS: ItemId = ItemId([7; 32]);
+    const GENESIS: Hash256 = Hash256([7; 32]);
 
     fn rng() -> impl Rng {
         stream(1, Stream::Items)
@@ -163,7 +161,7 @@ mod tests {
         let mut used = HashSet::new();
         for item in &planned {
             assert_eq!(item.bytes.len(), 300);
-            let checked = chain.item(item.kind, item.bytes.clone()).unwrap();
+            let checked = chain.item(item.id.kind(), item.bytes.clone()).unwrap();
             assert_eq!(checked.id(), item.id);
             let inspection = chain.inspect(&checked).unwrap();
             assert_eq!(chain.verify(&checked), GOOD);
@@ -183,7 +181,7 @@ mod tests {
         let planned = random_bytes(100, Sizes::Fixed(16), 1);
         let ids: HashSet<[u8; 32]> = planned
             .iter()
-            .map(|item| chain.item(item.kind, item.bytes.clone()).unwrap().id().0)
+            .map(|item| chain.item(item.id.kind(), item.bytes.clone()).unwrap().id().hash().0)
             .collect();
         assert_eq!(ids.len(), 100);
     }

@@ -112,15 +112,18 @@ pub async fn compare_bytes(fleet: &Fleet, items: &[Planned], seed: u64) -> Compa
         comparison.nodes.push(node.name.clone());
         for item in items {
             comparison.compared += 1;
-            let problem = match node.client.item(item.id).await {
+            let problem = match node.client.item(item.id.hash()).await {
                 Ok(Some(bytes)) if bytes == item.bytes => continue,
                 Ok(Some(_)) => "differs".to_owned(),
                 Ok(None) => "is missing".to_owned(),
                 Err(error) => error.to_string(),
             };
-            comparison
-                .problems
-                .push(format!("{} {} at {}: {problem}", item.kind, item.id, node.name));
+            comparison.problems.push(format!(
+                "{} {} at {}: {problem}",
+                item.id.kind(),
+                item.id,
+                node.name
+            ));
         }
     }
     comparison

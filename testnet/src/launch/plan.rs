@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use tidings::files::network::Network;
 use tidings_links::{LinkModel, Place};
 use tidings_protocol::chain::{self, Limits};
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_sim::overlay::shapes::{self, Edge};
 use tidings_sim::overlay::{self, Shape};
@@ -174,15 +174,15 @@ const fn address(port: &Port) -> PeerAddr {
 }
 
 /// The network's first block, of which only the id matters.
-fn genesis(seed: u64) -> ItemId {
-    ItemId::of(format!("tidings-testnet {seed}").as_bytes())
+fn genesis(seed: u64) -> Hash256 {
+    Hash256::of(format!("tidings-testnet {seed}").as_bytes())
 }
 
 /// The network file. The launcher's process id is part of the name, so that nodes of networks on one
 /// machine never mistake each other, whatever ports they inherit.
-fn network(manifest: &Manifest, genesis: ItemId, items: &[Planned]) -> Network {
+fn network(manifest: &Manifest, genesis: Hash256, items: &[Planned]) -> Network {
     let largest = |kind: ItemKind| {
-        items.iter().filter(|item| item.kind == kind).map(|item| item.bytes.len()).max()
+        items.iter().filter(|item| item.id.kind() == kind).map(|item| item.bytes.len()).max()
     };
     let Limits { max_tx_bytes, max_block_bytes } = Limits::default();
     let mut settings = chain::Settings::for_tests();

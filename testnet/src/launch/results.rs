@@ -119,7 +119,7 @@ fn item_rows(
         let (at, origin) = (*sent)?;
         Some(run::Item {
             id: item.id.to_string(),
-            kind: match item.kind {
+            kind: match item.id.kind() {
                 ItemKind::Tx => run::ItemKind::Tx,
                 ItemKind::Block => run::ItemKind::Block,
             },

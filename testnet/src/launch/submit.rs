@@ -99,12 +99,12 @@ fn choose(fleet: &Fleet, seed: u64, item: usize) -> Option<&NodeProcess> {
 
 async fn submit(origin: &NodeProcess, item: &Planned) -> Result<(), String> {
     let name = &origin.name;
-    let answer = timeout(TIMEOUT, origin.client.submit(item.kind, item.bytes.clone())).await;
+    let answer = timeout(TIMEOUT, origin.client.submit(item.id.kind(), item.bytes.clone())).await;
     let answer = answer
         .map_err(|_| format!("{name} didn't acknowledge within {} s", TIMEOUT.as_secs()))?
         .map_err(|error| format!("{name}: {error}"))?;
     match answer.outcome {
-        Outcome::Accepted if answer.id == Some(item.id) => Ok(()),
+        Outcome::Accepted if answer.id == Some(item.id.hash()) => Ok(()),
         Outcome::Accepted => Err(format!("{name} named the item otherwise: {:?}", answer.id)),
         Outcome::AlreadyKnown => Err(format!("{name} knew the item already")),
         Outcome::Rejected => Err(format!(

@@ -14,7 +14,9 @@ use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidings_protocol::chain::Chain;
-use tidings_protocol::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId};
+use tidings_protocol::ground::item::{
+    HASH_LEN, Hash256, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId,
+};
 use tidings_protocol::wire::codec;
 use tidings_protocol::wire::frame::Reader;
 use tidings_protocol::wire::message::{
@@ -202,7 +204,7 @@ fn names(ids: &[String], max: usize) -> Result<Names, WireError> {
     if ids.first().is_some_and(|id| id.len() == 2 * SHORT_ID_LEN) {
         return Ok(Names::Short(short_ids(ids, max)?));
     }
-    let ids = parse(ids, max, |id| from_hex::<ITEM_ID_LEN>(id).map(ItemId))?;
+    let ids = parse(ids, max, |id| from_hex::<HASH_LEN>(id).map(|hash| ItemId::tx(Hash256(hash))))?;
     Ok(Names::Whole { kind: ItemKind::Tx, ids })
 }
 

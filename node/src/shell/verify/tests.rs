@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use tidings_protocol::ground::item::Hash256;
 
 use bytes::Bytes;
 use tidings_protocol::chain::Inspection;
@@ -29,8 +30,8 @@ impl Chain for Noting {
         100_000
     }
 
-    fn identify(&self, _: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
-        Ok(ItemId::of(bytes))
+    fn identify(&self, _: ItemKind, bytes: &[u8]) -> Result<Hash256, Rejection> {
+        Ok(Hash256::of(bytes))
     }
 
     fn inspect(&self, _: &Item) -> Result<Inspection, Rejection> {
@@ -46,8 +47,8 @@ impl Chain for Noting {
         items.iter().map(|item| self.verify(item)).collect()
     }
 
-    fn verdict_key(&self, item: &Item) -> Option<ItemId> {
-        (item.kind() == ItemKind::Tx).then(|| item.id())
+    fn verdict_key(&self, item: &Item) -> Option<Hash256> {
+        (item.kind() == ItemKind::Tx).then(|| item.id().hash())
     }
 
     fn parts(&self, block: &Item) -> Vec<Arc<Item>> {

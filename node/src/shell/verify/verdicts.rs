@@ -7,7 +7,7 @@
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
-use tidings_protocol::ground::item::ItemId;
+use tidings_protocol::ground::item::Hash256;
 
 /// Most keys that are remembered: more transactions than three of Bitcoin's fullest blocks have. They take up to
 /// 2.4 MB, but only as they come. A guess.
@@ -15,7 +15,7 @@ const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(28_672).unwrap();
 
 /// Keys of items that are good, the latest that came or were asked for.
 #[derive(Debug)]
-pub(super) struct Verdicts(LruCache<ItemId, ()>);
+pub(super) struct Verdicts(LruCache<Hash256, ()>);
 
 impl Default for Verdicts {
     fn default() -> Self {
@@ -25,13 +25,13 @@ impl Default for Verdicts {
 
 impl Verdicts {
     /// Whether it is remembered; it then is for longer.
-    pub(super) fn contains(&mut self, key: &ItemId) -> bool {
+    pub(super) fn contains(&mut self, key: &Hash256) -> bool {
         self.0.promote(key)
     }
 }
 
-impl Extend<ItemId> for Verdicts {
-    fn extend<I: IntoIterator<Item = ItemId>>(&mut self, keys: I) {
+impl Extend<Hash256> for Verdicts {
+    fn extend<I: IntoIterator<Item = Hash256>>(&mut self, keys: I) {
         for key in keys {
             self.0.push(key, ());
         }
@@ -42,8 +42,8 @@ impl Extend<ItemId> for Verdicts {
 mod tests {
     use super::*;
 
-    fn key(number: usize) -> ItemId {
-        ItemId::of(&number.to_le_bytes())
+    fn key(number: usize) -> Hash256 {
+        Hash256::of(&number.to_le_bytes())
     }
 
     #[test]

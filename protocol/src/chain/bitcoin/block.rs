@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{merkle, transaction};
 use crate::chain::Rejection;
 use crate::chain::rejection::refuse_duplicates;
-use crate::ground::item::{ITEM_ID_LEN, ItemId};
+use crate::ground::item::{HASH_LEN, Hash256, ItemId};
 
 /// Length of a header, bytes.
 pub const HEADER_LEN: usize = 80;
@@ -18,7 +18,7 @@ pub const HEADER_LEN: usize = 80;
 const COMMITMENT: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
 
 /// A transaction's size without witness that a pair of hashes has too.
-const PAIR_LEN: usize = 2 * ITEM_ID_LEN;
+const PAIR_LEN: usize = 2 * HASH_LEN;
 
 /// Reads the header.
 pub(super) fn header(block: &[u8]) -> Result<Header, Rejection> {
@@ -28,11 +28,11 @@ pub(super) fn header(block: &[u8]) -> Result<Header, Rejection> {
 
 /// The block that comes before.
 pub(super) fn parent(header: &Header) -> ItemId {
-    ItemId(header.prev_blockhash.to_byte_array())
+    ItemId::block(Hash256(header.prev_blockhash.to_byte_array()))
 }
 
 /// Whether the header has the proof of work that it claims, and claims enough.
-pub(super) fn check_proof(header: &Header, id: ItemId, easiest: Target) -> Result<(), Rejection> {
+pub(super) fn check_proof(header: &Header, id: Hash256, easiest: Target) -> Result<(), Rejection> {
     if overflows(header.bits.to_consensus()) || header.target() > easiest {
         return Err(Rejection::invalid("wrong-difficulty"));
     }
@@ -113,19 +113,19 @@ impl Block {
         let coinbase = &self.transactions[0].1;
         let scripts = coinbase.output.iter().rev().map(|output| output.script_pubkey.as_bytes());
         let mut committed = scripts.filter_map(|script| script.strip_prefix(&COMMITMENT));
-        let Some(commitment) = committed.find_map(<[u8]>::first_chunk::<ITEM_ID_LEN>) else {
+        let Some(commitment) = committed.find_map(<[u8]>::first_chunk::<HASH_LEN>) else {
             let any = self.parsed().any(transaction::has_witness);
             return if any { Err(Rejection::mutated("unexpected-witness")) } else { Ok(()) };
         };
         let reserved = coinbase.input.first().map(|input| &input.witness);
         let reserved = reserved.filter(|witness| witness.len() == 1).and_then(|it| it.nth(0));
-        let reserved: &[u8; ITEM_ID_LEN] = reserved
+        let reserved: &[u8; HASH_LEN] = reserved
             .and_then(|value| value.try_into().ok())
             .ok_or(Rejection::mutated("bad-witness-reserve"))?;
-        let wtxids = self.transactions[1..].iter().map(|(bytes, _)| ItemId::of(bytes));
-        let leaves = std::iter::once(ItemId([0; ITEM_ID_LEN])).chain(wtxids).collect();
+        let wtxids = self.transactions[1..].iter().map(|(bytes, _)| Hash256::of(bytes));
+        let leaves = std::iter::once(Hash256([0; HASH_LEN])).chain(wtxids).collect();
         let root = merkle::root(leaves).id;
-        if ItemId::of(&[root.0, *reserved].concat()).0 == *commitment {
+        if Hash256::of(&[root.0, *reserved].concat()).0 == *commitment {
             Ok(())
         } else {
             Err(Rejection::mutated("wrong-witness-root"))

@@ -4,28 +4,28 @@
 //! (CVE-2012-2459). Whoever takes the longer list for the block, and refuses the block's id for it, never takes the
 //! true one. So a tree in which two hashes that stand side by side are equal says so.
 
-use crate::ground::item::ItemId;
+use crate::ground::item::Hash256;
 
 /// The root of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Root {
-    pub(super) id: ItemId,
+    pub(super) id: Hash256,
     /// Two that were hashed together are equal: another list has the same root.
     pub(super) is_ambiguous: bool,
 }
 
 /// The root over some leaves; zeros if there are none.
-pub(super) fn root(mut level: Vec<ItemId>) -> Root {
+pub(super) fn root(mut level: Vec<Hash256>) -> Root {
     let mut is_ambiguous = false;
     while level.len() > 1 {
         is_ambiguous |= level.as_chunks().0.iter().any(|[left, right]| left == right);
-        let parent = |pair: &[ItemId]| {
+        let parent = |pair: &[Hash256]| {
             let (left, right) = (pair[0], pair[pair.len() - 1]);
-            ItemId::of(&[left.0, right.0].concat())
+            Hash256::of(&[left.0, right.0].concat())
         };
         level = level.chunks(2).map(parent).collect();
     }
-    let id = level.first().copied().unwrap_or(ItemId([0; 32]));
+    let id = level.first().copied().unwrap_or(Hash256([0; 32]));
     Root { id, is_ambiguous }
 }
 
@@ -33,8 +33,8 @@ pub(super) fn root(mut level: Vec<ItemId>) -> Root {
 mod tests {
     use super::*;
 
-    fn leaves(numbers: &[u8]) -> Vec<ItemId> {
-        numbers.iter().map(|number| ItemId([*number; 32])).collect()
+    fn leaves(numbers: &[u8]) -> Vec<Hash256> {
+        numbers.iter().map(|number| Hash256([*number; 32])).collect()
     }
 
     #[test]
@@ -50,9 +50,9 @@ mod tests {
 
     #[test]
     fn one_leaf_is_its_own_root_and_two_are_hashed_in_order() {
-        assert_eq!(root(leaves(&[7])).id, ItemId([7; 32]));
+        assert_eq!(root(leaves(&[7])).id, Hash256([7; 32]));
         let both = [[1; 32], [2; 32]].concat();
-        assert_eq!(root(leaves(&[1, 2])).id, ItemId::of(&both));
-        assert_eq!(root(Vec::new()).id, ItemId([0; 32]));
+        assert_eq!(root(leaves(&[1, 2])).id, Hash256::of(&both));
+        assert_eq!(root(Vec::new()).id, Hash256([0; 32]));
     }
 }

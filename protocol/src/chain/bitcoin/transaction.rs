@@ -8,7 +8,7 @@ use ::bitcoin::{Amount, Transaction};
 
 use crate::chain::rejection::refuse_duplicates;
 use crate::chain::{ConflictKey, Rejection, Weight};
-use crate::ground::item::ItemId;
+use crate::ground::item::{Hash256, ItemId};
 
 /// Fewest bytes without witness that are relayed (Bitcoin Core's `MIN_STANDARD_TX_NONWITNESS_SIZE`).
 ///
@@ -78,20 +78,20 @@ pub(super) fn has_witness(transaction: &Transaction) -> bool {
 }
 
 /// The txid.
-pub(super) fn txid(transaction: &Transaction) -> ItemId {
-    ItemId(transaction.compute_txid().to_byte_array())
+pub(super) fn txid(transaction: &Transaction) -> Hash256 {
+    Hash256(transaction.compute_txid().to_byte_array())
 }
 
 /// The txid, if it isn't the wtxid too.
 pub(super) fn alias(transaction: &Transaction) -> Option<ItemId> {
-    has_witness(transaction).then(|| txid(transaction))
+    has_witness(transaction).then(|| ItemId::tx(txid(transaction)))
 }
 
 /// What it spends, in order; nothing if it is a coinbase.
 pub(super) fn spends(transaction: &Transaction) -> Vec<ConflictKey> {
     let outpoints = transaction.input.iter().map(|input| input.previous_output);
     let spent = outpoints.filter(|outpoint| !outpoint.is_null());
-    spent.map(|it| ConflictKey::output(ItemId(it.txid.to_byte_array()), it.vout)).collect()
+    spent.map(|it| ConflictKey::output(Hash256(it.txid.to_byte_array()), it.vout)).collect()
 }
 
 /// What it creates, in order.
@@ -103,7 +103,8 @@ pub(super) fn outputs(transaction: &Transaction) -> impl Iterator<Item = Conflic
 /// The transactions that it spends from, each once.
 pub(super) fn parents(transaction: &Transaction) -> Vec<ItemId> {
     let txids = transaction.input.iter().map(|input| input.previous_output.txid);
-    let mut parents: Vec<ItemId> = txids.map(|txid| ItemId(txid.to_byte_array())).collect();
+    let ids = txids.map(|txid| ItemId::tx(Hash256(txid.to_byte_array())));
+    let mut parents: Vec<ItemId> = ids.collect();
     parents.sort_unstable();
     parents.dedup();
     parents

@@ -5,14 +5,14 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::merkle;
 use super::transfer::{TRANSFER_LEN_MIN, field};
 use crate::chain::Rejection;
-use crate::ground::item::{ITEM_ID_LEN, ItemId};
+use crate::ground::item::{HASH_LEN, Hash256};
 use crate::ground::varint;
 
 /// Version of the encoding that these rules know.
 const VERSION: u8 = 1;
 
 /// Length of a header, bytes.
-pub const HEADER_LEN: usize = 1 + ITEM_ID_LEN + ITEM_ID_LEN + 8 + 1 + 8;
+pub const HEADER_LEN: usize = 1 + HASH_LEN + HASH_LEN + 8 + 1 + 8;
 
 /// Highest difficulty that [`Block::mine`] tries, leading zero bits: of the order of an hour on one
 /// core.
@@ -30,9 +30,9 @@ const MINE_PATIENCE: u64 = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Id of the block that it follows.
-    pub parent: ItemId,
+    pub parent: Hash256,
     /// Root of the Merkle tree of its transactions.
-    pub root: ItemId,
+    pub root: Hash256,
     /// When it was made, seconds since 1970, as its maker says. The relay has no clock to check it by.
     pub time: u64,
     /// Leading zero bits that its id claims to have.
@@ -52,8 +52,8 @@ impl Header {
             // An upgraded peer may relay later versions in good faith.
             return Err(Rejection::policy("unknown-version"));
         }
-        let parent = ItemId(field(&mut fields));
-        let root = ItemId(field(&mut fields));
+        let parent = Hash256(field(&mut fields));
+        let root = Hash256(field(&mut fields));
         let time = u64::from_le_bytes(field(&mut fields));
         let [bits] = field(&mut fields);
         Ok(Self { parent, root, time, bits, nonce: u64::from_le_bytes(field(&mut fields)) })
@@ -63,12 +63,12 @@ impl Header {
     ///
     /// # Errors
     /// When the block is too short to have a header.
-    pub fn id(block: &[u8]) -> Result<ItemId, Rejection> {
-        header_bytes(block).map(ItemId::of)
+    pub fn id(block: &[u8]) -> Result<Hash256, Rejection> {
+        header_bytes(block).map(Hash256::of)
     }
 
     /// Refuses a header that claims another difficulty than the network's, or doesn't have it.
-    pub(super) fn check_proof(&self, id: ItemId, difficulty_bits: u8) -> Result<(), Rejection> {
+    pub(super) fn check_proof(&self, id: Hash256, difficulty_bits: u8) -> Result<(), Rejection> {
         if self.bits != difficulty_bits {
             return Err(Rejection::invalid("wrong-difficulty"));
         }
@@ -120,23 +120,23 @@ impl Block {
 
     /// The ids of its transactions.
     #[must_use]
-    pub fn transaction_ids(&self) -> Vec<ItemId> {
-        self.transactions.iter().map(|bytes| ItemId::of(bytes)).collect()
+    pub fn transaction_ids(&self) -> Vec<Hash256> {
+        self.transactions.iter().map(|bytes| Hash256::of(bytes)).collect()
     }
 
     /// Makes a block and searches for the nonce that gives its id `bits` leading zero bits, trying
     /// 2<sup>`bits`</sup> on average. Returns its canonical bytes, or `None` if `bits` is over
     /// [`MINE_BITS_MAX`] or no nonce was found. For tests and test networks.
     #[must_use]
-    pub fn mine(parent: ItemId, transactions: &[Bytes], time: u64, bits: u8) -> Option<Bytes> {
+    pub fn mine(parent: Hash256, transactions: &[Bytes], time: u64, bits: u8) -> Option<Bytes> {
         if bits > MINE_BITS_MAX {
             return None;
         }
-        let ids: Vec<ItemId> = transactions.iter().map(|bytes| ItemId::of(bytes)).collect();
+        let ids: Vec<Hash256> = transactions.iter().map(|bytes| Hash256::of(bytes)).collect();
         let unsolved = Header { parent, root: merkle::root(&ids), time, bits, nonce: 0 };
         let header = (0..MINE_PATIENCE << bits)
             .map(|nonce| Header { nonce, ..unsolved }.encode())
-            .find(|header| leading_zero_bits(ItemId::of(header)) >= u32::from(bits))?;
+            .find(|header| leading_zero_bits(Hash256::of(header)) >= u32::from(bits))?;
         let mut bytes = BytesMut::from(&header[..]);
         put_transactions(transactions, &mut bytes)?;
         Some(bytes.freeze())
@@ -147,8 +147,8 @@ fn header_bytes(block: &[u8]) -> Result<&[u8], Rejection> {
     block.get(..HEADER_LEN).ok_or(Rejection::invalid("truncated"))
 }
 
-fn leading_zero_bits(id: ItemId) -> u32 {
-    let (high, low) = id.0.split_at(ITEM_ID_LEN / 2);
+fn leading_zero_bits(id: Hash256) -> u32 {
+    let (high, low) = id.0.split_at(HASH_LEN / 2);
     let [high, low] = [high, low].map(|half| {
         u128::from_be_bytes(half.try_into().expect("half an id has 16 bytes")).leading_zeros()
     });

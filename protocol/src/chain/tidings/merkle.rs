@@ -7,14 +7,14 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::ground::item::ItemId;
+use crate::ground::item::Hash256;
 
 const LEAF: &[u8] = &[0];
 const INNER: &[u8] = &[1];
 
 /// The root of a list of ids; that of the empty list is the hash of nothing.
-pub(super) fn root(ids: &[ItemId]) -> ItemId {
-    let mut level: Vec<ItemId> = ids.iter().map(|id| hash(&[LEAF, &id.0])).collect();
+pub(super) fn root(ids: &[Hash256]) -> Hash256 {
+    let mut level: Vec<Hash256> = ids.iter().map(|id| hash(&[LEAF, &id.0])).collect();
     while level.len() > 1 {
         level = level
             .chunks(2)
@@ -27,18 +27,18 @@ pub(super) fn root(ids: &[ItemId]) -> ItemId {
     level.first().copied().unwrap_or_else(|| hash(&[]))
 }
 
-fn hash(pieces: &[&[u8]]) -> ItemId {
+fn hash(pieces: &[&[u8]]) -> Hash256 {
     let mut inner = Sha256::new();
     pieces.iter().for_each(|piece| inner.update(piece));
-    ItemId(Sha256::digest(inner.finalize()).into())
+    Hash256(Sha256::digest(inner.finalize()).into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ids(names: &str) -> Vec<ItemId> {
-        names.bytes().map(|name| ItemId::of(&[name])).collect()
+    fn ids(names: &str) -> Vec<Hash256> {
+        names.bytes().map(|name| Hash256::of(&[name])).collect()
     }
 
     #[test]

@@ -23,10 +23,10 @@ use sha2::{Digest, Sha256};
 
 use super::{Block, Transfer};
 use crate::chain::Rejection;
-use crate::ground::item::{Item, ItemId, ItemKind};
+use crate::ground::item::{Hash256, Item, ItemKind};
 
 /// A signature, and the id of the transfer it belongs to: a hash of key, message and signature.
-type Signed = (ItemId, batch::Item);
+type Signed = (Hash256, batch::Item);
 
 /// Verifies all signatures of an item.
 pub(super) fn verify(item: &Item) -> Result<(), Rejection> {
@@ -68,10 +68,10 @@ fn read(item: &Item, signed: &mut Vec<Signed>) -> Result<(), Rejection> {
     let first = signed.len();
     let read = match item.kind() {
         ItemKind::Tx => Transfer::parse(item.bytes())
-            .map(|transfer| signed.push((item.id(), transfer.signature()))),
+            .map(|transfer| signed.push((item.id().hash(), transfer.signature()))),
         ItemKind::Block => Block::parse(item.bytes()).and_then(|block| {
             block.transactions.iter().try_for_each(|bytes| {
-                signed.push((ItemId::of(bytes), Transfer::parse(bytes)?.signature()));
+                signed.push((Hash256::of(bytes), Transfer::parse(bytes)?.signature()));
                 Ok(())
             })
         }),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::chain::Blame;
 
-const GENESIS: ItemId = ItemId([7; 32]);
+const GENESIS: Hash256 = Hash256([7; 32]);
 const BITS: u8 = 6;
 const CHAIN: Tidings = Tidings::new(GENESIS, BITS);
 
@@ -87,9 +87,9 @@ fn a_block_of_signed_transfers_passes() {
         let transactions: Vec<_> = (0..count).map(|nonce| transfer(1, nonce)).collect();
         let bytes = block(&transactions);
         let block = item(ItemKind::Block, bytes.clone());
-        assert_eq!(block.id(), ItemId::of(&bytes[..HEADER_LEN]));
+        assert_eq!(block.id().hash(), Hash256::of(&bytes[..HEADER_LEN]));
         let inspection = judge(&block).unwrap();
-        assert_eq!(inspection.parents, [GENESIS]);
+        assert_eq!(inspection.parents, [ItemId::block(GENESIS)]);
         assert_eq!(inspection.needs_verification, count > 0);
         assert_eq!(Block::parse(&bytes).unwrap().transactions, transactions);
     }
@@ -132,7 +132,7 @@ fn a_swapped_body_blames_the_peer_and_not_the_id() {
     ];
     for body in swapped {
         let mutated = item(ItemKind::Block, [header, &body[..]].concat());
-        assert_eq!(mutated.id(), ItemId::of(header));
+        assert_eq!(mutated.id().hash(), Hash256::of(header));
         let rejection = judge(&mutated).unwrap_err();
         assert_eq!(rejection.blame, Blame::Mutated, "{rejection}");
     }
@@ -150,7 +150,7 @@ fn what_the_header_vouches_for_is_blamed_on_the_id() {
         rule(&[good.clone(), good.clone()]),
         Err(Rejection::invalid("duplicate-transaction"))
     );
-    let elsewhere = Transfer::sign(&key(1), ItemId([8; 32]), 1, 1, b"");
+    let elsewhere = Transfer::sign(&key(1), Hash256([8; 32]), 1, 1, b"");
     assert_eq!(rule(&[elsewhere]), Err(Rejection::invalid("wrong-network")));
     let forged = flipped(&good, 8 * good.len() - 1);
     assert_eq!(rule(&[transfer(2, 1), forged]), Err(Rejection::invalid("bad-signature")));

@@ -5,7 +5,7 @@ use ed25519_zebra::{Signature, SigningKey, VerificationKeyBytes, batch};
 use sha2::{Digest, Sha256};
 
 use crate::chain::{ConflictKey, Rejection, Sender};
-use crate::ground::item::{ITEM_ID_LEN, ItemId};
+use crate::ground::item::{HASH_LEN, Hash256};
 
 /// Version of the encoding that these rules know.
 const VERSION: u8 = 1;
@@ -14,7 +14,7 @@ const KEY_LEN: usize = 32;
 const SIGNATURE_LEN: usize = 64;
 
 /// What stands before the payload.
-const HEAD_LEN: usize = 1 + ITEM_ID_LEN + KEY_LEN + 8 + 8;
+const HEAD_LEN: usize = 1 + HASH_LEN + KEY_LEN + 8 + 8;
 
 /// Length of a transfer without payload, bytes.
 pub const TRANSFER_LEN_MIN: usize = HEAD_LEN + SIGNATURE_LEN;
@@ -29,7 +29,7 @@ pub const TRANSFER_LEN_MIN: usize = HEAD_LEN + SIGNATURE_LEN;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer<'a> {
     /// Id of the genesis block of the network that it is meant for.
-    pub genesis: ItemId,
+    pub genesis: Hash256,
     /// Ed25519 verification key of the sender.
     pub sender: [u8; KEY_LEN],
     /// Number of the transfer among those of its sender; no two may share one.
@@ -45,7 +45,7 @@ pub struct Transfer<'a> {
 impl<'a> Transfer<'a> {
     /// Signs a transfer and returns its canonical bytes.
     #[must_use]
-    pub fn sign(key: &SigningKey, genesis: ItemId, nonce: u64, fee: u64, payload: &[u8]) -> Bytes {
+    pub fn sign(key: &SigningKey, genesis: Hash256, nonce: u64, fee: u64, payload: &[u8]) -> Bytes {
         let mut bytes = BytesMut::with_capacity(TRANSFER_LEN_MIN + payload.len());
         bytes.put_u8(VERSION);
         bytes.put_slice(&genesis.0);
@@ -75,7 +75,7 @@ impl<'a> Transfer<'a> {
             signed.split_first_chunk::<HEAD_LEN>().ok_or(Rejection::invalid("truncated"))?;
         let mut fields = &head[1..];
         Ok(Self {
-            genesis: ItemId(field(&mut fields)),
+            genesis: Hash256(field(&mut fields)),
             sender: field(&mut fields),
             nonce: u64::from_le_bytes(field(&mut fields)),
             fee: u64::from_le_bytes(field(&mut fields)),
@@ -86,7 +86,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Refuses a transfer that is meant for another network.
-    pub(super) fn check_network(&self, genesis: ItemId) -> Result<(), Rejection> {
+    pub(super) fn check_network(&self, genesis: Hash256) -> Result<(), Rejection> {
         if self.genesis == genesis { Ok(()) } else { Err(Rejection::invalid("wrong-network")) }
     }
 

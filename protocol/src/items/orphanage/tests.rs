@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::ground::item::Hash256;
 use crate::testkit::ties::Draft;
 
 fn link(slot: u32) -> Link {
@@ -10,7 +11,7 @@ fn link(slot: u32) -> Link {
 }
 
 fn parent(n: u8) -> ItemId {
-    ItemId([n; 32])
+    ItemId::tx(Hash256([n; 32]))
 }
 
 /// A transaction of 100 bytes or so after these parents, announced on these links.
@@ -25,8 +26,8 @@ fn orphan(number: u32, parents: &[u8], links: &[u32]) -> Orphan {
     }
 }
 
-fn id(orphan: &Orphan) -> ShortId {
-    orphan.item.id().into()
+fn id(orphan: &Orphan) -> ItemId {
+    orphan.item.id()
 }
 
 /// Room for ten announcements, and bytes for five with one parent on each link.
@@ -58,10 +59,10 @@ fn a_further_announcer_is_told_what_to_be_asked_for_once() {
     let mut orphanage = orphanage();
     let held = orphan(1, &[1, 2], &[0]);
     orphanage.insert(held.clone(), &params());
-    let missing = orphanage.on_announced(link(1), id(&held), &params());
+    let missing = orphanage.on_announced(link(1), id(&held).into(), &params());
     assert_eq!(missing, Some(vec![parent(1), parent(2)]));
-    assert_eq!(orphanage.on_announced(link(1), id(&held), &params()), Some(Vec::new()));
-    assert_eq!(orphanage.on_announced(link(1), id(&orphan(2, &[1], &[])), &params()), None);
+    assert_eq!(orphanage.on_announced(link(1), id(&held).into(), &params()), Some(Vec::new()));
+    assert_eq!(orphanage.on_announced(link(1), id(&orphan(2, &[1], &[])).into(), &params()), None);
 }
 
 #[test]
@@ -236,7 +237,7 @@ proptest! {
                 Op::Announce(slot, n) => {
                     let held = model.held.iter_mut().find(|held| number(held) == n);
                     if let Some(held) = held {
-                        let missing = orphanage.on_announced(link(slot), id(held), &params);
+                        let missing = orphanage.on_announced(link(slot), id(held).into(), &params);
                         let is_new = !held.announcers.contains(&link(slot));
                         let expected = if is_new { held.missing.clone() } else { Vec::new() };
                         prop_assert_eq!(missing, Some(expected));

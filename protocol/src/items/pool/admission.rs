@@ -26,7 +26,7 @@ use super::family::Sum;
 use super::{Departure, Pool};
 use crate::chain::{Inspection, Rejection, Sender};
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{Item, ShortId};
+use crate::ground::item::{Item, ItemId};
 use crate::ground::time::Time;
 use crate::params::Params;
 
@@ -38,8 +38,8 @@ pub const POOL_FULL: Rejection = Rejection::policy("pool-full");
 
 /// Who has to leave.
 pub(super) struct Plan {
-    replaced: Vec<ShortId>,
-    evicted: Vec<ShortId>,
+    replaced: Vec<ItemId>,
+    evicted: Vec<ItemId>,
     /// The most that any of the evicted counted for.
     evicted_rate: FeeRate,
 }
@@ -49,7 +49,7 @@ struct Newcomers<'a> {
     all: &'a [(&'a Arc<Item>, &'a Inspection)],
     sum: Sum,
     /// Their pooled ancestors.
-    ancestors: Vec<ShortId>,
+    ancestors: Vec<ItemId>,
 }
 
 impl Newcomers<'_> {
@@ -119,8 +119,8 @@ impl Pool {
     }
 
     /// Who has to leave because of conflicts.
-    fn replaced(&self, new: &Newcomers<'_>, params: &Params) -> Result<Vec<ShortId>, Rejection> {
-        let mut direct: Vec<ShortId> = Vec::new();
+    fn replaced(&self, new: &Newcomers<'_>, params: &Params) -> Result<Vec<ItemId>, Rejection> {
+        let mut direct: Vec<ItemId> = Vec::new();
         for key in new.all.iter().flat_map(|(_, inspection)| &inspection.spends) {
             if let Some(holder) = self.claims.get(key)
                 && !direct.contains(holder)
@@ -158,7 +158,7 @@ impl Pool {
     fn check_family(
         &self,
         new: &Newcomers<'_>,
-        replaced: &[ShortId],
+        replaced: &[ItemId],
         params: &Params,
     ) -> Result<(), Rejection> {
         let max = params.pool.family_max;
@@ -187,8 +187,8 @@ impl Pool {
     }
 
     /// What will descend from newcomers though it came before them.
-    fn descendants_to_be(&self, new: &Newcomers<'_>, replaced: &[ShortId]) -> Vec<ShortId> {
-        let mut children: Vec<ShortId> = Vec::new();
+    fn descendants_to_be(&self, new: &Newcomers<'_>, replaced: &[ItemId]) -> Vec<ItemId> {
+        let mut children: Vec<ItemId> = Vec::new();
         for (item, inspection) in new.all {
             children.extend(self.spenders(inspection.referred(item), inspection.creates));
         }
@@ -199,7 +199,7 @@ impl Pool {
     fn check_senders(
         &self,
         new: &Newcomers<'_>,
-        replaced: &[ShortId],
+        replaced: &[ItemId],
         params: &Params,
     ) -> Result<(), Rejection> {
         let of = |sender: Sender, inspection: &Inspection, bytes| {
@@ -225,9 +225,9 @@ impl Pool {
     fn evicted_for(
         &self,
         new: &Newcomers<'_>,
-        replaced: &[ShortId],
+        replaced: &[ItemId],
         params: &Params,
-    ) -> Result<(Vec<ShortId>, FeeRate), Rejection> {
+    ) -> Result<(Vec<ItemId>, FeeRate), Rejection> {
         let held = self.bytes - self.sum(replaced).bytes + new.sum.bytes;
         let mut excess = held.saturating_sub(params.memory.pool_max_bytes);
         if excess == 0 {
@@ -235,7 +235,7 @@ impl Pool {
         }
         let with_ancestors = [self.sum(&new.ancestors), new.sum].into_iter().sum::<Sum>();
         let worth = new.rate().min(with_ancestors.rate());
-        let mut staying: BTreeSet<ShortId> = new.ancestors.iter().copied().collect();
+        let mut staying: BTreeSet<ItemId> = new.ancestors.iter().copied().collect();
         staying.extend(replaced);
         let (mut evicted, mut highest) = (Vec::new(), FeeRate::ZERO);
         for (id, pooled) in self.leaving() {

@@ -2,7 +2,7 @@
 //!
 //! Most rules have one id for everything; their pools keep nothing here.
 
-use crate::ground::item::{ItemId, ShortId};
+use crate::ground::item::{Hash256, ItemId};
 use crate::ground::map::{Map, Salt};
 
 /// Both ways between the ids of transactions that have two.
@@ -12,26 +12,26 @@ pub(super) struct Aliases(Option<Box<Index>>);
 #[derive(Clone, Debug)]
 struct Index {
     /// The id of a transaction, by the one that its children use.
-    own: Map<ShortId, ShortId>,
+    own: Map<Hash256, ItemId>,
     /// The one that its children use, by its id.
-    referred: Map<ShortId, ItemId>,
+    referred: Map<ItemId, ItemId>,
 }
 
 impl Aliases {
     /// A transaction came whose children know it by another id.
-    pub(super) fn insert(&mut self, own: ShortId, referred: ItemId, salt: Salt) {
+    pub(super) fn insert(&mut self, own: ItemId, referred: ItemId, salt: Salt) {
         let index = self.0.get_or_insert_with(|| {
             Box::new(Index { own: Map::new(salt), referred: Map::new(salt) })
         });
-        index.own.insert(referred.into(), own);
+        index.own.insert(referred.hash(), own);
         index.referred.insert(own, referred);
     }
 
     /// A transaction left.
-    pub(super) fn remove(&mut self, own: ShortId) {
+    pub(super) fn remove(&mut self, own: ItemId) {
         let Some(index) = &mut self.0 else { return };
         if let Some(referred) = index.referred.remove(&own) {
-            index.own.remove(&referred.into());
+            index.own.remove(&referred.hash());
         }
         if index.referred.is_empty() {
             self.0 = None;
@@ -39,14 +39,14 @@ impl Aliases {
     }
 
     /// The id of the transaction that children name by one that isn't its own.
-    pub(super) fn own(&self, referred: ItemId) -> Option<ShortId> {
+    pub(super) fn own(&self, referred: ItemId) -> Option<ItemId> {
         let index = self.0.as_ref()?;
-        let own = index.own.get(&referred.into())?;
+        let own = index.own.get(&referred.hash())?;
         (index.referred.get(own) == Some(&referred)).then_some(*own)
     }
 
     /// The id by which children name a transaction, if that isn't its own.
-    pub(super) fn referred(&self, own: ShortId) -> Option<ItemId> {
+    pub(super) fn referred(&self, own: ItemId) -> Option<ItemId> {
         self.0.as_ref()?.referred.get(&own).copied()
     }
 }

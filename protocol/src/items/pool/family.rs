@@ -11,13 +11,13 @@ use std::iter;
 use super::{Pool, Pooled};
 use crate::chain::{ConflictKey, Inspection};
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{Item, ItemId, ShortId};
+use crate::ground::item::{Item, ItemId};
 
 /// Relatives of one transaction, all of them pooled.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Family {
-    pub(super) parents: Vec<ShortId>,
-    pub(super) children: Vec<ShortId>,
+    pub(super) parents: Vec<ItemId>,
+    pub(super) children: Vec<ItemId>,
 }
 
 /// What transactions pay together, what they take, and what of that counts.
@@ -55,11 +55,11 @@ impl Pooled {
         Sum { fee: self.fee.into(), bytes: self.item.size(), vbytes: self.vbytes as usize }
     }
 
-    pub(super) fn parents(&self) -> &[ShortId] {
+    pub(super) fn parents(&self) -> &[ItemId] {
         self.family.as_ref().map_or(&[], |family| &family.parents)
     }
 
-    pub(super) fn children(&self) -> &[ShortId] {
+    pub(super) fn children(&self) -> &[ItemId] {
         self.family.as_ref().map_or(&[], |family| &family.children)
     }
 
@@ -67,7 +67,7 @@ impl Pooled {
         self.family.get_or_insert_default()
     }
 
-    fn forget(&mut self, relatives: &[ShortId]) {
+    fn forget(&mut self, relatives: &[ItemId]) {
         let Some(family) = &mut self.family else { return };
         family.parents.retain(|id| !relatives.contains(id));
         family.children.retain(|id| !relatives.contains(id));
@@ -79,22 +79,22 @@ impl Pooled {
 
 impl Pool {
     /// Those of some parents that are pooled.
-    pub(super) fn pooled_parents(&self, parents: &[ItemId]) -> Vec<ShortId> {
-        let mut pooled: Vec<ShortId> = Vec::new();
+    pub(super) fn pooled_parents(&self, parents: &[ItemId]) -> Vec<ItemId> {
+        let mut pooled: Vec<ItemId> = Vec::new();
         for item in parents.iter().filter_map(|id| self.find_referred(*id)) {
-            if !pooled.contains(&item.id().into()) {
-                pooled.push(item.id().into());
+            if !pooled.contains(&item.id()) {
+                pooled.push(item.id());
             }
         }
         pooled
     }
 
     /// The pooled transactions that spend outputs of one, each once.
-    pub(super) fn spenders(&self, referred: ItemId, outputs: u32) -> Vec<ShortId> {
-        let mut spenders: Vec<ShortId> = Vec::new();
+    pub(super) fn spenders(&self, referred: ItemId, outputs: u32) -> Vec<ItemId> {
+        let mut spenders: Vec<ItemId> = Vec::new();
         if !self.claims.is_empty() {
             for number in 0..outputs {
-                match self.claims.get(&ConflictKey::output(referred, number)) {
+                match self.claims.get(&ConflictKey::output(referred.hash(), number)) {
                     Some(spender) if !spenders.contains(spender) => spenders.push(*spender),
                     _ => {}
                 }
@@ -105,18 +105,18 @@ impl Pool {
 
     /// Pooled transactions and all that descends from them, each once, parents before children unless
     /// given otherwise.
-    pub(super) fn with_descendants(&self, ids: &[ShortId]) -> Vec<ShortId> {
+    pub(super) fn with_descendants(&self, ids: &[ItemId]) -> Vec<ItemId> {
         self.closure(ids, Pooled::children)
     }
 
     /// Pooled transactions and all that they descend from, each once.
-    pub(super) fn with_ancestors(&self, ids: &[ShortId]) -> Vec<ShortId> {
+    pub(super) fn with_ancestors(&self, ids: &[ItemId]) -> Vec<ItemId> {
         self.closure(ids, Pooled::parents)
     }
 
-    fn closure(&self, ids: &[ShortId], next: impl Fn(&Pooled) -> &[ShortId]) -> Vec<ShortId> {
-        let mut found: Vec<ShortId> = Vec::with_capacity(ids.len());
-        let add = |found: &mut Vec<ShortId>, ids: &[ShortId]| {
+    fn closure(&self, ids: &[ItemId], next: impl Fn(&Pooled) -> &[ItemId]) -> Vec<ItemId> {
+        let mut found: Vec<ItemId> = Vec::with_capacity(ids.len());
+        let add = |found: &mut Vec<ItemId>, ids: &[ItemId]| {
             for id in ids {
                 if !found.contains(id) {
                     found.push(*id);
@@ -134,12 +134,12 @@ impl Pool {
     }
 
     /// What some transactions pay together, and their sizes.
-    pub(super) fn sum(&self, ids: &[ShortId]) -> Sum {
+    pub(super) fn sum(&self, ids: &[ItemId]) -> Sum {
         ids.iter().filter_map(|id| self.items.get(id)).map(Pooled::sum).sum()
     }
 
     /// A transaction came in: makes it known to its pooled parents.
-    pub(super) fn adopt(&mut self, id: ShortId, parents: &[ItemId]) {
+    pub(super) fn adopt(&mut self, id: ItemId, parents: &[ItemId]) {
         let parents = self.pooled_parents(parents);
         if parents.is_empty() {
             return;
@@ -157,7 +157,7 @@ impl Pool {
     }
 
     /// A transaction came in: makes it known to its children that were there before.
-    pub(super) fn reunite(&mut self, id: ShortId, referred: ItemId, outputs: u32) {
+    pub(super) fn reunite(&mut self, id: ItemId, referred: ItemId, outputs: u32) {
         let children = self.spenders(referred, outputs);
         if children.is_empty() {
             return;
@@ -175,7 +175,7 @@ impl Pool {
     }
 
     /// Some transactions left, and with them children of these.
-    pub(super) fn disown(&mut self, parents: &[ShortId], gone: &[ShortId]) {
+    pub(super) fn disown(&mut self, parents: &[ItemId], gone: &[ItemId]) {
         if parents.is_empty() {
             return;
         }
@@ -189,7 +189,7 @@ impl Pool {
     }
 
     /// A transaction is about to leave whose descendants stay.
-    pub(super) fn leave_family(&mut self, id: ShortId) {
+    pub(super) fn leave_family(&mut self, id: ItemId) {
         let Some(family) = self.items.get_mut(&id).and_then(|pooled| pooled.family.take()) else {
             return;
         };
@@ -202,7 +202,7 @@ impl Pool {
     }
 
     /// Counts anew what transactions count for, whose descendants have changed.
-    fn rate_again(&mut self, ids: &[ShortId]) {
+    fn rate_again(&mut self, ids: &[ItemId]) {
         for id in ids {
             let together = self.sum(&self.with_descendants(&[*id]));
             let Some(pooled) = self.items.get_mut(id) else { continue };

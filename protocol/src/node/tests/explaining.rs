@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{Item, ItemId};
+use crate::ground::item::{Hash256, Item, ItemId};
 use crate::params::STEPS_DEFAULT;
 use crate::record::{Departure, Heard, Manner, Step as Told, Wait};
 use crate::testkit::Mesh;
@@ -206,7 +206,7 @@ fn why_a_transaction_left_the_pool_is_told() {
     let mut confirming = with_fees(|_| ());
     confirming.put(&rich);
     confirming.put(&first);
-    let block = block(ItemId([0; 32]), &[&rich, &second]);
+    let block = block(Hash256([0; 32]), &[&rich, &second]);
     confirming.hand(Input::Submitted(block.clone()));
     confirming.hand(Input::Verdict { id: block.id(), verdict: GOOD });
     assert_eq!(confirming.end(&rich), Some(ItemEvent::Left(Departure::Confirmed)));
@@ -245,7 +245,8 @@ fn what_its_budgets_cost_a_peer_is_told() {
         params.budgets.messages = Rate::new(1.0, 2.0);
     });
     let link = solo.link(0, Direction::Inbound);
-    let ids: Vec<ItemId> = (0..100_u32).map(|n| ItemId::of(&n.to_le_bytes())).collect();
+    let ids: Vec<ItemId> =
+        (0..100_u32).map(|n| ItemId::tx(Hash256::of(&n.to_le_bytes()))).collect();
     solo.wait(10_000);
     let many = Message::Items(Items::Announce(Names::Whole {
         kind: ItemKind::Tx,

@@ -4,7 +4,7 @@ use super::policy::refusals;
 use super::*;
 use crate::chain::{Inspection, Verified};
 use crate::ground::fee::FeeRate;
-use crate::ground::item::Item;
+use crate::ground::item::{Hash256, Item};
 use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties};
 use crate::wire::message::{Items, Names};
@@ -275,7 +275,7 @@ impl Chain for Ledger {
         Ties.max_size(kind)
     }
 
-    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<ItemId, Rejection> {
+    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<Hash256, Rejection> {
         Ties.identify(kind, bytes)
     }
 

@@ -3,7 +3,7 @@
 use super::policy::refusals;
 use super::*;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{Item, ItemId};
+use crate::ground::item::{Hash256, Item, ItemId};
 use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties, block, referred};
 use crate::wire::message::{Items, Names};
@@ -158,7 +158,7 @@ fn a_block_that_confirms_the_parent_frees_the_child() {
     let link = solo.link(0, IN);
     let (parent, child, _) = family();
     solo.feed(link, &child);
-    solo.feed(link, &block(ItemId([0; 32]), &[&parent]));
+    solo.feed(link, &block(Hash256([0; 32]), &[&parent]));
     assert!(solo.has(&child) && !solo.waits(&child));
 }
 
@@ -171,7 +171,7 @@ fn a_block_erases_orphans_that_it_contains_or_conflicts_with() {
     let winner = Draft::paying(8, 1_000).claiming(&[9]).item();
     solo.feed(link, &child);
     solo.feed(link, &rival);
-    solo.feed(link, &block(ItemId([0; 32]), &[&child, &winner]));
+    solo.feed(link, &block(Hash256([0; 32]), &[&child, &winner]));
     assert!(!solo.waits(&child) && !solo.waits(&rival) && solo.node.orphanage().is_none());
 }
 
@@ -355,6 +355,6 @@ fn a_block_that_confirms_the_parent_frees_the_child_that_knows_it_by_another_nam
     let mut solo = solo();
     let link = solo.link(0, IN);
     solo.feed(link, &child);
-    solo.feed(link, &block(ItemId([0; 32]), &[&parent]));
+    solo.feed(link, &block(Hash256([0; 32]), &[&parent]));
     assert!(solo.has(&child) && solo.node.wanted() == 0);
 }

@@ -1,7 +1,7 @@
 //! Items of an earlier run, and own transactions that nobody has asked for.
 
 use super::*;
-use crate::ground::item::{Item, ItemId};
+use crate::ground::item::{Hash256, Item};
 use crate::machine::{Action, RestoredAs};
 use crate::testkit::ties::{Draft, Ties, block};
 use crate::wire::message::{Items, Names};
@@ -199,7 +199,7 @@ fn a_restored_block_is_served_and_confirms_what_it_holds() {
     let mut solo = Solo::with_chain(quiet(), Box::new(Ties));
     let link = solo.link(0, Direction::Inbound);
     let tx = Draft::paying(1, 9).item();
-    let block = block(ItemId([0; 32]), &[&tx]);
+    let block = block(Hash256([0; 32]), &[&tx]);
     solo.hand(restored(&block, false));
     assert_eq!(
         sends(&solo.say(link, &get_data(&block))),
@@ -220,7 +220,7 @@ fn whatever_leaves_the_pool_is_reported_and_not_announced_again() {
     let verified = reports(&solo.hand(Input::Verdict { id: new.id(), verdict: GOOD }));
     assert!(verified.contains(&left(&old)), "{verified:?}");
     assert!(solo.node.unbroadcast().contains(new.id()) && solo.node.unbroadcast().len() == 1);
-    let confirmed = reports(&solo.hand(restored(&block(ItemId([0; 32]), &[&new]), false)));
+    let confirmed = reports(&solo.hand(restored(&block(Hash256([0; 32]), &[&new]), false)));
     assert!(confirmed.contains(&left(&new)), "{confirmed:?}");
     assert!(solo.node.unbroadcast().is_empty());
 }

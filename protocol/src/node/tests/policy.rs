@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{Item, ItemId};
+use crate::ground::item::{Hash256, Item};
 use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties, block};
 use crate::wire::message::Items;
@@ -64,7 +64,7 @@ fn a_refused_transaction_is_not_asked_for_again_until_a_block_comes() {
     let cheap = Draft::paying(1, 0).item();
     solo.feed(link, &cheap);
     assert!(sends(&solo.say(link, &announce(&cheap))).is_empty());
-    solo.feed(link, &block(ItemId([0; 32]), &[]));
+    solo.feed(link, &block(Hash256([0; 32]), &[]));
     assert_eq!(sends(&solo.say(link, &announce(&cheap))), [(link, get_data(&cheap))]);
 }
 
@@ -74,7 +74,7 @@ fn an_invalid_transaction_is_not_asked_for_again_whatever_comes() {
     let (liar, link) = (solo.link(0, Direction::Inbound), solo.link(1, Direction::Inbound));
     let forged = Draft { is_forged: true, ..Draft::paying(1, 1_000) }.item();
     assert_eq!(disconnects(&solo.feed(liar, &forged)).len(), 1);
-    solo.feed(link, &block(ItemId([0; 32]), &[]));
+    solo.feed(link, &block(Hash256([0; 32]), &[]));
     assert!(sends(&solo.say(link, &announce(&forged))).is_empty());
 }
 
@@ -83,12 +83,12 @@ fn what_a_block_confirmed_is_not_asked_for_again_unless_another_branch_follows()
     let mut solo = solo();
     let link = solo.link(0, Direction::Inbound);
     let tx = Draft::paying(1, 1_000).item();
-    let first = block(ItemId([0; 32]), &[&tx]);
+    let first = block(Hash256([0; 32]), &[&tx]);
     solo.feed(link, &first);
     assert!(sends(&solo.say(link, &announce(&tx))).is_empty());
-    solo.feed(link, &block(first.id(), &[]));
+    solo.feed(link, &block(first.id().hash(), &[]));
     assert!(sends(&solo.say(link, &announce(&tx))).is_empty());
-    solo.feed(link, &block(ItemId([7; 32]), &[]));
+    solo.feed(link, &block(Hash256([7; 32]), &[]));
     assert_eq!(sends(&solo.say(link, &announce(&tx))), [(link, get_data(&tx))]);
 }
 
@@ -100,7 +100,7 @@ fn what_a_block_confirms_leaves_the_pool_and_is_served_until_the_next() {
         (Draft::paying(1, 1_000).claiming(&[1]), Draft::paying(2, 1_000).claiming(&[1]));
     let (tx, rival) = (tx.item(), rival.item());
     solo.feed(link, &tx);
-    let first = block(ItemId([0; 32]), &[&tx]);
+    let first = block(Hash256([0; 32]), &[&tx]);
     solo.feed(link, &first);
     assert!(!solo.has(&tx));
     assert_eq!(
@@ -109,7 +109,7 @@ fn what_a_block_confirms_leaves_the_pool_and_is_served_until_the_next() {
     );
     solo.feed(link, &rival);
     assert!(solo.has(&rival), "there is no ledger that would know better");
-    let second = block(first.id(), &[&Draft::paying(3, 1).claiming(&[1]).item()]);
+    let second = block(first.id().hash(), &[&Draft::paying(3, 1).claiming(&[1]).item()]);
     solo.feed(link, &second);
     assert!(!solo.has(&rival), "it conflicts with a block");
     assert_eq!(sends(&solo.say(link, &get_data(&tx))), [(link, not_found(&tx))]);

@@ -4,7 +4,7 @@ use super::orphans::{asks, cheap_parent, family, solo};
 use super::own::reports;
 use super::policy::refusals;
 use super::*;
-use crate::ground::item::{Item, ItemId};
+use crate::ground::item::{Hash256, Item};
 use crate::machine::{Action, RestoredAs};
 use crate::testkit::ties::{Draft, block};
 
@@ -81,7 +81,7 @@ fn orphans_of_an_earlier_run_expire_and_blocks_free_them() {
 
     let mut freed = solo();
     freed.restore(&child, RestoredAs::Orphan);
-    freed.hand(Input::Submitted(block(ItemId([0; 32]), &[&parent])));
+    freed.hand(Input::Submitted(block(Hash256([0; 32]), &[&parent])));
     assert!(freed.has(&child));
 }
 

@@ -1,6 +1,7 @@
 //! With whom a node compares, when, and what it shows.
 
 use super::*;
+use crate::ground::item::Hash256;
 use crate::reconcile::kept::Telling;
 use crate::wire::digest::Span;
 use rand::SeedableRng as _;
@@ -56,7 +57,7 @@ impl End {
 }
 
 fn ids(from: u32, to: u32) -> Vec<ItemId> {
-    (from..to).map(|n| ItemId::of(&n.to_le_bytes())).collect()
+    (from..to).map(|n| ItemId::tx(Hash256::of(&n.to_le_bytes()))).collect()
 }
 
 fn short(ids: &[ItemId]) -> Vec<ShortId> {

@@ -112,6 +112,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ground::item::Hash256;
     use proptest::prelude::*;
 
     proptest! {
@@ -120,7 +121,7 @@ mod tests {
         fn it_is_a_queue(steps in prop::collection::vec((0_u8..8, 0_u8..4), 0..60)) {
             let (mut waiting, mut queue) = (Waiting::default(), VecDeque::new());
             for (step, n) in steps {
-                let entry = (ItemId([n; 32]), Form::Id);
+                let entry = (ItemId::tx(Hash256([n; 32])), Form::Id);
                 match step {
                     0..4 => {
                         waiting.push_back(entry);

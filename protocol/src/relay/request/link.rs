@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Wanted;
 use super::reliability::Reliability;
+use super::wanted::Wanted;
 use crate::ground::backlog::Backlog;
-use crate::ground::item::ShortId;
-use crate::ground::link::Direction;
+use crate::ground::item::{ItemKind, ShortId};
+use crate::ground::link::{Direction, Link};
 use crate::ground::map::Map;
 use crate::ground::time::Time;
 use crate::params::RequestParams;
@@ -16,6 +16,17 @@ pub(super) struct LinkRequests {
     pub(super) direction: Direction,
     /// It has delivered something that we asked it for.
     pub(super) has_delivered: bool,
+    txs: Lane,
+    /// Wanted items that it announced without being asked at once. Those that came or were forgotten since stay for
+    /// a while: there are at most as many of them as of the others, and [`SPARE`].
+    remembered: Backlog<ShortId>,
+    /// What most links don't have.
+    rest: Option<Box<Rest>>,
+}
+
+/// What was announced of one kind.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lane {
     /// Wanted items that this link announced.
     pub(super) announced: u32,
     /// Items asked from this link.
@@ -23,56 +34,80 @@ pub(super) struct LinkRequests {
     /// Items to ask for when something in flight has arrived. Those got elsewhere meanwhile stay until
     /// they come to the front or there are `announced_max`, and are skipped.
     pub(super) waiting: Backlog<ShortId>,
-    /// What it failed to deliver; most links fail never.
-    record: Option<Box<Record>>,
 }
 
-/// What a peer failed to deliver.
+/// Blocks, and what it failed to deliver.
 #[derive(Clone, Debug, Default)]
-struct Record {
+struct Rest {
+    blocks: Lane,
     reliability: Reliability,
     /// Items asked for in vain, the oldest first: they may yet come. At most `in_flight_max`.
     late: Backlog<ShortId>,
 }
 
+/// Of a link that announced no block.
+static NO_BLOCKS: Lane = Lane { announced: 0, in_flight: 0, waiting: Backlog::EMPTY };
+
+/// So many remembered items may have come since before they are looked through.
+const SPARE: usize = 32;
+
 impl LinkRequests {
     pub(super) fn new(direction: Direction) -> Self {
-        let waiting = Backlog::default();
-        Self { direction, has_delivered: false, announced: 0, in_flight: 0, waiting, record: None }
+        let (txs, remembered) = (Lane::default(), Backlog::default());
+        Self { direction, has_delivered: false, txs, remembered, rest: None }
     }
 
-    /// Whether something more may be asked from it.
-    pub(super) const fn has_room(&self, params: &RequestParams) -> bool {
-        (self.in_flight as usize) < params.in_flight_max
+    pub(super) fn lane(&self, kind: ItemKind) -> &Lane {
+        match kind {
+            ItemKind::Tx => &self.txs,
+            ItemKind::Block => self.rest.as_ref().map_or(&NO_BLOCKS, |rest| &rest.blocks),
+        }
     }
 
-    /// Most wanted items that are remembered of it.
-    pub(super) fn announced_max(&self, params: &RequestParams) -> usize {
-        let max = params.announced_max;
-        if self.is_staller() { max.min(params.in_flight_max) } else { max }
+    pub(super) fn lane_mut(&mut self, kind: ItemKind) -> &mut Lane {
+        match kind {
+            ItemKind::Tx => &mut self.txs,
+            ItemKind::Block => &mut self.rest.get_or_insert_default().blocks,
+        }
+    }
+
+    /// Items of both kinds that were asked from it.
+    pub(super) fn in_flight(&self) -> usize {
+        self.txs.in_flight as usize + self.lane(ItemKind::Block).in_flight as usize
+    }
+
+    /// Whether something more of a kind may be asked from it.
+    pub(super) fn has_room(&self, kind: ItemKind, params: &RequestParams) -> bool {
+        (self.lane(kind).in_flight as usize) < params.in_flight_max(kind)
+    }
+
+    /// Most wanted items of a kind that are remembered of it.
+    pub(super) fn announced_max(&self, kind: ItemKind, params: &RequestParams) -> usize {
+        let max = params.announced_max(kind);
+        if self.is_staller() { max.min(params.in_flight_max(kind)) } else { max }
     }
 
     /// Whether others are to be asked before it.
     pub(super) fn is_staller(&self) -> bool {
-        self.record.as_ref().is_some_and(|record| record.reliability.is_staller())
+        self.rest.as_ref().is_some_and(|rest| rest.reliability.is_staller())
     }
 
     /// A request ran out.
     pub(super) fn strike(&mut self, now: Time, timeout: Duration) {
-        self.record.get_or_insert_default().reliability.strike(now, timeout);
+        self.rest.get_or_insert_default().reliability.strike(now, timeout);
     }
 
     /// It delivered something that we had asked it for.
     pub(super) fn deliver(&mut self) {
         self.has_delivered = true;
-        if let Some(record) = &mut self.record {
-            record.reliability.deliver();
+        if let Some(rest) = &mut self.rest {
+            rest.reliability.deliver();
         }
     }
 
     /// Remembers that the peer was asked for an item in vain.
     pub(super) fn expect_late(&mut self, id: ShortId, params: &RequestParams) {
-        let late = &mut self.record.get_or_insert_default().late;
+        let late = &mut self.rest.get_or_insert_default().late;
         if late.len() >= params.in_flight_max {
             late.pop_front();
         }
@@ -81,19 +116,36 @@ impl LinkRequests {
 
     /// Whether the peer was asked for an item in vain.
     pub(super) fn expects_late(&self, id: ShortId) -> bool {
-        self.record.as_ref().is_some_and(|record| record.late.contains(&id))
+        self.rest.as_ref().is_some_and(|rest| rest.late.contains(&id))
     }
 
     /// Lets an item wait for something in flight to arrive.
     pub(super) fn queue_up(
         &mut self,
         id: ShortId,
+        kind: ItemKind,
         wanted: &Map<ShortId, Wanted>,
         params: &RequestParams,
     ) {
-        if self.waiting.len() >= params.announced_max {
-            self.waiting.retain(|id| wanted.contains(id));
+        let lane = self.lane_mut(kind);
+        if lane.waiting.len() >= params.announced_max(kind) {
+            lane.waiting.retain(|id| wanted.contains(id));
         }
-        self.waiting.push_back(id);
+        lane.waiting.push_back(id);
+    }
+
+    /// Notes a wanted item that the link announced.
+    pub(super) fn remember(&mut self, link: Link, id: ShortId, wanted: &Map<ShortId, Wanted>) {
+        let announced = self.txs.announced + self.lane(ItemKind::Block).announced;
+        if self.remembered.len() >= 2 * announced as usize + SPARE {
+            self.remembered
+                .retain(|id| wanted.get(id).is_some_and(|wanted| wanted.announcer(link).is_some()));
+        }
+        self.remembered.push_back(id);
+    }
+
+    /// All that it announced without being asked at once.
+    pub(super) fn take_remembered(&mut self) -> impl Iterator<Item = ShortId> {
+        self.remembered.take().into_iter()
     }
 }

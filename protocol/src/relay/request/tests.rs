@@ -1,7 +1,7 @@
 //! Scenarios by name, then random operations against a naive model.
 
 use super::*;
-use crate::ground::item::ItemId;
+use crate::ground::item::{Hash256, ItemId};
 
 mod model;
 
@@ -13,7 +13,7 @@ fn link(slot: u32) -> Link {
 }
 
 fn id(n: u8) -> ItemId {
-    ItemId([n; 32])
+    ItemId::tx(Hash256([n; 32]))
 }
 
 fn params() -> RequestParams {
@@ -23,6 +23,9 @@ fn params() -> RequestParams {
         inbound_patience_ms: 30,
         announced_max: 4,
         in_flight_max: 2,
+        block_patience_ms: 80,
+        blocks_announced_max: 3,
+        blocks_in_flight_max: 1,
     }
 }
 
@@ -39,7 +42,7 @@ fn tracker(directions: &[Direction]) -> Requests {
 }
 
 fn announce(requests: &mut Requests, slot: u32, n: u8, now: Time) -> Announced {
-    requests.on_announced(link(slot), (ItemKind::Tx, id(n).into()), Duration::ZERO, now, &params())
+    requests.on_announced(link(slot), id(n).into(), Duration::ZERO, now, &params())
 }
 
 /// What leaves now: (slot, id) pairs.
@@ -47,7 +50,7 @@ fn sent(requests: &mut Requests) -> Vec<(usize, u8)> {
     let mut sent = Vec::new();
     requests.flush(|link, names| {
         let Names::Whole { ids, .. } = names else { panic!("{names:?}") };
-        sent.extend(ids.iter().map(|id| (link.slot(), id.0[0])));
+        sent.extend(ids.iter().map(|id| (link.slot(), id.hash().0[0])));
     });
     sent
 }
@@ -160,7 +163,7 @@ fn a_late_handle_cannot_touch_the_requests_of_a_newcomer() {
 
 fn announce_patiently(requests: &mut Requests, slot: u32, n: u8, wait_ms: u64) -> Announced {
     let wait = Duration::from_millis(wait_ms);
-    requests.on_announced(link(slot), (ItemKind::Tx, id(n).into()), wait, ms(0), &params())
+    requests.on_announced(link(slot), id(n).into(), wait, ms(0), &params())
 }
 
 #[test]

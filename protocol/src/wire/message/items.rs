@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::Body;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{ITEM_ID_LEN, Item, ItemId, ItemKind, Name, SHORT_ID_LEN, ShortId};
+use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind, Name, SHORT_ID_LEN, ShortId};
 use crate::wire::cursor::Cursor;
 use crate::wire::error::{DecodeError, Field};
 
@@ -101,7 +101,7 @@ impl Names {
             1 => ItemKind::Block,
             _ => return Err(DecodeError::BadValue(Field::ItemKind)),
         };
-        Ok(Self::Whole { kind, ids: body.list(ItemId) })
+        Ok(Self::Whole { kind, ids: body.list(|hash| ItemId::new(kind, Hash256(hash))) })
     }
 
     /// Reads names by short ids.
@@ -123,7 +123,7 @@ impl Names {
                     ItemKind::Tx => 0,
                     ItemKind::Block => 1,
                 });
-                ids.iter().for_each(|id| out.put_slice(&id.0));
+                ids.iter().for_each(|id| out.put_slice(&id.hash().0));
             }
             Self::Short(ids) => ids.iter().for_each(|id| out.put_slice(&id.0)),
         }
@@ -132,7 +132,7 @@ impl Names {
 
 /// Length of a body that names `count` items by their ids.
 pub(in crate::wire) const fn whole_len(count: usize) -> usize {
-    1 + count * ITEM_ID_LEN
+    1 + count * HASH_LEN
 }
 
 /// Length of a body that names `count` transactions by their short ids.

@@ -143,3 +143,82 @@ fn read_span(body: &mut Cursor<'_>) -> Result<Span, DecodeError> {
     prefix.copy_from_slice(body.slice(len)?);
     Span::new(u64::from_be_bytes(first), depth).ok_or(DecodeError::BadValue(Field::Span))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::opaque::Opaque;
+    use crate::wire::codec::decode;
+    use crate::wire::message::Message;
+    use bytes::Bytes;
+
+    const DIGEST: u8 = 15;
+    const HELD: u8 = 21;
+    const SPAN: DecodeError = DecodeError::BadValue(Field::Span);
+
+    /// A split of a span of half a byte.
+    fn split(first: u8) -> Vec<u8> {
+        [&[1, first][..], &[7; SUMS_LEN]].concat()
+    }
+
+    /// A list of a span of half a byte, of ids that begin with these bytes.
+    fn list(first: u8, ids: &[u8]) -> Vec<u8> {
+        let count = u8::try_from(ids.len()).unwrap();
+        let ids = ids.iter().flat_map(|id| [*id, 0, 0, 0, 0, 0, 0, 9]);
+        [1, first, count].into_iter().chain(ids).collect()
+    }
+
+    fn digest(splits: &[Vec<u8>]) -> Result<Message, DecodeError> {
+        decode(DIGEST, Bytes::from([&[5; 8], &splits.concat()[..]].concat()), &Opaque::default())
+    }
+
+    fn held(lists: &[Vec<u8>]) -> Result<Message, DecodeError> {
+        decode(HELD, Bytes::from(lists.concat()), &Opaque::default())
+    }
+
+    #[test]
+    fn spans_that_overlap_are_refused() {
+        assert!(digest(&[split(0x10), split(0x20)]).is_ok() && digest(&[]).is_ok());
+        assert_eq!(digest(&[split(0x10), split(0x10)]), Err(SPAN));
+        assert_eq!(digest(&[split(0x20), split(0x10)]), Err(SPAN));
+        let all = [&[0][..], &[7; SUMS_LEN]].concat();
+        assert!(digest(&[all.clone()]).is_ok());
+        assert_eq!(digest(&[all, split(0x10)]), Err(SPAN), "one within another");
+        assert_eq!(held(&[list(0x10, &[0x11]), list(0x10, &[0x12])]), Err(SPAN));
+    }
+
+    #[test]
+    fn spans_that_mean_nothing_are_refused() {
+        assert_eq!(digest(&[split(0x01)]), Err(SPAN), "half a byte, and it has two");
+        assert_eq!(digest(&[vec![17; 90]]), Err(SPAN), "deeper than an id is long");
+        assert_eq!(digest(&[vec![200; 90]]), Err(SPAN));
+    }
+
+    #[test]
+    fn lists_that_are_not_as_they_say_are_refused() {
+        assert!(held(&[list(0x10, &[0x10, 0x11, 0x1f])]).is_ok() && held(&[list(0, &[])]).is_ok());
+        for (ids, why) in [
+            (&[0x11, 0x20][..], "not of the span"),
+            (&[0x12, 0x11][..], "not in order"),
+            (&[0x11, 0x11][..], "twice the same"),
+        ] {
+            assert_eq!(held(&[list(0x10, ids)]), Err(SPAN), "{why}");
+        }
+        let mut short = list(0x10, &[0x11]);
+        short[2] = 2;
+        assert_eq!(held(&[short.clone()]), Err(DecodeError::Truncated));
+        short[2] = 17;
+        let max = LIST_MAX;
+        assert_eq!(held(&[short]), Err(DecodeError::TooMany { count: 17, max }));
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_node_says() {
+        let spans = (0..=255).flat_map(|a| (0..16).map(move |b| [3, a, b << 4]));
+        let splits = spans.clone().map(|span| [&span[..], &[7; SUMS_LEN]].concat());
+        let too_many = |max| Err(DecodeError::TooMany { count: max + 1, max });
+        assert_eq!(digest(&splits.take(SPLITS_MAX + 1).collect::<Vec<_>>()), too_many(SPLITS_MAX));
+        let lists = spans.map(|[depth, a, b]| vec![depth, a, b, 0]);
+        assert_eq!(held(&lists.take(LISTS_MAX + 1).collect::<Vec<_>>()), too_many(LISTS_MAX));
+    }
+}

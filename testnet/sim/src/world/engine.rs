@@ -1,5 +1,6 @@
 //! The loop: takes the next event, hands it to its node, and carries out what the node asks for.
 
+use tidings_protocol::ground::item::ShortId;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::report::event::Event as Report;
@@ -115,7 +116,7 @@ impl World {
             Action::Throttle { link, until } => self.hold(node, link, until),
             Action::Verify(item) => {
                 let life = self.seats[node as usize].life;
-                if let Some(item) = self.fixed.numbers.get(&item.id().into()).copied() {
+                if let Some(item) = self.fixed.numbers.get(&ShortId::from(item.id())).copied() {
                     self.push(self.now, node, Event::Verdict { item, life });
                 }
             }
@@ -127,7 +128,7 @@ impl World {
 
     fn take(&mut self, node: u32, report: &Report) {
         if let Report::Accepted { id, ingress, .. } = report
-            && let Some(item) = self.fixed.numbers.get(&id.into()).copied()
+            && let Some(item) = self.fixed.numbers.get(&ShortId::from(id)).copied()
         {
             let end = ingress.and_then(|link| self.seats[node as usize].ends.get(link.slot()));
             let from = end.map(|end| end.peer);

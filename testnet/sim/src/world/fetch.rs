@@ -78,7 +78,7 @@ impl Event {
             Self::Message {
                 message: Message::Items(Items::Announce(Names::Whole { ids, .. })),
                 ..
-            } => ids.first().map_or(0, |id| u64::from(id.0[0])),
+            } => ids.first().map_or(0, |id| u64::from(id.hash().0[0])),
             _ => 0,
         }
     }

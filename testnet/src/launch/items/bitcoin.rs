@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use tidings_protocol::ground::item::ItemId;
+use tidings_protocol::ground::item::Hash256;
 
 /// Bytes of a header.
 pub const HEADER_LEN: usize = 80;
@@ -139,7 +139,7 @@ pub fn parse(bytes: Bytes) -> Result<Block, BlockError> {
 }
 
 /// Reads one transaction and returns its txid: the hash without marker, flag and witnesses.
-fn transaction(reader: &mut Reader<'_>, index: usize) -> Result<ItemId, BlockError> {
+fn transaction(reader: &mut Reader<'_>, index: usize) -> Result<Hash256, BlockError> {
     let start = reader.at;
     reader.take(4, "the version of a transaction")?;
     let body = reader.at;
@@ -162,7 +162,7 @@ fn transaction(reader: &mut Reader<'_>, index: usize) -> Result<ItemId, BlockErr
     let lock_time = reader.take(4, "the lock time of a transaction")?;
     let stripped =
         [&reader.bytes[start..body], &reader.bytes[inputs_at..outputs_end], lock_time].concat();
-    Ok(ItemId::of(&stripped))
+    Ok(Hash256::of(&stripped))
 }
 
 fn inputs(reader: &mut Reader<'_>) -> Result<u64, BlockError> {
@@ -199,11 +199,11 @@ fn witnesses(reader: &mut Reader<'_>, inputs: u64) -> Result<bool, BlockError> {
 }
 
 /// Bitcoin's Merkle tree: pairs are hashed together, an odd last one with itself.
-fn merkle_root(mut level: Vec<ItemId>) -> [u8; 32] {
+fn merkle_root(mut level: Vec<Hash256>) -> [u8; 32] {
     while level.len() > 1 {
         level = level
             .chunks(2)
-            .map(|pair| ItemId::of(&[pair[0].0, pair.last().unwrap_or(&pair[0]).0].concat()))
+            .map(|pair| Hash256::of(&[pair[0].0, pair.last().unwrap_or(&pair[0]).0].concat()))
             .collect();
     }
     level.first().map_or([0; 32], |root| root.0)

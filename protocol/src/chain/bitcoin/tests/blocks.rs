@@ -80,9 +80,9 @@ fn the_first_block_passes_under_its_id() {
     let main = Settings::default().chain(Limits::default());
     let genesis = main.item(ItemKind::Block, serialize(&genesis).into()).unwrap();
     let known = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
-    assert_eq!(shown(genesis.id()), known);
+    assert_eq!(shown(genesis.id().hash()), known);
     let inspection = main.inspect(&genesis).unwrap();
-    assert_eq!(inspection.parents, [ItemId([0; 32])]);
+    assert_eq!(inspection.parents, [ItemId::block(Hash256([0; 32]))]);
     assert_eq!(inspection.weight, Some(Weight(4 * 285)));
     assert_eq!(main.connect(&genesis).len(), 1);
 }
@@ -92,7 +92,7 @@ fn a_good_block_passes_with_and_without_witnesses() {
     for transactions in [&[][..], &family()[..], &[spending(&[elsewhere(1)], 1, b"")]] {
         let block = block(transactions);
         let inspection = judge(&block).unwrap();
-        assert_eq!(inspection.parents, [ItemId(PARENT)]);
+        assert_eq!(inspection.parents, [ItemId::block(Hash256(PARENT))]);
         assert_eq!(inspection.weight.unwrap().0, u32::try_from(block.weight().to_wu()).unwrap());
         assert!(!inspection.needs_verification);
     }
@@ -138,7 +138,7 @@ fn a_swapped_body_is_blamed_on_the_peer_alone() {
         (changed(&|body| body[0].input[0].witness.push([0; 32])), "bad-witness-reserve"),
     ] {
         let swapped = item(ItemKind::Block, bytes);
-        assert_eq!(swapped.id().0, good.block_hash().to_byte_array());
+        assert_eq!(swapped.id().hash().0, good.block_hash().to_byte_array());
         assert_eq!(chain().inspect(&swapped), Err(Rejection::mutated(rule)));
     }
     let mut plain = block(&[spending(&[elsewhere(1)], 1, b"")]);
@@ -207,7 +207,7 @@ fn a_block_confirms_what_it_contains_and_gives_back_all_but_the_coinbase() {
     }
     assert!(confirmed[0].spends.is_empty(), "a coinbase spends nothing");
     let txid = confirmed[0].names().last().unwrap();
-    let spender = OutPoint { txid: Txid::from_byte_array(txid.0), vout: 1 };
+    let spender = OutPoint { txid: Txid::from_byte_array(txid.hash().0), vout: 1 };
     let spender = chain().inspect(&tx(&spending(&[spender], 1, b""))).unwrap();
     assert_eq!(spender.spends, [void[1]], "it can't be any more");
 }
@@ -237,7 +237,8 @@ fn a_real_block_passes_as_do_its_transactions() {
             Err(rejection) => assert_eq!(rejection.blame, Blame::Nobody, "{rejection}"),
         }
     }
-    let root = merkle::root(confirmed.iter().filter_map(|it| it.names().last()).collect());
+    let root =
+        merkle::root(confirmed.iter().filter_map(|it| Some(it.names().last()?.hash())).collect());
     assert_eq!(root.id.0, block.bytes()[36..68]);
 }
 

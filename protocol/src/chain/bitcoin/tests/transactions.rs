@@ -11,7 +11,7 @@ fn judge(transaction: &Transaction) -> Result<Inspection, &'static str> {
 }
 
 fn id(txid: Txid) -> ItemId {
-    ItemId(txid.to_byte_array())
+    ItemId::tx(Hash256(txid.to_byte_array()))
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn a_transaction_is_relayed_by_wtxid_and_spent_from_by_txid() {
     assert_eq!(tx(&plain).id(), id(plain.compute_txid()));
     assert_eq!(judge(&plain).unwrap().referred, None);
     let signed = spending(&[elsewhere(1)], 1, b"signature");
-    assert_eq!(tx(&signed).id().0, signed.compute_wtxid().to_byte_array());
+    assert_eq!(tx(&signed).id().hash().0, signed.compute_wtxid().to_byte_array());
     assert_eq!(judge(&signed).unwrap().referred, Some(id(plain.compute_txid())));
 }
 
@@ -33,7 +33,8 @@ fn a_child_spends_what_its_parent_creates() {
     let (parent, child) = (judge(&parent).unwrap(), judge(&child).unwrap());
     assert_eq!(child.parents.len(), 2, "each once");
     assert!(child.parents.contains(&id(txid)) && child.takes_absent_for_confirmed);
-    let created: Vec<_> = (0..parent.creates).map(|n| ConflictKey::output(id(txid), n)).collect();
+    let created: Vec<_> =
+        (0..parent.creates).map(|n| ConflictKey::output(id(txid).hash(), n)).collect();
     assert_eq!([child.spends[0], child.spends[2]], [created[2], created[0]]);
     assert_eq!((created.len(), child.spends.len()), (3, 3));
 }
@@ -128,7 +129,7 @@ fn explorers_show_ids_backwards() {
     let genesis = ::bitcoin::constants::genesis_block(::bitcoin::Network::Bitcoin);
     let coinbase = tx(&genesis.txdata[0]);
     let known = "4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b";
-    assert_eq!(shown(coinbase.id()), known);
+    assert_eq!(shown(coinbase.id().hash()), known);
 }
 
 /// Bytes that are almost a transaction: a good one with one byte changed.
@@ -154,7 +155,7 @@ proptest! {
         let item = item(ItemKind::Tx, bytes.clone());
         if let Ok(inspection) = chain().inspect(&item) {
             let parsed: Transaction = deserialize(&bytes).unwrap();
-            prop_assert_eq!(item.id().0, parsed.compute_wtxid().to_byte_array());
+            prop_assert_eq!(item.id().hash().0, parsed.compute_wtxid().to_byte_array());
             prop_assert_eq!(inspection.referred(&item), id(parsed.compute_txid()));
             prop_assert_eq!(serialize(&parsed), bytes);
         }

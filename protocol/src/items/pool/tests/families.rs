@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::chain::Weight;
+use crate::ground::item::Hash256;
 
 fn child_of(parents: &[&Arc<Item>], fee: u64) -> Inspection {
     Inspection {
@@ -35,7 +36,7 @@ fn a_parent_leaves_with_its_descendants() {
     // The grandchild counts for 8 alone, and the child for 8.5 with it: it leaves first, and alone.
     pool.put(&tx(5, 10), paying(50), &params).unwrap();
     assert!(pool.contains(child.id()) && !pool.contains(grandchild.id()));
-    assert_eq!(pool.items.get(&child.id().into()).unwrap().children(), []);
+    assert_eq!(pool.items.get(&child.id()).unwrap().children(), []);
     pool.put(&tx(6, 20), paying(100), &params).unwrap();
     assert_eq!((pool.len(), pool.bytes()), (3, 40));
     assert!(!pool.contains(parent.id()));
@@ -79,7 +80,7 @@ fn a_confirmed_parent_leaves_its_children_behind() {
     let cleared = pool.on_block(&block, Time::ZERO, &params);
     assert!(cleared.conflicted.is_empty());
     assert!(pool.contains(child.id()) && !pool.contains(parent.id()));
-    assert!(pool.items.get(&child.id().into()).unwrap().family.is_none());
+    assert!(pool.items.get(&child.id()).unwrap().family.is_none());
 }
 
 #[test]
@@ -115,17 +116,17 @@ fn known_as(referred: ItemId, outputs: u32) -> Inspection {
 }
 
 fn spending(parent: ItemId, output: u32) -> Inspection {
-    let spends = vec![ConflictKey::output(parent, output)];
+    let spends = vec![ConflictKey::output(parent.hash(), output)];
     Inspection { parents: vec![parent], spends, ..paying(1) }
 }
 
 #[test]
 fn a_child_finds_its_parent_by_the_id_that_it_knows() {
     let (mut pool, params) = (pool(), params(100));
-    let (parent, child, known) = (tx(1, 10), tx(2, 10), ItemId([9; 32]));
+    let (parent, child, known) = (tx(1, 10), tx(2, 10), ItemId::tx(Hash256([9; 32])));
     pool.put(&parent, known_as(known, 1), &params).unwrap();
     pool.put(&child, spending(known, 0), &params).unwrap();
-    assert_eq!(pool.children(parent.id()), [child.id().into()]);
+    assert_eq!(pool.children(parent.id()), [child.id()]);
     assert_eq!(pool.find_referred(known), Some(&parent));
     assert_eq!(pool.find_referred(parent.id()), None, "children don't name it so");
     assert_eq!(pool.find_referred(child.id()), Some(&child));
@@ -133,15 +134,13 @@ fn a_child_finds_its_parent_by_the_id_that_it_knows() {
     let block = [Confirmed { id: parent.id(), referred: Some(known), spends: Vec::new() }];
     pool.on_block(&block, Time::ZERO, &params);
     assert_eq!(pool.find_referred(known), None);
-    assert!(
-        pool.contains(child.id()) && pool.items.get(&child.id().into()).unwrap().family.is_none()
-    );
+    assert!(pool.contains(child.id()) && pool.items.get(&child.id()).unwrap().family.is_none());
 }
 
 #[test]
 fn a_parent_that_comes_after_its_children_finds_them() {
     let (mut pool, params) = (pool(), params(40));
-    let (parent, known) = (tx(1, 10), ItemId([9; 32]));
+    let (parent, known) = (tx(1, 10), ItemId::tx(Hash256([9; 32])));
     let children = [tx(2, 10), tx(3, 10)];
     for (child, output) in children.iter().zip([0, 2]) {
         pool.put(child, spending(known, output), &params).unwrap();
@@ -156,14 +155,17 @@ fn a_parent_that_comes_after_its_children_finds_them() {
 fn a_parent_that_comes_late_must_not_make_its_family_too_large() {
     let mut params = params(1_000);
     params.pool.family_max = 2;
-    let (mut pool, known) = (pool(), ItemId([9; 32]));
+    let (mut pool, known) = (pool(), ItemId::tx(Hash256([9; 32])));
     pool.put(&tx(1, 10), spending(known, 0), &params).unwrap();
     pool.put(&tx(2, 10), spending(known, 1), &params).unwrap();
     assert_eq!(pool.put(&tx(3, 10), known_as(known, 2), &params), Err("too-many-descendants"));
     assert_eq!(pool.put(&tx(4, 10), known_as(known, 1), &params), Ok(()));
-    let above = Inspection { creates: 1, ..known_as(ItemId([8; 32]), 1) };
-    let between = Inspection { parents: vec![ItemId([8; 32])], ..known_as(ItemId([7; 32]), 1) };
-    pool.put(&tx(5, 10), spending(ItemId([7; 32]), 0), &params).unwrap();
+    let above = Inspection { creates: 1, ..known_as(ItemId::tx(Hash256([8; 32])), 1) };
+    let between = Inspection {
+        parents: vec![ItemId::tx(Hash256([8; 32]))],
+        ..known_as(ItemId::tx(Hash256([7; 32])), 1)
+    };
+    pool.put(&tx(5, 10), spending(ItemId::tx(Hash256([7; 32])), 0), &params).unwrap();
     pool.put(&tx(6, 10), above, &params).unwrap();
     assert_eq!(pool.put(&tx(7, 10), between, &params), Err("too-many-descendants"));
 }

@@ -235,7 +235,7 @@ impl Pool {
         senders.dedup();
         assert_eq!((self.claims.len(), self.senders.len()), (claims, senders.len()));
         for held in &model.held {
-            let pooled = self.items.get(&spec_id(held.n).into()).expect("the model has it");
+            let pooled = self.items.get(&spec_id(held.n)).expect("the model has it");
             assert_eq!(pooled.rate, model.eviction_key(held.n), "what {} counts for", held.n);
         }
     }

@@ -92,7 +92,7 @@ impl Model {
             && !is_inbound(by)
             && let Some(held) = self.wanted.get_mut(&item)
         {
-            let patience = params.inbound_patience();
+            let patience = params.inbound_patience(ItemKind::Tx);
             let patience = if self.proven.contains(slot) { patience } else { patience / 4 };
             held.contested.get_or_insert(now + patience);
         }
@@ -226,8 +226,8 @@ proptest! {
                     };
                     let full = model.announced(slot_index) >= max;
                     let wait = Duration::from_millis(wait);
-                    let what = (ItemKind::Tx, id(item));
-                    let answer = requests.on_announced(handle(slot), (what.0, what.1.into()), wait, now, &params);
+                    let name = id(item).into();
+                    let answer = requests.on_announced(handle(slot), name, wait, now, &params);
                     if !live {
                         prop_assert_eq!(answer, Announced::Dropped);
                     } else if full {

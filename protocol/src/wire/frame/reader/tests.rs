@@ -136,7 +136,7 @@ fn unknown_kinds_are_skipped_without_being_kept() {
     }
     assert_eq!(received, [short.clone(), long, PING]);
 
-    let ids = vec![crate::ground::item::ItemId([3; 32]); 1_000];
+    let ids = vec![crate::ground::item::ItemId::tx(crate::ground::item::Hash256([3; 32])); 1_000];
     let list =
         Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids: Arc::from(ids) }));
     let list_frames = frames(&list);

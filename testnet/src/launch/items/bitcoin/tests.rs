@@ -28,7 +28,7 @@ fn tx(tag: u8, witness: Option<&[&[u8]]>) -> Vec<u8> {
 
 /// A block of these transactions, committing to those `committed` (without witnesses).
 fn block_of(txs: &[Vec<u8>], committed: &[Vec<u8>]) -> Bytes {
-    let root = merkle_root(committed.iter().map(|tx| ItemId::of(tx)).collect());
+    let root = merkle_root(committed.iter().map(|tx| Hash256::of(tx)).collect());
     let mut block = vec![0; HEADER_LEN];
     block[MERKLE_ROOT].copy_from_slice(&root);
     block.push(u8::try_from(txs.len()).unwrap());
