@@ -109,7 +109,8 @@ impl Node {
     }
 
     /// What we show to a peer now; nothing if it isn't to be compared with.
-    fn view(&self, link: Link, cx: &Cx<'_>) -> Option<View<'_>> {
+    fn view(&mut self, link: Link, cx: &Cx<'_>) -> Option<View<'_>> {
+        self.anti_entropy.settle();
         let is_on = cx.params.relay.safety_pull_ms > 0 && self.links.get(link).is_some();
         let (waiting, least) = (self.announcer.items(link), self.fee_filter.shared_with(link));
         (is_on && self.announcer.waiting(link) <= WAITING_MAX).then(|| {

@@ -93,7 +93,7 @@ pub struct AntiEntropy {
 impl Default for AntiEntropy {
     fn default() -> Self {
         Self {
-            kept: Kept::new(),
+            kept: Kept::default(),
             latest: Recent::default(),
             blocks: VecDeque::new(),
             vain: LinkTable::default(),
@@ -143,7 +143,7 @@ impl AntiEntropy {
 
     /// A transaction left the pool.
     pub fn on_left(&mut self, id: impl Into<ShortId>) {
-        self.kept.remove(&id.into());
+        self.kept.remove(id.into());
     }
 
     /// A link that we dialled is ready.
@@ -227,6 +227,11 @@ impl AntiEntropy {
         due
     }
 
+    /// Puts in order what came and went, before something is shown.
+    pub fn settle(&mut self) {
+        self.kept.settle();
+    }
+
     /// What is shown to a peer. `waits`: what waits in its queue. `knows`: whether it is known to have one. `least`:
     /// what both of us take.
     pub fn view(
@@ -256,13 +261,13 @@ impl AntiEntropy {
         lately.map(|(_, id)| *id).collect()
     }
 
-    /// How many transactions are compared.
+    /// How many transactions are compared, when they are in order.
     #[must_use]
     pub fn len(&self) -> usize {
         self.kept.len()
     }
 
-    /// Whether there is nothing to compare.
+    /// Whether there is nothing to compare, when that is in order.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()

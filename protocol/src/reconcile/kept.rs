@@ -1,11 +1,11 @@
 //! The transactions that a node keeps, as it shows them to one peer: sums over spans of their short ids, and lists.
 //!
-//! An id takes 1 to 2 ns to look at, so sums are made when they are wanted and kept nowhere: with a salt of the
-//! peer's they can't be had before. What that comes to is told as [`View::looked_at`], and charged to whoever asked.
+//! An id takes 1 to 2 ns to look at where they lie in order one behind the other; in a tree it took a hundred. So they
+//! do, and what comes and goes is put in order when somebody asks. Sums are made when they are wanted and kept nowhere:
+//! with a salt of the peer's they can't be had before. How many ids that made us look at is told as
+//! [`View::looked_at`], and charged to whoever asked.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::ops::RangeBounds;
 
 use crate::ground::fee::FeeRate;
 use crate::ground::item::ShortId;
@@ -13,8 +13,74 @@ use crate::wire::digest::{
     Digest, FAN, LIST_MAX, LISTED_MAX, LISTS_MAX, List, SPLITS_MAX, Span, Split, term,
 };
 
-/// What a node keeps, each with what it pays.
-pub type Kept = BTreeMap<ShortId, FeeRate>;
+/// So many changes wait for a question; then they are put in order all the same, if they are many for what is
+/// kept.
+const CHANGES: usize = 1_024;
+
+/// What a node keeps, each with what it pays. Bounded by the pool.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// In order.
+    ids: Vec<(ShortId, FeeRate)>,
+    /// What came (with what it pays) and went since, in that order.
+    changes: Vec<(ShortId, Option<FeeRate>)>,
+}
+
+impl Kept {
+    /// One came.
+    pub fn insert(&mut self, id: ShortId, rate: FeeRate) {
+        self.change(id, Some(rate));
+    }
+
+    /// One went, if it was there.
+    pub fn remove(&mut self, id: ShortId) {
+        self.change(id, None);
+    }
+
+    /// Puts in order what came and went. Until then it isn't shown, or still is.
+    pub fn settle(&mut self) {
+        let mut changes = std::mem::take(&mut self.changes);
+        if changes.is_empty() {
+            return;
+        }
+        changes.reverse();
+        changes.sort_by_key(|(id, _)| *id); // of one id, the last change is the first now
+        changes.dedup_by_key(|(id, _)| *id);
+        let mut changed = changes.iter().map(|(id, _)| *id).peekable();
+        self.ids.retain(|(id, _)| {
+            while changed.next_if(|changed| changed < id).is_some() {}
+            changed.peek() != Some(id)
+        });
+        self.ids.extend(changes.into_iter().filter_map(|(id, rate)| Some((id, rate?))));
+        self.ids.sort(); // two runs: it merges them
+        if self.ids.is_empty() {
+            self.ids = Vec::new();
+        }
+    }
+
+    /// How many there are, when they are in order.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there are none, when they are in order.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    fn change(&mut self, id: ShortId, rate: Option<FeeRate>) {
+        self.changes.push((id, rate));
+        if self.changes.len() > CHANGES.max(self.ids.len()) {
+            self.settle();
+        }
+    }
+
+    fn place(&self, id: ShortId) -> usize {
+        self.ids.partition_point(|(other, _)| *other < id)
+    }
+}
 
 /// What a node keeps, but for what is hidden from a peer.
 #[derive(Debug)]
@@ -39,20 +105,30 @@ impl<'a> View<'a> {
 
     /// What is shown of a span, in order.
     pub fn ids(&self, span: Span) -> impl Iterator<Item = ShortId> {
-        self.between(span.first()..=span.last())
+        let (first, last) = self.places(span);
+        self.between(first, last)
     }
 
     /// The same, beginning somewhere in the middle.
     pub fn ids_from(&self, span: Span, start: ShortId) -> impl Iterator<Item = ShortId> {
-        let start = start.clamp(span.first(), span.last());
-        self.between(start..=span.last()).chain(self.between(span.first()..start))
+        let (first, last) = self.places(span);
+        let start = self.kept.place(start).clamp(first, last);
+        self.between(start, last).chain(self.between(first, start))
     }
 
-    fn between(&self, ids: impl RangeBounds<ShortId>) -> impl Iterator<Item = ShortId> {
-        let looked_at = || self.looked_at.set(self.looked_at.get() + 1);
-        let kept = self.kept.range(ids).inspect(move |_| looked_at());
-        kept.filter(|(id, rate)| **rate >= self.least && self.hidden.binary_search(id).is_err())
-            .map(|(id, _)| *id)
+    fn places(&self, span: Span) -> (usize, usize) {
+        let ids = &self.kept.ids;
+        (self.kept.place(span.first()), ids.partition_point(|(id, _)| *id <= span.last()))
+    }
+
+    fn between(&self, first: usize, last: usize) -> impl Iterator<Item = ShortId> {
+        let kept = self.kept.ids[first..last].iter();
+        let kept = kept.inspect(|_| self.looked_at.set(self.looked_at.get() + 1));
+        kept.filter(|(id, rate)| *rate >= self.least && !self.is_hidden(*id)).map(|(id, _)| *id)
+    }
+
+    fn is_hidden(&self, id: ShortId) -> bool {
+        !self.hidden.is_empty() && self.hidden.binary_search(&id).is_ok()
     }
 
     /// The sums of the parts of a span.
@@ -169,7 +245,14 @@ mod tests {
     }
 
     fn ids(range: std::ops::Range<u32>) -> Kept {
-        range.map(|n| (id(n), FeeRate(u64::from(n)))).collect()
+        keeping(range.map(|n| (id(n), FeeRate(u64::from(n)))))
+    }
+
+    fn keeping(ids: impl Iterator<Item = (ShortId, FeeRate)>) -> Kept {
+        let mut kept = Kept::default();
+        ids.for_each(|(id, rate)| kept.insert(id, rate));
+        kept.settle();
+        kept
     }
 
     fn view(kept: &Kept) -> View<'_> {
@@ -201,6 +284,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_is_what_came_and_did_not_go() {
+        let (mut kept, mut model) = (Kept::default(), std::collections::BTreeMap::new());
+        for n in 0..20_000_u32 {
+            // Each comes several times, and goes as often or once less.
+            let (key, rate) = (id(n * 7 % 1_500), FeeRate(u64::from(n)));
+            if n % 5 < 3 {
+                kept.insert(key, rate);
+                model.insert(key, rate);
+            } else {
+                kept.remove(key);
+                model.remove(&key);
+            }
+            if n % 997 == 0 {
+                kept.settle();
+                assert!(kept.ids.iter().copied().eq(model.iter().map(|(id, rate)| (*id, *rate))));
+            }
+            assert!(kept.changes.len() <= CHANGES.max(kept.len()));
+        }
+        (0..1_500).for_each(|n| kept.remove(id(n)));
+        kept.settle();
+        assert!(kept.is_empty() && kept.ids.capacity() == 0);
+    }
+
+    #[test]
     fn every_difference_is_found_and_equal_sets_are_told_by_one_message() {
         assert_eq!(compared(&ids(0..5_000), &ids(0..5_000)), (0, 0, 1));
         assert_eq!(compared(&ids(0..1_000), &ids(10..1_010)).0, 20);
@@ -218,7 +325,7 @@ mod tests {
     #[test]
     fn what_is_hidden_is_neither_in_sums_nor_in_lists() {
         let (all, shown) = (ids(0..1_000), ids(5..1_000));
-        let hidden: Vec<_> = ids(0..5).into_keys().collect();
+        let hidden: Vec<_> = (0..5).map(id).collect();
         let (full, few) = (View::new(&all, hidden, FeeRate::ZERO), view(&shown));
         let paying = View::new(&all, Vec::new(), FeeRate(5));
         assert_eq!(full.split(Span::ALL, 7), paying.split(Span::ALL, 7));
@@ -237,14 +344,15 @@ mod tests {
         assert!(!answers(&whole));
         for n in 0..1_000 {
             let mut other = ids(0..1_000 + n % 2);
-            other.remove(&id(n));
+            other.remove(id(n));
+            other.settle();
             assert!(answers(&other), "without {n}");
         }
     }
 
     #[test]
     fn an_empty_digest_holds_nothing() {
-        let (none, all) = (Kept::new(), ids(0..1_000));
+        let (none, all) = (Kept::default(), ids(0..1_000));
         let (none, all) = (view(&none), view(&all));
         assert_eq!(none.split(Span::ALL, 7).sums, [0; FAN]);
         let digest = Digest { salt: 7, splits: [none.split(Span::ALL, 7)].into() };
@@ -254,7 +362,7 @@ mod tests {
 
     #[test]
     fn too_much_for_one_answer_is_cut_off_and_not_always_at_the_same_place() {
-        let (all, none) = (ids(0..60_000), Kept::new());
+        let (all, none) = (ids(0..60_000), Kept::default());
         let (all, none) = (view(&all), view(&none));
         let children = Span::ALL.children().flat_map(Span::children);
         let digest = Digest { salt: 7, splits: children.map(|span| none.split(span, 7)).collect() };

@@ -131,7 +131,8 @@ pub fn term(id: ShortId, salt: u64) -> u32 {
     let mut word = u64::from_le_bytes(id.0) ^ salt;
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (word ^ (word >> 31)) as u32
+    let [a, b, c, d, ..] = (word ^ (word >> 31)).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 /// Whether spans are in order, and none lies within another: then nobody has to look at an id twice.

@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(digest(&[split(0x10), split(0x10)]), Err(SPAN));
         assert_eq!(digest(&[split(0x20), split(0x10)]), Err(SPAN));
         let all = [&[0][..], &[7; SUMS_LEN]].concat();
-        assert!(digest(&[all.clone()]).is_ok());
+        assert!(digest(std::slice::from_ref(&all)).is_ok());
         assert_eq!(digest(&[all, split(0x10)]), Err(SPAN), "one within another");
         assert_eq!(held(&[list(0x10, &[0x11]), list(0x10, &[0x12])]), Err(SPAN));
     }
