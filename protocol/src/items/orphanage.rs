@@ -19,6 +19,11 @@
 //! 5. **Earlier runs.** What comes back after a restart has no announcers. It waits for them, or for its parents,
 //!    until `expiry_s` is over, out of a share of its own, which is one more link's; over it the rest doesn't come
 //!    back.
+//! 6. **Our operator's.** A child that he submits while its parents are being checked waits out of that same share,
+//!    whoever else announces it. When it has to leave for want of room or its age, that is told
+//!    ([`Orphanage::take_forsaken`]).
+//!
+//! Whoever announces an orphan must be a live link: what a link pays for is found by its slot.
 //!
 //! Rules and figures are those of Bitcoin Core's orphanage of 2025 (`node/txorphanage.h`).
 //!
@@ -44,12 +49,36 @@ pub struct Orphanage {
     children: Map<Hash256, Vec<ItemId>>,
     /// What each link that announced any pays for.
     shares: LinkTable<Share>,
-    /// What came back and nobody announced since, and when that leaves.
+    /// What no peer announced, and when that leaves.
     restored: Share,
     restored_until: Time,
     bytes: usize,
     score: usize,
     evicted: u64,
+    /// Our operator's that had to leave.
+    forsaken: Vec<Orphan>,
+}
+
+/// Who is to blame for a transaction's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The peer of a link, which may be gone.
+    Peer(Link),
+    /// Our operator submitted it.
+    Operator,
+    /// It was here in an earlier run.
+    EarlierRun,
+}
+
+impl Origin {
+    /// The link that it came by, if it came by one.
+    #[must_use]
+    pub const fn link(self) -> Option<Link> {
+        match self {
+            Self::Peer(link) => Some(link),
+            Self::Operator | Self::EarlierRun => None,
+        }
+    }
 }
 
 /// A transaction that waits.
@@ -59,10 +88,12 @@ pub struct Orphan {
     pub item: Arc<Item>,
     /// What the chain says of it.
     pub inspection: Inspection,
-    /// Links whose peers have it, in the order in which they said so; none if it is of an earlier run.
+    /// Where its bytes came from.
+    pub origin: Origin,
+    /// Links whose peers have it, in the order in which they said so; it may have none if no peer sent it.
     pub announcers: Vec<Link>,
-    /// Parents that haven't come, each once, by the ids that children use.
-    pub missing: Vec<ItemId>,
+    /// Parents that haven't come, by the ids that children use.
+    pub missing: BTreeSet<ItemId>,
 }
 
 /// What a link pays for.
@@ -88,7 +119,7 @@ impl Orphan {
         Cost { bytes: self.item.size(), score: 1 + self.inspection.parents.len() / 10 }
     }
 
-    /// Who pays for it: each announcer, or else what is set aside for earlier runs.
+    /// Who pays for it: each announcer, or else what is set aside.
     fn payers(&self) -> impl Iterator<Item = Option<Link>> {
         let nobody = self.announcers.is_empty().then_some(None);
         self.announcers.iter().copied().map(Some).chain(nobody)
@@ -108,6 +139,7 @@ impl Orphanage {
             bytes: 0,
             score: 0,
             evicted: 0,
+            forsaken: Vec::new(),
         }
     }
 
@@ -119,7 +151,7 @@ impl Orphanage {
         }
     }
 
-    /// Takes back a transaction of an earlier run, if there is room for it.
+    /// Takes in a transaction that no peer sent, if there is room for it.
     pub fn restore(&mut self, orphan: Orphan, now: Time, params: &OrphanParams) {
         let cost = orphan.cost();
         let share = &self.restored;
@@ -151,11 +183,11 @@ impl Orphanage {
         link: Link,
         name: Name,
         params: &OrphanParams,
-    ) -> Option<Vec<ItemId>> {
+    ) -> Option<BTreeSet<ItemId>> {
         let orphan = self.orphans.get_mut(&name)?;
         let id = orphan.item.id();
         if orphan.announcers.contains(&link) {
-            return Some(Vec::new());
+            return Some(BTreeSet::new());
         }
         let (missing, cost) = (orphan.missing.clone(), orphan.cost());
         let is_first = orphan.announcers.is_empty();
@@ -168,13 +200,18 @@ impl Orphanage {
         Some(missing)
     }
 
-    /// Time passed: what came back and nobody announced leaves.
+    /// Time passed: what nobody announced leaves.
     pub fn on_wake(&mut self, now: Time) {
         while self.deadline() <= now
             && let Some(id) = self.restored.announced.last()
         {
-            self.remove(*id);
+            self.forsake(*id);
         }
+    }
+
+    /// Those of our operator that had to leave, since this was last asked.
+    pub fn take_forsaken(&mut self) -> Vec<Orphan> {
+        std::mem::take(&mut self.forsaken)
     }
 
     /// When something leaves for its age.
@@ -189,7 +226,7 @@ impl Orphanage {
         let mut ready = Vec::new();
         for id in children {
             let Some(orphan) = self.orphans.get_mut(&id) else { continue };
-            orphan.missing.retain(|missing| *missing != parent);
+            orphan.missing.remove(&parent);
             if orphan.missing.is_empty() {
                 ready.extend(self.remove(id));
             }
@@ -239,10 +276,10 @@ impl Orphanage {
     /// Those that wait for a parent and nothing else, and were announced on a link.
     pub fn only_children(&self, parent: ItemId, link: Link) -> impl Iterator<Item = &Orphan> {
         let children = self.children.get(&parent.hash()).map_or(&[][..], Vec::as_slice);
-        children
-            .iter()
-            .filter_map(|id| self.orphans.get(id))
-            .filter(move |orphan| orphan.missing == [parent] && orphan.announcers.contains(&link))
+        children.iter().filter_map(|id| self.orphans.get(id)).filter(move |orphan| {
+            let is_alone = orphan.missing.len() == 1 && orphan.missing.contains(&parent);
+            is_alone && orphan.announcers.contains(&link)
+        })
     }
 
     /// Takes out a transaction.
@@ -316,7 +353,8 @@ impl Orphanage {
             None => &mut self.restored,
             Some(link) => {
                 if self.shares.get(link).is_none() {
-                    self.shares.insert(link, Share::default());
+                    let before = self.shares.insert(link, Share::default());
+                    debug_assert!(before.is_none(), "{link} pays in the slot of a live link");
                 }
                 let Some(share) = self.shares.get_mut(link) else { return };
                 share
@@ -351,13 +389,22 @@ impl Orphanage {
     /// A payer doesn't pay for an orphan any more, which leaves with its last one.
     fn withdraw(&mut self, payer: Option<Link>, id: ItemId) {
         let Some(orphan) = self.orphans.get_mut(&id) else { return };
-        if orphan.payers().eq([payer]) {
-            self.remove(id);
-            return;
+        let is_last = orphan.payers().eq([payer]);
+        if is_last && (payer.is_none() || orphan.origin != Origin::Operator) {
+            return self.forsake(id);
         }
         orphan.announcers.retain(|announcer| Some(*announcer) != payer);
         let cost = orphan.cost();
         self.discharge(payer, id, cost);
+        if is_last {
+            self.charge(None, id, cost);
+        }
+    }
+
+    /// Lets a transaction go that nobody pays for any more.
+    fn forsake(&mut self, id: ItemId) {
+        let gone = self.remove(id);
+        self.forsaken.extend(gone.filter(|orphan| orphan.origin == Origin::Operator));
     }
 
     /// Takes announcements back until both bounds hold. They shrink when a link has nothing here any more:

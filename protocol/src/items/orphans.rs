@@ -3,7 +3,7 @@
 //!
 //! Most nodes have none, and then this is no more than a null pointer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::chain::Confirmed;
 use crate::ground::item::{ItemId, Name};
@@ -26,6 +26,7 @@ struct Held {
     waiting: Orphanage,
     ready: VecDeque<Orphan>,
     refused: Vec<Orphan>,
+    forsaken: Vec<Orphan>,
 }
 
 /// One that need not wait any more.
@@ -35,6 +36,8 @@ pub enum Settled {
     Ready(Orphan),
     /// A parent was refused for good.
     Refused(Orphan),
+    /// Our operator's, for which there is no room any more, or which waited for too long.
+    Forsaken(Orphan),
 }
 
 impl Orphans {
@@ -65,8 +68,12 @@ impl Orphans {
     /// Those that wait, to add to.
     pub fn orphanage_mut(&mut self) -> &mut Orphanage {
         let salt = self.salt;
-        let empty =
-            || Held { waiting: Orphanage::new(salt), ready: VecDeque::new(), refused: Vec::new() };
+        let empty = || Held {
+            waiting: Orphanage::new(salt),
+            ready: VecDeque::new(),
+            refused: Vec::new(),
+            forsaken: Vec::new(),
+        };
         &mut self.held.get_or_insert_with(|| Box::new(empty())).waiting
     }
 
@@ -76,7 +83,7 @@ impl Orphans {
         link: Link,
         name: Name,
         params: &OrphanParams,
-    ) -> Option<Vec<ItemId>> {
+    ) -> Option<BTreeSet<ItemId>> {
         self.held.as_mut()?.waiting.on_announced(link, name, params)
     }
 
@@ -121,6 +128,10 @@ impl Orphans {
         }
         held.waiting.trim(params);
         *evicted += held.waiting.take_evicted();
+        held.forsaken.extend(held.waiting.take_forsaken());
+        if let Some(orphan) = held.forsaken.pop() {
+            return Some(Settled::Forsaken(orphan));
+        }
         if held.waiting.is_empty() {
             self.held = None;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Node;
-use super::orphans::{PARENT_REFUSED, PARENTS_MISSING, ParentStatus};
+use super::orphans::{PARENTS_MISSING, ParentStatus};
 use super::wake::Reach;
 use crate::chain::{Blame, Inspection, Rejection};
 use crate::ground::item::{Item, ItemId, ItemKind, Name};
@@ -119,9 +119,7 @@ impl Node {
 
     fn on_new_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = item.id();
-        if self.asked_as(link, item, cx).is_some() {
-            self.requests.on_delivered(link);
-        } else if !self.strategy.takes_unasked() {
+        if self.asked_as(link, item, cx).is_none() && !self.strategy.takes_unasked() {
             self.counters.unsolicited += 1;
             self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
             return self.misbehave(link, Offence::Unsolicited, cx);
@@ -222,12 +220,12 @@ impl Node {
         let (id, requests) = (item.id(), &cx.params.requests);
         let is_tx = item.kind() == ItemKind::Tx;
         if is_tx && !inspection.parents.is_empty() {
-            match self.parent_status(&inspection) {
+            match self.parent_status(&inspection, cx.params) {
                 ParentStatus::Complete => {}
                 ParentStatus::Lacks(missing) => {
                     return self.orphan(item, inspection, missing, ingress, holders, cx);
                 }
-                ParentStatus::Hopeless => return self.refuse(item, ingress, PARENT_REFUSED, cx),
+                ParentStatus::Hopeless(why) => return self.refuse(item, ingress, why, cx),
             }
         }
         if inspection.needs_verification && is_tx && inspection.fee.is_some() {
@@ -311,7 +309,7 @@ impl Node {
             ItemKind::Tx => {
                 // One of its parents may have left while it was being checked.
                 if !inspection.parents.is_empty()
-                    && self.parent_status(&inspection) != ParentStatus::Complete
+                    && self.parent_status(&inspection, cx.params) != ParentStatus::Complete
                 {
                     return self.take(item, inspection, ingress, holders, cx);
                 }
@@ -356,6 +354,9 @@ impl Node {
             self.requests.on_arrived(referred, cx.now, &cx.params.requests);
         }
         self.orphans.on_parent_accepted(referred);
+        if let Some(link) = ingress {
+            self.requests.on_delivered(link);
+        }
         self.counters.accepted += 1;
         self.record.note_from(ingress, item.id(), ItemEvent::Accepted, cx.now);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);

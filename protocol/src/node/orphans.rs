@@ -1,5 +1,6 @@
 //! A transaction waits for its parents.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,17 +8,20 @@ use super::Node;
 use crate::chain::{Inspection, Rejection};
 use crate::ground::item::{Item, ItemId, Name};
 use crate::ground::link::{Direction, Link};
-use crate::items::orphanage::Orphan;
+use crate::items::orphanage::{Origin, Orphan};
 use crate::items::orphans::Settled;
 use crate::items::restoring::Comeback;
 use crate::items::seen::Outcome;
-use crate::items::verification::Checking;
 use crate::machine::{Cx, RestoredAs};
+use crate::params::Params;
 use crate::record::ItemEvent;
 use crate::report::event::Event;
 
 /// One of its parents was refused.
 pub(super) const PARENT_REFUSED: Rejection = Rejection::policy("parent-refused");
+
+/// It has more parents that aren't here than it may have ancestors.
+pub(super) const TOO_MANY_PARENTS: Rejection = Rejection::policy("too-many-ancestors");
 
 /// Our operator submitted it before its parents.
 pub(super) const PARENTS_MISSING: Rejection = Rejection::policy("parents-missing");
@@ -28,71 +32,80 @@ pub(super) enum ParentStatus {
     /// They are all there.
     Complete,
     /// These haven't come yet.
-    Lacks(Vec<ItemId>),
-    /// One was refused, or more than one pays too little.
-    Hopeless,
+    Lacks(BTreeSet<ItemId>),
+    /// It can't come in, and why: one was refused, or more than one pays too little, or too many are missing.
+    Hopeless(Rejection),
 }
 
 impl Node {
     /// How it stands with a transaction's parents.
-    pub(super) fn parent_status(&self, inspection: &Inspection) -> ParentStatus {
-        let (mut missing, mut cheap) = (Vec::new(), 0);
+    pub(super) fn parent_status(&self, inspection: &Inspection, params: &Params) -> ParentStatus {
+        let (mut missing, mut cheap) = (BTreeSet::new(), 0);
         for parent in &inspection.parents {
             if self.pool.find_referred(*parent).is_some() || missing.contains(parent) {
                 continue;
             }
             match self.seen.outcome(parent) {
                 Some(Outcome::Confirmed) => continue,
-                Some(Outcome::Invalid | Outcome::Refused) => return ParentStatus::Hopeless,
+                Some(Outcome::Invalid | Outcome::Refused) => {
+                    return ParentStatus::Hopeless(PARENT_REFUSED);
+                }
                 Some(Outcome::TooCheap) => cheap += 1,
                 Some(Outcome::Accepted) | None if inspection.takes_absent_for_confirmed => continue,
                 Some(Outcome::Accepted) | None => {}
             }
-            missing.push(*parent);
+            missing.insert(*parent);
+            if missing.len() >= params.pool.family_max {
+                return ParentStatus::Hopeless(TOO_MANY_PARENTS);
+            }
         }
         match (missing.is_empty(), cheap) {
             (true, _) => ParentStatus::Complete,
             (false, 0 | 1) => ParentStatus::Lacks(missing),
             // Only one parent can be judged together with its child.
-            (false, _) => ParentStatus::Hopeless,
+            (false, _) => ParentStatus::Hopeless(PARENT_REFUSED),
         }
     }
 
-    /// A transaction has to wait for its parents, which are asked from all that announced it.
+    /// A transaction has to wait for its parents, which are asked from all that announced it and are still there.
+    /// If nobody is, it is forgotten.
     pub(super) fn orphan(
         &mut self,
         item: &Arc<Item>,
         inspection: Inspection,
-        missing: Vec<ItemId>,
+        missing: BTreeSet<ItemId>,
         ingress: Option<Link>,
         holders: Vec<Link>,
         cx: &mut Cx<'_>,
     ) {
-        let Some(ingress) = ingress else {
-            // Parents that are being checked come before it.
-            let are_coming = missing.iter().all(|id| self.verification.contains(id));
-            if are_coming && inspection.needs_verification {
-                let (item, holders) = (item.clone(), Vec::new());
-                return self.check(Checking { item, inspection, ingress, holders, pair: None }, cx);
-            }
-            return self.refuse(item, None, PARENTS_MISSING, cx);
-        };
-        self.record.note(ingress, item.id(), ItemEvent::Orphaned, cx.now);
-        let mut announcers = vec![ingress];
-        let others = self.requests.on_arrived(item.id(), cx.now, &cx.params.requests);
-        for link in holders.into_iter().chain(others) {
+        let id = item.id();
+        let mut announcers = Vec::new();
+        let others = self.requests.on_arrived(id, cx.now, &cx.params.requests);
+        for link in ingress.into_iter().chain(holders).chain(others) {
             if !announcers.contains(&link) && self.links.get(link).is_some() {
                 announcers.push(link);
             }
         }
+        let origin = ingress.map_or(Origin::Operator, Origin::Peer);
+        let item = item.clone();
         let orphan =
-            Orphan { item: item.clone(), inspection, announcers: announcers.clone(), missing };
-        let missing = orphan.missing.clone();
-        self.orphans.orphanage_mut().insert(orphan, &cx.params.orphans);
-        self.counters.orphaned += 1;
-        if self.orphans.contains(item.id()) {
-            cx.report(Event::Orphaned { id: item.id() });
+            Orphan { item: item.clone(), inspection, origin, announcers, missing: missing.clone() };
+        let announcers = orphan.announcers.clone();
+        match ingress {
+            Some(_) => self.orphans.orphanage_mut().insert(orphan, &cx.params.orphans),
+            // Parents that are being checked come before it.
+            None if missing.iter().all(|parent| self.verification.contains(parent)) => {
+                self.orphans.orphanage_mut().restore(orphan, cx.now, &cx.params.orphans);
+            }
+            None => {}
+        }
+        if self.orphans.contains(id) {
+            self.counters.orphaned += 1;
+            self.record.note_from(ingress, id, ItemEvent::Orphaned, cx.now);
+            cx.report(Event::Orphaned { id });
             self.ask_for_parents(&missing, &announcers, cx);
+        } else if ingress.is_none() {
+            self.refuse(&item, None, PARENTS_MISSING, cx);
         }
     }
 
@@ -112,7 +125,7 @@ impl Node {
 
     /// Asks for parents that nobody is being asked for, outbound peers first. Those that wait here
     /// themselves, or are being checked, are on their way.
-    fn ask_for_parents(&mut self, missing: &[ItemId], announcers: &[Link], cx: &Cx<'_>) {
+    fn ask_for_parents(&mut self, missing: &BTreeSet<ItemId>, announcers: &[Link], cx: &Cx<'_>) {
         let is_outbound = |link: &Link| {
             self.links.get(*link).is_some_and(|state| state.direction == Direction::Outbound)
         };
@@ -134,17 +147,27 @@ impl Node {
         loop {
             let evicted = &mut self.counters.orphans_evicted;
             match self.orphans.next_settled(&cx.params.orphans, evicted) {
-                Some(Settled::Ready(Orphan { item, inspection, announcers, .. })) => {
-                    match announcers.first().copied() {
-                        Some(first) => self.take(&item, inspection, Some(first), announcers, cx),
-                        // Nobody announced it in this run; it was verified when it came back.
-                        None => self
-                            .bring_back(Comeback { item, inspection, was: RestoredAs::Orphan }, cx),
-                    }
+                Some(Settled::Ready(Orphan { item, inspection, origin, announcers, .. })) => {
+                    let ingress = match origin {
+                        Origin::Peer(link) => Some(link),
+                        Origin::Operator => None,
+                        Origin::EarlierRun => match announcers.first() {
+                            Some(first) => Some(*first),
+                            // Nobody announced it in this run; it was verified when it came back.
+                            None => {
+                                let was = RestoredAs::Orphan;
+                                self.bring_back(Comeback { item, inspection, was }, cx);
+                                continue;
+                            }
+                        },
+                    };
+                    self.take(&item, inspection, ingress, announcers, cx);
                 }
-                Some(Settled::Refused(Orphan { item, announcers, .. })) => {
-                    let ingress = announcers.first().copied();
-                    self.refuse(&item, ingress, PARENT_REFUSED, cx);
+                Some(Settled::Refused(Orphan { item, origin, .. })) => {
+                    self.refuse(&item, origin.link(), PARENT_REFUSED, cx);
+                }
+                Some(Settled::Forsaken(Orphan { item, .. })) => {
+                    self.refuse(&item, None, PARENTS_MISSING, cx);
                 }
                 None => return,
             }

@@ -1,10 +1,11 @@
 //! A parent that pays too little and a child that pays for both are judged together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Node;
 use super::orphans::PARENT_REFUSED;
-use crate::chain::{Inspection, Rejection};
+use crate::chain::{Blame, Inspection, Rejection};
 use crate::ground::item::Item;
 use crate::ground::link::Link;
 use crate::items::orphanage::Orphan;
@@ -38,7 +39,7 @@ impl Node {
         };
         let pair = Pair { other: child_id, is_parent: true, is_verified };
         self.check(member(parent.clone(), inspection.clone(), link, holders, pair), cx);
-        let first = child.announcers.first().copied().unwrap_or(link);
+        let first = child.origin.link().unwrap_or(link);
         let pair = Pair { other: parent_id, is_parent: false, is_verified: false };
         self.check(member(child.item, child.inspection, first, child.announcers, pair), cx);
         if let Some(passed) = self.verification.take_pair(parent_id) {
@@ -85,10 +86,22 @@ impl Node {
         cx: &mut Cx<'_>,
     ) {
         self.refuse(&failed.item, failed.ingress, rejection, cx);
+        if rejection.blame == Blame::Mutated {
+            self.ask_others(failed, cx);
+        }
         if let Some(other) = other {
             let is_child = other.pair.is_some_and(|pair| !pair.is_parent);
             let rejection = if is_child { PARENT_REFUSED } else { FEE_TOO_LOW };
             self.refuse(&other.item, other.ingress, rejection, cx);
+        }
+    }
+
+    /// The bytes didn't fit the id, which only their checks showed: those who have the item otherwise are asked.
+    fn ask_others(&mut self, failed: &Checking, cx: &Cx<'_>) {
+        let id = failed.item.id();
+        for link in failed.holders.iter().filter(|link| Some(**link) != failed.ingress) {
+            let (wait, requests) = (Duration::ZERO, &cx.params.requests);
+            self.requests.on_announced(*link, id.into(), wait, cx.now, requests);
         }
     }
 

@@ -1,14 +1,15 @@
 //! Items of an earlier run come back. Nobody is told: peers had them, or will be asked about them; and an own
 //! transaction waits for its next attempt like one that was submitted now.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Node;
-use super::orphans::{PARENT_REFUSED, ParentStatus};
+use super::orphans::ParentStatus;
 use crate::chain::Inspection;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::LinkSet;
-use crate::items::orphanage::Orphan;
+use crate::items::orphanage::{Origin, Orphan};
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::restoring::Comeback;
 use crate::items::seen::{Outcome, Seen};
@@ -36,12 +37,12 @@ impl Node {
         // The parents of others were there: those that don't come back with them were confirmed since.
         if was == RestoredAs::Orphan {
             self.record.note_from(None, id, ItemEvent::Restored, cx.now);
-            match self.parent_status(&inspection) {
+            match self.parent_status(&inspection, cx.params) {
                 ParentStatus::Complete => {}
                 ParentStatus::Lacks(missing) => {
                     return self.wait_again(item, inspection, missing, cx);
                 }
-                ParentStatus::Hopeless => return self.refuse(&item, None, PARENT_REFUSED, cx),
+                ParentStatus::Hopeless(why) => return self.refuse(&item, None, why, cx),
             }
         }
         self.bring_back(Comeback { item, inspection, was }, cx);
@@ -99,11 +100,12 @@ impl Node {
         &mut self,
         item: Arc<Item>,
         inspection: Inspection,
-        missing: Vec<ItemId>,
+        missing: BTreeSet<ItemId>,
         cx: &mut Cx<'_>,
     ) {
         let id = item.id();
-        let orphan = Orphan { item, inspection, announcers: Vec::new(), missing };
+        let (origin, announcers) = (Origin::EarlierRun, Vec::new());
+        let orphan = Orphan { item, inspection, origin, announcers, missing };
         self.orphans.orphanage_mut().restore(orphan, cx.now, &cx.params.orphans);
         if self.orphans.contains(id) {
             self.record.note_from(None, id, ItemEvent::Orphaned, cx.now);

@@ -20,6 +20,7 @@ use crate::wire::message::{Hello, Items, Names, Session, VERSION};
 mod comparing;
 mod explaining;
 mod fees;
+mod liars;
 mod orphans;
 mod own;
 mod policy;

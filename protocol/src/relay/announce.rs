@@ -137,7 +137,7 @@ impl Announcer {
                 _ if params.batch_ms > 0 => now + Duration::from_millis(params.batch_ms),
                 Direction::Outbound => now + exponential(params.trickle_outbound(), rng),
                 Direction::Inbound => {
-                    if self.inbound_at < now || self.inbound_at == Time::NEVER {
+                    if self.inbound_at <= now || self.inbound_at == Time::NEVER {
                         self.inbound_at = now + exponential(params.trickle_inbound(), rng);
                     }
                     self.inbound_at
@@ -373,6 +373,19 @@ mod tests {
         let at: Vec<Time> = announcer.links.iter().map(|(_, queue)| queue.at).collect();
         assert_eq!(at[0], at[1]);
         assert!(at[0] != at[2] && at[2] != at[3] && at[3] != at[0]);
+    }
+
+    #[test]
+    fn what_comes_in_the_moment_of_the_shared_timer_waits_for_the_next() {
+        let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
+        for slot in 0..2 {
+            announcer.on_connected(link(slot), Direction::Inbound);
+        }
+        announcer.enqueue(link(0), (id(1), Form::Id), Time::ZERO, &params(100), &mut rng);
+        let fires = announcer.deadline();
+        announcer.enqueue(link(1), (id(2), Form::Id), fires, &params(100), &mut rng);
+        assert_eq!(drain(&mut announcer, fires), [(link(0), vec![id(1)])]);
+        assert!(announcer.deadline() > fires);
     }
 
     #[test]

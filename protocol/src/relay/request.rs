@@ -231,7 +231,7 @@ impl Requests {
             || self.links.get(link).is_some_and(|state| state.expects_late(name.short()))
     }
 
-    /// A peer sent something that it was asked for, which may make it reliable again.
+    /// An item that a peer sent was accepted, which may make the peer reliable again. (Junk pays no debt.)
     pub fn on_delivered(&mut self, link: Link) {
         if let Some(state) = self.links.get_mut(link) {
             state.deliver();

@@ -16,13 +16,14 @@ fn parent(n: u8) -> ItemId {
 
 /// A transaction of 100 bytes or so after these parents, announced on these links.
 fn orphan(number: u32, parents: &[u8], links: &[u32]) -> Orphan {
-    let missing: Vec<_> = parents.iter().map(|n| parent(*n)).collect();
-    let draft = Draft { number, parents: missing.clone(), ..Draft::default() };
+    let parents: Vec<_> = parents.iter().map(|n| parent(*n)).collect();
+    let draft = Draft { number, parents: parents.clone(), ..Draft::default() };
     Orphan {
         item: draft.item(),
-        inspection: Inspection { parents: missing.clone(), ..Inspection::default() },
+        missing: parents.iter().copied().collect(),
+        inspection: Inspection { parents, ..Inspection::default() },
+        origin: links.first().map_or(Origin::EarlierRun, |slot| Origin::Peer(link(*slot))),
         announcers: links.iter().copied().map(link).collect(),
-        missing,
     }
 }
 
@@ -60,8 +61,8 @@ fn a_further_announcer_is_told_what_to_be_asked_for_once() {
     let held = orphan(1, &[1, 2], &[0]);
     orphanage.insert(held.clone(), &params());
     let missing = orphanage.on_announced(link(1), id(&held).into(), &params());
-    assert_eq!(missing, Some(vec![parent(1), parent(2)]));
-    assert_eq!(orphanage.on_announced(link(1), id(&held).into(), &params()), Some(Vec::new()));
+    assert_eq!(missing, Some([parent(1), parent(2)].into()));
+    assert_eq!(orphanage.on_announced(link(1), id(&held).into(), &params()), Some(BTreeSet::new()));
     assert_eq!(orphanage.on_announced(link(1), id(&orphan(2, &[1], &[])).into(), &params()), None);
 }
 
@@ -97,8 +98,9 @@ fn what_descends_from_a_refused_parent_is_refused_with_it() {
     let inspection = Inspection { parents: draft.parents.clone(), ..Inspection::default() };
     let grandchild = Orphan {
         item: draft.item(),
-        missing: inspection.parents.clone(),
+        missing: inspection.parents.iter().copied().collect(),
         inspection,
+        origin: Origin::Peer(link(1)),
         announcers: vec![link(1)],
     };
     let other = orphan(3, &[2], &[0]);
@@ -239,7 +241,7 @@ proptest! {
                     if let Some(held) = held {
                         let missing = orphanage.on_announced(link(slot), id(held).into(), &params);
                         let is_new = !held.announcers.contains(&link(slot));
-                        let expected = if is_new { held.missing.clone() } else { Vec::new() };
+                        let expected = if is_new { held.missing.clone() } else { BTreeSet::new() };
                         prop_assert_eq!(missing, Some(expected));
                         if is_new {
                             held.announcers.push(link(slot));

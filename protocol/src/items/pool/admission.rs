@@ -66,11 +66,11 @@ impl Pool {
         now: Time,
         params: &Params,
     ) -> Result<Option<Plan>, Rejection> {
-        let new = self.introduce(newcomers);
+        let new = self.introduce(newcomers, params.pool.family_max);
         if new.sum.bytes > params.memory.pool_max_bytes {
             return Err(Rejection::policy("larger-than-pool"));
         }
-        if self.are_known(&new)? {
+        if new.all.iter().any(|(item, _)| self.contains(item.id())) {
             return Ok(None);
         }
         if new.rate() < self.min_fee_rate(now, params) {
@@ -96,26 +96,20 @@ impl Pool {
         }
     }
 
-    fn introduce<'a>(&self, all: &'a [(&'a Arc<Item>, &'a Inspection)]) -> Newcomers<'a> {
+    fn introduce<'a>(
+        &self,
+        all: &'a [(&'a Arc<Item>, &'a Inspection)],
+        family_max: usize,
+    ) -> Newcomers<'a> {
         let sum = all.iter().map(|(item, inspection)| Sum::of(item, inspection)).sum();
         let mut parents = Vec::new();
         for (_, inspection) in all.iter().filter(|(_, it)| !it.parents.is_empty()) {
-            parents.extend(self.pooled_parents(&inspection.parents));
+            parents.extend(self.pooled_parents(&inspection.parents, family_max));
         }
-        let ancestors = if parents.is_empty() { parents } else { self.with_ancestors(&parents) };
+        // Too many are refused for that: no more is to be found out about them.
+        let is_walked = (1..=family_max).contains(&parents.len());
+        let ancestors = if is_walked { self.with_ancestors(&parents) } else { parents };
         Newcomers { all, sum, ancestors }
-    }
-
-    /// Whether one of them is pooled already.
-    fn are_known(&self, new: &Newcomers<'_>) -> Result<bool, Rejection> {
-        for (item, _) in new.all {
-            match self.get(item.id()) {
-                Some(pooled) if pooled.id() == item.id() => return Ok(true),
-                Some(_) => return Err(Rejection::policy("short-id-taken")),
-                None => {}
-            }
-        }
-        Ok(false)
     }
 
     /// Who has to leave because of conflicts.
@@ -127,15 +121,15 @@ impl Pool {
             {
                 direct.push(*holder);
             }
+            if direct.len() > params.pool.replaced_max {
+                return Err(Rejection::policy("replaces-too-many"));
+            }
         }
         if direct.is_empty() {
             return Ok(direct);
         }
         if new.all.len() > 1 {
             return Err(Rejection::policy("conflicts-with-pool"));
-        }
-        if direct.len() > params.pool.replaced_max {
-            return Err(Rejection::policy("replaces-too-many"));
         }
         let rates = direct.iter().filter_map(|id| self.fee_rate(*id));
         if rates.max().is_some_and(|rate| rate >= new.rate()) {

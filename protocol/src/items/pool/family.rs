@@ -78,12 +78,15 @@ impl Pooled {
 }
 
 impl Pool {
-    /// Those of some parents that are pooled.
-    pub(super) fn pooled_parents(&self, parents: &[ItemId]) -> Vec<ItemId> {
+    /// Those of some parents that are pooled; no more than one more than `max` of them.
+    pub(super) fn pooled_parents(&self, parents: &[ItemId], max: usize) -> Vec<ItemId> {
         let mut pooled: Vec<ItemId> = Vec::new();
         for item in parents.iter().filter_map(|id| self.find_referred(*id)) {
             if !pooled.contains(&item.id()) {
                 pooled.push(item.id());
+            }
+            if pooled.len() > max {
+                break;
             }
         }
         pooled
@@ -140,7 +143,7 @@ impl Pool {
 
     /// A transaction came in: makes it known to its pooled parents.
     pub(super) fn adopt(&mut self, id: ItemId, parents: &[ItemId]) {
-        let parents = self.pooled_parents(parents);
+        let parents = self.pooled_parents(parents, usize::MAX);
         if parents.is_empty() {
             return;
         }

@@ -4,6 +4,7 @@ use super::*;
 use crate::ground::item::{Hash256, ItemId};
 
 mod model;
+mod pressure;
 
 const IN: Direction = Direction::Inbound;
 const OUT: Direction = Direction::Outbound;
