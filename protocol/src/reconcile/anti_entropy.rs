@@ -182,9 +182,16 @@ impl AntiEntropy {
         params: &RelayParams,
         rng: &mut dyn Rng,
     ) {
-        if self.vain.get_mut(link).is_some_and(|vain| vain.on_taken(id)) {
-            self.on_news(now, params, rng);
+        let Some(vain) = self.vain.get_mut(link) else { return };
+        if !vain.on_taken(id) {
+            return;
         }
+        // It took all that it was told, and there is more: that needn't wait.
+        if vain.is_empty() && self.unfinished.contains(&link) {
+            self.is_owed = true;
+            self.next = self.next.min(now);
+        }
+        self.on_news(now, params, rng);
     }
 
     /// Nobody who announced an item delivered it. Somebody else is asked soon instead of with the next round, but

@@ -21,8 +21,9 @@ pub const LISTS_MAX: usize = 1_024;
 /// Most ids in one list: fewer make a list shorter than a split and what follows from it.
 pub const LIST_MAX: usize = 16;
 
-/// Most ids in all lists of one message: as many as one announcement holds.
-pub const LISTED_MAX: usize = crate::wire::message::ANNOUNCE_MAX;
+/// Most ids in all lists of one message, and most that are announced to whoever lacks them at once: half of an
+/// announcement, as all of them are far apart in a full pool. A guess: two milliseconds' work.
+pub const LISTED_MAX: usize = 2_048;
 
 /// The short ids that begin with the same half bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

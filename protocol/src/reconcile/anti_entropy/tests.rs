@@ -221,3 +221,17 @@ fn rounds_go_in_turn_to_random_peers_and_to_those_with_whom_there_is_more_to_do(
     }
     assert_eq!(links, [B, A, B, A, B, A, B, A]);
 }
+
+#[test]
+fn whoever_took_all_that_it_was_told_is_told_more_at_once() {
+    let mut end = End::with(&ids(0, 9));
+    end.run(Time::from_millis(30_000));
+    let (now, told) = (Time::from_millis(30_000), short(&ids(0, 2)));
+    end.net.on_told(A, told.iter().copied(), now, &end.params);
+    end.net.on_unfinished(A, now, &end.params);
+    end.net.on_taken(A, told[0], now, &end.params, &mut end.rng);
+    assert!(end.net.deadline() > now);
+    end.net.on_taken(A, told[1], now, &end.params, &mut end.rng);
+    assert_eq!(end.net.deadline(), now);
+    assert_eq!(end.due(now), [A]);
+}

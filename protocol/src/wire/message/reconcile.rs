@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::Body;
+use super::{ANNOUNCE_MAX, Body};
 use crate::ground::item::{SHORT_ID_LEN, ShortId};
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::{
@@ -22,6 +22,8 @@ pub(in crate::wire) const DIGEST_MAX: usize = 8 + SPLITS_MAX * (SPAN_MAX + SUMS_
 /// Most bytes of lists.
 pub(in crate::wire) const LISTS_BODY_MAX: usize =
     LISTS_MAX * (SPAN_MAX + 1) + LISTED_MAX * SHORT_ID_LEN;
+
+const _: () = assert!(LISTED_MAX <= ANNOUNCE_MAX, "what is listed is announced");
 
 /// How peers compare the transactions that they keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
