@@ -20,10 +20,10 @@ const CHANGES: usize = 1_024;
 /// What a node keeps, each with what it pays. Bounded by the pool.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
-    /// In order.
-    ids: Vec<(ShortId, FeeRate)>,
+    /// In order; ids as numbers, which are compared in one step.
+    ids: Vec<(u64, FeeRate)>,
     /// What came (with what it pays) and went since, in that order.
-    changes: Vec<(ShortId, Option<FeeRate>)>,
+    changes: Vec<(u64, Option<FeeRate>)>,
 }
 
 impl Kept {
@@ -52,7 +52,7 @@ impl Kept {
             changed.peek() != Some(id)
         });
         self.ids.extend(changes.into_iter().filter_map(|(id, rate)| Some((id, rate?))));
-        self.ids.sort(); // two runs: it merges them
+        self.ids.sort_by_key(|(id, _)| *id); // two runs: it merges them
         if self.ids.is_empty() {
             self.ids = Vec::new();
         }
@@ -71,15 +71,19 @@ impl Kept {
     }
 
     fn change(&mut self, id: ShortId, rate: Option<FeeRate>) {
-        self.changes.push((id, rate));
+        self.changes.push((number(id), rate));
         if self.changes.len() > CHANGES.max(self.ids.len()) {
             self.settle();
         }
     }
 
     fn place(&self, id: ShortId) -> usize {
-        self.ids.partition_point(|(other, _)| *other < id)
+        self.ids.partition_point(|(other, _)| *other < number(id))
     }
+}
+
+const fn number(id: ShortId) -> u64 {
+    u64::from_be_bytes(id.0)
 }
 
 /// What a node keeps, but for what is hidden from a peer.
@@ -118,13 +122,14 @@ impl<'a> View<'a> {
 
     fn places(&self, span: Span) -> (usize, usize) {
         let ids = &self.kept.ids;
-        (self.kept.place(span.first()), ids.partition_point(|(id, _)| *id <= span.last()))
+        (self.kept.place(span.first()), ids.partition_point(|(id, _)| *id <= number(span.last())))
     }
 
     fn between(&self, first: usize, last: usize) -> impl Iterator<Item = ShortId> {
         let kept = self.kept.ids[first..last].iter();
         let kept = kept.inspect(|_| self.looked_at.set(self.looked_at.get() + 1));
-        kept.filter(|(id, rate)| *rate >= self.least && !self.is_hidden(*id)).map(|(id, _)| *id)
+        let kept = kept.filter(|(_, rate)| *rate >= self.least);
+        kept.map(|(id, _)| ShortId(id.to_be_bytes())).filter(|id| !self.is_hidden(*id))
     }
 
     fn is_hidden(&self, id: ShortId) -> bool {
@@ -298,7 +303,12 @@ mod tests {
             }
             if n % 997 == 0 {
                 kept.settle();
-                assert!(kept.ids.iter().copied().eq(model.iter().map(|(id, rate)| (*id, *rate))));
+                assert!(
+                    kept.ids
+                        .iter()
+                        .copied()
+                        .eq(model.iter().map(|(id, rate)| (number(*id), *rate)))
+                );
             }
             assert!(kept.changes.len() <= CHANGES.max(kept.len()));
         }

@@ -5,8 +5,8 @@
 //! but the batch that leaves next (Bitcoin Core has done so since July 2026, pull request 34628:
 //! queues per peer had held up to 60,000 ids each, and sorting them took the whole of a core).
 //!
-//! Blocks don't count. What waits is in the pool already: it is served to whoever asks, found by digests, and
-//! when the backlog is full the one that pays least, of equals the latest, is announced by digests alone.
+//! Blocks don't count. What waits is in the pool already, and is shown to nobody who compares pools with us; when the
+//! backlog is full, the one that pays least, of equals the latest, leaves it unannounced and is left to that.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
