@@ -148,6 +148,7 @@ pub mod node;
 /// An in-memory network of nodes, and the rigs that stand beside it: for tests, here and of whoever embeds the core.
 #[cfg(feature = "testkit")]
 pub mod testkit {
+    pub mod chaos;
     mod mesh;
     pub mod rounds;
     pub mod siege;
