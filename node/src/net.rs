@@ -55,7 +55,7 @@ pub struct NetConfig {
     pub chain: Arc<dyn Chain>,
     /// Where to listen; port 0 lets the system choose.
     pub listen: Vec<PeerAddr>,
-    /// How many inbound links the core has places for.
+    /// How many links that peers dialled the core has places for.
     pub inbound_max: usize,
     /// Emulated place in the world, for test networks.
     pub place: Option<Place>,
@@ -215,6 +215,16 @@ impl Net {
             swarm: tokio::spawn(swarm::run(swarm, dials_rx, reports_tx)),
             listening,
             counters: NetCounters::default(),
+        })
+    }
+
+    /// Whether an address is one that we listen on, or leads to one on this machine.
+    #[must_use]
+    pub fn leads_here(&self, addr: &PeerAddr) -> bool {
+        self.listening.iter().any(|own| {
+            let same_port = own.port == addr.port && own.transport == addr.transport;
+            let same_ip = own.ip == addr.ip;
+            same_port && (same_ip || own.ip.is_unspecified() && transport::is_local(addr.ip))
         })
     }
 

@@ -6,6 +6,7 @@
 //! write. Local work (commands, verdicts) goes before remote work. A turn ends after a few milliseconds all the
 //! same (`shell/turns.rs`), and what is left waits for the next one.
 
+mod absence;
 mod commands;
 pub mod config;
 mod explain;
@@ -29,7 +30,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tidings_protocol::ground::item::ItemId;
 use tidings_protocol::ground::link::Link;
-use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::limits::misbehavior::Reason;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
@@ -40,6 +41,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use self::absence::Absence;
 pub use self::config::ShellConfig;
 use self::explain::Acquaintances;
 use self::keeper::Keeper;
@@ -127,6 +129,9 @@ pub struct Shell {
     clock: Clock,
     turn: Turn,
     turns: Turns,
+    absence: Absence,
+    /// How often our identity was found at an address that isn't ours.
+    twins: u64,
     /// The time when the input at hand was taken: the same for all messages that came together.
     now: Time,
     /// The same of real time.
@@ -169,7 +174,8 @@ impl Shell {
             network: config.network.clone(),
             chain: Arc::clone(&config.chain),
             listen: config.listen.clone(),
-            inbound_max: config.params.peers.inbound_max,
+            // Whoever dials back may keep the place in the outbound set.
+            inbound_max: config.params.peers.inbound_max + config.params.peers.outbound,
             place: config.lab.place,
             clock: clock.clone(),
         })
@@ -201,6 +207,8 @@ impl Shell {
             clock,
             turn: Turn::begin(now),
             turns: Turns::default(),
+            absence: Absence::default(),
+            twins: 0,
             now: Time::ZERO,
             real: now,
             housekeeping_at: now + TRACE_INTERVAL,
@@ -243,6 +251,12 @@ impl Shell {
                 () = &mut sleep => First::Other,
             };
             self.look_at_clock();
+            if let Some(gone) = self.absence.look(wake_at, self.real) {
+                tracing::warn!(
+                    for_s = gone.as_secs_f64(),
+                    "nothing was done for a while: was the machine suspended?"
+                );
+            }
             self.turn = Turn::begin(self.real);
             match first {
                 First::Command(Some(command)) => self.on_command(command),
@@ -281,7 +295,7 @@ impl Shell {
                 break true;
             }
         };
-        if self.now >= self.node.deadline() {
+        if self.now >= self.node.deadline() && !self.absence.holds() {
             self.handle(Input::Wake);
         }
         self.verifier.start();
@@ -306,7 +320,7 @@ impl Shell {
         let files = if is_clean { self.save_at } else { self.housekeeping_at };
         match self.node.deadline() {
             Time::NEVER => files,
-            deadline => self.clock.instant(deadline).min(files),
+            deadline => self.absence.not_before(self.clock.instant(deadline)).min(files),
         }
     }
 
@@ -355,6 +369,7 @@ impl Shell {
             Event::LinkUp { peer, advertise: Some(addr), .. } => {
                 self.acquaintances.learn_address(peer, addr);
             }
+            Event::DialFailed { addr, why: DialError::Myself } => self.found_myself(addr),
             Event::Restored { .. }
             | Event::Orphaned { .. }
             | Event::Broadcast { .. }
@@ -364,6 +379,21 @@ impl Shell {
             | Event::Misbehaved { .. }
             | Event::DialFailed { .. } => {}
         }
+    }
+
+    /// Our own identity answers at an address. Unless that leads here, it may be another machine's by a copy of the
+    /// data folder: peers keep only one of the two, now this one, now that.
+    fn found_myself(&mut self, addr: PeerAddr) {
+        if self.config.advertise == Some(addr) || self.net.leads_here(&addr) {
+            return;
+        }
+        self.twins += 1;
+        tracing::error!(
+            %addr,
+            "this node's own identity answers at an address that is none of its own. If that leads to this node all \
+             the same, name it in node.advertise. If it is another machine, that runs with a copy of this data \
+             folder, and the two take one another's peers: give one an identity of its own with `tidings init`"
+        );
     }
 
     fn on_verdicts(&mut self, verdicts: Vec<Verdict>) {
@@ -380,10 +410,11 @@ impl Shell {
     fn on_net(&mut self, event: NetEvent) {
         match event {
             NetEvent::Connected { link, peer, direction, addr } => {
-                if let Some(info) = self.net.info(link) {
+                let info = self.net.info(link);
+                let addr = addr.or_else(|| info.as_ref().and_then(|info| info.remote));
+                if let Some(info) = info {
                     self.reporter.names.insert(link, info.peer);
-                    let record = self.node.record();
-                    self.acquaintances.meet(peer, info.peer, addr.or(info.remote), record);
+                    self.acquaintances.meet(peer, info.peer, addr, self.node.record());
                 }
                 self.handle(Input::Connected { link, peer, direction, addr });
             }

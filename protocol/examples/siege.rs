@@ -1,5 +1,6 @@
-//! What peers that flood and stall cost a node with 8 outbound and 100 inbound peers, 60 of them announcing what
-//! doesn't exist as fast as they can, 20 announcing what does and never delivering:
+//! What peers that flood and stall cost a node with 8 outbound and 120 inbound peers, 60 of them announcing what
+//! doesn't exist as fast as they can, 20 announcing what does and never delivering,
+//! and 20 liars:
 //! `cargo run --release -p tidings-protocol --example siege -- inventory` (or another strategy).
 
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "it measures")]
@@ -20,6 +21,7 @@ fn main() {
         inbound: 20,
         flooders: 60,
         stallers: 20,
+        liars: 20,
         flood_interval: Duration::from_millis(10),
         txs: 1_200,
         interval: Duration::from_millis(50),
@@ -32,7 +34,7 @@ fn main() {
     let rss_after = peak_rss_kib();
     let delays = added_delays(&besieged, &siege.lifted().run(&params));
     let at = |percent: usize| delays[(delays.len() - 1) * percent / 100].as_secs_f64() * 1e3;
-    let links = siege.outbound + siege.inbound + siege.flooders + siege.stallers;
+    let links = siege.outbound + siege.inbound + siege.flooders + siege.stallers + siege.liars;
     let (bound_ms, wanted_bound) =
         (params.requests.inbound_patience_ms + 120, links * params.requests.announced_max);
     println!("transactions         {} in 60 s, {} of them accepted", siege.txs, {

@@ -43,6 +43,7 @@ pub mod ground {
     pub mod link;
     pub mod map;
     pub mod peer;
+    pub mod reach;
     pub mod time;
     pub(crate) mod varint;
 }

@@ -13,8 +13,9 @@
 //!    *Late* ones are tolerated, at a price: whatever was due leaves late by as much. Up to some tens of
 //!    milliseconds nobody notices. From `requests.inbound_patience_ms` on (half a second) peers that answered in time
 //!    may be passed over, since their answers lie unread; a driver under load therefore hands in what was received
-//!    before it hands in the wake-up, so that answers and pongs that are there count. From `health.ping_timeout_s` on
-//!    the peers close their links.
+//!    before it hands in the wake-up, so that answers and pongs that are there count. From one second on a wake-up
+//!    tells of an absence, such as a suspended machine, and nobody is given up for having been silent in it. From
+//!    `health.ping_timeout_s` on the peers close their links.
 //! 3. **Links.** [`Input::Connected`] is handed in once both sides speak the same protocol and
 //!    network, with a [`Link`] in the lowest free slot and a generation never used in that slot
 //!    before. Then follow `Received` in the order the peer sent, then exactly one `Disconnected`,
@@ -229,7 +230,8 @@ pub enum Input<'a> {
         peer: PeerKey,
         /// Who dialled.
         direction: Direction,
-        /// The address that we dialled; `None` for inbound links, whose port means nothing.
+        /// Outbound: the address that we dialled. Inbound: where the peer dialled from, of which the port means nothing;
+        /// `None` if the driver doesn't know. It decides which addresses the peer may tell (`ground/reach.rs`).
         addr: Option<PeerAddr>,
     },
     /// A link went down.

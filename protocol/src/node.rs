@@ -212,7 +212,9 @@ impl Node {
                 self.send(link, Session::Pong { nonce: *nonce }, cx);
             }
             Message::Session(Session::Pong { nonce }) => {
-                self.health.on_pong(link, *nonce, cx.now, &cx.params.health, cx.rng);
+                if self.health.on_pong(link, *nonce, cx.now, &cx.params.health, cx.rng) {
+                    self.peers.on_pong(link, cx.now);
+                }
             }
             Message::Peers(PeerExchange::GetAddresses) => {
                 self.peers.on_get_addresses(link, cx); // a second one is ignored

@@ -25,6 +25,9 @@
 //! 6. **Seeds are left.** The first addresses that our operator names are dialled beside the outbound
 //!    set and given up once it stands. *Rationale:* otherwise every node of a network stays linked to
 //!    its bootstrap nodes: a star, whose centres are full for newcomers.
+//! 7. **Addresses are taken from, and told to, whoever they mean the same to** (`ground/reach.rs`), unless the network
+//!    is one whose addresses are local.
+//! 8. **Our own network's failures are no address's fault** (`outage.rs`).
 //!
 //! A refused or replaced link is forgotten at once; what arrives for it later is ignored.
 
@@ -34,36 +37,36 @@ pub mod book;
 mod feeler;
 mod fixed;
 mod gossip;
+mod outage;
 mod outbound;
 pub mod ping;
 mod recent;
 mod table;
+mod telling;
 #[cfg(test)]
 mod tests;
 
-use crate::ground::peer::AddressRecord;
 use std::time::Duration;
 
-use rand::RngExt as _;
 use rand::seq::IteratorRandom as _;
 
 use crate::ground::link::{Direction, Link};
 use crate::ground::map::Salt;
-use crate::ground::peer::{DialError, PeerAddr, PeerKey};
+use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
 use crate::params::{Params, PeerParams};
-use crate::wire::message::{Message, PeerExchange};
+use crate::wire::message::Message;
 
 pub use admission::Admission;
 
-use backoff::jittered;
 use book::{Added, Book};
 use feeler::Feeler;
 use gossip::Gossip;
+use outage::{Outage, Scope};
 use outbound::{Live, Outbound};
 use recent::Recent;
-use table::{Peer, Question, Table};
+use table::{Peer, Place, Table};
 
 /// Most peers remembered as misbehaved; over it the oldest are forgotten (Bitcoin Core:
 /// `BanMan::m_discouraged`, `banman.h`).
@@ -86,6 +89,7 @@ pub struct Peers {
     book: Book,
     outbound: Outbound,
     feeler: Feeler,
+    outage: Outage,
     gossip: Gossip,
     /// When our own address is told again.
     announce_at: Time,
@@ -114,6 +118,7 @@ impl Peers {
             deadline: outbound.deadline(),
             outbound,
             feeler: Feeler::new(),
+            outage: Outage::new(),
             gossip: Gossip::new(),
             announce_at: Time::NEVER,
             discouraged: Recent::new(DISCOURAGED_MAX, salt),
@@ -145,7 +150,8 @@ impl Peers {
         self.settle(cx);
     }
 
-    /// A link came up; `addr` is where we dialled it. The caller carries out the [`Admission`].
+    /// A link came up; `addr` is where we dialled it, or where the peer dialled from if that is known. The caller
+    /// carries out the [`Admission`].
     pub fn on_connected(
         &mut self,
         link: Link,
@@ -154,22 +160,20 @@ impl Peers {
         addr: Option<PeerAddr>,
         cx: &mut Cx<'_>,
     ) -> Admission {
-        let seed = addr.is_some_and(|addr| self.outbound.dial_ended(addr));
-        let feeler = addr.is_some_and(|addr| self.feeler.dial_ended(addr));
-        let mut peer = Peer::new(key, direction, addr, seed, cx.now);
+        let dialled = addr.filter(|_| direction == Direction::Outbound);
+        let seed = dialled.is_some_and(|addr| self.outbound.dial_ended(addr));
+        let feeler = dialled.is_some_and(|addr| self.feeler.dial_ended(addr));
+        let peer = Peer::new(key, direction, addr, seed, cx.now);
         let admission = self.admit(&peer, cx);
         match admission {
             Admission::Refused(_) => {}
-            Admission::Welcome => self.insert(link, peer),
-            Admission::Replaces(old) => {
-                if let Some(old) = self.remove(old) {
-                    peer.dialled = peer.dialled.or(old.dialled);
-                }
+            Admission::Welcome => {
                 self.insert(link, peer);
+                if feeler {
+                    self.feeler.found(link, cx.now);
+                }
             }
-        }
-        if feeler && !matches!(admission, Admission::Refused(_)) {
-            self.feeler.found(link, cx.now);
+            Admission::Replaces(old) => self.replace((old, link), peer, feeler, cx),
         }
         self.settle(cx);
         admission
@@ -177,9 +181,15 @@ impl Peers {
 
     /// The peer's hello came: the link is ready. (Our own hello tells the peer our address.)
     pub fn on_hello(&mut self, link: Link, advertise: Option<PeerAddr>, cx: &mut Cx<'_>) {
+        let before = self.table.census();
         let Some(peer) = self.table.make_ready(link) else { return };
-        let (key, dialled) = (peer.key, peer.dialled.filter(|_| peer.is_outbound()));
+        let dialled = peer.dialled.filter(|_| peer.is_outbound());
+        let scope = Scope::of(peer.origin);
         self.feeler.hello(link);
+        self.outage.hear(scope, cx.now);
+        if before.is_alone(scope) {
+            self.end_outage(scope, cx);
+        }
         // The book of a node in fixed mode holds only what peers tell of themselves and of others.
         if let Some(addr) = dialled
             && (!self.outbound.is_fixed_mode() || self.book.contains(addr))
@@ -187,7 +197,7 @@ impl Peers {
             self.book.reach(addr, cx);
         }
         if let Some(addr) = advertise {
-            self.on_advertised(link, key, addr, cx);
+            self.on_advertised(link, addr, cx);
         }
         if dialled.is_some() && !self.outbound.is_fixed_mode() && self.book.len() < ASK_BELOW {
             self.ask(link);
@@ -198,15 +208,24 @@ impl Peers {
         self.settle(cx);
     }
 
+    /// A peer answered a ping.
+    pub fn on_pong(&mut self, link: Link, now: Time) {
+        if let Some(peer) = self.table.get(link) {
+            self.outage.hear(Scope::of(peer.origin), now);
+        }
+    }
+
     /// A dial came to nothing.
     pub fn on_dial_failed(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
         self.outbound.dial_ended(addr);
         self.feeler.dial_ended(addr);
         match why {
-            DialError::Unreachable => self.fail(addr, cx),
-            DialError::Busy => self.outbound.pause(cx),
+            DialError::Unreachable | DialError::NoRoute => self.not_reached(addr, why, cx),
+            DialError::Busy => self.outbound.pause(cx.params.peers.retry_min_ms, cx),
             // The operator wants it all the same: the node there may yet be put right.
             DialError::WrongNetwork if self.outbound.is_fixed(addr) => self.fail(addr, cx),
+            // All of them: the network that is wrong may be ours, in the operator's file.
+            DialError::WrongNetwork if self.is_alone(addr) => self.not_reached(addr, why, cx),
             DialError::WrongNetwork => self.book.shun(addr),
             DialError::Myself => self.found_ourselves_at(addr),
         }
@@ -220,53 +239,12 @@ impl Peers {
         };
         if let Some(addr) = peer.dialled {
             let short = !peer.is_ready() || cx.now.since(peer.since) < SHORT_LIVED;
-            if short && peer.is_outbound() { self.fail(addr, cx) } else { self.rest(addr, cx) }
-        }
-        self.settle(cx);
-    }
-
-    /// Addresses came, already cut to the link's budget. Returns how many were not kept: not dialable,
-    /// our own, shunned, or over what one peer may put into the book.
-    pub fn on_addresses(&mut self, link: Link, addrs: &[PeerAddr], cx: &mut Cx<'_>) -> usize {
-        let Some(peer) = self.table.get_mut(link).filter(|peer| peer.is_ready()) else {
-            return addrs.len();
-        };
-        // Within a link order is kept and questions are answered at once, so this is the answer.
-        let is_sample = peer.question == Question::Open;
-        if is_sample {
-            peer.question = Question::Answered;
-        }
-        let (key, advertise) = (peer.key, peer.advertise);
-        let mut dropped = 0;
-        for addr in addrs {
-            let added = self.book.hear(*addr, key, cx);
-            self.on_added(*addr, added);
-            match added {
-                Added::New if is_sample => {}
-                Added::New => self.pass_on(*addr, link, cx),
-                Added::Known if advertise == Some(*addr) => self.book.refresh(*addr, cx.now),
-                Added::Known => {}
-                Added::Refused => dropped += 1,
+            match short && peer.is_outbound() {
+                true => self.turned_away(addr, cx),
+                false => self.rest(addr, cx),
             }
         }
         self.settle(cx);
-        dropped
-    }
-
-    /// The peer asks for addresses. Returns false if it was answered before and is ignored now.
-    pub fn on_get_addresses(&mut self, link: Link, cx: &mut Cx<'_>) -> bool {
-        let Some(peer) = self.table.get_mut(link) else {
-            return false;
-        };
-        if !peer.is_ready() || std::mem::replace(&mut peer.answered, true) {
-            return false;
-        }
-        let (dialled, advertise) = (peer.dialled, peer.advertise);
-        let mut addrs = self.book.sample(cx.now, cx.rng);
-        addrs.retain(|addr| Some(*addr) != dialled && Some(*addr) != advertise);
-        // Also when there are none: the peer takes our next message for the answer.
-        self.outbox.push((link, Message::Peers(PeerExchange::Addresses(addrs.into()))));
-        true
     }
 
     /// The deadline passed, or any other moment.
@@ -328,7 +306,7 @@ impl Peers {
             return Some(feeler);
         }
         let ordinary = |(link, peer): &(Link, &Peer)| {
-            *link != feeler && peer.is_outbound() && peer.is_ready() && !peer.is_seed()
+            *link != feeler && peer.place == Place::Outbound && peer.is_ready()
         };
         let leaving = self.table.iter().filter(ordinary).choose(cx.rng);
         Some(leaving.map_or(feeler, |(link, _)| link))
@@ -344,14 +322,14 @@ impl Peers {
         std::mem::take(&mut self.outbox)
     }
 
-    /// Ready links of our own choice: those that we dialled, but for a feeler.
+    /// Ready links of our own choice: those that we dialled, and those that took over from them, but for a feeler.
     #[must_use]
     pub const fn outbound_ready(&self) -> usize {
         let ready = self.table.census().ready[Direction::Outbound as usize];
         ready - self.feeler.is_ready() as usize
     }
 
-    /// Ready links that the peer dialled.
+    /// Ready links that take an inbound place.
     #[must_use]
     pub const fn inbound_ready(&self) -> usize {
         self.table.census().ready[Direction::Inbound as usize]
@@ -367,63 +345,6 @@ impl Peers {
     #[must_use]
     pub const fn book(&self) -> &Book {
         &self.book
-    }
-
-    /// The peer says where it can be dialled.
-    fn on_advertised(&mut self, link: Link, key: PeerKey, addr: PeerAddr, cx: &mut Cx<'_>) {
-        match self.book.hear(addr, key, cx) {
-            Added::New => self.pass_on(addr, link, cx),
-            Added::Known => self.book.refresh(addr, cx.now),
-            Added::Refused => {}
-        }
-        if let Some(peer) = self.table.get_mut(link) {
-            peer.advertise = Some(addr);
-        }
-        self.set_connected(addr, true);
-    }
-
-    fn ask(&mut self, link: Link) {
-        if let Some(peer) = self.table.get_mut(link) {
-            peer.question = Question::Open;
-            self.outbox.push((link, Message::Peers(PeerExchange::GetAddresses)));
-        }
-    }
-
-    /// Asks a random peer that wasn't asked yet (rule 5).
-    fn ask_anybody(&mut self, cx: &mut Cx<'_>) {
-        let unasked =
-            |(_, peer): &(Link, &Peer)| peer.is_ready() && peer.question == Question::Unasked;
-        if let Some((link, _)) = self.table.iter().filter(unasked).choose(cx.rng) {
-            self.ask(link);
-        }
-    }
-
-    /// Lets an address that is new to us wait for a few random links, but not for the one it came by.
-    fn pass_on(&mut self, addr: PeerAddr, from: Link, cx: &mut Cx<'_>) {
-        let slots = self.table.slots();
-        for _ in 0..cx.params.peers.address_fanout.min(slots) {
-            // Slots are dense, so the first good link from a random slot on is nearly uniform.
-            let start = cx.rng.random_range(0..slots);
-            for slot in (start..slots).chain(0..start) {
-                let Some((link, peer)) = self.table.at(slot) else { continue };
-                let wants = link != from && peer.is_ready() && !peer.is_at(addr);
-                if wants && self.gossip.queue(link, addr, cx) {
-                    break;
-                }
-            }
-        }
-    }
-
-    fn announce_self(&mut self, cx: &mut Cx<'_>) {
-        let Some(own) = self.advertise else { return };
-        for (link, _) in self.table.iter().filter(|(_, peer)| peer.is_ready()) {
-            self.gossip.queue(link, own, cx);
-        }
-    }
-
-    fn arm_announcement(&mut self, cx: &mut Cx<'_>) {
-        let wait_ms = cx.params.peers.self_announce_s.saturating_mul(1_000);
-        self.announce_at = cx.now + jittered(wait_ms, cx.rng);
     }
 
     fn found_ourselves_at(&mut self, addr: PeerAddr) {
@@ -450,9 +371,45 @@ impl Peers {
         }
     }
 
+    /// Nobody was reached at an address, which is to blame for it or not (rule 8).
+    fn not_reached(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
+        let alone = self.is_alone(addr);
+        let is_news = self.book.is_news(addr, self.outage.heard(Scope::of_address(addr)));
+        if why == DialError::Unreachable && !alone && is_news {
+            return self.fail(addr, cx);
+        }
+        let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.excuse(addr, alone, cx));
+        let until = fixed.or_else(|| self.book.excuse(addr, alone, cx));
+        self.outbound.nudge(until.unwrap_or(cx.now));
+        if alone && let Some(wait_ms) = self.outage.fail_alone(&cx.params.peers) {
+            self.outbound.pause(wait_ms, cx);
+        }
+    }
+
+    /// Whether no link is ready that shows that such an address could be reached.
+    fn is_alone(&self, addr: PeerAddr) -> bool {
+        self.table.census().is_alone(Scope::of_address(addr))
+    }
+
+    /// Somebody is there again.
+    fn end_outage(&mut self, of: Scope, cx: &Cx<'_>) {
+        let hearsay = self.outage.end(cx.now);
+        self.book.forgive(of, hearsay, cx.now);
+        if let Some(fixed) = self.outbound.fixed_mut() {
+            fixed.forgive(cx.now);
+        }
+        self.outbound.resume();
+    }
+
     fn fail(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) {
         let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.fail(addr, cx));
         let until = fixed.or_else(|| self.book.fail(addr, cx));
+        self.outbound.nudge(until.unwrap_or(cx.now));
+    }
+
+    fn turned_away(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) {
+        let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.fail(addr, cx));
+        let until = fixed.or_else(|| self.book.turn_away(addr, cx));
         self.outbound.nudge(until.unwrap_or(cx.now));
     }
 
@@ -474,7 +431,7 @@ impl Peers {
         let peer = self.table.remove(link)?;
         self.gossip.forget(link);
         self.feeler.forget(link);
-        for addr in peer.dialled.into_iter().chain(peer.advertise) {
+        for addr in peer.dialled.into_iter().chain(peer.advertise()) {
             let connected = self.table.is_connected(addr);
             self.set_connected(addr, connected);
         }
@@ -525,7 +482,8 @@ impl Part for Peers {
     fn check(&self, params: &Params) {
         let (len, max) = (self.book.len(), params.peers.book_max);
         assert!(len <= max, "book: {len} of at most {max}");
-        let (inbound, max) = (self.inbound_ready(), params.peers.inbound_max);
+        let inbound = self.table.census().links[Direction::Inbound as usize];
+        let max = params.peers.inbound_max;
         assert!(inbound <= max, "{inbound} inbound links of at most {max}");
     }
 }

@@ -7,12 +7,13 @@ use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::params::{Params, StrategyKind};
 use tidings_protocol::testkit::siege::{Siege, added_delays};
 
-fn siege(stallers: usize, flooders: usize) -> Siege {
+fn siege(stallers: usize, flooders: usize, liars: usize) -> Siege {
     Siege {
         outbound: 8,
-        inbound: 100 - flooders - stallers,
+        inbound: 100 - flooders - stallers - liars,
         flooders,
         stallers,
+        liars,
         flood_interval: Duration::from_millis(40),
         txs: 200,
         interval: Duration::from_millis(50),
@@ -33,7 +34,7 @@ fn bound(params: &Params) -> Duration {
 
 fn withstand(strategy: StrategyKind) {
     let params = params(strategy);
-    let siege = siege(20, 60);
+    let siege = siege(20, 50, 12);
     let (besieged, quiet) = (siege.run(&params), siege.lifted().run(&params));
     let delays = added_delays(&besieged, &quiet);
     let (median, max) = (delays[delays.len() / 2], delays[delays.len() - 1]);
@@ -57,8 +58,21 @@ fn with_adaptive_it_is_the_same_bound() {
 }
 
 #[test]
+/// False kinds, false names, false bytes, and denials, before anybody honest speaks.
+#[test]
+fn liars_alone_delay_honest_transactions_by_less_than_the_bound() {
+    for strategy in [StrategyKind::Inventory, StrategyKind::Adaptive] {
+        let params = params(strategy);
+        let siege = siege(0, 0, 40);
+        let (besieged, quiet) = (siege.run(&params), siege.lifted().run(&params));
+        let delays = added_delays(&besieged, &quiet);
+        assert!(delays[delays.len() - 1] <= bound(&params), "{strategy}: {:?}", delays.last());
+    }
+}
+
+#[test]
 fn without_attackers_nothing_is_closed_or_slowed() {
-    let quiet = siege(0, 0).run(&params(StrategyKind::Inventory));
+    let quiet = siege(0, 0, 0).run(&params(StrategyKind::Inventory));
     assert_eq!((quiet.closed, quiet.throttled), (0, 0));
     assert!(quiet.accepted.iter().all(Option::is_some));
 }

@@ -5,7 +5,7 @@
 use tidings_protocol::wire::kinds::Budget;
 
 /// Name and meaning of each counter.
-pub const COUNTERS: [(&str, &str); 41] = [
+pub const COUNTERS: [(&str, &str); 42] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -45,6 +45,10 @@ pub const COUNTERS: [(&str, &str); 41] = [
     ("net_congested", "Times that a link's queue passed its high mark."),
     ("net_slow_readers", "Links cut because the peer took less than was queued for it."),
     ("net_throttled", "Times that a link was not read for a while."),
+    (
+        "own_identity_elsewhere",
+        "Times that this node's own identity answered at an address that isn't its own: see the log.",
+    ),
     ("trace_dropped", "Lines missing from the trace because the disk refused them."),
     ("log_dropped", "Log lines dropped because whoever reads standard error was too slow."),
 ];

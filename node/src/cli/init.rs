@@ -19,7 +19,7 @@ pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> 
     // Whatever can be wrong is found before anything is made.
     let network = match &args.network {
         Some(file) => Network::load(file)?,
-        None => Network { rules: args.rules, ..Network::default() },
+        None => Network::for_tests(args.rules),
     };
     let network_text = match &args.network {
         Some(file) => {

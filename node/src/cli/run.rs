@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tidings_protocol::ground::reach::Reach;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc};
 
@@ -51,6 +52,14 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let mut bootstrap = config.node.bootstrap.clone();
     bootstrap.extend(&network.bootstrap);
     let chain = network.chain();
+    let mut params = config.params.clone();
+    params.peers.local_addresses |= network.local_addresses;
+    if let Some(addr) = config.node.advertise
+        && !params.peers.local_addresses
+        && Reach::of(addr.ip) != Some(Reach::World)
+    {
+        tracing::warn!(%addr, "node.advertise is no address of the world: only peers as near as that will take it");
+    }
     let store = config.store.enabled.then(|| StoreConfig {
         path: dir.join(&config.store.file),
         network: network.name.clone(),
@@ -62,7 +71,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         keypair,
         chain,
         network: network.name,
-        params: config.params.clone(),
+        params,
         listen: config.node.listen.clone(),
         advertise: config.node.advertise,
         bootstrap,

@@ -360,21 +360,23 @@ fn insert(table: &mut Table, key: &str, value: Value) {
     }
 }
 
-/// Reads text as the type that an example has. Lists are separated by commas, or written as in TOML.
+/// Reads text as the type that an example has. Lists are written as in TOML, or separated by commas: `[::1]:4000` is
+/// such a list of one.
 fn read_like(text: &str, like: &Value) -> Option<Value> {
+    let toml = || {
+        let value = ValueDeserializer::parse(text).ok()?;
+        Value::deserialize(value).ok().filter(|value| fits(value, like))
+    };
     match like {
         Value::String(_) => Some(Value::String(text.to_owned())),
-        Value::Array(_) if !text.trim_start().starts_with('[') => {
-            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
-        }
-        _ => {
-            let value: Value = ValueDeserializer::parse(text)
-                .ok()
-                .and_then(|value| Value::deserialize(value).ok())?;
-            fits(&value, like).then_some(value)
-        }
+        Value::Array(_) => Some(toml().unwrap_or_else(|| separated(text))),
+        _ => toml(),
     }
+}
+
+fn separated(text: &str) -> Value {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
 }
 
 /// Whether a value has the type of an example; whole numbers are numbers, too.

@@ -140,6 +140,29 @@ fn variables_are_read_as_the_type_of_their_setting() {
 }
 
 #[test]
+fn an_ipv6_address_is_a_flag_a_variable_and_a_line_of_the_file() {
+    let expected: Vec<PeerAddr> =
+        ["[::1]:4000", "127.0.0.1:4000"].map(|text| text.parse().unwrap()).to_vec();
+    for (file, variable, flag) in [
+        ("[node]\nlisten = ['[::1]:4000', '127.0.0.1:4000']\n", None, None),
+        ("", Some("[::1]:4000,127.0.0.1:4000"), None),
+        ("", Some("['[::1]:4000', '127.0.0.1:4000']"), None),
+        ("", None, Some("[::1]:4000, 127.0.0.1:4000")),
+        ("", None, Some("[::1]:4000,[::ffff:127.0.0.1]:4000")),
+    ] {
+        let variables: Vec<_> =
+            variable.map(|text| ("TIDINGS_NODE__LISTEN", text)).into_iter().collect();
+        let flags: Vec<_> = flag.map(|text| ("node.listen", text)).into_iter().collect();
+        let config = resolve_all(file, &variables, &flags).unwrap().config;
+        assert_eq!(config.node.listen, expected, "{file}{variable:?}{flag:?}");
+    }
+    let one = resolve_all("", &[("TIDINGS_NODE__ADVERTISE", "[2a00::1]:4000")], &[]);
+    assert_eq!(one.unwrap().config.node.advertise, Some("[2a00::1]:4000".parse().unwrap()));
+    let error = resolve_all("", &[("TIDINGS_NODE__LISTEN", "[::1]")], &[]).unwrap_err().to_string();
+    assert!(error.contains("`[::1]` is not an address"), "{error}");
+}
+
+#[test]
 fn a_mistaken_variable_is_refused_by_its_name() {
     let error =
         |name: &str, text: &str| resolve_all("", &[(name, text)], &[]).unwrap_err().to_string();

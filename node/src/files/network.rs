@@ -4,6 +4,7 @@
 //! name = "tidings-dev"
 //! rules = "tidings"                 # see `tidings_protocol::chain::Rules`
 //! bootstrap = ["198.51.100.7:4000"]
+//! local_addresses = false           # true for test networks: see `Network::local_addresses`
 //! [limits]
 //! max_tx_bytes = 100000
 //! max_block_bytes = 4000000
@@ -47,6 +48,9 @@ pub struct Network {
     pub rules: Rules,
     /// Addresses that a newcomer tries first.
     pub bootstrap: Vec<PeerAddr>,
+    /// Whether its nodes live where the world doesn't reach, as those of a test network do: then peers may tell of
+    /// addresses of one machine, one site and ranges that nobody uses, and not only those who are as near themselves.
+    pub local_addresses: bool,
     /// Most bytes of items.
     pub limits: Limits,
     /// What it sets of its rules.
@@ -55,12 +59,13 @@ pub struct Network {
 }
 
 impl Default for Network {
-    /// A network to develop with.
+    /// What a file leaves out.
     fn default() -> Self {
         Self {
             name: "tidings-dev".to_owned(),
             rules: Rules::Tidings,
             bootstrap: Vec::new(),
+            local_addresses: false,
             limits: Limits::default(),
             settings: Settings::default(),
         }
@@ -91,6 +96,12 @@ pub enum NetworkError {
 }
 
 impl Network {
+    /// A network to develop with, on one machine or site.
+    #[must_use]
+    pub fn for_tests(rules: Rules) -> Self {
+        Self { rules, local_addresses: true, ..Self::default() }
+    }
+
     /// Reads a network file.
     ///
     /// # Errors
@@ -161,6 +172,14 @@ mod tests {
         let mut network = Network { rules: Rules::Opaque, ..Network::default() };
         network.bootstrap.push("127.0.0.1:4000".parse().unwrap());
         assert_eq!(load(&network.to_toml()), Ok(network));
+    }
+
+    #[test]
+    fn only_a_file_that_says_so_allows_local_addresses() {
+        assert!(!load("name = 'x'").unwrap().local_addresses);
+        assert!(load("local_addresses = true").unwrap().local_addresses);
+        let made = Network::for_tests(Rules::Opaque);
+        assert_eq!(load(&made.to_toml()), Ok(made));
     }
 
     #[test]

@@ -81,7 +81,8 @@ pub(crate) fn build(config: &NetConfig, ready: Arc<Ready>) -> Result<Swarm<Behav
     Ok(Swarm::new(transport, behaviours, peer_id, settings))
 }
 
-/// Listens, and waits until each listener has told its addresses.
+/// Listens, and waits until each listener has told its addresses. A wildcard stays what it is, with the port that it
+/// got: libp2p tells the address of each interface instead, and which one comes first means nothing.
 ///
 /// # Errors
 /// When an address can't be listened on.
@@ -108,6 +109,9 @@ pub(crate) async fn listen(
             }
         };
         match tokio::time::timeout(LISTEN_TIMEOUT, told).await {
+            Ok(Ok(Some(told))) if addr.ip.is_unspecified() => {
+                listening.push(PeerAddr { port: told.port, ..*addr });
+            }
             Ok(Ok(told)) => listening.extend(told),
             Ok(Err(why)) => return Err(failed(why)),
             Err(_) => return Err(failed("no address became known".to_owned())),
@@ -168,11 +172,15 @@ fn on_event<E>(event: SwarmEvent<E>) -> Option<Report> {
     }
 }
 
-const fn dial_error(error: &swarm::DialError) -> DialError {
+fn dial_error(error: &swarm::DialError) -> DialError {
     match error {
         // The swarm leaves out the addresses that it listens on itself, and we give it only one.
         swarm::DialError::LocalPeerId { .. } | swarm::DialError::NoAddresses => DialError::Myself,
         swarm::DialError::Denied { .. } => DialError::Busy,
+        swarm::DialError::Transport(errors) => {
+            let first = errors.first().map(|(_, error)| transport::dial_error(error));
+            first.unwrap_or(DialError::Unreachable)
+        }
         _ => DialError::Unreachable,
     }
 }

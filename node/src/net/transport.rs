@@ -1,7 +1,8 @@
 //! The transport: TCP (shaped, if asked for) with Noise and Yamux, or QUIC; and addresses in libp2p's form.
 
+use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures::{AsyncRead, AsyncWrite};
@@ -10,8 +11,10 @@ use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, PeerId, Transport as _, noise, tcp, yamux};
-use tidings_protocol::ground::peer::{PeerAddr, Transport};
+use libp2p::{Multiaddr, PeerId, Transport as _, TransportError, noise, tcp, yamux};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, sockopt};
+use tidings_protocol::ground::peer::{DialError, PeerAddr, Transport};
 
 use crate::clock::Clock;
 use crate::lab::shape::Shaper;
@@ -43,11 +46,11 @@ pub(crate) fn build(
     clock: &Clock,
 ) -> Result<BoxedTransport, NetError> {
     let (connect, unacked) = (clock.stretched(CONNECT_TIMEOUT), clock.stretched(UNACKED_MAX));
-    let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true));
+    let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true)).map_err(System);
     let tcp = tcp.map(move |stream, _| {
         let millis = u32::try_from(unacked.as_millis()).unwrap_or(u32::MAX);
         // A system without the option is only slower to notice.
-        let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream.0, millis);
+        let _ = sockopt::set_tcp_user_timeout(&stream.0, millis);
         stream
     });
     let Some(place) = place else {
@@ -98,10 +101,52 @@ fn with_quic(tcp: BoxedTransport, keypair: &Keypair) -> BoxedTransport {
         .boxed()
 }
 
+/// An error of the system. It stands behind one of ours, since the layers above hand on what is behind an error
+/// and drop the error itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct System(#[source] io::Error);
+
+/// Why a transport couldn't dial: what the system says tells our own trouble from the address's.
+pub(crate) fn dial_error(error: &TransportError<io::Error>) -> DialError {
+    let TransportError::Other(error) = error else { return DialError::Unreachable };
+    match system_error(error) {
+        // No route, no network, no address of that family; or we may not (a firewall of our own).
+        Some(
+            Errno::NETUNREACH
+            | Errno::NETDOWN
+            | Errno::ADDRNOTAVAIL
+            | Errno::AFNOSUPPORT
+            | Errno::INVAL
+            | Errno::PERM
+            | Errno::ACCESS,
+        ) => DialError::NoRoute,
+        // No descriptor, no memory.
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => DialError::Busy,
+        _ => DialError::Unreachable,
+    }
+}
+
+/// The error of the system at the bottom of one, if there is one.
+fn system_error(error: &io::Error) -> Option<Errno> {
+    if let Some(errno) = Errno::from_io_error(error) {
+        return Some(errno);
+    }
+    let mut at: Option<&(dyn Error + 'static)> = error.get_ref().map(|error| error as _);
+    while let Some(error) = at {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return system_error(error);
+        }
+        at = error.source();
+    }
+    None
+}
+
 /// Makes sure that nobody else listens on an address.
 ///
 /// libp2p listens with `SO_REUSEPORT`, with which two nodes of one user get the same port without an
-/// error, and then each other's connections.
+/// error, and then each other's connections. Like libp2p's, an IPv6 socket is for IPv6 only, so that a node
+/// may listen on one port of both families.
 ///
 /// # Errors
 /// What binding says.
@@ -109,10 +154,29 @@ pub(crate) fn probe(addr: &PeerAddr) -> io::Result<()> {
     if addr.port == 0 {
         return Ok(());
     }
-    match addr.transport {
-        Transport::Tcp => TcpListener::bind(addr.socket()).map(drop),
-        Transport::Quic => UdpSocket::bind(addr.socket()).map(drop),
+    let family = if addr.ip.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let kind = match addr.transport {
+        Transport::Tcp => SocketType::STREAM,
+        Transport::Quic => SocketType::DGRAM,
+    };
+    let socket = rustix::net::socket(family, kind, None)?;
+    if addr.ip.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
     }
+    if addr.transport == Transport::Tcp {
+        // Else connections of an earlier run would be in the way for a minute.
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+    }
+    rustix::net::bind(&socket, &addr.socket())?;
+    if addr.transport == Transport::Tcp {
+        rustix::net::listen(&socket, 1)?;
+    }
+    Ok(())
+}
+
+/// Whether an IP address is one of this machine's.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    std::net::UdpSocket::bind((ip, 0)).is_ok()
 }
 
 /// An address in libp2p's form.
@@ -135,7 +199,7 @@ pub(crate) fn from_multiaddr(addr: &Multiaddr) -> Option<PeerAddr> {
     match (parts.next()?, parts.next()) {
         (Protocol::Tcp(port), _) => Some(PeerAddr::tcp(SocketAddr::new(ip, port))),
         (Protocol::Udp(port), Some(Protocol::QuicV1)) => {
-            Some(PeerAddr { ip, port, transport: Transport::Quic })
+            Some(PeerAddr::new(ip, port, Transport::Quic))
         }
         _ => None,
     }
@@ -156,8 +220,24 @@ mod tests {
 
     #[test]
     fn a_port_in_use_is_noticed_though_libp2p_would_share_it() {
-        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = PeerAddr::tcp(held.local_addr().unwrap());
         assert_eq!(probe(&addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn the_systems_error_is_found_at_the_bottom_of_others() {
+        let refused = io::Error::from(Errno::CONNREFUSED);
+        assert_eq!(dial_error(&TransportError::Other(refused)), DialError::Unreachable);
+        for (errno, why) in [
+            (Errno::NETUNREACH, DialError::NoRoute),
+            (Errno::AFNOSUPPORT, DialError::NoRoute),
+            (Errno::MFILE, DialError::Busy),
+            (Errno::HOSTUNREACH, DialError::Unreachable),
+            (Errno::TIMEDOUT, DialError::Unreachable),
+        ] {
+            let deep = io::Error::other(io::Error::other(System(io::Error::from(errno))));
+            assert_eq!(dial_error(&TransportError::Other(deep)), why, "{errno:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Peers: who is at the other end of a link, where it can be dialled, and why a dial came to nothing.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 /// Who is at the other end of a link: a number that stands for the transport's peer identity
@@ -19,10 +19,10 @@ pub enum Transport {
 }
 
 /// An address that a peer can be dialled at. Shown and read as `127.0.0.1:4000` (TCP) or
-/// `127.0.0.1:4000/quic`.
+/// `127.0.0.1:4000/quic`. Made by [`PeerAddr::new`], from wherever it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerAddr {
-    /// IP address.
+    /// IP address; never an IPv4 address in the form of IPv6.
     pub ip: IpAddr,
     /// Port; never 0 for an address that can be dialled.
     pub port: u16,
@@ -31,10 +31,17 @@ pub struct PeerAddr {
 }
 
 impl PeerAddr {
+    /// An address. An IPv4 address in the form of IPv6 (`::ffff:1.2.3.4`) is the IPv4 address: else one host would
+    /// be two, in the book, in its share of it and on the list of those that are shunned.
+    #[must_use]
+    pub const fn new(ip: IpAddr, port: u16, transport: Transport) -> Self {
+        Self { ip: ip.to_canonical(), port, transport }
+    }
+
     /// A TCP address.
     #[must_use]
     pub const fn tcp(socket: SocketAddr) -> Self {
-        Self { ip: socket.ip(), port: socket.port(), transport: Transport::Tcp }
+        Self::new(socket.ip(), socket.port(), Transport::Tcp)
     }
 
     /// IP address and port.
@@ -44,10 +51,13 @@ impl PeerAddr {
     }
 
     /// Whether the address could be dialled at all: a port, and neither an unspecified nor a
-    /// multicast address.
+    /// multicast or broadcast address. From whom it may be taken is another question ([`Origin::may_tell`]).
+    ///
+    /// [`Origin::may_tell`]: super::reach::Origin::may_tell
     #[must_use]
     pub const fn is_dialable(&self) -> bool {
-        self.port != 0 && !self.ip.is_unspecified() && !self.ip.is_multicast()
+        let is_broadcast = matches!(self.ip, IpAddr::V4(Ipv4Addr::BROADCAST));
+        self.port != 0 && !self.ip.is_unspecified() && !self.ip.is_multicast() && !is_broadcast
     }
 }
 
@@ -62,7 +72,9 @@ impl fmt::Display for PeerAddr {
 
 /// Text that isn't a peer address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an address: expected IP:PORT or IP:PORT/quic, for instance 127.0.0.1:4000")]
+#[error(
+    "`{0}` is not an address: expected IP:PORT or IP:PORT/quic, for instance 127.0.0.1:4000 or [::1]:4000"
+)]
 pub struct ParsePeerAddrError(String);
 
 impl FromStr for PeerAddr {
@@ -73,8 +85,12 @@ impl FromStr for PeerAddr {
             Some(socket) => (socket, Transport::Quic),
             None => (text, Transport::Tcp),
         };
-        let socket: SocketAddr = socket.parse().map_err(|_| ParsePeerAddrError(text.to_owned()))?;
-        Ok(Self { ip: socket.ip(), port: socket.port(), transport })
+        let bad = || ParsePeerAddrError(text.to_owned());
+        let socket: SocketAddr = socket.parse().map_err(|_| bad())?;
+        if matches!(socket, SocketAddr::V6(socket) if socket.scope_id() != 0) {
+            return Err(bad()); // It would be dropped in silence.
+        }
+        Ok(Self::new(socket.ip(), socket.port(), transport))
     }
 }
 
@@ -108,11 +124,15 @@ pub struct AddressRecord {
 pub enum DialError {
     /// Nobody answered, or the connection broke before both sides spoke the protocol.
     Unreachable,
+    /// This machine has no way there: its network is down, or has no address of that family. The address isn't to
+    /// blame.
+    NoRoute,
     /// The peer speaks the protocol of another network.
     WrongNetwork,
-    /// The address is our own.
+    /// The address is our own, or somebody there has our identity.
     Myself,
-    /// The driver has no room for another connection attempt now. The address isn't to blame.
+    /// The driver has no room for another connection attempt now, or the system has none. The address isn't to
+    /// blame.
     Busy,
 }
 
@@ -120,6 +140,7 @@ impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unreachable => "nobody answered",
+            Self::NoRoute => "this machine has no way there",
             Self::WrongNetwork => "it belongs to another network",
             Self::Myself => "it is this node's own address",
             Self::Busy => "too many connection attempts are under way",
@@ -138,15 +159,34 @@ mod tests {
             assert_eq!(addr.to_string(), text);
             assert!(addr.is_dialable());
         }
-        for bad in ["", "localhost:1", "1.2.3.4", "1.2.3.4:70000", "1.2.3.4:1/tls"] {
+        for bad in [
+            "",
+            "localhost:1",
+            "1.2.3.4",
+            "1.2.3.4:70000",
+            "1.2.3.4:1/tls",
+            "::1:1",
+            "[fe80::1%2]:1",
+        ] {
             assert!(bad.parse::<PeerAddr>().is_err(), "{bad}");
         }
     }
 
     #[test]
     fn an_address_without_a_port_or_host_is_not_dialable() {
-        for text in ["127.0.0.1:0", "0.0.0.0:4000", "224.0.0.1:4000", "[::]:4000"] {
+        for text in
+            ["127.0.0.1:0", "0.0.0.0:4000", "224.0.0.1:4000", "[::]:4000", "255.255.255.255:4000"]
+        {
             assert!(!text.parse::<PeerAddr>().unwrap().is_dialable(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_v4_mapped_address_is_its_v4_address() {
+        let plain: PeerAddr = "1.2.3.4:5".parse().unwrap();
+        let mapped = SocketAddr::new(Ipv4Addr::new(1, 2, 3, 4).to_ipv6_mapped().into(), 5);
+        assert_eq!("[::ffff:1.2.3.4]:5".parse(), Ok(plain));
+        assert_eq!(PeerAddr::tcp(mapped), plain);
+        assert_eq!(serde_json::from_str::<PeerAddr>("\"[::ffff:1.2.3.4]:5\"").unwrap(), plain);
     }
 }

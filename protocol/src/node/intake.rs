@@ -92,7 +92,7 @@ impl Node {
         cx: &mut Cx<'_>,
     ) {
         for name in names {
-            let known = self.requests.on_failed(link, name, cx.now, &cx.params.requests);
+            let known = self.requests.on_denied(link, name, cx.now, &cx.params.requests);
             if known {
                 self.record.note(link, name, ItemEvent::NotFound, cx.now);
             }
@@ -251,6 +251,9 @@ impl Node {
             }
             return;
         }
+        if let Some(link) = ingress.filter(|link| self.requests.was_asked(*link, id)) {
+            self.requests.on_delivered(link);
+        }
         holders.extend(self.requests.on_arrived(id, cx.now, requests));
         holders.retain(|holder| Some(*holder) != ingress);
         holders.extend(ingress);
@@ -354,9 +357,6 @@ impl Node {
             self.requests.on_arrived(referred, cx.now, &cx.params.requests);
         }
         self.orphans.on_parent_accepted(referred);
-        if let Some(link) = ingress {
-            self.requests.on_delivered(link);
-        }
         self.counters.accepted += 1;
         self.record.note_from(ingress, item.id(), ItemEvent::Accepted, cx.now);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);

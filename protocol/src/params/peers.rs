@@ -31,6 +31,10 @@ pub struct PeerParams {
     /// Mean wait between feelers, seconds, exponentially distributed; 0 is never (Bitcoin Core's
     /// `FEELER_INTERVAL`: 2 min). What they are for is told in `peers/feeler.rs`.
     pub feeler_s: u64,
+    /// Whether peers may tell of addresses that only exist on this machine or site, and of those that are no host's
+    /// (`ground/reach.rs`), wherever they are themselves: test networks are made of such. A node takes this from its
+    /// network's file.
+    pub local_addresses: bool,
     /// Least time between two links that a feeler takes the place of, seconds (Bitcoin Core looks for an
     /// extra block-relay peer to exchange every 5 min, `EXTRA_BLOCK_RELAY_ONLY_PEER_INTERVAL`).
     pub rotate_s: u64,
@@ -65,6 +69,7 @@ impl Default for PeerParams {
             address_fanout: 2,
             self_announce_s: 86_400,
             feeler_s: 120,
+            local_addresses: false,
             rotate_s: 300,
         }
     }

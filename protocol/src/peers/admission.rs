@@ -1,7 +1,7 @@
 //! Who is let in, and who is kept out.
 
 use super::Peers;
-use super::table::Peer;
+use super::table::{Peer, Place};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::PeerAddr;
 use crate::limits::misbehavior::Reason;
@@ -50,6 +50,40 @@ impl Peers {
         Admission::Welcome
     }
 
+    /// A link takes over from an older one to the same peer, and with it the old one's place, unless it is to have
+    /// another and there is one:
+    /// - A link that the peer dialled takes an inbound place if one is free; else it keeps the place that we had for the
+    ///   peer. *Attack:* whoever lets us dial him, and then dials back, would otherwise come in however many
+    ///   there are, and have us dial the next of his addresses.
+    /// - A link that we dialled in passing (a seed, a feeler) keeps the inbound place of a peer that had come to us.
+    ///
+    /// A link that can't take over is no choice: the other end closes the old one whatever we do.
+    pub(super) fn replace(
+        &mut self,
+        (old, link): (Link, Link),
+        mut peer: Peer,
+        is_feeler: bool,
+        cx: &Cx<'_>,
+    ) {
+        let was_feeler = self.feeler.is(old);
+        let inbound = self.table.census().links[Direction::Inbound as usize];
+        let keeps = match peer.place {
+            Place::Inbound => inbound >= cx.params.peers.inbound_max,
+            Place::Outbound => is_feeler,
+            Place::Seed => true,
+        };
+        if keeps && was_feeler {
+            self.feeler.pass_to(link);
+        }
+        if let Some(old) = self.remove(old) {
+            peer.dialled = peer.dialled.or(old.dialled);
+            if keeps {
+                peer.place = old.place;
+            }
+        }
+        self.insert(link, peer);
+    }
+
     /// The peer misbehaved, and its link is being closed: it is kept out from now on, unless our
     /// operator wants it for ever.
     ///
@@ -77,7 +111,7 @@ impl Peers {
             self.set_connected(addr, true);
         } else {
             // One more address of the same peer: no use, and rested ever longer.
-            self.fail(addr, cx);
+            self.turned_away(addr, cx);
         }
     }
 }

@@ -10,21 +10,32 @@ use crate::params::PeerParams;
 /// Exponential backoff of one address: the wait doubles with each failure in a row, up to a cap, and
 /// is shortened by up to a half at random, so that peers that lost a node together do not all come
 /// back to it together.
+///
+/// Some failures are the address's, others are excused (`outage.rs`): those lengthen the wait as well, but are
+/// forgiven once it is known that they were ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Backoff {
     failures: u16,
+    excused: u16,
+    /// When the last of `failures` was.
+    blamed: Time,
     until: Time,
 }
 
 impl Backoff {
     /// The backoff of an address that failed `failures` times in a row in an earlier run.
     pub(super) const fn resumed(failures: u16) -> Self {
-        Self { failures, until: Time::ZERO }
+        Self { failures, excused: 0, blamed: Time::ZERO, until: Time::ZERO }
     }
 
-    /// Failures in a row.
+    /// Failures in a row that are held against the address.
     pub(super) const fn failures(self) -> u16 {
         self.failures
+    }
+
+    /// All failures in a row.
+    pub(super) const fn tries(self) -> u16 {
+        self.failures.saturating_add(self.excused)
     }
 
     /// When the address may be dialled again.
@@ -32,19 +43,57 @@ impl Backoff {
         self.until
     }
 
+    /// Whether a failure may be held against the address, if others were last heard at that moment: the first one,
+    /// and then one for each time that the network is known to have worked since.
+    pub(super) fn is_news(self, heard: Time) -> bool {
+        self.failures == 0 || self.blamed < heard
+    }
+
     /// Another attempt came to nothing.
     pub(super) fn fail(&mut self, now: Time, params: &PeerParams, rng: &mut dyn Rng) {
-        let doublings = u32::from(self.failures).min(63);
-        let wait_ms = params.retry_min_ms.saturating_mul(1 << doublings).min(params.retry_max_ms);
+        self.wait(now, params.retry_max_ms, params, rng);
         self.failures = self.failures.saturating_add(1);
-        self.until = now + jittered(wait_ms, rng);
+        self.blamed = now;
+    }
+
+    /// Another attempt came to nothing, and it may be our own fault. The wait has a cap of its own.
+    pub(super) fn excuse(
+        &mut self,
+        now: Time,
+        cap_ms: u64,
+        params: &PeerParams,
+        rng: &mut dyn Rng,
+    ) {
+        self.wait(now, cap_ms, params, rng);
+        self.excused = self.excused.saturating_add(1);
+    }
+
+    /// What was excused was our own fault: it never happened.
+    pub(super) fn forgive(&mut self, now: Time) {
+        if self.excused > 0 {
+            self.excused = 0;
+            self.until = self.until.min(now);
+        }
+    }
+
+    /// What was excused may have been our own fault: the rest is over, and the next one as long as it would have been.
+    pub(super) fn end_rest(&mut self, now: Time) {
+        if self.excused > 0 {
+            self.until = self.until.min(now);
+        }
     }
 
     /// A link of some standing ended: the failures before it are forgotten, but the address still
     /// rests for the first wait, so that a peer which keeps closing on us isn't redialled in a loop.
     pub(super) fn rest(&mut self, now: Time, params: &PeerParams, rng: &mut dyn Rng) {
-        self.failures = 0;
+        (self.failures, self.excused) = (0, 0);
         self.until = now + jittered(params.retry_min_ms, rng);
+    }
+
+    fn wait(&mut self, now: Time, cap_ms: u64, params: &PeerParams, rng: &mut dyn Rng) {
+        let doublings = u32::from(self.tries()).min(63);
+        let wait_ms = params.retry_min_ms.saturating_mul(1 << doublings).min(cap_ms);
+        self.until = now + jittered(wait_ms, rng);
     }
 }
 

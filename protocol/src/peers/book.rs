@@ -8,49 +8,50 @@
 //! # Bounds, and the attack on them
 //! At most `peers.book_max` addresses. A peer that wants to be our only neighbour fills the book with
 //! its own addresses, or with dead ones so that ours are forgotten. Against it:
-//! - Addresses that one peer told us and that were never reached hold at most a
-//!   [`SOURCE_SHARE`]-th of the book; more are refused. The share belongs to the peer's key, so that
-//!   it doesn't start afresh with a new link.
+//! - Addresses that one source told us and that were never reached hold at most a
+//!   [`SOURCE_SHARE`]-th of the book, and those of one host less; more are refused (`book/shares.rs`). The share
+//!   belongs to the peer's network or key, so that it doesn't start afresh with a new link.
 //! - In a full book the newcomer displaces the worst of [`EVICTION_SAMPLE`] random addresses: never
 //!   reached before reached, then most failures, then at random. Connected addresses and those that
 //!   our operator named never yield.
-//! - What was never reached and failed [`FAILURES_MAX`] times in a row is forgotten even if there is
-//!   room, which also gives its source the place back.
+//! - What was never reached and failed [`FAILURES_MAX`] times in a row is given up even if there is
+//!   room, which also gives its source the place back; and then it isn't taken again for a while (`book/given_up.rs`).
+//! - Which failures count is for others to say (`outage.rs`).
 //!
-//! A peer with many keys gets many shares: keys are free. It can then crowd out addresses that we only
+//! Whoever has addresses in many networks gets many shares. It can then crowd out addresses that we only
 //! heard of, but hardly those that we reached.
 //!
 //! Addresses carry no time on the wire, so an address that is repeated is not thereby fresh: only its
 //! first mention, and the peer at that address itself, count as news.
 
-use crate::ground::peer::AddressRecord;
+mod given_up;
+mod shares;
+
 use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
 use crate::ground::map::{Map, Salt};
-use crate::ground::peer::{PeerAddr, PeerKey};
+use crate::ground::peer::{AddressRecord, PeerAddr};
+use crate::ground::reach::Reach;
 use crate::ground::time::Time;
 use crate::machine::Cx;
 use crate::params::PeerParams;
 use crate::wire::message::ADDRESSES_MAX;
 
 use super::backoff::Backoff;
+use super::outage::{ALONE_MAX_MS, HEARSAY_MAX_MS, Scope};
 use super::recent::Recent;
-
-/// One peer's share of the book: one part in this many (Bitcoin Core: 64 of the 1,024 buckets for
-/// untried addresses per source group, `ADDRMAN_NEW_BUCKETS_PER_SOURCE_GROUP` in `addrman.cpp`).
-pub const SOURCE_SHARE: usize = 16;
-
-/// ... but a peer may always hold this many, or half of a book that is smaller yet, so that a small
-/// network can be learned from a single node. A guess.
-pub const SOURCE_MIN: usize = 64;
+use given_up::GivenUp;
+pub use given_up::{GIVEN_UP_MAX, REST_MAX_MS};
+use shares::Shares;
+pub use shares::{HOST_MAX, SOURCE_MIN, SOURCE_SHARE, Source};
 
 /// How many random addresses are compared for the worst to leave a full book. If half of the book was
 /// reached, a reached one leaves once in 65,536 times.
 pub const EVICTION_SAMPLE: usize = 16;
 
-/// Failures in a row after which an address that was never reached is forgotten: two minutes after
+/// Failures in a row after which an address that was never reached is given up: two minutes after
 /// it was learned with the default backoff. A guess.
 pub const FAILURES_MAX: u16 = 8;
 
@@ -77,11 +78,11 @@ pub const SHUNNED_MAX: usize = 1_000;
 pub struct Book {
     entries: Vec<Entry>,
     places: Map<PeerAddr, u32>,
-    /// How many never-reached addresses each peer told us.
-    shares: Map<PeerKey, u32>,
+    shares: Shares,
     /// Where we tell peers to dial us.
     own: Option<PeerAddr>,
     shunned: Recent<PeerAddr>,
+    given_up: GivenUp,
 }
 
 /// What we know of one address.
@@ -92,8 +93,8 @@ struct Entry {
     connected: bool,
     /// Our operator named it.
     named: bool,
-    /// The peer whose share it counts against: who told us, until we reach it ourselves.
-    source: Option<PeerKey>,
+    /// Whose share it counts against: who told us, until we reach it ourselves.
+    source: Option<Source>,
     /// When we first heard of it, or last from the peer there.
     heard: Time,
     attempted: Option<Time>,
@@ -115,7 +116,7 @@ pub struct AddressView {
     pub reached: Option<Time>,
     /// How often a peer said hello there.
     pub successes: u32,
-    /// Failures in a row.
+    /// Failures in a row that are held against it.
     pub failures: u16,
     /// When it may be dialled again.
     pub retry: Time,
@@ -128,7 +129,8 @@ pub(super) enum Added {
     New,
     /// It was there already.
     Known,
-    /// It is not kept: shunned, over its source's share, or the book is full of better ones.
+    /// It is not kept: shunned, given up lately, over its source's or host's share, or the book is full of
+    /// better ones.
     Refused,
 }
 
@@ -138,9 +140,10 @@ impl Book {
         Self {
             entries: Vec::new(),
             places: Map::new(salt),
-            shares: Map::new(salt),
+            shares: Shares::new(salt),
             own,
             shunned: Recent::new(SHUNNED_MAX, salt),
+            given_up: GivenUp::new(salt),
         }
     }
 
@@ -178,13 +181,15 @@ impl Book {
         self.entries.iter().map(record).collect()
     }
 
-    /// Takes in what an earlier run kept, until the book is full.
+    /// Takes in what an earlier run kept, until the book is full: of what peers had told it, what they still may.
     pub(super) fn import(&mut self, records: &[AddressRecord], params: &PeerParams, now: Time) {
         for record in records {
             if self.len() >= params.book_max {
                 return;
             }
-            if self.may_hold(record.addr) && !self.contains(record.addr) {
+            let is_told = params.local_addresses || Reach::of(record.addr.ip) == Some(Reach::World);
+            let wanted = record.successes > 0 || is_told;
+            if wanted && self.may_hold(record.addr) && !self.contains(record.addr) {
                 let mut entry = Entry::new(record.addr, None, now);
                 entry.successes = record.successes;
                 entry.backoff = Backoff::resumed(record.failures);
@@ -193,22 +198,44 @@ impl Book {
         }
     }
 
-    /// A peer told us an address, its own or another's.
-    pub(super) fn hear(&mut self, addr: PeerAddr, from: PeerKey, cx: &mut Cx<'_>) -> Added {
+    /// A peer told us an address.
+    pub(super) fn hear(
+        &mut self,
+        addr: PeerAddr,
+        from: impl Into<Source>,
+        cx: &mut Cx<'_>,
+    ) -> Added {
         if self.contains(addr) {
             return Added::Known;
         }
-        let share = share_of(cx.params.peers.book_max);
-        let held = self.shares.get(&from).copied().unwrap_or(0);
-        if !self.may_hold(addr) || held as usize >= share {
+        let from = from.into();
+        let Ok(failures) = self.given_up.failures(addr, cx.now) else { return Added::Refused };
+        let has_room = self.shares.has_room(from, cx.params.peers.book_max);
+        if !has_room || !self.shares.has_room_for(addr.ip) || !self.may_hold(addr) {
             return Added::Refused;
         }
+        let mut entry = Entry::new(addr, Some(from), cx.now);
+        entry.backoff = Backoff::resumed(failures);
+        self.add(entry, cx)
+    }
+
+    /// A peer told us its own address, on the host from which it spoke: whatever others may have made of that
+    /// address, it is the host's own wish to be dialled there.
+    pub(super) fn invite(&mut self, addr: PeerAddr, from: Source, cx: &mut Cx<'_>) -> Added {
+        if self.contains(addr) {
+            return Added::Known;
+        }
+        if !self.shares.has_room(from, cx.params.peers.book_max) || !self.may_hold(addr) {
+            return Added::Refused;
+        }
+        self.given_up.remove(addr);
         self.add(Entry::new(addr, Some(from), cx.now), cx)
     }
 
     /// Our operator named an address. That it was shunned no longer counts.
     pub(super) fn name(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) -> Added {
         self.shunned.remove(&addr);
+        self.given_up.remove(addr);
         if !self.may_hold(addr) {
             return Added::Refused;
         }
@@ -250,11 +277,13 @@ impl Book {
             return;
         };
         let source = entry.source.take();
+        entry.backoff.forgive(cx.now);
         entry.connected = true;
         entry.heard = cx.now;
         entry.reached = Some(cx.now);
         entry.successes = entry.successes.saturating_add(1);
-        self.release_share(source);
+        self.given_up.remove(addr);
+        self.release_share(source, addr);
     }
 
     /// The peer at the address told us so itself.
@@ -264,18 +293,61 @@ impl Book {
         }
     }
 
-    /// An attempt at the address came to nothing. Returns when it may be dialled again, unless it is
-    /// forgotten now.
+    /// An attempt at the address came to nothing, and it is to blame. Returns when it may be dialled again, unless it
+    /// is given up now.
     pub(super) fn fail(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) -> Option<Time> {
         let entry = self.get_mut(addr)?;
         entry.backoff.fail(cx.now, &cx.params.peers, cx.rng);
         let (until, failures) = (entry.backoff.until(), entry.backoff.failures());
-        let worth_keeping = entry.named || entry.connected || entry.successes > 0;
+        let worth_keeping = entry.connected || entry.is_trusted();
         if !worth_keeping && failures >= FAILURES_MAX {
             self.forget(addr);
+            self.given_up.insert(addr, failures, cx.now, &cx.params.peers);
             return None;
         }
         Some(until)
+    }
+
+    /// The peer at the address let us go at once. Returns when it may be dialled again. It isn't given up for that: it
+    /// is there, and may have been full.
+    pub(super) fn turn_away(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) -> Option<Time> {
+        let entry = self.get_mut(addr)?;
+        entry.backoff.fail(cx.now, &cx.params.peers, cx.rng);
+        Some(entry.backoff.until())
+    }
+
+    /// An attempt at the address came to nothing, perhaps by our own fault. Returns when it may be dialled again: what is
+    /// known to be good soon, if we are alone, and hearsay ever more rarely.
+    pub(super) fn excuse(&mut self, addr: PeerAddr, alone: bool, cx: &mut Cx<'_>) -> Option<Time> {
+        let params = &cx.params.peers;
+        let entry = self.get_mut(addr)?;
+        let cap_ms = match (entry.is_trusted(), alone) {
+            (true, true) => params.retry_max_ms.min(ALONE_MAX_MS),
+            (true, false) => params.retry_max_ms,
+            (false, _) => params.retry_max_ms.max(HEARSAY_MAX_MS),
+        };
+        entry.backoff.excuse(cx.now, cap_ms, params, cx.rng);
+        Some(entry.backoff.until())
+    }
+
+    /// An outage ended: what was excused was our own fault, for addresses of that scope. Of hearsay at most the rests
+    /// end. Walks the book.
+    pub(super) fn forgive(&mut self, of: Scope, hearsay: bool, now: Time) {
+        for entry in &mut self.entries {
+            if of == Scope::Near && Scope::of_address(entry.addr) == Scope::World {
+                continue;
+            }
+            if entry.is_trusted() {
+                entry.backoff.forgive(now);
+            } else if hearsay {
+                entry.backoff.end_rest(now);
+            }
+        }
+    }
+
+    /// Whether a failure of the address may be held against it: see [`Backoff::is_news`].
+    pub(super) fn is_news(&self, addr: PeerAddr, heard: Time) -> bool {
+        self.get(addr).is_none_or(|entry| entry.backoff.is_news(heard))
     }
 
     /// A good link to the address ended. Returns when it may be dialled again.
@@ -294,8 +366,7 @@ impl Book {
 
     /// Whether the address may be dialled now, as far as the book knows.
     pub(super) fn is_free(&self, addr: PeerAddr, now: Time) -> bool {
-        let entry = self.places.get(&addr).map(|place| &self.entries[*place as usize]);
-        entry.is_some_and(|entry| entry.is_free(now))
+        self.get(addr).is_some_and(|entry| entry.is_free(now))
     }
 
     /// A uniformly random address that is neither connected, nor resting, nor among `busy`; or else
@@ -348,6 +419,10 @@ impl Book {
         addr.is_dialable() && self.own != Some(addr) && !self.shunned.contains(&addr)
     }
 
+    fn get(&self, addr: PeerAddr) -> Option<&Entry> {
+        self.places.get(&addr).map(|place| &self.entries[*place as usize])
+    }
+
     fn get_mut(&mut self, addr: PeerAddr) -> Option<&mut Entry> {
         let place = *self.places.get(&addr)?;
         Some(&mut self.entries[place as usize])
@@ -383,7 +458,7 @@ impl Book {
     fn push(&mut self, entry: Entry) {
         let place = u32::try_from(self.entries.len()).expect("a book has fewer than 2^32 entries");
         if let Some(source) = entry.source {
-            *self.shares.entry(source).or_insert(0) += 1;
+            self.shares.take(source, entry.addr.ip);
         }
         self.places.insert(entry.addr, place);
         self.entries.push(entry);
@@ -397,15 +472,12 @@ impl Book {
         if let Some(moved) = self.entries.get(place as usize) {
             self.places.insert(moved.addr, place);
         }
-        self.release_share(entry.source);
+        self.release_share(entry.source, addr);
     }
 
-    fn release_share(&mut self, source: Option<PeerKey>) {
-        let Some(source) = source else { return };
-        let held = self.shares.get_mut(&source).expect("a source in the book has a share");
-        *held -= 1;
-        if *held == 0 {
-            self.shares.remove(&source);
+    fn release_share(&mut self, source: Option<Source>, addr: PeerAddr) {
+        if let Some(source) = source {
+            self.shares.release(source, addr.ip);
         }
     }
 }
@@ -419,16 +491,8 @@ pub(super) enum Choice {
     NoneBefore(Time),
 }
 
-/// How many never-reached addresses one peer may hold in a book of `book_max`.
-const fn share_of(book_max: usize) -> usize {
-    let least = if SOURCE_MIN < book_max / 2 { SOURCE_MIN } else { book_max / 2 };
-    let share = book_max / SOURCE_SHARE;
-    let share = if share > least { share } else { least };
-    if share > 0 { share } else { 1 }
-}
-
 impl Entry {
-    const fn new(addr: PeerAddr, source: Option<PeerKey>, heard: Time) -> Self {
+    const fn new(addr: PeerAddr, source: Option<Source>, heard: Time) -> Self {
         Self {
             addr,
             connected: false,
@@ -442,6 +506,11 @@ impl Entry {
         }
     }
 
+    /// Whether we have a better reason for it than hearsay.
+    const fn is_trusted(&self) -> bool {
+        self.named || self.successes > 0
+    }
+
     fn is_free(&self, now: Time) -> bool {
         !self.connected && self.backoff.until() <= now
     }
@@ -453,7 +522,7 @@ impl Entry {
 
     /// Greater for an address that we would rather lose.
     const fn badness(&self) -> (bool, u16) {
-        (self.successes == 0, self.backoff.failures())
+        (self.successes == 0, self.backoff.tries())
     }
 
     const fn view(&self) -> AddressView {

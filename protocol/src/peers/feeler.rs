@@ -115,6 +115,13 @@ impl Feeler {
         matches!(self.probe, Probe::Up { link: ours, .. } if ours == link)
     }
 
+    /// Another link took the place of one that is a feeler.
+    pub(super) fn pass_to(&mut self, link: Link) {
+        if let Probe::Up { link: ours, ready, .. } = &mut self.probe {
+            (*ours, *ready) = (link, false);
+        }
+    }
+
     /// Whether there is a link that is a feeler.
     pub(super) const fn is_up(&self) -> bool {
         matches!(self.probe, Probe::Up { .. })

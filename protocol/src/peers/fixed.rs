@@ -6,6 +6,7 @@ use crate::machine::Cx;
 
 use super::backoff::Backoff;
 use super::book::Choice;
+use super::outage::ALONE_MAX_MS;
 
 /// Addresses that our operator wants links to. Bounded by what the operator names.
 #[derive(Clone, Debug)]
@@ -49,6 +50,21 @@ impl Fixed {
         let fixed = self.get_mut(addr)?;
         fixed.backoff.fail(cx.now, &cx.params.peers, cx.rng);
         Some(fixed.backoff.until())
+    }
+
+    /// An attempt at the address came to nothing, perhaps by our own fault. Returns when it is dialled again.
+    pub(super) fn excuse(&mut self, addr: PeerAddr, alone: bool, cx: &mut Cx<'_>) -> Option<Time> {
+        let fixed = self.get_mut(addr)?;
+        let params = &cx.params.peers;
+        let cap_ms =
+            if alone { params.retry_max_ms.min(ALONE_MAX_MS) } else { params.retry_max_ms };
+        fixed.backoff.excuse(cx.now, cap_ms, params, cx.rng);
+        Some(fixed.backoff.until())
+    }
+
+    /// What was excused was our own fault.
+    pub(super) fn forgive(&mut self, now: Time) {
+        self.0.iter_mut().for_each(|fixed| fixed.backoff.forgive(now));
     }
 
     /// A good link to the address ended. Returns when it is dialled again.

@@ -48,7 +48,7 @@ pub(super) struct Outbound {
     seeds_dialling: Vec<PeerAddr>,
     /// There is nothing to dial before, unless something changes.
     idle_until: Time,
-    /// The driver has no room before.
+    /// The driver has no room before, or nobody could be reached.
     busy_until: Time,
     deadline: Time,
 }
@@ -114,9 +114,15 @@ impl Outbound {
         self.idle_until = self.idle_until.min(at);
     }
 
-    /// The driver had no room for a dial.
-    pub(super) fn pause(&mut self, cx: &mut Cx<'_>) {
-        self.busy_until = cx.now + jittered(cx.params.peers.retry_min_ms, cx.rng);
+    /// Nothing is dialled for up to so long: the driver had no room for a dial, or there is nobody to reach.
+    pub(super) fn pause(&mut self, wait_ms: u64, cx: &mut Cx<'_>) {
+        self.busy_until = cx.now + jittered(wait_ms, cx.rng);
+    }
+
+    /// Somebody was reached: no pause is needed any more.
+    pub(super) const fn resume(&mut self) {
+        self.busy_until = Time::ZERO;
+        self.idle_until = Time::ZERO;
     }
 
     /// Dials an address beside the set, if there is one and nothing else is being dialled.

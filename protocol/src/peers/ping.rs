@@ -35,10 +35,17 @@ struct Watch {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    AwaitingHello,
+    AwaitingHello { spared: bool },
     Resting,
-    AwaitingPong { nonce: u64, sent: Time },
+    AwaitingPong { nonce: u64, sent: Time, spared: bool },
 }
+
+/// A wake-up that is so late tells of an absence: the machine was suspended, or the process stopped. A guess: far
+/// longer than any turn of a busy driver.
+pub const ABSENT: Duration = Duration::from_secs(1);
+
+/// How long a peer is waited for after an absence, so that what it sent meanwhile can be read. A guess.
+pub const GRACE: Duration = Duration::from_secs(5);
 
 /// No round trip yet.
 const UNKNOWN: u32 = u32::MAX;
@@ -67,7 +74,10 @@ impl Health {
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, now: Time, params: &HealthParams) {
         let at = now + Duration::from_secs(params.hello_timeout_s);
-        self.links.insert(link, Watch { state: State::AwaitingHello, at, rtt_us: UNKNOWN });
+        self.links.insert(
+            link,
+            Watch { state: State::AwaitingHello { spared: false }, at, rtt_us: UNKNOWN },
+        );
         self.next = self.next.min(at);
     }
 
@@ -86,7 +96,7 @@ impl Health {
         self.find_next();
     }
 
-    /// A pong came.
+    /// A pong came. Returns whether it is the one that was awaited.
     pub fn on_pong(
         &mut self,
         link: Link,
@@ -94,24 +104,24 @@ impl Health {
         now: Time,
         params: &HealthParams,
         rng: &mut dyn Rng,
-    ) {
-        let Some(watch) = self.links.get_mut(link) else {
-            return;
-        };
-        let State::AwaitingPong { nonce: expected, sent } = watch.state else {
-            return;
-        };
+    ) -> bool {
+        let Some(watch) = self.links.get_mut(link) else { return false };
+        let State::AwaitingPong { nonce: expected, sent, .. } = watch.state else { return false };
         if nonce != expected {
-            return;
+            return false;
         }
         watch.rtt_us = u32::try_from((now - sent).as_micros()).unwrap_or(UNKNOWN - 1);
         watch.state = State::Resting;
         let interval = Duration::from_secs(params.ping_interval_s);
         watch.at = now + interval.mul_f64(rng.random_range(0.75..1.25));
         self.next = self.next.min(watch.at);
+        true
     }
 
     /// Time passed: hands over what is due, in slot order.
+    ///
+    /// Whoever is woken long after it asked to be wasn't there, and what came meanwhile may lie unread: a peer that
+    /// would be given up gets [`GRACE`], once.
     pub fn on_wake(
         &mut self,
         now: Time,
@@ -122,6 +132,7 @@ impl Health {
         if now < self.next {
             return;
         }
+        let was_absent = now.since(self.next) >= ABSENT;
         for (link, watch) in self.links.iter_mut() {
             if watch.at > now {
                 continue;
@@ -129,11 +140,18 @@ impl Health {
             match watch.state {
                 State::Resting => {
                     let nonce = rng.next_u64();
-                    watch.state = State::AwaitingPong { nonce, sent: now };
+                    watch.state = State::AwaitingPong { nonce, sent: now, spared: false };
                     watch.at = now + Duration::from_secs(params.ping_timeout_s);
                     due(link, Due::Ping(nonce));
                 }
-                State::AwaitingHello => {
+                State::AwaitingHello { ref mut spared }
+                | State::AwaitingPong { ref mut spared, .. }
+                    if was_absent && !*spared =>
+                {
+                    *spared = true;
+                    watch.at = now + GRACE;
+                }
+                State::AwaitingHello { .. } => {
                     watch.at = Time::NEVER;
                     due(link, Due::Close(Reason::HelloTimeout));
                 }
@@ -240,6 +258,29 @@ mod tests {
         health.on_pong(LINK, nonce ^ 1, secs(1), &params(), &mut rng);
         assert_eq!(health.rtt(LINK), None);
         assert_eq!(wake(&mut health, secs(10)), [Due::Close(Reason::PingTimeout)]);
+    }
+
+    #[test]
+    fn after_an_absence_a_pong_that_is_there_counts_before_anybody_is_given_up() {
+        let mut health = Health::default();
+        let nonce = ping_after_hello(&mut health, secs(0));
+        assert!(
+            wake(&mut health, secs(3_600)).is_empty(),
+            "an hour of sleep is not the peer's fault"
+        );
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        assert!(health.on_pong(LINK, nonce, secs(3_600), &params(), &mut rng));
+        assert!(wake(&mut health, secs(3_605)).is_empty());
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_after_an_absence_is_given_up_soon() {
+        let mut health = Health::default();
+        ping_after_hello(&mut health, secs(0));
+        assert!(wake(&mut health, secs(3_600)).is_empty());
+        assert_eq!(health.deadline(), secs(3_605));
+        // However late we are again.
+        assert_eq!(wake(&mut health, secs(7_200)), [Due::Close(Reason::PingTimeout)]);
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! The table of connected peers.
 
+use std::net::IpAddr;
+
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::peer::{PeerAddr, PeerKey};
+use crate::ground::reach::Origin;
 use crate::ground::time::Time;
 
-/// All connected peers, counted by sort. Bounded by `peers.inbound_max` and the outbound set.
+use super::outage::Scope;
+
+/// All connected peers, counted by place. Bounded by `peers.inbound_max` and the outbound set.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     links: LinkTable<Peer>,
@@ -16,18 +21,51 @@ pub(super) struct Table {
 pub(super) struct Peer {
     pub(super) key: PeerKey,
     direction: Direction,
+    /// Which of our places it takes.
+    pub(super) place: Place,
     /// Where we reached it, on this link or on one that this link made superfluous.
     pub(super) dialled: Option<PeerAddr>,
-    /// Where it says that it can be dialled.
-    pub(super) advertise: Option<PeerAddr>,
+    whereabouts: Whereabouts,
+    /// Where it is, as far as that decides what it may tell.
+    pub(super) origin: Origin,
     /// When the link came up.
     pub(super) since: Time,
-    ready: bool,
-    seed: bool,
+    stage: Stage,
     /// Whether we asked it for addresses.
     pub(super) question: Question,
-    /// It asked us for addresses and was answered.
-    pub(super) answered: bool,
+}
+
+/// Whose place a link takes. That is who dialled it, but for a link that replaced another to the same peer: see
+/// `Peers::replace`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// One of `peers.inbound_max`.
+    Inbound,
+    /// One of the outbound set, or a feeler's.
+    Outbound,
+    /// A seed's, which is given up once others are found.
+    Seed,
+}
+
+/// What is known of where a peer can be dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whereabouts {
+    Unknown,
+    /// It speaks from this host.
+    On(IpAddr),
+    /// It says that it can be dialled there.
+    At(PeerAddr),
+}
+
+/// How far a link has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Its hellos aren't through.
+    Greeting,
+    /// They are.
+    Ready,
+    /// And the peer asked us for addresses and was answered.
+    Answered,
 }
 
 /// A question for addresses, which is put at most once on a link.
@@ -41,7 +79,7 @@ pub(super) enum Question {
     Answered,
 }
 
-/// How many links there are of each sort; each array by [`Direction`].
+/// How many links there are of each sort; each array by whose places they take, those of seeds being outbound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Census {
     /// All links.
@@ -52,6 +90,8 @@ pub(super) struct Census {
     pub(super) seeds: usize,
     /// Outbound links that are seeds and ready.
     pub(super) seeds_ready: usize,
+    /// Links that are ready and lead beyond this site, or nobody knows where.
+    pub(super) far_ready: usize,
 }
 
 impl Table {
@@ -83,9 +123,9 @@ impl Table {
 
     /// Marks a link as ready; `None` if it isn't in the table or was ready before.
     pub(super) fn make_ready(&mut self, link: Link) -> Option<&mut Peer> {
-        let peer = self.links.get_mut(link).filter(|peer| !peer.ready)?;
+        let peer = self.links.get_mut(link).filter(|peer| !peer.is_ready())?;
         self.census.remove(peer);
-        peer.ready = true;
+        peer.stage = Stage::Ready;
         self.census.add(peer);
         Some(peer)
     }
@@ -123,7 +163,7 @@ impl Table {
 
     /// A link that is a seed.
     pub(super) fn find_seed(&self) -> Option<Link> {
-        let seed = self.links.iter().find(|(_, peer)| peer.seed);
+        let seed = self.links.iter().find(|(_, peer)| peer.is_seed());
         seed.map(|(link, _)| link)
     }
 
@@ -134,35 +174,39 @@ impl Table {
 }
 
 impl Peer {
-    /// A peer whose link just came up.
-    pub(super) const fn new(
+    /// A peer whose link just came up. `addr` is where we dialled it, or where it dialled from.
+    pub(super) fn new(
         key: PeerKey,
         direction: Direction,
-        dialled: Option<PeerAddr>,
+        addr: Option<PeerAddr>,
         seed: bool,
         since: Time,
     ) -> Self {
         Self {
             key,
             direction,
-            dialled,
-            advertise: None,
+            place: match direction {
+                Direction::Inbound => Place::Inbound,
+                Direction::Outbound if seed => Place::Seed,
+                Direction::Outbound => Place::Outbound,
+            },
+            dialled: addr.filter(|_| direction == Direction::Outbound),
+            whereabouts: addr.map_or(Whereabouts::Unknown, |addr| Whereabouts::On(addr.ip)),
+            origin: addr.map_or(Origin::UNKNOWN, |addr| Origin::of(addr.ip)),
             since,
-            ready: false,
-            seed,
+            stage: Stage::Greeting,
             question: Question::Unasked,
-            answered: false,
         }
     }
 
     /// Whether both hellos are through.
     pub(super) const fn is_ready(&self) -> bool {
-        self.ready
+        !matches!(self.stage, Stage::Greeting)
     }
 
     /// Whether it is given up once others are found.
     pub(super) const fn is_seed(&self) -> bool {
-        self.seed
+        matches!(self.place, Place::Seed)
     }
 
     /// Whether we dialled it.
@@ -178,24 +222,66 @@ impl Peer {
         }
     }
 
+    /// Where it says that it can be dialled.
+    pub(super) const fn advertise(&self) -> Option<PeerAddr> {
+        match self.whereabouts {
+            Whereabouts::At(addr) => Some(addr),
+            Whereabouts::Unknown | Whereabouts::On(_) => None,
+        }
+    }
+
+    /// It says that it can be dialled there. Returns whether that is the host that it speaks from.
+    pub(super) fn set_advertise(&mut self, addr: PeerAddr) -> bool {
+        let before = std::mem::replace(&mut self.whereabouts, Whereabouts::At(addr));
+        before == Whereabouts::On(addr.ip)
+    }
+
+    /// Notes that its question for addresses is answered; false if it was before, or isn't ready.
+    pub(super) fn answer(&mut self) -> bool {
+        let first = self.stage == Stage::Ready;
+        if first {
+            self.stage = Stage::Answered;
+        }
+        first
+    }
+
     /// Whether we reached it at an address, or it says that one could.
     pub(super) fn is_at(&self, addr: PeerAddr) -> bool {
-        self.dialled == Some(addr) || self.advertise == Some(addr)
+        self.dialled == Some(addr) || self.advertise() == Some(addr)
+    }
+
+    const fn side(&self) -> usize {
+        match self.place {
+            Place::Inbound => Direction::Inbound as usize,
+            Place::Outbound | Place::Seed => Direction::Outbound as usize,
+        }
     }
 }
 
 impl Census {
     pub(super) const fn add(&mut self, peer: &Peer) {
-        self.links[peer.direction as usize] += 1;
-        self.ready[peer.direction as usize] += peer.ready as usize;
-        self.seeds += peer.seed as usize;
-        self.seeds_ready += (peer.seed && peer.ready) as usize;
+        let (seed, ready, side) = (peer.is_seed(), peer.is_ready(), peer.side());
+        self.links[side] += 1;
+        self.ready[side] += ready as usize;
+        self.seeds += seed as usize;
+        self.seeds_ready += (seed && ready) as usize;
+        self.far_ready += (ready && !peer.origin.is_near()) as usize;
     }
 
     const fn remove(&mut self, peer: &Peer) {
-        self.links[peer.direction as usize] -= 1;
-        self.ready[peer.direction as usize] -= peer.ready as usize;
-        self.seeds -= peer.seed as usize;
-        self.seeds_ready -= (peer.seed && peer.ready) as usize;
+        let (seed, ready, side) = (peer.is_seed(), peer.is_ready(), peer.side());
+        self.links[side] -= 1;
+        self.ready[side] -= ready as usize;
+        self.seeds -= seed as usize;
+        self.seeds_ready -= (seed && ready) as usize;
+        self.far_ready -= (ready && !peer.origin.is_near()) as usize;
+    }
+
+    /// Whether no link is ready that is a witness for addresses of that scope.
+    pub(super) const fn is_alone(&self, of: Scope) -> bool {
+        match of {
+            Scope::Near => self.ready[0] + self.ready[1] == 0,
+            Scope::World => self.far_ready == 0,
+        }
     }
 }

@@ -1,7 +1,10 @@
 mod feeler;
 mod gossip;
 mod network;
+mod outage;
 mod outbound;
+mod places;
+mod telling;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -44,9 +47,11 @@ impl World {
     }
 
     fn with(fixed: Vec<PeerAddr>, salt: u64) -> Self {
+        let mut params = Params::default();
+        params.peers.local_addresses = true;
         Self {
             peers: Peers::new(OWN, Some(addr(0)), fixed, Salt::new(salt)),
-            params: Params::default(),
+            params,
             chain: Opaque::default(),
             rng: ChaCha8Rng::seed_from_u64(1),
             now: Time::ZERO,
@@ -135,7 +140,11 @@ impl World {
     /// Lets time pass, waking when asked to. As in the node, a feeler whose time is up goes at once.
     fn wait(&mut self, time: Duration) {
         let until = self.now + time;
+        let mut wakes = 0;
         while self.peers.deadline() <= until {
+            // What a feeler kept from being done is due at the moment it goes.
+            wakes = if self.peers.deadline() > self.now { 0 } else { wakes + 1 };
+            assert!(wakes < 3, "a deadline must not stay in the past");
             self.now = self.now.max(self.peers.deadline());
             self.wake();
             while self.peers.deadline() <= self.now
@@ -143,7 +152,6 @@ impl World {
             {
                 self.surplus.push(link);
             }
-            assert!(self.peers.deadline() > self.now, "a deadline must not stay in the past");
         }
         self.now = until;
     }
@@ -172,6 +180,8 @@ impl World {
         self.peers.table.iter().for_each(|(_, peer)| census.add(peer));
         assert_eq!(self.peers.table.census(), census);
         assert!(self.peers.dialling() <= self.params.peers.dialling_max);
+        let inbound = census.links[Direction::Inbound as usize];
+        assert!(inbound <= self.params.peers.inbound_max, "{inbound} inbound places");
     }
 }
 

@@ -19,8 +19,8 @@
 //! 4. At most `in_flight_max` transactions are in flight from one link; further ones wait until one arrives.
 //!    *Attack*: without it one peer fills the queue with ids that don't exist (zebra's advisory
 //!    GHSA-4fc2-h7jh-287c).
-//! 5. A peer that let a request run out is a *staller* until it has delivered again, more often each time
-//!    (see `request/reliability.rs`). Whatever is in flight from a staller gives way at once to an announcer
+//! 5. A peer that let a request run out, or denies having what it announced, is a *staller* until it has delivered
+//!    again, more often each time (see `request/reliability.rs`). Whatever is in flight from a staller gives way at once to an announcer
 //!    that is none, and has room: the staller counts as having failed.
 //!    An inbound peer has `inbound_patience_ms` for a transaction, `block_patience_ms` for a block, from the
 //!    moment on in which an outbound one that is no staller announced it too (a quarter of it before it has
@@ -231,7 +231,8 @@ impl Requests {
             || self.links.get(link).is_some_and(|state| state.expects_late(name.short()))
     }
 
-    /// An item that a peer sent was accepted, which may make the peer reliable again. (Junk pays no debt.)
+    /// A peer sent something that it was asked for and that is worth checking, which may make it reliable again. (Junk
+    /// pays no debt.)
     pub fn on_delivered(&mut self, link: Link) {
         if let Some(state) = self.links.get_mut(link) {
             state.deliver();
@@ -281,6 +282,16 @@ impl Requests {
         }
         self.drop_answered();
         announcers
+    }
+
+    /// The peer says that it hasn't got what it announced: the next announcer is asked at once, and the peer after others
+    /// from now on. False if it wasn't being asked.
+    pub fn on_denied(&mut self, link: Link, name: Name, now: Time, params: &RequestParams) -> bool {
+        let was_asked = self.on_failed(link, name, now, params);
+        if was_asked && let Some(state) = self.links.get_mut(link) {
+            state.strike(now, params.timeout(name.kind()));
+        }
+        was_asked
     }
 
     /// The peer can't or didn't properly deliver: the next announcer is asked at once. False if the

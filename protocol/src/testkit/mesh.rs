@@ -466,7 +466,7 @@ impl Mesh {
                 link: far,
                 peer: dialler,
                 direction: Direction::Inbound,
-                addr: None,
+                addr: Some(Self::addr(from)),
             },
         );
     }

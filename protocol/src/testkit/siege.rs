@@ -1,5 +1,5 @@
 //! A node under siege: peers that flood it with announcements of what doesn't exist, peers that announce what
-//! does and never deliver it, and honest ones. How much later does it get transactions because of them?
+//! does and never deliver it, peers that lie about it, and honest ones. How much later does it get transactions because of them?
 //!
 //! Only the node is real; its peers follow a script. What the node throttles is held back, as its driver
 //! would; a peer that it closes the link to comes back under another name.
@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::chain::Chain as _;
 use crate::chain::opaque::Opaque;
-use crate::ground::item::{Hash256, Item, ItemId, ItemKind, ShortId};
+use crate::ground::item::{Hash256, Item, ItemId, ItemKind, Name, ShortId, twin};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
@@ -46,6 +46,8 @@ pub struct Siege {
     pub flooders: usize,
     /// Peers that announce each transaction before anybody else, and never deliver.
     pub stallers: usize,
+    /// Peers that announce each transaction before anybody else and lie, each in one way: see [`Lie`].
+    pub liars: usize,
     /// How long a flooder waits from one message of a thousand ids to the next.
     pub flood_interval: Duration,
     /// Transactions.
@@ -78,6 +80,48 @@ enum Role {
     Honest,
     Flooder,
     Staller,
+    Liar(Lie),
+}
+
+/// What is false of what a liar says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// The kind: a transaction is announced as a block. Silent when asked for it.
+    Kind,
+    /// The name: an id that shares eight bytes with the true one. When asked, it denies having it.
+    Name,
+    /// The bytes: others come than those that were announced.
+    Bytes,
+    /// That it has it: when asked, it denies it.
+    Presence,
+}
+
+impl Lie {
+    /// All of them, which liars tell by turns.
+    pub const ALL: [Self; 4] = [Self::Kind, Self::Name, Self::Bytes, Self::Presence];
+
+    /// What a transaction is called by a liar.
+    fn name_of(self, id: ItemId) -> ItemId {
+        match self {
+            Self::Kind => ItemId::block(id.hash()),
+            Self::Name => twin(id),
+            Self::Bytes | Self::Presence => id,
+        }
+    }
+
+    /// What a liar answers when he is asked for an item.
+    fn answer(self, id: ItemId) -> Option<Items> {
+        match self {
+            Self::Kind => None,
+            Self::Name | Self::Presence => {
+                Some(Items::NotFound(Names::Whole { kind: id.kind(), ids: [id].into() }))
+            }
+            Self::Bytes => {
+                let bytes = id.hash().0.to_vec().into();
+                Opaque::default().item(ItemKind::Tx, bytes).ok().map(Items::Item)
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -133,7 +177,7 @@ impl Siege {
     /// The same without attackers.
     #[must_use]
     pub fn lifted(&self) -> Self {
-        Self { flooders: 0, stallers: 0, ..self.clone() }
+        Self { flooders: 0, stallers: 0, liars: 0, ..self.clone() }
     }
 
     /// Runs it, until 10 seconds after the last transaction.
@@ -180,6 +224,16 @@ impl<'a> Field<'a> {
                 generation: 0,
             }));
         }
+        for lie in Lie::ALL.into_iter().cycle().take(siege.liars) {
+            peers.push(Peer {
+                role: Role::Liar(lie),
+                direction: Direction::Inbound,
+                link: None,
+                latency: Duration::from_millis(script.random_range(10..60)),
+                held_until: Time::ZERO,
+                generation: 0,
+            });
+        }
         let mut field = Self {
             params,
             flood_interval: siege.flood_interval,
@@ -218,15 +272,18 @@ impl<'a> Field<'a> {
             let first = born + delays.iter().copied().min().unwrap_or_default();
             let roles: Vec<_> = self.peers.iter().map(|peer| peer.role).collect();
             for (peer, role) in roles.into_iter().enumerate() {
-                let at = match role {
-                    Role::Honest => born + delays.get(peer).copied().unwrap_or_default(),
-                    Role::Staller => Time::ZERO + (first - Time::ZERO).saturating_sub(HEAD_START),
+                let early = Time::ZERO + (first - Time::ZERO).saturating_sub(HEAD_START);
+                let (at, id) = match role {
+                    Role::Honest => {
+                        (born + delays.get(peer).copied().unwrap_or_default(), item.id())
+                    }
+                    Role::Staller => (early, item.id()),
+                    Role::Liar(lie) => (early, lie.name_of(item.id())),
                     Role::Flooder => continue,
                 };
-                let ids = [item.id()].into();
                 let link = self.link_of(peer, 1);
-                let message =
-                    Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids }));
+                let names = Names::Whole { kind: id.kind(), ids: [id].into() };
+                let message = Message::Items(Items::Announce(names));
                 self.push(at, peer, Scheduled::Arrives(link, message));
             }
         }
@@ -356,7 +413,7 @@ impl<'a> Field<'a> {
     fn reach(&mut self, link: Link, message: &Message) {
         let index = link.slot();
         let peer = &self.peers[index];
-        let at = self.now + 2 * peer.latency;
+        let (at, role) = (self.now + 2 * peer.latency, peer.role);
         match message {
             Message::Session(Session::Ping { nonce }) => {
                 self.push(
@@ -365,14 +422,22 @@ impl<'a> Field<'a> {
                     Scheduled::Arrives(link, Message::Session(Session::Pong { nonce: *nonce })),
                 );
             }
-            Message::Items(Items::GetData(Names::Whole { ids, .. }))
-                if peer.role == Role::Honest =>
-            {
+            Message::Items(Items::GetData(names)) if matches!(role, Role::Liar(_)) => {
+                let Role::Liar(lie) = role else { return };
+                let ids = names.iter().filter_map(|name| match name {
+                    Name::Whole(id) => Some(id),
+                    Name::Short(_) => None,
+                });
+                for answer in ids.filter_map(|id| lie.answer(id)) {
+                    self.push(at, index, Scheduled::Arrives(link, Message::Items(answer)));
+                }
+            }
+            Message::Items(Items::GetData(Names::Whole { ids, .. })) if role == Role::Honest => {
                 for id in ids.iter() {
                     self.answer(at, link, id.into());
                 }
             }
-            Message::Items(Items::GetData(Names::Short(ids))) if peer.role == Role::Honest => {
+            Message::Items(Items::GetData(Names::Short(ids))) if role == Role::Honest => {
                 for id in ids.iter() {
                     self.answer(at, link, *id);
                 }

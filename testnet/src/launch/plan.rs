@@ -189,12 +189,11 @@ fn network(manifest: &Manifest, genesis: Hash256, items: &[Planned]) -> Network 
     settings.tidings.genesis = genesis;
     Network {
         name: format!("testnet-{}-{}", manifest.seed, std::process::id()),
-        rules: manifest.network.rules,
         limits: Limits {
             max_tx_bytes: max_tx_bytes.max(largest(ItemKind::Tx).unwrap_or(0)),
             max_block_bytes: max_block_bytes.max(largest(ItemKind::Block).unwrap_or(0)),
         },
         settings,
-        ..Network::default()
+        ..Network::for_tests(manifest.network.rules)
     }
 }

@@ -5,8 +5,10 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
+use super::shares::{is_counted, share_of};
 use super::*;
 use crate::chain::opaque::Opaque;
+use crate::ground::peer::PeerKey;
 use crate::params::Params;
 
 /// Everything that a `Cx` borrows.
@@ -20,7 +22,9 @@ struct Surroundings {
 impl Surroundings {
     fn new(seed: u64) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed);
-        Self { params: Params::default(), chain: Opaque::default(), rng, now: Time::ZERO }
+        let mut params = Params::default();
+        params.peers.local_addresses = true;
+        Self { params, chain: Opaque::default(), rng, now: Time::ZERO }
     }
 
     fn with<T>(&mut self, run: impl FnOnce(&mut Cx<'_>) -> T) -> T {
@@ -68,18 +72,29 @@ impl Book {
     fn check(&self, max: usize) {
         assert!(self.len() <= max, "the bound");
         assert_eq!(self.places.len(), self.entries.len(), "one place each");
-        let mut shares = BTreeMap::new();
+        let (mut shares, mut hosts) = (BTreeMap::new(), BTreeMap::new());
         for (place, entry) in self.entries.iter().enumerate() {
             assert_eq!(self.places.get(&entry.addr).map(|place| *place as usize), Some(place));
             assert!(!self.shunned.contains(&entry.addr), "a shunned address is not kept");
             if let Some(source) = entry.source {
                 *shares.entry(source).or_insert(0) += 1;
+                if is_counted(entry.addr.ip) {
+                    *hosts.entry(entry.addr.ip).or_insert(0) += 1;
+                }
             }
         }
-        assert_eq!(self.shares.len(), shares.len(), "no share is left over");
+        let (of_sources, of_hosts) = self.shares.held();
+        assert_eq!(
+            (of_sources.len(), of_hosts.len()),
+            (shares.len(), hosts.len()),
+            "none left over"
+        );
         for (source, held) in shares {
-            assert_eq!(self.shares.get(&source), Some(&held));
+            assert_eq!(of_sources.get(&source), Some(&held));
             assert!(held as usize <= share_of(max), "the share of {source:?}");
+        }
+        for (host, held) in hosts {
+            assert_eq!(of_hosts.get(&host), Some(&held));
         }
     }
 }
@@ -349,6 +364,7 @@ fn op() -> impl Strategy<Value = Op> {
 struct Model {
     held: BTreeMap<PeerAddr, Known>,
     shunned: BTreeSet<PeerAddr>,
+    given_up: BTreeSet<PeerAddr>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -373,10 +389,12 @@ impl Model {
             Added::Known => assert!(self.held.contains_key(&addr)),
             Added::Refused => {
                 let stuck = self.held.values().any(protected) && self.held.len() == MODEL_MAX;
-                assert!(self.shunned.contains(&addr) || over || stuck, "refused without a reason");
+                let out = self.shunned.contains(&addr) || self.given_up.contains(&addr);
+                assert!(out || over || stuck, "refused without a reason");
             }
             Added::New => {
                 assert!(!self.held.contains_key(&addr) && !self.shunned.contains(&addr) && !over);
+                assert!(source.is_none() || !self.given_up.contains(&addr), "it rests");
                 let gone: Vec<_> =
                     self.held.keys().copied().filter(|held| !book.contains(*held)).collect();
                 assert_eq!(gone.len(), usize::from(self.held.len() == MODEL_MAX));
@@ -403,6 +421,7 @@ impl Model {
             }
             Op::Name { n } => {
                 self.shunned.remove(&addr(n));
+                self.given_up.remove(&addr(n));
                 let added = world.with(|cx| book.name(addr(n), cx));
                 self.offer(addr(n), None, added, book);
                 if let Some(known) = self.held.get_mut(&addr(n)) {
@@ -415,6 +434,7 @@ impl Model {
                     self.offer(addr(n), None, Added::New, book);
                 }
                 if let Some(known) = self.held.get_mut(&addr(n)) {
+                    self.given_up.remove(&addr(n));
                     *known = Known { connected: true, reached: true, source: None, ..*known };
                 }
             }
@@ -451,6 +471,7 @@ impl Model {
         let hopeless = !known.named && !known.connected && !known.reached;
         if hopeless && known.failures >= FAILURES_MAX {
             self.held.remove(&addr);
+            self.given_up.insert(addr); // for longer than the test lasts
             assert_eq!(until, None);
         } else {
             known.until = until.unwrap();

@@ -89,11 +89,11 @@ fn a_driver_without_room_is_not_held_against_the_address() {
 #[test]
 fn an_address_of_another_network_is_forgotten() {
     let mut world = World::new();
+    let link = world.inbound(3);
     world.learn([1, 2]);
     assert_eq!(world.dials().len(), 2);
     world.dial_failed(1, DialError::WrongNetwork);
     world.dial_failed(2, DialError::Myself);
-    let link = world.inbound(3);
     assert_eq!(world.tell(link, [1, 2]), 2, "and gossip doesn't bring it back");
     world.wait(Duration::from_secs(3_600));
     assert_eq!(world.dials(), NONE);
@@ -136,6 +136,24 @@ fn a_peer_that_lets_us_in_only_to_close_is_dialled_ever_more_rarely() {
     world.disconnect(link);
     world.wait(Duration::from_millis(500));
     assert_eq!(world.dials(), [1]);
+}
+
+#[test]
+fn a_peer_that_is_full_is_not_given_up() {
+    let mut world = World::new();
+    let link = world.inbound(1);
+    world.tell(link, [2]);
+    let mut dials = 0;
+    for _ in 0..1_000 {
+        for n in world.dials() {
+            dials += 1;
+            let (link, _) = world.connect(u64::from(n), Some(n));
+            world.disconnect(link);
+        }
+        world.wait(Duration::from_secs(60));
+    }
+    assert!(world.peers.book().contains(addr(2)), "it may have room some day");
+    assert!(dials > 20, "{dials}");
 }
 
 #[test]

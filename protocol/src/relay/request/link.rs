@@ -14,7 +14,7 @@ use crate::params::RequestParams;
 #[derive(Clone, Debug)]
 pub(super) struct LinkRequests {
     pub(super) direction: Direction,
-    /// It has delivered something that was accepted.
+    /// It has delivered something that we had asked it for.
     pub(super) has_delivered: bool,
     txs: Lane,
     /// Wanted items that it announced without being asked at once. Those that came or were forgotten since stay for
@@ -97,7 +97,7 @@ impl LinkRequests {
         self.rest.get_or_insert_default().reliability.strike(now, timeout);
     }
 
-    /// It delivered something that was accepted.
+    /// It delivered something that we had asked it for.
     pub(super) fn deliver(&mut self) {
         self.has_delivered = true;
         if let Some(rest) = &mut self.rest {

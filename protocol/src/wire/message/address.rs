@@ -62,7 +62,7 @@ pub(crate) fn take_record(body: &mut Cursor<'_>) -> Result<Option<PeerAddr>, Dec
         IPV6_QUIC => ip_and_port::<16>(record, Transport::Quic)?,
         _ => return Ok(None),
     };
-    Ok(Some(PeerAddr { ip, port, transport }))
+    Ok(Some(PeerAddr::new(ip, port, transport)))
 }
 
 fn ip_and_port<const N: usize>(

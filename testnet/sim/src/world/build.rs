@@ -222,7 +222,7 @@ impl World {
             direction,
             addr,
         };
-        let theirs = self.first_word(to, connected(far, from, inb, None));
+        let theirs = self.first_word(to, connected(far, from, inb, Some(addr(from))));
         let ours = self.first_word(from, connected(near, to, out, dialled));
         for (node, link, hello) in [(from, near, theirs), (to, far, ours)] {
             if let Some(message) = hello {

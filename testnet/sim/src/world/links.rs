@@ -68,8 +68,8 @@ impl World {
         let (near, far) = self.join(from, to);
         let direction = Direction::Outbound;
         self.hand(from, Input::Connected { link: near, peer: key(to), direction, addr });
-        let direction = Direction::Inbound;
-        self.hand(to, Input::Connected { link: far, peer: key(from), direction, addr: None });
+        let (direction, addr) = (Direction::Inbound, Some(self::addr(from)));
+        self.hand(to, Input::Connected { link: far, peer: key(from), direction, addr });
     }
 
     /// Takes a slot at both nodes, and returns their handles.

@@ -134,6 +134,20 @@ fn what_a_link_leaves_behind_is_looked_at_in_portions() {
 }
 
 #[test]
+fn whoever_denies_what_it_announced_is_asked_last_until_it_delivers() {
+    let params = params();
+    let mut requests = tracker(&[IN, IN]);
+    say(&mut requests, 0, nth(1), ms(0), &params);
+    asked(&mut requests);
+    assert!(requests.on_denied(link(0), nth(1).into(), ms(1), &params));
+    say(&mut requests, 0, nth(2), ms(2), &params);
+    say(&mut requests, 1, nth(2), ms(3), &params);
+    assert_eq!(asked(&mut requests), [(0, nth(2)), (1, nth(2))], "the denier gave way");
+    requests.on_delivered(link(0));
+    assert!(!requests.is_staller(link(0)));
+}
+
+#[test]
 fn a_false_name_is_dropped_when_its_announcer_fails_and_nobody_else_is() {
     let params = params();
     let mut requests = tracker(&[IN, OUT]);

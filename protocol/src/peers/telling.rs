@@ -1,0 +1,136 @@
+//! Which addresses peers tell us, and which of ours they are told.
+
+use rand::RngExt as _;
+use rand::seq::IteratorRandom as _;
+
+use crate::ground::link::Link;
+use crate::ground::peer::PeerAddr;
+use crate::ground::reach::Origin;
+use crate::machine::Cx;
+use crate::wire::message::{Message, PeerExchange};
+
+use super::Peers;
+use super::backoff::jittered;
+use super::book::{Added, Source};
+use super::table::{Peer, Question};
+
+impl Peers {
+    /// Addresses came, already cut to the link's budget. Returns how many were not kept: not dialable,
+    /// our own, shunned, or over what one peer may put into the book.
+    pub fn on_addresses(&mut self, link: Link, addrs: &[PeerAddr], cx: &mut Cx<'_>) -> usize {
+        let Some(peer) = self.table.get_mut(link).filter(|peer| peer.is_ready()) else {
+            return addrs.len();
+        };
+        // Within a link order is kept and questions are answered at once, so this is the answer.
+        let is_sample = peer.question == Question::Open;
+        if is_sample {
+            peer.question = Question::Answered;
+        }
+        let (origin, advertise) = (peer.origin, peer.advertise());
+        let source = Source::of(peer.key, origin);
+        let mut dropped = 0;
+        for addr in addrs {
+            let added = match may_tell(origin, *addr, cx) {
+                true => self.book.hear(*addr, source, cx),
+                false => Added::Refused,
+            };
+            self.on_added(*addr, added);
+            match added {
+                Added::New if is_sample => {}
+                Added::New => self.pass_on(*addr, link, cx),
+                Added::Known if advertise == Some(*addr) => self.book.refresh(*addr, cx.now),
+                Added::Known => {}
+                Added::Refused => dropped += 1,
+            }
+        }
+        self.settle(cx);
+        dropped
+    }
+
+    /// The peer asks for addresses. Returns false if it was answered before and is ignored now.
+    pub fn on_get_addresses(&mut self, link: Link, cx: &mut Cx<'_>) -> bool {
+        let Some(peer) = self.table.get_mut(link) else {
+            return false;
+        };
+        if !peer.answer() {
+            return false;
+        }
+        let (dialled, advertise, origin) = (peer.dialled, peer.advertise(), peer.origin);
+        let mut addrs = self.book.sample(cx.now, cx.rng);
+        addrs.retain(|addr| Some(*addr) != dialled && Some(*addr) != advertise);
+        addrs.retain(|addr| may_tell(origin, *addr, cx));
+        // Also when there are none: the peer takes our next message for the answer.
+        self.outbox.push((link, Message::Peers(PeerExchange::Addresses(addrs.into()))));
+        true
+    }
+
+    /// The peer says where it can be dialled.
+    pub(super) fn on_advertised(&mut self, link: Link, addr: PeerAddr, cx: &mut Cx<'_>) {
+        let Some(peer) = self.table.get_mut(link) else { return };
+        if !may_tell(peer.origin, addr, cx) {
+            return;
+        }
+        let source = Source::of(peer.key, peer.origin);
+        let added = match peer.set_advertise(addr) {
+            true => self.book.invite(addr, source, cx),
+            false => self.book.hear(addr, source, cx),
+        };
+        match added {
+            Added::New => self.pass_on(addr, link, cx),
+            Added::Known => self.book.refresh(addr, cx.now),
+            Added::Refused => {}
+        }
+        self.set_connected(addr, true);
+    }
+
+    pub(super) fn ask(&mut self, link: Link) {
+        if let Some(peer) = self.table.get_mut(link) {
+            peer.question = Question::Open;
+            self.outbox.push((link, Message::Peers(PeerExchange::GetAddresses)));
+        }
+    }
+
+    /// Asks a random peer that wasn't asked yet (rule 5).
+    pub(super) fn ask_anybody(&mut self, cx: &mut Cx<'_>) {
+        let unasked =
+            |(_, peer): &(Link, &Peer)| peer.is_ready() && peer.question == Question::Unasked;
+        if let Some((link, _)) = self.table.iter().filter(unasked).choose(cx.rng) {
+            self.ask(link);
+        }
+    }
+
+    /// Lets an address that is new to us wait for a few random links, but not for the one it came by.
+    fn pass_on(&mut self, addr: PeerAddr, from: Link, cx: &mut Cx<'_>) {
+        let slots = self.table.slots();
+        for _ in 0..cx.params.peers.address_fanout.min(slots) {
+            // Slots are dense, so the first good link from a random slot on is nearly uniform.
+            let start = cx.rng.random_range(0..slots);
+            for slot in (start..slots).chain(0..start) {
+                let Some((link, peer)) = self.table.at(slot) else { continue };
+                let wants = link != from && peer.is_ready() && !peer.is_at(addr);
+                if wants && may_tell(peer.origin, addr, cx) && self.gossip.queue(link, addr, cx) {
+                    break;
+                }
+            }
+        }
+    }
+
+    pub(super) fn announce_self(&mut self, cx: &mut Cx<'_>) {
+        let Some(own) = self.advertise else { return };
+        for (link, peer) in self.table.iter().filter(|(_, peer)| peer.is_ready()) {
+            if may_tell(peer.origin, own, cx) {
+                self.gossip.queue(link, own, cx);
+            }
+        }
+    }
+
+    pub(super) fn arm_announcement(&mut self, cx: &mut Cx<'_>) {
+        let wait_ms = cx.params.peers.self_announce_s.saturating_mul(1_000);
+        self.announce_at = cx.now + jittered(wait_ms, cx.rng);
+    }
+}
+
+/// Whether an address may be taken from a peer there, or told to it (rule 7).
+fn may_tell(origin: Origin, addr: PeerAddr, cx: &Cx<'_>) -> bool {
+    cx.params.peers.local_addresses || origin.may_tell(addr.ip)
+}
