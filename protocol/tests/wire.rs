@@ -64,11 +64,12 @@ fn short_ids(max: usize) -> impl Strategy<Value = Arc<[ShortId]>> {
 
 /// Spans of one depth that follow one another.
 fn spans(max: usize) -> impl Strategy<Value = Vec<Span>> {
-    (list_len(max), 3..=16_u32, any::<u64>()).prop_map(|(len, depth, start)| {
-        let (below, count) = (64 - 4 * depth, 1_u64 << (4 * depth).min(63));
+    (list_len(max), 3..=16_u8, any::<u64>()).prop_map(|(len, depth, start)| {
+        let bits = 4 * u32::from(depth);
+        let (below, count) = (64 - bits, 1_u64 << bits.min(63));
         let len = (len as u64).min(count);
         let first = start % (count - len + 1);
-        let span = |place| Span::new(place << below, depth as u8).expect("a whole number of spans");
+        let span = |place| Span::new(place << below, depth).expect("a whole number of spans");
         (first..first + len).map(span).collect()
     })
 }
@@ -129,7 +130,11 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         }
         MessageKind::Digest => (any::<u64>(), any::<u32>(), spans(SPLITS_MAX))
             .prop_map(|(salt, seed, spans)| {
-                let sums: [u32; FAN] = std::array::from_fn(|place| seed.rotate_left(place as u32));
+                let mut next = seed;
+                let sums = [0; FAN].map(|_: u32| {
+                    next = next.rotate_left(1);
+                    next
+                });
                 let splits = spans.into_iter().map(|span| Split { span, sums }).collect();
                 Message::Reconcile(Reconcile::Digest(Box::new(Digest { salt, splits })))
             })
