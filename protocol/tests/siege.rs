@@ -57,7 +57,6 @@ fn with_adaptive_it_is_the_same_bound() {
     withstand(StrategyKind::Adaptive);
 }
 
-#[test]
 /// False kinds, false names, false bytes, and denials, before anybody honest speaks.
 #[test]
 fn liars_alone_delay_honest_transactions_by_less_than_the_bound() {

@@ -108,7 +108,7 @@ impl Pooled {
     }
 
     fn eviction_key(&self) -> EvictionKey {
-        EvictionKey { rate: self.rate, sequence: self.sequence, id: self.item.id().into() }
+        EvictionKey { rate: self.rate, sequence: self.sequence, id: self.item.id() }
     }
 }
 
@@ -234,7 +234,7 @@ impl Pool {
         let mut cleared = Cleared::default();
         let mut latest = Map::new(*self.items.salt());
         for confirmed in block {
-            let id = ItemId::from(confirmed.id);
+            let id = confirmed.id;
             if self.contains(confirmed.id)
                 && let Some(pooled) = self.remove_confirmed(id)
             {
@@ -285,7 +285,7 @@ impl Pool {
     /// The id by which children name a pooled transaction.
     #[must_use]
     pub fn referred(&self, id: ItemId) -> ItemId {
-        self.aliases.referred(id.into()).unwrap_or(id)
+        self.aliases.referred(id).unwrap_or(id)
     }
 
     /// Pooled transactions whose parent is the one given.
@@ -366,7 +366,7 @@ impl Pool {
 
     /// Adds what the plan said may come in.
     fn add(&mut self, item: Arc<Item>, inspection: Inspection, now: Time, params: &Params) {
-        let (id, fee) = (ItemId::from(item.id()), inspection.fee());
+        let (id, fee) = (item.id(), inspection.fee());
         let (referred, vbytes) = (inspection.referred(&item), inspection.vbytes(&item));
         self.sequence += 1;
         let pooled = Pooled {

@@ -65,8 +65,8 @@ impl Unbroadcast {
         if is_new {
             let at = now + wait(0, params, rng);
             let waiting = self.0.get_or_insert_with(|| Box::new(Waiting::new(salt)));
-            waiting.by_id.insert(id.into(), Attempt { id, at, told: 0 });
-            waiting.by_time.push(Reverse((at, id.into())));
+            waiting.by_id.insert(id, Attempt { id, at, told: 0 });
+            waiting.by_time.push(Reverse((at, id)));
         }
         is_new
     }
@@ -168,7 +168,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::ground::item::Hash256;
+    use crate::ground::item::{Hash256, ShortId};
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
 
@@ -240,7 +240,7 @@ mod tests {
         own.insert(1, Time::ZERO);
         own.insert(2, Time::ZERO);
         assert!(own.wake(Time::ZERO + 9 * MINUTE, true).is_empty());
-        assert_eq!(own.set.remove(ItemId::from(id(1))), Some(id(1)));
+        assert_eq!(own.set.remove(ShortId::from(id(1))), Some(id(1)));
         assert_eq!(own.set.remove(id(1)), None);
         assert_eq!(own.wake(Time::ZERO + 15 * MINUTE, true), [id(2)]);
         own.set.remove(id(2));

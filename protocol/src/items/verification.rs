@@ -116,7 +116,7 @@ impl Verification {
         let max = params.memory.verifying_max;
         let free = max.saturating_sub(self.under_way.len());
         let share = checking.ingress.map_or(0, |link| self.share(link));
-        self.under_way.insert(checking.item.id().into(), checking);
+        self.under_way.insert(checking.item.id(), checking);
         share > (free / 4).min(max / SHARES).max(1)
     }
 

@@ -32,7 +32,7 @@ impl Node {
         let mut holders = self.requests.on_arrived(parent.id(), cx.now, &cx.params.requests);
         holders.retain(|holder| *holder != link);
         holders.push(link);
-        let (parent_id, child_id) = (parent.id().into(), child.item.id().into());
+        let (parent_id, child_id) = (parent.id(), child.item.id());
         let member = |item, inspection: Inspection, ingress, holders, mut pair: Pair| {
             pair.is_verified |= !inspection.needs_verification;
             Checking { item, inspection, ingress: Some(ingress), holders, pair: Some(pair) }

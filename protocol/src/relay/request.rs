@@ -34,9 +34,9 @@
 //! 8. An item whose announcers have all failed or left is forgotten; a new announcement starts afresh.
 //! 9. Blocks have bounds and queues of their own: no number of transactions delays one.
 //! 10. What comes late is welcome: an item that a peer was asked for is in order even after the request ran
-//!    out or gave way, for the last `in_flight_max` of them on a link.
+//!     out or gave way, for the last `in_flight_max` of them on a link.
 //! 11. One input deals with `WORK_MAX` items at most, whatever ran out or was lost in one moment; the rest is due
-//!    again at once.
+//!     again at once.
 //!
 //! # The bound
 //! Once an honest outbound peer that has room announces a transaction, it comes

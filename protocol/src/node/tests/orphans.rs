@@ -309,7 +309,7 @@ fn a_parent_is_asked_for_and_given_by_the_name_that_its_child_has_for_it() {
     let actions = asking.send(from, &parent);
     assert!(disconnects(&actions).is_empty(), "it is what was asked for");
     assert!(asking.has(&parent) && asking.has(&child));
-    assert_eq!(asking.node.pool().children(parent.id()), [child.id().into()]);
+    assert_eq!(asking.node.pool().children(parent.id()), [child.id()]);
     assert_eq!(asking.node.wanted(), 0);
 }
 

@@ -146,7 +146,7 @@ fn a_parent_that_comes_after_its_children_finds_them() {
         pool.put(child, spending(known, output), &params).unwrap();
     }
     pool.put(&parent, Inspection { fee: Some(0), ..known_as(known, 3) }, &params).unwrap();
-    assert_eq!(pool.children(parent.id()), children.each_ref().map(|child| child.id().into()));
+    assert_eq!(pool.children(parent.id()), children.each_ref().map(|child| child.id()));
     pool.put(&tx(4, 20), paying(100), &params).unwrap();
     assert!(pool.contains(tx(4, 20).id()) && pool.len() == 1, "they leave with their parent");
 }
