@@ -98,6 +98,9 @@ pub mod record;
 
 /// What lets nothing be missed for good.
 pub mod reconcile {
+    pub mod kept;
+    pub mod vain;
+
     pub mod anti_entropy;
 }
 

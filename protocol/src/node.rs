@@ -246,6 +246,7 @@ impl Node {
                 self.relay(cx, |strategy, cx| strategy.on_signal(link, signal, cx));
             }
             Message::Reconcile(Reconcile::Digest(digest)) => self.on_digest(link, digest, cx),
+            Message::Reconcile(Reconcile::Held(lists)) => self.on_held(link, lists, admitted, cx),
             Message::Items(Items::FeeFilter(rate)) => self.on_fee_filter(link, *rate),
             Message::Items(Items::Credit(ids)) => self.on_credit(link, *ids, cx),
             Message::Unknown { .. } => {} // counted and charged like any other

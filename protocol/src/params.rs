@@ -20,7 +20,7 @@ pub use budgets::{BudgetParams, Rate};
 pub use memory::{MemoryParams, RecordParams, STEPS_DEFAULT};
 pub use peers::{HealthParams, PeerParams};
 pub use pool::{OrphanParams, PoolParams};
-pub use relay::{FANOUT_MAX, RelayParams};
+pub use relay::{FANOUT_MAX, RECENT_MAX, RelayParams};
 pub use requests::RequestParams;
 pub use strategies::{ParseStrategyError, PlumtreeParams, RumorParams, StrategyKind};
 pub use unbroadcast::UnbroadcastParams;

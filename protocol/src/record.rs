@@ -75,6 +75,10 @@ pub enum ItemEvent {
     Unsent,
     /// The budget lets it be announced after all.
     Released,
+    /// There is no peer that could be told of it.
+    Alone,
+    /// It is announced again: nobody has asked for it, or our operator submitted it once more.
+    Again,
     /// The peer was told of it.
     Told(Manner),
     /// The peer was sent it whole.

@@ -188,6 +188,48 @@ fn a_partition_that_heals_leaves_no_gap() {
     }
 }
 
+/// Transactions while a network is in two halves, and how many copies are missing a while after it healed.
+fn missing_after_partition(strategy: StrategyKind, txs: u32, parted: Duration) -> usize {
+    let mut mesh = formed(20, seed(), 0, params(strategy));
+    mesh.split(Some(10));
+    for n in 0..txs {
+        mesh.submit(n as usize * 7 % 20, tx(n));
+        mesh.run_for(parted / txs);
+    }
+    mesh.split(None);
+    // Links are dialled again as feelers find peers, one every two minutes.
+    mesh.run_for(Duration::from_secs(600));
+    let missing = |n| 20 - reached(&mesh, tx(n).id(), 0..20);
+    (0..txs).map(missing).sum()
+}
+
+#[test]
+fn a_partition_of_ten_minutes_heals_and_leaves_no_gap() {
+    for strategy in [StrategyKind::Adaptive, StrategyKind::Inventory, StrategyKind::DirectMail] {
+        let missing = missing_after_partition(strategy, 1_000, Duration::from_secs(600));
+        assert_eq!(missing, 0, "{strategy}");
+    }
+}
+
+#[test]
+fn what_full_queues_dropped_is_found_by_comparing() {
+    for strategy in [StrategyKind::Adaptive, StrategyKind::Inventory] {
+        let mut params = params(strategy);
+        params.relay.announce_queue_max = 100;
+        params.requests.announced_max = 200;
+        params.budgets.backlog_max = 50;
+        params.budgets.relayed.per_s = 100.0;
+        params.budgets.relayed.burst = 300.0;
+        let mut mesh = Mesh::new(2, seed(), 0, params, Arc::new(Opaque::default()));
+        mesh.connect(0, 1);
+        mesh.run_for(Duration::from_secs(1));
+        (0..2_000).for_each(|n| mesh.submit(0, tx(n)));
+        mesh.run_for(Duration::from_secs(1_800));
+        let missing = (0..2_000).filter(|n| reached(&mesh, tx(*n).id(), 1..2) == 0).count();
+        assert_eq!(missing, 0, "{strategy}");
+    }
+}
+
 #[test]
 fn without_the_safety_net_a_healed_partition_leaves_gaps() {
     let mut params = params(StrategyKind::Flood);

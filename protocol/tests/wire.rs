@@ -14,7 +14,9 @@ use tidings_protocol::ground::fee::FeeRate;
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind, ShortId};
 use tidings_protocol::ground::peer::{PeerAddr, Transport};
 use tidings_protocol::wire::codec::{self, PART_MAX};
-use tidings_protocol::wire::digest::{Digest, FILTER_MAX};
+use tidings_protocol::wire::digest::{
+    Digest, FAN, LIST_MAX, LISTED_MAX, LISTS_MAX, List, SPLITS_MAX, Span, Split,
+};
 use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::{Reader, Writer};
 use tidings_protocol::wire::kinds::{Class, MessageKind};
@@ -58,6 +60,18 @@ fn ids(max: usize) -> impl Strategy<Value = (ItemKind, Arc<[ItemId]>)> {
 
 fn short_ids(max: usize) -> impl Strategy<Value = Arc<[ShortId]>> {
     ids(max).prop_map(|(_, ids)| ids.iter().map(ShortId::from).collect())
+}
+
+/// Spans of one depth that follow one another.
+fn spans(max: usize) -> impl Strategy<Value = Vec<Span>> {
+    (list_len(max), 3..=16_u8, any::<u64>()).prop_map(|(len, depth, start)| {
+        let bits = 4 * u32::from(depth);
+        let (below, count) = (64 - bits, 1_u64 << bits.min(63));
+        let len = (len as u64).min(count);
+        let first = start % (count - len + 1);
+        let span = |place| Span::new(place << below, depth).expect("a whole number of spans");
+        (first..first + len).map(span).collect()
+    })
 }
 
 fn names(max: usize, list: fn(Names) -> Items) -> impl Strategy<Value = Message> {
@@ -125,15 +139,27 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::First => {
             short_ids(KNOWN_MAX).prop_map(|ids| Message::Relay(Signal::First(ids))).boxed()
         }
-        MessageKind::Digest => (any::<bool>(), any::<u32>(), any::<u64>(), list_len(FILTER_MAX))
-            .prop_map(|(is_answer, count, salt, len)| {
-                let filter = (0..len).map(|index| index.to_le_bytes()[0]).collect();
-                Message::Reconcile(Reconcile::Digest(Box::new(Digest {
-                    is_answer,
-                    count,
-                    salt,
-                    filter,
-                })))
+        MessageKind::Digest => (any::<u64>(), any::<u32>(), spans(SPLITS_MAX))
+            .prop_map(|(salt, seed, spans)| {
+                let mut next = seed;
+                let sums = [0; FAN].map(|_: u32| {
+                    next = next.rotate_left(1);
+                    next
+                });
+                let splits = spans.into_iter().map(|span| Split { span, sums }).collect();
+                Message::Reconcile(Reconcile::Digest(Box::new(Digest { salt, splits })))
+            })
+            .boxed(),
+        MessageKind::Held => (spans(LISTS_MAX), 0..=LIST_MAX)
+            .prop_map(|(spans, count)| {
+                let count = count.min(LISTED_MAX / spans.len().max(1));
+                let ids = |span: Span| std::iter::once(span.first()).chain([span.last()]);
+                let list = |span: Span| {
+                    let mut ids: Vec<_> = span.children().flat_map(ids).take(count).collect();
+                    ids.dedup();
+                    List { span, ids: ids.into() }
+                };
+                Message::Reconcile(Reconcile::Held(spans.into_iter().map(list).collect()))
             })
             .boxed(),
         MessageKind::FeeFilter => {

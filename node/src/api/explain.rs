@@ -180,6 +180,8 @@ pub enum StepName {
     Delayed,
     Unsent,
     Released,
+    Alone,
+    Again,
     Told,
     Sent,
     Denied,

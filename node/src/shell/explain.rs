@@ -266,6 +266,8 @@ fn name_and_detail(what: ItemEvent) -> (StepName, Option<&'static str>) {
         ItemEvent::Delayed => (StepName::Delayed, None),
         ItemEvent::Unsent => (StepName::Unsent, None),
         ItemEvent::Released => (StepName::Released, None),
+        ItemEvent::Alone => (StepName::Alone, None),
+        ItemEvent::Again => (StepName::Again, None),
         ItemEvent::Told(manner) => (StepName::Told, Some(manner_name(manner))),
         ItemEvent::Sent(manner) => (StepName::Sent, Some(manner_name(manner))),
         ItemEvent::Denied => (StepName::Denied, None),

@@ -22,21 +22,6 @@ impl Recent {
         self.items.push_back((now, id));
     }
 
-    /// Makes news again of those that were told and that `chosen` holds for.
-    ///
-    /// `settled`: those accepted since then haven't been told yet.
-    pub fn renew(&mut self, chosen: impl Fn(&ItemId) -> bool, settled: Time) {
-        let mut renewed = Vec::new();
-        self.items.retain(|(at, id)| {
-            let renew = *at < settled && chosen(id);
-            if renew {
-                renewed.push((settled, *id));
-            }
-            !renew
-        });
-        self.items.extend(renewed);
-    }
-
     /// Forgets the oldest items, for as long as `done` says so.
     pub fn forget_while(&mut self, mut done: impl FnMut(Time, &ItemId) -> bool) {
         while self.items.front().is_some_and(|(at, id)| done(*at, id)) {
@@ -48,7 +33,7 @@ impl Recent {
     }
 
     /// The items and when each was accepted, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &(Time, ItemId)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &(Time, ItemId)> {
         self.items.iter()
     }
 

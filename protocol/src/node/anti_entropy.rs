@@ -1,55 +1,150 @@
-//! Two peers compare what they accepted lately, and tell one another what the other one missed.
+//! Two peers compare the transactions that they keep, and tell one another what the other one lacks.
 
 use rand::RngExt as _;
 
 use super::Node;
-use crate::ground::item::HASH_LEN;
-use crate::ground::link::Link;
+use crate::ground::item::{ItemId, ItemKind, ShortId};
+use crate::ground::link::{Direction, Link};
 use crate::machine::Cx;
-use crate::record::Manner;
-use crate::wire::digest::Digest;
+use crate::reconcile::kept::{Telling, View};
+use crate::record::{ItemEvent, Manner};
+use crate::relay::Neighbour;
+use crate::relay::announce::Form;
+use crate::wire::digest::{Digest, LISTED_MAX, List};
 use crate::wire::kinds::Budget;
-use crate::wire::message::Reconcile;
+use crate::wire::message::{Names, Reconcile};
+
+/// As many ids are looked at for what one requested id is charged: both take about a microsecond.
+const LOOKED_AT_PER_REQUEST: usize = 256;
+
+/// With a peer for whom more than that waits nothing is compared: it is about to be told of enough. A guess.
+const WAITING_MAX: usize = 1_024;
 
 impl Node {
-    /// Begins a comparison with a random peer.
+    /// A peer is ready. It is told of what may still wait for others, by the trickle, and of the latest blocks; if we
+    /// dialled it, we compare.
+    pub(super) fn meet(&mut self, neighbour: Neighbour, cx: &mut Cx<'_>) {
+        let (link, params) = (neighbour.link, &cx.params.relay);
+        if params.safety_pull_ms == 0 {
+            return;
+        }
+        let fresh: Vec<_> = self.anti_entropy.fresh(cx.now, params).collect();
+        for id in fresh {
+            if self.pool.contains(id) && !self.seen.knows(id, link) {
+                self.announcer.enqueue(link, (id, Form::Id), cx.now, params, cx.rng);
+            }
+        }
+        let mut blocks = self.anti_entropy.blocks(cx.now, params);
+        let latest = self.blocks.latest().map(|block| block.id());
+        blocks.extend(latest.filter(|latest| !blocks.contains(latest)));
+        self.announce_blocks(link, blocks, cx);
+        if neighbour.direction == Direction::Outbound {
+            self.anti_entropy.on_newcomer(link, params);
+        }
+    }
+
+    /// Comparisons are due.
     pub(super) fn compare_due(&mut self, cx: &mut Cx<'_>) {
-        if self.anti_entropy.is_due(cx.now, &cx.params.relay) && !self.ready.is_empty() {
-            let link = self.ready[cx.rng.random_range(0..self.ready.len())].link;
-            let digest = self.anti_entropy.digest(cx.now, &cx.params.relay, cx.rng);
-            self.send(link, Reconcile::Digest(Box::new(digest)), cx);
+        let count = self.ready.len();
+        let random = (count > 0).then(|| self.ready[cx.rng.random_range(0..count)].link);
+        for link in self.anti_entropy.due(random, cx.now, &cx.params.relay) {
+            if self.ready.iter().any(|neighbour| neighbour.link == link) {
+                self.compare(link, cx);
+            }
         }
     }
 
-    /// Begins a comparison over a new link, if there is anything to compare.
-    pub(super) fn compare(&mut self, link: Link, cx: &mut Cx<'_>) {
-        let digest = self.anti_entropy.digest(cx.now, &cx.params.relay, cx.rng);
-        if digest.count > 0 {
-            self.send(link, Reconcile::Digest(Box::new(digest)), cx);
+    /// Begins a comparison.
+    fn compare(&mut self, link: Link, cx: &mut Cx<'_>) {
+        let blocks = self.anti_entropy.blocks(cx.now, &cx.params.relay);
+        self.announce_blocks(link, blocks, cx);
+        let salt = cx.rng.random();
+        match self.view(link, cx).map(|view| Telling::begin(&view, salt)) {
+            Some(telling) => self.tell(link, telling, cx),
+            None => self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay),
         }
     }
 
+    /// A peer's sums: it is told more of where ours are others.
     pub(super) fn on_digest(&mut self, link: Link, theirs: &Digest, cx: &mut Cx<'_>) {
-        if cx.params.relay.safety_pull_ms == 0 {
-            return; // off: then we offer nothing either
+        let first = cx.rng.random_range(0..theirs.splits.len().max(1));
+        let Some(view) = self.view(link, cx) else { return };
+        let telling = Telling::answer(theirs, &view, first);
+        let looked_at = view.looked_at();
+        self.charge_answer(link, looked_at / LOOKED_AT_PER_REQUEST, cx);
+        if telling.is_cut() {
+            self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
         }
-        let (mut lacked, answer) =
-            self.anti_entropy.compare(theirs, cx.now, &cx.params.relay, cx.rng);
-        lacked.retain(|id| self.item(id).is_some());
-        let answer_len = answer.as_ref().map_or(0, |answer| answer.filter.len());
-        self.charge_answer(link, lacked.len() + answer_len / HASH_LEN, cx);
+        self.tell(link, telling, cx);
+    }
+
+    /// All that a peer keeps of some spans: it is told of what else we keep there, and asked for what we lack.
+    /// `admitted`: how many of the ids may be looked at.
+    pub(super) fn on_held(&mut self, link: Link, lists: &[List], admitted: usize, cx: &mut Cx<'_>) {
+        let start = ShortId(cx.rng.random());
+        let Some(view) = self.view(link, cx) else { return };
+        let besides = lists.iter().flat_map(|list| {
+            let ours = view.ids_from(list.span, start);
+            ours.filter(|id| list.ids.binary_search(id).is_err())
+        });
+        let lacked: Vec<ShortId> = besides.take(LISTED_MAX).collect();
+        let looked_at = view.looked_at();
+        let params = &cx.params.relay;
+        self.charge_answer(link, lacked.len() + looked_at / LOOKED_AT_PER_REQUEST, cx);
+        if lacked.len() == LISTED_MAX {
+            self.anti_entropy.on_unfinished(link, cx.now, params);
+        }
+        self.anti_entropy.on_told(link, lacked.iter().copied(), cx.now, params);
         self.counters.gaps_found += lacked.len() as u64;
-        self.announce_any(link, lacked, Manner::Gap, cx);
-        if let Some(answer) = answer {
-            self.send(link, Reconcile::Digest(Box::new(answer)), cx);
+        let pooled = lacked.iter().filter_map(|id| self.pool.get(*id));
+        let mut ids: Vec<ItemId> = pooled.map(|item| item.id()).collect();
+        ids.sort_unstable();
+        self.announce(link, ItemKind::Tx, &ids, Manner::Gap, cx);
+        let theirs = || lists.iter().flat_map(|list| list.ids.iter().copied());
+        theirs().for_each(|id| {
+            self.anti_entropy.on_taken(link, id, cx.now, params, cx.rng);
+        });
+        self.on_announce(link, &Names::Short(theirs().collect()), admitted, cx);
+    }
+
+    /// What we show to a peer now; nothing if it isn't to be compared with.
+    fn view(&mut self, link: Link, cx: &Cx<'_>) -> Option<View<'_>> {
+        self.anti_entropy.settle();
+        let is_on = cx.params.relay.safety_pull_ms > 0 && self.links.get(link).is_some();
+        let (waiting, least) = (self.announcer.items(link), self.fee_filter.shared_with(link));
+        (is_on && self.announcer.waiting(link) <= WAITING_MAX).then(|| {
+            let knows = |id: &ItemId| self.seen.knows(id, link);
+            self.anti_entropy.view(link, waiting, knows, least, cx.now)
+        })
+    }
+
+    /// Sends sums and lists. What is listed is told.
+    fn tell(&mut self, link: Link, telling: Telling, cx: &mut Cx<'_>) {
+        for id in telling.lists().iter().flat_map(|list| list.ids.iter().copied()) {
+            if !self.seen.knows(id, link) {
+                self.seen.note_told(id, link);
+                self.record.note(link, id, ItemEvent::Told(Manner::Gap), cx.now);
+            }
+        }
+        let (digest, lists) = telling.finish();
+        if let Some(digest) = digest {
+            self.send(link, Reconcile::Digest(Box::new(digest)), cx);
+        }
+        if let Some(lists) = lists {
+            self.send(link, Reconcile::Held(lists), cx);
         }
     }
 
-    fn charge_answer(&mut self, link: Link, ids: usize, cx: &mut Cx<'_>) {
+    fn announce_blocks(&mut self, link: Link, mut blocks: Vec<ItemId>, cx: &mut Cx<'_>) {
+        blocks.retain(|id| self.blocks.get(id).is_some());
+        self.announce(link, ItemKind::Block, &blocks, Manner::Gap, cx);
+    }
+
+    fn charge_answer(&mut self, link: Link, work: usize, cx: &mut Cx<'_>) {
         let Some(state) = self.links.get_mut(link) else {
             return;
         };
-        if let Some(debt) = state.budget.charge_answer(ids, cx.now, &cx.params.budgets) {
+        if let Some(debt) = state.budget.charge_answer(work, cx.now, &cx.params.budgets) {
             self.slow(link, debt.until, cx);
             self.over_budget(link, Budget::Requests, cx.now);
         }

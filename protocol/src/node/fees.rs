@@ -72,11 +72,22 @@ impl Node {
                     self.counters.announcements_unsent += 1;
                     self.all_fall_behind(id, cx.now);
                     self.record.note_from(None, id, ItemEvent::Unsent, cx.now);
+                    self.let_out(id, cx);
                 }
                 return;
             }
+            self.let_out(id, cx);
+        } else {
+            self.anti_entropy.on_block(item.id(), cx.now, &cx.params.relay, cx.rng);
         }
         self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));
+    }
+
+    /// A transaction waits for the budget no longer: from now on peers may find it by comparing.
+    fn let_out(&mut self, id: ItemId, cx: &mut Cx<'_>) {
+        if let Some(rate) = self.pool.fee_rate(id) {
+            self.anti_entropy.on_let_out((id, rate), cx.now, &cx.params.relay, cx.rng);
+        }
     }
 
     /// Spreads what waited for the budget, not all at once after a late wake-up.
@@ -87,6 +98,7 @@ impl Node {
             let ingress = ingress.filter(|link| self.links.get(*link).is_some());
             if let Some(item) = self.pool.get(id).cloned() {
                 self.record.note_from(None, id, ItemEvent::Released, cx.now);
+                self.let_out(id, cx);
                 self.relay(cx, |strategy, cx| strategy.on_accepted(&item, ingress, cx));
             }
         }

@@ -154,6 +154,9 @@ impl Node {
         let id = item.id();
         let refused_before = self.seen.outcome(id).is_some_and(Outcome::is_refusal);
         if self.is_known(id) && !refused_before && !self.orphans.contains(id) {
+            if let Some(pooled) = self.pool.get(id).cloned() {
+                self.announce_resubmitted(&pooled, cx);
+            }
             return cx.report(Event::AlreadyKnown { id });
         }
         self.record.note_from(None, id, ItemEvent::Submitted, cx.now);
@@ -356,11 +359,13 @@ impl Node {
         self.orphans.on_parent_accepted(referred);
         self.counters.accepted += 1;
         self.record.note_from(ingress, item.id(), ItemEvent::Accepted, cx.now);
-        self.anti_entropy.on_accepted(item.id(), cx.now, &cx.params.relay, cx.rng);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
         if ingress.is_none() {
             self.remember_own(item, cx);
+        }
+        if self.ready.is_empty() {
+            self.record.note_from(None, item.id(), ItemEvent::Alone, cx.now);
         }
         self.spread(item, ingress, cx);
     }

@@ -100,7 +100,7 @@ impl Node {
         self.ready.push(neighbour);
         self.greet(link, cx);
         self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
-        self.compare(link, cx);
+        self.meet(neighbour, cx);
     }
 
     pub(super) fn on_addresses(

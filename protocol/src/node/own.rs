@@ -21,6 +21,21 @@ impl Node {
         }
     }
 
+    /// Our operator submits a transaction that is pooled: it doesn't seem to have arrived, so it is announced again, also to
+    /// those that were told before, and as often as it takes. It goes the way of one that nobody asked for: by the
+    /// trickle, and in company.
+    pub(super) fn announce_resubmitted(&mut self, item: &Arc<Item>, cx: &mut Cx<'_>) {
+        self.remember_own(item, cx);
+        self.record.note_from(None, item.id(), ItemEvent::Again, cx.now);
+        let companion = self.pool.any(cx.rng).filter(|id| *id != item.id());
+        let links: Vec<_> = self.ready.iter().map(|neighbour| neighbour.link).collect();
+        for link in links {
+            for id in [item.id()].into_iter().chain(companion) {
+                self.enqueue(link, (id, Form::Again), cx);
+            }
+        }
+    }
+
     /// Transactions that have been pooled for too long leave.
     pub(super) fn expire_due(&mut self, cx: &Cx<'_>) {
         self.pool.on_wake(cx.now);
@@ -32,6 +47,7 @@ impl Node {
             self.unbroadcast.remove(id);
             if !self.pool.contains(id) {
                 self.seen.release(id);
+                self.anti_entropy.on_left(id);
             }
             self.record.note_from(None, id, ItemEvent::Left(why), cx.now);
             cx.report(Event::Left { id });
@@ -41,7 +57,7 @@ impl Node {
     /// Announces own transactions again, the way of relayed ones and in their company: see
     /// [`crate::items::unbroadcast`].
     pub(super) fn announce_again(&mut self, cx: &mut Cx<'_>) {
-        let Self { unbroadcast, announcer, ready, seen, pool, counters, .. } = self;
+        let Self { unbroadcast, announcer, ready, seen, pool, counters, record, .. } = self;
         let (now, params) = (cx.now, cx.params);
         unbroadcast.on_wake(now, &params.unbroadcast, cx.rng, |own, rng| {
             let mut announce = |id, rng: &mut dyn Rng| {
@@ -55,6 +71,9 @@ impl Node {
                 told > 0
             };
             let told = announce(own, rng);
+            if told {
+                record.note_from(None, own, ItemEvent::Again, now);
+            }
             if told && let Some(companion) = pool.any(rng).filter(|id| *id != own) {
                 announce(companion, rng);
             }

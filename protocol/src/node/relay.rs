@@ -197,7 +197,8 @@ impl Node {
             for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {
                 self.give_by_id(link, id, Manner::Batch, cx);
             }
-            let ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
+            let mut ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
+            ids.dedup(); // one that is announced again may have waited already
             self.announce(link, ItemKind::Tx, &ids, Manner::Batch, cx);
         }
         self.catch_up(cx);

@@ -136,6 +136,9 @@ impl Node {
         self.seen.insert(id, Seen::new(Outcome::Accepted, known));
         self.seen.hold(id);
         self.orphans.on_parent_accepted(self.pool.referred(id));
+        if let Some(rate) = self.pool.fee_rate(id) {
+            self.anti_entropy.on_restored((id, rate), &cx.params.relay);
+        }
         self.counters.restored += 1;
         // One that waited for its parents came back before.
         let what =

@@ -53,6 +53,8 @@ impl Node {
                     }
                     sent += item.size();
                     self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
+                    let (id, params) = (item.id().into(), &cx.params.relay);
+                    self.anti_entropy.on_taken(link, id, cx.now, params, cx.rng);
                     self.give(link, item, Manner::Answer, cx);
                 }
                 None => {

@@ -1,6 +1,5 @@
 //! One node, fed by hand: what it answers to good and bad input.
 
-use crate::chain::Inspection;
 use crate::ground::item::{Hash256, Item, ItemKind};
 use crate::machine::Action;
 use rand::SeedableRng as _;
@@ -10,13 +9,14 @@ use std::time::Duration;
 
 use super::*;
 use crate::chain::opaque::Opaque;
-use crate::chain::{Chain, GOOD, Rejection, Verdict};
+use crate::chain::{Chain, GOOD, Inspection, Rejection, Verdict};
 use crate::params::{Rate, StrategyKind};
 use crate::report::event::Event;
 use crate::wire::error::DecodeError;
 use crate::wire::kinds::Budget;
 use crate::wire::message::{Hello, Items, Names, Session};
 
+mod comparing;
 mod explaining;
 mod fees;
 mod liars;

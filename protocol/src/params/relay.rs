@@ -5,11 +5,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{AdaptiveParams, ParamError, PlumtreeParams, RumorParams, StrategyKind, at_least_one};
-use crate::wire::digest::RECENT_MAX;
 use crate::wire::message::ANNOUNCE_MAX;
 
 /// Most links that a fanout may draw. A guess: beyond it a strategy is nearly a flood.
 pub const FANOUT_MAX: usize = 16;
+
+/// Most items that a node tells of again and again. A guess: 68 transactions a second for a minute.
+pub const RECENT_MAX: usize = 4_096;
 
 /// How items spread.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,16 +53,17 @@ pub struct RelayParams {
     /// is to stay on (a rumour with local bias may never leave its site, Demers et al. 1987, §3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_fanout: Option<usize>,
-    /// How often a node that accepted something lately compares it with a random peer, milliseconds;
-    /// 0 is off. What that costs is told at [`crate::reconcile::anti_entropy`]. A guess.
+    /// How often a node compares all that it keeps with a random peer, as long as something came lately, milliseconds;
+    /// 0 is off, and then it compares nothing when a link comes up either. What that costs is told at
+    /// [`crate::reconcile::anti_entropy`]. A guess.
     pub safety_pull_ms: u64,
-    /// What "lately" means there, milliseconds. An outage longer than that leaves gaps. The default closes
-    /// those that direct mail leaves, which hardly spreads by itself, where a fifth of all messages is lost.
+    /// What "lately" means there, milliseconds: without news for so long a node is silent. The default lets a gap
+    /// cross some nine links, one a round.
     pub safety_recent_ms: u64,
     /// For how long items are spread in rounds, milliseconds. A guess.
     pub recent_ms: u64,
-    /// Most items that are "lately" in either sense; over it the oldest are forgotten. At most [`RECENT_MAX`]. A guess:
-    /// 68 transactions a second for a minute.
+    /// Most items that are spread in rounds, and most of which a newcomer is told by the trickle; over it the oldest
+    /// are forgotten. At most [`RECENT_MAX`].
     pub recent_max: usize,
     /// How rumours end.
     pub rumor: RumorParams,

@@ -1,7 +1,6 @@
 //! What is refused, and by what name.
 
 use super::*;
-use crate::wire::digest::RECENT_MAX;
 
 #[test]
 fn the_defaults_are_valid() {

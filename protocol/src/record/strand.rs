@@ -56,13 +56,13 @@ impl Entry {
 }
 
 /// The rank of a [`ItemEvent::Broke`], which is never kept.
-pub(super) const BROKE: u8 = 20;
+pub(super) const BROKE: u8 = 22;
 
 /// The rank of a [`ItemEvent::Asked`].
-pub(super) const ASKED: u8 = 21;
+pub(super) const ASKED: u8 = 23;
 
 /// The first of the ranks of what happens to links.
-const CONGESTED: u8 = 23;
+const CONGESTED: u8 = 25;
 
 fn code(what: ItemEvent, rules: &mut Rules) -> (u8, u8) {
     match what {
@@ -81,17 +81,19 @@ fn code(what: ItemEvent, rules: &mut Rules) -> (u8, u8) {
         ItemEvent::Delayed => (12, 0),
         ItemEvent::Unsent => (13, 0),
         ItemEvent::Released => (14, 0),
-        ItemEvent::Told(manner) => (15, manner as u8),
-        ItemEvent::Sent(manner) => (16, manner as u8),
-        ItemEvent::Denied => (17, 0),
-        ItemEvent::NotFound => (18, 0),
-        ItemEvent::Expired => (19, 0),
+        ItemEvent::Alone => (15, 0),
+        ItemEvent::Again => (16, 0),
+        ItemEvent::Told(manner) => (17, manner as u8),
+        ItemEvent::Sent(manner) => (18, manner as u8),
+        ItemEvent::Denied => (19, 0),
+        ItemEvent::NotFound => (20, 0),
+        ItemEvent::Expired => (21, 0),
         ItemEvent::Broke => (BROKE, 0),
         ItemEvent::Asked => (ASKED, 0),
-        ItemEvent::Left(why) => (22, why as u8),
+        ItemEvent::Left(why) => (24, why as u8),
         ItemEvent::Congested => (CONGESTED, 0),
-        ItemEvent::Drained => (24, 0),
-        ItemEvent::OverBudget(budget) => (25, budget as u8),
+        ItemEvent::Drained => (26, 0),
+        ItemEvent::OverBudget(budget) => (27, budget as u8),
     }
 }
 
@@ -112,16 +114,18 @@ fn decode(kind: u8, detail: u8, rules: &Rules) -> ItemEvent {
         12 => ItemEvent::Delayed,
         13 => ItemEvent::Unsent,
         14 => ItemEvent::Released,
-        15 => ItemEvent::Told(manner(detail)),
-        16 => ItemEvent::Sent(manner(detail)),
-        17 => ItemEvent::Denied,
-        18 => ItemEvent::NotFound,
-        19 => ItemEvent::Expired,
+        15 => ItemEvent::Alone,
+        16 => ItemEvent::Again,
+        17 => ItemEvent::Told(manner(detail)),
+        18 => ItemEvent::Sent(manner(detail)),
+        19 => ItemEvent::Denied,
+        20 => ItemEvent::NotFound,
+        21 => ItemEvent::Expired,
         BROKE => ItemEvent::Broke,
         ASKED => ItemEvent::Asked,
-        22 => ItemEvent::Left(departure(detail)),
+        24 => ItemEvent::Left(departure(detail)),
         CONGESTED => ItemEvent::Congested,
-        24 => ItemEvent::Drained,
+        26 => ItemEvent::Drained,
         _ => ItemEvent::OverBudget(budget(detail)),
     }
 }
@@ -263,6 +267,8 @@ mod tests {
             ItemEvent::Delayed,
             ItemEvent::Unsent,
             ItemEvent::Released,
+            ItemEvent::Alone,
+            ItemEvent::Again,
             ItemEvent::Told(Manner::Gap),
             ItemEvent::Sent(Manner::Answer),
             ItemEvent::Denied,

@@ -64,6 +64,8 @@ pub enum Form {
     Id,
     /// All of it.
     Whole,
+    /// Its id, even if the peer was told of it before.
+    Again,
 }
 
 #[derive(Clone, Debug)]
@@ -284,6 +286,11 @@ impl Announcer {
         self.unsent
     }
 
+    /// The items that wait for a link.
+    pub fn items(&self, link: Link) -> impl Iterator<Item = ItemId> {
+        self.links.get(link).into_iter().flat_map(|queue| queue.ids.iter()).map(|(id, _)| *id)
+    }
+
     /// How many ids wait for a link.
     #[must_use]
     pub fn waiting(&self, link: Link) -> usize {
@@ -323,15 +330,20 @@ impl Queue {
         let mut ids;
         if self.ids.len() > max {
             ids = self.ids.take_least(max);
-            ids.retain(|(id, _)| !knows(id));
+            ids.retain(|entry| is_news(entry, &knows));
         } else {
             self.at = Time::NEVER;
-            ids = self.ids.take(|id| !knows(id));
+            ids = self.ids.take(|entry| is_news(entry, &knows));
             ids.sort_unstable();
         }
         ids.dedup_by_key(|(id, _)| *id);
         ids
     }
+}
+
+/// Whether an item is still to leave.
+fn is_news((id, form): &(ItemId, Form), knows: impl Fn(&ItemId) -> bool) -> bool {
+    *form == Form::Again || !knows(id)
 }
 
 /// A wait of an exponential distribution, by inversion.

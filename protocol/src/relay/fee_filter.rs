@@ -59,6 +59,12 @@ impl FeeFilter {
         if self.theirs.is_empty() { None } else { self.theirs.get(link).copied() }
     }
 
+    /// The least rate that both a peer and we take, as we told one another.
+    #[must_use]
+    pub fn shared_with(&self, link: Link) -> FeeRate {
+        self.of(link).unwrap_or_default().max(self.told)
+    }
+
     /// What a new peer is to be told, if anything.
     pub fn greet(&mut self, minimum: FeeRate, rng: &mut dyn Rng) -> Option<FeeRate> {
         if self.told == FeeRate::ZERO && minimum > FeeRate::ZERO {

@@ -5,9 +5,9 @@
 //! but the batch that leaves next (Bitcoin Core has done so since July 2026, pull request 34628:
 //! queues per peer had held up to 60,000 ids each, and sorting them took the whole of a core).
 //!
-//! Blocks don't count. What waits is in the pool already: it is served to whoever asks. When the backlog is full the
-//! one that pays least, of equals the latest, is left to the pool: all links have fallen behind, and hear of it when
-//! nothing waits any more (see [`announce`](crate::relay::announce)).
+//! Blocks don't count. What waits is in the pool already, and is shown to nobody who compares pools with us. When the
+//! backlog is full the one that pays least, of equals the latest, is left to the pool: all links have fallen behind, and
+//! hear of it when nothing waits any more (see [`announce`](crate::relay::announce)), or by comparing.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

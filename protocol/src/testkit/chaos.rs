@@ -20,7 +20,7 @@ use crate::machine::{Action, Cx, Input, Machine as _, RestoredAs};
 use crate::node::{Identity, Node};
 use crate::params::{Params, StrategyKind};
 use crate::report::event::Event;
-use crate::wire::digest::Digest;
+use crate::wire::digest::{Digest, FAN, LIST_MAX, List, Span, Split};
 use crate::wire::message::{Hello, Items, Message, Names, Reconcile, Session, Signal};
 
 /// How many links there may be at once.
@@ -208,10 +208,16 @@ impl Chaos {
             9 => self.speak(slot, |chaos| chaos.signal(script)),
             10 => self.speak(slot, |chaos| {
                 let count = script.below(chaos.items.len());
-                let ids: Vec<_> = chaos.items[..count].iter().map(|item| item.id()).collect();
-                let digest =
-                    Digest::of(&ids, script.byte().into(), script.byte().is_multiple_of(2));
-                Message::Reconcile(Reconcile::Digest(Box::new(digest)))
+                let some = chaos.items[..count].iter().take(LIST_MAX);
+                let mut ids: Vec<ShortId> = some.map(|item| item.id().into()).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                let (span, salt) = (Span::ALL, u64::from(script.byte()));
+                let splits = [Split { span, sums: [script.byte().into(); FAN] }].into();
+                Message::Reconcile(match script.byte() % 2 {
+                    0 => Reconcile::Held([List { span, ids: ids.into() }].into()),
+                    _ => Reconcile::Digest(Box::new(Digest { salt, splits })),
+                })
             }),
             11 => {
                 let item = self.items[script.below(self.items.len())].clone();

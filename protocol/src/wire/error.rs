@@ -61,18 +61,18 @@ impl From<VarintError> for DecodeError {
 pub enum Field {
     /// An address whose length doesn't fit its tag.
     Address,
-    /// Whether a digest is an answer.
-    IsAnswer,
     /// The kind of an item.
     ItemKind,
+    /// A span of ids, or what is told of it: deeper than ids are long, out of order, or of other ids.
+    Span,
 }
 
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Address => "address",
-            Self::IsAnswer => "mark of an answer",
             Self::ItemKind => "kind of item",
+            Self::Span => "span of ids",
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::wire::cursor::Cursor;
 use crate::wire::error::DecodeError;
 use crate::wire::message::items::{short_len, whole_len};
 use crate::wire::message::peers::{ADDRESSES_BODY_MAX, read_addresses};
-use crate::wire::message::reconcile::{DIGEST_MAX, read_digest};
+use crate::wire::message::reconcile::{DIGEST_MAX, LISTS_BODY_MAX, read_digest, read_held};
 use crate::wire::message::relay::KNOWN_BODY_MAX;
 use crate::wire::message::session::read_hello;
 use crate::wire::message::{
@@ -258,7 +258,7 @@ kinds! {
     Known "known": Control {
         14: Bytes(KNOWN_BODY_MAX), Relay(Signal::Known(_)) = |body| Ok(Signal::Known(body.list(ShortId)));
     }
-    Digest "digest": Control {
+    Digest "digest": Control, each Requests {
         15: Bytes(DIGEST_MAX), Reconcile(Reconcile::Digest(_)) = read_digest;
     }
     First "first": Control {
@@ -270,6 +270,9 @@ kinds! {
     }
     Credit "credit": Control {
         22: Bytes(4), Items(Items::Credit(_)) = |body| Ok(Items::Credit(body.u32()?));
+    }
+    Held "held": Control, each Requests {
+        21: Bytes(LISTS_BODY_MAX), Reconcile(Reconcile::Held(_)) = read_held;
     }
 }
 

@@ -89,7 +89,11 @@ impl EventHash {
             }
             Message::Reconcile(Reconcile::Digest(digest)) => {
                 self.word(digest.salt);
-                self.word(u64::from(digest.count));
+                let sums = digest.splits.iter().flat_map(|split| split.sums);
+                sums.for_each(|sum| self.word(sum.into()));
+            }
+            Message::Reconcile(Reconcile::Held(lists)) => {
+                lists.iter().flat_map(|list| &list.ids).for_each(|id| self.id(id));
             }
             Message::Items(Items::FeeFilter(rate)) => self.word(rate.0),
             Message::Items(Items::Credit(ids)) => self.word(u64::from(*ids)),

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,9 +17,10 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::{
     HASH_LEN, Hash256, Item, ItemId, ItemKind, SHORT_ID_LEN, ShortId,
 };
-use tidings_protocol::wire::digest::{Digest, FILTER_MAX};
+use tidings_protocol::wire::codec;
+use tidings_protocol::wire::frame::Reader;
 use tidings_protocol::wire::message::{
-    ANNOUNCE_MAX, GETDATA_MAX, Items, KNOWN_MAX, Message, Names, Reconcile, Signal,
+    ANNOUNCE_MAX, GETDATA_MAX, Items, KNOWN_MAX, Message, Names, Signal,
 };
 
 use super::session::Packet;
@@ -67,16 +68,8 @@ pub(super) enum Say {
     Known(Vec<String>),
     /// Short ids.
     First(Vec<String>),
-    Digest(SaidDigest),
-}
-
-/// A [`Digest`]; numbers of 64 bits are text, since not all readers of JSON take them.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct SaidDigest {
-    is_answer: bool,
-    count: u32,
-    salt: String,
-    filter: String,
+    /// What two nodes compare: the message as it travels elsewhere, in hexadecimal.
+    Compare(String),
 }
 
 /// What no node of ours says.
@@ -172,12 +165,11 @@ fn encode(message: &Message) -> Option<Say> {
         Message::Relay(Signal::Poll) => Say::Poll,
         Message::Relay(Signal::Known(ids)) => Say::Known(short(ids)),
         Message::Relay(Signal::First(ids)) => Say::First(short(ids)),
-        Message::Reconcile(Reconcile::Digest(digest)) => Say::Digest(SaidDigest {
-            is_answer: digest.is_answer,
-            count: digest.count,
-            salt: HEXLOWER.encode(&digest.salt.to_be_bytes()),
-            filter: HEXLOWER.encode(&digest.filter),
-        }),
+        Message::Reconcile(_) => {
+            let mut bytes = BytesMut::new();
+            codec::encode(message, &mut bytes);
+            Say::Compare(HEXLOWER.encode(&bytes))
+        }
         Message::Session(_)
         | Message::Peers(_)
         | Message::Items(Items::FeeFilter(_) | Items::Credit(_))
@@ -201,9 +193,7 @@ fn decode(said: Say, chain: &dyn Chain, out: &mut Vec<Message>) -> Result<(), Wi
         Say::Poll => Message::Relay(Signal::Poll),
         Say::Known(ids) => Message::Relay(Signal::Known(short_ids(&ids, KNOWN_MAX)?)),
         Say::First(ids) => Message::Relay(Signal::First(short_ids(&ids, KNOWN_MAX)?)),
-        Say::Digest(said) => Message::Reconcile(Reconcile::Digest(Box::new(
-            digest(&said).ok_or(WireError::BadDigest)?,
-        ))),
+        Say::Compare(said) => compared(&said, chain).ok_or(WireError::BadDigest)?,
     };
     out.push(message);
     Ok(())
@@ -236,10 +226,10 @@ fn parse<Id>(
     ids.iter().map(|id| one(id).ok_or_else(|| WireError::BadId(id.clone()))).collect()
 }
 
-fn digest(said: &SaidDigest) -> Option<Digest> {
-    let salt = u64::from_be_bytes(from_hex(&said.salt)?);
-    let filter = bytes_of(&said.filter).filter(|filter| filter.len() <= FILTER_MAX)?;
-    Some(Digest { is_answer: said.is_answer, count: said.count, salt, filter: filter.into() })
+fn compared(said: &str, chain: &dyn Chain) -> Option<Message> {
+    let bytes = bytes_of(said)?;
+    let message = Reader::default().read(&mut &bytes[..], chain).ok()?;
+    message.filter(|message| matches!(message, Message::Reconcile(_)))
 }
 
 fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
@@ -255,6 +245,8 @@ mod tests {
     use super::*;
     use serde_json::json;
     use tidings_protocol::chain::opaque::Opaque;
+    use tidings_protocol::wire::digest::{Digest, FAN, List, Span, Split};
+    use tidings_protocol::wire::message::Reconcile;
 
     fn item(n: u32) -> Arc<Item> {
         to_item(&json!(n), &Opaque::default()).unwrap()
@@ -271,6 +263,8 @@ mod tests {
     fn every_message_that_travels_reads_back() {
         let (kind, id) = (ItemKind::Tx, item(1).id());
         let (ids, short): (Arc<[ItemId]>, Arc<[ShortId]>) = ([id].into(), [id.into()].into());
+        let split = Split { span: Span::ALL, sums: [7; FAN] };
+        let list = List { span: Span::ALL, ids: short.iter().copied().collect() };
         let messages = [
             Message::Items(Items::Item(item(1))),
             Message::Items(Items::Item(item(2))),
@@ -286,7 +280,11 @@ mod tests {
             Message::Relay(Signal::Poll),
             Message::Relay(Signal::Known(short.clone())),
             Message::Relay(Signal::First(short)),
-            Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(&[id], u64::MAX, true)))),
+            Message::Reconcile(Reconcile::Digest(Box::new(Digest {
+                salt: u64::MAX,
+                splits: [split].into(),
+            }))),
+            Message::Reconcile(Reconcile::Held([list].into())),
         ];
         assert!(messages.iter().all(travels));
         assert_eq!(round_trip(&messages).1, messages);
@@ -317,14 +315,14 @@ mod tests {
     #[test]
     fn what_no_node_says_is_refused() {
         let (a, b) = ("0".repeat(64), "0".repeat(16));
-        let digest = |salt: &str, filter: &str| json!({"digest": {"is_answer": false, "count": 1, "salt": salt, "filter": filter}});
+        let compare = |hex: &str| json!({"compare": hex});
         for (said, error) in [
             (json!({"have": ["xyz"]}), WireError::BadId("xyz".to_owned())),
             (json!({"want": [a, b]}), WireError::MixedIds),
             (json!({"want": vec![&a; 1_001]}), WireError::TooManyIds(1_001, 1_000)),
-            (digest("00", ""), WireError::BadDigest),
-            (digest(&b, "0"), WireError::BadDigest),
-            (digest(&b, &"00".repeat(FILTER_MAX + 1)), WireError::BadDigest),
+            (compare("0"), WireError::BadDigest),
+            (compare("0215"), WireError::BadDigest),
+            (compare("09020102030405060708"), WireError::BadDigest),
         ] {
             let said = serde_json::from_value(said).unwrap();
             assert_eq!(decode(said, &Opaque::default(), &mut Vec::new()), Err(error));

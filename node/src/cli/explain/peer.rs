@@ -117,7 +117,11 @@ fn latest_steps(steps: &[StepStatus]) -> String {
 fn sentence(step: &StepStatus, item: &str) -> String {
     let detail = step.detail.as_deref().unwrap_or_default();
     match step.step {
-        StepName::Submitted | StepName::Restored | StepName::Broke => String::new(),
+        StepName::Submitted
+        | StepName::Restored
+        | StepName::Alone
+        | StepName::Again
+        | StepName::Broke => String::new(),
         StepName::Implied => format!("has a child of {item}, and so should have it, too"),
         StepName::Orphaned => format!("{item} waits for its parents"),
         StepName::Heard => {

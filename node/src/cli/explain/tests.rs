@@ -245,3 +245,30 @@ fn an_orphan_that_came_back_is_accepted_only_with_its_parents() {
     assert!(text.contains("In short: accepted 700.0 ms after"), "{text}");
     assert!(text.contains("not looked at: that peer announces more than it may"), "{text}");
 }
+
+#[test]
+fn a_wait_for_peers_is_told_as_one_and_not_as_the_trickle() {
+    let mut alone = story(vec![
+        step(0, "", StepName::Submitted, ""),
+        step(2, "", StepName::Accepted, ""),
+        step(2, "", StepName::Alone, ""),
+        step(60_402, "0.1", StepName::Told, "batch"),
+        step(65_002, "1.1", StepName::Told, "gap"),
+        step(900_000, "", StepName::Submitted, ""),
+        step(900_000, "", StepName::Again, ""),
+        step(900_300, "0.1", StepName::Told, "batch"),
+    ]);
+    for (link, up_ms) in alone.links.iter_mut().zip([60_002, 65_002]) {
+        link.up_unix_us = BEGIN + up_ms * 1_000;
+    }
+    let text = tx::tell(&alone);
+    for sentence in [
+        "+2.0 ms  no peer is there that could be told of it",
+        "which came 60,000.0 ms after it, after 400.0 ms in the trickle (mean 2000 ms, shared by inbound peers)",
+        "which came 65,000.0 ms after it, because its digest lacked it",
+        "+900,000.0 ms  it is announced again, also to those who were told and didn't ask",
+        "announced to 12D3KooWAAAAAA, after 300.0 ms in the trickle",
+    ] {
+        assert!(text.contains(sentence), "{sentence}: {text}");
+    }
+}

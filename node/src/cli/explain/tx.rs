@@ -57,6 +57,8 @@ struct State {
     checking_us: Option<u64>,
     /// Since when it waits for the budget of announcements.
     delayed_us: Option<u64>,
+    /// Since when it may be announced: since it was accepted, unless it waited, or is announced again.
+    free_us: Option<u64>,
     /// When and why it left the pool.
     left: Option<(u64, String)>,
     /// The request that is open.
@@ -92,7 +94,9 @@ impl State {
             StepName::Checking => self.checking_us = Some(step.unix_us),
             StepName::Accepted | StepName::Restored => {
                 (self.accepted_us, self.left) = (Some(step.unix_us), None);
+                self.free_us = Some(step.unix_us);
             }
+            StepName::Released | StepName::Again => self.free_us = Some(step.unix_us),
             StepName::Orphaned => self.accepted_us = None,
             StepName::Delayed => self.delayed_us = Some(step.unix_us),
             StepName::Left => {
@@ -203,6 +207,11 @@ impl Teller<'_> {
             StepName::Released => {
                 format!("the budget lets it be announced{}", self.waited_for_budget(step))
             }
+            StepName::Alone => "no peer is there that could be told of it".to_owned(),
+            StepName::Again if self.state.submitted => {
+                "it is announced again, also to those who were told and didn't ask".to_owned()
+            }
+            StepName::Again => "it is announced again: nobody has asked for it".to_owned(),
             StepName::Left => format!("it left the pool: {}", why_left(detail)),
             StepName::Told => format!("announced to {who}{}", self.why_then(step, detail)),
             StepName::Sent if detail == "answer" => format!("{who} asked for it and was sent it"),
@@ -297,16 +306,20 @@ impl Teller<'_> {
     /// Why something left when it did.
     fn why_then(&self, step: &StepStatus, detail: &str) -> String {
         let settings = &self.story.settings;
-        let Some(accepted_us) = self.state.accepted_us else { return String::new() };
-        let after = millis(step.unix_us.saturating_sub(accepted_us));
-        let direction =
-            step.link.as_deref().and_then(|link| self.link(link)).map(|link| link.direction);
-        match detail {
+        let Some(free_us) = self.state.free_us else { return String::new() };
+        let link = step.link.as_deref().and_then(|link| self.link(link));
+        // A peer that came later could be told no sooner.
+        let late = link.map(|link| link.up_unix_us).filter(|up_us| *up_us > free_us);
+        let after = millis(step.unix_us.saturating_sub(late.unwrap_or(free_us)));
+        let came = late.map_or_else(String::new, |up_us| {
+            format!(", which came {} ms after it", millis(up_us - free_us))
+        });
+        let why = match detail {
             "batch" if settings.batch_ms > 0 => {
                 format!(", after {after} ms in a batch of {} ms", settings.batch_ms)
             }
             "batch" => {
-                let (mean, shared) = match direction {
+                let (mean, shared) = match link.map(|link| link.direction) {
                     Some(Direction::Inbound) => {
                         (settings.trickle_inbound_ms, ", shared by inbound peers")
                     }
@@ -318,8 +331,9 @@ impl Teller<'_> {
                 format!(", after {after} ms, with the next batch of `{}`", settings.strategy)
             }
             "gap" => ", because its digest lacked it".to_owned(),
-            _ => String::new(),
-        }
+            _ => return String::new(),
+        };
+        came + &why
     }
 }
 

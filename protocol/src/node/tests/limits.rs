@@ -93,9 +93,10 @@ fn announcements_leave_together_when_a_peer_takes_few_messages() {
     }
     let mut told = 0;
     for _ in 0..5 {
-        let sent = sends(&solo.wait(1_000)).len();
-        assert!(sent <= 1, "{sent} in a second");
-        told += sent;
+        let actions = solo.wait(1_000);
+        let is_announcement =
+            |(_, message): &(Link, Message)| matches!(message, Message::Items(Items::Announce(_)));
+        told += sends(&actions).into_iter().filter(is_announcement).count();
     }
     assert_eq!(told, 1);
 }

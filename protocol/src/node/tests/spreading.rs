@@ -3,7 +3,7 @@
 use super::*;
 use crate::ground::item::Item;
 use crate::machine::Action;
-use crate::wire::digest::Digest;
+use crate::wire::digest::{List, Span};
 use crate::wire::message::{Items, Names, Reconcile, Session, Signal};
 use std::time::Duration;
 
@@ -13,13 +13,24 @@ fn strategy(strategy: StrategyKind) -> Params {
     params
 }
 
-/// The digests among what is sent.
-fn digests(actions: &[Action]) -> Vec<Digest> {
-    let digest = |(_, message): (Link, Message)| match message {
-        Message::Reconcile(Reconcile::Digest(digest)) => Some(*digest),
+/// What is sent to compare.
+pub(super) fn comparing(actions: &[Action]) -> Vec<Reconcile> {
+    let compares = |(_, message): (Link, Message)| match message {
+        Message::Reconcile(message) => Some(message),
         _ => None,
     };
-    sends(actions).into_iter().filter_map(digest).collect()
+    sends(actions).into_iter().filter_map(compares).collect()
+}
+
+/// "I have these and nothing else."
+pub(super) fn only(items: &[&Item]) -> Message {
+    let mut ids: Vec<_> = items.iter().map(|item| item.id().into()).collect();
+    ids.sort_unstable();
+    Message::Reconcile(Reconcile::Held([List { span: Span::ALL, ids: ids.into() }].into()))
+}
+
+fn ask_short(item: &Item) -> Message {
+    Message::Items(Items::GetData(Names::Short([item.id().into()].into())))
 }
 
 #[test]
@@ -30,27 +41,20 @@ fn a_digest_is_answered_by_what_it_lacks_even_if_that_was_announced_before() {
     solo.hand(Input::Submitted(tx.clone()));
     assert_eq!(sends(&solo.wait(0)), [(link, announce(&tx))]);
     solo.wait(2_000);
-    let nothing = Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(&[], 7, false))));
-    assert_eq!(sends(&solo.say(link, &nothing)), [(link, announce(&tx))]);
+    assert_eq!(sends(&solo.say(link, &only(&[]))), [(link, announce(&tx))]);
     assert_eq!(solo.node.counters().gaps_found, 1);
-    let all = Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(&[tx.id()], 7, false))));
-    assert!(sends(&solo.say(link, &all)).is_empty());
+    assert!(sends(&solo.say(link, &only(&[]))).is_empty(), "not at once again");
+    assert!(sends(&solo.say(link, &only(&[&tx]))).is_empty());
 }
 
 #[test]
 fn a_digest_of_what_we_lack_is_answered_by_our_own_once() {
     let mut solo = Solo::new(at_once());
     let link = solo.link(0, Direction::Inbound);
-    let theirs = |is_answer| {
-        Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(
-            &[solo_tx(1).id()],
-            7,
-            is_answer,
-        ))))
-    };
-    let answers = digests(&solo.say(link, &theirs(false)));
-    assert!(matches!(&answers[..], [Digest { is_answer: true, count: 0, .. }]), "{answers:?}");
-    assert!(digests(&solo.say(link, &theirs(true))).is_empty());
+    let tx = solo_tx(1);
+    let asked = sends(&solo.say(link, &only(&[&tx])));
+    assert_eq!(asked, [(link, ask_short(&tx))], "a list is an announcement");
+    assert!(solo.say(link, &only(&[&tx])).is_empty());
 }
 
 fn solo_tx(n: u8) -> Arc<Item> {
@@ -64,12 +68,15 @@ fn a_node_with_news_compares_now_and_then_and_with_every_newcomer() {
     solo.hand(Input::Submitted(solo.tx(1)));
     let interval = solo.params.relay.safety_pull_ms;
     solo.wait(1_000);
-    let compared = digests(&solo.wait(interval)).len() + digests(&solo.wait(interval)).len();
+    let compared = comparing(&solo.wait(interval)).len() + comparing(&solo.wait(interval)).len();
     assert_eq!(compared, 2);
-    let newcomer = Link::new(1, 1);
-    let direction = Direction::Inbound;
-    solo.hand(Input::Connected { link: newcomer, peer: PeerKey(9), direction, addr: None });
-    assert_eq!(digests(&solo.say(newcomer, &hello())).len(), 1);
+    // Whoever dialled begins.
+    for (slot, direction, begins) in [(1, Direction::Outbound, 1), (2, Direction::Inbound, 0)] {
+        let (link, peer) = (Link::new(slot, 1), PeerKey(u64::from(slot) + 8));
+        solo.hand(Input::Connected { link, peer, direction, addr: None });
+        solo.say(link, &hello());
+        assert_eq!(comparing(&solo.wait(1_000)).len(), begins);
+    }
 }
 
 #[test]
@@ -77,11 +84,10 @@ fn without_the_safety_net_digests_are_neither_sent_nor_answered() {
     let mut params = at_once();
     params.relay.safety_pull_ms = 0;
     let mut solo = Solo::new(params);
-    let link = solo.link(0, Direction::Inbound);
+    let link = solo.link(0, Direction::Outbound);
     solo.hand(Input::Submitted(solo.tx(1)));
-    assert!((0..10).all(|_| digests(&solo.wait(5_000)).is_empty()));
-    let nothing = Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(&[], 7, false))));
-    assert!(sends(&solo.say(link, &nothing)).is_empty());
+    assert!((0..10).all(|_| comparing(&solo.wait(5_000)).is_empty()));
+    assert!(sends(&solo.say(link, &only(&[]))).is_empty());
 }
 
 #[test]
@@ -90,13 +96,14 @@ fn digests_that_ask_for_too_much_are_charged_like_requests() {
     params.budgets.requests = Rate::new(1.0, 4.0);
     let mut solo = Solo::new(params);
     let link = solo.link(0, Direction::Inbound);
-    (0..3).for_each(|n| drop(solo.hand(Input::Submitted(solo_tx(n)))));
-    solo.wait(2_000);
-    let nothing = Message::Reconcile(Reconcile::Digest(Box::new(Digest::of(&[], 7, false))));
     let throttled =
         |actions: &[Action]| actions.iter().any(|a| matches!(a, Action::Throttle { .. }));
-    assert!(!throttled(&solo.say(link, &nothing)));
-    assert!(throttled(&solo.say(link, &nothing)));
+    (0..3).for_each(|n| drop(solo.hand(Input::Submitted(solo_tx(n)))));
+    solo.wait(2_000);
+    assert!(!throttled(&solo.say(link, &only(&[]))));
+    (3..8).for_each(|n| drop(solo.hand(Input::Submitted(solo_tx(n)))));
+    solo.wait(2_000);
+    assert!(throttled(&solo.say(link, &only(&[]))));
     assert_eq!(solo.node.counters().over_budget[Budget::Requests as usize], 1);
 }
 

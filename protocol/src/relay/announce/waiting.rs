@@ -51,6 +51,15 @@ impl Waiting {
         }
     }
 
+    /// All items that wait.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        let (one, many) = match self {
+            Self::One(entry) => (entry.as_ref(), None),
+            Self::Many(entries) => (None, Some(entries.iter())),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
     /// Adds an item behind all others.
     pub(super) fn push_back(&mut self, entry: Entry) {
         match self {
@@ -88,12 +97,12 @@ impl Waiting {
     }
 
     /// Takes everything, and leaves out what isn't `wanted`.
-    pub(super) fn take(&mut self, wanted: impl Fn(&ItemId) -> bool) -> Vec<Entry> {
+    pub(super) fn take(&mut self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         match std::mem::take(self) {
-            Self::One(entry) => entry.into_iter().filter(|(id, _)| wanted(id)).collect(),
+            Self::One(entry) => entry.into_iter().filter(|entry| wanted(entry)).collect(),
             Self::Many(entries) => {
                 let mut entries: Vec<_> = (*entries).into();
-                entries.retain(|(id, _)| wanted(id));
+                entries.retain(|entry| wanted(entry));
                 entries
             }
         }
@@ -128,12 +137,13 @@ mod tests {
                         prop_assert_eq!(waiting.take_least(count), least);
                     }
                     _ => {
-                        let wanted = |id: &ItemId| *id != entry.0;
-                        let left: Vec<_> = queue.drain(..).filter(|(id, _)| wanted(id)).collect();
+                        let wanted = |(id, _): &Entry| *id != entry.0;
+                        let left: Vec<_> = queue.drain(..).filter(|entry| wanted(entry)).collect();
                         prop_assert_eq!(waiting.take(wanted), left);
                     }
                 }
                 prop_assert_eq!(waiting.len(), queue.len());
+                prop_assert!(waiting.iter().eq(queue.iter()));
                 prop_assert_eq!(waiting.is_empty(), queue.is_empty());
                 if let Some(only) = waiting.only() {
                     prop_assert_eq!((queue.len(), *only), (1, queue[0].0));
