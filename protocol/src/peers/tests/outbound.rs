@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::peers::outbound::SEEDS;
+use crate::peers::table::Place;
 
 const NONE: [u32; 0] = [];
 
@@ -381,7 +382,11 @@ impl Driver {
             assert!(!connected, "dialled {n}, to which there is a link");
             self.dialling.push(addr);
         }
-        let outbound = self.live.iter().filter(|(_, dialled)| dialled.is_some()).count();
+        // One that took over from a link of a peer that had come to us may have kept its inbound place.
+        let is_ours =
+            |link| world.peers.table.get(link).is_some_and(|peer| peer.place != Place::Inbound);
+        let dialled = self.live.iter().filter(|(_, dialled)| dialled.is_some());
+        let outbound = dialled.filter(|(link, _)| is_ours(*link)).count();
         // Seeds, and one feeler.
         let most = world.params.peers.outbound + SEEDS + 1;
         assert!(outbound + self.dialling.len() <= most, "more than asked for");
