@@ -76,6 +76,13 @@ impl LinkBudget {
         ids
     }
 
+    /// Whether a peer has so much credit that nothing can be granted, whatever waits for its item.
+    #[must_use]
+    pub fn is_high(&self, open_max: usize, params: &BudgetParams) -> bool {
+        let quarter = credit_max(open_max, params).div_ceil(4);
+        self.credit as usize + quarter > open_max
+    }
+
     /// Whether a peer of whose announcements `open_max` may be open could soon have spent its credit.
     #[must_use]
     pub fn is_low(&self, open_max: usize, params: &BudgetParams) -> bool {

@@ -18,6 +18,9 @@ impl Node {
     /// Lets a peer announce more, if what it announced before has been dealt with. Says what that reaches.
     pub(super) fn grant(&mut self, link: Link, cx: &mut Cx<'_>) -> Reach {
         let Some(state) = self.links.get_mut(link) else { return Reach::Tidings };
+        if state.budget.is_high(cx.params.requests.announced_max, &cx.params.budgets) {
+            return Reach::Tidings; // as mostly: without a look at what else is known of the link
+        }
         let (open, max) = self.requests.announced(link, &cx.params.requests);
         let ids = state.budget.grant(open, max, cx.now, &cx.params.budgets);
         if ids > 0 {
