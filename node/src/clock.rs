@@ -1,7 +1,7 @@
 //! The node's clock: real time becomes the core's [`Time`], and the core's deadlines become moments of
 //! real time. Everything that waits on the network's behalf asks this clock.
 //!
-//! Whatever the system's own clock does once it has started, this one goes on ([`system`]).
+//! Whatever the system's own clock does once it has started, this one goes on (`system`).
 //!
 //! It can be made to run slower than real time from one moment on, which is of use in a lab only
 //! ([`crate::lab::slow_motion`]); it never runs faster again.

@@ -332,7 +332,7 @@ impl Pool {
         ages.backdate(pooled.sequence, age);
     }
 
-    /// Time passed: drops what has expired, [`EXPIRE_MAX`] families at most; the rest stays due.
+    /// Time passed: drops what has expired, `EXPIRE_MAX` families at most; the rest stays due.
     pub fn on_wake(&mut self, now: Time) {
         for _ in 0..EXPIRE_MAX {
             let Some((_, oldest)) = self.oldest().filter(|(expires, _)| *expires <= now) else {

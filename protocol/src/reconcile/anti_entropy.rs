@@ -21,7 +21,7 @@
 //! # What is compared
 //! All that is pooled, but for what is not to be told on this link yet or any more:
 //! - what waits for the budget of announcements, or in the link's queue, so that no question gets an answer before the
-//!   trickle would have given it. A newcomer's queue has in it what may still wait in others'; beyond [`FRESH`] times the mean wait
+//!   trickle would have given it. A newcomer's queue has in it what may still wait in others'; beyond `FRESH` times the mean wait
 //!   nothing does;
 //! - what came within the last second and the peer isn't known to have: it is probably on its way;
 //! - what the peer was told of [in vain](super::vain), which is mostly what it refused;

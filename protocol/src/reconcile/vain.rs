@@ -2,7 +2,7 @@
 //!
 //! Mostly it has refused that: it holds a transaction that conflicts, or takes no such fees. Else its announcement was
 //! lost, or was one too many. Nobody can tell which, so it is told again after a wait that doubles, and after
-//! [`TRIES`] no more on this link. While we wait, the comparison leaves it out: two nodes whose difference is
+//! `TRIES` no more on this link. While we wait, the comparison leaves it out: two nodes whose difference is
 //! what one of them refused look equal, and are silent.
 
 use std::collections::BTreeMap;
