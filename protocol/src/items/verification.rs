@@ -111,9 +111,10 @@ impl Verification {
         true
     }
 
-    /// A check begins. True if the link that the item came by has more than its share under way now.
+    /// A check begins, of an item that isn't under way. True if the link that the item came by has more than its share under way now.
     pub fn begin(&mut self, checking: Checking, params: &Params) -> bool {
         let max = params.memory.verifying_max;
+        debug_assert!(!self.contains(checking.item.id()), "it is under way: a verdict names one");
         let free = max.saturating_sub(self.under_way.len());
         let share = checking.ingress.map_or(0, |link| self.share(link));
         self.under_way.insert(checking.item.id(), checking);

@@ -134,7 +134,8 @@ impl Node {
     /// Whether a peer was asked for something that we had once: a parent that left the pool, or didn't come
     /// into it, for the sake of its child.
     fn is_asked_again(&self, link: Link, item: &Item, cx: &Cx<'_>) -> bool {
-        let is_there = self.pool.contains(item.id());
+        // What is being checked comes in by that, under whatever name it was asked for.
+        let is_there = self.pool.contains(item.id()) || self.verification.contains(item.id());
         !is_there && self.asked_as(link, item, cx).is_some_and(|id| self.requests.is_wanted(id))
     }
 

@@ -281,3 +281,18 @@ fn junk_does_not_make_a_staller_reliable() {
     solo.hand(Input::Verdict { id: good.id(), verdict: GOOD });
     assert!(!solo.node.requests.is_staller(staller) && !solo.node.requests.is_staller(other));
 }
+
+#[test]
+fn what_is_being_checked_is_not_checked_twice_for_a_child_that_names_it_otherwise() {
+    let mut solo = Solo::with_chain(at_once(), Box::new(Ties));
+    let (a, b) = (solo.link(0, Direction::Inbound), solo.link(1, Direction::Inbound));
+    let parent = Draft::paying(1, 1_000).sealed(3).item();
+    let child = Draft::paying(2, 1_000).after(&[&parent]).item();
+    solo.say(a, &announce(&parent));
+    assert!(solo.say(a, &item(&parent)).contains(&Action::Verify(parent.clone())));
+    solo.say(b, &announce(&child));
+    assert_eq!(asks(&solo.say(b, &item(&child))).len(), 1, "by the name that the child has for it");
+    assert!(!solo.say(b, &item(&parent)).contains(&Action::Verify(parent.clone())));
+    let actions = solo.hand(Input::Verdict { id: parent.id(), verdict: GOOD });
+    assert!(actions.contains(&Action::Verify(child)));
+}
