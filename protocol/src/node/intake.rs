@@ -154,7 +154,8 @@ impl Node {
         self.counters.submitted += 1;
         let id = item.id();
         let refused_before = self.seen.outcome(id).is_some_and(Outcome::is_refusal);
-        if self.is_known(id) && !refused_before && !self.orphans.contains(id) {
+        let may_come_in = refused_before || self.orphans.contains(id);
+        if self.verification.contains(id) || (self.is_known(id) && !may_come_in) {
             if let Some(pooled) = self.pool.get(id).cloned() {
                 self.announce_resubmitted(&pooled, cx);
             }
@@ -220,6 +221,12 @@ impl Node {
     ) {
         let (id, requests) = (item.id(), &cx.params.requests);
         let is_tx = item.kind() == ItemKind::Tx;
+        if self.verification.contains(id) {
+            // Other bytes of it are being checked already, and whoever has it is asked if they fail.
+            let others = ingress.into_iter().chain(holders);
+            others.for_each(|link| _ = self.verification.note_holder(id.into(), link));
+            return;
+        }
         if is_tx && !inspection.parents.is_empty() {
             match self.parent_status(&inspection, cx.params) {
                 ParentStatus::Complete => {}

@@ -296,3 +296,20 @@ fn what_is_being_checked_is_not_checked_twice_for_a_child_that_names_it_otherwis
     let actions = solo.hand(Input::Verdict { id: parent.id(), verdict: GOOD });
     assert!(actions.contains(&Action::Verify(child)));
 }
+
+#[test]
+fn what_was_refused_and_is_checked_now_is_not_checked_twice_when_it_is_submitted() {
+    let mut params = at_once();
+    params.pool.min_fee_rate = crate::ground::fee::FeeRate::of(100, 1);
+    let mut solo = Solo::with_chain(params, Box::new(Ties));
+    let link = solo.link(0, Direction::Inbound);
+    let parent = Draft::paying(1, 0).item();
+    let child = Draft::paying(2, 1_000_000).after(&[&parent]).item();
+    for tx in [&parent, &child, &parent] {
+        solo.say(link, &announce(tx));
+        solo.say(link, &item(tx));
+    }
+    assert!(solo.node.is_verifying(&parent.id()), "its child pays for it");
+    let actions = solo.hand(Input::Submitted(parent.clone()));
+    assert!(!actions.contains(&Action::Verify(parent)), "{actions:?}");
+}
