@@ -19,6 +19,9 @@ pub struct BlockStore {
 impl BlockStore {
     /// Keeps a block that passed the rules. Returns those that have to leave.
     pub fn insert(&mut self, block: Arc<Item>, params: &MemoryParams) -> Vec<ItemId> {
+        if self.get(&block.id()).is_some() {
+            return Vec::new();
+        }
         self.bytes += block.size();
         self.recent.push_back(block);
         let mut gone = Vec::new();

@@ -155,6 +155,13 @@ enum Standing {
     Held = 3,
 }
 
+impl Standing {
+    /// Of an item that isn't here.
+    const fn of(outcome: Outcome) -> Self {
+        if outcome.is_refusal() { Self::Refused } else { Self::Accepted }
+    }
+}
+
 /// Up to so many entries are searched in order: half a kilobyte, which costs no more than a table.
 const FEW: usize = 8;
 
@@ -222,11 +229,8 @@ impl SeenCache {
         seen.age = self.age(seen.outcome);
         seen.departures = self.departures.as_ref().map_or(0, |departures| departures.count);
         let place = self.place(id).unwrap_or_else(|| self.add(id));
-        let standing = match seen.outcome {
-            Outcome::Accepted if self.standing(place) == Standing::Held => Standing::Held,
-            Outcome::Accepted | Outcome::Confirmed => Standing::Accepted,
-            Outcome::Invalid | Outcome::Refused | Outcome::TooCheap => Standing::Refused,
-        };
+        let is_held = self.standing(place) == Standing::Held;
+        let standing = if is_held { Standing::Held } else { Standing::of(seen.outcome) };
         self.entries[place as usize].seen = seen;
         self.stand(place, standing);
     }
@@ -242,7 +246,8 @@ impl SeenCache {
     pub fn release(&mut self, id: ItemId) {
         if let Some(place) = self.place(id).filter(|place| self.standing(*place) == Standing::Held)
         {
-            self.stand(place, Standing::Accepted);
+            let outcome = self.entries[place as usize].seen.outcome;
+            self.stand(place, Standing::of(outcome));
         }
     }
 
