@@ -195,7 +195,7 @@ impl Shell {
     /// The beginning of an item's id, by which it can be asked about; of one that nothing else is known of, what the
     /// record calls it.
     fn item_name(&self, short: ShortId) -> String {
-        let id = self.node.seen().id(short).map(|id| id.to_string());
+        let id = self.node.seen().id_of(short).map(|id| id.to_string());
         let mut name = id.unwrap_or_else(|| HEXLOWER.encode(&short.0));
         name.truncate(2 * SHORT_ID_LEN);
         name

@@ -102,10 +102,10 @@ impl Keeper {
             return;
         }
         match *event {
-            Event::Accepted { id, kind: ItemKind::Tx, ingress: Some(_), .. } => {
+            Event::Accepted { id, ingress: Some(_), .. } if id.kind() == ItemKind::Tx => {
                 self.note(Note::Pooled(id));
             }
-            Event::Restored { id, kind: ItemKind::Block } => {
+            Event::Restored { id } if id.kind() == ItemKind::Block => {
                 self.blocks.insert(id);
             }
             Event::Orphaned { id } => {
@@ -113,7 +113,7 @@ impl Keeper {
                 self.note(Note::Orphaned(id));
             }
             // It waited for its parents until now.
-            Event::Restored { id, kind: ItemKind::Tx } if self.orphans.contains(&id) => {
+            Event::Restored { id } if self.orphans.contains(&id) => {
                 self.note(Note::Pooled(id));
             }
             Event::Broadcast { id } => self.note(Note::Broadcast(id)),

@@ -86,14 +86,14 @@ impl Reporter {
 
     fn log(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
         match *event {
-            Event::Accepted { id, kind, size, ingress } => {
-                tracing::debug!(%id, %kind, size, ?ingress, "accepted");
+            Event::Accepted { id, size, ingress } => {
+                tracing::debug!(%id, kind = %id.kind(), size, ?ingress, "accepted");
             }
-            Event::Rejected { id, kind, ingress, rejection } => {
-                tracing::debug!(%id, %kind, ?ingress, rule = rejection.rule, "rejected");
+            Event::Rejected { id, ingress, rejection } => {
+                tracing::debug!(%id, kind = %id.kind(), ?ingress, rule = rejection.rule, "rejected");
             }
             Event::AlreadyKnown { id } => tracing::debug!(%id, "already known"),
-            Event::Restored { id, kind } => tracing::debug!(%id, %kind, "restored"),
+            Event::Restored { id } => tracing::debug!(%id, kind = %id.kind(), "restored"),
             Event::Orphaned { id } => tracing::debug!(%id, "waits for its parents"),
             Event::Broadcast { id } => tracing::debug!(%id, "a peer has our own transaction"),
             Event::Left { id } => tracing::debug!(%id, "left the pool"),
@@ -118,16 +118,16 @@ impl Reporter {
 
     fn what(&self, event: &Event, cut: Option<Reason>) -> What {
         match *event {
-            Event::Accepted { id, kind, size, ingress } => {
-                let ingress = ingress.map(|link| self.name(link));
+            Event::Accepted { id, size, ingress } => {
+                let (kind, ingress) = (id.kind(), ingress.map(|link| self.name(link)));
                 What::Accepted { id: id.hash(), kind, bytes: size, ingress }
             }
-            Event::Rejected { id, kind, ingress, rejection } => {
-                let ingress = ingress.map(|link| self.name(link));
+            Event::Rejected { id, ingress, rejection } => {
+                let (kind, ingress) = (id.kind(), ingress.map(|link| self.name(link)));
                 What::Rejected { id: id.hash(), kind, rule: rejection.rule.into(), ingress }
             }
             Event::AlreadyKnown { id } => What::AlreadyKnown { id: id.hash() },
-            Event::Restored { id, kind } => What::Restored { id: id.hash(), kind },
+            Event::Restored { id } => What::Restored { id: id.hash(), kind: id.kind() },
             Event::Orphaned { id } => What::Orphaned { id: id.hash() },
             Event::Broadcast { id } => What::Broadcast { id: id.hash() },
             Event::Left { id } => What::Left { id: id.hash() },

@@ -71,6 +71,13 @@ mod tests {
     }
 
     #[test]
+    fn a_block_that_comes_twice_is_kept_once() {
+        let mut blocks = BlockStore::default();
+        (0..2).for_each(|_| drop(blocks.insert(block(1, 100), &MemoryParams::default())));
+        assert_eq!(blocks.len(), 1);
+    }
+
+    #[test]
     fn the_oldest_make_room_and_the_latest_stays_whatever_its_size() {
         let params = MemoryParams { blocks_max_bytes: 250, ..MemoryParams::default() };
         let mut blocks = BlockStore::default();

@@ -212,10 +212,11 @@ impl SeenCache {
         seen.known.contains(link) && !self.departures.as_deref().is_some_and(is_void)
     }
 
-    /// The id of an item that was dealt with, by any name. Doesn't count as use.
+    /// The item of either kind that the record knows by a short id. Doesn't count as use.
     #[must_use]
-    pub fn id(&self, name: impl Into<Name>) -> Option<ItemId> {
-        self.current(name).map(|place| self.entries[place as usize].id)
+    pub fn id_of(&self, short: ShortId) -> Option<ItemId> {
+        let place = self.find(short, |id| ShortId::from(id) == short)?;
+        Some(self.entries[place as usize].id)
     }
 
     /// The items whose hashes begin with these hexadecimal digits, in no order. Looks at all.

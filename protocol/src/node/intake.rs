@@ -280,10 +280,10 @@ impl Node {
         rejection: Rejection,
         cx: &mut Cx<'_>,
     ) {
-        let (id, kind) = (item.id(), item.kind());
+        let id = item.id();
         self.counters.rejected += 1;
         self.record.note_from(ingress, id, ItemEvent::Rejected(rejection.rule), cx.now);
-        cx.report(Event::Rejected { id, kind, ingress, rejection });
+        cx.report(Event::Rejected { id, ingress, rejection });
         if rejection.blame == Blame::Mutated {
             // Another announcer may yet have the true body.
             if let Some(link) = ingress {
@@ -368,7 +368,7 @@ impl Node {
         self.counters.accepted += 1;
         self.record.note_from(ingress, item.id(), ItemEvent::Accepted, cx.now);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
-        cx.report(Event::Accepted { id: item.id(), kind: item.kind(), size, ingress });
+        cx.report(Event::Accepted { id: item.id(), size, ingress });
         if ingress.is_none() {
             self.remember_own(item, cx);
         }

@@ -127,7 +127,7 @@ impl Node {
 
     /// An item is where it was.
     fn is_back(&mut self, item: &Arc<Item>, was: RestoredAs, cx: &mut Cx<'_>) {
-        let (id, kind) = (item.id(), item.kind());
+        let id = item.id();
         let mut known = LinkSet::default();
         for link in self.requests.on_arrived(id, cx.now, &cx.params.requests) {
             known.insert(link);
@@ -144,7 +144,7 @@ impl Node {
         let what =
             if was == RestoredAs::Orphan { ItemEvent::Accepted } else { ItemEvent::Restored };
         self.record.note_from(None, id, what, cx.now);
-        cx.report(Event::Restored { id, kind });
+        cx.report(Event::Restored { id });
         if was == RestoredAs::Own && wanted {
             cx.report(Event::Broadcast { id });
         } else if was == RestoredAs::Own {

@@ -135,7 +135,7 @@ fn an_announced_item_is_asked_for_taken_and_announced_to_the_others() {
     let tx = solo.tx(1);
     assert_eq!(sends(&solo.say(a, &announce(&tx))), [(a, get_data(&tx))]);
     let actions = solo.say(a, &Message::Items(Items::Item(tx.clone())));
-    let accepted = Event::Accepted { id: tx.id(), kind: ItemKind::Tx, size: 100, ingress: Some(a) };
+    let accepted = Event::Accepted { id: tx.id(), size: 100, ingress: Some(a) };
     assert!(actions.contains(&Action::Report(accepted)), "{actions:?}");
     assert_eq!(sends(&solo.wait(0)), [(b, announce(&tx))], "not back to where it came from");
     assert_eq!(sends(&solo.say(b, &get_data(&tx))), [(b, Message::Items(Items::Item(tx)))]);

@@ -1,7 +1,7 @@
 //! What the core reports to its operator: the raw material of logs, streams and measurements.
 
 use crate::chain::Rejection;
-use crate::ground::item::{ItemId, ItemKind};
+use crate::ground::item::ItemId;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{DialError, PeerAddr, PeerKey};
 use crate::limits::misbehavior::{Offence, Reason};
@@ -13,8 +13,6 @@ pub enum Event {
     Accepted {
         /// Its id.
         id: ItemId,
-        /// What it is.
-        kind: ItemKind,
         /// Its size, bytes.
         size: u32,
         /// The link it came by; `None` if our operator submitted it.
@@ -24,8 +22,6 @@ pub enum Event {
     Rejected {
         /// Its id.
         id: ItemId,
-        /// What it is.
-        kind: ItemKind,
         /// The link it came by; `None` if our operator submitted it.
         ingress: Option<Link>,
         /// The rule it broke.
@@ -40,8 +36,6 @@ pub enum Event {
     Restored {
         /// Its id.
         id: ItemId,
-        /// What it is.
-        kind: ItemKind,
     },
     /// A transaction waits for its parents.
     Orphaned {

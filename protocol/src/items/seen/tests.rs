@@ -22,6 +22,30 @@ fn a_peer_that_is_noted_is_known() {
 }
 
 #[test]
+fn a_short_id_tells_an_item_of_either_kind_among_few_and_many() {
+    let mut seen = SeenCache::new(64, Salt::new(0));
+    for n in 0..40 {
+        let id = if n % 2 == 0 { id(n) } else { ItemId::block(id(n).hash()) };
+        seen.insert(id, Seen::default());
+        assert_eq!(seen.id_of(id.into()), Some(id));
+    }
+    assert_eq!(seen.id_of(id(1).into()), None, "it was a block");
+}
+
+#[test]
+fn what_is_held_outlasts_all_else_until_it_is_released() {
+    let mut seen = SeenCache::new(2, Salt::new(0));
+    seen.insert(id(0), Seen::default());
+    seen.hold(id(0));
+    (1..10).for_each(|n| seen.insert(id(n), Seen::default()));
+    assert_eq!((seen.contains(id(0)), seen.held(), seen.len()), (true, 1, 3));
+    seen.insert(id(0), Seen::new(Outcome::Refused, LinkSet::default()));
+    assert_eq!(seen.held(), 1, "it is here whatever is said of it");
+    seen.release(id(0));
+    assert_eq!((seen.held(), seen.outcome(id(0))), (0, Some(Outcome::Refused)));
+}
+
+#[test]
 fn a_block_has_refusals_by_policy_forgotten_and_no_others() {
     let mut seen = SeenCache::new(8, Salt::new(0));
     let outcomes = [

@@ -144,7 +144,7 @@ fn what_was_relayed_before_a_restart_is_known_and_not_announced() {
     let mut solo = Solo::new(quiet());
     let link = solo.link(0, Direction::Inbound);
     let tx = solo.tx(1);
-    let back = Event::Restored { id: tx.id(), kind: ItemKind::Tx };
+    let back = Event::Restored { id: tx.id() };
     assert_eq!(reports(&solo.hand(restored(&tx, false))), [back]);
     assert!(sends(&solo.wait(0)).is_empty() && solo.attempt().is_empty());
     let told = sends(&solo.say(link, &get_data(&tx)));

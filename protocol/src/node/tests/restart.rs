@@ -17,7 +17,7 @@ impl Solo {
 }
 
 fn back(item: &Item) -> Event {
-    Event::Restored { id: item.id(), kind: ItemKind::Tx }
+    Event::Restored { id: item.id() }
 }
 
 #[test]
