@@ -12,7 +12,7 @@ use crate::relay::Neighbour;
 use crate::relay::announce::Form;
 use crate::wire::digest::{Digest, LISTED_MAX, List};
 use crate::wire::kinds::Budget;
-use crate::wire::message::{Names, Reconcile};
+use crate::wire::message::{Hello, Names, Reconcile};
 
 /// As many ids are looked at for what one requested id is charged: both take about a microsecond.
 const LOOKED_AT_PER_REQUEST: usize = 256;
@@ -22,8 +22,8 @@ const WAITING_MAX: usize = 1_024;
 
 impl Node {
     /// A peer is ready. It is told of what may still wait for others, by the trickle, and of the latest blocks; if we
-    /// dialled it, we compare.
-    pub(super) fn meet(&mut self, neighbour: Neighbour, cx: &mut Cx<'_>) {
+    /// dialled it, we compare, unless neither of us keeps anything.
+    pub(super) fn meet(&mut self, neighbour: Neighbour, hello: &Hello, cx: &mut Cx<'_>) {
         let (link, params) = (neighbour.link, &cx.params.relay);
         if params.safety_pull_ms == 0 {
             return;
@@ -38,7 +38,8 @@ impl Node {
         let latest = self.blocks.latest().map(|block| block.id());
         blocks.extend(latest.filter(|latest| !blocks.contains(latest)));
         self.announce_blocks(link, blocks, cx);
-        if neighbour.direction == Direction::Outbound {
+        let are_new = hello.keeps_nothing() && self.anti_entropy.keeps_nothing(cx.now, params);
+        if neighbour.direction == Direction::Outbound && !are_new {
             self.anti_entropy.on_newcomer(link, params);
         }
     }

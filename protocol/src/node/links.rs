@@ -58,7 +58,9 @@ impl Node {
             let (advertise, region) = (self.advertise, self.region);
             let accepts =
                 allowance::accepts(credit, self.strategy.takes_unasked(), &cx.params.budgets);
-            let hello = Hello { version: VERSION, features: 0, advertise, region, accepts };
+            let is_new = self.anti_entropy.keeps_nothing(cx.now, &cx.params.relay);
+            let features = if is_new { Hello::KEEPS_NOTHING } else { 0 };
+            let hello = Hello { version: VERSION, features, advertise, region, accepts };
             self.send(link, Session::Hello(Box::new(hello)), cx);
         }
     }
@@ -100,7 +102,7 @@ impl Node {
         self.ready.push(neighbour);
         self.greet(link, cx);
         self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
-        self.meet(neighbour, cx);
+        self.meet(neighbour, hello, cx);
     }
 
     pub(super) fn on_addresses(

@@ -3,7 +3,7 @@
 //! Strategies assume that what was sent arrives and that links stay; some leave a residue even so, and so do bounds
 //! that are full. So two peers compare all transactions that they keep, whenever they came:
 //! - **a link came up**: whoever dialled begins, with one newcomer after another, so that what the first one brings
-//!   is there when the second is asked;
+//!   is there when the second is asked; but for two who both said in their hellos that they keep nothing;
 //! - **something came** within the last `safety_recent_ms`: every `safety_pull_ms` a random peer;
 //! - **there was more to say** than one answer holds, or a peer didn't ask for what it lacks: the same peer
 //!   again, in turn with random ones;
@@ -260,6 +260,13 @@ impl AntiEntropy {
         let fresh = fresh(params);
         let latest = self.latest.iter().rev().take_while(move |(at, _)| now.since(*at) < fresh);
         latest.map(|(_, id)| *id)
+    }
+
+    /// Whether nothing is kept but what newcomers hear of anyway, so that two of whom this is true need not compare.
+    /// (What came within that time doesn't count: else a hello would tell a stranger of it.)
+    #[must_use]
+    pub fn keeps_nothing(&self, now: Time, params: &RelayParams) -> bool {
+        self.kept.at_most() <= self.fresh(now, params).count()
     }
 
     /// The blocks of late, in the order in which they came.

@@ -64,6 +64,12 @@ impl Kept {
         self.ids.len()
     }
 
+    /// No more than so many there are, in order or not.
+    #[must_use]
+    pub const fn at_most(&self) -> usize {
+        self.ids.len() + self.changes.len()
+    }
+
     /// Whether there are none, when they are in order.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

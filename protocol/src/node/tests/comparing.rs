@@ -116,6 +116,50 @@ fn no_query_tells_a_stranger_of_an_item_before_its_announcement_to_him_is_due() 
     }
 }
 
+/// What a node says in its hello to a peer that connects now.
+fn hello_of(solo: &mut Solo, slot: u32) -> Hello {
+    let (link, direction) = (Link::new(slot, 1), Direction::Outbound);
+    let peer = PeerKey(u64::from(slot) + 1);
+    let actions = solo.hand(Input::Connected { link, peer, direction, addr: None });
+    let [(_, Message::Session(Session::Hello(hello))), ..] = &sends(&actions)[..] else {
+        panic!("{actions:?}")
+    };
+    **hello
+}
+
+/// Whether a node compares with a peer that it dialled and that says what it keeps.
+fn compares(solo: &mut Solo, slot: u32, features: u32) -> bool {
+    hello_of(solo, slot);
+    let hello = Hello { features, ..Hello::default() };
+    let mut said =
+        sends(&solo.say(Link::new(slot, 1), &Message::Session(Session::Hello(Box::new(hello)))));
+    said.extend(sends(&solo.wait(1_000)));
+    said.iter().any(|(_, message)| matches!(message, Message::Reconcile(_)))
+}
+
+#[test]
+fn two_that_keep_nothing_do_not_compare_and_others_do() {
+    let fresh = || Solo::new(named(StrategyKind::Inventory));
+    let full = || {
+        let mut solo = fresh();
+        let (item, was, age) = (tx(1), RestoredAs::Kept, Duration::ZERO);
+        solo.hand(Input::Restored { item, was, age });
+        solo
+    };
+    assert!(!compares(&mut fresh(), 0, Hello::KEEPS_NOTHING));
+    assert!(compares(&mut fresh(), 0, 0) && compares(&mut full(), 0, Hello::KEEPS_NOTHING));
+}
+
+#[test]
+fn a_hello_does_not_tell_of_what_a_newcomer_is_not_to_be_told_yet() {
+    let mut solo = Solo::new(named(StrategyKind::Inventory));
+    assert!(hello_of(&mut solo, 0).keeps_nothing());
+    solo.hand(Input::Submitted(tx(1)));
+    assert!(hello_of(&mut solo, 1).keeps_nothing(), "its announcement may not be due");
+    solo.wait(60_000);
+    assert!(!hello_of(&mut solo, 2).keeps_nothing());
+}
+
 #[test]
 fn what_waits_for_the_budget_of_announcements_is_shown_to_nobody() {
     let mut params = at_once();

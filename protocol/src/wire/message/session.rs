@@ -42,8 +42,8 @@ pub enum Session {
 pub struct Hello {
     /// Protocol version of the sender, [`VERSION`] or later.
     pub version: u16,
-    /// Optional abilities of the sender, one bit each; unknown bits are ignored. The lowest is the
-    /// codec's own, which tells whether a region follows.
+    /// What may be known of the sender, one bit each; unknown bits are ignored. The lowest is the
+    /// codec's own, which tells whether a region follows; the next is [`Hello::KEEPS_NOTHING`].
     pub features: u32,
     /// Where the sender can be dialled, if it wants to be.
     pub advertise: Option<PeerAddr>,
@@ -52,6 +52,17 @@ pub struct Hello {
     pub region: Option<u8>,
     /// What it takes from whoever reads this.
     pub accepts: Accepts,
+}
+
+impl Hello {
+    /// In the features: the sender has nothing to compare, but for what it is about to announce.
+    pub const KEEPS_NOTHING: u32 = 1 << 1;
+
+    /// Whether the sender has nothing to compare.
+    #[must_use]
+    pub const fn keeps_nothing(&self) -> bool {
+        self.features & Self::KEEPS_NOTHING != 0
+    }
 }
 
 impl Default for Hello {
