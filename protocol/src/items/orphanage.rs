@@ -35,7 +35,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chain::{Confirmed, ConflictKey, Inspection};
-use crate::ground::item::{Hash256, Item, ItemId, Name};
+use crate::ground::item::{Item, ItemId, Name};
 use crate::ground::link::{Link, LinkTable};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
@@ -45,8 +45,8 @@ use crate::params::OrphanParams;
 #[derive(Clone, Debug)]
 pub struct Orphanage {
     orphans: Map<ItemId, Orphan>,
-    /// Who waits for which parent, by the hash that children use.
-    children: Map<Hash256, Vec<ItemId>>,
+    /// Who waits for which parent, by the id that children use: a block may have a parent's hash.
+    children: Map<ItemId, Vec<ItemId>>,
     /// What each link that announced any pays for.
     shares: LinkTable<Share>,
     /// What no peer announced, and when that leaves.
@@ -169,7 +169,7 @@ impl Orphanage {
             return;
         }
         for parent in &orphan.missing {
-            self.children.entry(parent.hash()).or_default().push(id);
+            self.children.entry(*parent).or_default().push(id);
         }
         self.bytes += orphan.item.size();
         orphan.payers().for_each(|payer| self.charge(payer, id, orphan.cost()));
@@ -222,7 +222,7 @@ impl Orphanage {
 
     /// A parent came, known to its children by this id: takes out those that waited for it alone.
     pub fn on_parent(&mut self, parent: ItemId) -> Vec<Orphan> {
-        let Some(children) = self.children.remove(&parent.hash()) else { return Vec::new() };
+        let Some(children) = self.children.remove(&parent) else { return Vec::new() };
         let mut ready = Vec::new();
         for id in children {
             let Some(orphan) = self.orphans.get_mut(&id) else { continue };
@@ -238,7 +238,7 @@ impl Orphanage {
     pub fn on_refused(&mut self, parent: ItemId) -> Vec<Orphan> {
         let (mut refused, mut gone) = (vec![parent], Vec::new());
         while let Some(parent) = refused.pop() {
-            for id in self.children.remove(&parent.hash()).unwrap_or_default() {
+            for id in self.children.remove(&parent).unwrap_or_default() {
                 let Some(orphan) = self.remove(id) else { continue };
                 refused.push(orphan.inspection.referred(&orphan.item));
                 gone.push(orphan);
@@ -270,12 +270,18 @@ impl Orphanage {
                 self.remove(id);
             }
         }
-        ids.into_iter().filter(|id| self.children.contains(&id.hash())).collect()
+        ids.into_iter().filter(|id| self.children.contains(id)).collect()
+    }
+
+    /// Whether a link announced any that waits here.
+    #[must_use]
+    pub fn is_announcer(&self, link: Link) -> bool {
+        self.shares.get(link).is_some()
     }
 
     /// Those that wait for a parent and nothing else, and were announced on a link.
     pub fn only_children(&self, parent: ItemId, link: Link) -> impl Iterator<Item = &Orphan> {
-        let children = self.children.get(&parent.hash()).map_or(&[][..], Vec::as_slice);
+        let children = self.children.get(&parent).map_or(&[][..], Vec::as_slice);
         children.iter().filter_map(|id| self.orphans.get(id)).filter(move |orphan| {
             let is_alone = orphan.missing.len() == 1 && orphan.missing.contains(&parent);
             is_alone && orphan.announcers.contains(&link)
@@ -287,7 +293,7 @@ impl Orphanage {
         let orphan = self.orphans.remove(&id)?;
         self.bytes -= orphan.item.size();
         orphan.payers().for_each(|payer| self.discharge(payer, id, orphan.cost()));
-        for parent in orphan.missing.iter().map(ItemId::hash) {
+        for parent in orphan.missing.iter().copied() {
             let Some(children) = self.children.get_mut(&parent) else { continue };
             children.retain(|child| *child != id);
             if children.is_empty() {

@@ -3,7 +3,7 @@
 use super::policy::refusals;
 use super::*;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{Hash256, Item, ItemId};
+use crate::ground::item::{Hash256, Item, ItemId, ItemKind};
 use crate::machine::Action;
 use crate::testkit::ties::{Draft, Ties, block, referred};
 use crate::wire::message::{Items, Names};
@@ -52,6 +52,24 @@ fn a_child_waits_until_its_parent_is_accepted() {
     solo.send(link, &parent);
     assert!([&parent, &child, &grandchild].into_iter().all(|item| solo.has(item)));
     assert!(solo.node.orphanage().is_none(), "nothing is kept for what is seldom needed");
+}
+
+#[test]
+fn a_block_of_a_parents_bytes_leaves_its_child_waiting_for_the_parent() {
+    // Too short for a block, which is refused; and long enough.
+    for filler in [0, 40] {
+        let mut solo = solo();
+        let (liar, honest) = (solo.link(0, IN), solo.link(1, IN));
+        let parent = Draft { filler, ..Draft::paying(1, 1_000) }.item();
+        let child = Draft::paying(2, 1_000).after(&[&parent]).item();
+        let block = Ties.item(ItemKind::Block, parent.bytes().clone()).unwrap();
+        solo.feed(honest, &child);
+        solo.feed(liar, &block);
+        assert_eq!(solo.node.blocks().len(), usize::from(filler > 0));
+        assert!(solo.waits(&child));
+        solo.send(honest, &parent);
+        assert!(solo.has(&child) && solo.node.orphanage().is_none());
+    }
 }
 
 #[test]
