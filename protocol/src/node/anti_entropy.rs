@@ -88,13 +88,14 @@ impl Node {
             let ours = view.ids_from(list.span, start);
             ours.filter(|id| list.ids.binary_search(id).is_err())
         });
-        let lacked: Vec<ShortId> = besides.take(LISTED_MAX).collect();
+        let mut lacked: Vec<ShortId> = besides.take(LISTED_MAX).collect();
         let looked_at = view.looked_at();
         let params = &cx.params.relay;
         self.charge_answer(link, lacked.len() + looked_at / LOOKED_AT_PER_REQUEST, cx);
         if lacked.len() == LISTED_MAX {
             self.anti_entropy.on_unfinished(link, cx.now, params);
         }
+        lacked.retain(|id| !self.anti_entropy.is_there(link, id));
         self.anti_entropy.on_told(link, lacked.iter().copied(), cx.now, params);
         self.counters.gaps_found += lacked.len() as u64;
         let pooled = lacked.iter().filter_map(|id| self.pool.get(*id));
@@ -103,7 +104,7 @@ impl Node {
         self.announce(link, ItemKind::Tx, &ids, Manner::Gap, cx);
         let theirs = || lists.iter().flat_map(|list| list.ids.iter().copied());
         theirs().for_each(|id| {
-            self.anti_entropy.on_taken(link, id, cx.now, params, cx.rng);
+            self.anti_entropy.on_listed(link, id, cx.now, params, cx.rng);
         });
         self.on_announce(link, &Names::Short(theirs().collect()), admitted, cx);
     }

@@ -53,6 +53,7 @@ impl Node {
             });
             let heard = if known {
                 self.announcer.on_known(link, name);
+                self.anti_entropy.on_announced(link, id);
                 self.counters.duplicate_announcements += 1;
                 is_stale &= !self.on_wanted(name, cx);
                 Heard::Known

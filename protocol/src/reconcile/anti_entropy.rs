@@ -173,7 +173,7 @@ impl AntiEntropy {
         ids.for_each(|id| vain.on_told(id, 2 * interval(params), now));
     }
 
-    /// A peer asked for a transaction, or has it. If a comparison told it, where one lacked it others may: that is news.
+    /// A peer asked for a transaction. If a comparison told it, where one lacked it others may: that is news.
     pub fn on_taken(
         &mut self,
         link: Link,
@@ -182,16 +182,44 @@ impl AntiEntropy {
         params: &RelayParams,
         rng: &mut dyn Rng,
     ) {
-        let Some(vain) = self.vain.get_mut(link) else { return };
-        if !vain.on_taken(id) {
-            return;
+        if self.vain.get_mut(link).is_some_and(|vain| vain.on_asked(id)) {
+            self.on_filled(link, now, params, rng);
         }
+    }
+
+    /// A peer lists a transaction: the same, though it may have had it long since.
+    pub fn on_listed(
+        &mut self,
+        link: Link,
+        id: ShortId,
+        now: Time,
+        params: &RelayParams,
+        rng: &mut dyn Rng,
+    ) {
+        if self.on_announced(link, id) {
+            self.on_filled(link, now, params, rng);
+        }
+    }
+
+    /// A peer announced a transaction that is here. True if a comparison told it in vain.
+    pub fn on_announced(&mut self, link: Link, id: ShortId) -> bool {
+        self.vain.get_mut(link).is_some_and(|vain| vain.on_there(id))
+    }
+
+    fn on_filled(&mut self, link: Link, now: Time, params: &RelayParams, rng: &mut dyn Rng) {
         // It took all that it was told, and there is more: that needn't wait.
-        if vain.is_empty() && self.unfinished.contains(&link) {
+        let took_all = self.vain.get(link).is_some_and(|vain| vain.is_empty());
+        if took_all && self.unfinished.contains(&link) {
             self.is_owed = true;
             self.next = self.next.min(now);
         }
         self.on_news(now, params, rng);
+    }
+
+    /// Whether a peer can't lack what it doesn't list: it was told of it and said that it has it.
+    #[must_use]
+    pub fn is_there(&self, link: Link, id: &ShortId) -> bool {
+        self.vain.get(link).is_some_and(|vain| vain.is_there(id))
     }
 
     /// Nobody who announced an item delivered it. Somebody else is asked soon instead of with the next round, but
@@ -349,6 +377,11 @@ impl Part for AntiEntropy {
 
     fn deadline(&self) -> Time {
         if self.newcomers.is_empty() { self.next } else { self.next.min(self.greets_at) }
+    }
+
+    fn keeps(&self, link: Link) -> bool {
+        let is_open = self.newcomers.contains(&link) || self.unfinished.contains(&link);
+        is_open || self.vain.get(link).is_some()
     }
 }
 

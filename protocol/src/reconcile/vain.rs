@@ -4,6 +4,9 @@
 //! lost, or was one too many. Nobody can tell which, so it is told again after a wait that doubles, and after
 //! `TRIES` no more on this link. While we wait, the comparison leaves it out: two nodes whose difference is
 //! what one of them refused look equal, and are silent.
+//!
+//! Two that tell one another of the same at once would each leave it out, look to the other one as if they lacked it, and
+//! so on for ever. So what the peer announces or lists all the same it has: that is shown again, and not told again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +17,8 @@ use crate::ground::time::Time;
 /// How often a peer is told. With the default interval, over 21 minutes. A guess.
 const TRIES: u8 = 7;
 
-/// Most that is remembered of one link; what is over it is told again in each comparison. A guess: twice what one
+/// Most that is remembered of one link: over it what the peer has after all is forgotten, and what is over it even so is
+/// told again in each comparison. A guess: twice what one
 /// answer tells.
 pub const VAIN_MAX: usize = 8_192;
 
@@ -22,6 +26,8 @@ pub const VAIN_MAX: usize = 8_192;
 #[derive(Clone, Debug)]
 pub struct Vain {
     told: BTreeMap<ShortId, Told>,
+    /// How many of them the peer has.
+    there: usize,
     /// When the first of them is to be told again, or before.
     retry_at: Time,
 }
@@ -31,32 +37,59 @@ struct Told {
     times: u8,
     /// Until when it is left out.
     until: Time,
+    /// The peer has it.
+    is_there: bool,
 }
 
 impl Default for Vain {
     fn default() -> Self {
-        Self { told: BTreeMap::new(), retry_at: Time::NEVER }
+        Self { told: BTreeMap::new(), there: 0, retry_at: Time::NEVER }
     }
 }
 
 impl Vain {
     /// The peer is being told. `wait`: the first one.
     pub fn on_told(&mut self, id: ShortId, wait: Duration, now: Time) {
+        if self.told.len() >= VAIN_MAX && self.there > 0 {
+            self.told.retain(|_, told| !told.is_there);
+            self.there = 0;
+        }
         let is_full = self.told.len() >= VAIN_MAX;
         let times = match self.told.get(&id) {
+            Some(told) if told.is_there => return,
             Some(told) => told.times,
             None if is_full => return,
             None => 0,
         };
         let wait = wait.saturating_mul(1 << times.min(TRIES));
         let until = if times + 1 < TRIES { now + wait } else { Time::NEVER };
-        self.told.insert(id, Told { times: (times + 1).min(TRIES), until });
+        self.told.insert(id, Told { times: (times + 1).min(TRIES), until, is_there: false });
         self.retry_at = self.retry_at.min(until);
     }
 
-    /// The peer asked for it, or has it. True if it was told.
-    pub fn on_taken(&mut self, id: ShortId) -> bool {
-        self.told.remove(&id).is_some()
+    /// The peer asked for it. True if it was told, and wasn't known to have it.
+    pub fn on_asked(&mut self, id: ShortId) -> bool {
+        let Some(told) = self.told.remove(&id) else { return false };
+        self.there -= usize::from(told.is_there);
+        !told.is_there
+    }
+
+    /// The peer has it, as it says. True if it was told, and wasn't known to.
+    pub fn on_there(&mut self, id: ShortId) -> bool {
+        match self.told.get_mut(&id) {
+            Some(told) if !told.is_there => {
+                *told = Told { until: Time::ZERO, is_there: true, ..*told };
+                self.there += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the peer has what it was told of.
+    #[must_use]
+    pub fn is_there(&self, id: &ShortId) -> bool {
+        self.told.get(id).is_some_and(|told| told.is_there)
     }
 
     /// What is left out now.
@@ -78,16 +111,16 @@ impl Vain {
         }
     }
 
-    /// How many there are.
+    /// How many the peer may lack.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.told.len()
+        self.told.len() - self.there
     }
 
-    /// Whether there are none.
+    /// Whether it lacks none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.told.is_empty()
+        self.len() == 0
     }
 }
 
@@ -120,7 +153,30 @@ mod tests {
     fn what_the_peer_took_is_forgotten() {
         let mut vain = Vain::default();
         vain.on_told(id(1), WAIT, Time::ZERO);
-        assert!(vain.on_taken(id(1)) && !vain.on_taken(id(1)) && vain.is_empty());
+        assert!(vain.on_asked(id(1)) && !vain.on_asked(id(1)) && vain.is_empty());
+    }
+
+    #[test]
+    fn what_the_peer_has_is_shown_to_it_and_not_told_again() {
+        let mut vain = Vain::default();
+        assert!(!vain.on_there(id(1)), "nothing is kept of what it was never told");
+        vain.on_told(id(1), WAIT, Time::ZERO);
+        assert!(vain.left_out(Time::ZERO).eq([id(1)]) && !vain.is_there(&id(1)));
+        assert!(vain.on_there(id(1)) && !vain.on_there(id(1)));
+        vain.on_told(id(1), WAIT, Time::ZERO);
+        assert!(vain.left_out(Time::ZERO).eq([]) && vain.is_there(&id(1)) && vain.is_empty());
+    }
+
+    #[test]
+    fn what_the_peer_has_makes_room_for_what_it_lacks() {
+        let mut vain = Vain::default();
+        for n in 0..2 * VAIN_MAX as u64 {
+            vain.on_told(id(n), WAIT, Time::ZERO);
+            vain.on_there(id(n));
+        }
+        assert!(vain.told.len() <= VAIN_MAX && vain.is_empty());
+        (0..VAIN_MAX as u64).for_each(|n| vain.on_told(id(n), WAIT, Time::ZERO));
+        assert!(vain.told.len() == VAIN_MAX && vain.there < VAIN_MAX);
     }
 
     #[test]

@@ -388,3 +388,18 @@ fn a_peer_that_announces_what_it_does_not_deliver_does_not_hold_up_the_rest() {
     mesh.run_for(INTERVAL);
     assert!(has(&mesh, 2, &tx(1)));
 }
+
+#[test]
+fn two_that_told_one_another_of_the_same_at_once_fall_silent() {
+    let mut params = at_once();
+    params.relay.strategy = StrategyKind::Inventory;
+    let mut solo = Solo::new(params);
+    let link = solo.link(0, Direction::Inbound);
+    let tx = solo.tx(1);
+    solo.hand(Input::Submitted(tx.clone()));
+    solo.wait(5_000);
+    let told = [(link, announce(&tx))];
+    assert_eq!(sends(&solo.say(link, &only(&[]))), told, "the peer looks as if it lacked it");
+    assert!(sends(&solo.say(link, &announce(&tx))).is_empty());
+    assert!(sends(&solo.say(link, &only(&[]))).is_empty(), "it has it, and leaves it out");
+}
