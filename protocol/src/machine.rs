@@ -175,6 +175,11 @@ pub trait Part {
         Time::NEVER
     }
 
+    /// Whether anything is kept of a link: never of one that is down.
+    fn keeps(&self, _link: Link) -> bool {
+        false
+    }
+
     /// Checks that its bounds hold, and that what it keeps in several places agrees.
     ///
     /// # Panics

@@ -486,4 +486,8 @@ impl Part for Peers {
         let max = params.peers.inbound_max;
         assert!(inbound <= max, "{inbound} inbound links of at most {max}");
     }
+
+    fn keeps(&self, link: Link) -> bool {
+        self.table.get(link).is_some() || self.gossip.is_waiting(link)
+    }
 }

@@ -117,6 +117,11 @@ impl<K: Eq + Hash, V> Map<K, V> {
         self.0.get_mut(key)
     }
 
+    /// How many values are of some kind: what can be asked of all of them without an order.
+    pub fn count(&self, mut is: impl FnMut(&V) -> bool) -> usize {
+        self.0.values().filter(|value| is(value)).count()
+    }
+
     /// Whether the key is there.
     #[must_use]
     pub fn contains(&self, key: &(impl Hash + Equivalent<K>)) -> bool {

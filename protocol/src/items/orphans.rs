@@ -157,4 +157,8 @@ impl Part for Orphans {
         let (score, max) = (orphanage.score(), params.orphans.announcements_max);
         assert!(score <= max, "orphans: {score} of at most {max} announcements");
     }
+
+    fn keeps(&self, link: Link) -> bool {
+        self.orphanage().is_some_and(|waiting| waiting.is_announcer(link))
+    }
 }

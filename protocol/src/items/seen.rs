@@ -464,6 +464,10 @@ impl Part for SeenCache {
         let max = max + max.div_ceil(2);
         assert!(len <= max, "seen: {len} of at most {max}");
     }
+
+    fn keeps(&self, link: Link) -> bool {
+        self.entries.iter().any(|entry| self.holds(&entry.seen, link))
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::ground::link::{Direction, Link};
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
 use crate::params::Params;
+use crate::relay::Strategy as _;
 
 macro_rules! define_parts {
     (at_rest { $($part:ident: $due:ident,)* } swift { $($swift:ident: $swift_due:ident,)* }) => {
@@ -51,6 +52,17 @@ macro_rules! define_parts {
             /// The earliest deadline of the swift parts.
             pub(super) fn swift_at(&self) -> Time {
                 Time::NEVER$(.min(self.$swift.deadline()))*
+            }
+
+            /// The first part that keeps something of a link.
+            fn part_keeping(&self, link: Link) -> Option<&'static str> {
+                $(if Part::keeps(&self.$part, link) {
+                    return Some(stringify!($part));
+                })*
+                $(if Part::keeps(&self.$swift, link) {
+                    return Some(stringify!($swift));
+                })*
+                None
             }
 
             fn check_parts(&self, params: &Params) {
@@ -96,6 +108,21 @@ impl Node {
         let here = self.pool.len() + self.blocks.len();
         assert_eq!(self.seen.held(), here, "items that are here are known to be");
         assert_eq!(self.ready.len(), usable.count(), "links that the strategy may use");
+    }
+
+    /// Who keeps something of a link, but for the record of what was, and for verdicts that are outstanding: nobody once
+    /// it is down. For checks like [`Node::check_invariants`].
+    #[must_use]
+    pub fn keeper_of(&self, link: Link) -> Option<&'static str> {
+        if self.links.get(link).is_some() {
+            Some("links")
+        } else if self.ready.iter().any(|neighbour| neighbour.link == link) {
+            Some("ready")
+        } else if self.strategy.keeps(link) {
+            Some("strategy")
+        } else {
+            self.part_keeping(link)
+        }
     }
 
     /// For parts without a deadline.

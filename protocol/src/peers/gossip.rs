@@ -65,6 +65,11 @@ impl Gossip {
         true
     }
 
+    /// Whether anything waits for a link.
+    pub(super) fn is_waiting(&self, link: Link) -> bool {
+        self.queues.iter().any(|queue| queue.link == link)
+    }
+
     /// Forgets what waits for a link that is gone.
     pub(super) fn forget(&mut self, link: Link) {
         self.queues.retain(|queue| queue.link != link);

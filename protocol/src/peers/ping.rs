@@ -188,6 +188,10 @@ impl Part for Health {
     fn deadline(&self) -> Time {
         self.next
     }
+
+    fn keeps(&self, link: Link) -> bool {
+        self.links.get(link).is_some()
+    }
 }
 
 #[cfg(test)]

@@ -243,6 +243,14 @@ impl Strategy for Adaptive {
         self.batches.deadline()
     }
 
+    fn keeps(&self, link: Link) -> bool {
+        self.links.get(link).is_some()
+            || self.trials.keeps(link)
+            || self.feedback.keeps(link)
+            || self.expected.keeps(link)
+            || self.batches.keeps(link)
+    }
+
     fn warm(&self, link: Link) -> u64 {
         let side = self.links.get(link).map_or(0, |side| side.since);
         let lens = self.own.len() as u64 ^ self.trials.len() as u64;

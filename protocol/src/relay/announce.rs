@@ -376,6 +376,10 @@ impl Part for Announcer {
             assert!(len <= max, "waiting on {link}: {len} of at most {max}");
         }
     }
+
+    fn keeps(&self, link: Link) -> bool {
+        self.links.get(link).is_some()
+    }
 }
 
 #[cfg(test)]

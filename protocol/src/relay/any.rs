@@ -102,6 +102,12 @@ macro_rules! define_any {
                 }
             }
 
+            fn keeps(&self, link: Link) -> bool {
+                match self {
+                    $(Self::$variant(strategy) => strategy.keeps(link),)*
+                }
+            }
+
             fn warm(&self, link: Link) -> u64 {
                 match self {
                     $(Self::$variant(strategy) => strategy.warm(link),)*

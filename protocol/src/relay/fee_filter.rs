@@ -111,6 +111,10 @@ impl Part for FeeFilter {
     fn deadline(&self) -> Time {
         self.at
     }
+
+    fn keeps(&self, link: Link) -> bool {
+        self.theirs.get(link).is_some()
+    }
 }
 
 /// At most the rate, and at least 82 % of it.

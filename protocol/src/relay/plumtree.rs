@@ -63,9 +63,12 @@ impl Plumtree {
         !self.lazy.contains(link)
     }
 
+    /// Nothing of a link that went down while what came by it was being checked.
     fn prune(&mut self, link: Link, cx: &mut RelayCx<'_>) {
-        self.lazy.insert(link);
-        cx.step(Step::Signal(link, Signal::Prune));
+        if cx.overlay.neighbours().any(|neighbour| neighbour.link == link) {
+            self.lazy.insert(link);
+            cx.step(Step::Signal(link, Signal::Prune));
+        }
     }
 
     fn graft(&mut self, link: Link, cx: &mut RelayCx<'_>) {
@@ -188,6 +191,10 @@ impl Strategy for Plumtree {
 
     fn deadline(&self) -> Time {
         self.flush_at
+    }
+
+    fn keeps(&self, link: Link) -> bool {
+        self.lazy.contains(link) || self.missing.iter().any(|missing| missing.link == link)
     }
 
     fn patience(&self, params: &RelayParams) -> Option<Duration> {

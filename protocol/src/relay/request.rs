@@ -56,6 +56,7 @@
 //! An announcement costs a search among the announcers of its item, which are no more than there are links; and so
 //! does each request that runs out. A disconnect looks at what the link announced.
 
+mod audit;
 mod gone;
 mod link;
 mod overdue;
@@ -202,9 +203,9 @@ impl Requests {
         if let Some(Asked { link: asked, .. }) = wanted.asked {
             let gives_way = has_room && is_good && self.is_staller(asked);
             if gives_way {
-                self.give_way(asked, id, params);
+                let asked_kind = self.give_way(asked, id, params);
                 self.ask(link, id, now, params);
-                self.release(asked, kind, now, params);
+                self.release(asked, asked_kind, now, params);
                 return Announced::Requested;
             }
             if is_good && is_outbound {
@@ -322,6 +323,7 @@ impl Requests {
         };
         wanted.failed = true;
         self.failed += 1;
+        self.remember(link, id);
         self.ask_next(id, now, params);
         self.release(link, asked.kind, now, params);
         self.drop_answered();
@@ -463,7 +465,7 @@ impl Requests {
         }
     }
 
-    /// Notes that a link announced an item that it isn't asked for now, for when it goes down.
+    /// Notes that a link announced an item that it isn't asked for now, or not any more, for when it goes down.
     fn remember(&mut self, link: Link, id: ShortId) {
         if let Some(state) = self.links.get_mut(link) {
             state.remember(link, id, &self.wanted);
@@ -562,18 +564,17 @@ impl Part for Requests {
     }
 
     fn check(&self, params: &Params) {
-        for (link, state) in self.links.iter() {
-            for kind in [ItemKind::Tx, ItemKind::Block] {
-                let (lane, max) = (state.lane(kind), params.requests.in_flight_max(kind));
-                let len = lane.in_flight as usize;
-                assert!(len <= max, "{kind}s in flight on {link}: {len} of at most {max}");
-                let (len, max) = (lane.announced as usize, params.requests.announced_max(kind));
-                assert!(len <= max, "{kind}s announced on {link}: {len} of at most {max}");
-            }
-        }
-        if self.links.is_empty() && self.bereft.is_empty() {
-            assert!(self.is_empty(), "something is wanted, and nobody is there who has it");
-        }
+        self.audit(params);
+    }
+
+    fn keeps(&self, link: Link) -> bool {
+        let is_named = |wanted: &Wanted| {
+            let is_asked = wanted.asked.is_some_and(|asked| asked.link == link);
+            is_asked || wanted.announcer(link).is_some()
+        };
+        self.links.get(link).is_some()
+            || self.unsent.iter().any(|(to, _)| *to == link)
+            || (self.bereft.is_empty() && self.wanted.count(is_named) > 0)
     }
 }
 

@@ -123,6 +123,10 @@ impl Part for Serving {
             assert!(0 < len && len <= max, "serving on {link}: {len} of at most {max}");
         }
     }
+
+    fn keeps(&self, link: Link) -> bool {
+        self.waiting(link) > 0
+    }
 }
 
 #[cfg(test)]

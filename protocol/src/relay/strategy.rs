@@ -187,6 +187,11 @@ pub trait Strategy {
         Time::NEVER
     }
 
+    /// Whether anything is kept of a link: never of one that is gone.
+    fn keeps(&self, _link: Link) -> bool {
+        false
+    }
+
     /// Reads what an input on a link will, see `node/warm.rs`.
     fn warm(&self, _link: Link) -> u64 {
         0

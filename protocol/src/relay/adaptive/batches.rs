@@ -87,6 +87,11 @@ impl Batches {
         self.prompt.remove(link);
     }
 
+    /// Whether anything waits for a link.
+    pub(super) fn keeps(&self, link: Link) -> bool {
+        self.prompt.contains(link)
+    }
+
     /// When something is due.
     pub(super) fn deadline(&self) -> Time {
         self.prompt_at.min(self.hurried_at).min(self.lazy_at)

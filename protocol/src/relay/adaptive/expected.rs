@@ -79,11 +79,25 @@ impl Expected {
         self.find(id).is_some_and(|notice| notice.by.contains(link))
     }
 
-    /// A link is gone; what it announced is forgotten in time.
+    /// A link is gone: what it announced first is forgotten, and of the rest that it announced it.
     pub(super) fn on_link_down(&mut self, link: Link) {
-        if let Some(notices) = &mut self.0 {
-            notices.shares.remove(link);
+        let Some(notices) = &mut self.0 else { return };
+        notices.shares.remove(link);
+        notices.items.retain(|_, notice| {
+            notice.by.remove(link);
+            notice.first != link
+        });
+        if notices.items.is_empty() {
+            self.0 = None;
         }
+    }
+
+    /// Whether anything is kept of a link.
+    pub(super) fn keeps(&self, link: Link) -> bool {
+        let is_named = |notice: &Notice| notice.first == link || notice.by.contains(link);
+        self.0.as_ref().is_some_and(|notices| {
+            notices.shares.get(link).is_some() || notices.items.values().any(is_named)
+        })
     }
 
     /// How many items are remembered.
@@ -148,5 +162,23 @@ impl Notices {
             *share = share.saturating_sub(1);
         }
         Some(notice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_link_announced_goes_with_it() {
+        let (mut expected, now) = (Expected::default(), Time::from_millis(1));
+        let (gone, here) = (Link::new(0, 1), Link::new(1, 1));
+        expected.on_announced(gone, ShortId([1; 8]), now);
+        expected.on_announced(here, ShortId([2; 8]), now);
+        expected.on_announced(gone, ShortId([2; 8]), now);
+        expected.on_link_down(gone);
+        let newcomer = Link::new(0, 2);
+        assert!(!expected.keeps(newcomer) && !expected.is_answer(newcomer, ShortId([2; 8])));
+        assert!(expected.is_answer(here, ShortId([2; 8])) && expected.len() == 1);
     }
 }

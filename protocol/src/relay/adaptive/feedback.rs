@@ -38,6 +38,11 @@ impl Feedback {
         self.0.retain(|(link, ..)| *link != gone);
     }
 
+    /// Whether anything waits for a link.
+    pub(super) fn keeps(&self, link: Link) -> bool {
+        self.0.iter().any(|(held, ..)| *held == link)
+    }
+
     /// Says everything.
     pub(super) fn flush(&mut self, steps: &mut Vec<Step>) {
         let mut held = std::mem::take(&mut self.0);

@@ -153,6 +153,13 @@ impl Trials {
         }
     }
 
+    /// Whether anything is kept of a link.
+    pub(super) fn keeps(&self, link: Link) -> bool {
+        self.0.iter().any(|trial| {
+            trial.first == Some(link) || trial.sent.contains(link) || trial.told.contains(link)
+        })
+    }
+
     fn find(&mut self, id: ShortId) -> Option<&mut Trial> {
         self.0.iter_mut().rev().find(|trial| trial.id == id)
     }

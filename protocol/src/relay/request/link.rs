@@ -17,7 +17,7 @@ pub(super) struct LinkRequests {
     /// It has delivered something that we had asked it for.
     pub(super) has_delivered: bool,
     txs: Lane,
-    /// Wanted items that it announced without being asked at once. Those that came or were forgotten since stay for
+    /// Wanted items that it announced without being asked at once, or was asked for in vain. Those that came or were forgotten since stay for
     /// a while: there are at most as many of them as of the others, and [`SPARE`].
     remembered: Backlog<ShortId>,
     /// What most links don't have.
@@ -147,7 +147,7 @@ impl LinkRequests {
         self.remembered.push_back(id);
     }
 
-    /// All that it announced without being asked at once.
+    /// All that it announced and isn't asked for.
     pub(super) fn take_remembered(&mut self) -> impl Iterator<Item = ShortId> {
         self.remembered.take().into_iter()
     }

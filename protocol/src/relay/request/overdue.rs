@@ -137,6 +137,7 @@ impl Requests {
         if let Some(state) = self.links.get_mut(link) {
             state.expect_late(id, params);
         }
+        self.remember(link, id);
         asked.map_or(ItemKind::Tx, |asked| asked.kind)
     }
 }

@@ -331,3 +331,34 @@ fn a_late_answer_is_in_order_even_when_the_item_was_forgotten() {
     // As many as may be in flight are remembered; once there were more, any item may be one of them.
     assert_eq!([1, 2, 3].map(|n| requests.was_asked(link(0), id(n))), [true; 3]);
 }
+
+#[test]
+fn who_gives_way_is_free_for_more_of_the_kind_that_it_was_asked_for() {
+    let mut requests = tracker(&[IN, IN]);
+    let named = |requests: &mut Requests, slot, name: Name, at| {
+        requests.on_announced(link(slot), name, Duration::ZERO, ms(at), &params())
+    };
+    let [first, second] = [1, 2].map(|n| ItemId::block(id(n).hash()));
+    named(&mut requests, 0, first.into(), 0);
+    requests.on_wake(ms(500), &params(), |_, _| ());
+    named(&mut requests, 0, second.into(), 501);
+    assert_eq!(requests.in_flight(link(0)), 1, "a staller is asked when nobody else has it");
+    // A short name is a transaction's, whatever it was made of.
+    named(&mut requests, 1, Name::Short(second.into()), 502);
+    assert_eq!((requests.in_flight(link(0)), requests.in_flight(link(1))), (0, 1));
+    requests.check(&with(params()));
+}
+
+#[test]
+fn whoever_was_asked_in_vain_is_forgotten_when_it_leaves() {
+    let mut requests = tracker(&[IN, IN]);
+    announce(&mut requests, 0, 1, ms(0));
+    announce(&mut requests, 1, 1, ms(0));
+    requests.on_wake(ms(100), &params(), |_, _| ());
+    requests.on_disconnected(link(0), ms(101), &params());
+    assert!(!requests.keeps(link(0)) && requests.is_wanted(id(1)));
+}
+
+fn with(requests: RequestParams) -> Params {
+    Params { requests, ..Params::default() }
+}
