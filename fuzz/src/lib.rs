@@ -1,6 +1,10 @@
 //! What is fuzzed: a function of bytes for each target. `fuzz_targets/` hands libFuzzer's inputs to them, and
 //! `tests/corpora.rs` replays those that were kept, without libFuzzer.
 
+#[cfg(feature = "surface")]
+mod surface;
+mod tally;
+
 use bytes::{Bytes, BytesMut};
 use tidings_protocol::chain::{Chain, Limits, Rules, Settings};
 use tidings_protocol::ground::item::ItemKind;
@@ -28,6 +32,7 @@ fn opaque() -> std::sync::Arc<dyn Chain> {
 /// as it was.
 pub fn messages(bytes: &[u8]) {
     let Some((kind, body)) = bytes.split_first() else { return };
+    tally::BYTES.add(body.len() as u64);
     let chain = opaque();
     let Ok(message) = codec::decode(*kind, Bytes::copy_from_slice(body), &*chain) else { return };
     if matches!(message, Message::Unknown { .. }) {
@@ -50,6 +55,7 @@ fn through_frames(message: &Message, chain: &dyn Chain) -> (Option<Message>, Vec
 /// The reader of frames: the first byte says how the stream is cut, and however it is, the same is read.
 pub fn frames(bytes: &[u8]) {
     let Some((cut, stream)) = bytes.split_first() else { return };
+    tally::BYTES.add(2 * stream.len() as u64);
     let chain = opaque();
     let whole = read_in(stream, stream.len(), &*chain);
     let pieces = read_in(stream, 1 + usize::from(*cut), &*chain);
@@ -77,6 +83,7 @@ fn read_in(stream: &[u8], len: usize, chain: &dyn Chain) -> (Vec<Message>, Optio
 /// The rules of all chains, on any bytes: they don't panic, and what they say of an item agrees with itself.
 pub fn chains(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else { return };
+    tally::BYTES.add(rest.len() as u64);
     let kind = if first % 2 == 0 { ItemKind::Tx } else { ItemKind::Block };
     for chain in all_rules() {
         let Ok(item) = chain.item(kind, Bytes::copy_from_slice(rest)) else {
@@ -101,6 +108,20 @@ pub fn node(bytes: &[u8]) {
     let Some((first, script)) = bytes.split_first() else { return };
     let strategies = StrategyKind::ALL;
     let mut chaos = Chaos::new(strategies[usize::from(*first) % strategies.len()]);
-    chaos.run(script);
+    tally::OPERATIONS.add(chaos.run(script));
     chaos.finish();
+}
+
+/// A client's connection to the admin API.
+#[cfg(feature = "surface")]
+pub fn http(bytes: &[u8]) {
+    tally::BYTES.add(bytes.len() as u64);
+    surface::http(bytes);
+}
+
+/// A file of the operator's.
+#[cfg(feature = "surface")]
+pub fn files(bytes: &[u8]) {
+    tally::BYTES.add(bytes.len() as u64);
+    surface::files(bytes);
 }

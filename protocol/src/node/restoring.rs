@@ -122,6 +122,9 @@ impl Node {
         if self.orphans.contains(id) {
             self.record.note_from(None, id, ItemEvent::Orphaned, cx.now);
             cx.report(Event::Orphaned { id });
+            for link in self.requests.on_arrived(id, cx.now, &cx.params.requests) {
+                self.on_orphan_announced(link, id.into(), cx);
+            }
         }
     }
 

@@ -289,6 +289,8 @@ impl Requests {
             self.ask_next(short, now, params);
         }
         if let Some(asked) = asked {
+            // It may have come in the moment in which it was to be asked for.
+            self.unsent.retain(|(link, name)| *link != asked.link || !name.fits(id));
             self.release(asked.link, asked.kind, now, params);
         }
         self.drop_answered();

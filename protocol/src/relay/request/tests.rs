@@ -359,6 +359,15 @@ fn whoever_was_asked_in_vain_is_forgotten_when_it_leaves() {
     assert!(!requests.keeps(link(0)) && requests.is_wanted(id(1)));
 }
 
+#[test]
+fn what_comes_before_its_request_has_left_is_not_asked_for() {
+    let mut requests = tracker(&[IN]);
+    assert_eq!(announce(&mut requests, 0, 1, ms(0)), Announced::Requested);
+    assert_eq!(announce(&mut requests, 0, 2, ms(0)), Announced::Requested);
+    requests.on_arrived(id(1), ms(0), &params());
+    assert_eq!(sent(&mut requests), [(0, 2)]);
+}
+
 fn with(requests: RequestParams) -> Params {
     Params { requests, ..Params::default() }
 }

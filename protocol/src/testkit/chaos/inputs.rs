@@ -1,0 +1,261 @@
+//! What the bytes mean.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Chaos, SLOTS};
+use crate::chain::Chain as _;
+use crate::ground::fee::FeeRate;
+use crate::ground::item::{Hash256, Item, ItemId, ItemKind, ShortId, twin};
+use crate::ground::link::Direction;
+use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey, Transport};
+use crate::ground::time::Time;
+use crate::machine::{Input, Machine as _, RestoredAs};
+use crate::testkit::ties::Ties;
+use crate::wire::digest::{Digest, FAN, LIST_MAX, List, Span, Split};
+use crate::wire::error::DecodeError;
+use crate::wire::message::{
+    Allowed, Hello, Items, Message, Names, PeerExchange, Reconcile, Session, Signal,
+};
+
+/// The bytes, one after the other; zeros when there are no more.
+pub(super) struct Script<'a>(pub(super) &'a [u8]);
+
+impl Script<'_> {
+    pub(super) fn next(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        self.next().unwrap_or(0)
+    }
+
+    /// One of some.
+    pub(super) fn below(&mut self, count: usize) -> usize {
+        usize::from(self.byte()) % count
+    }
+}
+
+impl Chaos {
+    /// One thing that happens.
+    pub(super) fn step(&mut self, what: u8, script: &mut Script<'_>) {
+        let slot = script.below(SLOTS);
+        match what {
+            240.. => return self.rare(what, slot, script),
+            _ => {}
+        }
+        match what % 20 {
+            0 => {
+                let is_inbound = script.byte().is_multiple_of(2);
+                let direction = if is_inbound { Direction::Inbound } else { Direction::Outbound };
+                if self.links[slot].is_none() {
+                    let link = self.connect(slot, key(slot), direction);
+                    if !script.byte().is_multiple_of(8) {
+                        self.say(
+                            link,
+                            Message::Session(Session::Hello(Box::new(Hello::default()))),
+                        );
+                    }
+                }
+            }
+            1 => self.disconnect(slot),
+            2 => self.speak(slot, |chaos| Message::Items(Items::Announce(chaos.names(script)))),
+            3 => self.speak(slot, |chaos| Message::Items(Items::GetData(chaos.names(script)))),
+            4 => self.speak(slot, |chaos| Message::Items(Items::NotFound(chaos.names(script)))),
+            5..=8 => self.speak(slot, |chaos| {
+                Message::Items(Items::Item(chaos.items[script.below(chaos.items.len())].clone()))
+            }),
+            9 => self.speak(slot, |chaos| chaos.signal(script)),
+            10 => self.speak(slot, |chaos| {
+                let count = script.below(chaos.items.len());
+                let some = chaos.items[..count].iter().take(LIST_MAX);
+                let mut ids: Vec<ShortId> = some.map(|item| item.id().into()).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                let (span, salt) = (Span::ALL, u64::from(script.byte()));
+                let splits = [Split { span, sums: [script.byte().into(); FAN] }].into();
+                Message::Reconcile(match script.byte() % 2 {
+                    0 => Reconcile::Held([List { span, ids: ids.into() }].into()),
+                    _ => Reconcile::Digest(Box::new(Digest { salt, splits })),
+                })
+            }),
+            11 => {
+                let item = self.items[script.below(self.items.len())].clone();
+                self.hand(Input::Submitted(item));
+            }
+            12 | 13 => self.give_verdicts(1 + script.below(3), what.is_multiple_of(2)),
+            14 => {
+                let item = self.items[script.below(self.items.len())].clone();
+                let was = [RestoredAs::Kept, RestoredAs::Own, RestoredAs::Orphan][script.below(3)];
+                let age = Duration::from_secs(u64::from(script.byte()) * 6_000);
+                if self.params_allow(&item, was) {
+                    self.hand(Input::Restored { item, was, age });
+                }
+            }
+            15 => {
+                if let Some(link) = self.links[slot] {
+                    self.hand(Input::Congested { link });
+                }
+            }
+            16 => {
+                if let Some(link) = self.links[slot] {
+                    self.hand(Input::Drained { link });
+                }
+            }
+            17 => self.pass(Duration::from_millis(u64::from(script.byte()) * 7)),
+            18 => {
+                let jump = [1, 20, 300, 4_000, 100_000][script.below(5)];
+                self.pass(Duration::from_secs(jump));
+            }
+            _ => {
+                let why = [
+                    DialError::Unreachable,
+                    DialError::NoRoute,
+                    DialError::WrongNetwork,
+                    DialError::Myself,
+                    DialError::Busy,
+                ][slot % 5];
+                if let Some(addr) = self.dialled.pop() {
+                    self.hand(Input::DialFailed { addr, why });
+                }
+            }
+        }
+    }
+
+    /// Items come back as a driver brings them: only what it verified again.
+    fn params_allow(&self, item: &Arc<Item>, was: RestoredAs) -> bool {
+        Ties.verify(item).is_ok() && (item.kind() == ItemKind::Tx || was == RestoredAs::Kept)
+    }
+
+    /// Names of a few items, true and false.
+    fn names(&self, script: &mut Script<'_>) -> Names {
+        let count = 1 + script.below(4);
+        let ids: Vec<ItemId> =
+            (0..count).map(|_| self.items[script.below(self.items.len())].id()).collect();
+        match script.below(5) {
+            0 => Names::Short(ids.iter().map(ShortId::from).collect()),
+            1 => Names::Whole {
+                kind: ItemKind::Block,
+                ids: ids.iter().map(|id| ItemId::block(id.hash())).collect(),
+            },
+            2 => Names::Whole {
+                kind: ItemKind::Tx,
+                ids: ids.iter().map(|id| twin(ItemId::tx(id.hash()))).collect(),
+            },
+            _ => Names::Whole {
+                kind: ItemKind::Tx,
+                ids: ids.iter().map(|id| ItemId::tx(id.hash())).collect(),
+            },
+        }
+    }
+
+    fn signal(&self, script: &mut Script<'_>) -> Message {
+        let id = self.items[script.below(self.items.len())].id();
+        let ids = [ShortId::from(id)].into();
+        Message::Relay(match script.below(5) {
+            0 => Signal::Prune,
+            1 => Signal::Graft,
+            2 => Signal::Poll,
+            3 => Signal::Known(ids),
+            _ => Signal::First(ids),
+        })
+    }
+
+    /// What happens less often.
+    fn rare(&mut self, what: u8, slot: usize, script: &mut Script<'_>) {
+        match what {
+            240 => {
+                if let Some(link) = self.links[slot] {
+                    self.hand(Input::Malformed { link, error: DecodeError::Truncated });
+                }
+            }
+            241 => self.speak(slot, |_| Session::Ping { nonce: script.byte().into() }.into()),
+            242 => self.speak(slot, |_| Session::Pong { nonce: script.byte().into() }.into()),
+            243 => self.speak(slot, |_| PeerExchange::GetAddresses.into()),
+            244 => self.speak(slot, |_| PeerExchange::Addresses(addresses(script).into()).into()),
+            245 => self.hand(Input::Learned(&addresses(script))),
+            246 => {
+                let record = |addr| AddressRecord { addr, successes: 1, failures: 0 };
+                let records: Vec<_> = addresses(script).into_iter().map(record).collect();
+                self.hand(Input::Remembered(&records));
+            }
+            247 => self.speak(slot, |_| {
+                Items::FeeFilter(FeeRate(u64::from(script.byte()) * 1_000)).into()
+            }),
+            248 => self.speak(slot, |_| Items::Credit(u32::from(script.byte())).into()),
+            249 => self.speak(slot, |_| Message::Unknown { kind: 255, len: script.byte().into() }),
+            250 | 251 => {
+                if self.links[slot].is_none()
+                    && let Some(addr) = self.dialled.pop()
+                {
+                    let (peer, out) = (key(slot), Direction::Outbound);
+                    let link = self.connect_at(slot, peer, out, Some(addr));
+                    self.say(link, Session::Hello(Box::new(Hello::default())).into());
+                }
+            }
+            252 => self.speak(slot, |_| Session::Hello(Box::new(modest(script))).into()),
+            // More than any bound.
+            253 => self.speak(slot, |chaos| {
+                let salt = script.byte();
+                let made = |n: u8| ItemId::tx(Hash256::of(&[n, salt % 4]));
+                let kind = if salt.is_multiple_of(8) { ItemKind::Block } else { ItemKind::Tx };
+                let ids = (0..40).map(|n| match kind {
+                    ItemKind::Tx => made(n),
+                    ItemKind::Block => ItemId::block(made(n).hash()),
+                });
+                let known = chaos.items.iter().map(|item| item.id()).filter(|id| id.kind() == kind);
+                Items::Announce(Names::Whole { kind, ids: ids.chain(known).collect() }).into()
+            }),
+            254 => {
+                if self.node.deadline() != Time::NEVER {
+                    self.now = self.now.max(self.node.deadline());
+                }
+                self.hand(Input::Wake);
+            }
+            _ => self.hand(Input::Wake),
+        }
+    }
+
+    fn speak(&mut self, slot: usize, message: impl FnOnce(&Self) -> Message) {
+        if let Some(link) = self.links[slot] {
+            let message = message(self);
+            self.say(link, message);
+        }
+    }
+}
+
+/// Who is at the other end of the link in a slot.
+pub(super) fn key(slot: usize) -> PeerKey {
+    PeerKey(slot as u64 + 1)
+}
+
+/// Addresses of some places, of every sort.
+fn addresses(script: &mut Script<'_>) -> Vec<PeerAddr> {
+    let count = 1 + script.below(4);
+    let address = |_| {
+        let n = script.byte();
+        let ip = match n % 4 {
+            0 => IpAddr::from([10, 0, 0, n]),
+            1 => IpAddr::from([127, 0, 0, 1]),
+            2 => IpAddr::from([0x2a00, 0, 0, 0, 0, 0, 0, n.into()]),
+            _ => IpAddr::from([1, 2, n, 4]),
+        };
+        PeerAddr::new(ip, n.into(), Transport::Tcp)
+    };
+    (0..count).map(address).collect()
+}
+
+/// A hello of somebody who takes little, or is old.
+fn modest(script: &mut Script<'_>) -> Hello {
+    let mut hello = Hello::default();
+    let few = u32::from(script.byte());
+    hello.accepts.credit = few % 8;
+    hello.accepts.txs = Allowed { per_s: few, burst: few };
+    hello.accepts.unasked = few.is_multiple_of(2);
+    hello.region = few.is_multiple_of(3).then_some(1);
+    hello.version -= u16::from(few.is_multiple_of(16));
+    hello
+}
