@@ -303,7 +303,7 @@ impl Machine for Node {
             }
             Input::Submitted(item) => self.on_submitted(item, cx),
             Input::Restored { item, was, age } => self.on_restored(item, was, age, cx),
-            Input::Verdict { id, verdict } => self.on_verdict(id, verdict, cx),
+            Input::Verdict { item, verdict } => self.on_verdict(item, verdict, cx),
             Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
