@@ -139,13 +139,13 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     direction: Direction,
     region: Option<u8>,
-    allowance: Allowance,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
     /// The peer's hello has arrived.
     ready: bool,
     congested: bool,
+    allowance: Allowance,
 }
 
 impl Node {
