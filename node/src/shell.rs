@@ -410,8 +410,8 @@ impl Shell {
 
     fn on_verdicts(&mut self, verdicts: Vec<Verdict>) {
         let mut verdicts = verdicts.into_iter();
-        while let Some((id, verdict)) = verdicts.next() {
-            self.handle(Input::Verdict { id, verdict });
+        while let Some((item, verdict)) = verdicts.next() {
+            self.handle(Input::Verdict { item: &item, verdict });
             if verdicts.len() > 0 && self.turn.is_over(Instant::now()) {
                 break;
             }

@@ -122,7 +122,7 @@
 //!             hand(&mut nodes, node, received, now, &mut on_the_way, &mut arrived);
 //!         }
 //!         Some((node, Waiting::Verify(item))) => {        // a thread of its own, elsewhere
-//!             let verdict = Input::Verdict { id: item.id(), verdict: chain.verify(&item) };
+//!             let verdict = Input::Verdict { item: &item, verdict: chain.verify(&item) };
 //!             hand(&mut nodes, node, verdict, now, &mut on_the_way, &mut arrived);
 //!         }
 //!         None => {                                     // sleep until somebody has something to do
@@ -143,7 +143,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::chain::{Chain, Verdict};
-use crate::ground::item::{Item, ItemId};
+use crate::ground::item::Item;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
@@ -280,8 +280,8 @@ pub enum Input<'a> {
     },
     /// The answer to [`Action::Verify`].
     Verdict {
-        /// The item.
-        id: ItemId,
+        /// The item. Of other bytes under the same id it says nothing, and nothing is done.
+        item: &'a Arc<Item>,
         /// What [`Chain::verify`] said.
         verdict: Verdict,
     },

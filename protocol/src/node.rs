@@ -139,13 +139,13 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     direction: Direction,
     region: Option<u8>,
-    allowance: Allowance,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
     /// The peer's hello has arrived.
     ready: bool,
     congested: bool,
+    allowance: Allowance,
 }
 
 impl Node {
@@ -303,7 +303,7 @@ impl Machine for Node {
             }
             Input::Submitted(item) => self.on_submitted(item, cx),
             Input::Restored { item, was, age } => self.on_restored(item, was, age, cx),
-            Input::Verdict { id, verdict } => self.on_verdict(id, verdict, cx),
+            Input::Verdict { item, verdict } => self.on_verdict(item, verdict, cx),
             Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),

@@ -36,7 +36,7 @@ const HERE_MAX: usize = 3;
 const HERE_BYTES_MAX: usize = 1_024;
 
 /// One item's verdict.
-pub(super) type Verdict = (ItemId, chain::Verdict);
+pub(super) type Verdict = (Arc<Item>, chain::Verdict);
 
 /// Counted since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +71,7 @@ pub(super) struct Verifier {
 /// A block whose parts are being verified.
 #[derive(Debug)]
 struct Divided {
+    block: Arc<Item>,
     batches_left: usize,
     verdict: Result<(), Rejection>,
 }
@@ -104,7 +105,7 @@ impl Verifier {
     /// Adds an item.
     pub(super) fn push(&mut self, item: Arc<Item>) {
         match item.kind() {
-            ItemKind::Tx if self.is_remembered(&item) => self.verdicts.push((item.id(), GOOD)),
+            ItemKind::Tx if self.is_remembered(&item) => self.verdicts.push((item, GOOD)),
             ItemKind::Tx => self.waiting.push_back(item),
             ItemKind::Block => self.blocks.push_back(item),
         }
@@ -206,7 +207,7 @@ impl Verifier {
                 match whole {
                     Some(block) => self.on_parts(block, verdicts),
                     None => {
-                        self.verdicts.extend(items.iter().map(|item| item.id()).zip(verdicts));
+                        self.verdicts.extend(items.into_iter().zip(verdicts));
                     }
                 }
             }
@@ -220,12 +221,13 @@ impl Verifier {
         }
         parts.retain(|part| !self.is_remembered(part));
         if parts.is_empty() {
-            return self.verdicts.push((block.id(), GOOD));
+            return self.verdicts.push((Arc::clone(block), GOOD));
         }
         let batches = parts.chunks(batch_size(parts.len(), self.under_way_max));
-        let state = Divided { batches_left: batches.len(), verdict: Ok(()) };
-        self.divided.insert(block.id(), state);
-        self.parts.extend(batches.map(|batch| (block.id(), batch.to_vec())));
+        let (id, block, batches_left) = (block.id(), Arc::clone(block), batches.len());
+        let state = Divided { block, batches_left, verdict: Ok(()) };
+        self.divided.insert(state.block.id(), state);
+        self.parts.extend(batches.map(|batch| (id, batch.to_vec())));
     }
 
     /// Some parts of a block are verified.
@@ -241,9 +243,8 @@ impl Verifier {
             divided.batches_left -= before - self.parts.len();
         }
         if divided.batches_left == 0 {
-            let verdict = divided.verdict.and(GOOD);
-            self.divided.remove(&block);
-            self.verdicts.push((block, verdict));
+            let whole = self.divided.remove(&block);
+            self.verdicts.extend(whole.map(|whole| (whole.block, whole.verdict.and(GOOD))));
         }
     }
 

@@ -73,6 +73,14 @@ impl<T> Backlog<T> {
     }
 }
 
+/// Makes room for one more in a queue that mostly holds one thing or two: the library would make room for four, of
+/// which three stay empty in most of a million simulated nodes.
+pub(crate) fn make_room_for_one<T>(queue: &mut VecDeque<T>) {
+    if queue.len() == queue.capacity() && queue.len() < 4 {
+        queue.reserve_exact(queue.len().max(1));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,5 +117,16 @@ mod tests {
     #[test]
     fn it_is_a_pointer() {
         assert_eq!(size_of::<Backlog<[u8; 100]>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_queue_that_holds_little_has_room_for_little() {
+        let mut queue = VecDeque::new();
+        let room = (0..6).map(|number| {
+            make_room_for_one(&mut queue);
+            queue.push_back(number);
+            queue.capacity()
+        });
+        assert_eq!(room.collect::<Vec<_>>(), [1, 2, 4, 4, 8, 8]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::ground::backlog::make_room_for_one;
 use crate::ground::item::ItemId;
 use crate::ground::time::Time;
 use crate::params::RelayParams;
@@ -19,6 +20,7 @@ impl Recent {
         if self.items.len() >= params.recent_max {
             self.items.pop_front();
         }
+        make_room_for_one(&mut self.items);
         self.items.push_back((now, id));
     }
 

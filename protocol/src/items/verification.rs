@@ -38,6 +38,14 @@ pub struct Checking {
     pub pair: Option<Pair>,
 }
 
+impl Checking {
+    /// Whether these very bytes are being checked: a verdict that comes late may be of others, under the same id by
+    /// rules whose ids leave signatures out.
+    fn is_of(&self, item: &Item) -> bool {
+        std::ptr::eq(&raw const *self.item, item) || *self.item == *item
+    }
+}
+
 /// A parent and a child that pays for it, both being checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Pair {
@@ -135,8 +143,9 @@ impl Verification {
     }
 
     /// An item passed its checks, which may have told its fee: what may come in now. One of a pair waits for the other.
-    pub fn on_passed(&mut self, id: ItemId, verified: Verified) -> Option<Passed> {
-        let checking = self.under_way.get_mut(&id)?;
+    pub fn on_passed(&mut self, item: &Item, verified: Verified) -> Option<Passed> {
+        let id = item.id();
+        let checking = self.under_way.get_mut(&id).filter(|checking| checking.is_of(item))?;
         checking.inspection.learn(verified);
         match &mut checking.pair {
             None => self.end(id).map(Passed::Alone),
@@ -148,8 +157,9 @@ impl Verification {
     }
 
     /// An item failed its checks: it, and the one that falls with it.
-    pub fn on_failed(&mut self, id: ItemId) -> Option<(Checking, Option<Checking>)> {
-        let failed = self.end(id)?;
+    pub fn on_failed(&mut self, item: &Item) -> Option<(Checking, Option<Checking>)> {
+        self.under_way.get(&item.id()).filter(|checking| checking.is_of(item))?;
+        let failed = self.end(item.id())?;
         let other = failed.pair.and_then(|pair| self.end(pair.other));
         Some((failed, other))
     }

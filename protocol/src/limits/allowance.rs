@@ -15,16 +15,17 @@ use crate::params::{BudgetParams, Rate};
 use crate::wire::kinds::MessageKind;
 use crate::wire::message::{Accepts, Allowed, Message};
 
-/// What the peer of one link takes: 40 bytes.
+/// What the peer of one link takes: 40 bytes. What announcements touch comes first and together.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub struct Allowance {
+    credit: u32,
+    unasked: bool,
     /// What it told; none if that is what we take ourselves.
     told: Option<Box<Accepts>>,
     messages: Bucket,
     txs: Bucket,
     tx_bytes: Bucket,
-    credit: u32,
-    unasked: bool,
 }
 
 /// What we tell a peer that we take.
@@ -86,6 +87,11 @@ impl Allowance {
         }
         let at = self.messages.ready_at(1.0, self.messages_rate(params));
         if at > now { Err(at) } else { Ok(self.credit as usize) }
+    }
+
+    /// Reads what an announcement will, see `node/warm.rs`.
+    pub(crate) const fn warm(&self) -> u64 {
+        self.messages.full_at().as_nanos() ^ self.credit as u64
     }
 
     fn messages_rate(&self, params: &BudgetParams) -> Rate {

@@ -169,15 +169,15 @@ impl Node {
         }
     }
 
-    pub(super) fn on_verdict(&mut self, id: ItemId, verdict: Verdict, cx: &mut Cx<'_>) {
+    pub(super) fn on_verdict(&mut self, item: &Item, verdict: Verdict, cx: &mut Cx<'_>) {
         match verdict {
             Ok(verified) => {
-                if let Some(passed) = self.verification.on_passed(id, verified) {
+                if let Some(passed) = self.verification.on_passed(item, verified) {
                     self.on_passed(passed, cx);
                 }
             }
             Err(rejection) => {
-                if let Some((failed, other)) = self.verification.on_failed(id) {
+                if let Some((failed, other)) = self.verification.on_failed(item) {
                     self.on_failed(&failed, other, rejection, cx);
                 }
             }

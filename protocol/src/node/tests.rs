@@ -448,7 +448,7 @@ fn an_item_is_spread_only_after_its_verdict() {
     );
     assert!(solo.wait(0).is_empty());
     assert!(sends(&solo.say(b, &announce(&item))).is_empty(), "it is here already");
-    solo.hand(Input::Verdict { id: item.id(), verdict: GOOD });
+    solo.hand(Input::Verdict { item: &item, verdict: GOOD });
     assert!(sends(&solo.wait(0)).is_empty(), "b announced it meanwhile");
     assert!(solo.node.item(&item.id()).is_some());
 }
@@ -480,7 +480,7 @@ fn a_bad_signature_costs_the_peer_that_sent_it() {
     solo.say(link, &announce(&item));
     solo.say(link, &Message::Items(Items::Item(item.clone())));
     let verdict = FirstByte.verify(&item);
-    let actions = solo.hand(Input::Verdict { id: item.id(), verdict });
+    let actions = solo.hand(Input::Verdict { item: &item, verdict });
     let why = Reason::Misbehaved(Offence::InvalidItem("signature"));
     assert_eq!(disconnects(&actions), [(link, why)]);
 }

@@ -56,9 +56,11 @@ impl Node {
 
     /// Reads what a wake-up at a moment touches besides, and tells of the links on which something is due then.
     #[must_use]
-    pub fn warm_wake(&self, now: Time, due: impl FnMut(Link) -> u64) -> u64 {
+    pub fn warm_wake(&self, now: Time, mut due: impl FnMut(Link) -> u64) -> u64 {
         let rest = if now < self.rest_at { 0 } else { self.warm_rest() };
-        self.announcer.warm(now, due) ^ self.seen.warm() ^ rest
+        let mut allowed =
+            |link| due(link) ^ self.links.get(link).map_or(0, |state| state.allowance.warm());
+        self.announcer.warm(now, &mut allowed) ^ self.seen.warm() ^ rest
     }
 
     /// Reads what inputs touch that have to do with all parts.

@@ -277,7 +277,10 @@ impl Announcer {
 
     /// Reads what an announcement on a link will.
     pub(crate) fn warm_link(&self, link: Link) -> u64 {
-        self.links.get(link).map_or(0, |queue| queue.ids.len() as u64 ^ queue.at.as_nanos())
+        self.links.get(link).map_or(0, |queue| {
+            let only = queue.ids.only().map_or(0, |id| u64::from(id.hash().0[0]));
+            queue.ids.len() as u64 ^ queue.at.as_nanos() ^ only
+        })
     }
 
     /// Ids that were dropped from a full queue, so far.

@@ -151,7 +151,7 @@ impl Chaos {
             let at = if latest_first { self.checking.len() - 1 } else { 0 };
             let item = self.checking.remove(at);
             let verdict = Ties.verify(&item);
-            self.hand(Input::Verdict { id: item.id(), verdict });
+            self.hand(Input::Verdict { item: &item, verdict });
         }
     }
 

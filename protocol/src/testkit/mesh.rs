@@ -369,7 +369,7 @@ impl Mesh {
             }
             Scheduled::Verdict { item } => {
                 let verdict = self.chain.verify(&item);
-                self.hand(to, Input::Verdict { id: item.id(), verdict });
+                self.hand(to, Input::Verdict { item: &item, verdict });
             }
         }
     }

@@ -63,9 +63,9 @@ impl EventHash {
                 head(11, 0);
                 self.id(item.id());
             }
-            Input::Verdict { id, .. } => {
+            Input::Verdict { item, .. } => {
                 head(6, 0);
-                self.id(*id);
+                self.id(item.id());
             }
             Input::Congested { link } => head(7, link.slot() as u64),
             Input::Drained { link } => head(8, link.slot() as u64),

@@ -46,14 +46,15 @@ fn timed(began_us: u64, submissions: &[Submission]) -> impl Iterator<Item = (usi
     })
 }
 
-/// Submissions a second, asked for and reached, from the first to the last that had a time to leave at; `None`
-/// if there weren't two.
+/// Submissions a second, asked for and reached, from when the first was due to when the last left, of those that had a
+/// time to leave at; `None` if there weren't two. When the first left doesn't count: whoever sleeps through the
+/// schedule and then sends all at once hasn't reached a thing.
 fn rates(schedule: Schedule, began_us: u64, submissions: &[Submission]) -> Option<(f64, f64)> {
-    let times: Vec<f64> = timed(began_us, submissions).map(|(_, sent_s)| sent_s).collect();
-    let first = times.iter().copied().reduce(f64::min)?;
-    let last = times.iter().copied().reduce(f64::max)?;
-    let reached = (times.len() - 1) as f64 / (last - first);
-    (times.len() > 1 && reached.is_finite()).then_some((schedule.rate, reached))
+    let (first, _) = timed(began_us, submissions).next()?;
+    let last_s = timed(began_us, submissions).map(|(_, sent_s)| sent_s).reduce(f64::max)?;
+    let later = timed(began_us, submissions).count() - 1;
+    let reached = later as f64 / (last_s - schedule.due(first).as_secs_f64());
+    (later > 0 && reached.is_finite()).then_some((schedule.rate, reached))
 }
 
 #[cfg(test)]
@@ -75,5 +76,11 @@ mod tests {
         assert_eq!(rates(schedule, began_us, &submissions), Some((10.0, 5.0)));
         assert_eq!(rates(schedule, began_us, &submissions[..1]), None);
         assert_eq!(rates(schedule, began_us, &[]), None);
+    }
+
+    #[test]
+    fn a_burst_after_the_schedule_was_slept_through_has_not_reached_its_rate() {
+        let submissions = [7_900_000, 7_950_000, 8_000_000].map(|at_us| sent(at_us, false));
+        assert_eq!(rates(Schedule { rate: 10.0 }, 7_000_000, &submissions), Some((10.0, 2.0)));
     }
 }

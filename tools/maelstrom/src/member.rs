@@ -295,7 +295,7 @@ impl Member {
                 }
                 Answer::Verdict(item) => {
                     let verdict = self.chain.verify(&item);
-                    self.hand_one(Input::Verdict { id: item.id(), verdict }, now);
+                    self.hand_one(Input::Verdict { item: &item, verdict }, now);
                 }
                 Answer::NoDial(addr) => {
                     let why = DialError::Unreachable;

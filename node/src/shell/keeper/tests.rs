@@ -70,7 +70,7 @@ impl Run {
             match action {
                 Action::Report(event) => self.keeper.observe(&event),
                 Action::Verify(item) => {
-                    self.hand(Input::Verdict { id: item.id(), verdict: GOOD });
+                    self.hand(Input::Verdict { item: &item, verdict: GOOD });
                 }
                 _ => {}
             }

@@ -96,13 +96,13 @@ async fn a_few_small_items_are_verified_without_a_thread() {
     verifier.push(tx(&[0]));
     verifier.start();
     assert!(verifier.under_way.is_empty());
-    let expected = vec![(tx(&[1]).id(), GOOD), (tx(&[0]).id(), Err(BAD))];
+    let expected = vec![(tx(&[1]), GOOD), (tx(&[0]), Err(BAD))];
     assert_eq!(verifier.next(), Some(expected));
     assert_eq!(chain.batches().len(), 1);
     verifier.push(tx(&[1; HERE_BYTES_MAX + 1]));
     verifier.start();
     assert_eq!(verifier.under_way.len(), 1, "a large one is for a thread");
-    assert_eq!(verdicts(&mut verifier, 1).await, [(tx(&[1; HERE_BYTES_MAX + 1]).id(), GOOD)]);
+    assert_eq!(verdicts(&mut verifier, 1).await, [(tx(&[1; HERE_BYTES_MAX + 1]), GOOD)]);
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn what_was_good_once_is_not_verified_again_and_what_was_bad_is() {
         verifier.start();
         let mut got = verdicts(&mut verifier, 2).await;
         got.sort_by_key(|(_, verdict)| verdict.is_err());
-        assert_eq!(got, [(good.id(), GOOD), (bad.id(), Err(BAD))]);
+        assert_eq!(got, [(Arc::clone(&good), GOOD), (Arc::clone(&bad), Err(BAD))]);
         let verified = chain.batches().concat();
         assert_eq!(verified.contains(&good.id()), round == 0);
         assert!(verified.contains(&bad.id()));
@@ -145,7 +145,7 @@ async fn what_was_good_once_is_not_verified_again_and_what_was_bad_is() {
     let restored = tx(&[2]);
     verifier.remember(&restored);
     verifier.push(Arc::clone(&restored));
-    assert_eq!(verifier.next(), Some(vec![(restored.id(), GOOD)]), "without any thread");
+    assert_eq!(verifier.next(), Some(vec![(Arc::clone(&restored), GOOD)]), "without any thread");
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn of_a_block_only_what_is_new_is_verified_and_on_all_cores() {
     let block = block(0..1_500);
     verifier.push(Arc::clone(&block));
     verifier.start();
-    assert_eq!(verdicts(&mut verifier, 1).await, [(block.id(), GOOD)]);
+    assert_eq!(verdicts(&mut verifier, 1).await, [(Arc::clone(&block), GOOD)]);
     let batches = chain.batches();
     let mut verified = batches.concat();
     verified.sort_unstable();
@@ -167,7 +167,7 @@ async fn of_a_block_only_what_is_new_is_verified_and_on_all_cores() {
     assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [250, 250]);
     verifier.push(Arc::clone(&block));
     verifier.start();
-    assert_eq!(verdicts(&mut verifier, 1).await, [(block.id(), GOOD)]);
+    assert_eq!(verdicts(&mut verifier, 1).await, [(Arc::clone(&block), GOOD)]);
     assert!(chain.batches().is_empty(), "all of it is known to be good");
 }
 
@@ -182,7 +182,7 @@ async fn one_bad_part_spoils_a_block_and_no_other() {
     verifier.push(tx(&[1]));
     verifier.start();
     let got = verdicts(&mut verifier, 3).await;
-    assert_eq!(got, [(spoilt.id(), Err(BAD)), (good.id(), GOOD), (tx(&[1]).id(), GOOD)]);
+    assert_eq!(got, [(Arc::clone(&spoilt), Err(BAD)), (Arc::clone(&good), GOOD), (tx(&[1]), GOOD)]);
     assert!(verifier.divided.is_empty() && verifier.parts.is_empty());
 }
 
@@ -192,7 +192,7 @@ async fn a_block_without_parts_is_verified_as_a_whole() {
     let empty = item(ItemKind::Block, Bytes::new());
     verifier.push(Arc::clone(&empty));
     verifier.start();
-    assert_eq!(verdicts(&mut verifier, 1).await, [(empty.id(), GOOD)]);
+    assert_eq!(verdicts(&mut verifier, 1).await, [(Arc::clone(&empty), GOOD)]);
     assert_eq!(chain.batches(), [[empty.id()]]);
 }
 
@@ -205,7 +205,7 @@ async fn verdicts_given_back_come_first() {
     let got = verifier.next().unwrap();
     verifier.remember(&tx(&[3]));
     verifier.push(tx(&[3]));
-    verifier.give_back(got[1..].iter().copied());
-    let ids: Vec<_> = verifier.wait().await.into_iter().map(|(id, _)| id).collect();
-    assert_eq!(ids, [tx(&[2]).id(), tx(&[3]).id()]);
+    verifier.give_back(got[1..].iter().cloned());
+    let items: Vec<_> = verifier.wait().await.into_iter().map(|(item, _)| item).collect();
+    assert_eq!(items, [tx(&[2]), tx(&[3])]);
 }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::EvictionKey;
+use crate::ground::backlog::make_room_for_one;
 use crate::ground::time::Time;
 
 /// A queue of transactions; the front one is always there.
@@ -20,6 +21,7 @@ pub(super) struct Ages {
 impl Ages {
     /// A transaction came.
     pub(super) fn push(&mut self, expires: Time, key: EvictionKey) {
+        make_room_for_one(&mut self.queue);
         self.queue.push_back((expires, key));
     }
 

@@ -169,7 +169,7 @@ fn with_fees(change: impl FnOnce(&mut Params)) -> Solo {
 impl Solo {
     fn put(&mut self, item: &Arc<Item>) {
         self.hand(Input::Submitted(item.clone()));
-        self.hand(Input::Verdict { id: item.id(), verdict: GOOD });
+        self.hand(Input::Verdict { item, verdict: GOOD });
     }
 
     fn whats(&self, item: &Item) -> Vec<ItemEvent> {
@@ -208,7 +208,7 @@ fn why_a_transaction_left_the_pool_is_told() {
     confirming.put(&first);
     let block = block(Hash256([0; 32]), &[&rich, &second]);
     confirming.hand(Input::Submitted(block.clone()));
-    confirming.hand(Input::Verdict { id: block.id(), verdict: GOOD });
+    confirming.hand(Input::Verdict { item: &block, verdict: GOOD });
     assert_eq!(confirming.end(&rich), Some(ItemEvent::Left(Departure::Confirmed)));
     assert_eq!(confirming.end(&first), Some(ItemEvent::Left(Departure::Conflicted)));
 }

@@ -24,7 +24,7 @@ impl Solo {
     /// Our operator submits a transaction, which passes its checks.
     fn submit(&mut self, item: &Arc<Item>) -> Vec<Action> {
         let mut actions = self.hand(Input::Submitted(item.clone()));
-        actions.extend(self.hand(Input::Verdict { id: item.id(), verdict: GOOD }));
+        actions.extend(self.hand(Input::Verdict { item, verdict: GOOD }));
         actions
     }
 
@@ -234,8 +234,8 @@ fn whoever_has_too_much_checked_is_slowed_and_nobody_else() {
     assert!(!actions.iter().any(is_throttle(honest)));
     assert!(actions.iter().any(|action| matches!(action, Action::Verify(_))));
     for n in 0..30 {
-        let id = Draft::paying(n, 1).item().id();
-        solo.hand(Input::Verdict { id, verdict: GOOD });
+        let item = Draft::paying(n, 1).item();
+        solo.hand(Input::Verdict { item: &item, verdict: GOOD });
     }
     let actions = solo.say(flooder, &Message::Items(Items::Item(Draft::paying(200, 1).item())));
     assert!(!actions.iter().any(is_throttle(flooder)), "all of it was checked");

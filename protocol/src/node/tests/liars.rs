@@ -99,7 +99,7 @@ fn what_is_pooled_is_known_whatever_else_is_remembered() {
     for tx in &txs {
         solo.say(a, &announce(tx));
         solo.say(a, &item(tx));
-        solo.hand(Input::Verdict { id: tx.id(), verdict: GOOD });
+        solo.hand(Input::Verdict { item: tx, verdict: GOOD });
     }
     solo.wait(0);
     for tx in &txs {
@@ -136,12 +136,12 @@ fn malleated_bytes_cost_whoever_sent_them_and_the_others_are_asked() {
     solo.say(honest, &announce(&good));
     solo.say(liar, &item(&bad));
     let verdict = solo.chain.verify(&bad);
-    let actions = solo.hand(Input::Verdict { id: bad.id(), verdict });
+    let actions = solo.hand(Input::Verdict { item: &bad, verdict });
     let closed: Vec<_> = disconnects(&actions).into_iter().map(|(link, _)| link).collect();
     assert_eq!(closed, [liar]);
     assert_eq!(asks(&actions), [(honest, vec![good.id()])]);
     solo.say(honest, &item(&good));
-    solo.hand(Input::Verdict { id: good.id(), verdict: GOOD });
+    solo.hand(Input::Verdict { item: &good, verdict: GOOD });
     assert!(solo.node.item(&good.id()).is_some());
 }
 
@@ -175,6 +175,25 @@ fn unsigned(signature: u8) -> Arc<Item> {
 }
 
 #[test]
+fn a_verdict_is_of_the_bytes_that_were_checked_not_of_all_that_have_their_id() {
+    let mut solo = Solo::with_chain(at_once(), Box::new(Unsigned));
+    let (good, forged) = (unsigned(0), unsigned(1));
+    solo.hand(Input::Submitted(forged.clone()));
+    // The check of these ended otherwise, and their verdict comes late.
+    solo.hand(Input::Verdict { item: &good, verdict: GOOD });
+    assert!(
+        solo.node.item(&forged.id()).is_none(),
+        "those that came in aren't those that are good"
+    );
+    let verdict = Unsigned.verify(&forged);
+    solo.hand(Input::Verdict { item: &forged, verdict });
+    solo.hand(Input::Submitted(good.clone()));
+    solo.hand(Input::Verdict { item: &forged, verdict: Unsigned.verify(&forged) });
+    solo.hand(Input::Verdict { item: &good, verdict: GOOD });
+    assert_eq!(solo.node.item(&good.id()), Some(&good));
+}
+
+#[test]
 fn an_orphan_whose_sender_left_during_its_check_is_forgotten() {
     let mut solo = Solo::with_chain(at_once(), Box::new(Ties));
     let (sender, other) = (solo.link(0, Direction::Inbound), solo.link(1, Direction::Inbound));
@@ -184,20 +203,20 @@ fn an_orphan_whose_sender_left_during_its_check_is_forgotten() {
         solo.say(sender, &announce(tx));
         solo.say(sender, &item(tx));
         if tx.id() == parent.id() {
-            solo.hand(Input::Verdict { id: tx.id(), verdict: GOOD });
+            solo.hand(Input::Verdict { item: tx, verdict: GOOD });
         }
     }
     // While the child is checked, its parent is replaced and its sender goes; a newcomer takes his slot.
     let rival = Draft::paying(3, 100_000).claiming(&[1]).item();
     solo.say(other, &announce(&rival));
     solo.say(other, &item(&rival));
-    solo.hand(Input::Verdict { id: rival.id(), verdict: GOOD });
+    solo.hand(Input::Verdict { item: &rival, verdict: GOOD });
     assert!(solo.node.item(&parent.id()).is_none());
     solo.hand(Input::Disconnected { link: sender });
     let newcomer = Link::new(0, 2);
     let (peer, direction) = (PeerKey(9), Direction::Inbound);
     solo.hand(Input::Connected { link: newcomer, peer, direction, addr: None });
-    solo.hand(Input::Verdict { id: child.id(), verdict: GOOD });
+    solo.hand(Input::Verdict { item: &child, verdict: GOOD });
     assert!(solo.node.orphanage().is_none(), "nobody is there who could bring its parent");
     assert_eq!(solo.node.wanted(), 0);
 }
@@ -213,9 +232,9 @@ fn a_child_that_has_to_wait_is_blamed_on_whoever_sent_it() {
     solo.say(liar, &item(&child));
     solo.say(honest, &announce(&parent));
     solo.say(honest, &item(&parent));
-    solo.hand(Input::Verdict { id: parent.id(), verdict: GOOD });
+    solo.hand(Input::Verdict { item: &parent, verdict: GOOD });
     let verdict = Ties.verify(&child);
-    let actions = solo.hand(Input::Verdict { id: child.id(), verdict });
+    let actions = solo.hand(Input::Verdict { item: &child, verdict });
     let closed: Vec<_> = disconnects(&actions).into_iter().map(|(link, _)| link).collect();
     assert_eq!(closed, [liar]);
 }
@@ -230,9 +249,9 @@ fn a_child_of_ours_waits_for_its_parents_verdict_without_passing_any_bound() {
     assert!(solo.hand(Input::Submitted(parent.clone())).contains(&Action::Verify(parent.clone())));
     let actions = solo.hand(Input::Submitted(child.clone()));
     assert!(!actions.contains(&Action::Verify(child.clone())), "it would come back at once");
-    let actions = solo.hand(Input::Verdict { id: parent.id(), verdict: GOOD });
+    let actions = solo.hand(Input::Verdict { item: &parent, verdict: GOOD });
     assert!(actions.contains(&Action::Verify(child.clone())));
-    solo.hand(Input::Verdict { id: child.id(), verdict: GOOD });
+    solo.hand(Input::Verdict { item: &child, verdict: GOOD });
     assert!(solo.node.item(&child.id()).is_some());
 }
 
@@ -244,7 +263,7 @@ fn a_child_of_ours_is_refused_when_its_parent_is() {
     solo.hand(Input::Submitted(parent.clone()));
     solo.hand(Input::Submitted(child.clone()));
     let verdict = Ties.verify(&parent);
-    let actions = solo.hand(Input::Verdict { id: parent.id(), verdict });
+    let actions = solo.hand(Input::Verdict { item: &parent, verdict });
     let refused = |action: &Action| matches!(action, Action::Report(Event::Rejected { id, .. }) if *id == child.id());
     assert!(actions.iter().any(refused), "its operator waits for an answer: {actions:?}");
 }
@@ -278,7 +297,7 @@ fn junk_does_not_make_a_staller_reliable() {
     let good = first_byte(0, 100);
     solo.say(staller, &announce(&good));
     solo.say(staller, &item(&good));
-    solo.hand(Input::Verdict { id: good.id(), verdict: GOOD });
+    solo.hand(Input::Verdict { item: &good, verdict: GOOD });
     assert!(!solo.node.requests.is_staller(staller) && !solo.node.requests.is_staller(other));
 }
 
@@ -293,7 +312,7 @@ fn what_is_being_checked_is_not_checked_twice_for_a_child_that_names_it_otherwis
     solo.say(b, &announce(&child));
     assert_eq!(asks(&solo.say(b, &item(&child))).len(), 1, "by the name that the child has for it");
     assert!(!solo.say(b, &item(&parent)).contains(&Action::Verify(parent.clone())));
-    let actions = solo.hand(Input::Verdict { id: parent.id(), verdict: GOOD });
+    let actions = solo.hand(Input::Verdict { item: &parent, verdict: GOOD });
     assert!(actions.contains(&Action::Verify(child)));
 }
 

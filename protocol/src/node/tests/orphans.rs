@@ -299,7 +299,7 @@ fn our_operator_is_told_that_parents_are_missing_unless_they_are_being_checked()
     solo.hand(Input::Submitted(parent.clone()));
     solo.hand(Input::Submitted(child.clone()));
     for item in [&parent, &child] {
-        solo.hand(Input::Verdict { id: item.id(), verdict: GOOD });
+        solo.hand(Input::Verdict { item, verdict: GOOD });
     }
     assert!(solo.has(&parent) && solo.has(&child));
 }

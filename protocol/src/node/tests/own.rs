@@ -217,7 +217,7 @@ fn whatever_leaves_the_pool_is_reported_and_not_announced_again() {
     let left = |item: &Item| Event::Left { id: item.id() };
     solo.hand(restored(&old, true));
     assert!(reports(&solo.hand(Input::Submitted(new.clone()))).is_empty(), "it is being verified");
-    let verified = reports(&solo.hand(Input::Verdict { id: new.id(), verdict: GOOD }));
+    let verified = reports(&solo.hand(Input::Verdict { item: &new, verdict: GOOD }));
     assert!(verified.contains(&left(&old)), "{verified:?}");
     assert!(solo.node.unbroadcast().contains(new.id()) && solo.node.unbroadcast().len() == 1);
     let confirmed = reports(&solo.hand(restored(&block(Hash256([0; 32]), &[&new]), false)));

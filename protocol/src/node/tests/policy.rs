@@ -27,7 +27,7 @@ impl Solo {
         while let Some(at) = actions.iter().position(is_verify) {
             let Action::Verify(item) = actions.remove(at) else { continue };
             let verdict = self.chain.verify(&item);
-            actions.extend(self.hand(Input::Verdict { id: item.id(), verdict }));
+            actions.extend(self.hand(Input::Verdict { item: &item, verdict }));
         }
         actions
     }

@@ -1,5 +1,7 @@
 //! The loop: takes the next event, hands it to its node, and carries out what the node asks for.
 
+use std::sync::Arc;
+
 use tidings_protocol::ground::item::ShortId;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
@@ -46,8 +48,8 @@ impl World {
             Event::Dialled { addr, life } => self.dialled(node, addr, life),
             Event::Verdict { item, life } if self.lives(node, life) => {
                 let item = &self.fixed.items[item as usize];
-                let (id, verdict) = (item.id(), self.fixed.chain.verify(item));
-                self.hand(node, Input::Verdict { id, verdict });
+                let (item, verdict) = (Arc::clone(item), self.fixed.chain.verify(item));
+                self.hand(node, Input::Verdict { item: &item, verdict });
             }
             Event::Learn(addrs) => self.hand(node, Input::Learned(&addrs)),
             Event::Crash { fault, life } if self.lives(node, life) => self.churn(node, fault),
