@@ -251,7 +251,7 @@ impl Healthy {
                     }
                     Action::Verify(item) => {
                         let verdict = Ties.verify(&item);
-                        let verdict = Input::Verdict { id: item.id(), verdict };
+                        let verdict = Input::Verdict { item: &item, verdict };
                         hand(&mut self.node, verdict, &mut actions);
                     }
                     Action::Disconnect { why, .. } => {
