@@ -84,6 +84,7 @@ pub mod machine;
 /// What is known of items, and which of them are kept.
 pub mod items {
     pub mod blocks;
+    pub mod confirming;
     pub mod orphanage;
     pub mod orphans;
     pub mod pool;

@@ -3,6 +3,7 @@
 //! - `node/parts.rs`: the list of the parts, with what each does when its deadline has passed
 //! - `node/send.rs`: everything that leaves
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
+//! - `node/blocks.rs`: a block is kept, and what it contains is confirmed
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
 //! - `node/orphans.rs`: a transaction waits for its parents
 //! - `node/packages.rs`: a child pays for its parent
@@ -20,6 +21,7 @@
 
 mod anti_entropy;
 mod behind;
+mod blocks;
 mod credit;
 mod fees;
 mod intake;
@@ -47,6 +49,7 @@ use crate::ground::map::Salt;
 use crate::ground::peer::{PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::items::blocks::BlockStore;
+use crate::items::confirming::Confirming;
 use crate::items::pool::Pool;
 use crate::items::seen::SeenCache;
 use crate::items::unbroadcast::Unbroadcast;
@@ -118,6 +121,7 @@ pub struct Node {
     verification: Verification,
     pool: Pool,
     blocks: BlockStore,
+    confirming: Confirming,
     fee_filter: FeeFilter,
     rate_limiter: RelayRateLimiter,
     serving: Serving,
@@ -174,6 +178,7 @@ impl Node {
             rate_limiter: RelayRateLimiter::default(),
             orphans: Orphans::new(salt),
             blocks: BlockStore::default(),
+            confirming: Confirming::default(),
             counters: Counters::default(),
             record: Recorder::new(params.record),
             serving: Serving::default(),
@@ -226,7 +231,8 @@ impl Node {
                 }
             }
             Message::Peers(PeerExchange::GetAddresses) => {
-                self.peers.on_get_addresses(link, cx); // a second one is ignored
+                let told = self.peers.on_get_addresses(link, cx); // a second one is ignored
+                self.charge_answer(link, told.unwrap_or(0), cx);
             }
             Message::Peers(PeerExchange::Addresses(addresses)) => {
                 self.on_addresses(link, addresses, admitted, cx);

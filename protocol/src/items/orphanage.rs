@@ -25,13 +25,18 @@
 //!
 //! Whoever announces an orphan must be a live link: what a link pays for is found by its slot.
 //!
+//! # Work
+//! Thousands may wait for one parent, or leave with one link. Children of a parent that came or was refused are handed
+//! out one by one, to whoever counts them; and what those that left with a link wrote down of their parents is taken back
+//! `TIDY_MAX` at a time.
+//!
 //! Rules and figures are those of Bitcoin Core's orphanage of 2025 (`node/txorphanage.h`).
 //!
 //! # Memory
 //! Each announcement is an id in a link's list; each orphan its bytes, and about 200 more, and 32 for whatever it spends
 //! and for each parent. With the defaults and 125 links that is at most 12.6 MB of transactions and 1 MB of bookkeeping.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::chain::{Confirmed, ConflictKey, Inspection};
@@ -41,12 +46,18 @@ use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
 use crate::params::OrphanParams;
 
+/// So many that left are tidied up after at once: half a millisecond's work if all had one parent. A guess.
+const TIDY_MAX: usize = 128;
+
 /// The waiting transactions of one node.
 #[derive(Clone, Debug)]
 pub struct Orphanage {
     orphans: Map<ItemId, Orphan>,
-    /// Who waits for which parent, by the id that children use: a block may have a parent's hash.
-    children: Map<ItemId, Vec<ItemId>>,
+    /// Who waits for which parent, by the id that children use (a block may have a parent's hash); the oldest first, and
+    /// some that left.
+    children: Map<ItemId, VecDeque<ItemId>>,
+    /// Those that left and are still listed as children.
+    left: Vec<Orphan>,
     /// What each link that announced any pays for.
     shares: LinkTable<Share>,
     /// What no peer announced, and when that leaves.
@@ -96,6 +107,9 @@ pub struct Orphan {
     pub missing: BTreeSet<ItemId>,
 }
 
+/// A child of a parent: taken out, or not.
+pub type Released = Option<Orphan>;
+
 /// What a link pays for.
 #[derive(Clone, Debug, Default)]
 struct Share {
@@ -133,6 +147,7 @@ impl Orphanage {
         Self {
             orphans: Map::new(salt),
             children: Map::new(salt),
+            left: Vec::new(),
             shares: LinkTable::default(),
             restored: Share::default(),
             restored_until: Time::NEVER,
@@ -169,7 +184,7 @@ impl Orphanage {
             return;
         }
         for parent in &orphan.missing {
-            self.children.entry(*parent).or_default().push(id);
+            self.children.entry(*parent).or_default().push_back(id);
         }
         self.bytes += orphan.item.size();
         orphan.payers().for_each(|payer| self.charge(payer, id, orphan.cost()));
@@ -200,11 +215,14 @@ impl Orphanage {
         Some(missing)
     }
 
-    /// Time passed: what nobody announced leaves.
+    /// Time passed: what nobody announced leaves, `TIDY_MAX` at a time; the rest is due at once.
     pub fn on_wake(&mut self, now: Time) {
-        while self.deadline() <= now
-            && let Some(id) = self.restored.announced.last()
-        {
+        self.tidy();
+        for _ in 0..TIDY_MAX {
+            if self.restored_until > now {
+                return;
+            }
+            let Some(id) = self.restored.announced.last() else { return };
             self.forsake(*id);
         }
     }
@@ -214,43 +232,84 @@ impl Orphanage {
         std::mem::take(&mut self.forsaken)
     }
 
-    /// When something leaves for its age.
+    /// When something leaves for its age, or has left and is to be tidied up after.
     #[must_use]
     pub const fn deadline(&self) -> Time {
-        if self.restored.announced.is_empty() { Time::NEVER } else { self.restored_until }
+        match (self.left.is_empty(), self.restored.announced.is_empty()) {
+            (false, _) => Time::ZERO,
+            (true, false) => self.restored_until,
+            (true, true) => Time::NEVER,
+        }
     }
 
-    /// A parent came, known to its children by this id: takes out those that waited for it alone.
-    pub fn on_parent(&mut self, parent: ItemId) -> Vec<Orphan> {
-        let Some(children) = self.children.remove(&parent) else { return Vec::new() };
-        let mut ready = Vec::new();
-        for id in children {
-            let Some(orphan) = self.orphans.get_mut(&id) else { continue };
-            orphan.missing.remove(&parent);
-            if orphan.missing.is_empty() {
-                ready.extend(self.remove(id));
-            }
-        }
-        ready
+    /// A parent came, known to its children by this id: the next one of them, if it waited for nothing else, is taken out.
+    /// To be called until no child is left.
+    pub fn next_ready(&mut self, parent: ItemId) -> Option<Released> {
+        let id = self.next_child(parent)?;
+        let Some(orphan) = self.orphans.get_mut(&id) else { return Some(None) };
+        orphan.missing.remove(&parent);
+        let is_ready = orphan.missing.is_empty();
+        Some(is_ready.then(|| self.remove(id)).flatten())
     }
 
-    /// A parent was refused for good: takes out those that waited for it, and all that waits for those.
-    pub fn on_refused(&mut self, parent: ItemId) -> Vec<Orphan> {
-        let (mut refused, mut gone) = (vec![parent], Vec::new());
-        while let Some(parent) = refused.pop() {
-            for id in self.children.remove(&parent).unwrap_or_default() {
-                let Some(orphan) = self.remove(id) else { continue };
-                refused.push(orphan.inspection.referred(&orphan.item));
-                gone.push(orphan);
-            }
+    /// A parent was refused for good: takes out the next one that waited for it. To be called until no child is left.
+    pub fn next_refused(&mut self, parent: ItemId) -> Option<Released> {
+        let id = self.next_child(parent)?;
+        if let Some(orphan) = self.orphans.get_mut(&id) {
+            orphan.missing.remove(&parent); // it isn't listed any more
         }
-        gone
+        Some(self.remove(id))
+    }
+
+    fn next_child(&mut self, parent: ItemId) -> Option<ItemId> {
+        let children = self.children.get_mut(&parent)?;
+        let next = children.pop_front();
+        if children.is_empty() {
+            self.children.remove(&parent);
+        }
+        next
     }
 
     /// A link went down: what nobody else announced leaves.
     pub fn on_disconnected(&mut self, link: Link) {
-        while let Some(id) = self.shares.get(link).and_then(|share| share.announced.last()) {
-            self.withdraw(Some(link), *id);
+        let Some(share) = self.shares.remove(link) else { return };
+        self.score -= share.score;
+        for id in share.announced {
+            let Some(orphan) = self.orphans.get_mut(&id) else { continue };
+            orphan.announcers.retain(|announcer| *announcer != link);
+            if !orphan.announcers.is_empty() {
+                continue;
+            }
+            if orphan.origin == Origin::Operator {
+                let cost = orphan.cost();
+                self.charge(None, id, cost);
+            } else if let Some(orphan) = self.orphans.remove(&id) {
+                self.bytes -= orphan.item.size();
+                self.left.push(orphan);
+            }
+        }
+        self.tidy();
+    }
+
+    /// Takes some of those that left off the lists of children.
+    fn tidy(&mut self) {
+        let first = self.left.len().saturating_sub(TIDY_MAX);
+        for Orphan { item, missing, .. } in self.left.split_off(first) {
+            let back = self.orphans.get(&item.id()).map(|orphan| orphan.missing.clone());
+            let back = back.unwrap_or_default();
+            missing.difference(&back).for_each(|parent| self.unlist(*parent, item.id()));
+        }
+        if self.left.is_empty() {
+            self.left = Vec::new();
+        }
+    }
+
+    /// A transaction doesn't wait for a parent any more.
+    fn unlist(&mut self, parent: ItemId, id: ItemId) {
+        let Some(children) = self.children.get_mut(&parent) else { return };
+        children.retain(|child| *child != id);
+        if children.is_empty() {
+            self.children.remove(&parent);
         }
     }
 
@@ -261,8 +320,7 @@ impl Orphanage {
         let spent: BTreeSet<ConflictKey> =
             block.iter().flat_map(|confirmed| confirmed.spends.iter().copied()).collect();
         let listed = self.all_shares().flat_map(|(_, share)| share.announced.iter().copied());
-        let all: BTreeSet<ItemId> = listed.collect();
-        for id in all {
+        for id in listed.collect::<Vec<_>>() {
             let Some(orphan) = self.orphans.get(&id) else { continue };
             if ids.contains(&orphan.item.id())
                 || orphan.inspection.spends.iter().any(|key| spent.contains(key))
@@ -279,10 +337,16 @@ impl Orphanage {
         self.shares.get(link).is_some()
     }
 
+    /// Whether some wait for a parent.
+    #[must_use]
+    pub fn has_children(&self, parent: ItemId) -> bool {
+        self.children.contains(&parent)
+    }
+
     /// Those that wait for a parent and nothing else, and were announced on a link.
     pub fn only_children(&self, parent: ItemId, link: Link) -> impl Iterator<Item = &Orphan> {
-        let children = self.children.get(&parent).map_or(&[][..], Vec::as_slice);
-        children.iter().filter_map(|id| self.orphans.get(id)).filter(move |orphan| {
+        let children = self.children.get(&parent).into_iter().flatten();
+        children.filter_map(|id| self.orphans.get(id)).filter(move |orphan| {
             let is_alone = orphan.missing.len() == 1 && orphan.missing.contains(&parent);
             is_alone && orphan.announcers.contains(&link)
         })
@@ -293,13 +357,7 @@ impl Orphanage {
         let orphan = self.orphans.remove(&id)?;
         self.bytes -= orphan.item.size();
         orphan.payers().for_each(|payer| self.discharge(payer, id, orphan.cost()));
-        for parent in orphan.missing.iter().copied() {
-            let Some(children) = self.children.get_mut(&parent) else { continue };
-            children.retain(|child| *child != id);
-            if children.is_empty() {
-                self.children.remove(&parent);
-            }
-        }
+        orphan.missing.iter().for_each(|parent| self.unlist(*parent, id));
         Some(orphan)
     }
 

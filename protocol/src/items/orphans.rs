@@ -1,5 +1,5 @@
 //! Transactions that wait for their parents, and those that need not any more: these are dealt with before the
-//! input that freed them is finished.
+//! input that freed them is finished, unless they are so many that the rest has to wait for the next.
 //!
 //! Most nodes have none, and then this is no more than a null pointer.
 
@@ -24,8 +24,10 @@ pub struct Orphans {
 #[derive(Clone, Debug)]
 struct Held {
     waiting: Orphanage,
-    ready: VecDeque<Orphan>,
-    refused: Vec<Orphan>,
+    /// Parents that came, and such as were refused, whose children haven't all been dealt with: at most one for each
+    /// of those that wait, and for each that left them.
+    came: VecDeque<ItemId>,
+    refused: VecDeque<ItemId>,
     forsaken: Vec<Orphan>,
 }
 
@@ -70,8 +72,8 @@ impl Orphans {
         let salt = self.salt;
         let empty = || Held {
             waiting: Orphanage::new(salt),
-            ready: VecDeque::new(),
-            refused: Vec::new(),
+            came: VecDeque::new(),
+            refused: VecDeque::new(),
             forsaken: Vec::new(),
         };
         &mut self.held.get_or_insert_with(|| Box::new(empty())).waiting
@@ -89,24 +91,26 @@ impl Orphans {
 
     /// A parent came.
     pub fn on_parent_accepted(&mut self, parent: ItemId) {
-        if let Some(held) = &mut self.held {
-            held.ready.extend(held.waiting.on_parent(parent));
+        if let Some(held) = &mut self.held
+            && held.waiting.has_children(parent)
+        {
+            held.came.push_back(parent);
         }
     }
 
     /// A parent was refused for good.
     pub fn on_parent_refused(&mut self, parent: ItemId) {
-        if let Some(held) = &mut self.held {
-            held.refused.extend(held.waiting.on_refused(parent));
+        if let Some(held) = &mut self.held
+            && held.waiting.has_children(parent)
+        {
+            held.refused.push_back(parent);
         }
     }
 
     /// A block was accepted: its transactions are there, as parents.
     pub fn on_block(&mut self, confirmed: &[Confirmed]) {
         let Some(held) = &mut self.held else { return };
-        for parent in held.waiting.on_block(confirmed) {
-            held.ready.extend(held.waiting.on_parent(parent));
-        }
+        held.came.extend(held.waiting.on_block(confirmed));
     }
 
     /// Time passed: what came back from an earlier run doesn't wait for ever.
@@ -116,26 +120,65 @@ impl Orphans {
         }
     }
 
-    /// Takes out the next that need not wait any more. When there is none, sees to the bounds: then `evicted`
-    /// grows by the announcements that were taken back.
-    pub fn next_settled(&mut self, params: &OrphanParams, evicted: &mut u64) -> Option<Settled> {
+    /// Takes out the next that need not wait any more, looking at `room` of them at most. When there is none, sees to the
+    /// bounds: then `evicted` grows by the announcements that were taken back.
+    pub fn next_settled(
+        &mut self,
+        room: &mut usize,
+        params: &OrphanParams,
+        evicted: &mut u64,
+    ) -> Option<Settled> {
         let held = self.held.as_mut()?;
-        if let Some(orphan) = held.ready.pop_front() {
-            return Some(Settled::Ready(orphan));
+        while *room > 0
+            && let Some(parent) = held.came.front().copied()
+        {
+            match held.waiting.next_ready(parent) {
+                Some(released) => {
+                    *room -= 1;
+                    if let Some(orphan) = released {
+                        return Some(Settled::Ready(orphan));
+                    }
+                }
+                None => _ = held.came.pop_front(),
+            }
         }
-        if let Some(orphan) = held.refused.pop() {
-            return Some(Settled::Refused(orphan));
+        while *room > 0
+            && let Some(parent) = held.refused.front().copied()
+        {
+            match held.waiting.next_refused(parent) {
+                Some(released) => {
+                    *room -= 1;
+                    if let Some(orphan) = released {
+                        let referred = orphan.inspection.referred(&orphan.item);
+                        held.refused
+                            .extend(held.waiting.has_children(referred).then_some(referred));
+                        return Some(Settled::Refused(orphan));
+                    }
+                }
+                None => _ = held.refused.pop_front(),
+            }
         }
         held.waiting.trim(params);
         *evicted += held.waiting.take_evicted();
         held.forsaken.extend(held.waiting.take_forsaken());
-        if let Some(orphan) = held.forsaken.pop() {
+        if *room > 0
+            && let Some(orphan) = held.forsaken.pop()
+        {
+            *room -= 1;
             return Some(Settled::Forsaken(orphan));
         }
-        if held.waiting.is_empty() {
+        if held.waiting.is_empty() && held.forsaken.is_empty() {
             self.held = None;
         }
         None
+    }
+}
+
+impl Held {
+    fn deadline(&self) -> Time {
+        let is_settled =
+            self.came.is_empty() && self.refused.is_empty() && self.forsaken.is_empty();
+        if is_settled { self.waiting.deadline() } else { Time::ZERO }
     }
 }
 
@@ -147,7 +190,7 @@ impl Part for Orphans {
     }
 
     fn deadline(&self) -> Time {
-        self.held.as_ref().map_or(Time::NEVER, |held| held.waiting.deadline())
+        self.held.as_ref().map_or(Time::NEVER, |held| held.deadline())
     }
 
     fn check(&self, params: &Params) {

@@ -48,8 +48,8 @@ use floor::Floor;
 
 pub use admission::{FEE_TOO_LOW, POOL_FULL};
 
-/// Most transactions that expire at one wake-up, not counting their descendants: half a millisecond's work. A guess.
-const EXPIRE_MAX: usize = 500;
+/// So many transactions expire at one wake-up, and the last one's descendants: a millisecond's work.
+const EXPIRE_MAX: usize = 256;
 
 /// The transactions of one node.
 #[derive(Clone, Debug)]
@@ -230,16 +230,21 @@ impl Pool {
         Ok(())
     }
 
-    /// A block was accepted: what it contains is confirmed, and what conflicts with it can't be any more.
-    pub fn on_block(&mut self, block: &[Confirmed], now: Time, params: &Params) -> Cleared {
+    /// A block was accepted, the contents of which are going to be confirmed: those of the block before aren't served
+    /// any more.
+    pub fn begin_block(&mut self) {
+        self.latest = Map::new(*self.items.salt());
+    }
+
+    /// Transactions of the latest block are confirmed, and what conflicts with them can't be any more.
+    pub fn confirm(&mut self, some: &[Confirmed], now: Time, params: &Params) -> Cleared {
         let mut cleared = Cleared::default();
-        let mut latest = Map::new(*self.items.salt());
-        for confirmed in block {
+        for confirmed in some {
             let id = confirmed.id;
             if self.contains(confirmed.id)
                 && let Some(pooled) = self.remove_confirmed(id)
             {
-                latest.insert(id, pooled.item);
+                self.latest.insert(id, pooled.item);
             }
             for key in &confirmed.spends {
                 if let Some(holder) = self.claims.get(key).copied() {
@@ -247,9 +252,6 @@ impl Pool {
                     cleared.conflicted.extend(gone);
                 }
             }
-        }
-        if !block.is_empty() {
-            self.latest = latest;
         }
         self.floor.settle(self.bytes, now, params);
         cleared
@@ -332,13 +334,14 @@ impl Pool {
         ages.backdate(pooled.sequence, age);
     }
 
-    /// Time passed: drops what has expired, `EXPIRE_MAX` families at most; the rest stays due.
+    /// Time passed: drops what has expired, `EXPIRE_MAX` and a family at most; the rest stays due.
     pub fn on_wake(&mut self, now: Time) {
-        for _ in 0..EXPIRE_MAX {
-            let Some((_, oldest)) = self.oldest().filter(|(expires, _)| *expires <= now) else {
-                return;
-            };
-            self.remove_with_descendants(&[oldest.id], Departure::Expired);
+        let mut room = EXPIRE_MAX;
+        while room > 0
+            && let Some((_, oldest)) = self.oldest().filter(|(expires, _)| *expires <= now)
+        {
+            let gone = self.remove_with_descendants(&[oldest.id], Departure::Expired);
+            room = room.saturating_sub(gone.len().max(1));
         }
     }
 

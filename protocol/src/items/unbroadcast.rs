@@ -31,6 +31,10 @@ use crate::params::{Params, UnbroadcastParams};
 /// How often the wait doubles: from 10 minutes to 2 h 40 min. A guess.
 const DOUBLINGS_MAX: u32 = 4;
 
+/// Most that are announced again at one wake-up, each to all peers; the rest stays due. A guess: half a millisecond's work
+/// with a hundred links.
+const ATTEMPTS_MAX: usize = 8;
+
 /// The own transactions that nobody has asked for. Takes no memory while there are none.
 #[derive(Clone, Debug, Default)]
 pub struct Unbroadcast(Option<Box<Waiting>>);
@@ -83,7 +87,7 @@ impl Unbroadcast {
         Some(attempt.id)
     }
 
-    /// Announces what is due: `announce` says whether it told anybody.
+    /// Announces what is due, `ATTEMPTS_MAX` at most: `announce` says whether it told anybody.
     pub fn on_wake(
         &mut self,
         now: Time,
@@ -92,9 +96,9 @@ impl Unbroadcast {
         mut announce: impl FnMut(ItemId, &mut dyn Rng) -> bool,
     ) {
         let Some(waiting) = self.0.as_mut() else { return };
-        while let Some(Reverse((at, id))) = waiting.by_time.peek().copied()
-            && at <= now
-        {
+        for _ in 0..ATTEMPTS_MAX {
+            let next = waiting.by_time.peek().copied();
+            let Some(Reverse((_, id))) = next.filter(|Reverse((at, _))| *at <= now) else { return };
             waiting.by_time.pop();
             let attempt = waiting.by_id.get_mut(&id).expect("the front one is always there");
             attempt.told += u32::from(announce(attempt.id, rng));

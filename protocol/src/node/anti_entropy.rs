@@ -17,18 +17,24 @@ use crate::wire::message::{Hello, Names, Reconcile};
 /// As many ids are looked at for what one requested id is charged: both take about a microsecond.
 const LOOKED_AT_PER_REQUEST: usize = 256;
 
+/// As many announcers are noted, or transactions removed, in the time in which one that is requested is found and
+/// given. A guess.
+const STEPS_PER_REQUEST: usize = 4;
+
 /// With a peer for whom more than that waits nothing is compared: it is about to be told of enough. A guess.
 const WAITING_MAX: usize = 1_024;
 
 impl Node {
-    /// A peer is ready. It is told of what may still wait for others, by the trickle, and of the latest blocks; if we
-    /// dialled it, we compare, unless neither of us keeps anything.
+    /// A peer is ready. It is told of what may still wait for others, by the trickle, and charged for that: whoever comes
+    /// again and again has us do it each time. It is told of the latest blocks; and if we dialled it, we compare, unless
+    /// neither of us keeps anything.
     pub(super) fn meet(&mut self, neighbour: Neighbour, hello: &Hello, cx: &mut Cx<'_>) {
         let (link, params) = (neighbour.link, &cx.params.relay);
         if params.safety_pull_ms == 0 {
             return;
         }
         let fresh: Vec<_> = self.anti_entropy.fresh(cx.now, params).collect();
+        self.charge_answer(link, fresh.len(), cx);
         for id in fresh {
             if self.pool.contains(id) && !self.seen.knows(id, link) {
                 self.announcer.enqueue(link, (id, Form::Id), cx.now, params, cx.rng);
@@ -110,8 +116,7 @@ impl Node {
     }
 
     /// What we show to a peer now; nothing if it isn't to be compared with.
-    fn view(&mut self, link: Link, cx: &Cx<'_>) -> Option<View<'_>> {
-        self.anti_entropy.settle();
+    fn view(&self, link: Link, cx: &Cx<'_>) -> Option<View<'_>> {
         let is_on = cx.params.relay.safety_pull_ms > 0 && self.links.get(link).is_some();
         let (waiting, least) = (self.announcer.items(link), self.fee_filter.shared_with(link));
         (is_on && self.announcer.waiting(link) <= WAITING_MAX).then(|| {
@@ -142,8 +147,16 @@ impl Node {
         self.announce(link, ItemKind::Block, &blocks, Manner::Gap, cx);
     }
 
-    fn charge_answer(&mut self, link: Link, work: usize, cx: &mut Cx<'_>) {
-        let Some(state) = self.links.get_mut(link) else {
+    /// Charges steps that a transaction made us take: as long as a request takes four.
+    pub(super) fn charge_work(&mut self, link: Option<Link>, steps: usize, cx: &mut Cx<'_>) {
+        if let Some(link) = link {
+            self.charge_answer(link, steps / STEPS_PER_REQUEST, cx);
+        }
+    }
+
+    /// Charges what a peer had us do for it, as if it had requested so many ids.
+    pub(super) fn charge_answer(&mut self, link: Link, work: usize, cx: &mut Cx<'_>) {
+        let Some(state) = self.links.get_mut(link).filter(|_| work > 0) else {
             return;
         };
         if let Some(debt) = state.budget.charge_answer(work, cx.now, &cx.params.budgets) {

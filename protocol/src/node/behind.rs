@@ -62,6 +62,9 @@ impl Node {
         if room == 0 || !self.rate_limiter.is_empty() {
             return Walked::UpTo(since, cx.now + PAUSE);
         }
+        if *budget == 0 {
+            return Walked::UpTo(since, cx.now);
+        }
         let expiry = Duration::from_secs(cx.params.memory.pool_expiry_s);
         let mut lacked = Vec::new();
         let mut end = Walked::Through;

@@ -6,12 +6,17 @@ use crate::ground::link::Link;
 use crate::machine::Cx;
 use crate::wire::message::Items;
 
+/// As many ids are announced for what one requested id is charged. A guess: few, since a peer may request each of them.
+const ANNOUNCED_PER_REQUEST: usize = 16;
+
 impl Node {
-    /// A peer takes more announcements.
-    pub(super) fn on_credit(&mut self, link: Link, ids: u32, cx: &Cx<'_>) {
+    /// A peer takes more announcements, and is charged for what it has us announce now.
+    pub(super) fn on_credit(&mut self, link: Link, ids: u32, cx: &mut Cx<'_>) {
         if let Some(state) = self.links.get_mut(link) {
             state.allowance.on_credit(ids);
             self.announcer.hurry(link, cx.now);
+            let ids = self.announcer.waiting(link).min(ids as usize);
+            self.charge_answer(link, ids / ANNOUNCED_PER_REQUEST, cx);
         }
     }
 

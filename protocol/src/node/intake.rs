@@ -1,6 +1,6 @@
 //! An item is announced, comes in, is checked, accepted, and spread.
 
-use crate::chain::{Confirmed, Verdict};
+use crate::chain::Verdict;
 use crate::report::event::Event;
 use std::sync::Arc;
 use std::time::Duration;
@@ -326,13 +326,17 @@ impl Node {
                     return self.take(item, inspection, ingress, holders, cx);
                 }
                 let spare = (!self.orphans.is_empty()).then(|| inspection.clone());
-                let evicted = self.pool.evicted();
+                let (evicted, before) = (self.pool.evicted(), self.pool.len());
                 let put = self.pool.insert(item.clone(), inspection, cx.now, cx.params);
                 if self.pool.evicted() > evicted {
                     self.on_minimum_risen(cx);
                 }
                 match put {
-                    Ok(()) => self.accepted(item, ingress, &holders, cx),
+                    Ok(()) => {
+                        let gone = (before + 1).saturating_sub(self.pool.len());
+                        self.charge_work(ingress, gone, cx);
+                        self.accepted(item, ingress, &holders, cx);
+                    }
                     Err(FEE_TOO_LOW)
                         if spare.is_some_and(|inspection| {
                             self.pays_by_child(item, &inspection, ingress, true, cx)
@@ -377,23 +381,5 @@ impl Node {
             self.record.note_from(None, item.id(), ItemEvent::Alone, cx.now);
         }
         self.spread(item, ingress, cx);
-    }
-
-    /// A block passed the rules: it is kept, and what it contains is confirmed.
-    pub(super) fn on_block(&mut self, block: &Arc<Item>, inspection: &Inspection, cx: &Cx<'_>) {
-        let last = self.blocks.latest().map(|block| block.id());
-        let follows = last
-            .is_none_or(|last| inspection.parents.is_empty() || inspection.parents.contains(&last));
-        for gone in self.blocks.insert(block.clone(), &cx.params.memory) {
-            self.seen.release(gone);
-        }
-        self.seen.on_block(follows);
-        let confirmed = cx.chain.connect(block);
-        self.pool.on_block(&confirmed, cx.now, cx.params);
-        self.orphans.on_block(&confirmed);
-        for id in confirmed.iter().flat_map(Confirmed::names) {
-            self.requests.on_arrived(id, cx.now, &cx.params.requests);
-            self.seen.confirm(id);
-        }
     }
 }

@@ -26,6 +26,9 @@ pub(super) const TOO_MANY_PARENTS: Rejection = Rejection::policy("too-many-ances
 /// Our operator submitted it before its parents.
 pub(super) const PARENTS_MISSING: Rejection = Rejection::policy("parents-missing");
 
+/// Most that need not wait any more and are dealt with in one input: half a millisecond's work. A guess.
+const SETTLED_MAX: usize = 128;
+
 /// How it stands with a transaction's parents.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ParentStatus {
@@ -103,13 +106,14 @@ impl Node {
             self.counters.orphaned += 1;
             self.record.note_from(ingress, id, ItemEvent::Orphaned, cx.now);
             cx.report(Event::Orphaned { id });
+            self.charge_work(ingress, missing.len() * announcers.len(), cx);
             self.ask_for_parents(&missing, &announcers, cx);
         } else if ingress.is_none() {
             self.refuse(&item, None, PARENTS_MISSING, cx);
         }
     }
 
-    /// Those of an earlier run don't wait for ever.
+    /// Those of an earlier run don't wait for ever; and what one input had no time for goes on.
     pub(super) fn orphans_due(&mut self, cx: &Cx<'_>) {
         self.orphans.on_wake(cx.now);
     }
@@ -124,14 +128,15 @@ impl Node {
     }
 
     /// Asks for parents that nobody is being asked for, outbound peers first. Those that wait here
-    /// themselves, or are being checked, are on their way.
+    /// themselves, or are being checked, are on their way; those that are here need only be told to their children.
     fn ask_for_parents(&mut self, missing: &BTreeSet<ItemId>, announcers: &[Link], cx: &Cx<'_>) {
         let is_outbound = |link: &Link| {
             self.links.get(*link).is_some_and(|state| state.direction == Direction::Outbound)
         };
         let (first, then): (Vec<_>, Vec<_>) = announcers.iter().copied().partition(is_outbound);
         for parent in missing {
-            if self.verification.contains(parent) || self.orphans.contains(parent) {
+            let is_coming = self.verification.contains(parent) || self.orphans.contains(parent);
+            if is_coming || self.pool.find_referred(*parent).is_some() {
                 continue;
             }
             for link in first.iter().chain(&then) {
@@ -142,11 +147,13 @@ impl Node {
         }
     }
 
-    /// Deals with what need not wait any more, one after the other: each may free or doom others.
+    /// Deals with what need not wait any more, one after the other: each may free or doom others. After `SETTLED_MAX` of
+    /// them the rest is due at once.
     pub(super) fn settle_orphans(&mut self, cx: &mut Cx<'_>) {
+        let mut room = SETTLED_MAX;
         loop {
             let evicted = &mut self.counters.orphans_evicted;
-            match self.orphans.next_settled(&cx.params.orphans, evicted) {
+            match self.orphans.next_settled(&mut room, &cx.params.orphans, evicted) {
                 Some(Settled::Ready(Orphan { item, inspection, origin, announcers, .. })) => {
                     let ingress = match origin {
                         Origin::Peer(link) => Some(link),

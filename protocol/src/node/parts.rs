@@ -80,6 +80,7 @@ define_parts! {
         seen: nothing_due,
         verification: nothing_due,
         pool: expire_due,
+        confirming: confirm_due,
         orphans: orphans_due,
         restoring: restoring_due,
         peers: peers_due,

@@ -14,6 +14,11 @@ use crate::machine::Cx;
 use crate::record::Manner;
 use crate::relay::announce::{Announcer, Form};
 use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
+use crate::wire::message::ANNOUNCE_MAX;
+
+/// Most ids that a strategy has announced in one go, over all links; what is over it leaves with the next wake-ups, which
+/// are due at once and have a bound of their own ([`Announcer`]).
+const FLUSHED_MAX: usize = ANNOUNCE_MAX;
 
 /// What the strategy sees of the node.
 struct View<'a> {
@@ -84,12 +89,14 @@ impl Node {
         let overlay = &View { ready, seen, announcer, pool, blocks, region, last: Cell::new(None) };
         let (now, params) = (cx.now, &cx.params.relay);
         ask(strategy, &mut RelayCx { now, params, rng: cx.rng, overlay, steps: &mut steps });
+        let mut room = FLUSHED_MAX;
         for step in steps {
-            self.carry_out(step, cx);
+            self.carry_out(step, &mut room, cx);
         }
     }
 
-    fn carry_out(&mut self, step: Step, cx: &mut Cx<'_>) {
+    /// Does what the strategy says. `room`: how many ids may yet be flushed in one go.
+    fn carry_out(&mut self, step: Step, room: &mut usize, cx: &mut Cx<'_>) {
         match step {
             Step::Send(link, item) => self.send_item(link, item, cx),
             Step::Announce(link, id) => match id.kind() {
@@ -102,15 +109,15 @@ impl Node {
                 self.announce(link, id.kind(), &[id], Manner::Now, cx);
             }
             Step::Hold(link, id) => self.hold(link, id, cx),
+            Step::Flush(link) if self.announcer.waiting(link) > *room => {
+                self.announcer.hurry(link, cx.now);
+            }
             Step::Flush(link) => {
                 let ids = self.take_waiting(link, cx);
+                *room -= ids.len();
                 self.announce_any(link, ids, Manner::Round, cx);
             }
-            Step::FlushWhole(link) => {
-                for id in self.take_all(link) {
-                    self.give_by_id(link, id, Manner::Round, cx);
-                }
-            }
+            Step::Charge(link, ids) => self.charge_answer(link, ids, cx),
             Step::Signal(link, signal) => self.send(link, signal, cx),
         }
     }
@@ -162,11 +169,6 @@ impl Node {
         }
     }
 
-    fn take_all(&mut self, link: Link) -> Vec<ItemId> {
-        let Self { announcer, seen, .. } = self;
-        announcer.take(link, usize::MAX, |id| seen.knows(id, link))
-    }
-
     /// Lets the strategy do what is due.
     pub(super) fn strategy_due(&mut self, cx: &mut Cx<'_>) {
         if self.strategy.deadline() <= cx.now {
@@ -191,7 +193,7 @@ impl Node {
         );
         for (link, mut batch) in due {
             if let [(id, Form::Id)] = batch[..] {
-                self.announce(link, ItemKind::Tx, &[id], Manner::Batch, cx);
+                self.announce(link, id.kind(), &[id], Manner::Batch, cx);
                 continue;
             }
             for (id, _) in batch.extract_if(.., |(_, form)| *form == Form::Whole) {
@@ -199,7 +201,7 @@ impl Node {
             }
             let mut ids: Vec<_> = batch.into_iter().map(|(id, _)| id).collect();
             ids.dedup(); // one that is announced again may have waited already
-            self.announce(link, ItemKind::Tx, &ids, Manner::Batch, cx);
+            self.announce_any(link, ids, Manner::Batch, cx);
         }
         self.catch_up(cx);
     }

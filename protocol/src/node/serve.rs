@@ -6,7 +6,7 @@ use crate::ground::link::Link;
 use crate::machine::Cx;
 use crate::record::{ItemEvent, Manner};
 use crate::relay::Strategy as _;
-use crate::relay::serve::PORTION;
+use crate::relay::serve::{BYTES_PER_REQUEST, PORTION, PORTION_MAX};
 use crate::wire::message::{GETDATA_MAX, Items, Message, Names};
 
 impl Node {
@@ -41,9 +41,11 @@ impl Node {
         let (mut queue, _) = self.serving.take(link);
         let (mut sent, mut missing) = (0, [Vec::new(), Vec::new()]);
         let mut next_at = cx.now;
-        while sent < PORTION
-            && let Some((kind, name)) = queue.pop_front()
-        {
+        for _ in 0..PORTION_MAX {
+            if sent >= PORTION {
+                break;
+            }
+            let Some((kind, name)) = queue.pop_front() else { break };
             match self.find(name).filter(|item| self.may_serve(link, item)).cloned() {
                 Some(item) => {
                     next_at = self.takes_at(link, &item, cx);
@@ -63,6 +65,7 @@ impl Node {
                 }
             }
         }
+        self.charge_answer(link, sent / BYTES_PER_REQUEST, cx);
         let [txs, blocks] = missing;
         self.not_found(link, ItemKind::Tx, &txs, cx);
         self.not_found(link, ItemKind::Block, &blocks, cx);

@@ -47,21 +47,20 @@ impl Peers {
         dropped
     }
 
-    /// The peer asks for addresses. Returns false if it was answered before and is ignored now.
-    pub fn on_get_addresses(&mut self, link: Link, cx: &mut Cx<'_>) -> bool {
-        let Some(peer) = self.table.get_mut(link) else {
-            return false;
-        };
+    /// The peer asks for addresses. Returns how many it is told; `None` if it was answered before and is ignored now.
+    pub fn on_get_addresses(&mut self, link: Link, cx: &mut Cx<'_>) -> Option<usize> {
+        let peer = self.table.get_mut(link)?;
         if !peer.answer() {
-            return false;
+            return None;
         }
         let (dialled, advertise, origin) = (peer.dialled, peer.advertise(), peer.origin);
         let mut addrs = self.book.sample(cx.now, cx.rng);
         addrs.retain(|addr| Some(*addr) != dialled && Some(*addr) != advertise);
         addrs.retain(|addr| may_tell(origin, *addr, cx));
+        let told = addrs.len();
         // Also when there are none: the peer takes our next message for the answer.
         self.outbox.push((link, Message::Peers(PeerExchange::Addresses(addrs.into()))));
-        true
+        Some(told)
     }
 
     /// The peer says where it can be dialled.

@@ -262,11 +262,6 @@ impl AntiEntropy {
         due
     }
 
-    /// Puts in order what came and went, before something is shown.
-    pub fn settle(&mut self) {
-        self.kept.settle();
-    }
-
     /// What is shown to a peer. `waits`: what waits in its queue. `knows`: whether it is known to have one. `least`:
     /// what both of us take.
     pub fn view(
@@ -294,7 +289,7 @@ impl AntiEntropy {
     /// (What came within that time doesn't count: else a hello would tell a stranger of it.)
     #[must_use]
     pub fn keeps_nothing(&self, now: Time, params: &RelayParams) -> bool {
-        self.kept.at_most() <= self.fresh(now, params).count()
+        self.kept.len() <= self.fresh(now, params).count()
     }
 
     /// The blocks of late, in the order in which they came.
@@ -303,13 +298,13 @@ impl AntiEntropy {
         lately.map(|(_, id)| *id).collect()
     }
 
-    /// How many transactions are compared, when they are in order.
+    /// How many transactions are compared.
     #[must_use]
     pub fn len(&self) -> usize {
         self.kept.len()
     }
 
-    /// Whether there is nothing to compare, when that is in order.
+    /// Whether there is nothing to compare.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()

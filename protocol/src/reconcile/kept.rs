@@ -1,9 +1,9 @@
 //! The transactions that a node keeps, as it shows them to one peer: sums over spans of their short ids, and lists.
 //!
 //! An id takes 1 to 2 ns to look at where they lie in order one behind the other; in a tree it took a hundred. So they
-//! do, and what comes and goes is put in order when somebody asks. Sums are made when they are wanted and kept nowhere:
-//! with a salt of the peer's they can't be had before. How many ids that made us look at is told as
-//! [`View::looked_at`], and charged to whoever asked.
+//! lie in runs of a few hundred: one that comes or goes moves half a run at most, and no question finds work that others left.
+//! Sums are made when they are wanted and kept nowhere: with a salt of the peer's they can't be had before. How many ids
+//! that made us look at is told as [`View::looked_at`], and charged to whoever asked.
 
 use std::cell::Cell;
 
@@ -13,78 +13,122 @@ use crate::wire::digest::{
     Digest, FAN, LIST_MAX, LISTED_MAX, LISTS_MAX, List, SPLITS_MAX, Span, Split, term,
 };
 
-/// So many changes wait for a question; then they are put in order all the same, if they are many for what is
-/// kept.
-const CHANGES: usize = 1_024;
+/// Most ids in a run: 4 KiB. A guess.
+const RUN_MAX: usize = 256;
+
+/// To find a span takes as long as to look at so many ids. A guess.
+const FINDING: usize = 64;
 
 /// What a node keeps, each with what it pays. Bounded by the pool.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
+    /// In order, none empty.
+    runs: Vec<Run>,
+    len: usize,
+}
+
+/// Ids that follow one another.
+#[derive(Clone, Debug)]
+struct Run {
+    /// The first of them, or one that was.
+    from: u64,
     /// In order; ids as numbers, which are compared in one step.
     ids: Vec<(u64, FeeRate)>,
-    /// What came (with what it pays) and went since, in that order.
-    changes: Vec<(u64, Option<FeeRate>)>,
 }
+
+impl Run {
+    /// The place of an id, or where it belongs.
+    fn find(&self, id: u64) -> Result<usize, usize> {
+        self.ids.binary_search_by_key(&id, |(other, _)| *other)
+    }
+}
+
+/// A place between two ids: in which run, and before which of its ids.
+type Place = (usize, usize);
 
 impl Kept {
     /// One came.
     pub fn insert(&mut self, id: ShortId, rate: FeeRate) {
-        self.change(id, Some(rate));
+        let id = number(id);
+        let at = self.run_of(id);
+        let Some(run) = self.runs.get_mut(at) else {
+            self.runs.reserve_exact(1);
+            self.runs.push(Run { from: id, ids: vec![(id, rate)] });
+            self.len += 1;
+            return;
+        };
+        match run.find(id) {
+            Ok(place) => return run.ids[place].1 = rate,
+            Err(place) => run.ids.insert(place, (id, rate)),
+        }
+        run.from = run.from.min(id);
+        self.len += 1;
+        if run.ids.len() > RUN_MAX {
+            let ids = run.ids.split_off(RUN_MAX / 2);
+            self.runs.insert(at + 1, Run { from: ids[0].0, ids });
+        }
     }
 
     /// One went, if it was there.
     pub fn remove(&mut self, id: ShortId) {
-        self.change(id, None);
-    }
-
-    /// Puts in order what came and went. Until then it isn't shown, or still is.
-    pub fn settle(&mut self) {
-        let mut changes = std::mem::take(&mut self.changes);
-        if changes.is_empty() {
-            return;
-        }
-        changes.reverse();
-        changes.sort_by_key(|(id, _)| *id); // of one id, the last change is the first now
-        changes.dedup_by_key(|(id, _)| *id);
-        let mut changed = changes.iter().map(|(id, _)| *id).peekable();
-        self.ids.retain(|(id, _)| {
-            while changed.next_if(|changed| changed < id).is_some() {}
-            changed.peek() != Some(id)
-        });
-        self.ids.extend(changes.into_iter().filter_map(|(id, rate)| Some((id, rate?))));
-        self.ids.sort_by_key(|(id, _)| *id); // two runs: it merges them
-        if self.ids.is_empty() {
-            self.ids = Vec::new();
+        let id = number(id);
+        let at = self.run_of(id);
+        let Some(run) = self.runs.get_mut(at) else { return };
+        let Ok(place) = run.find(id) else { return };
+        run.ids.remove(place);
+        self.len -= 1;
+        if self.len == 0 {
+            self.runs = Vec::new();
+        } else {
+            self.join(at.saturating_sub(1));
+            self.join(at);
         }
     }
 
-    /// How many there are, when they are in order.
+    /// Makes one of a run and the next if both are short, or one is empty.
+    fn join(&mut self, at: usize) {
+        let Some([run, next]) = self.runs.get_mut(at..at + 2) else { return };
+        if run.ids.len() + next.ids.len() <= RUN_MAX / 2
+            || run.ids.is_empty()
+            || next.ids.is_empty()
+        {
+            run.ids.append(&mut next.ids);
+            self.runs.remove(at + 1);
+        }
+    }
+
+    /// How many there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.ids.len()
+        self.len
     }
 
-    /// No more than so many there are, in order or not.
-    #[must_use]
-    pub const fn at_most(&self) -> usize {
-        self.ids.len() + self.changes.len()
-    }
-
-    /// Whether there are none, when they are in order.
+    /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.len == 0
     }
 
-    fn change(&mut self, id: ShortId, rate: Option<FeeRate>) {
-        self.changes.push((number(id), rate));
-        if self.changes.len() > CHANGES.max(self.ids.len()) {
-            self.settle();
-        }
+    /// The run that an id is in or belongs to, if there is any.
+    fn run_of(&self, id: u64) -> usize {
+        self.runs.partition_point(|run| run.from <= id).saturating_sub(1)
     }
 
-    fn place(&self, id: ShortId) -> usize {
-        self.ids.partition_point(|(other, _)| *other < number(id))
+    /// The place before the first id that isn't `before`.
+    fn place(&self, before: impl Fn(u64) -> bool) -> Place {
+        let at = self.runs.partition_point(|run| before(run.from)).saturating_sub(1);
+        let run = self.runs.get(at);
+        (at, run.map_or(0, |run| run.ids.partition_point(|(id, _)| before(*id))))
+    }
+
+    /// What lies between two places.
+    fn between(&self, first: Place, last: Place) -> impl Iterator<Item = &(u64, FeeRate)> {
+        let runs = self.runs.get(first.0..=last.0).unwrap_or_default();
+        runs.iter().zip(first.0..).flat_map(move |(run, at)| {
+            let begin = if at == first.0 { first.1 } else { 0 };
+            let end = if at == last.0 { last.1 } else { run.ids.len() };
+            &run.ids[begin..end]
+        })
     }
 }
 
@@ -122,17 +166,18 @@ impl<'a> View<'a> {
     /// The same, beginning somewhere in the middle.
     pub fn ids_from(&self, span: Span, start: ShortId) -> impl Iterator<Item = ShortId> {
         let (first, last) = self.places(span);
-        let start = self.kept.place(start).clamp(first, last);
+        let start = self.kept.place(|id| id < number(start)).clamp(first, last);
         self.between(start, last).chain(self.between(first, start))
     }
 
-    fn places(&self, span: Span) -> (usize, usize) {
-        let ids = &self.kept.ids;
-        (self.kept.place(span.first()), ids.partition_point(|(id, _)| *id <= number(span.last())))
+    fn places(&self, span: Span) -> (Place, Place) {
+        self.looked_at.set(self.looked_at.get() + FINDING);
+        let (first, last) = (number(span.first()), number(span.last()));
+        (self.kept.place(|id| id < first), self.kept.place(|id| id <= last))
     }
 
-    fn between(&self, first: usize, last: usize) -> impl Iterator<Item = ShortId> {
-        let kept = self.kept.ids[first..last].iter();
+    fn between(&self, first: Place, last: Place) -> impl Iterator<Item = ShortId> {
+        let kept = self.kept.between(first, last);
         let kept = kept.inspect(|_| self.looked_at.set(self.looked_at.get() + 1));
         let kept = kept.filter(|(_, rate)| *rate >= self.least);
         kept.map(|(id, _)| ShortId(id.to_be_bytes())).filter(|id| !self.is_hidden(*id))
@@ -160,7 +205,7 @@ impl<'a> View<'a> {
         (ids.len() <= LIST_MAX).then(|| List { span, ids: ids.into() })
     }
 
-    /// How many ids were looked at so far.
+    /// How many ids were looked at so far, with what it took to find them.
     #[must_use]
     pub const fn looked_at(&self) -> usize {
         self.looked_at.get()
@@ -262,7 +307,6 @@ mod tests {
     fn keeping(ids: impl Iterator<Item = (ShortId, FeeRate)>) -> Kept {
         let mut kept = Kept::default();
         ids.for_each(|(id, rate)| kept.insert(id, rate));
-        kept.settle();
         kept
     }
 
@@ -308,19 +352,16 @@ mod tests {
                 model.remove(&key);
             }
             if n % 997 == 0 {
-                kept.settle();
-                assert!(
-                    kept.ids
-                        .iter()
-                        .copied()
-                        .eq(model.iter().map(|(id, rate)| (number(*id), *rate)))
-                );
+                let all = kept.runs.iter().flat_map(|run| run.ids.iter().copied());
+                assert!(all.eq(model.iter().map(|(id, rate)| (number(*id), *rate))));
+                assert_eq!(kept.len(), model.len());
             }
-            assert!(kept.changes.len() <= CHANGES.max(kept.len()));
+            let [len, runs] = [kept.len(), kept.runs.len()];
+            assert!(runs <= 1 + 4 * len / RUN_MAX, "{runs} runs of {len}");
+            assert!(kept.runs.iter().all(|run| (1..=RUN_MAX).contains(&run.ids.len())));
         }
         (0..1_500).for_each(|n| kept.remove(id(n)));
-        kept.settle();
-        assert!(kept.is_empty() && kept.ids.capacity() == 0);
+        assert!(kept.is_empty() && kept.runs.capacity() == 0);
     }
 
     #[test]
@@ -361,7 +402,6 @@ mod tests {
         for n in 0..1_000 {
             let mut other = ids(0..1_000 + n % 2);
             other.remove(id(n));
-            other.settle();
             assert!(answers(&other), "without {n}");
         }
     }
@@ -393,6 +433,6 @@ mod tests {
         let all = ids(0..1_000);
         let view = view(&all);
         let _ = Telling::begin(&view, 7);
-        assert_eq!(view.looked_at(), 1_000 + LIST_MAX + 1);
+        assert_eq!(view.looked_at(), 1_000 + LIST_MAX + 1 + 2 * FINDING);
     }
 }

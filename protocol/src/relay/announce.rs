@@ -46,6 +46,9 @@ use waiting::Waiting;
 /// message holds.
 const WAKE_MAX: usize = ANNOUNCE_MAX;
 
+/// As many ids are put in order in the time in which one is handed over. A guess.
+const SORTED_PER_ID: usize = 4;
+
 /// The waiting announcements of all links.
 #[derive(Clone, Debug)]
 pub struct Announcer {
@@ -250,13 +253,16 @@ impl Announcer {
             if queue.at <= now && room > 0 {
                 let waited = queue.ids.len();
                 let max = may(link).map(|max| max.min(room));
+                if queue.sorts(max.unwrap_or(0)) {
+                    room = room.saturating_sub(waited / SORTED_PER_ID);
+                }
                 let mut batch = queue.leave(max.unwrap_or(0), |id| knows(link, id));
                 if !queue.ids.is_empty()
                     && let Err(at) = max
                 {
                     queue.at = at;
                 }
-                room -= waited - queue.ids.len();
+                room = room.saturating_sub(waited - queue.ids.len());
                 while !batch.is_empty() {
                     let rest = batch.split_off(batch.len().min(params.batch_max));
                     send(link, std::mem::replace(&mut batch, rest));
@@ -326,6 +332,11 @@ impl Queue {
         let dropped = is_full.then(|| self.ids.pop_front()).flatten();
         self.ids.push_back((id, form));
         dropped.map(|(id, _)| id)
+    }
+
+    /// Whether all of it has to be put in order before the first so many by id can leave.
+    fn sorts(&self, max: usize) -> bool {
+        (1..self.ids.len()).contains(&max) && !self.ids.begins_sorted(max)
     }
 
     /// Takes the first so many by id, each once. If that is all, the queue's timer stops.

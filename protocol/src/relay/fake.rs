@@ -79,11 +79,11 @@ impl Fake {
                     self.known.insert((*link, *id));
                 }
                 Step::Hold(link, id) => self.held.push((*link, *id)),
-                Step::Flush(link) | Step::FlushWhole(link) => {
+                Step::Flush(link) => {
                     let leaves = |held: &mut (Link, ItemId)| held.0 == *link;
                     self.known.extend(self.held.extract_if(.., leaves));
                 }
-                Step::Signal(..) => {}
+                Step::Signal(..) | Step::Charge(..) => {}
             }
         }
         steps

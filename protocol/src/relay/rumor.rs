@@ -22,7 +22,8 @@ use std::time::Duration;
 use rand::{Rng, RngExt as _};
 
 use super::round::Rounds;
-use super::topology::{contacts, lacks};
+use super::strategy::LOOKED_AT_PER_REQUEST;
+use super::topology::{NEWS_MAX, contacts, lacks};
 use super::{Neighbour, RelayCx, Step, Strategy};
 use crate::ground::item::{Item, ItemId, ShortId};
 use crate::ground::link::Link;
@@ -72,14 +73,19 @@ impl Rumor {
         }
     }
 
-    /// Sends everything hot that a peer lacks.
-    fn tell(&mut self, link: Link, lacks: impl Fn(&Hot) -> bool, cx: &mut RelayCx<'_>) {
+    /// Sends what is hot and a peer lacks, `NEWS_MAX` at most; the next round goes on. Says how many that are.
+    fn tell(&mut self, link: Link, lacks: impl Fn(&Hot) -> bool, cx: &mut RelayCx<'_>) -> usize {
+        let steps_before = cx.steps.len();
         for hot in self.hot.iter_mut().filter(|hot| lacks(hot)) {
-            if let Some(item) = cx.overlay.item(&hot.id) {
+            let sent = cx.steps.len() - steps_before;
+            if sent < NEWS_MAX
+                && let Some(item) = cx.overlay.item(&hot.id)
+            {
                 hot.contacts += 1;
                 cx.steps.push(Step::Send(link, item.clone()));
             }
         }
+        cx.steps.len() - steps_before
     }
 }
 
@@ -131,13 +137,16 @@ impl Strategy for Rumor {
     fn on_signal(&mut self, link: Link, signal: &Signal, cx: &mut RelayCx<'_>) {
         match signal {
             Signal::Known(ids) => {
-                for hot in self.hot.iter_mut().filter(|hot| ids.contains(&ShortId::from(hot.id))) {
-                    hot.known += 1;
-                }
+                let mut ids = ids.to_vec();
+                ids.sort_unstable();
+                let is_known = |hot: &Hot| ids.binary_search(&ShortId::from(hot.id)).is_ok();
+                self.hot.iter_mut().filter(|hot| is_known(hot)).for_each(|hot| hot.known += 1);
             }
             Signal::Poll => {
                 let overlay = cx.overlay;
-                self.tell(link, |hot| !overlay.knows(link, &hot.id), cx);
+                let told = self.tell(link, |hot| !overlay.knows(link, &hot.id), cx);
+                let work = told + self.hot.len() / LOOKED_AT_PER_REQUEST;
+                cx.steps.extend((work > 0).then_some(Step::Charge(link, work)));
             }
             Signal::Prune | Signal::Graft | Signal::First(_) => {}
         }
@@ -163,7 +172,7 @@ impl Strategy for Rumor {
         let lacks_some = |neighbour| hot.iter().any(|hot| lacks(neighbour, hot));
         let contacts = contacts(cx, lacks_some);
         for neighbour in contacts.iter() {
-            self.tell(neighbour.link, |hot| lacks(neighbour, hot), cx);
+            let _told = self.tell(neighbour.link, |hot| lacks(neighbour, hot), cx);
         }
         if contacts.is_empty() {
             // Whoever doesn't know is behind enough links into other regions.

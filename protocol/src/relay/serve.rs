@@ -20,6 +20,13 @@ use crate::params::Params;
 /// transactions, small against the driver's bound on what it queues per link. A guess.
 pub const PORTION: usize = 256 * 1024;
 
+/// Items that one link is sent at a time, or told that they aren't here: half a millisecond's work. A guess.
+pub const PORTION_MAX: usize = 500;
+
+/// A requested id pays for an answer of so many bytes; what is larger is charged as several. So 5,000 requests a second
+/// pay for 50 Mbit/s, as is taken of transactions. A guess.
+pub const BYTES_PER_REQUEST: usize = 1_250;
+
 /// Most links that get a portion at one wake-up: some milliseconds' work, after which the driver looks after
 /// everything else. A guess.
 const PORTIONS_MAX: usize = 4;

@@ -20,6 +20,9 @@ use crate::items::recent::Recent;
 use crate::params::RelayParams;
 use crate::wire::message::Signal;
 
+/// As many items are looked at in the time in which one that is requested is found and given. A guess.
+pub(super) const LOOKED_AT_PER_REQUEST: usize = 16;
+
 /// A link, as a strategy sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Neighbour {
@@ -98,8 +101,11 @@ impl RelayCx<'_> {
         self.steps.push(step);
     }
 
-    /// Announces what a link's peer isn't known to have, at once.
+    /// A peer asks for news: announces what it isn't known to have, at once. It is charged for what that makes us look at,
+    /// of which a request pays for `LOOKED_AT_PER_REQUEST`.
     pub fn announce_news(&mut self, link: Link, recent: &Recent) {
+        let work = recent.len() / LOOKED_AT_PER_REQUEST;
+        self.steps.extend((work > 0).then_some(Step::Charge(link, work)));
         let steps_before = self.steps.len();
         let news = recent.iter().filter(|(_, id)| !self.overlay.knows(link, id));
         self.steps.extend(news.map(|(_, id)| Step::Hold(link, *id)));
@@ -132,13 +138,13 @@ pub enum Step {
     Announce(Link, ItemId),
     /// Announce the item at once, in a message of its own.
     AnnounceNow(Link, ItemId),
-    /// Let the item wait in the link's queue, without a timer, until [`Step::Flush`] or
-    /// [`Step::FlushWhole`].
+    /// Let the item wait in the link's queue, without a timer, until [`Step::Flush`].
     Hold(Link, ItemId),
-    /// Announce everything that waits for the link and that its peer isn't known to have.
+    /// Announce everything that waits for the link and that its peer isn't known to have: at once, or with the next
+    /// wake-up if it is much.
     Flush(Link),
-    /// Send all of that whole.
-    FlushWhole(Link),
+    /// The peer had us look at so many items: charge it as if it had requested as many ids.
+    Charge(Link, usize),
     /// Say something to the strategy at the other end.
     Signal(Link, Signal),
 }

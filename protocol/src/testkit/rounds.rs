@@ -290,7 +290,7 @@ impl<'a> Crowd<'a> {
             | Step::AnnounceNow(link, _)
             | Step::Hold(link, _)
             | Step::Flush(link)
-            | Step::FlushWhole(link)
+            | Step::Charge(link, _)
             | Step::Signal(link, _)) = step;
             carry_out(link.slot(), step);
         }
@@ -325,7 +325,7 @@ fn payload(from: usize, to: usize, step: &Step) -> Option<Payload> {
         Step::Announce(..) | Step::AnnounceNow(..) | Step::Hold(..) => {
             Some(Payload { from, to, is_unasked: false })
         }
-        Step::Flush(_) | Step::FlushWhole(_) | Step::Signal(..) => None,
+        Step::Flush(_) | Step::Charge(..) | Step::Signal(..) => None,
     }
 }
 

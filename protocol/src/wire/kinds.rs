@@ -232,7 +232,7 @@ kinds! {
         18: Bytes(short_len(GETDATA_MAX)),
             Items(Items::GetData(Names::Short(_))) = |body| Names::read_short(body).map(Items::GetData);
     }
-    NotFound "notfound": Control {
+    NotFound "notfound": Control, each Requests {
         8: Bytes(whole_len(GETDATA_MAX)),
             Items(Items::NotFound(Names::Whole { .. })) = |body| Names::read_whole(body).map(Items::NotFound);
         19: Bytes(short_len(GETDATA_MAX)),

@@ -27,6 +27,25 @@ fn orphan(number: u32, parents: &[u8], links: &[u32]) -> Orphan {
     }
 }
 
+impl Orphanage {
+    /// A parent came: all that waited for it alone.
+    fn on_parent(&mut self, parent: ItemId) -> Vec<Orphan> {
+        std::iter::from_fn(|| self.next_ready(parent)).flatten().collect()
+    }
+
+    /// A parent was refused: all that descends from it.
+    fn on_refused(&mut self, parent: ItemId) -> Vec<Orphan> {
+        let (mut refused, mut gone) = (vec![parent], Vec::new());
+        while let Some(parent) = refused.pop() {
+            while let Some(released) = self.next_refused(parent) {
+                refused.extend(released.iter().map(|it| it.inspection.referred(&it.item)));
+                gone.extend(released);
+            }
+        }
+        gone
+    }
+}
+
 fn id(orphan: &Orphan) -> ItemId {
     orphan.item.id()
 }
@@ -290,4 +309,28 @@ proptest! {
         prop_assert!(orphanage.is_empty() && orphanage.shares.is_empty());
         prop_assert!(orphanage.children.is_empty() && orphanage.bytes() == 0);
     }
+}
+
+#[test]
+fn those_that_leave_with_a_link_are_tidied_up_after_in_portions() {
+    let params = OrphanParams::default();
+    let mut orphanage = orphanage();
+    for n in 0..500 {
+        orphanage.insert(orphan(n, &[1, 2], &[0]), &params);
+    }
+    orphanage.on_disconnected(link(0));
+    assert!(orphanage.is_empty() && orphanage.bytes() == 0 && orphanage.score() == 0);
+    assert!(orphanage.has_children(parent(1)) && orphanage.deadline() == Time::ZERO);
+    // Whoever comes back meanwhile is a child again.
+    let back = orphan(7, &[1, 2], &[1]);
+    orphanage.insert(back.clone(), &params);
+    while orphanage.deadline() == Time::ZERO {
+        let before = orphanage.left.len();
+        orphanage.on_wake(Time::ZERO);
+        assert!(before - orphanage.left.len() <= TIDY_MAX);
+    }
+    assert!(orphanage.on_parent(parent(1)).is_empty());
+    let ready = orphanage.on_parent(parent(2));
+    assert_eq!(ready.iter().map(id).collect::<Vec<_>>(), [id(&back)]);
+    assert!(orphanage.children.is_empty());
 }

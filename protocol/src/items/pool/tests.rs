@@ -48,6 +48,14 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// A block was accepted.
+    fn on_block(&mut self, block: &[Confirmed], now: Time, params: &Params) -> Cleared {
+        self.begin_block();
+        self.confirm(block, now, params)
+    }
+}
+
 #[test]
 fn a_full_pool_where_nobody_pays_drops_its_oldest_and_frees_what_they_claimed() {
     let (mut pool, params) = (pool(), params(25));

@@ -48,7 +48,6 @@ fn questions(item: &Item) -> Vec<Message> {
     let short = Names::Short([ShortId::from(item.id())].into());
     let mut kept = Kept::default();
     (0..100).for_each(|n| kept.insert(tx(n).id().into(), FeeRate::ZERO));
-    kept.settle();
     let many = Telling::begin(&View::new(&kept, Vec::new(), FeeRate::ZERO), 7);
     vec![
         only(&[]),

@@ -14,7 +14,7 @@ fn told(world: &mut World) -> Vec<(Link, Vec<u32>)> {
 }
 
 fn ask(world: &mut World, link: Link) -> bool {
-    world.run(|peers, cx| peers.on_get_addresses(link, cx))
+    world.run(|peers, cx| peers.on_get_addresses(link, cx)).is_some()
 }
 
 /// A node without wishes of its own, and this many inbound peers at 101, 102 and so on.

@@ -33,7 +33,6 @@ impl End {
         for id in ids {
             self.net.on_let_out((*id, FeeRate::ZERO), now, &self.params, &mut self.rng);
         }
-        self.net.settle();
     }
 
     /// What is shown to a peer that is known to have nothing, on a link where nothing waits.
@@ -159,7 +158,6 @@ fn it_falls_silent_when_nothing_is_recent_and_keeps_nothing() {
     assert_eq!(end.net.deadline(), Time::NEVER);
     assert_eq!(end.net.latest.capacity(), 0);
     ids(0, 9).iter().for_each(|id| end.net.on_left(*id));
-    end.net.settle();
     assert!(end.net.is_empty());
 }
 

@@ -266,3 +266,31 @@ fn the_deadline_is_the_earliest_timer_whichever_are_stopped() {
         assert_eq!(Some(announcer.deadline()), earliest, "round {round}");
     }
 }
+
+#[test]
+fn queues_that_have_to_be_put_in_order_take_turns() {
+    let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
+    let params = RelayParams { announce_queue_max: 20_000, ..params(0) };
+    for slot in 0..3 {
+        announcer.on_connected(link(slot), Direction::Outbound);
+        for n in 0..20_000_u32 {
+            let id = ItemId::tx(Hash256::of(&n.to_le_bytes()));
+            announcer.enqueue(link(slot), (id, Form::Id), Time::ZERO, &params, &mut rng);
+        }
+    }
+    for slot in 0..3 {
+        let mut sent = Vec::new();
+        let few = |link: Link| if link.slot() < slot { Err(Time::NEVER) } else { Ok(10) };
+        announcer.on_wake(
+            Time::ZERO,
+            &params,
+            few,
+            |_, _| false,
+            |link, ids| {
+                sent.push((link.slot(), ids.len()));
+            },
+        );
+        assert_eq!(sent, [(slot, 10)], "the others have their turn with the next wake-ups");
+        assert_eq!(announcer.deadline(), Time::ZERO);
+    }
+}

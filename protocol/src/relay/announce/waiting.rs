@@ -96,6 +96,11 @@ impl Waiting {
         }
     }
 
+    /// Whether the first so many are in order.
+    pub(super) fn begins_sorted(&self, count: usize) -> bool {
+        self.iter().take(count).is_sorted()
+    }
+
     /// Takes everything, and leaves out what isn't `wanted`.
     pub(super) fn take(&mut self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         match std::mem::take(self) {

@@ -31,8 +31,8 @@ pub(super) struct Lane {
     pub(super) announced: u32,
     /// Items asked from this link.
     pub(super) in_flight: u32,
-    /// Items to ask for when something in flight has arrived. Those got elsewhere meanwhile stay until
-    /// they come to the front or there are `announced_max`, and are skipped.
+    /// Items to ask for when something in flight has arrived. Those got elsewhere meanwhile are skipped when they come
+    /// to the front: there are at most as many of them as of the others, and [`SPARE`].
     pub(super) waiting: Backlog<ShortId>,
 }
 
@@ -50,7 +50,7 @@ struct Rest {
 /// Of a link that announced no block.
 static NO_BLOCKS: Lane = Lane { announced: 0, in_flight: 0, waiting: Backlog::EMPTY };
 
-/// So many remembered items may have come since before they are looked through.
+/// So many remembered or waiting items may have come since before they are looked through.
 const SPARE: usize = 32;
 
 impl LinkRequests {
@@ -125,14 +125,15 @@ impl LinkRequests {
     /// Lets an item wait for something in flight to arrive.
     pub(super) fn queue_up(
         &mut self,
+        link: Link,
         id: ShortId,
         kind: ItemKind,
         wanted: &Map<ShortId, Wanted>,
-        params: &RequestParams,
     ) {
         let lane = self.lane_mut(kind);
-        if lane.waiting.len() >= params.announced_max(kind) {
-            lane.waiting.retain(|id| wanted.contains(id));
+        if lane.waiting.len() >= 2 * lane.announced as usize + SPARE {
+            let waits = |wanted: &Wanted| wanted.announcer(link).is_some_and(|it| it.is_waiting);
+            lane.waiting.retain(|id| wanted.get(id).is_some_and(waits));
         }
         lane.waiting.push_back(id);
     }

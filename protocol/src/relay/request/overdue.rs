@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::link::LinkRequests;
 use super::wanted::{Announcer, Asked};
-use super::{Requests, WORK_MAX};
+use super::{Requests, STALE_MAX, WORK_MAX};
 use crate::ground::item::{ItemKind, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::time::Time;
@@ -61,18 +61,17 @@ impl Requests {
         params: &RequestParams,
         ran_out: &mut impl FnMut(Link, ShortId),
     ) {
-        while let Some(expiry) = self.expiries[kind as usize].front().copied() {
-            if !self.is_open(&expiry) {
-                self.expiries[kind as usize].pop_front();
-                continue;
+        for _ in 0..STALE_MAX {
+            if *room == 0 {
+                return;
             }
-            if expiry.at > now || *room == 0 {
-                break;
+            let next = self.expiries[kind as usize].pop_front_if(|expiry| expiry.at <= now);
+            let Some(expiry) = next else { return };
+            if self.is_open(&expiry) {
+                *room -= 1;
+                ran_out(expiry.link, expiry.id);
+                self.run_out(expiry.link, expiry.id, now, params);
             }
-            *room -= 1;
-            self.expiries[kind as usize].pop_front();
-            ran_out(expiry.link, expiry.id);
-            self.run_out(expiry.link, expiry.id, now, params);
         }
     }
 

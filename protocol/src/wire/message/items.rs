@@ -10,9 +10,9 @@ use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind, Name, SHORT
 use crate::wire::cursor::Cursor;
 use crate::wire::error::{DecodeError, Field};
 
-/// Most ids in one announcement: 128 KiB of ids. Bitcoin Core's `MAX_INV_SZ` is 50,000
+/// Most ids in one announcement: a millisecond's work for whoever reads it. Bitcoin Core's `MAX_INV_SZ` is 50,000
 /// (`net_processing.cpp`); batches here are smaller because they leave more often.
-pub const ANNOUNCE_MAX: usize = 4_096;
+pub const ANNOUNCE_MAX: usize = 2_048;
 
 /// Most ids in one getdata or notfound (`MAX_GETDATA_SZ` in Bitcoin Core's `net_processing.cpp`).
 pub const GETDATA_MAX: usize = 1_000;

@@ -189,3 +189,30 @@ fn a_fee_that_nobody_knows_counts_as_none() {
     pool.put(&tx(3, 10), paying(1), &params).unwrap();
     assert!(!pool.contains(tx(1, 10).id()));
 }
+
+#[test]
+fn what_expires_together_leaves_in_portions_families_included() {
+    let (mut pool, mut params) = (pool(), params(1_000_000));
+    params.pool.family_max = 25;
+    for family in 0..40 {
+        let mut last = None;
+        for number in 0..20 {
+            let item = numbered(family * 100 + number);
+            let parents: Vec<_> = last.iter().collect();
+            pool.put(&item, child_of(&parents, 9), &params).unwrap();
+            last = Some(item);
+        }
+    }
+    let expired = Time::ZERO + Duration::from_secs(params.memory.pool_expiry_s);
+    while pool.deadline() <= expired {
+        pool.on_wake(expired);
+        let gone = pool.take_gone().len();
+        assert!(gone < EXPIRE_MAX + 25, "{gone} at once");
+    }
+    assert!(pool.is_empty());
+}
+
+fn numbered(n: u32) -> Arc<Item> {
+    let bytes = n.to_le_bytes().to_vec();
+    Opaque::default().item(ItemKind::Tx, bytes.into()).unwrap()
+}

@@ -161,3 +161,48 @@ fn a_false_name_is_dropped_when_its_announcer_fails_and_nobody_else_is() {
     assert_eq!(requests.on_arrived(id, ms(2), &params), [link(1)]);
     assert!(requests.is_empty(), "the liar had his turn");
 }
+
+#[test]
+fn what_waits_for_a_busy_link_is_bounded_by_what_it_announced() {
+    let params = RequestParams { in_flight_max: 1, ..RequestParams::default() };
+    let mut requests = tracker(&[IN, IN]);
+    say(&mut requests, 0, nth(0), ms(0), &params);
+    for n in 1..2_000 {
+        say(&mut requests, 0, nth(n), ms(0), &params);
+        requests.on_arrived(nth(n), ms(0), &params);
+        let lane = requests.links.get(link(0)).unwrap().lane(ItemKind::Tx);
+        let (waiting, announced) = (lane.waiting.len(), lane.announced as usize);
+        assert!(waiting <= 2 * (announced + 1) + 32, "{waiting} wait of {announced}");
+    }
+}
+
+#[test]
+fn requests_that_were_answered_are_forgotten_in_portions() {
+    let params = RequestParams { in_flight_max: 5_000, ..RequestParams::default() };
+    let mut requests = tracker(&[IN]);
+    for n in 0..4_000 {
+        say(&mut requests, 0, nth(n), ms(0), &params);
+    }
+    for n in (0..4_000).rev() {
+        let before = requests.expiries[0].len();
+        requests.on_arrived(nth(n), ms(1), &params);
+        assert!(before - requests.expiries[0].len() <= STALE_MAX);
+    }
+    assert!(requests.is_empty() && !requests.expiries[0].is_empty());
+    while requests.deadline() != Time::NEVER {
+        let (now, before) = (requests.deadline(), requests.expiries[0].len());
+        requests.on_wake(now, &params, |_, _| panic!("none ran out"));
+        assert!(before - requests.expiries[0].len() <= 2 * STALE_MAX);
+    }
+}
+
+#[test]
+fn an_announcement_takes_no_more_memory_than_is_said() {
+    // Of an item that nobody else announced. A table may be 7/16 full, a queue half; queues hold twice as many.
+    let table = (size_of::<(ShortId, Wanted)>() + 1) * 16 / 7;
+    let announcer = size_of::<Announcer>() + 16; // and what an allocation costs
+    let turns = 2 * size_of::<Reverse<(Time, ShortId)>>();
+    let queues = 2 * (2 * 2 * size_of::<ShortId>());
+    let bytes = table + announcer + turns + queues;
+    assert!(bytes <= 350, "{bytes}");
+}

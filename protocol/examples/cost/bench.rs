@@ -1,0 +1,228 @@
+//! A node with a driver that does nothing but time it: what decoding, the input, and encoding of what it has sent take,
+//! in CPU time of this thread.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use rustix::time::{ClockId, clock_gettime};
+use tidings_protocol::chain::{Chain, Confirmed, Inspection, Rejection, Verdict};
+use tidings_protocol::ground::item::{Hash256, Item, ItemKind};
+use tidings_protocol::ground::link::{Direction, Link};
+use tidings_protocol::ground::peer::PeerKey;
+use tidings_protocol::ground::time::Time;
+use tidings_protocol::machine::{Action, Cx, Input, Machine as _, RestoredAs};
+use tidings_protocol::node::{Identity, Node};
+use tidings_protocol::params::Params;
+use tidings_protocol::testkit::ties::{Draft, Ties};
+use tidings_protocol::wire::codec;
+use tidings_protocol::wire::frame::Reader;
+use tidings_protocol::wire::message::{Message, Session};
+
+/// The rules of [`Ties`], with blocks as large as they may be by default.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules;
+
+impl Chain for Rules {
+    fn name(&self) -> &'static str {
+        "ties"
+    }
+
+    fn max_size(&self, kind: ItemKind) -> usize {
+        if kind == ItemKind::Block { 4_000_000 } else { Ties.max_size(kind) }
+    }
+
+    fn identify(&self, kind: ItemKind, bytes: &[u8]) -> Result<Hash256, Rejection> {
+        Ties.identify(kind, bytes)
+    }
+
+    fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
+        Ties.inspect(item)
+    }
+
+    fn verify(&self, item: &Item) -> Verdict {
+        Ties.verify(item)
+    }
+
+    fn connect(&self, block: &Item) -> Vec<Confirmed> {
+        Ties.connect(block)
+    }
+}
+
+/// CPU time of this thread.
+fn cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(now.tv_sec).expect("a thread's time began at 0");
+    Duration::new(seconds, u32::try_from(now.tv_nsec).expect("less than a second"))
+}
+
+/// What asking for the time takes.
+fn overhead() -> Duration {
+    let ask = || {
+        let began = cpu();
+        cpu() - began
+    };
+    (0..1_000).map(|_| ask()).min().unwrap_or_default()
+}
+
+/// One node, its driver, and what each input took. A clone lives on by itself.
+#[derive(Clone)]
+pub(crate) struct Bench {
+    pub(crate) node: Node,
+    pub(crate) params: Params,
+    pub(crate) now: Time,
+    /// What each input took since this was last emptied.
+    pub(crate) took: Vec<Duration>,
+    /// Until when the links are slowed.
+    pub(crate) slowed: BTreeMap<u64, Time>,
+    rng: ChaCha8Rng,
+    actions: Vec<Action>,
+    verifying: VecDeque<(Arc<Item>, Verdict)>,
+    out: BytesMut,
+    overhead: Duration,
+}
+
+impl Bench {
+    pub(crate) fn new(params: Params) -> Self {
+        params.validate().expect("the meter's parameters make sense");
+        Self {
+            node: Node::new(Identity::for_tests(9_999), &params),
+            params,
+            now: Time::from_millis(1),
+            took: Vec::new(),
+            slowed: BTreeMap::new(),
+            rng: ChaCha8Rng::seed_from_u64(1),
+            actions: Vec::new(),
+            verifying: VecDeque::new(),
+            out: BytesMut::new(),
+            overhead: overhead(),
+        }
+    }
+
+    /// A link comes up.
+    pub(crate) fn connect(&mut self, link: Link, direction: Direction) {
+        let peer = PeerKey(link.slot() as u64 | u64::from(link.generation()) << 32);
+        self.hand(Input::Connected { link, peer, direction, addr: None });
+    }
+
+    /// A link comes up, and its peer says hello.
+    pub(crate) fn join(&mut self, link: Link, direction: Direction) {
+        self.connect(link, direction);
+        self.say(link, &Message::Session(Session::Hello(Box::default())));
+    }
+
+    /// A peer says something.
+    pub(crate) fn say(&mut self, link: Link, message: &Message) {
+        self.hear(link, &frame(message));
+    }
+
+    /// Bytes arrive.
+    pub(crate) fn hear(&mut self, link: Link, bytes: &[u8]) {
+        self.turn(|node, cx| {
+            let (mut reader, mut bytes) = (Reader::default(), bytes);
+            match reader.read(&mut bytes, &Rules) {
+                Ok(Some(message)) => node.handle(Input::Received { link, message: &message }, cx),
+                Ok(None) => panic!("a message is incomplete"),
+                Err(error) => node.handle(Input::Malformed { link, error }, cx),
+            }
+        });
+    }
+
+    /// Anything else happens.
+    pub(crate) fn hand(&mut self, input: Input<'_>) {
+        self.turn(|node, cx| node.handle(input, cx));
+    }
+
+    /// Lets time pass, with all wake-ups.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.node.deadline() <= until {
+            self.now = self.now.max(self.node.deadline());
+            self.hand(Input::Wake);
+        }
+        self.now = until;
+    }
+
+    /// Wakes the node until nothing is due.
+    pub(crate) fn settle(&mut self) {
+        self.pass(Duration::ZERO);
+    }
+
+    /// Has what grows by doubling grow now, which it would have done long ago if this weren't a clone.
+    pub(crate) fn make_room(&mut self) {
+        let item = Draft { filler: 7, ..Draft::paying(u32::MAX, 1) }.item();
+        self.hand(Input::Restored { item, was: RestoredAs::Kept, age: Duration::ZERO });
+    }
+
+    /// An input, and the verdicts that it asks for.
+    fn turn(&mut self, input: impl FnOnce(&mut Node, &mut Cx<'_>)) {
+        self.time(input);
+        while let Some((item, verdict)) = self.verifying.pop_front() {
+            self.time(|node, cx| node.handle(Input::Verdict { item: &item, verdict }, cx));
+        }
+    }
+
+    fn time(&mut self, input: impl FnOnce(&mut Node, &mut Cx<'_>)) {
+        let Self { node, params, rng, now, actions, out, .. } = self;
+        let began = cpu();
+        let mut cx = Cx { now: *now, params, chain: &Rules, rng, actions };
+        input(node, &mut cx);
+        for action in actions.iter() {
+            if let Action::Send { message, .. } = action {
+                out.clear(); // a driver writes, and is told to wait when it can't
+                codec::encode(message, out);
+            }
+        }
+        self.took.push((cpu() - began).saturating_sub(self.overhead));
+        for action in std::mem::take(&mut self.actions) {
+            match action {
+                Action::Verify(item) => {
+                    let verdict = Rules.verify(&item);
+                    self.verifying.push_back((item, verdict));
+                }
+                Action::Throttle { link, until } => {
+                    let latest = self.slowed.entry(link.slot() as u64).or_default();
+                    *latest = until.max(*latest);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A message as it travels.
+pub(crate) fn frame(message: &Message) -> Bytes {
+    let mut out = BytesMut::new();
+    codec::encode(message, &mut out);
+    out.freeze()
+}
+
+/// What each input takes, in order: the median of several lives that begin alike, after what came `before`. That isn't
+/// part of what is cloned, since a clone has no room to grow.
+pub(crate) fn medians(
+    lives: usize,
+    begin: &Bench,
+    before: impl Fn(&mut Bench),
+    live: impl Fn(&mut Bench),
+) -> Vec<Duration> {
+    let mut took: Vec<Vec<Duration>> = Vec::new();
+    for _ in 0..lives {
+        let mut bench = begin.clone();
+        bench.make_room();
+        before(&mut bench);
+        bench.took.clear();
+        live(&mut bench);
+        took.push(bench.took);
+    }
+    let inputs = took.iter().map(Vec::len).min().unwrap_or(0);
+    assert!(took.iter().all(|life| life.len() == inputs), "lives that begin alike are alike");
+    let median = |input: usize| {
+        let mut all: Vec<_> = took.iter().map(|life| life[input]).collect();
+        all.sort_unstable();
+        all[all.len() / 2]
+    };
+    (0..inputs).map(median).collect()
+}

@@ -1,0 +1,42 @@
+//! A block is kept, and what it contains is confirmed.
+
+use std::sync::Arc;
+
+use super::Node;
+use crate::chain::{Confirmed, Inspection};
+use crate::ground::item::Item;
+use crate::items::confirming::Portion;
+use crate::machine::Cx;
+
+impl Node {
+    /// A block passed the rules: it is kept, and what it contains is confirmed, as much as one input deals with; the
+    /// rest is due at once.
+    pub(super) fn on_block(&mut self, block: &Arc<Item>, inspection: &Inspection, cx: &Cx<'_>) {
+        let last = self.blocks.latest().map(|block| block.id());
+        let follows = last
+            .is_none_or(|last| inspection.parents.is_empty() || inspection.parents.contains(&last));
+        for gone in self.blocks.insert(block.clone(), &cx.params.memory) {
+            self.seen.release(gone);
+        }
+        self.seen.on_block(follows);
+        self.confirming.begin(cx.chain.connect(block));
+        self.confirm_due(cx);
+        while self.confirming.is_full() {
+            self.confirm_due(cx);
+        }
+    }
+
+    /// Some transactions of a block are confirmed.
+    pub(super) fn confirm_due(&mut self, cx: &Cx<'_>) {
+        let Some(Portion { is_first, confirmed }) = self.confirming.next_portion() else { return };
+        if is_first {
+            self.pool.begin_block();
+        }
+        self.pool.confirm(&confirmed, cx.now, cx.params);
+        self.orphans.on_block(&confirmed);
+        for id in confirmed.iter().flat_map(Confirmed::names) {
+            self.requests.on_arrived(id, cx.now, &cx.params.requests);
+            self.seen.confirm(id);
+        }
+    }
+}
