@@ -1,5 +1,7 @@
 //! The inputs that fuzzing kept of what a node reads besides its peers' messages, see `fuzz/src/surface.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 #[path = "../../../fuzz/src/surface.rs"]
 #[expect(unreachable_pub, reason = "the file is also a module of a library")]
 mod surface;

@@ -15,7 +15,7 @@ use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::{Params, StrategyKind};
 use crate::testkit::ties::{Draft, Ties};
-use crate::wire::message::{Hello, Items, Message, Names, Reconcile, Session, Signal};
+use crate::wire::message::{Items, Message, Names, Reconcile, Session, Signal};
 
 /// Wake-ups after the last link, before it counts as restlessness.
 const WAKES_MAX: usize = 10_000;
@@ -82,7 +82,7 @@ impl Chaos {
             self.connect(slot, stranger, Direction::Outbound)
         });
         for link in [giver, taker] {
-            self.say(link, Session::Hello(Box::new(Hello::default())).into());
+            self.say(link, Session::Hello(Box::default()).into());
         }
         let tx = Draft::paying(u32::MAX, 1_000_000).item();
         let names = Names::Whole { kind: ItemKind::Tx, ids: [tx.id()].into() };
@@ -213,8 +213,10 @@ impl Chaos {
 /// Whether it isn't of those that equal nodes exchange for ever.
 fn is_about_items(message: &Message) -> bool {
     match message {
-        Message::Items(Items::FeeFilter(_)) | Message::Session(_) | Message::Peers(_) => false,
-        Message::Relay(Signal::Poll) => false,
+        Message::Items(Items::FeeFilter(_))
+        | Message::Session(_)
+        | Message::Peers(_)
+        | Message::Relay(Signal::Poll) => false,
         Message::Items(_) | Message::Relay(_) | Message::Reconcile(_) | Message::Unknown { .. } => {
             true
         }

@@ -43,24 +43,11 @@ impl Chaos {
     /// One thing that happens.
     pub(super) fn step(&mut self, what: u8, script: &mut Script<'_>) {
         let slot = script.below(SLOTS);
-        match what {
-            240.. => return self.rare(what, slot, script),
-            _ => {}
+        if what >= 240 {
+            return self.rare(what, slot, script);
         }
         match what % 20 {
-            0 => {
-                let is_inbound = script.byte().is_multiple_of(2);
-                let direction = if is_inbound { Direction::Inbound } else { Direction::Outbound };
-                if self.links[slot].is_none() {
-                    let link = self.connect(slot, key(slot), direction);
-                    if !script.byte().is_multiple_of(8) {
-                        self.say(
-                            link,
-                            Message::Session(Session::Hello(Box::new(Hello::default()))),
-                        );
-                    }
-                }
-            }
+            0 => self.arrive(slot, script),
             1 => self.disconnect(slot),
             2 => self.speak(slot, |chaos| Message::Items(Items::Announce(chaos.names(script)))),
             3 => self.speak(slot, |chaos| Message::Items(Items::GetData(chaos.names(script)))),
@@ -69,19 +56,7 @@ impl Chaos {
                 Message::Items(Items::Item(chaos.items[script.below(chaos.items.len())].clone()))
             }),
             9 => self.speak(slot, |chaos| chaos.signal(script)),
-            10 => self.speak(slot, |chaos| {
-                let count = script.below(chaos.items.len());
-                let some = chaos.items[..count].iter().take(LIST_MAX);
-                let mut ids: Vec<ShortId> = some.map(|item| item.id().into()).collect();
-                ids.sort_unstable();
-                ids.dedup();
-                let (span, salt) = (Span::ALL, u64::from(script.byte()));
-                let splits = [Split { span, sums: [script.byte().into(); FAN] }].into();
-                Message::Reconcile(match script.byte() % 2 {
-                    0 => Reconcile::Held([List { span, ids: ids.into() }].into()),
-                    _ => Reconcile::Digest(Box::new(Digest { salt, splits })),
-                })
-            }),
+            10 => self.speak(slot, |chaos| chaos.comparison(script)),
             11 => {
                 let item = self.items[script.below(self.items.len())].clone();
                 self.hand(Input::Submitted(item));
@@ -96,15 +71,9 @@ impl Chaos {
                 }
             }
             15 => {
-                if let Some(link) = self.links[slot] {
-                    self.hand(Input::Congested { link });
-                }
+                self.links[slot].into_iter().for_each(|link| self.hand(Input::Congested { link }));
             }
-            16 => {
-                if let Some(link) = self.links[slot] {
-                    self.hand(Input::Drained { link });
-                }
-            }
+            16 => self.links[slot].into_iter().for_each(|link| self.hand(Input::Drained { link })),
             17 => self.pass(Duration::from_millis(u64::from(script.byte()) * 7)),
             18 => {
                 let jump = [1, 20, 300, 4_000, 100_000][script.below(5)];
@@ -123,6 +92,33 @@ impl Chaos {
                 }
             }
         }
+    }
+
+    /// Somebody connects, and says hello mostly.
+    fn arrive(&mut self, slot: usize, script: &mut Script<'_>) {
+        let is_inbound = script.byte().is_multiple_of(2);
+        let direction = if is_inbound { Direction::Inbound } else { Direction::Outbound };
+        if self.links[slot].is_none() {
+            let link = self.connect(slot, key(slot), direction);
+            if !script.byte().is_multiple_of(8) {
+                self.say(link, Message::Session(Session::Hello(Box::default())));
+            }
+        }
+    }
+
+    /// A sum over all ids, or a list of some.
+    fn comparison(&self, script: &mut Script<'_>) -> Message {
+        let count = script.below(self.items.len());
+        let some = self.items[..count].iter().take(LIST_MAX);
+        let mut ids: Vec<ShortId> = some.map(|item| item.id().into()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let (span, salt) = (Span::ALL, u64::from(script.byte()));
+        let splits = [Split { span, sums: [script.byte().into(); FAN] }].into();
+        Message::Reconcile(match script.byte() % 2 {
+            0 => Reconcile::Held([List { span, ids: ids.into() }].into()),
+            _ => Reconcile::Digest(Box::new(Digest { salt, splits })),
+        })
     }
 
     /// Items come back as a driver brings them: only what it verified again.
@@ -193,7 +189,7 @@ impl Chaos {
                 {
                     let (peer, out) = (key(slot), Direction::Outbound);
                     let link = self.connect_at(slot, peer, out, Some(addr));
-                    self.say(link, Session::Hello(Box::new(Hello::default())).into());
+                    self.say(link, Session::Hello(Box::default()).into());
                 }
             }
             252 => self.speak(slot, |_| Session::Hello(Box::new(modest(script))).into()),
