@@ -153,10 +153,12 @@ pub mod node;
 #[cfg(feature = "testkit")]
 pub mod testkit {
     pub mod chaos;
+    pub mod hostile;
     mod mesh;
+    mod queue;
     pub mod rounds;
     pub mod siege;
     pub mod ties;
 
-    pub use mesh::Mesh;
+    pub use mesh::{Closing, Mesh};
 }

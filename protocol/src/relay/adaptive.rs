@@ -175,7 +175,11 @@ impl Strategy for Adaptive {
         if self.expected.is_answer(link, id) {
             return; // we asked for it, and it came from elsewhere meanwhile
         }
-        if let Some(lag) = self.expected.overtaken(id, cx.now) {
+        // Worth waiting for is only who is sometimes first: whoever gives back what he gets never is.
+        let merit = self.links.get(link).map(|side| side.merit.probability());
+        if let Some(lag) = self.expected.overtaken(id, cx.now)
+            && merit.is_some_and(|merit| merit >= cx.params.adaptive.prompt_from())
+        {
             self.patience.on_lag(lag);
         }
         if is_trial(id) || is_answered(self.age(link)) {

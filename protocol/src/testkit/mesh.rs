@@ -1,31 +1,34 @@
 //! An in-memory network of real nodes, for tests: a small driver that follows the contract.
 //!
-//! One queue of deliveries ordered by (time, sequence), one seeded random stream per node, a fixed
-//! latency. Every action of every node goes into a log, so that two runs can be compared byte for byte.
+//! One queue of deliveries, one seeded random stream per node, a fixed latency. Every action of every node goes into a
+//! log, so that two runs can be compared byte for byte. Some of the nodes may be [hostile](crate::testkit::hostile), and
+//! so may be what lies between two of them.
 //! [`rounds`](crate::testkit::rounds) runs single strategies in the rounds of the theory instead.
 
-use crate::report::event::Event;
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+mod traffic;
+
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::hash::BuildHasher as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::{RngExt as _, SeedableRng as _};
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
+use self::traffic::Scheduled;
+use super::hostile::{Act, Hostile};
+use super::queue::{Ends, Queue};
 use crate::chain::Chain;
 use crate::ground::item::{Item, ItemId};
-use crate::ground::link::{Direction, Link};
-use crate::ground::map::Salt;
-use crate::ground::peer::{DialError, PeerAddr, PeerKey};
+use crate::ground::link::Link;
+use crate::ground::peer::{PeerAddr, PeerKey};
 use crate::ground::time::Time;
+use crate::limits::misbehavior::Reason;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
-use crate::wire::message::{Items, Message};
+use crate::report::event::Event;
 
 /// A network of nodes in memory.
 pub struct Mesh {
@@ -33,11 +36,10 @@ pub struct Mesh {
     pub params: Params,
     chain: Arc<dyn Chain>,
     seats: Vec<Seat>,
-    queue: BinaryHeap<Reverse<Entry>>,
+    /// With the node to which it happens.
+    queue: Queue<(usize, Scheduled)>,
     /// When each live node wants waking.
     wakes: BTreeSet<(Time, usize)>,
-    sequence: u64,
-    now: Time,
     /// Of each pair of nodes: between these.
     latency: (Duration, Duration),
     loss: f64,
@@ -49,6 +51,25 @@ pub struct Mesh {
     rng: ChaCha8Rng,
     log: String,
     actions: Vec<Action>,
+    /// Those who stand between two nodes, until they go.
+    middles: Vec<Option<Hostile>>,
+    /// Names that hostile ones took so far, besides their first.
+    aliases: u64,
+    acts: Vec<Act>,
+    closings: Vec<Closing>,
+    /// Times that a node slowed a link to an honest peer.
+    slowed: usize,
+}
+
+/// A link that a node closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// Which node.
+    pub by: usize,
+    /// Who was at the other end; `None` if somebody stood between the two.
+    pub to: Option<usize>,
+    /// Why.
+    pub why: Reason,
 }
 
 struct Seat {
@@ -57,54 +78,28 @@ struct Seat {
     alive: bool,
     /// As it stands in `wakes`.
     wake: Time,
-    /// By slot: the node and link at the other end.
-    ends: Vec<Option<(Link, usize, Link)>>,
-    generations: Vec<u32>,
-    /// By slot: nothing is handed in before, because the node throttled the link.
-    held_until: Vec<Time>,
+    ends: Ends<End>,
     accepted: Vec<(Time, ItemId)>,
     events: Vec<Event>,
+    /// It says nothing but through this.
+    hostile: Option<Hostile>,
+    /// By what its peers know it.
+    key: PeerKey,
 }
 
-/// Ordered by time, then by sequence.
-struct Entry {
-    at: Time,
-    sequence: u64,
-    to: usize,
-    what: Scheduled,
-}
-
-enum Scheduled {
-    Message { link: Link, message: Message },
-    Dialled { from: usize, addr: PeerAddr },
-    DialFailed { addr: PeerAddr, why: DialError },
-    Broken { link: Link },
-    Verdict { item: Arc<Item> },
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.sequence) == (other.at, other.sequence)
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
+/// What lies behind a link of a node's.
+#[derive(Clone, Debug)]
+struct End {
+    peer: usize,
+    /// The link at the peer.
+    far: Link,
+    /// Who stands between the two.
+    middle: Option<usize>,
 }
 
 impl std::fmt::Debug for Mesh {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Mesh({} nodes at {})", self.seats.len(), self.now)
+        write!(f, "Mesh({} nodes at {})", self.seats.len(), self.now())
     }
 }
 
@@ -145,21 +140,19 @@ impl Mesh {
                 rng: ChaCha8Rng::seed_from_u64(seed.wrapping_mul(1_000_003) + index as u64),
                 alive: true,
                 wake: Time::NEVER,
-                ends: Vec::new(),
-                generations: Vec::new(),
-                held_until: Vec::new(),
+                ends: Ends::default(),
                 accepted: Vec::new(),
                 events: Vec::new(),
+                hostile: None,
+                key: PeerKey(index as u64 + 1),
             }
         });
         Self {
             seats: seats.collect(),
             params,
             chain,
-            queue: BinaryHeap::new(),
+            queue: Queue::default(),
             wakes: BTreeSet::new(),
-            sequence: 0,
-            now: Time::ZERO,
             latency: (Duration::from_millis(20), Duration::from_millis(20)),
             loss: 0.0,
             split: None,
@@ -168,6 +161,11 @@ impl Mesh {
             rng: ChaCha8Rng::seed_from_u64(seed.wrapping_add(0x6c6f_7373)),
             log: String::new(),
             actions: Vec::new(),
+            middles: Vec::new(),
+            aliases: 0,
+            acts: Vec::new(),
+            closings: Vec::new(),
+            slowed: 0,
         }
     }
 
@@ -180,7 +178,39 @@ impl Mesh {
 
     /// One node dials another at once.
     pub fn connect(&mut self, from: usize, to: usize) {
-        self.establish(from, to, Self::addr(to));
+        self.establish(from, to, Self::addr(to), None);
+    }
+
+    /// The same, with somebody between the two. When he is found out he comes back as somebody else.
+    pub fn connect_through(&mut self, from: usize, to: usize, between: Hostile) {
+        self.middles.push(Some(between));
+        let middle = self.middles.len() - 1;
+        self.establish(from, to, Self::addr(self.seats.len() + middle), Some(middle));
+    }
+
+    /// From now on a node says nothing but through a hostile actor. When its peers throw it out it comes back as somebody
+    /// else.
+    pub fn corrupt(&mut self, index: usize, hostile: Hostile) {
+        self.seats[index].hostile = Some(hostile);
+    }
+
+    /// All who are hostile leave, for good.
+    pub fn banish(&mut self) {
+        for index in 0..self.len() {
+            let through = |(link, end): (Link, &End)| end.middle.map(|_| link);
+            let links: Vec<_> = self.seats[index].ends.iter().filter_map(through).collect();
+            links.into_iter().for_each(|link| self.break_link(index, link, false));
+            if self.is_hostile(index) {
+                self.kill(index);
+            }
+        }
+        self.middles.fill(None);
+    }
+
+    /// Whether a node lies.
+    #[must_use]
+    pub fn is_hostile(&self, index: usize) -> bool {
+        self.seats[index].hostile.is_some()
     }
 
     /// A node learns addresses from its operator.
@@ -199,7 +229,7 @@ impl Mesh {
         let mut actions = std::mem::take(&mut self.actions);
         let seat = &mut self.seats[index];
         let mut cx = Cx {
-            now: self.now,
+            now: self.queue.now(),
             params: &self.params,
             chain: &*self.chain,
             rng: &mut seat.rng,
@@ -208,7 +238,7 @@ impl Mesh {
         seat.node.handle(input, &mut cx);
         for action in actions.drain(..) {
             // Writing to a string can't fail.
-            let _ = writeln!(self.log, "{} {index} {action:?}", self.now);
+            let _ = writeln!(self.log, "{} {index} {action:?}", self.queue.now());
             self.carry_out(index, action);
         }
         self.actions = actions;
@@ -252,23 +282,23 @@ impl Mesh {
     pub fn kill(&mut self, index: usize) {
         self.seats[index].alive = false;
         self.wakes.remove(&(self.seats[index].wake, index));
-        let links: Vec<_> = self.seats[index].ends.iter().flatten().map(|end| end.0).collect();
+        let links: Vec<_> = self.seats[index].ends.iter().map(|(link, _)| link).collect();
         for link in links {
-            self.break_link(index, link);
+            self.break_link(index, link, false);
         }
     }
 
     /// Runs for a while.
     pub fn run_for(&mut self, time: Duration) {
-        let until = self.now + time;
+        let until = self.now() + time;
         while self.step(until) {}
-        self.now = until;
+        self.queue.advance(until);
     }
 
     /// The time.
     #[must_use]
     pub const fn now(&self) -> Time {
-        self.now
+        self.queue.now()
     }
 
     /// A node.
@@ -292,7 +322,19 @@ impl Mesh {
     /// A node's live links and the nodes at their other ends, in slot order.
     #[must_use]
     pub fn links(&self, index: usize) -> Vec<(Link, usize)> {
-        self.seats[index].ends.iter().flatten().map(|(link, peer, _)| (*link, *peer)).collect()
+        self.seats[index].ends.iter().map(|(link, end)| (link, end.peer)).collect()
+    }
+
+    /// Links that nodes closed of their own, in the order of time.
+    #[must_use]
+    pub fn closings(&self) -> &[Closing] {
+        &self.closings
+    }
+
+    /// Times that an honest node slowed an honest peer.
+    #[must_use]
+    pub const fn slowed(&self) -> usize {
+        self.slowed
     }
 
     /// Every action of every node so far, one a line.
@@ -311,197 +353,5 @@ impl Mesh {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.seats.is_empty()
-    }
-
-    /// One delivery or one wake-up, whichever comes first; false if neither comes by `until`.
-    fn step(&mut self, until: Time) -> bool {
-        let wake = self.wakes.first().copied();
-        let delivery = self.queue.peek().map_or(Time::NEVER, |Reverse(entry)| entry.at);
-        match wake {
-            Some((at, index)) if at < delivery && at <= until => {
-                self.now = self.now.max(at);
-                self.hand(index, Input::Wake);
-                true
-            }
-            _ if delivery <= until => {
-                let Some(Reverse(entry)) = self.queue.pop() else {
-                    return false;
-                };
-                self.now = self.now.max(entry.at);
-                self.deliver(entry);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn deliver(&mut self, entry: Entry) {
-        let to = entry.to;
-        if !self.seats[to].alive {
-            if let Scheduled::Dialled { from, addr } = entry.what {
-                let why = DialError::Unreachable;
-                self.push(self.latency(from, to), from, Scheduled::DialFailed { addr, why });
-            }
-            return;
-        }
-        match entry.what {
-            Scheduled::Message { link, message } => {
-                if self.end(to, link).is_none() {
-                    return;
-                }
-                let held_until = self.seats[to].held_until[link.slot()];
-                if held_until > self.now {
-                    return self.push(
-                        held_until - self.now,
-                        to,
-                        Scheduled::Message { link, message },
-                    );
-                }
-                self.hand(to, Input::Received { link, message: &message });
-            }
-            Scheduled::Dialled { from, addr } => self.establish(from, to, addr),
-            Scheduled::DialFailed { addr, why } => self.hand(to, Input::DialFailed { addr, why }),
-            Scheduled::Broken { link } => {
-                if self.end(to, link).is_some() {
-                    self.seats[to].ends[link.slot()] = None;
-                    self.hand(to, Input::Disconnected { link });
-                }
-            }
-            Scheduled::Verdict { item } => {
-                let verdict = self.chain.verify(&item);
-                self.hand(to, Input::Verdict { item: &item, verdict });
-            }
-        }
-    }
-
-    fn carry_out(&mut self, index: usize, action: Action) {
-        match action {
-            Action::Send { link, message } => {
-                if let Some((peer, far)) = self.end(index, link)
-                    && !self.is_lost(index, peer)
-                    && !(self.withholding == Some(index)
-                        && matches!(message, Message::Items(Items::Item(_))))
-                {
-                    self.push(
-                        self.latency(index, peer),
-                        peer,
-                        Scheduled::Message { link: far, message },
-                    );
-                }
-            }
-            Action::Throttle { link, until } => {
-                if let Some(held) = self.seats[index].held_until.get_mut(link.slot()) {
-                    *held = until.max(*held);
-                }
-            }
-            Action::Verify(item) => self.push(Duration::ZERO, index, Scheduled::Verdict { item }),
-            Action::Dial { addr } => {
-                let target = (0..self.seats.len()).find(|other| Self::addr(*other) == addr);
-                match target {
-                    Some(to) if to != index => {
-                        self.push(
-                            self.latency(index, to),
-                            to,
-                            Scheduled::Dialled { from: index, addr },
-                        );
-                    }
-                    Some(_) => {
-                        let why = DialError::Myself;
-                        self.push(
-                            self.latency(index, index),
-                            index,
-                            Scheduled::DialFailed { addr, why },
-                        );
-                    }
-                    None => {
-                        let why = DialError::Unreachable;
-                        self.push(
-                            self.latency(index, index),
-                            index,
-                            Scheduled::DialFailed { addr, why },
-                        );
-                    }
-                }
-            }
-            Action::Disconnect { link, .. } => self.break_link(index, link),
-            Action::Report(event) => {
-                let seat = &mut self.seats[index];
-                if let Event::Accepted { id, .. } = event {
-                    seat.accepted.push((self.now, id));
-                }
-                seat.events.push(event);
-            }
-        }
-    }
-
-    fn latency(&self, from: usize, to: usize) -> Duration {
-        let (min, max) = self.latency;
-        let rank = Salt::new(0).hash_one((from.min(to), from.max(to)));
-        min + (max - min).mul_f64(rank as f64 / u64::MAX as f64)
-    }
-
-    fn is_lost(&mut self, from: usize, to: usize) -> bool {
-        self.split.is_some_and(|split| (from < split) != (to < split))
-            || self.mute == Some(from)
-            || (self.loss > 0.0 && self.rng.random_bool(self.loss))
-    }
-
-    fn establish(&mut self, from: usize, to: usize, addr: PeerAddr) {
-        let (near, far) = (self.seats[from].take_slot(), self.seats[to].take_slot());
-        self.seats[from].ends[near.slot()] = Some((near, to, far));
-        self.seats[to].ends[far.slot()] = Some((far, from, near));
-        let (dialler, listener) = (PeerKey(from as u64 + 1), PeerKey(to as u64 + 1));
-        self.hand(
-            from,
-            Input::Connected {
-                link: near,
-                peer: listener,
-                direction: Direction::Outbound,
-                addr: Some(addr),
-            },
-        );
-        self.hand(
-            to,
-            Input::Connected {
-                link: far,
-                peer: dialler,
-                direction: Direction::Inbound,
-                addr: Some(Self::addr(from)),
-            },
-        );
-    }
-
-    fn break_link(&mut self, index: usize, link: Link) {
-        let Some((peer, far)) = self.end(index, link) else {
-            return;
-        };
-        self.push(Duration::ZERO, index, Scheduled::Broken { link });
-        self.push(self.latency(index, peer), peer, Scheduled::Broken { link: far });
-    }
-
-    fn end(&self, index: usize, link: Link) -> Option<(usize, Link)> {
-        let end = self.seats[index].ends.get(link.slot())?.as_ref()?;
-        (end.0 == link).then_some((end.1, end.2))
-    }
-
-    fn push(&mut self, delay: Duration, to: usize, what: Scheduled) {
-        self.sequence += 1;
-        let entry = Entry { at: self.now + delay, sequence: self.sequence, to, what };
-        self.queue.push(Reverse(entry));
-    }
-}
-
-impl Seat {
-    /// The lowest free slot, with a generation never used in it before.
-    fn take_slot(&mut self) -> Link {
-        let slot = self.ends.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.ends.push(None);
-            self.generations.push(0);
-            self.held_until.push(Time::ZERO);
-            self.ends.len() - 1
-        });
-        self.generations[slot] += 1;
-        self.held_until[slot] = Time::ZERO;
-        Link::new(u32::try_from(slot).unwrap_or(u32::MAX), self.generations[slot])
     }
 }

@@ -4,9 +4,7 @@
 //! Only the node is real; its peers follow a script. What the node throttles is held back, as its driver
 //! would; a peer that it closes the link to comes back under another name.
 
-use crate::report::event::Event;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +12,11 @@ use std::time::Duration;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use super::hostile::{Act, Deed, Hostile, Lie, Lies};
+use super::queue::{Ends, Queue};
 use crate::chain::Chain as _;
 use crate::chain::opaque::Opaque;
-use crate::ground::item::{Hash256, Item, ItemId, ItemKind, Name, ShortId, twin};
+use crate::ground::item::{Hash256, Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
@@ -24,7 +24,10 @@ use crate::limits::misbehavior::Reason;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
-use crate::wire::message::{Hello, Items, Message, Names, Session};
+use crate::report::event::Event;
+use crate::wire::codec::frame_len;
+use crate::wire::error::DecodeError;
+use crate::wire::message::{Items, Message, Names, Session};
 
 /// Ids in each message of a flooder.
 const FLOOD: usize = 1_000;
@@ -46,8 +49,10 @@ pub struct Siege {
     pub flooders: usize,
     /// Peers that announce each transaction before anybody else, and never deliver.
     pub stallers: usize,
-    /// Peers that announce each transaction before anybody else and lie, each in one way: see [`Lie`].
+    /// Peers that would announce each transaction before anybody else, and are [`Hostile`]: each tells one of the lies.
     pub liars: usize,
+    /// Which lies, by turns.
+    pub lies: Vec<Lie>,
     /// How long a flooder waits from one message of a thousand ids to the next.
     pub flood_interval: Duration,
     /// Transactions.
@@ -60,9 +65,11 @@ pub struct Siege {
 
 /// What came of it.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub struct Aftermath {
     /// When each transaction was accepted.
     pub accepted: Vec<Option<Time>>,
+    /// When a peer that the node dialled first announced each.
+    pub told: Vec<Time>,
     /// Most items wanted at any time.
     pub wanted_max: usize,
     /// Links closed because the peer kept flooding.
@@ -73,6 +80,10 @@ pub struct Outcome {
     pub flooded: usize,
     /// See there.
     pub dropped: u64,
+    /// Bytes that the node sent, and that its peers did.
+    pub sent: u64,
+    /// See there.
+    pub received: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,97 +91,33 @@ enum Role {
     Honest,
     Flooder,
     Staller,
-    Liar(Lie),
-}
-
-/// What is false of what a liar says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lie {
-    /// The kind: a transaction is announced as a block. Silent when asked for it.
-    Kind,
-    /// The name: an id that shares eight bytes with the true one. When asked, it denies having it.
-    Name,
-    /// The bytes: others come than those that were announced.
-    Bytes,
-    /// That it has it: when asked, it denies it.
-    Presence,
-}
-
-impl Lie {
-    /// All of them, which liars tell by turns.
-    pub const ALL: [Self; 4] = [Self::Kind, Self::Name, Self::Bytes, Self::Presence];
-
-    /// What a transaction is called by a liar.
-    fn name_of(self, id: ItemId) -> ItemId {
-        match self {
-            Self::Kind => ItemId::block(id.hash()),
-            Self::Name => twin(id),
-            Self::Bytes | Self::Presence => id,
-        }
-    }
-
-    /// What a liar answers when he is asked for an item.
-    fn answer(self, id: ItemId) -> Option<Items> {
-        match self {
-            Self::Kind => None,
-            Self::Name | Self::Presence => {
-                Some(Items::NotFound(Names::Whole { kind: id.kind(), ids: [id].into() }))
-            }
-            Self::Bytes => {
-                let bytes = id.hash().0.to_vec().into();
-                Opaque::default().item(ItemKind::Tx, bytes).ok().map(Items::Item)
-            }
-        }
-    }
+    /// What an honest peer would say is made false.
+    Liar,
 }
 
 #[derive(Debug)]
 struct Peer {
     role: Role,
     direction: Direction,
-    link: Option<Link>,
     latency: Duration,
-    held_until: Time,
-    generation: u32,
+    /// Who speaks in its place.
+    hostile: Option<Hostile>,
 }
 
 #[derive(Debug)]
 enum Scheduled {
     /// A peer's message arrives.
     Arrives(Link, Message),
+    /// Bytes of a peer's arrive that are no message.
+    Malformed(Link, DecodeError),
+    /// A peer would say this, and reaches the node with it a latency later.
+    Speaks(Message),
     /// A peer dials, or is dialled.
     Connects,
     /// A link breaks.
     Breaks(Link),
     /// A flooder's next message leaves.
     Floods(Link),
-}
-
-struct Entry {
-    at: Time,
-    sequence: u64,
-    peer: usize,
-    what: Scheduled,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.sequence == other.sequence
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
 }
 
 impl Siege {
@@ -182,11 +129,11 @@ impl Siege {
 
     /// Runs it, until 10 seconds after the last transaction.
     #[must_use]
-    pub fn run(&self, params: &Params) -> Outcome {
+    pub fn run(&self, params: &Params) -> Aftermath {
         let mut field = Field::new(self, params);
         let length = self.interval * u32::try_from(self.txs).unwrap_or(u32::MAX);
         field.run_until(Time::ZERO + length + Duration::from_secs(10));
-        field.outcome()
+        field.aftermath()
     }
 }
 
@@ -196,12 +143,12 @@ struct Field<'a> {
     flood_interval: Duration,
     node: Node,
     rng: ChaCha8Rng,
+    /// Each has the slot of its number.
     peers: Vec<Peer>,
+    ends: Ends<()>,
     items: BTreeMap<ShortId, (usize, Arc<Item>)>,
-    queue: BinaryHeap<Reverse<Entry>>,
-    sequence: u64,
-    now: Time,
-    outcome: Outcome,
+    queue: Queue<(usize, Scheduled)>,
+    aftermath: Aftermath,
 }
 
 impl<'a> Field<'a> {
@@ -218,20 +165,16 @@ impl<'a> Field<'a> {
             peers.extend((0..count).map(|_| Peer {
                 role,
                 direction,
-                link: None,
                 latency: Duration::from_millis(script.random_range(10..60)),
-                held_until: Time::ZERO,
-                generation: 0,
+                hostile: None,
             }));
         }
-        for lie in Lie::ALL.into_iter().cycle().take(siege.liars) {
+        for (number, lie) in (0..).zip(siege.lies.iter().cycle().take(siege.liars)) {
             peers.push(Peer {
-                role: Role::Liar(lie),
+                role: Role::Liar,
                 direction: Direction::Inbound,
-                link: None,
                 latency: Duration::from_millis(script.random_range(10..60)),
-                held_until: Time::ZERO,
-                generation: 0,
+                hostile: Some(Hostile::new(Lies::One(*lie), siege.seed << 32 | number)),
             });
         }
         let mut field = Self {
@@ -240,14 +183,13 @@ impl<'a> Field<'a> {
             node: Node::new(Identity::for_tests(1_000_000), params),
             rng: ChaCha8Rng::seed_from_u64(siege.seed + 1),
             peers,
+            ends: Ends::default(),
             items: BTreeMap::new(),
-            queue: BinaryHeap::new(),
-            sequence: 0,
-            now: Time::ZERO,
-            outcome: Outcome { accepted: vec![None; siege.txs], ..Outcome::default() },
+            queue: Queue::default(),
+            aftermath: Aftermath { accepted: vec![None; siege.txs], ..Aftermath::default() },
         };
         for peer in 0..field.peers.len() {
-            field.push(Time::ZERO, peer, Scheduled::Connects);
+            field.queue.push(Time::ZERO, (peer, Scheduled::Connects));
         }
         field.write_script(siege);
         field
@@ -270,102 +212,128 @@ impl<'a> Field<'a> {
             let delays: Vec<_> =
                 (0..honest).map(|_| Duration::from_millis(script.random_range(0..1_000))).collect();
             let first = born + delays.iter().copied().min().unwrap_or_default();
+            let told = delays.iter().take(siege.outbound).copied().min();
+            self.aftermath.told.push(told.map_or(Time::NEVER, |delay| born + delay));
             let roles: Vec<_> = self.peers.iter().map(|peer| peer.role).collect();
             for (peer, role) in roles.into_iter().enumerate() {
                 let early = Time::ZERO + (first - Time::ZERO).saturating_sub(HEAD_START);
-                let (at, id) = match role {
-                    Role::Honest => {
-                        (born + delays.get(peer).copied().unwrap_or_default(), item.id())
-                    }
-                    Role::Staller => (early, item.id()),
-                    Role::Liar(lie) => (early, lie.name_of(item.id())),
+                let link = self.ends.next_in(peer);
+                let names = Names::Whole { kind: ItemKind::Tx, ids: [item.id()].into() };
+                let message = Message::Items(Items::Announce(names));
+                let (at, what) = match role {
+                    Role::Honest => (
+                        born + delays.get(peer).copied().unwrap_or_default(),
+                        Scheduled::Arrives(link, message),
+                    ),
+                    Role::Staller => (early, Scheduled::Arrives(link, message)),
+                    Role::Liar => (early, Scheduled::Speaks(message)),
                     Role::Flooder => continue,
                 };
-                let link = self.link_of(peer, 1);
-                let names = Names::Whole { kind: id.kind(), ids: [id].into() };
-                let message = Message::Items(Items::Announce(names));
-                self.push(at, peer, Scheduled::Arrives(link, message));
+                self.queue.push(at, (peer, what));
             }
         }
-    }
-
-    fn link_of(&self, peer: usize, generation: u32) -> Link {
-        debug_assert!(peer < self.peers.len());
-        Link::new(u32::try_from(peer).unwrap_or(u32::MAX), generation)
-    }
-
-    fn push(&mut self, at: Time, peer: usize, what: Scheduled) {
-        self.sequence += 1;
-        self.queue.push(Reverse(Entry { at, sequence: self.sequence, peer, what }));
     }
 
     fn run_until(&mut self, end: Time) {
         loop {
-            let next = self.queue.peek().map_or(Time::NEVER, |Reverse(entry)| entry.at);
-            let wake = self.node.deadline();
+            let (next, wake) = (self.queue.next_at(), self.node.deadline());
             if next.min(wake) > end {
                 return;
             }
             if wake < next {
-                self.now = self.now.max(wake);
+                self.queue.advance(wake);
                 self.hand(Input::Wake);
-            } else if let Some(Reverse(entry)) = self.queue.pop() {
-                self.now = self.now.max(entry.at);
-                self.happen(entry.peer, entry.what);
+            } else if let Some((peer, what)) = self.queue.pop() {
+                self.happen(peer, what);
             }
-            self.outcome.wanted_max = self.outcome.wanted_max.max(self.node.wanted());
+            self.aftermath.wanted_max = self.aftermath.wanted_max.max(self.node.wanted());
         }
     }
 
     fn happen(&mut self, index: usize, what: Scheduled) {
-        let Peer { link: live, held_until, .. } = self.peers[index];
+        let now = self.queue.now();
+        let live = self.ends.in_slot(index);
+        let held_until = live.map_or(Time::ZERO, |link| self.ends.held_until(link));
         match what {
             Scheduled::Arrives(link, message) if live == Some(link) => {
-                if held_until > self.now {
-                    return self.push(held_until, index, Scheduled::Arrives(link, message));
+                if held_until > now {
+                    return self.queue.push(held_until, (index, Scheduled::Arrives(link, message)));
                 }
+                self.aftermath.received += frame_len(&message) as u64;
                 self.hand(Input::Received { link, message: &message });
             }
+            Scheduled::Malformed(link, error) if live == Some(link) => {
+                self.hand(Input::Malformed { link, error });
+            }
+            // A liar is there for the whole siege, whatever he is called.
+            Scheduled::Speaks(message) => {
+                if let Some(link) = live {
+                    self.speak(link, message);
+                }
+            }
             Scheduled::Floods(link) if live == Some(link) => {
-                let at = held_until.max(self.now + self.flood_interval);
-                if held_until <= self.now {
+                let at = held_until.max(now + self.flood_interval);
+                if held_until <= now {
                     let ids = (0..FLOOD).map(|_| ItemId::tx(Hash256(self.rng.random()))).collect();
-                    self.outcome.flooded += FLOOD;
+                    self.aftermath.flooded += FLOOD;
                     let message =
                         Message::Items(Items::Announce(Names::Whole { kind: ItemKind::Tx, ids }));
+                    self.aftermath.received += frame_len(&message) as u64;
                     self.hand(Input::Received { link, message: &message });
                 }
-                self.push(at, index, Scheduled::Floods(link));
+                self.queue.push(at, (index, Scheduled::Floods(link)));
             }
             Scheduled::Breaks(link) if live == Some(link) => {
-                self.peers[index].link = None;
+                self.ends.close(link);
                 self.hand(Input::Disconnected { link });
-                self.push(self.now + RETURN, index, Scheduled::Connects);
+                self.queue.push(now + RETURN, (index, Scheduled::Connects));
             }
             Scheduled::Connects => self.connect(index),
-            Scheduled::Arrives(..) | Scheduled::Floods(_) | Scheduled::Breaks(_) => {} // of a link that is gone
+            // Of a link that is gone.
+            Scheduled::Arrives(..)
+            | Scheduled::Malformed(..)
+            | Scheduled::Floods(_)
+            | Scheduled::Breaks(_) => {}
         }
     }
 
     fn connect(&mut self, index: usize) {
-        let peer = &mut self.peers[index];
-        peer.generation += 1;
-        let (direction, generation, role) = (peer.direction, peer.generation, peer.role);
-        let link = self.link_of(index, generation);
-        let key = PeerKey(index as u64 + 1_000 * u64::from(generation));
+        let link = self.ends.next_in(index);
+        let Peer { direction, role, .. } = self.peers[index];
+        let key = PeerKey(index as u64 + 1_000 * u64::from(link.generation()));
         let [.., a, b] = u32::try_from(index).unwrap_or(u32::MAX).to_be_bytes();
         let addr = PeerAddr::tcp(SocketAddr::new(Ipv4Addr::new(10, 0, a, b).into(), 4_000));
         let addr = (direction == Direction::Outbound).then_some(addr);
-        self.peers[index].link = Some(link);
-        self.peers[index].held_until = self.now;
+        self.ends.open(link, ());
         self.hand(Input::Connected { link, peer: key, direction, addr });
-        let hello = Hello::default();
-        self.hand(Input::Received {
-            link,
-            message: &Message::Session(Session::Hello(Box::new(hello))),
-        });
+        let hello = Message::Session(Session::Hello(Box::default()));
+        match role {
+            Role::Liar => self.speak(link, hello),
+            _ => self.hand(Input::Received { link, message: &hello }),
+        }
         if role == Role::Flooder {
-            self.push(self.now, index, Scheduled::Floods(link));
+            self.queue.push(self.queue.now(), (index, Scheduled::Floods(link)));
+        }
+    }
+
+    /// A liar would say something.
+    fn speak(&mut self, link: Link, message: Message) {
+        let (now, mut acts) = (self.queue.now(), Vec::new());
+        if let Some(hostile) = &mut self.peers[link.slot()].hostile {
+            hostile.says(now, message, &Opaque::default(), &mut acts);
+        }
+        self.commit(link, Duration::ZERO, acts);
+    }
+
+    /// What he does arrives so much later.
+    fn commit(&mut self, link: Link, latency: Duration, acts: Vec<Act>) {
+        for Act { after, deed } in acts {
+            let what = match deed {
+                Deed::Say(message) => Scheduled::Arrives(link, message),
+                Deed::Garble(error) => Scheduled::Malformed(link, error),
+                Deed::Leave => Scheduled::Breaks(link),
+            };
+            self.queue.push(self.queue.now() + after + latency, (link.slot(), what));
         }
     }
 
@@ -373,7 +341,7 @@ impl<'a> Field<'a> {
         let mut actions = Vec::new();
         let chain = Opaque::default();
         let mut cx = Cx {
-            now: self.now,
+            now: self.queue.now(),
             params: self.params,
             chain: &chain,
             rng: &mut self.rng,
@@ -389,17 +357,16 @@ impl<'a> Field<'a> {
         match action {
             Action::Send { link, message } => self.reach(link, &message),
             Action::Throttle { link, until } => {
-                self.outcome.throttled += 1;
-                let held = &mut self.peers[link.slot()].held_until;
-                *held = until.max(*held);
+                self.aftermath.throttled += 1;
+                self.ends.hold(link, until);
             }
             Action::Disconnect { link, why } => {
-                self.outcome.closed += usize::from(matches!(why, Reason::Misbehaved(_)));
-                self.push(self.now, link.slot(), Scheduled::Breaks(link));
+                self.aftermath.closed += usize::from(matches!(why, Reason::Misbehaved(_)));
+                self.queue.push(self.queue.now(), (link.slot(), Scheduled::Breaks(link)));
             }
             Action::Report(Event::Accepted { id, .. }) => {
                 if let Some((n, _)) = self.items.get(&id.into()) {
-                    self.outcome.accepted[*n] = Some(self.now);
+                    self.aftermath.accepted[*n] = Some(self.queue.now());
                 }
             }
             Action::Dial { addr } => {
@@ -411,59 +378,62 @@ impl<'a> Field<'a> {
 
     /// A message reaches a peer, which answers.
     fn reach(&mut self, link: Link, message: &Message) {
-        let index = link.slot();
-        let peer = &self.peers[index];
-        let (at, role) = (self.now + 2 * peer.latency, peer.role);
+        self.aftermath.sent += frame_len(message) as u64;
+        let Peer { latency, role, .. } = self.peers[link.slot()];
+        if role == Role::Liar {
+            let mut acts = Vec::new();
+            if let Some(hostile) = &mut self.peers[link.slot()].hostile {
+                hostile.hears(message, &mut acts);
+            }
+            self.commit(link, 2 * latency, acts);
+        }
+        let mut answers = Vec::new();
         match message {
             Message::Session(Session::Ping { nonce }) => {
-                self.push(
-                    at,
-                    index,
-                    Scheduled::Arrives(link, Message::Session(Session::Pong { nonce: *nonce })),
-                );
+                answers.push(Message::Session(Session::Pong { nonce: *nonce }));
             }
-            Message::Items(Items::GetData(names)) if matches!(role, Role::Liar(_)) => {
-                let Role::Liar(lie) = role else { return };
-                let ids = names.iter().filter_map(|name| match name {
-                    Name::Whole(id) => Some(id),
-                    Name::Short(_) => None,
-                });
-                for answer in ids.filter_map(|id| lie.answer(id)) {
-                    self.push(at, index, Scheduled::Arrives(link, Message::Items(answer)));
-                }
-            }
-            Message::Items(Items::GetData(Names::Whole { ids, .. })) if role == Role::Honest => {
-                for id in ids.iter() {
-                    self.answer(at, link, id.into());
-                }
-            }
-            Message::Items(Items::GetData(Names::Short(ids))) if role == Role::Honest => {
-                for id in ids.iter() {
-                    self.answer(at, link, *id);
-                }
+            Message::Items(Items::GetData(names)) if matches!(role, Role::Honest | Role::Liar) => {
+                let asked = names.iter().filter_map(|name| self.items.get(&Name::short(name)));
+                answers.extend(asked.map(|(_, item)| Message::Items(Items::Item(item.clone()))));
             }
             _ => {}
         }
-    }
-
-    fn answer(&mut self, at: Time, link: Link, id: ShortId) {
-        if let Some((_, item)) = self.items.get(&id) {
-            let message = Message::Items(Items::Item(item.clone()));
-            self.push(at, link.slot(), Scheduled::Arrives(link, message));
+        let at = self.queue.now() + 2 * latency;
+        for answer in answers {
+            let what = match role {
+                Role::Liar => Scheduled::Speaks(answer),
+                _ => Scheduled::Arrives(link, answer),
+            };
+            self.queue.push(at, (link.slot(), what));
         }
     }
 
-    fn outcome(mut self) -> Outcome {
-        self.outcome.dropped = self.node.counters().announcements_dropped;
+    fn aftermath(mut self) -> Aftermath {
+        self.aftermath.dropped = self.node.counters().announcements_dropped;
         self.node.check_invariants(self.params);
-        self.outcome
+        self.aftermath
+    }
+}
+
+impl Aftermath {
+    /// How long after an outbound peer had announced it each transaction was there, sorted; one that never came counts as
+    /// [`Duration::MAX`].
+    #[must_use]
+    pub fn waits(&self) -> Vec<Duration> {
+        let pairs = self.accepted.iter().zip(&self.told);
+        let wait = |(accepted, told): (&Option<Time>, &Time)| {
+            accepted.map_or(Duration::MAX, |accepted| accepted.since(*told))
+        };
+        let mut waits: Vec<_> = pairs.map(wait).collect();
+        waits.sort_unstable();
+        waits
     }
 }
 
 /// How much later each transaction came under siege than without, sorted; one that never came counts as
 /// [`Duration::MAX`].
 #[must_use]
-pub fn added_delays(besieged: &Outcome, quiet: &Outcome) -> Vec<Duration> {
+pub fn added_delays(besieged: &Aftermath, quiet: &Aftermath) -> Vec<Duration> {
     let pairs = besieged.accepted.iter().zip(&quiet.accepted);
     let mut delays: Vec<_> = pairs
         .map(|(besieged, quiet)| match (besieged, quiet) {
