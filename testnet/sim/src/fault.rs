@@ -21,9 +21,9 @@
 //! - `partition`: two sides hear nothing of each other. `drop`: what is sent across is lost, links stay
 //!   (as Maelstrom does it); `stall`: it arrives when the partition heals, as with TCP; `break`: links
 //!   across break at once. New links across can't be made in any of them.
-//! - `liar`: nodes say that they had everything already, or that they were first with it, whatever is true,
-//!   and announce items without ever delivering one. They do so from the beginning, the warm-up included, and
-//!   nothing is submitted at them.
+//! - `liar`: nodes say what isn't true: that they had everything already, or were first with it, and
+//!   announce items without ever delivering one; or any other of the [lies](tidings_protocol::testkit::hostile::Lie) that
+//!   there are. They do so from the beginning, the warm-up included, and nothing is submitted at them.
 //!
 //! Every fault draws from a stream of its own, so that switching one on changes nothing but what it
 //! touches.
@@ -31,5 +31,5 @@
 mod running;
 mod spec;
 
-pub use running::{Fate, Faults, Liar, Running};
-pub use spec::{Cut, FaultSpec, Lie};
+pub use running::{Fate, Faults, Running};
+pub use spec::{Cut, FaultSpec};

@@ -49,7 +49,7 @@ pub fn assemble(
         traffic: traffic_rows(&world, &baseline),
     };
     let liars: Vec<u32> =
-        (0..).take(world.nodes()).filter(|node| world.faults().liar(*node).is_some()).collect();
+        (0..).take(world.nodes()).filter(|node| world.faults().is_liar(*node)).collect();
     drop(world); // gigabytes that the figures don't need
     let mut summary = Summary::compute(&run, inputs);
     if !liars.is_empty() {

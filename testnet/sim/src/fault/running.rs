@@ -1,13 +1,11 @@
 //! Faults during a run: what they draw from, what they meet, and what becomes of it.
 
-use std::sync::Arc;
-
-use rand::RngExt as _;
-use tidings_protocol::ground::item::{ItemKind, ShortId};
+use rand::{Rng as _, RngExt as _};
 use tidings_protocol::ground::time::Time;
-use tidings_protocol::wire::message::{Items, KNOWN_MAX, Message, Names, Signal};
+use tidings_protocol::testkit::hostile::{Hostile, Lie, Lies};
+use tidings_protocol::wire::message::Message;
 
-use super::spec::{Cut, FaultSpec, Lie};
+use super::spec::{Cut, FaultSpec};
 use crate::random::{SplitMix64, Use, stream};
 use crate::units::nanos;
 
@@ -28,15 +26,8 @@ pub struct Faults {
     all: Vec<Running>,
     /// Those that look at every message now.
     watching: Vec<usize>,
-    /// By node: how it lies, if it does. Empty if nobody does.
-    liars: Vec<Option<Liar>>,
-}
-
-/// How a node lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Liar {
-    say: Lie,
-    withhold: bool,
+    /// By node: who speaks in its place, if it lies. Empty if nobody does.
+    liars: Vec<Option<Box<Hostile>>>,
 }
 
 /// A fault during a run.
@@ -111,16 +102,29 @@ impl Faults {
         smaller.iter().for_each(|node| side[*node as usize] = true);
     }
 
-    /// Makes liars of some of the nodes.
-    pub fn corrupt(&mut self, liars: &[u32], nodes: usize, (say, withhold): (Lie, bool)) {
+    /// Makes liars of some of the nodes, for a fault that has drawn them.
+    pub fn corrupt(&mut self, index: usize, liars: &[u32], nodes: usize) {
+        let Running { spec, rng, .. } = &mut self.all[index];
+        let FaultSpec::Liar { say, withhold, .. } = *spec else { return };
+        let is_about_firsts = matches!(say, Lies::One(Lie::Known | Lie::First));
         self.liars.resize(nodes, None);
-        liars.iter().for_each(|node| self.liars[*node as usize] = Some(Liar { say, withhold }));
+        for node in liars {
+            let hostile = Hostile::new(say, rng.next_u64());
+            let withholds = withhold.unwrap_or(is_about_firsts);
+            let hostile = if withholds { hostile.withholding() } else { hostile };
+            self.liars[*node as usize] = Some(Box::new(hostile));
+        }
     }
 
-    /// How a node lies, if it does.
+    /// Whether a node lies.
     #[must_use]
-    pub fn liar(&self, node: u32) -> Option<Liar> {
-        self.liars.get(node as usize).copied().flatten()
+    pub fn is_liar(&self, node: u32) -> bool {
+        self.liars.get(node as usize).is_some_and(Option::is_some)
+    }
+
+    /// Who speaks in a node's place, if it lies.
+    pub fn liar_mut(&mut self, node: u32) -> Option<&mut Hostile> {
+        self.liars.get_mut(node as usize)?.as_deref_mut()
     }
 
     /// Whether a partition lies between two nodes now.
@@ -154,36 +158,6 @@ impl Faults {
             fault.touched += 1;
         }
         fate
-    }
-}
-
-impl Liar {
-    /// What it says to whoever sent it a message, beside what an honest node would.
-    #[must_use]
-    pub fn lie(self, message: &Message) -> Option<Message> {
-        let ids: Arc<[ShortId]> = match message {
-            Message::Items(Items::Item(item)) if item.kind() == ItemKind::Tx => {
-                [item.id().into()].into()
-            }
-            Message::Items(Items::Announce(Names::Short(ids))) => {
-                ids[..ids.len().min(KNOWN_MAX)].into()
-            }
-            _ => return None,
-        };
-        Some(Message::Relay(match self.say {
-            Lie::Known => Signal::Known(ids),
-            Lie::First => Signal::First(ids),
-        }))
-    }
-
-    /// Whether it doesn't send what an honest node would: the truth, and perhaps items.
-    #[must_use]
-    pub const fn keeps_back(self, message: &Message) -> bool {
-        match message {
-            Message::Items(Items::Item(_)) => self.withhold,
-            Message::Relay(Signal::Known(_) | Signal::First(_)) => true,
-            _ => false,
-        }
     }
 }
 

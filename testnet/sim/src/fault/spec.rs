@@ -1,6 +1,7 @@
 //! What may go wrong, as settings say it.
 
 use serde::{Deserialize, Serialize};
+use tidings_protocol::testkit::hostile::{Lie, Lies};
 
 /// One fault: an entry `[[fault]]` of a manifest. Times count from the first submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,7 +113,7 @@ pub enum FaultSpec {
         /// For how long, seconds.
         for_s: f64,
     },
-    /// Nodes lie about items.
+    /// Nodes lie, as [`Hostile`](tidings_protocol::testkit::hostile::Hostile) does.
     Liar {
         /// Which share of the nodes, 0 to 1, drawn at random.
         #[serde(default)]
@@ -120,24 +121,13 @@ pub enum FaultSpec {
         /// Or: which nodes.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         nodes: Vec<u32>,
-        /// What they say.
-        #[serde(default)]
-        say: Lie,
-        /// Whether they never deliver what they announce.
-        #[serde(default = "default_withhold")]
-        withhold: bool,
+        /// How: the name of a lie, or `all`.
+        #[serde(default = "default_lies")]
+        say: Lies,
+        /// Whether they never deliver what they announce; if unset, those who lie about nothing but who had what.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        withhold: Option<bool>,
     },
-}
-
-/// What a liar says of every item that it gets or hears of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Lie {
-    /// "I had it already", so that the other sends less.
-    #[default]
-    Known,
-    /// "You were first", so that the other sends more.
-    First,
 }
 
 /// What a partition does to what goes across.
@@ -168,8 +158,9 @@ const fn default_side() -> f64 {
     0.5
 }
 
-const fn default_withhold() -> bool {
-    true
+/// "I had it already", so that others send less.
+const fn default_lies() -> Lies {
+    Lies::One(Lie::Known)
 }
 
 impl FaultSpec {

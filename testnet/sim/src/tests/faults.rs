@@ -1,6 +1,7 @@
 //! What each fault does, and that it does nothing else.
 
 use tidings_protocol::ground::time::Time;
+use tidings_protocol::testkit::hostile::{Lie, Lies};
 use tidings_protocol::wire::kinds::MessageKind;
 
 use super::*;
@@ -170,4 +171,24 @@ fn a_liar_is_sent_less_or_more_as_it_says_and_nothing_is_submitted_at_it() {
     };
     let (slandering, flattering) = (got("known"), got("first"));
     assert!(flattering > slandering * 3 / 2, "{slandering} and {flattering} copies");
+}
+
+#[test]
+fn whatever_a_fifth_of_the_nodes_lies_the_honest_get_everything() {
+    let lies = Lie::ALL.map(Lies::One).into_iter().chain([Lies::All]);
+    let strategies = [StrategyKind::Adaptive, StrategyKind::Inventory].into_iter().cycle();
+    for (lies, strategy) in lies.zip(strategies) {
+        let mut scenario =
+            with_faults(scenario(strategy), &[&format!("liar:share=0.2,say={lies}")]);
+        scenario.network.nodes = 40;
+        scenario.measure.stall_s = 15.0;
+        let world = simulate(&scenario).world;
+        let is_honest = |node: &u32| !world.faults().is_liar(*node);
+        let honest = (0..40).filter(is_honest).count();
+        assert_eq!(honest, 32);
+        for item in 0..10 {
+            let got = world.record().deliveries(item).filter(|(node, _)| is_honest(node)).count();
+            assert_eq!(got, honest, "{strategy}, {lies}, item {item}");
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tidings_protocol::ground::item::ShortId;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::report::event::Event as Report;
@@ -43,6 +42,12 @@ impl World {
             Event::Wake => self.wake(node),
             Event::Message { link, message } => self.receive(node, link, message),
             Event::OnLine { link, message } => self.on_line(node, link, message),
+            Event::Lie { link, message } => self.transmit(node, link, message),
+            Event::Garbled { link, error } => {
+                if self.end_mut(node, link).is_some() {
+                    self.hand(node, Input::Malformed { link, error });
+                }
+            }
             Event::Broken { link } => self.broken(node, link),
             Event::Release { slot } => self.release(node, slot),
             Event::Dialled { addr, life } => self.dialled(node, addr, life),
@@ -51,11 +56,16 @@ impl World {
                 let (item, verdict) = (Arc::clone(item), self.fixed.chain.verify(item));
                 self.hand(node, Input::Verdict { item: &item, verdict });
             }
+            Event::VerdictOfJunk { item, life } if self.lives(node, life) => {
+                let verdict = self.fixed.chain.verify(&item);
+                self.hand(node, Input::Verdict { item: &item, verdict });
+            }
             Event::Learn(addrs) => self.hand(node, Input::Learned(&addrs)),
             Event::Crash { fault, life } if self.lives(node, life) => self.churn(node, fault),
             Event::Restart(known) => self.restart(node, &known),
             Event::Doom { fault } => self.doomed(node, fault),
-            Event::Verdict { .. } | Event::Crash { .. } => {} // of a former life
+            // Of a former life.
+            Event::Verdict { .. } | Event::VerdictOfJunk { .. } | Event::Crash { .. } => {}
             Event::Submit { .. } | Event::Begin { .. } | Event::End { .. } => {
                 unreachable!("these concern no single node")
             }
@@ -65,7 +75,7 @@ impl World {
     fn submit(&mut self, item: usize) {
         let alive = |node: u32| {
             let able = self.is_alive(node) && !self.seats[node as usize].paused;
-            able && self.faults.liar(node).is_none()
+            able && !self.faults.is_liar(node)
         };
         let fixed = self.fixed.origin.filter(|origin| alive(*origin));
         let drawn = || workload::origin(self.fixed.seed, item, self.fixed.layout.nodes, alive);
@@ -118,9 +128,11 @@ impl World {
             Action::Throttle { link, until } => self.hold(node, link, until),
             Action::Verify(item) => {
                 let life = self.seats[node as usize].life;
-                if let Some(item) = self.fixed.numbers.get(&ShortId::from(item.id())).copied() {
-                    self.push(self.now, node, Event::Verdict { item, life });
-                }
+                let event = match self.fixed.number(item.id()) {
+                    Some(item) => Event::Verdict { item, life },
+                    None => Event::VerdictOfJunk { item, life },
+                };
+                self.push(self.now, node, event);
             }
             Action::Dial { addr } => self.dial(node, addr),
             Action::Disconnect { link, .. } => self.close(node, link),
@@ -130,7 +142,7 @@ impl World {
 
     fn take(&mut self, node: u32, report: &Report) {
         if let Report::Accepted { id, ingress, .. } = report
-            && let Some(item) = self.fixed.numbers.get(&ShortId::from(id)).copied()
+            && let Some(item) = self.fixed.number(*id)
         {
             let end = ingress.and_then(|link| self.seats[node as usize].ends.get(link.slot()));
             let from = end.map(|end| end.peer);

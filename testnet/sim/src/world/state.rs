@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tidings_protocol::chain::Chain;
-use tidings_protocol::ground::item::{Item, ShortId};
+use tidings_protocol::ground::item::{Item, ItemId, ShortId};
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::map::Map;
 use tidings_protocol::ground::peer::PeerAddr;
@@ -13,6 +13,7 @@ use tidings_protocol::machine::Action;
 use tidings_protocol::node::Node;
 use tidings_protocol::params::Params;
 use tidings_protocol::report::counters::{Counters, Traffic};
+use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::message::Message;
 
 use crate::fault::Faults;
@@ -69,6 +70,14 @@ pub(super) struct Fixed {
     pub(super) numbers: Map<ShortId, u32>,
 }
 
+impl Fixed {
+    /// The number of an item that is submitted. Liars make others, perhaps with its hash.
+    pub(super) fn number(&self, id: ItemId) -> Option<u32> {
+        let number = self.numbers.get(&ShortId::from(id)).copied()?;
+        (self.items[number as usize].id() == id).then_some(number)
+    }
+}
+
 /// A node's place in the world. It begins with a cache line of what each event touches besides the node.
 #[derive(Clone)]
 #[repr(C, align(64))]
@@ -109,6 +118,10 @@ pub(super) enum Event {
     Message { link: Link, message: Message },
     /// A message reaches its line.
     OnLine { link: Link, message: Message },
+    /// It lies, and has waited to do so.
+    Lie { link: Link, message: Message },
+    /// Bytes that are no message come out of a link.
+    Garbled { link: Link, error: DecodeError },
     /// Its end of a link breaks.
     Broken { link: Link },
     /// Messages that were held on a link go on.
@@ -117,6 +130,8 @@ pub(super) enum Event {
     Dialled { addr: PeerAddr, life: u32 },
     /// Its checks of an item are done.
     Verdict { item: u32, life: u32 },
+    /// The same of what nobody submitted.
+    VerdictOfJunk { item: Arc<Item>, life: u32 },
     /// Its operator names addresses.
     Learn(Box<[PeerAddr]>),
     /// An item is submitted somewhere.

@@ -7,7 +7,9 @@
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
+use tidings_protocol::testkit::hostile::{Act, Deed};
 use tidings_protocol::wire::codec;
+use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::kinds::Class;
 use tidings_protocol::wire::message::Message;
 
@@ -20,14 +22,41 @@ const HIGH_MARK: usize = 1 << 20;
 const HARD_BOUND: usize = 8 << 20;
 
 impl World {
-    /// A node sends a message; a liar may not.
+    /// A node sends a message, or whoever speaks in its place something else.
     pub(super) fn send(&mut self, node: u32, link: Link, message: Message) {
-        if self.faults.liar(node).is_none_or(|liar| !liar.keeps_back(&message)) {
-            self.transmit(node, link, message);
+        let Some(liar) = self.faults.liar_mut(node) else {
+            return self.transmit(node, link, message);
+        };
+        let mut acts = Vec::new();
+        liar.says(self.now, message, &*self.fixed.chain, &mut acts);
+        self.commit(node, link, acts);
+    }
+
+    /// A liar does something, now or later.
+    fn commit(&mut self, node: u32, link: Link, acts: Vec<Act>) {
+        for Act { after, deed } in acts {
+            match deed {
+                Deed::Say(message) if after.is_zero() => self.transmit(node, link, message),
+                Deed::Say(message) => {
+                    self.push(self.now + after, node, Event::Lie { link, message });
+                }
+                Deed::Garble(error) => self.tell_garbled(node, link, error),
+                Deed::Leave => self.close(node, link),
+            }
         }
     }
 
-    fn transmit(&mut self, node: u32, link: Link, message: Message) {
+    /// What comes out at the peer's end is no message.
+    fn tell_garbled(&mut self, node: u32, link: Link, error: DecodeError) {
+        let now = self.now.as_nanos();
+        if let Some(end) = self.end_mut(node, link).filter(|end| !end.closing) {
+            let at = Time::from_nanos((now + end.latency).max(end.last[0]).max(end.last[1]));
+            let (peer, link) = (end.peer, end.far);
+            self.push(at, peer, Event::Garbled { link, error });
+        }
+    }
+
+    pub(super) fn transmit(&mut self, node: u32, link: Link, message: Message) {
         let now = self.now.as_nanos();
         let seat = &mut self.seats[node as usize];
         let Some(end) = seat.ends.get_mut(link.slot()) else {
@@ -84,8 +113,10 @@ impl World {
         if self.spies.contains(node) {
             self.spy(node, link, &message);
         }
-        if let Some(lie) = self.faults.liar(node).and_then(|liar| liar.lie(&message)) {
-            self.transmit(node, link, lie);
+        if let Some(liar) = self.faults.liar_mut(node) {
+            let mut acts = Vec::new();
+            liar.hears(&message, &mut acts);
+            self.commit(node, link, acts);
         }
         match self.end_mut(node, link) {
             Some(end) if end.held => self.keep(node, link, message),

@@ -30,9 +30,9 @@ impl World {
                 nodes.for_each(|node| self.doom(node, index));
             }
             FaultSpec::Partition { share, mode, .. } => self.part(index, share, mode),
-            FaultSpec::Liar { share, nodes, say, withhold } => {
+            FaultSpec::Liar { share, nodes, .. } => {
                 let liars = self.choose(index, share, &nodes);
-                self.faults.corrupt(&liars, self.seats.len(), (say, withhold));
+                self.faults.corrupt(index, &liars, self.seats.len());
             }
             FaultSpec::Pause { share, nodes, .. } => {
                 let chosen = self.choose(index, share, &nodes);
