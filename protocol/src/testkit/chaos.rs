@@ -1,7 +1,7 @@
 //! Any bytes, as the life of a node: links that come and go, peers that say whatever can be said of a few items, late
 //! verdicts, time that jumps. For fuzzing, and for a quick run of random bytes in the tests.
 //!
-//! After each input all invariants are checked ([`Chaos::hand`]). In the end every link is gone and every verdict given,
+//! After each input all invariants are checked. In the end every link is gone and every verdict given,
 //! and then nothing may be left of either; a healthy peer's item must still get through, and two healthy nodes come to
 //! hold the same and fall silent (`chaos/ending.rs`).
 
