@@ -44,7 +44,11 @@ fn main() {
     let bound = bound(&params);
     let links = siege.outbound + siege.inbound + siege.flooders + siege.stallers + siege.liars;
     let wanted_bound = links * params.requests.announced_max;
-    println!("transactions         {} in {:?}", siege.txs, siege.interval.mul_f64(siege.txs as f64));
+    println!(
+        "transactions         {} in {:?}",
+        siege.txs,
+        siege.interval.mul_f64(siege.txs as f64)
+    );
     println!(
         "in time              {} of {}, {} of them accepted",
         waits.iter().filter(|wait| **wait <= bound).count(),
