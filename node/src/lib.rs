@@ -15,7 +15,7 @@
 //!   deliveries, written and read; [`logging`]
 //! - [`files`]: the data folder with identity, network and addresses; [`config`]: settings in four layers
 //! - [`lab`]: what only test networks have, over [`links`], the emulated world
-//! - [`clock`] and [`calendar`]
+//! - [`clock`], [`calendar`], and [`printable`]: how text of strangers is shown
 //!
 //! # One thread
 //! A node runs on a current-thread runtime, so that hundreds fit on a machine; only signatures are
@@ -35,6 +35,7 @@ pub mod lab;
 pub mod logging;
 pub mod metrics;
 pub mod net;
+pub mod printable;
 pub mod shell;
 pub mod store;
 pub mod trace;

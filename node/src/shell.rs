@@ -372,7 +372,7 @@ impl Shell {
 
     fn report(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
         let unix_us = self.clock.unix_us(now);
-        self.reporter.report(event, now, unix_us, cut);
+        self.reporter.report(event, unix_us, cut);
         self.keeper.observe(event);
         match *event {
             Event::Accepted { id, ingress, .. } => self.answer_accepted(id, ingress),
