@@ -65,6 +65,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let folder = Folder { dir: DataDir::locate(cli.data_dir.as_deref())?, output };
+    folder.dir.check()?;
     match cli.verb {
         Verb::Init(args) => init::init(&folder, &args),
         Verb::Run(settings) => run::run(&folder, &settings.flags()?),
