@@ -15,6 +15,7 @@ mod submit;
 mod table;
 
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -22,12 +23,12 @@ use clap::Parser as _;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::cli::error::{EXIT_USAGE, Error};
+use crate::cli::error::{EXIT_SOFTWARE, EXIT_USAGE, Error};
 use crate::client::{Client, ClientError};
 use crate::config::{self, Flag, Resolved, env};
 use crate::files::datadir::{CONFIG, DataDir};
 use crate::files::token;
-use crate::logging;
+use crate::{logging, panics};
 use args::{Cli, Remote, Verb};
 use output::Output;
 
@@ -39,6 +40,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 /// [`std::env::args_os`] gives them; another program may put its own there.
 #[must_use]
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    panics::tell_in_log();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -47,12 +49,17 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    match dispatch(cli) {
-        Ok(code) => code,
-        Err(error) => {
+    // Nothing of what it dealt with is looked at after a panic, of which the log has told.
+    match catch_unwind(AssertUnwindSafe(|| dispatch(cli))) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
             logging::tell(&format!("tidings: {error}"));
             logging::drain();
             ExitCode::from(error.exit_code())
+        }
+        Err(_) => {
+            logging::drain();
+            ExitCode::from(EXIT_SOFTWARE)
         }
     }
 }

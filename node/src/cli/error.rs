@@ -9,6 +9,7 @@
 //! | 1 | failed, or the item was rejected, or shut down by a second signal |
 //! | 64 | the command line makes no sense (`EX_USAGE`) |
 //! | 69 | no node is running, the data folder is in use, or an address can't be listened on (`EX_UNAVAILABLE`) |
+//! | 70 | a fault of the program stopped the node; what it acknowledged is saved (`EX_SOFTWARE`) |
 //! | 78 | data folder, settings, keys, network file, address book or store can't be used (`EX_CONFIG`) |
 
 use std::io;
@@ -31,6 +32,8 @@ pub const EXIT_FAILURE: u8 = 1;
 pub const EXIT_USAGE: u8 = 64;
 /// Not running, in use, or not to be listened on.
 pub const EXIT_UNAVAILABLE: u8 = 69;
+/// A fault of the program stopped the node.
+pub const EXIT_SOFTWARE: u8 = 70;
 /// Data folder, settings, keys, network file, address book or store can't be used.
 pub const EXIT_CONFIG: u8 = 78;
 
@@ -117,6 +120,7 @@ impl Error {
                 ShellError::Net(NetError::Listen { .. }) | ShellError::Store(OpenError::InUse(_)),
             )
             | Self::Client(ClientError::Connect { .. }) => EXIT_UNAVAILABLE,
+            Self::Shell(ShellError::Fault { .. } | ShellError::Lost(_)) => EXIT_SOFTWARE,
             Self::Config(_)
             | Self::Network(_)
             | Self::Identity(

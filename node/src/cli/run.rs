@@ -41,7 +41,7 @@ pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
     let serve = serve(folder.clone(), config, shell, lock);
     let ended = runtime()?.block_on(async { tokio::spawn(serve).await });
-    // Nobody aborts the task, so that it didn't end means that it panicked; then so do we.
+    // Nobody aborts the task, so that it didn't end means that it panicked, and not in the shell, which contains that.
     ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
     Ok(ExitCode::SUCCESS)
 }
