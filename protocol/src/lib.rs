@@ -44,6 +44,7 @@ pub mod ground {
     pub mod map;
     pub mod peer;
     pub mod reach;
+    pub mod source;
     pub mod time;
     pub(crate) mod varint;
 }

@@ -47,6 +47,7 @@ use crate::ground::item::Name;
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::map::Salt;
 use crate::ground::peer::{PeerAddr, PeerKey};
+use crate::ground::source::Source;
 use crate::ground::time::Time;
 use crate::items::blocks::BlockStore;
 use crate::items::confirming::Confirming;
@@ -142,6 +143,8 @@ struct LinkState {
     since: Time,
     advertise: Option<PeerAddr>,
     direction: Direction,
+    /// Who the peer is when something is shared out.
+    source: Source,
     region: Option<u8>,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.

@@ -10,6 +10,7 @@ use super::orphans::ParentStatus;
 use crate::chain::Inspection;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::LinkSet;
+use crate::ground::source::Source;
 use crate::items::orphanage::{Origin, Orphan};
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::restoring::Comeback;
@@ -62,7 +63,7 @@ impl Node {
         };
         let [first, second] =
             [&parent, &back].map(|one| (one.item.clone(), one.inspection.clone()));
-        match self.pool.insert_pair(first, second, cx.now, cx.params) {
+        match self.pool.insert_pair(first, second, Source::Earlier, cx.now, cx.params) {
             Ok(()) => {
                 for Comeback { item, was, age, .. } in [parent, back] {
                     self.pool.backdate(item.id(), age);
@@ -77,7 +78,8 @@ impl Node {
     }
 
     fn bring_back_alone(&mut self, back: Comeback, cx: &mut Cx<'_>) {
-        let mut put = self.pool.check(&back.item, &back.inspection, cx.now, cx.params);
+        let source = source(back.was);
+        let mut put = self.pool.check(&back.item, &back.inspection, source, cx.now, cx.params);
         let back = if put == Err(FEE_TOO_LOW) {
             // Perhaps it came with a child, which comes next.
             match self.restoring.hold(back, cx.now, &cx.params.orphans) {
@@ -89,7 +91,7 @@ impl Node {
         };
         let Comeback { item, inspection, was, age } = back;
         if put.is_ok() {
-            put = self.pool.insert(item.clone(), inspection, cx.now, cx.params);
+            put = self.pool.insert(item.clone(), inspection, source, cx.now, cx.params);
         }
         match put {
             Ok(()) => {
@@ -153,5 +155,13 @@ impl Node {
         } else if was == RestoredAs::Own {
             self.remember_own(item, cx);
         }
+    }
+}
+
+/// Who brought what comes back.
+const fn source(was: RestoredAs) -> Source {
+    match was {
+        RestoredAs::Own => Source::Own,
+        RestoredAs::Kept | RestoredAs::Orphan => Source::Earlier,
     }
 }
