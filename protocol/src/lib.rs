@@ -38,13 +38,13 @@ macro_rules! for_each_strategy {
 /// Words that everybody uses: time, links, peers, items and their ids, salted maps, fees.
 pub mod ground {
     pub(crate) mod backlog;
+    pub mod bringer;
     pub mod fee;
     pub mod item;
     pub mod link;
     pub mod map;
     pub mod peer;
     pub mod reach;
-    pub mod source;
     pub mod time;
     pub(crate) mod varint;
 }

@@ -43,11 +43,11 @@ use crate::items::restoring::Restoring;
 use crate::items::verification::Verification;
 use crate::relay::serve::Serving;
 
+use crate::ground::bringer::Bringer;
 use crate::ground::item::Name;
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::map::Salt;
 use crate::ground::peer::{PeerAddr, PeerKey};
-use crate::ground::source::Source;
 use crate::ground::time::Time;
 use crate::items::blocks::BlockStore;
 use crate::items::confirming::Confirming;
@@ -144,7 +144,7 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     direction: Direction,
     /// Who the peer is when something is shared out.
-    source: Source,
+    bringer: Bringer,
     region: Option<u8>,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.

@@ -32,7 +32,7 @@ fn transfer(account: u32, fee: u64) -> Arc<Item> {
     let mut seed = [0; 32];
     seed[..4].copy_from_slice(&account.to_le_bytes());
     let bytes = Transfer::sign(&SigningKey::from(seed), GENESIS, 0, fee, &[0; 20]);
-    chain().item(ItemKind::Tx, bytes).unwrap()
+    chain().item(ItemKind::Tx, bytes).expect("every transfer has an id")
 }
 
 /// Pools of a hundred transfers, of which 40 a second are passed on.

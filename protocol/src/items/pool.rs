@@ -35,10 +35,10 @@ use std::time::Duration;
 use rand::{Rng, RngExt as _};
 
 use crate::chain::{Confirmed, ConflictKey, Inspection, Rejection, Sender};
+use crate::ground::bringer::Bringer;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId, Name};
 use crate::ground::map::{Map, Salt};
-use crate::ground::source::Source;
 use crate::ground::time::Time;
 use crate::machine::Part;
 use crate::params::Params;
@@ -87,7 +87,7 @@ struct Pooled {
     item: Arc<Item>,
     spends: Box<[ConflictKey]>,
     sender: Option<Sender>,
-    source: Source,
+    bringer: Bringer,
     fee: u64,
     /// The size by which its fee rate goes.
     vbytes: u32,
@@ -176,11 +176,11 @@ impl Pool {
         &self,
         item: &Arc<Item>,
         inspection: &Inspection,
-        source: Source,
+        bringer: Bringer,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
-        self.plan(&[(item, inspection)], source, now, params).map(|_| ())
+        self.plan(&[(item, inspection)], bringer, now, params).map(|_| ())
     }
 
     /// Adds a transaction that passed the rules. Those that it replaces leave, and others make room.
@@ -193,13 +193,13 @@ impl Pool {
         &mut self,
         item: Arc<Item>,
         inspection: Inspection,
-        source: Source,
+        bringer: Bringer,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
-        if let Some(plan) = self.plan(&[(&item, &inspection)], source, now, params)? {
+        if let Some(plan) = self.plan(&[(&item, &inspection)], bringer, now, params)? {
             self.make_way(plan, now, params);
-            self.add((item, inspection), source, now, params);
+            self.add((item, inspection), bringer, now, params);
         }
         Ok(())
     }
@@ -212,11 +212,11 @@ impl Pool {
         &self,
         parent: (&Arc<Item>, &Inspection),
         child: (&Arc<Item>, &Inspection),
-        source: Source,
+        bringer: Bringer,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
-        self.plan(&[parent, child], source, now, params).map(|_| ())
+        self.plan(&[parent, child], bringer, now, params).map(|_| ())
     }
 
     /// Adds a parent and its child that are judged together: what they pay is added up, so that the
@@ -228,15 +228,15 @@ impl Pool {
         &mut self,
         parent: Candidate,
         child: Candidate,
-        source: Source,
+        bringer: Bringer,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
         let pair = [(&parent.0, &parent.1), (&child.0, &child.1)];
-        if let Some(plan) = self.plan(&pair, source, now, params)? {
+        if let Some(plan) = self.plan(&pair, bringer, now, params)? {
             self.make_way(plan, now, params);
-            self.add(parent, source, now, params);
-            self.add(child, source, now, params);
+            self.add(parent, bringer, now, params);
+            self.add(child, bringer, now, params);
         }
         Ok(())
     }
@@ -387,7 +387,7 @@ impl Pool {
     }
 
     /// Adds what the plan said may come in.
-    fn add(&mut self, new: Candidate, source: Source, now: Time, params: &Params) {
+    fn add(&mut self, new: Candidate, bringer: Bringer, now: Time, params: &Params) {
         let (item, inspection) = new;
         let (id, fee) = (item.id(), inspection.fee());
         let (referred, vbytes) = (inspection.referred(&item), inspection.vbytes(&item));
@@ -395,7 +395,7 @@ impl Pool {
         let pooled = Pooled {
             spends: inspection.spends.into(),
             sender: inspection.sender,
-            source,
+            bringer,
             fee,
             vbytes: u32::try_from(vbytes).unwrap_or(u32::MAX),
             rate: FeeRate::of(fee.into(), vbytes),
@@ -421,7 +421,7 @@ impl Pool {
             self.paying.push(expires, key);
         } else {
             self.free.push(expires, key);
-            self.shares.push(source, pooled.item.size(), expires, key);
+            self.shares.push(bringer, pooled.item.size(), expires, key);
         }
         self.items.insert(id, pooled);
         if !inspection.parents.is_empty() {
@@ -472,7 +472,7 @@ impl Pool {
             self.paying.remove(pooled.sequence, is_there);
         } else {
             self.free.remove(pooled.sequence, is_there);
-            self.shares.remove(pooled.source, size, pooled.sequence, is_there);
+            self.shares.remove(pooled.bringer, size, pooled.sequence, is_there);
         }
         self.bytes -= pooled.item.size();
         for key in &pooled.spends {
@@ -501,8 +501,8 @@ impl Pool {
     }
 
     /// All in the order in which they have to leave when room is needed for something of so many bytes.
-    fn leaving(&self, source: Source, size: usize) -> impl Iterator<Item = (ItemId, &Pooled)> {
-        let unsorted = self.shares.leaving(source, size).filter_map(|key| {
+    fn leaving(&self, bringer: Bringer, size: usize) -> impl Iterator<Item = (ItemId, &Pooled)> {
+        let unsorted = self.shares.leaving(bringer, size).filter_map(|key| {
             let pooled = self.items.get(&key.id)?;
             (pooled.sequence == key.sequence && !pooled.is_sorted).then_some((
                 key.sequence,

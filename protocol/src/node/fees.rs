@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::Node;
+use crate::ground::bringer::Bringer;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::Link;
-use crate::ground::source::Source;
 use crate::machine::Cx;
 use crate::record::ItemEvent;
 use crate::relay::Strategy as _;
@@ -62,13 +62,13 @@ impl Node {
     /// The strategy spreads an item that was accepted, if the budget allows it now.
     pub(super) fn spread(&mut self, item: &Arc<Item>, ingress: Option<Link>, cx: &mut Cx<'_>) {
         if item.kind() == ItemKind::Tx {
-            let source = self.source(ingress);
+            let bringer = self.bringer(ingress);
             let Self { rate_limiter, pool, .. } = self;
             let (id, size) = (item.id(), item.size());
             let rate = || pool.fee_rate(id).unwrap_or_default();
             let budgets = &cx.params.budgets;
             let admitted =
-                rate_limiter.admit(Held { id, size, ingress, source }, rate, cx.now, budgets);
+                rate_limiter.admit(Held { id, size, ingress, bringer }, rate, cx.now, budgets);
             if let Admitted::Later { dropped } = admitted {
                 self.record.note_from(None, id, ItemEvent::Delayed, cx.now);
                 if let Some(id) = dropped {
@@ -87,9 +87,9 @@ impl Node {
     }
 
     /// Who brought what came over a link; a link that is gone by now was one that dialled us.
-    pub(super) fn source(&self, ingress: Option<Link>) -> Source {
-        let of = |link| self.links.get(link).map_or(Source::Dialler(0), |state| state.source);
-        ingress.map_or(Source::Own, of)
+    pub(super) fn bringer(&self, ingress: Option<Link>) -> Bringer {
+        let of = |link| self.links.get(link).map_or(Bringer::Dialler(0), |state| state.bringer);
+        ingress.map_or(Bringer::Own, of)
     }
 
     /// A transaction waits for the budget no longer: from now on peers may find it by comparing.

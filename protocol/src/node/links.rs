@@ -3,10 +3,10 @@
 use rand::RngExt as _;
 
 use super::{LinkState, Node};
+use crate::ground::bringer::Bringer;
 use crate::ground::item::ItemKind;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{DialError, PeerAddr, PeerKey};
-use crate::ground::source::Source;
 use crate::ground::time::Time;
 use crate::limits::allowance::{self, Allowance};
 use crate::limits::budget::{Debt, LinkBudget};
@@ -34,7 +34,7 @@ impl Node {
         let state = LinkState {
             peer,
             direction,
-            source: Source::of(direction, addr),
+            bringer: Bringer::of(direction, addr),
             since: cx.now,
             ready: false,
             advertise: None,

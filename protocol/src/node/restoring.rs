@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::Node;
 use super::orphans::ParentStatus;
 use crate::chain::Inspection;
+use crate::ground::bringer::Bringer;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::LinkSet;
-use crate::ground::source::Source;
 use crate::items::orphanage::{Origin, Orphan};
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::restoring::Comeback;
@@ -63,7 +63,7 @@ impl Node {
         };
         let [first, second] =
             [&parent, &back].map(|one| (one.item.clone(), one.inspection.clone()));
-        match self.pool.insert_pair(first, second, Source::Earlier, cx.now, cx.params) {
+        match self.pool.insert_pair(first, second, Bringer::Earlier, cx.now, cx.params) {
             Ok(()) => {
                 for Comeback { item, was, age, .. } in [parent, back] {
                     self.pool.backdate(item.id(), age);
@@ -78,8 +78,8 @@ impl Node {
     }
 
     fn bring_back_alone(&mut self, back: Comeback, cx: &mut Cx<'_>) {
-        let source = source(back.was);
-        let mut put = self.pool.check(&back.item, &back.inspection, source, cx.now, cx.params);
+        let bringer = bringer(back.was);
+        let mut put = self.pool.check(&back.item, &back.inspection, bringer, cx.now, cx.params);
         let back = if put == Err(FEE_TOO_LOW) {
             // Perhaps it came with a child, which comes next.
             match self.restoring.hold(back, cx.now, &cx.params.orphans) {
@@ -91,7 +91,7 @@ impl Node {
         };
         let Comeback { item, inspection, was, age } = back;
         if put.is_ok() {
-            put = self.pool.insert(item.clone(), inspection, source, cx.now, cx.params);
+            put = self.pool.insert(item.clone(), inspection, bringer, cx.now, cx.params);
         }
         match put {
             Ok(()) => {
@@ -159,9 +159,9 @@ impl Node {
 }
 
 /// Who brought what comes back.
-const fn source(was: RestoredAs) -> Source {
+const fn bringer(was: RestoredAs) -> Bringer {
     match was {
-        RestoredAs::Own => Source::Own,
-        RestoredAs::Kept | RestoredAs::Orphan => Source::Earlier,
+        RestoredAs::Own => Bringer::Own,
+        RestoredAs::Kept | RestoredAs::Orphan => Bringer::Earlier,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A transaction that comes while either is spent waits in one backlog, and the one that pays most leaves
 //! first: so a flood of cheap transactions delays itself and not the others. Of equals, and where nobody pays all are
-//! equal, each [source](Source) has one in each round: so a flood delays what came the same way. There is no queue for each peer
+//! equal, each [bringer](Bringer) has one in each round: so a flood delays what came the same way. There is no queue for each peer
 //! but the batch that leaves next (Bitcoin Core has done so since July 2026, pull request 34628:
 //! queues per peer had held up to 60,000 ids each, and sorting them took the whole of a core).
 //!
@@ -13,10 +13,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use crate::ground::bringer::Bringer;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::ItemId;
 use crate::ground::link::Link;
-use crate::ground::source::Source;
 use crate::ground::time::Time;
 use crate::limits::bucket::Bucket;
 use crate::machine::Part;
@@ -44,8 +44,8 @@ struct Waiting {
     sequence: u64,
     /// The round that is being announced.
     round: u64,
-    /// The last round that each source has a place in; a source that has none yet may be left out.
-    rounds: BTreeMap<Source, u64>,
+    /// The last round that each bringer has a place in; a bringer that has none yet may be left out.
+    rounds: BTreeMap<Bringer, u64>,
 }
 
 /// A place in a round, and the order of arrival (fair queuing as in Demers, Keshav and Shenker, 1989, by items).
@@ -61,7 +61,7 @@ impl Waiting {
             let round = self.round;
             self.rounds.retain(|_, last| *last > round);
         }
-        let last = self.rounds.entry(new.source).or_default();
+        let last = self.rounds.entry(new.bringer).or_default();
         *last = (*last).max(self.round) + 1;
         self.sequence += 1;
         let turn = Turn { round: *last, sequence: self.sequence };
@@ -85,7 +85,7 @@ pub struct Held {
     /// Where it came from; `None` if our operator submitted it.
     pub ingress: Option<Link>,
     /// Who that is.
-    pub source: Source,
+    pub bringer: Bringer,
 }
 
 /// Whether a transaction may be announced.
@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn held(n: u8, size: usize) -> Held {
-        Held { id: ItemId::tx(Hash256([n; 32])), size, ingress: None, source: Source::Own }
+        Held { id: ItemId::tx(Hash256([n; 32])), size, ingress: None, bringer: Bringer::Own }
     }
 
     fn ms(ms: u64) -> Time {
@@ -260,21 +260,21 @@ mod tests {
     fn a_flood_waits_behind_itself_and_nobody_else_behind_it() {
         let (mut rate_limiter, params) =
             (RelayRateLimiter::default(), BudgetParams { backlog_max: 100, ..params() });
-        let from = |n, source| Held { source, ..held(n, 1) };
+        let from = |n, bringer| Held { bringer, ..held(n, 1) };
         let mut dropped = Vec::new();
         for n in 0..150 {
             let admitted =
-                rate_limiter.admit(from(n, Source::Dialler(1)), || FeeRate::ZERO, ms(0), &params);
+                rate_limiter.admit(from(n, Bringer::Dialler(1)), || FeeRate::ZERO, ms(0), &params);
             if let Admitted::Later { dropped: Some(id) } = admitted {
                 dropped.push(id.hash().0[0]);
             }
         }
         assert_eq!(dropped, (103..150).collect::<Vec<_>>());
-        for (n, source) in
-            [(200, Source::Dialler(2)), (201, Source::Dialler(2)), (202, Source::Own)]
+        for (n, bringer) in
+            [(200, Bringer::Dialler(2)), (201, Bringer::Dialler(2)), (202, Bringer::Own)]
         {
             let Admitted::Later { dropped: Some(id) } =
-                rate_limiter.admit(from(n, source), || FeeRate::ZERO, ms(0), &params)
+                rate_limiter.admit(from(n, bringer), || FeeRate::ZERO, ms(0), &params)
             else {
                 panic!("the backlog is full");
             };

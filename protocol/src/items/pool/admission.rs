@@ -26,9 +26,9 @@ use std::sync::Arc;
 use super::family::Sum;
 use super::{Departure, Pool};
 use crate::chain::{Inspection, Rejection, Sender};
+use crate::ground::bringer::Bringer;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId};
-use crate::ground::source::Source;
 use crate::ground::time::Time;
 use crate::params::Params;
 
@@ -50,7 +50,7 @@ pub(super) struct Plan {
 struct Newcomers<'a> {
     all: &'a [(&'a Arc<Item>, &'a Inspection)],
     sum: Sum,
-    source: Source,
+    bringer: Bringer,
     /// Their pooled ancestors.
     ancestors: Vec<ItemId>,
 }
@@ -66,11 +66,11 @@ impl Pool {
     pub(super) fn plan(
         &self,
         newcomers: &[(&Arc<Item>, &Inspection)],
-        source: Source,
+        bringer: Bringer,
         now: Time,
         params: &Params,
     ) -> Result<Option<Plan>, Rejection> {
-        let new = self.introduce(newcomers, source, params.pool.family_max);
+        let new = self.introduce(newcomers, bringer, params.pool.family_max);
         if new.sum.bytes > params.memory.pool_max_bytes {
             return Err(Rejection::policy("larger-than-pool"));
         }
@@ -103,7 +103,7 @@ impl Pool {
     fn introduce<'a>(
         &self,
         all: &'a [(&'a Arc<Item>, &'a Inspection)],
-        source: Source,
+        bringer: Bringer,
         family_max: usize,
     ) -> Newcomers<'a> {
         let sum = all.iter().map(|(item, inspection)| Sum::of(item, inspection)).sum();
@@ -114,7 +114,7 @@ impl Pool {
         // Too many are refused for that: no more is to be found out about them.
         let is_walked = (1..=family_max).contains(&parents.len());
         let ancestors = if is_walked { self.with_ancestors(&parents) } else { parents };
-        Newcomers { all, sum, source, ancestors }
+        Newcomers { all, sum, bringer, ancestors }
     }
 
     /// Who has to leave because of conflicts.
@@ -237,7 +237,7 @@ impl Pool {
         let mut staying: BTreeSet<ItemId> = new.ancestors.iter().copied().collect();
         staying.extend(replaced);
         let (mut evicted, mut highest) = (Vec::new(), FeeRate::ZERO);
-        for (id, pooled) in self.leaving(new.source, new.sum.bytes) {
+        for (id, pooled) in self.leaving(new.bringer, new.sum.bytes) {
             if excess == 0 {
                 break;
             }

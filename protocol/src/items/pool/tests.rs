@@ -44,7 +44,7 @@ impl Pool {
         inspection: Inspection,
         params: &Params,
     ) -> Result<(), &'static str> {
-        let put = self.insert(item.clone(), inspection, Source::Own, Time::ZERO, params);
+        let put = self.insert(item.clone(), inspection, Bringer::Own, Time::ZERO, params);
         put.map_err(|rejection| rejection.rule)
     }
 }
@@ -111,7 +111,7 @@ fn the_minimum_rises_above_what_was_evicted_and_decays() {
     let half = pool.min_fee_rate(Time::from_millis(100_000), &params);
     assert_eq!(half, FeeRate(550_000));
     let later =
-        pool.insert(tx(4, 10), paying(25), Source::Own, Time::from_millis(100_000), &params);
+        pool.insert(tx(4, 10), paying(25), Bringer::Own, Time::from_millis(100_000), &params);
     assert_eq!(later, Ok(()));
 }
 
@@ -137,7 +137,7 @@ fn transactions_expire() {
     let (mut pool, params) = (pool(), params(1_000));
     assert_eq!(pool.deadline(), Time::NEVER);
     pool.put(&tx(1, 10), Inspection::default(), &params).unwrap();
-    pool.insert(tx(2, 10), Inspection::default(), Source::Own, Time::from_millis(500), &params)
+    pool.insert(tx(2, 10), Inspection::default(), Bringer::Own, Time::from_millis(500), &params)
         .unwrap();
     assert_eq!(pool.deadline(), Time::from_millis(10_000));
     pool.on_wake(Time::from_millis(10_000));

@@ -1,18 +1,18 @@
 //! Who brought an item, as far as it costs something to be somebody else.
 //!
 //! Keys and senders are free to make, and a link costs a port. What is scarce is addresses of many networks, and being
-//! dialled by us. So what is shared out among those who bring items is shared out by source: a stranger gets no
+//! dialled by us. So what is shared out among those who bring items is shared out by bringer: a stranger gets no
 //! more of it by another key, another link, or another account.
 
 use std::net::IpAddr;
 
 use super::link::Direction;
 use super::peer::PeerAddr;
-use super::reach::Reach;
+use super::reach::Origin;
 
 /// Where an item came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Source {
+pub enum Bringer {
     /// Our operator.
     Own,
     /// A peer that we dialled, by its group.
@@ -23,13 +23,13 @@ pub enum Source {
     Dialler(u32),
 }
 
-impl Source {
+impl Bringer {
     /// Those that nobody else chose for us.
     pub const CHOSEN: std::ops::RangeInclusive<Self> = Self::Own..=Self::Dialled(u32::MAX);
     /// Those that come as they like.
     pub const COMING: std::ops::RangeInclusive<Self> = Self::Earlier..=Self::Dialler(u32::MAX);
 
-    /// The source that a peer is.
+    /// The bringer that a peer is.
     #[must_use]
     pub fn of(direction: Direction, addr: Option<PeerAddr>) -> Self {
         let group = addr.map_or(0, |addr| group(addr.ip));
@@ -46,27 +46,26 @@ impl Source {
     }
 }
 
-/// Whom an address's owner easily is, too: a network as Bitcoin Core groups them (`NetGroupManager::GetGroup`), 16 bits
-/// of IPv4 and 32 of IPv6. On a machine or site it is one address.
+/// Whom an address's owner easily is, too: its network in the world ([`Origin::network`]). On a machine or site it is one
+/// address.
 fn group(ip: IpAddr) -> u32 {
-    let is_worldwide = Reach::of(ip) == Some(Reach::World);
-    match ip.to_canonical() {
-        IpAddr::V4(ip) if is_worldwide => ip.to_bits() >> 16,
+    Origin::of(ip).network().unwrap_or_else(|| match ip.to_canonical() {
         IpAddr::V4(ip) => ip.to_bits(),
         IpAddr::V6(ip) => {
-            let [a, b, c, d] = [96, 64, 32, 0].map(|shift| (ip.to_bits() >> shift) as u32);
-            if is_worldwide { a } else { a ^ b ^ c ^ d }
+            let words = ip.octets();
+            let (words, _) = words.as_chunks();
+            words.iter().fold(0, |folded, word| folded ^ u32::from_be_bytes(*word))
         }
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(ip: &str) -> Source {
+    fn of(ip: &str) -> Bringer {
         let addr = PeerAddr::tcp((ip.parse::<IpAddr>().unwrap(), 4_000).into());
-        Source::of(Direction::Inbound, Some(addr))
+        Bringer::of(Direction::Inbound, Some(addr))
     }
 
     #[test]
@@ -90,10 +89,10 @@ mod tests {
     fn whom_we_dialled_is_another_source_than_who_dialled_us() {
         let addr = Some(PeerAddr::tcp("8.8.8.8:1".parse().unwrap()));
         let [dialled, dialler] =
-            [Direction::Outbound, Direction::Inbound].map(|it| Source::of(it, addr));
+            [Direction::Outbound, Direction::Inbound].map(|it| Bringer::of(it, addr));
         assert_ne!(dialled, dialler);
-        assert!(dialled.is_chosen() && Source::Own.is_chosen());
-        assert!(!dialler.is_chosen() && !Source::Earlier.is_chosen());
-        assert!(Source::CHOSEN.end() < Source::COMING.start());
+        assert!(dialled.is_chosen() && Bringer::Own.is_chosen());
+        assert!(!dialler.is_chosen() && !Bringer::Earlier.is_chosen());
+        assert!(Bringer::CHOSEN.end() < Bringer::COMING.start());
     }
 }
