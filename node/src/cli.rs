@@ -28,13 +28,16 @@ use crate::client::{Client, ClientError};
 use crate::config::{self, Flag, Resolved, env};
 use crate::files::datadir::{CONFIG, DataDir};
 use crate::files::token;
-use crate::{logging, panics};
+use crate::{logging, panics, printable};
 use args::{Cli, Remote, Verb};
 use output::Output;
 
 /// How long `tidings stop` waits for the node to end. A guess: requests under way get 5 s of it, and
 /// the rest is for saving files on a slow disk.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Longest sentence about what went wrong, bytes. A guess: paths are in it, and what an API answered.
+const SENTENCE_MAX: usize = 4_096;
 
 /// Runs the command line of a node. `args` start with the program's name, as
 /// [`std::env::args_os`] gives them; another program may put its own there.
@@ -53,7 +56,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     match catch_unwind(AssertUnwindSafe(|| dispatch(cli))) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => {
-            logging::tell(&format!("tidings: {error}"));
+            logging::tell(&printable::line(&format_args!("tidings: {error}"), SENTENCE_MAX));
             logging::drain();
             ExitCode::from(error.exit_code())
         }

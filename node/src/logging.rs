@@ -34,9 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The way to standard error, as that is the process's.
 static STDERR: OnceLock<Option<Lossy>> = OnceLock::new();
 
-/// Longest sentence that a command tells, bytes. A guess: paths are in it, and what an API answered.
-const SENTENCE_MAX: usize = 4_096;
-
 /// A log being written. When it is dropped, what waits is written, if its reader takes it soon.
 #[derive(Debug)]
 #[must_use = "it ends the log when it is dropped"]
@@ -67,8 +64,7 @@ pub fn drain() {
 /// Writes a line to standard error without waiting for its reader; if there is none, there is nobody to tell.
 pub fn tell(line: &str) {
     if let Some(mut stderr) = stderr() {
-        let line = printable::line(&line, SENTENCE_MAX) + "\n";
-        let _ = stderr.write_all(line.as_bytes());
+        let _ = stderr.write_all((printable::lines(line) + "\n").as_bytes());
     }
 }
 
