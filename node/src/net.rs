@@ -6,6 +6,7 @@
 //! terms: [`Link`], [`PeerKey`], whole [`Message`]s.
 
 mod behaviour;
+mod contained;
 mod flow;
 mod handler;
 mod interner;
@@ -34,10 +35,11 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::links::Place;
+use crate::net::contained::Lost;
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
 use crate::net::pipe::{HIGH_MARK, INBOX_MAX, Phase, Pipe, Ready};
-use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
+use crate::net::swarm::{DIALS_MAX, INBOUND_SPARE, REPORTS_MAX, Report};
 use crate::net::transport::to_multiaddr;
 
 /// Longest vector of messages that is kept for the next pipe whatever it held. A longer one is kept while it is
@@ -188,6 +190,7 @@ pub struct Net {
     dials: mpsc::Sender<DialOpts>,
     reports: mpsc::Receiver<Report>,
     swarm: JoinHandle<()>,
+    lost: Lost,
     listening: Vec<PeerAddr>,
     counters: NetCounters,
 }
@@ -199,7 +202,8 @@ impl Net {
     /// When an address can't be listened on, or identity or network name can't be used.
     pub async fn start(config: &NetConfig) -> Result<Self, NetError> {
         let ready = Arc::new(Ready::default());
-        let mut swarm = swarm::build(config, Arc::clone(&ready))?;
+        let lost = Lost::default();
+        let mut swarm = swarm::build(config, Arc::clone(&ready), lost.clone())?;
         let listening = swarm::listen(&mut swarm, &config.listen).await?;
         let (dials, dials_rx) = mpsc::channel(DIALS_MAX as usize);
         let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
@@ -213,6 +217,7 @@ impl Net {
             dials,
             reports,
             swarm: tokio::spawn(swarm::run(swarm, dials_rx, reports_tx)),
+            lost,
             listening,
             counters: NetCounters::default(),
         })
@@ -336,7 +341,9 @@ impl Net {
             if !self.events.is_empty() {
                 return Poll::Ready(());
             }
-            while let Poll::Ready(Some(report)) = self.reports.poll_recv(cx) {
+            while let Poll::Ready(report) = self.reports.poll_recv(cx) {
+                // None when the swarm's task ended, which must be looked at.
+                let Some(report) = report else { return Poll::Ready(()) };
                 self.on_report(&report);
             }
             if self.ready.poll(cx).is_ready() {
@@ -345,6 +352,15 @@ impl Net {
             if self.events.is_empty() { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
+    }
+
+    /// Why the network can't go on, if so: the swarm's task ended, or too many connections' tasks panicked.
+    #[must_use]
+    pub fn failure(&self) -> Option<&'static str> {
+        if self.reports.is_closed() {
+            return Some("the task of the network failed");
+        }
+        (self.lost.count() >= INBOUND_SPARE).then_some("too many connections failed inside libp2p")
     }
 
     /// The next event, if one has happened.

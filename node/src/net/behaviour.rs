@@ -17,6 +17,7 @@ use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::link::Direction;
 
 use crate::clock::Clock;
+use crate::net::contained::Contained;
 use crate::net::handler::{Close, Handler};
 use crate::net::pipe::{Pipe, Ready};
 use crate::net::transport::from_multiaddr;
@@ -73,16 +74,17 @@ impl Relay {
         peer: PeerId,
         direction: Direction,
         remote: &Multiaddr,
-    ) -> Handler {
+    ) -> Contained<Handler> {
         let (remote, ready) = (from_multiaddr(remote), Arc::clone(&self.ready));
         let block_max = self.chain.max_size(ItemKind::Block);
         let pipe = Pipe::new((id, peer, direction), remote, block_max, ready);
-        Handler::new(pipe, self.protocol.clone(), Arc::clone(&self.chain), &self.clock)
+        let protocol = self.protocol.clone();
+        Contained::new(Handler::new(pipe, protocol, Arc::clone(&self.chain), &self.clock))
     }
 }
 
 impl NetworkBehaviour for Relay {
-    type ConnectionHandler = Handler;
+    type ConnectionHandler = Contained<Handler>;
     type ToSwarm = Infallible;
 
     fn handle_established_inbound_connection(

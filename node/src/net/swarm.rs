@@ -11,6 +11,7 @@ use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tokio::sync::mpsc;
 
 use crate::net::behaviour::{Behaviours, Relay};
+use crate::net::contained::Lost;
 use crate::net::pipe::Ready;
 use crate::net::transport::{self, from_multiaddr, to_multiaddr};
 use crate::net::{NetConfig, NetError};
@@ -26,7 +27,7 @@ const PENDING_INBOUND_MAX: u32 = 64;
 
 /// Inbound connections in excess of the core's places: it needs them to tell whom to turn away, and
 /// those on their way out still count. A guess.
-const INBOUND_SPARE: usize = 16;
+pub(crate) const INBOUND_SPARE: usize = 16;
 
 /// Most connections with one peer: both sides may dial at once, and reconnect before the old ones are
 /// gone.
@@ -55,7 +56,11 @@ pub(crate) enum Report {
 ///
 /// # Errors
 /// When the identity can't be used.
-pub(crate) fn build(config: &NetConfig, ready: Arc<Ready>) -> Result<Swarm<Behaviours>, NetError> {
+pub(crate) fn build(
+    config: &NetConfig,
+    ready: Arc<Ready>,
+    lost: Lost,
+) -> Result<Swarm<Behaviours>, NetError> {
     let protocol = format!("/tidings/1/{}", config.network);
     let bad_name = |_| NetError::Network(config.network.clone());
     let protocol = StreamProtocol::try_from_owned(protocol).map_err(bad_name)?;
@@ -76,7 +81,7 @@ pub(crate) fn build(config: &NetConfig, ready: Arc<Ready>) -> Result<Swarm<Behav
     };
     let transport = transport::build(&config.keypair, config.place, &config.clock)?;
     let idle = config.clock.stretched(IDLE_TIMEOUT);
-    let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
+    let settings = swarm::Config::with_executor(lost).with_idle_connection_timeout(idle);
     let peer_id = config.keypair.public().to_peer_id();
     Ok(Swarm::new(transport, behaviours, peer_id, settings))
 }
