@@ -6,14 +6,19 @@
 //! terms: [`Link`], [`PeerKey`], whole [`Message`]s.
 
 mod behaviour;
+mod door;
 mod flow;
+mod gate;
 mod handler;
+mod held;
 mod interner;
+mod muxer;
 mod pipe;
+mod progress;
 mod swarm;
 mod transport;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -26,7 +31,6 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::{DialError, PeerAddr, PeerKey};
 use tidings_protocol::wire::error::DecodeError;
-use tidings_protocol::wire::frame::Writer;
 use tidings_protocol::wire::message::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -34,9 +38,10 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::links::Place;
+use crate::net::held::{Account, TOTAL_MAX};
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
-use crate::net::pipe::{HIGH_MARK, INBOX_MAX, Phase, Pipe, Ready};
+use crate::net::pipe::{HIGH_MARK, Phase, Pipe, Ready};
 use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
 use crate::net::transport::to_multiaddr;
 
@@ -57,6 +62,8 @@ pub struct NetConfig {
     pub listen: Vec<PeerAddr>,
     /// How many links that peers dialled the core has places for.
     pub inbound_max: usize,
+    /// Whether many nodes may live at one address of this machine or site, as in test networks.
+    pub local_addresses: bool,
     /// Emulated place in the world, for test networks.
     pub place: Option<Place>,
     /// The node's clock.
@@ -110,7 +117,8 @@ pub enum NetEvent {
     Received {
         /// Where.
         link: Link,
-        /// What. Give the vector back by [`Net::recycle`], [`Net::hold`] or [`Net::give_back`].
+        /// What. Give the vector back by [`Net::recycle`], [`Net::hold`] or [`Net::give_back`]: until then the link is
+        /// charged for it, and nothing more of it is handed in.
         messages: Vec<Message>,
     },
     /// Bytes arrived that are no message; nothing more is read.
@@ -128,7 +136,7 @@ pub enum NetEvent {
     Disconnected {
         /// Its handle, which is free again.
         link: Link,
-        /// We cut it because its send queue reached the hard bound.
+        /// We cut it because it made us hold too much.
         slow: bool,
     },
     /// A dial came to nothing.
@@ -155,8 +163,11 @@ pub struct NetCounters {
     pub inbound_failed: u64,
     /// Times that a send queue passed its high mark.
     pub congested: u64,
-    /// Links cut because their send queue reached its hard bound.
+    /// Links cut because they made us hold too much: their send queue reached its hard bound, or all links together held
+    /// too much and this one was greedy for longest.
     pub slow_readers: u64,
+    /// Connections closed for frames that no honest peer sends.
+    pub floods: u64,
     /// Times that the core slowed a link down.
     pub throttled: u64,
 }
@@ -170,6 +181,8 @@ pub struct LinkInfo {
     pub remote: Option<PeerAddr>,
     /// Bytes queued for the peer.
     pub queued_bytes: usize,
+    /// Memory that messages of and for the peer take, bytes.
+    pub held_bytes: usize,
 }
 
 /// The driver's end of the network. Dropping it closes everything.
@@ -185,6 +198,10 @@ pub struct Net {
     spare: Vec<Message>,
     /// Dials under way.
     dialling: HashMap<ConnectionId, PeerAddr>,
+    /// Links whose queue has just passed its high mark.
+    congested: VecDeque<Link>,
+    /// What all links hold.
+    account: Arc<Account>,
     dials: mpsc::Sender<DialOpts>,
     reports: mpsc::Receiver<Report>,
     swarm: JoinHandle<()>,
@@ -199,7 +216,8 @@ impl Net {
     /// When an address can't be listened on, or identity or network name can't be used.
     pub async fn start(config: &NetConfig) -> Result<Self, NetError> {
         let ready = Arc::new(Ready::default());
-        let mut swarm = swarm::build(config, Arc::clone(&ready))?;
+        let account = Arc::new(Account::default());
+        let mut swarm = swarm::build(config, Arc::clone(&ready), &account)?;
         let listening = swarm::listen(&mut swarm, &config.listen).await?;
         let (dials, dials_rx) = mpsc::channel(DIALS_MAX as usize);
         let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
@@ -210,6 +228,8 @@ impl Net {
             events: VecDeque::new(),
             spare: Vec::new(),
             dialling: HashMap::new(),
+            congested: VecDeque::new(),
+            account,
             dials,
             reports,
             swarm: tokio::spawn(swarm::run(swarm, dials_rx, reports_tx)),
@@ -236,16 +256,17 @@ impl Net {
 
     /// Counted so far.
     #[must_use]
-    pub const fn counters(&self) -> &NetCounters {
-        &self.counters
+    pub fn counters(&self) -> NetCounters {
+        NetCounters { floods: self.account.floods(), ..self.counters }
     }
 
     /// What the transport knows of a link; `None` if it isn't live.
     #[must_use]
     pub fn info(&self, link: Link) -> Option<LinkInfo> {
         let pipe = self.links.get(link)?;
-        let queued_bytes = pipe.state().writer.queued_bytes();
-        Some(LinkInfo { peer: pipe.peer, remote: pipe.remote, queued_bytes })
+        let state = pipe.state();
+        let (queued_bytes, held_bytes) = (state.writer.queued_bytes(), state.share().bytes());
+        Some(LinkInfo { peer: pipe.peer, remote: pipe.remote, queued_bytes, held_bytes })
     }
 
     /// Dials an address. Answered by one [`NetEvent::Connected`] with it or one
@@ -271,15 +292,57 @@ impl Net {
             self.cut(link, true);
             return;
         }
+        state.count();
         state.tell();
         if !state.congested && state.writer.queued_bytes() > HIGH_MARK {
             state.congested = true;
             // Drained and full again before the driver learned of it: nothing has changed for it.
             if !std::mem::take(&mut state.drained) {
                 self.counters.congested += 1;
-                self.events.push_back(NetEvent::Congested(link));
+                self.congested.push_back(link);
             }
         }
+        drop(state);
+        self.keep_within_bounds();
+    }
+
+    /// A link whose queue has passed its high mark since this was last asked. Else it comes as a
+    /// [`NetEvent::Congested`], when the driver may have queued much more.
+    pub fn next_congested(&mut self) -> Option<Link> {
+        self.congested.pop_front()
+    }
+
+    /// Memory that all links hold at present, and may hold at most, bytes. What is in the system's own buffers isn't counted.
+    #[must_use]
+    pub fn held_bytes(&self) -> (usize, usize) {
+        (self.account.bytes(), TOTAL_MAX)
+    }
+
+    /// Cuts links until all together hold no more than they may.
+    fn keep_within_bounds(&mut self) {
+        while self.account.is_overdrawn() && self.account.bytes() - self.shared_bytes() > TOTAL_MAX
+        {
+            let greedy = self.links.iter().filter_map(|(link, pipe)| {
+                let since = pipe.state().share().greedy_since()?;
+                Some((since, link))
+            });
+            let Some((_, link)) = greedy.min() else { return };
+            self.counters.slow_readers += 1;
+            self.cut(link, true);
+        }
+    }
+
+    /// What is counted more than once: blocks that wait for many peers.
+    fn shared_bytes(&self) -> usize {
+        let (mut seen, mut shared) = (HashSet::new(), 0);
+        for (_, pipe) in self.links.iter() {
+            for block in pipe.state().writer.blocks() {
+                if !seen.insert(block.as_ptr()) {
+                    shared += block.len();
+                }
+            }
+        }
+        shared
     }
 
     /// Reads nothing more from a link, and hands nothing more in, before a moment.
@@ -293,29 +356,40 @@ impl Net {
 
     /// Takes back messages of a [`NetEvent::Received`] that a throttling came in between, to hand
     /// them in again when it is over.
-    pub fn hold(&mut self, link: Link, mut messages: Vec<Message>) {
-        if let Some(pipe) = self.links.get(link) {
-            let mut state = pipe.state();
-            messages.append(&mut state.inbox);
-            state.inbox = messages;
-        }
+    pub fn hold(&mut self, link: Link, messages: Vec<Message>) {
+        self.settle(link, messages);
     }
 
     /// Takes back messages of a [`NetEvent::Received`] that there was no time for: they are the next event,
     /// unless there are none.
     pub fn give_back(&mut self, link: Link, messages: Vec<Message>) {
         if messages.is_empty() {
-            return self.recycle(messages);
+            return self.recycle(link, messages);
+        }
+        if let Some(pipe) = self.links.get(link) {
+            pipe.state().keep_lent(&messages);
         }
         self.events.push_front(NetEvent::Received { link, messages });
     }
 
     /// Takes back an emptied vector of messages.
-    pub fn recycle(&mut self, mut messages: Vec<Message>) {
+    pub fn recycle(&mut self, link: Link, mut messages: Vec<Message>) {
         let is_used = messages.len() >= messages.capacity() / 4;
         messages.clear();
         if is_used || messages.capacity() <= SPARE_MAX {
             self.spare = messages;
+        }
+        self.settle(link, Vec::new());
+    }
+
+    /// The driver is done with what it had of a link, but for the rest.
+    fn settle(&mut self, link: Link, rest: Vec<Message>) {
+        let Some(pipe) = self.links.get(link) else { return };
+        let mut state = pipe.state();
+        state.settle(rest);
+        // What came meanwhile waited for that; while it is throttled, it waits for the end of that.
+        if state.throttled.is_none() && (state.has_input() || state.closed) {
+            pipe.list(&mut state);
         }
     }
 
@@ -333,7 +407,7 @@ impl Net {
     /// Waits until there is an event.
     pub async fn wait(&mut self) {
         poll_fn(|cx| {
-            if !self.events.is_empty() {
+            if !self.events.is_empty() || !self.congested.is_empty() {
                 return Poll::Ready(());
             }
             while let Poll::Ready(Some(report)) = self.reports.poll_recv(cx) {
@@ -349,6 +423,9 @@ impl Net {
 
     /// The next event, if one has happened.
     pub fn next_event(&mut self) -> Option<NetEvent> {
+        if let Some(link) = self.next_congested() {
+            return Some(NetEvent::Congested(link));
+        }
         if self.events.is_empty() {
             while let Ok(report) = self.reports.try_recv() {
                 self.on_report(&report);
@@ -366,6 +443,7 @@ impl Net {
             self.on_ready(&pipe);
         }
         self.taken = taken;
+        self.keep_within_bounds();
     }
 
     fn on_ready(&mut self, pipe: &Arc<Pipe>) {
@@ -387,15 +465,15 @@ impl Net {
             }
             return;
         };
-        if state.throttled.is_none() && !state.inbox.is_empty() {
-            let messages = std::mem::replace(&mut state.inbox, std::mem::take(&mut self.spare));
-            if std::mem::take(&mut state.inbox_bytes) >= INBOX_MAX {
-                state.wake(); // It had stopped reading.
-            }
+        if let Some(messages) = state.lend(&mut self.spare) {
             self.events.push_back(NetEvent::Received { link, messages });
         }
         if std::mem::take(&mut state.drained) {
             self.events.push_back(NetEvent::Drained(link));
+        }
+        // What came before waits for the driver.
+        if state.throttled.is_none() && state.has_input() {
+            return;
         }
         if state.throttled.is_none()
             && let Some(error) = state.malformed
@@ -421,12 +499,7 @@ impl Net {
     /// Ends a link on our side, and the connection if there still is one.
     fn cut(&mut self, link: Link, slow: bool) {
         let Some(pipe) = self.links.remove(link) else { return };
-        let mut state = pipe.state();
-        state.phase = Phase::Over;
-        state.writer = Writer::new(0);
-        state.inbox = Vec::new();
-        state.wake();
-        drop(state);
+        pipe.state().end();
         self.events.push_back(NetEvent::Disconnected { link, slow });
     }
 

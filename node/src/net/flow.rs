@@ -92,9 +92,13 @@ impl<S: AsyncWrite + Unpin> Outflow<S> {
             if self.buffer.capacity() > KEEP_MAX {
                 self.buffer = BytesMut::new();
             }
+            state.leaving = self.buffer.capacity();
+            state.count();
             return false;
         }
         state.writer.fill(&mut self.buffer, WRITE_MAX);
+        state.leaving = self.buffer.capacity();
+        state.count();
         if state.congested && state.writer.queued_bytes() <= LOW_MARK {
             state.congested = false;
             state.drained = true;
@@ -114,6 +118,11 @@ impl<S: AsyncRead + Unpin> Inflow<S> {
     /// Reads from a stream.
     pub(crate) fn new(stream: S) -> Self {
         Self { stream, reader: Reader::default() }
+    }
+
+    /// The message that has been incomplete for longest, see [`Reader::oldest_unfinished`].
+    pub(crate) fn oldest_unfinished(&self) -> Option<(u64, usize)> {
+        self.reader.oldest_unfinished()
     }
 
     /// Reads until there is no more, the driver has enough to do, or it is others' turn.
@@ -158,21 +167,23 @@ impl<S: AsyncRead + Unpin> Inflow<S> {
 
     /// Decodes what has arrived; true if the driver should look.
     fn decode(&mut self, mut bytes: &[u8], chain: &dyn Chain, state: &mut State) -> bool {
-        let (before, read) = (state.inbox.len(), bytes.len());
+        let mut is_news = false;
         loop {
             match self.reader.read(&mut bytes, chain) {
-                Ok(Some(message)) => state.inbox.push(message),
+                Ok(Some(message)) => {
+                    state.arrive(message);
+                    is_news = true;
+                }
                 Ok(None) => break,
                 Err(error) => {
                     state.malformed = Some(error);
+                    is_news = true;
                     break;
                 }
             }
         }
-        // Bytes of a message that isn't complete are the reader's, which bounds them.
-        if state.inbox.len() > before {
-            state.inbox_bytes += read;
-        }
-        state.inbox.len() > before || state.malformed.is_some()
+        state.unfinished = self.reader.held_bytes();
+        state.count();
+        is_news
     }
 }

@@ -47,8 +47,9 @@ async fn a_queue_tells_once_that_it_is_full_and_once_that_it_has_drained() {
     assert!(matches!(from.news().await, NetEvent::Congested(it) if it == link));
     let mut taken = 0;
     while taken < 40 {
-        if let NetEvent::Received { messages, .. } = next(&mut to.net).await {
+        if let NetEvent::Received { link, messages } = next(&mut to.net).await {
             taken += messages.len();
+            to.net.recycle(link, messages);
         }
     }
     assert!(matches!(from.news().await, NetEvent::Drained(it) if it == link));
