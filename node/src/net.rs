@@ -49,6 +49,12 @@ use crate::net::transport::to_multiaddr;
 /// used, and gives its memory back after a burst.
 const SPARE_MAX: usize = 64;
 
+/// Most sockets of peers that dialled, established or being secured, with so many inbound places.
+#[must_use]
+pub const fn inbound_sockets_max(inbound_max: usize) -> usize {
+    inbound_max + swarm::INBOUND_SPARE + gate::PENDING_MAX
+}
+
 /// Settings of a [`Net`].
 #[derive(Clone)]
 pub struct NetConfig {

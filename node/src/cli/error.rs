@@ -14,6 +14,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::cli::run::TooFew;
 use crate::client::ClientError;
 use crate::config::ConfigError;
 use crate::files::datadir::DataDirError;
@@ -70,6 +71,9 @@ pub enum Error {
     /// The API can't listen.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The system allows too few descriptors.
+    #[error(transparent)]
+    Descriptors(#[from] TooFew),
     /// The node can't start.
     #[error(transparent)]
     Shell(#[from] ShellError),
@@ -126,6 +130,7 @@ impl Error {
             )
             | Self::Token(TokenError::File(_) | TokenError::Empty(_))
             | Self::DataDir(DataDirError::Missing(_))
+            | Self::Descriptors(_)
             | Self::Bind(BindError::PathTooLong(_) | BindError::NoSocket(_))
             | Self::Shell(
                 ShellError::Net(NetError::Network(_) | NetError::Identity(_))

@@ -26,7 +26,7 @@ pub(crate) const REPORTS_MAX: usize = 64;
 
 /// Inbound connections in excess of the core's places: it needs them to tell whom to turn away, and
 /// those on their way out still count. A guess.
-const INBOUND_SPARE: usize = 16;
+pub(crate) const INBOUND_SPARE: usize = 16;
 
 /// Most connections with one peer: both sides may dial at once, and reconnect before the old ones are
 /// gone.
