@@ -23,10 +23,10 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use libp2p::PeerId;
 use libp2p::identity::Keypair;
 use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::{Multiaddr, PeerId, Swarm};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::{DialError, PeerAddr, PeerKey};
@@ -38,6 +38,9 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::links::Place;
+use crate::net::behaviour::Behaviours;
+use crate::net::door::Door;
+use crate::net::gate::Gate;
 use crate::net::held::{Account, TOTAL_MAX};
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
@@ -221,13 +224,35 @@ impl Net {
     /// # Errors
     /// When an address can't be listened on, or identity or network name can't be used.
     pub async fn start(config: &NetConfig) -> Result<Self, NetError> {
-        let ready = Arc::new(Ready::default());
-        let account = Arc::new(Account::default());
+        let (ready, account) = (Arc::default(), Arc::new(Account::default()));
         let mut swarm = swarm::build(config, Arc::clone(&ready), &account)?;
         let listening = swarm::listen(&mut swarm, &config.listen).await?;
+        Ok(Self::of(swarm, ready, account, listening))
+    }
+
+    /// A network within this process, for a stranger that a test or a fuzzer plays: without Noise, which any stranger can
+    /// speak. Also where it listens.
+    ///
+    /// # Errors
+    /// When the network's name can't be used.
+    pub async fn in_memory(config: &NetConfig) -> Result<(Self, Multiaddr), NetError> {
+        let (ready, account) = (Arc::default(), Arc::new(Account::default()));
+        let transport = transport::in_memory(&account);
+        let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
+        let mut swarm = swarm::over(transport, door, config, Arc::clone(&ready), &account)?;
+        let addr = swarm::listen_in_memory(&mut swarm).await?;
+        Ok((Self::of(swarm, ready, account, Vec::new()), addr))
+    }
+
+    fn of(
+        swarm: Swarm<Behaviours>,
+        ready: Arc<Ready>,
+        account: Arc<Account>,
+        listening: Vec<PeerAddr>,
+    ) -> Self {
         let (dials, dials_rx) = mpsc::channel(DIALS_MAX as usize);
         let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
-        Ok(Self {
+        Self {
             links: Interner::default(),
             ready,
             taken: Vec::new(),
@@ -241,7 +266,7 @@ impl Net {
             swarm: tokio::spawn(swarm::run(swarm, dials_rx, reports_tx)),
             listening,
             counters: NetCounters::default(),
-        })
+        }
     }
 
     /// Whether an address is one that we listen on, or leads to one on this machine.

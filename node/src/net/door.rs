@@ -157,3 +157,39 @@ impl Transport for Guarded {
         Poll::Ready(TransportEvent::Incoming { listener_id, upgrade, local_addr, send_back_addr })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt as _;
+    use std::future::pending;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_connection_has_three_seconds_and_then_its_place_is_free() {
+        let door = Door::new(Gate::new(100, false));
+        let guest = door.knock(ip("1.2.3.4")).unwrap();
+        let began = Instant::now();
+        let secured = secure(pending(), guest, HANDSHAKE_TIMEOUT).await;
+        assert_eq!(secured.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed(), Duration::from_secs(3));
+        assert!(door.lock().1.is_empty(), "nothing is kept of it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gives_way_ends_at_once_and_nobody_else() {
+        let door = Door::new(Gate::new(100, false));
+        let mut waiting: Vec<_> = (0..5)
+            .map(|_| {
+                let guest = door.knock(ip("1.2.3.4")).unwrap();
+                Box::pin(secure(pending(), guest, HANDSHAKE_TIMEOUT))
+            })
+            .collect();
+        let ended: Vec<_> =
+            waiting.iter_mut().map(|one| one.as_mut().now_or_never().is_some()).collect();
+        assert_eq!(ended, [true, false, false, false, false], "the oldest of the address");
+    }
+}

@@ -125,6 +125,18 @@ pub(crate) struct Config {
     pub(crate) account: Arc<Account>,
 }
 
+impl Config {
+    /// A muxer of a connection that we dialled, or that a peer did.
+    pub(crate) fn of<C: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        io: C,
+        is_dialler: bool,
+    ) -> Muxer<C> {
+        let role = if is_dialler { Role::Dialler } else { Role::Listener };
+        Muxer::new(io, role, Arc::clone(&self.account))
+    }
+}
+
 impl UpgradeInfo for Config {
     type Info = &'static str;
     type InfoIter = Once<Self::Info>;

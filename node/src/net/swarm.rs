@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{self, ConnectionId, StreamProtocol, SwarmEvent};
-use libp2p::{Swarm, connection_limits};
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, Swarm, connection_limits};
 use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tokio::sync::mpsc;
 
@@ -15,7 +16,7 @@ use crate::net::door::Door;
 use crate::net::gate::Gate;
 use crate::net::held::Account;
 use crate::net::pipe::Ready;
-use crate::net::transport::{self, from_multiaddr, to_multiaddr};
+use crate::net::transport::{self, BoxedTransport, from_multiaddr, to_multiaddr};
 use crate::net::{NetConfig, NetError};
 
 /// Most dials handed over and not yet begun; the core has at most `peers.dialling_max` under way.
@@ -50,8 +51,24 @@ pub(crate) enum Report {
 /// Builds the swarm of a node.
 ///
 /// # Errors
-/// When the identity can't be used.
+/// When the identity can't be used, or the network's name.
 pub(crate) fn build(
+    config: &NetConfig,
+    ready: Arc<Ready>,
+    account: &Arc<Account>,
+) -> Result<Swarm<Behaviours>, NetError> {
+    let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
+    let transport = transport::guarded(config, &door, account)?;
+    over(transport, door, config, ready, account)
+}
+
+/// Builds a swarm over a transport that a door guards.
+///
+/// # Errors
+/// When the network's name can't be used.
+pub(crate) fn over(
+    transport: BoxedTransport,
+    door: Door,
     config: &NetConfig,
     ready: Arc<Ready>,
     account: &Arc<Account>,
@@ -60,7 +77,6 @@ pub(crate) fn build(
     let bad_name = |_| NetError::Network(config.network.clone());
     let protocol = StreamProtocol::try_from_owned(protocol).map_err(bad_name)?;
     let places = u32::try_from(config.inbound_max + INBOUND_SPARE).unwrap_or(u32::MAX);
-    let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
     // How many are being secured is the door's matter.
     let limits = connection_limits::ConnectionLimits::default()
         .with_max_pending_outgoing(Some(DIALS_MAX))
@@ -74,14 +90,28 @@ pub(crate) fn build(
             config.clock.clone(),
             ready,
             Arc::clone(account),
-            door.clone(),
+            door,
         ),
     };
-    let transport = transport::guarded(config, &door, account)?;
     let idle = config.clock.stretched(IDLE_TIMEOUT);
     let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
     let peer_id = config.keypair.public().to_peer_id();
     Ok(Swarm::new(transport, behaviours, peer_id, settings))
+}
+
+/// Listens within this process.
+///
+/// # Errors
+/// None that this process could cause.
+pub(crate) async fn listen_in_memory(swarm: &mut Swarm<Behaviours>) -> Result<Multiaddr, NetError> {
+    let failed = |why: String| NetError::Identity(why);
+    let any = Multiaddr::empty().with(Protocol::Memory(0));
+    swarm.listen_on(any).map_err(|error| failed(error.to_string()))?;
+    loop {
+        if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
+            return Ok(address);
+        }
+    }
 }
 
 /// Listens, and waits until each listener has told its addresses. A wildcard stays what it is, with the port that it
