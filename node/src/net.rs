@@ -15,6 +15,7 @@ mod interner;
 mod muxer;
 mod pipe;
 mod progress;
+mod stranger;
 mod swarm;
 mod transport;
 
@@ -23,10 +24,10 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use libp2p::identity::Keypair;
+pub use libp2p::identity::Keypair;
 use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::DialOpts;
-use libp2p::{Multiaddr, PeerId, Swarm};
+use libp2p::{PeerId, Swarm};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::{DialError, PeerAddr, PeerKey};
@@ -44,6 +45,7 @@ use crate::net::gate::Gate;
 use crate::net::held::{Account, TOTAL_MAX};
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
+pub use crate::net::stranger::Stranger;
 use crate::net::pipe::{HIGH_MARK, Phase, Pipe, Ready};
 use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
 use crate::net::transport::to_multiaddr;
@@ -56,6 +58,18 @@ const SPARE_MAX: usize = 64;
 #[must_use]
 pub const fn inbound_sockets_max(inbound_max: usize) -> usize {
     inbound_max + swarm::INBOUND_SPARE + gate::PENDING_MAX
+}
+
+/// Most memory that one link makes a node hold, bytes, where blocks have up to `block_max`. What all hold together has a
+/// bound of its own.
+#[must_use]
+pub const fn link_held_max(block_max: usize) -> usize {
+    // A vector has room for twice what is in it, and takes one message more than is enough.
+    let inbox = 2 * pipe::INBOX_MAX + block_max;
+    // One message of each class, and a chunk that waits.
+    let unfinished = 2 * block_max + 2 * flow::READ_CHUNK + (256 << 10);
+    let queue = pipe::HARD_BOUND + 2 * block_max + 4 * flow::WRITE_MAX;
+    inbox + unfinished + queue + muxer::HELD_MAX
 }
 
 /// Settings of a [`Net`].
@@ -230,18 +244,18 @@ impl Net {
         Ok(Self::of(swarm, ready, account, listening))
     }
 
-    /// A network within this process, for a stranger that a test or a fuzzer plays: without Noise, which any stranger can
-    /// speak. Also where it listens.
+    /// A network within this process, and a connection to it for a stranger that a test or a fuzzer plays: without Noise,
+    /// which any stranger can speak.
     ///
     /// # Errors
     /// When the network's name can't be used.
-    pub async fn in_memory(config: &NetConfig) -> Result<(Self, Multiaddr), NetError> {
+    pub async fn with_stranger(config: &NetConfig) -> Result<(Self, Stranger), NetError> {
         let (ready, account) = (Arc::default(), Arc::new(Account::default()));
         let transport = transport::in_memory(&account);
         let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
         let mut swarm = swarm::over(transport, door, config, Arc::clone(&ready), &account)?;
-        let addr = swarm::listen_in_memory(&mut swarm).await?;
-        Ok((Self::of(swarm, ready, account, Vec::new()), addr))
+        let stranger = Stranger::connect(&mut swarm).await;
+        Ok((Self::of(swarm, ready, account, Vec::new()), stranger))
     }
 
     fn of(

@@ -62,6 +62,9 @@ pub(crate) const OUT_MAX: usize = 64 << 10;
 /// Answers that may wait for the socket besides. A guess: hundreds of them.
 pub(crate) const CONTROL_MAX: usize = 4 << 10;
 
+/// Most memory of a muxer, bytes: its buffers have room for up to twice what they hold, but that of a full window.
+pub(crate) const HELD_MAX: usize = WAITING_MAX + 2 * (OUT_MAX + CONTROL_MAX) + (8 << 10);
+
 /// How long the last bytes of a connection may take to leave. A guess.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 

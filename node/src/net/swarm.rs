@@ -6,8 +6,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{self, ConnectionId, StreamProtocol, SwarmEvent};
-use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, Swarm, connection_limits};
+use libp2p::{Swarm, connection_limits};
 use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tokio::sync::mpsc;
 
@@ -97,21 +96,6 @@ pub(crate) fn over(
     let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
     let peer_id = config.keypair.public().to_peer_id();
     Ok(Swarm::new(transport, behaviours, peer_id, settings))
-}
-
-/// Listens within this process.
-///
-/// # Errors
-/// None that this process could cause.
-pub(crate) async fn listen_in_memory(swarm: &mut Swarm<Behaviours>) -> Result<Multiaddr, NetError> {
-    let failed = |why: String| NetError::Identity(why);
-    let any = Multiaddr::empty().with(Protocol::Memory(0));
-    swarm.listen_on(any).map_err(|error| failed(error.to_string()))?;
-    loop {
-        if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
-            return Ok(address);
-        }
-    }
 }
 
 /// Listens, and waits until each listener has told its addresses. A wildcard stays what it is, with the port that it
