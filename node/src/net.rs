@@ -42,11 +42,11 @@ use crate::links::Place;
 use crate::net::behaviour::Behaviours;
 use crate::net::door::Door;
 use crate::net::gate::Gate;
-use crate::net::held::{Account, TOTAL_MAX};
+use crate::net::held::{Account, FAIR_SHARE, TOTAL_MAX};
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
-pub use crate::net::stranger::Stranger;
 use crate::net::pipe::{HIGH_MARK, Phase, Pipe, Ready};
+pub use crate::net::stranger::Stranger;
 use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
 use crate::net::transport::to_multiaddr;
 
@@ -70,6 +70,18 @@ pub const fn link_held_max(block_max: usize) -> usize {
     let unfinished = 2 * block_max + 2 * flow::READ_CHUNK + (256 << 10);
     let queue = pipe::HARD_BOUND + 2 * block_max + 4 * flow::WRITE_MAX;
     inbox + unfinished + queue + muxer::HELD_MAX
+}
+
+/// Most memory that all links of a full node make it hold, bytes: `SECURITY.md` has it as a table.
+#[must_use]
+pub const fn full_node_held_max(links: usize, block_max: usize) -> usize {
+    let open = links + swarm::INBOUND_SPARE;
+    // Over the account's bound greedy links are cut, until none is.
+    let modest = open * (FAIR_SHARE + muxer::HELD_MAX);
+    let counted = if modest > TOTAL_MAX { modest } else { TOTAL_MAX };
+    // What one turn of each connection brings before the account is looked at, and one reaction of the core.
+    let between = open * 2 * pipe::INBOX_MAX + pipe::HARD_BOUND + block_max;
+    counted + between + (open + gate::PENDING_MAX) * transport::NOISE_MAX
 }
 
 /// Settings of a [`Net`].

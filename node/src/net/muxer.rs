@@ -72,7 +72,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 const TURN_MAX: usize = 64 << 10;
 
 /// Bytes written before Noise is told to send them, so that it keeps no more.
-const FLUSH_EVERY: usize = 32 << 10;
+pub(crate) const FLUSH_EVERY: usize = 32 << 10;
 
 thread_local! {
     /// What was just read: one for all connections of a thread.

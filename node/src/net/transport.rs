@@ -34,6 +34,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// default time-out of a ping. A guess.
 const UNACKED_MAX: Duration = Duration::from_secs(120);
 
+/// Most memory of Noise for a connection, bytes; its buffers stay as large as they once were. Reading: a message of up to
+/// 64 KiB, what was read beyond, and the same decrypted. Writing: as much as we write before we flush, as it is, encrypted
+/// and framed, each in a buffer of up to twice the size. (`io.rs` and `io/framed.rs` of libp2p-noise)
+pub(crate) const NOISE_MAX: usize = 3 * (64 << 10) + 3 * 2 * muxer::FLUSH_EVERY;
+
 /// What the swarm dials and listens with.
 pub(crate) type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;
 

@@ -35,8 +35,7 @@ async fn crowded() -> TestNode {
 async fn foreign(node: &TestNode) -> StreamMuxerBox {
     let tcp = tcp::tokio::Transport::new(tcp::Config::new());
     let noise = noise::Config::new(&Keypair::generate_ed25519()).unwrap();
-    let upgraded =
-        tcp.upgrade(Version::V1).authenticate(noise).multiplex(yamux::Config::default());
+    let upgraded = tcp.upgrade(Version::V1).authenticate(noise).multiplex(yamux::Config::default());
     let mut transport = upgraded.boxed();
     let addr: Multiaddr = format!("/ip4/127.0.0.1/tcp/{}", node.addr.port).parse().unwrap();
     let opts = DialOpts { role: Endpoint::Dialer, port_use: PortUse::New };

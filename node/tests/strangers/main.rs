@@ -10,6 +10,8 @@ mod surface;
 #[expect(unreachable_pub, reason = "the file is also a module of a library")]
 mod links;
 
+mod bounds;
+
 use std::fs;
 use std::path::Path;
 

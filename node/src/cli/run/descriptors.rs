@@ -98,12 +98,19 @@ mod tests {
         assert!(need > peers.inbound_max + peers.outbound && need < 1_024, "{need}");
         let full = |limit| Ok(Plan { limit, inbound_max: peers.inbound_max });
         assert_eq!(plan(&peers, 2, 1_024, 1_024), full(1_024), "the usual limit is left alone");
-        assert_eq!(plan(&peers, 2, 100, 1 << 20), full(need), "a low one is raised as far as needed");
+        assert_eq!(
+            plan(&peers, 2, 100, 1 << 20),
+            full(need),
+            "a low one is raised as far as needed"
+        );
         let lower = Ok(Plan { limit: need - 50, inbound_max: peers.inbound_max - 50 });
         assert_eq!(plan(&peers, 2, 100, need - 50), lower, "and what doesn't fit is left out");
         let too_few = Err(TooFew { allowed: 100, needed: need });
         assert_eq!(plan(&peers, 2, 100, 100), too_few, "too few are no node");
         let closed = PeerParams { inbound_max: 0, ..peers };
-        assert!(plan(&closed, 2, needed(&closed, 2), 0).is_ok(), "nobody has to have inbound peers");
+        assert!(
+            plan(&closed, 2, needed(&closed, 2), 0).is_ok(),
+            "nobody has to have inbound peers"
+        );
     }
 }
