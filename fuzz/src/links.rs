@@ -47,7 +47,17 @@ pub fn links(bytes: &[u8]) -> u64 {
             clock: Clock::start(),
         };
         let (net, stranger) = Net::with_stranger(&config).await.expect("the name is a good one");
-        let mut life = Life { net, stranger, link: None, lent: None, input: bytes, frames: 0 };
+        let mut life = Life {
+            net,
+            stranger,
+            link: None,
+            lent: None,
+            input: bytes,
+            frames: 0,
+            credit: 256 << 10,
+            opened: 1,
+            is_over: false,
+        };
         life.run().await;
         life.frames
     })
@@ -61,18 +71,24 @@ struct Life<'a> {
     lent: Option<(Link, Vec<Message>)>,
     input: &'a [u8],
     frames: u64,
+    /// What the stranger may still send on its stream.
+    credit: usize,
+    /// The last stream that it opened.
+    opened: u8,
+    /// The node has closed the connection.
+    is_over: bool,
 }
 
 impl Life<'_> {
     async fn run(&mut self) {
         // Half of all lives begin with a link, which few would come to by chance.
-        if self.byte() % 2 == 0 {
+        if self.byte().is_multiple_of(2) {
             self.frame(0, 1, 1, NEGOTIATION);
             self.turns().await;
             self.frame(0, 2, 2, NEGOTIATION);
             self.turns().await;
         }
-        while !self.input.is_empty() {
+        while !self.input.is_empty() && !self.is_over {
             self.step().await;
             self.turns().await;
             let (held, max) = self.net.held_bytes();
@@ -93,8 +109,10 @@ impl Life<'_> {
         }
     }
 
+    /// What ends a connection at once is rare, so that lives are long.
     async fn step(&mut self) {
-        match self.byte() % 12 {
+        match self.byte() % 64 {
+            0 | 1 | 3 if !self.byte().is_multiple_of(16) => {}
             0 => {
                 let bytes = self.take();
                 let _ = self.stranger.send(&bytes);
@@ -109,27 +127,56 @@ impl Life<'_> {
                     (1 + self.byte() % 3, self.byte() % 16, self.byte() % 4, self.byte());
                 self.head(kind, flags, stream, u32::from(length) << (length % 25));
             }
-            3..=5 => {
-                let message = self.message();
-                let mut out = BytesMut::new();
-                codec::encode(&message, &mut out);
-                let cut = (usize::from(self.byte()) * 256).max(1);
-                out.chunks(cut).for_each(|part| self.frame(0, 0, 1, part));
-            }
-            6 => {
+            3 => {
                 let bytes = self.take();
                 self.frame(0, 0, 1, &bytes);
             }
-            7 => tokio::time::sleep(Duration::from_millis(u64::from(self.byte()) * 100)).await,
-            8 => self.events(),
-            9 => self.settle(),
-            10 => _ = self.stranger.receive(),
+            4..=7 => {
+                // A window update, a ping, a stream opened or reset.
+                let (what, which) = (self.byte(), self.opened);
+                match what % 4 {
+                    0 => self.head(1, 0, 2, 1 << 16),
+                    1 => self.head(2, 1, 0, 7),
+                    2 => {
+                        self.opened = self.opened.wrapping_add(2);
+                        self.head(1, 1, self.opened, 0);
+                    }
+                    _ => self.head(0, 8, which, 0),
+                }
+            }
+            8..=31 => {
+                let message = self.message();
+                let mut out = BytesMut::new();
+                codec::encode(&message, &mut out);
+                // Mostly it keeps to its window, or most lives would end by that.
+                if out.len() + 2_000 > self.credit {
+                    return;
+                }
+                let cut = (usize::from(self.byte()) * 256).max(64);
+                out.chunks(cut).for_each(|part| self.frame(0, 0, 1, part));
+            }
+            32..=35 => {
+                tokio::time::sleep(Duration::from_millis(u64::from(self.byte()) * 100)).await;
+            }
+            36..=43 => self.events(),
+            44..=49 => self.settle(),
+            50..=55 => self.read(),
             _ => {
                 let message = self.message();
                 if let Some(link) = self.link {
                     self.net.send(link, message);
                 }
             }
+        }
+    }
+
+    /// Reads what came, and learns of the window updates in it.
+    fn read(&mut self) {
+        while let Some(bytes) = self.stranger.receive().filter(|bytes| !bytes.is_empty()) {
+            let heads = bytes.windows(12);
+            let updates = heads.filter(|head| head[..2] == [0, 1] && head[4..8] == [0, 0, 0, 1]);
+            let granted = updates.filter_map(|head| head[8..].first_chunk().copied());
+            self.credit += granted.map(|four| u32::from_be_bytes(four) as usize).sum::<usize>();
         }
     }
 
@@ -184,19 +231,22 @@ impl Life<'_> {
     fn head(&mut self, kind: u8, flags: u8, stream: u8, length: u32) {
         let [a, b, c, d] = length.to_be_bytes();
         let head = [0, kind, 0, flags, 0, 0, 0, stream, a, b, c, d];
-        self.frames += 1;
-        let _ = self.stranger.send(&head);
+        // Only those count that somebody reads.
+        let sent = self.stranger.send(&head);
+        self.frames += u64::from(sent == Some(head.len()));
+        self.is_over = sent.is_none();
     }
 
     fn frame(&mut self, kind: u8, flags: u8, stream: u8, data: &[u8]) {
         self.head(kind, flags, stream, u32::try_from(data.len()).expect("it is short"));
         if kind == 0 {
             let _ = self.stranger.send(data);
+            self.credit = self.credit.saturating_sub(data.len());
         }
     }
 
     /// Lets the node's tasks run.
-    async fn turns(&mut self) {
+    async fn turns(&self) {
         for _ in 0..TURNS {
             tokio::task::yield_now().await;
         }

@@ -413,7 +413,7 @@ impl Net {
 
     /// Takes back messages of a [`NetEvent::Received`] that a throttling came in between, to hand
     /// them in again when it is over.
-    pub fn hold(&mut self, link: Link, messages: Vec<Message>) {
+    pub fn hold(&self, link: Link, messages: Vec<Message>) {
         self.settle(link, messages);
     }
 
@@ -440,7 +440,7 @@ impl Net {
     }
 
     /// The driver is done with what it had of a link, but for the rest.
-    fn settle(&mut self, link: Link, rest: Vec<Message>) {
+    fn settle(&self, link: Link, rest: Vec<Message>) {
         let Some(pipe) = self.links.get(link) else { return };
         let mut state = pipe.state();
         state.settle(rest);

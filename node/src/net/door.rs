@@ -22,42 +22,49 @@ use tokio::time::Instant;
 use crate::net::gate::{Gate, HANDSHAKE_TIMEOUT, Ticket};
 use crate::net::transport::{BoxedTransport, from_multiaddr};
 
-/// The gate, and whom to tell that they have to give way: whoever waits at a dropped sender.
+/// The gate, and those who are being secured at it.
 #[derive(Clone, Debug)]
-pub(crate) struct Door(Arc<Mutex<(Gate, HashMap<Ticket, oneshot::Sender<()>>)>>);
+pub(crate) struct Door(Arc<Mutex<Guarding>>);
+
+#[derive(Debug)]
+struct Guarding {
+    gate: Gate,
+    /// Whoever waits at one of these has to give way once it is dropped.
+    stay: HashMap<Ticket, oneshot::Sender<()>>,
+}
 
 impl Door {
     /// A door with a gate.
     pub(crate) fn new(gate: Gate) -> Self {
-        Self(Arc::new(Mutex::new((gate, HashMap::new()))))
+        Self(Arc::new(Mutex::new(Guarding { gate, stay: HashMap::new() })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Gate, HashMap<Ticket, oneshot::Sender<()>>)> {
+    fn lock(&self) -> MutexGuard<'_, Guarding> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An inbound connection is open.
     pub(crate) fn opened(&self, from: &Multiaddr) {
         if let Some(addr) = from_multiaddr(from) {
-            self.lock().0.opened(addr.ip);
+            self.lock().gate.opened(addr.ip);
         }
     }
 
     /// An inbound connection that was open isn't any more.
     pub(crate) fn closed(&self, from: &Multiaddr) {
         if let Some(addr) = from_multiaddr(from) {
-            self.lock().0.closed(addr.ip);
+            self.lock().gate.closed(addr.ip);
         }
     }
 
     fn knock(&self, ip: IpAddr) -> Option<Guest> {
         let mut inner = self.lock();
-        let (ticket, gives_way) = inner.0.knock(ip, Instant::now())?;
+        let (ticket, gives_way) = inner.gate.knock(ip, Instant::now())?;
         if let Some(other) = gives_way {
-            inner.1.remove(&other);
+            inner.stay.remove(&other);
         }
         let (stay, gives_way) = oneshot::channel();
-        inner.1.insert(ticket, stay);
+        inner.stay.insert(ticket, stay);
         Some(Guest { ticket, gives_way, door: self.clone() })
     }
 }
@@ -72,8 +79,8 @@ struct Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         let mut inner = self.door.lock();
-        inner.0.leave(self.ticket);
-        inner.1.remove(&self.ticket);
+        inner.gate.leave(self.ticket);
+        inner.stay.remove(&self.ticket);
     }
 }
 
@@ -176,7 +183,7 @@ mod tests {
         let secured = secure(pending(), guest, HANDSHAKE_TIMEOUT).await;
         assert_eq!(secured.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed(), Duration::from_secs(3));
-        assert!(door.lock().1.is_empty(), "nothing is kept of it");
+        assert!(door.lock().stay.is_empty(), "nothing is kept of it");
     }
 
     #[tokio::test(start_paused = true)]

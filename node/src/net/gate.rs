@@ -104,7 +104,7 @@ impl Gate {
     /// Somebody knocks. A ticket, and whoever gives way for it; `None` if it is turned away.
     pub(crate) fn knock(&mut self, ip: IpAddr, now: Instant) -> Option<(Ticket, Option<Ticket>)> {
         let ip = ip.to_canonical();
-        if !self.is_exempt(ip) && !(self.is_within_share(ip) && self.may_come(ip, now)) {
+        if !self.is_exempt(ip) && (!self.is_within_share(ip) || !self.may_come(ip, now)) {
             return None;
         }
         let gives_way = self.who_gives_way(ip);

@@ -82,7 +82,9 @@ mod tests {
         let (mut slow, mut steady) = (Progress::default(), Progress::default());
         let mut stalled_at = None;
         for second in 0..100 {
-            stalled_at = stalled_at.or(poll(&mut slow, Some((3, second)), true).then_some(second));
+            if stalled_at.is_none() && poll(&mut slow, Some((3, second)), true) {
+                stalled_at = Some(second);
+            }
             assert!(!poll(&mut steady, Some((3, second * 1_000)), true));
             advance(Duration::from_secs(1)).await;
         }

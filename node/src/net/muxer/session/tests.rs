@@ -104,7 +104,8 @@ fn all_streams_together_hold_little_more_than_one() {
 
 #[test]
 fn a_flood_of_frames_that_carry_nothing_is_an_offence() {
-    let floods: [(&str, &dyn Fn(u32) -> Vec<u8>); 7] = [
+    type Flood = &'static dyn Fn(u32) -> Vec<u8>;
+    let floods: [(&str, Flood); 7] = [
         ("streams opened and reset", &|index| {
             [frame(Kind::Data, SYN, 2 * index + 1, 0), frame(Kind::Data, RST, 2 * index + 1, 0)]
                 .concat()
@@ -136,13 +137,13 @@ fn whoever_does_not_read_its_answers_is_closed_by_what_they_hold() {
     let mut moved = 0;
     let end = loop {
         // It moves so much data that it may ping without end.
-        let mut told = tell(&mut to, &[data(0, 1, 64 << 10), frame(Kind::Ping, SYN, 0, 1)]);
+        let told = tell(&mut to, &[data(0, 1, 64 << 10), frame(Kind::Ping, SYN, 0, 1)]);
         while told.is_ok()
             && let Ok(Some(read)) = to.read(1, &mut [0; 16 << 10], &waker)
         {
             moved += read;
         }
-        told = told.and_then(|()| if moved > 1 << 30 { Err(Fault::Closed) } else { Ok(()) });
+        assert!(moved < 1 << 30, "it may go on for ever");
         if let Err(fault) = told {
             break fault;
         }
