@@ -207,6 +207,7 @@ impl Shell {
             listen: config.listen.clone(),
             // Whoever dials back may keep the place in the outbound set.
             inbound_max: config.params.peers.inbound_max + config.params.peers.outbound,
+            local_addresses: config.params.peers.local_addresses,
             place: config.lab.place,
             clock: clock.clone(),
         })
@@ -409,6 +410,10 @@ impl Shell {
             }
         }
         self.actions = actions;
+        // Before anything else is queued: a batch of verdicts could fill a queue to its bound.
+        while let Some(link) = self.net.next_congested() {
+            throttled |= self.handle(Input::Congested { link });
+        }
         throttled
     }
 
@@ -508,7 +513,7 @@ impl Shell {
                 return self.net.give_back(link, messages);
             }
         }
-        self.net.recycle(messages);
+        self.net.recycle(link, messages);
     }
 
     fn on_disconnected(&mut self, link: Link, slow: bool) {

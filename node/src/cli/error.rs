@@ -15,6 +15,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::cli::run::TooFew;
 use crate::client::ClientError;
 use crate::config::ConfigError;
 use crate::files::datadir::DataDirError;
@@ -73,6 +74,9 @@ pub enum Error {
     /// The API can't listen.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The system allows too few descriptors.
+    #[error(transparent)]
+    Descriptors(#[from] TooFew),
     /// The node can't start.
     #[error(transparent)]
     Shell(#[from] ShellError),
@@ -130,6 +134,7 @@ impl Error {
             )
             | Self::Token(TokenError::File(_) | TokenError::Damaged(_))
             | Self::DataDir(DataDirError::Missing(_) | DataDirError::Unsafe(_))
+            | Self::Descriptors(_)
             | Self::Bind(BindError::PathTooLong(_) | BindError::NoSocket(_))
             | Self::Shell(
                 ShellError::Net(NetError::Network(_) | NetError::Identity(_))

@@ -6,6 +6,7 @@
 //! be kept. Then the socket's file goes, then the claim on the data folder, and the listening sockets
 //! last: whoever waits on one of them (`tidings stop`) may start the next node at once.
 
+mod descriptors;
 mod listeners;
 
 use std::process::ExitCode;
@@ -31,13 +32,16 @@ use crate::lab::Lab;
 use crate::logging;
 use crate::shell::{Shell, ShellConfig};
 use crate::store::StoreConfig;
+pub(crate) use descriptors::TooFew;
 use listeners::Listeners;
 
 pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     let lock = folder.dir.lock()?;
     let config = folder.resolve(flags)?.config;
     let _log = logging::init(&config.log)?;
-    let shell = shell_config(&folder.dir, &config)?;
+    let mut shell = shell_config(&folder.dir, &config)?;
+    // Each address has a socket, and both APIs.
+    descriptors::provide(&mut shell.params.peers, shell.listen.len() + 2)?;
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
     let serve = serve(folder.clone(), config, shell, lock);
     let ended = runtime()?.block_on(async { tokio::spawn(serve).await });

@@ -10,6 +10,7 @@ mod queues;
 #[cfg(feature = "quic")]
 mod quic;
 mod rig;
+mod strangers;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -209,6 +209,7 @@ impl RawPeer {
             chain: Arc::new(chain),
             listen: listen.iter().map(|addr| addr.parse().unwrap()).collect(),
             inbound_max: 1,
+            local_addresses: true,
             place: None,
             clock: Clock::start(),
         };
@@ -223,8 +224,10 @@ impl RawPeer {
     pub(crate) async fn message<T>(&mut self, pick: impl Fn(&Message) -> Option<T>) -> T {
         loop {
             match next(&mut self.net).await {
-                NetEvent::Received { messages, .. } => {
-                    if let Some(picked) = messages.iter().find_map(&pick) {
+                NetEvent::Received { link, messages } => {
+                    let picked = messages.iter().find_map(&pick);
+                    self.net.recycle(link, messages);
+                    if let Some(picked) = picked {
                         return picked;
                     }
                 }
@@ -246,14 +249,14 @@ impl RawPeer {
     pub(crate) async fn news(&mut self) -> NetEvent {
         loop {
             match next(&mut self.net).await {
-                NetEvent::Received { .. } => {}
+                NetEvent::Received { link, messages } => self.net.recycle(link, messages),
                 news => return news,
             }
         }
     }
 
     pub(crate) async fn disconnected(&mut self) {
-        while !matches!(next(&mut self.net).await, NetEvent::Disconnected { .. }) {}
+        while !matches!(self.news().await, NetEvent::Disconnected { .. }) {}
     }
 }
 
