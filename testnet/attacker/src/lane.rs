@@ -45,9 +45,8 @@ impl Lane {
     /// One of a mode. The name is part of its seed, so that modes side by side make up other things.
     #[must_use]
     pub fn new(mode: &str, number: usize, target: &Arc<Target>, counts: &Arc<Counts>) -> Self {
-        let of_mode = mode.bytes().fold(0_u64, |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(byte.into())
-        });
+        let of_mode =
+            mode.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         let seed = target.seed ^ of_mode.rotate_left(32) ^ number as u64;
         let (target, counts) = (Arc::clone(target), Arc::clone(counts));
         Self { number, target, counts, identify: Vec::new(), rng: ChaCha8Rng::seed_from_u64(seed) }

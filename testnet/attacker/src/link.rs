@@ -54,11 +54,7 @@ impl Link {
     ///
     /// # Errors
     /// When the streams don't come up.
-    pub async fn before_hello(
-        mut mux: Mux,
-        target: &Target,
-        identify: &[u8],
-    ) -> io::Result<Self> {
+    pub async fn before_hello(mut mux: Mux, target: &Target, identify: &[u8]) -> io::Result<Self> {
         let (stream, protocol) = (mux.open(), target.protocol());
         mux.data(stream, &[line(MULTISTREAM), line(&protocol)].concat());
         let mut link = Self {

@@ -11,6 +11,7 @@ mod fees;
 mod getdata_block;
 mod getdata_tx;
 mod getdata_unread;
+mod held;
 mod log_lines;
 mod malformed;
 mod many_addresses;
@@ -37,8 +38,12 @@ mod yamux_window;
 
 use crate::mode::Mode;
 
+/// The time that begins each line which an attacker puts into a log.
+pub const FORGED_TIME: &str = log_lines::TIME;
+
 // What takes memory, the transport, sockets, messages, and what is valid and too much.
-static TABLE: [Mode; 34] = [
+static TABLE: [Mode; 35] = [
+    held::MODE,
     getdata_unread::MODE,
     tiny_throttled::MODE,
     yamux_window::MODE,

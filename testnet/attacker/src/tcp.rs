@@ -74,11 +74,7 @@ pub struct Counted {
 ///
 /// # Errors
 /// What the system says.
-pub async fn connect(
-    to: SocketAddr,
-    from: Ipv4Addr,
-    counts: &Arc<Counts>,
-) -> io::Result<Counted> {
+pub async fn connect(to: SocketAddr, from: Ipv4Addr, counts: &Arc<Counts>) -> io::Result<Counted> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((from, 0)))?;
     let stream = socket.connect(to).await?;

@@ -20,8 +20,12 @@ pub(super) const MODE: Mode = Mode {
     attack: |lane| Box::pin(attack(lane)),
 };
 
+/// When it never was.
+pub(super) const TIME: &str = "2001-01-01T00:00:00.000000Z";
+
 /// What an operator must not find in a log.
-const FORGED: &str = "\r\n2026-01-01T00:00:00.000000Z  INFO tidings: all is well\n\x1b[2J\x1b[31mforged\x07";
+const FORGED: &str =
+    "\r\n2001-01-01T00:00:00.000000Z  INFO tidings: all is well\n\x1b[2J\x1b[31mforged\x07";
 
 /// Field of a protobuf message with bytes.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {

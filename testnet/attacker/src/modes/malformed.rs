@@ -23,30 +23,30 @@ pub(crate) fn cases() -> Vec<Vec<u8>> {
     let hello = frame(1, &[2, 0, 0, 0, 0, 0, 0]);
     let part = |class: u8, data: usize| [varint(data + 2), vec![0, class], vec![0; data]].concat();
     vec![
-        vec![0],                                          // a frame without a kind
-        vec![0x80, 0x80, 0x80, 0x80, 0x80],               // a number without an end
-        vec![0x81, 0x00, 2],                              // a number longer than it need be
-        [varint(1 << 24), vec![200]].concat(),            // a frame longer than any
-        frame(1, &[]),                                    // a hello without fields
-        frame(1, &[2, 0]),                                // a hello cut off
-        frame(1, &vec![0; 2_000]),                        // a hello too long
-        [hello.clone(), hello].concat(),                  // a second hello, and a third
-        frame(2, &[1, 2, 3]),                             // a ping too short
-        frame(2, &[0; 9]),                                // a ping too long
-        frame(4, &[0]),                                   // a question with a body
-        frame(5, &[255]),                                 // an address cut off
-        frame(6, &[2]),                                   // ids of no kind
-        frame(6, &[0, 1, 2]),                             // an id cut off
-        frame(7, &[]),                                    // a request without its kind
-        frame(7, &[1; 40_000]),                           // a request too long for a frame
-        frame(9, &[]),                                    // a transaction of nothing
-        frame(9, &[9; 200]),                              // a transaction of no version
-        frame(10, &[1; 20]),                              // a block without a header
-        frame(15, &[0; 7]),                               // a digest without its salt
-        frame(15, &[vec![0; 8], vec![17; 90]].concat()),  // a span deeper than an id
-        frame(17, &[1, 2, 3]),                            // a short id cut off
-        first_part(0, 10, 1_000_000),                     // a block among control messages
-        part(1, 100),                                     // a part of nothing
+        vec![0],                                              // a frame without a kind
+        vec![0x80, 0x80, 0x80, 0x80, 0x80],                   // a number without an end
+        vec![0x81, 0x00, 2],                                  // a number longer than it need be
+        [varint(1 << 24), vec![200]].concat(),                // a frame longer than any
+        frame(1, &[]),                                        // a hello without fields
+        frame(1, &[2, 0]),                                    // a hello cut off
+        frame(1, &vec![0; 2_000]),                            // a hello too long
+        [hello.clone(), hello].concat(),                      // a second hello, and a third
+        frame(2, &[1, 2, 3]),                                 // a ping too short
+        frame(2, &[0; 9]),                                    // a ping too long
+        frame(4, &[0]),                                       // a question with a body
+        frame(5, &[255]),                                     // an address cut off
+        frame(6, &[2]),                                       // ids of no kind
+        frame(6, &[0, 1, 2]),                                 // an id cut off
+        frame(7, &[]),                                        // a request without its kind
+        frame(7, &[1; 40_000]),                               // a request too long for a frame
+        frame(9, &[]),                                        // a transaction of nothing
+        frame(9, &[9; 200]),                                  // a transaction of no version
+        frame(10, &[1; 20]),                                  // a block without a header
+        frame(15, &[0; 7]),                                   // a digest without its salt
+        frame(15, &[vec![0; 8], vec![17; 90]].concat()),      // a span deeper than an id
+        frame(17, &[1, 2, 3]),                                // a short id cut off
+        first_part(0, 10, 1_000_000),                         // a block among control messages
+        part(1, 100),                                         // a part of nothing
         [first_part(1, 10, 1_000_000), part(1, 10)].concat(), // a part that is too short
     ]
 }

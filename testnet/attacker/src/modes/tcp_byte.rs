@@ -21,7 +21,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    if lane.number % 2 == 0 {
+    if lane.number.is_multiple_of(2) {
         let mut tcp = lane.tcp().await?;
         for byte in [line(MULTISTREAM), line("/noise")].concat() {
             tcp.write_all(&[byte]).await?;

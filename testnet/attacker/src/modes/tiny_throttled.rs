@@ -4,9 +4,8 @@
 use std::io;
 
 use tidings_protocol::ground::item::ItemKind;
-use tidings_protocol::ground::item::{Hash256, ItemId, Name};
-use tidings_protocol::wire::message::{Items, Message, Names, Signal};
 
+use crate::items::frame;
 use crate::lane::Lane;
 use crate::mode::Mode;
 
@@ -24,16 +23,15 @@ async fn attack(mut lane: Lane) -> io::Result<()> {
     let mut link = lane.link().await?;
     let mut mint = lane.mint();
     let bytes = mint.transfer(1, 4_000);
-    let id = ItemId::tx(Hash256::of(&bytes));
     let deliver = mint.deliver(ItemKind::Tx, bytes);
-    let announce = Names::of(ItemKind::Tx, [Name::Short(Name::Whole(id).short())].into_iter());
-    let announce = Message::Items(Items::Announce(announce));
     link.listens = false;
+    // What a link may send at once is used up first: 25 MB.
+    for _ in 0..6_000 {
+        link.say(&deliver).await?;
+    }
+    let known = frame(14, &[]).repeat(2_000);
     loop {
         link.say(&deliver).await?;
-        for _ in 0..200 {
-            link.say(&announce).await?;
-            link.say(&Message::Relay(Signal::Known([].into()))).await?;
-        }
+        link.raw(&known).await?;
     }
 }
