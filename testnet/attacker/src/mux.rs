@@ -131,6 +131,10 @@ impl Mux {
 
     /// Queues bytes of a stream, whatever its window.
     pub fn data(&mut self, stream: u32, bytes: &[u8]) {
+        if let Some(stream) = self.streams.get_mut(&stream) {
+            let taken = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            stream.window = stream.window.saturating_sub(taken);
+        }
         for part in bytes.chunks(FRAME_MAX) {
             self.frame(Kind::Data, 0, stream, u32::try_from(part.len()).unwrap_or(0));
             self.outbox.put_slice(part);
@@ -179,7 +183,6 @@ impl Mux {
                 continue;
             }
             let length = bytes.len().min(stream.window as usize);
-            stream.window -= u32::try_from(length).unwrap_or(0);
             self.data(id, &bytes[..length]);
             bytes = &bytes[length..];
         }
