@@ -36,8 +36,6 @@ pub struct Lane {
     pub target: Arc<Target>,
     /// What all of them count.
     pub counts: Arc<Counts>,
-    /// What it says of itself when identify asks; nobody there if empty.
-    pub identify: Vec<u8>,
     rng: ChaCha8Rng,
 }
 
@@ -49,7 +47,7 @@ impl Lane {
             mode.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         let seed = target.seed ^ of_mode.rotate_left(32) ^ number as u64;
         let (target, counts) = (Arc::clone(target), Arc::clone(counts));
-        Self { number, target, counts, identify: Vec::new(), rng: ChaCha8Rng::seed_from_u64(seed) }
+        Self { number, target, counts, rng: ChaCha8Rng::seed_from_u64(seed) }
     }
 
     /// The same peer's next life, in which it makes up other things.
@@ -116,17 +114,34 @@ impl Lane {
     /// When it doesn't come up.
     pub async fn link_from(&mut self, from: Ipv4Addr) -> io::Result<Link> {
         let identity = self.identity()?;
+        self.link_as(from, &identity, &[]).await
+    }
+
+    /// A link from an address as somebody, who tells `identify` of itself if that isn't empty.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn link_as(
+        &self,
+        from: Ipv4Addr,
+        identity: &Keypair,
+        identify: &[u8],
+    ) -> io::Result<Link> {
         let coming = async {
             let tcp = tcp::connect(self.target.addr, from, &self.counts).await?;
-            let mux = Mux::new(secure::secure(tcp, &identity).await?);
-            let mut link = Link::before_hello(mux, &self.target, &self.identify).await?;
+            let mux = Mux::new(secure::secure(tcp, identity).await?);
+            let mut link = Link::before_hello(mux, &self.target, identify).await?;
             link.greet(&self.counts).await?;
             Ok(link)
         };
         in_time(coming).await
     }
 
-    fn identity(&mut self) -> io::Result<Keypair> {
+    /// Somebody whom nobody has seen before.
+    ///
+    /// # Errors
+    /// Never: 32 bytes are a key.
+    pub fn identity(&mut self) -> io::Result<Keypair> {
         let seed: [u8; 32] = self.rng.random();
         Keypair::ed25519_from_bytes(seed).map_err(io::Error::other)
     }

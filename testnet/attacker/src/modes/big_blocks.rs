@@ -25,5 +25,7 @@ async fn attack(mut lane: Lane) -> io::Result<()> {
         let transfers: Vec<_> = (0..39).map(|_| mint.transfer(1, 99_000)).collect();
         let block = mint.block(&transfers).ok_or(io::ErrorKind::InvalidInput)?;
         link.say(&mint.deliver(ItemKind::Block, block)).await?;
+        // Others have their turn: to find a block takes a while.
+        tokio::task::yield_now().await;
     }
 }

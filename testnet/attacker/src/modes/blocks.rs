@@ -25,6 +25,8 @@ async fn attack(mut lane: Lane) -> io::Result<()> {
         let transfers = [mint.transfer(1, 100), mint.transfer(1, 100)];
         let block = mint.block(&transfers).ok_or(io::ErrorKind::InvalidInput)?;
         link.say(&mint.deliver(ItemKind::Block, block)).await?;
+        // Others have their turn: to find a block takes a while.
+        tokio::task::yield_now().await;
         link.flush().await?;
     }
 }

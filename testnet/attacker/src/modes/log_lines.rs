@@ -5,6 +5,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::items::{frame, varint};
 use crate::lane::Lane;
 use crate::link::IDENTIFY;
 use crate::mode::Mode;
@@ -27,37 +28,49 @@ pub(super) const TIME: &str = "2001-01-01T00:00:00.000000Z";
 const FORGED: &str =
     "\r\n2001-01-01T00:00:00.000000Z  INFO tidings: all is well\n\x1b[2J\x1b[31mforged\x07";
 
+/// Protocol by which a peer says unasked what identify would have told.
+const PUSH: &str = "/ipfs/id/push/1.0.0";
+
+/// Code of a DNS name in an address (multiaddr's table of protocols).
+const DNS4: u8 = 54;
+
 /// Field of a protobuf message with bytes.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let head = [vec![number << 3 | 2], crate::items::varint(bytes.len())].concat();
+    let head = [vec![number << 3 | 2], varint(bytes.len())].concat();
     [&head[..], bytes].concat()
 }
 
-/// An identify message (libp2p specs, identify: 1 key, 2 addresses, 3 protocols, 5 version, 6 agent), length first.
-fn identify(round: usize) -> Vec<u8> {
+/// An identify message (libp2p specs, identify: 1 key, 2 addresses, 3 protocols, 4 observed address, 5 version,
+/// 6 agent), length first. The observed address is another one each time, and a name of our choice.
+fn identify(key: &[u8], round: usize) -> Vec<u8> {
+    let name = format!("a{round}{FORGED}");
+    let observed = [vec![DNS4], varint(name.len()), name.into_bytes()].concat();
     let text = FORGED.as_bytes();
-    let parts = match round % 3 {
-        0 => [field(5, text), field(6, text), field(3, text), field(2, text)],
-        1 => [field(6, &text.repeat(40)), field(3, &text.repeat(10)), field(1, text), vec![]],
-        _ => [field(1, text), field(2, text), field(6, &[0xff, 0xfe, 0x0a]), field(4, text)],
-    };
-    let body = parts.concat();
-    [crate::items::varint(body.len()), body].concat()
+    let body = [
+        field(1, key),
+        field(2, &observed),
+        field(3, text),
+        field(4, &observed),
+        field(5, text),
+        field(6, &text.repeat(10)),
+    ];
+    let body = body.concat();
+    [varint(body.len()), body].concat()
 }
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    for round in 0.. {
-        lane.identify = identify(round);
-        let mut link = lane.link().await?;
-        link.listens = false;
-        for kind in [IDENTIFY, "/ipfs/id/push/1.0.0", &format!("/x{FORGED}"), FORGED] {
+    let identity = lane.identity()?;
+    let key = identity.public().encode_protobuf();
+    let mut link = lane.link_as(lane.address(), &identity, &identify(&key, 0)).await?;
+    link.listens = false;
+    for round in 1..100 {
+        for (asked, said) in [(PUSH, identify(&key, round)), (IDENTIFY, vec![]), (FORGED, vec![])] {
             let stream = link.mux.open();
-            let asked = [line(MULTISTREAM), line(kind), identify(round)].concat();
-            link.mux.data(stream, &asked);
+            link.mux.data(stream, &[line(MULTISTREAM), line(asked), said].concat());
         }
-        // A hello twice, and one of another time: reasons for a link's end.
-        link.raw(&crate::items::frame(1, FORGED.as_bytes())).await?;
-        link.stay(Duration::from_millis(30)).await.ok();
+        link.stay(Duration::from_millis(10)).await?;
     }
-    Ok(())
+    // A hello of text: the reason for the link's end is ours.
+    link.raw(&frame(1, FORGED.as_bytes())).await?;
+    link.stay(Duration::from_millis(30)).await
 }
