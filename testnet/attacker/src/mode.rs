@@ -22,6 +22,8 @@ pub struct Mode {
     pub lanes: usize,
     /// Whether it floods blocks, which take precedence over transactions.
     pub is_of_blocks: bool,
+    /// Whether all that it sends is valid, and no more than a link may: then all pools are equal in the end.
+    pub is_fair: bool,
     /// What each of them does.
     pub attack: Attack,
 }

@@ -18,6 +18,12 @@ const ALL: &str = "all";
 /// Asks for every mode at once.
 const TOGETHER: &str = "together";
 
+/// Fewest nodes: the victim and one at either side.
+pub const NODES_MIN: usize = 3;
+
+/// Most nodes, all linked with one another. A guess.
+const NODES_MAX: usize = 20;
+
 /// Arguments of `assault`.
 #[derive(Clone, Debug, Args)]
 #[command(
@@ -46,6 +52,9 @@ pub struct AssaultArgs {
     /// All of them side by side
     #[arg(long, conflicts_with = "at_once")]
     pub together: bool,
+    /// How many nodes: three stand in a row, more are all linked with one another
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub nodes: usize,
     /// Honest transactions a second
     #[arg(long, default_value_t = 20.0)]
     pub rate: f64,
@@ -81,6 +90,8 @@ pub struct Plan {
     pub seconds: f64,
     /// How long it is watched before that, seconds.
     pub before: f64,
+    /// How many nodes.
+    pub nodes: usize,
     /// Honest transactions a second.
     pub rate: f64,
     /// What must hold.
@@ -113,6 +124,12 @@ impl AssaultArgs {
         positive("--rate", self.rate, 500.0)?;
         let before = self.before.unwrap_or_else(|| self.seconds.min(10.0));
         positive("--before", before, 3_600.0)?;
+        if !(NODES_MIN..=NODES_MAX).contains(&self.nodes) {
+            let nodes = self.nodes;
+            return Err(format!(
+                "--nodes is {nodes}, but must be {NODES_MIN} to {NODES_MAX}: one stands between others"
+            ));
+        }
         if self.at_once == 0 {
             return Err("--at-once is 0, but must be 1 or more".to_owned());
         }
@@ -123,6 +140,7 @@ impl AssaultArgs {
             bouts: modes.chunks(side_by_side).map(<[_]>::to_vec).collect(),
             seconds: self.seconds,
             before,
+            nodes: self.nodes,
             rate: self.rate,
             bounds: if self.untimed { Bounds::untimed() } else { Bounds::default() },
             node_binary: self.node_binary.clone(),

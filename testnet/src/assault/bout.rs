@@ -1,4 +1,4 @@
-//! One bout: three nodes, honest transactions, and then the attack.
+//! One bout: a few nodes, honest transactions, and then the attack.
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
@@ -16,7 +16,7 @@ use tidings_sim::workload::sizes::Sizes;
 use tidings_tools::run::Delivery;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::args::Plan;
+use super::args::{NODES_MIN, Plan};
 use super::attacker::Attacker;
 use super::newcomer::{self, Waits};
 use super::row::{Row, percentile};
@@ -35,9 +35,6 @@ use crate::usage::{self, Usage};
 
 /// The node that is attacked: the one in the middle.
 const VICTIM: usize = 1;
-
-/// Nodes in the row.
-const NODES: usize = 3;
 
 /// How long the row may take to stand.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -108,12 +105,15 @@ pub async fn run(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<
 
     let submissions = records.into_inner();
     settle(&fleet, &mut collector, &submissions).await?;
+    if modes.iter().all(|mode| mode.is_fair) {
+        row.pool_spread = Some(pools_settle(&fleet).await);
+    }
     row.deaths += fleet.new_deaths().len();
     let logs: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(LOG)).collect();
     fleet.stop().await;
     collector.poll().map_err(|error| error.to_string())?;
     let sent: Vec<_> = submissions.iter().map(|submission| submission.sent).collect();
-    tell_latency(&mut row, collector.into_deliveries(&sent), &sent, from_us);
+    tell_latency(&mut row, collector.into_deliveries(&sent), (&sent, plan.nodes), from_us);
     row.submitted = sent.len();
     row.forged_lines = logs.iter().map(|path| watch::forged_lines(path)).sum();
     row.broken = plan.bounds.broken_by(&row);
@@ -127,12 +127,13 @@ fn at(began: Time, seconds: f64) -> Time {
     began + Duration::from_secs_f64(seconds)
 }
 
-/// Three nodes in a row, with default parameters.
+/// Three nodes in a row, or more that are all linked, with default parameters.
 fn settings(plan: &Plan) -> Result<Settings, String> {
     let mut manifest = Manifest::launched_by_default();
     manifest.seed = plan.seed;
-    manifest.network.nodes = NODES;
-    manifest.network.topology = Shape::Line;
+    manifest.network.nodes = plan.nodes;
+    let in_a_row = plan.nodes == NODES_MIN;
+    manifest.network.topology = if in_a_row { Shape::Line } else { Shape::Complete };
     manifest.link = LinkSpec::None;
     let watched = Duration::from_secs_f64(plan.before + plan.seconds);
     let schedule = Schedule { rate: plan.rate };
@@ -278,11 +279,27 @@ async fn settle(
     Ok(())
 }
 
+/// Waits until all pools are equal, or nothing helps; returns by how many transactions they differ then.
+async fn pools_settle(fleet: &Fleet) -> usize {
+    let deadline = Instant::now() + SETTLE;
+    loop {
+        let statuses = ask_all(fleet.live(), async |node| node.client.status().await).await;
+        let pools = statuses.into_iter().filter_map(|(_, status)| Some(status.ok()?.pool_items));
+        let (least, most) =
+            pools.fold((usize::MAX, 0), |(least, most), items| (least.min(items), most.max(items)));
+        let spread = most.saturating_sub(least);
+        if spread == 0 || Instant::now() > deadline {
+            return spread;
+        }
+        sleep(POLL).await;
+    }
+}
+
 /// Latency before the attack and during it, and what never arrived.
 fn tell_latency(
     row: &mut Row,
     deliveries: Vec<Delivery>,
-    sent: &[Option<(u64, usize)>],
+    (sent, nodes): (&[Option<(u64, usize)>], usize),
     from_us: u64,
 ) {
     let submitted: Vec<(u64, usize)> = sent.iter().flatten().copied().collect();
@@ -296,7 +313,7 @@ fn tell_latency(
             times.push(latency_us as f64 / 1e3);
         }
     }
-    let whole = copies.iter().filter(|copies| **copies == NODES).count();
+    let whole = copies.iter().filter(|copies| **copies == nodes).count();
     row.missing = sent.len() - whole;
     let both = |times: &mut [f64]| (percentile(times, 50), percentile(times, 99));
     (row.p50_before_ms, row.p99_before_ms) = both(&mut before);
@@ -329,7 +346,7 @@ mod tests {
             delivery(1, 0, 9_000),
         ];
         let mut row = Row::default();
-        tell_latency(&mut row, deliveries, &sent, 1_500);
+        tell_latency(&mut row, deliveries, (&sent, 3), 1_500);
         assert_eq!(row.missing, 2, "one that two nodes have, and one that wasn't taken");
         assert_eq!((row.p50_before_ms, row.p99_before_ms), (Some(4.0), Some(6.0)));
         assert_eq!((row.p50_ms, row.p99_ms), (Some(9.0), Some(9.0)));

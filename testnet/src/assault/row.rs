@@ -54,6 +54,8 @@ pub struct Row {
     pub log_bytes_per_min: f64,
     /// Lines of logs that no node wrote.
     pub forged_lines: usize,
+    /// By how many transactions pools differed in the end, where they must not.
+    pub pool_spread: Option<usize>,
     /// The longest turn of the victim's loop, seconds.
     pub longest_turn_s: f64,
     /// What didn't hold.
@@ -130,10 +132,11 @@ impl Bounds {
             }
         };
         let count = |count: usize| (count > 0).then_some(count as f64);
-        judge(count(row.deaths), Some(1.0), "nodes ended:", "of 3");
+        judge(count(row.deaths), Some(1.0), "nodes ended:", "of them");
         judge(count(row.links_lost), Some(1.0), "honest links lost:", "of them");
         judge(count(row.missing), Some(1.0), "honest transactions missing:", "of them");
         judge(count(row.forged_lines), Some(1.0), "forged lines in logs:", "of them");
+        judge(count(row.pool_spread.unwrap_or(0)), Some(1.0), "pools differ in the end:", "items");
         let rss = if row.modes > 1 { self.rss_of_many } else { self.rss };
         judge(
             Some(row.rss_above_idle as f64 / MB),
@@ -192,7 +195,8 @@ mod tests {
     #[test]
     fn each_bound_is_judged_and_named() {
         type Change = fn(&mut Row);
-        let cases: [(Change, &str); 8] = [
+        let cases: [(Change, &str); 9] = [
+            (|row| row.pool_spread = Some(4), "pools differ in the end: 4 items"),
             (|row| row.rss_above_idle = 160_000_000, "memory above idle 160 MB, bound 160"),
             (|row| row.p99_ms = Some(250.0), "honest p99 250 ms, bound 250"),
             (|row| row.newcomer_s = Some(5.0), "a newcomer waited 5 s, bound 5"),
@@ -200,7 +204,7 @@ mod tests {
             (|row| row.links_lost = 1, "honest links lost: 1 of them"),
             (|row| row.missing = 2, "honest transactions missing: 2 of them"),
             (|row| row.forged_lines = 3, "forged lines in logs: 3 of them"),
-            (|row| row.deaths = 1, "nodes ended: 1 of 3"),
+            (|row| row.deaths = 1, "nodes ended: 1 of them"),
         ];
         for (change, told) in cases {
             let broken = broken(change);

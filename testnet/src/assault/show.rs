@@ -60,7 +60,7 @@ fn fields(row: &Row) -> Vec<String> {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
     };
     vec![
-        row.name.clone(),
+        short_name(row),
         some(Some(row.rss_above_idle as f64 / 1e6), 1),
         some(Some(row.victim_cpu_s), 2),
         some(row.cpu_ratio(), 2),
@@ -75,6 +75,14 @@ fn fields(row: &Row) -> Vec<String> {
         some(Some(row.log_bytes_per_min / 1e3), 1),
         if row.broken.is_empty() { "yes".to_owned() } else { "NO".to_owned() },
     ]
+}
+
+/// The name; of many attacks at once the first one's.
+fn short_name(row: &Row) -> String {
+    match row.name.split_once('+') {
+        Some((first, _)) => format!("{first} and {} more", row.modes - 1),
+        None => row.name.clone(),
+    }
 }
 
 /// A row in a line, for whoever waits.
@@ -101,6 +109,8 @@ mod tests {
         assert!(text.contains("digests: honest p99 900 ms, bound 250"), "{text}");
         assert!(text.lines().any(|line| line.contains("churn") && line.contains("yes")), "{text}");
         assert!(sentence(&bad).ends_with("p99 900 ms; honest p99 900 ms, bound 250"));
+        let many = Row { name: "churn+digests+pings".into(), modes: 3, ..good.clone() };
+        assert!(table(&[many]).contains("churn and 2 more "));
         assert!(json(&[good, bad]).contains("\"broken\": []"));
     }
 

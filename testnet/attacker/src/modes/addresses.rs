@@ -16,6 +16,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "addresses over the budget are dropped, and the book stays with those that answer",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

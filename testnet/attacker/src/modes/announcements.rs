@@ -16,6 +16,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "looking at ids is charged, and who announces more than it was granted loses its link",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -14,6 +14,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "the link is lost with the first one, and an address comes back no faster than a handshake",
     lanes: 4,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -14,6 +14,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "a link's blocks are bounded by its budget, and nothing else waits for them",
     lanes: 1,
     is_of_blocks: true,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

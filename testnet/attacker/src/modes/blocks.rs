@@ -14,6 +14,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "blocks of others are announced beyond a rate, not pushed",
     lanes: 2,
     is_of_blocks: true,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -12,6 +12,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "a handshake costs whoever dials as much; rates before it are bounded by group",
     lanes: 4,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -15,6 +15,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "each message is charged by the work that it makes",
     lanes: 4,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

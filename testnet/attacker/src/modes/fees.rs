@@ -19,6 +19,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "fees rank only as far as the chain vouches for them: honest transactions get in",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

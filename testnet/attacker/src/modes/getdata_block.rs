@@ -17,6 +17,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "a block twice to one peer is a matter of the upload budget",
     lanes: 2,
     is_of_blocks: true,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

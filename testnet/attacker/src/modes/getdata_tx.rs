@@ -16,6 +16,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "bytes out are bounded by a budget: an id is served once for each time that it may be asked for",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

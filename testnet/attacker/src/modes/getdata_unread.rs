@@ -16,6 +16,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "what waits for a peer is counted in bytes, and a peer that takes nothing loses its link",
     lanes: 1,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -15,6 +15,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "nothing is read of a link while messages of it are held",
     lanes: 1,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

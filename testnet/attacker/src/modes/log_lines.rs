@@ -18,6 +18,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "what a peer chose is escaped, shortened and rare in the log",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

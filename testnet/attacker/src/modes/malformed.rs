@@ -15,6 +15,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "each costs its own link, and nothing else",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

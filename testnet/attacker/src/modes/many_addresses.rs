@@ -12,6 +12,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "places are shared out by group, and a newcomer of another one comes in",
     lanes: 160,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

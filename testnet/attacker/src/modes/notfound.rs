@@ -16,6 +16,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "ids in it are charged as requested ones",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

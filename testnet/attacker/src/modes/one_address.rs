@@ -13,6 +13,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "an address and a group have few places: a newcomer of another group comes in",
     lanes: 160,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -13,6 +13,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "answers wait within the bound of a link",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

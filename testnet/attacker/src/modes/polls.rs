@@ -13,6 +13,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "a question is charged by what it has us look at",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -18,6 +18,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "what waits for a peer is bounded, and a peer that doesn't take it loses its link",
     lanes: 32,
     is_of_blocks: true,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

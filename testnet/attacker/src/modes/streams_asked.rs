@@ -14,6 +14,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "a flood of streams is an offence",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -13,6 +13,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "streams are bounded, and each that the protocol has no use for is closed",
     lanes: 4,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

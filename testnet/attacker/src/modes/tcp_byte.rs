@@ -17,6 +17,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "what doesn't get on is ended: handshakes and messages have a time-out of progress",
     lanes: 16,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -17,6 +17,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "a handshake that doesn't go on ends in seconds: a newcomer comes in",
     lanes: 128,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -17,6 +17,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "handshakes are few for an address and a group, and short: a newcomer comes in",
     lanes: 128,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -19,6 +19,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "links stay, honest transactions are in time, pools are equal at the end",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: true,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -17,6 +17,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "unfinished messages have a time-out of progress, and count as held bytes",
     lanes: 32,
     is_of_blocks: true,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -13,6 +13,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "messages are charged one by one, and a link over its budget is slowed",
     lanes: 1,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

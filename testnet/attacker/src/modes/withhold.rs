@@ -17,6 +17,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "others are asked when one doesn't deliver",
     lanes: 4,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -13,6 +13,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "answers that nobody takes stop what is read",
     lanes: 2,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 

@@ -20,6 +20,7 @@ pub(super) const MODE: Mode = Mode {
     holds: "receive windows are bounded for a connection, whatever its round trip seems to be",
     lanes: 4,
     is_of_blocks: false,
+    is_fair: false,
     attack: |lane| Box::pin(attack(lane)),
 };
 
