@@ -57,8 +57,10 @@ const KNOCK: Duration = Duration::from_secs(2);
 /// Why nothing can be told: nodes that don't start or don't find each other, or files.
 pub async fn run(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<Row, String> {
     let settings = settings(plan)?;
-    let NetworkPlan { network, nodes, degrees, items, .. } =
+    let NetworkPlan { mut network, nodes, degrees, items, .. } =
         plan::draw(&settings).map_err(|error| error.to_string())?;
+    // What bounds an address and its group must bound those of this machine, too.
+    network.local_addresses = false;
     let run = RunFolder::create(Some(folder), &settings, &network);
     let run = run.map_err(|error| error.to_string())?;
     let target = Arc::new(Target {
