@@ -6,8 +6,8 @@ mod surface;
 mod tally;
 
 use bytes::{Bytes, BytesMut};
-use tidings_protocol::chain::{Chain, Limits, Rules, Settings};
-use tidings_protocol::ground::item::ItemKind;
+use tidings_protocol::chain::{Chain, Limits, Opened, Rules, Settings, Verdict};
+use tidings_protocol::ground::item::{Item, ItemKind};
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::testkit::chaos::Chaos;
 use tidings_protocol::wire::codec;
@@ -96,11 +96,25 @@ pub fn chains(bytes: &[u8]) {
         let batch = chain.verify_batch(&[item.clone(), item.clone()]);
         assert!(batch.iter().all(|each| each.is_ok() == verdict.is_ok()), "batches decide");
         if kind == ItemKind::Block {
-            let (joined, left) = (chain.connect(&item), chain.disconnect(&item));
-            assert!(left.returns.len() <= joined.len(), "more leaves a block than joined by it");
+            opens(&*chain, &item, &verdict);
         }
         assert!(inspection.vbytes(&item) <= item.size().max(1));
     }
+}
+
+/// What is said of a block that is taken apart is what is said of it as a whole.
+fn opens(chain: &dyn Chain, block: &Item, verdict: &Verdict) {
+    let returns = chain.disconnect(block).returns.len();
+    let judged = match chain.open(block) {
+        None => return,
+        Some(Err(rejection)) => Err(rejection),
+        Some(Ok(Opened { parts, confirms })) => {
+            assert!(returns <= confirms.len(), "more leaves a block than joined by it");
+            let verdicts = chain.verify_batch(&parts).into_iter();
+            verdicts.collect::<Result<Vec<_>, _>>().map(|_| confirms)
+        }
+    };
+    assert_eq!(verdict.as_ref().map(|verified| &verified.confirms), judged.as_ref());
 }
 
 /// The life of a node: the first byte is its strategy.

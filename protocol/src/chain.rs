@@ -61,7 +61,8 @@ use serde::{Deserialize, Serialize};
 use crate::ground::item::{Hash256, Item, ItemId, ItemKind};
 
 pub use inspection::{
-    Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Sender, Verdict, Verified, Weight,
+    Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Opened, Sender, Verdict, Verified,
+    Weight,
 };
 pub use rejection::{Blame, Rejection};
 
@@ -94,15 +95,17 @@ pub trait Chain: Send + Sync {
         Ok(Item::identified(ItemId::new(kind, hash), bytes))
     }
 
-    /// Cheap, structural checks of an item that these rules identified, in an order that costs an attacker most:
-    /// sizes, then a header's proof of work, then the rest. Run on the event loop, before anything is relayed.
+    /// Cheap, structural checks of an item that these rules identified: of a transaction all but its signatures; of a
+    /// block its size and its header's proof of work, and nothing whose cost grows with its body. Run on the event
+    /// loop, before anything is relayed.
     ///
     /// # Errors
     /// When the item breaks a rule.
     fn inspect(&self, item: &Item) -> Result<Inspection, Rejection>;
 
-    /// Expensive checks (signatures, a ledger) of an item that passed [`Chain::inspect`]. Run off the event loop,
-    /// perhaps on several threads at once. Its parents were in the pool when it was handed over.
+    /// Expensive checks (a block's body, signatures, a ledger) of an item that passed [`Chain::inspect`]. Run off the
+    /// event loop, perhaps on several threads at once. A transaction's parents were in the pool when it was handed
+    /// over.
     ///
     /// # Errors
     /// When the item breaks a rule.
@@ -123,17 +126,12 @@ pub trait Chain: Send + Sync {
         None
     }
 
-    /// The parts of a block that passed [`Chain::inspect`], for a driver that verifies them on many cores and
-    /// leaves out those whose verdict it remembers: [`Chain::verify`] of the block must say the same as of each
-    /// of them, the first rejection counting. None, the default, if a block is verified as a whole.
-    fn parts(&self, _block: &Item) -> Vec<Arc<Item>> {
-        Vec::new()
-    }
-
-    /// A block that passed all checks joins the chain: its transactions, in its order. None, the default, if the
-    /// rules don't look into blocks.
-    fn connect(&self, _block: &Item) -> Vec<Confirmed> {
-        Vec::new()
+    /// Opens a block that passed [`Chain::inspect`], for a driver that verifies its parts on many cores and leaves out
+    /// those whose verdict it remembers. Run off the event loop. [`Chain::verify`] of the block must say the same: the
+    /// rejection of the body, or else the first of a part, and what is confirmed. `None`, the default, if a block is
+    /// verified as a whole.
+    fn open(&self, _block: &Item) -> Option<Result<Opened, Rejection>> {
+        None
     }
 
     /// A block that once joined the chain leaves it, because another branch is better: what becomes of its

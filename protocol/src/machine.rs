@@ -47,7 +47,7 @@
 //! | `Received` out of order | as if the peer had sent it so: perhaps an offence of the peer |
 //! | `Disconnected` never comes | the place stays taken, with the memory of one link |
 //! | a `Dial` is never answered | one of `peers.dialling_max` places stays taken |
-//! | a verdict is lost | the item counts as being checked for ever: one of `memory.verifying_max` places, and a part of its link's share; nobody is asked for the item again |
+//! | a verdict is lost | the item counts as being checked for ever: one of `memory.verifying_max` places (of its few, for a block), and a part of its link's share; nobody is asked for the item again |
 //! | a verdict comes twice, or for nothing | ignored |
 //! | `Congested` is never told | what is queued for the link grows up to the driver's own bound |
 //! | `Drained` is never told | the link gets nothing but announcements that wait, and small answers |
@@ -142,7 +142,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use crate::chain::{Chain, Verdict};
+use crate::chain::{Chain, Verdict, Verified};
 use crate::ground::item::Item;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey};
@@ -277,6 +277,8 @@ pub enum Input<'a> {
         was: RestoredAs,
         /// How long it was kept by then, as far as clocks can vouch for that which only go on: it expires so much sooner.
         age: Duration,
+        /// What [`Chain::verify`] found out.
+        verified: Verified,
     },
     /// The answer to [`Action::Verify`].
     Verdict {

@@ -105,6 +105,10 @@ impl Identity {
 pub struct Node {
     /// The earliest deadline of the parts at rest.
     rest_at: Time,
+    /// The part at rest with which a wake-up begins, by its place in the list.
+    turn: u8,
+    /// A wake-up begins with the parts at rest: the last one ended before it came to them.
+    is_rest_first: bool,
     announcer: Announcer,
     links: LinkTable<LinkState>,
     unbroadcast: Unbroadcast,
@@ -186,6 +190,8 @@ impl Node {
             restoring: Restoring::default(),
             salt,
             rest_at: Time::NEVER,
+            turn: 0,
+            is_rest_first: false,
         };
         node.rest_at = node.find_rest_at();
         node
@@ -308,7 +314,9 @@ impl Machine for Node {
                 self.misbehave(link, Offence::Malformed(error), cx);
             }
             Input::Submitted(item) => self.on_submitted(item, cx),
-            Input::Restored { item, was, age } => self.on_restored(item, was, age, cx),
+            Input::Restored { item, was, age, verified } => {
+                self.on_restored(item, was, age, verified, cx);
+            }
             Input::Verdict { item, verdict } => self.on_verdict(item, verdict, cx),
             Input::Congested { link } => self.on_congested(link, cx.now),
             Input::Drained { link } => self.on_drained(link, cx.now),
@@ -323,7 +331,7 @@ impl Machine for Node {
     }
 
     fn deadline(&self) -> Time {
-        self.rest_at.min(self.swift_at()).min(self.strategy.deadline())
+        self.rest_at.min(self.tidings_at())
     }
 }
 

@@ -209,10 +209,10 @@ impl Keeper {
 impl Shell {
     /// Hands back what was stored.
     pub(super) fn on_restored(&mut self, batch: Vec<Restored>) {
-        for Restored { item, was, age } in batch {
+        for Restored { item, was, age, verified } in batch {
             self.keeper.expect(&item, was);
             self.verifier.remember(&item);
-            self.handle(Input::Restored { item, was, age });
+            self.handle(Input::Restored { item, was, age, verified });
         }
     }
 }

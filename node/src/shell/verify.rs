@@ -6,7 +6,8 @@
 //!   the end of a turn: a node that takes a few transactions a second has no second thread.
 //! - **All cores.** Batches run on the runtime's blocking threads, which start when they are needed and end when
 //!   they have been idle for ten seconds. What waits is divided among the cores that are free, and a block into
-//!   its transactions, so that one block keeps all of them busy; blocks go first.
+//!   its transactions, so that one block keeps all of them busy; blocks go first. What is cheap of a block grows
+//!   with it as well, so it is opened here, and not on the event loop.
 //! - **Once.** Good verdicts are remembered ([`Verdicts`]), so a block whose transactions came before it costs
 //!   next to nothing, nor does one that left the pool and came again.
 //! - **Fair.** How much of one peer may wait here is the core's business (`memory.verifying_max`).
@@ -17,7 +18,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use tidings_protocol::chain::{self, Chain, GOOD, Rejection};
+use tidings_protocol::chain::{self, Chain, Confirmed, GOOD, Opened, Rejection};
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tokio::task::{JoinError, JoinSet};
 
@@ -52,14 +53,14 @@ pub(super) struct Verified {
 /// Items waiting and batches under way. The core bounds both by `memory.verifying_max`.
 pub(super) struct Verifier {
     chain: Arc<dyn Chain>,
-    /// Transactions, and blocks that have no parts.
+    /// Transactions, and blocks that are verified as a whole.
     waiting: VecDeque<Arc<Item>>,
-    /// Blocks that aren't divided yet. The next one is when nothing is left of the one before.
+    /// Blocks that aren't opened yet. The next one is when nothing is left of the one before.
     blocks: VecDeque<Arc<Item>>,
     /// Batches of the parts of blocks, with whose they are.
     parts: VecDeque<(ItemId, Vec<Arc<Item>>)>,
-    /// Blocks that are divided, and what is known of each.
-    divided: HashMap<ItemId, Divided>,
+    /// Blocks that are opened, and what is known of each.
+    opened: HashMap<ItemId, Checked>,
     under_way: JoinSet<Done>,
     under_way_max: usize,
     /// Verdicts that the shell hasn't taken.
@@ -70,16 +71,17 @@ pub(super) struct Verifier {
 
 /// A block whose parts are being verified.
 #[derive(Debug)]
-struct Divided {
+struct Checked {
     block: Arc<Item>,
     batches_left: usize,
-    verdict: Result<(), Rejection>,
+    /// What it confirms, unless something of it is bad.
+    confirms: Result<Vec<Confirmed>, Rejection>,
 }
 
 /// What a thread did.
 enum Done {
-    /// It divided a block into parts.
-    Divided(Arc<Item>, Vec<Arc<Item>>),
+    /// It opened a block, unless that has to be verified as a whole.
+    Opened(Arc<Item>, Option<Result<Opened, Rejection>>),
     /// It verified a batch, of a block if one is named.
     Batch(Option<ItemId>, Vec<Arc<Item>>, Vec<chain::Verdict>),
 }
@@ -93,7 +95,7 @@ impl Verifier {
             waiting: VecDeque::new(),
             blocks: VecDeque::new(),
             parts: VecDeque::new(),
-            divided: HashMap::new(),
+            opened: HashMap::new(),
             under_way: JoinSet::new(),
             under_way_max: cores,
             verdicts: Vec::new(),
@@ -175,7 +177,7 @@ impl Verifier {
             return Some(Job::Verify(Some(block), part));
         }
         if let Some(block) = self.blocks.pop_front() {
-            return Some(Job::Divide(block));
+            return Some(Job::Open(block));
         }
         if self.waiting.is_empty() {
             return None;
@@ -196,7 +198,8 @@ impl Verifier {
 
     fn on_done(&mut self, done: Done) {
         match done {
-            Done::Divided(block, parts) => self.on_divided(&block, parts),
+            Done::Opened(block, Some(opened)) => self.on_opened(block, opened),
+            Done::Opened(block, None) => self.waiting.push_front(block),
             Done::Batch(whole, items, verdicts) => {
                 debug_assert_eq!(verdicts.len(), items.len(), "one verdict for each item");
                 self.counters.items += items.len() as u64;
@@ -214,37 +217,40 @@ impl Verifier {
         }
     }
 
-    /// A block is divided: queues what isn't known to be good.
-    fn on_divided(&mut self, block: &Arc<Item>, mut parts: Vec<Arc<Item>>) {
-        if parts.is_empty() {
-            return self.waiting.push_front(Arc::clone(block));
-        }
+    /// A block is opened: queues what isn't known to be good.
+    fn on_opened(&mut self, block: Arc<Item>, opened: Result<Opened, Rejection>) {
+        let Opened { mut parts, confirms } = match opened {
+            Ok(opened) => opened,
+            Err(rejection) => return self.verdicts.push((block, Err(rejection))),
+        };
         parts.retain(|part| !self.is_remembered(part));
         if parts.is_empty() {
-            return self.verdicts.push((Arc::clone(block), GOOD));
+            return self.verdicts.push((block, confirming(confirms)));
         }
-        let batches = parts.chunks(batch_size(parts.len(), self.under_way_max));
-        let (id, block, batches_left) = (block.id(), Arc::clone(block), batches.len());
-        let state = Divided { block, batches_left, verdict: Ok(()) };
-        self.divided.insert(state.block.id(), state);
+        let (id, batches) = (block.id(), parts.chunks(batch_size(parts.len(), self.under_way_max)));
+        let checked = Checked { block, batches_left: batches.len(), confirms: Ok(confirms) };
+        self.opened.insert(id, checked);
         self.parts.extend(batches.map(|batch| (id, batch.to_vec())));
     }
 
     /// Some parts of a block are verified.
     fn on_parts(&mut self, block: ItemId, verdicts: Vec<chain::Verdict>) {
-        let Some(divided) = self.divided.get_mut(&block) else { return };
-        divided.batches_left -= 1;
-        let verdicts = verdicts.into_iter().map(|verdict| verdict.map(drop));
-        divided.verdict = divided.verdict.and_then(|()| verdicts.collect());
-        if divided.verdict.is_err() {
+        let Some(checked) = self.opened.get_mut(&block) else { return };
+        checked.batches_left -= 1;
+        if let Some(rejection) = verdicts.into_iter().find_map(Result::err)
+            && checked.confirms.is_ok()
+        {
+            checked.confirms = Err(rejection);
             // What is under way is left to end by itself.
             let before = self.parts.len();
             self.parts.retain(|(whose, _)| *whose != block);
-            divided.batches_left -= before - self.parts.len();
+            checked.batches_left -= before - self.parts.len();
         }
-        if divided.batches_left == 0 {
-            let whole = self.divided.remove(&block);
-            self.verdicts.extend(whole.map(|whole| (whole.block, whole.verdict.and(GOOD))));
+        if checked.batches_left == 0 {
+            let whole = self.opened.remove(&block);
+            self.verdicts.extend(
+                whole.map(|Checked { block, confirms, .. }| (block, confirms.and_then(confirming))),
+            );
         }
     }
 
@@ -257,16 +263,16 @@ impl Verifier {
 
 /// What a thread is to do.
 enum Job {
-    Divide(Arc<Item>),
+    Open(Arc<Item>),
     Verify(Option<ItemId>, Vec<Arc<Item>>),
 }
 
 impl Job {
     fn run(self, chain: &dyn Chain) -> Done {
         match self {
-            Self::Divide(block) => {
-                let parts = chain.parts(&block);
-                Done::Divided(block, parts)
+            Self::Open(block) => {
+                let opened = chain.open(&block);
+                Done::Opened(block, opened)
             }
             Self::Verify(block, items) => {
                 let verdicts = chain.verify_batch(&items);
@@ -274,6 +280,11 @@ impl Job {
             }
         }
     }
+}
+
+/// The verdict on a block that is good.
+fn confirming(confirms: Vec<Confirmed>) -> chain::Verdict {
+    Ok(chain::Verified { confirms, ..chain::Verified::default() })
 }
 
 /// How many of so many items each of so many cores takes at once.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redb::ReadableDatabase as _;
+use tidings_protocol::chain::Verified;
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::RestoredAs;
 
@@ -25,6 +26,8 @@ pub struct Restored {
     pub was: RestoredAs,
     /// How long it was kept while a process had the store open.
     pub age: Duration,
+    /// What verifying it again found out.
+    pub verified: Verified,
 }
 
 /// Where an item is, and what it was.
@@ -101,7 +104,7 @@ impl Restore {
         let verdicts = config.chain.verify_batch(&items);
         for ((item, (was, age)), verdict) in items.into_iter().zip(kept).zip(verdicts) {
             match verdict {
-                Ok(_) => batch.restored.push(Restored { item, was, age }),
+                Ok(verified) => batch.restored.push(Restored { item, was, age, verified }),
                 Err(rejection) => batch.dropped.push((item.id(), rejection.rule)),
             }
         }

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rustix::time::{ClockId, clock_gettime};
-use tidings_protocol::chain::{Chain, Confirmed, Inspection, Rejection, Verdict};
+use tidings_protocol::chain::{Chain, Inspection, Rejection, Verdict};
 use tidings_protocol::ground::item::{Hash256, Item, ItemKind};
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::PeerKey;
@@ -46,10 +46,6 @@ impl Chain for Rules {
     fn verify(&self, item: &Item) -> Verdict {
         Ties.verify(item)
     }
-
-    fn connect(&self, block: &Item) -> Vec<Confirmed> {
-        Ties.connect(block)
-    }
 }
 
 /// CPU time of this thread.
@@ -76,6 +72,8 @@ pub(crate) struct Bench {
     pub(crate) now: Time,
     /// What each input took since this was last emptied.
     pub(crate) took: Vec<Duration>,
+    /// What decoding took since this was last set to nothing: a driver does it where it likes.
+    pub(crate) decoding: Duration,
     /// Until when the links are slowed.
     pub(crate) slowed: BTreeMap<u64, Time>,
     rng: ChaCha8Rng,
@@ -93,6 +91,7 @@ impl Bench {
             params,
             now: Time::from_millis(1),
             took: Vec::new(),
+            decoding: Duration::ZERO,
             slowed: BTreeMap::new(),
             rng: ChaCha8Rng::seed_from_u64(1),
             actions: Vec::new(),
@@ -121,19 +120,15 @@ impl Bench {
 
     /// Bytes arrive.
     pub(crate) fn hear(&mut self, link: Link, bytes: &[u8]) {
-        self.turn(|node, cx| {
-            let (mut reader, mut bytes) = (Reader::default(), bytes);
-            match reader.read(&mut bytes, &Rules) {
-                Ok(Some(message)) => node.handle(Input::Received { link, message: &message }, cx),
-                Ok(None) => panic!("a message is incomplete"),
-                Err(error) => node.handle(Input::Malformed { link, error }, cx),
-            }
-        });
-    }
-
-    /// Anything else happens.
-    pub(crate) fn hand(&mut self, input: Input<'_>) {
-        self.turn(|node, cx| node.handle(input, cx));
+        let (mut reader, mut bytes) = (Reader::default(), bytes);
+        let began = cpu();
+        let read = reader.read(&mut bytes, &Rules);
+        self.decoding += (cpu() - began).saturating_sub(self.overhead);
+        match read {
+            Ok(Some(message)) => self.hand(Input::Received { link, message: &message }),
+            Ok(None) => panic!("a message is incomplete"),
+            Err(error) => self.hand(Input::Malformed { link, error }),
+        }
     }
 
     /// Lets time pass, with all wake-ups.
@@ -154,22 +149,28 @@ impl Bench {
     /// Has what grows by doubling grow now, which it would have done long ago if this weren't a clone.
     pub(crate) fn make_room(&mut self) {
         let item = Draft { filler: 7, ..Draft::paying(u32::MAX, 1) }.item();
-        self.hand(Input::Restored { item, was: RestoredAs::Kept, age: Duration::ZERO });
+        self.restore(item, RestoredAs::Kept);
     }
 
-    /// An input, and the verdicts that it asks for.
-    fn turn(&mut self, input: impl FnOnce(&mut Node, &mut Cx<'_>)) {
+    /// An item of an earlier run comes back.
+    pub(crate) fn restore(&mut self, item: Arc<Item>, was: RestoredAs) {
+        let verified = Rules.verify(&item).expect("what was kept is good");
+        self.hand(Input::Restored { item, was, age: Duration::ZERO, verified });
+    }
+
+    /// Hands in an input, and the verdicts that it asks for.
+    pub(crate) fn hand(&mut self, input: Input<'_>) {
         self.time(input);
         while let Some((item, verdict)) = self.verifying.pop_front() {
-            self.time(|node, cx| node.handle(Input::Verdict { item: &item, verdict }, cx));
+            self.time(Input::Verdict { item: &item, verdict });
         }
     }
 
-    fn time(&mut self, input: impl FnOnce(&mut Node, &mut Cx<'_>)) {
+    fn time(&mut self, input: Input<'_>) {
         let Self { node, params, rng, now, actions, out, .. } = self;
         let began = cpu();
         let mut cx = Cx { now: *now, params, chain: &Rules, rng, actions };
-        input(node, &mut cx);
+        node.handle(input, &mut cx);
         for action in actions.iter() {
             if let Action::Send { message, .. } = action {
                 out.clear(); // a driver writes, and is told to wait when it can't
@@ -200,29 +201,31 @@ pub(crate) fn frame(message: &Message) -> Bytes {
     out.freeze()
 }
 
-/// What each input takes, in order: the median of several lives that begin alike, after what came `before`. That isn't
+/// What each input takes, in order, and decoding in all: the medians of several lives that begin alike, after what came `before`. That isn't
 /// part of what is cloned, since a clone has no room to grow.
 pub(crate) fn medians(
     lives: usize,
     begin: &Bench,
     before: impl Fn(&mut Bench),
     live: impl Fn(&mut Bench),
-) -> Vec<Duration> {
-    let mut took: Vec<Vec<Duration>> = Vec::new();
+) -> (Vec<Duration>, Duration) {
+    let (mut took, mut decoding): (Vec<Vec<Duration>>, _) = (Vec::new(), Vec::new());
     for _ in 0..lives {
         let mut bench = begin.clone();
         bench.make_room();
         before(&mut bench);
         bench.took.clear();
+        bench.decoding = Duration::ZERO;
         live(&mut bench);
         took.push(bench.took);
+        decoding.push(bench.decoding);
     }
     let inputs = took.iter().map(Vec::len).min().unwrap_or(0);
     assert!(took.iter().all(|life| life.len() == inputs), "lives that begin alike are alike");
-    let median = |input: usize| {
-        let mut all: Vec<_> = took.iter().map(|life| life[input]).collect();
+    let median = |mut all: Vec<Duration>| {
         all.sort_unstable();
         all[all.len() / 2]
     };
-    (0..inputs).map(median).collect()
+    let of_input = |input: usize| median(took.iter().map(|life| life[input]).collect());
+    ((0..inputs).map(of_input).collect(), median(decoding))
 }

@@ -19,7 +19,7 @@ use crate::scenes::{
     calm, count, fresh, item, nowhere, orphans_of, others, params, pooled, promise, restore,
 };
 
-/// No input takes longer, but for a message that is to be hashed.
+/// No input takes longer.
 const LONGEST: Duration = Duration::from_millis(2);
 
 /// How often each is measured.
@@ -28,8 +28,8 @@ const LIVES: usize = 3;
 /// Prints what the dearest inputs take.
 pub(crate) fn measure() {
     println!(
-        "{:58} {:>9} {:>10} {:>10} {:>9}",
-        "input, and what it causes at once", "inputs", "longest us", "all us", "ns/byte"
+        "{:58} {:>9} {:>10} {:>6} {:>10}",
+        "input, and what it causes at once", "inputs", "longest us", "which", "all us"
     );
     waking();
     closing();
@@ -41,31 +41,23 @@ pub(crate) fn measure() {
 }
 
 fn row(what: &str, begin: &Bench, live: impl Fn(&mut Bench)) {
-    sized(what, None, begin, |_| (), live);
+    row_after(what, begin, |_| (), live);
 }
 
-/// A row, and how many bytes the message has that is hashed in it.
-fn sized(
-    what: &str,
-    bytes: Option<usize>,
-    begin: &Bench,
-    before: impl Fn(&mut Bench),
-    live: impl Fn(&mut Bench),
-) {
+/// A row, after something that isn't measured.
+fn row_after(what: &str, begin: &Bench, before: impl Fn(&mut Bench), live: impl Fn(&mut Bench)) {
     if std::env::args().nth(2).is_some_and(|wanted| !what.contains(&wanted)) {
         return;
     }
-    let took = medians(LIVES, begin, before, live);
-    let (longest, all) =
-        (took.iter().max().copied().unwrap_or_default(), took.iter().sum::<Duration>());
+    let (took, _) = medians(LIVES, begin, before, live);
+    let (which, longest) =
+        took.iter().copied().enumerate().max_by_key(|(_, took)| *took).unwrap_or_default();
     let us = |time: Duration| time.as_secs_f64() * 1e6;
-    let per_byte = bytes.map(|bytes| format!("{:.1}", us(longest) * 1e3 / bytes as f64));
     println!(
-        "{what:58} {:9} {:10.0} {:10.0} {:>9} {}",
+        "{what:58} {:9} {:10.0} {which:6} {:10.0} {}",
         took.len(),
         us(longest),
-        us(all),
-        per_byte.unwrap_or_default(),
+        us(took.iter().sum()),
         if longest > LONGEST { "over 2 ms" } else { "" }
     );
 }
@@ -152,13 +144,13 @@ fn hour() {
         }
         let parent = fresh(900_000, 1).item();
         for item in orphans_of(&[&parent], 1_300) {
-            bench.hand(Input::Restored { item, was: RestoredAs::Orphan, age: Duration::ZERO });
+            bench.restore(item, RestoredAs::Orphan);
         }
         promise(bench, 1_000);
         bench.now = bench.now + Duration::from_secs(3_600);
     };
     let what = "an hour is slept through, and everything expires";
-    sized(what, None, &begin, before, Bench::settle);
+    row_after(what, &begin, before, Bench::settle);
 }
 
 /// A link closes with everything in flight.
@@ -195,11 +187,11 @@ fn asking() {
     let most = count(ANNOUNCE_MAX);
     let known = announce((0..most).map(|number| pooled(number).item().id().into()));
     let unknown = announce((0..most).map(nowhere));
-    row("2,048 known ids are announced", &begin, |bench| {
+    row("1,024 known ids are announced", &begin, |bench| {
         bench.say(HOSTILE, &known);
         bench.settle();
     });
-    row("2,048 unknown ids are announced", &begin, |bench| {
+    row("1,024 unknown ids are announced", &begin, |bench| {
         bench.say(HOSTILE, &unknown);
         bench.settle();
     });
@@ -295,16 +287,10 @@ fn packages() {
 fn large() {
     let begin = calm(StrategyKind::Adaptive, POOLED);
     let block = |what: &str, block: Arc<Item>| {
-        sized(
-            what,
-            Some(block.size()),
-            &begin,
-            |_| (),
-            |bench| {
-                bench.say(at(0), &item(&block));
-                bench.settle();
-            },
-        );
+        row(what, &begin, |bench| {
+            bench.say(at(0), &item(&block));
+            bench.settle();
+        });
     };
     block("a block of 1 MB, 3,300 transactions that are pooled", block_of(0, 3_300));
     block("a block of 4 MB, 13,000 transactions that are pooled", block_of(0, 13_000));
@@ -319,16 +305,10 @@ fn large() {
         }
     }
     let confirming = block_of(0, 3_300);
-    sized(
-        "the same of 1 MB, while 3,000 orphans wait",
-        Some(confirming.size()),
-        &orphans,
-        |_| (),
-        |bench| {
-            bench.say(at(0), &item(&confirming));
-            bench.settle();
-        },
-    );
+    row("the same of 1 MB, while 3,000 orphans wait", &orphans, |bench| {
+        bench.say(at(0), &item(&confirming));
+        bench.settle();
+    });
 }
 
 /// A node starts.

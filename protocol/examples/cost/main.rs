@@ -113,9 +113,9 @@ fn measure(kind: MessageKind, case: &Case, begin: &Bench) -> Row {
     let messages = case.says.len() as f64;
     let (before, wait) =
         (|bench: &mut Bench| prepare(bench, case), |bench: &mut Bench| bench.pass(case.horizon));
-    let idle: Duration = medians(LIVES, begin, before, wait).iter().sum();
-    let took = medians(LIVES, begin, before, |bench| live(bench, case));
-    let total = took.iter().sum::<Duration>().saturating_sub(idle);
+    let idle: Duration = medians(LIVES, begin, before, wait).0.iter().sum();
+    let (took, decoding) = medians(LIVES, begin, before, |bench| live(bench, case));
+    let total = (took.iter().sum::<Duration>() + decoding).saturating_sub(idle);
     Row {
         kind,
         name: case.name,

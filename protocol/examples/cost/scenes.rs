@@ -103,8 +103,7 @@ pub(crate) fn calm(strategy: StrategyKind, pool: u32) -> Bench {
 /// Transactions of an earlier run come back.
 pub(crate) fn restore(bench: &mut Bench, items: impl Iterator<Item = Arc<Item>>) {
     for item in items {
-        let (was, age) = (RestoredAs::Kept, Duration::ZERO);
-        bench.hand(Input::Restored { item, was, age });
+        bench.restore(item, RestoredAs::Kept);
     }
 }
 

@@ -22,7 +22,9 @@ use std::sync::Arc;
 use ::bitcoin::{CompactTarget, Target};
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Rejection, Verdict, Weight};
+use super::{
+    Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection, Verdict, Verified,
+};
 use crate::ground::item::{Hash256, Item, ItemId, ItemKind};
 
 use block::Block;
@@ -104,22 +106,34 @@ impl Bitcoin {
         })
     }
 
-    /// The header first, whose id is known already and whose proof cost its maker work; then what could have been
-    /// swapped under it; then what it vouches for.
+    /// The header, whose id is known already and whose proof cost its maker work.
     fn inspect_block(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.size() > self.max_block_bytes {
             return Err(Rejection::mutated("too-large"));
         }
         let header = block::header(item.bytes())?;
         block::check_proof(&header, item.id().hash(), self.easiest)?;
+        Ok(Inspection {
+            parents: vec![block::parent(&header)],
+            needs_verification: true,
+            ..Inspection::default()
+        })
+    }
+
+    /// What could have been swapped under the header first; then what the header vouches for. Nothing is left to be
+    /// verified: that needs a ledger.
+    fn open_block(&self, item: &Item) -> Result<Opened, Rejection> {
+        let header = block::header(item.bytes())?;
         let block = Block::parse(item.bytes())?;
         block.check_body(&header)?;
         block.check_transactions(self.max_block_bytes)?;
-        Ok(Inspection {
-            parents: vec![block::parent(&header)],
-            weight: Some(Weight(u32::try_from(block.weight()).unwrap_or(u32::MAX))),
-            ..Inspection::default()
-        })
+        let confirmed = |(bytes, parsed): &block::Transaction| Confirmed {
+            id: ItemId::tx(Hash256::of(bytes)),
+            referred: transaction::alias(parsed),
+            spends: transaction::spends(parsed),
+        };
+        let confirms = block.transactions.iter().map(confirmed).collect();
+        Ok(Opened { parts: Vec::new(), confirms })
     }
 }
 
@@ -154,18 +168,19 @@ impl Chain for Bitcoin {
         }
     }
 
-    fn verify(&self, _item: &Item) -> Verdict {
-        GOOD // what is left to be verified needs a ledger
+    /// What is left to be verified of a transaction needs a ledger.
+    fn verify(&self, item: &Item) -> Verdict {
+        match item.kind() {
+            ItemKind::Tx => GOOD,
+            ItemKind::Block => {
+                let Opened { confirms, .. } = self.open_block(item)?;
+                Ok(Verified { confirms, ..Verified::default() })
+            }
+        }
     }
 
-    fn connect(&self, block: &Item) -> Vec<Confirmed> {
-        let block = Block::parse(block.bytes());
-        let confirmed = |(bytes, parsed): &block::Transaction| Confirmed {
-            id: ItemId::tx(Hash256::of(bytes)),
-            referred: transaction::alias(parsed),
-            spends: transaction::spends(parsed),
-        };
-        block.map(|block| block.transactions.iter().map(confirmed).collect()).unwrap_or_default()
+    fn open(&self, block: &Item) -> Option<Result<Opened, Rejection>> {
+        Some(self.open_block(block))
     }
 
     /// All come back but the coinbase, whose outputs never were.

@@ -54,7 +54,7 @@ impl Inspection {
     }
 
     /// Takes in what the expensive checks found out.
-    pub(crate) fn learn(&mut self, verified: Verified) {
+    pub(crate) fn learn(&mut self, verified: &Verified) {
         self.fee = verified.fee.or(self.fee);
     }
 }
@@ -97,14 +97,26 @@ pub struct Sender(pub [u8; 8]);
 pub type Verdict = Result<Verified, Rejection>;
 
 /// What the expensive checks found out of a good item.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Its fee, where the checks ask a ledger that tells what is spent. It takes the place of the inspection's.
     pub fee: Option<u64>,
+    /// The transactions of a block, in its order: they are confirmed once it joins the chain. None if the rules don't
+    /// look into blocks.
+    pub confirms: Vec<Confirmed>,
 }
 
 /// The verdict on a good item of which nothing more was found out.
-pub const GOOD: Verdict = Ok(Verified { fee: None });
+pub const GOOD: Verdict = Ok(Verified { fee: None, confirms: Vec::new() });
+
+/// A block whose body is what its header commits to, taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// What is still to be verified of it, each by itself. None if nothing is.
+    pub parts: Vec<Arc<Item>>,
+    /// Its transactions, in its order ([`Verified::confirms`]).
+    pub confirms: Vec<Confirmed>,
+}
 
 /// A transaction of a block that joined the chain: it is confirmed, and what shares anything that it spends can't
 /// be any more.
@@ -157,9 +169,9 @@ mod tests {
     #[test]
     fn a_fee_that_the_checks_found_out_counts_and_none_changes_nothing() {
         let mut inspection = Inspection { fee: Some(3), ..Inspection::default() };
-        inspection.learn(Verified::default());
+        inspection.learn(&Verified::default());
         assert_eq!(inspection.fee(), 3);
-        inspection.learn(Verified { fee: Some(5) });
+        inspection.learn(&Verified { fee: Some(5), ..Verified::default() });
         assert_eq!(inspection.fee(), 5);
         assert_eq!(Inspection::default().fee(), 0);
     }

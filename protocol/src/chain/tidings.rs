@@ -14,12 +14,11 @@ mod transfer;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::rejection::refuse_duplicates;
 use super::{
-    Chain, Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Limits, Rejection, Verdict,
+    Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection, Verdict, Verified,
 };
 use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 
@@ -87,39 +86,51 @@ impl Tidings {
         })
     }
 
-    /// The header first, whose id is known already and whose proof cost its maker work; then what
-    /// could have been swapped under it; then what it vouches for.
+    /// The header, whose id is known already and whose proof cost its maker work.
     fn inspect_block(&self, item: &Item) -> Result<Inspection, Rejection> {
         if item.size() > self.max_block_bytes {
             return Err(Rejection::mutated("too-large"));
         }
         let header = Header::parse(item.bytes())?;
         header.check_proof(item.id().hash(), self.difficulty_bits)?;
-        let block = Block::parse(item.bytes())?;
-        let ids = block.transaction_ids();
-        if merkle::root(&ids) != header.root {
-            return Err(Rejection::mutated("wrong-root"));
-        }
-        refuse_duplicates(ids, "duplicate-transaction")?;
-        self.inspect_transactions(&block)?;
         Ok(Inspection {
             parents: vec![ItemId::block(header.parent)],
-            needs_verification: !block.transactions.is_empty(),
+            needs_verification: true,
             ..Inspection::default()
         })
     }
 
-    fn inspect_transactions(&self, block: &Block) -> Result<(), Rejection> {
-        let mut spent: Vec<ConflictKey> = Vec::with_capacity(block.transactions.len());
-        for bytes in &block.transactions {
-            if bytes.len() > self.max_tx_bytes {
-                return Err(Rejection::invalid("transaction-too-large"));
-            }
-            let transfer = Transfer::parse(bytes)?;
-            transfer.check_network(self.genesis)?;
-            spent.push(transfer.conflict_key());
+    /// What could have been swapped under the header first; then what the header vouches for.
+    fn open_block(&self, item: &Item) -> Result<Opened, Rejection> {
+        let Block { header, transactions } = Block::parse(item.bytes())?;
+        let parts = transactions.into_iter().map(|bytes| self.item(ItemKind::Tx, bytes));
+        let parts: Vec<_> = parts.collect::<Result<_, _>>()?;
+        let ids: Vec<_> = parts.iter().map(|part| part.id().hash()).collect();
+        if merkle::root(&ids) != header.root {
+            return Err(Rejection::mutated("wrong-root"));
         }
-        refuse_duplicates(spent, "conflicting-transactions")
+        refuse_duplicates(ids, "duplicate-transaction")?;
+        let confirms =
+            parts.iter().map(|part| self.confirmed(part)).collect::<Result<Vec<_>, _>>()?;
+        let spent = confirms.iter().flat_map(|confirmed| confirmed.spends.iter().copied());
+        refuse_duplicates(spent.collect(), "conflicting-transactions")?;
+        Ok(Opened { parts, confirms })
+    }
+
+    /// A transfer of a block.
+    fn confirmed(&self, part: &Item) -> Result<Confirmed, Rejection> {
+        if part.size() > self.max_tx_bytes {
+            return Err(Rejection::invalid("transaction-too-large"));
+        }
+        let transfer = Transfer::parse(part.bytes())?;
+        transfer.check_network(self.genesis)?;
+        Ok(Confirmed { id: part.id(), referred: None, spends: vec![transfer.conflict_key()] })
+    }
+
+    fn verify_block(&self, block: &Item) -> Verdict {
+        let Opened { parts, confirms } = self.open_block(block)?;
+        signatures::verify_batch(&parts).into_iter().collect::<Result<(), _>>()?;
+        Ok(Verified { confirms, ..Verified::default() })
     }
 }
 
@@ -150,11 +161,22 @@ impl Chain for Tidings {
     }
 
     fn verify(&self, item: &Item) -> Verdict {
-        signatures::verify(item).and(GOOD)
+        match item.kind() {
+            ItemKind::Tx => signatures::verify(item).and(GOOD),
+            ItemKind::Block => self.verify_block(item),
+        }
     }
 
+    /// Transfers all at once, and each block by itself.
     fn verify_batch(&self, items: &[Arc<Item>]) -> Vec<Verdict> {
-        signatures::verify_batch(items).into_iter().map(|checked| checked.and(GOOD)).collect()
+        let is_transfer = |item: &&Arc<Item>| item.kind() == ItemKind::Tx;
+        let transfers: Vec<_> = items.iter().filter(is_transfer).cloned().collect();
+        let mut checked = signatures::verify_batch(&transfers).into_iter();
+        let verdict = |item: &Arc<Item>| match item.kind() {
+            ItemKind::Tx => checked.next().expect("one for each transfer").and(GOOD),
+            ItemKind::Block => self.verify_block(item),
+        };
+        items.iter().map(verdict).collect()
     }
 
     /// The id of a transfer is a hash of all its bytes, the signature included. A block is verified in parts.
@@ -162,24 +184,14 @@ impl Chain for Tidings {
         (item.kind() == ItemKind::Tx).then(|| item.id().hash())
     }
 
-    fn parts(&self, block: &Item) -> Vec<Arc<Item>> {
-        let transactions = Block::parse(block.bytes()).map(|block| block.transactions);
-        let part = |bytes| self.item(ItemKind::Tx, bytes).ok();
-        transactions.unwrap_or_default().into_iter().filter_map(part).collect()
-    }
-
-    fn connect(&self, block: &Item) -> Vec<Confirmed> {
-        let transactions = Block::parse(block.bytes()).map(|block| block.transactions);
-        let confirmed = |bytes: &Bytes| {
-            let spends = vec![Transfer::parse(bytes).ok()?.conflict_key()];
-            Some(Confirmed { id: ItemId::tx(Hash256::of(bytes)), referred: None, spends })
-        };
-        transactions.unwrap_or_default().iter().filter_map(confirmed).collect()
+    fn open(&self, block: &Item) -> Option<Result<Opened, Rejection>> {
+        Some(self.open_block(block))
     }
 
     /// All its transfers come back: none is made with the block.
     fn disconnect(&self, block: &Item) -> Disconnected {
-        Disconnected { returns: self.parts(block), void: Vec::new() }
+        let opened = self.open_block(block).unwrap_or_default();
+        Disconnected { returns: opened.parts, void: Vec::new() }
     }
 }
 

@@ -13,8 +13,8 @@ use crate::ground::time::Time;
 use crate::machine::Part;
 use crate::params::Params;
 
-/// Most transactions that one input confirms: half a millisecond's work. A guess.
-const PORTION: usize = 256;
+/// Most transactions that one input confirms: half a millisecond's work, a whole one if many orphans wait. A guess.
+const PORTION: usize = 128;
 
 /// Most blocks that wait. A guess: more come together only when a node catches up.
 const BLOCKS_MAX: usize = 4;

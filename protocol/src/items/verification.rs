@@ -4,7 +4,8 @@
 //! accepted together once both have passed, and fall together when one fails.
 //!
 //! # Bounds
-//! At most `memory.verifying_max` items, which whoever begins a check sees to (see [`Verification::has_room_for`]).
+//! At most `memory.verifying_max` transactions, and [`BLOCKS_MAX`] blocks beside them, which whoever begins a check sees
+//! to (see [`Verification::has_room_for`]): no block waits for transactions.
 //! A link may have an eighth of that under way before it is slowed, so that one that floods leaves seven eighths to
 //! the others; and never more than a quarter of what is still free, so that many busy links slow down before there
 //! is no room, with some left for one more item of each (as switches share their buffers: Choudhury and Hahne 1998,
@@ -14,7 +15,7 @@ use crate::chain::Verified;
 use std::sync::Arc;
 
 use crate::chain::Inspection;
-use crate::ground::item::{Item, ItemId, Name};
+use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::Link;
 use crate::ground::map::{Map, Salt};
 use crate::machine::Part;
@@ -22,6 +23,9 @@ use crate::params::Params;
 
 /// A link may have this part of `memory.verifying_max` under way before it is slowed. A guess.
 const SHARES: usize = 8;
+
+/// Most blocks under way. A guess: more come together only when a node catches up.
+pub const BLOCKS_MAX: usize = 16;
 
 /// An item that waits for its verdict.
 #[derive(Clone, Debug)]
@@ -60,8 +64,8 @@ pub struct Pair {
 /// What a good verdict lets in.
 #[derive(Clone, Debug)]
 pub enum Passed {
-    /// An item by itself.
-    Alone(Checking),
+    /// An item by itself, and what was found out of it.
+    Alone(Checking, Verified),
     /// A pair: both have passed.
     Pair {
         /// The one that pays too little.
@@ -75,6 +79,8 @@ pub enum Passed {
 #[derive(Clone, Debug)]
 pub struct Verification {
     under_way: Map<ItemId, Checking>,
+    /// How many of them are blocks.
+    blocks: usize,
     /// How many came by each link, of links that have any.
     shares: Vec<(Link, usize)>,
 }
@@ -83,7 +89,7 @@ impl Verification {
     /// Nothing is under way.
     #[must_use]
     pub fn new(salt: Salt) -> Self {
-        Self { under_way: Map::new(salt), shares: Vec::new() }
+        Self { under_way: Map::new(salt), blocks: 0, shares: Vec::new() }
     }
 
     /// How many are under way.
@@ -98,10 +104,17 @@ impl Verification {
         self.under_way.len() == 0
     }
 
-    /// Whether so many more may be under way.
+    /// Whether so many more of a kind may be under way.
     #[must_use]
-    pub fn has_room_for(&self, items: usize, params: &Params) -> bool {
-        self.under_way.len() + items <= params.memory.verifying_max
+    pub fn has_room_for(&self, items: usize, kind: ItemKind, params: &Params) -> bool {
+        match kind {
+            ItemKind::Tx => self.transactions() + items <= params.memory.verifying_max,
+            ItemKind::Block => self.blocks + items <= BLOCKS_MAX,
+        }
+    }
+
+    fn transactions(&self) -> usize {
+        self.under_way.len() - self.blocks
     }
 
     /// Whether an item is under way.
@@ -123,8 +136,9 @@ impl Verification {
     pub fn begin(&mut self, checking: Checking, params: &Params) -> bool {
         let max = params.memory.verifying_max;
         debug_assert!(!self.contains(checking.item.id()), "it is under way: a verdict names one");
-        let free = max.saturating_sub(self.under_way.len());
+        let free = max.saturating_sub(self.transactions());
         let share = checking.ingress.map_or(0, |link| self.share(link));
+        self.blocks += usize::from(checking.item.kind() == ItemKind::Block);
         self.under_way.insert(checking.item.id(), checking);
         share > (free / 4).min(max / SHARES).max(1)
     }
@@ -132,6 +146,7 @@ impl Verification {
     /// A check ends, whatever came of it.
     pub fn end(&mut self, id: ItemId) -> Option<Checking> {
         let checking = self.under_way.remove(&id)?;
+        self.blocks -= usize::from(id.kind() == ItemKind::Block);
         let of_link = |(link, _): &(Link, usize)| Some(*link) == checking.ingress;
         if let Some(place) = self.shares.iter().position(of_link) {
             self.shares[place].1 -= 1;
@@ -146,9 +161,9 @@ impl Verification {
     pub fn on_passed(&mut self, item: &Item, verified: Verified) -> Option<Passed> {
         let id = item.id();
         let checking = self.under_way.get_mut(&id).filter(|checking| checking.is_of(item))?;
-        checking.inspection.learn(verified);
+        checking.inspection.learn(&verified);
         match &mut checking.pair {
-            None => self.end(id).map(Passed::Alone),
+            None => self.end(id).map(|checking| Passed::Alone(checking, verified)),
             Some(pair) => {
                 pair.is_verified = true;
                 self.take_pair(id)
@@ -190,8 +205,10 @@ impl Verification {
 
 impl Part for Verification {
     fn check(&self, params: &Params) {
-        let (len, max) = (self.len(), params.memory.verifying_max);
-        assert!(len <= max, "verifying: {len} of at most {max}");
+        let (len, blocks) = (self.len(), self.blocks);
+        let (transactions, max) = (self.transactions(), params.memory.verifying_max);
+        assert!(transactions <= max, "verifying: {transactions} of at most {max}");
+        assert!(blocks <= BLOCKS_MAX, "verifying: {blocks} blocks of at most {BLOCKS_MAX}");
         let shares: usize = self.shares.iter().map(|(_, count)| count).sum();
         assert!(shares <= len, "{shares} items under way in the name of links, {len} in all");
     }

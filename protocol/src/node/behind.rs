@@ -11,7 +11,7 @@ use crate::wire::message::ANNOUNCE_MAX;
 
 /// Most transactions of the pool that are looked at in one wake-up, for all links together: half a millisecond's
 /// work. A guess.
-const WALK_MAX: usize = 2_048;
+const WALK_MAX: usize = 1_024;
 
 /// How long it is waited when there is no room, or no turn. A guess: by then a peer has given credit for what it has
 /// dealt with.

@@ -11,7 +11,13 @@ use crate::machine::Cx;
 impl Node {
     /// A block passed the rules: it is kept, and what it contains is confirmed, as much as one input deals with; the
     /// rest is due at once.
-    pub(super) fn on_block(&mut self, block: &Arc<Item>, inspection: &Inspection, cx: &Cx<'_>) {
+    pub(super) fn on_block(
+        &mut self,
+        block: &Arc<Item>,
+        inspection: &Inspection,
+        confirms: Vec<Confirmed>,
+        cx: &Cx<'_>,
+    ) {
         let last = self.blocks.latest().map(|block| block.id());
         let follows = last
             .is_none_or(|last| inspection.parents.is_empty() || inspection.parents.contains(&last));
@@ -19,7 +25,7 @@ impl Node {
             self.seen.release(gone);
         }
         self.seen.on_block(follows);
-        self.confirming.begin(cx.chain.connect(block));
+        self.confirming.begin(confirms);
         self.confirm_due(cx);
         while self.confirming.is_full() {
             self.confirm_due(cx);

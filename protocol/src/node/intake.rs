@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Node;
 use super::orphans::{PARENTS_MISSING, ParentStatus};
 use super::wake::Reach;
-use crate::chain::{Blame, Inspection, Rejection};
+use crate::chain::{Blame, Confirmed, Inspection, Rejection};
 use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::{Link, LinkSet};
 use crate::items::pool::FEE_TOO_LOW;
@@ -248,7 +248,8 @@ impl Node {
                 return;
             }
         }
-        if inspection.needs_verification && !self.verification.has_room_for(1, cx.params) {
+        if inspection.needs_verification && !self.verification.has_room_for(1, id.kind(), cx.params)
+        {
             self.counters.verify_overflow += 1;
             match ingress {
                 Some(link) => {
@@ -270,7 +271,7 @@ impl Node {
             let item = item.clone();
             self.check(Checking { item, inspection, ingress, holders, pair: None }, cx);
         } else {
-            self.accept(item, inspection, ingress, holders, cx);
+            self.accept(item, inspection, Vec::new(), ingress, holders, cx);
         }
     }
 
@@ -309,10 +310,12 @@ impl Node {
         }
     }
 
+    /// An item passed all checks. A block confirms some transactions.
     pub(super) fn accept(
         &mut self,
         item: &Arc<Item>,
         inspection: Inspection,
+        confirms: Vec<Confirmed>,
         ingress: Option<Link>,
         holders: Vec<Link>,
         cx: &mut Cx<'_>,
@@ -345,7 +348,7 @@ impl Node {
                 }
             }
             ItemKind::Block => {
-                self.on_block(item, &inspection, cx);
+                self.on_block(item, &inspection, confirms, cx);
                 self.accepted(item, ingress, &holders, cx);
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Node;
 use super::orphans::PARENT_REFUSED;
 use crate::chain::{Blame, Inspection, Rejection};
-use crate::ground::item::Item;
+use crate::ground::item::{Item, ItemKind};
 use crate::ground::link::Link;
 use crate::items::orphanage::Orphan;
 use crate::items::pool::FEE_TOO_LOW;
@@ -30,7 +30,9 @@ impl Node {
         is_verified: bool,
         cx: &mut Cx<'_>,
     ) -> bool {
-        let (Some(link), true) = (ingress, self.verification.has_room_for(2, cx.params)) else {
+        let (Some(link), true) =
+            (ingress, self.verification.has_room_for(2, ItemKind::Tx, cx.params))
+        else {
             return false;
         };
         let Some(child) = self.child_that_pays(parent, inspection, link, cx) else { return false };
@@ -77,8 +79,8 @@ impl Node {
     /// An item, or a pair, passed its checks.
     pub(super) fn on_passed(&mut self, passed: Passed, cx: &mut Cx<'_>) {
         match passed {
-            Passed::Alone(Checking { item, inspection, ingress, holders, .. }) => {
-                self.accept(&item, inspection, ingress, holders, cx);
+            Passed::Alone(Checking { item, inspection, ingress, holders, .. }, verified) => {
+                self.accept(&item, inspection, verified.confirms, ingress, holders, cx);
             }
             Passed::Pair { parent, child } => self.accept_pair(&parent, &child, cx),
         }

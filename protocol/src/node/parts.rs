@@ -6,6 +6,7 @@
 //! have changed it, and before it comes a wake-up looks at no more than the *swift* parts and the strategy.
 
 use super::Node;
+use super::wake::is_much_done;
 use crate::ground::link::{Direction, Link};
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
@@ -30,11 +31,26 @@ macro_rules! define_parts {
                 $(self.$swift.on_link_down(link, cx);)*
             }
 
-            /// Wakes the parts at rest whose deadline has passed, in the order of the list.
+            /// Wakes the parts at rest whose deadline has passed, in the order of the list. The first that
+            /// does much ends the wake-up, and the next one begins behind it: what is due still is due at once.
             pub(super) fn wake_parts(&mut self, cx: &mut Cx<'_>) {
-                $(if self.$part.deadline() <= cx.now {
-                    self.$due(cx);
-                })*
+                type Due = (fn(&Node) -> Time, fn(&mut Node, &mut Cx<'_>));
+                const PARTS: &[Due] =
+                    &[$((|node| node.$part.deadline(), |node, cx| node.$due(cx)),)*];
+                let turn = usize::from(std::mem::take(&mut self.turn));
+                let before = cx.actions.len();
+                for place in (turn..PARTS.len()).chain(0..turn) {
+                    let (deadline, due) = PARTS[place];
+                    if deadline(self) > cx.now {
+                        continue;
+                    }
+                    due(self, cx);
+                    if is_much_done(deadline(self), before, cx) {
+                        let next = (place + 1) % PARTS.len();
+                        self.turn = u8::try_from(next).expect("the list of parts is short");
+                        return;
+                    }
+                }
             }
 
             /// Wakes the swift parts whose deadline has passed.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Node;
 use super::orphans::ParentStatus;
-use crate::chain::Inspection;
+use crate::chain::{Inspection, Verified};
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::LinkSet;
 use crate::items::orphanage::{Origin, Orphan};
@@ -24,6 +24,7 @@ impl Node {
         item: Arc<Item>,
         was: RestoredAs,
         age: Duration,
+        verified: Verified,
         cx: &mut Cx<'_>,
     ) {
         let id = item.id();
@@ -33,12 +34,13 @@ impl Node {
             }
             return;
         }
-        let inspection = match cx.chain.inspect(&item) {
+        let mut inspection = match cx.chain.inspect(&item) {
             Ok(inspection) => inspection,
             Err(rejection) => return self.refuse(&item, None, rejection, cx),
         };
+        inspection.learn(&verified);
         if item.kind() == ItemKind::Block {
-            self.on_block(&item, &inspection, cx);
+            self.on_block(&item, &inspection, verified.confirms, cx);
             return self.is_back(&item, was, cx);
         }
         // The parents of others were there: those that don't come back with them were confirmed since.

@@ -117,7 +117,7 @@ impl RelayParams {
         ])?;
         self.adaptive.validate()?;
         let limits = [
-            ("relay.batch_max", self.batch_max, 1..=ANNOUNCE_MAX, "1 to 2048"),
+            ("relay.batch_max", self.batch_max, 1..=ANNOUNCE_MAX, "1 to 1024"),
             ("relay.fanout", self.fanout, 1..=FANOUT_MAX, "1 to 16"),
             ("relay.local_fanout", self.local_fanout.unwrap_or(0), 0..=FANOUT_MAX, "at most 16"),
             ("relay.remote_fanout", self.remote_fanout.unwrap_or(0), 0..=FANOUT_MAX, "at most 16"),

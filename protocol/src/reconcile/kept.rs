@@ -19,6 +19,10 @@ const RUN_MAX: usize = 256;
 /// To find a span takes as long as to look at so many ids. A guess.
 const FINDING: usize = 64;
 
+/// Once so many ids have been looked at, an answer begins with no further span: about a millisecond's work. The next
+/// question finds equal what was told of this one. A guess.
+const LOOKED_MAX: usize = 300_000;
+
 /// What a node keeps, each with what it pays. Bounded by the pool.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
@@ -256,9 +260,11 @@ impl Telling {
     }
 
     fn tell(&mut self, view: &View<'_>, span: Span) {
+        let is_begun = !self.splits.is_empty() || !self.lists.is_empty();
         let is_full = self.splits.len() >= SPLITS_MAX
             || self.lists.len() >= LISTS_MAX
-            || self.listed + LIST_MAX > LISTED_MAX;
+            || self.listed + LIST_MAX > LISTED_MAX
+            || is_begun && view.looked_at() >= LOOKED_MAX;
         if is_full {
             self.is_cut = true;
         } else if let Some(list) = view.list(span) {

@@ -38,13 +38,11 @@ use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
 use crate::params::{Params, RelayParams};
-use crate::wire::message::ANNOUNCE_MAX;
 
 use waiting::Waiting;
 
-/// Most ids handed over at one wake-up, of all links together: about a millisecond's work. A guess, as many as one
-/// message holds.
-const WAKE_MAX: usize = ANNOUNCE_MAX;
+/// Most ids handed over at one wake-up, of all links together: less than a millisecond's work. A guess.
+const WAKE_MAX: usize = 512;
 
 /// As many ids are put in order in the time in which one is handed over. A guess.
 const SORTED_PER_ID: usize = 4;

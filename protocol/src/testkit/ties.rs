@@ -7,6 +7,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::chain::{
     Chain, Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Rejection, Sender, Verdict,
+    Verified,
 };
 use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 
@@ -125,6 +126,11 @@ fn transactions(block: &Item) -> Vec<Bytes> {
     transactions
 }
 
+fn confirmed(bytes: Bytes) -> Confirmed {
+    let spends = Draft::parse(&bytes).map(|draft| draft.conflicts()).unwrap_or_default();
+    Confirmed { id: ItemId::tx(Hash256::of(&bytes)), referred: alias(&bytes), spends }
+}
+
 /// A block of some transactions.
 ///
 /// # Panics
@@ -157,6 +163,7 @@ impl Chain for Ties {
             let parent = item.bytes().first_chunk().ok_or(Rejection::invalid("truncated"))?;
             return Ok(Inspection {
                 parents: vec![ItemId::block(Hash256(*parent))],
+                needs_verification: true,
                 ..Inspection::default()
             });
         }
@@ -173,16 +180,12 @@ impl Chain for Ties {
     }
 
     fn verify(&self, item: &Item) -> Verdict {
+        if item.kind() == ItemKind::Block {
+            let confirms = transactions(item).into_iter().map(confirmed).collect();
+            return Ok(Verified { confirms, ..Verified::default() });
+        }
         let is_forged = Draft::parse(item.bytes()).is_some_and(|draft| draft.is_forged);
         if is_forged { Err(Rejection::invalid("forged")) } else { GOOD }
-    }
-
-    fn connect(&self, block: &Item) -> Vec<Confirmed> {
-        let confirmed = |bytes: Bytes| {
-            let spends = Draft::parse(&bytes).map(|draft| draft.conflicts()).unwrap_or_default();
-            Confirmed { id: ItemId::tx(Hash256::of(&bytes)), referred: alias(&bytes), spends }
-        };
-        transactions(block).into_iter().map(confirmed).collect()
     }
 
     fn disconnect(&self, block: &Item) -> Disconnected {

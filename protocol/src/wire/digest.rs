@@ -22,8 +22,8 @@ pub const LISTS_MAX: usize = 1_024;
 pub const LIST_MAX: usize = 16;
 
 /// Most ids in all lists of one message, and most that are announced to whoever lacks them at once: half of an
-/// announcement, as all of them are far apart in a full pool. A guess: two milliseconds' work.
-pub const LISTED_MAX: usize = 2_048;
+/// announcement, as all of them are far apart in a full pool. A guess: a millisecond's work.
+pub const LISTED_MAX: usize = 1_024;
 
 /// The short ids that begin with the same half bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

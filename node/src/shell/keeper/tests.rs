@@ -48,9 +48,9 @@ impl Run {
         let mut run = Self { node, keeper, params, rng: ChaCha8Rng::seed_from_u64(1) };
         let mut restored = run.keeper.restored.take().unwrap();
         while let Some(batch) = restored.recv().await {
-            for Restored { item, was, age } in batch {
+            for Restored { item, was, age, verified } in batch {
                 run.keeper.expect(&item, was);
-                run.hand(Input::Restored { item, was, age });
+                run.hand(Input::Restored { item, was, age, verified });
             }
         }
         run

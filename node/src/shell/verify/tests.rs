@@ -13,6 +13,7 @@ struct Noting {
     batches: Mutex<Vec<Vec<ItemId>>>,
 }
 
+const SWAPPED: Rejection = Rejection::mutated("wrong-root");
 const BAD: Rejection = Rejection::invalid("bad-signature");
 
 impl Noting {
@@ -51,9 +52,20 @@ impl Chain for Noting {
         (item.kind() == ItemKind::Tx).then(|| item.id().hash())
     }
 
-    fn parts(&self, block: &Item) -> Vec<Arc<Item>> {
-        block.bytes().chunks(2).map(|part| tx(&Bytes::copy_from_slice(part))).collect()
+    /// A block without transactions is verified as a whole, and one that begins with 9 has another's body.
+    fn open(&self, block: &Item) -> Option<Result<Opened, Rejection>> {
+        let bytes = block.bytes();
+        if bytes.starts_with(&[9]) {
+            return Some(Err(SWAPPED));
+        }
+        let parts: Vec<_> = bytes.chunks(2).map(|part| tx(&Bytes::copy_from_slice(part))).collect();
+        let confirms = parts.iter().map(|part| confirmed(part)).collect();
+        (!parts.is_empty()).then_some(Ok(Opened { parts, confirms }))
     }
+}
+
+fn confirmed(part: &Item) -> Confirmed {
+    Confirmed { id: part.id(), referred: None, spends: Vec::new() }
 }
 
 fn tx(bytes: &[u8]) -> Arc<Item> {
@@ -67,6 +79,12 @@ fn item(kind: ItemKind, bytes: Bytes) -> Arc<Item> {
 /// A block of the transactions that two bytes each make; those over a number are good.
 fn block(numbers: impl IntoIterator<Item = u16>) -> Arc<Item> {
     item(ItemKind::Block, numbers.into_iter().flat_map(|it| (it << 1 | 1).to_be_bytes()).collect())
+}
+
+/// The verdict on a good block.
+fn confirming_all(block: &Item) -> chain::Verdict {
+    let opened = Noting::default().open(block).and_then(Result::ok);
+    confirming(opened.unwrap_or_default().confirms)
 }
 
 fn in_block(number: u16) -> Arc<Item> {
@@ -157,7 +175,7 @@ async fn of_a_block_only_what_is_new_is_verified_and_on_all_cores() {
     let block = block(0..1_500);
     verifier.push(Arc::clone(&block));
     verifier.start();
-    assert_eq!(verdicts(&mut verifier, 1).await, [(Arc::clone(&block), GOOD)]);
+    assert_eq!(verdicts(&mut verifier, 1).await, [(Arc::clone(&block), confirming_all(&block))]);
     let batches = chain.batches();
     let mut verified = batches.concat();
     verified.sort_unstable();
@@ -167,7 +185,7 @@ async fn of_a_block_only_what_is_new_is_verified_and_on_all_cores() {
     assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [250, 250]);
     verifier.push(Arc::clone(&block));
     verifier.start();
-    assert_eq!(verdicts(&mut verifier, 1).await, [(Arc::clone(&block), GOOD)]);
+    assert_eq!(verdicts(&mut verifier, 1).await, [(Arc::clone(&block), confirming_all(&block))]);
     assert!(chain.batches().is_empty(), "all of it is known to be good");
 }
 
@@ -182,8 +200,25 @@ async fn one_bad_part_spoils_a_block_and_no_other() {
     verifier.push(tx(&[1]));
     verifier.start();
     let got = verdicts(&mut verifier, 3).await;
-    assert_eq!(got, [(Arc::clone(&spoilt), Err(BAD)), (Arc::clone(&good), GOOD), (tx(&[1]), GOOD)]);
-    assert!(verifier.divided.is_empty() && verifier.parts.is_empty());
+    assert_eq!(
+        got,
+        [
+            (Arc::clone(&spoilt), Err(BAD)),
+            (Arc::clone(&good), confirming_all(&good)),
+            (tx(&[1]), GOOD)
+        ]
+    );
+    assert!(verifier.opened.is_empty() && verifier.parts.is_empty());
+}
+
+#[tokio::test]
+async fn a_block_with_another_ones_body_is_told_from_a_bad_one() {
+    let (chain, mut verifier) = verifier(2);
+    let swapped = item(ItemKind::Block, vec![9, 1].into());
+    verifier.push(Arc::clone(&swapped));
+    verifier.start();
+    assert_eq!(verdicts(&mut verifier, 1).await, [(swapped, Err(SWAPPED))]);
+    assert!(chain.batches().is_empty(), "no signature is worth a look");
 }
 
 #[tokio::test]

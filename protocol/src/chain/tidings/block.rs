@@ -118,12 +118,6 @@ impl Block {
         Ok(Self { header, transactions })
     }
 
-    /// The ids of its transactions.
-    #[must_use]
-    pub fn transaction_ids(&self) -> Vec<Hash256> {
-        self.transactions.iter().map(|bytes| Hash256::of(bytes)).collect()
-    }
-
     /// Makes a block and searches for the nonce that gives its id `bits` leading zero bits, trying
     /// 2<sup>`bits`</sup> on average. Returns its canonical bytes, or `None` if `bits` is over
     /// [`MINE_BITS_MAX`] or no nonce was found. For tests and test networks.

@@ -14,73 +14,48 @@
 //! the rules need no entropy and stay pure functions of their arguments.
 
 use std::convert::Infallible;
-use std::ops::Range;
 use std::sync::Arc;
 
 use ed25519_zebra::batch;
 use rand::{TryCryptoRng, TryRng};
 use sha2::{Digest, Sha256};
 
-use super::{Block, Transfer};
+use super::Transfer;
 use crate::chain::Rejection;
-use crate::ground::item::{Hash256, Item, ItemKind};
+use crate::ground::item::{Hash256, Item};
 
 /// A signature, and the id of the transfer it belongs to: a hash of key, message and signature.
 type Signed = (Hash256, batch::Item);
 
-/// Verifies all signatures of an item.
-pub(super) fn verify(item: &Item) -> Result<(), Rejection> {
-    let mut signed = Vec::new();
-    read(item, &mut signed)?;
-    verify_all(&signed)
+/// Verifies the signature of a transfer.
+pub(super) fn verify(transfer: &Item) -> Result<(), Rejection> {
+    read(transfer).and_then(verify_alone)
 }
 
-/// Verifies items in one batch. Should it fail, each item is verified by itself, which takes about
+/// Verifies transfers in one batch. Should it fail, each is verified by itself, which takes about
 /// three times as long; but then whoever sent the bad one loses the link.
-pub(super) fn verify_batch(items: &[Arc<Item>]) -> Vec<Result<(), Rejection>> {
-    if let [item] = items {
-        return vec![verify(item)];
+pub(super) fn verify_batch(transfers: &[Arc<Item>]) -> Vec<Result<(), Rejection>> {
+    // A single signature is verified faster by itself.
+    if let [transfer] = transfers {
+        return vec![verify(transfer)];
     }
-    let mut signed = Vec::with_capacity(items.len());
-    let readable = items.iter().map(|item| {
-        let first = signed.len();
-        read(item, &mut signed).map(|()| first..signed.len())
-    });
-    let readable: Vec<_> = readable.collect();
-    if holds(&signed) {
-        return readable.into_iter().map(|range| range.map(drop)).collect();
-    }
-    let alone = |range: Range<usize>| verify_all(&signed[range]);
-    readable.into_iter().map(|range| range.and_then(alone)).collect()
+    let readable: Vec<_> = transfers.iter().map(|transfer| read(transfer)).collect();
+    let all_hold = holds(readable.iter().flatten());
+    let verdict = |signed: Signed| if all_hold { Ok(()) } else { verify_alone(signed) };
+    readable.into_iter().map(|read| read.and_then(verdict)).collect()
 }
 
-fn verify_all(signed: &[Signed]) -> Result<(), Rejection> {
-    let good = match signed {
-        // A single signature is verified faster by itself.
-        [(_, signature)] => signature.clone().verify_single().is_ok(),
-        many => holds(many),
-    };
-    if good { Ok(()) } else { Err(Rejection::invalid("bad-signature")) }
+fn verify_alone((_, signature): Signed) -> Result<(), Rejection> {
+    signature.verify_single().map_err(|_| Rejection::invalid("bad-signature"))
 }
 
-/// Appends the signatures of an item; none if not all can be read.
-fn read(item: &Item, signed: &mut Vec<Signed>) -> Result<(), Rejection> {
-    let first = signed.len();
-    let read = match item.kind() {
-        ItemKind::Tx => Transfer::parse(item.bytes())
-            .map(|transfer| signed.push((item.id().hash(), transfer.signature()))),
-        ItemKind::Block => Block::parse(item.bytes()).and_then(|block| {
-            block.transactions.iter().try_for_each(|bytes| {
-                signed.push((Hash256::of(bytes), Transfer::parse(bytes)?.signature()));
-                Ok(())
-            })
-        }),
-    };
-    read.inspect_err(|_| signed.truncate(first))
+fn read(transfer: &Item) -> Result<Signed, Rejection> {
+    let signature = Transfer::parse(transfer.bytes())?.signature();
+    Ok((transfer.id().hash(), signature))
 }
 
 /// Whether all of a batch hold.
-fn holds(signed: &[Signed]) -> bool {
+fn holds<'a>(signed: impl Iterator<Item = &'a Signed>) -> bool {
     let mut batch = batch::Verifier::new();
     let mut transcript = Sha256::new_with_prefix(b"tidings/batch");
     for (id, signature) in signed {

@@ -2,6 +2,7 @@
 
 use super::spreading::only;
 use super::*;
+use crate::chain::Verified;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ShortId};
 use crate::machine::{Action, RestoredAs};
@@ -81,6 +82,7 @@ fn no_query_tells_a_stranger_of_an_item_before_its_announcement_to_him_is_due() 
                     item: tx(n + 10),
                     was: RestoredAs::Kept,
                     age: Duration::ZERO,
+                    verified: Verified::default(),
                 }));
             });
             solo.link(0, Direction::Inbound);
@@ -142,7 +144,7 @@ fn two_that_keep_nothing_do_not_compare_and_others_do() {
     let full = || {
         let mut solo = fresh();
         let (item, was, age) = (tx(1), RestoredAs::Kept, Duration::ZERO);
-        solo.hand(Input::Restored { item, was, age });
+        solo.hand(Input::Restored { item, was, age, verified: Verified::default() });
         solo
     };
     assert!(!compares(&mut fresh(), 0, Hello::KEEPS_NOTHING));
@@ -179,7 +181,12 @@ fn whoever_asks_pays_for_the_ids_that_are_looked_at() {
     let mut solo = Solo::new(params);
     let link = solo.link(0, Direction::Inbound);
     for n in 0..5_000 {
-        solo.hand(Input::Restored { item: tx(n), was: RestoredAs::Kept, age: Duration::ZERO });
+        solo.hand(Input::Restored {
+            item: tx(n),
+            was: RestoredAs::Kept,
+            age: Duration::ZERO,
+            verified: Verified::default(),
+        });
     }
     let split = Split { span: Span::ALL, sums: [1; FAN] };
     let question = Digest { salt: 7, splits: [split].into() };
@@ -200,6 +207,7 @@ fn a_peer_that_takes_nothing_is_told_once_and_then_ever_less_often() {
             item: tx(n),
             was: RestoredAs::Kept,
             age: Duration::ZERO,
+            verified: Verified::default(),
         }));
     });
     let told = |solo: &mut Solo| {

@@ -208,7 +208,7 @@ fn why_a_transaction_left_the_pool_is_told() {
     confirming.put(&first);
     let block = block(Hash256([0; 32]), &[&rich, &second]);
     confirming.hand(Input::Submitted(block.clone()));
-    confirming.hand(Input::Verdict { item: &block, verdict: GOOD });
+    confirming.hand(Input::Verdict { item: &block, verdict: Ties.verify(&block) });
     assert_eq!(confirming.end(&rich), Some(ItemEvent::Left(Departure::Confirmed)));
     assert_eq!(confirming.end(&first), Some(ItemEvent::Left(Departure::Conflicted)));
 }

@@ -285,7 +285,7 @@ impl Chain for Ledger {
 
     fn verify(&self, item: &Item) -> Verdict {
         Ties.verify(item)?;
-        Ok(Verified { fee: Ties.inspect(item)?.fee })
+        Ok(Verified { fee: Ties.inspect(item)?.fee, ..Verified::default() })
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::chain::tidings::{Block, Tidings};
 use crate::ground::item::{ItemId, ShortId, twin};
 use crate::items::seen::Seen;
-use crate::testkit::ties::{Draft, Ties};
+use crate::testkit::ties::{Draft, Ties, block};
 
 fn item(item: &Arc<Item>) -> Message {
     Message::Items(Items::Item(item.clone()))
@@ -35,7 +35,7 @@ fn a_block_is_not_hidden_by_a_transaction_that_is_its_header() {
     solo.say(liar, &item(&header));
     assert!(solo.node.seen().contains(header.id()) && solo.node.item(&block.id()).is_none());
     assert_eq!(sends(&solo.say(honest, &announce(&block))), [(honest, get_data(&block))]);
-    solo.say(honest, &item(&block));
+    solo.send(honest, &block);
     assert!(solo.node.item(&block.id()).is_some() && solo.node.item(&header.id()).is_none());
 }
 
@@ -143,6 +143,37 @@ fn malleated_bytes_cost_whoever_sent_them_and_the_others_are_asked() {
     solo.say(honest, &item(&good));
     solo.hand(Input::Verdict { item: &good, verdict: GOOD });
     assert!(solo.node.item(&good.id()).is_some());
+}
+
+#[test]
+fn a_block_with_a_swapped_body_costs_whoever_sent_it_and_is_asked_of_others() {
+    let chain = Tidings::new(Hash256([7; 32]), 0);
+    let bytes = Block::mine(Hash256([7; 32]), &[], 0, 0).unwrap();
+    let swapped = [&bytes[..bytes.len() - 1], &[1, 0]].concat();
+    let [good, bad] = [bytes, swapped.into()].map(|it| chain.item(ItemKind::Block, it).unwrap());
+    assert_eq!(good.id(), bad.id());
+    let mut solo = Solo::with_chain(at_once(), Box::new(chain));
+    let (liar, honest) = (solo.link(0, Direction::Outbound), solo.link(1, Direction::Inbound));
+    solo.say(liar, &announce(&good));
+    solo.say(honest, &announce(&good));
+    let actions = solo.send(liar, &bad);
+    assert_eq!(disconnects(&actions).len(), 1);
+    assert_eq!(asks(&actions), [(honest, vec![good.id()])]);
+    solo.send(honest, &good);
+    assert!(solo.node.item(&good.id()).is_some());
+}
+
+#[test]
+fn a_block_is_checked_at_once_however_many_transactions_are() {
+    let mut params = at_once();
+    params.memory.verifying_max = 1;
+    let mut solo = Solo::with_chain(params, Box::new(Ties));
+    let link = solo.link(0, Direction::Inbound);
+    let (tx, block) = (Draft::paying(1, 1_000).item(), block(Hash256([0; 32]), &[]));
+    solo.hand(Input::Submitted(tx));
+    solo.say(link, &announce(&block));
+    let actions = solo.say(link, &item(&block));
+    assert!(actions.contains(&Action::Verify(block)), "{actions:?}");
 }
 
 /// Rules whose ids leave out the first byte, which is the signature: 0 is good.

@@ -28,7 +28,12 @@ pub(super) fn reports(actions: &[Action]) -> Vec<Event> {
 
 fn restored(item: &Arc<Item>, own: bool) -> Input<'static> {
     let was = if own { RestoredAs::Own } else { RestoredAs::Kept };
-    Input::Restored { item: item.clone(), was, age: Duration::ZERO }
+    Input::Restored {
+        item: item.clone(),
+        was,
+        age: Duration::ZERO,
+        verified: Ties.verify(item).unwrap_or_default(),
+    }
 }
 
 impl Solo {

@@ -4,15 +4,21 @@ use super::orphans::{asks, cheap_parent, family, solo};
 use super::own::reports;
 use super::policy::refusals;
 use super::*;
+use crate::chain::Verified;
 use crate::ground::item::{Hash256, Item};
 use crate::machine::{Action, RestoredAs};
-use crate::testkit::ties::{Draft, block};
+use crate::testkit::ties::{Draft, Ties, block};
 
 const IN: Direction = Direction::Inbound;
 
 impl Solo {
     fn restore(&mut self, item: &Arc<Item>, was: RestoredAs) -> Vec<Action> {
-        self.hand(Input::Restored { item: item.clone(), was, age: Duration::ZERO })
+        self.hand(Input::Restored {
+            item: item.clone(),
+            was,
+            age: Duration::ZERO,
+            verified: Ties.verify(item).unwrap(),
+        })
     }
 }
 
@@ -81,7 +87,9 @@ fn orphans_of_an_earlier_run_expire_and_blocks_free_them() {
 
     let mut freed = solo();
     freed.restore(&child, RestoredAs::Orphan);
-    freed.hand(Input::Submitted(block(Hash256([0; 32]), &[&parent])));
+    let block = block(Hash256([0; 32]), &[&parent]);
+    freed.hand(Input::Submitted(block.clone()));
+    freed.hand(Input::Verdict { item: &block, verdict: Ties.verify(&block) });
     assert!(freed.has(&child));
 }
 
@@ -141,7 +149,7 @@ fn a_transaction_of_an_earlier_run_expires_as_if_there_had_been_no_restart() {
     let kept = [(&new, 0), (&old, expiry_s - 20), (&older, expiry_s - 10)];
     for (item, age_s) in kept {
         let (was, age) = (RestoredAs::Own, Duration::from_secs(age_s));
-        solo.hand(Input::Restored { item: item.clone(), was, age });
+        solo.hand(Input::Restored { item: item.clone(), was, age, verified: Verified::default() });
     }
     let here = |solo: &Solo| [&new, &old, &older].map(|item| solo.has(item));
     solo.wait(9_000);

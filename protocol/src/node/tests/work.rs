@@ -2,6 +2,7 @@
 
 use super::orphans::solo as with_fees;
 use super::*;
+use crate::chain::Verified;
 use crate::ground::item::{Hash256, ItemId, Name, ShortId};
 use crate::machine::RestoredAs;
 use crate::testkit::ties::{Draft, Ties, block};
@@ -36,7 +37,7 @@ fn charged(solo: &Solo, actions: &[Action]) -> usize {
 fn restore(solo: &mut Solo, items: impl Iterator<Item = Arc<Item>>) {
     for item in items {
         let (was, age) = (RestoredAs::Kept, Duration::ZERO);
-        solo.hand(Input::Restored { item, was, age });
+        solo.hand(Input::Restored { item, was, age, verified: Verified::default() });
     }
 }
 
@@ -302,7 +303,7 @@ fn a_large_block_is_confirmed_in_portions_and_all_of_it_in_the_end() {
     let all: Vec<_> = items.iter().chain([&winner]).collect();
     let block = block(Hash256([0; 32]), &all);
     solo.say(link, &announce(&block));
-    solo.say(link, &Message::Items(Items::Item(block)));
+    solo.send(link, &block);
     let left = solo.node.pool().len();
     assert!((300..600).contains(&left), "{left} are yet to be confirmed");
     wakes(&mut solo);

@@ -163,7 +163,7 @@ fn a_batch_is_cut_at_the_largest_message_and_what_is_too_much_for_one_wake_up_fo
     }
     all.sort_unstable();
     let mut sent = vec![Vec::new(); 2];
-    for sizes in [&[ANNOUNCE_MAX][..], &[10, WAKE_MAX - 10], &[20]] {
+    for sizes in [&[WAKE_MAX][..], &[10, WAKE_MAX - 10], &[20]] {
         assert_eq!(announcer.deadline(), Time::ZERO, "the rest is due");
         let batches = drain(&mut announcer, Time::ZERO);
         assert_eq!(batches.iter().map(|(_, ids)| ids.len()).collect::<Vec<_>>(), sizes);

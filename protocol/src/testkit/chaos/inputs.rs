@@ -67,7 +67,8 @@ impl Chaos {
                 let was = [RestoredAs::Kept, RestoredAs::Own, RestoredAs::Orphan][script.below(3)];
                 let age = Duration::from_secs(u64::from(script.byte()) * 6_000);
                 if self.params_allow(&item, was) {
-                    self.hand(Input::Restored { item, was, age });
+                    let verified = Ties.verify(&item).unwrap_or_default();
+                    self.hand(Input::Restored { item, was, age, verified });
                 }
             }
             15 => {

@@ -12,7 +12,7 @@ use crate::wire::error::{DecodeError, Field};
 
 /// Most ids in one announcement: a millisecond's work for whoever reads it. Bitcoin Core's `MAX_INV_SZ` is 50,000
 /// (`net_processing.cpp`); batches here are smaller because they leave more often.
-pub const ANNOUNCE_MAX: usize = 2_048;
+pub const ANNOUNCE_MAX: usize = 1_024;
 
 /// Most ids in one getdata or notfound (`MAX_GETDATA_SZ` in Bitcoin Core's `net_processing.cpp`).
 pub const GETDATA_MAX: usize = 1_000;

@@ -62,7 +62,13 @@ fn mine(header: &mut Header) {
 }
 
 fn judge(block: &Bodied) -> Result<Inspection, Rejection> {
-    chain().inspect(&item(ItemKind::Block, serialize(block)))
+    judge_by(&chain(), &item(ItemKind::Block, serialize(block)))
+}
+
+/// What all checks together say.
+fn judge_by(chain: &Bitcoin, block: &Item) -> Result<Inspection, Rejection> {
+    let inspection = chain.inspect(block)?;
+    chain.verify(block).map(|_| inspection)
 }
 
 /// Three transactions that spend one another, two of them with a witness.
@@ -83,8 +89,7 @@ fn the_first_block_passes_under_its_id() {
     assert_eq!(shown(genesis.id().hash()), known);
     let inspection = main.inspect(&genesis).unwrap();
     assert_eq!(inspection.parents, [ItemId::block(Hash256([0; 32]))]);
-    assert_eq!(inspection.weight, Some(Weight(4 * 285)));
-    assert_eq!(main.connect(&genesis).len(), 1);
+    assert_eq!(main.verify(&genesis).unwrap().confirms.len(), 1);
 }
 
 #[test]
@@ -93,8 +98,9 @@ fn a_good_block_passes_with_and_without_witnesses() {
         let block = block(transactions);
         let inspection = judge(&block).unwrap();
         assert_eq!(inspection.parents, [ItemId::block(Hash256(PARENT))]);
-        assert_eq!(inspection.weight.unwrap().0, u32::try_from(block.weight().to_wu()).unwrap());
-        assert!(!inspection.needs_verification);
+        assert!(inspection.needs_verification, "of its body nothing is known yet");
+        let parsed = Block::parse(&serialize(&block).into()).unwrap();
+        assert_eq!(parsed.weight() as u64, block.weight().to_wu());
     }
 }
 
@@ -139,7 +145,7 @@ fn a_swapped_body_is_blamed_on_the_peer_alone() {
     ] {
         let swapped = item(ItemKind::Block, bytes);
         assert_eq!(swapped.id().hash().0, good.block_hash().to_byte_array());
-        assert_eq!(chain().inspect(&swapped), Err(Rejection::mutated(rule)));
+        assert_eq!(judge_by(&chain(), &swapped), Err(Rejection::mutated(rule)));
     }
     let mut plain = block(&[spending(&[elsewhere(1)], 1, b"")]);
     plain.txdata[1].input[0].witness.push([1]);
@@ -188,7 +194,7 @@ fn what_the_header_vouches_for_is_blamed_on_the_id() {
     assert_eq!(judged, Err(Rejection::invalid("second-coinbase")));
     let size = serialize(&block(std::slice::from_ref(&good))).len();
     let tight = Bitcoin { max_block_bytes: 4 * size - 1, ..chain() };
-    let judged = tight.inspect(&item(ItemKind::Block, serialize(&block(&[good]))));
+    let judged = judge_by(&tight, &item(ItemKind::Block, serialize(&block(&[good]))));
     assert_eq!(judged, Err(Rejection::invalid("too-heavy")));
 }
 
@@ -196,7 +202,7 @@ fn what_the_header_vouches_for_is_blamed_on_the_id() {
 fn a_block_confirms_what_it_contains_and_gives_back_all_but_the_coinbase() {
     let family = family();
     let block = item(ItemKind::Block, serialize(&block(&family)));
-    let confirmed = chain().connect(&block);
+    let confirmed = chain().verify(&block).unwrap().confirms;
     let Disconnected { returns, void } = chain().disconnect(&block);
     assert_eq!((confirmed.len(), returns.len(), void.len()), (4, 3, 2));
     for ((transaction, confirmed), back) in family.iter().zip(&confirmed[1..]).zip(&returns) {
@@ -216,7 +222,7 @@ fn a_block_confirms_what_it_contains_and_gives_back_all_but_the_coinbase() {
 fn a_block_with_more_transactions_than_room_allocates_nothing_for_them() {
     let good = serialize(&block(&[]));
     let huge = [&good[..HEADER_LEN], &[0xff; 9]].concat();
-    let judged = chain().inspect(&item(ItemKind::Block, huge));
+    let judged = judge_by(&chain(), &item(ItemKind::Block, huge));
     assert_eq!(judged, Err(Rejection::mutated("bad-body")));
 }
 
@@ -226,9 +232,8 @@ fn a_real_block_passes_as_do_its_transactions() {
     let Some(file) = std::env::var_os("TIDINGS_BITCOIN_BLOCK") else { return };
     let main = Settings::default().chain(Limits::default());
     let block = main.item(ItemKind::Block, std::fs::read(file).unwrap().into()).unwrap();
-    let inspection = main.inspect(&block).unwrap();
-    assert!(inspection.weight.unwrap() <= Weight(4_000_000));
-    let confirmed = main.connect(&block);
+    main.inspect(&block).unwrap();
+    let confirmed = main.verify(&block).unwrap().confirms;
     let Disconnected { returns, .. } = main.disconnect(&block);
     assert_eq!(returns.len() + 1, confirmed.len());
     for (item, confirmed) in returns.iter().zip(&confirmed[1..]) {
@@ -255,10 +260,9 @@ proptest! {
         let random = [&bytes[..HEADER_LEN], &body[..]].concat();
         for bytes in [bytes, random, body] {
             let Ok(block) = chain().item(ItemKind::Block, bytes.into()) else { continue };
-            let confirmed = chain().connect(&block).len();
-            let back = chain().disconnect(&block).returns.len();
-            prop_assert_eq!(confirmed.saturating_sub(1), back);
             let _ = chain().inspect(&block);
+            let Ok(verified) = chain().verify(&block) else { continue };
+            prop_assert_eq!(verified.confirms.len() - 1, chain().disconnect(&block).returns.len());
         }
     }
 }

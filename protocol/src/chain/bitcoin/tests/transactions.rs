@@ -5,6 +5,7 @@ use ::bitcoin::hashes::Hash as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::chain::Weight;
 
 fn judge(transaction: &Transaction) -> Result<Inspection, &'static str> {
     chain().inspect(&tx(transaction)).map_err(|rejection| rejection.rule)

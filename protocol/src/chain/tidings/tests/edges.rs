@@ -73,7 +73,7 @@ fn judge_both_ways(bytes: Bytes) -> Verdict {
     let odd = item(ItemKind::Tx, bytes);
     let alone = CHAIN.verify(&odd);
     let batch = [odd, item(ItemKind::Tx, transfer(1, 1))];
-    assert_eq!(CHAIN.verify_batch(&batch), [alone, GOOD], "in company");
+    assert_eq!(CHAIN.verify_batch(&batch), [alone.clone(), GOOD], "in company");
     alone
 }
 
@@ -184,5 +184,5 @@ fn errors_that_would_cancel_out_in_a_plain_sum_are_caught() {
         item(ItemKind::Tx, shifted(&transfer(2, 1), false)),
     ];
     let bad = Err(Rejection::invalid("bad-signature"));
-    assert_eq!(CHAIN.verify_batch(&items), [bad, bad]);
+    assert_eq!(CHAIN.verify_batch(&items), [bad.clone(), bad]);
 }
