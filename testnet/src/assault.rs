@@ -8,12 +8,13 @@
 //! # Map
 //! - [`args`] is what may be asked; [`bout`] tells the story of one bout, from the top down
 //! - [`program`] is the attacker's process, [`attacker`] its end here
-//! - [`newcomer`] knocks, [`watch`] looks at processes and logs meanwhile
+//! - [`honest`] is how the nodes fare; [`newcomer`] knocks, [`watch`] looks at processes and logs meanwhile
 //! - [`row`] is what a bout came to, and which bounds it broke; [`show`] prints rows
 
 pub mod args;
 pub mod attacker;
 pub mod bout;
+pub mod honest;
 pub mod newcomer;
 pub mod program;
 pub mod row;

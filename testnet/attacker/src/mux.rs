@@ -1,4 +1,4 @@
-//! Yamux by single frames (hashicorp/yamux, `spec.md`), so that each of its rules can be kept or broken.
+//! Yamux by single frames (hashicorp/yamux, its specification), so that each of its rules can be kept or broken.
 //!
 //! One task reads and writes: [`Mux::turn`] does what can be done, and waits if that is nothing. By default our side is
 //! polite: it answers pings, and gives back the window that it has read.

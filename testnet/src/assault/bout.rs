@@ -13,17 +13,18 @@ use tidings_sim::latency::LinkSpec;
 use tidings_sim::overlay::Shape;
 use tidings_sim::workload::Transfers;
 use tidings_sim::workload::sizes::Sizes;
-use tidings_tools::run::Delivery;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::args::{NODES_MIN, Plan};
 use super::attacker::Attacker;
+use super::honest;
 use super::newcomer::{self, Waits};
-use super::row::{Row, percentile};
+use super::row::Row;
 use super::watch;
+use crate::launch::clocks::Clocks;
 use crate::launch::collect::Collector;
 use crate::launch::connect::{self, Goal};
-use crate::launch::fleet::{Fleet, ask_all};
+use crate::launch::fleet::Fleet;
 use crate::launch::items::Schedule;
 use crate::launch::local::{Common, LOG, NodeProcess, TRACE};
 use crate::launch::plan::{self, Plan as NetworkPlan};
@@ -38,12 +39,6 @@ const VICTIM: usize = 1;
 
 /// How long the row may take to stand.
 const CONNECT: Duration = Duration::from_secs(30);
-
-/// How long honest transactions may take to arrive after all is over.
-const SETTLE: Duration = Duration::from_secs(30);
-
-/// How often that is looked at. Nodes write their traces once a second.
-const POLL: Duration = Duration::from_millis(100);
 
 /// Size of each honest transaction, bytes.
 const SIZE: usize = 300;
@@ -87,7 +82,7 @@ pub async fn run(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<
     let mut collector = Collector::new(traces.iter().map(|path| path.as_path()), ids);
     let records = RefCell::new(vec![Submission::default(); items.len()]);
     let arrived = Arrived::default();
-    let clock = Clock::start();
+    let (clock, mut clocks) = (Clock::start(), Clocks::watch());
     let began = clock.now();
     let submitting = submit::all(
         &fleet,
@@ -106,19 +101,23 @@ pub async fn run(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<
     let from_us = clock.unix_us(at(began, plan.before));
 
     let submissions = records.into_inner();
-    settle(&fleet, &mut collector, &submissions).await?;
+    let settled = honest::settle(&fleet, &mut collector, &submissions).await;
+    settled.map_err(|error| format!("cannot read the nodes' traces: {error}"))?;
     if modes.iter().all(|mode| mode.is_fair) {
-        row.pool_spread = Some(pools_settle(&fleet).await);
+        row.pool_spread = Some(honest::pools_settle(&fleet).await);
     }
     row.deaths += fleet.new_deaths().len();
     let logs: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(LOG)).collect();
     fleet.stop().await;
     collector.poll().map_err(|error| error.to_string())?;
     let sent: Vec<_> = submissions.iter().map(|submission| submission.sent).collect();
-    tell_latency(&mut row, collector.into_deliveries(&sent), (&sent, plan.nodes), from_us);
+    honest::tell_latency(&mut row, collector.into_deliveries(&sent), (&sent, plan.nodes), from_us);
     row.submitted = sent.len();
     row.forged_lines = logs.iter().map(|path| watch::forged_lines(path)).sum();
     row.broken = plan.bounds.broken_by(&row);
+    // Then latencies mean nothing.
+    clocks.look();
+    row.broken.extend(clocks.problems());
     if row.broken.is_empty() && !plan.keep_logs {
         run.tidy();
     }
@@ -157,7 +156,7 @@ async fn attack(
     let log = victim.folder.join(LOG);
     let quiet = quiet_cpu(victim).await;
     let (idle, log_before) = (watch::resident(fleet), watch::log_bytes(&log));
-    let links_before = links(fleet).await;
+    let links_before = honest::links(fleet).await;
     let (began, cpu_before) = (Instant::now(), cpu_of(victim.pid));
     let mut attacker =
         Attacker::start(target, modes).map_err(|error| format!("no attacker: {error}"))?;
@@ -190,7 +189,7 @@ async fn attack(
     }
     let rss_above_idle = watch::most_above(fleet, &idle);
     drop(attacker);
-    let (links_after, longest_turn_s) = (links(fleet).await, longest_turn(victim).await);
+    let (links_after, longest_turn_s) = (honest::links(fleet).await, longest_turn(victim).await);
     let own = quiet * elapsed.as_secs_f64();
     let minutes = elapsed.as_secs_f64() / 60.0;
     Ok(Row {
@@ -206,7 +205,7 @@ async fn attack(
         attacker_links: totals.links,
         attacker_ended: totals.ended,
         descriptors: peak.get(),
-        links_lost: lost(&links_before, &links_after, began.elapsed()),
+        links_lost: honest::lost(&links_before, &links_after, began.elapsed()),
         newcomer_s: waits.worst().map(|waited| waited.as_secs_f64()),
         log_bytes_per_min: watch::log_bytes(&log).saturating_sub(log_before) as f64 / minutes,
         longest_turn_s,
@@ -228,129 +227,4 @@ fn cpu_of(pid: u32) -> Usage {
 
 async fn longest_turn(node: &NodeProcess) -> f64 {
     node.client.status().await.map_or(0.0, |status| status.longest_turn_s)
-}
-
-/// A link between honest nodes: at which node, with whom, and for how long it has been up.
-type HonestLink = (usize, String, f64);
-
-/// All links between honest nodes.
-async fn links(fleet: &Fleet) -> Vec<HonestLink> {
-    let statuses = ask_all(fleet.live(), async |node| node.client.status().await).await;
-    let honest: Vec<String> =
-        statuses.into_iter().filter_map(|(_, status)| Some(status.ok()?.peer_id)).collect();
-    let answers = ask_all(fleet.live(), async |node| node.client.peers().await).await;
-    let mut links = Vec::new();
-    for (node, peers) in answers {
-        for peer in peers.unwrap_or_default() {
-            if honest.contains(&peer.peer_id) {
-                links.push((node, peer.peer_id, peer.connected_s));
-            }
-        }
-    }
-    links
-}
-
-/// How many of the links from before aren't there any more, or are younger than they must be. Each has two ends.
-fn lost(before: &[HonestLink], after: &[HonestLink], since: Duration) -> usize {
-    let stayed = |(node, peer, _): &&HonestLink| {
-        let same = |(other, with, up): &&HonestLink| {
-            (other, with) == (node, peer) && *up >= since.as_secs_f64()
-        };
-        after.iter().find(same).is_some()
-    };
-    let ends = before.iter().filter(|link| !stayed(link)).count();
-    ends.div_ceil(2)
-}
-
-/// Waits until every node has every honest transaction, or nothing helps.
-async fn settle(
-    fleet: &Fleet,
-    collector: &mut Collector,
-    submissions: &[Submission],
-) -> Result<(), String> {
-    let origins: Vec<_> =
-        submissions.iter().map(|submission| submission.sent.map(|(_, origin)| origin)).collect();
-    let deadline = Instant::now() + SETTLE;
-    while Instant::now() < deadline {
-        collector.poll().map_err(|error| format!("cannot read the nodes' traces: {error}"))?;
-        if collector.coverage(&fleet.alive(), &origins).complete() {
-            break;
-        }
-        sleep(POLL).await;
-    }
-    Ok(())
-}
-
-/// Waits until all pools are equal, or nothing helps; returns by how many transactions they differ then.
-async fn pools_settle(fleet: &Fleet) -> usize {
-    let deadline = Instant::now() + SETTLE;
-    loop {
-        let statuses = ask_all(fleet.live(), async |node| node.client.status().await).await;
-        let pools = statuses.into_iter().filter_map(|(_, status)| Some(status.ok()?.pool_items));
-        let (least, most) =
-            pools.fold((usize::MAX, 0), |(least, most), items| (least.min(items), most.max(items)));
-        let spread = most.saturating_sub(least);
-        if spread == 0 || Instant::now() > deadline {
-            return spread;
-        }
-        sleep(POLL).await;
-    }
-}
-
-/// Latency before the attack and during it, and what never arrived.
-fn tell_latency(
-    row: &mut Row,
-    deliveries: Vec<Delivery>,
-    (sent, nodes): (&[Option<(u64, usize)>], usize),
-    from_us: u64,
-) {
-    let submitted: Vec<(u64, usize)> = sent.iter().flatten().copied().collect();
-    let mut copies = vec![0; submitted.len()];
-    let (mut before, mut under) = (Vec::new(), Vec::new());
-    for Delivery { item, node, latency_us } in deliveries {
-        let (sent_us, origin) = submitted[item as usize];
-        copies[item as usize] += 1;
-        if node as usize != origin {
-            let times = if sent_us < from_us { &mut before } else { &mut under };
-            times.push(latency_us as f64 / 1e3);
-        }
-    }
-    let whole = copies.iter().filter(|copies| **copies == nodes).count();
-    row.missing = sent.len() - whole;
-    let both = |times: &mut [f64]| (percentile(times, 50), percentile(times, 99));
-    (row.p50_before_ms, row.p99_before_ms) = both(&mut before);
-    (row.p50_ms, row.p99_ms) = both(&mut under);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_that_is_gone_or_new_is_lost_and_counts_once() {
-        let link = |node, peer: &str, up| (node, peer.to_owned(), up);
-        let before = [link(0, "b", 5.0), link(1, "a", 5.0)];
-        let since = Duration::from_secs(10);
-        assert_eq!(lost(&before, &[link(1, "a", 15.0), link(0, "b", 15.0)], since), 0);
-        assert_eq!(lost(&before, &[link(1, "a", 3.0), link(0, "b", 3.0)], since), 1);
-        assert_eq!(lost(&before, &[], since), 1);
-    }
-
-    #[test]
-    fn a_transaction_that_some_node_never_had_is_missing() {
-        let delivery = |item, node, latency_us| Delivery { item, node, latency_us };
-        let sent = [Some((1_000, 0)), Some((2_000, 1)), None];
-        let deliveries = vec![
-            delivery(0, 0, 0),
-            delivery(0, 1, 4_000),
-            delivery(0, 2, 6_000),
-            delivery(1, 1, 0),
-            delivery(1, 0, 9_000),
-        ];
-        let mut row = Row::default();
-        tell_latency(&mut row, deliveries, (&sent, 3), 1_500);
-        assert_eq!(row.missing, 2, "one that two nodes have, and one that wasn't taken");
-        assert_eq!((row.p50_before_ms, row.p99_before_ms), (Some(4.0), Some(6.0)));
-        assert_eq!((row.p50_ms, row.p99_ms), (Some(9.0), Some(9.0)));
-    }
 }
