@@ -39,7 +39,7 @@ use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
 use crate::params::{Params, RelayParams};
 
-use waiting::Waiting;
+use waiting::{SORTED_MAX, Waiting};
 
 /// Most ids handed over at one wake-up, of all links together: less than a millisecond's work. A guess.
 const WAKE_MAX: usize = 512;
@@ -234,7 +234,7 @@ impl Announcer {
 
     /// Hands over the batches that are due, in slot order, at most `batch_max` items each; beyond
     /// `WAKE_MAX` they stay due. `may` tells how many ids a link's peer takes, or when it will. Items that `knows` says the peer has by now are left out. A queue leaves
-    /// sorted by id, so that its order doesn't tell the order of arrival.
+    /// sorted by id, thousands at a time, so that its order doesn't tell the order of arrival.
     pub fn on_wake(
         &mut self,
         now: Time,
@@ -252,7 +252,7 @@ impl Announcer {
                 let waited = queue.ids.len();
                 let max = may(link).map(|max| max.min(room));
                 if queue.sorts(max.unwrap_or(0)) {
-                    room = room.saturating_sub(waited / SORTED_PER_ID);
+                    room = room.saturating_sub(waited.min(SORTED_MAX) / SORTED_PER_ID);
                 }
                 let mut batch = queue.leave(max.unwrap_or(0), |id| knows(link, id));
                 if !queue.ids.is_empty()

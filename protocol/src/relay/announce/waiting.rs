@@ -15,6 +15,9 @@ type Entry = (ItemId, Form);
 /// about them.
 const MANY: usize = 8;
 
+/// So many are put in order at once: half a millisecond's work. A guess.
+pub(super) const SORTED_MAX: usize = 4_096;
+
 /// First in, first out. Whoever adds to it sees to its bound.
 #[derive(Clone, Debug)]
 pub(super) enum Waiting {
@@ -81,15 +84,16 @@ impl Waiting {
         }
     }
 
-    /// Takes so many, the least ids first, and leaves the others sorted. A queue that begins sorted was left so, and
-    /// isn't sorted again for what was added since: that waits for its turn.
+    /// Takes so many, the least ids first, and leaves sorted what is left of the first [`SORTED_MAX`]. A queue that begins
+    /// sorted was left so, and isn't sorted again for what was added since: that waits for its turn.
     pub(super) fn take_least(&mut self, count: usize) -> Vec<Entry> {
         match self {
             Self::One(entry) => entry.take_if(|_| count > 0).into_iter().collect(),
             Self::Many(entries) => {
                 let count = count.min(entries.len());
                 if !entries.iter().take(count).is_sorted() {
-                    entries.make_contiguous().sort_unstable();
+                    let sorted = count.max(SORTED_MAX).min(entries.len());
+                    entries.make_contiguous()[..sorted].sort_unstable();
                 }
                 entries.drain(..count).collect()
             }
