@@ -43,6 +43,9 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// Size of each honest transaction, bytes.
 const SIZE: usize = 300;
 
+/// Zero bits of a block's id: attackers find as many blocks as they like, as if they had all the machines for it.
+const DIFFICULTY: u8 = 4;
+
 /// The longest between two newcomers.
 const KNOCK: Duration = Duration::from_secs(2);
 
@@ -56,6 +59,7 @@ pub async fn run(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<
         plan::draw(&settings).map_err(|error| error.to_string())?;
     // What bounds an address and its group must bound those of this machine, too.
     network.local_addresses = false;
+    network.settings.tidings.difficulty_bits = DIFFICULTY;
     let run = RunFolder::create(Some(folder), &settings, &network);
     let run = run.map_err(|error| error.to_string())?;
     let target = Arc::new(Target {
