@@ -2,6 +2,8 @@
 //! `tests/corpora.rs` replays those that were kept, without libFuzzer.
 
 #[cfg(feature = "surface")]
+mod links;
+#[cfg(feature = "surface")]
 mod surface;
 mod tally;
 
@@ -138,4 +140,10 @@ pub fn http(bytes: &[u8]) {
 pub fn files(bytes: &[u8]) {
     tally::BYTES.add(bytes.len() as u64);
     surface::files(bytes);
+}
+
+/// A stranger's connection.
+#[cfg(feature = "surface")]
+pub fn links(bytes: &[u8]) {
+    tally::FRAMES.add(links::links(bytes));
 }

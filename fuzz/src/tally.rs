@@ -9,6 +9,10 @@ pub static OPERATIONS: Tally = Tally::new("node operations");
 /// Bytes that a decoder was handed.
 pub static BYTES: Tally = Tally::new("bytes decoded");
 
+/// Frames of Yamux that a stranger sent.
+#[cfg(feature = "surface")]
+pub static FRAMES: Tally = Tally::new("frames of a stranger");
+
 /// Above it every multiple is told.
 const LARGE: u64 = 10_000_000;
 

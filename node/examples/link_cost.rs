@@ -55,6 +55,7 @@ async fn net(listen: &str) -> Result<Net, Box<dyn std::error::Error>> {
         chain: Arc::new(Opaque::default()),
         listen: vec![listen.parse()?],
         inbound_max: 8,
+        local_addresses: true,
         place: None,
         clock: Clock::start(),
     };
@@ -87,9 +88,9 @@ async fn run(
         while arrived < batch {
             to.wait().await;
             while let Some(event) = to.next_event() {
-                if let NetEvent::Received { messages, .. } = event {
+                if let NetEvent::Received { link, messages } = event {
                     arrived += messages.len();
-                    to.recycle(messages);
+                    to.recycle(link, messages);
                 }
             }
         }

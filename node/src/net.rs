@@ -6,27 +6,33 @@
 //! terms: [`Link`], [`PeerKey`], whole [`Message`]s.
 
 mod behaviour;
+mod contained;
+mod door;
 mod flow;
+mod gate;
 mod handler;
+mod held;
 mod interner;
+mod muxer;
 mod pipe;
+mod progress;
+mod stranger;
 mod swarm;
 mod transport;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use libp2p::PeerId;
-use libp2p::identity::Keypair;
+pub use libp2p::identity::Keypair;
 use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::{PeerId, Swarm};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::{DialError, PeerAddr, PeerKey};
 use tidings_protocol::wire::error::DecodeError;
-use tidings_protocol::wire::frame::Writer;
 use tidings_protocol::wire::message::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -34,15 +40,51 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::links::Place;
+use crate::net::behaviour::Behaviours;
+use crate::net::contained::Lost;
+use crate::net::door::Door;
+use crate::net::gate::Gate;
+use crate::net::held::{Account, FAIR_SHARE, TOTAL_MAX};
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
-use crate::net::pipe::{HIGH_MARK, INBOX_MAX, Phase, Pipe, Ready};
+use crate::net::pipe::{HIGH_MARK, Phase, Pipe, Ready};
+pub use crate::net::stranger::Stranger;
 use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
 use crate::net::transport::to_multiaddr;
 
 /// Longest vector of messages that is kept for the next pipe whatever it held. A longer one is kept while it is
 /// used, and gives its memory back after a burst.
 const SPARE_MAX: usize = 64;
+
+/// Most sockets of peers that dialled, established or being secured, with so many inbound places.
+#[must_use]
+pub const fn inbound_sockets_max(inbound_max: usize) -> usize {
+    inbound_max + swarm::INBOUND_SPARE + gate::PENDING_MAX
+}
+
+/// Most memory that one link makes a node hold, bytes, where blocks have up to `block_max`. What all hold together has a
+/// bound of its own.
+#[must_use]
+pub const fn link_held_max(block_max: usize) -> usize {
+    // A vector has room for twice what is in it, and takes one message more than is enough.
+    let inbox = 2 * pipe::INBOX_MAX + block_max;
+    // One message of each class, and a chunk that waits.
+    let unfinished = 2 * block_max + 2 * flow::READ_CHUNK + (256 << 10);
+    let queue = pipe::HARD_BOUND + 2 * block_max + 4 * flow::WRITE_MAX;
+    inbox + unfinished + queue + muxer::HELD_MAX
+}
+
+/// Most memory that all links of a full node make it hold, bytes: `SECURITY.md` has it as a table.
+#[must_use]
+pub const fn full_node_held_max(links: usize, block_max: usize) -> usize {
+    let open = links + swarm::INBOUND_SPARE;
+    // Over the account's bound greedy links are cut, until none is.
+    let modest = open * (FAIR_SHARE + muxer::HELD_MAX);
+    let counted = if modest > TOTAL_MAX { modest } else { TOTAL_MAX };
+    // What one turn of each connection brings before the account is looked at, and one reaction of the core.
+    let between = open * 2 * pipe::INBOX_MAX + pipe::HARD_BOUND + block_max;
+    counted + between + (open + gate::PENDING_MAX) * transport::NOISE_MAX
+}
 
 /// Settings of a [`Net`].
 #[derive(Clone)]
@@ -57,6 +99,8 @@ pub struct NetConfig {
     pub listen: Vec<PeerAddr>,
     /// How many links that peers dialled the core has places for.
     pub inbound_max: usize,
+    /// Whether many nodes may live at one address of this machine or site, as in test networks.
+    pub local_addresses: bool,
     /// Emulated place in the world, for test networks.
     pub place: Option<Place>,
     /// The node's clock.
@@ -110,7 +154,8 @@ pub enum NetEvent {
     Received {
         /// Where.
         link: Link,
-        /// What. Give the vector back by [`Net::recycle`], [`Net::hold`] or [`Net::give_back`].
+        /// What. Give the vector back by [`Net::recycle`], [`Net::hold`] or [`Net::give_back`]: until then the link is
+        /// charged for it, and nothing more of it is handed in.
         messages: Vec<Message>,
     },
     /// Bytes arrived that are no message; nothing more is read.
@@ -128,7 +173,7 @@ pub enum NetEvent {
     Disconnected {
         /// Its handle, which is free again.
         link: Link,
-        /// We cut it because its send queue reached the hard bound.
+        /// We cut it because it made us hold too much.
         slow: bool,
     },
     /// A dial came to nothing.
@@ -155,8 +200,11 @@ pub struct NetCounters {
     pub inbound_failed: u64,
     /// Times that a send queue passed its high mark.
     pub congested: u64,
-    /// Links cut because their send queue reached its hard bound.
+    /// Links cut because they made us hold too much: their send queue reached its hard bound, or all links together held
+    /// too much and this one was greedy for longest.
     pub slow_readers: u64,
+    /// Connections closed for frames that no honest peer sends.
+    pub floods: u64,
     /// Times that the core slowed a link down.
     pub throttled: u64,
 }
@@ -170,6 +218,8 @@ pub struct LinkInfo {
     pub remote: Option<PeerAddr>,
     /// Bytes queued for the peer.
     pub queued_bytes: usize,
+    /// Memory that messages of and for the peer take, bytes.
+    pub held_bytes: usize,
 }
 
 /// The driver's end of the network. Dropping it closes everything.
@@ -185,9 +235,14 @@ pub struct Net {
     spare: Vec<Message>,
     /// Dials under way.
     dialling: HashMap<ConnectionId, PeerAddr>,
+    /// Links whose queue has just passed its high mark.
+    congested: VecDeque<Link>,
+    /// What all links hold.
+    account: Arc<Account>,
     dials: mpsc::Sender<DialOpts>,
     reports: mpsc::Receiver<Report>,
     swarm: JoinHandle<()>,
+    lost: Lost,
     listening: Vec<PeerAddr>,
     counters: NetCounters,
 }
@@ -198,24 +253,54 @@ impl Net {
     /// # Errors
     /// When an address can't be listened on, or identity or network name can't be used.
     pub async fn start(config: &NetConfig) -> Result<Self, NetError> {
-        let ready = Arc::new(Ready::default());
-        let mut swarm = swarm::build(config, Arc::clone(&ready))?;
+        let (ready, account) = (Arc::default(), Arc::new(Account::default()));
+        let lost = Lost::default();
+        let mut swarm = swarm::build(config, Arc::clone(&ready), &account, lost.clone())?;
         let listening = swarm::listen(&mut swarm, &config.listen).await?;
+        Ok(Self::of(swarm, ready, account, lost, listening))
+    }
+
+    /// A network within this process, and a connection to it for a stranger that a test or a fuzzer plays: without Noise,
+    /// which any stranger can speak.
+    ///
+    /// # Errors
+    /// When the network's name can't be used.
+    pub async fn with_stranger(config: &NetConfig) -> Result<(Self, Stranger), NetError> {
+        let (ready, account) = (Arc::default(), Arc::new(Account::default()));
+        let transport = transport::in_memory(&account);
+        let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
+        let lost = Lost::default();
+        let ready_too = Arc::clone(&ready);
+        let mut swarm = swarm::over(transport, door, config, ready_too, &account, lost.clone())?;
+        let stranger = Stranger::connect(&mut swarm).await;
+        Ok((Self::of(swarm, ready, account, lost, Vec::new()), stranger))
+    }
+
+    fn of(
+        swarm: Swarm<Behaviours>,
+        ready: Arc<Ready>,
+        account: Arc<Account>,
+        lost: Lost,
+        listening: Vec<PeerAddr>,
+    ) -> Self {
         let (dials, dials_rx) = mpsc::channel(DIALS_MAX as usize);
         let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
-        Ok(Self {
+        Self {
             links: Interner::default(),
             ready,
             taken: Vec::new(),
             events: VecDeque::new(),
             spare: Vec::new(),
             dialling: HashMap::new(),
+            congested: VecDeque::new(),
+            account,
             dials,
             reports,
             swarm: tokio::spawn(swarm::run(swarm, dials_rx, reports_tx)),
+            lost,
             listening,
             counters: NetCounters::default(),
-        })
+        }
     }
 
     /// Whether an address is one that we listen on, or leads to one on this machine.
@@ -236,16 +321,17 @@ impl Net {
 
     /// Counted so far.
     #[must_use]
-    pub const fn counters(&self) -> &NetCounters {
-        &self.counters
+    pub fn counters(&self) -> NetCounters {
+        NetCounters { floods: self.account.floods(), ..self.counters }
     }
 
     /// What the transport knows of a link; `None` if it isn't live.
     #[must_use]
     pub fn info(&self, link: Link) -> Option<LinkInfo> {
         let pipe = self.links.get(link)?;
-        let queued_bytes = pipe.state().writer.queued_bytes();
-        Some(LinkInfo { peer: pipe.peer, remote: pipe.remote, queued_bytes })
+        let state = pipe.state();
+        let (queued_bytes, held_bytes) = (state.writer.queued_bytes(), state.share().bytes());
+        Some(LinkInfo { peer: pipe.peer, remote: pipe.remote, queued_bytes, held_bytes })
     }
 
     /// Dials an address. Answered by one [`NetEvent::Connected`] with it or one
@@ -271,15 +357,57 @@ impl Net {
             self.cut(link, true);
             return;
         }
+        state.count();
         state.tell();
         if !state.congested && state.writer.queued_bytes() > HIGH_MARK {
             state.congested = true;
             // Drained and full again before the driver learned of it: nothing has changed for it.
             if !std::mem::take(&mut state.drained) {
                 self.counters.congested += 1;
-                self.events.push_back(NetEvent::Congested(link));
+                self.congested.push_back(link);
             }
         }
+        drop(state);
+        self.keep_within_bounds();
+    }
+
+    /// A link whose queue has passed its high mark since this was last asked. Else it comes as a
+    /// [`NetEvent::Congested`], when the driver may have queued much more.
+    pub fn next_congested(&mut self) -> Option<Link> {
+        self.congested.pop_front()
+    }
+
+    /// Memory that all links hold at present, and may hold at most, bytes. What is in the system's own buffers isn't counted.
+    #[must_use]
+    pub fn held_bytes(&self) -> (usize, usize) {
+        (self.account.bytes(), TOTAL_MAX)
+    }
+
+    /// Cuts links until all together hold no more than they may.
+    fn keep_within_bounds(&mut self) {
+        while self.account.is_overdrawn() && self.account.bytes() - self.shared_bytes() > TOTAL_MAX
+        {
+            let greedy = self.links.iter().filter_map(|(link, pipe)| {
+                let since = pipe.state().share().greedy_since()?;
+                Some((since, link))
+            });
+            let Some((_, link)) = greedy.min() else { return };
+            self.counters.slow_readers += 1;
+            self.cut(link, true);
+        }
+    }
+
+    /// What is counted more than once: blocks that wait for many peers.
+    fn shared_bytes(&self) -> usize {
+        let (mut seen, mut shared) = (HashSet::new(), 0);
+        for (_, pipe) in self.links.iter() {
+            for block in pipe.state().writer.blocks() {
+                if !seen.insert(block.as_ptr()) {
+                    shared += block.len();
+                }
+            }
+        }
+        shared
     }
 
     /// Reads nothing more from a link, and hands nothing more in, before a moment.
@@ -293,29 +421,40 @@ impl Net {
 
     /// Takes back messages of a [`NetEvent::Received`] that a throttling came in between, to hand
     /// them in again when it is over.
-    pub fn hold(&mut self, link: Link, mut messages: Vec<Message>) {
-        if let Some(pipe) = self.links.get(link) {
-            let mut state = pipe.state();
-            messages.append(&mut state.inbox);
-            state.inbox = messages;
-        }
+    pub fn hold(&self, link: Link, messages: Vec<Message>) {
+        self.settle(link, messages);
     }
 
     /// Takes back messages of a [`NetEvent::Received`] that there was no time for: they are the next event,
     /// unless there are none.
     pub fn give_back(&mut self, link: Link, messages: Vec<Message>) {
         if messages.is_empty() {
-            return self.recycle(messages);
+            return self.recycle(link, messages);
+        }
+        if let Some(pipe) = self.links.get(link) {
+            pipe.state().keep_lent(&messages);
         }
         self.events.push_front(NetEvent::Received { link, messages });
     }
 
     /// Takes back an emptied vector of messages.
-    pub fn recycle(&mut self, mut messages: Vec<Message>) {
+    pub fn recycle(&mut self, link: Link, mut messages: Vec<Message>) {
         let is_used = messages.len() >= messages.capacity() / 4;
         messages.clear();
         if is_used || messages.capacity() <= SPARE_MAX {
             self.spare = messages;
+        }
+        self.settle(link, Vec::new());
+    }
+
+    /// The driver is done with what it had of a link, but for the rest.
+    fn settle(&self, link: Link, rest: Vec<Message>) {
+        let Some(pipe) = self.links.get(link) else { return };
+        let mut state = pipe.state();
+        state.settle(rest);
+        // What came meanwhile waited for that; while it is throttled, it waits for the end of that.
+        if state.throttled.is_none() && (state.has_input() || state.closed) {
+            pipe.list(&mut state);
         }
     }
 
@@ -333,10 +472,12 @@ impl Net {
     /// Waits until there is an event.
     pub async fn wait(&mut self) {
         poll_fn(|cx| {
-            if !self.events.is_empty() {
+            if !self.events.is_empty() || !self.congested.is_empty() {
                 return Poll::Ready(());
             }
-            while let Poll::Ready(Some(report)) = self.reports.poll_recv(cx) {
+            while let Poll::Ready(report) = self.reports.poll_recv(cx) {
+                // None when the swarm's task ended, which must be looked at.
+                let Some(report) = report else { return Poll::Ready(()) };
                 self.on_report(&report);
             }
             if self.ready.poll(cx).is_ready() {
@@ -347,8 +488,21 @@ impl Net {
         .await;
     }
 
+    /// Why the network can't go on, if so: the swarm's task ended, or too many connections' tasks panicked.
+    #[must_use]
+    pub fn failure(&self) -> Option<&'static str> {
+        if self.reports.is_closed() {
+            return Some("the task of the network failed");
+        }
+        (self.lost.count() >= swarm::INBOUND_SPARE)
+            .then_some("too many connections failed inside libp2p")
+    }
+
     /// The next event, if one has happened.
     pub fn next_event(&mut self) -> Option<NetEvent> {
+        if let Some(link) = self.next_congested() {
+            return Some(NetEvent::Congested(link));
+        }
         if self.events.is_empty() {
             while let Ok(report) = self.reports.try_recv() {
                 self.on_report(&report);
@@ -366,6 +520,7 @@ impl Net {
             self.on_ready(&pipe);
         }
         self.taken = taken;
+        self.keep_within_bounds();
     }
 
     fn on_ready(&mut self, pipe: &Arc<Pipe>) {
@@ -387,15 +542,15 @@ impl Net {
             }
             return;
         };
-        if state.throttled.is_none() && !state.inbox.is_empty() {
-            let messages = std::mem::replace(&mut state.inbox, std::mem::take(&mut self.spare));
-            if std::mem::take(&mut state.inbox_bytes) >= INBOX_MAX {
-                state.wake(); // It had stopped reading.
-            }
+        if let Some(messages) = state.lend(&mut self.spare) {
             self.events.push_back(NetEvent::Received { link, messages });
         }
         if std::mem::take(&mut state.drained) {
             self.events.push_back(NetEvent::Drained(link));
+        }
+        // What came before waits for the driver.
+        if state.throttled.is_none() && state.has_input() {
+            return;
         }
         if state.throttled.is_none()
             && let Some(error) = state.malformed
@@ -421,12 +576,7 @@ impl Net {
     /// Ends a link on our side, and the connection if there still is one.
     fn cut(&mut self, link: Link, slow: bool) {
         let Some(pipe) = self.links.remove(link) else { return };
-        let mut state = pipe.state();
-        state.phase = Phase::Over;
-        state.writer = Writer::new(0);
-        state.inbox = Vec::new();
-        state.wake();
-        drop(state);
+        pipe.state().end();
         self.events.push_back(NetEvent::Disconnected { link, slow });
     }
 

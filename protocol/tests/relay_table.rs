@@ -20,7 +20,8 @@ fn files_of(root: &Path, module: &[&str]) -> Vec<PathBuf> {
     let is_of_module = |file: &PathBuf| {
         let rooms = file.with_extension("");
         let rooms: PathBuf = rooms.iter().filter(|room| *room != "tests").collect();
-        rooms.ends_with(module.iter().collect::<PathBuf>()) && has(file, "#[test]")
+        let has_tests = ["#[test]", "#[tokio::test"].iter().any(|attribute| has(file, attribute));
+        rooms.ends_with(module.iter().collect::<PathBuf>()) && has_tests
     };
     files.retain(is_of_module);
     files

@@ -94,6 +94,7 @@ impl Peer {
             chain: Arc::new(CHAIN),
             listen: Vec::new(),
             inbound_max: 0,
+            local_addresses: true,
             place: None,
             clock: Clock::start(),
         };
@@ -121,7 +122,7 @@ impl Peer {
             self.net.wait().await;
             while let Some(event) = self.net.next_event() {
                 match event {
-                    NetEvent::Received { messages, .. } => {
+                    NetEvent::Received { link, messages } => {
                         if messages
                             .iter()
                             .any(|message| matches!(message, Message::Session(Session::Hello(_))))
@@ -129,7 +130,7 @@ impl Peer {
                             tally.start.wait().await;
                         }
                         messages.iter().for_each(|message| self.on_message(message));
-                        self.net.recycle(messages);
+                        self.net.recycle(link, messages);
                         self.announce();
                     }
                     NetEvent::Disconnected { .. } => panic!("the node closed a link"),

@@ -5,7 +5,7 @@
 use tidings_protocol::wire::kinds::Budget;
 
 /// Name and meaning of each counter.
-pub const COUNTERS: [(&str, &str); 43] = [
+pub const COUNTERS: [(&str, &str); 44] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -43,7 +43,8 @@ pub const COUNTERS: [(&str, &str); 43] = [
     ("net_links_outbound", "Links that came up, dialled by the node."),
     ("net_links_inbound", "Links that came up, dialled by peers."),
     ("net_congested", "Times that a link's queue passed its high mark."),
-    ("net_slow_readers", "Links cut because the peer took less than was queued for it."),
+    ("net_slow_readers", "Links cut because they made us hold too much."),
+    ("net_floods", "Connections closed for frames that no honest peer sends."),
     ("net_throttled", "Times that a link was not read for a while."),
     (
         "own_identity_elsewhere",

@@ -48,6 +48,12 @@ pub struct Status {
     pub store: Option<StoreStatus>,
     /// Resident memory, bytes; 0 where the system doesn't tell.
     pub rss_bytes: u64,
+    /// Memory that messages of and for all peers take, bytes.
+    #[serde(default)]
+    pub held_bytes: usize,
+    /// Most that they may take.
+    #[serde(default)]
+    pub held_max_bytes: usize,
     /// CPU time used, user and system, seconds.
     pub cpu_s: f64,
     /// Longest that the main loop was busy with one turn, seconds.
@@ -106,6 +112,9 @@ pub struct PeerStatus {
     pub in_flight: usize,
     /// Bytes queued for the peer.
     pub queued_bytes: usize,
+    /// Memory that messages of and for the peer take, bytes.
+    #[serde(default)]
+    pub held_bytes: usize,
 }
 
 /// A status with a bit of everything.
@@ -134,5 +143,7 @@ pub(crate) fn example() -> Status {
         rss_bytes: 8_000_000,
         cpu_s: 0.25,
         longest_turn_s: 0.002,
+        held_bytes: 4_096,
+        held_max_bytes: 1 << 27,
     }
 }

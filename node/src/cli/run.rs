@@ -6,6 +6,7 @@
 //! be kept. Then the socket's file goes, then the claim on the data folder, and the listening sockets
 //! last: whoever waits on one of them (`tidings stop`) may start the next node at once.
 
+mod descriptors;
 mod listeners;
 
 use std::process::ExitCode;
@@ -26,22 +27,25 @@ use crate::config::{Config, Flag};
 use crate::control::{COMMANDS_MAX, Control, EVENTS_MAX, Stop};
 use crate::files::datadir::{ADDRESSES, DataDir, Lock};
 use crate::files::identity;
-use crate::files::network::Network;
+use crate::files::network::{Meaning, Network};
 use crate::lab::Lab;
 use crate::logging;
 use crate::shell::{Shell, ShellConfig};
 use crate::store::StoreConfig;
+pub(crate) use descriptors::TooFew;
 use listeners::Listeners;
 
 pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     let lock = folder.dir.lock()?;
     let config = folder.resolve(flags)?.config;
     let _log = logging::init(&config.log)?;
-    let shell = shell_config(&folder.dir, &config)?;
+    let mut shell = shell_config(&folder.dir, &config)?;
+    // Each address has a socket, and both APIs.
+    descriptors::provide(&mut shell.params.peers, shell.listen.len() + 2)?;
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
     let serve = serve(folder.clone(), config, shell, lock);
     let ended = runtime()?.block_on(async { tokio::spawn(serve).await });
-    // Nobody aborts the task, so that it didn't end means that it panicked; then so do we.
+    // Nobody aborts the task, so that it didn't end means that it panicked, and not in the shell, which contains that.
     ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -50,6 +54,7 @@ pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
 fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let network = Network::load(&dir.join(&config.node.network))?;
     let keypair = identity::load(dir)?;
+    identity::check_account(dir)?;
     let mut bootstrap = config.node.bootstrap.clone();
     bootstrap.extend(&network.bootstrap);
     let chain = network.chain();
@@ -65,6 +70,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let store = config.store.enabled.then(|| StoreConfig {
         path: dir.join(&config.store.file),
         network: network.name.clone(),
+        rules: Meaning::of(&network),
         chain: Arc::clone(&chain),
         expiry: Duration::from_secs(config.params.memory.pool_expiry_s),
         orphan_expiry: config.params.orphans.expiry(),

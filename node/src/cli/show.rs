@@ -54,6 +54,14 @@ fn describe_status(status: &Status) -> String {
             ),
         ),
         ("uses", format!("{} of memory, {:.1} s of CPU", bytes(status.rss_bytes), status.cpu_s)),
+        (
+            "held",
+            format!(
+                "{} of and for peers, of at most {}",
+                bytes(status.held_bytes as u64),
+                bytes(status.held_max_bytes as u64)
+            ),
+        ),
     ];
     lines.iter().map(|(name, value)| format!("{name:<10} {value}\n")).collect()
 }
@@ -203,6 +211,7 @@ mod tests {
             rtt_ms: Some(12.34),
             in_flight: 3,
             queued_bytes: 2_048,
+            held_bytes: 4_096,
         };
         let wide = describe_peers(std::slice::from_ref(&peer), None);
         assert!(wide.contains("12.3 ms") && wide.contains("12D3KooWGRU"), "{wide}");

@@ -5,19 +5,22 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
+use libp2p::core::{ConnectedPoint, Endpoint};
 use libp2p::swarm::{
     CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, StreamProtocol,
     THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
-use libp2p::{Multiaddr, PeerId, connection_limits, identify};
+use libp2p::{Multiaddr, PeerId, connection_limits};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::link::Direction;
 
 use crate::clock::Clock;
+use crate::net::contained::Contained;
+use crate::net::door::Door;
 use crate::net::handler::{Close, Handler};
+use crate::net::held::Account;
 use crate::net::pipe::{Pipe, Ready};
 use crate::net::transport::from_multiaddr;
 
@@ -26,19 +29,12 @@ use crate::net::transport::from_multiaddr;
 #[behaviour(to_swarm = "Quiet")]
 pub(crate) struct Behaviours {
     pub(crate) limits: connection_limits::Behaviour,
-    pub(crate) identify: identify::Behaviour,
     pub(crate) relay: Relay,
 }
 
 /// What the behaviours tell the swarm's owner: nothing that it needs.
 #[derive(Debug)]
 pub(crate) struct Quiet;
-
-impl From<identify::Event> for Quiet {
-    fn from(_: identify::Event) -> Self {
-        Self
-    }
-}
 
 impl From<Infallible> for Quiet {
     fn from(event: Infallible) -> Self {
@@ -52,6 +48,8 @@ pub(crate) struct Relay {
     chain: Arc<dyn Chain>,
     clock: Clock,
     ready: Arc<Ready>,
+    account: Arc<Account>,
+    door: Door,
     /// Connections to close; each asks once.
     closing: VecDeque<(PeerId, ConnectionId)>,
 }
@@ -63,8 +61,10 @@ impl Relay {
         chain: Arc<dyn Chain>,
         clock: Clock,
         ready: Arc<Ready>,
+        account: Arc<Account>,
+        door: Door,
     ) -> Self {
-        Self { protocol, chain, clock, ready, closing: VecDeque::new() }
+        Self { protocol, chain, clock, ready, account, door, closing: VecDeque::new() }
     }
 
     fn handler(
@@ -73,16 +73,18 @@ impl Relay {
         peer: PeerId,
         direction: Direction,
         remote: &Multiaddr,
-    ) -> Handler {
+    ) -> Contained<Handler> {
         let (remote, ready) = (from_multiaddr(remote), Arc::clone(&self.ready));
         let block_max = self.chain.max_size(ItemKind::Block);
-        let pipe = Pipe::new((id, peer, direction), remote, block_max, ready);
-        Handler::new(pipe, self.protocol.clone(), Arc::clone(&self.chain), &self.clock)
+        let account = Arc::clone(&self.account);
+        let pipe = Pipe::new((id, peer, direction), remote, block_max, ready, account);
+        let protocol = self.protocol.clone();
+        Contained::new(Handler::new(pipe, protocol, Arc::clone(&self.chain), &self.clock))
     }
 }
 
 impl NetworkBehaviour for Relay {
-    type ConnectionHandler = Handler;
+    type ConnectionHandler = Contained<Handler>;
     type ToSwarm = Infallible;
 
     fn handle_established_inbound_connection(
@@ -106,7 +108,21 @@ impl NetworkBehaviour for Relay {
         Ok(self.handler(id, peer, Direction::Outbound, remote))
     }
 
-    fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match event {
+            FromSwarm::ConnectionEstablished(open) => {
+                if let ConnectedPoint::Listener { send_back_addr, .. } = open.endpoint {
+                    self.door.opened(send_back_addr);
+                }
+            }
+            FromSwarm::ConnectionClosed(closed) => {
+                if let ConnectedPoint::Listener { send_back_addr, .. } = closed.endpoint {
+                    self.door.closed(send_back_addr);
+                }
+            }
+            _ => {}
+        }
+    }
 
     fn on_connection_handler_event(
         &mut self,

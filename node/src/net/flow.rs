@@ -26,7 +26,7 @@ const READ_MAX: usize = 64 << 10;
 const TURN_MAX: usize = 4 * WRITE_MAX;
 
 /// Bytes read at once. A guess, one of Yamux's frames.
-const READ_CHUNK: usize = 16 << 10;
+pub(crate) const READ_CHUNK: usize = 16 << 10;
 
 thread_local! {
     /// What was just read. One for all connections of a thread, so that it is neither cleared for each read nor
@@ -92,9 +92,13 @@ impl<S: AsyncWrite + Unpin> Outflow<S> {
             if self.buffer.capacity() > KEEP_MAX {
                 self.buffer = BytesMut::new();
             }
+            state.leaving = self.buffer.capacity();
+            state.count();
             return false;
         }
         state.writer.fill(&mut self.buffer, WRITE_MAX);
+        state.leaving = self.buffer.capacity();
+        state.count();
         if state.congested && state.writer.queued_bytes() <= LOW_MARK {
             state.congested = false;
             state.drained = true;
@@ -108,12 +112,19 @@ impl<S: AsyncWrite + Unpin> Outflow<S> {
 pub(crate) struct Inflow<S> {
     stream: S,
     reader: Reader,
+    /// What was read and not decoded, since the driver had enough: at most a chunk.
+    rest: Vec<u8>,
 }
 
 impl<S: AsyncRead + Unpin> Inflow<S> {
     /// Reads from a stream.
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, reader: Reader::default() }
+        Self { stream, reader: Reader::default(), rest: Vec::new() }
+    }
+
+    /// The message that has been incomplete for longest, see [`Reader::oldest_unfinished`].
+    pub(crate) fn oldest_unfinished(&self) -> Option<(u64, usize)> {
+        self.reader.oldest_unfinished()
     }
 
     /// Reads until there is no more, the driver has enough to do, or it is others' turn.
@@ -138,15 +149,21 @@ impl<S: AsyncRead + Unpin> Inflow<S> {
     ) -> Poll<io::Error> {
         let mut total = 0;
         while total < READ_MAX && pipe.state().wants_input() {
-            let read = match Pin::new(&mut self.stream).poll_read(cx, chunk) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
-                Poll::Ready(Ok(read)) => read,
-                Poll::Ready(Err(error)) => return Poll::Ready(error),
+            let rest = std::mem::take(&mut self.rest);
+            let bytes = if rest.is_empty() {
+                let read = match Pin::new(&mut self.stream).poll_read(cx, chunk) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(0)) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
+                    Poll::Ready(Ok(read)) => read,
+                    Poll::Ready(Err(error)) => return Poll::Ready(error),
+                };
+                &chunk[..read]
+            } else {
+                &rest[..]
             };
-            total += read;
+            total += bytes.len();
             let mut state = pipe.state();
-            if self.decode(&chunk[..read], chain, &mut state) {
+            if self.decode(bytes, chain, &mut state) {
                 pipe.list(&mut state);
             }
         }
@@ -156,23 +173,23 @@ impl<S: AsyncRead + Unpin> Inflow<S> {
         Poll::Pending
     }
 
-    /// Decodes what has arrived; true if the driver should look.
+    /// Decodes what has arrived, until the driver has enough: a few bytes make a message that takes a hundred. True if the
+    /// driver should look.
     fn decode(&mut self, mut bytes: &[u8], chain: &dyn Chain, state: &mut State) -> bool {
-        let (before, read) = (state.inbox.len(), bytes.len());
-        loop {
+        let mut is_news = false;
+        while state.wants_input() {
             match self.reader.read(&mut bytes, chain) {
-                Ok(Some(message)) => state.inbox.push(message),
+                Ok(Some(message)) => state.arrive(message),
                 Ok(None) => break,
-                Err(error) => {
-                    state.malformed = Some(error);
-                    break;
-                }
+                Err(error) => state.malformed = Some(error),
             }
+            is_news = true;
         }
-        // Bytes of a message that isn't complete are the reader's, which bounds them.
-        if state.inbox.len() > before {
-            state.inbox_bytes += read;
+        if state.malformed.is_none() {
+            self.rest = bytes.to_vec();
         }
-        state.inbox.len() > before || state.malformed.is_some()
+        state.unfinished = self.reader.held_bytes() + self.rest.capacity();
+        state.count();
+        is_news
     }
 }

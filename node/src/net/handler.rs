@@ -27,6 +27,7 @@ use tokio::time::Sleep;
 use crate::clock::Clock;
 use crate::net::flow::{Inflow, Outflow};
 use crate::net::pipe::{Phase, Pipe};
+use crate::net::progress::{self, Progress};
 
 /// How long both streams may take to open once the connection is secured: what libp2p itself gives a
 /// negotiation. The peer needs one round trip.
@@ -46,6 +47,8 @@ pub(crate) struct Handler {
     inflow: Option<Inflow<Stream>>,
     /// The open timeout, or the end of a throttling.
     timer: Option<Pin<Box<Sleep>>>,
+    progress: Progress,
+    progress_period: Duration,
     next: Next,
 }
 
@@ -75,7 +78,18 @@ impl Handler {
         let open_timeout = clock.stretched(OPEN_TIMEOUT);
         let timer = Some(Box::pin(tokio::time::sleep(open_timeout)));
         let next = Next::OpenStream;
-        Self { pipe, protocol, chain, open_timeout, outflow: None, inflow: None, timer, next }
+        Self {
+            pipe,
+            protocol,
+            chain,
+            open_timeout,
+            outflow: None,
+            inflow: None,
+            timer,
+            progress: Progress::default(),
+            progress_period: clock.stretched(progress::PERIOD),
+            next,
+        }
     }
 
     /// Announces the pipe once both streams are open.
@@ -129,7 +143,7 @@ impl Handler {
             drop(state);
             return self.close(); // The open timeout.
         }
-        if !state.inbox.is_empty() || state.malformed.is_some() {
+        if state.has_input() || state.malformed.is_some() {
             self.pipe.list(&mut state);
         }
     }
@@ -141,6 +155,11 @@ impl Handler {
         let read = inflow.poll(&self.pipe, &*self.chain, cx);
         if let (Poll::Ready(error), _) | (_, Poll::Ready(error)) = (wrote, read) {
             tracing::debug!(peer = %self.pipe.peer, %error, "a link's stream ended");
+            return self.close();
+        }
+        let (oldest, is_reading) = (inflow.oldest_unfinished(), self.pipe.state().wants_input());
+        if self.progress.poll(oldest, is_reading, self.progress_period, cx).is_ready() {
+            tracing::debug!(peer = %self.pipe.peer, "a message didn't end");
             self.close();
         }
     }
@@ -220,6 +239,8 @@ impl Drop for Handler {
     fn drop(&mut self) {
         let mut state = self.pipe.state();
         state.closed = true;
+        (state.unfinished, state.leaving) = (0, 0);
+        state.count();
         self.pipe.list(&mut state);
     }
 }

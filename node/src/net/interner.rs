@@ -49,6 +49,11 @@ impl Interner {
     pub(crate) fn get(&self, link: Link) -> Option<&Arc<Pipe>> {
         self.pipes.get(link)
     }
+
+    /// All live links with their pipes.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Link, &Arc<Pipe>)> {
+        self.pipes.iter()
+    }
 }
 
 /// The core's name of a peer: the first eight bytes of a SHA-256 of its id (twice hashed, as items
@@ -68,7 +73,7 @@ mod tests {
 
     fn pipe(id: usize) -> Arc<Pipe> {
         let who = (ConnectionId::new_unchecked(id), PeerId::random(), Direction::Inbound);
-        Pipe::new(who, None, 0, Arc::default())
+        Pipe::new(who, None, 0, Arc::default(), Arc::default())
     }
 
     #[test]

@@ -23,6 +23,8 @@ use tidings_protocol::wire::frame::Writer;
 use tidings_protocol::wire::message::Message;
 use tokio::time::Instant;
 
+use crate::net::held::{Account, Share};
+
 /// Queued bytes at which a link counts as congested: Bitcoin Core's send buffer per peer
 /// (`DEFAULT_MAXSENDBUFFER` in its `src/net.h`).
 pub(crate) const HIGH_MARK: usize = 1 << 20;
@@ -31,12 +33,12 @@ pub(crate) const HIGH_MARK: usize = 1 << 20;
 /// states don't flutter.
 pub(crate) const LOW_MARK: usize = HIGH_MARK / 4;
 
-/// Queued bytes at which a link is cut, the largest block not counted. The core stops at
+/// Bytes of memory in a send queue at which a link is cut, the largest block not counted. The core stops at
 /// [`HIGH_MARK`] but for small answers; what it appends before it notices is bounded by one reaction
-/// to one input, for which this is ample. A guess.
-pub(crate) const HARD_BOUND: usize = 8 << 20;
+/// to one input, for which this is ample (items leave in portions of 256 KiB). A guess.
+pub(crate) const HARD_BOUND: usize = 3 << 20;
 
-/// Bytes received and not yet taken by the driver at which a connection stops reading. A guess: enough
+/// Bytes of memory received and not yet dealt with by the driver at which a connection stops reading. A guess: enough
 /// that a driver that is busy for a few milliseconds doesn't stall a fast link.
 pub(crate) const INBOX_MAX: usize = 256 << 10;
 
@@ -83,10 +85,13 @@ pub(crate) struct State {
     pub(crate) congested: bool,
     /// It just fell below its low mark; the driver doesn't know yet.
     pub(crate) drained: bool,
-    /// Messages received.
-    pub(crate) inbox: Vec<Message>,
-    /// Bytes that these were.
-    pub(crate) inbox_bytes: usize,
+    inbox: Inbox,
+    /// Bytes that the reader holds of messages that aren't complete.
+    pub(crate) unfinished: usize,
+    /// Bytes on their way from the queue to the stream.
+    pub(crate) leaving: usize,
+    /// All that it holds, as it was last counted.
+    share: Share,
     /// What ended reading.
     pub(crate) malformed: Option<DecodeError>,
     /// Nothing is read or handed in before.
@@ -106,6 +111,7 @@ impl Pipe {
         remote: Option<PeerAddr>,
         block_max: usize,
         ready: Arc<Ready>,
+        account: Arc<Account>,
     ) -> Arc<Self> {
         let state = State {
             phase: Phase::Opening,
@@ -114,8 +120,10 @@ impl Pipe {
             writer: Writer::new(HARD_BOUND + block_max),
             congested: false,
             drained: false,
-            inbox: Vec::new(),
-            inbox_bytes: 0,
+            inbox: Inbox::default(),
+            unfinished: 0,
+            leaving: 0,
+            share: Share::new(account),
             malformed: None,
             throttled: None,
             task: None,
@@ -172,10 +180,119 @@ impl State {
         self.listed = false;
     }
 
-    /// Whether the connection should read more.
+    /// Whether the connection should read more: never while messages are held, nor when the driver has enough.
     pub(crate) fn wants_input(&self) -> bool {
-        self.malformed.is_none() && self.throttled.is_none() && self.inbox_bytes < INBOX_MAX
+        self.malformed.is_none() && self.throttled.is_none() && !self.inbox.is_full()
     }
+
+    /// Called by the connection: a message arrived. It [counts](Self::count) once all have.
+    pub(crate) fn arrive(&mut self, message: Message) {
+        self.inbox.push(message);
+    }
+
+    /// Whether messages wait for the driver.
+    pub(crate) fn has_input(&self) -> bool {
+        !self.inbox.waiting.is_empty()
+    }
+
+    /// Called by the driver: takes what has arrived, and leaves an empty vector; `None` if there is nothing, if nothing is
+    /// to be handed in now, or if the driver still has what it took before.
+    pub(crate) fn lend(&mut self, spare: &mut Vec<Message>) -> Option<Vec<Message>> {
+        if self.throttled.is_some() || self.inbox.lent > 0 || !self.has_input() {
+            return None;
+        }
+        let messages = self.inbox.lend(std::mem::take(spare));
+        self.count();
+        Some(messages)
+    }
+
+    /// Called by the driver: it still has these of what it took.
+    pub(crate) fn keep_lent(&mut self, messages: &Vec<Message>) {
+        self.inbox.lent = held_by(messages);
+        self.count();
+    }
+
+    /// Called by the driver: it is done with what it took, but for these, which come before what arrived since.
+    pub(crate) fn settle(&mut self, rest: Vec<Message>) {
+        let was_full = self.inbox.is_full();
+        self.inbox.settle(rest);
+        self.count();
+        if was_full && self.wants_input() {
+            self.wake(); // It had stopped reading.
+        }
+    }
+
+    /// Called by the driver when it is done with the link: nothing waits any more.
+    pub(crate) fn end(&mut self) {
+        self.phase = Phase::Over;
+        self.writer = Writer::new(0);
+        self.inbox = Inbox::default();
+        self.count();
+        self.wake();
+    }
+
+    /// Counts all that it holds, whenever something came or went.
+    pub(crate) fn count(&mut self) {
+        let (came, goes) = (self.inbox.held() + self.unfinished, self.writer.held_bytes());
+        self.share.set(came + goes + self.leaving);
+    }
+
+    /// All that it holds.
+    pub(crate) const fn share(&self) -> &Share {
+        &self.share
+    }
+}
+
+/// Messages received: those that wait, and those that the driver has.
+#[derive(Debug, Default)]
+struct Inbox {
+    waiting: Vec<Message>,
+    /// What the waiting ones hold, but for the room in the vector.
+    bytes: usize,
+    /// What those hold that the driver has, until it says that it is done with them.
+    lent: usize,
+}
+
+impl Inbox {
+    fn push(&mut self, message: Message) {
+        self.bytes += allocated_by(&message);
+        self.waiting.push(message);
+    }
+
+    fn held(&self) -> usize {
+        self.waiting.capacity() * size_of::<Message>() + self.bytes + self.lent
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.len() * size_of::<Message>() + self.bytes + self.lent >= INBOX_MAX
+    }
+
+    fn lend(&mut self, spare: Vec<Message>) -> Vec<Message> {
+        let messages = std::mem::replace(&mut self.waiting, spare);
+        self.bytes = 0;
+        self.lent = held_by(&messages);
+        messages
+    }
+
+    fn settle(&mut self, mut rest: Vec<Message>) {
+        self.lent = 0;
+        if !rest.is_empty() {
+            self.bytes += rest.iter().map(allocated_by).sum::<usize>();
+            rest.append(&mut self.waiting);
+            self.waiting = rest;
+        }
+    }
+}
+
+/// What a message holds besides its place in a vector.
+fn allocated_by(message: &Message) -> usize {
+    message.held_bytes() - size_of::<Message>()
+}
+
+/// What a vector of messages holds.
+fn held_by(messages: &Vec<Message>) -> usize {
+    let places = messages.capacity() * size_of::<Message>();
+    places + messages.iter().map(allocated_by).sum::<usize>()
 }
 
 /// Pipes with something for the driver; each is on it at most once.
@@ -208,3 +325,6 @@ impl Ready {
         if pipes.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,17 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{self, ConnectionId, StreamProtocol, SwarmEvent};
-use libp2p::{Swarm, connection_limits, identify};
+use libp2p::{Swarm, connection_limits};
 use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tokio::sync::mpsc;
 
 use crate::net::behaviour::{Behaviours, Relay};
+use crate::net::contained::Lost;
+use crate::net::door::Door;
+use crate::net::gate::Gate;
+use crate::net::held::Account;
 use crate::net::pipe::Ready;
-use crate::net::transport::{self, from_multiaddr, to_multiaddr};
+use crate::net::transport::{self, BoxedTransport, from_multiaddr, to_multiaddr};
 use crate::net::{NetConfig, NetError};
 
 /// Most dials handed over and not yet begun; the core has at most `peers.dialling_max` under way.
@@ -21,12 +25,9 @@ pub(crate) const DIALS_MAX: u32 = 64;
 /// Most reports waiting for the driver; over it the swarm waits.
 pub(crate) const REPORTS_MAX: usize = 64;
 
-/// Most inbound connections that are being secured, which costs a millisecond of CPU each. A guess.
-const PENDING_INBOUND_MAX: u32 = 64;
-
 /// Inbound connections in excess of the core's places: it needs them to tell whom to turn away, and
 /// those on their way out still count. A guess.
-const INBOUND_SPARE: usize = 16;
+pub(crate) const INBOUND_SPARE: usize = 16;
 
 /// Most connections with one peer: both sides may dial at once, and reconnect before the old ones are
 /// gone.
@@ -34,10 +35,6 @@ const PER_PEER_MAX: u32 = 4;
 
 /// How long a connection without streams is kept: those of links always have some.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often identify repeats itself. Nothing in it changes; libp2p's 5 minutes would be a wake-up a
-/// second for a node with many links.
-const IDENTIFY_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long listening may take to tell its addresses.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,29 +51,52 @@ pub(crate) enum Report {
 /// Builds the swarm of a node.
 ///
 /// # Errors
-/// When the identity can't be used.
-pub(crate) fn build(config: &NetConfig, ready: Arc<Ready>) -> Result<Swarm<Behaviours>, NetError> {
+/// When the identity can't be used, or the network's name.
+pub(crate) fn build(
+    config: &NetConfig,
+    ready: Arc<Ready>,
+    account: &Arc<Account>,
+    lost: Lost,
+) -> Result<Swarm<Behaviours>, NetError> {
+    let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
+    let transport = transport::guarded(config, &door, account)?;
+    over(transport, door, config, ready, account, lost)
+}
+
+/// Builds a swarm over a transport that a door guards.
+///
+/// # Errors
+/// When the network's name can't be used.
+pub(crate) fn over(
+    transport: BoxedTransport,
+    door: Door,
+    config: &NetConfig,
+    ready: Arc<Ready>,
+    account: &Arc<Account>,
+    lost: Lost,
+) -> Result<Swarm<Behaviours>, NetError> {
     let protocol = format!("/tidings/1/{}", config.network);
     let bad_name = |_| NetError::Network(config.network.clone());
     let protocol = StreamProtocol::try_from_owned(protocol).map_err(bad_name)?;
     let places = u32::try_from(config.inbound_max + INBOUND_SPARE).unwrap_or(u32::MAX);
+    // How many are being secured is the door's matter.
     let limits = connection_limits::ConnectionLimits::default()
-        .with_max_pending_incoming(Some(PENDING_INBOUND_MAX))
         .with_max_pending_outgoing(Some(DIALS_MAX))
         .with_max_established_incoming(Some(places))
         .with_max_established_per_peer(Some(PER_PEER_MAX));
-    let identify = identify::Config::new(protocol.to_string(), config.keypair.public())
-        .with_agent_version(concat!("tidings/", env!("CARGO_PKG_VERSION")).to_owned())
-        .with_interval(IDENTIFY_INTERVAL)
-        .with_cache_size(0);
     let behaviours = Behaviours {
         limits: connection_limits::Behaviour::new(limits),
-        identify: identify::Behaviour::new(identify),
-        relay: Relay::new(protocol, Arc::clone(&config.chain), config.clock.clone(), ready),
+        relay: Relay::new(
+            protocol,
+            Arc::clone(&config.chain),
+            config.clock.clone(),
+            ready,
+            Arc::clone(account),
+            door,
+        ),
     };
-    let transport = transport::build(&config.keypair, config.place, &config.clock)?;
     let idle = config.clock.stretched(IDLE_TIMEOUT);
-    let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
+    let settings = swarm::Config::with_executor(lost).with_idle_connection_timeout(idle);
     let peer_id = config.keypair.public().to_peer_id();
     Ok(Swarm::new(transport, behaviours, peer_id, settings))
 }

@@ -1,17 +1,18 @@
-//! The transport: TCP (shaped, if asked for) with Noise and Yamux, or QUIC; and addresses in libp2p's form.
+//! The transport: TCP (shaped, if asked for) with Noise and our Yamux, or QUIC; and addresses in libp2p's form.
 
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::muxing::StreamMuxerBox;
-use libp2p::core::transport::Boxed;
+use libp2p::core::transport::{Boxed, MemoryTransport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, PeerId, Transport as _, TransportError, noise, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Transport as _, TransportError, noise, tcp};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use tidings_protocol::ground::peer::{DialError, PeerAddr, Transport};
@@ -19,7 +20,10 @@ use tidings_protocol::ground::peer::{DialError, PeerAddr, Transport};
 use crate::clock::Clock;
 use crate::lab::shape::Shaper;
 use crate::links::Place;
-use crate::net::NetError;
+use crate::net::door::{Door, Guarded};
+use crate::net::held::Account;
+use crate::net::muxer;
+use crate::net::{NetConfig, NetError};
 
 /// How long connecting and securing may take: libp2p's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,20 +34,37 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// default time-out of a ping. A guess.
 const UNACKED_MAX: Duration = Duration::from_secs(120);
 
-/// Most streams a peer may open on a connection: one for the relay, and identify's now and then.
-const STREAMS_MAX: usize = 32;
+/// Most memory of Noise for a connection, bytes; its buffers stay as large as they once were. Reading: a message of up to
+/// 64 KiB, what was read beyond, and the same decrypted. Writing: as much as we write before we flush, as it is, encrypted
+/// and framed, each in a buffer of up to twice the size. (`io.rs` and `io/framed.rs` of libp2p-noise)
+pub(crate) const NOISE_MAX: usize = 3 * (64 << 10) + 3 * 2 * muxer::FLUSH_EVERY;
 
 /// What the swarm dials and listens with.
 pub(crate) type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;
+
+/// Builds the transport of a node whose listeners a door guards.
+///
+/// # Errors
+/// When Noise can't sign its key with the identity.
+pub(crate) fn guarded(
+    config: &NetConfig,
+    door: &Door,
+    account: &Arc<Account>,
+) -> Result<BoxedTransport, NetError> {
+    let transport = build(&config.keypair, config.place, &config.clock, account)?;
+    let stretched = |duration| config.clock.stretched(duration);
+    Ok(Guarded::new(transport, door.clone(), stretched).boxed())
+}
 
 /// Builds the transport of a node with an identity, perhaps an emulated place, and a clock, by which it waits.
 ///
 /// # Errors
 /// When Noise can't sign its key with the identity.
-pub(crate) fn build(
+fn build(
     keypair: &Keypair,
     place: Option<Place>,
     clock: &Clock,
+    account: &Arc<Account>,
 ) -> Result<BoxedTransport, NetError> {
     let (connect, unacked) = (clock.stretched(CONNECT_TIMEOUT), clock.stretched(UNACKED_MAX));
     let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true)).map_err(System);
@@ -54,14 +75,25 @@ pub(crate) fn build(
         stream
     });
     let Some(place) = place else {
-        let secured = secure(tcp, keypair, connect)?;
+        let secured = secure(tcp, keypair, connect, account)?;
         #[cfg(feature = "quic")]
         let secured = with_quic(secured, keypair);
         return Ok(secured);
     };
     let shaper = Shaper::new(place, clock.clone());
     let tcp = tcp.and_then(move |stream, end| shaper.shape(stream, end.is_dialer()));
-    secure(tcp, keypair, connect)
+    secure(tcp, keypair, connect, account)
+}
+
+/// A transport within this process, with the muxer and without Noise. Everybody is somebody else.
+pub(crate) fn in_memory(account: &Arc<Account>) -> BoxedTransport {
+    let config = muxer::Config { account: Arc::clone(account) };
+    MemoryTransport::new()
+        .map(move |channel, end| {
+            let muxer = config.of(channel, end.is_dialer());
+            (PeerId::random(), StreamMuxerBox::new(muxer))
+        })
+        .boxed()
 }
 
 /// Adds Noise and Yamux. Negotiating lazily saves a round trip for each.
@@ -69,6 +101,7 @@ fn secure<T, S>(
     transport: T,
     keypair: &Keypair,
     timeout: Duration,
+    account: &Arc<Account>,
 ) -> Result<BoxedTransport, NetError>
 where
     T: libp2p::Transport<Output = S> + Send + Unpin + 'static,
@@ -79,12 +112,11 @@ where
 {
     let noise =
         noise::Config::new(keypair).map_err(|error| NetError::Identity(error.to_string()))?;
-    let mut yamux = yamux::Config::default();
-    yamux.set_max_num_streams(STREAMS_MAX);
+    let muxer = muxer::Config { account: Arc::clone(account) };
     Ok(transport
         .upgrade(Version::V1Lazy)
         .authenticate(noise)
-        .multiplex(yamux)
+        .multiplex(muxer)
         .timeout(timeout)
         .boxed())
 }
@@ -92,7 +124,11 @@ where
 #[cfg(feature = "quic")]
 fn with_quic(tcp: BoxedTransport, keypair: &Keypair) -> BoxedTransport {
     use futures::future::Either;
-    let quic = libp2p::quic::tokio::Transport::new(libp2p::quic::Config::new(keypair));
+    let mut config = libp2p::quic::Config::new(keypair);
+    config.max_stream_data = u32::try_from(muxer::WINDOW).unwrap_or(u32::MAX);
+    config.max_connection_data = u32::try_from(muxer::WAITING_MAX).unwrap_or(u32::MAX);
+    config.max_concurrent_stream_limit = u32::try_from(muxer::STREAMS_MAX).unwrap_or(u32::MAX);
+    let quic = libp2p::quic::tokio::Transport::new(config);
     tcp.or_transport(quic)
         .map(|either, _| match either {
             Either::Left(output) => output,

@@ -137,8 +137,9 @@ impl Shell {
     }
 
     fn status(&self) -> Status {
+        let (held_bytes, held_max_bytes) = self.net.held_bytes();
         let (node, peers, counted) = (&self.node, self.node.peers(), self.node.counters());
-        let mut counters = status::counters(&counted, self.net.counters());
+        let mut counters = status::counters(&counted, &self.net.counters());
         counters.insert("trace_dropped".to_owned(), self.reporter.trace_dropped());
         counters.insert("log_dropped".to_owned(), logging::dropped());
         counters.insert("clock_steps".to_owned(), self.clock_steps);
@@ -177,6 +178,8 @@ impl Shell {
             traffic: status::traffic(&counted.sent, &counted.received),
             counters,
             rss_bytes: status::rss_bytes(),
+            held_bytes,
+            held_max_bytes,
             cpu_s: status::cpu_time().as_secs_f64(),
             longest_turn_s: self.turns.longest().as_secs_f64(),
         }
@@ -204,6 +207,7 @@ impl Shell {
                 rtt_ms: view.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
                 in_flight: view.in_flight,
                 queued_bytes: info.queued_bytes,
+                held_bytes: info.held_bytes,
             })
         });
         status.collect()

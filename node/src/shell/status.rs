@@ -67,6 +67,7 @@ pub(super) fn counters(core: &Counters, net: &NetCounters) -> BTreeMap<String, u
         ("net_inbound_failed", net.inbound_failed),
         ("net_congested", net.congested),
         ("net_slow_readers", net.slow_readers),
+        ("net_floods", net.floods),
         ("net_throttled", net.throttled),
     ];
     let mut counters: BTreeMap<_, _> =

@@ -5,10 +5,12 @@
 
 mod addresses;
 mod lab;
+mod panics;
 mod queues;
 #[cfg(feature = "quic")]
 mod quic;
 mod rig;
+mod strangers;
 
 use std::sync::Arc;
 use std::time::Duration;

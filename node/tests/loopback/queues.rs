@@ -10,11 +10,32 @@ use tidings_protocol::ground::item::ItemKind;
 use tokio::time::Instant;
 
 use crate::rig::{RawPeer, next};
+use tidings::net::Net;
+use tidings_protocol::ground::link::Link;
 
-/// An item of a size.
+/// A transaction of a size.
 fn item(bytes: usize) -> Message {
+    item_of(ItemKind::Tx, bytes)
+}
+
+fn item_of(kind: ItemKind, bytes: usize) -> Message {
     let chain = Opaque { max_tx_bytes: 10_000_000, max_block_bytes: 10_000_000 };
-    Message::Items(Items::Item(chain.item(ItemKind::Tx, vec![1; bytes].into()).unwrap()))
+    Message::Items(Items::Item(chain.item(kind, vec![1; bytes].into()).unwrap()))
+}
+
+/// A node's network with links to so many peers, none of which reads.
+async fn hub(peers: usize) -> (Net, Vec<Link>, Vec<Net>) {
+    let (mut hub, mut links, mut others) =
+        (RawPeer::net(&["127.0.0.1:0"]).await, Vec::new(), Vec::new());
+    for _ in 0..peers {
+        let mut peer = RawPeer::net(&[]).await;
+        peer.dial(hub.listening()[0]);
+        let connected = next(&mut hub).await;
+        let NetEvent::Connected { link, .. } = connected else { panic!("{connected:?}") };
+        links.push(link);
+        others.push(peer);
+    }
+    (hub, links, others)
 }
 
 #[tokio::test]
@@ -47,8 +68,9 @@ async fn a_queue_tells_once_that_it_is_full_and_once_that_it_has_drained() {
     assert!(matches!(from.news().await, NetEvent::Congested(it) if it == link));
     let mut taken = 0;
     while taken < 40 {
-        if let NetEvent::Received { messages, .. } = next(&mut to.net).await {
+        if let NetEvent::Received { link, messages } = next(&mut to.net).await {
             taken += messages.len();
+            to.net.recycle(link, messages);
         }
     }
     assert!(matches!(from.news().await, NetEvent::Drained(it) if it == link));
@@ -71,4 +93,37 @@ async fn a_peer_that_takes_nothing_is_cut_at_the_hard_bound() {
     );
     assert_eq!((from.net.counters().congested, from.net.counters().slow_readers), (1, 1));
     assert!(matches!(to.news().await, NetEvent::Disconnected { slow: false, .. }));
+}
+
+#[tokio::test]
+async fn when_all_links_hold_too_much_the_one_that_was_greedy_for_longest_is_cut() {
+    let (mut hub, links, _others) = hub(14).await;
+    let (large, (_, max)) = (item(1_000_000), hub.held_bytes());
+    hub.send(links[0], item(1_000));
+    // From the second on, each is greedy, and the third most of all.
+    for link in &links[1..] {
+        hub.send(*link, large.clone());
+    }
+    for _ in 0..11 {
+        links[2..].iter().for_each(|link| hub.send(*link, large.clone()));
+    }
+    assert!(hub.held_bytes().0 <= max, "{:?}", hub.held_bytes());
+    let is_up = |link: &Link| hub.info(*link).is_some();
+    assert!(is_up(&links[0]), "whoever holds little is never cut");
+    assert!(!is_up(&links[1]), "the first one that was greedy is, though others hold more");
+    assert!(links.iter().filter(|link| is_up(link)).count() >= 10, "and no more than need be");
+    assert!(hub.counters().slow_readers > 0);
+}
+
+#[tokio::test]
+async fn a_block_that_waits_for_many_peers_is_counted_once() {
+    let (mut hub, links, _others) = hub(14).await;
+    let block = item_of(ItemKind::Block, 10_000_000);
+    links.iter().for_each(|link| hub.send(*link, block.clone()));
+    let (held, max) = hub.held_bytes();
+    assert!(held > max, "{held}: each link is charged for it");
+    assert!(
+        links.iter().all(|link| hub.info(*link).is_some()),
+        "but nobody is cut for what all share"
+    );
 }

@@ -182,11 +182,15 @@ impl RawPeer {
     }
 
     pub(crate) async fn connect(to: &TestNode) -> Self {
+        Self::connect_to(to.addr).await
+    }
+
+    pub(crate) async fn connect_to(to: PeerAddr) -> Self {
         let mut net = Self::net(&[]).await;
-        net.dial(to.addr);
+        net.dial(to);
         let connected = next(&mut net).await;
         let NetEvent::Connected { link, addr, .. } = connected else { panic!("{connected:?}") };
-        assert_eq!(addr, Some(to.addr));
+        assert_eq!(addr, Some(to));
         let hello = Hello::default();
         net.send(link, Message::Session(Session::Hello(hello.into())));
         let mut peer = Self { net, link };
@@ -205,6 +209,7 @@ impl RawPeer {
             chain: Arc::new(chain),
             listen: listen.iter().map(|addr| addr.parse().unwrap()).collect(),
             inbound_max: 1,
+            local_addresses: true,
             place: None,
             clock: Clock::start(),
         };
@@ -219,8 +224,10 @@ impl RawPeer {
     pub(crate) async fn message<T>(&mut self, pick: impl Fn(&Message) -> Option<T>) -> T {
         loop {
             match next(&mut self.net).await {
-                NetEvent::Received { messages, .. } => {
-                    if let Some(picked) = messages.iter().find_map(&pick) {
+                NetEvent::Received { link, messages } => {
+                    let picked = messages.iter().find_map(&pick);
+                    self.net.recycle(link, messages);
+                    if let Some(picked) = picked {
                         return picked;
                     }
                 }
@@ -242,14 +249,14 @@ impl RawPeer {
     pub(crate) async fn news(&mut self) -> NetEvent {
         loop {
             match next(&mut self.net).await {
-                NetEvent::Received { .. } => {}
+                NetEvent::Received { link, messages } => self.net.recycle(link, messages),
                 news => return news,
             }
         }
     }
 
     pub(crate) async fn disconnected(&mut self) {
-        while !matches!(next(&mut self.net).await, NetEvent::Disconnected { .. }) {}
+        while !matches!(self.news().await, NetEvent::Disconnected { .. }) {}
     }
 }
 

@@ -6,6 +6,12 @@
 #[expect(unreachable_pub, reason = "the file is also a module of a library")]
 mod surface;
 
+#[path = "../../../fuzz/src/links.rs"]
+#[expect(unreachable_pub, reason = "the file is also a module of a library")]
+mod links;
+
+mod bounds;
+
 use std::fs;
 use std::path::Path;
 
@@ -30,4 +36,9 @@ fn kept_connections_are_answered_in_http_or_closed() {
 #[test]
 fn kept_files_are_read_or_refused() {
     replay("files", surface::files);
+}
+
+#[test]
+fn kept_connections_of_strangers_hold_no_more_than_they_may() {
+    replay("links", |bytes| _ = links::links(bytes));
 }

@@ -21,6 +21,15 @@ pub use reconcile::Reconcile;
 pub use relay::{KNOWN_MAX, Signal};
 pub use session::{Accepts, Allowed, HELLO_MAX, Hello, Session, VERSION};
 
+/// What an allocation costs besides what is in it: the counts of an `Arc`, and the allocator's own (glibc: 8 bytes, and
+/// up to 15 for alignment).
+const ALLOCATION: usize = 32;
+
+/// Memory of a boxed or shared slice, bytes.
+const fn allocated_by<T>(slice: &[T]) -> usize {
+    ALLOCATION + size_of_val(slice)
+}
+
 /// One message, by its subject. 32 bytes: a simulator holds many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -65,6 +74,9 @@ trait Body {
     /// Appends the body.
     fn put(&self, out: &mut BytesMut);
 
+    /// Memory that it has allocated, bytes, each allocation with what keeping it costs.
+    fn allocated(&self) -> usize;
+
     /// How many elements it has for which it is charged one by one.
     fn elements(&self) -> usize {
         0
@@ -87,6 +99,21 @@ impl Message {
             Self::Reconcile(message) => message.len(),
             Self::Unknown { len, .. } => *len as usize,
         }
+    }
+
+    /// Memory that it takes where it waits, bytes: more than on the wire, and a message of two bytes takes as much as
+    /// one of twenty. What it shares with others is counted as if it were its own.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Session(message) => message.allocated(),
+                Self::Peers(message) => message.allocated(),
+                Self::Items(message) => message.allocated(),
+                Self::Relay(message) => message.allocated(),
+                Self::Reconcile(message) => message.allocated(),
+                Self::Unknown { .. } => 0,
+            }
     }
 
     /// Appends its body.
@@ -119,6 +146,25 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ground::item::{Hash256, Item, ItemId, SHORT_ID_LEN, ShortId};
+
+    #[test]
+    fn what_a_message_holds_is_never_less_than_itself_and_its_bytes() {
+        let item = Item::identified(ItemId::tx(Hash256::of(b"x")), vec![1; 4_000].into());
+        let ids: std::sync::Arc<[ShortId]> = vec![ShortId([0; SHORT_ID_LEN]); 100].into();
+        for (message, least) in [
+            (Message::unknown(255, 60_000), 0),
+            (Message::Session(Session::Ping { nonce: 1 }), 0),
+            (Message::Session(Session::Hello(Box::default())), size_of::<Hello>()),
+            (Message::Items(Items::Item(item)), 4_000),
+            (Message::Items(Items::Announce(Names::Short(ids.clone()))), 100 * SHORT_ID_LEN),
+            (Message::Relay(Signal::Known(ids)), 100 * SHORT_ID_LEN),
+        ] {
+            let held = message.held_bytes();
+            assert!(held >= size_of::<Message>() + least, "{held} for {message:?}");
+            assert!(held <= size_of::<Message>() + least + 200, "{held} for {message:?}");
+        }
+    }
 
     #[test]
     fn a_message_is_small_since_a_simulator_holds_many() {

@@ -31,6 +31,11 @@ impl Parts {
         Self { class: message.class(), kind: message.byte(), body, written: 0 }
     }
 
+    /// The whole body.
+    pub(crate) const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// Whether all parts are written.
     pub(crate) const fn is_done(&self) -> bool {
         self.written == self.body.len()

@@ -21,6 +21,8 @@ pub struct Reader {
     frame: Option<Frame>,
     /// Messages that wait for their next part, by class.
     parted: [Option<Body>; 3],
+    /// How many messages have begun.
+    begun: u64,
     failed: Option<DecodeError>,
 }
 
@@ -38,6 +40,8 @@ struct Frame {
 /// What has arrived of the body of a message.
 #[derive(Clone, Debug)]
 struct Body {
+    /// Which one it is, counted from the first on.
+    number: u64,
     kind: u8,
     total: usize,
     arrived: usize,
@@ -70,9 +74,20 @@ impl Reader {
     /// Bytes held of incomplete messages.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
+        self.bodies().map(|body| body.data.capacity()).sum()
+    }
+
+    /// The message that has been incomplete for longest: its number, and how many bytes of it have arrived. Whoever reads
+    /// slowly brings some; whoever brings none means to have us wait.
+    #[must_use]
+    pub fn oldest_unfinished(&self) -> Option<(u64, usize)> {
+        let oldest = self.bodies().map(|body| (body.number, body.arrived)).min();
+        oldest.or_else(|| (self.head_len > 0).then_some((self.begun, 0)))
+    }
+
+    fn bodies(&self) -> impl Iterator<Item = &Body> {
         let frame = self.frame.as_ref().map(|frame| &frame.body);
-        let bodies = frame.into_iter().chain(self.parted.iter().flatten());
-        bodies.map(|body| body.data.capacity()).sum()
+        frame.into_iter().chain(self.parted.iter().flatten())
     }
 
     /// Frames up to the one that completes a message.
@@ -127,13 +142,13 @@ impl Reader {
                 if class.is_some_and(|class| self.parted[class as usize].is_some()) {
                     return Err(DecodeError::BadPart(PartFault::Interrupts));
                 }
-                (Body::new(kind, data), None)
+                (self.body(kind, data), None)
             }
             Head::First { class, kind, total } => {
                 if self.parted[class as usize].is_some() {
                     return Err(DecodeError::BadPart(PartFault::Interrupts));
                 }
-                (Body::new(kind, total), Some(class as usize))
+                (self.body(kind, total), Some(class as usize))
             }
             Head::Next { class } => {
                 let body = self.parted[class as usize].take();
@@ -146,13 +161,16 @@ impl Reader {
         };
         Ok(Frame { body, left: data, class })
     }
+
+    /// The next message begins.
+    const fn body(&mut self, kind: u8, total: usize) -> Body {
+        let number = self.begun;
+        self.begun += 1;
+        Body { number, kind, total, arrived: 0, data: Vec::new() }
+    }
 }
 
 impl Body {
-    const fn new(kind: u8, total: usize) -> Self {
-        Self { kind, total, arrived: 0, data: Vec::new() }
-    }
-
     /// Takes up to `max` bytes of data off the front of `input`; how many it took.
     fn take(&mut self, input: &mut &[u8], max: usize) -> usize {
         let (data, rest) = input.split_at(input.len().min(max));

@@ -2,23 +2,25 @@
 
 use std::collections::VecDeque;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::wire::codec::{self, PART_MAX, Parts};
 use crate::wire::kinds::Class;
-use crate::wire::message::Message;
+use crate::wire::message::{Items, Message};
 
 /// An emptied queue with room for more messages than this gives its memory back.
 const ROOM_KEPT_MAX: usize = 16;
 
 /// Queues messages and writes them out frame by frame.
 ///
-/// Bounded in bytes on the wire. Items are queued as shared references and copied once, into the
+/// Bounded in bytes of memory, as [`Message::held_bytes`] counts them: a million pings are few bytes on the wire. Items
+/// are queued as shared references and copied once, into the
 /// output. An empty writer holds next to nothing.
 #[derive(Clone, Debug)]
 pub struct Writer {
     max_bytes: usize,
     queued_bytes: usize,
+    held_bytes: usize,
     /// By class.
     lanes: [Lane; 3],
     /// Whose turn it is, blocks' or transactions', and how many bytes of it are left.
@@ -29,25 +31,26 @@ pub struct Writer {
 /// The messages of one class.
 #[derive(Clone, Debug, Default)]
 struct Lane {
-    parts: Option<Parts>,
+    /// The message under way, with the memory that it holds.
+    parts: Option<(Parts, usize)>,
     queue: VecDeque<Message>,
 }
 
 /// The queue already holds as much as it may. The message was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{queued_bytes} bytes are queued already")]
+#[error("{held_bytes} bytes are held already")]
 pub struct QueueFull {
-    /// Bytes that are queued.
-    pub queued_bytes: usize,
+    /// Bytes that are held.
+    pub held_bytes: usize,
 }
 
 impl Writer {
-    /// An empty queue that takes messages until `max_bytes` are queued. The message that reaches the
+    /// An empty queue that takes messages until they hold `max_bytes`. The message that reaches the
     /// maximum is still taken, so a queue is never too small for any one message.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
         let lanes = [Lane::default(), Lane::default(), Lane::default()];
-        Self { max_bytes, queued_bytes: 0, lanes, turn: Class::Tx, turn_bytes: 0 }
+        Self { max_bytes, queued_bytes: 0, held_bytes: 0, lanes, turn: Class::Tx, turn_bytes: 0 }
     }
 
     /// Queues a message.
@@ -55,9 +58,10 @@ impl Writer {
     /// # Errors
     /// When the queue is full. What a link that isn't drained means is for its owner to decide.
     pub fn push(&mut self, message: Message) -> Result<(), QueueFull> {
-        if self.queued_bytes >= self.max_bytes {
-            return Err(QueueFull { queued_bytes: self.queued_bytes });
+        if self.held_bytes >= self.max_bytes {
+            return Err(QueueFull { held_bytes: self.held_bytes });
         }
+        self.held_bytes += message.held_bytes();
         self.queued_bytes += codec::frame_len(&message);
         self.lanes[message.class() as usize].queue.push_back(message);
         Ok(())
@@ -67,6 +71,22 @@ impl Writer {
     #[must_use]
     pub const fn queued_bytes(&self) -> usize {
         self.queued_bytes
+    }
+
+    /// Memory that the queued messages take, bytes. One under way counts until its last part is written.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// The blocks that are queued, as bytes that are shared with whoever else has them.
+    pub fn blocks(&self) -> impl Iterator<Item = &Bytes> {
+        let Lane { parts, queue } = &self.lanes[Class::Block as usize];
+        let queued = queue.iter().filter_map(|message| match message {
+            Message::Items(Items::Item(item)) => Some(item.bytes()),
+            _ => None,
+        });
+        parts.iter().map(|(parts, _)| parts.body()).chain(queued)
     }
 
     /// Whether nothing is left to write out.
@@ -84,7 +104,7 @@ impl Writer {
             && let Some(class) = self.next_class()
         {
             let before = out.len();
-            self.lanes[class as usize].put_frame(out);
+            self.held_bytes -= self.lanes[class as usize].put_frame(out);
             let bytes = out.len() - before;
             filled += bytes;
             self.queued_bytes -= bytes;
@@ -122,25 +142,33 @@ impl Lane {
         self.parts.is_none() && self.queue.is_empty()
     }
 
-    /// Appends the next part of the message under way, or the next message or its first part.
-    fn put_frame(&mut self, out: &mut BytesMut) {
-        if let Some(mut parts) = self.parts.take().or_else(|| self.next(out)) {
+    /// Appends the next part of the message under way, or the next message or its first part. Returns the memory of the
+    /// message that ended with it.
+    fn put_frame(&mut self, out: &mut BytesMut) -> usize {
+        let mut freed = 0;
+        if let Some((mut parts, held)) = self.parts.take().or_else(|| self.next(out, &mut freed)) {
             parts.put_next(out);
-            self.parts = Some(parts).filter(|parts| !parts.is_done());
+            match parts.is_done() {
+                true => freed = held,
+                false => self.parts = Some((parts, held)),
+            }
         }
         if self.queue.is_empty() && self.queue.capacity() > ROOM_KEPT_MAX {
             self.queue = VecDeque::new();
         }
+        freed
     }
 
-    /// Appends the next message, or returns it if it has to travel in parts.
-    fn next(&mut self, out: &mut BytesMut) -> Option<Parts> {
+    /// Appends the next message and says what it held, or returns it if it has to travel in parts.
+    fn next(&mut self, out: &mut BytesMut, freed: &mut usize) -> Option<(Parts, usize)> {
         let message = self.queue.pop_front()?;
+        let held = message.held_bytes();
         if codec::travels_whole(&message) {
             codec::encode(&message, out);
+            *freed = held;
             return None;
         }
-        Some(Parts::of(&message))
+        Some((Parts::of(&message), held))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 
-use super::Body;
+use super::{ALLOCATION, Body, allocated_by};
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind, Name, SHORT_ID_LEN, ShortId};
 use crate::wire::cursor::Cursor;
@@ -118,6 +118,13 @@ impl Names {
         }
     }
 
+    fn allocated(&self) -> usize {
+        match self {
+            Self::Whole { ids, .. } => allocated_by(ids),
+            Self::Short(ids) => allocated_by(ids),
+        }
+    }
+
     fn put(&self, out: &mut BytesMut) {
         match self {
             Self::Whole { kind, ids } => {
@@ -151,6 +158,19 @@ impl Body for Items {
             Self::Item(item) => item.size(),
             Self::FeeFilter(_) => 8,
             Self::Credit(_) => 4,
+        }
+    }
+
+    fn allocated(&self) -> usize {
+        match self {
+            Self::Announce(names) | Self::GetData(names) | Self::NotFound(names) => {
+                names.allocated()
+            }
+            // The item, and its bytes.
+            Self::Item(item) => {
+                ALLOCATION + size_of::<Item>() + allocated_by(item.bytes().as_ref())
+            }
+            Self::FeeFilter(_) | Self::Credit(_) => 0,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::{Body, address};
+use super::{Body, address, allocated_by};
 use crate::ground::peer::PeerAddr;
 use crate::wire::cursor::Cursor;
 use crate::wire::error::DecodeError;
@@ -30,6 +30,13 @@ impl Body for PeerExchange {
         match self {
             Self::GetAddresses => 0,
             Self::Addresses(addrs) => addrs.iter().map(address::record_len).sum(),
+        }
+    }
+
+    fn allocated(&self) -> usize {
+        match self {
+            Self::GetAddresses => 0,
+            Self::Addresses(addrs) => allocated_by(addrs),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{ANNOUNCE_MAX, Body};
+use super::{ALLOCATION, ANNOUNCE_MAX, Body, allocated_by};
 use crate::ground::item::{SHORT_ID_LEN, ShortId};
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::{
@@ -48,6 +48,16 @@ impl Body for Reconcile {
             Self::Held(lists) => {
                 let len = |list: &List| span_len(list.span) + 1 + list.ids.len() * SHORT_ID_LEN;
                 lists.iter().map(len).sum()
+            }
+        }
+    }
+
+    fn allocated(&self) -> usize {
+        match self {
+            Self::Digest(digest) => ALLOCATION + size_of::<Digest>() + allocated_by(&digest.splits),
+            Self::Held(lists) => {
+                let ids = lists.iter().map(|list| allocated_by(&list.ids));
+                allocated_by(lists) + ids.sum::<usize>()
             }
         }
     }

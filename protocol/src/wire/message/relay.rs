@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 
-use super::Body;
+use super::{Body, allocated_by};
 use crate::ground::item::{SHORT_ID_LEN, ShortId};
 
 /// Most ids in one [`Signal::Known`] or [`Signal::First`]. A guess: as many as arrive in one batch.
@@ -42,6 +42,13 @@ impl Signal {
 impl Body for Signal {
     fn len(&self) -> usize {
         self.ids().len() * SHORT_ID_LEN
+    }
+
+    fn allocated(&self) -> usize {
+        match self {
+            Self::Prune | Self::Graft | Self::Poll => 0,
+            Self::Known(ids) | Self::First(ids) => allocated_by(ids),
+        }
     }
 
     fn put(&self, out: &mut BytesMut) {

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{Body, address};
+use super::{ALLOCATION, Body, address};
 use crate::ground::peer::PeerAddr;
 use crate::wire::cursor::Cursor;
 use crate::wire::error::DecodeError;
@@ -152,6 +152,13 @@ impl Body for Session {
                 2 + 4 + advertise + usize::from(hello.region.is_some()) + accepts
             }
             Self::Ping { .. } | Self::Pong { .. } => 8,
+        }
+    }
+
+    fn allocated(&self) -> usize {
+        match self {
+            Self::Hello(_) => ALLOCATION + size_of::<Hello>(),
+            Self::Ping { .. } | Self::Pong { .. } => 0,
         }
     }
 

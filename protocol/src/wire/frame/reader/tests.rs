@@ -144,3 +144,21 @@ fn unknown_kinds_are_skipped_without_being_kept() {
     let stream = [first, &frames(&short), rest].concat();
     assert_eq!(read_all(&mut Reader::default(), &stream), Ok(vec![short, list]));
 }
+
+#[test]
+fn what_a_slow_peer_has_brought_of_its_oldest_message_is_known() {
+    let block = frames(&item(ItemKind::Block, 100_000));
+    let mut reader = Reader::default();
+    assert_eq!(reader.oldest_unfinished(), None);
+    read_all(&mut reader, &block[..1]).unwrap();
+    assert_eq!(reader.oldest_unfinished(), Some((0, 0)), "half a head");
+    let (first, rest) = block.split_at(FIRST_PART);
+    read_all(&mut reader, &first[1..]).unwrap();
+    assert_eq!(reader.oldest_unfinished(), Some((0, PART_MAX)));
+    read_all(&mut reader, &frames(&PING)).unwrap();
+    read_all(&mut reader, &frames(&item(ItemKind::Tx, 300))[..100]).unwrap();
+    assert_eq!(reader.oldest_unfinished(), Some((0, PART_MAX)), "others don't help it");
+    read_all(&mut reader, &frames(&item(ItemKind::Tx, 300))[100..]).unwrap();
+    read_all(&mut reader, rest).unwrap();
+    assert_eq!(reader.oldest_unfinished(), None);
+}

@@ -76,7 +76,7 @@ fn a_full_queue_refuses_but_takes_any_one_message() {
     let mut writer = Writer::new(1_000);
     writer.push(item(ItemKind::Block, 1_000_000)).unwrap();
     let queued_bytes = writer.queued_bytes();
-    assert_eq!(writer.push(PING), Err(QueueFull { queued_bytes }));
+    assert_eq!(writer.push(PING), Err(QueueFull { held_bytes: writer.held_bytes() }));
     let mut out = BytesMut::new();
     assert_eq!(writer.fill(&mut out, EVERYTHING), queued_bytes);
     assert!(writer.is_empty());
@@ -104,4 +104,21 @@ fn an_emptied_writer_gives_its_memory_back() {
     writer.fill(&mut BytesMut::new(), EVERYTHING);
     let room: usize = writer.lanes.iter().map(|lane| lane.queue.capacity()).sum();
     assert!(room <= ROOM_KEPT_MAX);
+}
+
+#[test]
+fn held_bytes_are_those_of_the_messages_that_are_not_wholly_written() {
+    let messages = [PING, item(ItemKind::Tx, 50_000), item(ItemKind::Tx, 5), PING];
+    let mut writer = writer_of(messages.clone());
+    let mut left: usize = messages.iter().map(Message::held_bytes).sum();
+    assert_eq!(writer.held_bytes(), left);
+    let (mut out, mut reader) = (BytesMut::new(), Reader::default());
+    while !writer.is_empty() {
+        writer.fill(&mut out, 1);
+        let frame = out.split();
+        let read = reader.read(&mut &frame[..], &CHAIN).unwrap();
+        left -= read.map_or(0, |message| message.held_bytes());
+        assert_eq!(writer.held_bytes(), left);
+    }
+    assert_eq!(left, 0);
 }

@@ -1,0 +1,312 @@
+//! Who may knock: how many connections from one address and from one network are let through to the handshake.
+//!
+//! A connection that isn't secured costs a descriptor and, once it speaks, a millisecond of CPU. *Attacks:* sockets that
+//! never speak, until no newcomer gets in; one host that takes all inbound places; one that connects and hangs up as
+//! fast as it can.
+//!
+//! # Rules
+//! 1. At most [`PENDING_MAX`] connections are being secured, [`PENDING_ADDRESS_MAX`] of one address and
+//!    [`PENDING_GROUP_MAX`] of one network (/16 of IPv4, /32 of IPv6). Nobody is turned away for that: the oldest of the
+//!    same address, of the same network, or of the network that has most gives way. A newcomer from anywhere
+//!    else gets its turn whatever a stranger opens, and what a stranger opens drives out its own.
+//! 2. Each has [`HANDSHAKE_TIMEOUT`].
+//! 3. One address may have an eighth of the inbound places, one network a quarter.
+//! 4. One address may come [`STOCK`] times, and then once a second.
+//!
+//! 3 and 4 don't hold for addresses of this machine or site where the network's file allows such: test networks
+//! are hundreds of nodes on one address.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use lru::LruCache;
+use tidings_protocol::ground::reach::Origin;
+use tokio::time::Instant;
+
+/// Most connections that are being secured, which costs a millisecond of CPU each. A guess.
+pub(crate) const PENDING_MAX: usize = 64;
+
+/// Most of one address. A guess: households and their neighbours share some.
+const PENDING_ADDRESS_MAX: usize = 4;
+
+/// Most of one network. A guess.
+const PENDING_GROUP_MAX: usize = 8;
+
+/// How long securing an inbound connection may take: three round trips over the slowest of lines. A guess.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// One address may have one part in so many of the inbound places, and a network twice as much. A guess.
+const ADDRESS_SHARE: usize = 8;
+
+/// ... but so many always: nodes with few places are for those who know them. A guess.
+const SHARE_MIN: usize = 2;
+
+/// How often one address may come at once. A guess: a node that is restarted time and again.
+const STOCK: u32 = 10;
+
+/// How many addresses' comings are remembered. A guess; whoever has more addresses has no use for coming often.
+const VISITORS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("it isn't zero");
+
+/// Names a connection that is being secured; the lower, the older.
+pub(crate) type Ticket = u64;
+
+/// A network, or the address itself if it belongs to none of the world's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Group {
+    Network(u32),
+    Address(IpAddr),
+}
+
+impl Group {
+    fn of(ip: IpAddr) -> Self {
+        Origin::of(ip).network().map_or_else(|| Self::Address(ip.to_canonical()), Self::Network)
+    }
+}
+
+/// What is counted of an address or a network. Bounded by connections: who has none isn't listed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    pending: usize,
+    open: usize,
+}
+
+/// The rules, and all that they need to know.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// How many inbound connections there may be.
+    places: usize,
+    /// Whether many nodes may live at one address of this machine or site.
+    local: bool,
+    pending: BTreeMap<Ticket, IpAddr>,
+    next: Ticket,
+    addresses: HashMap<IpAddr, Count>,
+    groups: HashMap<Group, Count>,
+    /// How often an address may still come, and since when that is so.
+    visitors: LruCache<IpAddr, (u32, Instant)>,
+}
+
+impl Gate {
+    /// A gate of a node with so many inbound places, of a network in which nodes may share local addresses or not.
+    pub(crate) fn new(places: usize, local: bool) -> Self {
+        Self {
+            places,
+            local,
+            pending: BTreeMap::new(),
+            next: 0,
+            addresses: HashMap::new(),
+            groups: HashMap::new(),
+            visitors: LruCache::new(VISITORS_MAX),
+        }
+    }
+
+    /// Somebody knocks. A ticket, and whoever gives way for it; `None` if it is turned away.
+    pub(crate) fn knock(&mut self, ip: IpAddr, now: Instant) -> Option<(Ticket, Option<Ticket>)> {
+        let ip = ip.to_canonical();
+        if !self.is_exempt(ip) && (!self.is_within_share(ip) || !self.may_come(ip, now)) {
+            return None;
+        }
+        let gives_way = self.who_gives_way(ip);
+        if let Some(ticket) = gives_way {
+            self.leave(ticket);
+        }
+        let ticket = self.next;
+        self.next += 1;
+        self.pending.insert(ticket, ip);
+        self.count(ip, |count| count.pending += 1);
+        Some((ticket, gives_way))
+    }
+
+    /// A connection is secured, or came to nothing.
+    pub(crate) fn leave(&mut self, ticket: Ticket) {
+        if let Some(ip) = self.pending.remove(&ticket) {
+            self.count(ip, |count| count.pending -= 1);
+        }
+    }
+
+    /// An inbound connection is open.
+    pub(crate) fn opened(&mut self, ip: IpAddr) {
+        self.count(ip.to_canonical(), |count| count.open += 1);
+    }
+
+    /// An inbound connection that was open isn't any more.
+    pub(crate) fn closed(&mut self, ip: IpAddr) {
+        self.count(ip.to_canonical(), |count| count.open = count.open.saturating_sub(1));
+    }
+
+    fn count(&mut self, ip: IpAddr, change: impl Fn(&mut Count)) {
+        let is_idle = |count: &Count| count.pending + count.open == 0;
+        let address = self.addresses.entry(ip).or_default();
+        change(address);
+        if is_idle(address) {
+            self.addresses.remove(&ip);
+        }
+        let group = self.groups.entry(Group::of(ip)).or_default();
+        change(group);
+        if is_idle(group) {
+            self.groups.remove(&Group::of(ip));
+        }
+    }
+
+    fn is_exempt(&self, ip: IpAddr) -> bool {
+        self.local && Origin::of(ip).network().is_none()
+    }
+
+    fn is_within_share(&self, ip: IpAddr) -> bool {
+        let share = (self.places / ADDRESS_SHARE).max(SHARE_MIN);
+        // Those that are being secured are few, and none of them has a place yet.
+        let open = |count: Option<&Count>| count.map_or(0, |count| count.open);
+        open(self.addresses.get(&ip)) < share && open(self.groups.get(&Group::of(ip))) < 2 * share
+    }
+
+    fn may_come(&mut self, ip: IpAddr, now: Instant) -> bool {
+        let (left, since) = self.visitors.get_or_insert_mut(ip, || (STOCK, now));
+        let seconds = now.saturating_duration_since(*since).as_secs();
+        if seconds > 0 {
+            let granted = u32::try_from(seconds).unwrap_or(STOCK);
+            (*left, *since) = (left.saturating_add(granted).min(STOCK), now);
+        }
+        let may = *left > 0;
+        *left = left.saturating_sub(1);
+        may
+    }
+
+    /// Who gives way to a newcomer, if it takes one too many.
+    fn who_gives_way(&self, ip: IpAddr) -> Option<Ticket> {
+        let oldest = |of: &dyn Fn(IpAddr) -> bool| {
+            self.pending.iter().find(|(_, ip)| of(**ip)).map(|(ticket, _)| *ticket)
+        };
+        let group = Group::of(ip);
+        let pending = |count: Option<&Count>| count.map_or(0, |count| count.pending);
+        if !self.is_exempt(ip) {
+            if pending(self.addresses.get(&ip)) >= PENDING_ADDRESS_MAX {
+                return oldest(&|other| other == ip);
+            }
+            if pending(self.groups.get(&group)) >= PENDING_GROUP_MAX {
+                return oldest(&|other| Group::of(other) == group);
+            }
+        }
+        if self.pending.len() < PENDING_MAX {
+            return None;
+        }
+        // Of networks that have as many, the one that came first.
+        let of = |ip: &IpAddr| pending(self.groups.get(&Group::of(*ip)));
+        let most = self.pending.values().map(of).max()?;
+        oldest(&|other| of(&other) == most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn silent_sockets_do_not_keep_a_newcomer_out() {
+        let (mut gate, now) = (Gate::new(117, false), Instant::now());
+        let mut silent = Vec::new();
+        for index in 0..1_000_u32 {
+            // Of one host, of one network, and of many.
+            for text in [
+                "1.2.3.4".to_owned(),
+                format!("5.6.{}.1", index % 250),
+                format!("{}.1.1.1", 20 + index % 60),
+            ] {
+                let now = now + Duration::from_secs(u64::from(index));
+                if let Some((ticket, gives_way)) = gate.knock(ip(&text), now) {
+                    silent.retain(|other| Some(*other) != gives_way);
+                    silent.push(ticket);
+                }
+                assert!(gate.pending.len() <= PENDING_MAX && silent.len() == gate.pending.len());
+            }
+        }
+        let count = |gate: &Gate, of: &str| gate.groups[&Group::of(ip(of))].pending;
+        assert!(count(&gate, "5.6.7.8") <= PENDING_GROUP_MAX);
+        assert!(count(&gate, "1.2.3.4") <= PENDING_ADDRESS_MAX);
+        let later = now + Duration::from_secs(2_000);
+        let (newcomer, gives_way) = gate.knock(ip("99.1.1.1"), later).unwrap();
+        assert!(gives_way.is_some_and(|ticket| silent.contains(&ticket)));
+        assert!(gate.pending.contains_key(&newcomer));
+    }
+
+    #[test]
+    fn the_oldest_of_the_largest_network_gives_way() {
+        let (mut gate, now) = (Gate::new(1_000, false), Instant::now());
+        let mut first_of_largest = None;
+        for index in 0..PENDING_MAX - 8 {
+            gate.knock(ip(&format!("{}.1.1.1", 20 + index)), now).unwrap();
+        }
+        for index in 0..8 {
+            let (ticket, _) = gate.knock(ip(&format!("9.9.{index}.1")), now).unwrap();
+            first_of_largest = first_of_largest.or(Some(ticket));
+        }
+        let (_, gives_way) = gate.knock(ip("2600::1"), now).unwrap();
+        assert_eq!(gives_way, first_of_largest);
+    }
+
+    #[test]
+    fn no_address_and_no_network_holds_all_inbound_places() {
+        let (mut gate, now) = (Gate::new(117, false), Instant::now());
+        let mut open = 0;
+        for second in 0..1_000 {
+            let host = ip(&format!("7.7.0.{}", second % 100));
+            let at = now + Duration::from_secs(second);
+            for ip in [ip("1.2.3.4"), host] {
+                if let Some((ticket, _)) = gate.knock(ip, at) {
+                    gate.leave(ticket);
+                    gate.opened(ip);
+                    open += 1;
+                }
+            }
+        }
+        assert_eq!(open, 14 + 28, "an eighth and a quarter");
+        assert!(gate.knock(ip("8.8.8.8"), now).is_some());
+        gate.closed(ip("1.2.3.4"));
+        assert!(gate.knock(ip("1.2.3.4"), now + Duration::from_secs(2_000)).is_some());
+    }
+
+    #[test]
+    fn an_address_that_comes_and_goes_is_turned_away_and_later_let_in_again() {
+        let (mut gate, now) = (Gate::new(117, false), Instant::now());
+        let come = |gate: &mut Gate, at| {
+            let ticket = gate.knock(ip("1.2.3.4"), at).map(|(ticket, _)| ticket);
+            ticket.into_iter().for_each(|ticket| gate.leave(ticket));
+            ticket.is_some()
+        };
+        assert_eq!((0..1_000).filter(|_| come(&mut gate, now)).count(), STOCK as usize);
+        assert!(come(&mut gate, now + Duration::from_secs(1)));
+        assert!(!come(&mut gate, now + Duration::from_secs(1)));
+        assert!(gate.knock(ip("1.2.3.5"), now).is_some(), "its neighbour is another");
+        assert!(gate.visitors.len() <= VISITORS_MAX.get());
+    }
+
+    #[test]
+    fn hundreds_of_nodes_of_a_test_network_live_at_one_address() {
+        let (mut gate, now) = (Gate::new(117, true), Instant::now());
+        for _ in 0..500 {
+            let (ticket, gives_way) = gate.knock(ip("127.0.0.1"), now).unwrap();
+            assert_eq!(gives_way, None);
+            gate.leave(ticket);
+            gate.opened(ip("127.0.0.1"));
+        }
+        let mut strict = Gate::new(117, false);
+        let knocks = (0..500).filter(|_| strict.knock(ip("127.0.0.1"), now).is_some());
+        assert!(knocks.count() <= STOCK as usize, "other networks have no such exception");
+    }
+
+    #[test]
+    fn whoever_has_no_connection_is_not_counted() {
+        let (mut gate, now) = (Gate::new(10, false), Instant::now());
+        let (ticket, _) = gate.knock(ip("1.2.3.4"), now).unwrap();
+        gate.leave(ticket);
+        gate.leave(ticket);
+        gate.opened(ip("::ffff:1.2.3.4"));
+        gate.closed(ip("1.2.3.4"));
+        gate.closed(ip("1.2.3.4"));
+        assert!(gate.pending.is_empty() && gate.addresses.is_empty() && gate.groups.is_empty());
+    }
+}
