@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand};
 
 use tidings_sim::fault::FaultSpec;
 
+use crate::assault::program;
+use crate::assault::{self, AssaultArgs};
 use crate::exit;
 use crate::launch;
 use crate::launch::local::mode;
@@ -36,6 +38,8 @@ enum Command {
     Launch(Box<LaunchArgs>),
     /// Simulates nodes, from ten of them to a million, and reports how items spread.
     Sim(Box<SimArgs>),
+    /// Has three real nodes attacked, in one way after the other, and tells what each costs them.
+    Assault(Box<AssaultArgs>),
     /// Simulates and launches the same settings, and sets the figures side by side.
     Validate(Box<ValidateArgs>),
     /// Simulates strategies side by side, on the same workload and seeds.
@@ -102,6 +106,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if args.get(1).is_some_and(|arg| arg == mode::SUBCOMMAND) {
         return mode::main(args.split_off(2));
     }
+    if args.get(1).is_some_and(|arg| arg == program::SUBCOMMAND) {
+        return program::main(&args.split_off(2));
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -117,6 +124,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(problem) => exit::usage(&problem),
         },
         Command::Sim(args) => simulate::main(&args),
+        Command::Assault(args) => assault::main(&args),
         Command::Validate(args) => validate::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Frontier(args) => frontier::main(&args),

@@ -12,6 +12,9 @@ pub const HELP: &str = "Exit codes: 0 all is well, 1 something failed or coverag
 /// Exit code for wrong arguments (sysexits.h, `EX_USAGE`).
 pub const USAGE: u8 = 64;
 
+/// Exit code of a run that says nothing, since it didn't come to its end as it should.
+pub const NOT_VALID: u8 = 3;
+
 /// Exit code after Ctrl-C, as shells have it (128 and the number of SIGINT).
 pub const INTERRUPTED: u8 = 130;
 

@@ -155,7 +155,7 @@ pub fn run(settings: &Settings, options: &Options) -> Result<Launched, ExitCode>
 }
 
 /// Waits for a signal that asks to end.
-async fn interrupted() -> &'static str {
+pub(crate) async fn interrupted() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
     let wait = async |kind, name| match signal(kind) {
         Ok(mut signals) => {

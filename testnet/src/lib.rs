@@ -8,10 +8,12 @@
 //! - real nodes: [`launch`] tells the story of a run, from the top down
 //! - the same core without sockets and clocks: [`simulate`] runs `tidings_sim` and meters it
 //! - many runs side by side: [`study`] compares strategies, theory, and both worlds
+//! - [`assault`] has real nodes attacked, and tells what it cost them
 //! - [`usage`] reads CPU time and memory of processes, for both worlds
 //!
 //! Each of them uses those below it only.
 
+pub mod assault;
 pub mod cli;
 pub mod exit;
 pub mod launch;

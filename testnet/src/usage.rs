@@ -62,6 +62,18 @@ pub fn mean_wait(before: &[Option<Waits>], after: &[Option<Waits>]) -> Option<Du
     (turns > 0).then(|| waited.div_f64(turns as f64))
 }
 
+/// The most memory that a process has had resident, bytes. `None` if there is no such process.
+#[must_use]
+pub fn peak_rss_bytes(pid: u32) -> Option<u64> {
+    Some(process(pid)?.status().ok()?.vmhwm? * 1_024)
+}
+
+/// How many descriptors a process has open. `None` if there is no such process.
+#[must_use]
+pub fn descriptors(pid: u32) -> Option<usize> {
+    process(pid)?.fd_count().ok()
+}
+
 fn process(pid: u32) -> Option<Process> {
     Process::new(i32::try_from(pid).ok()?).ok()
 }

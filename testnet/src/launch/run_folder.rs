@@ -150,6 +150,13 @@ impl RunFolder {
     }
 }
 
+/// A folder for what starts now, which isn't there yet.
+#[must_use]
+pub(crate) fn unused_name() -> PathBuf {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    unused(&Path::new(RUNS).join(recorded::timestamp(now.as_secs())))
+}
+
 /// The path, or the first numbered one beside it that isn't taken.
 fn unused(path: &Path) -> PathBuf {
     let numbered = |number: usize| {

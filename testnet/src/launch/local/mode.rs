@@ -66,9 +66,9 @@ impl NodeArgs {
 
 /// Has the kernel kill this process when its launcher dies, however it dies. The request survives
 /// `exec`. If the launcher died before the request was made, nobody is left to tell, hence the check.
-fn die_with(launcher: i32) -> Result<(), String> {
+pub(crate) fn die_with(launcher: i32) -> Result<(), String> {
     set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(|error| format!("cannot tie this node to its launcher: {error}"))?;
+        .map_err(|error| format!("cannot tie this process to its launcher: {error}"))?;
     if getppid().map(Pid::as_raw_pid) == Some(launcher) {
         Ok(())
     } else {

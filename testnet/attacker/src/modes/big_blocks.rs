@@ -1,0 +1,32 @@
+//! Sends valid blocks of nearly 4 MB.
+
+use std::io;
+
+use tidings_protocol::ground::item::ItemKind;
+
+use crate::lane::Lane;
+use crate::mode::Mode;
+
+/// See the table.
+pub(super) const MODE: Mode = Mode {
+    name: "big-blocks",
+    does: "sends valid blocks of 3.9 MB, as fast as they go",
+    holds: "a link's blocks are bounded by its budget, and nothing else waits for them",
+    lanes: 1,
+    is_of_blocks: true,
+    is_fair: false,
+    attack: |lane| Box::pin(attack(lane)),
+};
+
+async fn attack(mut lane: Lane) -> io::Result<()> {
+    let mut link = lane.link().await?;
+    link.listens = false;
+    let mut mint = lane.mint();
+    loop {
+        let transfers: Vec<_> = (0..39).map(|_| mint.transfer(1, 99_000)).collect();
+        let block = mint.block(&transfers).ok_or(io::ErrorKind::InvalidInput)?;
+        link.say(&mint.deliver(ItemKind::Block, block)).await?;
+        // Others have their turn: to find a block takes a while.
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,34 @@
+//! Asks for one valid transaction of 4 KB a thousand times a message, and takes all answers: a request of 32 bytes must
+//! not be worth 4,000 of upload without end.
+
+use std::io;
+
+use tidings_protocol::ground::item::ItemKind;
+use tidings_protocol::ground::item::{Hash256, ItemId};
+
+use crate::lane::Lane;
+use crate::mode::Mode;
+
+/// See the table.
+pub(super) const MODE: Mode = Mode {
+    name: "getdata-tx",
+    does: "asks for its own 4 KB transaction without end, and reads all of it",
+    holds: "bytes out are bounded by a budget: an id is served once for each time that it may be asked for",
+    lanes: 2,
+    is_of_blocks: false,
+    is_fair: false,
+    attack: |lane| Box::pin(attack(lane)),
+};
+
+async fn attack(mut lane: Lane) -> io::Result<()> {
+    let mut link = lane.link().await?;
+    let mut mint = lane.mint();
+    let bytes = mint.transfer(1, 4_000);
+    let id = ItemId::tx(Hash256::of(&bytes));
+    link.say(&mint.deliver(ItemKind::Tx, bytes)).await?;
+    link.ping(1).await?;
+    link.listens = false;
+    loop {
+        link.ask(ItemKind::Tx, vec![id; 1_000]).await?;
+    }
+}
