@@ -16,6 +16,7 @@ mod submit;
 mod table;
 
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,12 +24,12 @@ use clap::Parser as _;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::cli::error::{EXIT_USAGE, Error};
+use crate::cli::error::{EXIT_SOFTWARE, EXIT_USAGE, Error};
 use crate::client::{Client, ClientError};
 use crate::config::{self, Flag, Resolved, env};
 use crate::files::datadir::{CONFIG, DataDir};
 use crate::files::token;
-use crate::logging;
+use crate::{logging, panics, printable};
 use args::{Cli, Remote, Verb};
 use output::Output;
 
@@ -36,10 +37,14 @@ use output::Output;
 /// the rest is for saving files on a slow disk.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Longest sentence about what went wrong, bytes. A guess: paths are in it, and what an API answered.
+const SENTENCE_MAX: usize = 4_096;
+
 /// Runs the command line of a node. `args` start with the program's name, as
 /// [`std::env::args_os`] gives them; another program may put its own there.
 #[must_use]
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    panics::tell_in_log();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -48,12 +53,17 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    match dispatch(cli) {
-        Ok(code) => code,
-        Err(error) => {
-            logging::tell(&format!("tidings: {error}"));
+    // Nothing of what it dealt with is looked at after a panic, of which the log has told.
+    match catch_unwind(AssertUnwindSafe(|| dispatch(cli))) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
+            logging::tell(&printable::line(&format_args!("tidings: {error}"), SENTENCE_MAX));
             logging::drain();
             ExitCode::from(error.exit_code())
+        }
+        Err(_) => {
+            logging::drain();
+            ExitCode::from(EXIT_SOFTWARE)
         }
     }
 }
@@ -66,6 +76,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let folder = Folder { dir: DataDir::locate(cli.data_dir.as_deref())?, output };
+    folder.dir.check()?;
     match cli.verb {
         Verb::Init(args) => init::init(&folder, &args),
         Verb::Run(settings) => run::run(&folder, &settings.flags()?),

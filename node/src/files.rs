@@ -1,6 +1,7 @@
 //! What a node is made of, as files in its data folder.
 //!
 //! - [`datadir`]: the folder itself, what is in it, and who is using it
+//! - [`guard`]: who else may put files there
 //! - [`private`] and [`whole`]: how files for their owner are read, and how files are written
 //! - [`identity`]: the keys, on the network and of the account
 //! - [`network`]: which network the node joins, under which rules
@@ -9,6 +10,7 @@
 
 pub mod addresses;
 pub mod datadir;
+pub mod guard;
 pub mod identity;
 pub mod network;
 pub mod private;

@@ -12,10 +12,11 @@
 //! - [`shell`]: the loop that owns the core, its clock and its randomness, and carries out its actions;
 //!   [`control`] is how others ask it
 //! - [`net`]: links to peers over libp2p; [`store`]: what outlives the process; [`trace`]: the record of
-//!   deliveries, written and read; [`logging`]
+//!   deliveries, written and read
 //! - [`files`]: the data folder with identity, network and addresses; [`config`]: settings in four layers
 //! - [`lab`]: what only test networks have, over [`links`], the emulated world
-//! - [`clock`] and [`calendar`]
+//! - [`panics`]: what becomes of them; [`logging`], by way of [`printable`], how text of strangers is shown
+//! - [`clock`], [`calendar`]
 //!
 //! # One thread
 //! A node runs on a current-thread runtime, so that hundreds fit on a machine; only signatures are
@@ -35,6 +36,8 @@ pub mod lab;
 pub mod logging;
 pub mod metrics;
 pub mod net;
+pub mod panics;
+pub mod printable;
 pub mod shell;
 pub mod store;
 pub mod trace;

@@ -1,10 +1,17 @@
 //! Logs to standard error, without ever waiting for whoever reads it: a thread of its own writes, and what it
 //! can't keep up with is dropped and counted.
 //!
+//! Strangers choose part of what is logged, and how often: what they said is [escaped](crate::printable) and shortened, lines
+//! that come too often are counted instead (`logging/merge.rs`), and libraries are heard from `warn` on. All of it happens
+//! where events become lines, so that it holds for every line, of libraries too, in both formats.
+//!
 //! The filter is a level, or levels by module (`info,tidings::shell=debug`). It has no patterns: those
 //! would bring a regular expression engine, which costs each node about a megabyte.
 
+mod line;
+mod lines;
 mod lossy;
+mod merge;
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -13,11 +20,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, fmt};
 
-use crate::config::{ConfigError, LogConfig, LogFormat};
+use self::line::Style;
+use self::lines::Lines;
+use crate::config::{ConfigError, LogConfig};
+use crate::printable;
 
 pub use self::lossy::{LINES_MAX, Lossy};
 
@@ -31,8 +38,8 @@ static STDERR: OnceLock<Option<Lossy>> = OnceLock::new();
 #[derive(Debug)]
 #[must_use = "it ends the log when it is dropped"]
 pub struct Log {
-    /// Nobody logged before.
-    is_ours: bool,
+    /// `None` if somebody logged before.
+    lines: Option<Lines>,
 }
 
 /// The way to standard error that makes nobody wait. `None` if the system has no thread left.
@@ -57,7 +64,7 @@ pub fn drain() {
 /// Writes a line to standard error without waiting for its reader; if there is none, there is nobody to tell.
 pub fn tell(line: &str) {
     if let Some(mut stderr) = stderr() {
-        let _ = stderr.write_all(format!("{line}\n").as_bytes());
+        let _ = stderr.write_all((printable::lines(line) + "\n").as_bytes());
     }
 }
 
@@ -69,17 +76,13 @@ pub fn init(config: &LogConfig) -> Result<Log, ConfigError> {
     let filter = parse_filter(&config.filter)?;
     // A terminal gets colours, unless its user doesn't want any: https://no-color.org.
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let Some(writer) = stderr() else { return Ok(Log { is_ours: false }) };
-    let layer = fmt::layer().with_writer(move || writer.clone()).with_ansi(colours);
-    let layer = match config.format {
-        LogFormat::Text => layer.boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).with_ansi(false).boxed(),
-    };
-    let started = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
-    if started.is_err() {
+    let Some(writer) = stderr() else { return Ok(Log { lines: None }) };
+    let lines = Lines::new(filter, Style { format: config.format, colours }, writer);
+    if tracing::subscriber::set_global_default(lines.clone()).is_err() {
         tracing::debug!("this process logs already; log.* is ignored");
+        return Ok(Log { lines: None });
     }
-    Ok(Log { is_ours: started.is_ok() })
+    Ok(Log { lines: Some(lines) })
 }
 
 /// Lines that were lost: they came faster than they were read, or nobody took them.
@@ -90,21 +93,22 @@ pub fn dropped() -> u64 {
 
 impl Drop for Log {
     fn drop(&mut self) {
+        let Some(lines) = &self.lines else { return };
+        lines.finish();
         let dropped = dropped();
-        if self.is_ours && dropped > 0 {
+        if dropped > 0 {
             tracing::warn!(
                 dropped,
                 "lines are missing from this log: they came too fast for its reader"
             );
         }
-        if self.is_ours {
-            drain();
-        }
+        drain();
     }
 }
 
 fn parse_filter(filter: &str) -> Result<Targets, ConfigError> {
-    filter.parse().map_err(|error: tracing_subscriber::filter::ParseError| ConfigError::LogFilter {
+    let parsed: Result<Targets, _> = filter.parse();
+    parsed.map(lines::with_quiet_libraries).map_err(|error| ConfigError::LogFilter {
         filter: filter.to_owned(),
         problem: error.to_string(),
     })
@@ -123,6 +127,27 @@ mod tests {
         assert!(filter.would_enable("tidings::admin", &Level::INFO));
         assert!(!filter.would_enable("tidings::admin", &Level::DEBUG));
         assert!(!filter.would_enable("libp2p_swarm", &Level::ERROR));
+    }
+
+    #[test]
+    fn libraries_are_heard_from_warnings_on_unless_they_are_named() {
+        for filter in ["info", "debug", "trace,tidings::shell=info", "tidings=debug,warn"] {
+            let filter = parse_filter(filter).unwrap();
+            for library in ["libp2p_swarm", "libp2p_identify::behaviour", "yamux", "hyper"] {
+                assert!(filter.would_enable(library, &Level::WARN), "{filter}");
+                assert!(!filter.would_enable(library, &Level::INFO), "{filter}");
+            }
+        }
+        let filter = parse_filter("debug").unwrap();
+        assert!(filter.would_enable("tidings::shell", &Level::DEBUG), "{filter}");
+        assert!(filter.would_enable("tidings_testnet::launch", &Level::DEBUG), "{filter}");
+        let filter = parse_filter("info,libp2p_swarm=debug").unwrap();
+        assert!(filter.would_enable("libp2p_swarm", &Level::DEBUG), "{filter}");
+        assert!(!filter.would_enable("libp2p_tcp", &Level::INFO), "{filter}");
+        for quieter in ["off", "error"] {
+            let filter = parse_filter(quieter).unwrap();
+            assert!(!filter.would_enable("libp2p_swarm", &Level::WARN), "{filter}");
+        }
     }
 
     #[test]

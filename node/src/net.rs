@@ -6,6 +6,7 @@
 //! terms: [`Link`], [`PeerKey`], whole [`Message`]s.
 
 mod behaviour;
+mod contained;
 mod door;
 mod flow;
 mod gate;
@@ -40,6 +41,7 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::links::Place;
 use crate::net::behaviour::Behaviours;
+use crate::net::contained::Lost;
 use crate::net::door::Door;
 use crate::net::gate::Gate;
 use crate::net::held::{Account, FAIR_SHARE, TOTAL_MAX};
@@ -240,6 +242,7 @@ pub struct Net {
     dials: mpsc::Sender<DialOpts>,
     reports: mpsc::Receiver<Report>,
     swarm: JoinHandle<()>,
+    lost: Lost,
     listening: Vec<PeerAddr>,
     counters: NetCounters,
 }
@@ -251,9 +254,10 @@ impl Net {
     /// When an address can't be listened on, or identity or network name can't be used.
     pub async fn start(config: &NetConfig) -> Result<Self, NetError> {
         let (ready, account) = (Arc::default(), Arc::new(Account::default()));
-        let mut swarm = swarm::build(config, Arc::clone(&ready), &account)?;
+        let lost = Lost::default();
+        let mut swarm = swarm::build(config, Arc::clone(&ready), &account, lost.clone())?;
         let listening = swarm::listen(&mut swarm, &config.listen).await?;
-        Ok(Self::of(swarm, ready, account, listening))
+        Ok(Self::of(swarm, ready, account, lost, listening))
     }
 
     /// A network within this process, and a connection to it for a stranger that a test or a fuzzer plays: without Noise,
@@ -265,15 +269,18 @@ impl Net {
         let (ready, account) = (Arc::default(), Arc::new(Account::default()));
         let transport = transport::in_memory(&account);
         let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
-        let mut swarm = swarm::over(transport, door, config, Arc::clone(&ready), &account)?;
+        let lost = Lost::default();
+        let ready_too = Arc::clone(&ready);
+        let mut swarm = swarm::over(transport, door, config, ready_too, &account, lost.clone())?;
         let stranger = Stranger::connect(&mut swarm).await;
-        Ok((Self::of(swarm, ready, account, Vec::new()), stranger))
+        Ok((Self::of(swarm, ready, account, lost, Vec::new()), stranger))
     }
 
     fn of(
         swarm: Swarm<Behaviours>,
         ready: Arc<Ready>,
         account: Arc<Account>,
+        lost: Lost,
         listening: Vec<PeerAddr>,
     ) -> Self {
         let (dials, dials_rx) = mpsc::channel(DIALS_MAX as usize);
@@ -290,6 +297,7 @@ impl Net {
             dials,
             reports,
             swarm: tokio::spawn(swarm::run(swarm, dials_rx, reports_tx)),
+            lost,
             listening,
             counters: NetCounters::default(),
         }
@@ -467,7 +475,9 @@ impl Net {
             if !self.events.is_empty() || !self.congested.is_empty() {
                 return Poll::Ready(());
             }
-            while let Poll::Ready(Some(report)) = self.reports.poll_recv(cx) {
+            while let Poll::Ready(report) = self.reports.poll_recv(cx) {
+                // None when the swarm's task ended, which must be looked at.
+                let Some(report) = report else { return Poll::Ready(()) };
                 self.on_report(&report);
             }
             if self.ready.poll(cx).is_ready() {
@@ -476,6 +486,16 @@ impl Net {
             if self.events.is_empty() { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
+    }
+
+    /// Why the network can't go on, if so: the swarm's task ended, or too many connections' tasks panicked.
+    #[must_use]
+    pub fn failure(&self) -> Option<&'static str> {
+        if self.reports.is_closed() {
+            return Some("the task of the network failed");
+        }
+        (self.lost.count() >= swarm::INBOUND_SPARE)
+            .then_some("too many connections failed inside libp2p")
     }
 
     /// The next event, if one has happened.

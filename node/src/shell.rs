@@ -10,6 +10,7 @@ mod absence;
 mod commands;
 pub mod config;
 mod explain;
+mod fault;
 mod keeper;
 mod report;
 mod status;
@@ -19,12 +20,14 @@ mod verify;
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_protocol::report::event::Event;
 
+use futures::FutureExt as _;
 use rand::rngs::SysRng;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -44,6 +47,7 @@ use tokio::time::{Instant, sleep_until};
 use self::absence::Absence;
 pub use self::config::ShellConfig;
 use self::explain::Acquaintances;
+use self::fault::Doing;
 use self::keeper::Keeper;
 use self::report::Reporter;
 use self::turns::{Turn, Turns};
@@ -90,6 +94,22 @@ pub enum ShellError {
     /// The system gives no randomness.
     #[error("the system gives no randomness: {0}")]
     Entropy(String),
+    /// The core panicked.
+    #[error(
+        "a fault of the program stopped the node: {why}; it was dealing with {doing}. What it had acknowledged is \
+         saved. Please report it with the lines of the log before this one, and start the node again"
+    )]
+    Fault {
+        /// What the panic says.
+        why: String,
+        /// What the core was asked to do.
+        doing: String,
+    },
+    /// A part of the node failed that it can't do without.
+    #[error(
+        "a fault of the program stopped the node: {0}. What it had acknowledged is saved; start it again"
+    )]
+    Lost(&'static str),
 }
 
 /// Somebody who submitted an item and waits for what becomes of it.
@@ -140,6 +160,7 @@ pub struct Shell {
     now: Time,
     /// The same of real time.
     real: Instant,
+    doing: Doing,
     /// When to look after files next.
     housekeeping_at: Instant,
     save_at: Instant,
@@ -224,6 +245,7 @@ impl Shell {
             twins: 0,
             now: Time::ZERO,
             real: now,
+            doing: Doing::default(),
             housekeeping_at: now + TRACE_INTERVAL,
             save_at: now + SAVE_INTERVAL,
             saving: None,
@@ -244,8 +266,26 @@ impl Shell {
     /// Relays until told to stop, by `shutdown` or by [`Command::Stop`]; then saves what must be kept.
     ///
     /// # Errors
-    /// None at present: what goes wrong while running is logged and counted, and the node goes on.
+    /// When it was stopped by a fault of the program; what it acknowledged is saved then, too. What else goes wrong
+    /// while running is logged and counted, and the node goes on.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ShellError> {
+        // After a panic nothing is looked at but what `salvage` says.
+        let relayed = AssertUnwindSafe(self.relay(shutdown)).catch_unwind().await;
+        // Boxed, so that a running node isn't larger by all that its end needs.
+        match relayed {
+            Ok(ended) => {
+                Box::pin(self.shut_down()).await;
+                ended
+            }
+            Err(payload) => {
+                let fault = self.fault(&*payload);
+                Box::pin(self.salvage()).await;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn relay(&mut self, shutdown: impl Future<Output = ()>) -> Result<(), ShellError> {
         let mut shutdown = pin!(shutdown);
         let mut sleep = pin!(sleep_until(self.wake_at()));
         let mut commands_open = true;
@@ -279,14 +319,15 @@ impl Shell {
                 First::Other => {}
             }
             let is_rest = self.take_ready();
+            if let Some(lost) = self.lost_part() {
+                return Err(lost);
+            }
             self.turns.end(&self.turn, Instant::now());
             if is_rest {
                 // Else the connections would wait until nothing is left.
                 tokio::task::yield_now().await;
             }
         }
-        // Boxed, so that a running node isn't larger by all that its end needs.
-        Box::pin(self.shut_down()).await;
         Ok(())
     }
 
@@ -340,6 +381,7 @@ impl Shell {
     /// Hands one input to the core and carries out what it decides. True if a link was throttled.
     fn handle(&mut self, input: Input<'_>) -> bool {
         let now = self.now;
+        self.doing = Doing::of(&input);
         let mut cx = Cx {
             now,
             params: &self.config.params,
@@ -377,7 +419,7 @@ impl Shell {
 
     fn report(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
         let unix_us = self.clock.unix_us(now);
-        self.reporter.report(event, now, unix_us, cut);
+        self.reporter.report(event, unix_us, cut);
         self.keeper.observe(event);
         match *event {
             Event::Accepted { id, ingress, .. } => self.answer_accepted(id, ingress),

@@ -50,6 +50,7 @@ pub use restore::Restored;
 pub use writer::{Gauges, NotSaved, StoreHandle, Waiter};
 
 use crate::clock::SystemClock;
+use crate::files::network::Meaning;
 use age::StoreTime;
 use file::HeldFile;
 use format::{ITEMS, KEY_TIME, META, ORPHANS, Record, Times, UNBROADCAST};
@@ -66,6 +67,8 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// The network's name: items of another one are no use.
     pub network: String,
+    /// What the network's file says about which items are valid: those that other rules let in are no use either.
+    pub rules: Meaning,
     /// The network's rules, by which items are verified when they come back.
     pub chain: Arc<dyn Chain>,
     /// Age at which transactions don't come back: when the pool would have dropped them. Only time counts during

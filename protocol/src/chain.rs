@@ -9,17 +9,18 @@
 //! must be written, besides name and sizes: [`identify`](Chain::identify), [`inspect`](Chain::inspect) and
 //! [`verify`](Chain::verify); the others have defaults that leave something out. Rules that need a ledger keep it
 //! behind the trait, read it in `verify` (off the event loop), and say the fee in the [`Verified`] that they
-//! return.
+//! return. A fee ranks transactions, evicts and replaces them: say only one that the rules vouch for
+//! ([`Inspection::fee`]).
 //!
 //! ```
 //! # use tidings_protocol::chain::{Chain, GOOD, Inspection, Rejection, Verdict};
 //! # use tidings_protocol::ground::item::{Hash256, Item, ItemKind};
-//! /// Transactions that pay what their first byte says; blocks that mean nothing.
-//! struct Tips;
+//! /// Transactions that pay by work: a unit for each zero bit that their hash begins with, 8 at most; blocks that mean nothing.
+//! struct Work;
 //!
-//! impl Chain for Tips {
+//! impl Chain for Work {
 //!     fn name(&self) -> &'static str {
-//!         "tips"
+//!         "work"
 //!     }
 //!     fn max_size(&self, _: ItemKind) -> usize {
 //!         1_000
@@ -28,15 +29,15 @@
 //!         Ok(Hash256::of(bytes))
 //!     }
 //!     fn inspect(&self, item: &Item) -> Result<Inspection, Rejection> {
-//!         let tip = item.bytes().first().ok_or(Rejection::invalid("empty"))?;
-//!         Ok(Inspection { fee: Some((*tip).into()), ..Inspection::default() })
+//!         let Hash256([first, ..]) = item.id().hash();
+//!         Ok(Inspection { fee: Some(first.leading_zeros().into()), ..Inspection::default() })
 //!     }
 //!     fn verify(&self, _: &Item) -> Verdict {
 //!         GOOD // never asked: no inspection says `needs_verification`
 //!     }
 //! }
-//! let item = Tips.item(ItemKind::Tx, vec![7].into())?;
-//! assert_eq!(Tips.inspect(&item)?.fee, Some(7));
+//! let item = Work.item(ItemKind::Tx, vec![7].into())?;
+//! assert!(Work.inspect(&item)?.fee <= Some(8));
 //! # Ok::<(), Rejection>(())
 //! ```
 //!

@@ -38,6 +38,7 @@ macro_rules! for_each_strategy {
 /// Words that everybody uses: time, links, peers, items and their ids, salted maps, fees.
 pub mod ground {
     pub(crate) mod backlog;
+    pub mod bringer;
     pub mod fee;
     pub mod item;
     pub mod link;

@@ -43,6 +43,7 @@ use crate::items::restoring::Restoring;
 use crate::items::verification::Verification;
 use crate::relay::serve::Serving;
 
+use crate::ground::bringer::Bringer;
 use crate::ground::item::Name;
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::map::Salt;
@@ -146,6 +147,8 @@ struct LinkState {
     since: Time,
     advertise: Option<PeerAddr>,
     direction: Direction,
+    /// Who the peer is when something is shared out.
+    bringer: Bringer,
     region: Option<u8>,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.

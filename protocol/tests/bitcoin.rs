@@ -12,6 +12,7 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use tidings_protocol::chain::{Chain, Limits, Rules, Settings};
+use tidings_protocol::ground::bringer::Bringer;
 use tidings_protocol::ground::item::{Item, ItemKind};
 use tidings_protocol::ground::map::Salt;
 use tidings_protocol::ground::time::Time;
@@ -90,7 +91,7 @@ fn a_pool_takes_the_transactions_of_a_real_block_in_any_order() {
         let mut pool = Pool::new(Salt::new(seed));
         for item in &items {
             let inspection = chain.inspect(item).expect("it passes outside of its block");
-            let put = pool.insert(item.clone(), inspection, Time::ZERO, &params);
+            let put = pool.insert(item.clone(), inspection, Bringer::Own, Time::ZERO, &params);
             assert_eq!(put, Ok(()), "{item:?}");
         }
         assert_eq!(pool.len(), items.len());

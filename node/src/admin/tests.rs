@@ -187,6 +187,24 @@ async fn a_node_is_ready_with_as_many_links_as_it_wants_or_can_have() {
 }
 
 #[tokio::test]
+async fn a_panic_costs_the_request_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let socket = AdminSocket::bind(path.clone()).unwrap();
+    let fails = axum::routing::get(async || -> &'static str { panic!("a fault") });
+    let app =
+        axum::Router::new().route("/v1/status", fails).route("/v1/peers", axum::routing::get("[]"));
+    tokio::spawn(server::serve(socket, app, Stop::default()));
+    let client = Client::unix(path);
+    for _ in 0..3 {
+        let (status, why) = refusal(client.status().await);
+        assert_eq!(status, 500);
+        assert!(why.starts_with("a fault of the program"), "{why}");
+        assert!(client.peers().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_shell_that_is_gone_is_told_as_unavailable() {
     let mut fixture = start();
     let (commands, inbox) = mpsc::channel(1);

@@ -21,7 +21,8 @@ Exit codes:
    1  failed, or the item was rejected, or shut down by a second signal
   64  the command line makes no sense
   69  no node is running, the data folder is in use, or an address can't be listened on
-  78  settings, identity, network file, address book or store can't be used";
+  70  a fault of the program stopped the node; what it acknowledged is saved
+  78  data folder, settings, keys, network file, address book or store can't be used";
 
 /// A peer-to-peer relay node for transactions and blocks.
 #[derive(Debug, Parser)]

@@ -9,7 +9,8 @@
 //! | 1 | failed, or the item was rejected, or shut down by a second signal |
 //! | 64 | the command line makes no sense (`EX_USAGE`) |
 //! | 69 | no node is running, the data folder is in use, or an address can't be listened on (`EX_UNAVAILABLE`) |
-//! | 78 | settings, identity, network file, address book or store can't be used (`EX_CONFIG`) |
+//! | 70 | a fault of the program stopped the node; what it acknowledged is saved (`EX_SOFTWARE`) |
+//! | 78 | data folder, settings, keys, network file, address book or store can't be used (`EX_CONFIG`) |
 
 use std::io;
 use std::path::PathBuf;
@@ -32,7 +33,9 @@ pub const EXIT_FAILURE: u8 = 1;
 pub const EXIT_USAGE: u8 = 64;
 /// Not running, in use, or not to be listened on.
 pub const EXIT_UNAVAILABLE: u8 = 69;
-/// Settings, identity, network file, address book or store can't be used.
+/// A fault of the program stopped the node.
+pub const EXIT_SOFTWARE: u8 = 70;
+/// Data folder, settings, keys, network file, address book or store can't be used.
 pub const EXIT_CONFIG: u8 = 78;
 
 /// What stopped a command.
@@ -121,6 +124,7 @@ impl Error {
                 ShellError::Net(NetError::Listen { .. }) | ShellError::Store(OpenError::InUse(_)),
             )
             | Self::Client(ClientError::Connect { .. }) => EXIT_UNAVAILABLE,
+            Self::Shell(ShellError::Fault { .. } | ShellError::Lost(_)) => EXIT_SOFTWARE,
             Self::Config(_)
             | Self::Network(_)
             | Self::Identity(
@@ -128,8 +132,8 @@ impl Error {
                 | IdentityError::Missing { .. }
                 | IdentityError::File(_),
             )
-            | Self::Token(TokenError::File(_) | TokenError::Empty(_))
-            | Self::DataDir(DataDirError::Missing(_))
+            | Self::Token(TokenError::File(_) | TokenError::Damaged(_))
+            | Self::DataDir(DataDirError::Missing(_) | DataDirError::Unsafe(_))
             | Self::Descriptors(_)
             | Self::Bind(BindError::PathTooLong(_) | BindError::NoSocket(_))
             | Self::Shell(
@@ -138,7 +142,10 @@ impl Error {
                 | ShellError::Params(_)
                 | ShellError::Trace { .. }
                 | ShellError::Store(
-                    OpenError::Damaged { .. } | OpenError::Newer { .. } | OpenError::Network { .. },
+                    OpenError::Damaged { .. }
+                    | OpenError::Newer { .. }
+                    | OpenError::Network { .. }
+                    | OpenError::Rules { .. },
                 ),
             ) => EXIT_CONFIG,
             Self::Exists { .. }

@@ -26,7 +26,7 @@ use crate::config::{Config, Flag};
 use crate::control::{COMMANDS_MAX, Control, EVENTS_MAX, Stop};
 use crate::files::datadir::{ADDRESSES, DataDir, Lock};
 use crate::files::identity;
-use crate::files::network::Network;
+use crate::files::network::{Meaning, Network};
 use crate::lab::Lab;
 use crate::logging;
 use crate::shell::{Shell, ShellConfig};
@@ -43,7 +43,7 @@ pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
     let serve = serve(folder.clone(), config, shell, lock);
     let ended = runtime()?.block_on(async { tokio::spawn(serve).await });
-    // Nobody aborts the task, so that it didn't end means that it panicked; then so do we.
+    // Nobody aborts the task, so that it didn't end means that it panicked, and not in the shell, which contains that.
     ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -52,6 +52,7 @@ pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
 fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let network = Network::load(&dir.join(&config.node.network))?;
     let keypair = identity::load(dir)?;
+    identity::check_account(dir)?;
     let mut bootstrap = config.node.bootstrap.clone();
     bootstrap.extend(&network.bootstrap);
     let chain = network.chain();
@@ -67,6 +68,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let store = config.store.enabled.then(|| StoreConfig {
         path: dir.join(&config.store.file),
         network: network.name.clone(),
+        rules: Meaning::of(&network),
         chain: Arc::clone(&chain),
         expiry: Duration::from_secs(config.params.memory.pool_expiry_s),
         orphan_expiry: config.params.orphans.expiry(),

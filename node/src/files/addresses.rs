@@ -1,13 +1,13 @@
 //! The address book between runs: a JSON file in the data folder, replaced as a whole.
 
-use std::fs;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::peer::AddressRecord;
 
-use super::whole;
+use super::{guard, whole};
 
 /// Version of the file's form.
 const VERSION: u32 = 1;
@@ -54,15 +54,17 @@ pub enum AddressesError {
 pub fn load(path: &Path) -> Result<Vec<AddressRecord>, AddressesError> {
     let read = |source| AddressesError::Read { path: path.to_owned(), source };
     let damaged = |why: String| AddressesError::Damaged { path: path.to_owned(), why };
-    let length = match fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
+    let mut file = match guard::open(path, OpenOptions::new().read(true)) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(read(error)),
     };
+    let length = file.metadata().map_err(read)?.len();
     if length > FILE_MAX {
         return Err(damaged(format!("it has {length} bytes")));
     }
-    let bytes = fs::read(path).map_err(read)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(read)?;
     let file: BookFile =
         serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
     if file.version != VERSION {
@@ -82,6 +84,8 @@ pub fn save(path: &Path, addresses: Vec<AddressRecord>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn record(text: &str) -> AddressRecord {

@@ -8,6 +8,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::guard::{self, FolderError};
+
 /// Identity on the network: a libp2p key pair as protobuf, mode 0600.
 pub const IDENTITY: &str = "identity.key";
 /// Seed of the Ed25519 key that signs transfers, hexadecimal, mode 0600.
@@ -42,6 +44,9 @@ pub enum DataDirError {
         /// The process, as far as it left its id.
         pid: Option<u32>,
     },
+    /// Others may put files into it.
+    #[error("the data folder is not safe: {0}")]
+    Unsafe(#[from] FolderError),
     /// A system call failed.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
@@ -98,14 +103,23 @@ impl DataDir {
         made.map_err(|source| self.io("create data folder", source))
     }
 
+    /// That nobody else can put anything into the folder; one that doesn't exist is as good.
+    ///
+    /// # Errors
+    /// When others can.
+    pub fn check(&self) -> Result<(), DataDirError> {
+        if self.path.exists() { Ok(guard::check(&self.path)?) } else { Ok(()) }
+    }
+
     /// Claims the folder for this process until the [`Lock`] is dropped or the process ends.
     ///
     /// # Errors
-    /// When the folder is missing or another process holds it.
+    /// When the folder is missing, others can write to it, or another process holds it.
     pub fn lock(&self) -> Result<Lock, DataDirError> {
         if !self.path.is_dir() {
             return Err(DataDirError::Missing(self.path.clone()));
         }
+        self.check()?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let opened = options.open(self.join(LOCK));
@@ -164,6 +178,19 @@ mod tests {
         );
         assert!(error.starts_with(&expected), "{error}");
         drop(first);
+        dir.lock().unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_not_used() {
+        let (_temp, dir) = folder();
+        for mode in [0o777, 0o770] {
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let error = dir.lock().unwrap_err().to_string();
+            assert!(error.contains("`chmod go-w "), "{error}");
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was made in it");
+        }
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         dir.lock().unwrap();
     }
 

@@ -4,6 +4,7 @@
 //! refused and left as it is, since the key in it may not exist anywhere else.
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use libp2p::identity::Keypair;
 use rand::TryRng as _;
 
@@ -83,10 +84,25 @@ pub fn create_account(dir: &DataDir) -> Result<(), IdentityError> {
     private::write(&dir.join(ACCOUNT), text.as_bytes()).map_err(IdentityError::File)
 }
 
-/// The file of an account: its seed in hexadecimal.
+/// The file of an account: its seed in hexadecimal; and its public key, which shows whether a digit was damaged.
 #[must_use]
 pub fn account_text(seed: &[u8; SEED_LEN]) -> String {
-    HEXLOWER.encode(seed) + "\n"
+    format!("{}\n{}\n", HEXLOWER.encode(seed), HEXLOWER.encode(&public(*seed)))
+}
+
+fn public(seed: [u8; SEED_LEN]) -> [u8; 32] {
+    VerificationKeyBytes::from(&SigningKey::from(seed)).into()
+}
+
+/// That the account, if there is one, can be used: whoever notices only when a transfer is to be signed notices late.
+///
+/// # Errors
+/// When the file is damaged, or open to others.
+pub fn check_account(dir: &DataDir) -> Result<(), IdentityError> {
+    match load_account(dir) {
+        Err(IdentityError::Missing { .. }) => Ok(()),
+        loaded => loaded.map(drop),
+    }
 }
 
 /// Loads the seed of the account's key.
@@ -96,9 +112,24 @@ pub fn account_text(seed: &[u8; SEED_LEN]) -> String {
 pub fn load_account(dir: &DataDir) -> Result<[u8; SEED_LEN], IdentityError> {
     let bytes = read(dir, ACCOUNT)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| damaged(dir, ACCOUNT, error))?;
-    let seed = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
-    seed.and_then(|seed| seed.try_into().ok())
-        .ok_or_else(|| damaged(dir, ACCOUNT, "it should hold 64 hexadecimal digits"))
+    let keys: Option<Vec<[u8; SEED_LEN]>> = text.split_whitespace().map(key).collect();
+    match keys.as_deref() {
+        // As earlier versions wrote it.
+        Some([seed]) => Ok(*seed),
+        Some([seed, of_seed]) if public(*seed) == *of_seed => Ok(*seed),
+        Some([_, _]) => {
+            Err(damaged(dir, ACCOUNT, "its second line is not the public key of its first"))
+        }
+        _ => Err(damaged(
+            dir,
+            ACCOUNT,
+            "it should hold a key and its public key, 64 hexadecimal digits each",
+        )),
+    }
+}
+
+fn key(word: &str) -> Option<[u8; SEED_LEN]> {
+    HEXLOWER_PERMISSIVE.decode(word.as_bytes()).ok()?.try_into().ok()
 }
 
 /// 32 bytes from the system's source of randomness.
@@ -118,9 +149,9 @@ fn read(dir: &DataDir, name: &'static str) -> Result<Vec<u8>, IdentityError> {
         PrivateFileError::Missing(_) => {
             IdentityError::Missing { name, folder: dir.path().display().to_string() }
         }
-        error @ (PrivateFileError::Exposed { .. } | PrivateFileError::Io { .. }) => {
-            IdentityError::File(error)
-        }
+        error @ (PrivateFileError::Exposed { .. }
+        | PrivateFileError::Foreign { .. }
+        | PrivateFileError::Io { .. }) => IdentityError::File(error),
     })
 }
 
@@ -174,6 +205,35 @@ mod tests {
             fs::write(dir.join(ACCOUNT), damaged).unwrap();
             assert!(matches!(load_account(&dir), Err(IdentityError::Damaged { .. })), "{damaged}");
         }
+    }
+
+    #[test]
+    fn any_changed_letter_of_a_key_is_noticed() {
+        let (_temp, dir) = folder();
+        create_account(&dir).unwrap();
+        create(&dir).unwrap();
+        check_account(&dir).unwrap();
+        for name in [ACCOUNT, IDENTITY] {
+            let whole = fs::read(dir.join(name)).unwrap();
+            for at in 0..whole.len() {
+                let mut bytes = whole.clone();
+                // Another digit, as a flipped bit makes one of another.
+                bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+                fs::write(dir.join(name), &bytes).unwrap();
+                let error = load_account(&dir).err().or_else(|| load(&dir).err());
+                assert!(matches!(error, Some(IdentityError::Damaged { .. })), "{name}, byte {at}");
+            }
+            fs::write(dir.join(name), whole).unwrap();
+        }
+        fs::remove_file(dir.join(ACCOUNT)).unwrap();
+        check_account(&dir).expect("a node relays without an account");
+    }
+
+    #[test]
+    fn an_account_of_an_earlier_version_reads_as_ever() {
+        let (_temp, dir) = folder();
+        private::write(&dir.join(ACCOUNT), &[b'7'; 64]).unwrap();
+        assert_eq!(load_account(&dir).unwrap(), [0x77; SEED_LEN]);
     }
 
     #[test]

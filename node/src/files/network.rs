@@ -15,6 +15,8 @@
 //! easiest_bits = 0x1d00ffff
 //! ```
 
+mod meaning;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ use tidings_protocol::chain::{Chain, Limits, Rules, Settings};
 use tidings_protocol::ground::peer::PeerAddr;
 
 use crate::config::layers::{self, LayerError, Layered, Schema};
+
+pub use meaning::Meaning;
 
 /// Largest limit of one item, bytes: what a frame can carry is bounded too, and a node has to hold
 /// several of them. A guess, far above any chain's.

@@ -1,11 +1,11 @@
 //! Files for their owner only: keys and tokens.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::whole;
+use super::{guard, whole};
 
 /// Longest private file that is read, bytes; keys and tokens are shorter than 100.
 const PRIVATE_MAX: u64 = 4_096;
@@ -28,6 +28,14 @@ pub enum PrivateFileError {
         /// Its permission bits.
         mode: u32,
     },
+    /// It is somebody else's, who may change it.
+    #[error("{} belongs to user {owner}: make it yours (`chown`), if what is in it is yours", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Number of its owner.
+        owner: u32,
+    },
     /// A system call failed.
     #[error("cannot use {}: {source}", path.display())]
     Io {
@@ -41,15 +49,19 @@ pub enum PrivateFileError {
 /// Reads a file that only its owner may read or write; at most 4 KiB of it.
 ///
 /// # Errors
-/// When it is missing, unreadable, or open to others.
+/// When it is missing, unreadable, somebody else's, or open to others.
 pub fn read(path: &Path) -> Result<Vec<u8>, PrivateFileError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => PrivateFileError::Missing(path.to_owned()),
         _ => PrivateFileError::Io { path: path.to_owned(), source },
     };
-    let file = File::open(path).map_err(failed)?;
+    let file = guard::open(path, OpenOptions::new().read(true)).map_err(failed)?;
     // Asked of the open file, so that it can't be swapped in between.
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    let metadata = file.metadata().map_err(failed)?;
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
+    if !guard::is_trusted(owner, guard::me()) {
+        return Err(PrivateFileError::Foreign { path: path.to_owned(), owner });
+    }
     if mode & 0o077 != 0 {
         return Err(PrivateFileError::Exposed { path: path.to_owned(), mode });
     }
@@ -70,6 +82,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 

@@ -8,15 +8,20 @@ use data_encoding::HEXLOWER;
 use super::identity::{self, IdentityError};
 use super::private::{self, PrivateFileError};
 
+/// Fewest letters of a token that somebody chose: what is left of one may be guessed. 64 bits, if they are hexadecimal.
+const TOKEN_MIN: usize = 16;
+
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// Its file can't be used.
     #[error(transparent)]
     File(#[from] PrivateFileError),
-    /// Its file has nothing in it.
-    #[error("{0} is empty: remove it, and a new token is made")]
-    Empty(String),
+    /// What is in its file is none.
+    #[error(
+        "{0} is damaged: it should hold one word of {TOKEN_MIN} letters or more; remove it, and a new token is made"
+    )]
+    Damaged(String),
     /// None can be made.
     #[error(transparent)]
     Entropy(#[from] IdentityError),
@@ -43,11 +48,12 @@ pub fn load_or_create(path: &Path) -> Result<Arc<str>, TokenError> {
 /// When the file can't be used.
 pub fn read_token(path: &Path) -> Result<Arc<str>, TokenError> {
     let bytes = private::read(path)?;
-    let token = String::from_utf8_lossy(&bytes).trim().to_owned();
-    if token.is_empty() {
-        return Err(TokenError::Empty(path.display().to_string()));
+    let word = bytes.trim_ascii();
+    let is_token = word.len() >= TOKEN_MIN && word.iter().all(u8::is_ascii_graphic);
+    match std::str::from_utf8(word) {
+        Ok(token) if is_token => Ok(token.into()),
+        _ => Err(TokenError::Damaged(path.display().to_string())),
     }
-    Ok(token.into())
 }
 
 #[cfg(test)]
@@ -62,5 +68,19 @@ mod tests {
         assert_eq!(token.len(), 64);
         assert_eq!(load_or_create(&path).unwrap(), token);
         assert_eq!(read_token(&path).unwrap(), token);
+    }
+
+    #[test]
+    fn a_damaged_token_is_refused_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.token");
+        for damaged in
+            [&b""[..], b"\n", b"short", &[0; 64], &[0xff; 64], b"two words of some length"]
+        {
+            private::write(&path, damaged).unwrap();
+            assert!(matches!(load_or_create(&path), Err(TokenError::Damaged(_))), "{damaged:?}");
+            assert_eq!(std::fs::read(&path).unwrap(), damaged);
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware;
 use axum::serve::Listener;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,6 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::contain::contain;
 use crate::control::Stop;
 
 /// Most connections at once on one listener; over it new ones wait to be accepted. A guess.
@@ -27,6 +29,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Serves until stopped, then lets requests under way finish. The listener comes back still open: a
 /// connection that waits there breaks when it is dropped, and so tells its maker that all is over.
 pub(crate) async fn serve<L: Listener>(mut listener: L, app: Router, stop: Stop) -> L {
+    let app = app.layer(middleware::from_fn(contain));
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
     loop {
         let next = async {

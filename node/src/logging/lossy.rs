@@ -2,15 +2,17 @@
 //!
 //! Whoever reads a log may be slow, stopped (a terminal after Ctrl-S, a pager, a pipe that nobody reads) or gone, and the
 //! disk behind it full. None of that may hold up or end whatever writes the log. So lines wait, at most
-//! [`LINES_MAX`] of them; and the end waits for the reader only as long as it is told to.
+//! [`LINES_MAX`] of them; and the end waits for the reader only as long as it is told to. Its thread is also the clock of
+//! whoever has something to write later.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Most lines that wait to be written; further ones are dropped. A guess: some 200 KB.
+/// Most lines that wait to be written; further ones are dropped. A guess: some 200 KB, and 1.3 MB of the longest.
 pub const LINES_MAX: usize = 1_024;
 
 /// The writer. Its clones write to the same place, each call one line; it never fails. Its thread lives as
@@ -30,6 +32,16 @@ struct State {
     /// One more is being written.
     writing: bool,
     dropped: u64,
+    later: Option<(Instant, Later)>,
+}
+
+/// Makes what is to be written at some later moment.
+struct Later(Box<dyn FnOnce() -> Vec<u8> + Send>);
+
+impl fmt::Debug for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Later")
+    }
 }
 
 impl State {
@@ -48,6 +60,12 @@ impl Lossy {
         let of_thread = Arc::clone(&shared);
         thread::Builder::new().name("log".to_owned()).spawn(move || of_thread.run(out))?;
         Ok(Self(shared))
+    }
+
+    /// Asks at a later moment for something to write. Only the latest wish counts.
+    pub fn later(&self, at: Instant, make: impl FnOnce() -> Vec<u8> + Send + 'static) {
+        self.0.lock().later = Some((at, Later(Box::new(make))));
+        self.0.changed.notify_all();
     }
 
     /// Lines that were lost: they came too fast for the reader, or nobody took them.
@@ -90,18 +108,42 @@ impl Shared {
 
     fn run(&self, mut out: impl Write) {
         loop {
-            let state = self.lock();
-            let state = self.changed.wait_while(state, |state| state.waiting.is_empty());
-            let mut state = state.unwrap_or_else(PoisonError::into_inner);
-            let Some(line) = state.waiting.pop_front() else { continue };
-            state.writing = true;
-            drop(state);
+            let line = self.next();
             let written = out.write_all(&line).and_then(|()| out.flush());
             let mut state = self.lock();
             state.writing = false;
             state.dropped += u64::from(written.is_err());
             drop(state);
             self.changed.notify_all();
+        }
+    }
+
+    /// Waits for something to write, which is then being written.
+    fn next(&self) -> Vec<u8> {
+        let mut state = self.lock();
+        loop {
+            if let Some(line) = state.waiting.pop_front() {
+                state.writing = true;
+                return line;
+            }
+            let now = Instant::now();
+            let due = state.later.as_ref().map(|(at, _)| at.saturating_duration_since(now));
+            state = match due {
+                Some(Duration::ZERO) => {
+                    let later = state.later.take();
+                    // Whoever makes it may write, too.
+                    drop(state);
+                    let made = later.map(|(_, Later(make))| make());
+                    let mut state = self.lock();
+                    state.waiting.extend(made.filter(|made| !made.is_empty()));
+                    state
+                }
+                Some(due) => {
+                    let waited = self.changed.wait_timeout(state, due);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 }
@@ -166,5 +208,16 @@ mod tests {
         }
         assert!(writer.drain(Duration::from_secs(60)));
         assert_eq!(writer.dropped(), 3);
+    }
+
+    #[test]
+    fn something_is_written_later_though_nobody_writes_then() {
+        let (taken, lines) = mpsc::sync_channel(2);
+        let (let_go, stuck) = mpsc::sync_channel(1);
+        drop(let_go);
+        let writer = Lossy::start(Stuck { let_go: stuck, taken }).unwrap();
+        writer.later(Instant::now() + Duration::from_secs(3_600), || b"never".to_vec());
+        writer.later(Instant::now(), || b"later".to_vec());
+        assert_eq!(lines.recv().unwrap(), b"later");
     }
 }

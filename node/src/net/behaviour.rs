@@ -17,6 +17,7 @@ use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::link::Direction;
 
 use crate::clock::Clock;
+use crate::net::contained::Contained;
 use crate::net::door::Door;
 use crate::net::handler::{Close, Handler};
 use crate::net::held::Account;
@@ -72,17 +73,18 @@ impl Relay {
         peer: PeerId,
         direction: Direction,
         remote: &Multiaddr,
-    ) -> Handler {
+    ) -> Contained<Handler> {
         let (remote, ready) = (from_multiaddr(remote), Arc::clone(&self.ready));
         let block_max = self.chain.max_size(ItemKind::Block);
         let account = Arc::clone(&self.account);
         let pipe = Pipe::new((id, peer, direction), remote, block_max, ready, account);
-        Handler::new(pipe, self.protocol.clone(), Arc::clone(&self.chain), &self.clock)
+        let protocol = self.protocol.clone();
+        Contained::new(Handler::new(pipe, protocol, Arc::clone(&self.chain), &self.clock))
     }
 }
 
 impl NetworkBehaviour for Relay {
-    type ConnectionHandler = Handler;
+    type ConnectionHandler = Contained<Handler>;
     type ToSwarm = Infallible;
 
     fn handle_established_inbound_connection(

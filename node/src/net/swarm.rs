@@ -11,6 +11,7 @@ use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tokio::sync::mpsc;
 
 use crate::net::behaviour::{Behaviours, Relay};
+use crate::net::contained::Lost;
 use crate::net::door::{Door, Guarded};
 use crate::net::gate::Gate;
 use crate::net::held::Account;
@@ -55,12 +56,13 @@ pub(crate) fn build(
     config: &NetConfig,
     ready: Arc<Ready>,
     account: &Arc<Account>,
+    lost: Lost,
 ) -> Result<Swarm<Behaviours>, NetError> {
     let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
     let transport = transport::build(&config.keypair, config.place, &config.clock, account)?;
     let stretched = |duration| config.clock.stretched(duration);
     let transport = Guarded::new(transport, door.clone(), stretched).boxed();
-    over(transport, door, config, ready, account)
+    over(transport, door, config, ready, account, lost)
 }
 
 /// Builds a swarm over a transport that a door guards.
@@ -73,6 +75,7 @@ pub(crate) fn over(
     config: &NetConfig,
     ready: Arc<Ready>,
     account: &Arc<Account>,
+    lost: Lost,
 ) -> Result<Swarm<Behaviours>, NetError> {
     let protocol = format!("/tidings/1/{}", config.network);
     let bad_name = |_| NetError::Network(config.network.clone());
@@ -95,7 +98,7 @@ pub(crate) fn over(
         ),
     };
     let idle = config.clock.stretched(IDLE_TIMEOUT);
-    let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
+    let settings = swarm::Config::with_executor(lost).with_idle_connection_timeout(idle);
     let peer_id = config.keypair.public().to_peer_id();
     Ok(Swarm::new(transport, behaviours, peer_id, settings))
 }

@@ -191,6 +191,20 @@ impl Keeper {
         }
     }
 
+    /// Whether the store's thread ended though nobody asked it to.
+    pub(super) fn has_failed(&self) -> bool {
+        self.store.as_ref().is_some_and(StoreHandle::has_ended)
+    }
+
+    /// Waits until all that the store was told is saved. What was only noted is forgotten: nobody was promised it, and
+    /// the core that knows the items isn't to be asked any more.
+    pub(super) async fn abandon(mut self) {
+        drop(self.restored.take());
+        if let Some(store) = self.store {
+            let _ = tokio::task::spawn_blocking(|| store.close()).await;
+        }
+    }
+
     /// How it is.
     pub(super) fn status(&self) -> Option<StoreStatus> {
         let gauges = self.store.as_ref()?.gauges();

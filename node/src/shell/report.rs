@@ -1,22 +1,12 @@
 //! Reports of the core, resolved and passed on: to the log, to the event stream, to the trace.
 
-use std::time::Duration;
-
 use tidings_protocol::ground::link::{Link, LinkTable};
-use tidings_protocol::ground::time::Time;
 use tidings_protocol::limits::misbehavior::Reason;
 use tidings_protocol::report::event::Event;
 use tokio::sync::broadcast;
 
 use crate::api::{LinkName, NodeEvent, What};
 use crate::trace::{Entry, Line, Trace};
-
-/// Most warnings about peers in one [`WARN_WINDOW`]; the rest are counted and told with the first
-/// of the next. A peer must not be able to fill the disk.
-const WARN_MAX: u32 = 20;
-
-/// How long warnings are counted together.
-const WARN_WINDOW: Duration = Duration::from_secs(60);
 
 /// Passes reports on.
 #[derive(Debug)]
@@ -25,18 +15,17 @@ pub(super) struct Reporter {
     trace: Option<Trace>,
     /// Peers of the live links, and of those whose end is being reported.
     pub(super) names: LinkTable<libp2p::PeerId>,
-    warnings: Warnings,
 }
 
 impl Reporter {
     pub(super) fn new(events: broadcast::Sender<NodeEvent>, trace: Option<Trace>) -> Self {
-        Self { events, trace, names: LinkTable::default(), warnings: Warnings::default() }
+        Self { events, trace, names: LinkTable::default() }
     }
 
     /// Passes on one report of a moment. `cut` is why the shell itself just closed the link, if so.
-    pub(super) fn report(&mut self, event: &Event, now: Time, unix_us: u64, cut: Option<Reason>) {
+    pub(super) fn report(&mut self, event: &Event, unix_us: u64, cut: Option<Reason>) {
         self.trace(event, unix_us);
-        self.log(event, now, cut);
+        self.log(event, cut);
         if self.events.receiver_count() > 0 {
             let what = self.what(event, cut);
             // Receivers that are gone by now miss nothing.
@@ -84,7 +73,7 @@ impl Reporter {
         trace.record(&line);
     }
 
-    fn log(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
+    fn log(&self, event: &Event, cut: Option<Reason>) {
         match *event {
             Event::Accepted { id, size, ingress } => {
                 tracing::debug!(%id, kind = %id.kind(), size, ?ingress, "accepted");
@@ -107,10 +96,7 @@ impl Reporter {
                 tracing::info!(%link, peer = %self.peer(link), why, "link down");
             }
             Event::Misbehaved { link, offence } => {
-                if let Some(suppressed) = self.warnings.admit(now) {
-                    let peer = self.peer(link);
-                    tracing::warn!(%link, peer, suppressed, "the peer {offence}");
-                }
+                tracing::warn!(%link, peer = %self.peer(link), "the peer {offence}");
             }
             Event::DialFailed { addr, why } => tracing::debug!(%addr, %why, "dial failed"),
         }
@@ -143,42 +129,5 @@ impl Reporter {
             }
             Event::DialFailed { addr, why } => What::DialFailed { addr, why: why.to_string() },
         }
-    }
-}
-
-/// Keeps warnings that peers can cause from filling the log.
-#[derive(Debug, Default)]
-struct Warnings {
-    since: Time,
-    told: u32,
-    suppressed: u64,
-}
-
-impl Warnings {
-    /// Whether to tell another one; if so, how many were suppressed before it.
-    fn admit(&mut self, now: Time) -> Option<u64> {
-        if now.since(self.since) >= WARN_WINDOW {
-            (self.since, self.told) = (now, 0);
-        }
-        if self.told >= WARN_MAX {
-            self.suppressed += 1;
-            return None;
-        }
-        self.told += 1;
-        Some(std::mem::take(&mut self.suppressed))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn warnings_are_limited_and_the_rest_counted() {
-        let mut warnings = Warnings::default();
-        let admitted = (0..100).filter(|_| warnings.admit(Time::ZERO).is_some()).count();
-        assert_eq!(admitted, 20);
-        assert_eq!(warnings.admit(Time::ZERO + WARN_WINDOW), Some(80));
-        assert_eq!(warnings.admit(Time::ZERO + WARN_WINDOW), Some(0));
     }
 }

@@ -6,12 +6,14 @@ use tidings_protocol::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 /// Version of the tables and records below. A change that an older program can't read raises it.
 pub(super) const FORMAT: u64 = 2;
 
-/// What the file is: [`KEY_FORMAT`], [`KEY_NETWORK`] and [`KEY_TIME`].
+/// What the file is: [`KEY_FORMAT`], [`KEY_NETWORK`], [`KEY_RULES`] and [`KEY_TIME`].
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// [`FORMAT`], little-endian.
 pub(super) const KEY_FORMAT: &str = "format";
 /// Name of the network.
 pub(super) const KEY_NETWORK: &str = "network";
+/// What the network's file said about which items are valid, as text; stores of earlier versions don't have it.
+pub(super) const KEY_RULES: &str = "rules";
 /// How late it is: [`Times`].
 pub(super) const KEY_TIME: &str = "time";
 

@@ -12,10 +12,12 @@ use redb::{Builder, Database, ReadableDatabase as _, ReadableTable};
 use super::age::StoreTime;
 use super::file::{Backend, HeldFile};
 use super::format::{
-    FIRST_FORMAT, FORMAT, ITEMS, KEY_FORMAT, KEY_NETWORK, KEY_TIME, META, ORPHANS, Record, Times,
-    UNBROADCAST,
+    FIRST_FORMAT, FORMAT, ITEMS, KEY_FORMAT, KEY_NETWORK, KEY_RULES, KEY_TIME, META, ORPHANS,
+    Record, Times, UNBROADCAST,
 };
 use super::{CACHE_BYTES, ItemId, Store, StoreConfig};
+use crate::files::guard;
+use crate::files::network::Meaning;
 
 /// A file below this size isn't worth compacting, bytes. A guess.
 const COMPACT_MIN: u64 = 32 * 1024 * 1024;
@@ -65,6 +67,23 @@ pub enum OpenError {
         /// The network that this node joins.
         expected: String,
     },
+    /// Its items were valid under other rules.
+    #[error(
+        "the store {} was made under other rules of the network `{network}`: {}; nothing was changed: restore the \
+         network file, or give the changed network a name and a data folder of its own, or move the store away \
+         (`mv {} {}.{hash}`) to start with an empty one",
+        path.display(), changes.join(", "), path.display(), path.display()
+    )]
+    Rules {
+        /// The file.
+        path: PathBuf,
+        /// The network's name, which is the same.
+        network: String,
+        /// What is different.
+        changes: Vec<String>,
+        /// The beginning of the hash of the store's rules.
+        hash: String,
+    },
     /// Another process uses it.
     #[error("the store {} is in use by another process: stop that one first, or set another `store.file`", .0.display())]
     InUse(PathBuf),
@@ -106,14 +125,18 @@ impl Store {
         let failed = |error| refusal(path, error);
         let mut db = open_database(&file, is_new).map_err(failed)?;
         if is_new {
-            write_meta(&db, &config.network).map_err(failed)?;
+            write_meta(&db, config).map_err(failed)?;
         }
         let format = check_meta(&db, config)?;
+        let says_too_little = check_rules(&db, config)?;
         let times = read_times(&db, format).map_err(failed)?;
         let (items, orphans) = read_indices(&db).map_err(failed)?;
         file.let_go().map_err(io)?;
         if format == FIRST_FORMAT {
             begin_time(&db).map_err(failed)?;
+        }
+        if says_too_little {
+            write_rules(&db, &config.rules).map_err(failed)?;
         }
         let len = file.len().map_err(io)?;
         if len > COMPACT_MIN && len > COMPACT_FACTOR * (items.bytes + orphans.bytes) {
@@ -137,8 +160,8 @@ impl Store {
 fn lock(path: &Path) -> Result<File, OpenError> {
     let io = |source| OpenError::Io { path: path.to_owned(), source };
     let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = file.map_err(io)?;
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = guard::open(path, &mut options).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
@@ -149,7 +172,10 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 /// Makes an empty file for this process alone, whatever was there.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = guard::open(path, &mut options)?;
+    // Only now: what others put there isn't even emptied.
+    file.set_len(0)?;
     file.try_lock()?;
     Ok(file)
 }
@@ -168,12 +194,13 @@ fn open_database(file: &Arc<HeldFile>, is_new: bool) -> Result<Database, redb::E
     Ok(builder.create_with_backend(backend)?)
 }
 
-fn write_meta(db: &Database, network: &str) -> Result<(), redb::Error> {
+fn write_meta(db: &Database, config: &StoreConfig) -> Result<(), redb::Error> {
     let transaction = db.begin_write()?;
     {
         let mut meta = transaction.open_table(META)?;
         meta.insert(KEY_FORMAT, &FORMAT.to_le_bytes()[..])?;
-        meta.insert(KEY_NETWORK, network.as_bytes())?;
+        meta.insert(KEY_NETWORK, config.network.as_bytes())?;
+        meta.insert(KEY_RULES, config.rules.to_string().as_bytes())?;
         meta.insert(KEY_TIME, &Times::default().encode()[..])?;
         transaction.open_table(ITEMS)?;
         transaction.open_table(UNBROADCAST)?;
@@ -204,6 +231,32 @@ fn check_meta(db: &Database, config: &StoreConfig) -> Result<u64, OpenError> {
         return Err(OpenError::Network { path: path.clone(), found, expected });
     }
     Ok(format)
+}
+
+/// Whether the store's rules are this network's. True if it doesn't say all of them, as no store of an earlier version
+/// does: then they are to be written.
+fn check_rules(db: &Database, config: &StoreConfig) -> Result<bool, OpenError> {
+    let path = &config.path;
+    let rules = read_meta(db, KEY_RULES).map_err(|error| refusal(path, error))?;
+    let Some(rules) = rules else { return Ok(true) };
+    let rules = Meaning::parse(&String::from_utf8_lossy(&rules));
+    if rules.hash() == config.rules.hash() {
+        return Ok(false);
+    }
+    let changes = config.rules.changes_since(&rules);
+    if changes.is_empty() {
+        return Ok(true);
+    }
+    let (network, hash) = (config.network.clone(), rules.hash().to_string());
+    let hash = hash.chars().take(8).collect();
+    Err(OpenError::Rules { path: path.clone(), network, changes, hash })
+}
+
+/// Writes the rules of this network into a store that doesn't say all of them.
+fn write_rules(db: &Database, rules: &Meaning) -> Result<(), redb::Error> {
+    let transaction = db.begin_write()?;
+    transaction.open_table(META)?.insert(KEY_RULES, rules.to_string().as_bytes())?;
+    Ok(transaction.commit()?)
 }
 
 /// How late it was when the store was last written. The first format doesn't say.

@@ -9,6 +9,7 @@ use tidings_protocol::chain::opaque::Opaque;
 use super::format::{FIRST_FORMAT, FORMAT, KEY_FORMAT};
 use super::restore::{Batch, Restore};
 use super::*;
+use crate::files::network::Network;
 
 /// A folder with the settings of a store in it.
 struct Place {
@@ -22,6 +23,7 @@ impl Place {
         let config = StoreConfig {
             path: folder.path().join("store.redb"),
             network: "test".to_owned(),
+            rules: Meaning::default(),
             chain: Arc::new(Opaque::default()),
             expiry: Duration::from_secs(1_000),
             orphan_expiry: Duration::from_secs(100),
@@ -269,6 +271,30 @@ fn another_networks_store_is_refused_and_kept() {
     place.config.network = "other".to_owned();
     let error = place.refusal().to_string();
     assert!(error.contains("belongs to the network `test`, not to `other`"), "{error}");
+}
+
+#[test]
+fn a_store_of_other_rules_is_refused_and_kept_though_the_name_is_the_same() {
+    let mut place = Place::with_ten();
+    let mut network = Network::default();
+    // Of an earlier version, which didn't say them: they are those that it is opened with.
+    let store = place.open();
+    let transaction = store.db.begin_write().unwrap();
+    transaction.open_table(META).unwrap().remove(format::KEY_RULES).unwrap();
+    transaction.commit().unwrap();
+    drop(store);
+    place.config.rules = Meaning::of(&network);
+    assert_eq!(place.restored().len(), 10);
+    network.limits.max_tx_bytes = 50;
+    place.config.rules = Meaning::of(&network);
+    let error = place.refusal();
+    assert!(matches!(error, OpenError::Rules { .. }), "{error}");
+    let error = error.to_string();
+    assert!(error.contains("`limits.max_tx_bytes` was 100000 and is 50"), "{error}");
+    assert!(error.contains("`mv "), "{error}");
+    // Nothing is lost: under its own rules it opens again.
+    place.config.rules = Meaning::of(&Network::default());
+    assert_eq!(place.restored().len(), 10);
 }
 
 #[test]

@@ -174,6 +174,12 @@ impl StoreHandle {
         &self.gauges
     }
 
+    /// Whether the thread has ended, which before [`StoreHandle::close`] only a panic makes it.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Waits until everything is saved and the file closed. Whoever takes what is restored must be gone.
     pub fn close(self) {
         drop(self.jobs);

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::BUFFER_LEN;
 use super::line::Line;
+use crate::files::guard;
 
 /// A trace being written.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Trace {
     /// # Errors
     /// When it can't be opened for writing.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self::new(OpenOptions::new().create(true).append(true).open(path)?))
+        Ok(Self::new(guard::open(path, OpenOptions::new().create(true).append(true))?))
     }
 }
 

@@ -264,6 +264,31 @@ fn keys_are_for_their_owner_only() {
 }
 
 #[test]
+fn a_damaged_account_key_is_noticed_at_start() {
+    let folder = Folder::new();
+    let path = folder.file("account.key");
+    let mut key = fs::read(&path).unwrap();
+    key[3] = if key[3] == b'0' { b'1' } else { b'0' };
+    fs::write(&path, &key).unwrap();
+    let error = folder.fails(78, &["run", "--listen", "127.0.0.1:0"]);
+    assert!(error.contains("account.key in ") && error.contains("is damaged"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), key);
+}
+
+#[test]
+fn a_data_folder_that_others_can_write_to_is_refused_by_every_verb() {
+    let folder = Folder::new();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o770)).unwrap();
+    for verb in ["init", "run", "status", "submit", "config"] {
+        let args = if verb == "submit" { vec![verb, "--payload", "x"] } else { vec![verb] };
+        let error = folder.fails(78, &args);
+        assert!(error.contains("`chmod go-w "), "{verb}: {error}");
+    }
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o750)).unwrap();
+    folder.run(&[]);
+}
+
+#[test]
 fn a_typo_in_the_settings_is_explained() {
     let folder = Folder::new();
     let path = folder.file("config.toml");

@@ -116,6 +116,26 @@ fn another_networks_store_is_refused() {
 }
 
 #[test]
+fn a_store_is_refused_and_kept_when_its_networks_file_changes() {
+    let folder = opaque();
+    let node = folder.run(&[]);
+    fs::write(folder.file("item"), [7; 200]).unwrap();
+    folder.json(&["submit", folder.file("item").to_str().unwrap()]);
+    drop(node);
+    let (network, store) = (folder.file("network.toml"), folder.file("store.redb"));
+    let (text, before) = (fs::read_to_string(&network).unwrap(), fs::read(&store).unwrap());
+    let changed = text.replace("max_tx_bytes = 100000", "max_tx_bytes = 100");
+    assert_ne!(changed, text);
+    fs::write(&network, changed).unwrap();
+    let error = folder.fails(78, &["run", "--listen", "127.0.0.1:0"]);
+    assert!(error.contains("`limits.max_tx_bytes` was 100000 and is 100"), "{error}");
+    assert!(fs::read(&store).unwrap() == before, "the store was changed");
+    fs::write(&network, text + "# a comment\n").unwrap();
+    let _node = folder.run(&[]);
+    assert_eq!(folder.json(&["status"])["pool_items"], 1);
+}
+
+#[test]
 fn a_submitted_block_is_kept() {
     let folder = opaque();
     let node = folder.run(&[]);

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod lab;
+mod panics;
 mod queues;
 #[cfg(feature = "quic")]
 mod quic;

@@ -182,11 +182,15 @@ impl RawPeer {
     }
 
     pub(crate) async fn connect(to: &TestNode) -> Self {
+        Self::connect_to(to.addr).await
+    }
+
+    pub(crate) async fn connect_to(to: PeerAddr) -> Self {
         let mut net = Self::net(&[]).await;
-        net.dial(to.addr);
+        net.dial(to);
         let connected = next(&mut net).await;
         let NetEvent::Connected { link, addr, .. } = connected else { panic!("{connected:?}") };
-        assert_eq!(addr, Some(to.addr));
+        assert_eq!(addr, Some(to));
         let hello = Hello::default();
         net.send(link, Message::Session(Session::Hello(hello.into())));
         let mut peer = Self { net, link };

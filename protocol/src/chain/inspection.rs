@@ -25,8 +25,13 @@ pub struct Inspection {
     pub takes_absent_for_confirmed: bool,
     /// What it takes of a block's room, if its bytes don't all count alike. Fee rates go by it.
     pub weight: Option<Weight>,
-    /// Fee, in the chain's smallest unit, if the bytes alone tell. Where only a ledger does, the verdict may bring
-    /// it (see [`Verified`]). What isn't known counts as nothing.
+    /// Fee, in the chain's smallest unit, as far as the rules *vouch* for it: that whoever offers it has it, and loses it
+    /// when the transaction is confirmed. Work that the bytes prove is such a fee, and so is what a ledger says that a
+    /// sender has; that is asked in [`Chain::verify`](super::Chain::verify), and the verdict brings it (see [`Verified`]).
+    /// What a transaction merely says isn't: a stranger would write the largest number into each of any number of them,
+    /// fill every pool, and shut out all others until the minimum decays, for half a day. Then it is `Some(0)`; `None`
+    /// says that the verdict will tell. What isn't known counts as nothing, and where nobody pays pools and budgets
+    /// are shared out among those who bring transactions (`items/pool/shares.rs`, `relay/rate_limiter.rs`).
     pub fee: Option<u64>,
     /// Who pays for a transaction, where somebody does: what the pool holds of one sender is limited.
     pub sender: Option<Sender>,

@@ -2,7 +2,9 @@
 //!
 //! They are as small as rules can be that still exercise a relay like a real chain does: signatures
 //! to verify, senders and nonces that conflict, headers whose proof is checked before their body, and
-//! bodies that a malicious peer can swap. There is no ledger: whether a sender can pay is not asked.
+//! bodies that a malicious peer can swap. There is no ledger: whether a sender can pay is not asked, and so the fee that a
+//! transfer offers ranks nothing ([`Inspection::fee`]). Where nobody pays, a pool is shared out among those who bring
+//! transfers (`items/pool/shares.rs`).
 //!
 //! Encodings stand at [`Transfer`] and [`Block`]. Numbers are little-endian; every item has exactly
 //! one encoding.
@@ -78,7 +80,8 @@ impl Tidings {
         let transfer = Transfer::parse(item.bytes())?;
         transfer.check_network(self.genesis)?;
         Ok(Inspection {
-            fee: Some(transfer.fee),
+            // Nobody vouches for what it offers: without a ledger, whoever signs it may have nothing.
+            fee: Some(0),
             spends: vec![transfer.conflict_key()],
             sender: Some(transfer.sender_key()),
             needs_verification: true,

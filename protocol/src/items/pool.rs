@@ -4,7 +4,7 @@
 //! 1. **Bounded in bytes.** When it is full, the transaction that pays least leaves, with all that
 //!    descends from it; of equals the oldest. What a transaction counts for is its own fee rate, or the
 //!    one that it and its descendants have together, if that is higher: a child that pays well keeps
-//!    its parent. Where nobody pays, the oldest leave.
+//!    its parent. Where nobody pays, the oldest leave of whoever brought most (`pool/shares.rs`).
 //! 2. **A minimum fee rate.** It rises above what had to leave, and decays (`pool/floor.rs`).
 //! 3. **Conflicts.** Of two transactions that claim the same [conflict key](ConflictKey) the first stays,
 //!    unless the second pays for replacing it; when it does is told in `pool/admission.rs`.
@@ -18,13 +18,14 @@
 //! # Cost
 //! A transaction without relatives takes a few look-ups and one insertion into a sorted set, and each
 //! removal as much. Those that pay nothing stay out of the set: they leave in the order in which they came,
-//! and a queue tells that. Relatives cost up to `family_max`² look-ups.
+//! and queues tell that. Relatives cost up to `family_max`² look-ups.
 
 mod admission;
 mod ages;
 mod aliases;
 mod family;
 mod floor;
+mod shares;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use rand::{Rng, RngExt as _};
 
 use crate::chain::{Confirmed, ConflictKey, Inspection, Rejection, Sender};
+use crate::ground::bringer::Bringer;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId, Name};
 use crate::ground::map::{Map, Salt};
@@ -45,6 +47,7 @@ use ages::Ages;
 use aliases::Aliases;
 use family::Family;
 use floor::Floor;
+use shares::Shares;
 
 pub use admission::{FEE_TOO_LOW, POOL_FULL};
 
@@ -66,6 +69,8 @@ pub struct Pool {
     /// Those that came without a fee, and those that came with one.
     free: Ages,
     paying: Ages,
+    /// Those that came without a fee, by who brought them.
+    shares: Shares,
     /// What the latest block confirmed and we had; bounded by the size of a block.
     latest: Map<ItemId, Arc<Item>>,
     floor: Floor,
@@ -82,6 +87,7 @@ struct Pooled {
     item: Arc<Item>,
     spends: Box<[ConflictKey]>,
     sender: Option<Sender>,
+    bringer: Bringer,
     fee: u64,
     /// The size by which its fee rate goes.
     vbytes: u32,
@@ -151,6 +157,7 @@ impl Pool {
             by_key: BTreeSet::new(),
             free: Ages::default(),
             paying: Ages::default(),
+            shares: Shares::default(),
             latest: Map::new(salt),
             floor: Floor::default(),
             bytes: 0,
@@ -169,10 +176,11 @@ impl Pool {
         &self,
         item: &Arc<Item>,
         inspection: &Inspection,
+        bringer: Bringer,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
-        self.plan(&[(item, inspection)], now, params).map(|_| ())
+        self.plan(&[(item, inspection)], bringer, now, params).map(|_| ())
     }
 
     /// Adds a transaction that passed the rules. Those that it replaces leave, and others make room.
@@ -185,12 +193,13 @@ impl Pool {
         &mut self,
         item: Arc<Item>,
         inspection: Inspection,
+        bringer: Bringer,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
-        if let Some(plan) = self.plan(&[(&item, &inspection)], now, params)? {
+        if let Some(plan) = self.plan(&[(&item, &inspection)], bringer, now, params)? {
             self.make_way(plan, now, params);
-            self.add(item, inspection, now, params);
+            self.add((item, inspection), bringer, now, params);
         }
         Ok(())
     }
@@ -203,10 +212,11 @@ impl Pool {
         &self,
         parent: (&Arc<Item>, &Inspection),
         child: (&Arc<Item>, &Inspection),
+        bringer: Bringer,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
-        self.plan(&[parent, child], now, params).map(|_| ())
+        self.plan(&[parent, child], bringer, now, params).map(|_| ())
     }
 
     /// Adds a parent and its child that are judged together: what they pay is added up, so that the
@@ -218,14 +228,15 @@ impl Pool {
         &mut self,
         parent: Candidate,
         child: Candidate,
+        bringer: Bringer,
         now: Time,
         params: &Params,
     ) -> Result<(), Rejection> {
         let pair = [(&parent.0, &parent.1), (&child.0, &child.1)];
-        if let Some(plan) = self.plan(&pair, now, params)? {
+        if let Some(plan) = self.plan(&pair, bringer, now, params)? {
             self.make_way(plan, now, params);
-            self.add(parent.0, parent.1, now, params);
-            self.add(child.0, child.1, now, params);
+            self.add(parent, bringer, now, params);
+            self.add(child, bringer, now, params);
         }
         Ok(())
     }
@@ -376,13 +387,15 @@ impl Pool {
     }
 
     /// Adds what the plan said may come in.
-    fn add(&mut self, item: Arc<Item>, inspection: Inspection, now: Time, params: &Params) {
+    fn add(&mut self, new: Candidate, bringer: Bringer, now: Time, params: &Params) {
+        let (item, inspection) = new;
         let (id, fee) = (item.id(), inspection.fee());
         let (referred, vbytes) = (inspection.referred(&item), inspection.vbytes(&item));
         self.sequence += 1;
         let pooled = Pooled {
             spends: inspection.spends.into(),
             sender: inspection.sender,
+            bringer,
             fee,
             vbytes: u32::try_from(vbytes).unwrap_or(u32::MAX),
             rate: FeeRate::of(fee.into(), vbytes),
@@ -408,6 +421,7 @@ impl Pool {
             self.paying.push(expires, key);
         } else {
             self.free.push(expires, key);
+            self.shares.push(bringer, pooled.item.size(), expires, key);
         }
         self.items.insert(id, pooled);
         if !inspection.parents.is_empty() {
@@ -453,8 +467,13 @@ impl Pool {
         if pooled.is_sorted {
             self.by_key.remove(&pooled.eviction_key());
         }
-        let ages = if pooled.fee > 0 { &mut self.paying } else { &mut self.free };
-        ages.remove(pooled.sequence, |key| is_current(&self.items, key));
+        let (size, is_there) = (pooled.item.size(), |key: &_| is_current(&self.items, key));
+        if pooled.fee > 0 {
+            self.paying.remove(pooled.sequence, is_there);
+        } else {
+            self.free.remove(pooled.sequence, is_there);
+            self.shares.remove(pooled.bringer, size, pooled.sequence, is_there);
+        }
         self.bytes -= pooled.item.size();
         for key in &pooled.spends {
             self.claims.remove(key);
@@ -481,9 +500,9 @@ impl Pool {
         }
     }
 
-    /// All in the order in which they have to leave when room is needed.
-    fn leaving(&self) -> impl Iterator<Item = (ItemId, &Pooled)> {
-        let unsorted = self.free.iter().filter_map(|key| {
+    /// All in the order in which they have to leave when room is needed for something of so many bytes.
+    fn leaving(&self, bringer: Bringer, size: usize) -> impl Iterator<Item = (ItemId, &Pooled)> {
+        let unsorted = self.shares.leaving(bringer, size).filter_map(|key| {
             let pooled = self.items.get(&key.id)?;
             (pooled.sequence == key.sequence && !pooled.is_sorted).then_some((
                 key.sequence,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Node;
+use crate::ground::bringer::Bringer;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::Link;
@@ -61,11 +62,13 @@ impl Node {
     /// The strategy spreads an item that was accepted, if the budget allows it now.
     pub(super) fn spread(&mut self, item: &Arc<Item>, ingress: Option<Link>, cx: &mut Cx<'_>) {
         if item.kind() == ItemKind::Tx {
+            let bringer = self.bringer(ingress);
             let Self { rate_limiter, pool, .. } = self;
             let (id, size) = (item.id(), item.size());
             let rate = || pool.fee_rate(id).unwrap_or_default();
             let budgets = &cx.params.budgets;
-            let admitted = rate_limiter.admit(Held { id, size, ingress }, rate, cx.now, budgets);
+            let admitted =
+                rate_limiter.admit(Held { id, size, ingress, bringer }, rate, cx.now, budgets);
             if let Admitted::Later { dropped } = admitted {
                 self.record.note_from(None, id, ItemEvent::Delayed, cx.now);
                 if let Some(id) = dropped {
@@ -81,6 +84,12 @@ impl Node {
             self.anti_entropy.on_block(item.id(), cx.now, &cx.params.relay, cx.rng);
         }
         self.relay(cx, |strategy, cx| strategy.on_accepted(item, ingress, cx));
+    }
+
+    /// Who brought what came over a link; a link that is gone by now was one that dialled us.
+    pub(super) fn bringer(&self, ingress: Option<Link>) -> Bringer {
+        let of = |link| self.links.get(link).map_or(Bringer::Dialler(0), |state| state.bringer);
+        ingress.map_or(Bringer::Own, of)
     }
 
     /// A transaction waits for the budget no longer: from now on peers may find it by comparing.

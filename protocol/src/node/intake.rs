@@ -239,7 +239,8 @@ impl Node {
         }
         if inspection.needs_verification && is_tx && inspection.fee.is_some() {
             // What the pool won't have isn't worth the verification.
-            if let Err(rejection) = self.pool.check(item, &inspection, cx.now, cx.params) {
+            let bringer = self.bringer(ingress);
+            if let Err(rejection) = self.pool.check(item, &inspection, bringer, cx.now, cx.params) {
                 let is_paid_for = rejection == FEE_TOO_LOW
                     && self.pays_by_child(item, &inspection, ingress, false, cx);
                 if !is_paid_for {
@@ -330,7 +331,8 @@ impl Node {
                 }
                 let spare = (!self.orphans.is_empty()).then(|| inspection.clone());
                 let (evicted, before) = (self.pool.evicted(), self.pool.len());
-                let put = self.pool.insert(item.clone(), inspection, cx.now, cx.params);
+                let bringer = self.bringer(ingress);
+                let put = self.pool.insert(item.clone(), inspection, bringer, cx.now, cx.params);
                 if self.pool.evicted() > evicted {
                     self.on_minimum_risen(cx);
                 }

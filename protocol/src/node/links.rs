@@ -3,6 +3,7 @@
 use rand::RngExt as _;
 
 use super::{LinkState, Node};
+use crate::ground::bringer::Bringer;
 use crate::ground::item::ItemKind;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{DialError, PeerAddr, PeerKey};
@@ -33,6 +34,7 @@ impl Node {
         let state = LinkState {
             peer,
             direction,
+            bringer: Bringer::of(direction, addr),
             since: cx.now,
             ready: false,
             advertise: None,

@@ -68,9 +68,10 @@ impl Node {
         let mut children: Vec<_> =
             waiting.only_children(inspection.referred(parent), link).collect();
         children.sort_by_cached_key(|orphan| Reverse((orphan.inspection.fee(), orphan.item.id())));
+        let bringer = self.bringer(Some(link));
         let fits = |orphan: &&&Orphan| {
             let child = (&orphan.item, &orphan.inspection);
-            self.pool.check_pair((parent, inspection), child, cx.now, cx.params).is_ok()
+            self.pool.check_pair((parent, inspection), child, bringer, cx.now, cx.params).is_ok()
         };
         let id = children.iter().take(TRIED_MAX).find(fits)?.item.id();
         self.orphans.orphanage_mut().remove(id)
@@ -116,7 +117,8 @@ impl Node {
 
     fn accept_pair(&mut self, parent: &Checking, child: &Checking, cx: &mut Cx<'_>) {
         let [first, second] = [parent, child].map(|one| (one.item.clone(), one.inspection.clone()));
-        match self.pool.insert_pair(first, second, cx.now, cx.params) {
+        let bringer = self.bringer(child.ingress);
+        match self.pool.insert_pair(first, second, bringer, cx.now, cx.params) {
             Ok(()) => {
                 self.accepted(&parent.item, parent.ingress, &parent.holders, cx);
                 self.accepted(&child.item, child.ingress, &child.holders, cx);

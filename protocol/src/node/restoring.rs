@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Node;
 use super::orphans::ParentStatus;
 use crate::chain::{Inspection, Verified};
+use crate::ground::bringer::Bringer;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::LinkSet;
 use crate::items::orphanage::{Origin, Orphan};
@@ -64,7 +65,7 @@ impl Node {
         };
         let [first, second] =
             [&parent, &back].map(|one| (one.item.clone(), one.inspection.clone()));
-        match self.pool.insert_pair(first, second, cx.now, cx.params) {
+        match self.pool.insert_pair(first, second, Bringer::Earlier, cx.now, cx.params) {
             Ok(()) => {
                 for Comeback { item, was, age, .. } in [parent, back] {
                     self.pool.backdate(item.id(), age);
@@ -79,7 +80,8 @@ impl Node {
     }
 
     fn bring_back_alone(&mut self, back: Comeback, cx: &mut Cx<'_>) {
-        let mut put = self.pool.check(&back.item, &back.inspection, cx.now, cx.params);
+        let bringer = bringer(back.was);
+        let mut put = self.pool.check(&back.item, &back.inspection, bringer, cx.now, cx.params);
         let back = if put == Err(FEE_TOO_LOW) {
             // Perhaps it came with a child, which comes next.
             match self.restoring.hold(back, cx.now, &cx.params.orphans) {
@@ -91,7 +93,7 @@ impl Node {
         };
         let Comeback { item, inspection, was, age } = back;
         if put.is_ok() {
-            put = self.pool.insert(item.clone(), inspection, cx.now, cx.params);
+            put = self.pool.insert(item.clone(), inspection, bringer, cx.now, cx.params);
         }
         match put {
             Ok(()) => {
@@ -155,5 +157,13 @@ impl Node {
         } else if was == RestoredAs::Own {
             self.remember_own(item, cx);
         }
+    }
+}
+
+/// Who brought what comes back.
+const fn bringer(was: RestoredAs) -> Bringer {
+    match was {
+        RestoredAs::Own => Bringer::Own,
+        RestoredAs::Kept | RestoredAs::Orphan => Bringer::Earlier,
     }
 }

@@ -1,17 +1,19 @@
 //! How much we announce: one budget of transactions and one of their bytes, for all links together.
 //!
 //! A transaction that comes while either is spent waits in one backlog, and the one that pays most leaves
-//! first: so a flood of cheap transactions delays itself and not the others. There is no queue for each peer
+//! first: so a flood of cheap transactions delays itself and not the others. Of equals, and where nobody pays all are
+//! equal, each [bringer](Bringer) has one in each round: so a flood delays what came the same way. There is no queue for each peer
 //! but the batch that leaves next (Bitcoin Core has done so since July 2026, pull request 34628:
 //! queues per peer had held up to 60,000 ids each, and sorting them took the whole of a core).
 //!
 //! Blocks don't count. What waits is in the pool already, and is shown to nobody who compares pools with us. When the
-//! backlog is full the one that pays least, of equals the latest, is left to the pool: all links have fallen behind, and
+//! backlog is full the one that pays least, of equals the one of the last round, is left to the pool: all links have fallen behind, and
 //! hear of it when nothing waits any more (see [`announce`](crate::relay::announce)), or by comparing.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use crate::ground::bringer::Bringer;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::ItemId;
 use crate::ground::link::Link;
@@ -38,8 +40,39 @@ impl Default for RelayRateLimiter {
 
 #[derive(Clone, Debug, Default)]
 struct Waiting {
-    by_rate: BTreeMap<(FeeRate, Reverse<u64>), Held>,
+    by_rate: BTreeMap<(FeeRate, Reverse<Turn>), Held>,
     sequence: u64,
+    /// The round that is being announced.
+    round: u64,
+    /// The last round that each bringer has a place in; a bringer that has none yet may be left out.
+    rounds: BTreeMap<Bringer, u64>,
+}
+
+/// A place in a round, and the order of arrival (fair queuing as in Demers, Keshav and Shenker, 1989, by items).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    round: u64,
+    sequence: u64,
+}
+
+impl Waiting {
+    fn push(&mut self, rate: FeeRate, new: Held, max: usize) {
+        if self.rounds.len() > max {
+            let round = self.round;
+            self.rounds.retain(|_, last| *last > round);
+        }
+        let last = self.rounds.entry(new.bringer).or_default();
+        *last = (*last).max(self.round) + 1;
+        self.sequence += 1;
+        let turn = Turn { round: *last, sequence: self.sequence };
+        self.by_rate.insert((rate, Reverse(turn)), new);
+    }
+
+    fn pop(&mut self) -> Option<Held> {
+        let ((_, Reverse(turn)), held) = self.by_rate.pop_last()?;
+        self.round = self.round.max(turn.round - 1);
+        Some(held)
+    }
 }
 
 /// A transaction that waits to be announced.
@@ -51,6 +84,8 @@ pub struct Held {
     pub size: usize,
     /// Where it came from; `None` if our operator submitted it.
     pub ingress: Option<Link>,
+    /// Who that is.
+    pub bringer: Bringer,
 }
 
 /// Whether a transaction may be announced.
@@ -79,8 +114,7 @@ impl RelayRateLimiter {
             return Admitted::Now;
         }
         let waiting = self.waiting.get_or_insert_default();
-        waiting.sequence += 1;
-        waiting.by_rate.insert((rate(), Reverse(waiting.sequence)), new);
+        waiting.push(rate(), new, params.backlog_max);
         self.at = self
             .count
             .in_debt_until(params.relayed)
@@ -97,7 +131,7 @@ impl RelayRateLimiter {
             return None;
         }
         let waiting = self.waiting.as_mut()?;
-        let next = waiting.by_rate.pop_last().map(|(_, held)| held);
+        let next = waiting.pop();
         if waiting.by_rate.is_empty() {
             self.waiting = None;
         }
@@ -158,7 +192,7 @@ mod tests {
     }
 
     fn held(n: u8, size: usize) -> Held {
-        Held { id: ItemId::tx(Hash256([n; 32])), size, ingress: None }
+        Held { id: ItemId::tx(Hash256([n; 32])), size, ingress: None, bringer: Bringer::Own }
     }
 
     fn ms(ms: u64) -> Time {
@@ -220,5 +254,36 @@ mod tests {
         (1..=4).for_each(|n| assert_eq!(admit(&mut rate_limiter, n, 5, ms(0)), n <= 3));
         assert!(!admit(&mut rate_limiter, 5, 5, ms(100)), "the fourth is first");
         assert_eq!(rate_limiter.next(ms(100), &params()).map(|held| held.id.hash().0[0]), Some(4));
+    }
+
+    #[test]
+    fn a_flood_waits_behind_itself_and_nobody_else_behind_it() {
+        let (mut rate_limiter, params) =
+            (RelayRateLimiter::default(), BudgetParams { backlog_max: 100, ..params() });
+        let from = |n, bringer| Held { bringer, ..held(n, 1) };
+        let mut dropped = Vec::new();
+        for n in 0..150 {
+            let admitted =
+                rate_limiter.admit(from(n, Bringer::Dialler(1)), || FeeRate::ZERO, ms(0), &params);
+            if let Admitted::Later { dropped: Some(id) } = admitted {
+                dropped.push(id.hash().0[0]);
+            }
+        }
+        assert_eq!(dropped, (103..150).collect::<Vec<_>>());
+        for (n, bringer) in
+            [(200, Bringer::Dialler(2)), (201, Bringer::Dialler(2)), (202, Bringer::Own)]
+        {
+            let Admitted::Later { dropped: Some(id) } =
+                rate_limiter.admit(from(n, bringer), || FeeRate::ZERO, ms(0), &params)
+            else {
+                panic!("the backlog is full");
+            };
+            assert!(id.hash().0[0] < 150, "the flood's own gives way");
+        }
+        let order: Vec<_> = (1..=6)
+            .filter_map(|n| rate_limiter.next(ms(100_000 * n), &params))
+            .map(|held| held.id.hash().0[0])
+            .collect();
+        assert_eq!(order, [3, 200, 202, 4, 201, 5]);
     }
 }

@@ -19,6 +19,7 @@ use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session};
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::files::network::Meaning;
 
 /// A node with one peer and a store, without a shell.
 struct Run {
@@ -36,6 +37,7 @@ impl Run {
         let config = StoreConfig {
             path: path.to_owned(),
             network: "test".to_owned(),
+            rules: Meaning::default(),
             chain: Arc::new(Ties),
             expiry: Duration::from_secs(1_000),
             orphan_expiry: Duration::from_secs(1_000),

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::files::network::Meaning;
 
 /// A store with its thread, in a temporary folder.
 struct Running {
@@ -21,6 +22,7 @@ fn config(folder: &tempfile::TempDir) -> StoreConfig {
     StoreConfig {
         path: folder.path().join("store.redb"),
         network: "test".to_owned(),
+        rules: Meaning::default(),
         orphan_expiry: Duration::from_secs(1_000),
         clock: SystemClock::default(),
         chain: Arc::new(Opaque::default()),

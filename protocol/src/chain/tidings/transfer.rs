@@ -34,7 +34,8 @@ pub struct Transfer<'a> {
     pub sender: [u8; KEY_LEN],
     /// Number of the transfer among those of its sender; no two may share one.
     pub nonce: u64,
-    /// Fee, in the smallest unit.
+    /// Fee that it offers, in the smallest unit. Who orders transfers may look at it; the relay doesn't, since nobody
+    /// vouches for it.
     pub fee: u64,
     /// Whatever the sender has to say.
     pub payload: &'a [u8],

@@ -17,7 +17,8 @@
 //!
 //! # Room
 //! Whoever has to leave must count for no more than the newcomer, which counts for what it pays or, if
-//! that is less, what it and all its ancestors pay together. Its ancestors don't leave for it.
+//! that is less, what it and all its ancestors pay together. Its ancestors don't leave for it. Among those that pay
+//! nothing whoever brought most makes room (`pool/shares.rs`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use super::family::Sum;
 use super::{Departure, Pool};
 use crate::chain::{Inspection, Rejection, Sender};
+use crate::ground::bringer::Bringer;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId};
 use crate::ground::time::Time;
@@ -48,6 +50,7 @@ pub(super) struct Plan {
 struct Newcomers<'a> {
     all: &'a [(&'a Arc<Item>, &'a Inspection)],
     sum: Sum,
+    bringer: Bringer,
     /// Their pooled ancestors.
     ancestors: Vec<ItemId>,
 }
@@ -63,10 +66,11 @@ impl Pool {
     pub(super) fn plan(
         &self,
         newcomers: &[(&Arc<Item>, &Inspection)],
+        bringer: Bringer,
         now: Time,
         params: &Params,
     ) -> Result<Option<Plan>, Rejection> {
-        let new = self.introduce(newcomers, params.pool.family_max);
+        let new = self.introduce(newcomers, bringer, params.pool.family_max);
         if new.sum.bytes > params.memory.pool_max_bytes {
             return Err(Rejection::policy("larger-than-pool"));
         }
@@ -99,6 +103,7 @@ impl Pool {
     fn introduce<'a>(
         &self,
         all: &'a [(&'a Arc<Item>, &'a Inspection)],
+        bringer: Bringer,
         family_max: usize,
     ) -> Newcomers<'a> {
         let sum = all.iter().map(|(item, inspection)| Sum::of(item, inspection)).sum();
@@ -109,7 +114,7 @@ impl Pool {
         // Too many are refused for that: no more is to be found out about them.
         let is_walked = (1..=family_max).contains(&parents.len());
         let ancestors = if is_walked { self.with_ancestors(&parents) } else { parents };
-        Newcomers { all, sum, ancestors }
+        Newcomers { all, sum, bringer, ancestors }
     }
 
     /// Who has to leave because of conflicts.
@@ -232,7 +237,7 @@ impl Pool {
         let mut staying: BTreeSet<ItemId> = new.ancestors.iter().copied().collect();
         staying.extend(replaced);
         let (mut evicted, mut highest) = (Vec::new(), FeeRate::ZERO);
-        for (id, pooled) in self.leaving() {
+        for (id, pooled) in self.leaving(new.bringer, new.sum.bytes) {
             if excess == 0 {
                 break;
             }

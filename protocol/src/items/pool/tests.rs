@@ -8,6 +8,7 @@ use crate::ground::item::ItemKind;
 mod families;
 mod model;
 mod replacement;
+mod shares;
 
 pub(super) fn tx(n: u8, size: usize) -> Arc<Item> {
     Opaque::default().item(ItemKind::Tx, vec![n; size].into()).unwrap()
@@ -43,7 +44,7 @@ impl Pool {
         inspection: Inspection,
         params: &Params,
     ) -> Result<(), &'static str> {
-        let put = self.insert(item.clone(), inspection, Time::ZERO, params);
+        let put = self.insert(item.clone(), inspection, Bringer::Own, Time::ZERO, params);
         put.map_err(|rejection| rejection.rule)
     }
 }
@@ -109,7 +110,8 @@ fn the_minimum_rises_above_what_was_evicted_and_decays() {
     assert_eq!(pool.put(&tx(4, 10), paying(10), &params), Err("fee-too-low"));
     let half = pool.min_fee_rate(Time::from_millis(100_000), &params);
     assert_eq!(half, FeeRate(550_000));
-    let later = pool.insert(tx(4, 10), paying(25), Time::from_millis(100_000), &params);
+    let later =
+        pool.insert(tx(4, 10), paying(25), Bringer::Own, Time::from_millis(100_000), &params);
     assert_eq!(later, Ok(()));
 }
 
@@ -135,7 +137,8 @@ fn transactions_expire() {
     let (mut pool, params) = (pool(), params(1_000));
     assert_eq!(pool.deadline(), Time::NEVER);
     pool.put(&tx(1, 10), Inspection::default(), &params).unwrap();
-    pool.insert(tx(2, 10), Inspection::default(), Time::from_millis(500), &params).unwrap();
+    pool.insert(tx(2, 10), Inspection::default(), Bringer::Own, Time::from_millis(500), &params)
+        .unwrap();
     assert_eq!(pool.deadline(), Time::from_millis(10_000));
     pool.on_wake(Time::from_millis(10_000));
     assert_eq!((pool.len(), pool.bytes()), (1, 10));

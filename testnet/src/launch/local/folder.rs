@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
@@ -63,7 +63,8 @@ pub fn check_socket_path(nodes_folder: &Path) -> Result<(), String> {
 /// # Errors
 /// What the system says.
 pub(super) fn write(folder: &Path, plan: &NodePlan, common: &Common) -> io::Result<()> {
-    fs::create_dir(folder)?;
+    // Whatever the process's umask: nodes refuse a folder that others can write to.
+    fs::DirBuilder::new().mode(0o700).create(folder)?;
     write_key(&folder.join(IDENTITY), &identity_file(plan.identity))?;
     write_key(&folder.join(ACCOUNT), account_text(&plan.account).as_bytes())?;
     let config = toml::to_string(&config(plan, common)).map_err(io::Error::other)?;

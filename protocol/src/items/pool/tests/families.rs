@@ -92,10 +92,13 @@ fn a_child_pays_for_a_parent_that_is_judged_with_it() {
     assert_eq!(pool.put(&parent, paying(0), &params), Err("fee-too-low"));
     let pair = |fee| ((parent.clone(), paying(0)), (child.clone(), child_of(&[&parent], fee)));
     let (first, second) = pair(19);
-    assert_eq!(pool.insert_pair(first, second, Time::ZERO, &params), Err(FEE_TOO_LOW));
+    assert_eq!(
+        pool.insert_pair(first, second, Bringer::Own, Time::ZERO, &params),
+        Err(FEE_TOO_LOW)
+    );
     assert!(pool.is_empty());
     let (first, second) = pair(20);
-    assert_eq!(pool.insert_pair(first, second, Time::ZERO, &params), Ok(()));
+    assert_eq!(pool.insert_pair(first, second, Bringer::Own, Time::ZERO, &params), Ok(()));
     assert_eq!(pool.by_key.first().unwrap().rate, FeeRate(1_000_000), "the parent's, by its child");
 }
 
@@ -106,7 +109,7 @@ fn a_pair_replaces_nobody() {
     let (parent, child) = (tx(1, 10), tx(2, 10));
     let conflicting = Inspection { fee: Some(0), ..claiming(1) };
     let child = (child, child_of(&[&parent], 1_000));
-    let refused = pool.insert_pair((parent, conflicting), child, Time::ZERO, &params);
+    let refused = pool.insert_pair((parent, conflicting), child, Bringer::Own, Time::ZERO, &params);
     assert_eq!(refused.unwrap_err().rule, "conflicts-with-pool");
 }
 

@@ -220,14 +220,15 @@ impl Pool {
     fn check_bookkeeping(&self, model: &Model) {
         let mut claims = 0;
         let mut senders = Vec::new();
-        let leaving: Vec<_> = self.leaving().map(|(_, pooled)| pooled.eviction_key()).collect();
+        let leaving: Vec<_> =
+            self.leaving(Bringer::Own, 0).map(|(_, pooled)| pooled.eviction_key()).collect();
         assert!(leaving.is_sorted());
         assert_eq!(leaving.len(), self.len());
         for key in &self.by_key {
             let pooled = self.items.get(&key.id).expect("it is pooled");
             assert!(*key == pooled.eviction_key() && pooled.is_sorted);
         }
-        for (_, pooled) in self.leaving() {
+        for (_, pooled) in self.leaving(Bringer::Own, 0) {
             claims += pooled.spends.len();
             senders.extend(pooled.sender);
         }
@@ -259,9 +260,9 @@ proptest! {
                     let Spec { item, inspection } = spec(n);
                     let (item, inspection) = (item.clone(), inspection.clone());
                     let least = pool.min_fee_rate(now, &params);
-                    let (before, checked) = (pool.bytes(), pool.check(&item, &inspection, now, &params));
+                    let (before, checked) = (pool.bytes(), pool.check(&item, &inspection, Bringer::Own, now, &params));
                     prop_assert_eq!(pool.bytes(), before);
-                    let put = pool.insert(item, inspection, now, &params);
+                    let put = pool.insert(item, inspection, Bringer::Own, now, &params);
                     prop_assert_eq!(put, checked);
                     let expected = model.insert(n, least, now, &params);
                     prop_assert_eq!(put.is_ok(), expected, "{}: {:?}", n, put);
