@@ -5,6 +5,7 @@
 //! text for people; what goes wrong is a sentence on standard error, and an [exit code](crate::cli::error).
 
 mod args;
+mod descriptors;
 pub mod error;
 mod explain;
 mod init;

@@ -15,7 +15,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::cli::run::TooFew;
+use crate::cli::descriptors::TooFew;
 use crate::client::ClientError;
 use crate::config::ConfigError;
 use crate::files::datadir::DataDirError;

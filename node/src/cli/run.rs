@@ -6,7 +6,6 @@
 //! be kept. Then the socket's file goes, then the claim on the data folder, and the listening sockets
 //! last: whoever waits on one of them (`tidings stop`) may start the next node at once.
 
-mod descriptors;
 mod listeners;
 
 use std::process::ExitCode;
@@ -19,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc};
 
 use super::output::Output;
-use super::{Folder, runtime};
+use super::{Folder, descriptors, runtime};
 use crate::admin::Api;
 use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::clock::SystemClock;
@@ -32,7 +31,6 @@ use crate::lab::Lab;
 use crate::logging;
 use crate::shell::{Shell, ShellConfig};
 use crate::store::StoreConfig;
-pub(crate) use descriptors::TooFew;
 use listeners::Listeners;
 
 pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {

@@ -1,6 +1,6 @@
 //! Streams over one connection: as much of Yamux as a link needs, and nothing that a stranger could make larger.
 //!
-//! It speaks `/yamux/1.0.0` with any other (`spec.md` of hashicorp/yamux), and differs from the `yamux` that libp2p
+//! It speaks `/yamux/1.0.0` with any other (the specification in hashicorp/yamux), and differs from the `yamux` that libp2p
 //! brings in what it holds. That one keeps each frame as an allocation of its own, so a window of one-byte frames takes a
 //! hundred times its size, and empty frames nothing of it; its windows grow as long as a peer delays its pongs, up to 1 GiB
 //! a connection; and it answers a flood of pings, window updates and streams as long as it lasts. `libp2p-yamux` lets none
@@ -40,7 +40,7 @@ use self::session::{Role, Session};
 pub(crate) use self::stream::Stream;
 use crate::net::held::{Account, Share};
 
-/// What a peer may send on a new stream before it is told that there is room (`spec.md`: 256 KB).
+/// What a peer may send on a new stream before it is told that there is room (the specification: 256 KB).
 const FIRST_WINDOW: usize = 256 << 10;
 
 /// Most bytes of a stream that wait to be read: twice what the protocol begins with, 5 MB/s over a round trip of 100 ms.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{self, ConnectionId, StreamProtocol, SwarmEvent};
-use libp2p::{Swarm, connection_limits};
+use libp2p::{Swarm, Transport as _, connection_limits};
 use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tokio::sync::mpsc;
 
 use crate::net::behaviour::{Behaviours, Relay};
 use crate::net::contained::Lost;
-use crate::net::door::Door;
+use crate::net::door::{Door, Guarded};
 use crate::net::gate::Gate;
 use crate::net::held::Account;
 use crate::net::pipe::Ready;
@@ -59,7 +59,9 @@ pub(crate) fn build(
     lost: Lost,
 ) -> Result<Swarm<Behaviours>, NetError> {
     let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
-    let transport = transport::guarded(config, &door, account)?;
+    let transport = transport::build(&config.keypair, config.place, &config.clock, account)?;
+    let stretched = |duration| config.clock.stretched(duration);
+    let transport = Guarded::new(transport, door.clone(), stretched).boxed();
     over(transport, door, config, ready, account, lost)
 }
 

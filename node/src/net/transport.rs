@@ -20,10 +20,9 @@ use tidings_protocol::ground::peer::{DialError, PeerAddr, Transport};
 use crate::clock::Clock;
 use crate::lab::shape::Shaper;
 use crate::links::Place;
-use crate::net::door::{Door, Guarded};
+use crate::net::NetError;
 use crate::net::held::Account;
 use crate::net::muxer;
-use crate::net::{NetConfig, NetError};
 
 /// How long connecting and securing may take: libp2p's own default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,31 +35,17 @@ const UNACKED_MAX: Duration = Duration::from_secs(120);
 
 /// Most memory of Noise for a connection, bytes; its buffers stay as large as they once were. Reading: a message of up to
 /// 64 KiB, what was read beyond, and the same decrypted. Writing: as much as we write before we flush, as it is, encrypted
-/// and framed, each in a buffer of up to twice the size. (`io.rs` and `io/framed.rs` of libp2p-noise)
+/// and framed, each in a buffer of up to twice the size. (the module `io` of libp2p-noise)
 pub(crate) const NOISE_MAX: usize = 3 * (64 << 10) + 3 * 2 * muxer::FLUSH_EVERY;
 
 /// What the swarm dials and listens with.
 pub(crate) type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// Builds the transport of a node whose listeners a door guards.
-///
-/// # Errors
-/// When Noise can't sign its key with the identity.
-pub(crate) fn guarded(
-    config: &NetConfig,
-    door: &Door,
-    account: &Arc<Account>,
-) -> Result<BoxedTransport, NetError> {
-    let transport = build(&config.keypair, config.place, &config.clock, account)?;
-    let stretched = |duration| config.clock.stretched(duration);
-    Ok(Guarded::new(transport, door.clone(), stretched).boxed())
-}
-
 /// Builds the transport of a node with an identity, perhaps an emulated place, and a clock, by which it waits.
 ///
 /// # Errors
 /// When Noise can't sign its key with the identity.
-fn build(
+pub(crate) fn build(
     keypair: &Keypair,
     place: Option<Place>,
     clock: &Clock,

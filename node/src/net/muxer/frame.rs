@@ -1,6 +1,6 @@
 //! Yamux's frames: a head of twelve bytes, and after that of a data frame its data.
 //!
-//! Version u8, kind u8, flags u16, stream u32, length u32, big-endian. Source: `spec.md` of hashicorp/yamux.
+//! Version u8, kind u8, flags u16, stream u32, length u32, big-endian. Source: the specification in hashicorp/yamux.
 
 use bytes::{BufMut as _, BytesMut};
 
