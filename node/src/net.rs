@@ -6,6 +6,7 @@
 //! terms: [`Link`], [`PeerKey`], whole [`Message`]s.
 
 mod behaviour;
+mod bounds;
 mod contained;
 mod door;
 mod flow;
@@ -41,10 +42,11 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::links::Place;
 use crate::net::behaviour::Behaviours;
+pub use crate::net::bounds::{full_node_held_max, inbound_sockets_max, link_held_max};
 use crate::net::contained::Lost;
 use crate::net::door::Door;
 use crate::net::gate::Gate;
-use crate::net::held::{Account, FAIR_SHARE, TOTAL_MAX};
+use crate::net::held::{Account, TOTAL_MAX};
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
 use crate::net::pipe::{HIGH_MARK, Phase, Pipe, Ready};
@@ -55,36 +57,6 @@ use crate::net::transport::to_multiaddr;
 /// Longest vector of messages that is kept for the next pipe whatever it held. A longer one is kept while it is
 /// used, and gives its memory back after a burst.
 const SPARE_MAX: usize = 64;
-
-/// Most sockets of peers that dialled, established or being secured, with so many inbound places.
-#[must_use]
-pub const fn inbound_sockets_max(inbound_max: usize) -> usize {
-    inbound_max + swarm::INBOUND_SPARE + gate::PENDING_MAX
-}
-
-/// Most memory that one link makes a node hold, bytes, where blocks have up to `block_max`. What all hold together has a
-/// bound of its own.
-#[must_use]
-pub const fn link_held_max(block_max: usize) -> usize {
-    // A vector has room for twice what is in it, and takes one message more than is enough.
-    let inbox = 2 * pipe::INBOX_MAX + block_max;
-    // One message of each class, and a chunk that waits.
-    let unfinished = 2 * block_max + 2 * flow::READ_CHUNK + (256 << 10);
-    let queue = pipe::HARD_BOUND + 2 * block_max + 4 * flow::WRITE_MAX;
-    inbox + unfinished + queue + muxer::HELD_MAX
-}
-
-/// Most memory that all links of a full node make it hold, bytes: `SECURITY.md` has it as a table.
-#[must_use]
-pub const fn full_node_held_max(links: usize, block_max: usize) -> usize {
-    let open = links + swarm::INBOUND_SPARE;
-    // Over the account's bound greedy links are cut, until none is.
-    let modest = open * (FAIR_SHARE + muxer::HELD_MAX);
-    let counted = if modest > TOTAL_MAX { modest } else { TOTAL_MAX };
-    // What one turn of each connection brings before the account is looked at, and one reaction of the core.
-    let between = open * 2 * pipe::INBOX_MAX + pipe::HARD_BOUND + block_max;
-    counted + between + (open + gate::PENDING_MAX) * transport::NOISE_MAX
-}
 
 /// Settings of a [`Net`].
 #[derive(Clone)]
