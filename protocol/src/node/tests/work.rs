@@ -4,7 +4,7 @@ use super::orphans::solo as with_fees;
 use super::*;
 use crate::chain::Verified;
 use crate::ground::item::{Hash256, ItemId, Name, ShortId};
-use crate::machine::RestoredAs;
+use crate::machine::{Part as _, RestoredAs};
 use crate::testkit::ties::{Draft, Ties, block};
 use crate::wire::message::{PeerExchange, Reconcile, Signal};
 
@@ -227,6 +227,25 @@ fn what_a_strategy_flushes_to_many_peers_leaves_in_portions() {
     assert_eq!(portions.iter().sum::<usize>(), 20 * 500);
     let most = 2 * crate::wire::message::ANNOUNCE_MAX;
     assert!(portions.iter().all(|told| *told <= most), "{portions:?}");
+}
+
+#[test]
+fn a_wake_up_ends_with_whoever_does_much_and_the_next_begins_with_the_others() {
+    let mut params = Params::default();
+    params.relay.strategy = StrategyKind::Inventory;
+    let mut solo = Solo::new(params);
+    let silent = solo.link(0, OUT);
+    (0..4_000).for_each(|n| drop(solo.hand(Input::Submitted(numbered(n)))));
+    solo.now = solo.node.health.deadline();
+    let first = solo.hand(Input::Wake);
+    assert!(told(&first) > 0 && disconnects(&first).is_empty(), "announcements are enough for one");
+    assert!(solo.node.deadline() <= solo.now, "the rest is due at once");
+    let second = disconnects(&solo.hand(Input::Wake));
+    assert_eq!(
+        second.iter().map(|(link, _)| *link).collect::<Vec<_>>(),
+        [silent],
+        "it gave no sign of life"
+    );
 }
 
 #[test]
