@@ -69,8 +69,8 @@ pub struct Pool {
     /// Those that came without a fee, and those that came with one.
     free: Ages,
     paying: Ages,
-    /// Those that came without a fee, by who brought them.
-    shares: Shares,
+    /// Those that came without a fee, by who brought them, once there are more than [`FEW`](shares::FEW).
+    shares: Option<Box<Shares>>,
     /// What the latest block confirmed and we had; bounded by the size of a block.
     latest: Map<ItemId, Arc<Item>>,
     floor: Floor,
@@ -157,7 +157,7 @@ impl Pool {
             by_key: BTreeSet::new(),
             free: Ages::default(),
             paying: Ages::default(),
-            shares: Shares::default(),
+            shares: None,
             latest: Map::new(salt),
             floor: Floor::default(),
             bytes: 0,
@@ -421,9 +421,14 @@ impl Pool {
             self.paying.push(expires, key);
         } else {
             self.free.push(expires, key);
-            self.shares.push(bringer, pooled.item.size(), expires, key);
+            if let Some(shares) = &mut self.shares {
+                shares.push(bringer, pooled.item.size(), expires, key);
+            }
         }
         self.items.insert(id, pooled);
+        if self.shares.is_none() && self.free.len() > shares::FEW {
+            self.shares = Some(Box::new(self.count_shares()));
+        }
         if !inspection.parents.is_empty() {
             self.adopt(id, &inspection.parents);
         }
@@ -472,7 +477,12 @@ impl Pool {
             self.paying.remove(pooled.sequence, is_there);
         } else {
             self.free.remove(pooled.sequence, is_there);
-            self.shares.remove(pooled.bringer, size, pooled.sequence, is_there);
+            if let Some(shares) = &mut self.shares {
+                shares.remove(pooled.bringer, size, pooled.sequence, is_there);
+                if shares.is_empty() {
+                    self.shares = None;
+                }
+            }
         }
         self.bytes -= pooled.item.size();
         for key in &pooled.spends {
@@ -500,9 +510,25 @@ impl Pool {
         }
     }
 
+    /// Who brought what of those that came without a fee: looks through all of them.
+    fn count_shares(&self) -> Shares {
+        let mut shares = Shares::default();
+        for (expires, key) in self.free.iter() {
+            if let Some(pooled) = self.items.get(&key.id).filter(|it| it.sequence == key.sequence) {
+                shares.push(pooled.bringer, pooled.item.size(), *expires, *key);
+            }
+        }
+        shares
+    }
+
     /// All in the order in which they have to leave when room is needed for something of so many bytes.
     fn leaving(&self, bringer: Bringer, size: usize) -> impl Iterator<Item = (ItemId, &Pooled)> {
-        let unsorted = self.shares.leaving(bringer, size).filter_map(|key| {
+        let few = match self.shares {
+            Some(_) => Vec::new(),
+            None => self.count_shares().leaving(bringer, size).copied().collect(),
+        };
+        let many = self.shares.iter().flat_map(move |shares| shares.leaving(bringer, size));
+        let unsorted = few.into_iter().chain(many.copied()).filter_map(|key| {
             let pooled = self.items.get(&key.id)?;
             (pooled.sequence == key.sequence && !pooled.is_sorted).then_some((
                 key.sequence,

@@ -83,8 +83,8 @@ impl Ages {
         self.queue.range(self.queue.len() - count..)
     }
 
-    /// All in the order of their ages, and perhaps some that have left.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &EvictionKey> {
-        self.queue.iter().map(|(_, key)| key)
+    /// All in the order of their ages, with the time when each expires, and perhaps some that have left.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(Time, EvictionKey)> {
+        self.queue.iter()
     }
 }

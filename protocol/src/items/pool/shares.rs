@@ -18,6 +18,10 @@ use super::ages::Ages;
 use crate::ground::bringer::Bringer;
 use crate::ground::time::Time;
 
+/// So few transactions that pay nothing are looked through when somebody has to leave: most of a million simulated nodes
+/// have one or two, and shares would take a kilobyte of each.
+pub(super) const FEW: usize = 4;
+
 /// What each bringer brought of those that pay nothing. As many bringers as transactions, at most.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shares {
@@ -38,6 +42,11 @@ struct Share {
 }
 
 impl Shares {
+    /// Whether nothing is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_bringer.is_empty()
+    }
+
     /// A transaction came.
     pub(super) fn push(&mut self, bringer: Bringer, size: usize, expires: Time, key: EvictionKey) {
         self.by_bringer.entry(bringer).or_default().ages.push(expires, key);
@@ -90,7 +99,7 @@ impl Shares {
         let bringers = leads.then_some(newcomer).into_iter().chain(others);
         bringers
             .filter_map(|bringer| self.by_bringer.get(&bringer))
-            .flat_map(|share| share.ages.iter())
+            .flat_map(|share| share.ages.iter().map(|(_, key)| key))
     }
 
     /// The bringers of a half, the largest first.
