@@ -1,5 +1,6 @@
 //! Transactions and blocks of an attacker, good and bad.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,7 +8,6 @@ use ed25519_zebra::SigningKey;
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::tidings::{Block, Tidings, Transfer};
 use tidings_protocol::ground::item::{Hash256, Item, ItemKind};
-use tidings_protocol::wire::message::{Items, Message};
 
 use crate::target::Target;
 
@@ -29,38 +29,43 @@ impl Mint {
     }
 
     /// A valid transfer with a fee and so many bytes of payload.
-    pub fn transfer(&mut self, fee: u64, payload: usize) -> Bytes {
+    pub fn transfer(&mut self, fee: u64, payload: usize) -> Arc<Item> {
+        let bytes = self.sign(fee, payload);
+        self.item(ItemKind::Tx, bytes)
+    }
+
+    /// A transfer of which the signature is wrong.
+    pub fn forged(&mut self, payload: usize) -> Arc<Item> {
+        let mut bytes = self.sign(1, payload).to_vec();
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+        }
+        self.item(ItemKind::Tx, bytes.into())
+    }
+
+    /// A valid block of so many transfers with so many bytes of payload each, on top of the one before.
+    ///
+    /// # Errors
+    /// When no proof of work is found.
+    pub fn block(&mut self, count: usize, payload: usize) -> io::Result<Arc<Item>> {
+        let transfers: Vec<_> = (0..count).map(|_| self.sign(1, payload)).collect();
+        self.nonce += 1;
+        let bits = self.rules.difficulty_bits;
+        let bytes = Block::mine(self.parent, &transfers, self.nonce, bits)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        let block = self.item(ItemKind::Block, bytes);
+        self.parent = block.id().hash();
+        Ok(block)
+    }
+
+    fn sign(&mut self, fee: u64, payload: usize) -> Bytes {
         self.nonce += 1;
         Transfer::sign(&self.key, self.rules.genesis, self.nonce, fee, &vec![7; payload])
     }
 
-    /// A transfer of which the signature is wrong.
-    pub fn forged(&mut self, payload: usize) -> Bytes {
-        let mut bytes = self.transfer(1, payload).to_vec();
-        if let Some(last) = bytes.last_mut() {
-            *last ^= 1;
-        }
-        bytes.into()
-    }
-
-    /// A valid block on top of the one before.
-    #[must_use]
-    pub fn block(&mut self, transfers: &[Bytes]) -> Option<Bytes> {
-        self.nonce += 1;
-        let bits = self.rules.difficulty_bits;
-        let bytes = Block::mine(self.parent, transfers, self.nonce, bits)?;
-        self.parent = self.rules.identify(ItemKind::Block, &bytes).ok()?;
-        Some(bytes)
-    }
-
-    /// A message that delivers an item.
-    ///
-    /// # Panics
-    /// Never: all that is made here has a header.
-    #[must_use]
-    pub fn deliver(&self, kind: ItemKind, bytes: Bytes) -> Message {
-        let item: Arc<Item> = self.rules.item(kind, bytes).expect("it was made by these rules");
-        Message::Items(Items::Item(item))
+    /// The item that some bytes are: all that is made here has a header.
+    fn item(&self, kind: ItemKind, bytes: Bytes) -> Arc<Item> {
+        self.rules.item(kind, bytes).expect("it was made by these rules")
     }
 }
 

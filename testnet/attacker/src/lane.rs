@@ -9,6 +9,7 @@ use libp2p::identity::Keypair;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use tidings_protocol::ground::item::Item;
 use tokio::time::timeout;
 
 use crate::items::Mint;
@@ -106,6 +107,28 @@ impl Lane {
     /// When it doesn't come up.
     pub async fn link(&mut self) -> io::Result<Link> {
         self.link_from(self.address()).await
+    }
+
+    /// A link on which whatever the victim says is read and not looked at.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn deaf_link(&mut self) -> io::Result<Link> {
+        let mut link = self.link().await?;
+        link.listens = false;
+        Ok(link)
+    }
+
+    /// A deaf link over which the victim got an item, which it can be asked for.
+    ///
+    /// # Errors
+    /// When it doesn't come up.
+    pub async fn link_with(&mut self, item: &Arc<Item>) -> io::Result<Link> {
+        let mut link = self.link().await?;
+        link.give(item).await?;
+        link.ping(1).await?;
+        link.listens = false;
+        Ok(link)
     }
 
     /// A link from an address.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use tidings_protocol::chain::Chain;
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::wire::codec;
 use tidings_protocol::wire::frame::Reader;
 use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session};
@@ -105,6 +105,14 @@ impl Link {
         codec::encode(message, &mut self.encoded);
         let bytes = self.encoded.split().freeze();
         self.raw(&bytes).await
+    }
+
+    /// Sends an item.
+    ///
+    /// # Errors
+    /// When the link ends.
+    pub async fn give(&mut self, item: &Arc<Item>) -> io::Result<()> {
+        self.say(&Message::Items(Items::Item(Arc::clone(item)))).await
     }
 
     /// Sends any bytes where messages are expected.

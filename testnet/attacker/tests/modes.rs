@@ -7,7 +7,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use libp2p::identity::Keypair;
 use tidings::api::{Outcome, PeerStatus};
 use tidings::control::Command;
@@ -128,10 +127,9 @@ async fn a_node_and_its_honest_link_outlive_every_mode() {
         let peers = honest.peers().await;
         assert_eq!(peers.len(), 1, "{}", mode.name);
         assert_eq!(peers[0].link, link, "{}: the honest link is a new one", mode.name);
-        // The highest fee: a pool that an attacker filled shall not decide this test.
-        let bytes: Bytes = mint.transfer(u64::MAX, 100);
-        let kind = ItemKind::Tx;
-        let submit = |reply| Command::Submit { kind, bytes: bytes.clone(), reply };
+        let honest_one = mint.transfer(1, 100);
+        let (kind, bytes) = (ItemKind::Tx, honest_one.bytes().clone());
+        let submit = |reply| Command::Submit { kind, bytes, reply };
         let submitted = honest.ask(submit).await.unwrap();
         assert_eq!(submitted.outcome, Outcome::Accepted, "{}", mode.name);
         node.holds(submitted.id.unwrap()).await;

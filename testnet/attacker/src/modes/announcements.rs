@@ -1,4 +1,4 @@
-//! Announces transactions that there aren't, two thousand a message.
+//! Announces transactions that there aren't, a thousand a message.
 
 use std::io;
 
@@ -21,8 +21,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     loop {
         let ids = (0..ANNOUNCE_MAX).map(|_| ShortId(lane.rng().random())).collect();
         link.say(&Message::Items(Items::Announce(Names::Short(ids)))).await?;

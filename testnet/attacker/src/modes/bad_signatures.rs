@@ -2,8 +2,6 @@
 
 use std::io;
 
-use tidings_protocol::ground::item::ItemKind;
-
 use crate::lane::Lane;
 use crate::mode::Mode;
 
@@ -19,11 +17,9 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     let mut mint = lane.mint();
     loop {
-        let bytes = mint.forged(100);
-        link.say(&mint.deliver(ItemKind::Tx, bytes)).await?;
+        link.give(&mint.forged(100)).await?;
     }
 }

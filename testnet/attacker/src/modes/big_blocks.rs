@@ -2,8 +2,6 @@
 
 use std::io;
 
-use tidings_protocol::ground::item::ItemKind;
-
 use crate::lane::Lane;
 use crate::mode::Mode;
 
@@ -19,13 +17,10 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     let mut mint = lane.mint();
     loop {
-        let transfers: Vec<_> = (0..39).map(|_| mint.transfer(1, 99_000)).collect();
-        let block = mint.block(&transfers).ok_or(io::ErrorKind::InvalidInput)?;
-        link.say(&mint.deliver(ItemKind::Block, block)).await?;
+        link.give(&mint.block(39, 99_000)?).await?;
         // Others have their turn: to find a block takes a while.
         tokio::task::yield_now().await;
     }

@@ -20,8 +20,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     loop {
         let salt: u64 = lane.rng().random();
         link.raw(&frame(15, &salt.to_le_bytes())).await?;

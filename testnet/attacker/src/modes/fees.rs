@@ -3,7 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-use tidings_protocol::ground::item::ItemKind;
 use tokio::time::{Instant, sleep_until};
 
 use crate::lane::Lane;
@@ -24,14 +23,11 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     let began = Instant::now();
     for sent in 0.. {
         // A key of its own for each: shares of senders bound nobody who makes them up.
-        let mut mint = lane.mint();
-        let bytes = mint.transfer(u64::MAX, 60_000);
-        link.say(&mint.deliver(ItemKind::Tx, bytes)).await?;
+        link.give(&lane.mint().transfer(u64::MAX, 60_000)).await?;
         if sent % 10 == 0 {
             sleep_until(began + EVERY * sent).await;
         }

@@ -4,7 +4,6 @@
 use std::io;
 
 use tidings_protocol::ground::item::ItemKind;
-use tidings_protocol::ground::item::{Hash256, ItemId};
 
 use crate::lane::Lane;
 use crate::mode::Mode;
@@ -21,14 +20,9 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    let mut mint = lane.mint();
-    let bytes = mint.transfer(1, 4_000);
-    let id = ItemId::tx(Hash256::of(&bytes));
-    link.say(&mint.deliver(ItemKind::Tx, bytes)).await?;
-    link.ping(1).await?;
-    link.listens = false;
+    let transaction = lane.mint().transfer(1, 4_000);
+    let mut link = lane.link_with(&transaction).await?;
     loop {
-        link.ask(ItemKind::Tx, vec![id; 1_000]).await?;
+        link.ask(ItemKind::Tx, vec![transaction.id(); 1_000]).await?;
     }
 }

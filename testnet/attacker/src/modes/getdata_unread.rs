@@ -4,7 +4,6 @@
 use std::io;
 
 use tidings_protocol::ground::item::ItemKind;
-use tidings_protocol::ground::item::{Hash256, ItemId};
 
 use crate::lane::Lane;
 use crate::mode::Mode;
@@ -21,16 +20,11 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    let mut mint = lane.mint();
-    let bytes = mint.transfer(1, 4_000);
-    let id = ItemId::tx(Hash256::of(&bytes));
-    link.say(&mint.deliver(ItemKind::Tx, bytes)).await?;
-    link.ping(1).await?;
+    let transaction = lane.mint().transfer(1, 4_000);
+    let mut link = lane.link_with(&transaction).await?;
     // Frames are still read, so that we learn of more window; nothing is given back.
     link.mux.credits = false;
-    link.listens = false;
     loop {
-        link.ask(ItemKind::Tx, vec![id]).await?;
+        link.ask(ItemKind::Tx, vec![transaction.id()]).await?;
     }
 }

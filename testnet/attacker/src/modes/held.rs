@@ -3,8 +3,6 @@
 
 use std::io;
 
-use tidings_protocol::ground::item::ItemKind;
-
 use crate::lane::Lane;
 use crate::mode::Mode;
 
@@ -20,12 +18,9 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
-    let mut mint = lane.mint();
-    let bytes = mint.transfer(1, 4_000);
-    let deliver = mint.deliver(ItemKind::Tx, bytes);
+    let mut link = lane.deaf_link().await?;
+    let transfer = lane.mint().transfer(1, 4_000);
     loop {
-        link.say(&deliver).await?;
+        link.give(&transfer).await?;
     }
 }

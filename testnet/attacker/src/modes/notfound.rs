@@ -21,8 +21,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     loop {
         let ids = (0..GETDATA_MAX).map(|_| ItemId::tx(Hash256(lane.rng().random()))).collect();
         let names = Names::Whole { kind: ItemKind::Tx, ids };

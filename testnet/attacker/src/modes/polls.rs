@@ -18,8 +18,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     let many = [frame(13, &[]), frame(4, &[])].concat().repeat(512);
     loop {
         link.raw(&many).await?;

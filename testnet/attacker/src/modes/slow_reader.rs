@@ -3,8 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-use tidings_protocol::chain::Chain as _;
-use tidings_protocol::ground::item::ItemId;
 use tidings_protocol::ground::item::ItemKind;
 use tokio::time::sleep;
 
@@ -23,15 +21,10 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    let mut mint = lane.mint();
-    let transfers: Vec<_> = (0..10).map(|_| mint.transfer(1, 99_000)).collect();
-    let block = mint.block(&transfers).ok_or(io::ErrorKind::InvalidInput)?;
-    let id = lane.target.rules().identify(ItemKind::Block, &block).map_err(io::Error::other)?;
-    link.say(&mint.deliver(ItemKind::Block, block)).await?;
-    link.ping(1).await?;
-    (link.listens, link.mux.credits) = (false, false);
-    link.ask(ItemKind::Block, vec![ItemId::block(id); 64]).await?;
+    let block = lane.mint().block(10, 99_000)?;
+    let mut link = lane.link_with(&block).await?;
+    link.mux.credits = false;
+    link.ask(ItemKind::Block, vec![block.id(); 64]).await?;
     loop {
         link.mux.step().await?;
         sleep(Duration::from_secs(1)).await;

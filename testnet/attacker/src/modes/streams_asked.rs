@@ -19,8 +19,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     let asked = [line(MULTISTREAM), line("/no/such/protocol")].concat();
     loop {
         let stream = link.mux.open();

@@ -17,8 +17,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     loop {
         link.mux.open_and_reset();
         link.mux.relieve().await?;

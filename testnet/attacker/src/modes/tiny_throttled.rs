@@ -3,8 +3,6 @@
 
 use std::io;
 
-use tidings_protocol::ground::item::ItemKind;
-
 use crate::items::frame;
 use crate::lane::Lane;
 use crate::mode::Mode;
@@ -21,18 +19,15 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    let mut mint = lane.mint();
-    let bytes = mint.transfer(1, 4_000);
-    let deliver = mint.deliver(ItemKind::Tx, bytes);
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
+    let transfer = lane.mint().transfer(1, 4_000);
     // What a link may send at once is used up first: 25 MB.
     for _ in 0..6_000 {
-        link.say(&deliver).await?;
+        link.give(&transfer).await?;
     }
     let known = frame(14, &[]).repeat(2_000);
     loop {
-        link.say(&deliver).await?;
+        link.give(&transfer).await?;
         link.raw(&known).await?;
     }
 }

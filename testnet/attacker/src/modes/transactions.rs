@@ -3,7 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-use tidings_protocol::ground::item::ItemKind;
 use tokio::time::{Instant, sleep_until};
 
 use crate::lane::Lane;
@@ -24,8 +23,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     let (began, mut mint) = (Instant::now(), lane.mint());
     for sent in 0.. {
         if sent % 64 == 0 {
@@ -34,8 +32,7 @@ async fn attack(mut lane: Lane) -> io::Result<()> {
                 mint = lane.mint();
             }
         }
-        let bytes = mint.transfer(1, 155);
-        link.say(&mint.deliver(ItemKind::Tx, bytes)).await?;
+        link.give(&mint.transfer(1, 155)).await?;
     }
     Ok(())
 }

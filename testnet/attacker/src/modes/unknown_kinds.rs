@@ -18,8 +18,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     let many = frame(200, &[]).repeat(4_096);
     loop {
         link.raw(&many).await?;

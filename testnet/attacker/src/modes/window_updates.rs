@@ -18,8 +18,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     loop {
         link.mux.frame(Kind::WindowUpdate, 0, link.stream, 0);
         link.mux.frame(Kind::WindowUpdate, 0, 9_999, 0);

@@ -18,8 +18,7 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
-    link.listens = false;
+    let mut link = lane.deaf_link().await?;
     let mut nonce = 0;
     loop {
         nonce += 1;

@@ -4,8 +4,6 @@
 use std::io;
 use std::time::Duration;
 
-use tidings_protocol::ground::item::ItemKind;
-
 use crate::lane::Lane;
 use crate::mode::Mode;
 use crate::mux::Pongs;
@@ -25,17 +23,14 @@ pub(super) const MODE: Mode = Mode {
 };
 
 async fn attack(mut lane: Lane) -> io::Result<()> {
-    let mut link = lane.link().await?;
+    let mut link = lane.deaf_link().await?;
     link.mux.pongs = Pongs::After(LATE);
-    link.listens = false;
     let mut mint = lane.mint();
-    let deliver: Vec<_> = (0..64).map(|_| mint.transfer(1, 90_000)).collect();
-    let deliver: Vec<_> =
-        deliver.into_iter().map(|bytes| mint.deliver(ItemKind::Tx, bytes)).collect();
+    let transfers: Vec<_> = (0..64).map(|_| mint.transfer(1, 90_000)).collect();
     // At what a link may send, the window grows; beyond it, what came fills it.
     loop {
-        for message in &deliver {
-            link.say(message).await?;
+        for transfer in &transfers {
+            link.give(transfer).await?;
         }
     }
 }
