@@ -21,7 +21,7 @@ const FINDING: usize = 64;
 
 /// Once so many ids have been looked at, an answer begins with no further span: about a millisecond's work. The next
 /// question finds equal what was told of this one. A guess.
-const LOOKED_MAX: usize = 300_000;
+const LOOKED_MAX: usize = 250_000;
 
 /// What a node keeps, each with what it pays. Bounded by the pool.
 #[derive(Clone, Debug, Default)]
@@ -440,5 +440,23 @@ mod tests {
         let view = view(&all);
         let _ = Telling::begin(&view, 7);
         assert_eq!(view.looked_at(), 1_000 + LIST_MAX + 1 + 2 * FINDING);
+    }
+
+    #[test]
+    fn an_answer_looks_at_so_many_ids_and_the_next_one_goes_on() {
+        let kept = ids(0..140_000);
+        assert!(kept.len() < LOOKED_MAX && 2 * kept.len() > LOOKED_MAX);
+        let ours = view(&kept).split(Span::ALL, 7).sums;
+        let mut theirs = ours.map(|sum| sum.wrapping_add(1));
+        let ask = |sums| {
+            let splits = [Split { span: Span::ALL, sums }].into();
+            Telling::answer(&Digest { salt: 7, splits }, &view(&kept), 0)
+        };
+        let first = ask(theirs);
+        assert!(first.is_cut() && (1..FAN).contains(&first.splits.len()));
+        theirs[..first.splits.len()].copy_from_slice(&ours[..first.splits.len()]);
+        let second = ask(theirs);
+        assert_eq!(first.splits.len() + second.splits.len(), FAN);
+        assert!(!second.is_cut());
     }
 }
