@@ -123,7 +123,15 @@ impl Bounds {
     /// What of a row doesn't hold, a sentence each.
     #[must_use]
     pub fn broken_by(&self, row: &Row) -> Vec<String> {
-        let mut broken = Vec::new();
+        let must_be_none = [
+            (row.deaths, "nodes ended"),
+            (row.links_lost, "honest links lost"),
+            (row.missing, "honest transactions missing"),
+            (row.forged_lines, "forged lines in logs"),
+            (row.pool_spread.unwrap_or(0), "transactions by which pools differ in the end"),
+        ];
+        let some = must_be_none.into_iter().filter(|(count, _)| *count > 0);
+        let mut broken: Vec<_> = some.map(|(count, what)| format!("{what}: {count}")).collect();
         let mut judge = |value: Option<f64>, bound: Option<f64>, what: &str, unit: &str| {
             if let (Some(value), Some(bound)) = (value, bound)
                 && value >= bound
@@ -131,12 +139,6 @@ impl Bounds {
                 broken.push(format!("{what} {value:.0} {unit}, bound {bound:.0}"));
             }
         };
-        let count = |count: usize| (count > 0).then_some(count as f64);
-        judge(count(row.deaths), Some(1.0), "nodes ended:", "of them");
-        judge(count(row.links_lost), Some(1.0), "honest links lost:", "of them");
-        judge(count(row.missing), Some(1.0), "honest transactions missing:", "of them");
-        judge(count(row.forged_lines), Some(1.0), "forged lines in logs:", "of them");
-        judge(count(row.pool_spread.unwrap_or(0)), Some(1.0), "pools differ in the end:", "items");
         let rss = if row.modes > 1 { self.rss_of_many } else { self.rss };
         judge(
             Some(row.rss_above_idle as f64 / MB),
@@ -196,15 +198,15 @@ mod tests {
     fn each_bound_is_judged_and_named() {
         type Change = fn(&mut Row);
         let cases: [(Change, &str); 9] = [
-            (|row| row.pool_spread = Some(4), "pools differ in the end: 4 items"),
+            (|row| row.pool_spread = Some(4), "transactions by which pools differ in the end: 4"),
             (|row| row.rss_above_idle = 160_000_000, "memory above idle 160 MB, bound 160"),
             (|row| row.p99_ms = Some(250.0), "honest p99 250 ms, bound 250"),
             (|row| row.newcomer_s = Some(5.0), "a newcomer waited 5 s, bound 5"),
             (|row| row.log_bytes_per_min = 1e6, "log 1 MB a minute, bound 1"),
-            (|row| row.links_lost = 1, "honest links lost: 1 of them"),
-            (|row| row.missing = 2, "honest transactions missing: 2 of them"),
-            (|row| row.forged_lines = 3, "forged lines in logs: 3 of them"),
-            (|row| row.deaths = 1, "nodes ended: 1 of them"),
+            (|row| row.links_lost = 1, "honest links lost: 1"),
+            (|row| row.missing = 2, "honest transactions missing: 2"),
+            (|row| row.forged_lines = 3, "forged lines in logs: 3"),
+            (|row| row.deaths = 1, "nodes ended: 1"),
         ];
         for (change, told) in cases {
             let broken = broken(change);
