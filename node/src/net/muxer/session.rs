@@ -298,8 +298,10 @@ impl Session {
 
     /// Lets the peer send what has room again, once that is worth a frame.
     fn grant(&mut self, id: u32) -> Result<(), Fault> {
+        // What is still to come of a frame is neither in the window any more nor in the buffer yet.
+        let coming = self.body.filter(|body| body.stream == id).map_or(0, |body| body.left);
         let Some(flow) = self.flow(id) else { return Ok(()) };
-        let room = WINDOW.saturating_sub(flow.window + flow.buffer.len());
+        let room = WINDOW.saturating_sub(flow.window + flow.buffer.len() + coming);
         if flow.is_ours || flow.no_more_comes || room < WINDOW / 4 {
             return Ok(());
         }

@@ -63,6 +63,35 @@ fn any_number_of_bytes_passes_a_stream_in_order_and_never_more_waits_than_its_wi
     assert!(to.held_bytes() < 4_096 && from.held_bytes() < 4_096);
 }
 
+/// Whoever keeps to its window is never cut, wherever its frames are cut and whenever they are read.
+#[test]
+fn what_is_still_to_come_of_a_frame_counts_when_a_window_is_granted() {
+    let waker = noop_waker();
+    let (mut from, mut to) = pair();
+    let id = from.open().unwrap();
+    let mut chunk = vec![0; WINDOW];
+    let mut taken = None;
+    for round in 0..300 {
+        // All that may be sent is, and all but the end of a frame arrives.
+        let mut bytes = Vec::new();
+        while from.write(id, &chunk[..DATA_MAX], &waker).unwrap().is_some_and(|len| len > 0) {
+            bytes.extend_from_slice(&from.out);
+            from.wrote(from.out.len());
+        }
+        let (most, rest) = bytes.split_at(bytes.len().saturating_sub(1 + 53 * round % DATA_MAX));
+        to.receive(most, Instant::now()).unwrap();
+        taken = taken.or_else(|| to.accept());
+        // It is read now and then: what was granted meanwhile fills up before anybody reads.
+        if round % 2 == 0 {
+            to.read(taken.unwrap(), &mut chunk, &waker).unwrap();
+        }
+        carry(&mut to, &mut from).unwrap();
+        to.receive(rest, Instant::now()).unwrap();
+        let flow = to.flow(taken.unwrap()).unwrap();
+        assert!(flow.buffer.len() + flow.window <= WINDOW, "round {round}");
+    }
+}
+
 #[test]
 fn a_reset_stream_is_told_and_what_was_on_its_way_is_passed_over() {
     let waker = noop_waker();
