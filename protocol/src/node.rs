@@ -148,6 +148,12 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     direction: Direction,
     region: Option<u8>,
+    /// When it last brought a new transaction and a new block, by [`ItemKind`]: seconds of the run, 0 if never.
+    ///
+    /// [`ItemKind`]: crate::ground::item::ItemKind
+    brought: [u32; 2],
+    /// The network that it shares inbound places with.
+    group: u32,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,

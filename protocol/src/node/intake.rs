@@ -379,6 +379,9 @@ impl Node {
         self.record.note_from(ingress, item.id(), ItemEvent::Accepted, cx.now);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), size, ingress });
+        if let Some(state) = ingress.and_then(|link| self.links.get_mut(link)) {
+            state.brings(item.kind(), cx.now);
+        }
         if ingress.is_none() {
             self.remember_own(item, cx);
         }

@@ -23,6 +23,7 @@ mod liars;
 mod limits;
 mod orphans;
 mod own;
+mod places;
 mod policy;
 mod restart;
 mod short_ids;
