@@ -17,11 +17,13 @@
 //! - `node/anti_entropy.rs`: two peers compare what they have
 //! - `node/wake.rs`: what is due
 //! - `node/view.rs`: what drivers and operators may look at
+//! - `node/bounds.rs`: what all links make a node hold at worst
 //! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
 mod anti_entropy;
 mod behind;
 mod blocks;
+pub mod bounds;
 mod credit;
 mod fees;
 mod intake;

@@ -249,7 +249,9 @@ impl Node {
                 return;
             }
         }
-        if inspection.needs_verification && !self.verification.has_room_for(1, id.kind(), cx.params)
+        let one = (1, item.size());
+        if inspection.needs_verification
+            && !self.verification.has_room_for(one, id.kind(), ingress, cx.params)
         {
             self.counters.verify_overflow += 1;
             match ingress {

@@ -21,6 +21,7 @@ mod explaining;
 mod fees;
 mod liars;
 mod limits;
+mod memory;
 mod orphans;
 mod own;
 mod places;
