@@ -116,6 +116,7 @@ pub mod relay {
     pub mod serve;
     pub mod strategy;
     pub mod topology;
+    pub mod upload;
 
     pub mod round;
 

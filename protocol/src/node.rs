@@ -42,6 +42,7 @@ use crate::items::orphans::Orphans;
 use crate::items::restoring::Restoring;
 use crate::items::verification::Verification;
 use crate::relay::serve::Serving;
+use crate::relay::upload::Upload;
 
 use crate::ground::bringer::Bringer;
 use crate::ground::item::Name;
@@ -130,6 +131,7 @@ pub struct Node {
     fee_filter: FeeFilter,
     rate_limiter: RelayRateLimiter,
     serving: Serving,
+    upload: Upload,
     credits: Credits,
     restoring: Restoring,
     health: Health,
@@ -189,6 +191,7 @@ impl Node {
             counters: Counters::default(),
             record: Recorder::new(params.record),
             serving: Serving::default(),
+            upload: Upload::new(salt),
             credits: Credits::default(),
             restoring: Restoring::default(),
             salt,

@@ -376,6 +376,7 @@ impl Node {
         }
         self.orphans.on_parent_accepted(referred);
         self.counters.accepted += 1;
+        self.upload.on_accepted(item.id(), cx.now, &cx.params.upload);
         self.record.note_from(ingress, item.id(), ItemEvent::Accepted, cx.now);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), size, ingress });

@@ -105,6 +105,7 @@ define_parts! {
         rate_limiter: relay_due,
         unbroadcast: announce_again,
         serving: serve_due,
+        upload: nothing_due,
         credits: grant_due,
     }
     swift {

@@ -50,6 +50,7 @@ impl Node {
     /// Sends an item whole to a peer that is then known to have it.
     pub(super) fn give(&mut self, link: Link, item: Arc<Item>, manner: Manner, cx: &mut Cx<'_>) {
         self.seen.note_told(item.id(), link);
+        self.upload.on_given(item.id(), link);
         self.record.note(link, item.id(), ItemEvent::Sent(manner), cx.now);
         self.send(link, Items::Item(item), cx);
     }

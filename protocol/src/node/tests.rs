@@ -27,6 +27,7 @@ mod policy;
 mod restart;
 mod short_ids;
 mod spreading;
+mod upload;
 mod work;
 
 /// A node with an operator's hand on it.
