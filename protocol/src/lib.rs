@@ -110,6 +110,7 @@ pub mod reconcile {
 pub mod relay {
     pub mod announce;
     pub mod credit;
+    pub mod embargo;
     pub mod fee_filter;
     pub mod rate_limiter;
     pub mod request;

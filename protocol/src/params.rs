@@ -47,7 +47,7 @@ pub struct Params {
     pub memory: MemoryParams,
     /// Which transactions are worth keeping.
     pub pool: PoolParams,
-    /// When our own transactions are announced again.
+    /// Whom our own transactions are announced to first, and when again.
     pub unbroadcast: UnbroadcastParams,
     /// How many transactions may wait for their parents.
     pub orphans: OrphanParams,

@@ -52,7 +52,7 @@ impl Node {
                 break;
             }
             let Some((kind, name)) = asked.next(may_pay, cx.now) else { break };
-            let Some(item) = self.find(name).filter(|item| self.may_serve(link, item)).cloned()
+            let Some(item) = self.find(name).filter(|item| self.may_serve(link, item, cx)).cloned()
             else {
                 self.record.note(link, name.short(), ItemEvent::Denied, cx.now);
                 missing[kind as usize].push(name);
@@ -87,11 +87,12 @@ impl Node {
     ///
     /// *Attack*: a stranger who asks for whatever he likes learns what is in the pool, and when it came
     /// (Bitcoin Core's `FindTxForGetData`, `net_processing.cpp`).
-    fn may_serve(&self, link: Link, item: &Item) -> bool {
+    fn may_serve(&self, link: Link, item: &Item, cx: &Cx<'_>) -> bool {
         item.kind() == ItemKind::Block
             || self.seen.knows(item.id(), link)
             || self.pool.was_confirmed_lately(item.id())
-            || self.pool.children(item.id()).iter().any(|child| self.seen.knows(child, link))
+            || (self.pool.children(item.id()).iter().any(|child| self.seen.knows(child, link))
+                && !self.is_hidden(link, item.id(), cx))
     }
 
     /// Says so in the peer's own names.

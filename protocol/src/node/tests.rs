@@ -24,6 +24,7 @@ mod limits;
 mod orphans;
 mod own;
 mod policy;
+mod privacy;
 mod restart;
 mod short_ids;
 mod spreading;
