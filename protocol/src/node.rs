@@ -151,12 +151,12 @@ struct LinkState {
     since: Time,
     advertise: Option<PeerAddr>,
     direction: Direction,
-    /// Who the peer is when something is shared out.
-    bringer: Bringer,
     region: Option<u8>,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
+    /// Who the peer is when something is shared out. Its tag also tells a free slot of the table, which every message reads.
+    bringer: Bringer,
     /// The peer's hello has arrived.
     ready: bool,
     congested: bool,

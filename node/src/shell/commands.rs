@@ -175,7 +175,7 @@ impl Shell {
             blocks: node.blocks().len(),
             seen: node.seen().len(),
             store,
-            traffic: status::traffic(&counted.sent, &counted.received),
+            traffic: status::traffic(&counted.traffic),
             counters,
             rss_bytes: status::rss_bytes(),
             held_bytes,

@@ -25,12 +25,12 @@ pub(super) fn cpu_time() -> Duration {
 }
 
 /// Traffic by message kind; kinds that never occurred are left out.
-pub(super) fn traffic(sent: &Traffic, received: &Traffic) -> BTreeMap<String, TrafficStatus> {
+pub(super) fn traffic(counted: &Traffic) -> BTreeMap<String, TrafficStatus> {
     let status = |kind: MessageKind| TrafficStatus {
-        sent_messages: sent.of(kind).messages,
-        sent_bytes: sent.of(kind).bytes,
-        received_messages: received.of(kind).messages,
-        received_bytes: received.of(kind).bytes,
+        sent_messages: counted.sent(kind).messages,
+        sent_bytes: counted.sent(kind).bytes,
+        received_messages: counted.received(kind).messages,
+        received_bytes: counted.received(kind).bytes,
     };
     let all = MessageKind::ALL.into_iter().map(|kind| (kind.name().to_owned(), status(kind)));
     all.filter(|(_, status)| *status != TrafficStatus::default()).collect()
@@ -90,9 +90,9 @@ mod tests {
 
     #[test]
     fn traffic_is_named_and_leaves_out_what_never_occurred() {
-        let mut sent = Traffic::default();
-        sent.count(MessageKind::Ping, 10);
-        let traffic = traffic(&sent, &Traffic::default());
+        let mut counted = Traffic::default();
+        counted.count_sent(MessageKind::Ping, 10);
+        let traffic = traffic(&counted);
         assert_eq!(traffic.len(), 1);
         assert_eq!(traffic["ping"].sent_bytes, 10);
     }

@@ -136,6 +136,13 @@ impl<T> LinkTable<T> {
         u32::try_from(slot).ok().map(|slot| Link::new(slot, held.generation))
     }
 
+    /// The live link in a slot, and its state, to change.
+    pub fn at_mut(&mut self, slot: usize) -> Option<(Link, &mut T)> {
+        let held = self.slots.get_mut(slot)?.as_mut()?;
+        let link = Link::new(u32::try_from(slot).ok()?, held.generation);
+        Some((link, &mut held.state))
+    }
+
     /// Live links in slot order, which is the same in every run.
     pub fn iter(&self) -> impl Iterator<Item = (Link, &T)> {
         (0..).zip(&self.slots).filter_map(|(slot, held)| {

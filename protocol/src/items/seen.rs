@@ -87,21 +87,22 @@ impl Seen {
     }
 }
 
-/// The bounded cache.
+/// The bounded cache. What a lookup of one of few items touches comes first and together.
 #[derive(Clone)]
+#[repr(C)]
 pub struct SeenCache {
     entries: Vec<Entry>,
-    /// Places in `entries`, by the hash of the id, once there are more than [`FEW`].
-    places: HashTable<u32>,
-    /// What was accepted and isn't held, what was refused, and places of entries that were forgotten.
-    orders: [Order; 3],
-    max: usize,
+    /// Links that went down, once there are any.
+    departures: Option<Box<Departures>>,
     /// How many blocks have come, and how many of them didn't follow the one before.
     tips: u32,
     branches: u32,
-    /// Links that went down, once there are any.
-    departures: Option<Box<Departures>>,
+    /// Places in `entries`, by the hash of the id, once there are more than [`FEW`].
+    places: HashTable<u32>,
     salt: Salt,
+    max: usize,
+    /// What was accepted and isn't held, what was refused, and places of entries that were forgotten.
+    orders: [Order; 3],
 }
 
 /// Links that went down. Bounded by the number of slots.
@@ -290,7 +291,12 @@ impl SeenCache {
         }
     }
 
-    /// Reads what a lookup of the first item will, see `node/warm.rs`.
+    /// Reads what a lookup touches first, see `node/warm.rs`.
+    pub(crate) fn warm_head(&self) -> u64 {
+        self.entries.len() as u64 ^ u64::from(self.departures.is_some())
+    }
+
+    /// Reads what a lookup of the first item will.
     pub(crate) fn warm(&self) -> u64 {
         self.entries.first().map_or(0, |Entry { id, seen, newer, older, .. }| {
             u64::from(newer ^ older ^ seen.departures) ^ u64::from(id.hash().0[0])

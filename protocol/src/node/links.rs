@@ -135,7 +135,7 @@ impl Node {
     ) -> Option<usize> {
         let state = self.links.get_mut(link)?;
         let len = codec::frame_len(message);
-        self.counters.received.count(message.kind(), len);
+        self.counters.traffic.count_received(message.kind(), len);
         if state.closing.is_some() {
             return None;
         }

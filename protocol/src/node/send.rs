@@ -24,7 +24,7 @@ impl Node {
         let message = message.into();
         let Some(state) = self.links.get_mut(link) else { return };
         let len = codec::frame_len(&message);
-        self.counters.sent.count(message.kind(), len);
+        self.counters.traffic.count_sent(message.kind(), len);
         if self.region.is_some() && state.region.is_some_and(|region| Some(region) != self.region) {
             self.counters.sent_cross_region_bytes += len as u64;
         }

@@ -305,8 +305,8 @@ fn an_unknown_kind_is_skipped_and_counted() {
     let mut solo = Solo::new(at_once());
     let link = solo.link(0, Direction::Inbound);
     assert!(solo.say(link, &Message::Unknown { kind: 99, len: 10 }).is_empty());
-    let received = solo.node.counters().received;
-    assert_eq!(received.of(crate::wire::kinds::MessageKind::Unknown).messages, 1);
+    let traffic = solo.node.counters().traffic;
+    assert_eq!(traffic.received(crate::wire::kinds::MessageKind::Unknown).messages, 1);
 }
 
 #[test]

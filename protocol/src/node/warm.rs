@@ -20,13 +20,12 @@ impl Node {
     #[must_use]
     pub fn warm(&self) -> u64 {
         let Self { links, seen, counters, .. } = self;
-        let (sent, received) = (&counters.sent, &counters.received);
         let counts = [
-            sent.of(MessageKind::Announce).messages,
-            received.of(MessageKind::Announce).messages,
+            counters.traffic.sent(MessageKind::Announce).messages,
+            counters.traffic.received(MessageKind::Announce).messages,
             counters.duplicate_announcements,
         ];
-        let sum = links.slots() as u64 ^ seen.len() as u64 ^ self.deadline().as_nanos();
+        let sum = links.slots() as u64 ^ seen.warm_head() ^ self.deadline().as_nanos();
         counts.into_iter().fold(sum, |sum, count| sum ^ count)
     }
 

@@ -27,6 +27,7 @@
 //! there, in portions. What the peer is known to have is passed over. (Bitcoin Core leaves what its queues drop to
 //! other peers.) What leaves the pool before its turn is announced to nobody: it couldn't be given.
 
+mod timers;
 mod waiting;
 
 use std::time::Duration;
@@ -39,6 +40,7 @@ use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
 use crate::params::{Params, RelayParams};
 
+use timers::Timers;
 use waiting::{SORTED_MAX, Waiting};
 
 /// Most ids handed over at one wake-up, of all links together: less than a millisecond's work. A guess.
@@ -51,10 +53,12 @@ const SORTED_PER_ID: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Announcer {
     links: LinkTable<Queue>,
+    /// When each queue leaves: never while it is empty, or while the link is congested.
+    timers: Timers,
     /// The timer that inbound links share.
     inbound_at: Time,
-    /// The earliest timer of all.
-    next: Time,
+    /// Links that fell behind, once one did.
+    behind: Option<Box<Behind>>,
     unsent: u64,
 }
 
@@ -71,27 +75,49 @@ pub enum Form {
 
 #[derive(Clone, Debug)]
 struct Queue {
-    direction: Direction,
     ids: Waiting,
-    /// When it leaves: never while it is empty, or while the link is congested.
-    at: Time,
+    direction: Direction,
     congested: bool,
-    /// Its link fell behind.
-    behind: Option<Box<Behind>>,
+}
+
+/// The links that fell behind.
+#[derive(Clone, Debug)]
+struct Behind {
+    links: LinkTable<Place>,
+    /// When the pool is gone through next, for any of them.
+    next: Time,
 }
 
 /// Where a link is that fell behind.
 #[derive(Clone, Copy, Debug)]
-struct Behind {
+struct Place {
     /// The number in the pool of the earliest item that its peer may not have heard of.
     since: u64,
     /// When the pool is gone through next.
     at: Time,
 }
 
+impl Default for Behind {
+    fn default() -> Self {
+        Self { links: LinkTable::default(), next: Time::NEVER }
+    }
+}
+
+impl Behind {
+    fn find_next(&mut self) {
+        self.next = self.links.iter().map(|(_, place)| place.at).min().unwrap_or(Time::NEVER);
+    }
+}
+
 impl Default for Announcer {
     fn default() -> Self {
-        Self { links: LinkTable::default(), inbound_at: Time::NEVER, next: Time::NEVER, unsent: 0 }
+        Self {
+            links: LinkTable::default(),
+            timers: Timers::default(),
+            inbound_at: Time::NEVER,
+            behind: None,
+            unsent: 0,
+        }
     }
 }
 
@@ -99,26 +125,27 @@ impl Announcer {
     /// Makes room for so many links.
     pub fn reserve(&mut self, links: usize) {
         self.links.reserve(links);
+        self.timers.reserve(links);
     }
 
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, direction: Direction) {
-        let (ids, at) = (Waiting::default(), Time::NEVER);
-        self.links.insert(link, Queue { direction, ids, at, congested: false, behind: None });
+        self.links.insert(link, Queue { ids: Waiting::default(), direction, congested: false });
     }
 
     /// A link went down.
     pub fn on_disconnected(&mut self, link: Link) {
-        self.links.remove(link);
-        self.find_next();
+        if self.links.remove(link).is_some() {
+            self.timers.stop(link);
+            self.catch_up(link, None);
+        }
     }
 
     /// A link takes nothing for now: its queue waits.
     pub fn on_congested(&mut self, link: Link) {
         if let Some(queue) = self.links.get_mut(link) {
             queue.congested = true;
-            queue.at = Time::NEVER;
-            self.find_next();
+            self.timers.stop(link);
         }
     }
 
@@ -136,8 +163,7 @@ impl Announcer {
             && !queue.congested
             && !queue.ids.is_empty()
         {
-            queue.at = queue.at.min(at);
-            self.next = self.next.min(queue.at);
+            self.timers.set(link, self.timers.get(link).min(at));
         }
     }
 
@@ -158,9 +184,9 @@ impl Announcer {
         }
         let is_full = queue.ids.len() >= params.batch_max;
         if params.batch_ms > 0 && params.flush_on_full && is_full {
-            queue.at = now;
-        } else if queue.at == Time::NEVER {
-            queue.at = match queue.direction {
+            self.timers.set(link, now);
+        } else if self.timers.get(link) == Time::NEVER {
+            let at = match queue.direction {
                 _ if params.batch_ms > 0 => now + Duration::from_millis(params.batch_ms),
                 Direction::Outbound => now + exponential(params.trickle_outbound(), rng),
                 Direction::Inbound => {
@@ -170,8 +196,8 @@ impl Announcer {
                     self.inbound_at
                 }
             };
+            self.timers.set(link, at);
         }
-        self.next = self.next.min(queue.at);
         dropped
     }
 
@@ -185,26 +211,38 @@ impl Announcer {
 
     /// A link's peer may not have heard of the pool's item of this number: the pool is gone through from there.
     pub fn fall_behind(&mut self, link: Link, sequence: u64, now: Time) {
-        let Some(queue) = self.links.get_mut(link) else { return };
-        let behind =
-            queue.behind.get_or_insert_with(|| Box::new(Behind { since: sequence, at: now }));
-        behind.since = behind.since.min(sequence);
-        self.next = self.next.min(behind.at);
+        if self.links.get(link).is_none() {
+            return;
+        }
+        let behind = self.behind.get_or_insert_default();
+        let place = behind.links.get(link).copied().unwrap_or(Place { since: sequence, at: now });
+        behind.links.insert(link, Place { since: place.since.min(sequence), ..place });
+        behind.next = behind.next.min(place.at);
     }
 
     /// The links that fell behind and for which the pool is to be gone through now, and from which number.
     pub fn lagging(&self, now: Time) -> Vec<(Link, u64)> {
-        let behind = |queue: &Queue| {
-            queue.behind.as_ref().filter(|behind| behind.at <= now).map(|it| it.since)
-        };
-        self.links.iter().filter_map(|(link, queue)| Some((link, behind(queue)?))).collect()
+        let behind = self.behind.iter().flat_map(|behind| behind.links.iter());
+        behind
+            .filter(|(_, place)| place.at <= now)
+            .map(|(link, place)| (link, place.since))
+            .collect()
     }
 
     /// The pool was gone through for a link up to a number, and is again at a moment; if there is none, all of it was.
     pub fn caught_up(&mut self, link: Link, since: u64, again: Option<Time>) {
-        let Some(queue) = self.links.get_mut(link) else { return };
-        queue.behind = again.map(|at| Box::new(Behind { since, at }));
-        self.find_next();
+        if self.links.get(link).is_some() {
+            self.catch_up(link, again.map(|at| Place { since, at }));
+        }
+    }
+
+    fn catch_up(&mut self, link: Link, place: Option<Place>) {
+        let Some(behind) = &mut self.behind else { return };
+        match place {
+            Some(place) => drop(behind.links.insert(link, place)),
+            None => drop(behind.links.remove(link)),
+        }
+        behind.find_next();
     }
 
     /// A peer turns out to have an item. If that is all that waits for its link, nothing does any more.
@@ -212,9 +250,7 @@ impl Announcer {
         let Some(queue) = self.links.get_mut(link) else { return };
         if queue.ids.only().is_some_and(|only| name.fits(*only)) {
             queue.ids = Waiting::default();
-            if std::mem::replace(&mut queue.at, Time::NEVER) == self.next {
-                self.find_next();
-            }
+            self.timers.stop(link);
         }
     }
 
@@ -224,10 +260,9 @@ impl Announcer {
         let Some(queue) = self.links.get_mut(link).filter(|queue| !queue.congested) else {
             return Vec::new();
         };
-        let had_timer = queue.at != Time::NEVER;
         let ids = queue.leave(max, knows).into_iter().map(|(id, _)| id).collect();
-        if had_timer {
-            self.find_next();
+        if queue.ids.is_empty() {
+            self.timers.stop(link);
         }
         ids
     }
@@ -243,47 +278,48 @@ impl Announcer {
         knows: impl Fn(Link, &ItemId) -> bool,
         mut send: impl FnMut(Link, Vec<(ItemId, Form)>),
     ) {
-        if now < self.next {
+        if now < self.timers.next() {
             return;
         }
-        let (mut room, mut next) = (WAKE_MAX, Time::NEVER);
-        for (link, queue) in self.links.iter_mut() {
-            if queue.at <= now && room > 0 {
-                let waited = queue.ids.len();
-                let max = may(link).map(|max| max.min(room));
-                if queue.sorts(max.unwrap_or(0)) {
-                    room = room.saturating_sub(waited.min(SORTED_MAX) / SORTED_PER_ID);
-                }
-                let mut batch = queue.leave(max.unwrap_or(0), |id| knows(link, id));
-                if !queue.ids.is_empty()
-                    && let Err(at) = max
-                {
-                    queue.at = at;
-                }
-                room = room.saturating_sub(waited - queue.ids.len());
-                while !batch.is_empty() {
-                    let rest = batch.split_off(batch.len().min(params.batch_max));
-                    send(link, std::mem::replace(&mut batch, rest));
-                }
+        let (mut room, mut from) = (WAKE_MAX, 0);
+        while let Some(slot) = self.timers.due(from, now).filter(|_| room > 0) {
+            from = slot + 1;
+            let Some((link, queue)) = self.links.at_mut(slot) else { continue };
+            let waited = queue.ids.len();
+            let max = may(link).map(|max| max.min(room));
+            if queue.sorts(max.unwrap_or(0)) {
+                room = room.saturating_sub(waited.min(SORTED_MAX) / SORTED_PER_ID);
             }
-            next = next.min(queue.next());
+            let mut batch = queue.leave(max.unwrap_or(0), |id| knows(link, id));
+            let waits = queue.ids.len();
+            match max {
+                _ if waits == 0 => self.timers.stop(link),
+                Err(at) => self.timers.set(link, at),
+                Ok(_) => {} // what is left is still due
+            }
+            room = room.saturating_sub(waited - waits);
+            while !batch.is_empty() {
+                let rest = batch.split_off(batch.len().min(params.batch_max));
+                send(link, std::mem::replace(&mut batch, rest));
+            }
         }
-        self.next = next;
     }
 
     /// Reads what a wake-up will, see `node/warm.rs`, and tells of the links on which something is due.
     pub(crate) fn warm(&self, now: Time, mut due: impl FnMut(Link) -> u64) -> u64 {
-        self.links.iter().fold(0, |sum, (link, queue)| {
-            let more = if queue.at <= now { due(link) } else { 0 };
-            sum ^ queue.at.as_nanos() ^ more
-        })
+        let (mut sum, mut from) = (0, 0);
+        while let Some(slot) = self.timers.due(from, now) {
+            sum ^= self.links.at(slot).map_or(0, |link| due(link) ^ self.warm_link(link));
+            from = slot + 1;
+        }
+        sum
     }
 
     /// Reads what an announcement on a link will.
     pub(crate) fn warm_link(&self, link: Link) -> u64 {
         self.links.get(link).map_or(0, |queue| {
             let only = queue.ids.only().map_or(0, |id| u64::from(id.hash().0[0]));
-            queue.ids.len() as u64 ^ queue.at.as_nanos() ^ only
+            queue.ids.len() as u64 ^ self.timers.get(link).as_nanos() ^ only
         })
     }
 
@@ -303,27 +339,9 @@ impl Announcer {
     pub fn waiting(&self, link: Link) -> usize {
         self.links.get(link).map_or(0, |queue| queue.ids.len())
     }
-
-    /// Finds the earliest timer when one was stopped. Inbound links share theirs, and so one that is as early as
-    /// the last, than which none is earlier, is mostly found soon.
-    fn find_next(&mut self) {
-        let mut next = Time::NEVER;
-        for (_, queue) in self.links.iter() {
-            next = next.min(queue.next());
-            if next <= self.next {
-                break;
-            }
-        }
-        self.next = next;
-    }
 }
 
 impl Queue {
-    /// When something of it is due.
-    fn next(&self) -> Time {
-        self.behind.as_ref().map_or(self.at, |behind| self.at.min(behind.at))
-    }
-
     /// Adds an id; returns the oldest one if that was dropped for it.
     fn push(&mut self, id: ItemId, form: Form, params: &RelayParams) -> Option<ItemId> {
         let is_full = self.ids.len() >= params.announce_queue_max;
@@ -337,14 +355,13 @@ impl Queue {
         (1..self.ids.len()).contains(&max) && !self.ids.begins_sorted(max)
     }
 
-    /// Takes the first so many by id, each once. If that is all, the queue's timer stops.
+    /// Takes the first so many by id, each once.
     fn leave(&mut self, max: usize, knows: impl Fn(&ItemId) -> bool) -> Vec<(ItemId, Form)> {
         let mut ids;
         if self.ids.len() > max {
             ids = self.ids.take_least(max);
             ids.retain(|entry| is_news(entry, &knows));
         } else {
-            self.at = Time::NEVER;
             ids = self.ids.take(|entry| is_news(entry, &knows));
             ids.sort_unstable();
         }
@@ -378,7 +395,8 @@ impl Part for Announcer {
     }
 
     fn deadline(&self) -> Time {
-        self.next
+        let behind = self.behind.as_ref().map_or(Time::NEVER, |behind| behind.next);
+        self.timers.next().min(behind)
     }
 
     fn check(&self, params: &Params) {
@@ -390,7 +408,8 @@ impl Part for Announcer {
     }
 
     fn keeps(&self, link: Link) -> bool {
-        self.links.get(link).is_some()
+        let is_behind = self.behind.as_ref().is_some_and(|it| it.links.get(link).is_some());
+        is_behind || self.links.get(link).is_some()
     }
 }
 

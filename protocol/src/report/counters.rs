@@ -2,11 +2,18 @@
 
 use crate::wire::kinds::{Budget, MessageKind};
 
-/// How often each kind of message went one way, and how many bytes that was, framing included.
+/// How often each kind of message went either way, and how many bytes that was, framing included. Both ways of a kind
+/// lie together: what comes of a kind is mostly followed by what goes of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic([Count; MessageKind::ALL.len()]);
+pub struct Traffic([Kind; MessageKind::ALL.len()]);
 
-/// Messages of one kind. Both figures lie together, since both change with each message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Kind {
+    sent: Count,
+    received: Count,
+}
+
+/// Messages of one kind that went one way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     /// How many.
@@ -15,31 +22,47 @@ pub struct Count {
     pub bytes: u64,
 }
 
+impl Count {
+    const fn add(&mut self, more: Self) {
+        self.messages += more.messages;
+        self.bytes += more.bytes;
+    }
+}
+
 impl Traffic {
-    /// Counts one message.
-    pub const fn count(&mut self, kind: MessageKind, bytes: usize) {
-        let count = &mut self.0[kind as usize];
-        count.messages += 1;
-        count.bytes += bytes as u64;
+    /// Counts one message sent.
+    pub const fn count_sent(&mut self, kind: MessageKind, bytes: usize) {
+        self.0[kind as usize].sent.add(Count { messages: 1, bytes: bytes as u64 });
     }
 
-    /// The messages of one kind.
-    #[must_use]
-    pub const fn of(&self, kind: MessageKind) -> Count {
-        self.0[kind as usize]
+    /// Counts one message received.
+    pub const fn count_received(&mut self, kind: MessageKind, bytes: usize) {
+        self.0[kind as usize].received.add(Count { messages: 1, bytes: bytes as u64 });
     }
 
-    /// Bytes of all kinds.
+    /// The messages of one kind that were sent.
     #[must_use]
-    pub fn total_bytes(&self) -> u64 {
-        self.0.iter().map(|count| count.bytes).sum()
+    pub const fn sent(&self, kind: MessageKind) -> Count {
+        self.0[kind as usize].sent
+    }
+
+    /// The messages of one kind that were received.
+    #[must_use]
+    pub const fn received(&self, kind: MessageKind) -> Count {
+        self.0[kind as usize].received
+    }
+
+    /// The bytes of all kinds that were sent.
+    #[must_use]
+    pub fn sent_bytes(&self) -> u64 {
+        self.0.iter().map(|kind| kind.sent.bytes).sum()
     }
 
     /// Adds what another one counted.
     pub fn add(&mut self, more: &Self) {
         for (sum, more) in self.0.iter_mut().zip(more.0) {
-            sum.messages += more.messages;
-            sum.bytes += more.bytes;
+            sum.sent.add(more.sent);
+            sum.received.add(more.received);
         }
     }
 }
@@ -47,10 +70,8 @@ impl Traffic {
 /// Everything counted since the machine was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// What was sent.
-    pub sent: Traffic,
-    /// What was received.
-    pub received: Traffic,
+    /// What was sent and received.
+    pub traffic: Traffic,
     /// Bytes sent to peers in another region, framing included; those whose region isn't known don't
     /// count.
     pub sent_cross_region_bytes: u64,

@@ -69,8 +69,8 @@ fn main() -> Result<(), String> {
 fn sent(world: &World) -> Vec<(MessageKind, u64)> {
     let mut sum = Traffic::default();
     let nodes = (0_u32..).take(world.nodes());
-    nodes.for_each(|node| sum.add(&world.counters(node).0.sent));
-    MessageKind::ALL.iter().map(|kind| (*kind, sum.of(*kind).bytes)).collect()
+    nodes.for_each(|node| sum.add(&world.counters(node).0.traffic));
+    MessageKind::ALL.iter().map(|kind| (*kind, sum.sent(*kind).bytes)).collect()
 }
 
 fn show(what: &str, bytes: &[(MessageKind, u64)], per: f64) {

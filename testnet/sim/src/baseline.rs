@@ -1,6 +1,6 @@
 //! What nodes had counted before the measured part of a run, so that it can be taken off.
 
-use tidings_protocol::report::counters::Traffic;
+use tidings_protocol::report::counters::Count;
 use tidings_protocol::wire::kinds::MessageKind;
 
 use crate::world::World;
@@ -32,18 +32,13 @@ impl Baseline {
     /// What the nodes of a world have counted so far.
     #[must_use]
     pub fn of(world: &World) -> Self {
-        let narrow = |traffic: &Traffic| {
-            std::array::from_fn(|kind| {
-                let count = traffic.of(MessageKind::ALL[kind]);
-                (saturate(count.messages), saturate(count.bytes))
-            })
-        };
+        let narrow = |count: Count| (saturate(count.messages), saturate(count.bytes));
         let node = |node| {
             let (counters, _) = world.counters(node);
             let peers = world.node(node).peers();
             NodeBaseline {
-                sent: narrow(&counters.sent),
-                received: narrow(&counters.received),
+                sent: MessageKind::ALL.map(|kind| narrow(counters.traffic.sent(kind))),
+                received: MessageKind::ALL.map(|kind| narrow(counters.traffic.received(kind))),
                 outbound: saturate(peers.outbound_ready() as u64),
                 inbound: saturate(peers.inbound_ready() as u64),
                 cross_region_bytes: counters.sent_cross_region_bytes,

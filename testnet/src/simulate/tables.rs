@@ -2,7 +2,7 @@
 //! work on simulations as on launches.
 
 use serde_json::{Map, Value, json};
-use tidings_protocol::report::counters::Traffic;
+use tidings_protocol::report::counters::Count;
 use tidings_protocol::wire::kinds::MessageKind;
 use tidings_tools::figures::statistics::Distribution;
 use tidings_tools::figures::summary::{Inputs, Simulation, Summary};
@@ -120,15 +120,15 @@ fn traffic_rows(world: &World, baseline: &Baseline) -> Vec<run::Traffic> {
         let former = former.copied().unwrap_or_default();
         for kind in MessageKind::ALL {
             let at = kind as usize;
-            let since = |now: &Traffic, former: &Traffic, before: (u32, u32)| {
-                let (now, former) = (now.of(kind), former.of(kind));
+            let (now, former) = (&counters.traffic, &former.traffic);
+            let since = |now: Count, former: Count, before: (u32, u32)| {
                 (
                     (now.messages + former.messages).saturating_sub(u64::from(before.0)),
                     (now.bytes + former.bytes).saturating_sub(u64::from(before.1)),
                 )
             };
-            let sent = since(&counters.sent, &former.sent, before.sent[at]);
-            let received = since(&counters.received, &former.received, before.received[at]);
+            let sent = since(now.sent(kind), former.sent(kind), before.sent[at]);
+            let received = since(now.received(kind), former.received(kind), before.received[at]);
             if sent.0 + received.0 > 0 {
                 rows.push(run::Traffic {
                     node,

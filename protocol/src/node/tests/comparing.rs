@@ -226,13 +226,13 @@ fn a_peer_that_takes_nothing_is_told_once_and_then_ever_less_often() {
 fn sent(mesh: &mut Mesh, time: Duration) -> Vec<(MessageKind, u64)> {
     let count = |mesh: &Mesh| {
         let mut sum = Traffic::default();
-        (0..mesh.len()).for_each(|index| sum.add(&mesh.node(index).counters().sent));
+        (0..mesh.len()).for_each(|index| sum.add(&mesh.node(index).counters().traffic));
         sum
     };
     let before = count(mesh);
     mesh.run_for(time);
     let after = count(mesh);
-    let new = |kind: &MessageKind| after.of(*kind).messages - before.of(*kind).messages;
+    let new = |kind: &MessageKind| after.sent(*kind).messages - before.sent(*kind).messages;
     let all = MessageKind::ALL.iter().map(|kind| (*kind, new(kind)));
     all.filter(|(_, messages)| *messages > 0).collect()
 }

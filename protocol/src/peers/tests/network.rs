@@ -41,7 +41,7 @@ fn a_network_that_starts_at_once_from_one_seed_finds_itself() {
         assert!(mesh.links(index).len() <= 8 + 25, "node {index}");
         let known = node.peers().book().len();
         assert!(known >= NODES / 2, "node {index} knows {known}");
-        let sent = node.counters().sent.of(MessageKind::Addresses).messages;
+        let sent = node.counters().traffic.sent(MessageKind::Addresses).messages;
         assert!(sent <= 16 * 10, "node {index} sent {sent} messages of addresses");
         assert_eq!(node.counters().misbehaved, 0, "node {index}");
     }

@@ -60,7 +60,7 @@ fn inbound_links_share_a_timer_and_outbound_ones_do_not() {
         announcer.on_connected(link(slot), direction);
         announcer.enqueue(link(slot), (id(1), Form::Id), Time::ZERO, &params(100), &mut rng);
     }
-    let at: Vec<Time> = announcer.links.iter().map(|(_, queue)| queue.at).collect();
+    let at: Vec<Time> = (0..4).map(|slot| announcer.timers.get(link(slot))).collect();
     assert_eq!(at[0], at[1]);
     assert!(at[0] != at[2] && at[2] != at[3] && at[3] != at[0]);
 }
@@ -262,7 +262,7 @@ fn the_deadline_is_the_earliest_timer_whichever_are_stopped() {
             _ if is_congested => announcer.on_drained(at, now),
             _ => announcer.on_congested(at),
         }
-        let earliest = announcer.links.iter().map(|(_, queue)| queue.at).min();
+        let earliest = (0..8).map(|slot| announcer.timers.get(link(slot))).min();
         assert_eq!(Some(announcer.deadline()), earliest, "round {round}");
     }
 }

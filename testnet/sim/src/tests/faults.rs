@@ -21,8 +21,8 @@ fn touched(finished: &Finished) -> u64 {
 
 /// Whole items that nodes received.
 fn copies(finished: &Finished) -> u64 {
-    let received = |node| finished.world.counters(node).0.received;
-    (0..100).map(|node| received(node).of(MessageKind::Tx).messages).sum()
+    let traffic = |node| finished.world.counters(node).0.traffic;
+    (0..100).map(|node| traffic(node).received(MessageKind::Tx).messages).sum()
 }
 
 /// When an item reached its last node, microseconds after its submission.
@@ -166,7 +166,7 @@ fn a_liar_is_sent_less_or_more_as_it_says_and_nothing_is_submitted_at_it() {
         assert!(origins.into_iter().all(|(_, origin)| !(7..=9).contains(&origin)));
         assert_eq!(world.record().open(), 0, "a liar gets everything, as an honest node does");
         (7..=9)
-            .map(|node| world.counters(node).0.received.of(MessageKind::Tx).messages)
+            .map(|node| world.counters(node).0.traffic.received(MessageKind::Tx).messages)
             .sum::<u64>()
     };
     let (slandering, flattering) = (got("known"), got("first"));

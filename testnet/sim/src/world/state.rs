@@ -151,10 +151,8 @@ pub(super) enum Event {
 /// What a node sent and received before it crashed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Former {
-    /// What it sent.
-    pub sent: Traffic,
-    /// What it received.
-    pub received: Traffic,
+    /// Messages.
+    pub traffic: Traffic,
     /// Bytes that it sent to other regions.
     pub cross_region_bytes: u64,
 }

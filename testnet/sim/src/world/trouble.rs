@@ -202,7 +202,6 @@ fn exponential(mean_s: f64, uniform: f64) -> u64 {
 impl Former {
     fn add(&mut self, counters: &tidings_protocol::report::counters::Counters) {
         self.cross_region_bytes += counters.sent_cross_region_bytes;
-        self.sent.add(&counters.sent);
-        self.received.add(&counters.received);
+        self.traffic.add(&counters.traffic);
     }
 }
