@@ -13,7 +13,8 @@ fn tight() -> Params {
     params.health.ping_interval_s = 1_000_000;
     params.relay.safety_pull_ms = 0;
     let rate = |blocks: usize| Rate::new((blocks * BLOCK) as f64, (4 * blocks * BLOCK) as f64);
-    params.upload = UploadParams { unlimited: false, link: rate(1), group: rate(2), all: rate(4) };
+    let (link, group, all) = (rate(LINK), rate(GROUP), rate(ALL));
+    params.upload = UploadParams { unlimited: false, link, group, all };
     params
 }
 
@@ -31,7 +32,7 @@ fn bytes(actions: &[Action], to: Link) -> usize {
 
 impl Solo {
     /// A link in a slot, from a group of its number, hellos said.
-    fn link_of_group(&mut self, slot: u32, generation: u32, group: u8) -> Link {
+    fn link_of_group(&mut self, slot: u32, generation: u32, group: u32) -> Link {
         let link = Link::new(slot, generation);
         let addr = Some(PeerAddr::tcp(format!("20.{group}.0.1:{}", 4_000 + slot).parse().unwrap()));
         let (peer, direction) = (PeerKey(u64::from(slot) + 1), Direction::Inbound);
@@ -62,10 +63,14 @@ impl Solo {
     }
 }
 
-/// What a rate allows in some seconds, and one block more.
-fn allowed(rate: Rate, seconds: u64) -> usize {
-    (rate.burst + rate.per_s * seconds as f64) as usize + BLOCK
+/// What a budget of so many blocks a second allows in some seconds, and one block more.
+const fn allowed(blocks: usize, seconds: usize) -> usize {
+    blocks * BLOCK * (4 + seconds) + BLOCK
 }
+
+const LINK: usize = 1;
+const GROUP: usize = 2;
+const ALL: usize = 4;
 
 #[test]
 fn what_came_while_a_peer_was_linked_is_given_to_it_once_whatever_is_spent() {
@@ -83,39 +88,38 @@ fn what_came_while_a_peer_was_linked_is_given_to_it_once_whatever_is_spent() {
 
 #[test]
 fn what_strangers_get_out_is_bounded_whatever_they_ask_for_and_however_often() {
-    const SECONDS: u64 = 60;
+    const SECONDS: u8 = 60;
     let mut solo = Solo::new(tight());
-    let links: Vec<_> = (0..12).map(|slot| solo.link_of_group(slot, 1, (slot / 4) as u8)).collect();
+    let links: Vec<_> = (0..12).map(|slot| solo.link_of_group(slot, 1, slot / 4)).collect();
     solo.hand(Input::Submitted(block(1)));
     let news = BLOCK;
-    let given = solo.have_asked(&links, &block(1), SECONDS);
-    let upload = solo.params.upload.clone();
+    let given = solo.have_asked(&links, &block(1), SECONDS.into());
     for given in &given {
-        assert!(*given <= news + allowed(upload.link, SECONDS), "{given}");
+        assert!(*given <= news + allowed(LINK, SECONDS.into()), "{given}");
     }
     for group in given.chunks(4) {
-        assert!(group.iter().sum::<usize>() <= 4 * news + allowed(upload.group, SECONDS));
+        assert!(group.iter().sum::<usize>() <= 4 * news + allowed(GROUP, SECONDS.into()));
     }
     let all: usize = given.iter().sum();
-    assert!(all <= 12 * news + allowed(upload.all, SECONDS), "{all}");
-    assert!(all + 2 * BLOCK >= allowed(upload.all, SECONDS), "and that is given: {all}");
+    assert!(all <= 12 * news + allowed(ALL, SECONDS.into()), "{all}");
+    assert!(all + 2 * BLOCK >= allowed(ALL, SECONDS.into()), "and that is given: {all}");
     let even = all / given.len();
     assert!(given.iter().all(|given| given.abs_diff(even) <= 4 * BLOCK), "in turns: {given:?}");
 }
 
 #[test]
 fn whoever_comes_again_gets_no_news_of_what_is_here_and_no_new_budget_for_its_group() {
-    const SECONDS: u64 = 60;
+    const SECONDS: u8 = 60;
     let mut solo = Solo::new(tight());
     solo.hand(Input::Submitted(block(1)));
     let mut given = 0;
-    for generation in 0..SECONDS as u32 {
+    for generation in 0..SECONDS.into() {
         let link = solo.link_of_group(0, generation, 1);
         given += solo.have_asked(&[link], &block(1), 1)[0];
         solo.hand(Input::Disconnected { link });
         assert_eq!(solo.node.keeper_of(link), None);
     }
-    assert!(given <= allowed(solo.params.upload.group, SECONDS), "{given}");
+    assert!(given <= allowed(GROUP, SECONDS.into()), "{given}");
 }
 
 #[test]
