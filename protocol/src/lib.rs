@@ -110,12 +110,14 @@ pub mod reconcile {
 pub mod relay {
     pub mod announce;
     pub mod credit;
+    pub mod embargo;
     pub mod fee_filter;
     pub mod rate_limiter;
     pub mod request;
     pub mod serve;
     pub mod strategy;
     pub mod topology;
+    pub mod upload;
 
     pub mod round;
 

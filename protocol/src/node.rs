@@ -8,7 +8,7 @@
 //! - `node/orphans.rs`: a transaction waits for its parents
 //! - `node/packages.rs`: a child pays for its parent
 //! - `node/restoring.rs`: items outlive the process
-//! - `node/own.rs`: own transactions are announced again
+//! - `node/own.rs`: own transactions go to first hops first, and are announced again
 //! - `node/relay.rs`: the strategy decides who gets an item, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
 //! - `node/credit.rs`: peers may announce so much
@@ -44,6 +44,7 @@ use crate::items::orphans::Orphans;
 use crate::items::restoring::Restoring;
 use crate::items::verification::Verification;
 use crate::relay::serve::Serving;
+use crate::relay::upload::Upload;
 
 use crate::ground::bringer::Bringer;
 use crate::ground::item::Name;
@@ -67,6 +68,7 @@ use crate::reconcile::anti_entropy::AntiEntropy;
 use crate::record::{ItemEvent, Recorder};
 use crate::relay::announce::Announcer;
 use crate::relay::credit::Credits;
+use crate::relay::embargo::Embargo;
 use crate::relay::fee_filter::FeeFilter;
 use crate::relay::rate_limiter::RelayRateLimiter;
 use crate::relay::request::Requests;
@@ -115,6 +117,7 @@ pub struct Node {
     announcer: Announcer,
     links: LinkTable<LinkState>,
     unbroadcast: Unbroadcast,
+    embargo: Embargo,
     orphans: Orphans,
     record: Recorder,
     region: Option<u8>,
@@ -132,6 +135,7 @@ pub struct Node {
     fee_filter: FeeFilter,
     rate_limiter: RelayRateLimiter,
     serving: Serving,
+    upload: Upload,
     credits: Credits,
     restoring: Restoring,
     health: Health,
@@ -189,6 +193,7 @@ impl Node {
             verification: Verification::new(salt),
             pool: Pool::new(salt),
             unbroadcast: Unbroadcast::default(),
+            embargo: Embargo::default(),
             fee_filter: FeeFilter::default(),
             rate_limiter: RelayRateLimiter::default(),
             orphans: Orphans::new(salt),
@@ -197,6 +202,7 @@ impl Node {
             counters: Counters::default(),
             record: Recorder::new(params.record),
             serving: Serving::default(),
+            upload: Upload::new(salt),
             credits: Credits::default(),
             restoring: Restoring::default(),
             salt,

@@ -109,6 +109,7 @@ impl Node {
         self.peers.on_hello(link, advertise, cx);
         let neighbour = Neighbour { link, direction, region: hello.region };
         self.ready.push(neighbour);
+        self.on_ready(cx);
         self.greet(link, cx);
         self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
         self.meet(neighbour, hello, cx);
