@@ -111,6 +111,7 @@ pub mod relay {
     pub mod announce;
     pub mod credit;
     pub mod fee_filter;
+    pub mod push_blocks;
     pub mod rate_limiter;
     pub mod request;
     pub mod serve;

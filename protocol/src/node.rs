@@ -66,6 +66,7 @@ use crate::record::{ItemEvent, Recorder};
 use crate::relay::announce::Announcer;
 use crate::relay::credit::Credits;
 use crate::relay::fee_filter::FeeFilter;
+use crate::relay::push_blocks::PushedBlocks;
 use crate::relay::rate_limiter::RelayRateLimiter;
 use crate::relay::request::Requests;
 use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
@@ -129,6 +130,7 @@ pub struct Node {
     confirming: Confirming,
     fee_filter: FeeFilter,
     rate_limiter: RelayRateLimiter,
+    pushed_blocks: PushedBlocks,
     serving: Serving,
     credits: Credits,
     restoring: Restoring,
@@ -183,6 +185,7 @@ impl Node {
             unbroadcast: Unbroadcast::default(),
             fee_filter: FeeFilter::default(),
             rate_limiter: RelayRateLimiter::default(),
+            pushed_blocks: PushedBlocks::default(),
             orphans: Orphans::new(salt),
             blocks: BlockStore::default(),
             confirming: Confirming::default(),

@@ -3,10 +3,11 @@
 use super::Node;
 use crate::ground::item::{Item, ItemKind, Name};
 use crate::ground::link::Link;
+use crate::ground::time::Time;
 use crate::machine::Cx;
 use crate::record::{ItemEvent, Manner};
 use crate::relay::Strategy as _;
-use crate::relay::serve::{BYTES_PER_REQUEST, PORTION, PORTION_MAX};
+use crate::relay::serve::{Asked, BYTES_PER_REQUEST, PORTION, PORTION_MAX};
 use crate::wire::message::{GETDATA_MAX, Items, Message, Names};
 
 impl Node {
@@ -40,7 +41,8 @@ impl Node {
         }
         let (mut queue, _) = self.serving.take(link);
         let (mut sent, mut missing) = (0, [Vec::new(), Vec::new()]);
-        let mut next_at = cx.now;
+        // What waits until the peer takes more of its kind: the other kind doesn't wait for it.
+        let (mut put_off, mut next_at) = (Asked::new(), Time::NEVER);
         for _ in 0..PORTION_MAX {
             if sent >= PORTION {
                 break;
@@ -48,10 +50,13 @@ impl Node {
             let Some((kind, name)) = queue.pop_front() else { break };
             match self.find(name).filter(|item| self.may_serve(link, item)).cloned() {
                 Some(item) => {
-                    next_at = self.takes_at(link, &item, cx);
-                    if next_at > cx.now {
-                        queue.push_front((kind, name));
-                        break;
+                    let takes_at = self.takes_at(link, &item, cx);
+                    if takes_at > cx.now {
+                        next_at = next_at.min(takes_at);
+                        put_off.push_back((kind, name));
+                        put_off.extend(queue.iter().filter(|(other, _)| *other == kind));
+                        queue.retain(|(other, _)| *other != kind);
+                        continue;
                     }
                     sent += item.size();
                     self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
@@ -69,10 +74,10 @@ impl Node {
         let [txs, blocks] = missing;
         self.not_found(link, ItemKind::Tx, &txs, cx);
         self.not_found(link, ItemKind::Block, &blocks, cx);
-        if !queue.is_empty() {
-            self.serving.keep(link, queue, next_at);
-            self.serving.hurry(next_at.max(cx.now));
-        }
+        let next_at = if queue.is_empty() { next_at } else { cx.now };
+        put_off.append(&mut queue);
+        self.serving.keep(link, put_off, next_at);
+        self.serving.hurry(next_at);
     }
 
     /// Whether a peer may be given an item. Blocks are for everybody; of transactions only those that it was

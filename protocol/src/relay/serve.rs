@@ -50,8 +50,8 @@ impl Default for Serving {
 }
 
 impl Serving {
-    /// A peer asks for items: transactions wait behind those that it asked for before, blocks before them. Returns
-    /// those for which there is no room.
+    /// A peer asks for items: each waits behind those of its kind that it asked for before, blocks before transactions.
+    /// Returns those for which there is no room.
     pub fn on_asked(
         &mut self,
         link: Link,
@@ -61,12 +61,15 @@ impl Serving {
     ) -> Vec<Name> {
         let (mut queue, not_before) = self.take(link);
         let room = params.memory.serve_queue_max.saturating_sub(queue.len());
-        for name in names.by_ref().take(room) {
-            match kind {
-                ItemKind::Tx => queue.push_back((kind, name)),
-                ItemKind::Block => queue.push_front((kind, name)),
+        let txs = match kind {
+            ItemKind::Tx => Asked::new(),
+            ItemKind::Block => {
+                let blocks = queue.partition_point(|(kind, _)| *kind == ItemKind::Block);
+                queue.split_off(blocks)
             }
-        }
+        };
+        queue.extend(names.by_ref().take(room).map(|name| (kind, name)));
+        queue.extend(txs);
         self.keep(link, queue, not_before);
         names.collect()
     }
