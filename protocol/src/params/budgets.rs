@@ -53,8 +53,9 @@ pub struct BudgetParams {
     /// As many as one of our peers takes from us. (Bitcoin Core: 14 a second, 420 at once, pull
     /// request 34628.)
     pub relayed: Rate,
-    /// Bytes of those transactions. As many as one of our peers takes from us. (Bitcoin Core: 20 kB a
-    /// second, 50 MB at once.)
+    /// Bytes of those transactions. As many as one of our peers takes from us in the long run; at once no more than its
+    /// queue holds before it is congested (a megabyte), since the next one waits behind them, whoever brought it. (Bitcoin
+    /// Core: 20 kB a second, 50 MB at once.)
     pub relayed_bytes: Rate,
     /// Bytes of others' blocks that are sent whole to whoever didn't ask; over it they are announced (see
     /// [`crate::relay::push_blocks`]). A guess: a block of 4 MB to four peers at once, and to one every two seconds.
@@ -77,7 +78,7 @@ impl Default for BudgetParams {
             control_bytes: Rate::new(1_000_000.0, 4_000_000.0),
             excesses: Rate::new(1.0, 100.0),
             relayed: Rate::new(5_000.0, 20_000.0),
-            relayed_bytes: Rate::new(6_250_000.0, 25_000_000.0),
+            relayed_bytes: Rate::new(6_250_000.0, 1_000_000.0),
             pushed_block_bytes: Rate::new(2_000_000.0, 16_000_000.0),
             backlog_max: 20_000,
         }
