@@ -36,7 +36,7 @@
 //! 10. What comes late is welcome: an item that a peer was asked for is in order even after the request ran
 //!     out or gave way, for the last `in_flight_max` of them on a link.
 //! 11. From a peer that sends more of a kind than it may none of that kind are asked for, until its debt is paid or somebody
-//!    else has them. What was asked for is in order.
+//!     else has them. What was asked for is in order.
 //! 12. One input deals with `WORK_MAX` items at most, whatever ran out or was lost in one moment; the rest is due
 //!     again at once.
 //!
