@@ -13,6 +13,7 @@ use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::wire::codec;
+use tidings_protocol::wire::kinds::Class;
 use tidings_protocol::wire::message::{Items, Message, Session};
 use tokio::time::Instant;
 
@@ -224,7 +225,8 @@ impl Life<'_> {
             0 => self.net.recycle(link, messages),
             1 => {
                 let until = Instant::now() + Duration::from_millis(u64::from(choice) * 10);
-                self.net.throttle(link, until);
+                let class = Class::ALL.get(usize::from(choice) / 3 % 4).copied();
+                self.net.throttle(link, class, until);
                 messages.drain(..messages.len() / 2);
                 self.net.hold(link, messages);
             }

@@ -13,6 +13,7 @@ mod flow;
 mod gate;
 mod handler;
 mod held;
+mod inbox;
 mod interner;
 mod muxer;
 mod pipe;
@@ -34,6 +35,7 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::{DialError, PeerAddr, PeerKey};
 use tidings_protocol::wire::error::DecodeError;
+use tidings_protocol::wire::kinds::Class;
 use tidings_protocol::wire::message::Message;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -331,7 +333,7 @@ impl Net {
         }
         state.count();
         state.tell();
-        if !state.congested && state.writer.queued_bytes() > HIGH_MARK {
+        if !state.congested && state.writer.pressing_bytes() > HIGH_MARK {
             state.congested = true;
             // Drained and full again before the driver learned of it: nothing has changed for it.
             if !std::mem::take(&mut state.drained) {
@@ -382,17 +384,15 @@ impl Net {
         shared
     }
 
-    /// Reads nothing more from a link, and hands nothing more in, before a moment.
-    pub fn throttle(&mut self, link: Link, until: Instant) {
+    /// Hands nothing more in from a link before a moment, nor reads it; or nothing of a class.
+    pub fn throttle(&mut self, link: Link, class: Option<Class>, until: Instant) {
         let Some(pipe) = self.links.get(link) else { return };
         self.counters.throttled += 1;
-        let mut state = pipe.state();
-        state.throttled = Some(until);
-        state.wake();
+        pipe.state().hold(class, until);
     }
 
-    /// Takes back messages of a [`NetEvent::Received`] that a throttling came in between, to hand
-    /// them in again when it is over.
+    /// Takes back messages of a [`NetEvent::Received`] that a throttling came in between. Those that it is about are handed
+    /// in again when it is over, the others at once.
     pub fn hold(&self, link: Link, messages: Vec<Message>) {
         self.settle(link, messages);
     }
@@ -425,15 +425,21 @@ impl Net {
         let mut state = pipe.state();
         state.settle(rest);
         // What came meanwhile waited for that; while it is throttled, it waits for the end of that.
-        if state.throttled.is_none() && (state.has_input() || state.closed) {
+        if state.is_open() && (state.has_input() || state.closed) {
             pipe.list(&mut state);
         }
     }
 
-    /// Whether a link is throttled.
+    /// Whether a link is throttled, all of it.
     #[must_use]
     pub fn is_throttled(&self, link: Link) -> bool {
-        self.links.get(link).is_some_and(|pipe| pipe.state().throttled.is_some())
+        self.links.get(link).is_some_and(|pipe| !pipe.state().is_open())
+    }
+
+    /// Whether one of these messages mustn't be handed in now: then all of them are to be [held](Self::hold).
+    #[must_use]
+    pub fn must_hold(&self, link: Link, messages: &[Message]) -> bool {
+        self.links.get(link).is_some_and(|pipe| pipe.state().must_hold(messages))
     }
 
     /// Closes a link. Answered by one [`NetEvent::Disconnected`], unless it isn't live.
@@ -521,10 +527,10 @@ impl Net {
             self.events.push_back(NetEvent::Drained(link));
         }
         // What came before waits for the driver.
-        if state.throttled.is_none() && state.has_input() {
+        if state.is_open() && state.has_input() {
             return;
         }
-        if state.throttled.is_none()
+        if state.is_open()
             && let Some(error) = state.malformed
         {
             self.events.push_back(NetEvent::Malformed { link, error });

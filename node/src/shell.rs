@@ -396,9 +396,9 @@ impl Shell {
             match action {
                 Action::Send { message, .. } if self.config.lab.withholds(&message) => {}
                 Action::Send { link, message } => self.net.send(link, message),
-                Action::Throttle { link, until } => {
+                Action::Throttle { link, class, until } => {
                     throttled = true;
-                    self.net.throttle(link, self.clock.instant(until));
+                    self.net.throttle(link, class, self.clock.instant(until));
                 }
                 Action::Verify(item) => self.verifier.push(item),
                 Action::Dial { addr } => self.net.dial(addr),
@@ -497,14 +497,16 @@ impl Shell {
         }
     }
 
-    /// Hands in messages one by one, until the core throttles their link or the turn is over.
+    /// Hands in messages one by one, until the core throttles what they are or the turn is over.
     fn on_received(&mut self, link: Link, mut messages: Vec<Message>) {
-        if self.net.is_throttled(link) {
+        if self.net.must_hold(link, &messages) {
             return self.net.hold(link, messages);
         }
         for index in 0..messages.len() {
             let message = &messages[index];
-            if self.handle(Input::Received { link, message }) && self.net.is_throttled(link) {
+            if self.handle(Input::Received { link, message })
+                && self.net.must_hold(link, &messages[index + 1..])
+            {
                 messages.drain(..=index);
                 return self.net.hold(link, messages);
             }

@@ -112,6 +112,7 @@ pub mod relay {
     pub mod credit;
     pub mod embargo;
     pub mod fee_filter;
+    pub mod push_blocks;
     pub mod rate_limiter;
     pub mod request;
     pub mod serve;

@@ -27,9 +27,10 @@
 //! 5. **Back-pressure.** The driver bounds what it queues per link. When the queue passes its high
 //!    mark it hands in [`Input::Congested`]; the core then sends only small answers on the link until
 //!    [`Input::Drained`]. A queue that reaches its hard bound all the same is cut by the driver.
-//! 6. **Throttling.** After [`Action::Throttle`] the driver hands in nothing more that was received
-//!    on the link before `until`; what is already handed in counts. It stops reading, so that the
-//!    peer is slowed by its own transport.
+//! 6. **Throttling.** After [`Action::Throttle`] the driver hands in nothing more that was received on the link before
+//!    `until`, or nothing more of one class; what is already handed in counts. What is held comes in order afterwards,
+//!    and what isn't of the class overtakes it. A driver that holds as much as it will stops reading, so that the peer is
+//!    slowed by its own transport. [`Holds`] keeps what is held until when.
 //! 7. **Parameters and rules** in `cx.params` and `cx.chain` stay the same for the life of a machine, and the
 //!    parameters have passed [`Params::validate`]: bounds and timers are read from them at every input.
 //! 8. **Randomness**: `cx.rng` is the only source. A driver that seeds it gets the same run again,
@@ -136,6 +137,10 @@
 //! # Ok::<(), tidings_protocol::chain::Rejection>(())
 //! ```
 
+mod holds;
+
+pub use holds::Holds;
+
 use crate::report::event::Event;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,6 +155,7 @@ use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
 use crate::params::Params;
 use crate::wire::error::DecodeError;
+use crate::wire::kinds::Class;
 use crate::wire::message::Message;
 
 /// A protocol state machine. See the [module](self) for the whole contract.
@@ -315,10 +321,12 @@ pub enum Action {
         /// What.
         message: Message,
     },
-    /// Stop reading from a link for a while.
+    /// Take nothing from a link for a while, or nothing of one class.
     Throttle {
         /// Which.
         link: Link,
+        /// Messages of which class; `None` for all.
+        class: Option<Class>,
         /// Until when.
         until: Time,
     },

@@ -70,6 +70,7 @@ use crate::relay::announce::Announcer;
 use crate::relay::credit::Credits;
 use crate::relay::embargo::Embargo;
 use crate::relay::fee_filter::FeeFilter;
+use crate::relay::push_blocks::PushedBlocks;
 use crate::relay::rate_limiter::RelayRateLimiter;
 use crate::relay::request::Requests;
 use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
@@ -134,6 +135,7 @@ pub struct Node {
     confirming: Confirming,
     fee_filter: FeeFilter,
     rate_limiter: RelayRateLimiter,
+    pushed_blocks: PushedBlocks,
     serving: Serving,
     upload: Upload,
     credits: Credits,
@@ -196,6 +198,7 @@ impl Node {
             embargo: Embargo::default(),
             fee_filter: FeeFilter::default(),
             rate_limiter: RelayRateLimiter::default(),
+            pushed_blocks: PushedBlocks::default(),
             orphans: Orphans::new(salt),
             blocks: BlockStore::default(),
             confirming: Confirming::default(),

@@ -91,13 +91,14 @@ fn item(kind: ItemKind, max: usize) -> impl Strategy<Value = Message> {
 
 fn accepts() -> impl Strategy<Value = Accepts> {
     let allowed = || any::<(u32, u32)>().prop_map(|(per_s, burst)| Allowed { per_s, burst });
-    (allowed(), allowed(), allowed(), any::<u32>(), any::<bool>()).prop_map(
-        |(messages, txs, tx_bytes, credit, unasked)| Accepts {
+    (allowed(), allowed(), allowed(), any::<u32>(), any::<bool>(), allowed()).prop_map(
+        |(messages, txs, tx_bytes, credit, unasked, block_bytes)| Accepts {
             messages,
             txs,
             tx_bytes,
             credit,
             unasked,
+            block_bytes,
         },
     )
 }

@@ -73,6 +73,21 @@ fn a_bout_has_a_row_with_what_it_cost_and_what_held() {
     assert!(temp.path().join("run/assault.json").is_file());
 }
 
+/// Six nodes for a while are asked for by hand; here four have to do.
+#[test]
+fn nodes_that_two_attackers_flood_within_their_limits_keep_all_links_and_equal_pools() {
+    let (_temp, mut command) =
+        assault("transactions --nodes 4 --seconds 2 --before 0.5 --untimed --json");
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let row = &rows[0];
+    assert_eq!((&row["links"], &row["links_lost"]), (&6.into(), &0.into()), "{row:#}");
+    assert_eq!((&row["pool_spread"], &row["missing"]), (&0.into(), &0.into()), "{row:#}");
+    assert!(row["attacker_links"].as_u64().unwrap() >= 2, "{row:#}");
+}
+
 #[test]
 fn what_cannot_be_is_refused_before_anything_starts() {
     for (args, sentence) in [

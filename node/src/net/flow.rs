@@ -99,7 +99,7 @@ impl<S: AsyncWrite + Unpin> Outflow<S> {
         state.writer.fill(&mut self.buffer, WRITE_MAX);
         state.leaving = self.buffer.capacity();
         state.count();
-        if state.congested && state.writer.queued_bytes() <= LOW_MARK {
+        if state.congested && state.writer.pressing_bytes() <= LOW_MARK {
             state.congested = false;
             state.drained = true;
             pipe.list(&mut state);

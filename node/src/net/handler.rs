@@ -45,7 +45,7 @@ pub(crate) struct Handler {
     open_timeout: Duration,
     outflow: Option<Outflow<Stream>>,
     inflow: Option<Inflow<Stream>>,
-    /// The open timeout, or the end of a throttling.
+    /// The open timeout, and then the end of what is held.
     timer: Option<Pin<Box<Sleep>>>,
     progress: Progress,
     progress_period: Duration,
@@ -128,24 +128,28 @@ impl Handler {
             drop(state);
             return self.close();
         }
-        if let Some(until) = state.throttled {
+        if self.inflow.is_none() || self.outflow.is_none() {
+            drop(state);
+            if self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+                self.timer = None;
+                self.close(); // The open timeout.
+            }
+            return;
+        }
+        while let Some(until) = state.next_release() {
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
             if timer.deadline() != until {
                 timer.as_mut().reset(until);
             }
-        }
-        let Some(timer) = &mut self.timer else { return };
-        if timer.as_mut().poll(cx).is_pending() {
-            return;
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.timer = None;
+            if state.release(until) {
+                self.pipe.list(&mut state);
+            }
         }
         self.timer = None;
-        if state.throttled.take().is_none() {
-            drop(state);
-            return self.close(); // The open timeout.
-        }
-        if state.has_input() || state.malformed.is_some() {
-            self.pipe.list(&mut state);
-        }
     }
 
     /// Moves bytes both ways, once both streams are open.

@@ -20,16 +20,18 @@ use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::Writer;
+use tidings_protocol::wire::kinds::Class;
 use tidings_protocol::wire::message::Message;
 use tokio::time::Instant;
 
 use crate::net::held::{Account, Share};
+use crate::net::inbox::Inbox;
 
-/// Queued bytes at which a link counts as congested: Bitcoin Core's send buffer per peer
+/// Queued bytes besides the first block at which a link counts as congested: Bitcoin Core's send buffer per peer
 /// (`DEFAULT_MAXSENDBUFFER` in its `src/net.h`).
 pub(crate) const HIGH_MARK: usize = 1 << 20;
 
-/// Queued bytes at which a congested link counts as drained again. A guess: a quarter, so that the two
+/// The same at which a congested link counts as drained again. A guess: a quarter, so that the two
 /// states don't flutter.
 pub(crate) const LOW_MARK: usize = HIGH_MARK / 4;
 
@@ -37,10 +39,6 @@ pub(crate) const LOW_MARK: usize = HIGH_MARK / 4;
 /// [`HIGH_MARK`] but for small answers; what it appends before it notices is bounded by one reaction
 /// to one input, for which this is ample (items leave in portions of 256 KiB). A guess.
 pub(crate) const HARD_BOUND: usize = 3 << 20;
-
-/// Bytes of memory received and not yet dealt with by the driver at which a connection stops reading. A guess: enough
-/// that a driver that is busy for a few milliseconds doesn't stall a fast link.
-pub(crate) const INBOX_MAX: usize = 256 << 10;
 
 /// One connection, as driver and connection task see it.
 #[derive(Debug)]
@@ -94,8 +92,6 @@ pub(crate) struct State {
     share: Share,
     /// What ended reading.
     pub(crate) malformed: Option<DecodeError>,
-    /// Nothing is read or handed in before.
-    pub(crate) throttled: Option<Instant>,
     /// The task of the connection, if it may be asleep with nothing to send.
     task: Option<Waker>,
     /// The connection has been told that there is something to send, or is waiting for the socket.
@@ -125,7 +121,6 @@ impl Pipe {
             leaving: 0,
             share: Share::new(account),
             malformed: None,
-            throttled: None,
             task: None,
             told: false,
             listed: false,
@@ -182,7 +177,7 @@ impl State {
 
     /// Whether the connection should read more: never while messages are held, nor when the driver has enough.
     pub(crate) fn wants_input(&self) -> bool {
-        self.malformed.is_none() && self.throttled.is_none() && !self.inbox.is_full()
+        self.malformed.is_none() && self.is_open() && !self.inbox.is_full()
     }
 
     /// Called by the connection: a message arrived. It [counts](Self::count) once all have.
@@ -192,23 +187,49 @@ impl State {
 
     /// Whether messages wait for the driver.
     pub(crate) fn has_input(&self) -> bool {
-        !self.inbox.waiting.is_empty()
+        self.inbox.has_input()
+    }
+
+    /// Called by the driver: hands nothing in before a moment, or nothing of a class.
+    pub(crate) fn hold(&mut self, class: Option<Class>, until: Instant) {
+        self.inbox.hold(class, until);
+        self.count();
+        self.wake();
+    }
+
+    /// Whether anything may be handed in.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.inbox.is_open()
+    }
+
+    /// Whether one of these mustn't be handed in now.
+    pub(crate) fn must_hold(&self, messages: &[Message]) -> bool {
+        self.inbox.must_hold(messages)
+    }
+
+    /// When something that is held may go on.
+    pub(crate) fn next_release(&self) -> Option<Instant> {
+        self.inbox.next_release()
+    }
+
+    /// Called by the connection: what was held until a moment goes on. True if the driver should look.
+    pub(crate) fn release(&mut self, now: Instant) -> bool {
+        self.inbox.release(now);
+        self.count();
+        self.is_open() && (self.has_input() || self.malformed.is_some())
     }
 
     /// Called by the driver: takes what has arrived, and leaves an empty vector; `None` if there is nothing, if nothing is
     /// to be handed in now, or if the driver still has what it took before.
     pub(crate) fn lend(&mut self, spare: &mut Vec<Message>) -> Option<Vec<Message>> {
-        if self.throttled.is_some() || self.inbox.lent > 0 || !self.has_input() {
-            return None;
-        }
-        let messages = self.inbox.lend(std::mem::take(spare));
+        let messages = self.inbox.lend(spare)?;
         self.count();
         Some(messages)
     }
 
     /// Called by the driver: it still has these of what it took.
     pub(crate) fn keep_lent(&mut self, messages: &Vec<Message>) {
-        self.inbox.lent = held_by(messages);
+        self.inbox.keep_lent(messages);
         self.count();
     }
 
@@ -241,58 +262,6 @@ impl State {
     pub(crate) const fn share(&self) -> &Share {
         &self.share
     }
-}
-
-/// Messages received: those that wait, and those that the driver has.
-#[derive(Debug, Default)]
-struct Inbox {
-    waiting: Vec<Message>,
-    /// What the waiting ones hold, but for the room in the vector.
-    bytes: usize,
-    /// What those hold that the driver has, until it says that it is done with them.
-    lent: usize,
-}
-
-impl Inbox {
-    fn push(&mut self, message: Message) {
-        self.bytes += allocated_by(&message);
-        self.waiting.push(message);
-    }
-
-    fn held(&self) -> usize {
-        self.waiting.capacity() * size_of::<Message>() + self.bytes + self.lent
-    }
-
-    fn is_full(&self) -> bool {
-        self.waiting.len() * size_of::<Message>() + self.bytes + self.lent >= INBOX_MAX
-    }
-
-    fn lend(&mut self, spare: Vec<Message>) -> Vec<Message> {
-        let messages = std::mem::replace(&mut self.waiting, spare);
-        self.bytes = 0;
-        self.lent = held_by(&messages);
-        messages
-    }
-
-    fn settle(&mut self, mut rest: Vec<Message>) {
-        self.lent = 0;
-        if !rest.is_empty() {
-            self.bytes += rest.iter().map(allocated_by).sum::<usize>();
-            rest.append(&mut self.waiting);
-            self.waiting = rest;
-        }
-    }
-}
-
-/// What a message holds besides its place in a vector.
-fn allocated_by(message: &Message) -> usize {
-    message.held_bytes() - size_of::<Message>()
-}
-
-/// What a vector of messages holds.
-fn held_by(messages: &Vec<Message>) -> usize {
-    let places = messages.capacity() * size_of::<Message>();
-    places + messages.iter().map(allocated_by).sum::<usize>()
 }
 
 /// Pipes with something for the driver; each is on it at most once.

@@ -149,7 +149,7 @@ async fn a_peer_that_stops_reading_congests_only_itself() {
     let id = submitted.id.unwrap();
     nodes[1].accepted(id).await;
     let mut peer = RawPeer::connect(&nodes[0]).await;
-    peer.net.throttle(peer.link, Instant::now() + Duration::from_secs(3_600));
+    peer.net.throttle(peer.link, None, Instant::now() + Duration::from_secs(3_600));
     for _ in 0..100 {
         let ids = Arc::from([ItemId::block(id)]);
         peer.send(Message::Items(Items::GetData(Names::Whole { kind: ItemKind::Block, ids })));
@@ -202,7 +202,7 @@ async fn nothing_arrives_from_a_throttled_link_until_it_is_time() {
     let mut peer = RawPeer::connect(&node).await;
     peer.ping(1).await;
     let until = Instant::now() + Duration::from_millis(300);
-    peer.net.throttle(peer.link, until);
+    peer.net.throttle(peer.link, None, until);
     peer.ping(2).await;
     assert!(Instant::now() >= until);
     peer.ping(3).await;

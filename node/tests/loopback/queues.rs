@@ -7,6 +7,7 @@ use tidings::net::NetEvent;
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::ItemKind;
+use tidings_protocol::wire::kinds::Class;
 use tokio::time::Instant;
 
 use crate::rig::{RawPeer, next};
@@ -80,7 +81,7 @@ async fn a_queue_tells_once_that_it_is_full_and_once_that_it_has_drained() {
 #[tokio::test]
 async fn a_peer_that_takes_nothing_is_cut_at_the_hard_bound() {
     let [mut from, mut to] = RawPeer::pair().await;
-    to.net.throttle(to.link, Instant::now() + Duration::from_secs(3_600));
+    to.net.throttle(to.link, None, Instant::now() + Duration::from_secs(3_600));
     for _ in 0..40 {
         from.send(item(1_000_000));
     }
@@ -126,4 +127,69 @@ async fn a_block_that_waits_for_many_peers_is_counted_once() {
         links.iter().all(|link| hub.info(*link).is_some()),
         "but nobody is cut for what all share"
     );
+}
+
+#[tokio::test]
+async fn what_is_held_of_one_class_stops_no_other_and_comes_in_order_afterwards() {
+    let [mut from, mut to] = RawPeer::pair().await;
+    let until = Instant::now() + Duration::from_millis(300);
+    for class in [Class::Tx, Class::Block] {
+        to.net.throttle(to.link, Some(class), until);
+    }
+    let blocks = [2_000_000, 1_000].map(|bytes| item_of(ItemKind::Block, bytes));
+    let txs = [1_000, 2_000].map(item);
+    // A large block, which is more than an inbox has room for, keeps nothing else waiting.
+    for message in [&blocks[0], &txs[0], &txs[1]] {
+        from.send(message.clone());
+    }
+    let ping = |nonce| Message::Session(Session::Ping { nonce });
+    from.send(ping(1));
+    to.message(|message| (*message == ping(1)).then_some(())).await;
+    from.send(blocks[1].clone());
+    from.send(ping(2));
+    let mut came = Vec::new();
+    while came.len() < 5 {
+        if let NetEvent::Received { link, messages } = next(&mut to.net).await {
+            came.extend(messages.iter().cloned());
+            to.net.recycle(link, messages);
+        }
+    }
+    assert!(Instant::now() >= until);
+    let of = |class| came.iter().filter(|it| it.class() == class).cloned().collect::<Vec<_>>();
+    assert_eq!(of(Class::Block), blocks);
+    assert_eq!(of(Class::Tx), txs);
+    assert_eq!(came[0], ping(2), "it overtook what was held");
+}
+
+#[tokio::test]
+async fn at_last_nothing_is_read_from_a_link_that_goes_on_with_what_is_held() {
+    let [mut from, mut to] = RawPeer::pair().await;
+    to.net.throttle(to.link, Some(Class::Tx), Instant::now() + Duration::from_secs(3_600));
+    // The window and the sender's queue take some of it.
+    for _ in 0..30 {
+        from.send(item(100_000));
+    }
+    let held = async {
+        // What one message takes is read, and then no more.
+        while to.net.held_bytes().0 < 256 << 10 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        to.net.info(to.link).unwrap().held_bytes
+    };
+    let held = crate::rig::soon("what is held", held).await;
+    assert!(held < 1 << 20, "{held}: of three megabytes");
+}
+
+#[tokio::test]
+async fn a_block_on_its_way_does_not_congest_a_link_and_the_next_one_does() {
+    let [mut from, mut to] = RawPeer::pair().await;
+    to.net.throttle(to.link, None, Instant::now() + Duration::from_secs(3_600));
+    from.send(item_of(ItemKind::Block, 4_000_000));
+    from.send(item(1_000));
+    assert!(from.net.next_event().is_none(), "transactions travel beside it");
+    from.send(item_of(ItemKind::Block, 4_000_000));
+    assert!(matches!(from.news().await, NetEvent::Congested(_)));
 }

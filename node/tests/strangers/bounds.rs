@@ -112,7 +112,7 @@ async fn a_link_that_does_all_at_once_holds_no_more_than_a_link_may() {
     let unfinished = rig.net.held_bytes().0;
     assert!(unfinished >= RULES.max_block_bytes, "{unfinished}: memory is charged as bytes come");
     // Small messages that nobody deals with, until nothing more is let through.
-    rig.net.throttle(link, Instant::now() + Duration::from_secs(10));
+    rig.net.throttle(link, None, Instant::now() + Duration::from_secs(10));
     let small = [2, 200, 0].repeat(1 << 20);
     let said = rig.say(&small).await;
     assert!(said < 2 << 20, "{said}: nothing is read while messages are held");

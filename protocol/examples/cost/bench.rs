@@ -184,7 +184,7 @@ impl Bench {
                     let verdict = Rules.verify(&item);
                     self.verifying.push_back((item, verdict));
                 }
-                Action::Throttle { link, until } => {
+                Action::Throttle { link, until, .. } => {
                     let latest = self.slowed.entry(link.slot() as u64).or_default();
                     *latest = until.max(*latest);
                 }

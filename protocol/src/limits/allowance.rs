@@ -15,7 +15,7 @@ use crate::params::{BudgetParams, Rate};
 use crate::wire::kinds::MessageKind;
 use crate::wire::message::{Accepts, Allowed, Message};
 
-/// What the peer of one link takes: 40 bytes. What announcements touch comes first and together.
+/// What the peer of one link takes: 48 bytes. What announcements touch comes first and together.
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub struct Allowance {
@@ -26,13 +26,15 @@ pub struct Allowance {
     messages: Bucket,
     txs: Bucket,
     tx_bytes: Bucket,
+    block_bytes: Bucket,
 }
 
 /// What we tell a peer that we take.
 #[must_use]
 pub fn accepts(credit: u32, unasked: bool, params: &BudgetParams) -> Accepts {
-    let [messages, txs, tx_bytes] = [params.messages, params.txs, params.tx_bytes].map(allowed);
-    Accepts { messages, txs, tx_bytes, credit, unasked }
+    let rates = [params.messages, params.txs, params.tx_bytes, params.block_bytes];
+    let [messages, txs, tx_bytes, block_bytes] = rates.map(allowed);
+    Accepts { messages, txs, tx_bytes, credit, unasked, block_bytes }
 }
 
 impl Allowance {
@@ -56,12 +58,19 @@ impl Allowance {
     /// A message of `len` bytes leaves, framing included.
     pub fn charge(&mut self, message: &Message, len: usize, now: Time, params: &BudgetParams) {
         // Debts are paid by what can wait.
-        if message.kind() == MessageKind::Tx {
-            let _ = self.txs.take(1.0, now, self.txs_rate(params));
-            let _ = self.tx_bytes.take(len as f64, now, self.tx_bytes_rate(params));
-        } else {
-            let _ = self.messages.take(1.0, now, self.messages_rate(params));
+        let bytes = len as f64;
+        match message.kind() {
+            MessageKind::Tx => {
+                let _ = self.txs.take(1.0, now, self.txs_rate(params));
+                let _ = self.tx_bytes.take(bytes, now, self.tx_bytes_rate(params));
+                return;
+            }
+            MessageKind::Block => {
+                let _ = self.block_bytes.take(bytes, now, self.block_bytes_rate(params));
+            }
+            _ => {}
         }
+        let _ = self.messages.take(1.0, now, self.messages_rate(params));
     }
 
     /// Whether the peer takes transactions that it didn't ask for.
@@ -75,6 +84,13 @@ impl Allowance {
     pub fn tx_at(&self, size: usize, params: &BudgetParams) -> Time {
         let by_count = self.txs.ready_at(1.0, self.txs_rate(params));
         by_count.max(self.tx_bytes.ready_at(size as f64, self.tx_bytes_rate(params)))
+    }
+
+    /// When the peer takes a block of so many bytes; a moment that is past if it does now. A block that is larger than
+    /// all that the peer takes at once leaves when nothing else is owed, and is owed for the longer.
+    #[must_use]
+    pub fn block_at(&self, size: usize, params: &BudgetParams) -> Time {
+        self.block_bytes.ready_at(size as f64, self.block_bytes_rate(params))
     }
 
     /// How many ids of transactions may be announced now, at least one.
@@ -105,6 +121,10 @@ impl Allowance {
     fn tx_bytes_rate(&self, params: &BudgetParams) -> Rate {
         self.told.as_ref().map_or(params.tx_bytes, |told| rate(told.tx_bytes))
     }
+
+    fn block_bytes_rate(&self, params: &BudgetParams) -> Rate {
+        self.told.as_ref().map_or(params.block_bytes, |told| rate(told.block_bytes))
+    }
 }
 
 /// A rate as it is told: whole numbers, at least 1.
@@ -126,8 +146,11 @@ fn rate(told: Allowed) -> Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::Chain as _;
+    use crate::chain::opaque::Opaque;
+    use crate::ground::item::ItemKind;
     use crate::limits::budget::LinkBudget;
-    use crate::wire::message::Session;
+    use crate::wire::message::{Items, Session};
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -172,6 +195,19 @@ mod tests {
         assert_eq!(allowance.tx_at(5_000, &ours()), Time::from_millis(10_000));
     }
 
+    #[test]
+    fn blocks_are_taken_at_their_own_rate() {
+        let params = BudgetParams { block_bytes: Rate::new(1_000.0, 5_000.0), ..ours() };
+        let mut allowance = allowance(&accepts(u32::MAX, true, &params));
+        let block = Opaque::default().item(ItemKind::Block, vec![0; 3_000].into()).unwrap();
+        let message = Message::Items(Items::Item(block));
+        assert!(allowance.block_at(3_000, &params) <= Time::ZERO);
+        allowance.charge(&message, 3_000, Time::ZERO, &params);
+        assert_eq!(allowance.block_at(3_000, &params), Time::from_millis(1_000));
+        assert_eq!(allowance.block_at(9_000, &params), Time::from_millis(3_000), "alone");
+        assert!(allowance.tx_at(100, &params) <= Time::ZERO);
+    }
+
     proptest! {
         /// A sender that waits until it may is never in debt with the receiver.
         #[test]
@@ -185,7 +221,7 @@ mod tests {
                     now = at;
                 }
                 allowance.charge(&PING, 10, now, &params);
-                prop_assert_eq!(budget.charge(&PING, 10, now, &params), None);
+                prop_assert_eq!(budget.charge(&PING, 10, now, &params), [None, None]);
             }
         }
     }

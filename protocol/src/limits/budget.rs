@@ -1,7 +1,8 @@
 //! What one link may cost us: a token bucket for each kind of traffic.
 //!
-//! Over its budget, traffic is *delayed* where the peer's transport can slow it down (messages, transactions,
-//! requests, bytes: the link is throttled until the debt is paid). That is no offence, however often it happens:
+//! Over its budget, traffic is *delayed* where the peer's transport can slow it down. Over a budget of transactions or of blocks
+//! that is these alone: no more of them are asked for, and none are taken, until the debt is paid; all else goes on.
+//! Over the others (messages, requests, bytes of small messages) it is the link. That is no offence, however often it happens:
 //! what was on its way when the throttle began is not the peer's fault, and how much a peer sends before its
 //! transport stops it is none of its choice. A flooder that is throttled costs no more than its budget. Addresses
 //! over their budget are *dropped*, since taking them is optional. Both are counted.
@@ -89,15 +90,15 @@ impl LinkBudget {
         (self.credit as usize) < credit_max(open_max, params) / 2
     }
 
-    /// Charges a message of `len` bytes, framing included. The message is to be handled either way;
-    /// a debt means that the link is to be throttled.
+    /// Charges a message of `len` bytes, framing included. The message is to be handled either way; a debt means that
+    /// what the budget is of is to be throttled: one kind of items, or the link. At most one debt of each.
     pub fn charge(
         &mut self,
         message: &Message,
         len: usize,
         now: Time,
         params: &BudgetParams,
-    ) -> Option<Debt> {
+    ) -> [Option<Debt>; 2] {
         let kind = message.kind();
         let by_bytes = self.take(kind.class().budget(), len, now, params);
         let is_tx = kind == MessageKind::Tx;
@@ -106,7 +107,12 @@ impl LinkBudget {
             .budget_of_elements()
             .filter(|budget| !budget.drops())
             .and_then(|budget| self.take(budget, message.elements(), now, params));
-        [by_bytes, by_count, by_elements].into_iter().flatten().max_by_key(|debt| debt.until)
+        let debts = [by_bytes, by_count, by_elements].into_iter().flatten();
+        let worst = |is_of_items: bool| {
+            let alike = debts.clone().filter(|it| it.budget.of_items().is_some() == is_of_items);
+            alike.max_by_key(|debt| debt.until)
+        };
+        [worst(true), worst(false)]
     }
 
     /// Charges ids that a peer had us announce, as if it had requested them.
@@ -209,12 +215,12 @@ mod tests {
         let (params, mut budget) = (params(), LinkBudget::default());
         let ping = Message::Session(Session::Ping { nonce: 0 });
         for _ in 0..3 {
-            assert_eq!(budget.charge(&ping, 10, Time::ZERO, &params), None);
+            assert_eq!(budget.charge(&ping, 10, Time::ZERO, &params), [None, None]);
         }
-        let debt = budget.charge(&ping, 10, Time::ZERO, &params);
+        let debts = budget.charge(&ping, 10, Time::ZERO, &params);
         let until = Time::from_millis(100);
-        assert_eq!(debt, Some(Debt { budget: Budget::Messages, until }));
-        assert_eq!(budget.charge(&ping, 10, Time::from_millis(500), &params), None);
+        assert_eq!(debts, [None, Some(Debt { budget: Budget::Messages, until })]);
+        assert_eq!(budget.charge(&ping, 10, Time::from_millis(500), &params), [None, None]);
     }
 
     #[test]
@@ -263,7 +269,7 @@ mod tests {
         assert_eq!(budget.admit(MessageKind::Addresses, 5, Time::ZERO, &params), 5);
         assert_eq!(
             budget.charge(&Message::Peers(PeerExchange::GetAddresses), 2, Time::ZERO, &params),
-            None
+            [None, None]
         );
     }
 

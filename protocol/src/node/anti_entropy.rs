@@ -164,7 +164,7 @@ impl Node {
             return;
         };
         if let Some(debt) = state.budget.charge_answer(work, cx.now, &cx.params.budgets) {
-            self.slow(link, debt.until, cx);
+            self.slow(link, None, debt.until, cx);
             self.over_budget(link, Budget::Requests, cx.now);
         }
     }

@@ -43,7 +43,8 @@ pub fn held_for_links(links: usize, params: &Params) -> [(&'static str, usize); 
     let waiting = FULL_QUEUES * params.relay.announce_queue_max + links * SHORT;
     let checks = memory.verifying_max + BLOCKS_MAX;
     let checking = table(size_of::<(ItemId, Checking)>()) + links * size_of::<Link>();
-    let asked = memory.serve_queue_max.next_power_of_two() * size_of::<(ItemKind, Name)>();
+    let asked = memory.serve_queue_max
+        * (size_of::<Name>() * 9 / 8 + tree(size_of::<(ItemKind, ShortId)>()));
     let vain = VAIN_MAX * tree(size_of::<(ShortId, [u64; 2])>());
     // One share more is of those that an earlier run left, and one of parents that pay too little.
     let parked = (links + 2) * orphans.reserve_bytes + orphans.announcements_max * ORPHAN_BYTES;

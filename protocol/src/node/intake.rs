@@ -22,7 +22,7 @@ use crate::relay::request::Announced;
 use crate::wire::kinds::Budget;
 use crate::wire::message::Names;
 
-/// For how long a link is slowed that has too much being checked: as long as a batch of signatures takes. A guess.
+/// For how long nothing more of a kind is taken from a link that has too much being checked: as long as a batch of signatures takes. A guess.
 const CHECK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Too much is being verified: it may come again.
@@ -205,7 +205,7 @@ impl Node {
         let is_verified = checking.pair.is_some_and(|pair| pair.is_verified);
         let is_over = self.verification.begin(checking, cx.params);
         if let Some(link) = ingress.filter(|_| is_over) {
-            self.slow(link, cx.now + CHECK_PAUSE, cx);
+            self.slow(link, Some(item.kind()), cx.now + CHECK_PAUSE, cx);
         }
         if !is_verified {
             self.record.note_from(ingress, item.id(), ItemEvent::Checking, cx.now);
@@ -260,7 +260,7 @@ impl Node {
                 Some(link) => {
                     self.record.note(link, id, ItemEvent::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
-                    self.slow(link, cx.now + CHECK_PAUSE, cx);
+                    self.slow(link, Some(id.kind()), cx.now + CHECK_PAUSE, cx);
                 }
                 None => self.refuse(item, None, BUSY, cx),
             }

@@ -146,12 +146,12 @@ impl Node {
         if state.closing.is_some() {
             return None;
         }
-        let debt = state.budget.charge(message, len, cx.now, &cx.params.budgets);
+        let debts = state.budget.charge(message, len, cx.now, &cx.params.budgets);
         if !state.ready && !matches!(message, Message::Session(Session::Hello(_))) {
             self.misbehave(link, Offence::BeforeHello, cx);
             return None;
         }
-        if let Some(debt) = debt {
+        for debt in debts.into_iter().flatten() {
             self.throttle(link, debt, cx);
         }
         let state = self.links.get_mut(link).filter(|state| state.closing.is_none())?;
@@ -164,7 +164,7 @@ impl Node {
     }
 
     fn throttle(&mut self, link: Link, debt: Debt, cx: &mut Cx<'_>) {
-        self.slow(link, debt.until, cx);
+        self.slow(link, debt.budget.of_items(), debt.until, cx);
         self.over_budget(link, debt.budget, cx.now);
     }
 

@@ -119,12 +119,15 @@ impl Node {
         self.relay(cx, |strategy, cx| strategy.on_let_go(&item, &strangers, cx));
     }
 
-    /// An own item was accepted: a transaction is announced until somebody asks for it. (A block is
-    /// announced at once, and soon replaced by the next.)
+    /// An own item was accepted: a transaction is announced until somebody asks for it, and a block is pushed however
+    /// many others are. (It is announced at once, and soon replaced by the next.)
     pub(super) fn remember_own(&mut self, item: &Arc<Item>, cx: &mut Cx<'_>) {
-        if item.kind() == ItemKind::Tx {
-            let (params, salt) = (&cx.params.unbroadcast, self.salt);
-            self.unbroadcast.insert(item.id(), cx.now, params, salt, cx.rng);
+        match item.kind() {
+            ItemKind::Tx => {
+                let (params, salt) = (&cx.params.unbroadcast, self.salt);
+                self.unbroadcast.insert(item.id(), cx.now, params, salt, cx.rng);
+            }
+            ItemKind::Block => self.pushed_blocks.on_own(item.id()),
         }
     }
 

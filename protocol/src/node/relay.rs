@@ -134,19 +134,24 @@ impl Node {
 
     fn send_item(&mut self, link: Link, item: Arc<Item>, cx: &mut Cx<'_>) {
         let Some(state) = self.links.get(link) else { return };
-        let (id, congested, is_block) =
-            (item.id(), state.congested, item.kind() == ItemKind::Block);
+        let (id, congested) = (item.id(), state.congested);
         if self.is_filtered(link, &id) {
             return;
         }
-        if congested && is_block {
-            self.announce(link, ItemKind::Block, &[id], Manner::Now, cx);
-        } else if congested || !self.takes_unasked(link, &item, cx) {
-            self.enqueue(link, (id, Form::Id), cx);
-        } else if cx.params.relay.batch_ms > 0 && !is_block {
-            self.enqueue(link, (id, Form::Whole), cx);
-        } else {
-            self.give(link, item, Manner::Now, cx);
+        let is_taken = !congested && self.takes_unasked(link, &item, cx);
+        match item.kind() {
+            ItemKind::Block => {
+                if is_taken && self.pushed_blocks.try_push(&item, cx.now, &cx.params.budgets) {
+                    self.give(link, item, Manner::Now, cx);
+                } else {
+                    self.announce(link, ItemKind::Block, &[id], Manner::Now, cx);
+                }
+            }
+            ItemKind::Tx if !is_taken => self.enqueue(link, (id, Form::Id), cx),
+            ItemKind::Tx if cx.params.relay.batch_ms > 0 => {
+                self.enqueue(link, (id, Form::Whole), cx);
+            }
+            ItemKind::Tx => self.give(link, item, Manner::Now, cx),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::relay::Strategy as _;
 use crate::relay::announce::Form;
 use crate::report::event::Event;
 use crate::wire::codec;
+use crate::wire::kinds::Class;
 use crate::wire::message::{ANNOUNCE_MAX, Items, Message, Names, PeerExchange};
 
 impl Node {
@@ -71,18 +72,19 @@ impl Node {
         }
     }
 
-    /// When a peer takes an item; a moment that is past if it does now. Blocks are taken at any time.
-    pub(super) fn takes_at(&self, link: Link, item: &Item, cx: &Cx<'_>) -> Time {
-        match self.links.get(link) {
-            Some(state) if item.kind() == ItemKind::Tx => {
-                state.allowance.tx_at(item.size(), &cx.params.budgets)
-            }
-            _ => Time::ZERO,
+    /// When a peer takes an item; a moment that is past if it does now.
+    pub(super) fn takes_at(&self, link: Link, item: &Arc<Item>, cx: &Cx<'_>) -> Time {
+        let Some(state) = self.links.get(link) else { return Time::ZERO };
+        // As it will be charged.
+        let len = codec::frame_len(&Message::Items(Items::Item(Arc::clone(item))));
+        match item.kind() {
+            ItemKind::Tx => state.allowance.tx_at(len, &cx.params.budgets),
+            ItemKind::Block => state.allowance.block_at(len, &cx.params.budgets),
         }
     }
 
     /// Whether a peer takes an item now that it didn't ask for.
-    pub(super) fn takes_unasked(&self, link: Link, item: &Item, cx: &Cx<'_>) -> bool {
+    pub(super) fn takes_unasked(&self, link: Link, item: &Arc<Item>, cx: &Cx<'_>) -> bool {
         let takes = self.links.get(link).is_some_and(|state| state.allowance.takes_unasked());
         (takes || item.kind() == ItemKind::Block) && self.takes_at(link, item, cx) <= cx.now
     }
@@ -150,10 +152,22 @@ impl Node {
         self.announce(link, ItemKind::Tx, &txs, manner, cx);
     }
 
-    /// Has nothing more read from a link until a moment.
-    pub(super) fn slow(&mut self, link: Link, until: Time, cx: &mut Cx<'_>) {
+    /// Has nothing more taken from a link until a moment. If it is items of a kind that are too many, none are asked for
+    /// and none are taken until then, and all else goes on: what there is too much of is no reason to miss a ping, a
+    /// block or an answer. (As HTTP/2 has windows for each stream beside the connection's: RFC 9113, 5.2.)
+    pub(super) fn slow(
+        &mut self,
+        link: Link,
+        kind: Option<ItemKind>,
+        until: Time,
+        cx: &mut Cx<'_>,
+    ) {
         self.record.on_slowed(link, until, cx.now);
-        cx.actions.push(Action::Throttle { link, until });
+        if let Some(kind) = kind {
+            self.requests.withhold(link, kind, until);
+        }
+        let class = kind.map(Class::of_items);
+        cx.actions.push(Action::Throttle { link, class, until });
     }
 
     /// A peer has an item, or was given it: it needn't be announced again. Says whether it was to be.

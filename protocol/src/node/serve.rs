@@ -61,7 +61,7 @@ impl Node {
             let takes_at = self.takes_at(link, &item, cx);
             if takes_at > cx.now {
                 asked.put_off((kind, name), takes_at);
-                break;
+                continue;
             }
             let (what, params) = ((item.id(), item.size()), &cx.params.upload);
             if let Answer::Later(at) = self.upload.ask(asker, what, may_pay, cx.now, params) {

@@ -23,22 +23,23 @@ impl Rate {
 }
 
 /// What one peer may cost us, and how much we announce. All rates are per link and for what comes in, but
-/// the last two.
+/// the last three.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetParams {
     /// Messages but transactions. Over it the link is throttled. A guess: 20 times what a busy link needs.
     pub messages: Rate,
-    /// Transactions. Over it the link is throttled. A guess: half of what Bitcoin Core takes in.
+    /// Transactions. Over it no more of them are asked for, and none are taken from the link. A guess: half of what Bitcoin
+    /// Core takes in.
     pub txs: Rate,
     /// Ids of transactions announced: the peer is granted so many (see [`crate::limits::budget`]), and what
     /// exceeds that is dropped. As many as transactions.
     pub announcements: Rate,
     /// Ids requested from us. Over it the link is throttled. A guess.
     pub requests: Rate,
-    /// Bytes of transactions. Over it the link is throttled. A guess: 50 Mbit/s.
+    /// Bytes of transactions, likewise. A guess: 50 Mbit/s.
     pub tx_bytes: Rate,
-    /// Bytes of blocks. Over it the link is throttled. A guess: two blocks of 4 MB at once.
+    /// Bytes of blocks, likewise. A guess: two blocks of 4 MB at once.
     pub block_bytes: Rate,
     /// Addresses. Over it addresses are dropped. Bitcoin Core: `MAX_ADDR_RATE_PER_SECOND`, 0.1; small
     /// networks that start all at once need more.
@@ -52,9 +53,13 @@ pub struct BudgetParams {
     /// As many as one of our peers takes from us. (Bitcoin Core: 14 a second, 420 at once, pull
     /// request 34628.)
     pub relayed: Rate,
-    /// Bytes of those transactions. As many as one of our peers takes from us. (Bitcoin Core: 20 kB a
-    /// second, 50 MB at once.)
+    /// Bytes of those transactions. As many as one of our peers takes from us in the long run; at once no more than its
+    /// queue holds before it is congested (a megabyte), since the next one waits behind them, whoever brought it. (Bitcoin
+    /// Core: 20 kB a second, 50 MB at once.)
     pub relayed_bytes: Rate,
+    /// Bytes of others' blocks that are sent whole to whoever didn't ask; over it they are announced (see
+    /// [`crate::relay::push_blocks`]). A guess: a block of 4 MB to four peers at once, and to one every two seconds.
+    pub pushed_block_bytes: Rate,
     /// Most transactions in the backlog; over it the one that pays least is announced when the backlog is
     /// through (see [`crate::relay::announce`]). A guess: a megabyte and a half of ids.
     pub backlog_max: usize,
@@ -73,7 +78,8 @@ impl Default for BudgetParams {
             control_bytes: Rate::new(1_000_000.0, 4_000_000.0),
             excesses: Rate::new(1.0, 100.0),
             relayed: Rate::new(5_000.0, 20_000.0),
-            relayed_bytes: Rate::new(6_250_000.0, 25_000_000.0),
+            relayed_bytes: Rate::new(6_250_000.0, 1_000_000.0),
+            pushed_block_bytes: Rate::new(2_000_000.0, 16_000_000.0),
             backlog_max: 20_000,
         }
     }
@@ -94,6 +100,7 @@ impl BudgetParams {
             ("budgets.excesses", self.excesses),
             ("budgets.relayed", self.relayed),
             ("budgets.relayed_bytes", self.relayed_bytes),
+            ("budgets.pushed_block_bytes", self.pushed_block_bytes),
         ])
     }
 }

@@ -32,7 +32,8 @@ pub struct RequestParams {
     /// ids that don't exist (zebra's advisory GHSA-4fc2-h7jh-287c). The number is a guess: one
     /// batch at 500 transactions a second.
     pub in_flight_max: usize,
-    /// The same for blocks (Bitcoin Core's `MAX_BLOCKS_IN_TRANSIT_PER_PEER`).
+    /// The same for blocks: as many of 4 MB as a peer may send within `block_timeout_ms`, with some to spare (see
+    /// `budgets.block_bytes`). Bitcoin Core's `MAX_BLOCKS_IN_TRANSIT_PER_PEER` is 16.
     pub blocks_in_flight_max: usize,
 }
 
@@ -95,7 +96,7 @@ impl Default for RequestParams {
             announced_max: 5_000,
             in_flight_max: 256,
             blocks_announced_max: 200,
-            blocks_in_flight_max: 16,
+            blocks_in_flight_max: 8,
         }
     }
 }

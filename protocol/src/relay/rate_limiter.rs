@@ -2,12 +2,13 @@
 //!
 //! A transaction that comes while either is spent waits in one backlog, and the one that pays most leaves
 //! first: so a flood of cheap transactions delays itself and not the others. Of equals, and where nobody pays all are
-//! equal, each [bringer](Bringer) has one in each round: so a flood delays what came the same way. There is no queue for each peer
+//! equal, the [bringers](Bringer) share the budgets: so a flood delays what came the same way, and a few large ones no
+//! more than many small ones. There is no queue for each peer
 //! but the batch that leaves next (Bitcoin Core has done so since July 2026, pull request 34628:
 //! queues per peer had held up to 60,000 ids each, and sorting them took the whole of a core).
 //!
 //! Blocks don't count. What waits is in the pool already, and is shown to nobody who compares pools with us. When the
-//! backlog is full the one that pays least, of equals the one of the last round, is left to the pool: all links have fallen behind, and
+//! backlog is full the one that pays least, of equals the one that would leave last, is left to the pool: all links have fallen behind, and
 //! hear of it when nothing waits any more (see [`announce`](crate::relay::announce)), or by comparing.
 
 use std::cmp::Reverse;
@@ -42,35 +43,47 @@ impl Default for RelayRateLimiter {
 struct Waiting {
     by_rate: BTreeMap<(FeeRate, Reverse<Turn>), Held>,
     sequence: u64,
-    /// The round that is being announced.
-    round: u64,
-    /// The last round that each bringer has a place in; a bringer that has none yet may be left out.
-    rounds: BTreeMap<Bringer, u64>,
+    /// How far everybody has been served who wanted to be.
+    served: u64,
+    /// When the last one of each bringer would leave; a bringer that has none that waits may be left out.
+    finishes: BTreeMap<Bringer, u64>,
 }
 
-/// A place in a round, and the order of arrival (fair queuing as in Demers, Keshav and Shenker, 1989, by items).
+/// When it would leave if all bringers were served at once, in bytes for each of them, and the order of arrival (fair
+/// queuing as in Demers, Keshav and Shenker, 1989).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
-    round: u64,
+    finish: u64,
     sequence: u64,
 }
 
+/// What a transaction takes of the budgets, in bytes: a small one takes as much of that of transactions.
+fn cost(size: usize, params: &BudgetParams) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a quotient of two positive rates; more than 64 bits hold is as good as that"
+    )]
+    let least = (params.relayed_bytes.per_s / params.relayed.per_s) as u64;
+    least.clamp(1, u32::MAX.into()).max(size as u64)
+}
+
 impl Waiting {
-    fn push(&mut self, rate: FeeRate, new: Held, max: usize) {
-        if self.rounds.len() > max {
-            let round = self.round;
-            self.rounds.retain(|_, last| *last > round);
+    fn push(&mut self, rate: FeeRate, new: Held, params: &BudgetParams) {
+        if self.finishes.len() > params.backlog_max {
+            let served = self.served;
+            self.finishes.retain(|_, last| *last > served);
         }
-        let last = self.rounds.entry(new.bringer).or_default();
-        *last = (*last).max(self.round) + 1;
+        let last = self.finishes.entry(new.bringer).or_default();
+        *last = (*last).max(self.served) + cost(new.size, params);
         self.sequence += 1;
-        let turn = Turn { round: *last, sequence: self.sequence };
+        let turn = Turn { finish: *last, sequence: self.sequence };
         self.by_rate.insert((rate, Reverse(turn)), new);
     }
 
-    fn pop(&mut self) -> Option<Held> {
+    fn pop(&mut self, params: &BudgetParams) -> Option<Held> {
         let ((_, Reverse(turn)), held) = self.by_rate.pop_last()?;
-        self.round = self.round.max(turn.round - 1);
+        self.served = self.served.max(turn.finish - cost(held.size, params));
         Some(held)
     }
 }
@@ -114,7 +127,7 @@ impl RelayRateLimiter {
             return Admitted::Now;
         }
         let waiting = self.waiting.get_or_insert_default();
-        waiting.push(rate(), new, params.backlog_max);
+        waiting.push(rate(), new, params);
         self.at = self
             .count
             .in_debt_until(params.relayed)
@@ -131,7 +144,7 @@ impl RelayRateLimiter {
             return None;
         }
         let waiting = self.waiting.as_mut()?;
-        let next = waiting.pop();
+        let next = waiting.pop(params);
         if waiting.by_rate.is_empty() {
             self.waiting = None;
         }
@@ -285,5 +298,23 @@ mod tests {
             .map(|held| held.id.hash().0[0])
             .collect();
         assert_eq!(order, [3, 200, 202, 4, 201, 5]);
+    }
+
+    #[test]
+    fn whoever_brings_large_ones_has_no_more_of_the_budget_than_whoever_brings_small_ones() {
+        let (mut rate_limiter, params) =
+            (RelayRateLimiter::default(), BudgetParams { backlog_max: 100, ..params() });
+        let mut admit = |n, size, bringer| {
+            let new = Held { bringer: Bringer::Dialler(bringer), ..held(n, size) };
+            rate_limiter.admit(new, || FeeRate::ZERO, ms(0), &params)
+        };
+        (0..20).for_each(|n| _ = admit(n, 900, 1));
+        (100..110).for_each(|n| _ = admit(n, 10, 2));
+        let order: Vec<_> = (1..=11)
+            .filter_map(|n| rate_limiter.next(ms(100_000 * n), &params))
+            .map(|held| held.id.hash().0[0])
+            .collect();
+        let small = order.iter().position(|n| *n < 100);
+        assert_eq!(small, Some(8), "nine of a hundred bytes each are one of 900: {order:?}");
     }
 }

@@ -35,7 +35,9 @@
 //! 9. Blocks have bounds and queues of their own: no number of transactions delays one.
 //! 10. What comes late is welcome: an item that a peer was asked for is in order even after the request ran
 //!     out or gave way, for the last `in_flight_max` of them on a link.
-//! 11. One input deals with `WORK_MAX` items at most, whatever ran out or was lost in one moment; the rest is due
+//! 11. From a peer that sends more of a kind than it may none of that kind are asked for, until its debt is paid or somebody
+//!     else has them. What was asked for is in order.
+//! 12. One input deals with `WORK_MAX` items at most, whatever ran out or was lost in one moment; the rest is due
 //!     again at once.
 //!
 //! # The bound
@@ -62,6 +64,7 @@ mod gone;
 mod link;
 mod overdue;
 mod reliability;
+mod room;
 mod wanted;
 
 use std::cmp::Reverse;
@@ -78,6 +81,7 @@ use crate::wire::message::{GETDATA_MAX, Names};
 
 pub use crowding::{ANNOUNCED_BYTES, FULL_LINKS};
 use link::LinkRequests;
+use room::Withheld;
 use wanted::{Announcer, Asked, Wanted};
 
 /// Most items that one input deals with of those that ran out, or that a link that went down had announced: half a
@@ -113,6 +117,8 @@ pub struct Requests {
     expiries: [VecDeque<Expiry>; 2],
     /// When an item that waits for an announcer's turn is looked at again.
     turns: BinaryHeap<Reverse<(Time, ShortId)>>,
+    /// Of which links nothing is asked for now.
+    withheld: Withheld,
     /// Items that links announced which are gone, yet to be looked at.
     bereft: VecDeque<(Link, ShortId)>,
     /// Requests decided on and not yet sent.
@@ -144,6 +150,7 @@ impl Requests {
             announced: [0; 2],
             expiries: [VecDeque::new(), VecDeque::new()],
             turns: BinaryHeap::new(),
+            withheld: Withheld::default(),
             bereft: VecDeque::new(),
             unsent: Vec::new(),
             expired: 0,
@@ -459,21 +466,6 @@ impl Requests {
         }
     }
 
-    /// An item is asked from a link when something in flight from it has arrived.
-    fn wait_for_room(&mut self, link: Link, id: ShortId) {
-        let Some(state) = self.links.get_mut(link) else {
-            return;
-        };
-        let held = self.wanted.get_mut(&id).and_then(|wanted| {
-            wanted.announcers.iter_mut().find(|held| held.link == link && !held.is_waiting)
-        });
-        if let Some(held) = held {
-            held.is_waiting = true;
-            let kind = held.name.kind();
-            state.queue_up(link, id, kind, &self.wanted);
-        }
-    }
-
     /// Notes that a link announced an item that it isn't asked for now, or not any more, for when it goes down.
     fn remember(&mut self, link: Link, id: ShortId) {
         if let Some(state) = self.links.get_mut(link) {
@@ -490,33 +482,6 @@ impl Requests {
             if let Some(state) = self.links.get_mut(held.link) {
                 state.lane_mut(held.name.kind()).announced -= 1;
                 self.announced[held.name.kind() as usize] -= 1;
-            }
-        }
-    }
-
-    /// One thing less is in flight from a link: asks for what waited.
-    fn release(&mut self, link: Link, kind: ItemKind, now: Time, params: &RequestParams) {
-        let Some(state) = self.links.get_mut(link) else {
-            return;
-        };
-        state.lane_mut(kind).in_flight -= 1;
-        while let Some(state) = self.links.get_mut(link) {
-            if !state.has_room(kind, params) {
-                return;
-            }
-            let Some(id) = state.lane_mut(kind).waiting.pop_front() else {
-                return;
-            };
-            let Some(wanted) = self.wanted.get_mut(&id) else {
-                continue;
-            };
-            let is_free = wanted.asked.is_none();
-            let Some(held) = wanted.announcers.iter_mut().find(|held| held.link == link) else {
-                continue;
-            };
-            held.is_waiting = false;
-            if is_free && !held.was_asked && (held.turn <= now || wanted.failed) {
-                self.ask(link, id, now, params);
             }
         }
     }
@@ -573,7 +538,8 @@ impl Part for Requests {
         }
         let fronts = self.expiries.iter().filter_map(|queue| queue.front());
         let expiry = fronts.map(|expiry| expiry.at).min().unwrap_or(Time::NEVER);
-        self.turns.peek().map_or(expiry, |Reverse((at, _))| expiry.min(*at))
+        let turn = self.turns.peek().map_or(Time::NEVER, |Reverse((at, _))| *at);
+        expiry.min(turn).min(self.withheld.deadline())
     }
 
     fn check(&self, params: &Params) {
@@ -587,6 +553,7 @@ impl Part for Requests {
         };
         self.links.get(link).is_some()
             || self.unsent.iter().any(|(to, _)| *to == link)
+            || self.withheld.names(link)
             || (self.bereft.is_empty() && self.wanted.count(is_named) > 0)
     }
 }

@@ -1,18 +1,19 @@
 //! What peers asked for and haven't been sent yet.
 //!
 //! A portion of what was asked for is sent at once; the rest waits here, and the next portion goes with each
-//! wake-up, so that the driver can say in between that the link is congested. So does what the peer takes later only, and,
-//! behind all that, what has to wait for the [budgets of what we upload](crate::relay::upload). What is asked for again
+//! wake-up, so that the driver can say in between that the link is congested. So does a kind of which the peer takes more
+//! later only, and, behind all that, what has to wait for the [budgets of what we upload](crate::relay::upload). What is asked for again
 //! while it waits is sent once.
 //!
 //! # Bounds
-//! At most `memory.serve_queue_max` ids a link. Nothing is kept for links for which nothing waits.
+//! At most `memory.serve_queue_max` ids a link, in at most an eighth more room than they take. Nothing is kept for links
+//! for which nothing waits.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use rand::{Rng, RngExt as _};
 
-use crate::ground::item::{ItemKind, Name};
+use crate::ground::item::{ItemKind, Name, ShortId};
 use crate::ground::link::Link;
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
@@ -37,81 +38,109 @@ const PORTIONS_MAX: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Asked {
     link: Link,
-    names: BTreeSet<(ItemKind, Name)>,
-    /// What may leave as soon as the peer takes it, in that order.
-    ready: VecDeque<(ItemKind, Name)>,
-    /// Before which moment the peer takes none of it.
-    not_before: Time,
-    /// What is to be paid for, in that order, and when that may be tried again.
-    owed: VecDeque<(ItemKind, Name)>,
+    ids: BTreeSet<(ItemKind, ShortId)>,
+    /// Blocks come before transactions; and neither kind waits for the other while the peer doesn't take that.
+    lines: [Line; 2],
+    /// When what is to be paid for may be tried again.
     owed_at: Time,
 }
 
+/// What was asked for of one kind.
+#[derive(Clone, Debug, Default)]
+struct Line {
+    /// What may leave as soon as the peer takes it, in that order.
+    ready: VecDeque<Name>,
+    /// What is to be paid for, in that order.
+    owed: VecDeque<Name>,
+    /// Before which moment the peer takes none of it.
+    not_before: Time,
+}
+
+impl Line {
+    /// Gives room back of which it uses less than eight ninths.
+    fn fit(&mut self) {
+        for queue in [&mut self.ready, &mut self.owed] {
+            queue.shrink_to(queue.len() + queue.len() / 8);
+        }
+    }
+}
+
+/// In which order kinds are served.
+const KINDS: [ItemKind; 2] = [ItemKind::Block, ItemKind::Tx];
+
 impl Asked {
     fn new(link: Link) -> Self {
-        let (names, ready, owed) = Default::default();
-        Self { link, names, ready, not_before: Time::ZERO, owed, owed_at: Time::ZERO }
+        let (ids, lines) = Default::default();
+        Self { link, ids, lines, owed_at: Time::ZERO }
     }
 
     /// How many ids wait.
     fn len(&self) -> usize {
-        self.names.len()
+        self.ids.len()
     }
 
-    /// A peer asks for an item that it hasn't asked for already: a transaction waits behind others, a block before them.
+    /// A peer asks for an item that it hasn't asked for already.
     fn push(&mut self, kind: ItemKind, name: Name) {
-        if self.names.insert((kind, name)) {
-            insert(&mut self.ready, (kind, name));
+        if self.ids.insert((kind, name.short())) {
+            self.lines[kind as usize].ready.push_back(name);
         }
     }
 
     /// Takes the next item that may leave now: one that needn't be paid for, as long as there is such.
     pub fn next(&mut self, may_pay: bool, now: Time) -> Option<(ItemKind, Name)> {
-        let pays = self.ready.is_empty() && may_pay && self.owed_at <= now;
-        let next = if pays { self.owed.pop_front() } else { self.ready.pop_front() }?;
-        self.names.remove(&next);
-        Some(next)
+        let pays = may_pay && !self.is_ready(now) && self.is_owed(now);
+        let (kind, name) = KINDS.into_iter().find_map(|kind| {
+            let line = &mut self.lines[kind as usize];
+            let queue = if pays { &mut line.owed } else { &mut line.ready };
+            let name = if line.not_before <= now { queue.pop_front() } else { None };
+            Some((kind, name?))
+        })?;
+        self.ids.remove(&(kind, name.short()));
+        Some((kind, name))
     }
 
-    /// The item that was taken is to leave later, since the peer doesn't take it before a moment.
-    pub fn put_off(&mut self, next: (ItemKind, Name), not_before: Time) {
-        if self.names.insert(next) {
-            self.ready.push_front(next);
+    /// The item that was taken is to leave later, since the peer takes nothing of its kind before a moment.
+    pub fn put_off(&mut self, (kind, name): (ItemKind, Name), not_before: Time) {
+        let line = &mut self.lines[kind as usize];
+        if self.ids.insert((kind, name.short())) {
+            line.ready.push_front(name);
         }
-        self.not_before = not_before;
+        line.not_before = not_before;
     }
 
     /// The item that was taken has to be paid for, which may be tried again at a moment.
-    pub fn owe(&mut self, next: (ItemKind, Name), at: Time) {
-        if self.names.insert(next) {
-            insert(&mut self.owed, next);
+    pub fn owe(&mut self, (kind, name): (ItemKind, Name), at: Time) {
+        if self.ids.insert((kind, name.short())) {
+            self.lines[kind as usize].owed.push_back(name);
         }
         self.owed_at = at;
     }
 
     /// Whether something may leave at a moment that needn't be paid for.
     fn is_ready(&self, now: Time) -> bool {
-        self.not_before <= now && !self.ready.is_empty()
+        self.lines.iter().any(|line| line.not_before <= now && !line.ready.is_empty())
+    }
+
+    /// Whether something is to be paid for.
+    fn owes(&self) -> bool {
+        self.lines.iter().any(|line| !line.owed.is_empty())
     }
 
     /// Whether something may be paid for at a moment.
     fn is_owed(&self, now: Time) -> bool {
-        self.not_before <= now && self.owed_at <= now && !self.owed.is_empty()
+        let may_leave = |line: &Line| line.not_before <= now && !line.owed.is_empty();
+        self.owed_at <= now && self.lines.iter().any(may_leave)
     }
 
     /// When something may leave.
     #[must_use]
     pub fn at(&self) -> Time {
-        let ready = if self.ready.is_empty() { Time::NEVER } else { self.not_before };
-        let owed = if self.owed.is_empty() { Time::NEVER } else { self.owed_at };
-        ready.min(owed.max(self.not_before))
-    }
-}
-
-fn insert(queue: &mut VecDeque<(ItemKind, Name)>, asked: (ItemKind, Name)) {
-    match asked.0 {
-        ItemKind::Tx => queue.push_back(asked),
-        ItemKind::Block => queue.push_front(asked),
+        let at = |line: &Line| {
+            let ready = if line.ready.is_empty() { Time::NEVER } else { line.not_before };
+            let owed = if line.owed.is_empty() { Time::NEVER } else { self.owed_at };
+            ready.min(owed.max(line.not_before))
+        };
+        self.lines.iter().map(at).min().unwrap_or(Time::NEVER)
     }
 }
 
@@ -155,9 +184,10 @@ impl Serving {
         place.map_or_else(|| Asked::new(link), |place| self.queues.remove(place))
     }
 
-    /// Keeps what is left of it.
-    pub fn keep(&mut self, asked: Asked) {
+    /// Keeps what is left of it, in no more room than it takes.
+    pub fn keep(&mut self, mut asked: Asked) {
         if asked.len() > 0 {
+            asked.lines.iter_mut().for_each(Line::fit);
             self.queues.push(asked);
         }
     }
@@ -170,7 +200,7 @@ impl Serving {
     /// Whether nobody waits for a turn to pay.
     #[must_use]
     pub fn owes_nobody(&self) -> bool {
-        self.queues.iter().all(|asked| asked.owed.is_empty())
+        !self.queues.iter().any(Asked::owes)
     }
 
     /// The links that get a portion now, among those that `may` get one, and whether it is their turn to pay. When not all
@@ -224,7 +254,8 @@ impl Part for Serving {
         for asked in &self.queues {
             let (link, len, max) = (asked.link, asked.len(), params.memory.serve_queue_max);
             assert!(0 < len && len <= max, "serving on {link}: {len} of at most {max}");
-            assert_eq!(len, asked.ready.len() + asked.owed.len(), "serving on {link}: each once");
+            let queued = asked.lines.iter().map(|line| line.ready.len() + line.owed.len());
+            assert_eq!(len, queued.sum::<usize>(), "serving on {link}: each once");
         }
     }
 
@@ -239,7 +270,6 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::ground::item::ShortId;
 
     fn name(n: u8) -> Name {
         Name::Short(ShortId([n; 8]))

@@ -5,6 +5,8 @@ use std::collections::BinaryHeap;
 
 use crate::ground::link::Link;
 use crate::ground::time::Time;
+use crate::machine::Holds;
+use crate::wire::kinds::Class;
 
 /// What is to happen, in the order of its time; of one time, in the order in which it was put in.
 pub(super) struct Queue<T> {
@@ -86,7 +88,7 @@ pub(super) struct Ends<T> {
 #[derive(Clone, Debug)]
 struct Slot<T> {
     generation: u32,
-    held_until: Time,
+    holds: Holds,
     end: Option<T>,
 }
 
@@ -112,10 +114,10 @@ impl<T> Ends<T> {
     /// It comes up.
     pub(super) fn open(&mut self, link: Link, end: T) {
         while self.slots.len() <= link.slot() {
-            self.slots.push(Slot { generation: 0, held_until: Time::ZERO, end: None });
+            self.slots.push(Slot { generation: 0, holds: Holds::default(), end: None });
         }
         self.slots[link.slot()] =
-            Slot { generation: link.generation(), held_until: Time::ZERO, end: Some(end) };
+            Slot { generation: link.generation(), holds: Holds::default(), end: Some(end) };
     }
 
     /// It is gone.
@@ -141,17 +143,16 @@ impl<T> Ends<T> {
         links.filter_map(|link| Some((link, self.get(link)?)))
     }
 
-    /// Nothing that comes by a link is handed in before.
-    pub(super) fn hold(&mut self, link: Link, until: Time) {
+    /// Nothing that comes by a link is handed in before, or nothing of a class.
+    pub(super) fn hold(&mut self, link: Link, class: Option<Class>, until: Time) {
         if self.get(link).is_some() {
-            let held = &mut self.slots[link.slot()].held_until;
-            *held = until.max(*held);
+            self.slots[link.slot()].holds.hold(class, until);
         }
     }
 
     /// Until when.
-    pub(super) fn held_until(&self, link: Link) -> Time {
-        self.slot(link).map_or(Time::ZERO, |slot| slot.held_until)
+    pub(super) fn held_until(&self, link: Link, class: Class) -> Time {
+        self.slot(link).map_or(Time::ZERO, |slot| slot.holds.until(class))
     }
 
     fn slot(&self, link: Link) -> Option<&Slot<T>> {

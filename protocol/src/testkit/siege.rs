@@ -27,6 +27,7 @@ use crate::params::Params;
 use crate::report::event::Event;
 use crate::wire::codec::frame_len;
 use crate::wire::error::DecodeError;
+use crate::wire::kinds::Class;
 use crate::wire::message::{Items, Message, Names, Session};
 
 /// Ids in each message of a flooder.
@@ -253,9 +254,10 @@ impl<'a> Field<'a> {
     fn happen(&mut self, index: usize, what: Scheduled) {
         let now = self.queue.now();
         let live = self.ends.in_slot(index);
-        let held_until = live.map_or(Time::ZERO, |link| self.ends.held_until(link));
+        let held_until = |class| live.map_or(Time::ZERO, |link| self.ends.held_until(link, class));
         match what {
             Scheduled::Arrives(link, message) if live == Some(link) => {
+                let held_until = held_until(message.class());
                 if held_until > now {
                     return self.queue.push(held_until, (index, Scheduled::Arrives(link, message)));
                 }
@@ -272,6 +274,7 @@ impl<'a> Field<'a> {
                 }
             }
             Scheduled::Floods(link) if live == Some(link) => {
+                let held_until = held_until(Class::Control);
                 let at = held_until.max(now + self.flood_interval);
                 if held_until <= now {
                     let ids = (0..FLOOD).map(|_| ItemId::tx(Hash256(self.rng.random()))).collect();
@@ -356,9 +359,9 @@ impl<'a> Field<'a> {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Send { link, message } => self.reach(link, &message),
-            Action::Throttle { link, until } => {
+            Action::Throttle { link, class, until } => {
                 self.aftermath.throttled += 1;
-                self.ends.hold(link, until);
+                self.ends.hold(link, class, until);
             }
             Action::Disconnect { link, why } => {
                 self.aftermath.closed += usize::from(matches!(why, Reason::Misbehaved(_)));

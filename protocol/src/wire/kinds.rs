@@ -34,6 +34,18 @@ pub enum Class {
 }
 
 impl Class {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Control, Self::Block, Self::Tx];
+
+    /// The class that items of a kind travel in.
+    #[must_use]
+    pub const fn of_items(kind: ItemKind) -> Self {
+        match kind {
+            ItemKind::Tx => Self::Tx,
+            ItemKind::Block => Self::Block,
+        }
+    }
+
     /// What the bytes of its messages are charged to.
     #[must_use]
     pub const fn budget(self) -> Budget {
@@ -91,6 +103,21 @@ impl Budget {
             Self::Addresses => "addresses",
             Self::ControlBytes => "control_bytes",
             Self::Txs => "txs",
+        }
+    }
+
+    /// The kind of item that it is a budget of alone: whoever is over it is owed no more of these, and everything else
+    /// goes on. `None` if it is of what any link needs.
+    #[must_use]
+    pub const fn of_items(self) -> Option<ItemKind> {
+        match self {
+            Self::Txs | Self::TxBytes => Some(ItemKind::Tx),
+            Self::BlockBytes => Some(ItemKind::Block),
+            Self::Messages
+            | Self::Announcements
+            | Self::Requests
+            | Self::Addresses
+            | Self::ControlBytes => None,
         }
     }
 

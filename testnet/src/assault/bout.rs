@@ -211,6 +211,7 @@ async fn attack(
         attacker_links: totals.links,
         attacker_ended: totals.ended,
         descriptors: peak.get(),
+        links: links_before.len() / 2,
         links_lost: honest::lost(&links_before, &links_after, began.elapsed()),
         newcomer_s: waits.worst().map(|waited| waited.as_secs_f64()),
         log_bytes_per_min: watch::log_bytes(&log).saturating_sub(log_before) as f64 / minutes,

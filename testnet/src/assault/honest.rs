@@ -77,15 +77,23 @@ pub async fn pools_settle(fleet: &Fleet) -> usize {
     let deadline = Instant::now() + SETTLE;
     loop {
         let statuses = ask_all(fleet.live(), async |node| node.client.status().await).await;
-        let pools = statuses.into_iter().filter_map(|(_, status)| Some(status.ok()?.pool_items));
-        let (least, most) =
-            pools.fold((usize::MAX, 0), |(least, most), items| (least.min(items), most.max(items)));
-        let spread = most.saturating_sub(least);
+        let pools = statuses.into_iter().filter_map(|(_, status)| {
+            let status = status.ok()?;
+            Some((status.pool_items, status.pool_bytes))
+        });
+        let spread = spread(pools);
         if spread == 0 || Instant::now() > deadline {
             return spread;
         }
         sleep(POLL).await;
     }
+}
+
+/// By how many transactions pools differ, of so many transactions and bytes each.
+fn spread(pools: impl Iterator<Item = (usize, usize)>) -> usize {
+    let pools: Vec<_> = pools.collect();
+    let (least, most) = (pools.iter().min(), pools.iter().max());
+    least.zip(most).map_or(0, |(least, most)| (most.0 - least.0).max(usize::from(least != most)))
 }
 
 /// Latency before the attack and during it, and what never arrived.
@@ -125,6 +133,13 @@ mod tests {
         assert_eq!(lost(&before, &[link(1, "a", 15.0), link(0, "b", 15.0)], since), 0);
         assert_eq!(lost(&before, &[link(1, "a", 3.0), link(0, "b", 3.0)], since), 1);
         assert_eq!(lost(&before, &[], since), 1);
+    }
+
+    #[test]
+    fn pools_differ_by_transactions_or_by_one_at_least_if_their_bytes_do() {
+        assert_eq!(spread([(5, 500), (5, 500)].into_iter()), 0);
+        assert_eq!(spread([(5, 500), (5, 501)].into_iter()), 1);
+        assert_eq!(spread([(9, 500), (5, 500), (7, 0)].into_iter()), 4);
     }
 
     #[test]

@@ -44,7 +44,9 @@ pub struct Row {
     pub submitted: usize,
     /// Honest transactions that some node never accepted.
     pub missing: usize,
-    /// Links between honest nodes that broke.
+    /// Links between honest nodes before the attack.
+    pub links: usize,
+    /// Those of them that broke.
     pub links_lost: usize,
     /// Honest nodes that ended.
     pub deaths: usize,
@@ -54,7 +56,8 @@ pub struct Row {
     pub log_bytes_per_min: f64,
     /// Lines of logs that no node wrote.
     pub forged_lines: usize,
-    /// By how many transactions pools differed in the end, where they must not.
+    /// By how many transactions pools differed in the end, where they must not. Pools of as many transactions and other
+    /// bytes differ by one at least.
     pub pool_spread: Option<usize>,
     /// The longest turn of the victim's loop, seconds.
     pub longest_turn_s: f64,

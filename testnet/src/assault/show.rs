@@ -18,7 +18,7 @@ const COLUMNS: [&str; 14] = [
     "p50 ms",
     "p99 ms",
     "before",
-    "links lost",
+    "links",
     "missing",
     "newcomer s",
     "log KB/min",
@@ -69,7 +69,7 @@ fn fields(row: &Row) -> Vec<String> {
         some(row.p50_ms, 0),
         some(row.p99_ms, 0),
         some(row.p99_before_ms, 0),
-        row.links_lost.to_string(),
+        format!("{}/{}", row.links - row.links_lost.min(row.links), row.links),
         format!("{}/{}", row.missing, row.submitted),
         some(row.newcomer_s, 2),
         some(Some(row.log_bytes_per_min / 1e3), 1),
@@ -89,7 +89,14 @@ fn short_name(row: &Row) -> String {
 #[must_use]
 pub fn sentence(row: &Row) -> String {
     let p99 = row.p99_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
-    let mut text = format!("{:.0} MB, p99 {p99}", row.rss_above_idle as f64 / 1e6);
+    let (kept, links) = (row.links - row.links_lost.min(row.links), row.links);
+    let mut text = format!(
+        "{:.0} MB, p99 {p99}, {kept} of {links} links kept",
+        row.rss_above_idle as f64 / 1e6
+    );
+    if row.pool_spread == Some(0) {
+        text += ", pools equal";
+    }
     for broken in &row.broken {
         let _ = write!(text, "; {broken}");
     }
@@ -108,7 +115,10 @@ mod tests {
         let text = table(&[good.clone(), bad.clone()]);
         assert!(text.contains("digests: honest p99 900 ms, bound 250"), "{text}");
         assert!(text.lines().any(|line| line.contains("churn") && line.contains("yes")), "{text}");
-        assert!(sentence(&bad).ends_with("p99 900 ms; honest p99 900 ms, bound 250"));
+        let told = sentence(&bad);
+        assert!(told.ends_with("p99 900 ms, 0 of 0 links kept; honest p99 900 ms, bound 250"));
+        let fair = Row { links: 15, links_lost: 1, pool_spread: Some(0), ..Row::default() };
+        assert!(sentence(&fair).ends_with(", 14 of 15 links kept, pools equal"));
         let many = Row { name: "churn+digests+pings".into(), modes: 3, ..good.clone() };
         assert!(table(&[many]).contains("churn and 2 more "));
         assert!(json(&[good, bad]).contains("\"broken\": []"));

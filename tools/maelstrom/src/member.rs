@@ -326,9 +326,9 @@ impl Member {
     fn carry_out(&mut self, action: Action, now: Time) {
         match action {
             Action::Send { link, message } => self.send(link, message, now),
-            Action::Throttle { link, until } => {
+            Action::Throttle { link, class, until } => {
                 if let Some(peer) = self.peer_of(link) {
-                    peer.throttle(until);
+                    peer.throttle(class, until);
                 }
             }
             Action::Verify(item) => self.answers.push_back(Answer::Verdict(item)),

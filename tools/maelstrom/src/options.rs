@@ -121,6 +121,7 @@ fn defaults(strategy: StrategyKind) -> Params {
         excesses: unlimited,
         relayed: unlimited,
         relayed_bytes: unlimited,
+        pushed_block_bytes: unlimited,
         backlog_max: MANY,
     };
     params

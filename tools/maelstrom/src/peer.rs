@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::time::Time;
+use tidings_protocol::machine::Holds;
+use tidings_protocol::wire::kinds::Class;
 use tidings_protocol::wire::message::{Message, Signal};
 
 use super::session::{Session, Timing};
@@ -47,8 +49,8 @@ pub(super) struct Peer {
     congested: bool,
     /// When the link comes up again after it was cut.
     pub(super) back_at: Time,
-    /// The core takes nothing from the link before.
-    held_until: Time,
+    /// Until when the core takes nothing from the link.
+    holds: Holds,
     held: VecDeque<Message>,
 }
 
@@ -63,7 +65,7 @@ impl Peer {
             is_up: false,
             congested: false,
             back_at: Time::NEVER,
-            held_until: Time::ZERO,
+            holds: Holds::default(),
             held: VecDeque::new(),
         }
     }
@@ -76,7 +78,7 @@ impl Peer {
     /// A new link comes up.
     pub(super) fn link_up(&mut self) -> Link {
         (self.is_up, self.congested, self.back_at) = (true, false, Time::NEVER);
-        self.held_until = Time::ZERO;
+        self.holds = Holds::default();
         self.generation += 1;
         Link::new(self.slot, self.generation)
     }
@@ -122,17 +124,19 @@ impl Peer {
 
     /// The next message that may be handed in.
     pub(super) fn take(&mut self, now: Time) -> Option<Message> {
-        if self.held_until > now { None } else { self.held.pop_front() }
+        let may = |message: &Message| self.holds.until(message.class()) <= now;
+        self.held.iter().position(may).and_then(|next| self.held.remove(next))
     }
 
-    /// The core takes nothing before.
-    pub(super) fn throttle(&mut self, until: Time) {
-        self.held_until = self.held_until.max(until);
+    /// The core takes nothing before, or nothing of a class.
+    pub(super) fn throttle(&mut self, class: Option<Class>, until: Time) {
+        self.holds.hold(class, until);
     }
 
     /// When something is to be done about the peer.
     pub(super) fn deadline(&self) -> Time {
-        let held = if self.held.is_empty() { Time::NEVER } else { self.held_until };
+        let held = self.held.iter().map(|message| self.holds.until(message.class()));
+        let held = held.min().unwrap_or(Time::NEVER);
         self.session.deadline().min(held).min(self.back_at)
     }
 }

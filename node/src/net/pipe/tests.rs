@@ -1,13 +1,16 @@
 //! What a pipe says that it holds is what it holds.
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use tidings_protocol::ground::item::{Hash256, Item, ItemId, ShortId};
+use tidings_protocol::ground::item::{Hash256, Item, ItemId, ItemKind, ShortId};
 use tidings_protocol::wire::message::{Items, Names, Session};
 
 use super::*;
 use crate::net::held::FAIR_SHARE;
+use crate::net::inbox::INBOX_MAX;
 
 fn new_pipe(account: &Arc<Account>) -> Arc<Pipe> {
     let who = (ConnectionId::new_unchecked(1), PeerId::random(), Direction::Inbound);
@@ -18,16 +21,17 @@ fn ping() -> Message {
     Message::Session(Session::Ping { nonce: 1 })
 }
 
-fn item(bytes: usize) -> Message {
-    let id = ItemId::tx(Hash256::of(&bytes.to_le_bytes()));
+fn item(kind: ItemKind, bytes: usize) -> Message {
+    let id = ItemId::new(kind, Hash256::of(&bytes.to_le_bytes()));
     Message::Items(Items::Item(Item::identified(id, vec![0; bytes].into())))
 }
 
 fn any_message(rng: &mut StdRng) -> Message {
-    match rng.random_range(0..4) {
+    match rng.random_range(0..5) {
         0 => ping(),
         1 => Message::Unknown { kind: 200, len: 60_000 },
-        2 => item(rng.random_range(0..30_000)),
+        2 => item(ItemKind::Tx, rng.random_range(0..30_000)),
+        3 => item(ItemKind::Block, rng.random_range(0..90_000)),
         _ => {
             let ids: Vec<_> = (0..rng.random_range(0..500)).map(|_| ShortId([7; 8])).collect();
             Message::Items(Items::Announce(Names::Short(ids.into())))
@@ -45,6 +49,7 @@ struct Model {
     queued: Vec<Message>,
     spare: Vec<Message>,
     out: BytesMut,
+    now: Instant,
 }
 
 impl Model {
@@ -80,14 +85,16 @@ impl Model {
             }
             7 => {
                 // Throttled in between.
-                state.throttled = Some(Instant::now());
+                let class = Class::ALL.get(rng.random_range(0..4)).copied();
+                state.hold(class, self.now + Duration::from_secs(rng.random_range(0..3)));
                 if let Some(mut messages) = self.lent.take() {
                     messages.drain(..rng.random_range(0..=messages.len()));
                     state.settle(messages);
                 }
             }
             8 => {
-                state.throttled = None;
+                self.now += Duration::from_secs(1);
+                state.release(self.now);
                 let message = any_message(rng);
                 if matches!(&message, Message::Unknown { .. }) {
                     return; // We never send one.
@@ -114,7 +121,9 @@ impl Model {
             messages.iter().map(Message::held_bytes).sum::<usize>() + room * size_of::<Message>()
         };
         let queued: usize = self.queued.iter().map(Message::held_bytes).sum();
-        vector(&state.inbox.waiting)
+        let aside = state.inbox.aside.iter().map(|aside| vector(&aside.messages.list));
+        vector(&state.inbox.waiting.list)
+            + aside.sum::<usize>()
             + self.lent.as_ref().map_or(0, vector)
             + queued
             + state.unfinished
@@ -135,6 +144,7 @@ async fn for_any_sequence_of_reads_holds_and_releases_the_counted_bytes_are_the_
                 queued: Vec::new(),
                 spare: Vec::new(),
                 out: BytesMut::new(),
+                now: Instant::now(),
             })
             .collect();
         for step in 0..200 {
@@ -174,10 +184,11 @@ fn nothing_is_read_from_a_link_while_its_messages_are_held() {
         let messages = state.lend(&mut spare).unwrap();
         assert!(!state.wants_input(), "the driver has them");
         assert!(state.lend(&mut spare).is_none(), "it gets no more before it is done with them");
-        state.throttled = Some(Instant::now());
+        let until = Instant::now();
+        state.hold(None, until);
         state.settle(messages);
         assert!(!state.wants_input(), "the link is throttled");
-        state.throttled = None;
+        state.release(until);
         assert!(!state.wants_input(), "what was held is still here");
     }
 }

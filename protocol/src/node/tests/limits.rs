@@ -1,6 +1,7 @@
 //! What peers take is kept to, and what exceeds it waits.
 
 use super::*;
+use crate::wire::kinds::Class;
 use crate::wire::message::{Accepts, Allowed};
 
 const ONE_BY_ONE: Allowed = Allowed { per_s: 1, burst: 1 };
@@ -184,4 +185,116 @@ fn whoever_keeps_announcing_more_than_it_was_granted_is_cut_off() {
     }
     let why = Reason::Misbehaved(Offence::Flooding);
     assert_eq!(disconnects(&solo.say(link, &announce(&solo.tx(5)))), [(link, why)]);
+}
+
+/// What of which link is throttled.
+fn throttled(actions: &[Action]) -> Vec<Option<Class>> {
+    let class = |action: &Action| match action {
+        Action::Throttle { class, .. } => Some(*class),
+        _ => None,
+    };
+    actions.iter().filter_map(class).collect()
+}
+
+fn block(solo: &Solo, n: u8, bytes: usize) -> Arc<Item> {
+    solo.chain.item(ItemKind::Block, vec![n; bytes].into()).unwrap()
+}
+
+fn item(item: &Arc<Item>) -> Message {
+    Message::Items(Items::Item(item.clone()))
+}
+
+#[test]
+fn too_many_items_of_a_kind_stop_neither_the_link_nor_the_other_kind() {
+    let mut params = at_once();
+    params.relay.strategy = StrategyKind::Flood;
+    params.budgets.tx_bytes = Rate::new(100.0, 250.0);
+    params.budgets.block_bytes = Rate::new(100.0, 250.0);
+    let mut solo = Solo::new(params);
+    let link = solo.link(0, Direction::Inbound);
+    for n in 0..2 {
+        assert_eq!(throttled(&solo.say(link, &item(&solo.tx(n)))), []);
+    }
+    assert_eq!(throttled(&solo.say(link, &item(&solo.tx(2)))), [Some(Class::Tx)]);
+    let first = block(&solo, 1, 200);
+    assert_eq!(throttled(&solo.say(link, &item(&first))), [], "blocks have a budget of their own");
+    let second = block(&solo, 2, 200);
+    assert_eq!(throttled(&solo.say(link, &item(&second))), [Some(Class::Block)]);
+    let ping = Message::Session(Session::Ping { nonce: 7 });
+    assert_eq!(throttled(&solo.say(link, &ping)), []);
+}
+
+#[test]
+fn small_messages_without_number_stop_the_link() {
+    let mut params = at_once();
+    params.budgets.messages = Rate::new(1.0, 3.0);
+    let mut solo = Solo::new(params);
+    let link = solo.link(0, Direction::Inbound);
+    let ping = Message::Session(Session::Ping { nonce: 7 });
+    let all: Vec<_> = (0..4).flat_map(|_| throttled(&solo.say(link, &ping))).collect();
+    assert_eq!(all, [None, None], "the hello counts");
+}
+
+#[test]
+fn of_what_comes_too_fast_nothing_is_asked_for_until_it_is_paid_for() {
+    let mut params = at_once();
+    params.budgets.tx_bytes = Rate::new(100.0, 250.0);
+    let mut solo = Solo::new(params);
+    let (link, other) = (solo.link(0, Direction::Outbound), solo.link(1, Direction::Inbound));
+    for n in 0..3 {
+        solo.say(link, &announce(&solo.tx(n)));
+        solo.say(link, &item(&solo.tx(n)));
+    }
+    assert_eq!(sends(&solo.say(link, &announce(&solo.tx(3)))), [], "it is in debt");
+    let theirs = block(&solo, 1, 100);
+    let asked = sends(&solo.say(link, &announce(&theirs)));
+    assert_eq!(asked, [(link, get_data(&theirs))], "but not for blocks");
+    let elsewhere = sends(&solo.say(other, &announce(&solo.tx(3))));
+    assert_eq!(elsewhere, [(other, get_data(&solo.tx(3)))], "and somebody else is asked");
+    solo.say(link, &announce(&solo.tx(4)));
+    let fourth = get_data(&solo.tx(4));
+    let asked = |actions: Vec<Action>| sends(&actions).contains(&(link, fourth.clone()));
+    assert!(!asked(solo.wait(100)));
+    assert!(asked(solo.wait(2_000)));
+}
+
+#[test]
+fn a_block_that_a_peer_does_not_take_now_is_announced_and_delays_no_transaction() {
+    let block_bytes = Allowed { per_s: 100, burst: 250 }; // with their heads
+    let (mut solo, link) = linked(flood(), Accepts { block_bytes, ..Accepts::default() });
+    let blocks: Vec<_> = (0..3).map(|n| block(&solo, n, 200)).collect();
+    let mut submit = |what: &Arc<Item>| sends(&solo.hand(Input::Submitted(what.clone())));
+    assert_eq!(submit(&blocks[0]), [(link, item(&blocks[0]))]);
+    assert_eq!(submit(&blocks[1]), [(link, announce(&blocks[1]))], "it would be too much");
+    assert_eq!(submit(&blocks[2]), [(link, announce(&blocks[2]))]);
+    let tx = solo.tx(9);
+    assert_eq!(sends(&solo.hand(Input::Submitted(tx.clone()))), [(link, item(&tx))]);
+    // What is asked for waits, and what is asked for after it doesn't wait for it.
+    for block in &blocks[1..] {
+        assert_eq!(sends(&solo.say(link, &get_data(block))), []);
+    }
+    assert_eq!(sends(&solo.say(link, &get_data(&tx))), [(link, item(&tx))]);
+    assert_eq!(sends(&solo.wait(1_900)), [(link, item(&blocks[1]))], "in the order asked for");
+    assert_eq!(sends(&solo.wait(2_100)), [(link, item(&blocks[2]))]);
+}
+
+#[test]
+fn blocks_of_others_are_announced_beyond_a_rate_and_our_own_are_pushed() {
+    let mut params = flood();
+    params.budgets.pushed_block_bytes = Rate::new(0.001, 500.0);
+    let mut solo = Solo::new(params);
+    let links: Vec<_> = (0..3).map(|slot| solo.link(slot, Direction::Inbound)).collect();
+    let told = |solo: &mut Solo, n: u8, from: Option<Link>| {
+        let block = block(solo, n, 200);
+        let actions = match from {
+            Some(link) => solo.say(link, &item(&block)),
+            None => solo.hand(Input::Submitted(block.clone())),
+        };
+        let sent = sends(&actions);
+        let is = |what: Message| sent.iter().filter(|(_, message)| *message == what).count();
+        (is(item(&block)), is(announce(&block)))
+    };
+    assert_eq!(told(&mut solo, 1, Some(links[0])), (2, 0));
+    assert_eq!(told(&mut solo, 2, Some(links[0])), (0, 2), "it is fetched by whoever lacks it");
+    assert_eq!(told(&mut solo, 3, None), (3, 0));
 }

@@ -14,6 +14,7 @@ impl Requests {
         };
         self.discount(&gone);
         self.unsent.retain(|(to, _)| *to != link);
+        self.withheld.forget(link);
         let in_flight = self.expiries.iter().flatten().filter(|expiry| expiry.link == link);
         self.bereft.extend(in_flight.map(|expiry| (link, expiry.id)));
         self.bereft.extend(gone.take_remembered().map(|id| (link, id)));

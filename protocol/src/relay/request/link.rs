@@ -31,6 +31,8 @@ pub(super) struct Lane {
     pub(super) announced: u32,
     /// Items asked from this link.
     pub(super) in_flight: u32,
+    /// None are asked for at present: see [`super::room`].
+    pub(super) is_withheld: bool,
     /// Items to ask for when something in flight has arrived. Those got elsewhere meanwhile are skipped when they come
     /// to the front: there are at most as many of them as of the others, and [`SPARE`].
     pub(super) waiting: Backlog<ShortId>,
@@ -48,7 +50,8 @@ struct Rest {
 }
 
 /// Of a link that announced no block.
-static NO_BLOCKS: Lane = Lane { announced: 0, in_flight: 0, waiting: Backlog::EMPTY };
+static NO_BLOCKS: Lane =
+    Lane { announced: 0, in_flight: 0, is_withheld: false, waiting: Backlog::EMPTY };
 
 /// So many remembered or waiting items may have come since before they are looked through.
 const SPARE: usize = 32;
@@ -80,7 +83,8 @@ impl LinkRequests {
 
     /// Whether something more of a kind may be asked from it.
     pub(super) fn has_room(&self, kind: ItemKind, params: &RequestParams) -> bool {
-        (self.lane(kind).in_flight as usize) < params.in_flight_max(kind)
+        let lane = self.lane(kind);
+        !lane.is_withheld && (lane.in_flight as usize) < params.in_flight_max(kind)
     }
 
     /// Most wanted items of a kind that are remembered of it, where all links together have announced as many as there is

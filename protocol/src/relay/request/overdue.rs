@@ -21,6 +21,7 @@ impl Requests {
     ) {
         let mut room = WORK_MAX;
         self.comfort_bereft(&mut room, now, params);
+        self.end_withholding(now, params);
         self.expire(ItemKind::Block, &mut room, now, params, &mut ran_out);
         self.take_turns(&mut room, now, params, &mut ran_out);
         self.expire(ItemKind::Tx, &mut room, now, params, &mut ran_out);

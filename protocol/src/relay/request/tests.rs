@@ -371,3 +371,21 @@ fn what_comes_before_its_request_has_left_is_not_asked_for() {
 fn with(requests: RequestParams) -> Params {
     Params { requests, ..Params::default() }
 }
+
+#[test]
+fn nothing_is_asked_of_whom_it_is_withheld_from_and_then_what_waited_is() {
+    let mut requests = tracker(&[OUT, IN]);
+    requests.withhold(link(0), ItemKind::Tx, ms(50));
+    requests.withhold(link(0), ItemKind::Tx, ms(20));
+    assert_eq!(announce(&mut requests, 0, 1, ms(0)), Announced::Remembered);
+    assert_eq!(announce(&mut requests, 0, 2, ms(0)), Announced::Remembered);
+    assert_eq!(announce(&mut requests, 1, 2, ms(0)), Announced::Requested, "others are asked");
+    assert_eq!(sent(&mut requests), [(1, 2)]);
+    assert_eq!(requests.deadline(), ms(50), "the later of the two");
+    requests.on_wake(ms(50), &params(), |_, _| {});
+    assert_eq!(sent(&mut requests), [(0, 1)]);
+    requests.withhold(link(0), ItemKind::Block, ms(90));
+    requests.on_disconnected(link(0), ms(60), &params());
+    requests.on_disconnected(link(1), ms(60), &params());
+    assert_eq!(requests.deadline(), Time::NEVER, "nothing is left of it");
+}

@@ -94,7 +94,7 @@ impl Mesh {
                 if ends.get(link).is_none() {
                     return;
                 }
-                let held_until = ends.held_until(link);
+                let held_until = ends.held_until(link, message.class());
                 if held_until > self.now() {
                     return self.queue.push(held_until, (to, Scheduled::Message { link, message }));
                 }
@@ -121,10 +121,10 @@ impl Mesh {
     pub(super) fn carry_out(&mut self, index: usize, action: Action) {
         match action {
             Action::Send { link, message } => self.speak(index, link, message),
-            Action::Throttle { link, until } => {
+            Action::Throttle { link, class, until } => {
                 let honest = self.honest_peer(index, link).is_some() && !self.is_hostile(index);
                 self.slowed += usize::from(honest);
-                self.seats[index].ends.hold(link, until);
+                self.seats[index].ends.hold(link, class, until);
             }
             Action::Verify(item) => self.push(Duration::ZERO, index, Scheduled::Verdict { item }),
             Action::Dial { addr } => {

@@ -36,6 +36,11 @@ impl Parts {
         &self.body
     }
 
+    /// Bytes of the body that aren't written yet.
+    pub(crate) const fn left(&self) -> usize {
+        self.body.len() - self.written
+    }
+
     /// Whether all parts are written.
     pub(crate) const fn is_done(&self) -> bool {
         self.written == self.body.len()

@@ -73,6 +73,18 @@ impl Writer {
         self.queued_bytes
     }
 
+    /// Bytes that are queued besides the first block. That one travels beside everything else, so nothing waits for it, and
+    /// a queue that is otherwise short is no reason to hold anything back.
+    #[must_use]
+    pub fn pressing_bytes(&self) -> usize {
+        let Lane { parts, queue } = &self.lanes[Class::Block as usize];
+        let first = match parts {
+            Some((parts, _)) => parts.left(),
+            None => queue.front().map_or(0, codec::frame_len),
+        };
+        self.queued_bytes.saturating_sub(first)
+    }
+
     /// Memory that the queued messages take, bytes. One under way counts until its last part is written.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {

@@ -8,7 +8,7 @@ use crate::wire::cursor::Cursor;
 use crate::wire::error::DecodeError;
 
 /// Version of the protocol that this code speaks.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Most bytes of a hello's body, the fields of later versions included. A guess.
 pub const HELLO_MAX: usize = 1024;
@@ -80,7 +80,8 @@ impl Default for Hello {
 
 /// What a node takes on a link. A peer that keeps to it is never slowed; what exceeds it waits at the peer.
 ///
-/// Body: messages, items and bytes as [`Allowed`], ids u32, unasked byte.
+/// Body: messages, items and bytes as [`Allowed`], ids u32, unasked byte; from version 3 on bytes of blocks as
+/// [`Allowed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepts {
     /// Messages but transactions.
@@ -94,6 +95,8 @@ pub struct Accepts {
     pub credit: u32,
     /// Whether it takes transactions that it didn't ask for.
     pub unasked: bool,
+    /// Bytes of blocks.
+    pub block_bytes: Allowed,
 }
 
 /// A rate that is told: so many a second, and so many at once.
@@ -109,35 +112,71 @@ impl Default for Accepts {
     /// Everything.
     fn default() -> Self {
         let all = Allowed { per_s: u32::MAX, burst: u32::MAX };
-        Self { messages: all, txs: all, tx_bytes: all, credit: u32::MAX, unasked: true }
+        Self {
+            messages: all,
+            txs: all,
+            tx_bytes: all,
+            credit: u32::MAX,
+            unasked: true,
+            block_bytes: all,
+        }
     }
 }
 
 impl Accepts {
-    /// Length of its encoding.
-    const LEN: usize = 3 * 8 + 4 + 1;
-
     /// The version of the protocol that it came with.
     const SINCE: u16 = 2;
 
-    fn put(&self, out: &mut BytesMut) {
-        for Allowed { per_s, burst } in [self.messages, self.txs, self.tx_bytes] {
-            out.put_u32_le(per_s);
-            out.put_u32_le(burst);
+    /// The version of the protocol from which on it tells of blocks.
+    const OF_BLOCKS_SINCE: u16 = 3;
+
+    /// Length of its encoding in a version.
+    const fn len(version: u16) -> usize {
+        match version {
+            0..Self::SINCE => 0,
+            Self::SINCE => 3 * Allowed::LEN + 4 + 1,
+            Self::OF_BLOCKS_SINCE.. => 4 * Allowed::LEN + 4 + 1,
         }
-        out.put_u32_le(self.credit);
-        out.put_u8(self.unasked.into());
     }
 
-    fn read(body: &mut Cursor<'_>) -> Result<Self, DecodeError> {
-        let [messages, txs, tx_bytes] =
-            [Allowed::read(body)?, Allowed::read(body)?, Allowed::read(body)?];
-        let (credit, unasked) = (body.u32()?, body.u8()? != 0);
-        Ok(Self { messages, txs, tx_bytes, credit, unasked })
+    fn put(&self, version: u16, out: &mut BytesMut) {
+        if version < Self::SINCE {
+            return;
+        }
+        [self.messages, self.txs, self.tx_bytes].iter().for_each(|allowed| allowed.put(out));
+        out.put_u32_le(self.credit);
+        out.put_u8(self.unasked.into());
+        if version >= Self::OF_BLOCKS_SINCE {
+            self.block_bytes.put(out);
+        }
+    }
+
+    /// Whoever tells nothing of something takes all of it.
+    fn read(version: u16, body: &mut Cursor<'_>) -> Result<Self, DecodeError> {
+        let mut accepts = Self::default();
+        if version < Self::SINCE {
+            return Ok(accepts);
+        }
+        for allowed in [&mut accepts.messages, &mut accepts.txs, &mut accepts.tx_bytes] {
+            *allowed = Allowed::read(body)?;
+        }
+        (accepts.credit, accepts.unasked) = (body.u32()?, body.u8()? != 0);
+        if version >= Self::OF_BLOCKS_SINCE {
+            accepts.block_bytes = Allowed::read(body)?;
+        }
+        Ok(accepts)
     }
 }
 
 impl Allowed {
+    /// Length of its encoding.
+    const LEN: usize = 4 + 4;
+
+    fn put(self, out: &mut BytesMut) {
+        out.put_u32_le(self.per_s);
+        out.put_u32_le(self.burst);
+    }
+
     fn read(body: &mut Cursor<'_>) -> Result<Self, DecodeError> {
         Ok(Self { per_s: body.u32()?, burst: body.u32()? })
     }
@@ -148,8 +187,8 @@ impl Body for Session {
         match self {
             Self::Hello(hello) => {
                 let advertise = hello.advertise.as_ref().map_or(1, address::record_len);
-                let accepts = if hello.version < Accepts::SINCE { 0 } else { Accepts::LEN };
-                2 + 4 + advertise + usize::from(hello.region.is_some()) + accepts
+                let region = usize::from(hello.region.is_some());
+                2 + 4 + advertise + region + Accepts::len(hello.version)
             }
             Self::Ping { .. } | Self::Pong { .. } => 8,
         }
@@ -172,9 +211,7 @@ impl Body for Session {
                     None => out.put_u8(0),
                 }
                 hello.region.iter().for_each(|region| out.put_u8(*region));
-                if hello.version >= Accepts::SINCE {
-                    hello.accepts.put(out);
-                }
+                hello.accepts.put(hello.version, out);
             }
             Self::Ping { nonce } | Self::Pong { nonce } => out.put_u64_le(*nonce),
         }
@@ -189,10 +226,7 @@ pub(in crate::wire) fn read_hello(body: &mut Cursor<'_>) -> Result<Session, Deco
         0 => None,
         _ => Some(body.u8()?),
     };
-    let accepts = match version {
-        0..Accepts::SINCE => Accepts::default(),
-        _ => Accepts::read(body)?,
-    };
+    let accepts = Accepts::read(version, body)?;
     body.all(); // fields of later versions
     let features = features & !HAS_REGION;
     Ok(Session::Hello(Box::new(Hello { version, features, advertise, region, accepts })))

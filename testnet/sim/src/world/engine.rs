@@ -125,7 +125,7 @@ impl World {
     fn carry_out(&mut self, node: u32, action: Action) {
         match action {
             Action::Send { link, message } => self.send(node, link, message),
-            Action::Throttle { link, until } => self.hold(node, link, until),
+            Action::Throttle { link, class, until } => self.hold(node, link, class, until),
             Action::Verify(item) => {
                 let life = self.seats[node as usize].life;
                 let event = match self.fixed.number(item.id()) {

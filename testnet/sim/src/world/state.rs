@@ -9,7 +9,7 @@ use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::map::Map;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::ground::time::Time;
-use tidings_protocol::machine::Action;
+use tidings_protocol::machine::{Action, Holds};
 use tidings_protocol::node::Node;
 use tidings_protocol::params::Params;
 use tidings_protocol::report::counters::{Counters, Traffic};
@@ -180,10 +180,11 @@ pub(super) struct End {
     pub(super) last: [u64; 2],
 }
 
-/// What waits on a link that isn't read.
+/// What waits on a link of which not all classes are read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Held {
-    pub(super) until: Time,
+    pub(super) holds: Holds,
+    /// In the order in which they came.
     pub(super) messages: VecDeque<Message>,
     pub(super) bytes: usize,
     /// The sender was told.

@@ -118,8 +118,10 @@ impl World {
             liar.hears(&message, &mut acts);
             self.commit(node, link, acts);
         }
-        match self.end_mut(node, link) {
-            Some(end) if end.held => self.keep(node, link, message),
+        match self.end_mut(node, link).map(|end| end.held) {
+            Some(true) if self.is_held(node, link, message.class()) => {
+                self.keep(node, link, message);
+            }
             Some(_) => self.hand(node, Input::Received { link, message: &message }),
             None => self.strays += 1,
         }
@@ -132,18 +134,25 @@ impl World {
         }
     }
 
-    /// Reads nothing from a link before `until`.
-    pub(super) fn hold(&mut self, node: u32, link: Link, until: Time) {
+    /// Reads nothing from a link before `until`, or nothing of a class.
+    pub(super) fn hold(&mut self, node: u32, link: Link, class: Option<Class>, until: Time) {
         let Some(end) = self.end_mut(node, link) else {
             return;
         };
         end.held = true;
         let slot = u32::try_from(link.slot()).unwrap_or(u32::MAX);
         let held = self.held.entry((node, slot)).or_default();
-        if until > held.until {
-            held.until = until;
-            self.push(until, node, Event::Release { slot });
-        }
+        held.holds.hold(class, until);
+        self.push(until, node, Event::Release { slot });
+    }
+
+    /// Whether what comes now of a class has to wait: behind others of it, too.
+    fn is_held(&self, node: u32, link: Link, class: Class) -> bool {
+        let slot = u32::try_from(link.slot()).unwrap_or(u32::MAX);
+        self.held.get(&(node, slot)).is_some_and(|held| {
+            held.holds.until(class) > self.now
+                || held.messages.iter().any(|message| message.class() == class)
+        })
     }
 
     fn keep(&mut self, node: u32, link: Link, message: Message) {
@@ -162,14 +171,16 @@ impl World {
     /// Hands in what was held, as far as the node doesn't hold the link again meanwhile.
     pub(super) fn release(&mut self, node: u32, slot: u32) {
         while let Some(held) = self.held.get_mut(&(node, slot)) {
-            if held.until > self.now {
-                return; // another release comes
-            }
             let Some(end) = self.seats[node as usize].ends.get_mut(slot as usize) else {
                 return;
             };
             let link = end.near;
-            let Some(message) = held.messages.pop_front() else {
+            let may = |message: &Message| held.holds.until(message.class()) <= self.now;
+            let next = held.messages.iter().position(may);
+            let Some(message) = next.and_then(|next| held.messages.remove(next)) else {
+                if !held.holds.is_over(self.now) {
+                    return; // another release comes
+                }
                 end.held = false;
                 if let Some(Held { congested: true, .. }) = self.held.remove(&(node, slot)) {
                     self.tell_sender(node, link, |link| Input::Drained { link });

@@ -83,7 +83,7 @@ impl World {
         }
         fault.touched += clogged.len() as u64 / 2;
         for (node, link) in clogged {
-            self.hold(node, link, until);
+            self.hold(node, link, None, until);
         }
     }
 

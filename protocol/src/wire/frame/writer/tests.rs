@@ -122,3 +122,16 @@ fn held_bytes_are_those_of_the_messages_that_are_not_wholly_written() {
     }
     assert_eq!(left, 0);
 }
+
+#[test]
+fn the_first_block_presses_nobody_and_what_is_queued_besides_does() {
+    let mut writer = writer_of([item(ItemKind::Block, 1_000_000)]);
+    assert_eq!(writer.pressing_bytes(), 0);
+    let tx = item(ItemKind::Tx, 500);
+    writer.push(tx.clone()).unwrap();
+    assert_eq!(writer.pressing_bytes(), codec::frame_len(&tx));
+    writer.fill(&mut BytesMut::new(), 100_000);
+    assert!(writer.pressing_bytes() < 500, "under way it is the same, but for its heads");
+    writer.push(item(ItemKind::Block, 300_000)).unwrap();
+    assert!(writer.pressing_bytes() > 300_000);
+}
