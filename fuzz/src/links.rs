@@ -54,7 +54,10 @@ pub fn links(bytes: &[u8]) -> u64 {
             link: None,
             lent: None,
             input: bytes,
+            out: Vec::new(),
+            queued: 0,
             frames: 0,
+            came: Vec::new(),
             credit: 256 << 10,
             opened: 1,
             is_over: false,
@@ -71,7 +74,13 @@ struct Life<'a> {
     /// What the driver has taken and not settled.
     lent: Option<(Link, Vec<Message>)>,
     input: &'a [u8],
+    /// What the stranger sends as soon as it is taken, and how many frames that is.
+    out: Vec<u8>,
+    queued: u64,
+    /// Frames that were taken.
     frames: u64,
+    /// Of what the node sent, what isn't looked at yet.
+    came: Vec<u8>,
     /// What the stranger may still send on its stream.
     credit: usize,
     /// The last stream that it opened.
@@ -84,13 +93,15 @@ impl Life<'_> {
     async fn run(&mut self) {
         // Half of all lives begin with a link, which few would come to by chance.
         if self.byte().is_multiple_of(2) {
-            self.frame(0, 1, 1, NEGOTIATION);
-            self.turns().await;
-            self.frame(0, 2, 2, NEGOTIATION);
-            self.turns().await;
+            for (flags, stream) in [(1, 1), (2, 2)] {
+                self.frame(0, flags, stream, NEGOTIATION);
+                self.flush();
+                self.turns().await;
+            }
         }
         while !self.input.is_empty() && !self.is_over {
             self.step().await;
+            self.flush();
             self.turns().await;
             let (held, max) = self.net.held_bytes();
             let link_max = link_held_max(RULES.max_size(ItemKind::Block));
@@ -116,7 +127,7 @@ impl Life<'_> {
             0 | 1 | 3 if !self.byte().is_multiple_of(16) => {}
             0 => {
                 let bytes = self.take();
-                let _ = self.stranger.send(&bytes);
+                self.out.extend(bytes);
             }
             1 => {
                 let (kind, flags, stream) = (self.byte() % 5, self.byte() % 16, self.byte() % 8);
@@ -153,7 +164,8 @@ impl Life<'_> {
                 if out.len() + 2_000 > self.credit {
                     return;
                 }
-                let cut = (usize::from(self.byte()) * 256).max(64);
+                // Small frames are many, and large ones are as likely.
+                let cut = 1 + usize::from(self.byte()).pow(2) / 16;
                 out.chunks(cut).for_each(|part| self.frame(0, 0, 1, part));
             }
             32..=35 => {
@@ -174,11 +186,20 @@ impl Life<'_> {
     /// Reads what came, and learns of the window updates in it.
     fn read(&mut self) {
         while let Some(bytes) = self.stranger.receive().filter(|bytes| !bytes.is_empty()) {
-            let heads = bytes.windows(12);
-            let updates = heads.filter(|head| head[..2] == [0, 1] && head[4..8] == [0, 0, 0, 1]);
-            let granted = updates.filter_map(|head| head[8..].first_chunk().copied());
-            self.credit += granted.map(|four| u32::from_be_bytes(four) as usize).sum::<usize>();
+            self.came.extend(bytes);
         }
+        let mut rest = &self.came[..];
+        while let Some((head, tail)) = rest.split_first_chunk::<12>() {
+            let [_, kind, _, _, stream @ .., a, b, c, d] = *head;
+            let length = u32::from_be_bytes([a, b, c, d]) as usize;
+            let data = if kind == 0 { length } else { 0 };
+            let Some((_, next)) = tail.split_at_checked(data) else { break };
+            if kind == 1 && stream == [0, 0, 0, 1] {
+                self.credit += length;
+            }
+            rest = next;
+        }
+        self.came = rest.to_vec();
     }
 
     /// The driver looks at what happened.
@@ -217,7 +238,8 @@ impl Life<'_> {
     }
 
     fn message(&mut self) -> Message {
-        let (kind, size) = (self.byte(), usize::from(self.byte()));
+        // Small ones are as likely as large ones: each is hashed, and that is what takes long.
+        let (kind, size) = (self.byte(), usize::from(self.byte()).pow(2) / 256);
         let item = |kind, bytes: usize| {
             let item = RULES.item(kind, vec![1; bytes].into()).expect("it isn't too large");
             Message::Items(Items::Item(item))
@@ -232,19 +254,33 @@ impl Life<'_> {
 
     fn head(&mut self, kind: u8, flags: u8, stream: u8, length: u32) {
         let [a, b, c, d] = length.to_be_bytes();
-        let head = [0, kind, 0, flags, 0, 0, 0, stream, a, b, c, d];
-        // Only those count that somebody reads.
-        let sent = self.stranger.send(&head);
-        self.frames += u64::from(sent == Some(head.len()));
-        self.is_over = sent.is_none();
+        self.out.extend([0, kind, 0, flags, 0, 0, 0, stream, a, b, c, d]);
+        self.queued += 1;
     }
 
     fn frame(&mut self, kind: u8, flags: u8, stream: u8, data: &[u8]) {
         self.head(kind, flags, stream, u32::try_from(data.len()).expect("it is short"));
         if kind == 0 {
-            let _ = self.stranger.send(data);
+            self.out.extend(data);
             self.credit = self.credit.saturating_sub(data.len());
         }
+    }
+
+    /// Sends as much as is taken now.
+    fn flush(&mut self) {
+        while !self.out.is_empty() {
+            match self.stranger.send(&self.out) {
+                None => self.is_over = true,
+                Some(0) => {}
+                Some(sent) => {
+                    self.out.drain(..sent);
+                    continue;
+                }
+            }
+            return;
+        }
+        // Only those count that somebody reads.
+        self.frames += std::mem::take(&mut self.queued);
     }
 
     /// Lets the node's tasks run.

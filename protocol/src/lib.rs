@@ -110,6 +110,7 @@ pub mod reconcile {
 pub mod relay {
     pub mod announce;
     pub mod credit;
+    pub mod embargo;
     pub mod fee_filter;
     pub mod push_blocks;
     pub mod rate_limiter;
@@ -117,6 +118,7 @@ pub mod relay {
     pub mod serve;
     pub mod strategy;
     pub mod topology;
+    pub mod upload;
 
     pub mod round;
 

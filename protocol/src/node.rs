@@ -8,7 +8,7 @@
 //! - `node/orphans.rs`: a transaction waits for its parents
 //! - `node/packages.rs`: a child pays for its parent
 //! - `node/restoring.rs`: items outlive the process
-//! - `node/own.rs`: own transactions are announced again
+//! - `node/own.rs`: own transactions go to first hops first, and are announced again
 //! - `node/relay.rs`: the strategy decides who gets an item, and that is carried out
 //! - `node/serve.rs`: a peer asks for items and gets them
 //! - `node/credit.rs`: peers may announce so much
@@ -17,11 +17,13 @@
 //! - `node/anti_entropy.rs`: two peers compare what they have
 //! - `node/wake.rs`: what is due
 //! - `node/view.rs`: what drivers and operators may look at
+//! - `node/bounds.rs`: what all links make a node hold at worst
 //! - `node/warm.rs`: what an input will read, for drivers of very many nodes
 
 mod anti_entropy;
 mod behind;
 mod blocks;
+pub mod bounds;
 mod credit;
 mod fees;
 mod intake;
@@ -42,6 +44,7 @@ use crate::items::orphans::Orphans;
 use crate::items::restoring::Restoring;
 use crate::items::verification::Verification;
 use crate::relay::serve::Serving;
+use crate::relay::upload::Upload;
 
 use crate::ground::bringer::Bringer;
 use crate::ground::item::Name;
@@ -65,6 +68,7 @@ use crate::reconcile::anti_entropy::AntiEntropy;
 use crate::record::{ItemEvent, Recorder};
 use crate::relay::announce::Announcer;
 use crate::relay::credit::Credits;
+use crate::relay::embargo::Embargo;
 use crate::relay::fee_filter::FeeFilter;
 use crate::relay::push_blocks::PushedBlocks;
 use crate::relay::rate_limiter::RelayRateLimiter;
@@ -114,6 +118,7 @@ pub struct Node {
     announcer: Announcer,
     links: LinkTable<LinkState>,
     unbroadcast: Unbroadcast,
+    embargo: Embargo,
     orphans: Orphans,
     record: Recorder,
     region: Option<u8>,
@@ -132,6 +137,7 @@ pub struct Node {
     rate_limiter: RelayRateLimiter,
     pushed_blocks: PushedBlocks,
     serving: Serving,
+    upload: Upload,
     credits: Credits,
     restoring: Restoring,
     health: Health,
@@ -150,6 +156,12 @@ struct LinkState {
     advertise: Option<PeerAddr>,
     direction: Direction,
     region: Option<u8>,
+    /// When it last brought a new transaction and a new block, by [`ItemKind`]: seconds of the run, 0 if never.
+    ///
+    /// [`ItemKind`]: crate::ground::item::ItemKind
+    brought: [u32; 2],
+    /// The network that it shares inbound places with.
+    group: u32,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
@@ -183,6 +195,7 @@ impl Node {
             verification: Verification::new(salt),
             pool: Pool::new(salt),
             unbroadcast: Unbroadcast::default(),
+            embargo: Embargo::default(),
             fee_filter: FeeFilter::default(),
             rate_limiter: RelayRateLimiter::default(),
             pushed_blocks: PushedBlocks::default(),
@@ -192,6 +205,7 @@ impl Node {
             counters: Counters::default(),
             record: Recorder::new(params.record),
             serving: Serving::default(),
+            upload: Upload::new(salt),
             credits: Credits::default(),
             restoring: Restoring::default(),
             salt,

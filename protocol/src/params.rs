@@ -12,6 +12,7 @@ mod relay;
 mod requests;
 mod strategies;
 mod unbroadcast;
+mod upload;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,7 @@ pub use relay::{FANOUT_MAX, RECENT_MAX, RelayParams};
 pub use requests::RequestParams;
 pub use strategies::{ParseStrategyError, PlumtreeParams, RumorParams, StrategyKind};
 pub use unbroadcast::UnbroadcastParams;
+pub use upload::UploadParams;
 
 /// All parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub struct Params {
     pub requests: RequestParams,
     /// What one peer may cost us.
     pub budgets: BudgetParams,
+    /// What we send on request.
+    pub upload: UploadParams,
     /// Whom to connect to.
     pub peers: PeerParams,
     /// How to tell that a peer is gone.
@@ -43,7 +47,7 @@ pub struct Params {
     pub memory: MemoryParams,
     /// Which transactions are worth keeping.
     pub pool: PoolParams,
-    /// When our own transactions are announced again.
+    /// Whom our own transactions are announced to first, and when again.
     pub unbroadcast: UnbroadcastParams,
     /// How many transactions may wait for their parents.
     pub orphans: OrphanParams,
@@ -77,6 +81,7 @@ impl Params {
         self.pool.validate()?;
         self.unbroadcast.validate()?;
         self.orphans.validate()?;
+        self.upload.validate()?;
         self.budgets.validate()
     }
 }
@@ -87,6 +92,16 @@ fn at_least_one(values: &[(&'static str, u64)]) -> Result<(), ParamError> {
         Some((key, value)) => Err(ParamError { key, value: value.to_string(), must: "at least 1" }),
         None => Ok(()),
     }
+}
+
+/// Refuses the first of some named rates that is none.
+fn positive_rates(rates: &[(&'static str, Rate)]) -> Result<(), ParamError> {
+    let positive = |x: f64| x.is_finite() && x > 0.0;
+    let wrong = rates.iter().find(|(_, rate)| !positive(rate.per_s) || !positive(rate.burst));
+    wrong.map_or(Ok(()), |(key, rate)| {
+        let value = format!("{{ per_s = {}, burst = {} }}", rate.per_s, rate.burst);
+        Err(ParamError { key, value, must: "two numbers greater than 0" })
+    })
 }
 
 #[cfg(test)]

@@ -28,12 +28,14 @@
 //! 7. **Addresses are taken from, and told to, whoever they mean the same to** (`ground/reach.rs`), unless the network
 //!    is one whose addresses are local.
 //! 8. **Our own network's failures are no address's fault** (`outage.rs`).
+//! 9. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
 //!
-//! A refused or replaced link is forgotten at once; what arrives for it later is ignored.
+//! A link that is refused, replaced or displaced is forgotten at once; what arrives for it later is ignored.
 
 mod admission;
 mod backoff;
 pub mod book;
+mod eviction;
 mod feeler;
 mod fixed;
 mod gossip;
@@ -59,6 +61,7 @@ use crate::params::{Params, PeerParams};
 use crate::wire::message::Message;
 
 pub use admission::Admission;
+pub use eviction::Standing;
 
 use book::{Added, Book};
 use feeler::Feeler;
@@ -94,6 +97,8 @@ pub struct Peers {
     /// When our own address is told again.
     announce_at: Time,
     discouraged: Recent<PeerKey>,
+    /// Unknown to peers; decides which networks are protected.
+    secret: Salt,
     /// What is to be sent; whoever drives this takes it out after each call. At most one message a link and call.
     outbox: Vec<(Link, Message)>,
     deadline: Time,
@@ -122,6 +127,7 @@ impl Peers {
             gossip: Gossip::new(),
             announce_at: Time::NEVER,
             discouraged: Recent::new(DISCOURAGED_MAX, salt),
+            secret: salt,
             outbox: Vec::new(),
         }
     }
@@ -150,21 +156,21 @@ impl Peers {
         self.settle(cx);
     }
 
-    /// A link came up; `addr` is where we dialled it, or where the peer dialled from if that is known. The caller
-    /// carries out the [`Admission`].
+    /// A link came up; `addr` is where we dialled it, or where the peer dialled from if that is known. `standing` tells of
+    /// any link, this one included. The caller carries out the [`Admission`].
     pub fn on_connected(
         &mut self,
         link: Link,
         key: PeerKey,
-        direction: Direction,
-        addr: Option<PeerAddr>,
+        (direction, addr): (Direction, Option<PeerAddr>),
+        standing: &dyn Fn(Link) -> Standing,
         cx: &mut Cx<'_>,
     ) -> Admission {
         let dialled = addr.filter(|_| direction == Direction::Outbound);
         let seed = dialled.is_some_and(|addr| self.outbound.dial_ended(addr));
         let feeler = dialled.is_some_and(|addr| self.feeler.dial_ended(addr));
         let peer = Peer::new(key, direction, addr, seed, cx.now);
-        let admission = self.admit(&peer, cx);
+        let admission = self.admit(link, &peer, standing, cx);
         match admission {
             Admission::Refused(_) => {}
             Admission::Welcome => {
@@ -174,6 +180,12 @@ impl Peers {
                 }
             }
             Admission::Replaces(old) => self.replace((old, link), peer, feeler, cx),
+            Admission::Displaces(other) => {
+                if let Some(addr) = self.remove(other).and_then(|peer| peer.dialled) {
+                    self.rest(addr, cx);
+                }
+                self.insert(link, peer);
+            }
         }
         self.settle(cx);
         admission

@@ -249,7 +249,7 @@ fn a_newcomer_gets_what_was_accepted_lately() {
         let mut mesh = Mesh::new(2, seed(), 0, params(*strategy), Arc::new(Opaque::default()));
         (0..10).for_each(|n| mesh.submit(0, tx(n)));
         mesh.run_for(Duration::from_secs(30));
-        mesh.connect(1, 0);
+        mesh.connect(0, 1); // one who dials hears of the other's own later
         mesh.run_for(Duration::from_secs(1));
         assert_covered(&mesh, 10, strategy.name());
     }

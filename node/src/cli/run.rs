@@ -59,6 +59,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let clock = SystemClock::ahead(config.lab.clock_ahead_s);
     let mut params = config.params.clone();
     params.peers.local_addresses |= network.local_addresses;
+    params.upload.unlimited |= network.local_addresses;
     if let Some(addr) = config.node.advertise
         && !params.peers.local_addresses
         && Reach::of(addr.ip) != Some(Reach::World)

@@ -32,5 +32,5 @@ pub const fn full_node_held_max(links: usize, block_max: usize) -> usize {
     let counted = if modest > TOTAL_MAX { modest } else { TOTAL_MAX };
     // What one turn of each connection brings before the account is looked at, and one reaction of the core.
     let between = open * 2 * inbox::INBOX_MAX + pipe::HARD_BOUND + block_max;
-    counted + between + (open + gate::PENDING_MAX) * transport::NOISE_MAX
+    counted + between + open * transport::NOISE_MAX + gate::PENDING_MAX * transport::NOISE_READ_MAX
 }

@@ -11,17 +11,21 @@
 //!    else gets its turn whatever a stranger opens, and what a stranger opens drives out its own.
 //! 2. Each has [`HANDSHAKE_TIMEOUT`].
 //! 3. One address may have an eighth of the inbound places, one network a quarter.
-//! 4. One address may come [`STOCK`] times, and then once a second.
+//! 4. One address may come [`STOCK`] times, and then once a second; one network four times as often.
+//! 5. While all places are taken, only those come in for whom one would be given up (`peers/eviction.rs` of the core): whose
+//!    network has fewer connections than the largest, by two or more. Others are spared the handshake, and so are we.
 //!
-//! 3 and 4 don't hold for addresses of this machine or site where the network's file allows such: test networks
+//! 3 to 5 don't hold for addresses of this machine or site where the network's file allows such: test networks
 //! are hundreds of nodes on one address.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use lru::LruCache;
+use tidings_protocol::ground::bringer;
 use tidings_protocol::ground::reach::Origin;
 use tokio::time::Instant;
 
@@ -46,24 +50,17 @@ const SHARE_MIN: usize = 2;
 /// How often one address may come at once. A guess: a node that is restarted time and again.
 const STOCK: u32 = 10;
 
+/// How much more often a network may come. A guess: some of a network's nodes start at the same time.
+const NETWORK_STOCKS: u32 = 4;
+
 /// How many addresses' comings are remembered. A guess; whoever has more addresses has no use for coming often.
 const VISITORS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("it isn't zero");
 
 /// Names a connection that is being secured; the lower, the older.
 pub(crate) type Ticket = u64;
 
-/// A network, or the address itself if it belongs to none of the world's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Group {
-    Network(u32),
-    Address(IpAddr),
-}
-
-impl Group {
-    fn of(ip: IpAddr) -> Self {
-        Origin::of(ip).network().map_or_else(|| Self::Address(ip.to_canonical()), Self::Network)
-    }
-}
+/// A network: see [`bringer::group`].
+type Group = u32;
 
 /// What is counted of an address or a network. Bounded by connections: who has none isn't listed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,8 +80,35 @@ pub(crate) struct Gate {
     next: Ticket,
     addresses: HashMap<IpAddr, Count>,
     groups: HashMap<Group, Count>,
-    /// How often an address may still come, and since when that is so.
-    visitors: LruCache<IpAddr, (u32, Instant)>,
+    visitors: Visitors<IpAddr>,
+    networks: Visitors<Group>,
+}
+
+/// How often whoever came lately may still come, and since when that is so.
+#[derive(Debug)]
+struct Visitors<K: Eq + Hash> {
+    stock: u32,
+    /// How often more each second.
+    per_s: u32,
+    left: LruCache<K, (u32, Instant)>,
+}
+
+impl<K: Eq + Hash> Visitors<K> {
+    fn new(stocks: u32) -> Self {
+        Self { stock: stocks * STOCK, per_s: stocks, left: LruCache::new(VISITORS_MAX) }
+    }
+
+    fn may_come(&mut self, who: K, now: Instant) -> bool {
+        let (left, since) = self.left.get_or_insert_mut(who, || (self.stock, now));
+        let seconds = now.saturating_duration_since(*since).as_secs();
+        if seconds > 0 {
+            let granted = u32::try_from(seconds).unwrap_or(u32::MAX).saturating_mul(self.per_s);
+            (*left, *since) = (left.saturating_add(granted).min(self.stock), now);
+        }
+        let may = *left > 0;
+        *left = left.saturating_sub(1);
+        may
+    }
 }
 
 impl Gate {
@@ -97,14 +121,16 @@ impl Gate {
             next: 0,
             addresses: HashMap::new(),
             groups: HashMap::new(),
-            visitors: LruCache::new(VISITORS_MAX),
+            visitors: Visitors::new(1),
+            networks: Visitors::new(NETWORK_STOCKS),
         }
     }
 
     /// Somebody knocks. A ticket, and whoever gives way for it; `None` if it is turned away.
     pub(crate) fn knock(&mut self, ip: IpAddr, now: Instant) -> Option<(Ticket, Option<Ticket>)> {
         let ip = ip.to_canonical();
-        if !self.is_exempt(ip) && (!self.is_within_share(ip) || !self.may_come(ip, now)) {
+        let may = self.is_exempt(ip) || (self.is_within_share(ip) && self.may_come(ip, now));
+        if !may {
             return None;
         }
         let gives_way = self.who_gives_way(ip);
@@ -142,10 +168,11 @@ impl Gate {
         if is_idle(address) {
             self.addresses.remove(&ip);
         }
-        let group = self.groups.entry(Group::of(ip)).or_default();
+        let name = self.group(ip);
+        let group = self.groups.entry(name).or_default();
         change(group);
         if is_idle(group) {
-            self.groups.remove(&Group::of(ip));
+            self.groups.remove(&name);
         }
     }
 
@@ -153,23 +180,27 @@ impl Gate {
         self.local && Origin::of(ip).network().is_none()
     }
 
-    fn is_within_share(&self, ip: IpAddr) -> bool {
-        let share = (self.places / ADDRESS_SHARE).max(SHARE_MIN);
-        // Those that are being secured are few, and none of them has a place yet.
-        let open = |count: Option<&Count>| count.map_or(0, |count| count.open);
-        open(self.addresses.get(&ip)) < share && open(self.groups.get(&Group::of(ip))) < 2 * share
+    fn group(&self, ip: IpAddr) -> Group {
+        bringer::group(ip, self.local)
     }
 
+    /// Whether there is a place for one more of an address and its network. Those that are being secured don't count: they
+    /// are few, and none of them has a place yet.
+    fn is_within_share(&self, ip: IpAddr) -> bool {
+        let share = (self.places / ADDRESS_SHARE).max(SHARE_MIN);
+        let open = |count: Option<&Count>| count.map_or(0, |count| count.open);
+        let of_network = open(self.groups.get(&self.group(ip)));
+        let counts = || self.groups.values().map(|count| count.open);
+        let is_full = counts().sum::<usize>() >= self.places;
+        open(self.addresses.get(&ip)) < share
+            && of_network < 2 * share
+            && (!is_full || counts().any(|open| open >= of_network + 2))
+    }
+
+    /// An address that comes too often takes nothing from its network.
     fn may_come(&mut self, ip: IpAddr, now: Instant) -> bool {
-        let (left, since) = self.visitors.get_or_insert_mut(ip, || (STOCK, now));
-        let seconds = now.saturating_duration_since(*since).as_secs();
-        if seconds > 0 {
-            let granted = u32::try_from(seconds).unwrap_or(STOCK);
-            (*left, *since) = (left.saturating_add(granted).min(STOCK), now);
-        }
-        let may = *left > 0;
-        *left = left.saturating_sub(1);
-        may
+        let group = self.group(ip);
+        self.visitors.may_come(ip, now) && self.networks.may_come(group, now)
     }
 
     /// Who gives way to a newcomer, if it takes one too many.
@@ -177,21 +208,21 @@ impl Gate {
         let oldest = |of: &dyn Fn(IpAddr) -> bool| {
             self.pending.iter().find(|(_, ip)| of(**ip)).map(|(ticket, _)| *ticket)
         };
-        let group = Group::of(ip);
+        let group = self.group(ip);
         let pending = |count: Option<&Count>| count.map_or(0, |count| count.pending);
         if !self.is_exempt(ip) {
             if pending(self.addresses.get(&ip)) >= PENDING_ADDRESS_MAX {
                 return oldest(&|other| other == ip);
             }
             if pending(self.groups.get(&group)) >= PENDING_GROUP_MAX {
-                return oldest(&|other| Group::of(other) == group);
+                return oldest(&|other| self.group(other) == group);
             }
         }
         if self.pending.len() < PENDING_MAX {
             return None;
         }
         // Of networks that have as many, the one that came first.
-        let of = |ip: &IpAddr| pending(self.groups.get(&Group::of(*ip)));
+        let of = |ip: &IpAddr| pending(self.groups.get(&self.group(*ip)));
         let most = self.pending.values().map(of).max()?;
         oldest(&|other| of(&other) == most)
     }
@@ -224,7 +255,7 @@ mod tests {
                 assert!(gate.pending.len() <= PENDING_MAX && silent.len() == gate.pending.len());
             }
         }
-        let count = |gate: &Gate, of: &str| gate.groups[&Group::of(ip(of))].pending;
+        let count = |gate: &Gate, of: &str| gate.groups[&gate.group(ip(of))].pending;
         assert!(count(&gate, "5.6.7.8") <= PENDING_GROUP_MAX);
         assert!(count(&gate, "1.2.3.4") <= PENDING_ADDRESS_MAX);
         let later = now + Duration::from_secs(2_000);
@@ -281,7 +312,44 @@ mod tests {
         assert!(come(&mut gate, now + Duration::from_secs(1)));
         assert!(!come(&mut gate, now + Duration::from_secs(1)));
         assert!(gate.knock(ip("1.2.3.5"), now).is_some(), "its neighbour is another");
-        assert!(gate.visitors.len() <= VISITORS_MAX.get());
+        assert!(gate.visitors.left.len() <= VISITORS_MAX.get());
+    }
+
+    #[test]
+    fn a_network_that_comes_and_goes_is_turned_away_whatever_its_addresses() {
+        let (mut gate, now) = (Gate::new(117, false), Instant::now());
+        let come = |gate: &mut Gate, text: String| {
+            let ticket = gate.knock(ip(&text), now).map(|(ticket, _)| ticket);
+            ticket.into_iter().for_each(|ticket| gate.leave(ticket));
+            ticket.is_some()
+        };
+        let came = (0..1_000).filter(|n| come(&mut gate, format!("1.2.{}.{}", n / 250, n % 250)));
+        assert_eq!(came.count(), (NETWORK_STOCKS * STOCK) as usize);
+        assert!(come(&mut gate, "1.3.0.1".to_owned()), "another network is another");
+    }
+
+    #[test]
+    fn while_all_places_are_taken_only_those_come_in_for_whom_one_would_be_given_up() {
+        let (mut gate, now) = (Gate::new(40, false), Instant::now());
+        for n in 0..40 {
+            gate.opened(ip(&format!("{}.1.1.{n}", 20 + n % 8)));
+        }
+        assert!(gate.knock(ip("20.1.2.2"), now).is_none(), "each has five places");
+        let (ticket, _) = gate.knock(ip("99.1.1.1"), now).expect("it has none");
+        gate.leave(ticket);
+        gate.closed(ip("20.1.1.0"));
+        assert!(gate.knock(ip("21.1.2.2"), now).is_some(), "a place is free");
+    }
+
+    #[test]
+    fn at_a_full_node_of_many_networks_strangers_cost_no_handshake() {
+        let (mut gate, now) = (Gate::new(117, false), Instant::now());
+        for n in 0..117 {
+            gate.opened(ip(&format!("20.{n}.1.1")));
+        }
+        for n in 0..10_000 {
+            assert!(gate.knock(ip(&format!("{}.{}.1.1", 30 + n / 250, n % 250)), now).is_none());
+        }
     }
 
     #[test]

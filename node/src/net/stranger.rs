@@ -33,7 +33,7 @@ impl Stranger {
     /// Connects to a swarm within this process.
     pub(crate) async fn connect(swarm: &mut Swarm<Behaviours>) -> Self {
         let any = Multiaddr::empty().with(Protocol::Memory(0));
-        swarm.listen_on(any).expect("this process has ports enough");
+        let listener = swarm.listen_on(any).expect("this process has ports enough");
         let addr = loop {
             if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
                 break address;
@@ -41,7 +41,11 @@ impl Stranger {
         };
         let opts = DialOpts { role: Endpoint::Dialer, port_use: PortUse::New };
         let dialled = MemoryTransport::new().dial(addr, opts).expect("it is such an address");
-        Self(Box::new(dialled.await.expect("somebody listens there")))
+        let stranger = Self(Box::new(dialled.await.expect("somebody listens there")));
+        while !matches!(swarm.select_next_some().await, SwarmEvent::IncomingConnection { .. }) {}
+        // Else the process keeps the port, and all that is to be woken by it, for ever.
+        swarm.remove_listener(listener);
+        stranger
     }
 
     /// Sends bytes; how many were taken now. `None` once the connection is over.

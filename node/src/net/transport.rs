@@ -36,7 +36,10 @@ const UNACKED_MAX: Duration = Duration::from_secs(120);
 /// Most memory of Noise for a connection, bytes; its buffers stay as large as they once were. Reading: a message of up to
 /// 64 KiB, what was read beyond, and the same decrypted. Writing: as much as we write before we flush, as it is, encrypted
 /// and framed, each in a buffer of up to twice the size. (the module `io` of libp2p-noise)
-pub(crate) const NOISE_MAX: usize = 3 * (64 << 10) + 3 * 2 * muxer::FLUSH_EVERY;
+pub(crate) const NOISE_MAX: usize = NOISE_READ_MAX + 3 * 2 * muxer::FLUSH_EVERY;
+
+/// The same while a connection is being secured: what we write then is a few hundred bytes.
+pub(crate) const NOISE_READ_MAX: usize = 3 * (64 << 10);
 
 /// What the swarm dials and listens with.
 pub(crate) type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;

@@ -41,6 +41,8 @@ pub(crate) fn config(connect: &[PeerAddr]) -> ShellConfig {
     params.relay.trickle_outbound_ms = 5;
     params.relay.trickle_inbound_ms = 5;
     params.peers.retry_min_ms = 20;
+    params.upload.unlimited = true; // as in any test network
+    params.unbroadcast.standing_s = 0; // who has just come is no stranger here
     ShellConfig {
         keypair: Keypair::generate_ed25519(),
         network: "loopback".to_owned(),

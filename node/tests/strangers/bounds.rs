@@ -12,6 +12,7 @@ use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::link::Link;
+use tidings_protocol::node::bounds::held_for_links;
 use tidings_protocol::params::Params;
 use tidings_protocol::wire::codec;
 use tidings_protocol::wire::message::{Items, Message};
@@ -130,21 +131,34 @@ async fn a_link_that_does_all_at_once_holds_no_more_than_a_link_may() {
     assert_eq!(rig.net.held_bytes().0, 0);
 }
 
+/// Places for links: whoever dials back may keep the place in the outbound set, so the transport has as many places more.
+fn places(params: &Params) -> usize {
+    params.peers.inbound_max + 2 * params.peers.outbound
+}
+
+/// The number in the last cell of a row of SECURITY.md.
+fn row(name: &str) -> usize {
+    let table = include_str!("../../../SECURITY.md");
+    let row = table.lines().find(|line| line.starts_with(&format!("| {name}")));
+    let cell = row.unwrap_or_else(|| panic!("no row {name}")).rsplit('|').nth(1).unwrap();
+    cell.trim().replace(',', "").parse().unwrap()
+}
+
 #[test]
 fn a_full_node_whose_links_are_all_at_their_bounds_holds_less_than_512_mb() {
-    let peers = Params::default().peers;
-    // Whoever dials back may keep the place in the outbound set, so the transport has as many places more.
-    let links = peers.inbound_max + 2 * peers.outbound;
-    let held = full_node_held_max(links, RULES.max_block_bytes);
-    assert!(held < 512_000_000, "{held}");
+    let params = Params::default();
+    let held = full_node_held_max(places(&params), RULES.max_block_bytes);
     // The table is made of the same numbers.
-    let table = include_str!("../../../SECURITY.md");
-    let row = |name: &str| {
-        let row = table.lines().find(|line| line.starts_with(&format!("| {name}")));
-        let cell = row.unwrap_or_else(|| panic!("no row {name}")).rsplit('|').nth(1).unwrap();
-        cell.trim().replace(',', "").parse::<usize>().unwrap()
-    };
     let rows = ["what the account counts", "between two looks at it", "Noise"];
     assert_eq!(rows.map(row).iter().sum::<usize>(), held);
-    assert_eq!(row("all links of a full node"), held);
+    assert_eq!(row("all links in the transport"), held);
+    // And so is that of the core.
+    let of_core = held_for_links(places(&params), &params);
+    for (name, bytes) in of_core {
+        assert_eq!(row(name), bytes, "{name}");
+    }
+    let in_core: usize = of_core.iter().map(|(_, bytes)| bytes).sum();
+    assert_eq!(row("all links in the core"), in_core);
+    assert_eq!(row("all links of a full node"), held + in_core);
+    assert!(held + in_core < 512_000_000, "{}", held + in_core);
 }

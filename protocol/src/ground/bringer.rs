@@ -32,7 +32,7 @@ impl Bringer {
     /// The bringer that a peer is.
     #[must_use]
     pub fn of(direction: Direction, addr: Option<PeerAddr>) -> Self {
-        let group = addr.map_or(0, |addr| group(addr.ip));
+        let group = addr.map_or(0, |addr| group(addr.ip, true));
         match direction {
             Direction::Outbound => Self::Dialled(group),
             Direction::Inbound => Self::Dialler(group),
@@ -46,15 +46,19 @@ impl Bringer {
     }
 }
 
-/// Whom an address's owner easily is, too: its network in the world ([`Origin::network`]). On a machine or site it is one
-/// address.
-fn group(ip: IpAddr) -> u32 {
-    Origin::of(ip).network().unwrap_or_else(|| match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.to_bits(),
-        IpAddr::V6(ip) => {
+/// Whom an address's owner easily is, too: its network, which is the first 16 bits of an IPv4 address and the first 32 of an
+/// IPv6 address ([`Origin::network`]). On a machine or site it is the same, or, where each of its addresses is somebody
+/// else's, one address.
+#[must_use]
+pub fn group(ip: IpAddr, by_local_address: bool) -> u32 {
+    Origin::of(ip).network().unwrap_or_else(|| match (ip.to_canonical(), by_local_address) {
+        (IpAddr::V4(ip), true) => ip.to_bits(),
+        (IpAddr::V4(ip), false) => ip.to_bits() >> 16,
+        (IpAddr::V6(ip), by_address) => {
             let words = ip.octets();
             let (words, _) = words.as_chunks();
-            words.iter().fold(0, |folded, word| folded ^ u32::from_be_bytes(*word))
+            let words = words.iter().map(|word| u32::from_be_bytes(*word));
+            words.take(if by_address { 4 } else { 1 }).fold(0, |folded, word| folded ^ word)
         }
     })
 }
@@ -82,6 +86,21 @@ mod tests {
             ("::ffff:8.8.8.8", "8.8.4.4", true),
         ] {
             assert_eq!(of(a) == of(b), same, "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn a_site_is_one_group_where_its_addresses_are_not_somebody_elses_each() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        for (a, b) in
+            [("127.64.0.1", "127.64.9.9"), ("10.0.0.1", "10.0.1.1"), ("fd00::1", "fd00::2")]
+        {
+            assert_eq!(group(ip(a), false), group(ip(b), false), "{a} and {b}");
+            assert_ne!(group(ip(a), true), group(ip(b), true), "{a} and {b}");
+        }
+        assert_ne!(group(ip("127.64.0.1"), false), group(ip("127.65.0.1"), false));
+        for by_address in [false, true] {
+            assert_eq!(group(ip("8.8.8.8"), by_address), group(ip("8.8.4.4"), by_address));
         }
     }
 

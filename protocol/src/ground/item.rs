@@ -202,7 +202,7 @@ impl From<&Self> for ShortId {
 
 /// How a peer names an item to us, and we to it: whole, or short to save bytes. A name that is short is made an id as
 /// soon as an item that it fits is here; until then it is all that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
     /// By its whole id.
     Whole(ItemId),

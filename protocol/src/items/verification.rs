@@ -4,8 +4,11 @@
 //! accepted together once both have passed, and fall together when one fails.
 //!
 //! # Bounds
-//! At most `memory.verifying_max` transactions, and [`BLOCKS_MAX`] blocks beside them, which whoever begins a check sees
-//! to (see [`Verification::has_room_for`]): no block waits for transactions.
+//! At most `memory.verifying_max` transactions, and [`BLOCKS_MAX`] blocks beside them: no block waits for transactions. Of
+//! each kind at most `memory.verifying_max_bytes`, but for one item if that is larger; and of transactions a quarter of
+//! those by one link. Whoever begins a check sees to that (see [`Verification::has_room_for`]). Over it an arriving item is
+//! dropped: it is asked for again, from somebody else first.
+//!
 //! A link may have an eighth of that under way before it is slowed, so that one that floods leaves seven eighths to
 //! the others; and never more than a quarter of what is still free, so that many busy links slow down before there
 //! is no room, with some left for one more item of each (as switches share their buffers: Choudhury and Hahne 1998,
@@ -23,6 +26,9 @@ use crate::params::Params;
 
 /// A link may have this part of `memory.verifying_max` under way before it is slowed. A guess.
 const SHARES: usize = 8;
+
+/// A link may have this part of `memory.verifying_max_bytes` under way at most. A guess.
+const BYTE_SHARES: usize = 4;
 
 /// Most blocks under way. A guess: more come together only when a node catches up.
 pub const BLOCKS_MAX: usize = 16;
@@ -81,15 +87,25 @@ pub struct Verification {
     under_way: Map<ItemId, Checking>,
     /// How many of them are blocks.
     blocks: usize,
-    /// How many came by each link, of links that have any.
-    shares: Vec<(Link, usize)>,
+    /// Bytes of all of them, by [`ItemKind`].
+    bytes: [usize; 2],
+    /// What came by each link, of links that have any.
+    shares: Vec<(Link, Share)>,
+}
+
+/// What came by one link.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    items: usize,
+    /// Of transactions.
+    bytes: usize,
 }
 
 impl Verification {
     /// Nothing is under way.
     #[must_use]
     pub fn new(salt: Salt) -> Self {
-        Self { under_way: Map::new(salt), blocks: 0, shares: Vec::new() }
+        Self { under_way: Map::new(salt), blocks: 0, bytes: [0; 2], shares: Vec::new() }
     }
 
     /// How many are under way.
@@ -104,12 +120,25 @@ impl Verification {
         self.under_way.len() == 0
     }
 
-    /// Whether so many more of a kind may be under way.
+    /// Whether so many more of a kind, of so many bytes together, may be under way that came by a link.
     #[must_use]
-    pub fn has_room_for(&self, items: usize, kind: ItemKind, params: &Params) -> bool {
+    pub fn has_room_for(
+        &self,
+        (items, bytes): (usize, usize),
+        kind: ItemKind,
+        ingress: Option<Link>,
+        params: &Params,
+    ) -> bool {
+        let max = params.memory.verifying_max_bytes;
+        let fits = |held: usize, max: usize| held == 0 || held + bytes <= max;
+        let has_bytes = fits(self.bytes[kind as usize], max);
         match kind {
-            ItemKind::Tx => self.transactions() + items <= params.memory.verifying_max,
-            ItemKind::Block => self.blocks + items <= BLOCKS_MAX,
+            ItemKind::Tx => {
+                self.transactions() + items <= params.memory.verifying_max
+                    && has_bytes
+                    && fits(self.share(ingress).bytes, max / BYTE_SHARES)
+            }
+            ItemKind::Block => self.blocks + items <= BLOCKS_MAX && has_bytes,
         }
     }
 
@@ -137,8 +166,8 @@ impl Verification {
         let max = params.memory.verifying_max;
         debug_assert!(!self.contains(checking.item.id()), "it is under way: a verdict names one");
         let free = max.saturating_sub(self.transactions());
-        let share = checking.ingress.map_or(0, |link| self.share(link));
-        self.blocks += usize::from(checking.item.kind() == ItemKind::Block);
+        self.count(&checking, true);
+        let share = self.share(checking.ingress).items;
         self.under_way.insert(checking.item.id(), checking);
         share > (free / 4).min(max / SHARES).max(1)
     }
@@ -146,14 +175,7 @@ impl Verification {
     /// A check ends, whatever came of it.
     pub fn end(&mut self, id: ItemId) -> Option<Checking> {
         let checking = self.under_way.remove(&id)?;
-        self.blocks -= usize::from(id.kind() == ItemKind::Block);
-        let of_link = |(link, _): &(Link, usize)| Some(*link) == checking.ingress;
-        if let Some(place) = self.shares.iter().position(of_link) {
-            self.shares[place].1 -= 1;
-            if self.shares[place].1 == 0 {
-                self.shares.swap_remove(place);
-            }
-        }
+        self.count(&checking, false);
         Some(checking)
     }
 
@@ -191,15 +213,33 @@ impl Verification {
         self.under_way.get(&id)?.pair.filter(|pair| pair.is_verified)
     }
 
-    /// One more came by a link: how many that makes.
-    fn share(&mut self, link: Link) -> usize {
+    /// What came by a link.
+    fn share(&self, link: Option<Link>) -> Share {
+        let held = self.shares.iter().find(|(held, _)| Some(*held) == link);
+        held.map(|(_, share)| *share).unwrap_or_default()
+    }
+
+    /// One more is under way, or one less.
+    fn count(&mut self, checking: &Checking, begins: bool) {
+        let change = |held: &mut usize, by: usize| {
+            *held = if begins { *held + by } else { *held - by };
+        };
+        let (kind, bytes) = (checking.item.kind(), checking.item.size());
+        let is_block = kind == ItemKind::Block;
+        change(&mut self.blocks, usize::from(is_block));
+        change(&mut self.bytes[kind as usize], bytes);
+        let Some(link) = checking.ingress else { return };
         let place = self.shares.iter().position(|(held, _)| *held == link);
         let place = place.unwrap_or_else(|| {
-            self.shares.push((link, 0));
+            self.shares.push((link, Share::default()));
             self.shares.len() - 1
         });
-        self.shares[place].1 += 1;
-        self.shares[place].1
+        let share = &mut self.shares[place].1;
+        change(&mut share.items, 1);
+        change(&mut share.bytes, if is_block { 0 } else { bytes });
+        if share.items == 0 {
+            self.shares.swap_remove(place);
+        }
     }
 }
 
@@ -209,7 +249,13 @@ impl Part for Verification {
         let (transactions, max) = (self.transactions(), params.memory.verifying_max);
         assert!(transactions <= max, "verifying: {transactions} of at most {max}");
         assert!(blocks <= BLOCKS_MAX, "verifying: {blocks} blocks of at most {BLOCKS_MAX}");
-        let shares: usize = self.shares.iter().map(|(_, count)| count).sum();
+        let most = params.memory.verifying_max_bytes;
+        for (kind, items) in [(ItemKind::Tx, transactions), (ItemKind::Block, blocks)] {
+            let bytes = self.bytes[kind as usize];
+            assert!(items <= 1 || bytes <= most, "verifying: {bytes} bytes of {kind}s");
+            assert!(items > 0 || bytes == 0, "verifying: {bytes} bytes of nothing");
+        }
+        let shares: usize = self.shares.iter().map(|(_, share)| share.items).sum();
         assert!(shares <= len, "{shares} items under way in the name of links, {len} in all");
     }
 }

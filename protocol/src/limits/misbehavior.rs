@@ -63,8 +63,10 @@ pub enum Reason {
     Duplicate,
     /// The peer is ourselves.
     Myself,
-    /// All places for inbound peers are taken.
+    /// All places for inbound peers are taken, and none was to be given up for this one.
     Full,
+    /// The peer gave its inbound place to a newcomer of another network. It did nothing wrong, and may come again.
+    GaveWay,
     /// The peer misbehaved earlier.
     Discouraged,
     /// The link served to learn addresses, and there are enough others by now.
@@ -86,6 +88,7 @@ impl fmt::Display for Reason {
             Self::Duplicate => f.write_str("there is another link to this peer"),
             Self::Myself => f.write_str("the peer is this node itself"),
             Self::Full => f.write_str("all places for inbound peers are taken"),
+            Self::GaveWay => f.write_str("it gave its place to a newcomer of another network"),
             Self::Discouraged => f.write_str("the peer misbehaved earlier"),
             Self::Surplus => f.write_str("it served to learn addresses, and that is done"),
             Self::HelloTimeout => f.write_str("the peer did not say hello in time"),

@@ -33,7 +33,8 @@ impl Node {
         if params.safety_pull_ms == 0 {
             return;
         }
-        let fresh: Vec<_> = self.anti_entropy.fresh(cx.now, params).collect();
+        let mut fresh: Vec<_> = self.anti_entropy.fresh(cx.now, params).collect();
+        fresh.retain(|id| !self.is_hidden(link, id, cx));
         self.charge_answer(link, fresh.len(), cx);
         for id in fresh {
             if self.pool.contains(id) && !self.seen.knows(id, link) {
@@ -54,6 +55,8 @@ impl Node {
     pub(super) fn compare_due(&mut self, cx: &mut Cx<'_>) {
         let count = self.ready.len();
         let random = (count > 0).then(|| self.ready[cx.rng.random_range(0..count)].link);
+        // Or it would learn that there is something.
+        let random = random.filter(|link| self.hidden_from(*link, cx).next().is_none());
         for link in self.anti_entropy.due(random, cx.now, &cx.params.relay) {
             if self.ready.iter().any(|neighbour| neighbour.link == link) {
                 self.compare(link, cx);
@@ -121,6 +124,7 @@ impl Node {
         let (waiting, least) = (self.announcer.items(link), self.fee_filter.shared_with(link));
         (is_on && self.announcer.waiting(link) <= WAITING_MAX).then(|| {
             let knows = |id: &ItemId| self.seen.knows(id, link);
+            let waiting = waiting.chain(self.hidden_from(link, cx));
             self.anti_entropy.view(link, waiting, knows, least, cx.now)
         })
     }

@@ -80,7 +80,10 @@ impl Node {
                 break;
             }
             *budget -= 1;
-            if !self.seen.knows(passed.id, link) && !self.is_filtered(link, &passed.id) {
+            if !self.seen.knows(passed.id, link)
+                && !self.is_filtered(link, &passed.id)
+                && !self.is_hidden(link, passed.id, cx)
+            {
                 lacked.push(passed.id);
                 room -= 1;
             }

@@ -75,11 +75,11 @@ impl Node {
                     self.counters.announcements_unsent += 1;
                     self.all_fall_behind(id, cx.now);
                     self.record.note_from(None, id, ItemEvent::Unsent, cx.now);
-                    self.let_out(id, cx);
+                    self.let_out(id, self.unbroadcast.contains(id), cx);
                 }
                 return;
             }
-            self.let_out(id, cx);
+            self.let_out(id, bringer == Bringer::Own, cx);
         } else {
             self.anti_entropy.on_block(item.id(), cx.now, &cx.params.relay, cx.rng);
         }
@@ -92,8 +92,12 @@ impl Node {
         ingress.map_or(Bringer::Own, of)
     }
 
-    /// A transaction waits for the budget no longer: from now on peers may find it by comparing.
-    fn let_out(&mut self, id: ItemId, cx: &mut Cx<'_>) {
+    /// A transaction waits for the budget no longer: from now on peers may find it by comparing, one of our own first hops
+    /// only.
+    fn let_out(&mut self, id: ItemId, is_own: bool, cx: &mut Cx<'_>) {
+        if is_own {
+            self.keep_for_first_hops(id, cx);
+        }
         if let Some(rate) = self.pool.fee_rate(id) {
             self.anti_entropy.on_let_out((id, rate), cx.now, &cx.params.relay, cx.rng);
         }
@@ -103,11 +107,11 @@ impl Node {
     pub(super) fn relay_due(&mut self, cx: &mut Cx<'_>) {
         for _ in 0..RELEASED_MAX {
             let next = self.rate_limiter.next(cx.now, &cx.params.budgets);
-            let Some(Held { id, ingress, .. }) = next else { return };
+            let Some(Held { id, ingress, bringer, .. }) = next else { return };
             let ingress = ingress.filter(|link| self.links.get(*link).is_some());
             if let Some(item) = self.pool.get(id).cloned() {
                 self.record.note_from(None, id, ItemEvent::Released, cx.now);
-                self.let_out(id, cx);
+                self.let_out(id, bringer == Bringer::Own, cx);
                 self.relay(cx, |strategy, cx| strategy.on_accepted(&item, ingress, cx));
             }
         }

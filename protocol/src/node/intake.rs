@@ -47,6 +47,7 @@ impl Node {
         for name in names.by_ref().take(admitted) {
             let id = name.short();
             let known = self.note_holder(name, link, cx);
+            is_stale &= !(known && self.on_echo(name, cx));
             let mut wait = Duration::ZERO;
             self.relay(cx, |strategy, cx| {
                 wait = strategy.on_announced(link, (kind, id), known, cx);
@@ -110,7 +111,8 @@ impl Node {
         if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, item, cx) {
             self.counters.duplicate_items += 1;
             self.record.note(link, id, ItemEvent::Duplicate, cx.now);
-            let is_stale = !self.on_wanted(id, cx) && self.orphans.is_empty();
+            let is_echo = self.on_echo(id, cx);
+            let is_stale = !self.on_wanted(id, cx) && self.orphans.is_empty() && !is_echo;
             self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
             return if is_stale { Reach::Tidings } else { Reach::Everything };
         }
@@ -249,7 +251,9 @@ impl Node {
                 return;
             }
         }
-        if inspection.needs_verification && !self.verification.has_room_for(1, id.kind(), cx.params)
+        let one = (1, item.size());
+        if inspection.needs_verification
+            && !self.verification.has_room_for(one, id.kind(), ingress, cx.params)
         {
             self.counters.verify_overflow += 1;
             match ingress {
@@ -376,9 +380,13 @@ impl Node {
         }
         self.orphans.on_parent_accepted(referred);
         self.counters.accepted += 1;
+        self.upload.on_accepted(item.id(), cx.now, &cx.params.upload);
         self.record.note_from(ingress, item.id(), ItemEvent::Accepted, cx.now);
         let size = u32::try_from(item.size()).unwrap_or(u32::MAX);
         cx.report(Event::Accepted { id: item.id(), size, ingress });
+        if let Some(state) = ingress.and_then(|link| self.links.get_mut(link)) {
+            state.brings(item.kind(), cx.now);
+        }
         if ingress.is_none() {
             self.remember_own(item, cx);
         }

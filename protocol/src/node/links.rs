@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 
 use super::{LinkState, Node};
-use crate::ground::bringer::Bringer;
+use crate::ground::bringer::{self, Bringer};
 use crate::ground::item::ItemKind;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{DialError, PeerAddr, PeerKey};
@@ -12,7 +12,8 @@ use crate::limits::allowance::{self, Allowance};
 use crate::limits::budget::{Debt, LinkBudget};
 use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::{Action, Cx};
-use crate::peers::Admission;
+use crate::peers::ping::Health;
+use crate::peers::{Admission, Standing};
 use crate::record::ItemEvent;
 use crate::relay::{Neighbour, Strategy as _};
 use crate::report::event::Event;
@@ -40,6 +41,8 @@ impl Node {
             advertise: None,
             region: None,
             closing: None,
+            group: addr.map_or(0, |addr| bringer::group(addr.ip, cx.params.peers.local_addresses)),
+            brought: [0; 2],
             congested: false,
             allowance: Allowance::default(),
             budget,
@@ -51,9 +54,13 @@ impl Node {
         }
         self.record.on_connected(link, peer, direction, cx.now);
         self.parts_on_link_up(link, direction, cx);
-        match self.peers.on_connected(link, peer, direction, addr, cx) {
+        let (links, health) = (&self.links, &self.health);
+        let standing = |link| links.get(link).map(|state| state.standing(link, health));
+        let standing = |link| standing(link).unwrap_or_default();
+        match self.peers.on_connected(link, peer, (direction, addr), &standing, cx) {
             Admission::Welcome => {}
             Admission::Replaces(older) => self.disconnect(older, Reason::Duplicate, cx),
+            Admission::Displaces(other) => self.disconnect(other, Reason::GaveWay, cx),
             Admission::Refused(why) => self.disconnect(link, why, cx),
         }
         if self.links.get(link).is_some_and(|state| state.closing.is_none()) {
@@ -102,6 +109,7 @@ impl Node {
         self.peers.on_hello(link, advertise, cx);
         let neighbour = Neighbour { link, direction, region: hello.region };
         self.ready.push(neighbour);
+        self.on_ready(cx);
         self.greet(link, cx);
         self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
         self.meet(neighbour, hello, cx);
@@ -230,5 +238,25 @@ impl Node {
                 self.serving.hurry(now);
             }
         }
+    }
+}
+
+impl LinkState {
+    /// What decides whether the link keeps an inbound place.
+    fn standing(&self, link: Link, health: &Health) -> Standing {
+        let [brought_tx, brought_block] = self.brought;
+        Standing {
+            group: self.group,
+            rtt: health.least_rtt(link),
+            brought_tx,
+            brought_block,
+            is_closing: self.closing.is_some(),
+        }
+    }
+
+    /// The peer brought an item that was new to us.
+    pub(super) fn brings(&mut self, kind: ItemKind, now: Time) {
+        let seconds = now.since(Time::ZERO).as_secs();
+        self.brought[kind as usize] = u32::try_from(seconds).unwrap_or(u32::MAX).max(1);
     }
 }

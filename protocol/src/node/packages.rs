@@ -30,11 +30,11 @@ impl Node {
         is_verified: bool,
         cx: &mut Cx<'_>,
     ) -> bool {
-        let (Some(link), true) =
-            (ingress, self.verification.has_room_for(2, ItemKind::Tx, cx.params))
-        else {
+        let Some(link) = ingress else { return false };
+        let two = (2, parent.size() + cx.chain.max_size(ItemKind::Tx));
+        if !self.verification.has_room_for(two, ItemKind::Tx, ingress, cx.params) {
             return false;
-        };
+        }
         let Some(child) = self.child_that_pays(parent, inspection, link, cx) else { return false };
         let mut holders = self.requests.on_arrived(parent.id(), cx.now, &cx.params.requests);
         holders.retain(|holder| *holder != link);

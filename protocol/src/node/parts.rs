@@ -103,8 +103,10 @@ define_parts! {
         anti_entropy: compare_due,
         fee_filter: tell_fee_filter,
         rate_limiter: relay_due,
+        embargo: embargo_due,
         unbroadcast: announce_again,
         serving: serve_due,
+        upload: nothing_due,
         credits: grant_due,
     }
     swift {

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::Node;
+use super::own::standing;
+use super::{LinkState, Node};
 use crate::ground::item::{Item, ItemId, ItemKind};
-use crate::ground::link::Link;
+use crate::ground::link::{Link, LinkTable};
 use crate::ground::time::Time;
 use crate::items::blocks::BlockStore;
 use crate::items::pool::Pool;
@@ -13,6 +14,7 @@ use crate::items::seen::{Seen, SeenCache};
 use crate::machine::Cx;
 use crate::record::Manner;
 use crate::relay::announce::{Announcer, Form};
+use crate::relay::embargo::Embargo;
 use crate::relay::{AnyStrategy, Neighbour, Overlay, RelayCx, Step, Strategy as _};
 use crate::wire::message::ANNOUNCE_MAX;
 
@@ -28,6 +30,10 @@ struct View<'a> {
     announcer: &'a Announcer,
     pool: &'a Pool,
     blocks: &'a BlockStore,
+    embargo: &'a Embargo,
+    links: &'a LinkTable<LinkState>,
+    /// Links that a peer dialled are first hops if they came up by then.
+    standing: Time,
     region: Option<u8>,
     /// The item that was last asked about: a strategy asks about one for each link.
     last: Cell<Option<(ItemId, Option<&'a Seen>)>>,
@@ -56,7 +62,10 @@ impl Overlay for View<'_> {
     }
 
     fn knows(&self, link: Link, id: &ItemId) -> bool {
-        self.peek(*id).is_some_and(|seen| self.seen.holds(seen, link))
+        let is_hidden = !self.embargo.is_empty()
+            && self.embargo.contains(id)
+            && !self.links.get(link).is_some_and(|state| state.is_first_hop(self.standing));
+        is_hidden || self.peek(*id).is_some_and(|seen| self.seen.holds(seen, link))
     }
 
     fn waiting(&self, link: Link) -> usize {
@@ -84,9 +93,10 @@ impl Node {
     ) {
         // Not kept: mostly there are none, and a simulator holds a million nodes.
         let mut steps = Vec::new();
-        let Self { ready, seen, announcer, pool, blocks, strategy, .. } = self;
-        let region = self.region;
-        let overlay = &View { ready, seen, announcer, pool, blocks, region, last: Cell::new(None) };
+        let Self { ready, seen, announcer, pool, blocks, embargo, links, strategy, .. } = self;
+        let (region, last, standing) = (self.region, Cell::new(None), standing(cx.now, cx.params));
+        let overlay =
+            &View { ready, seen, announcer, pool, blocks, embargo, links, standing, region, last };
         let (now, params) = (cx.now, &cx.params.relay);
         ask(strategy, &mut RelayCx { now, params, rng: cx.rng, overlay, steps: &mut steps });
         let mut room = FLUSHED_MAX;

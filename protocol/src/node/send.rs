@@ -51,13 +51,18 @@ impl Node {
     /// Sends an item whole to a peer that is then known to have it.
     pub(super) fn give(&mut self, link: Link, item: Arc<Item>, manner: Manner, cx: &mut Cx<'_>) {
         self.seen.note_told(item.id(), link);
+        self.upload.on_given(item.id(), link);
         self.record.note(link, item.id(), ItemEvent::Sent(manner), cx.now);
         self.send(link, Items::Item(item), cx);
     }
 
     /// Sends an item that we still hold, unless the peer doesn't take it. If it doesn't now, it is announced.
     pub(super) fn give_by_id(&mut self, link: Link, id: ItemId, manner: Manner, cx: &mut Cx<'_>) {
-        let Some(item) = self.item(&id).filter(|_| !self.is_filtered(link, &id)).cloned() else {
+        let Some(item) = self
+            .item(&id)
+            .filter(|_| !self.is_filtered(link, &id) && !self.is_hidden(link, id, cx))
+            .cloned()
+        else {
             return;
         };
         if self.takes_unasked(link, &item, cx) {
@@ -90,7 +95,8 @@ impl Node {
         state.allowance.announce(cx.now, &cx.params.budgets)
     }
 
-    /// Announces ids to a peer that is then known to have them, or about to; but for those that it doesn't take.
+    /// Announces ids to a peer that is then known to have them, or about to; but for those that it doesn't take, or isn't to
+    /// hear of yet.
     /// Transactions for which it has given no credit yet wait until it does.
     pub(super) fn announce(
         &mut self,
@@ -101,8 +107,10 @@ impl Node {
         cx: &mut Cx<'_>,
     ) {
         let mut wanted = Vec::new();
-        let ids = if self.fee_filter.of(link).is_some() {
-            wanted.extend(ids.iter().copied().filter(|id| !self.is_filtered(link, id)));
+        let ids = if self.fee_filter.of(link).is_some() || !self.embargo.is_empty() {
+            let is_for_it =
+                |id: &ItemId| !self.is_filtered(link, id) && !self.is_hidden(link, id, cx);
+            wanted.extend(ids.iter().copied().filter(is_for_it));
             &wanted
         } else {
             ids
@@ -166,6 +174,9 @@ impl Node {
     pub(super) fn on_wanted(&mut self, id: impl Into<Name>, cx: &mut Cx<'_>) -> bool {
         let Some(id) = self.unbroadcast.remove(id) else { return false };
         cx.report(Event::Broadcast { id });
+        if self.embargo.rests(id) {
+            self.keep_for_first_hops(id, cx);
+        }
         self.rest_at = self.find_rest_at();
         true
     }

@@ -1,13 +1,14 @@
-//! A peer asks for items and gets them, no faster than it takes them.
+//! A peer asks for items and gets them, no faster than it takes them, and no faster than we upload what isn't news.
 
 use super::Node;
+use crate::ground::bringer::Bringer;
 use crate::ground::item::{Item, ItemKind, Name};
 use crate::ground::link::Link;
-use crate::ground::time::Time;
 use crate::machine::Cx;
 use crate::record::{ItemEvent, Manner};
 use crate::relay::Strategy as _;
-use crate::relay::serve::{Asked, BYTES_PER_REQUEST, PORTION, PORTION_MAX};
+use crate::relay::serve::{BYTES_PER_REQUEST, PORTION, PORTION_MAX};
+use crate::relay::upload::{Answer, Asker};
 use crate::wire::message::{GETDATA_MAX, Items, Message, Names};
 
 impl Node {
@@ -23,61 +24,63 @@ impl Node {
         }
         let refused = self.serving.on_asked(link, kind, names, cx.params);
         self.not_found(link, kind, &refused, cx);
-        self.serve(link, cx);
+        // Who asks overtakes nobody who waits for a turn to pay.
+        let may_pay = self.serving.owes_nobody();
+        self.serve(link, may_pay, cx);
     }
 
-    /// Goes on with answers that were too large to send at once.
+    /// Goes on with answers that couldn't be sent at once.
     pub(super) fn serve_due(&mut self, cx: &mut Cx<'_>) {
-        let Self { serving, links, .. } = self;
+        let Self { serving, links, upload, .. } = self;
         let takes = |link| links.get(link).is_some_and(|state| !state.congested);
-        for link in serving.due(cx.now, cx.rng, takes) {
-            self.serve(link, cx);
+        let rank = |link| {
+            let bringer = links.get(link).map_or(Bringer::Earlier, |state| state.bringer);
+            upload.rank(link, bringer)
+        };
+        for (link, may_pay) in serving.due(cx.now, cx.rng, takes, rank) {
+            self.serve(link, may_pay, cx);
         }
     }
 
-    fn serve(&mut self, link: Link, cx: &mut Cx<'_>) {
-        if self.links.get(link).is_none_or(|state| state.congested) {
-            return;
-        }
-        let (mut queue, _) = self.serving.take(link);
+    fn serve(&mut self, link: Link, may_pay: bool, cx: &mut Cx<'_>) {
+        let Some(state) = self.links.get(link).filter(|state| !state.congested) else { return };
+        let asker = Asker { link, since: state.since, bringer: state.bringer };
+        let mut asked = self.serving.take(link);
         let (mut sent, mut missing) = (0, [Vec::new(), Vec::new()]);
-        // What waits until the peer takes more of its kind: the other kind doesn't wait for it.
-        let (mut put_off, mut next_at) = (Asked::new(), Time::NEVER);
         for _ in 0..PORTION_MAX {
             if sent >= PORTION {
                 break;
             }
-            let Some((kind, name)) = queue.pop_front() else { break };
-            match self.find(name).filter(|item| self.may_serve(link, item)).cloned() {
-                Some(item) => {
-                    let takes_at = self.takes_at(link, &item, cx);
-                    if takes_at > cx.now {
-                        next_at = next_at.min(takes_at);
-                        put_off.push_back((kind, name));
-                        put_off.extend(queue.iter().filter(|(other, _)| *other == kind));
-                        queue.retain(|(other, _)| *other != kind);
-                        continue;
-                    }
-                    sent += item.size();
-                    self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
-                    let (id, params) = (item.id().into(), &cx.params.relay);
-                    self.anti_entropy.on_taken(link, id, cx.now, params, cx.rng);
-                    self.give(link, item, Manner::Answer, cx);
-                }
-                None => {
-                    self.record.note(link, name.short(), ItemEvent::Denied, cx.now);
-                    missing[kind as usize].push(name);
-                }
+            let Some((kind, name)) = asked.next(may_pay, cx.now) else { break };
+            let Some(item) = self.find(name).filter(|item| self.may_serve(link, item, cx)).cloned()
+            else {
+                self.record.note(link, name.short(), ItemEvent::Denied, cx.now);
+                missing[kind as usize].push(name);
+                continue;
+            };
+            let takes_at = self.takes_at(link, &item, cx);
+            if takes_at > cx.now {
+                // The other kind doesn't wait for it.
+                asked.put_off((kind, name), takes_at);
+                continue;
             }
+            let (what, params) = ((item.id(), item.size()), &cx.params.upload);
+            if let Answer::Later(at) = self.upload.ask(asker, what, may_pay, cx.now, params) {
+                asked.owe((kind, name), at);
+                continue;
+            }
+            sent += item.size();
+            self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
+            let (id, params) = (item.id().into(), &cx.params.relay);
+            self.anti_entropy.on_taken(link, id, cx.now, params, cx.rng);
+            self.give(link, item, Manner::Answer, cx);
         }
         self.charge_answer(link, sent / BYTES_PER_REQUEST, cx);
         let [txs, blocks] = missing;
         self.not_found(link, ItemKind::Tx, &txs, cx);
         self.not_found(link, ItemKind::Block, &blocks, cx);
-        let next_at = if queue.is_empty() { next_at } else { cx.now };
-        put_off.append(&mut queue);
-        self.serving.keep(link, put_off, next_at);
-        self.serving.hurry(next_at);
+        self.serving.hurry(asked.at().max(cx.now));
+        self.serving.keep(asked);
     }
 
     /// Whether a peer may be given an item. Blocks are for everybody; of transactions only those that it was
@@ -85,11 +88,12 @@ impl Node {
     ///
     /// *Attack*: a stranger who asks for whatever he likes learns what is in the pool, and when it came
     /// (Bitcoin Core's `FindTxForGetData`, `net_processing.cpp`).
-    fn may_serve(&self, link: Link, item: &Item) -> bool {
+    fn may_serve(&self, link: Link, item: &Item, cx: &Cx<'_>) -> bool {
         item.kind() == ItemKind::Block
             || self.seen.knows(item.id(), link)
             || self.pool.was_confirmed_lately(item.id())
-            || self.pool.children(item.id()).iter().any(|child| self.seen.knows(child, link))
+            || (self.pool.children(item.id()).iter().any(|child| self.seen.knows(child, link))
+                && !self.is_hidden(link, item.id(), cx))
     }
 
     /// Says so in the peer's own names.

@@ -21,12 +21,16 @@ mod explaining;
 mod fees;
 mod liars;
 mod limits;
+mod memory;
 mod orphans;
 mod own;
+mod places;
 mod policy;
+mod privacy;
 mod restart;
 mod short_ids;
 mod spreading;
+mod upload;
 mod work;
 
 /// A node with an operator's hand on it.

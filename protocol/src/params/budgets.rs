@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ParamError, at_least_one};
+use super::{ParamError, at_least_one, positive_rates};
 
 /// A rate and how far it may be exceeded at once.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ impl Default for BudgetParams {
 impl BudgetParams {
     pub(super) fn validate(&self) -> Result<(), ParamError> {
         at_least_one(&[("budgets.backlog_max", self.backlog_max as u64)])?;
-        let rates = [
+        positive_rates(&[
             ("budgets.messages", self.messages),
             ("budgets.txs", self.txs),
             ("budgets.announcements", self.announcements),
@@ -101,14 +101,6 @@ impl BudgetParams {
             ("budgets.relayed", self.relayed),
             ("budgets.relayed_bytes", self.relayed_bytes),
             ("budgets.pushed_block_bytes", self.pushed_block_bytes),
-        ];
-        for (key, rate) in rates {
-            let positive = |x: f64| x.is_finite() && x > 0.0;
-            if !positive(rate.per_s) || !positive(rate.burst) {
-                let value = format!("{{ per_s = {}, burst = {} }}", rate.per_s, rate.burst);
-                return Err(ParamError { key, value, must: "two numbers greater than 0" });
-            }
-        }
-        Ok(())
+        ])
     }
 }

@@ -22,6 +22,8 @@ pub struct MemoryParams {
     /// Most items whose signatures are being checked; over it an arriving one is dropped and asked
     /// for again elsewhere. A guess.
     pub verifying_max: usize,
+    /// Most bytes of such transactions, and of such blocks; likewise. A guess: four blocks of 4 MB.
+    pub verifying_max_bytes: usize,
     /// Most ids of one link's getdata that wait while the link is congested; over it they are
     /// answered with notfound. A guess.
     pub serve_queue_max: usize,
@@ -34,6 +36,7 @@ impl MemoryParams {
             ("memory.pool_max_bytes", self.pool_max_bytes as u64),
             ("memory.blocks_max_bytes", self.blocks_max_bytes as u64),
             ("memory.verifying_max", self.verifying_max as u64),
+            ("memory.verifying_max_bytes", self.verifying_max_bytes as u64),
             ("memory.pool_expiry_s", self.pool_expiry_s),
         ])
     }
@@ -47,6 +50,7 @@ impl Default for MemoryParams {
             pool_expiry_s: 336 * 3_600,
             blocks_max_bytes: 16_000_000,
             verifying_max: 4_096,
+            verifying_max_bytes: 16_000_000,
             serve_queue_max: 4_000,
         }
     }

@@ -1,6 +1,7 @@
 //! Who is let in, and who is kept out.
 
 use super::Peers;
+use super::eviction::{self, Candidate, Standing};
 use super::table::{Peer, Place};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::PeerAddr;
@@ -15,13 +16,21 @@ pub enum Admission {
     Welcome,
     /// It stays, and this older link to the same peer is to be closed as [`Reason::Duplicate`].
     Replaces(Link),
+    /// It stays in the place of this other link, which is to be closed as [`Reason::GaveWay`].
+    Displaces(Link),
     /// It is to be closed.
     Refused(Reason),
 }
 
 impl Peers {
     /// Whether a new link may stay, and what that means for the address it was dialled at.
-    pub(super) fn admit(&mut self, peer: &Peer, cx: &mut Cx<'_>) -> Admission {
+    pub(super) fn admit(
+        &mut self,
+        link: Link,
+        peer: &Peer,
+        standing: &dyn Fn(Link) -> Standing,
+        cx: &mut Cx<'_>,
+    ) -> Admission {
         if peer.key == self.own {
             if let Some(addr) = peer.dialled {
                 self.found_ourselves_at(addr, cx.now);
@@ -35,20 +44,34 @@ impl Peers {
             }
             return Admission::Refused(Reason::Discouraged);
         }
-        if let Some((link, twin)) = self.table.find(peer.key) {
+        if let Some((other, twin)) = self.table.find(peer.key) {
             if peer.dialler(self.own) < twin.dialler(self.own) {
-                return Admission::Replaces(link);
+                return Admission::Replaces(other);
             }
             if let Some(addr) = peer.dialled {
-                self.found_twin_at(link, addr, cx);
+                self.found_twin_at(other, addr, cx);
             }
             return Admission::Refused(Reason::Duplicate);
         }
         let inbound = self.table.census().links[Direction::Inbound as usize];
         if !peer.is_outbound() && inbound >= cx.params.peers.inbound_max {
-            return Admission::Refused(Reason::Full);
+            let gives_way = self.who_gives_way(standing(link).group, standing);
+            return gives_way.map_or(Admission::Refused(Reason::Full), Admission::Displaces);
         }
         Admission::Welcome
+    }
+
+    /// Whose inbound place a newcomer of a network gets, if there is none free.
+    fn who_gives_way(&self, newcomer: u32, standing: &dyn Fn(Link) -> Standing) -> Option<Link> {
+        let is_wanted = |peer: &Peer| peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr));
+        let inbound = self.table.iter().filter(|(_, peer)| peer.place == Place::Inbound);
+        let may_go = inbound.filter(|(_, peer)| !is_wanted(peer));
+        let candidates = may_go.map(|(link, peer)| Candidate {
+            link,
+            since: peer.since,
+            standing: standing(link),
+        });
+        eviction::who_gives_way(candidates.collect(), newcomer, self.secret)
     }
 
     /// A link takes over from an older one to the same peer, and with it the old one's place, unless it is to have

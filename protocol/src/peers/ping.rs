@@ -31,6 +31,8 @@ struct Watch {
     at: Time,
     /// The last round trip, microseconds; [`UNKNOWN`] at first.
     rtt_us: u32,
+    /// The shortest.
+    least_us: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +78,12 @@ impl Health {
         let at = now + Duration::from_secs(params.hello_timeout_s);
         self.links.insert(
             link,
-            Watch { state: State::AwaitingHello { spared: false }, at, rtt_us: UNKNOWN },
+            Watch {
+                state: State::AwaitingHello { spared: false },
+                at,
+                rtt_us: UNKNOWN,
+                least_us: UNKNOWN,
+            },
         );
         self.next = self.next.min(at);
     }
@@ -111,6 +118,7 @@ impl Health {
             return false;
         }
         watch.rtt_us = u32::try_from((now - sent).as_micros()).unwrap_or(UNKNOWN - 1);
+        watch.least_us = watch.least_us.min(watch.rtt_us);
         watch.state = State::Resting;
         let interval = Duration::from_secs(params.ping_interval_s);
         watch.at = now + interval.mul_f64(rng.random_range(0.75..1.25));
@@ -167,8 +175,19 @@ impl Health {
     /// The last round trip on a link.
     #[must_use]
     pub fn rtt(&self, link: Link) -> Option<Duration> {
-        let watch = self.links.get(link).filter(|watch| watch.rtt_us != UNKNOWN)?;
-        Some(Duration::from_micros(watch.rtt_us.into()))
+        self.trip(link, |watch| watch.rtt_us)
+    }
+
+    /// The shortest round trip on a link: nobody can make it shorter than it is, and whoever is busy for a moment isn't
+    /// farther away.
+    #[must_use]
+    pub fn least_rtt(&self, link: Link) -> Option<Duration> {
+        self.trip(link, |watch| watch.least_us)
+    }
+
+    fn trip(&self, link: Link, of: impl Fn(&Watch) -> u32) -> Option<Duration> {
+        let us = self.links.get(link).map(of).filter(|us| *us != UNKNOWN)?;
+        Some(Duration::from_micros(us.into()))
     }
 
     fn find_next(&mut self) {

@@ -95,8 +95,15 @@ impl World {
         self.links += 1;
         let direction = if dialled.is_some() { Direction::Outbound } else { Direction::Inbound };
         let dialled = dialled.map(addr);
-        let admission =
-            self.run(|peers, cx| peers.on_connected(link, PeerKey(key), direction, dialled, cx));
+        let admission = self.run(|peers, cx| {
+            peers.on_connected(
+                link,
+                PeerKey(key),
+                (direction, dialled),
+                &|_| Standing::default(),
+                cx,
+            )
+        });
         (link, admission)
     }
 
@@ -341,7 +348,7 @@ fn kept(pair: &Pair, me: usize) -> Vec<usize> {
         let (link, admission) = world.connect(pair.keys[1 - me].0, dialled);
         match admission {
             Admission::Welcome => kept.push((link, *number)),
-            Admission::Replaces(old) => {
+            Admission::Replaces(old) | Admission::Displaces(old) => {
                 kept.retain(|(link, _)| *link != old);
                 kept.push((link, *number));
             }

@@ -18,9 +18,8 @@ use crate::ground::time::Time;
 const TRIES: u8 = 7;
 
 /// Most that is remembered of one link: over it what the peer has after all is forgotten, and what is over it even so is
-/// told again in each comparison. A guess: twice what one
-/// answer tells.
-pub const VAIN_MAX: usize = 8_192;
+/// told again in each comparison. A guess: what one answer tells.
+pub const VAIN_MAX: usize = 4_096;
 
 /// The transactions that one peer was told of in vain.
 #[derive(Clone, Debug)]

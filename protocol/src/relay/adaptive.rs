@@ -169,6 +169,15 @@ impl Strategy for Adaptive {
         }
     }
 
+    fn on_let_go(&mut self, item: &Arc<Item>, others: &[Link], cx: &mut RelayCx<'_>) {
+        let id = item.id();
+        if self.own.take_echo(id.into()).is_some() {
+            return self.spread(item, None, cx);
+        }
+        cx.steps.extend(others.iter().map(|link| Step::Hold(*link, id)));
+        self.batches.be_lazy(cx.now, cx.rng);
+    }
+
     fn on_duplicate(&mut self, link: Link, id: ItemId, cx: &mut RelayCx<'_>) {
         let id = id.into();
         self.on_echo(id, cx);

@@ -20,8 +20,8 @@
 //! over `WAKE_MAX` at most and the next one, at once, the rest: what else a node has to do doesn't wait for all.
 //!
 //! # Nothing is lost
-//! Each queue holds `announce_queue_max` ids; over it the oldest is dropped and counted, and the link has *fallen
-//! behind*. So have all links when the [backlog](crate::relay::rate_limiter) of all of them drops something. What was
+//! Each queue holds `announce_queue_max` ids, and all together [`FULL_QUEUES`] times as many, beside [`SHORT`] each; over
+//! it the oldest is dropped and counted, and the link has *fallen behind*. So have all links when the [backlog](crate::relay::rate_limiter) of all of them drops something. What was
 //! dropped is still in the pool, which knows the order in which items came; so a link that fell behind remembers one
 //! number, that of the earliest item that it may lack, and when its queue has room again the pool is gone through from
 //! there, in portions. What the peer is known to have is passed over. (Bitcoin Core leaves what its queues drop to
@@ -49,10 +49,20 @@ const WAKE_MAX: usize = 512;
 /// As many ids are put in order in the time in which one is handed over. A guess.
 const SORTED_PER_ID: usize = 4;
 
+/// As much waits on all links together as on so many that are full; after that no queue grows that isn't short. A guess:
+/// most peers take what is announced to them.
+pub const FULL_QUEUES: usize = 8;
+
+/// A queue is short with fewer ids, and loses none for the sake of others. A guess: what a busy node announces in a tenth
+/// of a second.
+pub const SHORT: usize = 512;
+
 /// The waiting announcements of all links.
 #[derive(Clone, Debug)]
 pub struct Announcer {
     links: LinkTable<Queue>,
+    /// How many ids wait in all queues.
+    waiting: usize,
     /// When each queue leaves: never while it is empty, or while the link is congested.
     timers: Timers,
     /// The timer that inbound links share.
@@ -113,6 +123,7 @@ impl Default for Announcer {
     fn default() -> Self {
         Self {
             links: LinkTable::default(),
+            waiting: 0,
             timers: Timers::default(),
             inbound_at: Time::NEVER,
             behind: None,
@@ -130,12 +141,15 @@ impl Announcer {
 
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, direction: Direction) {
-        self.links.insert(link, Queue { ids: Waiting::default(), direction, congested: false });
+        let queue = Queue { ids: Waiting::default(), direction, congested: false };
+        let before = self.links.insert(link, queue);
+        self.waiting -= before.map_or(0, |(_, lost)| lost.ids.len());
     }
 
     /// A link went down.
     pub fn on_disconnected(&mut self, link: Link) {
-        if self.links.remove(link).is_some() {
+        if let Some(gone) = self.links.remove(link) {
+            self.waiting -= gone.ids.len();
             self.timers.stop(link);
             self.catch_up(link, None);
         }
@@ -177,7 +191,7 @@ impl Announcer {
         rng: &mut dyn Rng,
     ) -> Option<ItemId> {
         let queue = self.links.get_mut(link)?;
-        let dropped = queue.push(id, form, params);
+        let dropped = queue.push((id, form), &mut self.waiting, params);
         self.unsent += u64::from(dropped.is_some());
         if queue.congested {
             return dropped;
@@ -204,7 +218,8 @@ impl Announcer {
     /// Adds an id to what waits for a link, without a timer: it leaves with the next batch, or when it is
     /// [taken](Announcer::take). Returns what a full queue dropped for it.
     pub fn hold(&mut self, link: Link, id: ItemId, params: &RelayParams) -> Option<ItemId> {
-        let dropped = self.links.get_mut(link)?.push(id, Form::Id, params);
+        let queue = self.links.get_mut(link)?;
+        let dropped = queue.push((id, Form::Id), &mut self.waiting, params);
         self.unsent += u64::from(dropped.is_some());
         dropped
     }
@@ -250,6 +265,7 @@ impl Announcer {
         let Some(queue) = self.links.get_mut(link) else { return };
         if queue.ids.only().is_some_and(|only| name.fits(*only)) {
             queue.ids = Waiting::default();
+            self.waiting -= 1;
             self.timers.stop(link);
         }
     }
@@ -260,7 +276,9 @@ impl Announcer {
         let Some(queue) = self.links.get_mut(link).filter(|queue| !queue.congested) else {
             return Vec::new();
         };
+        let waited = queue.ids.len();
         let ids = queue.leave(max, knows).into_iter().map(|(id, _)| id).collect();
+        self.waiting -= waited - queue.ids.len();
         if queue.ids.is_empty() {
             self.timers.stop(link);
         }
@@ -297,6 +315,7 @@ impl Announcer {
                 Err(at) => self.timers.set(link, at),
                 Ok(_) => {} // what is left is still due
             }
+            self.waiting -= waited - waits;
             room = room.saturating_sub(waited - waits);
             while !batch.is_empty() {
                 let rest = batch.split_off(batch.len().min(params.batch_max));
@@ -342,11 +361,18 @@ impl Announcer {
 }
 
 impl Queue {
-    /// Adds an id; returns the oldest one if that was dropped for it.
-    fn push(&mut self, id: ItemId, form: Form, params: &RelayParams) -> Option<ItemId> {
-        let is_full = self.ids.len() >= params.announce_queue_max;
+    /// Adds an id; returns the oldest one if that was dropped for it. `waiting`: in all queues.
+    fn push(
+        &mut self,
+        entry: (ItemId, Form),
+        waiting: &mut usize,
+        params: &RelayParams,
+    ) -> Option<ItemId> {
+        let (len, max) = (self.ids.len(), params.announce_queue_max);
+        let is_full = len >= max || (len >= SHORT && *waiting >= FULL_QUEUES * max);
         let dropped = is_full.then(|| self.ids.pop_front()).flatten();
-        self.ids.push_back((id, form));
+        self.ids.push_back(entry);
+        *waiting += usize::from(dropped.is_none());
         dropped.map(|(id, _)| id)
     }
 
@@ -405,6 +431,10 @@ impl Part for Announcer {
             let len = self.waiting(link);
             assert!(len <= max, "waiting on {link}: {len} of at most {max}");
         }
+        let waiting: usize = self.links.iter().map(|(link, _)| self.waiting(link)).sum();
+        assert_eq!(self.waiting, waiting, "waiting on all links");
+        let max = FULL_QUEUES * max + self.links.len() * SHORT;
+        assert!(waiting <= max, "waiting on all links: {waiting} of at most {max}");
     }
 
     fn keeps(&self, link: Link) -> bool {

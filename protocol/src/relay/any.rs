@@ -54,6 +54,12 @@ macro_rules! define_any {
                 }
             }
 
+            fn on_let_go(&mut self, item: &Arc<Item>, others: &[Link], cx: &mut RelayCx<'_>) {
+                match self {
+                    $(Self::$variant(strategy) => strategy.on_let_go(item, others, cx),)*
+                }
+            }
+
             fn on_duplicate(&mut self, link: Link, id: ItemId, cx: &mut RelayCx<'_>) {
                 match self {
                     $(Self::$variant(strategy) => strategy.on_duplicate(link, id, cx),)*

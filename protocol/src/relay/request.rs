@@ -27,8 +27,8 @@
 //!    delivered anything); then that counts as running out.
 //! 6. At most `announced_max` wanted transactions are remembered per announcer; further announcements of that link
 //!    are dropped. A staller is granted more only while fewer than `in_flight_max` are. Of one item at most as many announcers are remembered as
-//!    there are links. So memory is bounded by links x `announced_max`
-//!    (Bitcoin Core's `MAX_PEER_TX_ANNOUNCEMENTS`), at 350 bytes each at worst: 1.75 MB for a link.
+//!    there are links (Bitcoin Core's `MAX_PEER_TX_ANNOUNCEMENTS`). All links together have a bound, too
+//!    (`request/crowding.rs`).
 //! 7. A strategy may have an announcer wait before it is asked, to see whether somebody sends the item
 //!    unasked. Once a request has failed, waiting has no purpose any more.
 //! 8. An item whose announcers have all failed or left is forgotten; a new announcement starts afresh.
@@ -59,6 +59,7 @@
 //! does each request that runs out. A disconnect looks at what the link announced.
 
 mod audit;
+mod crowding;
 mod gone;
 mod link;
 mod overdue;
@@ -78,6 +79,7 @@ use crate::machine::{Cx, Part};
 use crate::params::{Params, RequestParams};
 use crate::wire::message::{GETDATA_MAX, Names};
 
+pub use crowding::{ANNOUNCED_BYTES, FULL_LINKS};
 use link::LinkRequests;
 use room::Withheld;
 use wanted::{Announcer, Asked, Wanted};
@@ -108,6 +110,8 @@ pub enum Announced {
 pub struct Requests {
     wanted: Map<ShortId, Wanted>,
     links: LinkTable<LinkRequests>,
+    /// What all links have announced that is wanted, by [`ItemKind`].
+    announced: [usize; 2],
     /// Requests in the order in which they run out, by [`ItemKind`]. Those that were answered stay
     /// until they come to the front.
     expiries: [VecDeque<Expiry>; 2],
@@ -143,6 +147,7 @@ impl Requests {
         Self {
             wanted: Map::new(salt),
             links: LinkTable::default(),
+            announced: [0; 2],
             expiries: [VecDeque::new(), VecDeque::new()],
             turns: BinaryHeap::new(),
             withheld: Withheld::default(),
@@ -176,7 +181,9 @@ impl Requests {
 
     /// A link came up.
     pub fn on_connected(&mut self, link: Link, direction: Direction) {
-        self.links.insert(link, LinkRequests::new(direction));
+        if let Some((_, lost)) = self.links.insert(link, LinkRequests::new(direction)) {
+            self.discount(&lost);
+        }
     }
 
     /// A peer says that it has an item which we don't have. If nobody is being asked for it, the peer
@@ -193,7 +200,8 @@ impl Requests {
         let Some(state) = self.links.get_mut(link) else {
             return Announced::Dropped;
         };
-        if state.lane(kind).announced as usize >= params.announced_max(kind) {
+        let is_crowded = crowding::is_crowded(&self.announced, kind, params);
+        if state.lane(kind).announced as usize >= state.remembered_max(kind, is_crowded, params) {
             return Announced::Dropped; // before anything is looked up: this is what a flood comes to
         }
         let wanted = self.wanted.get(&id);
@@ -201,6 +209,7 @@ impl Requests {
             return Announced::Repeated;
         }
         state.lane_mut(kind).announced += 1;
+        self.announced[kind as usize] += 1;
         let (has_room, is_good) = (state.has_room(kind, params), !state.is_staller());
         let is_outbound = state.direction == Direction::Outbound;
         let wanted = self.wanted.entry(id).or_default();
@@ -235,16 +244,6 @@ impl Requests {
         }
         self.remember(link, id);
         Announced::Remembered
-    }
-
-    /// How many transactions that a link announced are wanted, and how many may be.
-    #[must_use]
-    pub fn announced(&self, link: Link, params: &RequestParams) -> (usize, usize) {
-        let kind = ItemKind::Tx;
-        let of = |state: &LinkRequests| {
-            (state.lane(kind).announced as usize, state.announced_max(kind, params))
-        };
-        self.links.get(link).map_or((0, params.announced_max), of)
     }
 
     /// Whether a peer was asked for an item, so that its sending it, or saying that it can't, is in order.
@@ -292,6 +291,7 @@ impl Requests {
                 continue;
             };
             state.lane_mut(held.name.kind()).announced -= 1;
+            self.announced[held.name.kind() as usize] -= 1;
             announcers.push(held.link);
         }
         if asked.is_some() {
@@ -481,6 +481,7 @@ impl Requests {
         for held in wanted.announcers {
             if let Some(state) = self.links.get_mut(held.link) {
                 state.lane_mut(held.name.kind()).announced -= 1;
+                self.announced[held.name.kind() as usize] -= 1;
             }
         }
     }

@@ -48,7 +48,8 @@ pub trait Overlay {
     /// The `index`-th of them, below [`Overlay::len`].
     fn neighbour(&self, index: usize) -> Neighbour;
 
-    /// Whether the peer is known to have an item: it announced or sent it, or we sent or announced it.
+    /// Whether the peer is known to have an item: it announced or sent it, or we sent or announced it. Or it isn't to hear
+    /// of it yet.
     fn knows(&self, link: Link, id: &ItemId) -> bool;
 
     /// How many items wait in a link's queue.
@@ -149,7 +150,7 @@ pub enum Step {
     Signal(Link, Signal),
 }
 
-/// A member of the gossip family. Every method but [`Strategy::on_accepted`] does nothing by default.
+/// A member of the gossip family. Every method but [`Strategy::on_accepted`] has a default.
 pub trait Strategy {
     /// A link is ready.
     fn on_link_up(&mut self, _neighbour: Neighbour, _cx: &mut RelayCx<'_>) {}
@@ -160,6 +161,12 @@ pub trait Strategy {
     /// An item was accepted for the first time: from the peer of `ingress`, or from our operator. The
     /// overlay knows already who has it.
     fn on_accepted(&mut self, item: &Arc<Item>, ingress: Option<Link>, cx: &mut RelayCx<'_>);
+
+    /// An own transaction, which [`Strategy::on_accepted`] saw when only [first hops](crate::relay::embargo) were there for
+    /// it, may go to these others too.
+    fn on_let_go(&mut self, item: &Arc<Item>, others: &[Link], cx: &mut RelayCx<'_>) {
+        cx.steps.extend(others.iter().map(|link| Step::Announce(*link, item.id())));
+    }
 
     /// A peer sent an item whole that we have already.
     fn on_duplicate(&mut self, _link: Link, _id: ItemId, _cx: &mut RelayCx<'_>) {}

@@ -140,6 +140,8 @@ fn settings(plan: &Plan) -> Result<Settings, String> {
     let in_a_row = plan.nodes == NODES_MIN;
     manifest.network.topology = if in_a_row { Shape::Line } else { Shape::Complete };
     manifest.link = LinkSpec::None;
+    // The row has just been linked, and is to relay as one that stands for long.
+    manifest.params.unbroadcast.standing_s = 0;
     let watched = Duration::from_secs_f64(plan.before + plan.seconds);
     let schedule = Schedule { rate: plan.rate };
     let txs = (1..).find(|txs| schedule.due(*txs) >= watched).unwrap_or(1);

@@ -365,7 +365,7 @@ impl Driver {
         match world.connect(key, dialled.map(number)) {
             (_, Admission::Refused(_)) => {}
             (link, Admission::Welcome) => self.live.push((link, dialled)),
-            (link, Admission::Replaces(old)) => {
+            (link, Admission::Replaces(old) | Admission::Displaces(old)) => {
                 self.live.retain(|(live, _)| *live != old);
                 self.live.push((link, dialled));
             }

@@ -23,8 +23,9 @@ impl World {
         let link = Link::new(self.links, 1);
         self.links += 1;
         let (direction, from) = (Direction::Inbound, Some(parse(from)));
-        let admitted =
-            self.run(|peers, cx| peers.on_connected(link, PeerKey(key), direction, from, cx));
+        let admitted = self.run(|peers, cx| {
+            peers.on_connected(link, PeerKey(key), (direction, from), &|_| Standing::default(), cx)
+        });
         assert_eq!(admitted, Admission::Welcome);
         link
     }

@@ -6,7 +6,8 @@
 //! would soon give it away); or as soon as there is an *echo*, the first word of the item from another
 //! peer: then it is spread as if it had just come from there.
 //!
-//! First hops are the outbound links that are up for longest. We chose those peers; an attacker can't
+//! First hops are the outbound links that are up for longest, and after them inbound ones that stand for long: of all others
+//! the node hides an own item for a time ([`crate::relay::embargo`]). We chose those peers; an attacker can't
 //! become one by dialling us, nor by what he says about items; and they stay the same, so that the others
 //! don't see more of our items with time (Dandelion++ keeps its stems for an epoch for the same
 //! reason: Fanti et al. 2018).

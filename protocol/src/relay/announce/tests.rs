@@ -294,3 +294,27 @@ fn queues_that_have_to_be_put_in_order_take_turns() {
         assert_eq!(announcer.deadline(), Time::ZERO);
     }
 }
+
+#[test]
+fn all_queues_together_are_bounded_and_a_short_one_loses_nothing_for_others() {
+    let (mut announcer, mut rng) = (Announcer::default(), ChaCha8Rng::seed_from_u64(1));
+    let params = RelayParams { announce_queue_max: 1_000, ..params(1_000) };
+    let mut tell = |announcer: &mut Announcer, slot, n: u32| {
+        let id = ItemId::tx(Hash256::of(&n.to_le_bytes()));
+        announcer.enqueue(link(slot), (id, Form::Id), Time::ZERO, &params, &mut rng).is_some()
+    };
+    for slot in 0..20 {
+        announcer.on_connected(link(slot), Direction::Inbound);
+        announcer.on_congested(link(slot));
+    }
+    for slot in 0..19 {
+        (0..1_000).for_each(|n| _ = tell(&mut announcer, slot, n));
+    }
+    let full = (0..19).filter(|slot| announcer.waiting(link(*slot)) == 1_000).count();
+    let short = (0..19).filter(|slot| announcer.waiting(link(*slot)) == SHORT).count();
+    assert_eq!((full, short), (FULL_QUEUES, 19 - FULL_QUEUES));
+    assert!((0..500).all(|n| !tell(&mut announcer, 19, n)), "it loses none");
+    assert!(tell(&mut announcer, 18, 7), "nor does a longer one grow");
+    (0..7).for_each(|slot| announcer.on_disconnected(link(slot)));
+    assert!(!tell(&mut announcer, 18, 8), "until there is room");
+}

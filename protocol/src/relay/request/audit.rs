@@ -1,6 +1,7 @@
 //! What the requests keep in several places, compared.
 
-use super::Requests;
+use super::link::LinkRequests;
+use super::{FULL_LINKS, Requests};
 use crate::ground::item::ItemKind;
 use crate::params::Params;
 
@@ -34,6 +35,14 @@ impl Requests {
                 });
                 assert_eq!(announced, held, "{kind}s announced on {link}");
             }
+        }
+        for kind in [ItemKind::Tx, ItemKind::Block] {
+            let of = |state: &LinkRequests| state.lane(kind).announced as usize;
+            let sum: usize = self.links.iter().map(|(_, state)| of(state)).sum();
+            assert_eq!(self.announced[kind as usize], sum, "{kind}s announced on all links");
+            let max = FULL_LINKS * params.requests.announced_max(kind)
+                + self.links.len() * params.requests.in_flight_max(kind);
+            assert!(sum <= max, "{kind}s announced: {sum} of at most {max}");
         }
         if self.links.is_empty() && self.bereft.is_empty() {
             assert!(self.is_empty(), "something is wanted, and nobody is there who has it");

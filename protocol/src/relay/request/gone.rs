@@ -12,6 +12,7 @@ impl Requests {
         let Some(mut gone) = self.links.remove(link) else {
             return;
         };
+        self.discount(&gone);
         self.unsent.retain(|(to, _)| *to != link);
         self.withheld.forget(link);
         let in_flight = self.expiries.iter().flatten().filter(|expiry| expiry.link == link);

@@ -87,10 +87,26 @@ impl LinkRequests {
         !lane.is_withheld && (lane.in_flight as usize) < params.in_flight_max(kind)
     }
 
-    /// Most wanted items of a kind that are remembered of it.
-    pub(super) fn announced_max(&self, kind: ItemKind, params: &RequestParams) -> usize {
+    /// Most wanted items of a kind that are remembered of it, where all links together have announced as many as there is
+    /// room for, or not.
+    pub(super) fn remembered_max(
+        &self,
+        kind: ItemKind,
+        is_crowded: bool,
+        params: &RequestParams,
+    ) -> usize {
         let max = params.announced_max(kind);
-        if self.is_staller() { max.min(params.in_flight_max(kind)) } else { max }
+        if is_crowded { max.min(params.in_flight_max(kind)) } else { max }
+    }
+
+    /// Most that are granted to it.
+    pub(super) fn granted_max(
+        &self,
+        kind: ItemKind,
+        is_crowded: bool,
+        params: &RequestParams,
+    ) -> usize {
+        self.remembered_max(kind, is_crowded || self.is_staller(), params)
     }
 
     /// Whether others are to be asked before it.

@@ -67,13 +67,15 @@ impl World {
             numbers.insert(item.id().into(), number);
         }
         let layout = layout(scenario, &edges);
+        let mut params = scenario.params.clone();
+        params.upload.unlimited = true; // a test network
         let mut world = Self {
             record: Record::new(nodes, items.len()),
             spies: Spies::new(scenario.spies, nodes, items.len(), scenario.seed),
             faults: Faults::new(&scenario.fault, scenario.seed),
             fixed: Arc::new(Fixed {
                 seed: scenario.seed,
-                params: scenario.params.clone(),
+                params,
                 chain: Box::new(chain),
                 latencies: Latencies::new(&scenario.link, nodes, scenario.seed),
                 layout,

@@ -204,5 +204,33 @@ fn an_announcement_takes_no_more_memory_than_is_said() {
     let turns = 2 * size_of::<Reverse<(Time, ShortId)>>();
     let queues = 2 * (2 * 2 * size_of::<ShortId>());
     let bytes = table + announcer + turns + queues;
-    assert!(bytes <= 350, "{bytes}");
+    assert!(bytes <= ANNOUNCED_BYTES, "{bytes}");
+}
+
+#[test]
+fn what_all_links_announce_is_bounded_and_whoever_has_little_open_is_heard_all_the_same() {
+    let params = RequestParams { announced_max: 10, in_flight_max: 2, ..RequestParams::default() };
+    let mut requests = tracker(&[IN; 40]);
+    let mut next = 0;
+    for slot in 0..39 {
+        for _ in 0..10 {
+            next += 1;
+            say(&mut requests, slot, nth(next), ms(0), &params);
+        }
+    }
+    assert_eq!(requests.len(), FULL_LINKS * 10 + (39 - FULL_LINKS) * 2);
+    assert_eq!(requests.announced(link(0), &params), (10, 2), "no more is granted than is kept");
+    for n in 0..2 {
+        let heard = say(&mut requests, 39, nth(1_000 + n), ms(1), &params);
+        assert_eq!(heard, Announced::Requested);
+    }
+    // What it announces comes, and so it may go on.
+    requests.on_arrived(nth(1_000), ms(2), &params);
+    assert_eq!(say(&mut requests, 39, nth(1_002), ms(2), &params), Announced::Requested);
+    // And when the others are gone, so may be all.
+    for slot in 0..39 {
+        requests.on_disconnected(link(slot), ms(3), &params);
+        requests.on_wake(ms(3), &params, |_, _| ());
+    }
+    assert_eq!(requests.announced(link(39), &params), (2, 10));
 }
