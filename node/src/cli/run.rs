@@ -59,7 +59,11 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let clock = SystemClock::ahead(config.lab.clock_ahead_s);
     let mut params = config.params.clone();
     params.peers.local_addresses |= network.local_addresses;
-    params.upload.unlimited |= network.local_addresses;
+    if network.local_addresses {
+        // Of a test network: nobody in it is a stranger, though all have just come.
+        params.upload.unlimited = true;
+        params.unbroadcast.standing_s = 0;
+    }
     if let Some(addr) = config.node.advertise
         && !params.peers.local_addresses
         && Reach::of(addr.ip) != Some(Reach::World)

@@ -35,16 +35,11 @@ impl LinkState {
 }
 
 impl Node {
-    /// An own transaction is let out: until its timer ends to first hops only.
+    /// An own transaction is let out, or back: until its timer ends to first hops only.
     pub(super) fn keep_for_first_hops(&mut self, id: ItemId, cx: &mut Cx<'_>) {
-        let wait = embargo::wait(&cx.params.unbroadcast, cx.rng);
-        self.keep_from_strangers(id, cx.now + wait, cx);
-    }
-
-    /// Only first hops may hear of an own transaction until a moment.
-    pub(super) fn keep_from_strangers(&mut self, id: ItemId, until: Time, cx: &mut Cx<'_>) {
         let params = &cx.params.unbroadcast;
         if params.standing_s > 0 {
+            let until = cx.now + embargo::wait(params, cx.rng);
             let surplus = self.embargo.begin(id, until, params, self.salt);
             surplus.into_iter().for_each(|id| self.let_go(id, cx));
         }
@@ -179,10 +174,6 @@ impl Node {
         let (now, params) = (cx.now, cx.params);
         let mut unbroadcast = std::mem::take(&mut self.unbroadcast);
         unbroadcast.on_wake(now, &params.unbroadcast, cx.rng, |own, rng| {
-            if self.embargo.contains(own) {
-                let until = now + embargo::wait(&params.unbroadcast, rng);
-                self.embargo.begin(own, until, &params.unbroadcast, self.salt);
-            }
             let told = self.announce_once_more(own, (now, params), rng);
             if told {
                 self.record.note_from(None, own, ItemEvent::Again, now);

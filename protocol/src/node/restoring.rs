@@ -11,7 +11,6 @@ use crate::chain::{Inspection, Verified};
 use crate::ground::bringer::Bringer;
 use crate::ground::item::{Item, ItemId, ItemKind};
 use crate::ground::link::LinkSet;
-use crate::ground::time::Time;
 use crate::items::orphanage::{Origin, Orphan};
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::restoring::Comeback;
@@ -157,7 +156,7 @@ impl Node {
             cx.report(Event::Broadcast { id });
         } else if was == RestoredAs::Own {
             self.remember_own(item, cx);
-            self.keep_from_strangers(id, Time::NEVER, cx); // until its attempt
+            self.keep_for_first_hops(id, cx);
         }
     }
 }

@@ -174,9 +174,6 @@ impl Node {
     pub(super) fn on_wanted(&mut self, id: impl Into<Name>, cx: &mut Cx<'_>) -> bool {
         let Some(id) = self.unbroadcast.remove(id) else { return false };
         cx.report(Event::Broadcast { id });
-        if self.embargo.rests(id) {
-            self.keep_for_first_hops(id, cx);
-        }
         self.rest_at = self.find_rest_at();
         true
     }

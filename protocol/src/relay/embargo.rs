@@ -131,13 +131,6 @@ impl Embargo {
         self.0.as_ref().into_iter().flat_map(|held| held.by_time.iter().rev()).map(|(_, id)| *id)
     }
 
-    /// Whether a transaction has no timer yet.
-    #[must_use]
-    pub fn rests(&self, name: impl Into<Name>) -> bool {
-        let held = self.0.as_ref().and_then(|held| held.by_id.get(&name.into()));
-        held.is_some_and(|hidden| hidden.until == Time::NEVER)
-    }
-
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -230,7 +223,6 @@ mod tests {
         assert_eq!(begin(&mut embargo, 4, ms(4)), Some(id(2)));
         assert_eq!(begin(&mut embargo, 5, Time::NEVER), Some(id(3)));
         assert_eq!(begin(&mut embargo, 6, ms(1)), Some(id(6)));
-        assert!(embargo.rests(id(5)) && !embargo.rests(id(1)));
         assert_eq!(embargo.iter().collect::<Vec<_>>(), [id(5), id(1), id(4)]);
     }
 }

@@ -108,6 +108,9 @@ fn defaults(strategy: StrategyKind) -> Params {
     params.memory.pool_max_bytes = 1 << 32;
     params.memory.pool_expiry_s = TEN_YEARS_S;
     params.peers.inbound_max = MANY;
+    // Whoever dialled is no stranger either, and may have everything as often as it likes.
+    params.unbroadcast.standing_s = 0;
+    params.upload.unlimited = true;
     let unlimited = Rate::new(1e12, 1e12);
     params.budgets = BudgetParams {
         messages: unlimited,

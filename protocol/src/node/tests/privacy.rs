@@ -157,7 +157,7 @@ fn nobody_who_comes_to_a_lonely_node_hears_of_what_was_submitted_there_before_a_
 }
 
 #[test]
-fn no_stranger_finds_an_own_transaction_of_an_earlier_run_before_its_attempt() {
+fn no_stranger_finds_an_own_transaction_of_an_earlier_run_before_a_first_hop_can() {
     let mut solo = solo(patient(StrategyKind::Inventory));
     let (own, other) = (tx(1), tx(2));
     solo.hand(restored(&own, RestoredAs::Own));
