@@ -56,7 +56,10 @@ fn main() {
         ("without the record", |params| params.record.steps = None),
         ("without unbroadcast", |params| params.unbroadcast.items_max = 0),
         ("without digests", |params| params.relay.safety_pull_ms = 0),
-        ("with a full pool", |params| params.memory.pool_max_bytes = 300_000),
+        ("with a full pool", |params| {
+            params.memory.pool_max_bytes = 300_000;
+            params.memory.pool_entry_bytes = 0;
+        }),
     ];
     let batches = batches();
     let mut least = [Costs::MAX; 5];

@@ -193,7 +193,7 @@ impl Node {
             announcer: Announcer::default(),
             anti_entropy: AntiEntropy::default(),
             verification: Verification::new(salt),
-            pool: Pool::new(salt),
+            pool: Pool::new(salt).with_entry_bytes(params.memory.pool_entry_bytes),
             unbroadcast: Unbroadcast::default(),
             embargo: Embargo::default(),
             fee_filter: FeeFilter::default(),

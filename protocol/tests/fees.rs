@@ -39,6 +39,7 @@ fn transfer(account: u32, fee: u64) -> Arc<Item> {
 fn mesh() -> Mesh {
     let mut params = Params::default();
     params.memory.pool_max_bytes = 100 * SIZE;
+    params.memory.pool_entry_bytes = 0;
     params.budgets.relayed = Rate::new(40.0, 40.0);
     params.budgets.backlog_max = 100;
     // Nobody dials whom he hears of: flooders come as they like, and aren't chosen.

@@ -74,7 +74,10 @@ pub struct Pool {
     /// What the latest block confirmed and we had; bounded by the size of a block.
     latest: Map<ItemId, Arc<Item>>,
     floor: Floor,
-    bytes: usize,
+    /// What all of it takes.
+    room: usize,
+    /// What a transaction takes besides its bytes.
+    entry_bytes: usize,
     /// How many were ever added.
     sequence: u64,
     evicted: u64,
@@ -160,11 +163,18 @@ impl Pool {
             shares: None,
             latest: Map::new(salt),
             floor: Floor::default(),
-            bytes: 0,
+            room: 0,
+            entry_bytes: 0,
             sequence: 0,
             evicted: 0,
             gone: Vec::new(),
         }
+    }
+
+    /// Counts a transaction for more than its bytes.
+    #[must_use]
+    pub fn with_entry_bytes(self, entry_bytes: usize) -> Self {
+        Self { entry_bytes, ..self }
     }
 
     /// Whether [`Pool::insert`] would let a transaction in; cheap enough to ask before its signatures are
@@ -264,7 +274,7 @@ impl Pool {
                 }
             }
         }
-        self.floor.settle(self.bytes, now, params);
+        self.floor.settle(self.room, now, params);
         cleared
     }
 
@@ -335,7 +345,7 @@ impl Pool {
     /// The least fee rate that is let in.
     #[must_use]
     pub fn min_fee_rate(&self, now: Time, params: &Params) -> FeeRate {
-        self.floor.rate(self.bytes, now, params)
+        self.floor.rate(self.room, now, params)
     }
 
     /// A transaction that has just come was kept for so long before: it expires that much sooner.
@@ -370,8 +380,8 @@ impl Pool {
 
     /// Bytes of all pooled transactions.
     #[must_use]
-    pub const fn bytes(&self) -> usize {
-        self.bytes
+    pub fn bytes(&self) -> usize {
+        self.room - self.len() * self.entry_bytes
     }
 
     /// Transactions dropped for want of room, so far.
@@ -413,7 +423,8 @@ impl Pool {
         if let Some(sender) = pooled.sender {
             *self.senders.entry(sender).or_default() += pooled.item.size();
         }
-        self.bytes += pooled.item.size();
+        let room = pooled.item.size() + self.entry_bytes;
+        self.room += room;
         let key = pooled.eviction_key();
         let expires = now + Duration::from_secs(params.memory.pool_expiry_s);
         if pooled.is_sorted {
@@ -422,7 +433,7 @@ impl Pool {
         } else {
             self.free.push(expires, key);
             if let Some(shares) = &mut self.shares {
-                shares.push(bringer, pooled.item.size(), expires, key);
+                shares.push(bringer, room, expires, key);
             }
         }
         self.items.insert(id, pooled);
@@ -472,19 +483,20 @@ impl Pool {
         if pooled.is_sorted {
             self.by_key.remove(&pooled.eviction_key());
         }
-        let (size, is_there) = (pooled.item.size(), |key: &_| is_current(&self.items, key));
+        let room = pooled.item.size() + self.entry_bytes;
+        let is_there = |key: &_| is_current(&self.items, key);
         if pooled.fee > 0 {
             self.paying.remove(pooled.sequence, is_there);
         } else {
             self.free.remove(pooled.sequence, is_there);
             if let Some(shares) = &mut self.shares {
-                shares.remove(pooled.bringer, size, pooled.sequence, is_there);
+                shares.remove(pooled.bringer, room, pooled.sequence, is_there);
                 if shares.is_empty() {
                     self.shares = None;
                 }
             }
         }
-        self.bytes -= pooled.item.size();
+        self.room -= room;
         for key in &pooled.spends {
             self.claims.remove(key);
         }
@@ -515,19 +527,20 @@ impl Pool {
         let mut shares = Shares::default();
         for (expires, key) in self.free.iter() {
             if let Some(pooled) = self.items.get(&key.id).filter(|it| it.sequence == key.sequence) {
-                shares.push(pooled.bringer, pooled.item.size(), *expires, *key);
+                let room = pooled.item.size() + self.entry_bytes;
+                shares.push(pooled.bringer, room, *expires, *key);
             }
         }
         shares
     }
 
-    /// All in the order in which they have to leave when room is needed for something of so many bytes.
-    fn leaving(&self, bringer: Bringer, size: usize) -> impl Iterator<Item = (ItemId, &Pooled)> {
+    /// All in the order in which they have to leave when room is needed for something that takes so much.
+    fn leaving(&self, bringer: Bringer, room: usize) -> impl Iterator<Item = (ItemId, &Pooled)> {
         let few = match self.shares {
             Some(_) => Vec::new(),
-            None => self.count_shares().leaving(bringer, size).copied().collect(),
+            None => self.count_shares().leaving(bringer, room).copied().collect(),
         };
-        let many = self.shares.iter().flat_map(move |shares| shares.leaving(bringer, size));
+        let many = self.shares.iter().flat_map(move |shares| shares.leaving(bringer, room));
         let unsorted = few.into_iter().chain(many.copied()).filter_map(|key| {
             let pooled = self.items.get(&key.id)?;
             (pooled.sequence == key.sequence && !pooled.is_sorted).then_some((
@@ -563,8 +576,8 @@ impl Part for Pool {
     }
 
     fn check(&self, params: &Params) {
-        let (bytes, max) = (self.bytes(), params.memory.pool_max_bytes);
-        assert!(bytes <= max, "pool: {bytes} of at most {max} bytes");
+        let (room, max) = (self.room, params.memory.pool_max_bytes);
+        assert!(room <= max, "pool: {room} of at most {max} bytes");
     }
 }
 

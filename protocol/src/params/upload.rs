@@ -13,7 +13,7 @@ pub struct UploadParams {
     /// Whether there is no bound. A node takes this from its network's file, as that of a test network says it
     /// (`local_addresses`).
     pub unlimited: bool,
-    /// To one link. A guess: two blocks of 4 MB at once, and a full pool of 64 MB in a minute.
+    /// To one link. A guess: two blocks of 4 MB at once, and a full pool of 300-byte transactions in half a minute.
     pub link: Rate,
     /// To all links of one group, which is who a peer is when something is shared out
     /// ([`crate::ground::bringer`]). A guess: two links' worth.

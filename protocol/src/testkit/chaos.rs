@@ -69,6 +69,7 @@ impl Chaos {
         params.memory.seen_max = 6;
         params.memory.verifying_max = 4;
         params.memory.pool_max_bytes = 600;
+        params.memory.pool_entry_bytes = 0;
         params.memory.blocks_max_bytes = 300;
         params.memory.serve_queue_max = 4;
         params.requests.announced_max = 5;

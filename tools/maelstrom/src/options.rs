@@ -105,7 +105,7 @@ fn defaults(strategy: StrategyKind) -> Params {
     params.requests.tx_timeout_ms = 1_000 * TEN_YEARS_S;
     // The workload says how much there is to remember, since a read returns all of it.
     params.memory.seen_max = 10 * MANY;
-    params.memory.pool_max_bytes = 1 << 32;
+    params.memory.pool_max_bytes = 1 << 40;
     params.memory.pool_expiry_s = TEN_YEARS_S;
     params.peers.inbound_max = MANY;
     // Whoever dialled is no stranger either, and may have everything as often as it likes.

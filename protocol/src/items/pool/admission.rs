@@ -71,7 +71,7 @@ impl Pool {
         params: &Params,
     ) -> Result<Option<Plan>, Rejection> {
         let new = self.introduce(newcomers, bringer, params.pool.family_max);
-        if new.sum.bytes > params.memory.pool_max_bytes {
+        if self.room_of(new.all.len(), new.sum) > params.memory.pool_max_bytes {
             return Err(Rejection::policy("larger-than-pool"));
         }
         if new.all.iter().any(|(item, _)| self.contains(item.id())) {
@@ -89,7 +89,7 @@ impl Pool {
 
     /// Carries a plan out.
     pub(super) fn make_way(&mut self, plan: Plan, now: Time, params: &Params) {
-        self.floor.settle(self.bytes, now, params);
+        self.floor.settle(self.room, now, params);
         if !plan.replaced.is_empty() {
             self.remove_all(&plan.replaced, Departure::Replaced);
         }
@@ -220,6 +220,11 @@ impl Pool {
         Ok(())
     }
 
+    /// What so many transactions take, of which this is the sum.
+    const fn room_of(&self, count: usize, sum: Sum) -> usize {
+        sum.bytes + count * self.entry_bytes
+    }
+
     /// Who has to leave for want of room, besides the replaced, and the most that any of them counts for.
     fn evicted_for(
         &self,
@@ -227,7 +232,8 @@ impl Pool {
         replaced: &[ItemId],
         params: &Params,
     ) -> Result<(Vec<ItemId>, FeeRate), Rejection> {
-        let held = self.bytes - self.sum(replaced).bytes + new.sum.bytes;
+        let room = self.room_of(new.all.len(), new.sum);
+        let held = self.room - self.room_of(replaced.len(), self.sum(replaced)) + room;
         let mut excess = held.saturating_sub(params.memory.pool_max_bytes);
         if excess == 0 {
             return Ok((Vec::new(), FeeRate::ZERO));
@@ -237,7 +243,7 @@ impl Pool {
         let mut staying: BTreeSet<ItemId> = new.ancestors.iter().copied().collect();
         staying.extend(replaced);
         let (mut evicted, mut highest) = (Vec::new(), FeeRate::ZERO);
-        for (id, pooled) in self.leaving(new.bringer, new.sum.bytes) {
+        for (id, pooled) in self.leaving(new.bringer, room) {
             if excess == 0 {
                 break;
             }
@@ -249,13 +255,13 @@ impl Pool {
             }
             highest = highest.max(pooled.rate);
             if pooled.family.is_none() {
-                excess = excess.saturating_sub(pooled.item.size());
+                excess = excess.saturating_sub(pooled.item.size() + self.entry_bytes);
                 evicted.push(id);
                 continue;
             }
             for id in self.with_descendants(&[id]) {
                 if staying.insert(id) {
-                    excess = excess.saturating_sub(self.sum(&[id]).bytes);
+                    excess = excess.saturating_sub(self.room_of(1, self.sum(&[id])));
                     evicted.push(id);
                 }
             }

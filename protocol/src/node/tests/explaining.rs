@@ -186,7 +186,10 @@ impl Solo {
 fn why_a_transaction_left_the_pool_is_told() {
     let poor = Draft::paying(1, 10).item();
     let rich = Draft::paying(2, 1_000).item();
-    let mut full = with_fees(|params| params.memory.pool_max_bytes = poor.size() + rich.size() - 1);
+    let mut full = with_fees(|params| {
+        params.memory.pool_max_bytes = poor.size() + rich.size() - 1;
+        params.memory.pool_entry_bytes = 0;
+    });
     full.put(&poor);
     full.put(&rich);
     assert_eq!(full.end(&poor), Some(ItemEvent::Left(Departure::Evicted)));

@@ -14,10 +14,14 @@ const OUT: Direction = Direction::Outbound;
 const IN: Direction = Direction::Inbound;
 
 fn solo_with(strategy: StrategyKind) -> Solo {
+    Solo::with_chain(params_with(strategy), Box::new(Ties))
+}
+
+fn params_with(strategy: StrategyKind) -> Params {
     let mut params = at_once();
     params.relay.strategy = strategy;
     params.relay.safety_pull_ms = 0;
-    Solo::with_chain(params, Box::new(Ties))
+    params
 }
 
 impl Solo {
@@ -178,8 +182,10 @@ fn a_peer_is_told_the_least_fee_rate_that_is_taken() {
 
 #[test]
 fn a_minimum_that_rises_in_a_full_pool_is_told_to_peers_and_so_is_its_fall() {
-    let mut solo = solo_with(StrategyKind::Inventory);
-    solo.params.memory.pool_max_bytes = 50;
+    let mut params = params_with(StrategyKind::Inventory);
+    params.memory.pool_max_bytes = 50;
+    params.memory.pool_entry_bytes = 0;
+    let mut solo = Solo::with_chain(params, Box::new(Ties));
     solo.params.pool.half_life_s = 600;
     solo.params.health.ping_timeout_s = 1_000_000;
     let link = solo.link(0, IN);
