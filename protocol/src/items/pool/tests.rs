@@ -58,6 +58,20 @@ impl Pool {
 }
 
 #[test]
+fn a_transaction_takes_room_besides_its_bytes_so_that_small_ones_are_no_way_to_more() {
+    let params = params(250);
+    for size in [1, 10, 25] {
+        let mut pool = pool().with_entry_bytes(100);
+        for n in 1..=9 {
+            pool.put(&tx(n, size), claiming(n), &params).unwrap();
+        }
+        assert_eq!((pool.len(), pool.bytes(), pool.evicted()), (2, 2 * size, 7));
+    }
+    let full = pool().with_entry_bytes(300).put(&tx(1, 10), claiming(1), &params);
+    assert_eq!(full, Err("larger-than-pool"));
+}
+
+#[test]
 fn a_full_pool_where_nobody_pays_drops_its_oldest_and_frees_what_they_claimed() {
     let (mut pool, params) = (pool(), params(25));
     for n in 1..=3 {
