@@ -303,8 +303,9 @@ impl Shell {
                 () = self.net.wait() => First::Other,
                 () = &mut sleep => First::Other,
             };
+            let before = self.real;
             self.look_at_clock();
-            if let Some(gone) = self.absence.look(wake_at, self.real) {
+            if let Some(gone) = self.absence.look(wake_at, before, self.real) {
                 tracing::warn!(
                     for_s = gone.as_secs_f64(),
                     "nothing was done for a while: was the machine suspended?"

@@ -23,8 +23,9 @@ pub(super) struct Absence {
 }
 
 impl Absence {
-    /// The loop goes on, which it should have done by `due`. Returns for how long it was absent, if it was.
-    pub(super) fn look(&mut self, due: Instant, now: Instant) -> Option<Duration> {
+    /// The loop goes on, which it should have done by `due`, or at once if that was past when it last did anything, at
+    /// `before`: what is due at once may be so since the beginning of time. Returns for how long it was absent, if it was.
+    pub(super) fn look(&mut self, due: Instant, before: Instant, now: Instant) -> Option<Duration> {
         if let Some(until) = self.until {
             // A loop that is late again and again mustn't keep the core asleep for ever.
             if now >= until {
@@ -32,7 +33,7 @@ impl Absence {
             }
             return None;
         }
-        let late = now.saturating_duration_since(due);
+        let late = now.saturating_duration_since(due.max(before));
         if late < ABSENT {
             return None;
         }
@@ -59,16 +60,25 @@ mod tests {
     fn after_an_absence_what_has_come_is_taken_before_the_core_is_woken() {
         let (mut absence, due) = (Absence::default(), Instant::now());
         let back = due + Duration::from_secs(3_600);
-        assert_eq!(absence.look(due, back), Some(Duration::from_secs(3_600)));
+        assert_eq!(absence.look(due, due, back), Some(Duration::from_secs(3_600)));
         assert!(absence.holds());
         let awake = absence.not_before(due);
         assert_eq!(awake, back + CATCH_UP);
         // Inputs come in the meantime, and hold up nothing.
-        assert_eq!(absence.look(awake, back + CATCH_UP / 2), None);
+        assert_eq!(absence.look(awake, back, back + CATCH_UP / 2), None);
         assert!(absence.holds());
-        assert_eq!(absence.look(awake, awake), None);
+        assert_eq!(absence.look(awake, back, awake), None);
         assert!(!absence.holds());
         assert_eq!(absence.not_before(due), due);
+    }
+
+    #[test]
+    fn what_is_due_at_once_since_the_beginning_of_time_is_no_absence() {
+        let (mut absence, beginning) = (Absence::default(), Instant::now());
+        let before = beginning + Duration::from_secs(3_600);
+        assert_eq!(absence.look(beginning, before, before + ABSENT / 2), None);
+        assert!(!absence.holds());
+        assert!(absence.look(beginning, before, before + ABSENT).is_some());
     }
 
     #[test]
@@ -77,7 +87,7 @@ mod tests {
         for _ in 0..100 {
             let due = now;
             now += Duration::from_secs(10);
-            absence.look(due, now);
+            absence.look(due, due, now);
             held += u32::from(absence.holds());
         }
         assert_eq!(held, 50);
@@ -86,8 +96,8 @@ mod tests {
     #[test]
     fn a_loop_that_is_a_little_late_was_not_absent() {
         let (mut absence, due) = (Absence::default(), Instant::now());
-        assert_eq!(absence.look(due, due + ABSENT / 2), None);
+        assert_eq!(absence.look(due, due, due + ABSENT / 2), None);
         assert!(!absence.holds());
-        assert_eq!(absence.look(due + ABSENT, due), None, "woken by an input");
+        assert_eq!(absence.look(due + ABSENT, due, due), None, "woken by an input");
     }
 }
