@@ -1,6 +1,6 @@
 //! Recent blocks, kept to serve them.
 //!
-//! Bounded in bytes: the oldest leave first, but the latest always stays, or nobody could get it from
+//! Bounded in bytes and in number: the oldest leave first, but the latest always stays, or nobody could get it from
 //! us. The chain of blocks, and which of its tips is best, isn't known here.
 
 use std::collections::VecDeque;
@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use crate::ground::item::{Item, ItemId};
 use crate::params::MemoryParams;
+
+/// Most blocks kept, however small they are (Bitcoin Core: `MIN_BLOCKS_TO_KEEP`, two days' worth).
+const KEPT_MAX: usize = 288;
 
 /// The recent blocks of one node: few, so that a search in order is enough.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +28,9 @@ impl BlockStore {
         self.bytes += block.size();
         self.recent.push_back(block);
         let mut gone = Vec::new();
-        while self.bytes > params.blocks_max_bytes && self.recent.len() > 1 {
+        while self.recent.len() > KEPT_MAX
+            || self.bytes > params.blocks_max_bytes && self.recent.len() > 1
+        {
             if let Some(oldest) = self.recent.pop_front() {
                 self.bytes -= oldest.size();
                 gone.push(oldest.id());
@@ -75,6 +80,19 @@ mod tests {
         let mut blocks = BlockStore::default();
         (0..2).for_each(|_| drop(blocks.insert(block(1, 100), &MemoryParams::default())));
         assert_eq!(blocks.len(), 1);
+    }
+
+    #[test]
+    fn small_blocks_are_few_too() {
+        let mut blocks = BlockStore::default();
+        let gone: usize = (0..2 * KEPT_MAX)
+            .map(|n| {
+                let bytes = n.to_le_bytes().to_vec();
+                let block = Opaque::default().item(ItemKind::Block, bytes.into()).unwrap();
+                blocks.insert(block, &MemoryParams::default()).len()
+            })
+            .sum();
+        assert_eq!((blocks.len(), gone), (KEPT_MAX, KEPT_MAX));
     }
 
     #[test]
