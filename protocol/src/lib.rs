@@ -109,6 +109,7 @@ pub mod reconcile {
 /// Who gets what, when: the strategies, and what all of them share.
 pub mod relay {
     pub mod announce;
+    pub mod announce_blocks;
     pub mod credit;
     pub mod embargo;
     pub mod fee_filter;

@@ -67,6 +67,7 @@ use crate::peers::ping::Health;
 use crate::reconcile::anti_entropy::AntiEntropy;
 use crate::record::{ItemEvent, Recorder};
 use crate::relay::announce::Announcer;
+use crate::relay::announce_blocks::BlockNews;
 use crate::relay::credit::Credits;
 use crate::relay::embargo::Embargo;
 use crate::relay::fee_filter::FeeFilter;
@@ -136,6 +137,7 @@ pub struct Node {
     fee_filter: FeeFilter,
     rate_limiter: RelayRateLimiter,
     pushed_blocks: PushedBlocks,
+    block_news: BlockNews,
     serving: Serving,
     upload: Upload,
     credits: Credits,
@@ -199,6 +201,7 @@ impl Node {
             fee_filter: FeeFilter::default(),
             rate_limiter: RelayRateLimiter::default(),
             pushed_blocks: PushedBlocks::default(),
+            block_news: BlockNews::default(),
             orphans: Orphans::new(salt),
             blocks: BlockStore::default(),
             confirming: Confirming::default(),

@@ -87,10 +87,13 @@ impl Allowance {
     }
 
     /// When the peer takes a block of so many bytes; a moment that is past if it does now. A block that is larger than
-    /// all that the peer takes at once leaves when nothing else is owed, and is owed for the longer.
+    /// all that the peer takes at once leaves when nothing else is owed, and is owed for the longer. Half of the messages
+    /// that a peer takes at once is left to those that can't wait, however small blocks are.
     #[must_use]
     pub fn block_at(&self, size: usize, params: &BudgetParams) -> Time {
-        self.block_bytes.ready_at(size as f64, self.block_bytes_rate(params))
+        let messages = self.messages_rate(params);
+        let by_count = self.messages.ready_at(messages.burst / 2.0, messages);
+        by_count.max(self.block_bytes.ready_at(size as f64, self.block_bytes_rate(params)))
     }
 
     /// How many ids of transactions may be announced now, at least one.

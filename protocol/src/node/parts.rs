@@ -103,6 +103,7 @@ define_parts! {
         anti_entropy: compare_due,
         fee_filter: tell_fee_filter,
         rate_limiter: relay_due,
+        block_news: tell_blocks,
         embargo: embargo_due,
         unbroadcast: announce_again,
         serving: serve_due,

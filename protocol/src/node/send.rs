@@ -97,7 +97,8 @@ impl Node {
 
     /// Announces ids to a peer that is then known to have them, or about to; but for those that it doesn't take, or isn't to
     /// hear of yet.
-    /// Transactions for which it has given no credit yet wait until it does.
+    /// Transactions for which it has given no credit yet wait until it does, and blocks that follow closely on others until
+    /// they may leave together.
     pub(super) fn announce(
         &mut self,
         link: Link,
@@ -115,26 +116,52 @@ impl Node {
         } else {
             ids
         };
-        let now_or_later = match kind {
-            ItemKind::Block => Ok(ids.len()),
-            ItemKind::Tx => self.may_announce(link, cx),
-        };
-        let (ids, later) = ids.split_at(now_or_later.unwrap_or(0).min(ids.len()));
-        if !later.is_empty() {
-            later.iter().for_each(|id| self.hold(link, *id, cx));
-            self.announcer.hurry(link, now_or_later.err().unwrap_or(Time::NEVER));
+        let Some(last) = ids.last() else { return };
+        match kind {
+            ItemKind::Block if self.block_news.try_tell(*last, cx.now) => {
+                self.announce_now(link, kind, ids, manner, cx);
+            }
+            ItemKind::Block => ids.iter().for_each(|id| self.block_news.wait(link, *id)),
+            ItemKind::Tx => {
+                let now_or_later = self.may_announce(link, cx);
+                let (ids, later) = ids.split_at(now_or_later.unwrap_or(0).min(ids.len()));
+                if !later.is_empty() {
+                    later.iter().for_each(|id| self.hold(link, *id, cx));
+                    self.announcer.hurry(link, now_or_later.err().unwrap_or(Time::NEVER));
+                }
+                if let Some(state) = self.links.get_mut(link) {
+                    state.allowance.spend_credit(ids.len());
+                }
+                self.announce_now(link, kind, ids, manner, cx);
+            }
         }
-        if kind == ItemKind::Tx
-            && let Some(state) = self.links.get_mut(link)
-        {
-            state.allowance.spend_credit(ids.len());
-        }
+    }
+
+    /// Tells a peer of ids that it takes now.
+    fn announce_now(
+        &mut self,
+        link: Link,
+        kind: ItemKind,
+        ids: &[ItemId],
+        manner: Manner,
+        cx: &mut Cx<'_>,
+    ) {
         ids.iter().for_each(|id| self.seen.note_told(id, link));
         self.record.note_all(link, ids, ItemEvent::Told(manner), cx.now);
         let is_short = kind == ItemKind::Tx && self.strategy.names_short();
         for ids in ids.chunks(ANNOUNCE_MAX) {
             let message = announcement(kind, ids, is_short, cx.actions.last());
             self.send(link, message, cx);
+        }
+    }
+
+    /// Blocks waited to be announced together: those that are still here, to whoever doesn't know them by now.
+    pub(super) fn tell_blocks(&mut self, cx: &mut Cx<'_>) {
+        for (link, ids) in self.block_news.take(cx.now) {
+            let is_news =
+                |id: &ItemId| self.blocks.get(id).is_some() && !self.seen.knows(*id, link);
+            let ids: Vec<_> = ids.into_iter().filter(is_news).collect();
+            self.announce_now(link, ItemKind::Block, &ids, Manner::Now, cx);
         }
     }
 

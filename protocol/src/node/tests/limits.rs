@@ -266,9 +266,10 @@ fn a_block_that_a_peer_does_not_take_now_is_announced_and_delays_no_transaction(
     let mut submit = |what: &Arc<Item>| sends(&solo.hand(Input::Submitted(what.clone())));
     assert_eq!(submit(&blocks[0]), [(link, item(&blocks[0]))]);
     assert_eq!(submit(&blocks[1]), [(link, announce(&blocks[1]))], "it would be too much");
-    assert_eq!(submit(&blocks[2]), [(link, announce(&blocks[2]))]);
+    assert_eq!(submit(&blocks[2]), [], "so soon after another it is announced a little later");
     let tx = solo.tx(9);
     assert_eq!(sends(&solo.hand(Input::Submitted(tx.clone()))), [(link, item(&tx))]);
+    assert_eq!(sends(&solo.wait(10)), [(link, announce(&blocks[2]))]);
     // What is asked for waits, and what is asked for after it doesn't wait for it.
     for block in &blocks[1..] {
         assert_eq!(sends(&solo.say(link, &get_data(block))), []);
@@ -297,4 +298,30 @@ fn blocks_of_others_are_announced_beyond_a_rate_and_our_own_are_pushed() {
     assert_eq!(told(&mut solo, 1, Some(links[0])), (2, 0));
     assert_eq!(told(&mut solo, 2, Some(links[0])), (0, 2), "it is fetched by whoever lacks it");
     assert_eq!(told(&mut solo, 3, None), (3, 0));
+}
+
+#[test]
+fn blocks_that_come_close_upon_one_another_are_announced_together_and_each_once() {
+    let mut params = flood();
+    params.budgets.pushed_block_bytes = Rate::new(0.001, 1.0);
+    let mut solo = Solo::new(params);
+    let [from, to] = [0, 1].map(|slot| solo.link(slot, Direction::Inbound));
+    let mut announced = Vec::new();
+    for n in 0..200 {
+        let block = block(&solo, n, 100);
+        let mut actions = solo.say(from, &item(&block));
+        actions.extend(solo.wait(1));
+        announced.extend(sends(&actions));
+    }
+    announced.extend(sends(&solo.wait(20)));
+    let told: Vec<_> = announced
+        .iter()
+        .filter_map(|(link, message)| match message {
+            Message::Items(Items::Announce(names)) if *link == to => Some(names.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told[0], 1, "the first at once");
+    assert_eq!(told.iter().sum::<usize>(), 200);
+    assert!(told.len() <= 21, "a message each 10 ms: {}", told.len());
 }
