@@ -14,7 +14,7 @@ use tidings_protocol::params::{Params, StrategyKind};
 use tidings_protocol::testkit::Mesh;
 use tidings_protocol::testkit::hostile::{Hostile, Lie, Lies};
 
-const NODES: usize = 30;
+const NODES: usize = 20;
 
 /// The longest latency of a link.
 const FAR: Duration = Duration::from_millis(50);
@@ -49,11 +49,11 @@ fn unlinked(nodes: usize, params: Params) -> Mesh {
     mesh
 }
 
-/// Each node dials the next ones at distances 1, 3, 7, 11 and 13: it has ten links.
+/// Each node dials the next ones at distances 1, 3, 7 and 8: it has eight links.
 fn mesh(params: Params) -> Mesh {
     let mut mesh = unlinked(NODES, params);
     for node in 0..NODES {
-        [1, 3, 7, 11, 13].iter().for_each(|step| mesh.connect(node, (node + step) % NODES));
+        [1, 3, 7, 8].iter().for_each(|step| mesh.connect(node, (node + step) % NODES));
     }
     mesh.run_for(Duration::from_secs(1));
     mesh
@@ -98,6 +98,7 @@ fn copies(mesh: &Mesh) -> u64 {
 fn redundancy(mesh: &mut Mesh, numbers: std::ops::Range<u32>) -> (f64, Duration) {
     let (before, deliveries) = (copies(mesh), numbers.len() * (NODES - 1));
     let submitted = spread(mesh, numbers.clone(), Duration::from_millis(200));
+    mesh.run_for(Duration::from_secs(30));
     let longest = longest(mesh, numbers, &submitted).expect("everything arrives everywhere");
     ((copies(mesh) - before) as f64 / deliveries as f64, longest)
 }
@@ -113,16 +114,17 @@ fn with_liars(params: Params) -> Mesh {
 
 #[test]
 fn dog_holds_the_redundancy_that_it_is_set_to() {
-    for (percent, range) in [(100, 0.8..1.2), (50, 0.35..0.65)] {
+    // Five items a second are few to count copies by.
+    for (percent, range) in [(100, 0.75..1.25), (50, 0.3..0.75)] {
         let mut params = params(StrategyKind::Dog);
         params.relay.dog.target_percent = percent;
         params.relay.safety_pull_ms = 10_000;
         let mut mesh = mesh(params);
         let (flood, _) = redundancy(&mut mesh, 0..10);
-        assert!(flood > 3.0, "it begins as a flood: {flood}");
-        // Ninety routes through each node, of which it has one a second closed.
-        spread(&mut mesh, 10..1_010, Duration::from_millis(200));
-        let (held, _) = redundancy(&mut mesh, 1_010..1_160);
+        assert!(flood > 2.5, "it begins as a flood: {flood}");
+        // Fifty-six routes through each node, of which it has one a second closed.
+        spread(&mut mesh, 10..310, Duration::from_millis(200));
+        let (held, _) = redundancy(&mut mesh, 310..410);
         assert!(range.contains(&held), "{percent} %: {held}");
     }
 }
@@ -130,7 +132,7 @@ fn dog_holds_the_redundancy_that_it_is_set_to() {
 #[test]
 fn eth68_sends_a_few_copies_and_reaches_everybody() {
     let (copies, longest) = redundancy(&mut mesh(params(StrategyKind::Eth68)), 0..100);
-    // Four of ten get it whole, but those that have it.
+    // Three of eight get it whole, but those that have it.
     assert!((0.5..3.0).contains(&copies), "{copies}");
     assert!(longest < Duration::from_millis(1_500), "two waits and a few hops: {longest:?}");
 }
@@ -192,11 +194,11 @@ fn behind_a_silent_peer(params: Params) -> Duration {
     let [origin, silent, honest, behind] = [0, 1, 2, 3];
     let mut mesh = unlinked(4, params);
     mesh.corrupt(silent, Hostile::new(Lies::One(Lie::Known), 1).withholding());
-    for (from, to) in [(silent, origin), (behind, silent)] {
+    for (from, to) in [(origin, silent), (behind, silent)] {
         mesh.connect(from, to);
         mesh.run_for(Duration::from_secs(1)); // whose links come first are in the mesh, if there is one
     }
-    mesh.connect(honest, origin);
+    mesh.connect(origin, honest);
     mesh.connect(behind, honest);
     mesh.run_for(Duration::from_secs(1));
     let submitted = mesh.now();
