@@ -108,14 +108,14 @@ impl Default for PlumtreeParams {
     }
 }
 
-/// What [`Dog`](crate::relay::Dog) holds, and how often it looks (CometBFT's ADR 119).
+/// What [`Dog`](crate::relay::Dog) holds, and how often it looks (`CometBFT`'s ADR 119).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DogParams {
-    /// How many copies of an item a node is to get beyond the first, percent. CometBFT's `dog_target_redundancy` is 1;
+    /// How many copies of an item a node is to get beyond the first, percent. `CometBFT`'s `dog_target_redundancy` is 1;
     /// it found 0.5 acceptable.
     pub target_percent: u64,
-    /// How often that is adjusted, milliseconds: longer than any round trip. CometBFT's `dog_adjust_interval` is 1 s.
+    /// How often that is adjusted, milliseconds: longer than any round trip. `CometBFT`'s `dog_adjust_interval` is 1 s.
     pub adjust_ms: u64,
 }
 

@@ -1,6 +1,6 @@
 //! DOG: whole items along routes, of which a node closes one more while it gets too many copies, and opens one while too few.
 //!
-//! CometBFT's Dynamic Optimal Graph (`spec/mempool/gossip/dog.md`, ADR 119 in its repository). A *route* leads through a
+//! `CometBFT`'s Dynamic Optimal Graph (`spec/mempool/gossip/dog.md`, ADR 119 in its repository). A *route* leads through a
 //! node, from the peer that brought an item first to one that it is sent to. All routes begin open, which is a flood. Whoever
 //! gets an item again says so (`HaveTx`, here [`Signal::Known`] of one id), and the sender closes the route by which that
 //! item went. Each second a node counts the copies for each new item, its *redundancy*: from [`DELTA_PERCENT`] above the target
@@ -9,7 +9,7 @@
 //!
 //! One route a second, of n (n - 1): with 16 peers a node needs four minutes from a flood to its target (the paper: 5 to
 //! 15 minutes). Nothing is announced: what a closed route would have brought and nobody else did is found by comparing
-//! ([`crate::reconcile`]), which CometBFT doesn't have.
+//! ([`crate::reconcile`]), which `CometBFT` doesn't have.
 //!
 //! # Attacks
 //! *Denying what it lacks*: whoever says `HaveTx` of everything closes routes to itself, and to nobody else.
@@ -32,11 +32,11 @@ use crate::ground::time::Time;
 use crate::params::DogParams;
 use crate::wire::message::Signal;
 
-/// How far from its target the redundancy may be (CometBFT's `TargetRedundancyDeltaPercent`, 0.1 in ADR 119).
+/// How far from its target the redundancy may be (`CometBFT`'s `TargetRedundancyDeltaPercent`, 0.1 in ADR 119).
 pub const DELTA_PERCENT: u64 = 10;
 
 /// Most items of which it is remembered who brought them first; over it the oldest are forgotten, and nothing is closed for
-/// them. A guess: those of a round trip at 2,000 a second. (CometBFT remembers it for as long as an item is pooled.)
+/// them. A guess: those of a round trip at 2,000 a second. (`CometBFT` remembers it for as long as an item is pooled.)
 const SENDERS_MAX: usize = 1_024;
 
 /// The strategy.
