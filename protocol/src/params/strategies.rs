@@ -141,7 +141,7 @@ impl Default for CatParams {
 }
 
 /// The mesh of [`Gossipsub`](crate::relay::Gossipsub), named and set as rust-libp2p's `gossipsub::Config` is; in brackets what
-/// Ethereum's consensus layer sets (`p2p-interface.md` of its phase 0).
+/// Ethereum's consensus layer sets (the gossip parameters of its phase 0's networking specification).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GossipsubParams {

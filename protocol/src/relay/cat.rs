@@ -1,6 +1,6 @@
 //! CAT, Celestia's content-addressable transaction pool: the origin pushes, everybody else announces and asks.
 //!
-//! `mempool/cat/spec.md` in the repository of celestia-core. What its operator submits a node sends whole to all peers, since
+//! The specification in `mempool/cat` of celestia-core's repository. What its operator submits a node sends whole to all peers, since
 //! nobody else has it. What came from a peer it announces (`SeenTx`) to at most [`STICKY_MAX`] peers, and whoever lacks it
 //! asks one of its announcers (`WantTx`), and the next one when that one hasn't answered after `cat.retry_ms`. Nothing
 //! waits for company: each transaction costs each link a message.

@@ -1,6 +1,6 @@
 //! DOG: whole items along routes, of which a node closes one more while it gets too many copies, and opens one while too few.
 //!
-//! `CometBFT`'s Dynamic Optimal Graph (`spec/mempool/gossip/dog.md`, ADR 119 in its repository). A *route* leads through a
+//! `CometBFT`'s Dynamic Optimal Graph (ADR 119, and the specification in `spec/mempool/gossip` of its repository). A *route* leads through a
 //! node, from the peer that brought an item first to one that it is sent to. All routes begin open, which is a flood. Whoever
 //! gets an item again says so (`HaveTx`, here [`Signal::Known`] of one id), and the sender closes the route by which that
 //! item went. Each second a node counts the copies for each new item, its *redundancy*: from [`DELTA_PERCENT`] above the target

@@ -1,7 +1,7 @@
 //! Gossipsub v1.2: whole items within a mesh of few links, ids to some of the others each second.
 //!
 //! The specifications are libp2p's (`pubsub/gossipsub` in its `specs`), the figures those of rust-libp2p's gossipsub 0.50
-//! (`protocols/gossipsub/src/config.rs`), which go-libp2p-pubsub shares but where it says so. Each node keeps some of its links
+//! (the defaults of its `Config`), most of which go-libp2p-pubsub shares. Each node keeps some of its links
 //! in a *mesh* (`gossipsub/mesh.rs`): an item goes whole to all of it, and an own one to all peers (`flood_publish`). Each
 //! *heartbeat* the mesh is mended, and a few random peers outside it are told (IHAVE, here announcements) what came within the
 //! last [`HISTORY_GOSSIP`] heartbeats; they ask for what they lack (IWANT, here getdata).
