@@ -201,7 +201,7 @@ fn page(args: &FrontierArgs, planes: &[(String, Vec<Row>)]) -> String {
         section(word(model), &format!("{model} links"), &content)
     };
     let main = html! { @for model in planes { (plane(model)) } };
-    let subtitle = "Every strategy on the same transactions, nodes and links. origin@N%: how often the first-spy \
+    let subtitle = "Every strategy on the same nodes and links, once it has learned them. origin@N%: how often the first-spy \
                     guess is right when N % of the nodes spy.";
     document("Tidings comparison", "Bytes against time", subtitle, &main)
 }
