@@ -13,16 +13,19 @@ use crate::assault::program;
 use crate::assault::{self, AssaultArgs};
 use crate::exit;
 use crate::launch;
+use crate::launch::descriptors;
 use crate::launch::local::mode;
 use crate::launch::settings::{Options, Settings};
 use crate::manifest::Manifest;
 use crate::manifest::args::SettingArgs;
+use crate::output;
 use crate::simulate::{self, SimArgs};
 use crate::study::compare::{self, CompareArgs};
 use crate::study::frontier::{self, FrontierArgs};
 use crate::study::predict::{self, PredictArgs};
 use crate::study::rounds::{self, RoundsArgs};
 use crate::study::validate::{self, ValidateArgs};
+use crate::usage;
 
 /// Launches real Tidings networks on one machine and measures them.
 #[derive(Debug, Parser)]
@@ -70,6 +73,9 @@ pub struct LaunchArgs {
     /// Program to start as a node, instead of this one's own node mode
     #[arg(long, value_name = "PATH")]
     node_binary: Option<PathBuf>,
+    /// In how many processes all nodes are, for networks of thousands [default: each in a process of its own]
+    #[arg(long, value_name = "N")]
+    hosts: Option<usize>,
     /// Run folder, which must not exist [default: runs/TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -93,7 +99,13 @@ impl LaunchArgs {
             manifest.fault = vec![FaultSpec::kill(share, at_s)];
         }
         manifest.validate()?;
-        let settings = Settings::of(manifest, self.node_binary)?.withholding(self.withhold)?;
+        let settings = Settings::of(manifest, self.node_binary)?;
+        let mut settings = settings.withholding(self.withhold)?.in_hosts(self.hosts)?;
+        if self.settings.outbound.is_none()
+            && let Some(fitted) = descriptors::fit(&mut settings, usage::open_files_max())
+        {
+            output::tell(&fitted);
+        }
         let Self { out, keep_logs, json, quiet, .. } = self;
         Ok((settings, Options { out, keep_logs, json, quiet }))
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidings::api::TrafficStatus;
+use tidings::api::{Status, TrafficStatus};
 use tidings_sim::random::shared::{self, Stream};
 use tidings_tools::run::Traffic;
 use tokio::time::{Instant, sleep};
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::fleet::{Fleet, ask_all};
 use super::items::Planned;
 use super::settings::narrow;
-use crate::usage;
+use crate::usage::{self, Memory};
 
 /// Traffic of each node by message kind; `None` if the node couldn't be asked.
 pub type AllTraffic = Vec<Option<BTreeMap<String, TrafficStatus>>>;
@@ -41,40 +41,57 @@ pub async fn idle_cpu_percent(fleet: &Fleet, duration: Duration) -> Option<f64> 
     (!used.is_empty()).then(|| used.iter().sum::<f64>() / used.len() as f64 / elapsed * 100.0)
 }
 
-/// Mean memory of the live nodes.
+/// Memory of a node, MiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Memory {
-    /// Resident, MiB.
-    pub rss_mib: Option<f64>,
-    /// The part of it that isn't pages of the program, which all nodes share, MiB.
-    pub private_mib: Option<f64>,
+pub struct MemoryMib {
+    /// Resident.
+    pub rss: f64,
+    /// Its part of that, what is shared being divided.
+    pub pss: f64,
+    /// What it shares with nobody.
+    pub private: f64,
 }
 
-/// Mean memory of the live nodes.
+/// Memory of a node, MiB: the mean over the live nodes, those of a host having equal shares of it.
 #[must_use]
-pub fn memory(fleet: &Fleet) -> Memory {
-    let rss = |pid| usage::usage(pid).map(|usage| usage.rss_bytes);
-    Memory { rss_mib: mean_mib(fleet, rss), private_mib: mean_mib(fleet, usage::private_bytes) }
+pub fn memory(fleet: &Fleet) -> Option<MemoryMib> {
+    let known =
+        fleet.processes().filter_map(|process| Some((usage::memory(process.pid)?, process.nodes)));
+    let (mut all, mut nodes) = (Memory::default(), 0);
+    for (of_process, sharers) in known {
+        all.rss += of_process.rss;
+        all.pss += of_process.pss;
+        all.private += of_process.private;
+        nodes += sharers;
+    }
+    let mib = |bytes: u64| bytes as f64 / nodes as f64 / f64::from(1 << 20);
+    (nodes > 0).then(|| MemoryMib {
+        rss: mib(all.rss),
+        pss: mib(all.pss),
+        private: mib(all.private),
+    })
 }
 
-fn mean_mib(fleet: &Fleet, bytes: impl Fn(u32) -> Option<u64>) -> Option<f64> {
-    let all: Vec<u64> = fleet.live().filter_map(|node| bytes(node.pid)).collect();
-    (!all.is_empty()).then(|| all.iter().sum::<u64>() as f64 / all.len() as f64 / (1 << 20) as f64)
-}
-
-/// Traffic of all live nodes since they started.
-pub async fn traffic(fleet: &Fleet) -> AllTraffic {
-    let mut all: AllTraffic = vec![None; fleet.nodes().len()];
+/// State of each live node, asked once for all that is to be known of it: a busy host takes its time to answer thousands.
+pub async fn statuses(fleet: &Fleet) -> Vec<Option<Status>> {
+    let mut all = vec![None; fleet.nodes().len()];
     for (node, status) in ask_all(fleet.live(), async |node| node.client.status().await).await {
-        all[node] = status.ok().map(|status| status.traffic);
+        all[node] = status.ok();
     }
     all
 }
 
-/// Links that live nodes closed because the peer misbehaved; `None` if none of them answers.
-pub async fn links_lost(fleet: &Fleet) -> Option<u64> {
-    let answers = ask_all(fleet.live(), async |node| node.client.status().await).await;
-    let lost = answers.into_iter().filter_map(|(_, status)| status.ok());
+/// Traffic of nodes since they started.
+#[must_use]
+pub fn traffic(statuses: &[Option<Status>]) -> AllTraffic {
+    let of = |status: &Option<Status>| status.as_ref().map(|status| status.traffic.clone());
+    statuses.iter().map(of).collect()
+}
+
+/// Links that nodes closed because the peer misbehaved; `None` if none of them answered.
+#[must_use]
+pub fn links_lost(statuses: &[Option<Status>]) -> Option<u64> {
+    let lost = statuses.iter().flatten();
     lost.filter_map(|status| status.counters.get("misbehaved").copied()).reduce(|a, b| a + b)
 }
 

@@ -12,8 +12,8 @@ use super::connect::Overlay;
 use super::drive::Driven;
 use super::fleet::Fleet;
 use super::items::{Planned, Schedule};
-use super::local::{Fate, NodeProcess};
-use super::observe::{self, AllTraffic, Comparison, Memory};
+use super::local::{Fate, Node};
+use super::observe::{self, AllTraffic, Comparison, MemoryMib};
 use super::pace;
 use super::settings::{Settings, narrow};
 use super::submit::Submission;
@@ -34,7 +34,9 @@ pub struct Observed {
     /// CPU of a node without work, per cent of a core.
     pub idle_cpu_percent: Option<f64>,
     /// Memory of a node without work.
-    pub idle_memory: Memory,
+    pub idle_memory: Option<MemoryMib>,
+    /// Memory of a node at the end.
+    pub memory: Option<MemoryMib>,
     /// Traffic just before the first submission.
     pub traffic_before: AllTraffic,
     /// Traffic at the end.
@@ -96,18 +98,13 @@ pub fn assemble_failed(settings: &Settings, manifest: Manifest, reason: String) 
     (run, summary)
 }
 
-fn node_row(
-    node: &NodeProcess,
-    place: Option<Place>,
-    observed: &Observed,
-    driven: &Driven,
-) -> run::Node {
+fn node_row(node: &Node, place: Option<Place>, observed: &Observed, driven: &Driven) -> run::Node {
     let links = observed.overlay.links[node.index];
     run::Node {
         region: place.map_or_else(String::new, |place| place.region.to_string()),
         node_type: place.map_or_else(String::new, |place| place.node_type.to_string()),
         addr: node.addr.to_string(),
-        pid: Some(node.pid),
+        pid: Some(node.pid()),
         outbound: narrow(links.outbound),
         inbound: narrow(links.inbound),
         rss_kib: observed.usage_after[node.index].map(|usage| usage.rss_bytes / 1_024),
@@ -147,6 +144,8 @@ fn inputs(settings: &Settings, fleet: &Fleet, observed: &Observed, driven: &Driv
         // The launcher does part of the network's work (it submits), so it counts.
         cpu_s: Some(nodes_cpu_s + driven.launcher_cpu_s),
         rss_mib_per_node: None,
+        pss_mib_per_node: observed.memory.map(|memory| memory.pss),
+        private_mib_per_node: observed.memory.map(|memory| memory.private),
         idle_cpu_percent_per_node: observed.idle_cpu_percent,
         launcher_cpu_s: Some(driven.launcher_cpu_s),
         dropped_events: driven.collector.oddities().dropped,
@@ -174,8 +173,13 @@ fn more(
     put("cpu_us_per_delivery_nodes", json!(nodes_cpu_s * 1e6 / deliveries));
     put("cpu_us_per_delivery_launcher", json!(driven.launcher_cpu_s * 1e6 / deliveries));
     put("elapsed_s", json!(driven.elapsed_s));
-    put("idle_rss_mib_per_node", json!(observed.idle_memory.rss_mib));
-    put("idle_private_mib_per_node", json!(observed.idle_memory.private_mib));
+    let idle = |of: fn(MemoryMib) -> f64| json!(observed.idle_memory.map(of));
+    put("idle_rss_mib_per_node", idle(|memory| memory.rss));
+    put("idle_pss_mib_per_node", idle(|memory| memory.pss));
+    put("idle_private_mib_per_node", idle(|memory| memory.private));
+    if let Some(hosts) = settings.hosts {
+        put("hosts", json!(hosts));
+    }
     if let Some(slow_motion) = settings.manifest.slow_motion {
         put("slow_motion", json!(slow_motion));
     }

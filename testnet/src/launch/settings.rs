@@ -25,6 +25,8 @@ pub struct Settings {
     pub withhold: usize,
     /// The program that is started as a node; this one if unset.
     pub node_binary: Option<PathBuf>,
+    /// In how many processes all nodes are; in one each if unset.
+    pub hosts: Option<usize>,
 }
 
 /// What is not part of a run's settings: where to, and how to show it.
@@ -68,7 +70,7 @@ impl Settings {
         check_only_simulated(&manifest)?;
         check_measure(&manifest)?;
         let kill = planned_kill(&manifest)?;
-        Ok(Self { manifest, links, kill, withhold: 0, node_binary })
+        Ok(Self { manifest, links, kill, withhold: 0, node_binary, hosts: None })
     }
 
     /// The same with some nodes that announce items and never deliver any.
@@ -83,6 +85,20 @@ impl Settings {
             ));
         }
         Ok(Self { withhold, ..self })
+    }
+
+    /// The same with all nodes in so many processes, if a number is given.
+    ///
+    /// # Errors
+    /// When there is no process, or one without a node.
+    pub fn in_hosts(self, hosts: Option<usize>) -> Result<Self, String> {
+        let nodes = self.manifest.network.nodes;
+        match hosts {
+            Some(hosts) if hosts == 0 || hosts > nodes => {
+                Err(format!("--hosts is {hosts}, but must be 1 to {nodes}: each host has a node"))
+            }
+            _ => Ok(Self { hosts, ..self }),
+        }
     }
 }
 

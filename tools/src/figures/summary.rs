@@ -39,6 +39,13 @@ pub struct Inputs {
     pub cpu_s: Option<f64>,
     /// Resident memory per node, MiB. Where it is `None`, the mean over `nodes.csv` is taken.
     pub rss_mib_per_node: Option<f64>,
+    /// A node's part of that, MiB: a shared page counts as one over the number of its sharers (PSS), so that the sum over
+    /// all nodes is what they take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pss_mib_per_node: Option<f64>,
+    /// What a node shares with nobody, MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_mib_per_node: Option<f64>,
     /// CPU of one node without work, per cent of one core.
     pub idle_cpu_percent_per_node: Option<f64>,
     /// CPU time of the launcher itself, user and system, seconds.

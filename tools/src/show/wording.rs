@@ -165,6 +165,17 @@ fn cost(summary: &Summary) -> Vec<Figure> {
             "resident memory (RSS)",
         ),
     ];
+    let parts = [
+        (
+            "pss_mib_per_node",
+            "… its part",
+            inputs.pss_mib_per_node,
+            "with shared pages divided (PSS)",
+        ),
+        ("private_mib_per_node", "… its own", inputs.private_mib_per_node, "shared with nobody"),
+    ];
+    let parts = parts.into_iter().filter(|(_, _, mib, _)| mib.is_some());
+    figures.extend(parts.map(|(key, label, mib, meaning)| number(key, label, mib, "MiB", meaning)));
     if inputs.idle_cpu_percent_per_node.is_some() {
         let idle = inputs.idle_cpu_percent_per_node;
         let meaning = "of one core, by a node without work";
