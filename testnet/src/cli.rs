@@ -25,6 +25,7 @@ use crate::study::frontier::{self, FrontierArgs};
 use crate::study::predict::{self, PredictArgs};
 use crate::study::rounds::{self, RoundsArgs};
 use crate::study::validate::{self, ValidateArgs};
+use crate::study::versus::{self, VersusArgs};
 use crate::usage;
 
 /// Launches real Tidings networks on one machine and measures them.
@@ -45,6 +46,8 @@ enum Command {
     Assault(Box<AssaultArgs>),
     /// Simulates and launches the same settings, and sets the figures side by side.
     Validate(Box<ValidateArgs>),
+    /// Launches our nodes and others' in turns, under the same settings, and sets the figures side by side.
+    Versus(Box<VersusArgs>),
     /// Simulates strategies side by side, on the same workload and seeds.
     Compare(Box<CompareArgs>),
     /// Simulates all strategies and draws them in the plane of bytes against time.
@@ -93,7 +96,11 @@ pub struct LaunchArgs {
 impl LaunchArgs {
     /// Settles every setting, or says which can't be.
     fn resolve(self) -> Result<(Settings, Options), String> {
-        let mut manifest = self.settings.lay_over(Manifest::launched_by_default())?;
+        let default = match self.settings.contender {
+            Some(_) => Manifest::contended_by_default(),
+            None => Manifest::launched_by_default(),
+        };
+        let mut manifest = self.settings.lay_over(default)?;
         if let Some(share) = self.kill {
             let at_s = self.kill_after.unwrap_or_else(|| manifest.half_way_s());
             manifest.fault = vec![FaultSpec::kill(share, at_s)];
@@ -138,6 +145,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sim(args) => simulate::main(&args),
         Command::Assault(args) => assault::main(&args),
         Command::Validate(args) => validate::main(&args),
+        Command::Versus(args) => versus::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Frontier(args) => frontier::main(&args),
         Command::Predict(args) => predict::main(&args),

@@ -1,9 +1,9 @@
 //! `tidings-testnet launch`: the story of a run, from the top down.
 //!
 //! # Map
-//! - before anything starts: [`settings`] is what real nodes make of a manifest, [`plan`] draws all that the
-//!   seed decides, [`items`] are what is submitted, [`ports`] finds free ports, [`descriptors`] says whether there are
-//!   enough of those
+//! - before anything starts: [`settings`] is what real nodes make of a manifest, [`contenders`] finds others' nodes,
+//!   [`plan`] draws all that the seed decides, [`items`] are what is submitted, [`ports`] finds free ports,
+//!   [`descriptors`] says whether there are enough of those
 //! - the nodes: [`local`] is one of them, in a process of this machine, [`fleet`] all of them; [`connect`] waits
 //!   until they are linked, [`slow_motion`] slows their clocks
 //! - the measured part: [`drive`] runs it; [`submit`] submits, [`kill`] kills, [`collect`] follows the
@@ -17,6 +17,7 @@
 pub mod clocks;
 pub mod collect;
 pub mod connect;
+pub mod contenders;
 pub mod descriptors;
 pub mod drive;
 pub mod fleet;
@@ -46,6 +47,7 @@ use tokio::time::Instant;
 
 use crate::exit;
 use crate::manifest::Workload;
+use crate::manifest::contender::Contender;
 use crate::output;
 use crate::usage;
 use clocks::Clocks;
@@ -270,6 +272,7 @@ async fn start(
         params: settings.manifest.params.clone(),
         slow_motion: settings.manifest.slow_motion,
         node_binary: settings.node_binary.clone(),
+        node_arguments: settings.manifest.contender.map_or(&[], Contender::arguments),
     };
     let shared = settings.hosts.map_or_else(String::new, |hosts| format!(" in {hosts} hosts"));
     ui.say(&format!("starting {} nodes{shared}, in {}", nodes.len(), folder.shown()));

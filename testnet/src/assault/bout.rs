@@ -75,6 +75,7 @@ pub async fn run(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<
         params: settings.manifest.params.clone(),
         slow_motion: None,
         node_binary: plan.node_binary.clone(),
+        node_arguments: &[],
     };
     let fleet =
         Fleet::start(nodes, &common, None, || {}).await.map_err(|error| error.to_string())?;

@@ -14,8 +14,26 @@ use super::items::Planned;
 use super::settings::narrow;
 use crate::usage::{self, Memory};
 
-/// Traffic of each node by message kind; `None` if the node couldn't be asked.
-pub type AllTraffic = Vec<Option<BTreeMap<String, TrafficStatus>>>;
+/// What each node sent and received since it started; `None` if the node couldn't be asked.
+pub type AllTraffic = Vec<Option<NodeTraffic>>;
+
+/// What one node sent and received.
+#[derive(Clone, Debug, Default)]
+pub struct NodeTraffic {
+    /// By message kind.
+    pub kinds: BTreeMap<String, TrafficStatus>,
+    /// On its sockets.
+    pub sockets: Sockets,
+}
+
+/// What was written to sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sockets {
+    /// Bytes.
+    pub bytes: u64,
+    /// Writes.
+    pub writes: u64,
+}
 
 /// Nodes whose copies of the items are compared byte by byte.
 const COMPARED: usize = 3;
@@ -84,8 +102,13 @@ pub async fn statuses(fleet: &Fleet) -> Vec<Option<Status>> {
 /// Traffic of nodes since they started.
 #[must_use]
 pub fn traffic(statuses: &[Option<Status>]) -> AllTraffic {
-    let of = |status: &Option<Status>| status.as_ref().map(|status| status.traffic.clone());
-    statuses.iter().map(of).collect()
+    let of = |status: &Status| {
+        let count = |name: &str| status.counters.get(name).copied().unwrap_or(0);
+        let sockets =
+            Sockets { bytes: count("net_socket_bytes_sent"), writes: count("net_socket_writes") };
+        NodeTraffic { kinds: status.traffic.clone(), sockets }
+    };
+    statuses.iter().map(|status| status.as_ref().map(of)).collect()
 }
 
 /// Links that nodes closed because the peer misbehaved; `None` if none of them answered.
@@ -101,8 +124,8 @@ pub fn traffic_rows(before: &AllTraffic, after: &AllTraffic) -> Vec<Traffic> {
     let mut rows = Vec::new();
     for (node, (before, after)) in before.iter().zip(after).enumerate() {
         let (Some(before), Some(after)) = (before, after) else { continue };
-        for (kind, after) in after {
-            let before = before.get(kind).copied().unwrap_or_default();
+        for (kind, after) in &after.kinds {
+            let before = before.kinds.get(kind).copied().unwrap_or_default();
             rows.push(Traffic {
                 node: narrow(node),
                 kind: kind.clone(),
@@ -114,6 +137,19 @@ pub fn traffic_rows(before: &AllTraffic, after: &AllTraffic) -> Vec<Traffic> {
         }
     }
     rows
+}
+
+/// What was written to the sockets of all nodes between two moments, and how many nodes could tell.
+#[must_use]
+pub fn sockets(before: &AllTraffic, after: &AllTraffic) -> (Sockets, usize) {
+    let (mut all, mut nodes) = (Sockets::default(), 0);
+    for (before, after) in before.iter().zip(after) {
+        let (Some(before), Some(after)) = (before, after) else { continue };
+        all.bytes += after.sockets.bytes.saturating_sub(before.sockets.bytes);
+        all.writes += after.sockets.writes.saturating_sub(before.sockets.writes);
+        nodes += 1;
+    }
+    (all, nodes)
 }
 
 /// How the copies at some nodes compare with what was submitted.
@@ -165,7 +201,10 @@ mod tests {
             ..TrafficStatus::default()
         };
         let at = |entries: &[(&str, TrafficStatus)]| {
-            Some(entries.iter().map(|(kind, status)| ((*kind).to_owned(), *status)).collect())
+            let kinds =
+                entries.iter().map(|(kind, status)| ((*kind).to_owned(), *status)).collect();
+            let sockets = Sockets { bytes: 10 * entries.len() as u64, writes: 1 };
+            Some(NodeTraffic { kinds, sockets })
         };
         let before = vec![at(&[("ping", status(1, 10))]), at(&[]), None];
         let after = vec![at(&[("ping", status(3, 30)), ("tx", status(1, 300))]), None, at(&[])];
@@ -173,5 +212,6 @@ mod tests {
         let seen: Vec<_> =
             rows.iter().map(|r| (r.node, r.kind.as_str(), r.sent_messages, r.sent_bytes)).collect();
         assert_eq!(seen, [(0, "ping", 2, 20), (0, "tx", 1, 300)], "only nodes asked both times");
+        assert_eq!(sockets(&before, &after), (Sockets { bytes: 10, writes: 0 }, 1));
     }
 }

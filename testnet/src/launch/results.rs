@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use tidings_links::Place;
 use tidings_protocol::ground::item::ItemKind;
-use tidings_tools::figures::summary::{Inputs, Summary};
+use tidings_tools::figures::summary::{Inputs, SOCKET_BYTES, SOCKET_WRITES, Summary};
 use tidings_tools::run::{self, Manifest, Run};
 
 use super::clocks::Mistimed;
@@ -67,8 +67,10 @@ pub fn assemble(
         .iter()
         .map(|node| node_row(node, places[node.index], observed, &driven))
         .collect();
-    let inputs = inputs(settings, fleet, observed, &driven);
     let submissions: Vec<_> = driven.submissions.iter().map(|record| record.sent).collect();
+    let sent = items.iter().zip(&submissions).filter(|(_, sent)| sent.is_some());
+    let submitted_bytes = sent.map(|(item, _)| item.bytes.len()).sum();
+    let inputs = inputs(settings, fleet, observed, &driven, submitted_bytes);
     let run = Run {
         manifest,
         nodes,
@@ -89,7 +91,7 @@ pub fn assemble_failed(settings: &Settings, manifest: Manifest, reason: String) 
         ..Run::default()
     };
     let inputs = Inputs {
-        strategy: settings.manifest.params.relay.strategy.to_string(),
+        strategy: settings.manifest.relayed_by(),
         seed: settings.manifest.seed,
         invalid_reasons: vec![reason],
         ..Inputs::default()
@@ -134,10 +136,16 @@ fn item_rows(
     items.iter().zip(submissions).filter_map(row).collect()
 }
 
-fn inputs(settings: &Settings, fleet: &Fleet, observed: &Observed, driven: &Driven) -> Inputs {
+fn inputs(
+    settings: &Settings,
+    fleet: &Fleet,
+    observed: &Observed,
+    driven: &Driven,
+    submitted_bytes: usize,
+) -> Inputs {
     let nodes_cpu_s: f64 = driven.node_cpu_s.iter().flatten().sum();
     Inputs {
-        strategy: settings.manifest.params.relay.strategy.to_string(),
+        strategy: settings.manifest.relayed_by(),
         seed: settings.manifest.seed,
         invalid_reasons: invalid_reasons(fleet, observed, driven),
         connect_s: Some(observed.connect_s),
@@ -152,7 +160,7 @@ fn inputs(settings: &Settings, fleet: &Fleet, observed: &Observed, driven: &Driv
         machine: Some(pace::machine(settings, driven)),
         links_lost: observed.links_lost,
         simulation: tidings_tools::figures::summary::Simulation::default(),
-        more: more(settings, observed, driven, nodes_cpu_s),
+        more: more(settings, observed, driven, (nodes_cpu_s, submitted_bytes)),
     }
 }
 
@@ -161,7 +169,7 @@ fn more(
     settings: &Settings,
     observed: &Observed,
     driven: &Driven,
-    nodes_cpu_s: f64,
+    (nodes_cpu_s, submitted_bytes): (f64, usize),
 ) -> Map<String, Value> {
     let deliveries = driven.collector.deliveries().max(1) as f64;
     let unacknowledged =
@@ -182,6 +190,12 @@ fn more(
     }
     if let Some(slow_motion) = settings.manifest.slow_motion {
         put("slow_motion", json!(slow_motion));
+    }
+    let (sockets, told) = observe::sockets(&observed.traffic_before, &observed.traffic_after);
+    if sockets.writes > 0 {
+        let payload = submitted_bytes as f64 * told as f64;
+        put(SOCKET_BYTES, json!(sockets.bytes as f64 / payload.max(1.0)));
+        put(SOCKET_WRITES, json!(sockets.writes as f64 / deliveries));
     }
     put("start_s", json!(observed.start_s));
     put("rejected_events", json!(driven.collector.oddities().rejected));

@@ -7,6 +7,7 @@ use tidings_sim::overlay::Shape;
 use tidings_sim::units;
 use tidings_sim::workload::Transfers;
 
+use super::contenders;
 use crate::manifest::{Manifest, Workload};
 
 /// Most nodes: the machine's limits on processes and threads come before. A guess.
@@ -69,6 +70,13 @@ impl Settings {
         let links = links(&manifest.link)?;
         check_only_simulated(&manifest)?;
         check_measure(&manifest)?;
+        let node_binary = match manifest.contender {
+            Some(contender) => {
+                contenders::check(&manifest)?;
+                Some(node_binary.map_or_else(|| contenders::find(contender), Ok)?)
+            }
+            None => node_binary,
+        };
         let kill = planned_kill(&manifest)?;
         Ok(Self { manifest, links, kill, withhold: 0, node_binary, hosts: None })
     }
@@ -79,6 +87,9 @@ impl Settings {
     /// When fewer than two others are left.
     pub fn withholding(self, withhold: usize) -> Result<Self, String> {
         let nodes = self.manifest.network.nodes;
+        if withhold > 0 && self.manifest.contender.is_some() {
+            return Err("--withhold: only our own nodes can withhold what they announce".to_owned());
+        }
         if withhold > nodes.saturating_sub(2) {
             return Err(format!(
                 "--withhold is {withhold}, but two of the {nodes} nodes must deliver"

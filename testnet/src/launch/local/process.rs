@@ -55,7 +55,8 @@ impl Process {
                 command.arg(mode::HOST).stdin(Stdio::piped()).stdout(Stdio::piped());
             }
         }
-        command.arg(mode::DATA_DIR).arg(folder).stderr(log).process_group(0);
+        command.arg(mode::DATA_DIR).arg(folder).args(common.node_arguments);
+        command.stderr(log).process_group(0);
         // The launcher's own environment must not overrule the settings of the manifest.
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with("TIDINGS_")) {
