@@ -24,7 +24,8 @@ pub struct SettingArgs {
     /// How many nodes [default: 500, or 200 real ones]
     #[arg(long)]
     pub nodes: Option<usize>,
-    /// How items spread: direct-mail, flood, inventory, push, pull, push-pull, rumor, plumtree or adaptive
+    /// How items spread: direct-mail, flood, inventory, push, pull, push-pull, rumor, plumtree, dog, eth68, cat,
+    /// gossipsub or adaptive
     #[arg(long)]
     pub strategy: Option<StrategyKind>,
     /// Whose nodes to launch instead of ours: gossipsub (the crate's defaults), gossipsub:eth or gossipsub:flood
