@@ -32,10 +32,10 @@ use crate::params::PeerParams;
 use crate::wire::message::{ADDRESSES_MAX, Message, PeerExchange};
 
 use super::backoff::exponential;
+use super::book::SAMPLE_MIN;
 
-/// Up to how many known addresses the next one is passed on in a hurry: twice the default outbound set, from which one can be
-/// filled without its seeds.
-pub(super) const HURRY_BELOW: usize = 16;
+/// Up to how many known addresses the next one is passed on in a hurry: a whole sample of a small network.
+pub(super) const HURRY_BELOW: usize = SAMPLE_MIN;
 
 /// Longest mean wait before passing on addresses, milliseconds, unless the parameter is longer still (Bitcoin Core's
 /// `AVG_ADDRESS_BROADCAST_INTERVAL`: 30 s).
