@@ -55,7 +55,7 @@ pub fn http(bytes: &[u8]) {
 async fn converse(bytes: &[u8], control: Control) -> Vec<u8> {
     let api = Api {
         control,
-        events: broadcast::channel(1).0,
+        events: broadcast::channel(1).0.into(),
         chain: Arc::new(RULES),
         stop: Stop::default(),
     };

@@ -12,7 +12,7 @@
 //! | `GET /v1/items/{id}` | the item's canonical bytes, or 404 |
 //! | `GET /v1/explain/tx/{id}` | [`TxStory`](crate::api::explain::TxStory) of an item; the beginning of its id will do |
 //! | `GET /v1/explain/peer/{id}` | [`PeerStory`](crate::api::explain::PeerStory); the beginning of its id, an address or a link will do |
-//! | `GET /v1/events` | server-sent events, each a [`NodeEvent`] or a notice of how many were missed |
+//! | `GET /v1/events` | server-sent events, each a [`NodeEvent`](crate::api::NodeEvent) or a notice of how many were missed |
 //! | `POST /v1/slow-motion` with [`SlowFrom`](crate::api::SlowFrom) | [`Slowed`](crate::api::Slowed); only where `lab.slow_motion` is set |
 //! | `POST /v1/stop` | `{"stopping":true}`, and the node shuts down |
 //! | `GET /healthy`, `GET /ready` | [`Health`](crate::api::Health), [`Readiness`](crate::api::Readiness); 503 if not |
@@ -27,10 +27,8 @@ pub mod routes;
 use std::sync::Arc;
 
 use tidings_protocol::chain::Chain;
-use tokio::sync::broadcast;
 
-use crate::api::NodeEvent;
-use crate::control::{Control, Stop};
+use crate::control::{Control, Events, Stop};
 
 /// What the API's handlers share.
 #[derive(Clone)]
@@ -38,7 +36,7 @@ pub struct Api {
     /// To the shell.
     pub control: Control,
     /// From the shell.
-    pub events: broadcast::Sender<NodeEvent>,
+    pub events: Events,
     /// The rules, for the sizes that a submission may have.
     pub chain: Arc<dyn Chain>,
     /// Ends this process.

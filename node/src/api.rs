@@ -42,6 +42,10 @@ pub mod path {
     pub const SLOW_MOTION: &str = "/v1/slow-motion";
     /// Ends the node.
     pub const STOP: &str = "/v1/stop";
+    /// Before all of these, in a host: the nodes, by number.
+    pub const NODES: &str = "/nodes";
+    /// In a host: how long what is ready waits for its turn.
+    pub const HOST_QUEUE: &str = "/queue";
     /// Whether it works.
     pub const HEALTHY: &str = "/healthy";
     /// Whether it has the peers that it needs.
@@ -53,6 +57,15 @@ pub mod path {
 pub struct Refusal {
     /// A sentence.
     pub error: String,
+}
+
+/// How long what is ready in a host waits for its turn, as far as that was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostQueue {
+    /// How often it was.
+    pub turns: u64,
+    /// How long it waited in all, microseconds.
+    pub waited_us: u64,
 }
 
 /// The node is going to end.

@@ -32,6 +32,7 @@ use crate::files::token;
 use crate::{logging, panics, printable};
 use args::{Cli, Remote, Verb};
 use output::Output;
+pub use run::guest;
 
 /// How long `tidings stop` waits for the node to end. A guess: requests under way get 5 s of it, and
 /// the rest is for saving files on a slow disk.

@@ -1,7 +1,8 @@
 //! Speaks the admin API of a node.
 //!
 //! A [`Client`] keeps one connection and sends one request at a time over it; whoever wants several
-//! at once makes several clients. A connection that the node closed meanwhile is replaced.
+//! at once makes several clients. A connection that the node closed meanwhile is replaced. Clients of nodes in
+//! one host may share a connection ([`Client::node`]).
 
 mod connection;
 mod stream;
@@ -9,6 +10,7 @@ mod stream;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,9 +23,11 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::api::explain::{PeerStory, TxStory};
-use crate::api::{PeerStatus, Readiness, Refusal, SlowFrom, Slowed, Status, Submitted, path};
+use crate::api::{
+    HostQueue, PeerStatus, Readiness, Refusal, SlowFrom, Slowed, Status, Submitted, path,
+};
 use crate::lab::slow_motion::SlowMotion;
-use connection::{Answer, Connection, SendError};
+use connection::{Answer, Connection, Outgoing, SendError};
 pub use stream::EventStream;
 
 /// How long a request may take. Longer than the node's own limits, so that its explanation arrives.
@@ -92,7 +96,9 @@ pub enum ClientError {
 pub struct Client {
     target: Target,
     token: Option<String>,
-    connection: Mutex<Option<Connection>>,
+    /// What stands before all paths.
+    prefix: String,
+    connection: Arc<Mutex<Option<Connection>>>,
 }
 
 impl Client {
@@ -109,7 +115,19 @@ impl Client {
     }
 
     fn new(target: Target, token: Option<String>) -> Self {
-        Self { target, token, connection: Mutex::new(None) }
+        Self { target, token, prefix: String::new(), connection: Arc::default() }
+    }
+
+    /// A client of a node in the [host](crate::host) that this one is of. They share a connection, and wait for one
+    /// another.
+    #[must_use]
+    pub fn node(&self, number: usize) -> Self {
+        Self {
+            target: self.target.clone(),
+            token: self.token.clone(),
+            prefix: format!("{}/{number}", path::NODES),
+            connection: Arc::clone(&self.connection),
+        }
     }
 
     /// State of the node.
@@ -126,6 +144,14 @@ impl Client {
     /// As [`Client::status`].
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, ClientError> {
         self.get(path::PEERS).await
+    }
+
+    /// How long nodes of a host wait for one another.
+    ///
+    /// # Errors
+    /// As [`Client::status`], and when this is a client of a node.
+    pub async fn host_queue(&self) -> Result<HostQueue, ClientError> {
+        self.get(path::HOST_QUEUE).await
     }
 
     /// The addresses that it knows.
@@ -214,7 +240,7 @@ impl Client {
     /// As [`Client::status`].
     pub async fn events(&self) -> Result<EventStream, ClientError> {
         let mut connection = Connection::open(&self.target).await?;
-        let request = connection::request(Method::GET, path::EVENTS, self.token(), Bytes::new());
+        let request = self.request(Method::GET, path::EVENTS, Bytes::new());
         let response = connection.send_streaming(&self.target, request).await?;
         Ok(EventStream::new(self.target.clone(), connection, response))
     }
@@ -243,7 +269,7 @@ impl Client {
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, ClientError> {
         let exchange = async {
             let mut kept = self.connection.lock().await;
-            let mut request = connection::request(method, path, self.token(), body);
+            let mut request = self.request(method, path, body);
             if let Some(mut connection) = kept.take() {
                 match connection.send(&self.target, request).await {
                     Ok(answer) => {
@@ -273,8 +299,9 @@ impl Client {
         })
     }
 
-    fn token(&self) -> Option<&str> {
-        self.token.as_deref()
+    fn request(&self, method: Method, path: &str, body: Bytes) -> Outgoing {
+        let path = format!("{}{path}", self.prefix);
+        connection::request(method, &path, self.token.as_deref(), body)
     }
 }
 

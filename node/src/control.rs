@@ -5,17 +5,18 @@
 
 mod unexplained;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 pub use self::unexplained::Unexplained;
 use crate::api::explain::{PeerStory, TxStory};
-use crate::api::{PeerStatus, Status, Submitted};
+use crate::api::{NodeEvent, PeerStatus, Status, Submitted};
 use crate::lab::slow_motion::{NotSlowed, SlowMotion};
 use crate::store::NotSaved;
 
@@ -24,6 +25,32 @@ pub const COMMANDS_MAX: usize = 256;
 
 /// Most events waiting for one reader of the event stream; a slower reader is told how many it missed.
 pub const EVENTS_MAX: usize = 1_024;
+
+/// What happens at the node, for all who listen. Nothing is kept before somebody does: the room for [`EVENTS_MAX`] events is
+/// more than all else that an idle node has.
+#[derive(Clone, Debug, Default)]
+pub struct Events(Arc<OnceLock<broadcast::Sender<NodeEvent>>>);
+
+impl Events {
+    /// Listens from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<NodeEvent> {
+        self.0.get_or_init(|| broadcast::Sender::new(EVENTS_MAX)).subscribe()
+    }
+
+    /// Tells something, if somebody listens. Receivers that are gone by now miss nothing.
+    pub fn tell(&self, event: impl FnOnce() -> NodeEvent) {
+        if let Some(sender) = self.0.get().filter(|sender| sender.receiver_count() > 0) {
+            let _ = sender.send(event());
+        }
+    }
+}
+
+impl From<broadcast::Sender<NodeEvent>> for Events {
+    fn from(sender: broadcast::Sender<NodeEvent>) -> Self {
+        Self(Arc::new(OnceLock::from(sender)))
+    }
+}
 
 /// One thing asked of the shell. An asker that has gone away is no error.
 #[derive(Debug)]

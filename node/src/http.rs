@@ -3,5 +3,5 @@
 pub mod bind;
 pub(crate) mod contain;
 pub(crate) mod error;
-pub(crate) mod server;
+pub mod server;
 pub(crate) mod token;

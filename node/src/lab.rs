@@ -3,7 +3,7 @@
 //!
 //! A node's settings say which of it there is ([`Lab`]); without any, nothing of this is built or asked.
 
-pub(crate) mod shape;
+pub mod shape;
 pub mod slow_motion;
 
 use tidings_protocol::wire::message::{Items, Message};

@@ -7,6 +7,7 @@
 //! From the top floor down; each room knows only those below it.
 //!
 //! - [`cli`]: the operator's commands, with what goes wrong as sentences and exit codes
+//! - [`host`] has many nodes in one process, for test networks
 //! - [`client`] asks a node, [`admin`] answers, both in the terms of [`api`]; [`http`] serves, bounded and timed;
 //!   [`metrics`] shows a node to Prometheus
 //! - [`shell`]: the loop that owns the core, its clock and its randomness, and carries out its actions;
@@ -31,6 +32,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod files;
+pub mod host;
 pub mod http;
 pub mod lab;
 pub mod logging;

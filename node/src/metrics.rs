@@ -1,7 +1,7 @@
 //! Metrics for Prometheus, on a port of their own.
 //!
 //! Nothing is counted for them as the node runs: at each scrape the node's [`Status`] is asked for and
-//! its plain counters are copied. No recorder exists while metrics are off. The only label is `kind`;
+//! its plain counters are copied, into a recorder that nothing else knows. The only label is `kind`;
 //! peers are no label, since there is no end of them (`tidings peers` shows them).
 
 mod exposition;
@@ -47,21 +47,18 @@ const GAUGES: [(&str, Unit, &str); 15] = [
     ("tidings_healthy", Unit::Count, "1: the node's main loop answered this scrape."),
 ];
 
-/// Installs the recorder of this process and makes the route that shows it. A recorder that somebody
-/// installed earlier stays, and `/metrics` then shows nothing.
+/// Makes the route that shows a node, with a recorder of its own: a process may have many nodes.
 pub(crate) fn router(control: Control) -> Router {
     let exposition = Exposition::default();
-    if metrics::set_global_recorder(exposition.clone()).is_err() {
-        tracing::warn!("this process has a metrics recorder already; /metrics stays empty");
-    }
-    describe();
+    metrics::with_local_recorder(&exposition, describe);
     Router::new().route("/metrics", get(scrape)).with_state((control, exposition))
 }
 
 async fn scrape(
     State((control, exposition)): State<(Control, Exposition)>,
 ) -> Result<impl IntoResponse, ApiError> {
-    record(&control.ask(Command::Status).await?);
+    let status = control.ask(Command::Status).await?;
+    metrics::with_local_recorder(&exposition, || record(&status));
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], exposition.text()))
 }
 

@@ -15,6 +15,7 @@ mod handler;
 mod held;
 mod inbox;
 mod interner;
+mod meter;
 mod muxer;
 mod pipe;
 mod progress;
@@ -51,6 +52,7 @@ use crate::net::gate::Gate;
 use crate::net::held::{Account, TOTAL_MAX};
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
+pub use crate::net::meter::{Meter, Metered};
 use crate::net::pipe::{HIGH_MARK, Phase, Pipe, Ready};
 pub use crate::net::stranger::Stranger;
 use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
@@ -218,6 +220,8 @@ pub struct Net {
     swarm: JoinHandle<()>,
     lost: Lost,
     listening: Vec<PeerAddr>,
+    /// What crosses our sockets.
+    meter: Meter,
     counters: NetCounters,
 }
 
@@ -228,10 +232,13 @@ impl Net {
     /// When an address can't be listened on, or identity or network name can't be used.
     pub async fn start(config: &NetConfig) -> Result<Self, NetError> {
         let (ready, account) = (Arc::default(), Arc::new(Account::default()));
-        let lost = Lost::default();
-        let mut swarm = swarm::build(config, Arc::clone(&ready), &account, lost.clone())?;
+        let (lost, meter) = (Lost::default(), Meter::default());
+        let mut swarm =
+            swarm::build(config, Arc::clone(&ready), &account, lost.clone(), meter.clone())?;
         let listening = swarm::listen(&mut swarm, &config.listen).await?;
-        Ok(Self::of(swarm, ready, account, lost, listening))
+        let mut net = Self::of(swarm, ready, account, lost);
+        (net.listening, net.meter) = (listening, meter);
+        Ok(net)
     }
 
     /// A network within this process, and a connection to it for a stranger that a test or a fuzzer plays: without Noise,
@@ -247,16 +254,10 @@ impl Net {
         let ready_too = Arc::clone(&ready);
         let mut swarm = swarm::over(transport, door, config, ready_too, &account, lost.clone())?;
         let stranger = Stranger::connect(&mut swarm).await;
-        Ok((Self::of(swarm, ready, account, lost, Vec::new()), stranger))
+        Ok((Self::of(swarm, ready, account, lost), stranger))
     }
 
-    fn of(
-        swarm: Swarm<Behaviours>,
-        ready: Arc<Ready>,
-        account: Arc<Account>,
-        lost: Lost,
-        listening: Vec<PeerAddr>,
-    ) -> Self {
+    fn of(swarm: Swarm<Behaviours>, ready: Arc<Ready>, account: Arc<Account>, lost: Lost) -> Self {
         let (dials, dials_rx) = mpsc::channel(DIALS_MAX as usize);
         let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
         Self {
@@ -272,7 +273,8 @@ impl Net {
             reports,
             swarm: tokio::spawn(swarm::run(swarm, dials_rx, reports_tx)),
             lost,
-            listening,
+            listening: Vec::new(),
+            meter: Meter::default(),
             counters: NetCounters::default(),
         }
     }
@@ -297,6 +299,12 @@ impl Net {
     #[must_use]
     pub fn counters(&self) -> NetCounters {
         NetCounters { floods: self.account.floods(), ..self.counters }
+    }
+
+    /// What crosses our sockets.
+    #[must_use]
+    pub const fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// What the transport knows of a link; `None` if it isn't live.

@@ -3,7 +3,7 @@
 //! A panic in what concerns one connection or one request costs that connection or request: its task is unwound, and
 //! what others rely on isn't in it (`net/contained.rs`, `http/contain.rs`). The core's state belongs to everybody, so
 //! that it isn't gone on with: then the shell saves what was acknowledged, and the process ends with a message and
-//! [`EXIT_SOFTWARE`](crate::cli::error::EXIT_SOFTWARE) (`shell/fault.rs`).
+//! [`EXIT_SOFTWARE`] (`shell/fault.rs`); a host of many nodes goes on with the others (`host.rs`).
 //!
 //! Here is only how panics are told: as lines of the log, escaped and merged like all others, since a stranger who finds a
 //! panic chooses how often it happens.
@@ -13,6 +13,9 @@ use std::panic::{self, PanicHookInfo};
 use std::thread;
 
 use crate::logging;
+
+/// What a process ends with that a fault of the program stopped (`sysexits.h`).
+pub const EXIT_SOFTWARE: u8 = 70;
 
 /// Has panics of this process told as lines of the log; with `RUST_BACKTRACE` as the standard library does, too.
 pub fn tell_in_log() {

@@ -40,7 +40,7 @@ use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::{ParamError, STEPS_DEFAULT};
 use tidings_protocol::wire::message::Message;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -52,9 +52,8 @@ use self::keeper::Keeper;
 use self::report::Reporter;
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
-use crate::api::NodeEvent;
 use crate::clock::{self, Clock, ClockWatch};
-use crate::control::{Command, SubmitReply};
+use crate::control::{Command, Events, SubmitReply};
 use crate::files::addresses::{self, AddressesError};
 use crate::lab::slow_motion;
 use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
@@ -177,7 +176,7 @@ impl Shell {
     pub async fn start(
         mut config: ShellConfig,
         commands: mpsc::Receiver<Command>,
-        events: broadcast::Sender<NodeEvent>,
+        events: impl Into<Events>,
     ) -> Result<Self, ShellError> {
         config.params.validate()?;
         config.params.record.steps.get_or_insert(STEPS_DEFAULT);
@@ -226,7 +225,7 @@ impl Shell {
         let now = Instant::now();
         let mut shell = Self {
             verifier: Verifier::new(Arc::clone(&config.chain)),
-            reporter: Reporter::new(events, trace),
+            reporter: Reporter::new(events.into(), trace),
             acquaintances: Acquaintances::default(),
             config: Arc::new(config),
             node,

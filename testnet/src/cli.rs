@@ -13,16 +13,20 @@ use crate::assault::program;
 use crate::assault::{self, AssaultArgs};
 use crate::exit;
 use crate::launch;
+use crate::launch::descriptors;
 use crate::launch::local::mode;
 use crate::launch::settings::{Options, Settings};
 use crate::manifest::Manifest;
 use crate::manifest::args::SettingArgs;
+use crate::output;
 use crate::simulate::{self, SimArgs};
 use crate::study::compare::{self, CompareArgs};
 use crate::study::frontier::{self, FrontierArgs};
 use crate::study::predict::{self, PredictArgs};
 use crate::study::rounds::{self, RoundsArgs};
 use crate::study::validate::{self, ValidateArgs};
+use crate::study::versus::{self, VersusArgs};
+use crate::usage;
 
 /// Launches real Tidings networks on one machine and measures them.
 #[derive(Debug, Parser)]
@@ -42,6 +46,8 @@ enum Command {
     Assault(Box<AssaultArgs>),
     /// Simulates and launches the same settings, and sets the figures side by side.
     Validate(Box<ValidateArgs>),
+    /// Launches our nodes and others' in turns, under the same settings, and sets the figures side by side.
+    Versus(Box<VersusArgs>),
     /// Simulates strategies side by side, on the same workload and seeds.
     Compare(Box<CompareArgs>),
     /// Simulates all strategies and draws them in the plane of bytes against time.
@@ -70,6 +76,9 @@ pub struct LaunchArgs {
     /// Program to start as a node, instead of this one's own node mode
     #[arg(long, value_name = "PATH")]
     node_binary: Option<PathBuf>,
+    /// In how many processes all nodes are, for networks of thousands [default: each in a process of its own]
+    #[arg(long, value_name = "N")]
+    hosts: Option<usize>,
     /// Run folder, which must not exist [default: runs/TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -87,13 +96,23 @@ pub struct LaunchArgs {
 impl LaunchArgs {
     /// Settles every setting, or says which can't be.
     fn resolve(self) -> Result<(Settings, Options), String> {
-        let mut manifest = self.settings.lay_over(Manifest::launched_by_default())?;
+        let default = match self.settings.contender {
+            Some(_) => Manifest::contended_by_default(),
+            None => Manifest::launched_by_default(),
+        };
+        let mut manifest = self.settings.lay_over(default)?;
         if let Some(share) = self.kill {
             let at_s = self.kill_after.unwrap_or_else(|| manifest.half_way_s());
             manifest.fault = vec![FaultSpec::kill(share, at_s)];
         }
         manifest.validate()?;
-        let settings = Settings::of(manifest, self.node_binary)?.withholding(self.withhold)?;
+        let settings = Settings::of(manifest, self.node_binary)?;
+        let mut settings = settings.withholding(self.withhold)?.in_hosts(self.hosts)?;
+        if self.settings.outbound.is_none()
+            && let Some(fitted) = descriptors::fit(&mut settings, usage::open_files_max())
+        {
+            output::tell(&fitted);
+        }
         let Self { out, keep_logs, json, quiet, .. } = self;
         Ok((settings, Options { out, keep_logs, json, quiet }))
     }
@@ -126,6 +145,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sim(args) => simulate::main(&args),
         Command::Assault(args) => assault::main(&args),
         Command::Validate(args) => validate::main(&args),
+        Command::Versus(args) => versus::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Frontier(args) => frontier::main(&args),
         Command::Predict(args) => predict::main(&args),

@@ -1,9 +1,10 @@
 //! `tidings-testnet launch`: the story of a run, from the top down.
 //!
 //! # Map
-//! - before anything starts: [`settings`] is what real nodes make of a manifest, [`plan`] draws all that the
-//!   seed decides, [`items`] are what is submitted, [`ports`] finds free ports
-//! - the nodes: [`local`] is one of them, a process of this machine, [`fleet`] all of them; [`connect`] waits
+//! - before anything starts: [`settings`] is what real nodes make of a manifest, [`contenders`] finds others' nodes,
+//!   [`plan`] draws all that the seed decides, [`items`] are what is submitted, [`ports`] finds free ports,
+//!   [`descriptors`] says whether there are enough of those
+//! - the nodes: [`local`] is one of them, in a process of this machine, [`fleet`] all of them; [`connect`] waits
 //!   until they are linked, [`slow_motion`] slows their clocks
 //! - the measured part: [`drive`] runs it; [`submit`] submits, [`kill`] kills, [`collect`] follows the
 //!   deliveries, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
@@ -16,6 +17,8 @@
 pub mod clocks;
 pub mod collect;
 pub mod connect;
+pub mod contenders;
+pub mod descriptors;
 pub mod drive;
 pub mod fleet;
 pub mod items;
@@ -44,10 +47,12 @@ use tokio::time::Instant;
 
 use crate::exit;
 use crate::manifest::Workload;
+use crate::manifest::contender::Contender;
 use crate::output;
 use crate::usage;
 use clocks::Clocks;
 use connect::{Goal, Overlay};
+use descriptors::{Room, TooFew};
 use drive::Driven;
 use fleet::Fleet;
 use local::Common;
@@ -57,21 +62,15 @@ use run_folder::{FolderError, RunFolder};
 use settings::{Options, Settings};
 use ui::Ui;
 
-/// Open files of the launcher besides those of the nodes: its own, and room for the rest.
-const OPEN_FILES_BASE: u64 = 64;
-
 /// Copies of items that are wrong and told one by one; the summary has the number of all.
 const WRONG_COPIES_TOLD: usize = 5;
 
 /// Why a run came to nothing.
 #[derive(Debug, thiserror::Error)]
 enum LaunchError {
-    /// More nodes than the system lets one process handle.
-    #[error(
-        "{nodes} nodes need {needed} open files, but the limit is {limit}: raise it (ulimit -Hn), or \
-         start fewer nodes"
-    )]
-    OpenFiles { nodes: usize, needed: u64, limit: u64 },
+    /// More than the system lets processes hold.
+    #[error(transparent)]
+    OpenFiles(#[from] TooFew),
     /// The limit can't be raised.
     #[error("cannot raise the limit on open files: {0}")]
     Limit(rustix::io::Errno),
@@ -93,7 +92,7 @@ impl LaunchError {
     /// Wrong input is a wrong argument, whichever way it came to light.
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::OpenFiles { .. }
+            Self::OpenFiles(_)
             | Self::Plan(PlanError::Overlay(_) | PlanError::Workload(_))
             | Self::Folder(FolderError::Exists(_) | FolderError::TooDeep(_)) => exit::USAGE,
             Self::Limit(_)
@@ -175,7 +174,7 @@ pub(crate) async fn interrupted() -> &'static str {
 /// The story.
 async fn launch(settings: &Settings, options: &Options) -> Result<Launched, LaunchError> {
     let ui = Ui::new(options.quiet);
-    raise_limits(settings.manifest.network.nodes)?;
+    raise_limits(settings)?;
     let Plan { network, nodes, degrees, items, victims } = plan::draw(settings)?;
     let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
     let places: Vec<_> = nodes.iter().map(|node| node.place).collect();
@@ -210,7 +209,8 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         overlay,
         idle_cpu_percent,
         idle_memory,
-        traffic_before: observe::traffic(&fleet).await,
+        memory: None,
+        traffic_before: observe::traffic(&observe::statuses(&fleet).await),
         traffic_after: Vec::new(),
         links_lost: None,
         usage_after: Vec::new(),
@@ -223,9 +223,11 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     let driven = driven.map_err(LaunchError::Traces)?;
     ui.say(&told(&driven));
 
-    observed.traffic_after = observe::traffic(&fleet).await;
-    observed.links_lost = observe::links_lost(&fleet).await;
+    let statuses = observe::statuses(&fleet).await;
+    observed.traffic_after = observe::traffic(&statuses);
+    observed.links_lost = observe::links_lost(&statuses);
     observed.usage_after = fleet.usage();
+    observed.memory = observe::memory(&fleet);
     clocks.look();
     observed.clock_problems = clocks.problems();
     if matches!(settings.manifest.workload, Workload::BitcoinBlock { .. }) {
@@ -245,14 +247,17 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     finish(folder, &run, summary, observed, options)
 }
 
-/// Lets this process hold the files of so many nodes.
-fn raise_limits(nodes: usize) -> Result<(), LaunchError> {
-    // A held port or an admin connection, a trace, a log while it is handed over.
-    let needed = 3 * nodes as u64 + OPEN_FILES_BASE;
-    match usage::raise_open_files().map_err(LaunchError::Limit)? {
-        Some(limit) if limit < needed => Err(LaunchError::OpenFiles { nodes, needed, limit }),
-        _ => Ok(()),
+/// Lets this process and the hosts hold as many files as they need, or says that they can't.
+fn raise_limits(settings: &Settings) -> Result<(), LaunchError> {
+    usage::raise_open_files().map_err(LaunchError::Limit)?;
+    let Some(limit) = usage::open_files_max() else { return Ok(()) };
+    let manifest = &settings.manifest;
+    let room = Room { nodes: manifest.network.nodes, hosts: settings.hosts, limit };
+    match plan::degrees(manifest).map_err(PlanError::Overlay)? {
+        Some(degrees) => room.check(degrees.iter().sum())?,
+        None => room.check_dialled(manifest.params.peers.outbound)?,
     }
+    Ok(())
 }
 
 async fn start(
@@ -267,10 +272,12 @@ async fn start(
         params: settings.manifest.params.clone(),
         slow_motion: settings.manifest.slow_motion,
         node_binary: settings.node_binary.clone(),
+        node_arguments: settings.manifest.contender.map_or(&[], Contender::arguments),
     };
-    ui.say(&format!("starting {} nodes in {}", nodes.len(), folder.shown()));
+    let shared = settings.hosts.map_or_else(String::new, |hosts| format!(" in {hosts} hosts"));
+    ui.say(&format!("starting {} nodes{shared}, in {}", nodes.len(), folder.shown()));
     let bar = ui.bar("starting", nodes.len());
-    let fleet = Fleet::start(nodes, &common, || bar.step()).await;
+    let fleet = Fleet::start(nodes, &common, settings.hosts, || bar.step()).await;
     drop(bar);
     fleet.map_err(|error| error.to_string())
 }

@@ -5,6 +5,7 @@
 //! seed = 7
 //! spies = 0.1                 # share of the nodes; 0 if left out
 //! slow_motion = 100           # real nodes' clocks run 100 times slower; 1 if left out
+//! contender = "gossipsub"     # whose nodes are launched; ours if left out
 //!
 //! [network]
 //! nodes = 500
@@ -33,6 +34,7 @@
 //! resolved, with a record of what ran it ([`recorded`]); it can be run again as it is.
 
 pub mod args;
+pub mod contender;
 pub mod recorded;
 pub mod text;
 
@@ -51,6 +53,7 @@ use tidings_sim::scenario::{self, Measure, Scenario};
 use tidings_sim::workload::sizes::Sizes;
 use tidings_sim::workload::{SIZE_MAX, Transfers};
 
+use contender::Contender;
 use recorded::Recorded;
 
 /// The only format so far.
@@ -81,6 +84,9 @@ pub struct Manifest {
     pub measure: Measure,
     /// Share of the nodes that note who told them of each item first, 0 to 1.
     pub spies: f64,
+    /// Whose nodes are launched instead of ours; ours if unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contender: Option<Contender>,
     /// How many times slower real nodes' clocks run during the measured part, so that the machine seems that
     /// much faster: see [`tidings::lab::slow_motion`]. All other settings, and all figures but CPU time, are in the
     /// network's own time. A simulation takes no notice: the machine takes none of its time.
@@ -168,6 +174,7 @@ impl Default for Manifest {
             origin,
             measure,
             spies,
+            contender: None,
             slow_motion: None,
             fault,
             params,
@@ -217,6 +224,16 @@ impl Manifest {
         Self { network, workload, link: LinkSpec::regions(), ..Self::default() }
     }
 
+    /// The same where others' nodes take part, which look into no item and find no peer: opaque items over links that are
+    /// drawn beforehand.
+    #[must_use]
+    pub fn contended_by_default() -> Self {
+        let launched = Self::launched_by_default();
+        let network =
+            Network { topology: Shape::Outbound, rules: Rules::Opaque, ..launched.network };
+        Self { network, ..launched }
+    }
+
     /// Reads a manifest.
     ///
     /// # Errors
@@ -225,6 +242,15 @@ impl Manifest {
         let manifest: Self = toml::from_str(text).map_err(|error| text::explained(&error))?;
         manifest.validate()?;
         Ok(manifest)
+    }
+
+    /// What spreads the items: one of our strategies, or somebody else's node.
+    #[must_use]
+    pub fn relayed_by(&self) -> String {
+        match self.contender {
+            Some(contender) => contender.to_string(),
+            None => self.params.relay.strategy.to_string(),
+        }
     }
 
     /// How many transactions are submitted.
@@ -277,6 +303,11 @@ impl Manifest {
     /// # Errors
     /// A sentence about a workload that can't be simulated.
     pub fn scenario(&self) -> Result<Scenario, String> {
+        if let Some(contender) = self.contender {
+            return Err(format!(
+                "contender is {contender}, which only launch can start: leave it out"
+            ));
+        }
         match self.workload {
             Workload::Transfers(transfers) => Ok(self.scenario_of(transfers)),
             Workload::BitcoinBlock { .. } => {

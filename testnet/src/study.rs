@@ -2,7 +2,7 @@
 //!
 //! - [`compare`]: strategies on the same workload and seeds; [`frontier`] draws them in one plane
 //! - [`rounds`]: strategies against [`theory`] and the literature; [`predict`] draws that by number of nodes
-//! - [`validate`]: one manifest simulated and launched
+//! - [`validate`]: one manifest simulated and launched; [`versus`]: our nodes and others' launched in turns
 //! - [`jobs`]: runs on several threads
 
 pub mod compare;
@@ -12,3 +12,4 @@ pub mod predict;
 pub mod rounds;
 pub mod theory;
 pub mod validate;
+pub mod versus;

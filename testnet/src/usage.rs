@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use procfs::process::Process;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What a process used up to now, and what it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,12 +24,38 @@ pub fn usage(pid: u32) -> Option<Usage> {
     Some(Usage { cpu, rss_bytes: stat.rss * procfs::page_size() })
 }
 
-/// Resident memory of a process that is its own, bytes: all but the pages of files, which processes
-/// that run the same program share. `None` if there is no such process.
+impl Usage {
+    /// The share of one of so many that used it together.
+    #[must_use]
+    pub fn share_of(self, sharers: usize) -> Self {
+        let sharers = u32::try_from(sharers).unwrap_or(u32::MAX).max(1);
+        Self { cpu: self.cpu / sharers, rss_bytes: self.rss_bytes / u64::from(sharers) }
+    }
+}
+
+/// What a process holds of the machine's memory, bytes (proc(5), `/proc/PID/smaps_rollup`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Resident; pages that processes share, as those of a program that they all run, count in each.
+    pub rss: u64,
+    /// Its part of what is resident: a shared page counts as one over the number of its sharers. The sum over all processes is
+    /// what they take in truth.
+    pub pss: u64,
+    /// What nobody shares with it, and what would be free if it ended.
+    pub private: u64,
+}
+
+/// Memory of a process; `None` if there is no such process, or the kernel doesn't tell.
 #[must_use]
-pub fn private_bytes(pid: u32) -> Option<u64> {
-    let statm = process(pid)?.statm().ok()?;
-    Some(statm.resident.saturating_sub(statm.shared) * procfs::page_size())
+pub fn memory(pid: u32) -> Option<Memory> {
+    let rollup = process(pid)?.smaps_rollup().ok()?;
+    let map = rollup.memory_map_rollup.0.into_iter().next()?.extension.map;
+    let bytes = |name: &str| map.get(name).copied();
+    Some(Memory {
+        rss: bytes("Rss")?,
+        pss: bytes("Pss")?,
+        private: bytes("Private_Clean")? + bytes("Private_Dirty")?,
+    })
 }
 
 /// How often a process got a processor up to now, and how long it waited for it in all: its first thread, on which a node
@@ -97,16 +124,19 @@ pub fn cpu_between(earlier: Usage, later: Usage) -> f64 {
     later.cpu.saturating_sub(earlier.cpu).as_secs_f64()
 }
 
-/// Raises the soft limit on open files to the hard one, for this process and those that it starts:
-/// per node the launcher holds a socket and a trace file. Returns the limit, if there is one.
+/// Most open files that the system lets this process have, and those that it starts; `None` if there is no limit.
+#[must_use]
+pub fn open_files_max() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}
+
+/// Raises the soft limit on open files to the hard one, for this process and those that it starts.
 ///
 /// # Errors
 /// What the system says.
-pub fn raise_open_files() -> Result<Option<u64>, rustix::io::Errno> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    Ok(maximum)
+pub fn raise_open_files() -> Result<(), rustix::io::Errno> {
+    let maximum = open_files_max();
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
 }
 
 #[cfg(test)]
@@ -114,9 +144,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn private_memory_is_what_is_not_shared() {
-        let (own, all) = (private_bytes(std::process::id()).unwrap(), own_usage().rss_bytes);
-        assert!(own > 100_000 && own < all, "{own} of {all}");
+    fn private_memory_is_part_of_the_share_and_that_of_what_is_resident() {
+        let Memory { rss, pss, private } = memory(std::process::id()).unwrap();
+        assert!(private > 100_000 && private <= pss && pss <= rss, "{private} {pss} {rss}");
+        assert_eq!(memory(u32::MAX), None);
     }
 
     #[test]

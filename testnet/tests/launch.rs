@@ -116,6 +116,9 @@ fn a_small_network_delivers_everything() {
         "t100_ms",
         "redundancy",
         "bytes_per_payload_byte",
+        "messages_per_delivery",
+        "socket_bytes_per_payload_byte",
+        "socket_writes_per_delivery",
         "cpu_us_per_delivery",
         "cpu_us_per_delivery_nodes",
         "rss_mib_per_node",
@@ -348,10 +351,84 @@ fn nodes_that_do_not_start_are_named_with_their_last_words() {
 }
 
 #[test]
+fn nodes_in_hosts_deliver_everything_and_each_process_has_its_share_of_the_figures() {
+    let mut launch = Launch::new("--nodes 7 --hosts 2 --txs 20 --rate 40");
+    let finished = launch.run();
+    finished.assert_code(0);
+    let summary = &finished.summary;
+    assert_eq!((&summary["hosts"], &summary["deliveries"]), (&2.into(), &140.into()));
+    let mib = |key: &str| summary[key].as_f64().unwrap();
+    let (rss, pss) = (mib("rss_mib_per_node"), mib("pss_mib_per_node"));
+    assert!(mib("private_mib_per_node") <= pss && pss <= rss, "{summary:#}");
+    let nodes = fs::read_to_string(launch.folder().join("nodes.csv")).unwrap();
+    let column = |name: &str| -> Vec<String> {
+        let mut rows =
+            nodes.lines().map(|row| row.split(',').map(str::to_owned).collect::<Vec<_>>());
+        let index = rows.next().unwrap().iter().position(|field| field == name).unwrap();
+        rows.map(|mut row| row.swap_remove(index)).collect()
+    };
+    let (pids, cpu) = (column("pid"), column("cpu_s"));
+    assert_eq!((pids.len(), cpu.len()), (7, 7));
+    for node in 2..7 {
+        assert_eq!((&pids[node], &cpu[node]), (&pids[node % 2], &cpu[node % 2]), "{nodes}");
+    }
+    assert_ne!(pids[0], pids[1]);
+}
+
+#[test]
+fn a_node_of_a_host_is_killed_alone() {
+    let mut launch = Launch::new("--nodes 8 --hosts 2 --txs 40 --rate 20 --kill 25% --keep-logs");
+    let finished = launch.run();
+    finished.assert_code(0);
+    assert_eq!(finished.summary["killed_nodes"], 2);
+    assert_eq!(finished.summary["killed_live_nodes"], 2);
+    assert_eq!(finished.summary["coverage"], 1.0, "the others of its host live on");
+}
+
+#[test]
+fn a_host_that_dies_is_the_death_of_its_nodes_and_makes_the_run_invalid() {
+    let mut launch = Launch::new("--nodes 6 --hosts 2 --txs 100 --rate 20");
+    let (launcher, hosts) = launch.start(2);
+    wait_for("the first delivery", || {
+        let trace = launch.folder().join("nodes/n0000/trace.csv");
+        (fs::metadata(trace).ok()?.len() > 0).then_some(())
+    });
+    send(hosts[0], Signal::KILL);
+    let finished = Finished::of(launcher.wait_with_output().unwrap());
+    finished.assert_code(3);
+    let reasons = finished.summary["invalid_reasons"].to_string();
+    assert!(reasons.contains("was killed by signal 9, not by this run"), "{reasons}");
+    assert_eq!(finished.summary["killed_nodes"], 3, "{reasons}");
+}
+
+#[test]
+fn hosts_do_not_outlive_a_launcher_that_is_killed() {
+    let mut launch = Launch::new("--nodes 4 --hosts 1 --txs 1000 --rate 1");
+    let (mut launcher, hosts) = launch.start(1);
+    launcher.kill().unwrap();
+    launcher.wait().unwrap();
+    wait_for("the host to end", || (!hosts.iter().any(|pid| runs(*pid))).then_some(()));
+}
+
+#[test]
+fn hosts_without_enough_descriptors_are_refused_with_how_many_would_do() {
+    let mut launch = Launch::new("--nodes 40 --hosts 1 --outbound 8");
+    let program = launch.command.get_program().to_owned();
+    let args: Vec<_> = launch.command.get_args().map(ToOwned::to_owned).collect();
+    launch.command = Command::new("sh");
+    launch.command.args(["-c", "ulimit -n 600 && exec \"$0\" \"$@\""]).arg(program).args(args);
+    let finished = Finished::of(launch.command.output().unwrap());
+    finished.assert_code(64);
+    assert!(finished.stderr.contains("start 2 hosts (--hosts 2)"), "{}", finished.stderr);
+    assert!(!launch.folder().exists());
+}
+
+#[test]
 fn wrong_arguments_are_refused_before_anything_starts() {
     for (args, sentence) in [
         ("--noodles 3", "unexpected argument '--noodles'"),
         ("--nodes 1", "network.nodes is 1, but must be 2 to"),
+        ("--nodes 4 --hosts 5", "--hosts is 5, but must be 1 to 4"),
         ("--topology random-regular --nodes 16", "at least 17 nodes, not 16"),
         (
             "--workload bitcoin-block /dev/null",

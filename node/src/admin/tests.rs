@@ -42,7 +42,7 @@ fn serve(control: Control) -> Fixture {
     let path = folder.path().join("admin.sock");
     let api = Api {
         control,
-        events: broadcast::channel(4).0,
+        events: broadcast::channel(4).0.into(),
         chain: Arc::new(Opaque { max_tx_bytes: 100, max_block_bytes: 1_000 }),
         stop: Stop::default(),
     };
@@ -223,7 +223,7 @@ async fn events_stream_until_the_node_stops() {
     let mut stream = client.events().await.unwrap();
     let id = Hash256::of(b"x");
     let event = NodeEvent { unix_us: 7, what: What::AlreadyKnown { id } };
-    api.events.send(event.clone()).unwrap();
+    api.events.tell(|| event.clone());
     assert_eq!(stream.next().await.unwrap(), Some(Streamed::Event(event)));
     api.stop.request();
     assert_eq!(stream.next().await.unwrap(), None);
@@ -237,7 +237,7 @@ async fn a_slow_reader_is_told_how_much_it_missed() {
     let what = What::AlreadyKnown { id: Hash256([0; 32]) };
     // The reader's queue holds 4, and nobody else runs between these.
     for unix_us in 0..6 {
-        api.events.send(NodeEvent { unix_us, what: what.clone() }).unwrap();
+        api.events.tell(|| NodeEvent { unix_us, what: what.clone() });
     }
     let missed = stream.next().await.unwrap().unwrap();
     assert_eq!(missed, Streamed::Notice(Notice::Missed { count: 2 }));

@@ -5,7 +5,7 @@
 use tidings_protocol::wire::kinds::Budget;
 
 /// Name and meaning of each counter.
-pub const COUNTERS: [(&str, &str); 44] = [
+pub const COUNTERS: [(&str, &str); 48] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -46,6 +46,16 @@ pub const COUNTERS: [(&str, &str); 44] = [
     ("net_slow_readers", "Links cut because they made us hold too much."),
     ("net_floods", "Connections closed for frames that no honest peer sends."),
     ("net_throttled", "Times that a link was not read for a while."),
+    (
+        "net_socket_bytes_sent",
+        "Bytes written to TCP sockets, encryption and multiplexing included.",
+    ),
+    ("net_socket_writes", "Writes to TCP sockets."),
+    (
+        "net_socket_bytes_received",
+        "Bytes read from TCP sockets, encryption and multiplexing included.",
+    ),
+    ("net_socket_reads", "Reads of TCP sockets."),
     (
         "own_identity_elsewhere",
         "Times that this node's own identity answered at an address that isn't its own: see the log.",

@@ -24,6 +24,7 @@ use crate::files::network::NetworkError;
 use crate::files::token::TokenError;
 use crate::http::bind::BindError;
 use crate::net::NetError;
+pub use crate::panics::EXIT_SOFTWARE;
 use crate::shell::ShellError;
 use crate::store::OpenError;
 
@@ -33,8 +34,6 @@ pub const EXIT_FAILURE: u8 = 1;
 pub const EXIT_USAGE: u8 = 64;
 /// Not running, in use, or not to be listened on.
 pub const EXIT_UNAVAILABLE: u8 = 69;
-/// A fault of the program stopped the node.
-pub const EXIT_SOFTWARE: u8 = 70;
 /// Data folder, settings, keys, network file, address book or store can't be used.
 pub const EXIT_CONFIG: u8 = 78;
 

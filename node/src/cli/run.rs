@@ -6,7 +6,10 @@
 //! be kept. Then the socket's file goes, then the claim on the data folder, and the listening sockets
 //! last: whoever waits on one of them (`tidings stop`) may start the next node at once.
 
+mod guest;
 mod listeners;
+
+pub use self::guest::guest;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,7 +18,7 @@ use std::time::Duration;
 use serde_json::json;
 use tidings_protocol::ground::reach::Reach;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 
 use super::output::Output;
 use super::{Folder, descriptors, runtime};
@@ -23,7 +26,7 @@ use crate::admin::Api;
 use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::clock::SystemClock;
 use crate::config::{Config, Flag};
-use crate::control::{COMMANDS_MAX, Control, EVENTS_MAX, Stop};
+use crate::control::{COMMANDS_MAX, Control, Events, Stop};
 use crate::files::datadir::{ADDRESSES, DataDir, Lock};
 use crate::files::identity;
 use crate::files::network::{Meaning, Network};
@@ -102,6 +105,15 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     })
 }
 
+/// Starts a shell, and makes what asks it.
+async fn start(config: ShellConfig, stop: Stop) -> Result<(Shell, Api), Error> {
+    let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+    let events = Events::default();
+    let chain = Arc::clone(&config.chain);
+    let shell = Shell::start(config, inbox, events.clone()).await?;
+    Ok((shell, Api { control: Control::new(commands), events, chain, stop }))
+}
+
 async fn serve(
     folder: Folder,
     config: Config,
@@ -110,15 +122,9 @@ async fn serve(
 ) -> Result<(), Error> {
     let stop = Stop::default();
     stop_on_signals(&stop)?;
-    let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
-    let events = broadcast::Sender::new(EVENTS_MAX);
     let peer_id = shell_config.keypair.public().to_peer_id();
-    let chain = Arc::clone(&shell_config.chain);
-    let control = Control::new(commands);
-    let api = Api { control, events: events.clone(), chain, stop: stop.clone() };
-
     let listeners = Listeners::bind(&folder.dir, &config).await?;
-    let shell = Shell::start(shell_config, inbox, events).await?;
+    let (shell, api) = start(shell_config, stop.clone()).await?;
     let (listen, admin) = (shell.listening(), listeners.socket());
     let shown: Vec<String> = listen.iter().map(ToString::to_string).collect();
     tracing::info!(%peer_id, listen = shown.join(" "), admin = %admin.display(), "the node is up");

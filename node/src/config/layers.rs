@@ -1,10 +1,10 @@
 //! Layers of settings, merged by dotted key, each value with its origin.
 //!
-//! What is allowed is given by an example value of the settings' type ([`Schema`]). Each entry is
-//! tried alone on top of the defaults before it is merged, so that an error names the one key, file
-//! and line to blame; serde alone would only say what is wrong somewhere in the merged whole.
+//! What is allowed is given by an example value of the settings' type ([`Schema`]). If anything is wrong, each
+//! entry is tried alone on top of the defaults, so that the error names the one key, file and line to
+//! blame; serde alone would only say what is wrong somewhere in the merged whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -194,25 +194,49 @@ impl Schema {
         (best.0 >= ALIKE_MIN).then_some(best.1)
     }
 
-    /// Checks one entry by itself.
-    fn check<T: DeserializeOwned>(&self, entry: &Entry) -> Result<(), LayerError> {
+    /// Checks that there is such a setting, and that it has values of that type.
+    fn check_type(&self, entry: &Entry) -> Result<(), LayerError> {
         let Entry { key, value, origin } = entry;
         if is_known_section(self, key, value) {
             return Ok(());
         }
         let like = self.get(key, origin)?;
-        let bad = |problem| {
-            Err(LayerError::BadValue { key: key.clone(), origin: origin.clone(), problem })
-        };
-        if !fits(value, like) {
-            return bad(format!("must be {}, not {}", type_name(like), type_name(value)));
+        if fits(value, like) {
+            return Ok(());
+        }
+        let problem = format!("must be {}, not {}", type_name(like), type_name(value));
+        Err(LayerError::BadValue { key: key.clone(), origin: origin.clone(), problem })
+    }
+
+    /// Checks one entry by itself.
+    fn check<T: DeserializeOwned>(&self, entry: &Entry) -> Result<(), LayerError> {
+        self.check_type(entry)?;
+        let Entry { key, value, origin } = entry;
+        if value.is_table() {
+            return Ok(());
         }
         let mut alone = self.defaults.clone();
         insert(&mut alone, key, value.clone());
-        match T::deserialize(alone) {
-            Ok(_) => Ok(()),
-            Err(error) => bad(format!("is {value}, but: {}", error.message())),
+        T::deserialize(alone).map(drop).map_err(|error| {
+            let problem = format!("is {value}, but: {}", error.message());
+            LayerError::BadValue { key: key.clone(), origin: origin.clone(), problem }
+        })
+    }
+
+    /// Whether all entries are good, as far as that shows when they are taken together. What a later one
+    /// overrides doesn't show.
+    fn takes_all<T: DeserializeOwned>(&self, entries: &[Entry]) -> bool {
+        let mut all = self.defaults.clone();
+        let mut keys = BTreeSet::new();
+        for entry in entries {
+            if self.check_type(entry).is_err() || !keys.insert(&entry.key) {
+                return false;
+            }
+            if !entry.value.is_table() {
+                insert(&mut all, &entry.key, entry.value.clone());
+            }
         }
+        T::deserialize(all).is_ok()
     }
 }
 
@@ -238,10 +262,13 @@ impl Layered {
         schema: &Schema,
         entries: Vec<Entry>,
     ) -> Result<Self, LayerError> {
+        // One by one is a hundred times the work: only where somebody is to blame, or may be.
+        if !schema.takes_all::<T>(&entries) {
+            entries.iter().try_for_each(|entry| schema.check::<T>(entry))?;
+        }
         let mut merged = schema.defaults.clone();
         let mut origins = BTreeMap::new();
         for entry in entries {
-            schema.check::<T>(&entry)?;
             if !entry.value.is_table() {
                 insert(&mut merged, &entry.key, entry.value);
                 origins.insert(entry.key, entry.origin);

@@ -63,7 +63,7 @@ fn advice(source: &io::Error) -> &'static str {
 
 /// A unix socket that only its owner can connect to. Its file is removed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct AdminSocket {
+pub struct AdminSocket {
     listener: UnixListener,
     path: PathBuf,
     file_is_ours: bool,
@@ -71,7 +71,10 @@ pub(crate) struct AdminSocket {
 
 impl AdminSocket {
     /// Listens at a path. What a killed process left there is replaced, if nobody answers.
-    pub(crate) fn bind(path: PathBuf) -> Result<Self, BindError> {
+    ///
+    /// # Errors
+    /// When the path is too long, taken, or the system refuses.
+    pub fn bind(path: PathBuf) -> Result<Self, BindError> {
         if path.as_os_str().len() > SOCKET_PATH_MAX {
             return Err(BindError::PathTooLong(path));
         }

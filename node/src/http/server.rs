@@ -28,7 +28,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves until stopped, then lets requests under way finish. The listener comes back still open: a
 /// connection that waits there breaks when it is dropped, and so tells its maker that all is over.
-pub(crate) async fn serve<L: Listener>(mut listener: L, app: Router, stop: Stop) -> L {
+pub async fn serve<L: Listener>(mut listener: L, app: Router, stop: Stop) -> L {
     let app = app.layer(middleware::from_fn(contain));
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
     loop {

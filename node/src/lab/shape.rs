@@ -48,7 +48,7 @@ const HOLD_MIN: usize = 64 << 10;
 
 /// One node's end of all its shaped streams.
 #[derive(Clone, Debug)]
-pub(crate) struct Shaper {
+pub struct Shaper {
     model: LinkModel,
     place: Place,
     clock: Clock,
@@ -87,7 +87,8 @@ impl Line {
 
 impl Shaper {
     /// The shaper of a node at a place.
-    pub(crate) fn new(place: Place, clock: Clock) -> Self {
+    #[must_use]
+    pub fn new(place: Place, clock: Clock) -> Self {
         Self {
             model: LinkModel::default(),
             place,
@@ -102,7 +103,7 @@ impl Shaper {
     ///
     /// # Errors
     /// When the connection breaks or the peer isn't shaped.
-    pub(crate) async fn shape<S>(self, mut stream: S, dialler: bool) -> io::Result<Shaped<S>>
+    pub async fn shape<S>(self, mut stream: S, dialler: bool) -> io::Result<Shaped<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -168,7 +169,7 @@ fn hold_max(bps: u64, latency: Duration) -> usize {
 
 /// A shaped stream. Both halves must be polled by one task, as libp2p does: they share the timer.
 #[derive(Debug)]
-pub(crate) struct Shaped<S> {
+pub struct Shaped<S> {
     stream: S,
     shaper: Shaper,
     rng: ChaCha8Rng,

@@ -15,6 +15,7 @@ use crate::net::contained::Lost;
 use crate::net::door::{Door, Guarded};
 use crate::net::gate::Gate;
 use crate::net::held::Account;
+use crate::net::meter::Meter;
 use crate::net::pipe::Ready;
 use crate::net::transport::{self, BoxedTransport, from_multiaddr, to_multiaddr};
 use crate::net::{NetConfig, NetError};
@@ -57,9 +58,11 @@ pub(crate) fn build(
     ready: Arc<Ready>,
     account: &Arc<Account>,
     lost: Lost,
+    meter: Meter,
 ) -> Result<Swarm<Behaviours>, NetError> {
     let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
-    let transport = transport::build(&config.keypair, config.place, &config.clock, account)?;
+    let NetConfig { keypair, place, clock, .. } = config;
+    let transport = transport::build(keypair, *place, clock, account, meter)?;
     let stretched = |duration| config.clock.stretched(duration);
     let transport = Guarded::new(transport, door.clone(), stretched).boxed();
     over(transport, door, config, ready, account, lost)

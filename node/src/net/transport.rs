@@ -22,6 +22,7 @@ use crate::lab::shape::Shaper;
 use crate::links::Place;
 use crate::net::NetError;
 use crate::net::held::Account;
+use crate::net::meter::Meter;
 use crate::net::muxer;
 
 /// How long connecting and securing may take: libp2p's own default.
@@ -53,6 +54,7 @@ pub(crate) fn build(
     place: Option<Place>,
     clock: &Clock,
     account: &Arc<Account>,
+    meter: Meter,
 ) -> Result<BoxedTransport, NetError> {
     let (connect, unacked) = (clock.stretched(CONNECT_TIMEOUT), clock.stretched(UNACKED_MAX));
     let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true)).map_err(System);
@@ -60,7 +62,7 @@ pub(crate) fn build(
         let millis = u32::try_from(unacked.as_millis()).unwrap_or(u32::MAX);
         // A system without the option is only slower to notice.
         let _ = sockopt::set_tcp_user_timeout(&stream.0, millis);
-        stream
+        meter.over(stream)
     });
     let Some(place) = place else {
         let secured = secure(tcp, keypair, connect, account)?;

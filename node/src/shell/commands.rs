@@ -149,6 +149,8 @@ impl Shell {
         let verified =
             [("verified", items), ("verify_batches", batches), ("verdicts_remembered", remembered)];
         counters.extend(verified.map(|(name, count)| (name.to_owned(), count)));
+        let sockets = self.net.meter().counters();
+        counters.extend(sockets.map(|(name, count)| (name.to_owned(), count)));
         let store = self.keeper.status();
         if let Some(store) = &store {
             let named = [

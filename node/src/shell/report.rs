@@ -3,22 +3,22 @@
 use tidings_protocol::ground::link::{Link, LinkTable};
 use tidings_protocol::limits::misbehavior::Reason;
 use tidings_protocol::report::event::Event;
-use tokio::sync::broadcast;
 
 use crate::api::{LinkName, NodeEvent, What};
+use crate::control::Events;
 use crate::trace::{Entry, Line, Trace};
 
 /// Passes reports on.
 #[derive(Debug)]
 pub(super) struct Reporter {
-    events: broadcast::Sender<NodeEvent>,
+    events: Events,
     trace: Option<Trace>,
     /// Peers of the live links, and of those whose end is being reported.
     pub(super) names: LinkTable<libp2p::PeerId>,
 }
 
 impl Reporter {
-    pub(super) fn new(events: broadcast::Sender<NodeEvent>, trace: Option<Trace>) -> Self {
+    pub(super) fn new(events: Events, trace: Option<Trace>) -> Self {
         Self { events, trace, names: LinkTable::default() }
     }
 
@@ -26,11 +26,7 @@ impl Reporter {
     pub(super) fn report(&mut self, event: &Event, unix_us: u64, cut: Option<Reason>) {
         self.trace(event, unix_us);
         self.log(event, cut);
-        if self.events.receiver_count() > 0 {
-            let what = self.what(event, cut);
-            // Receivers that are gone by now miss nothing.
-            let _ = self.events.send(NodeEvent { unix_us, what });
-        }
+        self.events.tell(|| NodeEvent { unix_us, what: self.what(event, cut) });
     }
 
     /// Whether the trace holds lines that aren't written.

@@ -5,15 +5,36 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::BUFFER_LEN;
 use super::line::Line;
 use crate::files::guard;
 
+/// A file that is open only while something is appended to it: a trace is written to once a second, and thousands of nodes
+/// may share the descriptors of a process.
+#[derive(Debug)]
+pub struct Appended(PathBuf);
+
+impl Appended {
+    fn open(&self) -> io::Result<File> {
+        guard::open(&self.0, OpenOptions::new().create(true).append(true))
+    }
+}
+
+impl Write for Appended {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.open()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A trace being written.
 #[derive(Debug)]
-pub struct Trace<W = File> {
+pub struct Trace<W = Appended> {
     out: W,
     buffer: Vec<u8>,
     /// Complete lines in the buffer.
@@ -26,12 +47,14 @@ pub struct Trace<W = File> {
 }
 
 impl Trace {
-    /// Opens a trace file, to go on at its end.
+    /// A trace file, to go on at its end.
     ///
     /// # Errors
-    /// When it can't be opened for writing.
+    /// When it can't be opened for writing now.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self::new(guard::open(path, OpenOptions::new().create(true).append(true))?))
+        let file = Appended(path.to_owned());
+        file.open()?;
+        Ok(Self::new(file))
     }
 }
 

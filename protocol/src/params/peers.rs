@@ -21,8 +21,9 @@ pub struct PeerParams {
     pub retry_max_ms: u64,
     /// Most dials under way at once. A guess.
     pub dialling_max: usize,
-    /// Mean wait before passing on addresses, milliseconds, exponentially distributed. Bitcoin Core
-    /// waits 30 s; a guess for networks that start all at once.
+    /// Mean wait before passing on addresses, milliseconds, exponentially distributed, of a node that knows few; the more
+    /// it knows, the longer it waits (`peers/gossip.rs`). Bitcoin Core waits 30 s; a guess for networks that start
+    /// all at once.
     pub address_trickle_ms: u64,
     /// To how many random peers an address that is new to us is passed on (Bitcoin Core: 2, `RelayAddress`).
     pub address_fanout: usize,

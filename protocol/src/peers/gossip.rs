@@ -9,12 +9,16 @@
 //! addresses there are. (Bitcoin Core passes on only messages of at most 10 addresses and waits
 //! 30 s, `AVG_ADDRESS_BROADCAST_INTERVAL`: its network is never new.)
 //!
+//! *The more a node knows, the less it hurries*: the wait is that long while the book holds up to [`HURRY_BELOW`] addresses, and
+//! longer in proportion as it grows, up to [`WAIT_MAX_MS`]. By then nobody in its neighbourhood is short of addresses,
+//! and each newcomer of a network that grows is news to all: at an even pace, a thousand nodes that start within half a
+//! minute would be busy with little else.
+//!
 //! A fanout of 2 alone reaches four nodes of five: a rumour that each node passes on twice dies out
 //! with 20 % never having heard it. The rest learn from samples, asked of new outbound peers. Samples
 //! themselves are not passed on: they are old news, and up to 1,000 addresses at once.
 //!
-//! So 1,000 nodes that know one bootstrap node and start together have all their outbound links after 4 s,
-//! for 13 kB of addresses a node.
+//! So 1,000 nodes that know one bootstrap node and start together have all their outbound links after 4 s.
 //!
 //! *Attack:* one made-up address costs every node of the network two mentions. What a peer may tell
 //! us is bounded by its budget (`budgets.addresses`) and by its share of the book: what the book
@@ -24,9 +28,25 @@ use crate::ground::link::Link;
 use crate::ground::peer::PeerAddr;
 use crate::ground::time::Time;
 use crate::machine::Cx;
+use crate::params::PeerParams;
 use crate::wire::message::{ADDRESSES_MAX, Message, PeerExchange};
 
 use super::backoff::exponential;
+use super::book::SAMPLE_MIN;
+
+/// Up to how many known addresses the next one is passed on in a hurry: a whole sample of a small network.
+pub(super) const HURRY_BELOW: usize = SAMPLE_MIN;
+
+/// Longest mean wait before passing on addresses, milliseconds, unless the parameter is longer still (Bitcoin Core's
+/// `AVG_ADDRESS_BROADCAST_INTERVAL`: 30 s).
+pub(super) const WAIT_MAX_MS: u64 = 30_000;
+
+/// The mean wait before passing on addresses of a node that knows so many, milliseconds.
+pub(super) fn mean_wait_ms(known: usize, params: &PeerParams) -> u64 {
+    let shortest = params.address_trickle_ms;
+    let grown = shortest.saturating_mul(known as u64) / HURRY_BELOW as u64;
+    grown.min(WAIT_MAX_MS).max(shortest)
+}
 
 /// Addresses on their way to peers. Holds nothing for a link with an empty queue.
 #[derive(Clone, Debug)]
@@ -50,8 +70,14 @@ impl Gossip {
         Self { queues: Vec::new(), deadline: Time::NEVER }
     }
 
-    /// Lets an address wait for a link; false if it was the last one to do so already.
-    pub(super) fn queue(&mut self, link: Link, addr: PeerAddr, cx: &mut Cx<'_>) -> bool {
+    /// Lets an address wait for a link, at a node that knows so many; false if it was the last one to do so already.
+    pub(super) fn queue(
+        &mut self,
+        link: Link,
+        addr: PeerAddr,
+        known: usize,
+        cx: &mut Cx<'_>,
+    ) -> bool {
         if let Some(queue) = self.queues.iter_mut().find(|queue| queue.link == link) {
             let new = queue.addrs.last() != Some(&addr);
             if new && queue.addrs.len() < ADDRESSES_MAX {
@@ -59,7 +85,7 @@ impl Gossip {
             }
             return new;
         }
-        let due = cx.now + exponential(cx.params.peers.address_trickle_ms, cx.rng);
+        let due = cx.now + exponential(mean_wait_ms(known, &cx.params.peers), cx.rng);
         self.queues.push(Queue { link, due, addrs: vec![addr] });
         self.deadline = self.deadline.min(due);
         true

@@ -100,14 +100,17 @@ impl Peers {
 
     /// Lets an address that is new to us wait for a few random links, but not for the one it came by.
     fn pass_on(&mut self, addr: PeerAddr, from: Link, cx: &mut Cx<'_>) {
-        let slots = self.table.slots();
+        let (slots, known) = (self.table.slots(), self.book.len());
         for _ in 0..cx.params.peers.address_fanout.min(slots) {
             // Slots are dense, so the first good link from a random slot on is nearly uniform.
             let start = cx.rng.random_range(0..slots);
             for slot in (start..slots).chain(0..start) {
                 let Some((link, peer)) = self.table.at(slot) else { continue };
                 let wants = link != from && peer.is_ready() && !peer.is_at(addr);
-                if wants && may_tell(peer.origin, addr, cx) && self.gossip.queue(link, addr, cx) {
+                if wants
+                    && may_tell(peer.origin, addr, cx)
+                    && self.gossip.queue(link, addr, known, cx)
+                {
                     break;
                 }
             }
@@ -118,7 +121,7 @@ impl Peers {
         let Some(own) = self.advertise else { return };
         for (link, peer) in self.table.iter().filter(|(_, peer)| peer.is_ready()) {
             if may_tell(peer.origin, own, cx) {
-                self.gossip.queue(link, own, cx);
+                self.gossip.queue(link, own, self.book.len(), cx);
             }
         }
     }

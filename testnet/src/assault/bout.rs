@@ -26,7 +26,7 @@ use crate::launch::collect::Collector;
 use crate::launch::connect::{self, Goal};
 use crate::launch::fleet::Fleet;
 use crate::launch::items::Schedule;
-use crate::launch::local::{Common, LOG, NodeProcess, TRACE};
+use crate::launch::local::{Common, LOG, Node, TRACE};
 use crate::launch::plan::{self, Plan as NetworkPlan};
 use crate::launch::run_folder::RunFolder;
 use crate::launch::settings::Settings;
@@ -75,8 +75,10 @@ pub async fn run(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<
         params: settings.manifest.params.clone(),
         slow_motion: None,
         node_binary: plan.node_binary.clone(),
+        node_arguments: &[],
     };
-    let fleet = Fleet::start(nodes, &common, || {}).await.map_err(|error| error.to_string())?;
+    let fleet =
+        Fleet::start(nodes, &common, None, || {}).await.map_err(|error| error.to_string())?;
     let goal = degrees.as_deref().map_or(Goal::Outbound, Goal::Degrees);
     let standing = connect::wait(&fleet, goal, CONNECT, |_| {}).await;
     standing.map_err(|error| format!("the nodes don't find each other: {error}"))?;
@@ -163,7 +165,7 @@ async fn attack(
     let quiet = quiet_cpu(victim).await;
     let (idle, log_before) = (watch::resident(fleet), watch::log_bytes(&log));
     let links_before = honest::links(fleet).await;
-    let (began, cpu_before) = (Instant::now(), cpu_of(victim.pid));
+    let (began, cpu_before) = (Instant::now(), cpu_of(victim.pid()));
     let mut attacker =
         Attacker::start(target, modes).map_err(|error| format!("no attacker: {error}"))?;
 
@@ -178,12 +180,12 @@ async fn attack(
         sleep(Duration::from_secs_f64(seconds)).await;
         is_over.set(true);
         let elapsed = began.elapsed();
-        let figures = (elapsed, cpu_of(victim.pid), cpu_of(attacker.pid()), attacker.totals());
+        let figures = (elapsed, cpu_of(victim.pid()), cpu_of(attacker.pid()), attacker.totals());
         // What a newcomer waits for may not end with the attack.
         let alive = attacker.is_alive();
         (figures, alive)
     };
-    let watching = watch::descriptors(victim.pid, &peak);
+    let watching = watch::descriptors(victim.pid(), &peak);
     let both = async { tokio::join!(attacked, knocking) };
     let ((figures, alive), ()) = tokio::select! {
         both = both => both,
@@ -222,9 +224,9 @@ async fn attack(
 }
 
 /// CPU that a process uses, seconds a second, over a short while without an attack.
-async fn quiet_cpu(node: &NodeProcess) -> f64 {
+async fn quiet_cpu(node: &Node) -> f64 {
     let uptime = node.client.status().await.map_or(0.0, |status| status.uptime_s);
-    let used = cpu_of(node.pid).cpu.as_secs_f64();
+    let used = cpu_of(node.pid()).cpu.as_secs_f64();
     if uptime > 0.0 { used / uptime } else { 0.0 }
 }
 
@@ -232,6 +234,6 @@ fn cpu_of(pid: u32) -> Usage {
     usage::usage(pid).unwrap_or_default()
 }
 
-async fn longest_turn(node: &NodeProcess) -> f64 {
+async fn longest_turn(node: &Node) -> f64 {
     node.client.status().await.map_or(0.0, |status| status.longest_turn_s)
 }

@@ -33,7 +33,7 @@ pub fn resident(fleet: &Fleet) -> Vec<u64> {
 /// The most by which a node ever exceeded what it had.
 #[must_use]
 pub fn most_above(fleet: &Fleet, before: &[u64]) -> u64 {
-    let peaks = fleet.nodes().iter().map(|node| usage::peak_rss_bytes(node.pid).unwrap_or(0));
+    let peaks = fleet.nodes().iter().map(|node| usage::peak_rss_bytes(node.pid()).unwrap_or(0));
     peaks.zip(before).map(|(peak, before)| peak.saturating_sub(*before)).max().unwrap_or(0)
 }
 

@@ -1,18 +1,26 @@
 //! Waits until the overlay stands: every node has its links, and together they connect all.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tidings::api::{PeerStatus, Status};
+use futures::stream::{self, StreamExt as _};
+use tidings::api::Status;
 use tidings_protocol::ground::link::Direction;
 use tidings_sim::overlay::shapes;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::fleet::{Fleet, ask_all};
 use super::local::NodeError;
 
 /// How often nodes that aren't ready are asked again.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How often all nodes are looked after, whether they live.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How many nodes that aren't ready are asked again. A guess: 160 answers a second take a twentieth of a core.
+const WATCHED: usize = 16;
 
 /// Nodes named when the overlay doesn't come up.
 const NAMED_MAX: usize = 3;
@@ -100,103 +108,154 @@ pub async fn wait(
     fleet: &Fleet,
     goal: Goal<'_>,
     timeout: Duration,
-    mut on_progress: impl FnMut(usize),
+    on_progress: impl Fn(usize),
 ) -> Result<Overlay, OverlayError> {
     let began = Instant::now();
-    let mut links = vec![LinkCounts::UNKNOWN; fleet.nodes().len()];
+    let watch = Watch::new(fleet, goal, on_progress);
+    let failed = |problems| OverlayError {
+        ready: watch.ready(),
+        nodes: fleet.nodes().len(),
+        waited_s: began.elapsed().as_secs_f64(),
+        problems,
+    };
     loop {
-        let missing = refresh(fleet, goal, &mut links).await;
-        on_progress(links.len() - missing.len());
-        let late = began.elapsed() > timeout;
-        let problems = match fleet.new_deaths() {
-            deaths if !deaths.is_empty() => deaths.iter().map(ToString::to_string).collect(),
-            _ if !missing.is_empty() && late => describe(fleet, goal, &links, &missing),
-            _ if !missing.is_empty() => Vec::new(),
-            _ => match inspect(fleet, goal, &mut links).await {
-                Ok(()) => return Ok(Overlay { links }),
-                Err(problem) if late => vec![problem],
-                Err(_) => Vec::new(),
-            },
-        };
-        if !problems.is_empty() {
-            return Err(OverlayError {
-                ready: links.len() - missing.len(),
-                nodes: links.len(),
-                waited_s: began.elapsed().as_secs_f64(),
-                problems,
-            });
+        tokio::select! {
+            () = watch.all() => {}
+            deaths = first_deaths(fleet) => return Err(failed(deaths)),
+            () = sleep_until(began + timeout) => return Err(failed(watch.describe().await)),
         }
-        sleep(POLL).await;
+        match watch.inspect().await {
+            Ok(()) => return Ok(Overlay { links: watch.links.into_inner() }),
+            Err(problem) if began.elapsed() > timeout => return Err(failed(vec![problem])),
+            Err(_) => sleep(POLL).await,
+        }
     }
 }
 
-/// Asks the nodes that weren't ready; returns those that still aren't.
-async fn refresh(fleet: &Fleet, goal: Goal<'_>, links: &mut [LinkCounts]) -> Vec<usize> {
-    let nodes = links.len();
-    let missing = |links: &[LinkCounts]| -> Vec<usize> {
-        (0..nodes).filter(|node| !goal.reached(*node, links[*node], nodes)).collect()
-    };
-    let asked = missing(links).into_iter().map(|node| &fleet.nodes()[node]);
-    for (node, status) in ask_all(asked, async |node| node.client.status().await).await {
+/// Waits until nodes have died.
+async fn first_deaths(fleet: &Fleet) -> Vec<String> {
+    loop {
+        sleep(LOOK).await;
+        let deaths = fleet.new_deaths();
+        if !deaths.is_empty() {
+            return deaths.iter().map(ToString::to_string).collect();
+        }
+    }
+}
+
+/// The nodes' links, as far as they were asked.
+struct Watch<'a, F> {
+    fleet: &'a Fleet,
+    goal: Goal<'a>,
+    links: RefCell<Vec<LinkCounts>>,
+    /// Their identities; empty before a node was asked.
+    peer_ids: RefCell<Vec<String>>,
+    on_progress: F,
+}
+
+impl<'a, F: Fn(usize)> Watch<'a, F> {
+    fn new(fleet: &'a Fleet, goal: Goal<'a>, on_progress: F) -> Self {
+        let nodes = fleet.nodes().len();
+        Self {
+            fleet,
+            goal,
+            links: RefCell::new(vec![LinkCounts::UNKNOWN; nodes]),
+            peer_ids: RefCell::new(vec![String::new(); nodes]),
+            on_progress,
+        }
+    }
+
+    fn is_ready(&self, node: usize) -> bool {
+        let links = self.links.borrow();
+        self.goal.reached(node, links[node], links.len())
+    }
+
+    fn missing(&self) -> Vec<usize> {
+        (0..self.fleet.nodes().len()).filter(|node| !self.is_ready(*node)).collect()
+    }
+
+    fn ready(&self) -> usize {
+        self.fleet.nodes().len() - self.missing().len()
+    }
+
+    /// Waits until every node was ready once. A few are asked time and again, and the others only once those are: asking
+    /// all of a thousand nodes ten times a second would keep them from getting ready.
+    async fn all(&self) {
+        stream::iter(self.missing())
+            .for_each_concurrent(WATCHED, |node| async move {
+                while !self.ask(node).await {
+                    sleep(POLL).await;
+                }
+                (self.on_progress)(self.ready());
+            })
+            .await;
+    }
+
+    /// Asks a node; returns whether it is ready.
+    async fn ask(&self, node: usize) -> bool {
         // A node that doesn't answer now may be busy; one that died is noticed elsewhere.
-        if let Ok(Status { outbound, inbound, outbound_target: target, .. }) = status {
-            links[node] = LinkCounts { outbound, inbound, target };
+        if let Ok(status) = self.fleet.nodes()[node].client.status().await {
+            let Status { outbound, inbound, outbound_target: target, peer_id, .. } = status;
+            self.links.borrow_mut()[node] = LinkCounts { outbound, inbound, target };
+            self.peer_ids.borrow_mut()[node] = peer_id;
+        }
+        self.is_ready(node)
+    }
+
+    /// Looks at all links at once: links may have gone since their node was found ready, and all of them
+    /// together must join all nodes.
+    async fn inspect(&self) -> Result<(), String> {
+        let peers = ask_all(self.fleet.nodes(), async |node| node.client.peers().await).await;
+        let peer_ids = self.peer_ids.borrow();
+        let numbers: HashMap<&str, usize> =
+            peer_ids.iter().enumerate().map(|(node, id)| (id.as_str(), node)).collect();
+        let mut edges = Vec::new();
+        for (node, peers) in peers {
+            let peers = peers.map_err(|error| error.to_string())?;
+            let outbound =
+                peers.iter().filter(|peer| peer.direction == Direction::Outbound).count();
+            let links = &mut self.links.borrow_mut()[node];
+            (links.outbound, links.inbound) = (outbound, peers.len() - outbound);
+            edges.extend(
+                peers.iter().filter_map(|peer| Some((node, *numbers.get(&*peer.peer_id)?))),
+            );
+        }
+        if let Some(node) = self.missing().first() {
+            return Err(self.wanting(*node));
+        }
+        match shapes::components(numbers.len(), edges)[..] {
+            [_] => Ok(()),
+            ref parts => {
+                Err(format!("the overlay has {} separate parts: {parts:?} nodes", parts.len()))
+            }
         }
     }
-    missing(links)
-}
 
-/// Looks at all links at once: links may have gone since their node was found ready, and all of them
-/// together must join all nodes.
-async fn inspect(fleet: &Fleet, goal: Goal<'_>, links: &mut [LinkCounts]) -> Result<(), String> {
-    let nodes = links.len();
-    let (statuses, peers) = (
-        ask_all(fleet.nodes(), async |node| node.client.status().await).await,
-        ask_all(fleet.nodes(), async |node| node.client.peers().await).await,
-    );
-    let mut numbers = HashMap::with_capacity(nodes);
-    for (node, status) in statuses {
-        let status = status.map_err(|error| error.to_string())?;
-        numbers.insert(status.peer_id, node);
+    /// What a node has and wants.
+    fn wanting(&self, node: usize) -> String {
+        let links = self.links.borrow();
+        let wanting = self.goal.describe(node, links[node], links.len());
+        format!("{} has {wanting}", self.fleet.nodes()[node].name)
     }
-    let mut edges = Vec::new();
-    for (node, peers) in peers {
-        let peers = peers.map_err(|error| error.to_string())?;
-        let outbound = peers.iter().filter(|peer| peer.direction == Direction::Outbound).count();
-        links[node].outbound = outbound;
-        links[node].inbound = peers.len() - outbound;
-        if !goal.reached(node, links[node], nodes) {
-            let name = &fleet.nodes()[node].name;
-            return Err(format!("{name} has {}", goal.describe(node, links[node], nodes)));
+
+    /// What is missing now, by example.
+    async fn describe(&self) -> Vec<String> {
+        let missing = self.missing();
+        let asked = missing.iter().map(|node| &self.fleet.nodes()[*node]);
+        ask_all(asked, async |node| Ok(self.ask(node.index).await)).await;
+        let missing = self.missing();
+        let error = |node: &usize| -> NodeError {
+            let links = self.links.borrow();
+            let wanting = self.goal.describe(*node, links[*node], links.len());
+            self.fleet.nodes()[*node].error(wanting)
+        };
+        let mut problems: Vec<String> =
+            missing.iter().take(NAMED_MAX).map(|node| error(node).to_string()).collect();
+        if missing.len() > NAMED_MAX {
+            problems.push(format!("and {} more", missing.len() - NAMED_MAX));
         }
-        edges.extend(edges_of(node, &peers, &numbers));
+        problems
     }
-    match shapes::components(nodes, edges)[..] {
-        [_] => Ok(()),
-        ref parts => {
-            Err(format!("the overlay has {} separate parts: {parts:?} nodes", parts.len()))
-        }
-    }
-}
-
-fn edges_of(
-    node: usize,
-    peers: &[PeerStatus],
-    numbers: &HashMap<String, usize>,
-) -> impl Iterator<Item = shapes::Edge> {
-    peers.iter().filter_map(move |peer| Some((node, *numbers.get(&peer.peer_id)?)))
-}
-
-fn describe(fleet: &Fleet, goal: Goal<'_>, links: &[LinkCounts], missing: &[usize]) -> Vec<String> {
-    let error = |node: &usize| -> NodeError {
-        fleet.nodes()[*node].error(goal.describe(*node, links[*node], links.len()))
-    };
-    let mut problems: Vec<String> =
-        missing.iter().take(NAMED_MAX).map(|node| error(node).to_string()).collect();
-    if missing.len() > NAMED_MAX {
-        problems.push(format!("and {} more", missing.len() - NAMED_MAX));
-    }
-    problems
 }
 
 #[cfg(test)]

@@ -11,14 +11,14 @@ use tokio::time::sleep;
 
 use super::clocks::Clocks;
 use super::collect::{Collector, Coverage};
-use super::fleet::Fleet;
+use super::fleet::{Fleet, FleetWaits};
 use super::items::{Planned, Schedule};
 use super::kill::{self, Kill};
 use super::local::{NodeError, TRACE};
 use super::settings::Settings;
 use super::submit::{self, Arrived, Submission};
 use super::ui::Bar;
-use crate::usage::{self, Usage, Waits};
+use crate::usage::{self, Usage};
 
 /// How often traces are read. Nodes write theirs once a second.
 const POLL: Duration = Duration::from_millis(500);
@@ -50,8 +50,8 @@ pub struct Driven {
     pub node_cpu_s: Vec<Option<f64>>,
     /// CPU time of the launcher, seconds.
     pub launcher_cpu_s: f64,
-    /// How long a node waited for a processor each time it had something to do, on average; `None` if the kernel
-    /// doesn't tell.
+    /// How long a node waited for a processor each time it had something to do, and for the others of its host, on
+    /// average; `None` if the kernel doesn't tell.
     pub cpu_wait: Option<Duration>,
     /// When it was over, microseconds of the network's Unix time: no delivery that counts is later.
     pub over_us: u64,
@@ -87,7 +87,7 @@ pub async fn run(
     };
     let schedule = Schedule { rate: settings.manifest.workload.rate() };
 
-    let meter = Meter::begin(fleet);
+    let meter = Meter::begin(fleet).await;
     let began = clock.now();
     let submitting = async {
         let shared = (&records, &arrived);
@@ -109,7 +109,7 @@ pub async fn run(
 
     let (kill, kill_late) = kill.map_or((None, false), |(kill, late)| (Some(kill), late));
     let over = clock.now();
-    let cpu_wait = meter.mean_wait(fleet);
+    let cpu_wait = meter.mean_wait(fleet).await;
     let (node_cpu_s, launcher_cpu_s) = meter.end(fleet, kill.as_ref());
     Ok(Driven {
         began_us: clock.unix_us(began),
@@ -187,26 +187,28 @@ fn show(bar: &Bar, coverage: Coverage, deliveries: usize, origins: &[Option<usiz
 /// Meters CPU time, and waits for it, from one moment to another.
 struct Meter {
     nodes: Vec<Option<Usage>>,
-    waits: Vec<Option<Waits>>,
+    waits: FleetWaits,
     own: Usage,
 }
 
 impl Meter {
-    fn begin(fleet: &Fleet) -> Self {
-        Self { nodes: fleet.usage(), waits: fleet.waits(), own: usage::own_usage() }
+    async fn begin(fleet: &Fleet) -> Self {
+        let waits = fleet.waits().await;
+        Self { nodes: fleet.usage(), waits, own: usage::own_usage() }
     }
 
-    /// How long nodes waited for a processor each time, on average.
-    fn mean_wait(&self, fleet: &Fleet) -> Option<Duration> {
-        usage::mean_wait(&self.waits, &fleet.waits())
+    /// How long nodes waited for a processor each time, on average, and for others of their host.
+    async fn mean_wait(&self, fleet: &Fleet) -> Option<Duration> {
+        self.waits.mean_until(&fleet.waits().await)
     }
 
-    /// CPU seconds of each node and of the launcher. The victims' were read before they were killed.
+    /// CPU seconds of each node and of the launcher. Those of victims with a process of their own were read before they
+    /// were killed.
     fn end(self, fleet: &Fleet, kill: Option<&Kill>) -> (Vec<Option<f64>>, f64) {
         let own = usage::cpu_between(self.own, usage::own_usage());
         let mut now = fleet.usage();
         for (victim, usage) in kill.iter().flat_map(|kill| &kill.usage) {
-            now[*victim] = Some(*usage);
+            now[*victim].get_or_insert(*usage);
         }
         let used = |(before, after): (Option<Usage>, Option<Usage>)| {
             Some(usage::cpu_between(before?, after?))

@@ -25,8 +25,8 @@ pub async fn kill(fleet: &Fleet, victims: &[usize], clock: &Clock, at: Time) -> 
     for victim in victims {
         let node = &fleet.nodes()[*victim];
         if node.is_alive() {
-            // Its CPU time goes with it.
-            kill.usage.extend(usage::usage(node.pid).map(|usage| (*victim, usage)));
+            // The CPU time of a process goes with it.
+            kill.usage.extend(usage::usage(node.pid()).map(|usage| (*victim, usage)));
             node.kill();
             kill.touched += 1;
         }

@@ -1,12 +1,16 @@
-//! A node as a process of this machine.
+//! A node of this machine.
 //!
 //! - `folder`: what it finds when it starts, and where it leaves what it has to tell
-//! - `process`: its life, from start to end
-//! - [`mode`]: this same program as a node
+//! - `node`: its life, from start to end, in a process of its own or in a host
+//! - `process`: a process that the launcher started; `host`: one with many nodes
+//! - [`mode`]: this same program as a node, or as a host
 
 mod folder;
+mod host;
 pub mod mode;
+mod node;
 mod process;
 
 pub use folder::{Common, LOG, TRACE, check_socket_path};
-pub use process::{Fate, NodeError, NodeProcess};
+pub use host::Host;
+pub use node::{Fate, Node, NodeError};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidings::api::TrafficStatus;
+use tidings::api::{Status, TrafficStatus};
 use tidings_sim::random::shared::{self, Stream};
 use tidings_tools::run::Traffic;
 use tokio::time::{Instant, sleep};
@@ -12,10 +12,28 @@ use tokio::time::{Instant, sleep};
 use super::fleet::{Fleet, ask_all};
 use super::items::Planned;
 use super::settings::narrow;
-use crate::usage;
+use crate::usage::{self, Memory};
 
-/// Traffic of each node by message kind; `None` if the node couldn't be asked.
-pub type AllTraffic = Vec<Option<BTreeMap<String, TrafficStatus>>>;
+/// What each node sent and received since it started; `None` if the node couldn't be asked.
+pub type AllTraffic = Vec<Option<NodeTraffic>>;
+
+/// What one node sent and received.
+#[derive(Clone, Debug, Default)]
+pub struct NodeTraffic {
+    /// By message kind.
+    pub kinds: BTreeMap<String, TrafficStatus>,
+    /// On its sockets.
+    pub sockets: Sockets,
+}
+
+/// What was written to sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sockets {
+    /// Bytes.
+    pub bytes: u64,
+    /// Writes.
+    pub writes: u64,
+}
 
 /// Nodes whose copies of the items are compared byte by byte.
 const COMPARED: usize = 3;
@@ -41,40 +59,62 @@ pub async fn idle_cpu_percent(fleet: &Fleet, duration: Duration) -> Option<f64> 
     (!used.is_empty()).then(|| used.iter().sum::<f64>() / used.len() as f64 / elapsed * 100.0)
 }
 
-/// Mean memory of the live nodes.
+/// Memory of a node, MiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Memory {
-    /// Resident, MiB.
-    pub rss_mib: Option<f64>,
-    /// The part of it that isn't pages of the program, which all nodes share, MiB.
-    pub private_mib: Option<f64>,
+pub struct MemoryMib {
+    /// Resident.
+    pub rss: f64,
+    /// Its part of that, what is shared being divided.
+    pub pss: f64,
+    /// What it shares with nobody.
+    pub private: f64,
 }
 
-/// Mean memory of the live nodes.
+/// Memory of a node, MiB: the mean over the live nodes, those of a host having equal shares of it.
 #[must_use]
-pub fn memory(fleet: &Fleet) -> Memory {
-    let rss = |pid| usage::usage(pid).map(|usage| usage.rss_bytes);
-    Memory { rss_mib: mean_mib(fleet, rss), private_mib: mean_mib(fleet, usage::private_bytes) }
+pub fn memory(fleet: &Fleet) -> Option<MemoryMib> {
+    let known =
+        fleet.processes().filter_map(|process| Some((usage::memory(process.pid)?, process.nodes)));
+    let (mut all, mut nodes) = (Memory::default(), 0);
+    for (of_process, sharers) in known {
+        all.rss += of_process.rss;
+        all.pss += of_process.pss;
+        all.private += of_process.private;
+        nodes += sharers;
+    }
+    let mib = |bytes: u64| bytes as f64 / nodes as f64 / f64::from(1 << 20);
+    (nodes > 0).then(|| MemoryMib {
+        rss: mib(all.rss),
+        pss: mib(all.pss),
+        private: mib(all.private),
+    })
 }
 
-fn mean_mib(fleet: &Fleet, bytes: impl Fn(u32) -> Option<u64>) -> Option<f64> {
-    let all: Vec<u64> = fleet.live().filter_map(|node| bytes(node.pid)).collect();
-    (!all.is_empty()).then(|| all.iter().sum::<u64>() as f64 / all.len() as f64 / (1 << 20) as f64)
-}
-
-/// Traffic of all live nodes since they started.
-pub async fn traffic(fleet: &Fleet) -> AllTraffic {
-    let mut all: AllTraffic = vec![None; fleet.nodes().len()];
+/// State of each live node, asked once for all that is to be known of it: a busy host takes its time to answer thousands.
+pub async fn statuses(fleet: &Fleet) -> Vec<Option<Status>> {
+    let mut all = vec![None; fleet.nodes().len()];
     for (node, status) in ask_all(fleet.live(), async |node| node.client.status().await).await {
-        all[node] = status.ok().map(|status| status.traffic);
+        all[node] = status.ok();
     }
     all
 }
 
-/// Links that live nodes closed because the peer misbehaved; `None` if none of them answers.
-pub async fn links_lost(fleet: &Fleet) -> Option<u64> {
-    let answers = ask_all(fleet.live(), async |node| node.client.status().await).await;
-    let lost = answers.into_iter().filter_map(|(_, status)| status.ok());
+/// Traffic of nodes since they started.
+#[must_use]
+pub fn traffic(statuses: &[Option<Status>]) -> AllTraffic {
+    let of = |status: &Status| {
+        let count = |name: &str| status.counters.get(name).copied().unwrap_or(0);
+        let sockets =
+            Sockets { bytes: count("net_socket_bytes_sent"), writes: count("net_socket_writes") };
+        NodeTraffic { kinds: status.traffic.clone(), sockets }
+    };
+    statuses.iter().map(|status| status.as_ref().map(of)).collect()
+}
+
+/// Links that nodes closed because the peer misbehaved; `None` if none of them answered.
+#[must_use]
+pub fn links_lost(statuses: &[Option<Status>]) -> Option<u64> {
+    let lost = statuses.iter().flatten();
     lost.filter_map(|status| status.counters.get("misbehaved").copied()).reduce(|a, b| a + b)
 }
 
@@ -84,8 +124,8 @@ pub fn traffic_rows(before: &AllTraffic, after: &AllTraffic) -> Vec<Traffic> {
     let mut rows = Vec::new();
     for (node, (before, after)) in before.iter().zip(after).enumerate() {
         let (Some(before), Some(after)) = (before, after) else { continue };
-        for (kind, after) in after {
-            let before = before.get(kind).copied().unwrap_or_default();
+        for (kind, after) in &after.kinds {
+            let before = before.kinds.get(kind).copied().unwrap_or_default();
             rows.push(Traffic {
                 node: narrow(node),
                 kind: kind.clone(),
@@ -97,6 +137,19 @@ pub fn traffic_rows(before: &AllTraffic, after: &AllTraffic) -> Vec<Traffic> {
         }
     }
     rows
+}
+
+/// What was written to the sockets of all nodes between two moments, and how many nodes could tell.
+#[must_use]
+pub fn sockets(before: &AllTraffic, after: &AllTraffic) -> (Sockets, usize) {
+    let (mut all, mut nodes) = (Sockets::default(), 0);
+    for (before, after) in before.iter().zip(after) {
+        let (Some(before), Some(after)) = (before, after) else { continue };
+        all.bytes += after.sockets.bytes.saturating_sub(before.sockets.bytes);
+        all.writes += after.sockets.writes.saturating_sub(before.sockets.writes);
+        nodes += 1;
+    }
+    (all, nodes)
 }
 
 /// How the copies at some nodes compare with what was submitted.
@@ -148,7 +201,10 @@ mod tests {
             ..TrafficStatus::default()
         };
         let at = |entries: &[(&str, TrafficStatus)]| {
-            Some(entries.iter().map(|(kind, status)| ((*kind).to_owned(), *status)).collect())
+            let kinds =
+                entries.iter().map(|(kind, status)| ((*kind).to_owned(), *status)).collect();
+            let sockets = Sockets { bytes: 10 * entries.len() as u64, writes: 1 };
+            Some(NodeTraffic { kinds, sockets })
         };
         let before = vec![at(&[("ping", status(1, 10))]), at(&[]), None];
         let after = vec![at(&[("ping", status(3, 30)), ("tx", status(1, 300))]), None, at(&[])];
@@ -156,5 +212,6 @@ mod tests {
         let seen: Vec<_> =
             rows.iter().map(|r| (r.node, r.kind.as_str(), r.sent_messages, r.sent_bytes)).collect();
         assert_eq!(seen, [(0, "ping", 2, 20), (0, "tx", 1, 300)], "only nodes asked both times");
+        assert_eq!(sockets(&before, &after), (Sockets { bytes: 10, writes: 0 }, 1));
     }
 }

@@ -147,6 +147,14 @@ fn contacts(manifest: &Manifest) -> Result<Contacts, String> {
     Ok(Contacts { bootstrap: nobody, connect: dialled_by(nodes, &edges), degrees })
 }
 
+/// How many links each node has; `None` if the overlay forms by itself.
+///
+/// # Errors
+/// When the overlay can't exist.
+pub fn degrees(manifest: &Manifest) -> Result<Option<Vec<usize>>, String> {
+    contacts(manifest).map(|contacts| contacts.degrees)
+}
+
 fn dialled_by(nodes: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
     let mut dialled = vec![Vec::new(); nodes];
     for (dialler, other) in edges {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use tidings_links::Place;
 use tidings_protocol::ground::item::ItemKind;
-use tidings_tools::figures::summary::{Inputs, Summary};
+use tidings_tools::figures::summary::{Inputs, SOCKET_BYTES, SOCKET_WRITES, Summary};
 use tidings_tools::run::{self, Manifest, Run};
 
 use super::clocks::Mistimed;
@@ -12,8 +12,8 @@ use super::connect::Overlay;
 use super::drive::Driven;
 use super::fleet::Fleet;
 use super::items::{Planned, Schedule};
-use super::local::{Fate, NodeProcess};
-use super::observe::{self, AllTraffic, Comparison, Memory};
+use super::local::{Fate, Node};
+use super::observe::{self, AllTraffic, Comparison, MemoryMib};
 use super::pace;
 use super::settings::{Settings, narrow};
 use super::submit::Submission;
@@ -34,7 +34,9 @@ pub struct Observed {
     /// CPU of a node without work, per cent of a core.
     pub idle_cpu_percent: Option<f64>,
     /// Memory of a node without work.
-    pub idle_memory: Memory,
+    pub idle_memory: Option<MemoryMib>,
+    /// Memory of a node at the end.
+    pub memory: Option<MemoryMib>,
     /// Traffic just before the first submission.
     pub traffic_before: AllTraffic,
     /// Traffic at the end.
@@ -65,8 +67,10 @@ pub fn assemble(
         .iter()
         .map(|node| node_row(node, places[node.index], observed, &driven))
         .collect();
-    let inputs = inputs(settings, fleet, observed, &driven);
     let submissions: Vec<_> = driven.submissions.iter().map(|record| record.sent).collect();
+    let sent = items.iter().zip(&submissions).filter(|(_, sent)| sent.is_some());
+    let submitted_bytes = sent.map(|(item, _)| item.bytes.len()).sum();
+    let inputs = inputs(settings, fleet, observed, &driven, submitted_bytes);
     let run = Run {
         manifest,
         nodes,
@@ -87,7 +91,7 @@ pub fn assemble_failed(settings: &Settings, manifest: Manifest, reason: String) 
         ..Run::default()
     };
     let inputs = Inputs {
-        strategy: settings.manifest.params.relay.strategy.to_string(),
+        strategy: settings.manifest.relayed_by(),
         seed: settings.manifest.seed,
         invalid_reasons: vec![reason],
         ..Inputs::default()
@@ -96,18 +100,13 @@ pub fn assemble_failed(settings: &Settings, manifest: Manifest, reason: String) 
     (run, summary)
 }
 
-fn node_row(
-    node: &NodeProcess,
-    place: Option<Place>,
-    observed: &Observed,
-    driven: &Driven,
-) -> run::Node {
+fn node_row(node: &Node, place: Option<Place>, observed: &Observed, driven: &Driven) -> run::Node {
     let links = observed.overlay.links[node.index];
     run::Node {
         region: place.map_or_else(String::new, |place| place.region.to_string()),
         node_type: place.map_or_else(String::new, |place| place.node_type.to_string()),
         addr: node.addr.to_string(),
-        pid: Some(node.pid),
+        pid: Some(node.pid()),
         outbound: narrow(links.outbound),
         inbound: narrow(links.inbound),
         rss_kib: observed.usage_after[node.index].map(|usage| usage.rss_bytes / 1_024),
@@ -137,23 +136,31 @@ fn item_rows(
     items.iter().zip(submissions).filter_map(row).collect()
 }
 
-fn inputs(settings: &Settings, fleet: &Fleet, observed: &Observed, driven: &Driven) -> Inputs {
+fn inputs(
+    settings: &Settings,
+    fleet: &Fleet,
+    observed: &Observed,
+    driven: &Driven,
+    submitted_bytes: usize,
+) -> Inputs {
     let nodes_cpu_s: f64 = driven.node_cpu_s.iter().flatten().sum();
     Inputs {
-        strategy: settings.manifest.params.relay.strategy.to_string(),
+        strategy: settings.manifest.relayed_by(),
         seed: settings.manifest.seed,
         invalid_reasons: invalid_reasons(fleet, observed, driven),
         connect_s: Some(observed.connect_s),
         // The launcher does part of the network's work (it submits), so it counts.
         cpu_s: Some(nodes_cpu_s + driven.launcher_cpu_s),
         rss_mib_per_node: None,
+        pss_mib_per_node: observed.memory.map(|memory| memory.pss),
+        private_mib_per_node: observed.memory.map(|memory| memory.private),
         idle_cpu_percent_per_node: observed.idle_cpu_percent,
         launcher_cpu_s: Some(driven.launcher_cpu_s),
         dropped_events: driven.collector.oddities().dropped,
         machine: Some(pace::machine(settings, driven)),
         links_lost: observed.links_lost,
         simulation: tidings_tools::figures::summary::Simulation::default(),
-        more: more(settings, observed, driven, nodes_cpu_s),
+        more: more(settings, observed, driven, (nodes_cpu_s, submitted_bytes)),
     }
 }
 
@@ -162,7 +169,7 @@ fn more(
     settings: &Settings,
     observed: &Observed,
     driven: &Driven,
-    nodes_cpu_s: f64,
+    (nodes_cpu_s, submitted_bytes): (f64, usize),
 ) -> Map<String, Value> {
     let deliveries = driven.collector.deliveries().max(1) as f64;
     let unacknowledged =
@@ -174,10 +181,21 @@ fn more(
     put("cpu_us_per_delivery_nodes", json!(nodes_cpu_s * 1e6 / deliveries));
     put("cpu_us_per_delivery_launcher", json!(driven.launcher_cpu_s * 1e6 / deliveries));
     put("elapsed_s", json!(driven.elapsed_s));
-    put("idle_rss_mib_per_node", json!(observed.idle_memory.rss_mib));
-    put("idle_private_mib_per_node", json!(observed.idle_memory.private_mib));
+    let idle = |of: fn(MemoryMib) -> f64| json!(observed.idle_memory.map(of));
+    put("idle_rss_mib_per_node", idle(|memory| memory.rss));
+    put("idle_pss_mib_per_node", idle(|memory| memory.pss));
+    put("idle_private_mib_per_node", idle(|memory| memory.private));
+    if let Some(hosts) = settings.hosts {
+        put("hosts", json!(hosts));
+    }
     if let Some(slow_motion) = settings.manifest.slow_motion {
         put("slow_motion", json!(slow_motion));
+    }
+    let (sockets, told) = observe::sockets(&observed.traffic_before, &observed.traffic_after);
+    if sockets.writes > 0 {
+        let payload = submitted_bytes as f64 * told as f64;
+        put(SOCKET_BYTES, json!(sockets.bytes as f64 / payload.max(1.0)));
+        put(SOCKET_WRITES, json!(sockets.writes as f64 / deliveries));
     }
     put("start_s", json!(observed.start_s));
     put("rejected_events", json!(driven.collector.oddities().rejected));

@@ -7,6 +7,7 @@ use tidings_sim::overlay::Shape;
 use tidings_sim::units;
 use tidings_sim::workload::Transfers;
 
+use super::contenders;
 use crate::manifest::{Manifest, Workload};
 
 /// Most nodes: the machine's limits on processes and threads come before. A guess.
@@ -25,6 +26,8 @@ pub struct Settings {
     pub withhold: usize,
     /// The program that is started as a node; this one if unset.
     pub node_binary: Option<PathBuf>,
+    /// In how many processes all nodes are; in one each if unset.
+    pub hosts: Option<usize>,
 }
 
 /// What is not part of a run's settings: where to, and how to show it.
@@ -67,8 +70,15 @@ impl Settings {
         let links = links(&manifest.link)?;
         check_only_simulated(&manifest)?;
         check_measure(&manifest)?;
+        let node_binary = match manifest.contender {
+            Some(contender) => {
+                contenders::check(&manifest)?;
+                Some(node_binary.map_or_else(|| contenders::find(contender), Ok)?)
+            }
+            None => node_binary,
+        };
         let kill = planned_kill(&manifest)?;
-        Ok(Self { manifest, links, kill, withhold: 0, node_binary })
+        Ok(Self { manifest, links, kill, withhold: 0, node_binary, hosts: None })
     }
 
     /// The same with some nodes that announce items and never deliver any.
@@ -77,12 +87,29 @@ impl Settings {
     /// When fewer than two others are left.
     pub fn withholding(self, withhold: usize) -> Result<Self, String> {
         let nodes = self.manifest.network.nodes;
+        if withhold > 0 && self.manifest.contender.is_some() {
+            return Err("--withhold: only our own nodes can withhold what they announce".to_owned());
+        }
         if withhold > nodes.saturating_sub(2) {
             return Err(format!(
                 "--withhold is {withhold}, but two of the {nodes} nodes must deliver"
             ));
         }
         Ok(Self { withhold, ..self })
+    }
+
+    /// The same with all nodes in so many processes, if a number is given.
+    ///
+    /// # Errors
+    /// When there is no process, or one without a node.
+    pub fn in_hosts(self, hosts: Option<usize>) -> Result<Self, String> {
+        let nodes = self.manifest.network.nodes;
+        match hosts {
+            Some(hosts) if hosts == 0 || hosts > nodes => {
+                Err(format!("--hosts is {hosts}, but must be 1 to {nodes}: each host has a node"))
+            }
+            _ => Ok(Self { hosts, ..self }),
+        }
     }
 }
 

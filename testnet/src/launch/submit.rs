@@ -13,7 +13,7 @@ use tokio::time::{sleep_until, timeout};
 
 use super::fleet::Fleet;
 use super::items::{Planned, Schedule};
-use super::local::NodeProcess;
+use super::local::Node;
 use super::settings::narrow;
 
 /// Submissions under way at once, those that wait for their time included. Over it, later ones are
@@ -89,7 +89,7 @@ pub async fn all(
 }
 
 /// The living node at which a simulation of the same seed submits the item too.
-fn choose(fleet: &Fleet, seed: u64, item: usize) -> Option<&NodeProcess> {
+fn choose(fleet: &Fleet, seed: u64, item: usize) -> Option<&Node> {
     let nodes = fleet.nodes();
     // What is submitted to a node that never delivers gets nowhere.
     let alive = |node: u32| nodes[node as usize].is_alive() && !nodes[node as usize].withholds;
@@ -97,7 +97,7 @@ fn choose(fleet: &Fleet, seed: u64, item: usize) -> Option<&NodeProcess> {
     Some(&nodes[origin as usize])
 }
 
-async fn submit(origin: &NodeProcess, item: &Planned) -> Result<(), String> {
+async fn submit(origin: &Node, item: &Planned) -> Result<(), String> {
     let name = &origin.name;
     let answer = timeout(TIMEOUT, origin.client.submit(item.id.kind(), item.bytes.clone())).await;
     let answer = answer

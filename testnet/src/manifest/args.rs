@@ -11,6 +11,7 @@ use tidings_sim::overlay::Shape;
 use tidings_sim::workload::Transfers;
 use tidings_sim::workload::sizes::Sizes;
 
+use super::contender::Contender;
 use super::text::{parse_short, with_overrides};
 use super::{Manifest, Workload};
 
@@ -27,6 +28,9 @@ pub struct SettingArgs {
     /// gossipsub or adaptive
     #[arg(long)]
     pub strategy: Option<StrategyKind>,
+    /// Whose nodes to launch instead of ours: gossipsub (the crate's defaults), gossipsub:eth or gossipsub:flood
+    #[arg(long, value_name = "NAME")]
+    pub contender: Option<Contender>,
     /// Shape of the overlay [default: outbound, or gossip among real nodes]
     #[arg(long, value_parser = shapes(), visible_alias = "topology")]
     pub overlay: Option<Shape>,
@@ -115,6 +119,7 @@ impl SettingArgs {
         self.lay_workload(&mut manifest)?;
         set(&mut manifest.seed, self.seed);
         set(&mut manifest.spies, self.spies);
+        manifest.contender = self.contender.or(manifest.contender);
         manifest.slow_motion = self.slow_motion.or(manifest.slow_motion);
         set(&mut manifest.measure.idle_s, self.idle);
         set(&mut manifest.measure.stall_s, self.stall);

@@ -39,11 +39,12 @@ use crate::output;
 use crate::simulate;
 
 /// Figures that are compared: key and name.
-const FIGURES: [(&str, &str); 4] = [
+const FIGURES: [(&str, &str); 5] = [
     ("t50_ms", "t50 ms"),
     ("t99_ms", "t99 ms"),
     ("bytes_per_payload_byte", "bytes/payload"),
     ("redundancy", "redundancy"),
+    ("messages_per_delivery", "msgs/delivery"),
 ];
 
 /// Those that have to agree.

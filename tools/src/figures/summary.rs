@@ -22,6 +22,13 @@ use crate::run::{self, ItemKind, Run, RunError};
 /// The kinds of message that carry exactly one whole item, by their names in `traffic.csv`.
 pub const PAYLOAD_KINDS: [&str; 2] = ["tx", "block"];
 
+/// Key of what `bytes_per_payload_byte` is on sockets, encryption and multiplexing included, where a launcher
+/// asked ([`Inputs::more`]).
+pub const SOCKET_BYTES: &str = "socket_bytes_per_payload_byte";
+
+/// Key of the writes to sockets per delivery: each is a system call, and wakes the other end.
+pub const SOCKET_WRITES: &str = "socket_writes_per_delivery";
+
 /// What only the launcher or simulator knows, handed in beside the raw data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -39,6 +46,13 @@ pub struct Inputs {
     pub cpu_s: Option<f64>,
     /// Resident memory per node, MiB. Where it is `None`, the mean over `nodes.csv` is taken.
     pub rss_mib_per_node: Option<f64>,
+    /// A node's part of that, MiB: a shared page counts as one over the number of its sharers (PSS), so that the sum over
+    /// all nodes is what they take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pss_mib_per_node: Option<f64>,
+    /// What a node shares with nobody, MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_mib_per_node: Option<f64>,
     /// CPU of one node without work, per cent of one core.
     pub idle_cpu_percent_per_node: Option<f64>,
     /// CPU time of the launcher itself, user and system, seconds.
@@ -141,6 +155,8 @@ pub struct Summary {
     pub bytes_by_kind: BTreeMap<String, u64>,
     /// Messages sent by kind of message.
     pub messages_by_kind: BTreeMap<String, u64>,
+    /// Messages that live nodes sent, of all kinds, per delivery: each costs its sender and its receiver a wake-up at worst.
+    pub messages_per_delivery: Option<f64>,
     /// CPU time of all processes ([`Inputs::cpu_s`]) per delivery, microseconds.
     pub cpu_us_per_delivery: Option<f64>,
 }
@@ -202,6 +218,7 @@ impl Summary {
                 spread.live_nodes() as f64 * payload as f64,
             ),
             bytes_by_kind: traffic.bytes_by_kind,
+            messages_per_delivery: messages_per_delivery(&traffic.messages_by_kind, deliveries),
             messages_by_kind: traffic.messages_by_kind,
             cpu_us_per_delivery: inputs
                 .cpu_s
@@ -368,6 +385,12 @@ fn redundancy(run: &Run, spread: &Spread, traffic: &LiveTraffic) -> Option<f64> 
         |delivery: &&run::Delivery| run.items[delivery.item as usize].origin != delivery.node;
     let deliveries = spread.arrivals().iter().filter(received).count();
     ratio(traffic.payload_copies_received as f64, deliveries as f64).map(|copies| copies - 1.0)
+}
+
+/// Of all kinds; `None` if nobody counted any.
+fn messages_per_delivery(by_kind: &BTreeMap<String, u64>, deliveries: usize) -> Option<f64> {
+    let messages = by_kind.values().copied().reduce(|sum, messages| sum + messages)?;
+    ratio(messages as f64, deliveries as f64)
 }
 
 /// The mean latency of each item's deliveries, the origin's own excluded.

@@ -1,6 +1,6 @@
 //! The figures of a summary in words: what each is called, its unit, and what it means.
 
-use crate::figures::summary::Summary;
+use crate::figures::summary::{SOCKET_BYTES, SOCKET_WRITES, Summary};
 use crate::figures::verdict::Verdict;
 use crate::show::format::{counted, grouped, measured, percent};
 
@@ -151,6 +151,13 @@ fn cost(summary: &Summary) -> Vec<Figure> {
             "bytes a node sent per byte of the items",
         ),
         number(
+            "messages_per_delivery",
+            "Messages per delivery",
+            summary.messages_per_delivery,
+            "",
+            "sent, of all kinds",
+        ),
+        number(
             "cpu_us_per_delivery",
             "CPU per delivery",
             summary.cpu_us_per_delivery,
@@ -165,6 +172,26 @@ fn cost(summary: &Summary) -> Vec<Figure> {
             "resident memory (RSS)",
         ),
     ];
+    let parts = [
+        (
+            "pss_mib_per_node",
+            "… its part",
+            inputs.pss_mib_per_node,
+            "with shared pages divided (PSS)",
+        ),
+        ("private_mib_per_node", "… its own", inputs.private_mib_per_node, "shared with nobody"),
+    ];
+    let parts = parts.into_iter().filter(|(_, _, mib, _)| mib.is_some());
+    figures.extend(parts.map(|(key, label, mib, meaning)| number(key, label, mib, "MiB", meaning)));
+    let more = |key: &str| inputs.more.get(key).and_then(serde_json::Value::as_f64);
+    if let Some(bytes) = more(SOCKET_BYTES) {
+        let meaning = "the same on sockets, encrypted and multiplexed";
+        figures.push(number(SOCKET_BYTES, "Bytes on sockets", Some(bytes), "B/B", meaning));
+    }
+    if let Some(writes) = more(SOCKET_WRITES) {
+        let meaning = "to sockets, each a system call";
+        figures.push(number(SOCKET_WRITES, "Writes per delivery", Some(writes), "", meaning));
+    }
     if inputs.idle_cpu_percent_per_node.is_some() {
         let idle = inputs.idle_cpu_percent_per_node;
         let meaning = "of one core, by a node without work";

@@ -20,7 +20,7 @@ pub(crate) const CRATES: Floors = Floors {
     rooms: &[
         &["tidings-links", "tidings-protocol"],
         &["tidings", "tidings-sim", "tidings-maelstrom"],
-        &["tidings-attacker", "tidings-tools"],
+        &["tidings-attacker", "tidings-gossipsub", "tidings-tools"],
         &["tidings-sim-wasm", "tidings-testnet"],
     ],
 };

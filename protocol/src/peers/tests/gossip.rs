@@ -200,3 +200,28 @@ fn an_answer_is_a_message_that_may_be_sent() {
     let most = crate::wire::message::ADDRESSES_MAX;
     assert!((most - 1..=most).contains(&expected.len()), "{}", expected.len());
 }
+
+#[test]
+fn a_node_that_knows_enough_is_in_no_hurry_to_pass_addresses_on() {
+    use crate::peers::gossip::{HURRY_BELOW, WAIT_MAX_MS, mean_wait_ms};
+    let params = PeerParams::default();
+    let waits = [0, HURRY_BELOW, 2 * HURRY_BELOW, 10_000].map(|known| mean_wait_ms(known, &params));
+    assert_eq!(waits, [1_000, 1_000, 2_000, WAIT_MAX_MS]);
+    let longer = PeerParams { address_trickle_ms: 60_000, ..params };
+    assert_eq!(mean_wait_ms(10_000, &longer), 60_000, "the operator's wish is the least");
+    // A node that is told of newcomers, ten a second.
+    let messages = |known: u32| {
+        let (mut world, links) = hub(8);
+        world.remember(10_000..10_000 + known);
+        for n in 0..150 {
+            world.tell(links[0], [1_000 + n]);
+            world.wait(Duration::from_millis(100));
+        }
+        told(&mut world).len()
+    };
+    let (new, grown) = (messages(0), messages(2_000));
+    assert!(
+        grown * 4 < new,
+        "{new} messages of a node that knew nobody, {grown} of one that knew many"
+    );
+}

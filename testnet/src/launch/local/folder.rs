@@ -39,6 +39,8 @@ pub struct Common {
     pub slow_motion: Option<SlowMotion>,
     /// The program to start as a node, instead of this one.
     pub node_binary: Option<PathBuf>,
+    /// What it is told besides its folder.
+    pub node_arguments: &'static [&'static str],
 }
 
 /// Refuses a folder so deep that the nodes' sockets couldn't be made there.

@@ -1,8 +1,9 @@
-//! This program as a node: `tidings-testnet node …` is `tidings …`, tied to the life of its launcher.
+//! This program as a node: `tidings-testnet node …` is `tidings …`, tied to the life of its launcher; or as a host of
+//! nodes: `tidings-testnet node … host --data-dir FOLDER`.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
@@ -17,6 +18,15 @@ pub const LAUNCHER: &str = "--launcher";
 
 /// Followed by the program to become, instead of the node built in.
 pub const EXEC: &str = "--exec";
+
+/// The verb of a node, as the node has it.
+pub const RUN: &str = "run";
+
+/// The verb of a host of nodes.
+pub const HOST: &str = "host";
+
+/// Followed by the data folder of a node or a host.
+pub const DATA_DIR: &str = "--data-dir";
 
 /// Runs a node with what follows the subcommand.
 #[must_use]
@@ -34,7 +44,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             output::complain(format_args!("cannot start {} as a node: {error}", program.display()));
             ExitCode::FAILURE
         }
-        None => tidings::cli::main(std::iter::once("tidings".into()).chain(rest)),
+        None => match &rest[..] {
+            [verb, flag, folder] if verb == HOST && flag == DATA_DIR => {
+                tidings::host::main(Path::new(folder), tidings::cli::guest)
+            }
+            _ => tidings::cli::main(std::iter::once("tidings".into()).chain(rest)),
+        },
     }
 }
 

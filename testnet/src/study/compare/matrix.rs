@@ -176,10 +176,6 @@ fn value(summary: &Summary, key: &str) -> Option<f64> {
     let more = &summary.inputs.more;
     let spied = |share: &str| more.get("origin_precision_by_spies")?.get(share)?.as_f64();
     match key {
-        "messages_per_delivery" => {
-            let messages: u64 = summary.messages_by_kind.values().sum();
-            (summary.deliveries > 0).then(|| messages as f64 / summary.deliveries as f64)
-        }
         "origin_precision_5" => spied("0.05"),
         "origin_precision_10" => spied("0.1"),
         "origin_precision_20" => spied("0.2"),

@@ -107,10 +107,12 @@ fn picture(
 ) -> String {
     let whisker = |row: &Row| {
         let Estimate { mean, ci95 } = row.get(key);
+        let middle = mean.map_or(f64::NAN, |mean| mean * factor);
+        let half_width = ci95.unwrap_or(0.0) * factor;
         Whisker {
             name: row.name.clone(),
-            mean: mean.map_or(f64::NAN, |mean| mean * factor),
-            half_width: ci95.unwrap_or(0.0) * factor,
+            middle,
+            ends: (middle - half_width, middle + half_width),
             label: estimate(row.get(key), factor),
             colour: colour(&row.strategy),
         }

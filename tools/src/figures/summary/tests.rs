@@ -179,6 +179,16 @@ fn traffic_by_kind_is_what_was_sent() {
 }
 
 #[test]
+fn messages_of_all_kinds_per_delivery_are_a_key_of_every_summary() {
+    let mut run = complete_run();
+    let deliveries = summary_of(&run).deliveries as f64;
+    assert_eq!(summary_of(&run).messages_per_delivery, None, "nobody counted");
+    run.traffic = vec![traffic(0, "tx", (9, 900), (0, 0)), traffic(1, "ping", (3, 36), (0, 0))];
+    assert_eq!(summary_of(&run).messages_per_delivery, Some(12.0 / deliveries));
+    assert!(summary_of(&run).to_value().get("messages_per_delivery").is_some());
+}
+
+#[test]
 fn cpu_per_delivery_is_cpu_time_over_deliveries() {
     let inputs = Inputs { cpu_s: Some(0.0006), ..Inputs::default() };
     let summary = Summary::compute(&complete_run(), inputs);

@@ -1,4 +1,4 @@
-//! One figure of several contestants: a dot for the mean of each, with its confidence interval.
+//! One figure of several contestants: a dot for each, with the interval that it may lie in.
 
 use super::axis::{Axis, AxisSpec};
 use super::svg::{Anchor, Svg, Type};
@@ -13,11 +13,11 @@ const RIGHT: f64 = WIDTH - 104.0;
 pub struct Whisker {
     /// Its name.
     pub name: String,
-    /// The mean.
-    pub mean: f64,
-    /// Half the width of the confidence interval; 0 if there is none.
-    pub half_width: f64,
-    /// The mean in words.
+    /// The figure: a mean, or a median.
+    pub middle: f64,
+    /// Where its interval begins and ends: of confidence, or the least and the most; both the figure if there is none.
+    pub ends: (f64, f64),
+    /// The figure in words.
     pub label: String,
     /// Its colour.
     pub colour: Colour,
@@ -30,7 +30,7 @@ pub fn whiskers(name: &str, caption: &Caption, axis: &AxisSpec, rows: &[Whisker]
     let mut svg = Svg::card(name, bottom + 56.0, caption);
     let longest = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
     let left = (40.0 + 7.3 * longest as f64).clamp(110.0, 380.0);
-    let ends = rows.iter().flat_map(|row| [row.mean, row.mean + row.half_width]);
+    let ends = rows.iter().flat_map(|row| [row.middle, row.ends.1]);
     let x = Axis::spanning(axis.kind, ends, (left, RIGHT));
     for (value, label) in x.ticks() {
         let at = x.pixel(value);
@@ -43,15 +43,15 @@ pub fn whiskers(name: &str, caption: &Caption, axis: &AxisSpec, rows: &[Whisker]
     for (row, number) in rows.iter().zip(0_u32..) {
         let y = TOP + ROW * (f64::from(number) + 0.5);
         svg.text(left - 12.0, y + 4.5, &row.name, Type::plain(13.0).anchored(Anchor::End));
-        if !x.shows(row.mean) {
+        if !x.shows(row.middle) {
             svg.text(left + 10.0, y + 4.5, &row.label, Type::muted(12.5));
             continue;
         }
-        let (at, colour) = (x.pixel(row.mean), row.colour.code());
-        let low = row.mean - row.half_width;
-        let low = if x.shows(low) { x.pixel(low) } else { left };
-        let high = x.pixel(row.mean + row.half_width);
-        if row.half_width > 0.0 {
+        let (at, colour) = (x.pixel(row.middle), row.colour.code());
+        let (begin, end) = row.ends;
+        let low = if x.shows(begin) { x.pixel(begin) } else { left };
+        let high = x.pixel(end);
+        if end > begin {
             svg.whisker((low, y), (high, y), colour);
         }
         svg.dot(at, y, colour);
@@ -67,10 +67,10 @@ mod tests {
 
     #[test]
     fn an_interval_is_drawn_where_there_is_one() {
-        let row = |half_width, mean| Whisker {
+        let row = |half_width: f64, middle: f64| Whisker {
             name: "flood".to_owned(),
-            mean,
-            half_width,
+            middle,
+            ends: (middle - half_width, middle + half_width),
             label: "217 ms".to_owned(),
             colour: Colour::Blue,
         };
