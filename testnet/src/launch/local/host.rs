@@ -17,8 +17,8 @@ use tidings::client::Client;
 use tidings::host::{Ended, Order, SOCKET};
 use tokio::time::{Instant, sleep};
 
+use super::error::{LOG_LINES, NodeError, START_POLL, START_TIMEOUT};
 use super::folder::{Common, LOG};
-use super::node::{LOG_LINES, NodeError, START_POLL, START_TIMEOUT};
 use super::process::{Process, Verb, ending_by, last_lines};
 use crate::usage::Waits;
 
