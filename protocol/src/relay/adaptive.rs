@@ -123,6 +123,9 @@ pub use patience::WAIT_MAX;
 /// needs longer costs a second copy.
 pub const ANSWER: Duration = Duration::from_secs(1);
 
+/// So many items ago whoever never brought any counts as having brought one: longer than any link stands.
+const LONG_AGO: u32 = 1 << 31;
+
 /// The strategy.
 #[derive(Clone, Debug, Default)]
 pub struct Adaptive {
@@ -165,7 +168,7 @@ impl Strategy for Adaptive {
             odds: Odds::default(),
             merit: Odds::default(),
             since: self.accepted,
-            brought: self.accepted.wrapping_add(1),
+            brought: self.accepted.wrapping_sub(LONG_AGO),
         };
         self.links.insert(neighbour.link, side);
     }
