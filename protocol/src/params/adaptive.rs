@@ -157,9 +157,9 @@ impl Probability {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// Nearly as fast as flooding, at a quarter of its bytes.
+    /// Nearly as fast as flooding, at a sixth of its bytes.
     Fast,
-    /// Little slower than flooding, at a seventh of its bytes.
+    /// Twice as slow as flooding, at an eighth of its bytes.
     #[default]
     Balanced,
     /// Little more bytes than the payload itself, and yet faster than announcing.
