@@ -31,6 +31,14 @@ macro_rules! for_each_strategy {
             Rumor = "rumor",
             /// [`crate::relay::Plumtree`].
             Plumtree = "plumtree",
+            /// [`crate::relay::Dog`].
+            Dog = "dog",
+            /// [`crate::relay::Eth68`].
+            Eth68 = "eth68",
+            /// [`crate::relay::Cat`].
+            Cat = "cat",
+            /// [`crate::relay::Gossipsub`].
+            Gossipsub = "gossipsub",
         }
     };
 }
@@ -124,8 +132,12 @@ pub mod relay {
     pub mod round;
 
     pub mod adaptive;
+    pub mod cat;
     pub mod direct_mail;
+    pub mod dog;
+    pub mod eth68;
     pub mod flood;
+    pub mod gossipsub;
     pub mod inventory;
     pub mod plumtree;
     pub mod pull;
@@ -139,8 +151,12 @@ pub mod relay {
 
     pub use adaptive::Adaptive;
     pub use any::AnyStrategy;
+    pub use cat::Cat;
     pub use direct_mail::DirectMail;
+    pub use dog::Dog;
+    pub use eth68::Eth68;
     pub use flood::Flood;
+    pub use gossipsub::Gossipsub;
     pub use inventory::Inventory;
     pub use plumtree::Plumtree;
     pub use pull::Pull;

@@ -162,13 +162,13 @@ struct LinkState {
     ///
     /// [`ItemKind`]: crate::ground::item::ItemKind
     brought: [u32; 2],
-    /// The network that it shares inbound places with.
-    group: u32,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
     /// Who the peer is when something is shared out. Its tag also tells a free slot of the table, which every message reads.
     bringer: Bringer,
+    /// The network that it shares inbound places with.
+    group: u32,
     /// The peer's hello has arrived.
     ready: bool,
     congested: bool,

@@ -23,7 +23,10 @@ pub use peers::{HealthParams, PeerParams};
 pub use pool::{OrphanParams, PoolParams};
 pub use relay::{FANOUT_MAX, RECENT_MAX, RelayParams};
 pub use requests::RequestParams;
-pub use strategies::{ParseStrategyError, PlumtreeParams, RumorParams, StrategyKind};
+pub use strategies::{
+    CatParams, DogParams, GossipsubParams, ParseStrategyError, PlumtreeParams, RumorParams,
+    StrategyKind,
+};
 pub use unbroadcast::UnbroadcastParams;
 pub use upload::UploadParams;
 

@@ -138,6 +138,10 @@ fn all_lies_at_once_cost_nobody_honest_anything_whatever_the_strategy() {
         StrategyKind::Flood,
         StrategyKind::Plumtree,
         StrategyKind::PushPull,
+        StrategyKind::Dog,
+        StrategyKind::Eth68,
+        StrategyKind::Cat,
+        StrategyKind::Gossipsub,
     ] {
         for seed in 10..16 {
             withstand(strategy, Lies::All, seed);

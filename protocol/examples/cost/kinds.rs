@@ -38,11 +38,14 @@ pub(crate) enum Scene {
 
 impl Scene {
     /// Every state.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Calm(StrategyKind::Adaptive),
         Self::Calm(StrategyKind::Inventory),
         Self::Calm(StrategyKind::Plumtree),
+        Self::Calm(StrategyKind::Gossipsub),
         Self::Busy(StrategyKind::Adaptive),
+        Self::Busy(StrategyKind::Dog),
+        Self::Busy(StrategyKind::Gossipsub),
         Self::Busy(StrategyKind::Pull),
         Self::Busy(StrategyKind::Rumor),
         Self::Queued,
@@ -354,8 +357,11 @@ fn blocks() -> Vec<Case> {
 }
 
 fn signals(signal: &Signal) -> Vec<Case> {
-    let plumtree = Scene::Calm(StrategyKind::Plumtree);
-    vec![case("100", plumtree, vec![Message::Relay(signal.clone()); 100])]
+    let said = || vec![Message::Relay(signal.clone()); 100];
+    vec![
+        case("100, to plumtree", Scene::Calm(StrategyKind::Plumtree), said()),
+        case("100, to gossipsub", Scene::Calm(StrategyKind::Gossipsub), said()),
+    ]
 }
 
 fn polls() -> Vec<Case> {
@@ -374,6 +380,16 @@ fn feedback(signal: fn(std::sync::Arc<[ShortId]>) -> Signal) -> Vec<Case> {
         case(
             "1,000 ids, to rumor",
             Scene::Busy(StrategyKind::Rumor),
+            vec![Message::Relay(signal(ids())); 10],
+        )
+        .at_once(),
+        case("one, 100 times, to dog", Scene::Busy(StrategyKind::Dog), {
+            (0..100).map(|number| Message::Relay(signal([about(number)].into())))
+        })
+        .at_once(),
+        case(
+            "1,000 ids, to gossipsub",
+            Scene::Busy(StrategyKind::Gossipsub),
             vec![Message::Relay(signal(ids())); 10],
         )
         .at_once(),

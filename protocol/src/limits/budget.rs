@@ -18,7 +18,7 @@ use crate::params::{BudgetParams, Rate};
 use crate::wire::kinds::{Budget, MessageKind};
 use crate::wire::message::{ADDRESSES_MAX, Message};
 
-/// The buckets of one link: 88 bytes, those that most messages draw from last and together.
+/// The buckets of one link: 80 bytes, those that most messages draw from last and together.
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub struct LinkBudget {
@@ -28,7 +28,7 @@ pub struct LinkBudget {
     addresses: Bucket,
     excesses: Bucket,
     /// Addresses that we asked for and that haven't come yet.
-    addresses_expected: usize,
+    addresses_expected: u32,
     /// Ids that the peer may yet announce.
     credit: u32,
     txs: Bucket,
@@ -136,8 +136,10 @@ impl LinkBudget {
                 admitted as usize
             }
             Some(Budget::Addresses) => {
-                let expected = elements.min(self.addresses_expected);
+                let expected =
+                    u32::try_from(elements).unwrap_or(u32::MAX).min(self.addresses_expected);
                 self.addresses_expected -= expected;
+                let expected = expected as usize;
                 let (bucket, rate) = (&mut self.addresses, params.addresses);
                 let admitted = (elements - expected).min(bucket.available(now, rate));
                 let _ = bucket.take(admitted as f64, now, rate);
@@ -148,8 +150,8 @@ impl LinkBudget {
     }
 
     /// Allows an answer of [`ADDRESSES_MAX`] addresses, because we asked for it.
-    pub const fn expect_addresses(&mut self) {
-        self.addresses_expected = ADDRESSES_MAX;
+    pub fn expect_addresses(&mut self) {
+        self.addresses_expected = u32::try_from(ADDRESSES_MAX).unwrap_or(u32::MAX);
     }
 
     /// Reads what charging a message will, see `node/warm.rs`.

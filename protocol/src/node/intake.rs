@@ -129,7 +129,10 @@ impl Node {
         }
         self.record.note(link, id, ItemEvent::Arrived, cx.now);
         match cx.chain.inspect(item) {
-            Ok(inspection) => self.take(item, inspection, Some(link), Vec::new(), cx),
+            Ok(inspection) => {
+                self.relay(cx, |strategy, cx| strategy.on_arrived(item, link, cx));
+                self.take(item, inspection, Some(link), Vec::new(), cx);
+            }
             Err(rejection) => self.refuse(item, Some(link), rejection, cx),
         }
     }

@@ -37,7 +37,7 @@ impl Node {
         });
         let state = state ^ self.strategy.warm(link);
         let known = |name: Name| match self.seen.contains(name) {
-            true => self.announcer.warm_link(link) ^ self.seen.warm(),
+            true => self.announcer.warm_link(link) ^ self.seen.warm() ^ self.anti_entropy.warm(),
             false => self.requests.in_flight(link) as u64 ^ self.warm_rest(),
         };
         let rest = match message {
@@ -59,7 +59,8 @@ impl Node {
         let rest = if now < self.rest_at { 0 } else { self.warm_rest() };
         let mut allowed =
             |link| due(link) ^ self.links.get(link).map_or(0, |state| state.allowance.warm());
-        self.announcer.warm(now, &mut allowed) ^ self.seen.warm() ^ rest
+        let announced = self.announcer.warm(now, &mut allowed) ^ self.seen.warm();
+        announced ^ self.fee_filter.warm() ^ rest
     }
 
     /// Reads what inputs touch that have to do with all parts.

@@ -49,7 +49,7 @@ impl Default for MemoryParams {
     fn default() -> Self {
         Self {
             seen_max: 200_000,
-            pool_max_bytes: 96_000_000,
+            pool_max_bytes: 88_000_000,
             pool_entry_bytes: 800,
             pool_expiry_s: 336 * 3_600,
             blocks_max_bytes: 16_000_000,

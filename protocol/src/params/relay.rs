@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdaptiveParams, ParamError, PlumtreeParams, RumorParams, StrategyKind, at_least_one};
+use super::{
+    AdaptiveParams, CatParams, DogParams, GossipsubParams, ParamError, PlumtreeParams, RumorParams,
+    StrategyKind, at_least_one,
+};
 use crate::wire::message::ANNOUNCE_MAX;
 
 /// Most links that a fanout may draw. A guess: beyond it a strategy is nearly a flood.
@@ -69,6 +72,12 @@ pub struct RelayParams {
     pub rumor: RumorParams,
     /// The timers of trees.
     pub plumtree: PlumtreeParams,
+    /// What DOG holds.
+    pub dog: DogParams,
+    /// How CAT asks.
+    pub cat: CatParams,
+    /// The mesh of gossipsub.
+    pub gossipsub: GossipsubParams,
 }
 
 impl Default for RelayParams {
@@ -92,6 +101,9 @@ impl Default for RelayParams {
             recent_max: RECENT_MAX,
             rumor: RumorParams::default(),
             plumtree: PlumtreeParams::default(),
+            dog: DogParams::default(),
+            cat: CatParams::default(),
+            gossipsub: GossipsubParams::default(),
         }
     }
 }
@@ -114,8 +126,13 @@ impl RelayParams {
             ("relay.announce_queue_max", self.announce_queue_max as u64),
             ("relay.round_ms", self.round_ms),
             ("relay.recent_ms", self.recent_ms),
+            ("relay.dog.adjust_ms", self.dog.adjust_ms),
+            ("relay.cat.retry_ms", self.cat.retry_ms),
+            ("relay.gossipsub.mesh_n_low", self.gossipsub.mesh_n_low as u64),
+            ("relay.gossipsub.heartbeat_ms", self.gossipsub.heartbeat_ms),
         ])?;
         self.adaptive.validate()?;
+        self.gossipsub.validate()?;
         let limits = [
             ("relay.batch_max", self.batch_max, 1..=ANNOUNCE_MAX, "1 to 1024"),
             ("relay.fanout", self.fanout, 1..=FANOUT_MAX, "1 to 16"),

@@ -4,8 +4,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::ParamError;
 
 macro_rules! define_kind {
     ($($(#[$meta:meta])* $variant:ident = $name:literal,)*) => {
@@ -102,6 +105,83 @@ pub struct PlumtreeParams {
 impl Default for PlumtreeParams {
     fn default() -> Self {
         Self { graft_ms: 80, regraft_ms: 40, lazy_ms: 5, optimise_ms: 40 }
+    }
+}
+
+/// What [`Dog`](crate::relay::Dog) holds, and how often it looks (`CometBFT`'s ADR 119).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DogParams {
+    /// How many copies of an item a node is to get beyond the first, percent. `CometBFT`'s `dog_target_redundancy` is 1;
+    /// it found 0.5 acceptable.
+    pub target_percent: u64,
+    /// How often that is adjusted, milliseconds: longer than any round trip. `CometBFT`'s `dog_adjust_interval` is 1 s.
+    pub adjust_ms: u64,
+}
+
+impl Default for DogParams {
+    fn default() -> Self {
+        Self { target_percent: 100, adjust_ms: 1_000 }
+    }
+}
+
+/// How [`Cat`](crate::relay::Cat) asks (Celestia's ADR 009).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CatParams {
+    /// How long a peer that is asked for a transaction has before the next one is, milliseconds. ADR 009: 200, "an
+    /// estimation of network round trip time"; celestia-core's `DefaultGossipDelay` has since become 60 s.
+    pub retry_ms: u64,
+}
+
+impl Default for CatParams {
+    fn default() -> Self {
+        Self { retry_ms: 200 }
+    }
+}
+
+/// The mesh of [`Gossipsub`](crate::relay::Gossipsub), named and set as rust-libp2p's `gossipsub::Config` is; in brackets what
+/// Ethereum's consensus layer sets (the gossip parameters of its phase 0's networking specification).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GossipsubParams {
+    /// How many links a mesh is to have (8).
+    pub mesh_n: usize,
+    /// With fewer, it takes some in (6).
+    pub mesh_n_low: usize,
+    /// With so many, it gives some up, and takes none in (12).
+    pub mesh_n_high: usize,
+    /// From one heartbeat to the next, milliseconds (700).
+    pub heartbeat_ms: u64,
+    /// Larger items are told to the mesh before they are checked, bytes: `idontwant_message_size_threshold`. With 0 all
+    /// are.
+    pub idontwant_bytes: u64,
+}
+
+impl Default for GossipsubParams {
+    fn default() -> Self {
+        let (mesh_n, mesh_n_low, mesh_n_high) = (6, 5, 12);
+        Self { mesh_n, mesh_n_low, mesh_n_high, heartbeat_ms: 1_000, idontwant_bytes: 1_000 }
+    }
+}
+
+impl GossipsubParams {
+    /// From one heartbeat to the next.
+    #[must_use]
+    pub const fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms)
+    }
+
+    pub(super) fn validate(&self) -> Result<(), ParamError> {
+        let wrong =
+            |key, value: usize, must| Err(ParamError { key, value: value.to_string(), must });
+        if self.mesh_n_low > self.mesh_n {
+            return wrong("relay.gossipsub.mesh_n_low", self.mesh_n_low, "at most mesh_n");
+        }
+        if self.mesh_n_high < self.mesh_n {
+            return wrong("relay.gossipsub.mesh_n_high", self.mesh_n_high, "at least mesh_n");
+        }
+        Ok(())
     }
 }
 

@@ -206,6 +206,11 @@ impl AntiEntropy {
         self.vain.get_mut(link).is_some_and(|vain| vain.on_there(id))
     }
 
+    /// Reads what an announcement of what is here will, see `node/warm.rs`.
+    pub(crate) const fn warm(&self) -> u64 {
+        self.vain.slots() as u64
+    }
+
     fn on_filled(&mut self, link: Link, now: Time, params: &RelayParams, rng: &mut dyn Rng) {
         // It took all that it was told, and there is more: that needn't wait.
         let took_all = self.vain.get(link).is_some_and(|vain| vain.is_empty());

@@ -9,8 +9,8 @@ use crate::ground::link::Link;
 use crate::ground::time::Time;
 use crate::params::{RelayParams, StrategyKind};
 use crate::relay::{
-    Adaptive, DirectMail, Flood, Inventory, Neighbour, Plumtree, Pull, Push, PushPull, RelayCx,
-    Rumor, Strategy,
+    Adaptive, Cat, DirectMail, Dog, Eth68, Flood, Gossipsub, Inventory, Neighbour, Plumtree, Pull,
+    Push, PushPull, RelayCx, Rumor, Strategy,
 };
 use crate::wire::message::Signal;
 
@@ -40,6 +40,12 @@ macro_rules! define_any {
             fn on_link_down(&mut self, link: Link, cx: &mut RelayCx<'_>) {
                 match self {
                     $(Self::$variant(strategy) => strategy.on_link_down(link, cx),)*
+                }
+            }
+
+            fn on_arrived(&mut self, item: &Arc<Item>, link: Link, cx: &mut RelayCx<'_>) {
+                match self {
+                    $(Self::$variant(strategy) => strategy.on_arrived(item, link, cx),)*
                 }
             }
 

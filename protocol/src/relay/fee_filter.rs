@@ -44,6 +44,11 @@ impl Default for FeeFilter {
 }
 
 impl FeeFilter {
+    /// Reads what an announcement will, see `node/warm.rs`.
+    pub(crate) const fn warm(&self) -> u64 {
+        self.theirs.slots() as u64
+    }
+
     /// A peer takes nothing that pays less than a rate.
     pub fn on_told(&mut self, link: Link, rate: FeeRate) {
         if rate > FeeRate::ZERO {

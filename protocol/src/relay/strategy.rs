@@ -102,6 +102,13 @@ impl RelayCx<'_> {
         self.steps.push(step);
     }
 
+    /// Announces a block at once to all who aren't known to have it. The strategies that are about transactions spread
+    /// blocks so, and ask for them at once.
+    pub fn announce_block(&mut self, id: ItemId) {
+        let links = self.overlay.ignorant(id).map(|neighbour| neighbour.link);
+        self.steps.extend(links.map(|link| Step::AnnounceNow(link, id)));
+    }
+
     /// A peer asks for news: announces what it isn't known to have, at once. It is charged for what that makes us look at,
     /// of which a request pays for `LOOKED_AT_PER_REQUEST`.
     pub fn announce_news(&mut self, link: Link, recent: &Recent) {
@@ -157,6 +164,9 @@ pub trait Strategy {
 
     /// A link is gone.
     fn on_link_down(&mut self, _link: Link, _cx: &mut RelayCx<'_>) {}
+
+    /// A peer sent an item that is new and looks right; it is to be checked.
+    fn on_arrived(&mut self, _item: &Arc<Item>, _link: Link, _cx: &mut RelayCx<'_>) {}
 
     /// An item was accepted for the first time: from the peer of `ingress`, or from our operator. The
     /// overlay knows already who has it.

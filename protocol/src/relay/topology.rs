@@ -8,6 +8,7 @@ use rand::{Rng, RngExt as _};
 
 use super::{Neighbour, Overlay, RelayCx, Step};
 use crate::ground::item::ItemId;
+use crate::ground::link::LinkSet;
 use crate::items::recent::Recent;
 use crate::params::{FANOUT_MAX, RelayParams};
 
@@ -66,15 +67,27 @@ pub fn contacts(cx: &mut RelayCx<'_>, suits: impl Fn(Neighbour) -> bool) -> Cont
 /// Appends a step for each link that gets an item: those whose peer isn't known to have it, or a random
 /// few of them when regions count.
 pub fn spread(cx: &mut RelayCx<'_>, id: ItemId, step: impl Fn(Neighbour) -> Step) {
+    spread_among(cx, id, |_| true, step);
+}
+
+/// The same among the links that `is_one` accepts.
+pub fn spread_among(
+    cx: &mut RelayCx<'_>,
+    id: ItemId,
+    is_one: impl Fn(Neighbour) -> bool,
+    step: impl Fn(Neighbour) -> Step,
+) {
     let (overlay, params) = (cx.overlay, cx.params);
     if !regions_count(params) {
         cx.steps.reserve(overlay.len());
-        cx.steps.extend(overlay.ignorant(id).map(step));
+        cx.steps.extend(overlay.ignorant(id).filter(|neighbour| is_one(*neighbour)).map(step));
         return;
     }
     for (fanout, wants_remote) in [(params.local_fanout, false), (params.remote_fanout, true)] {
         let suits = |neighbour: Neighbour| {
-            is_remote(overlay, neighbour) == wants_remote && !overlay.knows(neighbour.link, &id)
+            is_remote(overlay, neighbour) == wants_remote
+                && !overlay.knows(neighbour.link, &id)
+                && is_one(neighbour)
         };
         match fanout {
             None => cx.steps.extend(overlay.neighbours().filter(|n| suits(*n)).map(&step)),
@@ -85,6 +98,25 @@ pub fn spread(cx: &mut RelayCx<'_>, id: ItemId, step: impl Fn(Neighbour) -> Step
             }
         }
     }
+}
+
+/// Draws so many links among those that `suits` accepts, or all of them: any choice is as likely (Knuth, "The Art of
+/// Computer Programming" 2, §3.4.2, algorithm S).
+pub fn sample(cx: &mut RelayCx<'_>, most: usize, suits: impl Fn(Neighbour) -> bool) -> LinkSet {
+    let overlay = cx.overlay;
+    let all = || overlay.neighbours().filter(|neighbour| suits(*neighbour));
+    let (mut left, mut wanted, mut drawn) = (all().count(), most, LinkSet::default());
+    for neighbour in all() {
+        if wanted == 0 {
+            break;
+        }
+        if cx.rng.random_range(0..left) < wanted {
+            drawn.insert(neighbour.link);
+            wanted -= 1;
+        }
+        left -= 1;
+    }
+    drawn
 }
 
 /// Whether a link's peer is to get an item in some round: it isn't known to have it, and, if it is in
@@ -252,6 +284,25 @@ mod tests {
         }
         // 600 each, with a deviation of 15.
         assert!(drawn.iter().all(|count| (530..670).contains(count)), "{drawn:?}");
+    }
+
+    #[test]
+    fn a_sample_has_so_many_links_and_each_as_often() {
+        let mut fake = Fake::new(6);
+        let mut drawn = [0; 6];
+        for _ in 0..1_000 {
+            fake.ask(|cx| {
+                let sample = sample(cx, 2, |neighbour| neighbour.link.slot() != 3);
+                assert_eq!(sample.len(), 2);
+                let links = cx.overlay.neighbours().map(|neighbour| neighbour.link);
+                links.filter(|link| sample.contains(*link)).for_each(|it| drawn[it.slot()] += 1);
+                assert_eq!(super::sample(cx, 9, |_| true).len(), 6, "there are no more");
+            });
+        }
+        assert_eq!(drawn[3], 0);
+        // 400 each, with a deviation of 15.
+        drawn[3] = 400;
+        assert!(drawn.iter().all(|count| (340..460).contains(count)), "{drawn:?}");
     }
 
     #[test]

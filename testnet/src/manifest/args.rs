@@ -23,7 +23,8 @@ pub struct SettingArgs {
     /// How many nodes [default: 500, or 200 real ones]
     #[arg(long)]
     pub nodes: Option<usize>,
-    /// How items spread: direct-mail, flood, inventory, push, pull, push-pull, rumor, plumtree or adaptive
+    /// How items spread: direct-mail, flood, inventory, push, pull, push-pull, rumor, plumtree, dog, eth68, cat,
+    /// gossipsub or adaptive
     #[arg(long)]
     pub strategy: Option<StrategyKind>,
     /// Shape of the overlay [default: outbound, or gossip among real nodes]

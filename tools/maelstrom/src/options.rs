@@ -97,7 +97,15 @@ fn defaults(strategy: StrategyKind) -> Params {
     relay.recent_ms = 1_000 * TEN_YEARS_S;
     relay.safety_recent_ms = 1_000 * TEN_YEARS_S;
     // Sessions lose nothing, so digests find nothing but what the strategy itself leaves out.
-    if !matches!(strategy, StrategyKind::DirectMail | StrategyKind::Rumor) {
+    let leaves_out = matches!(
+        strategy,
+        StrategyKind::DirectMail
+            | StrategyKind::Rumor
+            | StrategyKind::Dog
+            | StrategyKind::Cat
+            | StrategyKind::Gossipsub
+    );
+    if !leaves_out {
         relay.safety_pull_ms = 0;
     }
     // An answer always comes. If its question had run out meanwhile, strategies that take nothing unasked
@@ -203,7 +211,11 @@ mod tests {
         for strategy in StrategyKind::ALL {
             let params = settle(&format!("--strategy {strategy}")).unwrap().params;
             let digests = params.relay.safety_pull_ms > 0;
-            assert_eq!(digests, ["direct-mail", "rumor"].contains(&strategy.name()), "{strategy}");
+            assert_eq!(
+                digests,
+                ["direct-mail", "rumor", "dog", "cat", "gossipsub"].contains(&strategy.name()),
+                "{strategy}"
+            );
         }
     }
 

@@ -16,14 +16,15 @@ pub(in crate::wire) const KNOWN_BODY_MAX: usize = KNOWN_MAX * SHORT_ID_LEN;
 /// What one strategy says to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// Don't send me whole items unasked any more, announce them (Plumtree's PRUNE). Body: none.
+    /// Don't send me whole items unasked any more, announce them (Plumtree's and gossipsub's PRUNE). Body: none.
     Prune,
-    /// Send me whole items again (the first half of Plumtree's GRAFT; the items are asked for by
-    /// getdata). Body: none.
+    /// Send me whole items again, or more of them (gossipsub's GRAFT, DOG's `ResetRoute`, the first half of Plumtree's
+    /// GRAFT; the items are asked for by getdata). Body: none.
     Graft,
     /// Tell me what is new since you last told me: pull. Body: none.
     Poll,
-    /// I had these already when you sent them, at most [`KNOWN_MAX`]: feedback. Body: short ids.
+    /// I had these already when you sent them, at most [`KNOWN_MAX`]: feedback (DOG's `HaveTx`), or needn't be sent them
+    /// (gossipsub's IDONTWANT). Body: short ids.
     Known(Arc<[ShortId]>),
     /// You announced these before anybody sent them to me, and yet I had them from somebody else, at most
     /// [`KNOWN_MAX`]: feedback. Body: short ids.
