@@ -245,6 +245,7 @@ fn a_trial_is_told_promptly_even_to_those_who_know() {
 #[test]
 fn own_items_do_not_leave_with_prompt_batches() {
     let mut stage = Stage::new(4); // few enough for the ration
+    stage.fake.params.adaptive.first_hops = Some(2);
     stage.disparage(1);
     stage.fake.accept(&mut stage.adaptive, ordinary(), None);
     stage.accept(trials().last().unwrap());
