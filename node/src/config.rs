@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::peer::PeerAddr;
-use tidings_protocol::params::{ParamError, Params, STEPS_DEFAULT};
+use tidings_protocol::params::{ParamError, Params, Redundancy, STEPS_DEFAULT};
 
 use crate::lab::slow_motion::SlowMotion;
 use crate::links::{NodeType, Place, Region};
@@ -242,7 +242,7 @@ impl Config {
         config.node.region = Some(Region::Europe);
         let relay = &mut config.params.relay;
         (relay.local_fanout, relay.remote_fanout) = (Some(8), Some(2));
-        relay.adaptive.eager_percent = Some(30);
+        relay.adaptive.redundancy = Some(Redundancy::of_thousandths(300));
         config.params.record.steps = Some(STEPS_DEFAULT);
         config.trace.file = Some("trace.csv".into());
         config.lab.slow_motion = Some(SlowMotion::NONE);

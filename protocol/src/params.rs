@@ -16,7 +16,7 @@ mod upload;
 
 use serde::{Deserialize, Serialize};
 
-pub use adaptive::{AdaptiveParams, Preset, Probability};
+pub use adaptive::{AdaptiveParams, Preset, Probability, Redundancy};
 pub use budgets::{BudgetParams, Rate};
 pub use memory::{MemoryParams, RecordParams, STEPS_DEFAULT};
 pub use peers::{HealthParams, PeerParams};

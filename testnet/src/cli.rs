@@ -21,6 +21,7 @@ use crate::manifest::args::SettingArgs;
 use crate::output;
 use crate::simulate::{self, SimArgs};
 use crate::study::compare::{self, CompareArgs};
+use crate::study::dial::{self, DialArgs};
 use crate::study::frontier::{self, FrontierArgs};
 use crate::study::predict::{self, PredictArgs};
 use crate::study::rounds::{self, RoundsArgs};
@@ -50,6 +51,8 @@ enum Command {
     Versus(Box<VersusArgs>),
     /// Simulates strategies side by side, on the same workload and seeds.
     Compare(Box<CompareArgs>),
+    /// Simulates adaptive wherever it may be, and shows how it keeps its dial.
+    Dial(DialArgs),
     /// Simulates all strategies and draws them in the plane of bytes against time.
     Frontier(Box<FrontierArgs>),
     /// Sets rounds beside the formulas of articles and theory, by number of nodes.
@@ -147,6 +150,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Validate(args) => validate::main(&args),
         Command::Versus(args) => versus::main(&args),
         Command::Compare(args) => compare::main(&args),
+        Command::Dial(args) => dial::main(&args),
         Command::Frontier(args) => frontier::main(&args),
         Command::Predict(args) => predict::main(&args),
         Command::Rounds(args) => rounds::main(&args),

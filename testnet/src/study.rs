@@ -1,11 +1,13 @@
 //! Many runs side by side: what they show together that none shows alone.
 //!
 //! - [`compare`]: strategies on the same workload and seeds; [`frontier`] draws them in one plane
+//! - [`dial`]: whether adaptive keeps its dial, wherever it is
 //! - [`rounds`]: strategies against [`theory`] and the literature; [`predict`] draws that by number of nodes
 //! - [`validate`]: one manifest simulated and launched; [`versus`]: our nodes and others' launched in turns
 //! - [`jobs`]: runs on several threads
 
 pub mod compare;
+pub mod dial;
 pub mod frontier;
 pub mod jobs;
 pub mod predict;

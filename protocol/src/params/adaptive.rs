@@ -1,5 +1,6 @@
 //! How the strategy `adaptive` spends bytes on speed: one dial, and three names for places on it.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,20 +13,31 @@ use super::ParamError;
 pub struct AdaptiveParams {
     /// The place on the dial.
     pub preset: Preset,
-    /// Any other place: a whole item goes to the peers that have it first from us with at least this
-    /// probability, percent.
+    /// Any other place, useless copies for each item; the preset decides the rest.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub eager_percent: Option<u16>,
+    pub redundancy: Option<Redundancy>,
     /// To how many peers own transactions go whole at first; without it as the preset says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_hops: Option<usize>,
 }
 
 impl AdaptiveParams {
-    /// From which odds on a peer gets items whole.
+    /// How many useless copies each item may cost on average.
+    #[must_use]
+    pub fn redundancy(&self) -> Redundancy {
+        self.redundancy.unwrap_or_else(|| self.preset.redundancy())
+    }
+
+    /// From which odds on a peer gets items whole, until the node has seen what that costs.
     #[must_use]
     pub fn eager_from(&self) -> Probability {
-        self.eager_percent.map_or_else(|| self.preset.eager_from(), Probability::percent)
+        self.preset.eager_from()
+    }
+
+    /// From which odds on a peer is at least told at once; the others wait for the next batch.
+    #[must_use]
+    pub fn prompt_from(&self) -> Probability {
+        self.preset.prompt_from()
     }
 
     /// To how many peers own transactions go whole at first.
@@ -34,20 +46,78 @@ impl AdaptiveParams {
         self.first_hops.unwrap_or_else(|| self.preset.first_hops())
     }
 
-    /// From which odds on a peer is at least told at once; the others wait for the next batch.
-    #[must_use]
-    pub fn prompt_from(&self) -> Probability {
-        self.eager_from().half()
-    }
-
     pub(super) fn validate(self) -> Result<(), ParamError> {
-        match self.eager_percent {
-            Some(percent) if !(1..=100).contains(&percent) => {
-                let key = "relay.adaptive.eager_percent";
-                Err(ParamError { key, value: percent.to_string(), must: "from 1 to 100" })
+        match self.redundancy {
+            Some(dial) if dial > Redundancy::MAX => {
+                let key = "relay.adaptive.redundancy";
+                Err(ParamError { key, value: dial.to_string(), must: "from 0 to 32" })
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// How many copies come for each item, on average, to nodes that have it already.
+///
+/// In thousandths; as text and in settings a number of copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Redundancy(u16);
+
+impl Redundancy {
+    /// The most that may be asked for: what flood has with twice the default's links.
+    pub const MAX: Self = Self(32_000);
+
+    /// So many thousandths of a copy.
+    #[must_use]
+    pub const fn of_thousandths(thousandths: u16) -> Self {
+        Self(thousandths)
+    }
+
+    /// In thousandths of a copy.
+    #[must_use]
+    pub const fn thousandths(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Redundancy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f64::from(*self).fmt(f)
+    }
+}
+
+impl From<Redundancy> for f64 {
+    fn from(dial: Redundancy) -> Self {
+        Self::from(dial.0) / 1e3
+    }
+}
+
+impl From<Redundancy> for f32 {
+    fn from(dial: Redundancy) -> Self {
+        Self::from(dial.0) / 1e3
+    }
+}
+
+impl Serialize for Redundancy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((*self).into())
+    }
+}
+
+impl<'de> Deserialize<'de> for Redundancy {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let copies = f64::deserialize(deserializer)?;
+        if !(0.0..=Self::MAX.into()).contains(&copies) {
+            return Err(serde::de::Error::custom(format_args!(
+                "{copies} isn't from 0 to 32 copies"
+            )));
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "just seen to be from 0 to 32,000"
+        )]
+        Ok(Self((copies * 1e3).round() as u16))
     }
 }
 
@@ -65,10 +135,21 @@ impl Probability {
         if percent < 100 { Self(u16::MAX / 100 * percent) } else { Self::ONE }
     }
 
-    /// Half of it.
+    /// A share of 1; less than 0 counts as 0, and more than 1 as 1.
     #[must_use]
-    pub const fn half(self) -> Self {
-        Self(self.0 / 2)
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a product of a share and the largest number of its type"
+    )]
+    pub fn of_share(share: f32) -> Self {
+        Self((share.clamp(0.0, 1.0) * f32::from(u16::MAX)) as u16)
+    }
+
+    /// As a share of 1.
+    #[must_use]
+    pub fn share(self) -> f32 {
+        f32::from(self.0) / f32::from(u16::MAX)
     }
 }
 
@@ -76,9 +157,9 @@ impl Probability {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// Nearly as fast as flooding, at a quarter of its bytes.
+    /// Nearly as fast as flooding, at a sixth of its bytes.
     Fast,
-    /// Little slower than flooding, at a seventh of its bytes.
+    /// Twice as slow as flooding, at an eighth of its bytes.
     #[default]
     Balanced,
     /// Little more bytes than the payload itself, and yet faster than announcing.
@@ -86,16 +167,34 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// Whole items go to the peers that have them first from us with at least this probability.
-    ///
-    /// Among 500 nodes on a plane `fast` has 1.14 times flood's t99 at 3.3 bytes per payload byte, `balanced` 1.55
-    /// times at 2.4, and `lean`, at 1.4, is a little faster than inventory without trickle.
+    /// How many useless copies each item may cost on average: the dial.
+    #[must_use]
+    pub const fn redundancy(self) -> Redundancy {
+        match self {
+            Self::Fast => Redundancy(1_500),
+            Self::Balanced => Redundancy(600),
+            Self::Lean => Redundancy(100),
+        }
+    }
+
+    /// Whole items go to the peers that have them first from us with at least this probability, until the node has seen
+    /// what that costs. About where nodes on a plane end up.
     #[must_use]
     pub const fn eager_from(self) -> Probability {
         match self {
             Self::Fast => Probability::percent(7),
-            Self::Balanced => Probability::percent(10),
+            Self::Balanced => Probability::percent(15),
             Self::Lean => Probability::percent(50),
+        }
+    }
+
+    /// From which odds on a peer is at least told at once; the others wait for the next batch.
+    #[must_use]
+    pub const fn prompt_from(self) -> Probability {
+        match self {
+            Self::Fast => Probability::percent(3),
+            Self::Balanced => Probability::percent(5),
+            Self::Lean => Probability::percent(20),
         }
     }
 

@@ -3,13 +3,26 @@
 //! # Model
 //! For each link a node estimates the *odds* p that its peer has an item first from us ([`Odds`]). Sending
 //! an item whole costs 1 - p useless copies; not sending it costs a round trip with probability p. Hence
-//! one threshold T, the dial ([`Preset`](crate::params::Preset)), and for an accepted item:
+//! one threshold T, and for an accepted item:
 //!
 //! - p >= T: the item whole, at once (*eager*)
-//! - T/2 <= p < T: its id, within a short window ([`Preset::window`](crate::params::Preset::window), *prompt*)
-//! - p < T/2: its id in the next batch, up to [`LAZY`] later, unless the peer announces it to us before
+//! - p < T, but not hopeless ([`Preset::prompt_from`](crate::params::Preset::prompt_from)): its id, within a short window
+//!   ([`Preset::window`](crate::params::Preset::window), *prompt*)
+//! - below that: its id in the next batch, up to [`LAZY`] later, unless the peer announces it to us before
 //!   (*lazy*)
 //!
+//! # The dial
+//! The dial ([`Redundancy`](crate::params::Redundancy)) says how many useless copies an item may cost. It is no threshold: which
+//! one costs so many depends on the links. Where latencies are nothing but chance, or all equal, all peers have the same odds,
+//! and a threshold that is right on a plane sends everything to everybody. So each node moves its T by
+//! feedback until the useless copies that it causes, which their receivers tell it of, are as many as the dial says: the law, its
+//! gain, its bounds, its stability and what it forgets stand in `adaptive/threshold.rs`. Each useless copy that is received was
+//! sent, so where all nodes keep the dial as senders, they have it as receivers, on average. A node that can't
+//! spend it usefully (there is nobody whose odds are 3 %) spends less.
+//!
+//! What a node sends in all is bounded too, to twice the mean (`adaptive/ration.rs`).
+//!
+//! # Ids
 //! So ids leave in batches (`adaptive/batches.rs`), and only whole items and requests leave at once. What a
 //! window costs in time is bought back by a lower threshold, for what it saves in bytes: at equal t99 and bytes
 //! windows save a fifth of the messages.
@@ -33,7 +46,7 @@
 //! this saves a quarter of the bytes, and the threshold can be lower.
 //!
 //! Where the odds that every node has of every peer settle, the eager links form an overlay of shortest
-//! paths with about 1/T parents a node, not one tree: it serves all origins, and none need be known.
+//! paths with a few parents a node, not one tree: it serves all origins, and none need be known.
 //! Odds for each pair of an ingress and an egress link, which would tell origins apart,
 //! save no bytes at equal speed, learn 16 times more slowly and take 16 times the memory.
 //!
@@ -48,12 +61,14 @@
 //! them first, name its true origin in 26 % of the cases with `balanced`, and in 37 % with flood.
 //!
 //! # Attacks
-//! *Feedback*: what a peer says moves only the odds of its own link. One that always says "known" gets ids
-//! only, like any leaf; one that never does gets everything whole, at most one copy an item.
+//! *Feedback*: what a peer says moves the odds of its own link, and our one threshold a little. One that always says
+//! "known" gets ids only, like any leaf, after a few items, and what it is not sent it can't call useless: so it raises T no
+//! more. One that calls useful copies useless as often as keeps it in play takes its share of the dial from the others, and no more:
+//! a useless copy that it names is one that isn't sent to them. One that never says "known" is sent everything whole by all
+//! that it is linked with. It lowers T by what it doesn't admit, at most to where honest peers' useless copies come to the dial;
+//! and what it costs in bytes the ration bounds, which prefers those who bring something.
 //! Nobody can talk us out of serving another: an item is late by at most [`LAZY`] + [`WAIT_MAX`] and a
-//! round trip wherever one path of honest links leads. If 30 % of the nodes say "known" of everything and
-//! deliver nothing, the others' t99 rises by a tenth, and all of them get everything. Liars who say "first"
-//! delay nobody more and cost more, since they get all items whole.
+//! round trip wherever one path of honest links leads.
 //!
 //! *Merit*: an attacker who is always little later than an honest link can win its dead heats, as if he
 //! were always first, and gains no more than that:
@@ -76,6 +91,8 @@ mod feedback;
 mod odds;
 mod origin;
 mod patience;
+mod ration;
+mod threshold;
 mod trials;
 
 use std::sync::Arc;
@@ -94,6 +111,8 @@ use expected::{Arrival, Expected};
 use feedback::{Feedback, Said};
 use origin::{Own, first_hops};
 use patience::Patience;
+use ration::Ration;
+use threshold::Threshold;
 use trials::{Trials, is_answered, is_new, is_told_trial, is_trial};
 
 pub use batches::LAZY;
@@ -104,12 +123,17 @@ pub use patience::WAIT_MAX;
 /// needs longer costs a second copy.
 pub const ANSWER: Duration = Duration::from_secs(1);
 
+/// So many items ago whoever never brought any counts as having brought one: longer than any link stands.
+const LONG_AGO: u32 = 1 << 31;
+
 /// The strategy.
 #[derive(Clone, Debug, Default)]
 pub struct Adaptive {
     links: LinkTable<Side>,
     /// How many transactions were accepted; wraps.
     accepted: u32,
+    threshold: Threshold,
+    ration: Ration,
     trials: Trials,
     expected: Expected,
     patience: Patience,
@@ -127,6 +151,8 @@ struct Side {
     merit: Odds,
     /// [`Adaptive::accepted`] when it came up.
     since: u32,
+    /// The same when it last brought something; long ago if it never did.
+    brought: u32,
 }
 
 impl Side {
@@ -138,7 +164,12 @@ impl Side {
 
 impl Strategy for Adaptive {
     fn on_link_up(&mut self, neighbour: Neighbour, _cx: &mut RelayCx<'_>) {
-        let side = Side { odds: Odds::default(), merit: Odds::default(), since: self.accepted };
+        let side = Side {
+            odds: Odds::default(),
+            merit: Odds::default(),
+            since: self.accepted,
+            brought: self.accepted.wrapping_sub(LONG_AGO),
+        };
         self.links.insert(neighbour.link, side);
     }
 
@@ -158,10 +189,13 @@ impl Strategy for Adaptive {
             }
             return;
         }
-        self.settle(cx.now);
+        self.settle(cx.now, cx.params);
         self.accepted = self.accepted.wrapping_add(1);
         match ingress {
-            Some(_) => {
+            Some(link) => {
+                if let Some(side) = self.links.get_mut(link) {
+                    side.brought = self.accepted;
+                }
                 self.note_arrival(item.id().into(), ingress, cx);
                 self.spread(item, ingress, cx);
             }
@@ -219,6 +253,10 @@ impl Strategy for Adaptive {
         self.hit(link);
     }
 
+    fn on_asked(&mut self, _link: Link, id: ShortId, _cx: &mut RelayCx<'_>) {
+        self.expected.on_asked(id);
+    }
+
     fn on_signal(&mut self, link: Link, signal: &Signal, _cx: &mut RelayCx<'_>) {
         match signal {
             Signal::Known(ids) => {
@@ -235,7 +273,7 @@ impl Strategy for Adaptive {
 
     fn on_wake(&mut self, cx: &mut RelayCx<'_>) {
         if self.batches.take_lazy(cx.now) {
-            self.settle(cx.now);
+            self.settle(cx.now, cx.params);
             let own = self.own.take();
             for id in &own {
                 spread(cx, *id, |Neighbour { link, .. }| Step::Hold(link, *id));
@@ -288,10 +326,9 @@ impl Adaptive {
     /// Gives every peer its share of a transaction that came from another.
     fn spread(&mut self, item: &Arc<Item>, ingress: Option<Link>, cx: &mut RelayCx<'_>) {
         let (id, steps_before) = (item.id(), cx.steps.len());
-        let eager_from = cx.params.adaptive.eager_from();
+        let eager = self.eager(id, cx);
         spread(cx, id, |Neighbour { link, .. }| {
-            let is_eager = self.odds(link) >= eager_from;
-            if is_eager { Step::Send(link, item.clone()) } else { Step::Hold(link, id) }
+            if eager.contains(link) { Step::Send(link, item.clone()) } else { Step::Hold(link, id) }
         });
         let is_trial = is_trial(id.into());
         let (mut sent, mut told) = (LinkSet::default(), LinkSet::default());
@@ -314,7 +351,23 @@ impl Adaptive {
             }
         }
         let first = ingress.filter(|link| is_trial || is_new(self.age(*link)));
-        self.trials.begin(id.into(), (cx.now, first), sent, told);
+        self.trials.begin(id.into(), (cx.now, first), sent, told, self.threshold.epoch());
+    }
+
+    /// The links that get an item whole: all that are worth it, or as many as the ration lets, and of those first who brought us
+    /// something last.
+    fn eager(&mut self, id: ItemId, cx: &RelayCx<'_>) -> LinkSet {
+        let least = self.threshold.value(cx.params.adaptive.eager_from());
+        let links = cx.overlay.ignorant(id).map(|neighbour| neighbour.link);
+        let mut worth: Vec<_> = links.filter(|link| self.odds(*link) >= least).collect();
+        let most = self.ration.take(worth.len(), cx.params.adaptive.redundancy());
+        if most < worth.len() {
+            let brought = |link: &Link| self.links.get(*link).map_or(0, |side| side.brought);
+            worth.sort_unstable_by_key(|link| self.accepted.wrapping_sub(brought(link)));
+        }
+        let mut eager = LinkSet::default();
+        worth.into_iter().take(most).for_each(|link| _ = eager.insert(link));
+        eager
     }
 
     fn odds(&self, link: Link) -> Probability {
@@ -385,7 +438,10 @@ impl Adaptive {
         match self.expected.on_arrived(id, ingress, cx.now) {
             Arrival::Unannounced => {}
             Arrival::Asked => self.patience.on_vain(),
-            Arrival::Unasked { first, lag } => {
+            Arrival::Unasked { first, lag, asked } => {
+                if asked && is_trial(id) {
+                    self.threshold.on_waste();
+                }
                 self.patience.on_lag(lag);
                 let margin = cx.params.adaptive.preset.dead_heat();
                 if lag >= margin && is_trial(id) {
@@ -396,8 +452,12 @@ impl Adaptive {
     }
 
     /// Silence is an answer, once there was time enough for another.
-    fn settle(&mut self, now: Time) {
+    fn settle(&mut self, now: Time, params: &RelayParams) {
+        let (dial, first) = (params.adaptive.redundancy(), params.adaptive.eager_from());
         while let Some(trial) = self.trials.take_due(now) {
+            if is_trial(trial.id) {
+                self.threshold.on_verdict(trial.epoch, trial.useless.into(), dial, first);
+            }
             if let Some(side) = trial.first.and_then(|link| self.links.get_mut(link)) {
                 side.merit.hit();
             }

@@ -109,7 +109,7 @@ impl Hostile {
             Lie::Presence => self.deny(message, acts),
             Lie::Time => self.be_late(now, message, acts),
             Lie::Known | Lie::First => {
-                if !matches!(message, Message::Relay(Signal::Known(_) | Signal::First(_))) {
+                if !is_about_copies(&message) {
                     acts.push(say(message));
                 }
             }
@@ -123,10 +123,9 @@ impl Hostile {
             self.take(item);
         }
         let answer: Message = match (self.lies.draw(&mut self.rng), message) {
-            (lie @ (Lie::Known | Lie::First), message) => match feedback(lie, message) {
-                Some(signal) => signal.into(),
-                None => return,
-            },
+            (lie @ (Lie::Known | Lie::First), message) => {
+                return acts.extend(feedback(lie, message).map(|signal| say(signal.into())));
+            }
             // Not always: two of them would go on for ever.
             _ if self.rng.random() => return,
             // "I have it, too", whatever it is.
@@ -316,16 +315,27 @@ fn as_other_kind(item: &Item, chain: &dyn Chain) -> Option<Arc<Item>> {
     headers.into_iter().find_map(|len| of(len).filter(has_its_hash)).or_else(|| of(bytes.len()))
 }
 
-/// "I had it", or "you were first", of whatever is heard of.
-fn feedback(lie: Lie, message: &Message) -> Option<Signal> {
-    let ids: Arc<[ShortId]> = match message {
+/// Whether a message says what copies were good for.
+const fn is_about_copies(message: &Message) -> bool {
+    use Signal::{First, Graft, Known, Prune};
+    matches!(message, Message::Relay(Known(_) | First(_) | Prune | Graft))
+}
+
+/// "I had it, send me no more", or "you were first, send me all", of whatever is heard of: in the words of each strategy that
+/// has some.
+fn feedback(lie: Lie, message: &Message) -> impl Iterator<Item = Signal> {
+    let ids: Option<Arc<[ShortId]>> = match message {
         Message::Items(Items::Item(item)) if item.kind() == ItemKind::Tx => {
-            [item.id().into()].into()
+            Some([item.id().into()].into())
         }
         Message::Items(Items::Announce(names)) if names.kind() == ItemKind::Tx => {
-            names.iter().take(KNOWN_MAX).map(Name::short).collect()
+            Some(names.iter().take(KNOWN_MAX).map(Name::short).collect())
         }
-        _ => return None,
+        _ => None,
     };
-    Some(if lie == Lie::First { Signal::First(ids) } else { Signal::Known(ids) })
+    let signals = ids.map(|ids| match lie {
+        Lie::First => [Signal::First(ids), Signal::Graft],
+        _ => [Signal::Known(ids), Signal::Prune],
+    });
+    signals.into_iter().flatten()
 }

@@ -39,6 +39,8 @@ struct Notice {
     first: Link,
     /// All links that announced it before it came.
     by: LinkSet,
+    /// One of them was asked.
+    asked: bool,
 }
 
 /// How an item came.
@@ -46,8 +48,8 @@ struct Notice {
 pub(super) enum Arrival {
     /// Before any announcement.
     Unannounced,
-    /// After `first` had announced it, so much later, but unasked.
-    Unasked { first: Link, lag: Duration },
+    /// After `first` had announced it, so much later, but unasked; if somebody was `asked` for it, in vain.
+    Unasked { first: Link, lag: Duration, asked: bool },
     /// From a peer that had announced it, because we asked.
     Asked,
 }
@@ -58,13 +60,21 @@ impl Expected {
         self.0.get_or_insert_default().add(link, id, now)
     }
 
+    /// A peer is asked for an item that it announced.
+    pub(super) fn on_asked(&mut self, id: ShortId) {
+        if let Some(notice) = self.0.as_mut().and_then(|notices| notices.items.get_mut(&id)) {
+            notice.asked = true;
+        }
+    }
+
     /// An item came. One that was asked for stays for [`Expected::overtaken`].
     pub(super) fn on_arrived(&mut self, id: ShortId, ingress: Option<Link>, now: Time) -> Arrival {
         let Some(notice) = self.find(id) else { return Arrival::Unannounced };
         if ingress.is_some_and(|link| notice.by.contains(link)) {
             return Arrival::Asked;
         }
-        let arrival = Arrival::Unasked { first: notice.first, lag: now - notice.since };
+        let arrival =
+            Arrival::Unasked { first: notice.first, lag: now - notice.since, asked: notice.asked };
         self.remove(id);
         arrival
     }
@@ -132,7 +142,7 @@ impl Notices {
             Some(share) => *share += 1,
             None => _ = self.shares.insert(link, 1),
         }
-        let mut notice = Notice { since: now, first: link, by: LinkSet::default() };
+        let mut notice = Notice { since: now, first: link, by: LinkSet::default(), asked: false };
         notice.by.insert(link);
         self.items.insert(id, notice);
         self.order.push_back((now, id));

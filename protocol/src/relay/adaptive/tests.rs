@@ -159,6 +159,31 @@ fn the_dial_moves_the_threshold() {
 }
 
 #[test]
+fn a_node_whose_copies_are_useless_beyond_the_dial_raises_its_threshold() {
+    let mut stage = Stage::new(10);
+    let first = Preset::Balanced.eager_from();
+    for n in trials().take(12) {
+        stage.accept(n);
+        (1..10).for_each(|slot| stage.known(slot, n));
+        stage.fake.now = stage.fake.now + VERDICT;
+    }
+    assert!(stage.adaptive.threshold.value(first) > first);
+}
+
+#[test]
+fn of_peers_that_all_want_everything_those_that_bring_something_go_first() {
+    let mut stage = Stage::new(16);
+    for n in 0..40 {
+        stage.fake.accept(&mut stage.adaptive, n, Some(u32::from(n % 2)));
+    }
+    for n in 40..60 {
+        let steps = stage.fake.accept(&mut stage.adaptive, n, Some(2));
+        assert!(is_sent(&steps, 0) && is_sent(&steps, 1), "{steps:?}");
+        assert!(sends(&steps) < 5, "{steps:?}");
+    }
+}
+
+#[test]
 fn our_own_items_go_to_the_same_outbound_peers_and_wait_on_the_other_links() {
     let mut stage = Stage::new(10);
     stage.fake.params.adaptive.first_hops = Some(2);
@@ -219,7 +244,8 @@ fn a_trial_is_told_promptly_even_to_those_who_know() {
 
 #[test]
 fn own_items_do_not_leave_with_prompt_batches() {
-    let mut stage = Stage::new(10);
+    let mut stage = Stage::new(4); // few enough for the ration
+    stage.fake.params.adaptive.first_hops = Some(2);
     stage.disparage(1);
     stage.fake.accept(&mut stage.adaptive, ordinary(), None);
     stage.accept(trials().last().unwrap());
@@ -352,7 +378,7 @@ fn in_a_dead_heat_the_link_with_less_merit_counts_as_second() {
 
 #[test]
 fn a_link_and_a_trial_take_few_bytes() {
-    assert!(size_of::<Side>() <= 12, "{} bytes a link", size_of::<Side>());
+    assert!(size_of::<Side>() <= 16, "{} bytes a link", size_of::<Side>());
     assert!(size_of::<Trial>() <= 80, "{} bytes a trial", size_of::<Trial>());
 }
 

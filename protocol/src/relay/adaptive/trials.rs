@@ -76,7 +76,11 @@ pub(super) struct Trials(VecDeque<Trial>);
 /// An item of which nobody else's word has come yet from these links.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
-    id: ShortId,
+    pub(super) id: ShortId,
+    /// The epoch of the threshold in which it was begun.
+    pub(super) epoch: u8,
+    /// How many said that they had it before; of more than 255 it is 255.
+    pub(super) useless: u8,
     since: Time,
     /// Whose copy counts as the first.
     pub(super) first: Option<Link>,
@@ -99,9 +103,10 @@ impl Trials {
         (since, first): (Time, Option<Link>),
         sent: LinkSet,
         told: LinkSet,
+        epoch: u8,
     ) {
         if first.is_some() || !(sent.is_empty() && told.is_empty()) {
-            self.0.push_back(Trial { id, since, first, sent, told });
+            self.0.push_back(Trial { id, epoch, useless: 0, since, first, sent, told });
         }
     }
 
@@ -135,7 +140,11 @@ impl Trials {
 
     /// A peer says that what we sent it came too late: true if we did, and it says so for the first time.
     pub(super) fn take_sent(&mut self, link: Link, id: ShortId) -> bool {
-        self.find(id).is_some_and(|trial| trial.sent.remove(link))
+        self.find(id).is_some_and(|trial| {
+            let is_news = trial.sent.remove(link);
+            trial.useless = trial.useless.saturating_add(is_news.into());
+            is_news
+        })
     }
 
     /// A peer says that it heard of an item from us first: true if we told it, and it says so for the
