@@ -6,8 +6,8 @@
 //! one threshold T, and for an accepted item:
 //!
 //! - p >= T: the item whole, at once (*eager*)
-//! - p < T, but not hopeless ([`Preset::prompt_from`](crate::params::Preset::prompt_from)): its id, within a short window
-//!   ([`Preset::window`](crate::params::Preset::window), *prompt*)
+//! - p < T, but not hopeless (T/2, or [`Preset::prompt_from`](crate::params::Preset::prompt_from) if that is less): its id,
+//!   within a short window ([`Preset::window`](crate::params::Preset::window), *prompt*)
 //! - below that: its id in the next batch, up to [`LAZY`] later, unless the peer announces it to us before
 //!   (*lazy*)
 //!
@@ -357,7 +357,7 @@ impl Adaptive {
     /// The links that get an item whole: all that are worth it, or as many as the ration lets, and of those first who brought us
     /// something last.
     fn eager(&mut self, id: ItemId, cx: &RelayCx<'_>) -> LinkSet {
-        let least = self.threshold.value(cx.params.adaptive.eager_from());
+        let least = self.threshold(cx.params);
         let links = cx.overlay.ignorant(id).map(|neighbour| neighbour.link);
         let mut worth: Vec<_> = links.filter(|link| self.odds(*link) >= least).collect();
         let most = self.ration.take(worth.len(), cx.params.adaptive.redundancy());
@@ -370,13 +370,19 @@ impl Adaptive {
         eager
     }
 
+    /// From which odds on a peer gets items whole.
+    fn threshold(&self, params: &RelayParams) -> Probability {
+        self.threshold.value(params.adaptive.eager_from())
+    }
+
     fn odds(&self, link: Link) -> Probability {
         self.links.get(link).map_or(Probability::ONE, |side| side.odds.probability())
     }
 
     /// Whether an id that isn't worth a whole item is worth more than a place in the lazy batch.
     fn is_prompt(&self, link: Link, id: ShortId, params: &RelayParams) -> bool {
-        self.odds(link) >= params.adaptive.prompt_from() || is_told_trial(id, self.age(link))
+        let nearly = self.threshold(params).half().min(params.adaptive.prompt_from());
+        self.odds(link) >= nearly || is_told_trial(id, self.age(link))
     }
 
     /// How long prompt ids wait for company: no longer than we would wait for the item ourselves before we
