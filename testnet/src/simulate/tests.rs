@@ -112,7 +112,9 @@ fn spies_change_nothing_and_guess_many_origins() {
 fn liars_who_deliver_nothing_hardly_delay_the_honest() {
     let mut base = manifest(StrategyKind::Adaptive);
     base.workload =
-        Workload::Transfers(Transfers { txs: 60, rate: 20.0, sizes: Sizes::Fixed(300) });
+        Workload::Transfers(Transfers { txs: 360, rate: 20.0, sizes: Sizes::Fixed(300) });
+    // Once the links are learned: until then a node that holds its dial has few copies to spare for liars.
+    base.warmup_txs = 300;
     let without = figure(&summary(&base), "t99_ms");
     for fault in ["liar:share=0.2", "liar:share=0.2,say=first"] {
         let summary =
@@ -123,6 +125,6 @@ fn liars_who_deliver_nothing_hardly_delay_the_honest() {
         );
         assert_eq!(summary["valid"], true, "{summary:#}");
         let with = figure(&summary, "honest_t99_ms");
-        assert!(with < 2.0 * without, "{fault}: {without} ms without, {with} with");
+        assert!(with < 1.7 * without, "{fault}: {without} ms without, {with} with");
     }
 }

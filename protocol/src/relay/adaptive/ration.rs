@@ -7,7 +7,7 @@
 
 use crate::params::Redundancy;
 
-/// How much of what nodes send on average one node may, percent. Measured with `balanced` on a plane: 200 costs a twentieth of t99, and with
+/// How much of what nodes send on average one node may, percent. Measured with `balanced` on a plane: 200 costs 7 % of t99, and with
 /// a third of all peers claiming to lack everything nodes send twice as many bytes; 145 costs a sixth, and then it is 1.6 times.
 const SHARE: i32 = 200;
 
