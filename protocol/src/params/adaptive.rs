@@ -200,8 +200,7 @@ impl Preset {
     pub const fn prompt_from(self) -> Probability {
         match self {
             Self::Fast => Probability::percent(10),
-            Self::Balanced => Probability::percent(20),
-            Self::Lean => Probability::percent(20),
+            Self::Balanced | Self::Lean => Probability::percent(20),
         }
     }
 

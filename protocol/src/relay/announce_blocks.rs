@@ -2,7 +2,7 @@
 //!
 //! Blocks don't wait for budgets or trickles, and are few. Where they cost nothing they may come by the thousand a second,
 //! from whoever has one link; and announced one at a time they would fill all that our peers take of
-//! messages, who would slow us for what others sent. So after an announcement of a block the next one waits until [`GAP`] has
+//! messages, who would slow us for what others sent. So after an announcement of a block the next one waits until `GAP` has
 //! passed, and all that has come by then leaves in one message for each link.
 
 use std::collections::VecDeque;
