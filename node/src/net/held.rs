@@ -17,7 +17,7 @@ pub(crate) const TOTAL_MAX: usize = 112 << 20;
 
 /// What a link may hold without being in danger of its place: all links of a full node (133) may hold so much at once. A
 /// guess.
-pub(crate) const FAIR_SHARE: usize = 512 << 10;
+pub(crate) const FAIR_SHARE: usize = 384 << 10;
 
 /// What all links hold together.
 #[derive(Debug, Default)]
