@@ -103,7 +103,6 @@ define_parts! {
         anti_entropy: compare_due,
         fee_filter: tell_fee_filter,
         rate_limiter: relay_due,
-        block_news: tell_blocks,
         embargo: embargo_due,
         unbroadcast: announce_again,
         serving: serve_due,
@@ -112,6 +111,7 @@ define_parts! {
     }
     swift {
         announcer: announce_due,
+        block_news: tell_blocks,
     }
 }
 

@@ -22,11 +22,14 @@ const GAP: Duration = Duration::from_millis(10);
 /// peer remembers (`requests.blocks_announced_max`).
 const WAITING_MAX: usize = 200;
 
-/// The blocks that wait to be announced.
+/// The blocks that wait to be announced. Eight bytes until there is a block: every wake-up of a node asks when they are due.
 #[derive(Clone, Debug, Default)]
-pub struct BlockNews {
+pub struct BlockNews(Option<Box<Told>>);
+
+#[derive(Clone, Debug)]
+struct Told {
     /// What was announced last, and when.
-    last: Option<(Time, ItemId)>,
+    last: (Time, ItemId),
     /// Never an empty one.
     waiting: Vec<(Link, VecDeque<ItemId>)>,
 }
@@ -35,22 +38,27 @@ impl BlockNews {
     /// Whether blocks may be announced at a moment, of which this is the last; then they are. The same to other links in the same
     /// moment is no other announcement. Whatever waits comes first.
     pub fn try_tell(&mut self, id: ItemId, now: Time) -> bool {
-        let may_follow = |last: (Time, ItemId)| last == (now, id) || now >= last.0 + GAP;
-        let may = self.waiting.is_empty() && self.last.is_none_or(may_follow);
+        let Some(told) = &mut self.0 else {
+            self.0 = Some(Box::new(Told { last: (now, id), waiting: Vec::new() }));
+            return true;
+        };
+        let may_follow = told.last == (now, id) || now >= told.last.0 + GAP;
+        let may = told.waiting.is_empty() && may_follow;
         if may {
-            self.last = Some((now, id));
+            told.last = (now, id);
         }
         may
     }
 
-    /// A block waits until it may be announced to a link.
+    /// A block waits until it may be announced to a link, since [`Self::try_tell`] said no.
     pub fn wait(&mut self, link: Link, id: ItemId) {
-        let place = self.waiting.iter().position(|(other, _)| *other == link);
+        let Some(Told { waiting, .. }) = self.0.as_deref_mut() else { return };
+        let place = waiting.iter().position(|(other, _)| *other == link);
         let place = place.unwrap_or_else(|| {
-            self.waiting.push((link, VecDeque::new()));
-            self.waiting.len() - 1
+            waiting.push((link, VecDeque::new()));
+            waiting.len() - 1
         });
-        let (_, ids) = &mut self.waiting[place];
+        let (_, ids) = &mut waiting[place];
         if !ids.contains(&id) {
             if ids.len() >= WAITING_MAX {
                 ids.pop_front();
@@ -61,31 +69,30 @@ impl BlockNews {
 
     /// All that waits, in the order in which links began to: it is announced now.
     pub fn take(&mut self, now: Time) -> Vec<(Link, VecDeque<ItemId>)> {
-        if let Some((last, _)) = &mut self.last {
-            *last = now;
-        }
-        std::mem::take(&mut self.waiting)
+        let Some(told) = &mut self.0 else { return Vec::new() };
+        told.last.0 = now;
+        std::mem::take(&mut told.waiting)
     }
 }
 
 impl Part for BlockNews {
     fn on_link_down(&mut self, link: Link, _cx: &mut Cx<'_>) {
-        self.waiting.retain(|(other, _)| *other != link);
-    }
-
-    fn deadline(&self) -> Time {
-        match self.last {
-            Some((last, _)) if !self.waiting.is_empty() => last + GAP,
-            _ => Time::NEVER,
+        if let Some(told) = &mut self.0 {
+            told.waiting.retain(|(other, _)| *other != link);
         }
     }
 
+    fn deadline(&self) -> Time {
+        let waits = self.0.as_ref().filter(|told| !told.waiting.is_empty());
+        waits.map_or(Time::NEVER, |told| told.last.0 + GAP)
+    }
+
     fn keeps(&self, link: Link) -> bool {
-        self.waiting.iter().any(|(other, _)| *other == link)
+        self.0.iter().flat_map(|told| &told.waiting).any(|(other, _)| *other == link)
     }
 
     fn check(&self, _params: &Params) {
-        for (link, ids) in &self.waiting {
+        for (link, ids) in self.0.iter().flat_map(|told| &told.waiting) {
             let waiting = ids.len();
             assert!((1..=WAITING_MAX).contains(&waiting), "blocks for {link}: {waiting}");
         }
@@ -119,6 +126,7 @@ mod tests {
     #[test]
     fn what_waits_is_bounded_and_the_latest_stay() {
         let (mut news, link) = (BlockNews::default(), Link::new(0, 1));
+        assert!(news.try_tell(block(0), Time::ZERO));
         (0..2 * WAITING_MAX).for_each(|n| news.wait(link, block(n)));
         news.check(&Params::default());
         assert_eq!(news.take(Time::ZERO)[0].1.back(), Some(&block(2 * WAITING_MAX - 1)));
