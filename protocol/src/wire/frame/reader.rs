@@ -1,26 +1,27 @@
 //! Bytes in, messages out.
 
-use bytes::Bytes;
+mod body;
 
 use crate::chain::Chain;
-use crate::wire::codec::{self, HEAD_MAX, Head, PART_MAX};
+use crate::wire::codec::{HEAD_MAX, Head, PART_MAX};
 use crate::wire::error::{DecodeError, PartFault};
 use crate::wire::kinds::MessageKind;
 use crate::wire::message::Message;
+use body::Body;
 
 /// Makes messages of a stream of bytes, however they are cut up.
 ///
 /// Holds what has arrived of incomplete messages: at most one per class and one frame, so at most
 /// the longest transaction, block and list and [`PART_MAX`] bytes. Memory is taken as bytes arrive
-/// (at most twice what has), not as lengths are announced. Between messages it holds none. Items get
+/// (`reader/body.rs`), not as lengths are announced. Between messages it holds none. Items get
 /// exactly their own allocation, since they may be kept for days.
 #[derive(Clone, Debug, Default)]
 pub struct Reader {
     head: [u8; HEAD_MAX],
     head_len: usize,
     frame: Option<Frame>,
-    /// Messages that wait for their next part, by class.
-    parted: [Option<Body>; 3],
+    /// Messages that wait for their next part, by class: seldom any.
+    parted: [Option<Box<Body>>; 3],
     /// How many messages have begun.
     begun: u64,
     failed: Option<DecodeError>,
@@ -35,18 +36,6 @@ struct Frame {
     left: usize,
     /// Where the message waits for its next part; `None` if it is whole.
     class: Option<usize>,
-}
-
-/// What has arrived of the body of a message.
-#[derive(Clone, Debug)]
-struct Body {
-    /// Which one it is, counted from the first on.
-    number: u64,
-    kind: u8,
-    total: usize,
-    arrived: usize,
-    /// Stays empty for kinds that are skipped.
-    data: Vec<u8>,
 }
 
 impl Reader {
@@ -74,20 +63,20 @@ impl Reader {
     /// Bytes held of incomplete messages.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        self.bodies().map(|body| body.data.capacity()).sum()
+        self.bodies().map(Body::held_bytes).sum()
     }
 
     /// The message that has been incomplete for longest: its number, and how many bytes of it have arrived. Whoever reads
     /// slowly brings some; whoever brings none means to have us wait.
     #[must_use]
     pub fn oldest_unfinished(&self) -> Option<(u64, usize)> {
-        let oldest = self.bodies().map(|body| (body.number, body.arrived)).min();
+        let oldest = self.bodies().map(|body| (body.number(), body.arrived())).min();
         oldest.or_else(|| (self.head_len > 0).then_some((self.begun, 0)))
     }
 
     fn bodies(&self) -> impl Iterator<Item = &Body> {
         let frame = self.frame.as_ref().map(|frame| &frame.body);
-        frame.into_iter().chain(self.parted.iter().flatten())
+        frame.into_iter().chain(self.parted.iter().flatten().map(Box::as_ref))
     }
 
     /// Frames up to the one that completes a message.
@@ -110,7 +99,9 @@ impl Reader {
                 return Ok(None);
             }
             match frame.class {
-                Some(class) if !frame.body.is_complete() => self.parted[class] = Some(frame.body),
+                Some(class) if !frame.body.is_complete() => {
+                    self.parted[class] = Some(Box::new(frame.body));
+                }
                 _ => return frame.body.decode(chain).map(Some),
             }
         }
@@ -152,8 +143,8 @@ impl Reader {
             }
             Head::Next { class } => {
                 let body = self.parted[class as usize].take();
-                let body = body.ok_or(DecodeError::BadPart(PartFault::Orphan))?;
-                if data != PART_MAX.min(body.total - body.arrived) {
+                let body = *body.ok_or(DecodeError::BadPart(PartFault::Orphan))?;
+                if data != PART_MAX.min(body.missing()) {
                     return Err(DecodeError::BadPart(PartFault::Length));
                 }
                 (body, Some(class as usize))
@@ -166,46 +157,7 @@ impl Reader {
     const fn body(&mut self, kind: u8, total: usize) -> Body {
         let number = self.begun;
         self.begun += 1;
-        Body { number, kind, total, arrived: 0, data: Vec::new() }
-    }
-}
-
-impl Body {
-    /// Takes up to `max` bytes of data off the front of `input`; how many it took.
-    fn take(&mut self, input: &mut &[u8], max: usize) -> usize {
-        let (data, rest) = input.split_at(input.len().min(max));
-        *input = rest;
-        self.arrived += data.len();
-        if self.is_known() {
-            self.reserve();
-            self.data.extend_from_slice(data);
-        }
-        data.len()
-    }
-
-    /// Doubles the room when it is used up, but never beyond the whole: once complete, the body fills
-    /// its allocation exactly.
-    fn reserve(&mut self) {
-        if self.data.capacity() < self.arrived {
-            let room = self.total.min(self.arrived.max(2 * self.data.capacity()));
-            self.data.reserve_exact(room - self.data.len());
-        }
-    }
-
-    const fn is_known(&self) -> bool {
-        MessageKind::of_byte(self.kind).is_some()
-    }
-
-    const fn is_complete(&self) -> bool {
-        self.arrived == self.total
-    }
-
-    fn decode(self, chain: &dyn Chain) -> Result<Message, DecodeError> {
-        if self.is_known() {
-            codec::decode(self.kind, Bytes::from(self.data), chain)
-        } else {
-            Ok(Message::unknown(self.kind, self.total))
-        }
+        Body::new(number, kind, total)
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::chain::opaque::Opaque;
 use crate::ground::item::ItemKind;
 use crate::ground::varint;
+use crate::wire::codec;
 use crate::wire::message::{Items, Names, Session};
 
 const CHAIN: Opaque = Opaque { max_tx_bytes: 100_000, max_block_bytes: 1_000_000 };
@@ -79,6 +80,24 @@ fn memory_is_taken_as_bytes_arrive_and_given_back() {
     }
     assert_eq!(reader.held_bytes(), 0);
     assert!(size_of::<Reader>() <= 320, "{}", size_of::<Reader>());
+}
+
+#[test]
+fn a_long_message_takes_a_piece_more_than_has_arrived_and_comes_in_its_own_allocation() {
+    for len in [65_535, 65_536, 65_537, 131_072, 1_000_000] {
+        let block = item(ItemKind::Block, len);
+        let stream = frames(&block);
+        for cut in [1_000, 16_384, 100_000] {
+            let (mut reader, mut read) = (Reader::default(), Vec::new());
+            for (index, bytes) in stream.chunks(cut).enumerate() {
+                read.extend(read_all(&mut reader, bytes).unwrap());
+                let arrived = cut * (index + 1);
+                assert!(reader.held_bytes() <= (2 * arrived).min(arrived + 65_536), "{len} {cut}");
+            }
+            assert_eq!(read, [block.clone()]);
+            assert_eq!(reader.held_bytes(), 0);
+        }
+    }
 }
 
 #[test]
