@@ -94,7 +94,7 @@ fn a_long_message_takes_a_piece_more_than_has_arrived_and_comes_in_its_own_alloc
                 let arrived = cut * (index + 1);
                 assert!(reader.held_bytes() <= (2 * arrived).min(arrived + 65_536), "{len} {cut}");
             }
-            assert_eq!(read, [block.clone()]);
+            assert_eq!(read, std::slice::from_ref(&block));
             assert_eq!(reader.held_bytes(), 0);
         }
     }
