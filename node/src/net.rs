@@ -1,12 +1,13 @@
 //! The network: links to peers over libp2p, the only module of the project that knows it.
 //!
 //! Two planes. The control plane is the swarm in a task of its own (`net/swarm.rs`): it dials, listens,
-//! secures and closes. The data plane is one pipe for each connection (`net/pipe.rs`), between the connection's
-//! task and the driver, past the swarm. [`Net`] is the driver's end of both, and speaks in the core's
+//! secures and closes. The data plane is one pipe for each connection (`net/pipe.rs`), between the link's own
+//! task (`net/carrier.rs`) and the driver, past the swarm. [`Net`] is the driver's end of both, and speaks in the core's
 //! terms: [`Link`], [`PeerKey`], whole [`Message`]s.
 
 mod behaviour;
 mod bounds;
+mod carrier;
 mod contained;
 mod door;
 mod flow;
@@ -26,7 +27,7 @@ mod transport;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 pub use libp2p::identity::Keypair;
 use libp2p::swarm::ConnectionId;
@@ -457,21 +458,23 @@ impl Net {
 
     /// Waits until there is an event.
     pub async fn wait(&mut self) {
-        poll_fn(|cx| {
-            if !self.events.is_empty() || !self.congested.is_empty() {
-                return Poll::Ready(());
-            }
-            while let Poll::Ready(report) = self.reports.poll_recv(cx) {
-                // None when the swarm's task ended, which must be looked at.
-                let Some(report) = report else { return Poll::Ready(()) };
-                self.on_report(&report);
-            }
-            if self.ready.poll(cx).is_ready() {
-                self.collect();
-            }
-            if self.events.is_empty() { Poll::Pending } else { Poll::Ready(()) }
-        })
-        .await;
+        poll_fn(|cx| self.poll_wait(cx)).await;
+    }
+
+    /// Ready when there is an event.
+    pub(crate) fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.events.is_empty() || !self.congested.is_empty() {
+            return Poll::Ready(());
+        }
+        while let Poll::Ready(report) = self.reports.poll_recv(cx) {
+            // None when the swarm's task ended, which must be looked at.
+            let Some(report) = report else { return Poll::Ready(()) };
+            self.on_report(&report);
+        }
+        if self.ready.poll(cx).is_ready() {
+            self.collect();
+        }
+        if self.events.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Why the network can't go on, if so: the swarm's task ended, or too many connections' tasks panicked.

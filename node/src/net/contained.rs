@@ -1,6 +1,7 @@
 //! A panic in a connection's task costs that connection.
 //!
-//! A handler that panics isn't asked again and has its connection closed, as one that ends ([`Contained`]). Where libp2p
+//! A handler that panics isn't asked again and has its connection closed, as one that ends ([`Contained`]); a link's own
+//! task (`net/carrier.rs`) ends for the runtime, and the handler sees that. Where libp2p
 //! itself panics, the runtime drops the connection's task, and with it the handler, which tells the driver; only libp2p's
 //! own books keep its place. Such losses are counted ([`Lost`]), and a node that has lost as many places as it has to spare
 //! must end: else a stranger could take all of them, one by one.

@@ -63,6 +63,11 @@ impl<S: AsyncWrite + Unpin> Outflow<S> {
         }
     }
 
+    /// Whether something is left to be written or flushed.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.unflushed || !self.buffer.is_empty()
+    }
+
     fn poll_io(&mut self, pipe: &Arc<Pipe>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut total = 0;
         while total < TURN_MAX && (!self.buffer.is_empty() || self.refill(pipe)) {
@@ -114,17 +119,24 @@ pub(crate) struct Inflow<S> {
     reader: Reader,
     /// What was read and not decoded, since the driver had enough: at most a chunk.
     rest: Vec<u8>,
+    /// The stream had no more when it was last asked, and wakes the task when it has.
+    is_waiting: bool,
 }
 
 impl<S: AsyncRead + Unpin> Inflow<S> {
     /// Reads from a stream.
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, reader: Reader::default(), rest: Vec::new() }
+        Self { stream, reader: Reader::default(), rest: Vec::new(), is_waiting: false }
     }
 
     /// The message that has been incomplete for longest, see [`Reader::oldest_unfinished`].
     pub(crate) fn oldest_unfinished(&self) -> Option<(u64, usize)> {
         self.reader.oldest_unfinished()
+    }
+
+    /// Whether there is nothing to read until the stream wakes the task.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.is_waiting
     }
 
     /// Reads until there is no more, the driver has enough to do, or it is others' turn.
@@ -148,11 +160,15 @@ impl<S: AsyncRead + Unpin> Inflow<S> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Error> {
         let mut total = 0;
+        self.is_waiting = false;
         while total < READ_MAX && pipe.state().wants_input() {
             let rest = std::mem::take(&mut self.rest);
             let bytes = if rest.is_empty() {
                 let read = match Pin::new(&mut self.stream).poll_read(cx, chunk) {
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        self.is_waiting = true;
+                        return Poll::Pending;
+                    }
                     Poll::Ready(Ok(0)) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
                     Poll::Ready(Ok(read)) => read,
                     Poll::Ready(Err(error)) => return Poll::Ready(error),
@@ -169,6 +185,9 @@ impl<S: AsyncRead + Unpin> Inflow<S> {
         }
         if total >= READ_MAX {
             cx.waker().wake_by_ref();
+        } else {
+            // Nothing is taken, but the muxer goes on: with what lets us write, and with the connection's end.
+            let _ = Pin::new(&mut self.stream).poll_read(cx, &mut []);
         }
         Poll::Pending
     }

@@ -1,5 +1,4 @@
-//! The connection's side of a [`Pipe`]: opens one stream, accepts one, writes on the first and reads
-//! from the second.
+//! libp2p's side of a connection: opens one stream, accepts one, and hands both to the link's own task ([`Carrier`]).
 //!
 //! Each side opens one stream and only writes on it, so neither has to agree with the other on who
 //! opens, and a stream that fails to negotiate says that the peer speaks another network's protocol.
@@ -22,12 +21,13 @@ use libp2p::swarm::{
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::DialError;
+use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
 use crate::clock::Clock;
-use crate::net::flow::{Inflow, Outflow};
+use crate::net::carrier::Carrier;
 use crate::net::pipe::{Phase, Pipe};
-use crate::net::progress::{self, Progress};
+use crate::net::progress;
 
 /// How long both streams may take to open once the connection is secured: what libp2p itself gives a
 /// negotiation. The peer needs one round trip.
@@ -43,12 +43,14 @@ pub(crate) struct Handler {
     protocol: StreamProtocol,
     chain: Arc<dyn Chain>,
     open_timeout: Duration,
-    outflow: Option<Outflow<Stream>>,
-    inflow: Option<Inflow<Stream>>,
-    /// The open timeout, and then the end of what is held.
-    timer: Option<Pin<Box<Sleep>>>,
-    progress: Progress,
     progress_period: Duration,
+    /// Our stream and the peer's, until both are open.
+    outbound: Option<Stream>,
+    inbound: Option<Stream>,
+    /// The open timeout.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// The task that moves bytes, once both are open. A panic there ends it, and with it the connection.
+    carrier: Option<JoinHandle<()>>,
     next: Next,
 }
 
@@ -57,7 +59,7 @@ pub(crate) struct Handler {
 enum Next {
     /// Open our stream.
     OpenStream,
-    /// Nothing: it is moving bytes.
+    /// Nothing: the streams are being opened, or bytes are moved.
     Nothing,
     /// Close the connection.
     Close,
@@ -76,28 +78,32 @@ impl Handler {
         clock: &Clock,
     ) -> Self {
         let open_timeout = clock.stretched(OPEN_TIMEOUT);
-        let timer = Some(Box::pin(tokio::time::sleep(open_timeout)));
-        let next = Next::OpenStream;
         Self {
             pipe,
             protocol,
             chain,
             open_timeout,
-            outflow: None,
-            inflow: None,
-            timer,
-            progress: Progress::default(),
             progress_period: clock.stretched(progress::PERIOD),
-            next,
+            outbound: None,
+            inbound: None,
+            timer: Some(Box::pin(tokio::time::sleep(open_timeout))),
+            carrier: None,
+            next: Next::OpenStream,
         }
     }
 
-    /// Announces the pipe once both streams are open.
+    /// Starts the link's task once both streams are open, and announces the pipe.
     fn on_open(&mut self) {
-        if self.inflow.is_none() || self.outflow.is_none() {
+        if self.outbound.is_none() || self.inbound.is_none() {
             return;
         }
+        let Some((outbound, inbound)) = self.outbound.take().zip(self.inbound.take()) else {
+            return;
+        };
         self.timer = None;
+        let (pipe, chain) = (Arc::clone(&self.pipe), Arc::clone(&self.chain));
+        let carrier = Carrier::new(pipe, chain, outbound, inbound, self.progress_period);
+        self.carrier = Some(tokio::spawn(carrier));
         let mut state = self.pipe.state();
         if state.phase == Phase::Opening {
             state.phase = Phase::Open;
@@ -120,52 +126,17 @@ impl Handler {
         }
     }
 
-    /// Registers for the driver's wake-ups and sees what it changed.
-    fn poll_driver(&mut self, cx: &mut Context<'_>) {
+    /// Whether the link has ended, or will never be one.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(carrier) = &mut self.carrier {
+            return Pin::new(carrier).poll(cx).map(drop);
+        }
         let mut state = self.pipe.state();
         state.register(cx);
-        if state.phase == Phase::Over {
-            drop(state);
-            return self.close();
-        }
-        if self.inflow.is_none() || self.outflow.is_none() {
-            drop(state);
-            if self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
-                self.timer = None;
-                self.close(); // The open timeout.
-            }
-            return;
-        }
-        while let Some(until) = state.next_release() {
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-            if timer.deadline() != until {
-                timer.as_mut().reset(until);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
-                return;
-            }
-            self.timer = None;
-            if state.release(until) {
-                self.pipe.list(&mut state);
-            }
-        }
-        self.timer = None;
-    }
-
-    /// Moves bytes both ways, once both streams are open.
-    fn poll_flows(&mut self, cx: &mut Context<'_>) {
-        let (Some(outflow), Some(inflow)) = (&mut self.outflow, &mut self.inflow) else { return };
-        let wrote = outflow.poll(&self.pipe, cx);
-        let read = inflow.poll(&self.pipe, &*self.chain, cx);
-        if let (Poll::Ready(error), _) | (_, Poll::Ready(error)) = (wrote, read) {
-            tracing::debug!(peer = %self.pipe.peer, %error, "a link's stream ended");
-            return self.close();
-        }
-        let (oldest, is_reading) = (inflow.oldest_unfinished(), self.pipe.state().wants_input());
-        if self.progress.poll(oldest, is_reading, self.progress_period, cx).is_ready() {
-            tracing::debug!(peer = %self.pipe.peer, "a message didn't end");
-            self.close();
-        }
+        let is_over = state.phase == Phase::Over;
+        drop(state);
+        let is_late = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
+        if is_over || is_late { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -196,12 +167,14 @@ impl ConnectionHandler for Handler {
     ) {
         match event {
             ConnectionEvent::FullyNegotiatedOutbound(opened) => {
-                self.outflow = Some(Outflow::new(opened.protocol));
+                self.outbound = Some(opened.protocol);
                 self.on_open();
             }
             // A second inbound stream is dropped, which resets it: a link has one.
-            ConnectionEvent::FullyNegotiatedInbound(opened) if self.inflow.is_none() => {
-                self.inflow = Some(Inflow::new(opened.protocol));
+            ConnectionEvent::FullyNegotiatedInbound(opened)
+                if self.inbound.is_none() && self.carrier.is_none() =>
+            {
+                self.inbound = Some(opened.protocol);
                 self.on_open();
             }
             ConnectionEvent::DialUpgradeError(DialUpgradeError { error, .. }) => {
@@ -223,11 +196,8 @@ impl ConnectionHandler for Handler {
                 protocol: self.listen_protocol(),
             });
         }
-        if self.next == Next::Nothing {
-            self.poll_driver(cx);
-        }
-        if self.next == Next::Nothing {
-            self.poll_flows(cx);
+        if self.next == Next::Nothing && self.poll_end(cx).is_ready() {
+            self.next = Next::Close;
         }
         if self.next == Next::Close {
             self.next = Next::Over;
@@ -241,6 +211,9 @@ impl Drop for Handler {
     /// libp2p drops the handler when the connection is over, however it ended: the one place from
     /// which the driver always learns of it.
     fn drop(&mut self) {
+        if let Some(carrier) = &self.carrier {
+            carrier.abort();
+        }
         let mut state = self.pipe.state();
         state.closed = true;
         (state.unfinished, state.leaving) = (0, 0);

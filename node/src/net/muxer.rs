@@ -176,7 +176,8 @@ pub(crate) struct Muxer<C> {
     closing: Option<Pin<Box<Sleep>>>,
 }
 
-/// What a muxer and its streams share. All of them are polled by the connection's task, so nobody ever waits for the lock.
+/// What a muxer and its streams share. They are polled by few tasks, each of which drives it when it waits for it, and hands
+/// the others what is theirs.
 #[derive(Debug)]
 struct Shared<C> {
     io: C,
@@ -184,7 +185,7 @@ struct Shared<C> {
     /// Bytes were written and not flushed.
     unflushed: usize,
     over: Option<Fault>,
-    /// The task that drives the connection.
+    /// The connection's task.
     driver: Option<Waker>,
     share: Share,
 }
@@ -208,7 +209,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
 }
 
 impl<C: AsyncRead + AsyncWrite + Unpin> Shared<C> {
-    /// Reads and writes what can be.
+    /// Reads and writes what can be; the session's other tasks learn what is theirs.
     fn drive(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
         if let Some(fault) = self.over {
             return Err(fault);
@@ -220,6 +221,9 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Shared<C> {
         });
         if let Err(fault) = result {
             self.end(fault);
+        }
+        if self.session.has_accepted() || result.is_err() {
+            self.nudge(cx.waker());
         }
         self.share.set(self.session.held_bytes());
         result
@@ -271,7 +275,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Shared<C> {
         }
     }
 
-    /// Whatever waits to be written is looked at soon.
+    /// The connection's task looks soon at what waits to be written, at a stream that came, or at the end.
     fn nudge(&self, waker: &Waker) {
         if let Some(driver) = &self.driver
             && !driver.will_wake(waker)

@@ -1,4 +1,4 @@
-//! What the driver and the task of one connection share: a queue each way.
+//! What the driver and the task of one link ([`Carrier`](super::carrier::Carrier)) share: a queue each way.
 //!
 //! libp2p runs each connection as a task of its own and offers two bounded channels between it and
 //! the swarm. Both are wrong for payload: the way in stops every behaviour when it is full, the way

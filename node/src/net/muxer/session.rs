@@ -147,6 +147,11 @@ impl Session {
         self.accepted.pop_front()
     }
 
+    /// Whether the peer opened a stream that nobody took yet.
+    pub(super) fn has_accepted(&self) -> bool {
+        !self.accepted.is_empty()
+    }
+
     /// Bytes came.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! One stream of a session, as the layers above read and write it.
+//! One stream of a session, as the layers above read and write it. Whoever waits on one drives the session meanwhile: the
+//! socket then wakes the task that has to do with it, and no other.
 
 use std::io;
 use std::pin::Pin;
@@ -34,8 +35,11 @@ impl<C: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<C> {
     ) -> Poll<io::Result<usize>> {
         let mut shared = self.shared();
         let was_out = shared.session.out.len();
-        let read = shared.session.read(self.id, into, cx.waker());
-        if shared.session.out.len() > was_out {
+        let mut read = shared.session.read(self.id, into, cx.waker());
+        if matches!(read, Ok(None)) {
+            let _ = shared.drive(cx); // A fault ends the stream.
+            read = shared.session.read(self.id, into, cx.waker());
+        } else if shared.session.out.len() > was_out {
             shared.nudge(cx.waker());
         }
         match read {
@@ -60,15 +64,13 @@ impl<C: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<C> {
             return Poll::Ready(Err(fault.into()));
         }
         let mut written = shared.session.write(self.id, data, cx.waker());
-        if matches!(written, Ok(None)) && shared.write_out(cx).is_ready() {
-            // There was no room, and now there is; or the peer lets nothing through.
+        if matches!(written, Ok(None)) {
+            // There was no room, or the peer let nothing through; and now it may be otherwise.
+            let _ = shared.drive(cx);
             written = shared.session.write(self.id, data, cx.waker());
         }
         match written {
-            Ok(Some(written)) => {
-                shared.nudge(cx.waker());
-                Poll::Ready(Ok(written))
-            }
+            Ok(Some(written)) => Poll::Ready(Ok(written)),
             Ok(None) => Poll::Pending,
             Err(fault) => Poll::Ready(Err(fault.into())),
         }
