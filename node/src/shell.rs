@@ -16,9 +16,10 @@ mod report;
 mod status;
 mod turns;
 mod verify;
+mod waiting;
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -42,7 +43,7 @@ use tidings_protocol::params::{ParamError, STEPS_DEFAULT};
 use tidings_protocol::wire::message::Message;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use self::absence::Absence;
 pub use self::config::ShellConfig;
@@ -52,12 +53,13 @@ use self::keeper::Keeper;
 use self::report::Reporter;
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
+use self::waiting::{First, Waiting};
 use crate::clock::{self, Clock, ClockWatch};
 use crate::control::{Command, Events, SubmitReply};
 use crate::files::addresses::{self, AddressesError};
 use crate::lab::slow_motion;
 use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
-use crate::store::{OpenError, Restored};
+use crate::store::OpenError;
 use crate::trace::Trace;
 
 /// How often the address book is saved: what a crash may lose. A guess; Bitcoin Core saves its own
@@ -117,16 +119,6 @@ struct Pending {
     reply: SubmitReply,
     /// The item was known when it was submitted.
     knew: bool,
-}
-
-/// What a turn begins with.
-enum First {
-    /// None once nobody is left to ask for anything.
-    Command(Option<Command>),
-    Verdicts(Vec<Verdict>),
-    Restored(Vec<Restored>),
-    /// Whatever is ready.
-    Other,
 }
 
 /// A running node.
@@ -286,22 +278,11 @@ impl Shell {
 
     async fn relay(&mut self, shutdown: impl Future<Output = ()>) -> Result<(), ShellError> {
         let mut shutdown = pin!(shutdown);
-        let mut sleep = pin!(sleep_until(self.wake_at()));
-        let mut commands_open = true;
+        let mut waiting = Waiting::new(self.wake_at());
         while self.stopping.is_none() {
             let wake_at = self.wake_at();
-            if sleep.deadline() != wake_at {
-                sleep.as_mut().reset(wake_at);
-            }
-            let first = tokio::select! {
-                biased;
-                () = &mut shutdown => break,
-                command = self.commands.recv(), if commands_open => First::Command(command),
-                verdicts = self.verifier.wait() => First::Verdicts(verdicts),
-                restored = self.keeper.restored() => First::Restored(restored),
-                () = self.net.wait() => First::Other,
-                () = &mut sleep => First::Other,
-            };
+            waiting.until(wake_at);
+            let first = poll_fn(|cx| waiting.poll(self, shutdown.as_mut(), cx)).await;
             let before = self.real;
             self.look_at_clock();
             if let Some(gone) = self.absence.look(wake_at, before, self.real) {
@@ -312,8 +293,9 @@ impl Shell {
             }
             self.turn = Turn::begin(self.real);
             match first {
+                First::Shutdown => break,
                 First::Command(Some(command)) => self.on_command(command),
-                First::Command(None) => commands_open = false,
+                First::Command(None) => waiting.no_commands(),
                 First::Verdicts(verdicts) => self.on_verdicts(verdicts),
                 First::Restored(restored) => self.on_restored(restored),
                 First::Other => {}
@@ -353,6 +335,13 @@ impl Shell {
             self.handle(Input::Wake);
         }
         self.verifier.start();
+        // What was verified at once leaves with the rest of the turn.
+        if !self.turn.is_over(self.real)
+            && let Some(verdicts) = self.verifier.next()
+        {
+            self.look_at_clock();
+            self.on_verdicts(verdicts);
+        }
         if self.keeper.has_many() {
             self.keeper.flush(&self.node);
         }

@@ -4,8 +4,9 @@
 //! What else changes is noted, and handed over once a second, or sooner when it is much.
 
 use std::collections::HashSet;
-use std::future::pending;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::{Input, RestoredAs};
@@ -71,14 +72,14 @@ impl Keeper {
     }
 
     /// Waits for items that come back; for ever if there are none left.
-    pub(super) async fn restored(&mut self) -> Vec<Restored> {
+    pub(super) fn poll_restored(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Restored>> {
         if let Some(restored) = &mut self.restored {
-            if let Some(batch) = restored.recv().await {
-                return batch;
+            if let Some(batch) = ready!(restored.poll_recv(cx)) {
+                return Poll::Ready(batch);
             }
             self.restored = None;
         }
-        pending().await
+        Poll::Pending
     }
 
     /// Submitters who wait for the store.

@@ -17,6 +17,7 @@ mod verdicts;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use tidings_protocol::chain::{self, Chain, Confirmed, GOOD, Opened, Rejection};
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
@@ -139,14 +140,14 @@ impl Verifier {
     }
 
     /// Waits for verdicts; for ever if none are to come.
-    pub(super) async fn wait(&mut self) -> Vec<Verdict> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Verdict>> {
         while self.verdicts.is_empty() {
-            match self.under_way.join_next().await {
+            match ready!(self.under_way.poll_join_next(cx)) {
                 Some(done) => self.on_end(done),
-                None => std::future::pending().await,
+                None => return Poll::Pending,
             }
         }
-        std::mem::take(&mut self.verdicts)
+        Poll::Ready(std::mem::take(&mut self.verdicts))
     }
 
     /// Verdicts, if there are any.

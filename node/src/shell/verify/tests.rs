@@ -4,6 +4,8 @@ use tidings_protocol::ground::item::Hash256;
 use bytes::Bytes;
 use tidings_protocol::chain::Inspection;
 
+use std::future::poll_fn;
+
 use super::*;
 
 /// A chain of single bytes: 0 is a bad signature. A block is verified in as many parts as it has bytes. Notes what
@@ -102,7 +104,7 @@ fn verifier(cores: usize) -> (Arc<Noting>, Verifier) {
 async fn verdicts(verifier: &mut Verifier, count: usize) -> Vec<Verdict> {
     let mut all = Vec::new();
     while all.len() < count {
-        all.extend(verifier.wait().await);
+        all.extend(poll_fn(|cx| verifier.poll(cx)).await);
     }
     all
 }
@@ -241,6 +243,7 @@ async fn verdicts_given_back_come_first() {
     verifier.remember(&tx(&[3]));
     verifier.push(tx(&[3]));
     verifier.give_back(got[1..].iter().cloned());
-    let items: Vec<_> = verifier.wait().await.into_iter().map(|(item, _)| item).collect();
+    let items: Vec<_> =
+        poll_fn(|cx| verifier.poll(cx)).await.into_iter().map(|(item, _)| item).collect();
     assert_eq!(items, [tx(&[2]), tx(&[3])]);
 }
