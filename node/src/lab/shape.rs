@@ -11,15 +11,20 @@
 //! reading and TCP's own flow control stops the writer. Not emulated: slow start, congestion, loss,
 //! and the shared capacity of anything between the two ends.
 //!
-//! One timer a stream and no task: hundreds of shaped nodes share a machine. All time here is that of the
+//! Hundreds of shaped nodes share a machine, so what arrives doesn't wake those above only to be told to wait: a small task of
+//! the stream's own takes it in ([`Arrivals`]), and they are woken once, when it is due. All time here is that of the
 //! node's clock, so that latencies and lines are as slow as it is.
 
+mod dues;
+
+use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::Future as _;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
@@ -27,8 +32,10 @@ use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use tidings_protocol::ground::time::Time;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 
+use self::dues::Dues;
 use crate::clock::Clock;
 use crate::links::{LinkModel, NodeType, Place, Region};
 
@@ -46,6 +53,11 @@ const CHUNK: usize = 16 << 10;
 /// What is held back in addition to the bandwidth-delay product, bytes: two chunks and a burst.
 const HOLD_MIN: usize = 64 << 10;
 
+thread_local! {
+    /// What was just read: one for all streams of a thread, so that it isn't cleared for each read.
+    static READ: RefCell<[u8; CHUNK]> = const { RefCell::new([0; CHUNK]) };
+}
+
 /// One node's end of all its shaped streams.
 #[derive(Clone, Debug)]
 pub struct Shaper {
@@ -55,7 +67,8 @@ pub struct Shaper {
     up: Arc<Line>,
     down: Arc<Line>,
     /// Streams so far: each has its own jitter.
-    streams: Arc<Mutex<u64>>,
+    streams: Arc<AtomicU64>,
+    dues: Arc<Dues>,
 }
 
 /// A node's line one way, shared by its streams: when what was accepted so far will have passed.
@@ -96,6 +109,7 @@ impl Shaper {
             up: Line::new(place.node_type.up_bps()),
             down: Line::new(place.node_type.down_bps()),
             streams: Arc::default(),
+            dues: Arc::default(),
         }
     }
 
@@ -105,7 +119,7 @@ impl Shaper {
     /// When the connection breaks or the peer isn't shaped.
     pub async fn shape<S>(self, mut stream: S, dialler: bool) -> io::Result<Shaped<S>>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Place { region, node_type, .. } = self.place;
         stream.write_all(&[MAGIC, VERSION, region as u8, node_type as u8]).await?;
@@ -119,17 +133,8 @@ impl Shaper {
             tokio::time::sleep_until(self.clock.instant(self.clock.now() + round_trip)).await;
         }
         let bps = peer_type.up_bps().min(node_type.down_bps());
-        Ok(Shaped {
-            stream,
-            rng: self.stream_rng(),
-            hold_max: hold_max(bps, latency),
-            shaper: self,
-            latency,
-            held: BytesMut::new(),
-            marks: VecDeque::new(),
-            ended: None,
-            timer: None,
-        })
+        let hold_max = hold_max(bps, latency);
+        Ok(Shaped::new(stream, self, latency, hold_max))
     }
 
     /// How far ahead of its pace the node may be now.
@@ -137,12 +142,10 @@ impl Shaper {
         self.clock.shrunk(SLACK)
     }
 
-    /// A random source for the jitter of one more stream.
-    fn stream_rng(&self) -> ChaCha8Rng {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        *streams += 1;
+    /// A random source for the jitter of a stream.
+    fn stream_rng(&self, stream: u64) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.place.seed);
-        rng.set_stream(*streams);
+        rng.set_stream(stream);
         rng
     }
 }
@@ -167,10 +170,21 @@ fn hold_max(bps: u64, latency: Duration) -> usize {
     usize::try_from(product).unwrap_or(usize::MAX).saturating_add(HOLD_MIN)
 }
 
-/// A shaped stream. Both halves must be polled by one task, as libp2p does: they share the timer.
+/// A shaped stream. Dropping it closes the stream below.
 #[derive(Debug)]
 pub struct Shaped<S> {
+    end: Arc<Mutex<End<S>>>,
+    arrivals: JoinHandle<()>,
+    shaper: Shaper,
+    /// The uplink isn't free before.
+    pace: Option<Pin<Box<Sleep>>>,
+}
+
+/// What a stream shares with its task.
+#[derive(Debug)]
+struct End<S> {
     stream: S,
+    number: u64,
     shaper: Shaper,
     rng: ChaCha8Rng,
     /// Mean one-way latency from the peer.
@@ -182,7 +196,11 @@ pub struct Shaped<S> {
     marks: VecDeque<Mark>,
     /// The stream ended or broke behind what is held.
     ended: Option<Option<io::Error>>,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// When the reader is woken, if it was to be.
+    due: Option<Instant>,
+    reader: Option<Waker>,
+    /// The task, if it takes nothing in because too much is held.
+    full: Option<Waker>,
 }
 
 /// Bytes that arrived together.
@@ -194,12 +212,68 @@ struct Mark {
     passed: bool,
 }
 
-impl<S: AsyncRead + Unpin> Shaped<S> {
+impl<S: AsyncRead + Send + Unpin + 'static> Shaped<S> {
+    fn new(stream: S, shaper: Shaper, latency: Duration, hold_max: usize) -> Self {
+        let number = shaper.streams.fetch_add(1, Ordering::Relaxed) + 1;
+        shaper.dues.run();
+        let end = Arc::new(Mutex::new(End {
+            stream,
+            number,
+            rng: shaper.stream_rng(number),
+            shaper: shaper.clone(),
+            latency,
+            held: BytesMut::new(),
+            hold_max,
+            marks: VecDeque::new(),
+            ended: None,
+            due: None,
+            reader: None,
+            full: None,
+        }));
+        let arrivals = tokio::spawn(Arrivals(Arc::downgrade(&end)));
+        Self { end, arrivals, shaper, pace: None }
+    }
+}
+
+impl<S> Shaped<S> {
+    fn end(&self) -> MutexGuard<'_, End<S>> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S> Drop for Shaped<S> {
+    fn drop(&mut self) {
+        self.arrivals.abort();
+    }
+}
+
+/// Takes in what arrives on a stream, as long as there is one.
+struct Arrivals<S>(Weak<Mutex<End<S>>>);
+
+impl<S: AsyncRead + Unpin> Future for Arrivals<S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(end) = self.0.upgrade() else { return Poll::Ready(()) };
+        let mut end = end.lock().unwrap_or_else(PoisonError::into_inner);
+        let held_some = !end.marks.is_empty();
+        READ.with_borrow_mut(|chunk| end.poll_fill(chunk, cx));
+        if !held_some {
+            end.call_reader();
+        }
+        if end.ended.is_some() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl<S: AsyncRead + Unpin> End<S> {
     /// Takes in what has arrived, as far as there is room.
-    fn poll_fill(&mut self, cx: &mut Context<'_>, now: Time) {
-        let mut chunk = [0; CHUNK];
-        while self.ended.is_none() && self.held.len() < self.hold_max {
-            let read = match Pin::new(&mut self.stream).poll_read(cx, &mut chunk) {
+    fn poll_fill(&mut self, chunk: &mut [u8], cx: &mut Context<'_>) {
+        let now = self.shaper.clock.now();
+        while self.ended.is_none() {
+            if self.held.len() >= self.hold_max {
+                return self.full = Some(cx.waker().clone());
+            }
+            let read = match Pin::new(&mut self.stream).poll_read(cx, chunk) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(0)) => return self.ended = Some(None),
                 Poll::Ready(Err(error)) => return self.ended = Some(Some(error)),
@@ -211,7 +285,9 @@ impl<S: AsyncRead + Unpin> Shaped<S> {
             self.held.extend_from_slice(&chunk[..read]);
         }
     }
+}
 
+impl<S> End<S> {
     /// How many of the held bytes may leave now; if none, when to look again.
     fn released(&mut self, now: Time) -> Result<usize, Time> {
         let Some(mark) = self.marks.front_mut() else { return Ok(0) };
@@ -236,46 +312,59 @@ impl<S: AsyncRead + Unpin> Shaped<S> {
         if self.held.is_empty() {
             self.held = BytesMut::new();
         }
+        if self.held.len() < self.hold_max {
+            self.full.take().into_iter().for_each(Waker::wake);
+        }
         len
+    }
+
+    /// Something came, or the end, where nothing was: wakes whoever reads when it is due.
+    fn call_reader(&mut self) {
+        match self.marks.front().map(|mark| mark.due) {
+            Some(due) => self.wake_reader_at(due),
+            None if self.ended.is_some() => self.reader.iter().for_each(Waker::wake_by_ref),
+            None => {}
+        }
+    }
+
+    fn wake_reader_at(&mut self, at: Time) {
+        let Some(reader) = &self.reader else { return };
+        let at = self.shaper.clock.instant(at);
+        self.shaper.dues.set(self.number, &mut self.due, at, reader);
     }
 }
 
-impl<S> Shaped<S> {
-    /// Wakes the task at a moment, or at an earlier one that is already set.
-    fn wake_at(&mut self, cx: &mut Context<'_>, at: Time) {
-        let (at, now) = (self.shaper.clock.instant(at), Instant::now());
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-        if timer.deadline() > at || timer.deadline() <= now {
-            timer.as_mut().reset(at);
-        }
-        if timer.as_mut().poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
-        }
+impl<S> Drop for End<S> {
+    fn drop(&mut self) {
+        self.due.into_iter().for_each(|due| self.shaper.dues.forget(self.number, due));
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Shaped<S> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         out: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let now = self.shaper.clock.now();
-        if !matches!(self.released(now), Ok(1..)) {
-            self.poll_fill(cx, now);
-        }
-        match self.released(now) {
-            Ok(0) => match self.ended.as_mut().map(Option::take) {
-                Some(Some(error)) => Poll::Ready(Err(error)),
-                Some(None) => Poll::Ready(Ok(0)),
-                None => Poll::Pending,
+        let mut end = self.end();
+        let end = &mut *end;
+        let later = match end.released(self.shaper.clock.now()) {
+            Ok(1..) => return Poll::Ready(Ok(end.release(out))),
+            Ok(0) => match end.ended.as_mut().map(Option::take) {
+                Some(Some(error)) => return Poll::Ready(Err(error)),
+                Some(None) => return Poll::Ready(Ok(0)),
+                None => None,
             },
-            Ok(_) => Poll::Ready(Ok(self.release(out))),
-            Err(later) => {
-                self.wake_at(cx, later);
-                Poll::Pending
-            }
+            Err(later) => Some(later),
+        };
+        match &mut end.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            None => end.reader = Some(cx.waker().clone()),
         }
+        if let Some(later) = later {
+            end.wake_reader_at(later);
+        }
+        Poll::Pending
     }
 }
 
@@ -285,25 +374,34 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Shaped<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let (now, slack) = (self.shaper.clock.now(), self.shaper.slack());
+        let this = &mut *self;
+        let Shaper { up, clock, .. } = &this.shaper;
+        let (now, slack) = (clock.now(), this.shaper.slack());
         // Zero bytes only ask whether the line is free.
-        if let Err(later) = self.shaper.up.pass(now, 0, slack) {
-            self.wake_at(cx, later);
+        if let Err(later) = up.pass(now, 0, slack) {
+            let later = clock.instant(later);
+            let pace = this.pace.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(later)));
+            if pace.deadline() != later {
+                pace.as_mut().reset(later);
+            }
+            if pace.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
             return Poll::Pending;
         }
         let chunk = &bytes[..bytes.len().min(CHUNK)];
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, chunk))?;
-        let passed = self.shaper.up.pass(now, written, slack);
+        let written = ready!(Pin::new(&mut this.end().stream).poll_write(cx, chunk))?;
+        let passed = up.pass(now, written, slack);
         debug_assert!(passed.is_ok(), "the line was free at the same moment");
         Poll::Ready(Ok(written))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.end().stream).poll_flush(cx)
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_close(cx)
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.end().stream).poll_close(cx)
     }
 }
 

@@ -170,7 +170,7 @@ async fn the_streams_of_a_node_share_its_uplink() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_stops_stops_the_writer() {
     let [mut from, to] = pair(&shaper(EUROPE), &shaper(SYDNEY), 1 << 16).await;
-    let bound = to.hold_max + (1 << 16) + CHUNK;
+    let bound = to.end().hold_max + (1 << 16) + CHUNK;
     let payload = pattern(4 * bound);
     let mut written = 0;
     let mut to = to;
