@@ -263,7 +263,7 @@ impl Announcer {
     /// A peer turns out to have an item. If that is all that waits for its link, nothing does any more.
     pub fn on_known(&mut self, link: Link, name: Name) {
         let Some(queue) = self.links.get_mut(link) else { return };
-        if queue.ids.only().is_some_and(|only| name.fits(*only)) {
+        if queue.ids.only().is_some_and(|only| name.fits(only)) {
             queue.ids = Waiting::default();
             self.waiting -= 1;
             self.timers.stop(link);
