@@ -30,14 +30,12 @@ impl World {
         if self.seats.len() < NODES_MIN || self.queue.look_ahead(until).is_none() {
             return;
         }
-        let next = self.queue.next_events();
-        let next = &next[next.len().saturating_sub(AHEAD)..];
-        let nodes = next
-            .iter()
+        let next = || self.queue.next_events(AHEAD);
+        let nodes = next()
             .fold(0, |sum, (_, entry)| sum ^ self.warm_node(entry.node) ^ entry.event.warm());
-        let rest = next.iter().fold(0, |sum, (at, entry)| sum ^ self.warm_rest(*at, entry));
+        let rest = next().fold(0, |sum, (at, entry)| sum ^ self.warm_rest(at, entry));
         black_box(nodes ^ rest);
-        self.fetched = next.len() - 1;
+        self.fetched = next().len() - 1;
     }
 
     /// Reads nodes that are about to be linked.
@@ -54,7 +52,7 @@ impl World {
     fn warm_rest(&self, at: Time, Entry { node, event }: &Entry) -> u64 {
         let seat = &self.seats[*node as usize];
         match event {
-            Event::Message { link, message } => {
+            Event::Message { link, message, .. } => {
                 seat.warm_end(*link) ^ seat.node.warm_message(*link, message)
             }
             Event::Wake => seat.node.warm_wake(at, |link| seat.warm_end(link)),
