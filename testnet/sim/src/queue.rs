@@ -103,14 +103,24 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes the next event out, unless it is later than `until`.
+    /// Whether there is an event that isn't later than `until`.
     #[inline]
-    pub fn pop_until(&mut self, until: Time) -> Option<(Time, T)> {
-        self.look_ahead(until)?;
-        let (at, event) = self.next.pop_if(|(at, _)| *at <= until)?;
+    pub fn is_due(&mut self, until: Time) -> bool {
+        self.look_ahead(until);
+        self.next.last().is_some_and(|(at, _)| *at <= until)
+    }
+
+    /// Takes out the next event, which [is due](Queue::is_due).
+    ///
+    /// # Panics
+    /// If it isn't known.
+    // No `Option`: to look whether there is one, the event would be taken to pieces and put together again.
+    #[inline]
+    pub fn pop(&mut self) -> (Time, T) {
+        let (at, event) = self.next.swap_remove(self.next.len() - 1);
         self.now = at;
         self.len -= 1;
-        Some((at, ManuallyDrop::into_inner(event)))
+        (at, ManuallyDrop::into_inner(event))
     }
 
     /// Makes the next events known; `None` if there are none until then.

@@ -9,6 +9,12 @@ use rustix::time::{ClockId, clock_gettime};
 use super::*;
 use crate::random::SplitMix64;
 
+impl<T> Queue<T> {
+    fn pop_until(&mut self, until: Time) -> Option<(Time, T)> {
+        self.is_due(until).then(|| self.pop())
+    }
+}
+
 /// The plain way: a binary heap by time and sequence.
 #[derive(Default)]
 struct Heap<T> {

@@ -18,12 +18,13 @@ impl World {
     /// Handles the next event, unless it is later than `until`; false if it is or there is none.
     pub fn step(&mut self, until: Time) -> bool {
         self.fetch_ahead(until);
-        let Some(next) = self.queue.pop_until(until) else {
+        if !self.queue.is_due(until) {
             if until != Time::NEVER {
                 self.now = self.now.max(until);
             }
             return false;
-        };
+        }
+        let next = self.queue.pop();
         let (at, Entry { node, event }) = &next;
         self.now = *at;
         match event {
