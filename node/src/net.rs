@@ -57,7 +57,7 @@ pub use crate::net::meter::{Meter, Metered};
 use crate::net::pipe::{HIGH_MARK, Phase, Pipe, Ready};
 pub use crate::net::stranger::Stranger;
 use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
-use crate::net::transport::to_multiaddr;
+pub use crate::net::transport::{from_multiaddr, to_multiaddr};
 
 /// Longest vector of messages that is kept for the next pipe whatever it held. A longer one is kept while it is
 /// used, and gives its memory back after a burst.

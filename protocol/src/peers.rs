@@ -334,6 +334,11 @@ impl Peers {
         std::mem::take(&mut self.outbox)
     }
 
+    /// Reads what is asked after every input, see `node/warm.rs`.
+    pub(crate) const fn warm(&self) -> u64 {
+        (self.outbox.len() ^ self.outbox.capacity() ^ self.outbound_ready()) as u64
+    }
+
     /// Ready links of our own choice: those that we dialled, and those that took over from them, but for a feeler.
     #[must_use]
     pub const fn outbound_ready(&self) -> usize {

@@ -206,7 +206,8 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
 }
 
 /// An address in libp2p's form.
-pub(crate) fn to_multiaddr(addr: &PeerAddr) -> Multiaddr {
+#[must_use]
+pub fn to_multiaddr(addr: &PeerAddr) -> Multiaddr {
     let base = Multiaddr::from(addr.ip);
     match addr.transport {
         Transport::Tcp => base.with(Protocol::Tcp(addr.port)),
@@ -215,7 +216,8 @@ pub(crate) fn to_multiaddr(addr: &PeerAddr) -> Multiaddr {
 }
 
 /// An address in ours; `None` if it isn't an IP address of one of our transports.
-pub(crate) fn from_multiaddr(addr: &Multiaddr) -> Option<PeerAddr> {
+#[must_use]
+pub fn from_multiaddr(addr: &Multiaddr) -> Option<PeerAddr> {
     let mut parts = addr.iter();
     let ip: IpAddr = match parts.next()? {
         Protocol::Ip4(ip) => ip.into(),

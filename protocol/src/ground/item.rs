@@ -74,17 +74,21 @@ impl fmt::Display for ItemKind {
 ///
 /// *Attack*: bytes can be a transaction and the header of a block at once, and then both have one hash. Whatever is
 /// remembered of items is kept by both, so that neither hides the other.
+///
+/// The hash lies first, so that its words lie as a copy's do: the processor reads a word at once that was just written as
+/// part of one piece, and waits for memory where it has to be put together of two.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub struct ItemId {
-    kind: ItemKind,
     hash: Hash256,
+    kind: ItemKind,
 }
 
 impl ItemId {
     /// An item of a kind.
     #[must_use]
     pub const fn new(kind: ItemKind, hash: Hash256) -> Self {
-        Self { kind, hash }
+        Self { hash, kind }
     }
 
     /// A transaction.
@@ -233,18 +237,18 @@ impl Name {
     #[must_use]
     pub fn may_be(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Whole(own), other) => other.fits(own),
-            (Self::Short(_), Self::Whole(id)) => self.fits(id),
+            (Self::Whole(own), other) => other.fits(&own),
+            (Self::Short(_), Self::Whole(id)) => self.fits(&id),
             (Self::Short(own), Self::Short(other)) => own == other,
         }
     }
 
     /// Whether it is a name of the item with this id.
     #[must_use]
-    pub fn fits(self, id: ItemId) -> bool {
+    pub fn fits(&self, id: &ItemId) -> bool {
         match self {
             Self::Whole(own) => own == id,
-            Self::Short(own) => id.kind == ItemKind::Tx && own == id.into(),
+            Self::Short(own) => id.kind == ItemKind::Tx && *own == id.into(),
         }
     }
 }
@@ -258,7 +262,7 @@ impl Hash for Name {
 
 impl Equivalent<ItemId> for Name {
     fn equivalent(&self, id: &ItemId) -> bool {
-        self.fits(*id)
+        self.fits(id)
     }
 }
 
@@ -454,7 +458,7 @@ mod tests {
         map.insert(tx, "tx");
         assert!(!map.contains(&block) && !map.contains(&Name::Whole(block)));
         assert_eq!(map.get(&Name::Short(tx.into())), Some(&"tx"));
-        assert!(!Name::Short(block.into()).fits(block), "blocks have no short names");
+        assert!(!Name::Short(block.into()).fits(&block), "blocks have no short names");
     }
 
     #[test]

@@ -299,7 +299,10 @@ impl SeenCache {
     /// Reads what a lookup of the first item will.
     pub(crate) fn warm(&self) -> u64 {
         self.entries.first().map_or(0, |Entry { id, seen, newer, older, .. }| {
-            u64::from(newer ^ older ^ seen.departures) ^ u64::from(id.hash().0[0])
+            let known = seen.known.contains(Link::new(0, 0));
+            u64::from(newer ^ older ^ seen.departures)
+                ^ u64::from(known)
+                ^ u64::from(id.hash().0[0])
         })
     }
 
@@ -337,12 +340,12 @@ impl SeenCache {
         self.find(name.short(), |id| name.fits(id))
     }
 
-    fn find(&self, short: ShortId, is_it: impl Fn(ItemId) -> bool) -> Option<u32> {
+    fn find(&self, short: ShortId, is_it: impl Fn(&ItemId) -> bool) -> Option<u32> {
         if self.entries.len() <= FEW {
-            let is_it = |entry: &Entry| entry.standing != Standing::Vacant && is_it(entry.id);
+            let is_it = |entry: &Entry| entry.standing != Standing::Vacant && is_it(&entry.id);
             return self.entries.iter().position(is_it).map(place_of);
         }
-        let is_it = |place: &u32| is_it(self.entries[*place as usize].id);
+        let is_it = |place: &u32| is_it(&self.entries[*place as usize].id);
         self.places.find(self.salt.hash_one(short), is_it).copied()
     }
 

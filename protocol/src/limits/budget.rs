@@ -27,12 +27,12 @@ pub struct LinkBudget {
     block_bytes: Bucket,
     addresses: Bucket,
     excesses: Bucket,
+    txs: Bucket,
+    announcements: Bucket,
     /// Addresses that we asked for and that haven't come yet.
     addresses_expected: u32,
     /// Ids that the peer may yet announce.
     credit: u32,
-    txs: Bucket,
-    announcements: Bucket,
     messages: Bucket,
     control_bytes: Bucket,
 }
@@ -156,7 +156,7 @@ impl LinkBudget {
 
     /// Reads what charging a message will, see `node/warm.rs`.
     pub(crate) const fn warm(&self) -> u64 {
-        self.messages.full_at().as_nanos()
+        self.messages.full_at().as_nanos() ^ self.credit as u64
     }
 
     fn take(

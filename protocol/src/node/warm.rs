@@ -37,7 +37,10 @@ impl Node {
         });
         let state = state ^ self.strategy.warm(link);
         let known = |name: Name| match self.seen.contains(name) {
-            true => self.announcer.warm_link(link) ^ self.seen.warm() ^ self.anti_entropy.warm(),
+            true => {
+                let waits = self.announcer.warm() ^ self.announcer.warm_link(link);
+                waits ^ self.seen.warm() ^ self.anti_entropy.warm()
+            }
             false => self.requests.in_flight(link) as u64 ^ self.warm_rest(),
         };
         let rest = match message {
@@ -48,19 +51,40 @@ impl Node {
             Message::Items(Items::Item(item)) => {
                 u64::from(self.requests.was_asked(link, item.id())) ^ self.warm_rest()
             }
+            Message::Items(Items::GetData(names)) => {
+                let item = names.iter().next().and_then(|name| self.pool.find(name));
+                let size = item.map_or(0, |item| item.size());
+                (size ^ self.serving.waiting(link)) as u64 ^ self.warm_rest()
+            }
+            Message::Reconcile(_) => self.anti_entropy.warm_kept() ^ self.warm_rest(),
             _ => self.serving.waiting(link) as u64 ^ self.warm_rest(),
         };
         state ^ rest
     }
 
-    /// Reads what a wake-up at a moment touches besides, and tells of the links on which something is due then.
+    /// Reads what a wake-up touches first besides: what says on which links something is due.
     #[must_use]
-    pub fn warm_wake(&self, now: Time, mut due: impl FnMut(Link) -> u64) -> u64 {
-        let rest = if now < self.rest_at { 0 } else { self.warm_rest() };
+    pub fn warm_wake(&self) -> u64 {
+        self.announcer.warm() ^ self.seen.warm() ^ self.fee_filter.warm()
+    }
+
+    /// Reads what a wake-up at a moment touches then, and tells of the links on which something is due. What that is decides
+    /// where the processor goes on: so it should have been read by [`Node::warm_wake`], for all nodes.
+    #[must_use]
+    pub fn warm_due(&self, now: Time, mut due: impl FnMut(Link) -> u64) -> u64 {
+        let is_all_due = now >= self.rest_at;
+        let rest = if is_all_due { self.anti_entropy.warm_kept() ^ self.warm_rest() } else { 0 };
         let mut allowed =
             |link| due(link) ^ self.links.get(link).map_or(0, |state| state.allowance.warm());
-        let announced = self.announcer.warm(now, &mut allowed) ^ self.seen.warm();
-        announced ^ self.fee_filter.warm() ^ rest
+        self.announcer.warm_due(now, &mut allowed) ^ rest
+    }
+
+    /// Reads what spreading an item touches besides.
+    #[must_use]
+    pub fn warm_spread(&self) -> u64 {
+        let first = self.ready.first().map(|neighbour| neighbour.link);
+        let queue = first.map_or(0, |link| self.announcer.warm_link(link));
+        queue ^ self.announcer.warm() ^ self.warm_rest()
     }
 
     /// Reads what inputs touch that have to do with all parts.
@@ -72,11 +96,11 @@ impl Node {
             self.verification.len(),
             self.pool.len(),
             self.blocks.len(),
-            self.peers.outbound_ready(),
         ];
         let times = [self.health.deadline(), self.anti_entropy.deadline(), self.serving.deadline()];
-        let lens = lens.into_iter().fold(self.counters.accepted, |sum, len| sum ^ len as u64);
+        let counts = self.counters.accepted ^ self.counters.requests;
+        let lens = lens.into_iter().fold(counts, |sum, len| sum ^ len as u64);
         let times = times.into_iter().fold(lens, |sum, time| sum ^ time.as_nanos());
-        times ^ self.find_rest_at().as_nanos() ^ self.seen.warm()
+        times ^ self.find_rest_at().as_nanos() ^ self.seen.warm() ^ self.peers.warm()
     }
 }

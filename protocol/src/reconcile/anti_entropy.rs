@@ -211,6 +211,11 @@ impl AntiEntropy {
         self.vain.slots() as u64
     }
 
+    /// Reads what a comparison will.
+    pub(crate) fn warm_kept(&self) -> u64 {
+        self.kept.warm()
+    }
+
     fn on_filled(&mut self, link: Link, now: Time, params: &RelayParams, rng: &mut dyn Rng) {
         // It took all that it was told, and there is more: that needn't wait.
         let took_all = self.vain.get(link).is_some_and(|vain| vain.is_empty());

@@ -113,6 +113,12 @@ impl Kept {
         self.len == 0
     }
 
+    /// Reads what finding one of few will, see `node/warm.rs`.
+    pub(crate) fn warm(&self) -> u64 {
+        let first = self.runs.first();
+        first.map_or(0, |run| run.from ^ run.ids.first().map_or(0, |(id, _)| *id))
+    }
+
     /// The run that an id is in or belongs to, if there is any.
     fn run_of(&self, id: u64) -> usize {
         self.runs.partition_point(|run| run.from <= id).saturating_sub(1)

@@ -6,8 +6,8 @@
 //! one threshold T, and for an accepted item:
 //!
 //! - p >= T: the item whole, at once (*eager*)
-//! - p < T, but not hopeless (T/2, or [`Preset::prompt_from`](crate::params::Preset::prompt_from) if that is less): its id,
-//!   within a short window ([`Preset::window`](crate::params::Preset::window), *prompt*)
+//! - p < T, but not hopeless ([`Preset::prompt_from`](crate::params::Preset::prompt_from)): its id, within a short window
+//!   ([`Preset::window`](crate::params::Preset::window), *prompt*)
 //! - below that: its id in the next batch, up to [`LAZY`] later, unless the peer announces it to us before
 //!   (*lazy*)
 //!
@@ -381,8 +381,7 @@ impl Adaptive {
 
     /// Whether an id that isn't worth a whole item is worth more than a place in the lazy batch.
     fn is_prompt(&self, link: Link, id: ShortId, params: &RelayParams) -> bool {
-        let nearly = self.threshold(params).half().min(params.adaptive.prompt_from());
-        self.odds(link) >= nearly || is_told_trial(id, self.age(link))
+        self.odds(link) >= params.adaptive.prompt_from() || is_told_trial(id, self.age(link))
     }
 
     /// How long prompt ids wait for company: no longer than we would wait for the item ourselves before we

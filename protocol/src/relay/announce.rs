@@ -263,7 +263,7 @@ impl Announcer {
     /// A peer turns out to have an item. If that is all that waits for its link, nothing does any more.
     pub fn on_known(&mut self, link: Link, name: Name) {
         let Some(queue) = self.links.get_mut(link) else { return };
-        if queue.ids.only().is_some_and(|only| name.fits(*only)) {
+        if queue.ids.only().is_some_and(|only| name.fits(only)) {
             queue.ids = Waiting::default();
             self.waiting -= 1;
             self.timers.stop(link);
@@ -324,8 +324,13 @@ impl Announcer {
         }
     }
 
-    /// Reads what a wake-up will, see `node/warm.rs`, and tells of the links on which something is due.
-    pub(crate) fn warm(&self, now: Time, mut due: impl FnMut(Link) -> u64) -> u64 {
+    /// Reads what a wake-up looks at first, see `node/warm.rs`.
+    pub(crate) fn warm(&self) -> u64 {
+        self.timers.warm()
+    }
+
+    /// Reads what a wake-up will, and tells of the links on which something is due.
+    pub(crate) fn warm_due(&self, now: Time, mut due: impl FnMut(Link) -> u64) -> u64 {
         let (mut sum, mut from) = (0, 0);
         while let Some(slot) = self.timers.due(from, now) {
             sum ^= self.links.at(slot).map_or(0, |link| due(link) ^ self.warm_link(link));

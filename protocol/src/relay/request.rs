@@ -284,9 +284,9 @@ impl Requests {
         };
         let asked = wanted
             .asked
-            .filter(|asked| wanted.announcer(asked.link).is_none_or(|held| held.name.fits(id)));
+            .filter(|asked| wanted.announcer(asked.link).is_none_or(|held| held.name.fits(&id)));
         let mut announcers = Vec::with_capacity(wanted.announcers.len());
-        for held in wanted.announcers.extract_if(.., |held| held.name.fits(id)) {
+        for held in wanted.announcers.extract_if(.., |held| held.name.fits(&id)) {
             let Some(state) = self.links.get_mut(held.link) else {
                 continue;
             };
@@ -304,7 +304,7 @@ impl Requests {
         }
         if let Some(asked) = asked {
             // It may have come in the moment in which it was to be asked for.
-            self.unsent.retain(|(link, name)| *link != asked.link || !name.fits(id));
+            self.unsent.retain(|(link, name)| *link != asked.link || !name.fits(&id));
             self.release(asked.link, asked.kind, now, params);
         }
         self.drop_answered();

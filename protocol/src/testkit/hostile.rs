@@ -200,8 +200,10 @@ impl Hostile {
         match message {
             Message::Session(Session::Hello(hello)) => self.greet(&hello, acts),
             Message::Items(Items::Announce(names)) => {
-                for item in
-                    self.at_hand.iter().filter(|item| names.iter().any(|name| name.fits(item.id())))
+                for item in self
+                    .at_hand
+                    .iter()
+                    .filter(|item| names.iter().any(|name| name.fits(&item.id())))
                 {
                     acts.push(say(Items::Item(item.clone()).into()));
                 }

@@ -16,6 +16,8 @@
 //! And the next few dozen events are known beforehand, so that the world can fetch their nodes from memory
 //! together ([`Queue::next_events`]).
 
+use std::mem::ManuallyDrop;
+
 use tidings_protocol::ground::time::Time;
 
 /// Levels of the wheel: the bytes of a time.
@@ -42,15 +44,19 @@ const NEXT_MAX: usize = 2_048;
 /// An empty slot keeps the memory of at most this many events.
 const KEEP_MAX: usize = 64;
 
+/// An event and when it is. Whoever drops the queue drops those that are left, not whoever makes room for one: the compiler
+/// would write each event to the stack to have it at hand should that panic, and only from there to where it will lie.
+type Timed<T> = (Time, ManuallyDrop<T>);
+
 /// Events ordered by time, and by the order of their arrival within a moment.
 #[derive(Clone, Debug)]
 pub struct Queue<T> {
     /// By level and slot.
-    slots: Vec<Vec<(Time, T)>>,
+    slots: Vec<Vec<Timed<T>>>,
     /// Which slots of each level hold anything.
     occupied: [Bits; LEVELS],
     /// The events before `next_end`, the first one last.
-    next: Vec<(Time, T)>,
+    next: Vec<Timed<T>>,
     next_end: u64,
     /// Where the present slot begins. Levels are reckoned from here.
     begin: u64,
@@ -79,15 +85,16 @@ impl<T> Default for Queue<T> {
 impl<T> Queue<T> {
     /// Adds an event. One whose time has passed counts as of the present moment; one of
     /// [`Time::NEVER`] is dropped.
-    #[inline]
+    // An event is large: it is made where it will lie.
+    #[inline(always)]
     pub fn push(&mut self, at: Time, event: T) {
         if at == Time::NEVER {
             return;
         }
         self.len += 1;
-        let at = at.max(self.now);
+        let (at, event) = (at.max(self.now), ManuallyDrop::new(event));
         if at.as_nanos() >= self.next_end {
-            return self.place(at, event);
+            return self.slot(at).push((at, event));
         }
         let behind = self.next.partition_point(|(other, _)| *other > at);
         self.next.insert(behind, (at, event));
@@ -96,13 +103,24 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes the next event out, unless it is later than `until`.
-    pub fn pop_until(&mut self, until: Time) -> Option<(Time, T)> {
-        self.look_ahead(until)?;
-        let event = self.next.pop_if(|(at, _)| *at <= until)?;
-        self.now = event.0;
+    /// Whether there is an event that isn't later than `until`.
+    #[inline]
+    pub fn is_due(&mut self, until: Time) -> bool {
+        self.look_ahead(until);
+        self.next.last().is_some_and(|(at, _)| *at <= until)
+    }
+
+    /// Takes out the next event, which [is due](Queue::is_due).
+    ///
+    /// # Panics
+    /// If it isn't known.
+    // No `Option`: to look whether there is one, the event would be taken to pieces and put together again.
+    #[inline]
+    pub fn pop(&mut self) -> (Time, T) {
+        let (at, event) = self.next.swap_remove(self.next.len() - 1);
+        self.now = at;
         self.len -= 1;
-        Some(event)
+        (at, ManuallyDrop::into_inner(event))
     }
 
     /// Makes the next events known; `None` if there are none until then.
@@ -113,10 +131,10 @@ impl<T> Queue<T> {
         Some(())
     }
 
-    /// Events that leave next, as far as they are known without more ado; the first one last.
-    #[must_use]
-    pub fn next_events(&self) -> &[(Time, T)] {
-        &self.next
+    /// At most so many events that leave next, as far as they are known without more ado; the first one last.
+    pub fn next_events(&self, most: usize) -> impl ExactSizeIterator<Item = (Time, &T)> {
+        let next = &self.next[self.next.len().saturating_sub(most)..];
+        next.iter().map(|(at, event)| (*at, &**event))
     }
 
     /// How many events wait.
@@ -131,13 +149,14 @@ impl<T> Queue<T> {
         self.len == 0
     }
 
+    /// The slot of a moment, which then holds something.
     #[inline]
-    fn place(&mut self, at: Time, event: T) {
+    fn slot(&mut self, at: Time) -> &mut Vec<Timed<T>> {
         let nanos = at.as_nanos();
         let level = (nanos ^ self.begin).checked_ilog2().map_or(0, |bit| bit as usize / 8);
         let slot = byte(nanos, level);
         self.occupied[level][slot / 64] |= 1 << (slot % 64);
-        self.slots[level * SLOTS + slot].push((at, event));
+        &mut self.slots[level * SLOTS + slot]
     }
 
     /// Moves on to the next slot that holds anything, unless it begins after `until`.
@@ -163,9 +182,7 @@ impl<T> Queue<T> {
             std::mem::swap(&mut self.next, &mut events);
         } else {
             self.next_end = begin;
-            for (at, event) in events.drain(..) {
-                self.place(at, event);
-            }
+            events.drain(..).for_each(|event| self.slot(event.0).push(event));
         }
         if events.capacity() <= KEEP_MAX {
             self.slots[level * SLOTS + slot] = events;
@@ -174,7 +191,7 @@ impl<T> Queue<T> {
     }
 
     /// Adds the events of the slots after this one, if they are few.
-    fn gather(&mut self, slot: usize, events: &mut Vec<(Time, T)>) {
+    fn gather(&mut self, slot: usize, events: &mut Vec<Timed<T>>) {
         for next in slot + 1..SLOTS.min(slot + GATHER_SLOTS) {
             if events.len() + self.slots[SORT_LEVEL * SLOTS + next].len() > GATHER {
                 return;
@@ -188,9 +205,15 @@ impl<T> Queue<T> {
     /// Gives the next events back to the levels below, which are empty.
     fn spread_next(&mut self) {
         self.next_end = self.begin;
-        for (at, event) in std::mem::take(&mut self.next).into_iter().rev() {
-            self.place(at, event);
-        }
+        let next = std::mem::take(&mut self.next);
+        next.into_iter().rev().for_each(|event| self.slot(event.0).push(event));
+    }
+}
+
+impl<T> Drop for Queue<T> {
+    fn drop(&mut self) {
+        let slots = self.slots.iter_mut().chain([&mut self.next]);
+        slots.flat_map(std::mem::take).for_each(|(_, event)| drop(ManuallyDrop::into_inner(event)));
     }
 }
 

@@ -56,6 +56,12 @@ impl Timers {
         self.next
     }
 
+    /// Reads the first and the last one, see `node/warm.rs`: all that most nodes have lie with these.
+    pub(super) fn warm(&self) -> u64 {
+        let ends = self.at.first().into_iter().chain(self.at.last());
+        ends.fold(0, |sum, at| sum ^ at.as_nanos())
+    }
+
     /// The first slot from one on whose queue leaves by a moment.
     pub(super) fn due(&self, from: usize, now: Time) -> Option<usize> {
         let rest = self.at.get(from..)?;

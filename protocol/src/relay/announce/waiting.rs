@@ -108,7 +108,8 @@ impl Waiting {
     /// Takes everything, and leaves out what isn't `wanted`.
     pub(super) fn take(&mut self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         match std::mem::take(self) {
-            Self::One(entry) => entry.into_iter().filter(|entry| wanted(entry)).collect(),
+            Self::One(Some(entry)) if wanted(&entry) => vec![entry],
+            Self::One(_) => Vec::new(),
             Self::Many(entries) => {
                 let mut entries: Vec<_> = (*entries).into();
                 entries.retain(|entry| wanted(entry));

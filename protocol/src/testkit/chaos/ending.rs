@@ -108,7 +108,7 @@ impl Chaos {
                         is_told |= item.id() == tx.id();
                     }
                     Message::Items(Items::Announce(names)) if link == taker => {
-                        is_told |= names.iter().any(|name| name.fits(tx.id()));
+                        is_told |= names.iter().any(|name| name.fits(&tx.id()));
                     }
                     _ => {}
                 }

@@ -9,11 +9,10 @@ use libp2p::core::ConnectedPoint;
 use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::DialOpts;
 use tidings::api::PeerStatus;
+use tidings::net::{from_multiaddr, to_multiaddr};
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::time::Instant;
-
-use crate::transport::{from_multiaddr, to_multiaddr};
 
 /// How long after a dial that came to nothing the next one begins: nodes of a run start one after the other. A guess.
 pub(crate) const RETRY: Duration = Duration::from_millis(250);

@@ -24,7 +24,7 @@ use tidings::http::bind::AdminSocket;
 use tidings::http::server;
 use tidings::lab::slow_motion::NotSlowed;
 use tidings::logging;
-use tidings::net::Meter;
+use tidings::net::{Meter, to_multiaddr};
 use tidings::trace::{Entry, Line, Trace};
 use tidings_protocol::chain::{Chain, Rules};
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind};
@@ -156,7 +156,7 @@ impl Node {
         let peer_id = keypair.public().to_peer_id();
         let mut swarm = Swarm::new(transport, behaviour, peer_id, settings);
         for addr in &config.node.listen {
-            swarm.listen_on(transport::to_multiaddr(addr))?;
+            swarm.listen_on(to_multiaddr(addr))?;
         }
         let trace = config.trace.file.as_ref().map(|file| Trace::open(&dir.join(file)));
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);

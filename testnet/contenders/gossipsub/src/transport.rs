@@ -1,6 +1,5 @@
 //! The transport: TCP as ours (no delay, perhaps shaped), with Noise and the Yamux of libp2p.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use futures::{AsyncRead, AsyncWrite};
@@ -8,13 +7,11 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, PeerId, Transport as _, noise, tcp};
+use libp2p::{PeerId, Transport as _, noise, tcp};
 use tidings::clock::Clock;
 use tidings::lab::shape::Shaper;
 use tidings::links::Place;
 use tidings::net::Meter;
-use tidings_protocol::ground::peer::PeerAddr;
 
 use crate::counted::{Counted, Counts};
 
@@ -59,23 +56,4 @@ where
         .timeout(TIMEOUT)
         .map(move |(peer, muxer), _| (peer, StreamMuxerBox::new(Counted::new(muxer, counts))))
         .boxed())
-}
-
-/// An address in libp2p's form.
-pub(crate) fn to_multiaddr(addr: &PeerAddr) -> Multiaddr {
-    Multiaddr::from(addr.ip).with(Protocol::Tcp(addr.port))
-}
-
-/// A TCP address in ours.
-pub(crate) fn from_multiaddr(addr: &Multiaddr) -> Option<PeerAddr> {
-    let mut parts = addr.iter();
-    let ip: IpAddr = match parts.next()? {
-        Protocol::Ip4(ip) => ip.into(),
-        Protocol::Ip6(ip) => ip.into(),
-        _ => return None,
-    };
-    match parts.next()? {
-        Protocol::Tcp(port) => Some(PeerAddr::tcp((ip, port).into())),
-        _ => None,
-    }
 }

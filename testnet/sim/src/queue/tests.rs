@@ -1,12 +1,19 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hint::black_box;
+use std::rc::Rc;
 
 use rand::RngExt as _;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::*;
 use crate::random::SplitMix64;
+
+impl<T> Queue<T> {
+    fn pop_until(&mut self, until: Time) -> Option<(Time, T)> {
+        self.is_due(until).then(|| self.pop())
+    }
+}
 
 /// The plain way: a binary heap by time and sequence.
 #[derive(Default)]
@@ -31,6 +38,21 @@ impl<T> Heap<T> {
         self.heap.pop();
         self.events.remove(&sequence).map(|event| (at, event))
     }
+}
+
+#[test]
+fn what_is_left_goes_with_the_queue_and_what_leaves_goes_once() {
+    let token = Rc::new(());
+    let mut queue = Queue::default();
+    for ms in [1, 1, 50, 3_000] {
+        queue.push(Time::from_millis(ms), Rc::clone(&token));
+    }
+    let copy = queue.clone();
+    assert_eq!(Rc::strong_count(&token), 9);
+    assert!(queue.pop_until(Time::from_millis(1)).is_some());
+    assert_eq!(Rc::strong_count(&token), 8);
+    drop((queue, copy));
+    assert_eq!(Rc::strong_count(&token), 1);
 }
 
 #[test]

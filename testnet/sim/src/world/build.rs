@@ -209,7 +209,7 @@ impl World {
         let record = |node: &u32| AddressRecord { addr: addr(*node), successes: 1, failures: 0 };
         let records: Vec<_> = known.iter().map(record).collect();
         if !records.is_empty() {
-            self.hand_unarmed(node, Input::Remembered(&records));
+            self.hand_unarmed(node, &Input::Remembered(&records));
             self.carry_out_all(node);
         }
     }
@@ -228,7 +228,7 @@ impl World {
         let ours = self.first_word(from, connected(near, to, out, dialled));
         for (node, link, hello) in [(from, near, theirs), (to, far, ours)] {
             if let Some(message) = hello {
-                self.hand_unarmed(node, Input::Received { link, message: &message });
+                self.hand_unarmed(node, &Input::Received { link, message: &message });
                 self.carry_out_all(node);
             }
         }
@@ -236,7 +236,7 @@ impl World {
 
     /// What a node has to say about a new link; everything else that it does about it is carried out.
     fn first_word(&mut self, node: u32, connected: Input<'_>) -> Option<Message> {
-        self.hand_unarmed(node, connected);
+        self.hand_unarmed(node, &connected);
         let is_hello = |action: &Action| {
             matches!(action, Action::Send { message: Message::Session(Session::Hello(_)), .. })
         };

@@ -6,7 +6,7 @@ use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::report::event::Event as Report;
 
-use super::state::{Entry, Event, WAKES, World};
+use super::state::{Entry, Event, Leg, WAKES, World};
 use crate::workload;
 
 impl World {
@@ -18,31 +18,36 @@ impl World {
     /// Handles the next event, unless it is later than `until`; false if it is or there is none.
     pub fn step(&mut self, until: Time) -> bool {
         self.fetch_ahead(until);
-        let Some((at, Entry { node, event })) = self.queue.pop_until(until) else {
+        if !self.queue.is_due(until) {
             if until != Time::NEVER {
                 self.now = self.now.max(until);
             }
             return false;
-        };
-        self.now = at;
+        }
+        let next = self.queue.pop();
+        let (at, Entry { node, event }) = &next;
+        self.now = *at;
         match event {
-            Event::Submit { item } => self.submit(item as usize),
-            Event::Begin { fault } => self.begin(fault as usize),
-            Event::End { fault } => self.end(fault as usize),
-            event if self.seats[node as usize].paused => {
-                self.paused.entry(node).or_default().push(event);
+            Event::Submit { item } => self.submit(*item as usize),
+            Event::Begin { fault } => self.begin(*fault as usize),
+            Event::End { fault } => self.end(*fault as usize),
+            event if self.seats[*node as usize].paused => {
+                self.paused.entry(*node).or_default().push(event.clone());
             }
-            event => self.happen(node, event),
+            event => self.happen(*node, event),
         }
         true
     }
 
-    pub(super) fn happen(&mut self, node: u32, event: Event) {
-        match event {
+    // By reference: an event is large, and most of it is only read.
+    pub(super) fn happen(&mut self, node: u32, event: &Event) {
+        match *event {
             Event::Wake => self.wake(node),
-            Event::Message { link, message } => self.receive(node, link, message),
-            Event::OnLine { link, message } => self.on_line(node, link, message),
-            Event::Lie { link, message } => self.transmit(node, link, message),
+            Event::Message { leg, link, ref message } => match leg {
+                Leg::Lie => self.transmit(node, link, message.clone()),
+                Leg::OnLine => self.on_line(node, link, message.clone()),
+                Leg::Out => self.receive(node, link, message),
+            },
             Event::Garbled { link, error } => {
                 if self.end_mut(node, link).is_some() {
                     self.hand(node, Input::Malformed { link, error });
@@ -56,13 +61,13 @@ impl World {
                 let (item, verdict) = (Arc::clone(item), self.fixed.chain.verify(item));
                 self.hand(node, Input::Verdict { item: &item, verdict });
             }
-            Event::VerdictOfJunk { item, life } if self.lives(node, life) => {
-                let verdict = self.fixed.chain.verify(&item);
-                self.hand(node, Input::Verdict { item: &item, verdict });
+            Event::VerdictOfJunk { ref item, life } if self.lives(node, life) => {
+                let verdict = self.fixed.chain.verify(item);
+                self.hand(node, Input::Verdict { item, verdict });
             }
-            Event::Learn(addrs) => self.hand(node, Input::Learned(&addrs)),
+            Event::Learn(ref addrs) => self.hand(node, Input::Learned(addrs)),
             Event::Crash { fault, life } if self.lives(node, life) => self.churn(node, fault),
-            Event::Restart(known) => self.restart(node, &known),
+            Event::Restart(ref known) => self.restart(node, known),
             Event::Doom { fault } => self.doomed(node, fault),
             // Of a former life.
             Event::Verdict { .. } | Event::VerdictOfJunk { .. } | Event::Crash { .. } => {}
@@ -90,17 +95,17 @@ impl World {
     /// Hands an input to a living node, carries out what it asks for, and sees to its next waking.
     pub(super) fn hand(&mut self, node: u32, input: Input<'_>) {
         if self.seats[node as usize].alive {
-            self.hand_unarmed(node, input);
+            self.hand_unarmed(node, &input);
             self.carry_out_all(node);
             self.arm(node, Time::ZERO);
         }
     }
 
     /// Hands an input to a node. What it asks for stands in the list of actions.
-    pub(super) fn hand_unarmed(&mut self, node: u32, input: Input<'_>) {
+    pub(super) fn hand_unarmed(&mut self, node: u32, input: &Input<'_>) {
         let seat = &mut self.seats[node as usize];
         self.events += 1;
-        self.hash.input(self.now, node, &input);
+        self.hash.input(self.now, node, input);
         let mut cx = Cx {
             now: self.now,
             params: &self.fixed.params,
@@ -108,7 +113,8 @@ impl World {
             rng: &mut seat.rng,
             actions: &mut self.actions,
         };
-        seat.node.handle(input, &mut cx);
+        // A clone copies what an input of its kind has, a move the room that the largest needs.
+        seat.node.handle(input.clone(), &mut cx);
         // After every step of a debug build: is the node that it touched still sound?
         #[cfg(debug_assertions)]
         seat.node.check_invariants(&self.fixed.params);
@@ -154,11 +160,10 @@ impl World {
     pub(super) fn arm(&mut self, node: u32, earliest: Time) {
         let now = self.now;
         let seat = &mut self.seats[node as usize];
-        let at = seat.node.deadline();
+        let at = seat.node.deadline().max(now).max(earliest);
         if at == Time::NEVER {
             return;
         }
-        let at = at.max(now).max(earliest);
         let next = seat.wakes.iter().rposition(|wake| *wake != Time::NEVER);
         if next.is_some_and(|next| seat.wakes[next] <= at) {
             return;

@@ -30,14 +30,13 @@ impl World {
         if self.seats.len() < NODES_MIN || self.queue.look_ahead(until).is_none() {
             return;
         }
-        let next = self.queue.next_events();
-        let next = &next[next.len().saturating_sub(AHEAD)..];
-        let nodes = next
-            .iter()
-            .fold(0, |sum, (_, entry)| sum ^ self.warm_node(entry.node) ^ entry.event.warm());
-        let rest = next.iter().fold(0, |sum, (at, entry)| sum ^ self.warm_rest(*at, entry));
-        black_box(nodes ^ rest);
-        self.fetched = next.len() - 1;
+        let next = || self.queue.next_events(AHEAD);
+        let nodes =
+            next().fold(0, |sum, (_, entry)| sum ^ self.warm_node(entry.node) ^ entry.event.warm());
+        let rest = next().fold(0, |sum, (_, entry)| sum ^ self.warm_rest(entry));
+        let due = next().fold(0, |sum, (at, entry)| sum ^ self.warm_due(at, entry));
+        black_box(nodes ^ rest ^ due);
+        self.fetched = next().len() - 1;
     }
 
     /// Reads nodes that are about to be linked.
@@ -51,14 +50,22 @@ impl World {
         seat.node.warm() ^ seat.ends.len() as u64 ^ seat.wakes[0].as_nanos() ^ u64::from(seat.alive)
     }
 
-    fn warm_rest(&self, at: Time, Entry { node, event }: &Entry) -> u64 {
+    fn warm_rest(&self, Entry { node, event }: &Entry) -> u64 {
         let seat = &self.seats[*node as usize];
         match event {
-            Event::Message { link, message } => {
+            Event::Message { link, message, .. } => {
                 seat.warm_end(*link) ^ seat.node.warm_message(*link, message)
             }
-            Event::Wake => seat.node.warm_wake(at, |link| seat.warm_end(link)),
-            _ => seat.node.warm_rest() ^ seat.line_up,
+            Event::Wake => seat.node.warm_wake(),
+            _ => seat.node.warm_spread() ^ seat.line_up,
+        }
+    }
+
+    fn warm_due(&self, at: Time, Entry { node, event }: &Entry) -> u64 {
+        let seat = &self.seats[*node as usize];
+        match event {
+            Event::Wake => seat.node.warm_due(at, |link| seat.warm_end(link)),
+            _ => 0,
         }
     }
 }
@@ -78,7 +85,7 @@ impl Event {
             Self::Message {
                 message: Message::Items(Items::Announce(Names::Whole { ids, .. })),
                 ..
-            } => ids.first().map_or(0, |id| u64::from(id.hash().0[0])),
+            } => ids.first().map_or(0, |id| u64::from(id.hash().0[0]) ^ id.kind() as u64),
             _ => 0,
         }
     }

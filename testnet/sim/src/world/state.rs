@@ -114,12 +114,8 @@ pub(super) struct Entry {
 pub(super) enum Event {
     /// It wanted waking.
     Wake,
-    /// A message comes out of a link.
-    Message { link: Link, message: Message },
-    /// A message reaches its line.
-    OnLine { link: Link, message: Message },
-    /// It lies, and has waited to do so.
-    Lie { link: Link, message: Message },
+    /// A message is on its way.
+    Message { leg: Leg, link: Link, message: Message },
     /// Bytes that are no message come out of a link.
     Garbled { link: Link, error: DecodeError },
     /// Its end of a link breaks.
@@ -146,6 +142,17 @@ pub(super) enum Event {
     Restart(Box<[u32]>),
     /// The moment of its next crash as part of a churn is drawn.
     Doom { fault: u32 },
+}
+
+/// Where a message on its way is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leg {
+    /// The node lies, and has waited to do so.
+    Lie,
+    /// It reaches the node's line.
+    OnLine,
+    /// It comes out of the link.
+    Out,
 }
 
 /// What a node sent and received before it crashed.
@@ -304,7 +311,7 @@ impl World {
     }
 
     // An event is large: it is made where it will lie.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, at: Time, node: u32, event: Event) {
         self.queue.push(at, Entry { node, event });
     }

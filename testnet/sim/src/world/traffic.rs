@@ -13,7 +13,7 @@ use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::kinds::Class;
 use tidings_protocol::wire::message::Message;
 
-use super::state::{Event, Held, World};
+use super::state::{Event, Held, Leg, World};
 
 /// Bytes held on a link at which the sender is told that it is congested; the node's own mark.
 const HIGH_MARK: usize = 1 << 20;
@@ -38,7 +38,8 @@ impl World {
             match deed {
                 Deed::Say(message) if after.is_zero() => self.transmit(node, link, message),
                 Deed::Say(message) => {
-                    self.push(self.now + after, node, Event::Lie { link, message });
+                    let leg = Leg::Lie;
+                    self.push(self.now + after, node, Event::Message { leg, link, message });
                 }
                 Deed::Garble(error) => self.tell_garbled(node, link, error),
                 Deed::Leave => self.close(node, link),
@@ -94,9 +95,11 @@ impl World {
     }
 
     fn arrive(&mut self, at: Time, peer: u32, link: Link, message: Message, lines: bool) {
-        let event =
-            if lines { Event::OnLine { link, message } } else { Event::Message { link, message } };
-        self.push(at, peer, event);
+        if at == Time::NEVER {
+            return; // before there is an event that would have to be dropped
+        }
+        let leg = if lines { Leg::OnLine } else { Leg::Out };
+        self.push(at, peer, Event::Message { leg, link, message });
     }
 
     /// A message comes to the line that all links of a node share.
@@ -105,24 +108,24 @@ impl World {
         let seat = &mut self.seats[node as usize];
         seat.line_down = seat.line_down.max(self.now.as_nanos()) + takes;
         let at = Time::from_nanos(seat.line_down);
-        self.push(at, node, Event::Message { link, message });
+        self.push(at, node, Event::Message { leg: Leg::Out, link, message });
     }
 
     /// A message is there. It waits if the link isn't read now.
-    pub(super) fn receive(&mut self, node: u32, link: Link, message: Message) {
+    pub(super) fn receive(&mut self, node: u32, link: Link, message: &Message) {
         if self.spies.contains(node) {
-            self.spy(node, link, &message);
+            self.spy(node, link, message);
         }
         if let Some(liar) = self.faults.liar_mut(node) {
             let mut acts = Vec::new();
-            liar.hears(&message, &mut acts);
+            liar.hears(message, &mut acts);
             self.commit(node, link, acts);
         }
         match self.end_mut(node, link).map(|end| end.held) {
             Some(true) if self.is_held(node, link, message.class()) => {
-                self.keep(node, link, message);
+                self.keep(node, link, message.clone());
             }
-            Some(_) => self.hand(node, Input::Received { link, message: &message }),
+            Some(_) => self.hand(node, Input::Received { link, message }),
             None => self.strays += 1,
         }
     }

@@ -189,7 +189,7 @@ impl World {
     fn resume(&mut self, node: u32) {
         self.seats[node as usize].paused = false;
         for event in self.paused.remove(&node).unwrap_or_default() {
-            self.happen(node, event);
+            self.happen(node, &event);
         }
     }
 }
