@@ -94,12 +94,9 @@ impl Handler {
 
     /// Starts the link's task once both streams are open, and announces the pipe.
     fn on_open(&mut self) {
-        if self.outbound.is_none() || self.inbound.is_none() {
-            return;
-        }
-        let Some((outbound, inbound)) = self.outbound.take().zip(self.inbound.take()) else {
-            return;
-        };
+        let is_open = self.inbound.is_some();
+        let Some(outbound) = self.outbound.take_if(|_| is_open) else { return };
+        let Some(inbound) = self.inbound.take() else { return };
         self.timer = None;
         let (pipe, chain) = (Arc::clone(&self.pipe), Arc::clone(&self.chain));
         let carrier = Carrier::new(pipe, chain, outbound, inbound, self.progress_period);

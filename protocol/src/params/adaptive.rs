@@ -178,12 +178,13 @@ impl Preset {
     }
 
     /// Whole items go to the peers that have them first from us with at least this probability, until the node has seen
-    /// what that costs. About where nodes on a plane end up.
+    /// what that costs. About where nodes on a plane end up; `balanced` ends up lower in regions, but with 15 % the first thousand items
+    /// of a new network cost 0.70 copies and not 0.64, for a t99 of 257 ms and not 275.
     #[must_use]
     pub const fn eager_from(self) -> Probability {
         match self {
             Self::Fast => Probability::percent(7),
-            Self::Balanced => Probability::percent(15),
+            Self::Balanced => Probability::percent(18),
             Self::Lean => Probability::percent(50),
         }
     }
