@@ -99,13 +99,16 @@ async fn a_peer_that_takes_nothing_is_cut_at_the_hard_bound() {
 #[tokio::test]
 async fn when_all_links_hold_too_much_the_one_that_was_greedy_for_longest_is_cut() {
     let (mut hub, links, _others) = hub(14).await;
-    let (large, (_, max)) = (item(1_000_000), hub.held_bytes());
+    let large_bytes = 1_000_000;
+    let (large, (_, max)) = (item(large_bytes), hub.held_bytes());
     hub.send(links[0], item(1_000));
     // From the second on, each is greedy, and the third most of all.
     for link in &links[1..] {
         hub.send(*link, large.clone());
     }
-    for _ in 0..11 {
+    // A little more than all may hold.
+    let each = max / (links[2..].len() * large_bytes) + 1;
+    for _ in 1..each {
         links[2..].iter().for_each(|link| hub.send(*link, large.clone()));
     }
     assert!(hub.held_bytes().0 <= max, "{:?}", hub.held_bytes());
