@@ -12,7 +12,7 @@
 //! and the shared capacity of anything between the two ends.
 //!
 //! Hundreds of shaped nodes share a machine, so what arrives doesn't wake those above only to be told to wait: a small task of
-//! the stream's own takes it in ([`Arrivals`]), and they are woken once, when it is due. All time here is that of the
+//! the stream's own takes it in (`Arrivals`), and they are woken once, when it is due. All time here is that of the
 //! node's clock, so that latencies and lines are as slow as it is.
 
 mod dues;
