@@ -196,3 +196,20 @@ async fn a_block_on_its_way_does_not_congest_a_link_and_the_next_one_does() {
     from.send(item_of(ItemKind::Block, 4_000_000));
     assert!(matches!(from.news().await, NetEvent::Congested(_)));
 }
+
+#[tokio::test]
+async fn a_peer_that_leaves_while_nothing_is_read_from_it_is_noticed() {
+    for items in [0, 1, 3, 30] {
+        let [mut from, mut to] = RawPeer::pair().await;
+        let ping = Message::Session(Session::Ping { nonce: 1 });
+        from.send(ping.clone());
+        to.message(|message| (*message == ping).then_some(())).await;
+        to.net.throttle(to.link, None, Instant::now() + Duration::from_secs(3_600));
+        (0..items).for_each(|_| from.send(item(100_000)));
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        drop(from);
+        assert!(matches!(to.news().await, NetEvent::Disconnected { slow: false, .. }), "{items}");
+    }
+}
