@@ -11,8 +11,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Most bytes that all links may hold together. A guess: a full node at its high marks needs as much, and small machines
-/// have it.
+/// Most bytes that all links may hold together. A guess: twenty of the largest blocks at once, and a node that is attacked stays below 160 MB
+/// (SECURITY.md, `unfinished`).
 pub(crate) const TOTAL_MAX: usize = 80 << 20;
 
 /// What a link may hold without being in danger of its place: all links of a full node (133) may hold so much at once. A

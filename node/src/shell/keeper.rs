@@ -4,7 +4,6 @@
 //! What else changes is noted, and handed over once a second, or sooner when it is much.
 
 use std::collections::HashSet;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
@@ -71,7 +70,7 @@ impl Keeper {
         self.store.as_ref().and_then(StoreHandle::clock_before_s)
     }
 
-    /// Waits for items that come back; for ever if there are none left.
+    /// Items that come back; none ever again once all have.
     pub(super) fn poll_restored(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Restored>> {
         if let Some(restored) = &mut self.restored {
             if let Some(batch) = ready!(restored.poll_recv(cx)) {

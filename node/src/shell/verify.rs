@@ -139,7 +139,7 @@ impl Verifier {
         }
     }
 
-    /// Waits for verdicts; for ever if none are to come.
+    /// Verdicts, once there are any. While nothing is under way nobody is woken: what is started then is asked about again.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Verdict>> {
         while self.verdicts.is_empty() {
             match ready!(self.under_way.poll_join_next(cx)) {

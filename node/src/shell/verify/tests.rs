@@ -1,10 +1,9 @@
+use std::future::poll_fn;
 use std::sync::Mutex;
-use tidings_protocol::ground::item::Hash256;
 
 use bytes::Bytes;
 use tidings_protocol::chain::Inspection;
-
-use std::future::poll_fn;
+use tidings_protocol::ground::item::Hash256;
 
 use super::*;
 
