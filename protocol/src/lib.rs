@@ -65,6 +65,7 @@ pub mod wire {
     pub mod digest;
     pub mod error;
     pub mod message;
+    pub mod sketch;
 
     pub mod kinds;
 
@@ -108,8 +109,12 @@ pub mod record;
 
 /// What lets nothing be missed for good.
 pub mod reconcile {
+    pub mod sketch;
+
     pub mod kept;
     pub mod vain;
+
+    pub mod by_sketch;
 
     pub mod anti_entropy;
 }
