@@ -39,6 +39,8 @@ macro_rules! for_each_strategy {
             Cat = "cat",
             /// [`crate::relay::Gossipsub`].
             Gossipsub = "gossipsub",
+            /// [`crate::relay::Reconcile`].
+            Reconcile = "reconcile",
         }
     };
 }
@@ -112,6 +114,7 @@ pub mod reconcile {
     pub mod sketch;
 
     pub mod kept;
+    pub mod telling;
     pub mod vain;
 
     pub mod by_sketch;
@@ -135,6 +138,7 @@ pub mod relay {
     pub mod upload;
 
     pub mod round;
+    pub mod turns;
 
     pub mod adaptive;
     pub mod cat;
@@ -148,6 +152,7 @@ pub mod relay {
     pub mod pull;
     pub mod push;
     pub mod push_pull;
+    pub mod reconcile;
     pub mod rumor;
 
     mod any;
@@ -167,6 +172,7 @@ pub mod relay {
     pub use pull::Pull;
     pub use push::Push;
     pub use push_pull::PushPull;
+    pub use reconcile::Reconcile;
     pub use rumor::Rumor;
     pub use strategy::{Neighbour, Overlay, RelayCx, Step, Strategy};
 }

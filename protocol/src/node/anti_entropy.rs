@@ -1,6 +1,7 @@
 //! Two peers compare the transactions that they keep, and tell one another what the other one lacks.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use rand::RngExt as _;
 
@@ -8,11 +9,13 @@ use super::Node;
 use crate::ground::item::{ItemId, ItemKind, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::machine::Cx;
+use crate::reconcile::anti_entropy::{SETTLED, fresh};
 use crate::reconcile::by_sketch::{self, Next};
-use crate::reconcile::kept::{Telling, View};
+use crate::reconcile::kept::View;
+use crate::reconcile::telling::Telling;
 use crate::record::{ItemEvent, Manner};
-use crate::relay::Neighbour;
 use crate::relay::announce::Form;
+use crate::relay::{Neighbour, Strategy as _};
 use crate::wire::digest::{Digest, LISTED_MAX, List};
 use crate::wire::kinds::Budget;
 use crate::wire::message::{Hello, Names, Reconcile};
@@ -29,7 +32,8 @@ const STEPS_PER_REQUEST: usize = 4;
 /// salt, hides nothing from these. A guess.
 const SKETCHES: u32 = 7;
 
-/// With a peer for whom more than that waits nothing is compared: it is about to be told of enough. A guess.
+/// If more waits for a peer than that, it waits for room mostly, and not for its time: then of what waits only what came
+/// lately is hidden, as far as that is remembered. A guess.
 const WAITING_MAX: usize = 1_024;
 
 impl Node {
@@ -76,11 +80,21 @@ impl Node {
     fn compare(&mut self, link: Link, cx: &mut Cx<'_>) {
         let blocks = self.anti_entropy.blocks(cx.now, &cx.params.relay);
         self.announce_blocks(link, blocks, cx);
-        let is_salted = cx.rng.random_range(0..=SKETCHES) == 0;
-        let Some(view) = self.view(link, cx) else {
-            return self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
-        };
-        match by_sketch::begin(&view).filter(|_| !is_salted) {
+        let is_salted = !cx.params.relay.sketches || cx.rng.random_range(0..=SKETCHES) == 0;
+        if self.view(link, cx).is_none() {
+            self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
+        } else if is_salted {
+            self.compare_by_spans(link, cx);
+        } else {
+            self.compare_by_sketch(link, cx);
+        }
+    }
+
+    /// Begins one by sketch.
+    pub(super) fn compare_by_sketch(&mut self, link: Link, cx: &mut Cx<'_>) {
+        let first = self.anti_entropy.first_cells();
+        let Some(view) = self.view(link, cx) else { return };
+        match by_sketch::begin(&view, first) {
             Some(cells) => self.send(link, Reconcile::Cells(Box::new(cells)), cx),
             None => self.compare_by_spans(link, cx),
         }
@@ -108,6 +122,7 @@ impl Node {
         self.charge_answer(link, view.looked_at() / LOOKED_AT_PER_REQUEST, cx);
         match next {
             Next::Found { theirs, ours } => {
+                self.anti_entropy.on_compared(theirs.len() + ours.len());
                 self.announce_lacked(link, theirs, cx);
                 self.on_announce(link, &Names::Short(ours.into()), admitted, cx);
             }
@@ -175,6 +190,12 @@ impl Node {
         self.charge_answer(link, lacked.len(), cx);
         self.anti_entropy.on_told(link, lacked.iter().copied(), cx.now, &cx.params.relay);
         self.counters.gaps_found += lacked.len() as u64;
+        if self.may_announce(link, cx).unwrap_or(0) < lacked.len()
+            && let Some(view) = self.view(link, cx)
+        {
+            // It takes no announcements now. Lists it asked for, in a way.
+            return self.tell(link, Telling::lists_of(&view, &mut lacked), cx);
+        }
         let pooled = lacked.iter().filter_map(|id| self.pool.get(*id));
         let ids: Vec<ItemId> = pooled.map(|item| item.id()).collect();
         self.announce(link, ItemKind::Tx, &ids, Manner::Gap, cx);
@@ -183,11 +204,18 @@ impl Node {
     /// What we show to a peer now; nothing if it isn't to be compared with.
     pub(super) fn view(&self, link: Link, cx: &Cx<'_>) -> Option<View<'_>> {
         let is_on = cx.params.relay.safety_pull_ms > 0 && self.links.get(link).is_some();
-        let (waiting, least) = (self.announcer.items(link), self.fee_filter.shared_with(link));
-        (is_on && self.announcer.waiting(link) <= WAITING_MAX).then(|| {
+        let least = self.fee_filter.shared_with(link);
+        is_on.then(|| {
             let knows = |id: &ItemId| self.seen.knows(id, link);
-            let waiting = waiting.chain(self.hidden_from(link, cx));
-            self.anti_entropy.view(link, waiting, knows, least, cx.now)
+            let is_behind = self.announcer.waiting(link) > WAITING_MAX;
+            let waiting = self.announcer.items(link).filter(|_| !is_behind);
+            let within = match self.strategy.shows_at_once() {
+                _ if is_behind => fresh(&cx.params.relay),
+                true => Duration::ZERO,
+                false => SETTLED,
+            };
+            let hidden = waiting.chain(self.hidden_from(link, cx));
+            self.anti_entropy.view(link, hidden, (within, &knows), least, cx.now)
         })
     }
 

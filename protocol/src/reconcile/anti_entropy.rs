@@ -47,6 +47,7 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
+use super::by_sketch::FIRST;
 use super::kept::{Kept, View};
 use super::vain::Vain;
 use crate::ground::fee::FeeRate;
@@ -59,11 +60,17 @@ use crate::params::RelayParams;
 
 /// Younger items are probably on their way: a guess, above the time that most strategies take to reach everybody.
 /// Also the time from one newcomer to the next.
-const SETTLED: Duration = Duration::from_secs(1);
+pub const SETTLED: Duration = Duration::from_secs(1);
 
 /// So many times the mean of the trickle after it came, a transaction waits in no queue any more: with an
 /// exponential wait, once in 22,000 times it does.
 const FRESH: u32 = 10;
+
+/// Comparisons that the mean of their differences goes back to. A guess.
+const DIFFER_WINDOW: u16 = 8;
+
+/// More differences count as so many: a comparison begins with 68 cells at most, 0.8 kB, as a question for them takes. A guess.
+const FIRST_MAX: u16 = 32;
 
 /// Most blocks that are announced again. A guess.
 const BLOCKS_MAX: usize = 16;
@@ -90,6 +97,8 @@ pub struct AntiEntropy {
     calm_until: Time,
     /// Until when rounds go on by themselves.
     news_until: Time,
+    /// How many ids differed lately, times [`DIFFER_WINDOW`]: a mean that forgets.
+    differ: u16,
     /// There was a gap: the next round takes place even if we have nothing to tell.
     asking: bool,
     /// Rounds go in turn to random peers and to those with whom there is more to do: whose turn it is.
@@ -109,6 +118,7 @@ impl Default for AntiEntropy {
             next: Time::NEVER,
             calm_until: Time::ZERO,
             news_until: Time::ZERO,
+            differ: 0,
             asking: false,
             is_owed: false,
         }
@@ -278,18 +288,18 @@ impl AntiEntropy {
         due
     }
 
-    /// What is shown to a peer. `waits`: what waits in its queue. `knows`: whether it is known to have one. `least`:
-    /// what both of us take.
+    /// What is shown to a peer. `waits`: what waits in its queue, as long as that is a trickle's. Of what isn't `known` to it, what
+    /// came within some time isn't shown either. `least`: what both of us take.
     pub fn view(
         &self,
         link: Link,
         waits: impl Iterator<Item = ItemId>,
-        knows: impl Fn(&ItemId) -> bool,
+        (within, known): (Duration, &dyn Fn(&ItemId) -> bool),
         least: FeeRate,
         now: Time,
     ) -> View<'_> {
-        let young = self.latest.iter().rev().take_while(|(at, _)| now.since(*at) < SETTLED);
-        let untold = young.map(|(_, id)| *id).chain(waits).filter(|id| !knows(id));
+        let young = self.latest.iter().rev().take_while(|(at, _)| now.since(*at) < within);
+        let untold = young.map(|(_, id)| *id).chain(waits).filter(|id| !known(id));
         let vain = self.vain.get(link).into_iter().flat_map(|vain| vain.left_out(now));
         View::new(&self.kept, untold.map(ShortId::from).chain(vain).collect(), least)
     }
@@ -312,6 +322,20 @@ impl AntiEntropy {
     pub fn blocks(&self, now: Time, params: &RelayParams) -> Vec<ItemId> {
         let lately = self.blocks.iter().rev().filter(|(at, _)| now.since(*at) <= recent(params));
         lately.map(|(_, id)| *id).collect()
+    }
+
+    /// A comparison showed so many differences.
+    pub fn on_compared(&mut self, differences: usize) {
+        let found = u16::try_from(differences).unwrap_or(u16::MAX).min(FIRST_MAX);
+        self.differ -= self.differ / DIFFER_WINDOW;
+        self.differ += found;
+    }
+
+    /// With how many cells a comparison begins: as many as mostly show all of it at once, if it is little.
+    #[must_use]
+    pub const fn first_cells(&self) -> usize {
+        let mean = (self.differ / DIFFER_WINDOW) as usize;
+        FIRST + if mean > 1 { 2 * mean } else { 0 }
     }
 
     /// How many transactions are compared.
@@ -373,8 +397,9 @@ const fn recent(params: &RelayParams) -> Duration {
     Duration::from_millis(params.safety_recent_ms)
 }
 
-/// For how long a transaction may wait in a queue.
-fn fresh(params: &RelayParams) -> Duration {
+/// For how long a transaction may wait in a queue for its time to come: what waits longer waits for room.
+#[must_use]
+pub fn fresh(params: &RelayParams) -> Duration {
     let trickle = params.trickle_outbound().max(params.trickle_inbound());
     (FRESH * trickle).max(Duration::from_millis(params.batch_ms)).max(SETTLED)
 }

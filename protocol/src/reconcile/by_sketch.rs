@@ -14,8 +14,11 @@ use crate::ground::item::ShortId;
 use crate::wire::digest::{LIST_MAX, Span};
 use crate::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
 
-/// Cells with which a comparison begins: 48 bytes, in which one or two ids that differ can be seen.
-const FIRST: usize = 4;
+/// Least cells with which a comparison begins: 48 bytes, in which one or two ids that differ can be seen.
+pub const FIRST: usize = 4;
+
+/// Whoever tells more than so many cells was asked for them.
+const FIRST_MAX: usize = 80;
 
 /// Bytes of an id in a list, with its part of the sums that lead there and of the list's head.
 const LISTED: usize = 10;
@@ -36,11 +39,11 @@ pub enum Next {
     Spans,
 }
 
-/// Begins a comparison; `None` if it had better be by spans.
+/// Begins a comparison with so many cells; `None` if it had better be by spans.
 #[must_use]
-pub fn begin(view: &View<'_>) -> Option<Cells> {
+pub fn begin(view: &View<'_>, cells: usize) -> Option<Cells> {
     let is_short = view.ids(Span::ALL).nth(LIST_MAX).is_none();
-    if is_short { None } else { view.sketch(FIRST).map(|sketch| told(&sketch)) }
+    if is_short { None } else { view.sketch(cells.min(FIRST_MAX)).map(|sketch| told(&sketch)) }
 }
 
 /// What follows from a peer's cells.
@@ -53,7 +56,9 @@ pub fn take(theirs: &Cells, view: &View<'_>) -> Next {
         return Next::Found { theirs: lacked, ours: lacking };
     }
     let [of, least] = [ours.len(), amount(theirs.of)].map(|len| len as f64);
-    if theirs.cells.len() > FIRST || !pays((of - least).abs(), ours.len().min(amount(theirs.of))) {
+    if theirs.cells.len() > FIRST_MAX
+        || !pays((of - least).abs(), ours.len().min(amount(theirs.of)))
+    {
         return Next::Spans;
     }
     let Some(ours) = view.sketch(COUNTS_MAX + 1) else { return Next::Spans };
@@ -67,7 +72,11 @@ pub fn answer(want: &Want, view: &View<'_>) -> Option<Cells> {
     let difference = estimate::difference(&ours, want);
     let is_worth_it = pays(difference, ours.len().min(amount(want.of)));
     let cells = Some(estimate::cells_for(difference)).filter(|cells| *cells <= CELLS_MAX)?;
-    if is_worth_it { view.sketch(cells.max(FIRST + 1)).map(|sketch| told(&sketch)) } else { None }
+    if is_worth_it {
+        view.sketch(cells.max(FIRST_MAX + 1)).map(|sketch| told(&sketch))
+    } else {
+        None
+    }
 }
 
 /// Whether cells for so many ids that differ are shorter than a list of what the one has who has less.

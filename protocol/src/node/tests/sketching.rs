@@ -8,6 +8,7 @@ use crate::ground::fee::FeeRate;
 use crate::ground::item::Item;
 use crate::ground::item::ShortId;
 use crate::machine::RestoredAs;
+use crate::params::Rate;
 use crate::reconcile::by_sketch::{self, Next};
 use crate::reconcile::kept::{Kept, View};
 use crate::report::counters::Traffic;
@@ -115,7 +116,7 @@ fn what_is_not_shown_is_in_no_cell() {
 fn where_much_is_not_shown_of_many_they_compare_by_spans() {
     let all = kept(0..9_000);
     let view = View::new(&all, Vec::new(), FeeRate(5_000));
-    assert!(view.sketch(4).is_none() && by_sketch::begin(&view).is_none());
+    assert!(view.sketch(4).is_none() && by_sketch::begin(&view, 4).is_none());
     assert!(view.looked_at() < 1_000_000);
 }
 
@@ -128,7 +129,7 @@ fn what_a_stranger_sends_as_cells_is_answered_by_one_message_at_most() {
         (1..=count).map(cell).collect::<Box<[Cell]>>()
     };
     for of in [0, 1, 6_000, u32::MAX] {
-        for count in [1, 4, 5, CELLS_MAX as u64] {
+        for count in [1, 4, 81, CELLS_MAX as u64] {
             let next = by_sketch::take(&Cells { of, cells: garbage(count) }, &view);
             let asks = count <= 4 && of == 6_000;
             assert_eq!(matches!(next, Next::Ask(_)), asks, "{count} cells of {of}: {next:?}");
@@ -152,4 +153,21 @@ fn whoever_sends_cells_is_charged_for_each() {
     let said = Message::Reconcile(Reconcile::Cells(Box::new(Cells { of: 100, cells })));
     let actions = solo.say(link, &said);
     assert!(charged(&solo, &actions) >= 1_000, "{actions:?}");
+}
+
+#[test]
+fn what_a_peer_takes_no_announcements_of_it_is_told_by_comparing() {
+    // 3,000 at once to a peer that grants 14 ids a second: by these it would take more than three minutes.
+    let mut params = named(StrategyKind::Inventory);
+    params.budgets.announcements = Rate::new(14.0, 14.0);
+    for (compares, most) in [(true, 60), (false, 180)] {
+        params.relay.safety_pull_ms = if compares { 10_000 } else { 0 };
+        let mut mesh = Mesh::new(2, 1, 1, params.clone(), Arc::new(Opaque::default()));
+        mesh.connect(0, 1);
+        mesh.run_for(Duration::from_secs(1));
+        (0..3_000).for_each(|n| mesh.submit(0, tx(n)));
+        mesh.run_for(Duration::from_secs(most));
+        let arrived = mesh.node(1).pool().len();
+        assert_eq!(arrived == 3_000, compares, "{arrived} after {most} s");
+    }
 }
