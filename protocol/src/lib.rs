@@ -64,6 +64,7 @@ pub mod wire {
     pub(crate) mod cursor;
     pub mod digest;
     pub mod error;
+    pub mod merkle;
     pub mod message;
 
     pub mod kinds;
@@ -109,6 +110,7 @@ pub mod record;
 /// What lets nothing be missed for good.
 pub mod reconcile {
     pub mod kept;
+    pub mod merkle;
     pub mod vain;
 
     pub mod anti_entropy;
