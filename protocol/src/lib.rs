@@ -66,6 +66,7 @@ pub mod wire {
     pub mod error;
     pub mod merkle;
     pub mod message;
+    pub mod sketch;
 
     pub mod kinds;
 
@@ -109,9 +110,13 @@ pub mod record;
 
 /// What lets nothing be missed for good.
 pub mod reconcile {
+    pub mod sketch;
+
     pub mod kept;
     pub mod merkle;
     pub mod vain;
+
+    pub mod by_sketch;
 
     pub mod anti_entropy;
 }

@@ -13,10 +13,16 @@
 //! missing is news, and keeps it and those around it talking (Demers et al. 1987, §1.5).
 //!
 //! # A comparison
-//! The one tells of everything: a list if that is at most 16 ids, else the sums of sixteen parts
-//! ([`crate::wire::digest`]). The other tells in the same way of each part whose sum is another at its end, and so on, until
-//! there are only lists. A list counts as an announcement of what is in it, and is answered by announcements of what
-//! isn't. Nobody answers what is equal. Blocks need none of this: the few of late are announced again.
+//! The one tells the first cells of a [sketch](super::sketch) of everything, of which the other one sees that all is equal, or
+//! what few ids differ; or it asks for as many cells as the difference takes, and then sees it ([`super::by_sketch`]). What the one
+//! lacks is announced, what the other lacks is asked for, as if it had been. Nobody answers what is equal. Blocks need
+//! none of this: the few of late are announced again.
+//!
+//! Where a sketch is no good they compare by spans: the one tells of everything a list if that is at most 16 ids, else the
+//! sums of sixteen parts ([`crate::wire::digest`]). The other tells in the same way of each part whose sum is another at its end,
+//! and so on, until there are only lists. A list counts as an announcement of what is in it, and is answered by announcements
+//! of what isn't. So it is where almost all differs, where more does than a message of cells shows, where much of what
+//! is kept isn't shown; and each eighth time, since the sums are salted and the cells are not.
 //!
 //! # What is compared
 //! All that is pooled, but for what is not to be told on this link yet or any more:
@@ -30,8 +36,8 @@
 //! *What the peer is known to have isn't left out*: "known" includes what we sent it, and that may have been lost.
 //!
 //! # Cost
-//! Equal nodes: some 80 bytes a round. For each transaction that one end lacks some hundred bytes if they are few among many,
-//! and 8 if they are all. Ids looked at are charged to whoever asks, see [`crate::limits::budget`].
+//! Equal nodes: some 60 to 80 bytes a round. For each transaction that one end lacks some 20 bytes, or 8 if they are all.
+//! (By spans: a hundred.) Ids looked at are charged to whoever asks, see [`crate::limits::budget`].
 //!
 //! *Attack*: a peer that pretends to lack everything is told of each transaction seven times on a link, ever later. One that
 //! skews its ids makes spans deep, at most 16 levels, and pays for each.

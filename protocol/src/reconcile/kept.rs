@@ -4,14 +4,18 @@
 //! lie in runs of a few hundred: one that comes or goes moves half a run at most, and no question finds work that others left.
 //! Sums are made when they are wanted and kept nowhere: with a salt of the peer's they can't be had before. How many ids
 //! that made us look at is told as [`View::looked_at`], and charged to whoever asked.
+//!
+//! A [sketch](super::sketch) of all of them is kept where there are many, and where there are few it is made when it is wanted.
 
 use std::cell::Cell;
 
+use super::sketch::Sketch;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::ShortId;
 use crate::wire::digest::{
     Digest, FAN, LIST_MAX, LISTED_MAX, LISTS_MAX, List, SPLITS_MAX, Span, Split, term,
 };
+use crate::wire::sketch::CELLS_MAX;
 
 /// Most ids in a run: 4 KiB. A guess.
 const RUN_MAX: usize = 256;
@@ -23,12 +27,20 @@ const FINDING: usize = 64;
 /// question finds equal what was told of this one. A guess.
 const LOOKED_MAX: usize = 250_000;
 
+/// From so many ids on their sketch is kept up, 64 KiB. To make one of fewer takes less than half a millisecond. A guess.
+const SKETCHED_FROM: usize = 4_096;
+
+/// To put an id into a sketch, or to take it out, takes as long as to look at so many.
+const SKETCHING: usize = 64;
+
 /// What a node keeps, each with what it pays. Bounded by the pool.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
     /// In order, none empty.
     runs: Vec<Run>,
     len: usize,
+    /// Of all of them, if there were ever [`SKETCHED_FROM`] since there were none.
+    sketch: Option<Box<Sketch>>,
 }
 
 /// Ids that follow one another.
@@ -36,6 +48,8 @@ pub struct Kept {
 struct Run {
     /// The first of them, or one that was.
     from: u64,
+    /// What each of them pays, or more.
+    least: FeeRate,
     /// In order; ids as numbers, which are compared in one step.
     ids: Vec<(u64, FeeRate)>,
 }
@@ -45,6 +59,12 @@ impl Run {
     fn find(&self, id: u64) -> Result<usize, usize> {
         self.ids.binary_search_by_key(&id, |(other, _)| *other)
     }
+
+    /// What is in order, and not empty.
+    fn of(ids: Vec<(u64, FeeRate)>) -> Self {
+        let least = ids.iter().map(|(_, rate)| *rate).min().unwrap_or(FeeRate::ZERO);
+        Self { from: ids[0].0, least, ids }
+    }
 }
 
 /// A place between two ids: in which run, and before which of its ids.
@@ -53,40 +73,71 @@ type Place = (usize, usize);
 impl Kept {
     /// One came.
     pub fn insert(&mut self, id: ShortId, rate: FeeRate) {
-        let id = number(id);
+        if !self.put(number(id), rate) {
+            return;
+        }
+        self.len += 1;
+        match &mut self.sketch {
+            Some(sketch) => sketch.insert(id),
+            None if self.len >= SKETCHED_FROM => {
+                self.sketch = Some(Box::new(Sketch::of(self.all(), CELLS_MAX)));
+            }
+            None => {}
+        }
+    }
+
+    /// True if it wasn't there.
+    fn put(&mut self, id: u64, rate: FeeRate) -> bool {
         let at = self.run_of(id);
         let Some(run) = self.runs.get_mut(at) else {
             self.runs.reserve_exact(1);
-            self.runs.push(Run { from: id, ids: vec![(id, rate)] });
-            self.len += 1;
-            return;
+            self.runs.push(Run { from: id, least: rate, ids: vec![(id, rate)] });
+            return true;
         };
+        run.least = run.least.min(rate);
         match run.find(id) {
-            Ok(place) => return run.ids[place].1 = rate,
+            Ok(place) => {
+                run.ids[place].1 = rate;
+                return false;
+            }
             Err(place) => run.ids.insert(place, (id, rate)),
         }
         run.from = run.from.min(id);
-        self.len += 1;
         if run.ids.len() > RUN_MAX {
             let ids = run.ids.split_off(RUN_MAX / 2);
-            self.runs.insert(at + 1, Run { from: ids[0].0, ids });
+            self.runs.insert(at + 1, Run::of(ids));
         }
+        true
     }
 
     /// One went, if it was there.
     pub fn remove(&mut self, id: ShortId) {
-        let id = number(id);
-        let at = self.run_of(id);
+        let at = self.run_of(number(id));
         let Some(run) = self.runs.get_mut(at) else { return };
-        let Ok(place) = run.find(id) else { return };
+        let Ok(place) = run.find(number(id)) else { return };
         run.ids.remove(place);
         self.len -= 1;
         if self.len == 0 {
-            self.runs = Vec::new();
+            *self = Self::default();
         } else {
             self.join(at.saturating_sub(1));
             self.join(at);
+            if let Some(sketch) = &mut self.sketch {
+                sketch.remove(id);
+            }
         }
+    }
+
+    /// All of them, in order.
+    fn all(&self) -> impl Iterator<Item = ShortId> {
+        self.runs.iter().flat_map(|run| &run.ids).map(|(id, _)| ShortId(id.to_be_bytes()))
+    }
+
+    /// Whether one is kept.
+    #[must_use]
+    pub fn contains(&self, id: ShortId) -> bool {
+        let run = self.runs.get(self.run_of(number(id)));
+        run.is_some_and(|run| run.find(number(id)).is_ok())
     }
 
     /// Makes one of a run and the next if both are short, or one is empty.
@@ -97,6 +148,7 @@ impl Kept {
             || next.ids.is_empty()
         {
             run.ids.append(&mut next.ids);
+            run.least = run.least.min(next.least);
             self.runs.remove(at + 1);
         }
     }
@@ -145,6 +197,9 @@ impl Kept {
 const fn number(id: ShortId) -> u64 {
     u64::from_be_bytes(id.0)
 }
+
+/// Most ids that are taken out of the kept sketch for a peer: a millisecond's work. A guess.
+const UNSHOWN_MAX: usize = 4_096;
 
 /// What a node keeps, but for what is hidden from a peer.
 #[derive(Debug)]
@@ -213,6 +268,46 @@ impl<'a> View<'a> {
     pub fn list(&self, span: Span) -> Option<List> {
         let ids: Vec<_> = self.ids(span).take(LIST_MAX + 1).collect();
         (ids.len() <= LIST_MAX).then(|| List { span, ids: ids.into() })
+    }
+
+    /// So many cells of the sketch of what is shown; `None` if that is more work than a comparison is worth: of many ids a
+    /// part isn't shown that is more than a few.
+    #[must_use]
+    pub fn sketch(&self, cells: usize) -> Option<Sketch> {
+        let Some(whole) = self.kept.sketch.as_deref().filter(|kept| cells <= kept.cells()) else {
+            if self.kept.len() > SKETCHED_FROM {
+                return None;
+            }
+            self.look(self.kept.len() * SKETCHING);
+            return Some(Sketch::of(self.ids(Span::ALL), cells));
+        };
+        let mut sketch = whole.first(cells);
+        let unshown: Vec<_> = self.unshown().take(UNSHOWN_MAX + 1).collect();
+        self.look(cells + unshown.len() * SKETCHING);
+        unshown.iter().for_each(|id| sketch.remove(*id));
+        (unshown.len() <= UNSHOWN_MAX).then_some(sketch)
+    }
+
+    /// What is kept and not shown.
+    fn unshown(&self) -> impl Iterator<Item = ShortId> {
+        let low = self.kept.runs.iter().filter(|run| run.least < self.least);
+        let low = low.inspect(|run| self.look(run.ids.len())).flat_map(|run| &run.ids);
+        let low = low.filter(|(_, rate)| *rate < self.least);
+        let low = low.map(|(id, _)| ShortId(id.to_be_bytes())).filter(|id| !self.is_hidden(*id));
+        low.chain(self.hidden.iter().copied().filter(|id| self.kept.contains(*id)))
+    }
+
+    /// Whether an id is shown.
+    #[must_use]
+    pub fn shows(&self, id: ShortId) -> bool {
+        let place = (self.kept.run_of(number(id)), number(id));
+        let run = self.kept.runs.get(place.0);
+        let found = run.and_then(|run| run.find(place.1).ok().map(|at| run.ids[at].1));
+        found.is_some_and(|rate| rate >= self.least) && !self.is_hidden(id)
+    }
+
+    fn look(&self, at: usize) {
+        self.looked_at.set(self.looked_at.get() + at);
     }
 
     /// How many ids were looked at so far, with what it took to find them.
