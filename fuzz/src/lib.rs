@@ -3,6 +3,7 @@
 
 #[cfg(feature = "surface")]
 mod links;
+mod merkle;
 #[cfg(feature = "surface")]
 mod surface;
 mod tally;
@@ -126,6 +127,12 @@ pub fn node(bytes: &[u8]) {
     let mut chaos = Chaos::new(strategies[usize::from(*first) % strategies.len()]);
     tally::OPERATIONS.add(chaos.run(script));
     chaos.finish();
+}
+
+/// What a peer says of its map, and what comes of it.
+pub fn merkle(bytes: &[u8]) {
+    tally::BYTES.add(bytes.len() as u64);
+    merkle::merkle(bytes);
 }
 
 /// A client's connection to the admin API.

@@ -35,3 +35,8 @@ fn kept_items_are_judged_by_all_rules() {
 fn kept_lives_keep_every_invariant() {
     replay("node", tidings_fuzz::node);
 }
+
+#[test]
+fn kept_comparisons_of_maps_stay_within_their_bounds() {
+    replay("merkle", tidings_fuzz::merkle);
+}

@@ -66,6 +66,7 @@ pub mod wire {
     pub(crate) mod cursor;
     pub mod digest;
     pub mod error;
+    pub mod merkle;
     pub mod message;
     pub mod sketch;
 
@@ -114,6 +115,7 @@ pub mod reconcile {
     pub mod sketch;
 
     pub mod kept;
+    pub mod merkle;
     pub mod telling;
     pub mod vain;
 

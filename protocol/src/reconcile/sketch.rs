@@ -2,7 +2,7 @@
 //! (Yang, Gilad, Alizadeh: Practical Rateless Set Reconciliation, SIGCOMM 2024).
 //!
 //! Each id is in an endless sequence of cells: in the first one, and in the one at place *i* with probability 1 / (1 + i/2)
-//! ([`places`]). A cell is the sum of its ids. From one node's cells another takes away its own: what is left are cells of the
+//! (`sketch/places.rs`). A cell is the sum of its ids. From one node's cells another takes away its own: what is left are cells of the
 //! difference alone, and some 1.35 of them for each id that differs are enough to [take them apart](decoder). Who tells
 //! needn't know how large the difference is: each cell more is worth as much as the one before.
 //!

@@ -62,6 +62,12 @@ impl Span {
         ShortId((self.first | self.rest()).to_be_bytes())
     }
 
+    /// The first and the last number in it.
+    #[must_use]
+    pub const fn places(self) -> (u64, u64) {
+        (self.first, self.first | self.rest())
+    }
+
     /// Whether an id is in it.
     #[must_use]
     pub const fn contains(self, id: ShortId) -> bool {
