@@ -124,6 +124,9 @@ impl Node {
             Next::Found { theirs, ours } => {
                 self.anti_entropy.on_compared(theirs.len() + ours.len());
                 self.announce_lacked(link, theirs, cx);
+                if ours.iter().any(|id| !self.requests.is_wanted(*id)) {
+                    self.relay(cx, |strategy, cx| strategy.on_gap(cx));
+                }
                 self.on_announce(link, &Names::Short(ours.into()), admitted, cx);
             }
             Next::Ask(want) => self.send(link, Reconcile::Want(Box::new(want)), cx),

@@ -127,13 +127,24 @@ impl RelayParams {
         Duration::from_millis(self.trickle_inbound_ms)
     }
 
+    /// How often the strategy `adaptive` compares each link; zero where nothing is compared.
+    #[must_use]
+    pub fn compared(&self) -> Duration {
+        if self.safety_pull_ms == 0 { Duration::ZERO } else { self.adaptive.compared() }
+    }
+
     pub(super) fn validate(&self) -> Result<(), ParamError> {
+        if self.strategy == StrategyKind::Reconcile && self.safety_pull_ms == 0 {
+            let (key, value) = ("relay.safety_pull_ms", "0".to_owned());
+            return Err(ParamError { key, value, must: "above 0 with the strategy `reconcile`" });
+        }
         at_least_one(&[
             ("relay.announce_queue_max", self.announce_queue_max as u64),
             ("relay.round_ms", self.round_ms),
             ("relay.recent_ms", self.recent_ms),
             ("relay.dog.adjust_ms", self.dog.adjust_ms),
             ("relay.cat.retry_ms", self.cat.retry_ms),
+            ("relay.reconcile.round_ms", self.reconcile.round_ms),
             ("relay.gossipsub.mesh_n_low", self.gossipsub.mesh_n_low as u64),
             ("relay.gossipsub.heartbeat_ms", self.gossipsub.heartbeat_ms),
         ])?;

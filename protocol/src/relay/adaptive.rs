@@ -8,8 +8,9 @@
 //! - p >= T: the item whole, at once (*eager*)
 //! - p < T, but not hopeless ([`Preset::prompt_from`](crate::params::Preset::prompt_from)): its id, within a short window
 //!   ([`Preset::window`](crate::params::Preset::window), *prompt*)
-//! - below that: its id in the next batch, up to [`LAZY`] later, unless the peer announces it to us before
-//!   (*lazy*)
+//! - below that: nothing. Each link is compared once a [round](crate::params::AdaptiveParams::compare_ms), which
+//!   costs what differs ([`Turns`]): mostly nothing, where an id would have been told in vain. (Without rounds: its id in
+//!   the next batch, up to [`LAZY`] later, unless the peer announces it to us before, *lazy*.)
 //!
 //! # The dial
 //! The dial ([`Redundancy`](crate::params::Redundancy)) says how many useless copies an item may cost. It is no threshold: which
@@ -27,9 +28,9 @@
 //! window costs in time is bought back by a lower threshold, for what it saves in bytes: at equal t99 and bytes
 //! windows save a fifth of the messages.
 //!
-//! A receiver that hears of an item waits for it to come whole before it asks (`adaptive/patience.rs`). So
-//! each node hears of each item from every neighbour that doesn't know that it has it already, and every
-//! item reaches every node that one honest path of links leads to; odds only decide how soon.
+//! A receiver that hears of an item waits for it to come whole before it asks (`adaptive/patience.rs`).
+//! Each link's ends come to hold the same by comparing, so every item reaches every node that one honest path of links leads
+//! to; odds only decide how soon.
 //!
 //! # Learning
 //! One item in four is a trial, on a new link every one (`adaptive/trials.rs`): receivers say "known" of a copy
@@ -67,17 +68,17 @@
 //! a useless copy that it names is one that isn't sent to them. One that never says "known" is sent everything whole by all
 //! that it is linked with. It lowers T by what it doesn't admit, at most to where honest peers' useless copies come to the dial;
 //! and what it costs in bytes the ration bounds, which prefers those who bring something.
-//! Nobody can talk us out of serving another: an item is late by at most [`LAZY`] + [`WAIT_MAX`] and a
-//! round trip wherever one path of honest links leads.
+//! Nobody can talk us out of serving another: an item is late by at most a round and a second, [`WAIT_MAX`] and two
+//! round trips wherever one honest link leads, and by a round's share where several do.
 //!
 //! *Merit*: an attacker who is always little later than an honest link can win its dead heats, as if he
 //! were always first, and gains no more than that:
 //!
 //! *Eclipse by speed*: an attacker who is always first makes the odds of a victim's honest neighbours fall,
-//! truthfully. If he then keeps items back, each honest neighbour still tells the victim by its next batch,
-//! and the victim asks: an item is late by at most [`LAZY`] + [`WAIT_MAX`] (2.6 s) and a
-//! round trip, if one neighbour is honest, and after a few items the honest neighbours are eager
-//! again. If he announces and doesn't deliver, the request runs out first: 1 s more for each of his
+//! truthfully. If he then keeps items back, each honest neighbour is still compared with in its turn,
+//! and the victim asks: an item is late by at most 9 s and two
+//! round trips if one neighbour is honest, by one or two seconds if most are, and after a few items the honest neighbours are
+//! eager again. If he announces and doesn't deliver, the request runs out first: 1 s more for each of his
 //! links that spoke before the honest ones. First hops that keep our own items back delay them by one
 //! batch, [`LAZY`].
 //!
@@ -166,7 +167,7 @@ impl Side {
 }
 
 impl Strategy for Adaptive {
-    fn on_link_up(&mut self, neighbour: Neighbour, _cx: &mut RelayCx<'_>) {
+    fn on_link_up(&mut self, neighbour: Neighbour, cx: &mut RelayCx<'_>) {
         let side = Side {
             odds: Odds::default(),
             merit: Odds::default(),
@@ -174,9 +175,12 @@ impl Strategy for Adaptive {
             brought: self.accepted.wrapping_sub(LONG_AGO),
         };
         self.links.insert(neighbour.link, side);
+        // It may be told of what came lately (`Node::meet`).
+        self.batches.be_lazy(cx.now, cx.rng);
     }
 
-    fn on_link_down(&mut self, link: Link, _cx: &mut RelayCx<'_>) {
+    fn on_link_down(&mut self, link: Link, cx: &mut RelayCx<'_>) {
+        self.hurry(cx);
         self.links.remove(link);
         self.trials.on_link_down(link);
         self.feedback.on_link_down(link);
@@ -274,8 +278,12 @@ impl Strategy for Adaptive {
         }
     }
 
+    fn on_gap(&mut self, cx: &mut RelayCx<'_>) {
+        self.hurry(cx);
+    }
+
     fn on_wake(&mut self, cx: &mut RelayCx<'_>) {
-        self.turns.on_wake(cx.params.adaptive.compared(), cx);
+        self.turns.on_wake(cx.params.compared(), cx);
         if self.batches.take_lazy(cx.now) {
             self.settle(cx.now, cx.params);
             let own = self.own.take();
@@ -327,28 +335,29 @@ impl Strategy for Adaptive {
 }
 
 impl Adaptive {
+    /// Compares in haste, where it compares.
+    fn hurry(&mut self, cx: &RelayCx<'_>) {
+        let round = cx.params.compared();
+        if !round.is_zero() {
+            self.turns.hurry(round, cx);
+        }
+    }
+
     /// Gives every peer its share of a transaction that came from another.
     fn spread(&mut self, item: &Arc<Item>, ingress: Option<Link>, cx: &mut RelayCx<'_>) {
         let (id, steps_before) = (item.id(), cx.steps.len());
         let eager = self.eager(id, cx);
-        let compares = !cx.params.adaptive.compared().is_zero();
+        let compares = !cx.params.compared().is_zero();
         let params = cx.params;
-        let is_told =
-            |link| !compares || eager.contains(link) || self.is_prompt(link, id.into(), params);
-        spread_among(
-            cx,
-            id,
-            |to| is_told(to.link),
-            |Neighbour { link, .. }| {
-                if eager.contains(link) {
-                    Step::Send(link, item.clone())
-                } else {
-                    Step::Hold(link, id)
-                }
-            },
-        );
+        let is_told = |to: Neighbour| {
+            !compares || eager.contains(to.link) || self.is_prompt(to.link, id.into(), params)
+        };
+        let step = |Neighbour { link, .. }| {
+            if eager.contains(link) { Step::Send(link, item.clone()) } else { Step::Hold(link, id) }
+        };
+        spread_among(cx, id, is_told, step);
         if compares {
-            self.turns.on_news(params.adaptive.compared(), cx);
+            self.turns.on_news(params.compared(), cx);
         }
         let is_trial = is_trial(id.into());
         let (mut sent, mut told) = (LinkSet::default(), LinkSet::default());

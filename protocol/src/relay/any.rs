@@ -102,6 +102,12 @@ macro_rules! define_any {
                 }
             }
 
+            fn on_gap(&mut self, cx: &mut RelayCx<'_>) {
+                match self {
+                    $(Self::$variant(strategy) => strategy.on_gap(cx),)*
+                }
+            }
+
             fn on_wake(&mut self, cx: &mut RelayCx<'_>) {
                 match self {
                     $(Self::$variant(strategy) => strategy.on_wake(cx),)*

@@ -204,6 +204,9 @@ pub trait Strategy {
     /// The strategy at the other end says something.
     fn on_signal(&mut self, _link: Link, _signal: &Signal, _cx: &mut RelayCx<'_>) {}
 
+    /// A comparison showed items that nobody had told of, and that should have come by now.
+    fn on_gap(&mut self, _cx: &mut RelayCx<'_>) {}
+
     /// The deadline passed, or any other moment.
     fn on_wake(&mut self, _cx: &mut RelayCx<'_>) {}
 

@@ -1,11 +1,20 @@
-//! Comparisons in turn: a node compares what it keeps with one after another of the peers that it dialled, so that each link is
-//! seen to once a round, by one of its ends. Without news for two rounds it is silent.
+//! Comparisons in turn: a node compares what it keeps with one after another of its peers, each every second round, as its peers
+//! do with it. So each link is seen to once a round, and every second round if one end has no news and sleeps: without any
+//! for two rounds a node is silent.
+//!
+//! Where a link is gone, or a comparison showed what should have come by itself, a node compares in haste for a while, with each
+//! peer every [`HASTE`]. By then whoever relays to it has learned that it depends on him now.
 
 use std::time::Duration;
 
 use super::{RelayCx, Step};
-use crate::ground::link::Direction;
 use crate::ground::time::Time;
+
+/// How often a node in haste compares with each peer, at least. A guess: some round trips.
+pub const HASTE: Duration = Duration::from_secs(2);
+
+/// How long haste lasts. A guess: a few hundred items of a busy network, by which odds settle.
+const HASTY: Duration = Duration::from_secs(30);
 
 /// Whose turn is when.
 #[derive(Clone, Copy, Debug)]
@@ -13,23 +22,31 @@ pub struct Turns {
     next: Time,
     /// Turns end then, unless there is news.
     until: Time,
+    hasty_until: Time,
     /// How many turns there were; wraps.
     turn: u32,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { next: Time::NEVER, until: Time::ZERO, turn: 0 }
+        Self { next: Time::NEVER, until: Time::ZERO, hasty_until: Time::ZERO, turn: 0 }
     }
 }
 
 impl Turns {
     /// There is news, which somebody may lack.
     pub fn on_news(&mut self, round: Duration, cx: &RelayCx<'_>) {
-        self.until = cx.now + 2 * round;
+        self.until = self.until.max(cx.now + 2 * round);
         if self.next == Time::NEVER {
-            self.next = cx.now + share(round, outbound(cx));
+            self.next = cx.now + self.wait(round, cx);
         }
+    }
+
+    /// Something should have come by itself and didn't, or may not come.
+    pub fn hurry(&mut self, round: Duration, cx: &RelayCx<'_>) {
+        self.hasty_until = cx.now + HASTY;
+        self.until = self.until.max(cx.now + 2 * HASTE);
+        self.next = self.next.min(cx.now + self.wait(round, cx));
     }
 
     /// Has the comparison begin whose turn it is.
@@ -37,17 +54,21 @@ impl Turns {
         if cx.now < self.next {
             return;
         }
-        let links = outbound(cx);
+        let links = cx.overlay.len();
         if links == 0 || cx.now > self.until {
             self.next = Time::NEVER;
             return;
         }
-        let place = self.turn as usize % links;
+        let peer = cx.overlay.neighbour(self.turn as usize % links);
         self.turn = self.turn.wrapping_add(1);
-        let dialled = cx.overlay.neighbours().filter(|peer| peer.direction == Direction::Outbound);
-        let link = dialled.map(|peer| peer.link).nth(place);
-        cx.steps.extend(link.map(Step::Compare));
-        self.next = cx.now + share(round, links);
+        cx.step(Step::Compare(peer.link));
+        self.next = cx.now + self.wait(round, cx);
+    }
+
+    /// How long from one turn to the next.
+    fn wait(&self, round: Duration, cx: &RelayCx<'_>) -> Duration {
+        let each = if cx.now < self.hasty_until { round.min(HASTE) } else { 2 * round };
+        each / u32::try_from(cx.overlay.len().max(1)).unwrap_or(u32::MAX)
     }
 
     /// When the next turn is.
@@ -55,14 +76,6 @@ impl Turns {
     pub const fn deadline(&self) -> Time {
         self.next
     }
-}
-
-fn outbound(cx: &RelayCx<'_>) -> usize {
-    cx.overlay.neighbours().filter(|peer| peer.direction == Direction::Outbound).count()
-}
-
-fn share(round: Duration, links: usize) -> Duration {
-    round / u32::try_from(links.max(1)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -84,13 +97,23 @@ mod tests {
     }
 
     #[test]
-    fn each_peer_that_was_dialled_has_one_turn_a_round() {
-        // Of the links of a fake every other one is outbound.
+    fn each_peer_has_one_turn_in_two_rounds_and_in_haste_one_in_two_seconds() {
         let (mut fake, mut turns) = (Fake::new(8), Turns::default());
+        for (each, hurries) in [(2 * ROUND, false), (HASTE, true)] {
+            fake.ask(|cx| turns.on_news(ROUND, cx));
+            if hurries {
+                fake.ask(|cx| turns.hurry(ROUND, cx));
+            }
+            let began = fake.now;
+            let mut all: Vec<_> = (0..8).flat_map(|_| compared(&mut fake, &mut turns)).collect();
+            all.sort_unstable();
+            assert_eq!(all, [0, 1, 2, 3, 4, 5, 6, 7].map(link));
+            assert_eq!(fake.now, began + each);
+        }
+        fake.now = fake.now + HASTY;
         fake.ask(|cx| turns.on_news(ROUND, cx));
-        let all: Vec<_> = (0..4).flat_map(|_| compared(&mut fake, &mut turns)).collect();
-        assert_eq!(all, [0, 2, 4, 6].map(link));
-        assert_eq!(fake.now, Time::ZERO + ROUND);
+        fake.ask(|cx| turns.on_wake(ROUND, cx));
+        assert_eq!(turns.deadline(), fake.now + ROUND / 4, "not for ever");
     }
 
     #[test]
@@ -104,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn who_dialled_nobody_compares_with_nobody() {
+    fn whoever_is_alone_compares_with_nobody() {
         let (mut fake, mut turns) = (Fake::new(0), Turns::default());
         fake.ask(|cx| turns.on_news(ROUND, cx));
         assert!(compared(&mut fake, &mut turns).is_empty() && turns.deadline() == Time::NEVER);

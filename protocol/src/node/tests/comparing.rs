@@ -346,7 +346,12 @@ fn a_node_that_was_away_has_what_it_missed_ten_seconds_after_its_first_link() {
         mesh.connect(3, 1);
         mesh.run_for(Duration::from_secs(10));
         let missing = (0..300).filter(|n| !has(&mesh, 3, &tx(*n))).count();
-        assert_eq!(missing, 0, "{strategy}");
+        assert_eq!(
+            missing,
+            0,
+            "{strategy} {:?}",
+            (0..300).filter(|n| !has(&mesh, 3, &tx(*n))).collect::<Vec<_>>()
+        );
         assert!(has(&mesh, 3, &tx(999)) && has(&mesh, 3, &block), "{strategy}");
     }
 }
