@@ -11,10 +11,12 @@ use crate::machine::RestoredAs;
 use crate::params::Rate;
 use crate::reconcile::by_sketch::{self, Next};
 use crate::reconcile::kept::{Kept, View};
+use crate::reconcile::sketch::Sketch;
 use crate::report::counters::Traffic;
 use crate::testkit::Mesh;
 use crate::wire::kinds::MessageKind;
 use crate::wire::sketch::{CELLS_MAX, Cell, Cells, Want};
+use rand::RngExt as _;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -170,4 +172,65 @@ fn what_a_peer_takes_no_announcements_of_it_is_told_by_comparing() {
         let arrived = mesh.node(1).pool().len();
         assert_eq!(arrived == 3_000, compares, "{arrived} after {most} s");
     }
+}
+
+/// Cells as somebody hostile may send: honest ones of other sets, damaged, cut, doubled, and made up.
+fn hostile_cells(ids: &[ShortId], rng: &mut ChaCha8Rng) -> Cells {
+    let count = [0, 1, 4, 17, 80, 81, 300, CELLS_MAX][rng.random_range(0..8)];
+    let some = rng.random_range(0..=ids.len());
+    let mut cells = Sketch::of(ids[..some].iter().copied(), count).told();
+    match rng.random_range(0..4) {
+        0 => {}
+        1 => cells
+            .iter_mut()
+            .for_each(|cell| *cell = Cell { sum: rng.random(), check: rng.random() }),
+        2 => cells.fill(Cell::of(ids[0])),
+        _ => {
+            let place = rng.random_range(0..cells.len().max(1));
+            cells.iter_mut().skip(place).for_each(|cell| cell.sum ^= 1 << rng.random_range(0..64));
+        }
+    }
+    let of = [0, 1, u32::try_from(some).unwrap(), 1_000_000_000, u32::MAX][rng.random_range(0..5)];
+    Cells { of, cells }
+}
+
+/// A million: `EXCHANGES=1000000 cargo test --release -p tidings-protocol --lib exchanges_with_whoever`.
+#[test]
+fn exchanges_with_whoever_sends_anything_stay_within_every_bound() {
+    let told = |name: &str| std::env::var(name).ok().and_then(|told| told.parse().ok());
+    let (exchanges, seed) = (told("EXCHANGES").unwrap_or(300), told("MESH_SEED").unwrap_or(1));
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let all: Vec<ShortId> = (0..3_000).map(|n| tx(n).id().into()).collect();
+    let sets = [5, 100, 700, 3_000].map(|count| kept(0..count));
+    let (mut whole, mut asked) = (0, 0);
+    for exchange in 0..exchanges {
+        let set = &sets[rng.random_range(0..4)];
+        let hidden = (0..rng.random_range(0..40)).map(|n| all[n * 7]).collect();
+        let view = View::new(set, hidden, FeeRate(rng.random_range(0..3)));
+        let theirs = hostile_cells(&all[rng.random_range(0..2_900)..], &mut rng);
+        match by_sketch::take(&theirs, &view) {
+            Next::Found { theirs: lacked, ours } => {
+                let found = lacked.len() + ours.len();
+                assert!(found <= theirs.cells.len(), "{exchange} of seed {seed}");
+                assert!(lacked.iter().all(|id| view.shows(*id)), "{exchange} of seed {seed}");
+                assert!(ours.iter().all(|id| !view.shows(*id)), "{exchange} of seed {seed}");
+                whole += u64::from(found > 0);
+            }
+            Next::Ask(want) => {
+                assert!(want.counts.len() <= 256 && theirs.cells.len() <= 80);
+                asked += 1;
+            }
+            Next::Spans => {}
+        }
+        let counts = (0..rng.random_range(0..300_usize).min(256)).map(|_| rng.random()).collect();
+        let answer = by_sketch::answer(&Want { of: theirs.of, counts }, &view);
+        assert!(answer.is_none_or(|told| told.cells.len() <= CELLS_MAX));
+        // Each cell and each id a few times: what is charged for grows no faster than what was sent.
+        let most = 4 * (set.len() * 64 + CELLS_MAX + 64 * 64);
+        assert!(view.looked_at() <= most, "{} in {exchange} of seed {seed}", view.looked_at());
+    }
+    assert!(
+        whole > exchanges / 100 && asked > exchanges / 100,
+        "{whole} and {asked}: it tries all"
+    );
 }
