@@ -24,15 +24,15 @@ fn partitions() {
     let last_writer = Model::LastWriter(ClockKind::Hybrid);
     println!("A partition of a minute\n");
     println!(
-        "| data | updates | keys set on both sides | lost, as listed | of the last updates, not readable | agree after |"
+        "| data | updates | keys set on both sides | lost, as listed | of the last updates, not readable | keys with several values | agree after |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     for (name, model) in [("last writer wins", last_writer), ("version vectors", Model::Versions)] {
         let it = scenes::partition(model, 1);
         let healed = it.healed_after.as_secs_f64();
         println!(
-            "| {name} | {} | {} | {} | {} | {healed:.1} s |",
-            it.updates, it.both_sides, it.lost, it.gone
+            "| {name} | {} | {} | {} | {} | {} | {healed:.1} s |",
+            it.updates, it.both_sides, it.lost, it.gone, it.contested
         );
     }
 }

@@ -12,8 +12,9 @@ use super::lost::LostWrites;
 use super::message::{ENTRIES_MAX, Message, PLACES_MAX};
 use super::peers::{Peers, millis_of};
 use super::settings::Settings;
+use super::siblings::Siblings;
 use super::stamp::{Millis, ReplicaId, Tick};
-use super::state::{Entry, Merged, Pen, Refused, State, Write};
+use super::state::{ENTRY_MAX, Entry, Merged, Pen, Refused, State, Write};
 use super::store::{Held, Store};
 use crate::ground::link::{Direction, Link};
 use crate::ground::time::Time;
@@ -45,7 +46,8 @@ pub struct Replica {
 impl Replica {
     /// An empty replica.
     #[must_use]
-    pub fn new(id: ReplicaId, settings: Settings) -> Self {
+    pub fn new(id: ReplicaId, mut settings: Settings) -> Self {
+        settings.batch_bytes = settings.batch_bytes.min(ENTRY_MAX);
         Self {
             id,
             clock: Clock::new(settings.model.clock(), settings.ahead_ms),
@@ -107,6 +109,9 @@ impl Replica {
         let pen =
             Pen { writer: self.id, tick: self.clock.tick(time), limit: self.clock.limit(time) };
         let before = self.store.get(key).map(|held| &held.state);
+        if before.is_none() && !self.store.may_begin(&self.settings) {
+            return Err(Refused::Full);
+        }
         let (after, merged) = State::written(before, key, write, pen)?;
         self.store.set(key.clone(), after, None, &self.settings)?;
         self.note(key, merged);
@@ -123,6 +128,14 @@ impl Replica {
     /// All keys in order, deleted ones too.
     pub fn entries(&self) -> impl Iterator<Item = (&Key, &State)> {
         self.store.iter().map(|(key, held)| (key, &held.state))
+    }
+
+    /// Keys with several values side by side, between which nobody has chosen yet.
+    pub fn contested(&self) -> impl Iterator<Item = (&Key, &Siblings)> {
+        self.entries().filter_map(|(key, state)| match state {
+            State::Siblings(siblings) if siblings.values().count() > 1 => Some((key, siblings)),
+            _ => None,
+        })
     }
 
     /// How many keys there are, deleted ones included.
@@ -223,6 +236,7 @@ impl Replica {
                     after => self.changes(link, *after),
                 };
                 let bytes = entries.bytes;
+                self.on_sent(link, &entries);
                 self.send(link, Message::Changes { upto, more, entries: entries.list.into() }, cx);
                 Work { bytes, ..Work::default() }
             }
@@ -301,6 +315,7 @@ impl Replica {
         }
         peer.next_batch = cx.now + pace;
         let reply = if peer.is_owed() { None } else { peer.reply.take() };
+        self.on_sent(link, &batch);
         if !batch.list.is_empty() {
             self.send(link, Message::Entries(batch.list.into()), cx);
         }
@@ -321,9 +336,15 @@ impl Replica {
         if let Some(peer) = self.peers.get_mut(link) {
             peer.pushed = upto;
         }
+        self.on_sent(link, &batch);
         if !batch.list.is_empty() {
             self.send(link, Message::Entries(batch.list.into()), cx);
         }
+    }
+
+    /// A link is sent entries: unless they are lost, it needn't be sent them again.
+    fn on_sent(&mut self, link: Link, batch: &Batch) {
+        batch.list.iter().for_each(|entry| self.store.on_had(&entry.key, link));
     }
 
     fn pull(&mut self, link: Link, cx: &mut Cx<'_>) {
@@ -339,7 +360,7 @@ impl Replica {
         self.send(link, Message::Compare(Arc::new(comparison)), cx);
     }
 
-    /// What changed here after a change, but for what the link brought; up to which change that is, and whether there
+    /// What changed here after a change, but for what the link has; up to which change that is, and whether there
     /// is more.
     fn changes(&self, link: Link, after: u64) -> (Batch, u64, bool) {
         let (mut batch, mut upto) = (Batch::default(), after.min(self.store.last_change()));
@@ -347,7 +368,7 @@ impl Replica {
             if !batch.has_room(self.settings.batch_bytes) {
                 return (batch, upto, true);
             }
-            if held.from != Some(link) {
+            if !held.is_had_by(link) {
                 batch.add(key, held, self.settings.batch_bytes);
             }
             upto = change;
@@ -378,7 +399,11 @@ impl Replica {
     /// Takes in an entry. True if it was news.
     fn take_in(&mut self, entry: &Entry, from: Option<Link>, cx: &mut Cx<'_>) -> bool {
         let time = self.time(cx);
-        let (limit, expired) = (self.clock.limit(time), self.expired(time));
+        // What was ours stays so whatever the clock says, which may be wrong before there are peers.
+        let (limit, expired) = match from {
+            Some(_) => (self.clock.limit(time), self.expired(time)),
+            None => (Millis::MAX, 0),
+        };
         if entry.state.latest().is_some_and(|tick| tick.millis > limit) {
             self.counts.ahead += 1;
         }
@@ -404,6 +429,9 @@ impl Replica {
         let from = from.filter(|_| after == entry.state);
         if !is_new {
             self.store.remember(&entry.key, after);
+            if let Some(link) = from {
+                self.store.on_had(&entry.key, link);
+            }
         } else if self.store.set(entry.key.clone(), after, from, &self.settings).is_err() {
             self.counts.full += 1;
             return false;
@@ -436,6 +464,10 @@ impl Replica {
     /// Tells all peers when the machine's clock was set.
     fn read_clock(&mut self, cx: &mut Cx<'_>) {
         let before = self.read.replace((cx.wall, cx.now));
+        if before.is_none() {
+            // By then there are peers, and it is known what time it is.
+            self.next_sweep = cx.now + SWEEP;
+        }
         let is_set = before.is_some_and(|(wall, at)| {
             let expected = wall.saturating_add(millis_of(cx.now - at));
             expected.abs_diff(cx.wall) > STEP_MS

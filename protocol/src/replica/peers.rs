@@ -4,7 +4,7 @@
 //! # Rounds
 //! A few random peers at a time. Each replica numbers its changes, so that of each peer it need only remember two numbers:
 //! up to which of ours it was sent, and up to which of its own it told us. A key that changed often is sent once, as it is now.
-//! Entries aren't sent to whom they came from. *What rounds miss*: what a link lost, what changed while a link was new.
+//! Nobody is sent what it is known to have. *What rounds miss*: what a link lost, what changed while a link was new.
 //!
 //! # Comparisons
 //! With each peer that we dialled, and at an interval with a random one. What is found to differ is sent or asked for

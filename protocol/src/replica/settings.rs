@@ -83,7 +83,8 @@ pub struct Settings {
     /// From one message of entries that a comparison found to the next one on a link. A guess.
     pub pace: Duration,
     /// Most bytes of entries in a message, but for the last of them. Which begins below this ends below
-    /// [`MESSAGE_MAX`](super::message::MESSAGE_MAX). At most [`ENTRY_MAX`](super::state::ENTRY_MAX).
+    /// [`MESSAGE_MAX`](super::message::MESSAGE_MAX). More than
+    /// [`ENTRY_MAX`](super::state::ENTRY_MAX) is taken for that.
     pub batch_bytes: usize,
     /// How far ahead of our machine's clock a peer's stamp may be, milliseconds. A minute: a guess, above what clocks
     /// without NTP drift in weeks. Of no meaning with [`ClockKind::Wall`].

@@ -23,6 +23,7 @@ fn version_vectors_lose_nothing_in_a_partition() {
         let it = scenes::partition(Model::Versions, seed);
         assert!(it.both_sides >= 30, "seed {seed}: {it:?}");
         assert_eq!((it.lost, it.gone), (0, 0), "seed {seed}: {it:?}");
+        assert_eq!(it.contested, it.both_sides, "seed {seed}: {it:?}");
     }
 }
 

@@ -132,6 +132,15 @@ fn what_a_link_brought_is_not_sent_back_to_it() {
 }
 
 #[test]
+fn what_a_link_pulled_is_not_pushed_to_it() {
+    let mut bench = Bench::new(Spread::PushPull, |_| {});
+    bench.put(b"a", b"1");
+    let answer = sent(bench.receive(&Message::Pull { after: 1 }));
+    assert_eq!(answer.iter().map(names).collect::<Vec<_>>(), [vec![b"a".to_vec()]]);
+    assert_eq!(bench.wake(), [Message::Pull { after: 0 }]);
+}
+
+#[test]
 fn whoever_pulls_is_told_what_changed_since_and_where_to_go_on() {
     let mut bench = Bench::new(Spread::Pull, |settings| settings.batch_bytes = 100);
     bench.put(b"before", b"");
@@ -294,6 +303,14 @@ fn data_of_another_network_is_an_offence() {
     let cx =
         &mut Cx { now: bench.now, wall: WALL, rng: &mut bench.rng, actions: &mut bench.actions };
     assert_eq!(bench.replica.write(&key, Write::Add(1), cx), Err(Refused::Kind));
+}
+
+#[test]
+fn what_was_saved_comes_back_though_the_clock_is_years_off() {
+    let (year, mut bench) = (365 * 24 * 3_600_000, Bench::new(Spread::Push, |_| {}));
+    bench.hand(Input::Restored(theirs(b"a", WALL + year, Some(b"1"))));
+    bench.hand(Input::Restored(theirs(b"b", 0, None)));
+    assert_eq!((bench.value(b"a"), bench.replica.len()), (Some(&b"1"[..]), 2));
 }
 
 #[test]

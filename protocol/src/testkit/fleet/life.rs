@@ -77,7 +77,7 @@ impl Life {
         let link = |generation| Link::new(u32::from(operation >> 7), generation);
         match operation % 8 {
             0 | 1 => {
-                let len = usize::from(take(script)) * if operation % 8 == 0 { 1 } else { 16 };
+                let len = usize::from(take(script)) * [1, 16][usize::from(operation % 2)];
                 let (bytes, rest) = script.split_at(len.min(script.len()));
                 *script = rest;
                 if let Ok(message) = Message::decode(bytes) {
@@ -190,6 +190,9 @@ impl Life {
             under_way.extend(sent(&mut self.actions).map(|message| (1 - at, message)));
         }
         for _ in 0..2_000 {
+            if under_way.is_empty() && pair[0].entries().eq(pair[1].entries()) {
+                return;
+            }
             let (at, message) = match under_way.pop_front() {
                 Some((at, message)) => (at, Some(message)),
                 None => {
@@ -211,7 +214,7 @@ impl Life {
             under_way.extend(sent(&mut self.actions).map(|message| (1 - at, message)));
             pair.iter().for_each(Replica::check_invariants);
         }
-        assert!(pair[0].entries().eq(pair[1].entries()), "they don't agree");
+        panic!("they don't agree");
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Divided {
     pub lost: usize,
     /// Of the last updates of both sides, those that nobody can read afterwards.
     pub gone: usize,
+    /// Keys with several values afterwards.
+    pub contested: usize,
     /// How long it took to agree after the partition.
     pub healed_after: Duration,
 }
@@ -67,7 +69,9 @@ pub fn partition(model: Model, seed: u64) -> Divided {
         both.iter().flat_map(|(key, last)| last.iter().flatten().map(move |value| (key, value)));
     let gone =
         gone.filter(|(key, value)| !reads(&fleet, 0, key).contains(&value.as_bytes())).count();
+    let contested = fleet.replica(0).contested().count();
     Divided {
+        contested,
         updates: UPDATES,
         both_sides: both.len(),
         lost: listed(&fleet).len(),
