@@ -7,7 +7,8 @@
 //! come to hold what they do.
 //!
 //! *Attack*: whoever may write can fill the map with keys, as any client could. Then nothing new can be written, and what
-//! is there goes on converging. Deleting makes room once the grace is over.
+//! is there goes on converging. If each replica was filled with others, each comparison finds all of these again and sends them, at the
+//! comparisons' pace, to somebody who doesn't ask for them and can't take them. Deleting makes room once the grace is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 
