@@ -2,6 +2,7 @@
 //! it changed. Whatever it says stays within the bounds, and the two maps still find out exactly where they differ.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use tidings_protocol::reconcile::merkle::{Answer, DIFFERENCES_MAX, Tree};
 use tidings_protocol::wire::merkle::{
@@ -11,11 +12,20 @@ use tidings_protocol::wire::merkle::{
 /// Most that one answer may look at.
 const LOOKED_MAX: usize = 2 * 16 * SPLITS_MAX + LISTS_MAX + 2 * LISTED_MAX + DIFFERENCES_MAX;
 
-/// Most messages of an honest comparison of two maps of 65,536 keys at most.
-const TURNS_MAX: usize = 4_000;
+/// Most messages of an honest comparison of two maps as small as these.
+const TURNS_MAX: usize = 200;
 
-/// Most keys that a step sets, one for each of these.
-const KEYS_MAX: u16 = 512;
+/// Most keys that the steps of a life set or remove, and most comparisons of both ends: more takes long and shows nothing new.
+const CHANGES_MAX: usize = 3_000;
+const COMPARISONS_MAX: usize = 4;
+
+/// A tree of some levels.
+static TREE: LazyLock<Tree<[u8; 2]>> = LazyLock::new(|| {
+    let mut tree = Tree::new(0);
+    (0..600_u16).for_each(|key| tree.set(key.to_be_bytes(), &[]));
+    tree.root();
+    tree
+});
 
 type Map = BTreeMap<u16, u8>;
 
@@ -23,15 +33,28 @@ type Map = BTreeMap<u16, u8>;
 struct Peers {
     maps: [Map; 2],
     trees: [Tree<[u8; 2]>; 2],
+    changes: usize,
+    comparisons: usize,
 }
 
-/// A comparison's life: each step's first byte says what happens.
+/// The first byte says whether the rest is one message for a tree that is there, or a comparison's life.
 ///
 /// # Panics
 /// When a bound is broken, a message isn't read as it was written, or a difference isn't found.
-pub(crate) fn merkle(mut input: &[u8]) {
-    let maps = [Map::new(), Map::new()];
-    let mut peers = Peers { maps, trees: [Tree::new(0), Tree::new(0)] };
+pub(crate) fn merkle(input: &[u8]) {
+    match input.split_first() {
+        Some((first, message)) if first % 2 == 0 => {
+            hear(&mut TREE.clone(), message);
+        }
+        Some((_, steps)) => live(steps),
+        None => {}
+    }
+}
+
+/// Each step's first byte says what happens.
+fn live(mut input: &[u8]) {
+    let (maps, trees) = ([Map::new(), Map::new()], [Tree::new(0), Tree::new(0)]);
+    let mut peers = Peers { maps, trees, changes: 0, comparisons: 0 };
     let mut said = peers.trees[0].begin(1, 0);
     while let Some((step, rest)) = input.split_first() {
         input = rest;
@@ -43,7 +66,7 @@ pub(crate) fn merkle(mut input: &[u8]) {
                 let len = take(&mut input) | take(&mut input) << 8;
                 let (bytes, rest) = input.split_at(len.min(input.len()));
                 input = rest;
-                peers.hear(side, bytes, &mut said);
+                said = hear(&mut peers.trees[side], bytes).unwrap_or(said);
             }
             // What was said last, with a few bytes changed.
             4 | 5 => {
@@ -53,11 +76,12 @@ pub(crate) fn merkle(mut input: &[u8]) {
                     bytes[place] ^= take(&mut input) as u8;
                 }
                 bytes.truncate(bytes.len() - take(&mut input) * bytes.len() / 512);
-                peers.hear(side, &bytes, &mut said);
+                said = hear(&mut peers.trees[side], &bytes).unwrap_or(said);
             }
             // A new one, from somewhere.
             6 => said = peers.trees[side].begin(1, (take(&mut input) as u64) << 56),
-            _ => peers.compare(),
+            _ if peers.comparisons < COMPARISONS_MAX => peers.compare(),
+            _ => {}
         }
     }
     peers.compare();
@@ -81,7 +105,11 @@ impl Peers {
     /// Sets or removes some keys that follow one another, at one end or both.
     fn change(&mut self, step: u8, input: &mut &[u8]) {
         let first = (take(input) << 8 | take(input)) as u16;
-        let (count, version) = (take(input) as u16 * 2 % KEYS_MAX, take(input) as u8);
+        let (count, version) = (2 * take(input) as u16, take(input) as u8);
+        self.changes += usize::from(count);
+        if self.changes > CHANGES_MAX {
+            return;
+        }
         for key in (0..count).map(|n| first.wrapping_add(n)) {
             for end in 0..2 {
                 if step >> 4 & 1 << end != 0 {
@@ -99,20 +127,9 @@ impl Peers {
         }
     }
 
-    /// One end hears something.
-    fn hear(&mut self, end: usize, bytes: &[u8], said: &mut Comparison) {
-        let Ok(message) = Comparison::read(bytes) else { return };
-        assert_eq!(written(&message), bytes, "it isn't written as it was read");
-        let answer = self.trees[end].answer(&message);
-        check(&answer);
-        let Some(reply) = answer.reply else { return };
-        assert!(reply.from >= message.from, "it goes back");
-        assert!(reply.last <= message.last || reply.from > message.from, "nothing was done");
-        *said = reply;
-    }
-
     /// Both ends compare, honestly.
     fn compare(&mut self) {
+        self.comparisons += 1;
         let mut said = Some(self.trees[0].begin(2, 0));
         let mut found = Vec::new();
         for turn in 1.. {
@@ -132,6 +149,19 @@ impl Peers {
         assert_eq!(found.len(), expected.len(), "something is found twice, or not at all");
         assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected);
     }
+}
+
+/// One end hears something. What it says to that.
+fn hear(tree: &mut Tree<[u8; 2]>, bytes: &[u8]) -> Option<Comparison> {
+    let message = Comparison::read(bytes).ok()?;
+    assert_eq!(written(&message), bytes, "it isn't written as it was read");
+    let answer = tree.answer(&message);
+    check(&answer);
+    let reply = answer.reply?;
+    assert!(reply.from >= message.from, "it goes back");
+    let is_less = reply.last <= message.last || reply.from > message.from;
+    assert!(is_less, "nothing was done");
+    Some(reply)
 }
 
 fn check(answer: &Answer) {

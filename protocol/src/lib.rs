@@ -39,6 +39,8 @@ macro_rules! for_each_strategy {
             Cat = "cat",
             /// [`crate::relay::Gossipsub`].
             Gossipsub = "gossipsub",
+            /// [`crate::relay::Reconcile`].
+            Reconcile = "reconcile",
         }
     };
 }
@@ -66,6 +68,7 @@ pub mod wire {
     pub mod error;
     pub mod merkle;
     pub mod message;
+    pub mod sketch;
 
     pub mod kinds;
 
@@ -109,9 +112,14 @@ pub mod record;
 
 /// What lets nothing be missed for good.
 pub mod reconcile {
+    pub mod sketch;
+
     pub mod kept;
     pub mod merkle;
+    pub mod telling;
     pub mod vain;
+
+    pub mod by_sketch;
 
     pub mod anti_entropy;
 }
@@ -134,6 +142,7 @@ pub mod relay {
     pub mod upload;
 
     pub mod round;
+    pub mod turns;
 
     pub mod adaptive;
     pub mod cat;
@@ -147,6 +156,7 @@ pub mod relay {
     pub mod pull;
     pub mod push;
     pub mod push_pull;
+    pub mod reconcile;
     pub mod rumor;
 
     mod any;
@@ -166,6 +176,7 @@ pub mod relay {
     pub use pull::Pull;
     pub use push::Push;
     pub use push_pull::PushPull;
+    pub use reconcile::Reconcile;
     pub use rumor::Rumor;
     pub use strategy::{Neighbour, Overlay, RelayCx, Step, Strategy};
 }

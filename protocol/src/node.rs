@@ -282,6 +282,8 @@ impl Node {
             }
             Message::Reconcile(Reconcile::Digest(digest)) => self.on_digest(link, digest, cx),
             Message::Reconcile(Reconcile::Held(lists)) => self.on_held(link, lists, admitted, cx),
+            Message::Reconcile(Reconcile::Cells(told)) => self.on_cells(link, told, admitted, cx),
+            Message::Reconcile(Reconcile::Want(want)) => self.on_want(link, want, cx),
             Message::Items(Items::FeeFilter(rate)) => self.on_fee_filter(link, *rate),
             Message::Items(Items::Credit(ids)) => self.on_credit(link, *ids, cx),
             Message::Unknown { .. } => {} // counted and charged like any other

@@ -24,8 +24,8 @@ pub use pool::{OrphanParams, PoolParams};
 pub use relay::{FANOUT_MAX, RECENT_MAX, RelayParams};
 pub use requests::RequestParams;
 pub use strategies::{
-    CatParams, DogParams, GossipsubParams, ParseStrategyError, PlumtreeParams, RumorParams,
-    StrategyKind,
+    CatParams, DogParams, GossipsubParams, ParseStrategyError, PlumtreeParams, ReconcileParams,
+    RumorParams, StrategyKind,
 };
 pub use unbroadcast::UnbroadcastParams;
 pub use upload::UploadParams;

@@ -24,6 +24,7 @@ use tidings_protocol::wire::message::{
     ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, GETDATA_MAX, Hello, Items, KNOWN_MAX, Message,
     Names, PeerExchange, Reconcile, Session, Signal,
 };
+use tidings_protocol::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
 
 /// Small limits keep the cases quick; a block still takes several parts.
 const CHAIN: Opaque = Opaque { max_tx_bytes: 40_000, max_block_bytes: 100_000 };
@@ -140,6 +141,24 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::First => {
             short_ids(KNOWN_MAX).prop_map(|ids| Message::Relay(Signal::First(ids))).boxed()
         }
+        MessageKind::Digest | MessageKind::Held | MessageKind::Cells | MessageKind::Want => {
+            comparison_of(kind)
+        }
+        MessageKind::FeeFilter => {
+            any::<u64>().prop_map(|rate| Message::Items(Items::FeeFilter(FeeRate(rate)))).boxed()
+        }
+        MessageKind::Credit => {
+            any::<u32>().prop_map(|ids| Message::Items(Items::Credit(ids))).boxed()
+        }
+        MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
+            .prop_map(|(kind, len)| Message::Unknown { kind, len })
+            .boxed(),
+    }
+}
+
+/// A message of a comparison; a question for cells if it is none of the others.
+fn comparison_of(kind: MessageKind) -> BoxedStrategy<Message> {
+    match kind {
         MessageKind::Digest => (any::<u64>(), any::<u32>(), spans(SPLITS_MAX))
             .prop_map(|(salt, seed, spans)| {
                 let mut next = seed;
@@ -163,14 +182,18 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
                 Message::Reconcile(Reconcile::Held(spans.into_iter().map(list).collect()))
             })
             .boxed(),
-        MessageKind::FeeFilter => {
-            any::<u64>().prop_map(|rate| Message::Items(Items::FeeFilter(FeeRate(rate)))).boxed()
-        }
-        MessageKind::Credit => {
-            any::<u32>().prop_map(|ids| Message::Items(Items::Credit(ids))).boxed()
-        }
-        MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
-            .prop_map(|(kind, len)| Message::Unknown { kind, len })
+        MessageKind::Cells => (any::<u32>(), any::<u64>(), list_len(CELLS_MAX))
+            .prop_map(|(of, first, len)| {
+                let sums = (0..len as u64).map(|n| first.wrapping_mul(n + 1));
+                let cells = sums.map(|sum| Cell { sum, check: of }).collect();
+                Message::Reconcile(Reconcile::Cells(Box::new(Cells { of, cells })))
+            })
+            .boxed(),
+        _ => (any::<u32>(), prop::collection::vec(any::<i32>(), 0..=COUNTS_MAX))
+            .prop_map(|(of, counts)| {
+                let counts = counts.into();
+                Message::Reconcile(Reconcile::Want(Box::new(Want { of, counts })))
+            })
             .boxed(),
     }
 }

@@ -10,6 +10,7 @@ use tidings_protocol::ground::fee::FeeRate;
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind, Name, ShortId};
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::params::StrategyKind;
+use tidings_protocol::reconcile::sketch::Sketch;
 use tidings_protocol::wire::digest::{
     Digest, FAN, LIST_MAX, LISTED_MAX, LISTS_MAX, List, Span, Split,
 };
@@ -18,6 +19,7 @@ use tidings_protocol::wire::message::{
     ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, GETDATA_MAX, Hello, Items, KNOWN_MAX, Message, Names,
     PeerExchange, Reconcile, Session, Signal,
 };
+use tidings_protocol::wire::sketch::{CELLS_MAX, Cell, Cells, Want};
 
 use crate::bench::{Bench, Rules, frame};
 use crate::scenes::{
@@ -152,6 +154,8 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
         MessageKind::First => feedback(Signal::First),
         MessageKind::Digest => digests(),
         MessageKind::Held => lists(),
+        MessageKind::Cells => cells(),
+        MessageKind::Want => wants(),
         MessageKind::Unknown => unknown(),
         MessageKind::FeeFilter => filters(),
         MessageKind::Credit => credits(),
@@ -453,6 +457,36 @@ fn lists() -> Vec<Case> {
         )
         .granted(LISTED_MAX),
         case("none, 100 times", ADAPTIVE, vec![held(Vec::new()); 100]),
+    ]
+}
+
+fn cells() -> Vec<Case> {
+    let told = |of, cells: Vec<Cell>| {
+        Message::Reconcile(Reconcile::Cells(Box::new(Cells { of, cells: cells.into() })))
+    };
+    let garbage = |count: u64| (0..count).map(|sum| Cell { sum, check: 1 }).collect::<Vec<_>>();
+    let ids = |count: u64| {
+        let ids = (0..count).map(|n| ShortId((n << 32 | n).to_be_bytes()));
+        Sketch::of(ids, CELLS_MAX).told().into_vec()
+    };
+    vec![
+        case("four, of which nothing can be seen", ADAPTIVE, [told(20_000, garbage(4))]),
+        case("4,096 of which nothing can be seen", ADAPTIVE, [told(20_000, garbage(4_096))]),
+        case("4,096 of 2,900 ids", ADAPTIVE, [told(2_900, ids(2_900))]),
+        case("four of nothing, 10 times", ADAPTIVE, vec![told(0, ids(0)[..4].to_vec()); 10]),
+        case("none, 100 times", ADAPTIVE, vec![told(0, Vec::new()); 100]),
+    ]
+}
+
+fn wants() -> Vec<Case> {
+    let want = |of, counts: Vec<i32>| {
+        Message::Reconcile(Reconcile::Want(Box::new(Want { of, counts: counts.into() })))
+    };
+    let some = (0..256_i32).map(|n| n % 7 - 3).collect::<Vec<_>>();
+    vec![
+        case("for little", ADAPTIVE, [want(20_000, some.clone())]),
+        case("for more than there is", ADAPTIVE, [want(u32::MAX, some)]),
+        case("for nothing, 100 times", ADAPTIVE, vec![want(0, Vec::new()); 100]),
     ]
 }
 

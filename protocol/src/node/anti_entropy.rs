@@ -1,27 +1,39 @@
 //! Two peers compare the transactions that they keep, and tell one another what the other one lacks.
 
+use std::cmp::Reverse;
+use std::time::Duration;
+
 use rand::RngExt as _;
 
 use super::Node;
 use crate::ground::item::{ItemId, ItemKind, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::machine::Cx;
-use crate::reconcile::kept::{Telling, View};
+use crate::reconcile::anti_entropy::{SETTLED, fresh};
+use crate::reconcile::by_sketch::{self, Next};
+use crate::reconcile::kept::View;
+use crate::reconcile::telling::Telling;
 use crate::record::{ItemEvent, Manner};
-use crate::relay::Neighbour;
 use crate::relay::announce::Form;
+use crate::relay::{Neighbour, Strategy as _};
 use crate::wire::digest::{Digest, LISTED_MAX, List};
 use crate::wire::kinds::Budget;
 use crate::wire::message::{Hello, Names, Reconcile};
+use crate::wire::sketch::{Cells, Want};
 
 /// As many ids are looked at for what one requested id is charged: both take about a microsecond.
-const LOOKED_AT_PER_REQUEST: usize = 256;
+pub(super) const LOOKED_AT_PER_REQUEST: usize = 256;
 
 /// As many announcers are noted, or transactions removed, in the time in which one that is requested is found and
 /// given. A guess.
 const STEPS_PER_REQUEST: usize = 4;
 
-/// With a peer for whom more than that waits nothing is compared: it is about to be told of enough. A guess.
+/// So many comparisons by sketch are followed by one by salted sums, in the mean: whoever made ids for the cells, which have no
+/// salt, hides nothing from these. A guess.
+const SKETCHES: u32 = 7;
+
+/// If more waits for a peer than that, it waits for room mostly, and not for its time: then of what waits only what came
+/// lately is hidden, as far as that is remembered. A guess.
 const WAITING_MAX: usize = 1_024;
 
 impl Node {
@@ -68,10 +80,66 @@ impl Node {
     fn compare(&mut self, link: Link, cx: &mut Cx<'_>) {
         let blocks = self.anti_entropy.blocks(cx.now, &cx.params.relay);
         self.announce_blocks(link, blocks, cx);
+        let is_salted = !cx.params.relay.sketches || cx.rng.random_range(0..=SKETCHES) == 0;
+        if self.view(link, cx).is_none() {
+            self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
+        } else if is_salted {
+            self.compare_by_spans(link, cx);
+        } else {
+            self.compare_by_sketch(link, cx);
+        }
+    }
+
+    /// Begins one by sketch.
+    pub(super) fn compare_by_sketch(&mut self, link: Link, cx: &mut Cx<'_>) {
+        let first = self.anti_entropy.first_cells();
+        let Some(view) = self.view(link, cx) else { return };
+        match by_sketch::begin(&view, first) {
+            Some(cells) => self.send(link, Reconcile::Cells(Box::new(cells)), cx),
+            None => self.compare_by_spans(link, cx),
+        }
+    }
+
+    /// Begins one by salted sums.
+    fn compare_by_spans(&mut self, link: Link, cx: &mut Cx<'_>) {
         let salt = cx.rng.random();
-        match self.view(link, cx).map(|view| Telling::begin(&view, salt)) {
-            Some(telling) => self.tell(link, telling, cx),
-            None => self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay),
+        let Some(view) = self.view(link, cx) else { return };
+        let telling = Telling::begin(&view, salt);
+        self.charge_answer(link, view.looked_at() / LOOKED_AT_PER_REQUEST, cx);
+        self.tell(link, telling, cx);
+    }
+
+    /// A peer's cells: what differs is announced or asked for, if they are enough to see it.
+    pub(super) fn on_cells(
+        &mut self,
+        link: Link,
+        theirs: &Cells,
+        admitted: usize,
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(view) = self.view(link, cx) else { return };
+        let next = by_sketch::take(theirs, &view);
+        self.charge_answer(link, view.looked_at() / LOOKED_AT_PER_REQUEST, cx);
+        match next {
+            Next::Found { theirs, ours } => {
+                self.anti_entropy.on_compared(theirs.len() + ours.len());
+                self.announce_lacked(link, theirs, cx);
+                self.on_announce(link, &Names::Short(ours.into()), admitted, cx);
+            }
+            Next::Ask(want) => self.send(link, Reconcile::Want(Box::new(want)), cx),
+            Next::Spans => self.compare_by_spans(link, cx),
+        }
+    }
+
+    /// A peer wants as many cells as our difference takes.
+    pub(super) fn on_want(&mut self, link: Link, want: &Want, cx: &mut Cx<'_>) {
+        let Some(view) = self.view(link, cx) else { return };
+        let cells = by_sketch::answer(want, &view);
+        let told = cells.as_ref().map_or(0, |told| told.cells.len());
+        self.charge_answer(link, (view.looked_at() + told) / LOOKED_AT_PER_REQUEST, cx);
+        match cells {
+            Some(cells) => self.send(link, Reconcile::Cells(Box::new(cells)), cx),
+            None => self.compare_by_spans(link, cx),
         }
     }
 
@@ -97,20 +165,13 @@ impl Node {
             let ours = view.ids_from(list.span, start);
             ours.filter(|id| list.ids.binary_search(id).is_err())
         });
-        let mut lacked: Vec<ShortId> = besides.take(LISTED_MAX).collect();
-        let looked_at = view.looked_at();
-        let params = &cx.params.relay;
-        self.charge_answer(link, lacked.len() + looked_at / LOOKED_AT_PER_REQUEST, cx);
+        let lacked: Vec<ShortId> = besides.take(LISTED_MAX).collect();
+        self.charge_answer(link, view.looked_at() / LOOKED_AT_PER_REQUEST, cx);
         if lacked.len() == LISTED_MAX {
-            self.anti_entropy.on_unfinished(link, cx.now, params);
+            self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
         }
-        lacked.retain(|id| !self.anti_entropy.is_there(link, id));
-        self.anti_entropy.on_told(link, lacked.iter().copied(), cx.now, params);
-        self.counters.gaps_found += lacked.len() as u64;
-        let pooled = lacked.iter().filter_map(|id| self.pool.get(*id));
-        let mut ids: Vec<ItemId> = pooled.map(|item| item.id()).collect();
-        ids.sort_unstable();
-        self.announce(link, ItemKind::Tx, &ids, Manner::Gap, cx);
+        self.announce_lacked(link, lacked, cx);
+        let params = &cx.params.relay;
         let theirs = || lists.iter().flat_map(|list| list.ids.iter().copied());
         theirs().for_each(|id| {
             self.anti_entropy.on_listed(link, id, cx.now, params, cx.rng);
@@ -118,14 +179,43 @@ impl Node {
         self.on_announce(link, &Names::Short(theirs().collect()), admitted, cx);
     }
 
+    /// A peer lacks these: it is told of those that pay best, and of the others when it has taken them.
+    fn announce_lacked(&mut self, link: Link, mut lacked: Vec<ShortId>, cx: &mut Cx<'_>) {
+        lacked.retain(|id| !self.anti_entropy.is_there(link, id));
+        lacked.sort_by_cached_key(|id| (Reverse(self.pool.fee_rate(*id)), *id));
+        if lacked.len() > LISTED_MAX {
+            self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
+        }
+        lacked.truncate(LISTED_MAX);
+        self.charge_answer(link, lacked.len(), cx);
+        self.anti_entropy.on_told(link, lacked.iter().copied(), cx.now, &cx.params.relay);
+        self.counters.gaps_found += lacked.len() as u64;
+        if self.may_announce(link, cx).unwrap_or(0) < lacked.len()
+            && let Some(view) = self.view(link, cx)
+        {
+            // It takes no announcements now. Lists it asked for, in a way.
+            return self.tell(link, Telling::lists_of(&view, &mut lacked), cx);
+        }
+        let pooled = lacked.iter().filter_map(|id| self.pool.get(*id));
+        let ids: Vec<ItemId> = pooled.map(|item| item.id()).collect();
+        self.announce(link, ItemKind::Tx, &ids, Manner::Gap, cx);
+    }
+
     /// What we show to a peer now; nothing if it isn't to be compared with.
-    fn view(&self, link: Link, cx: &Cx<'_>) -> Option<View<'_>> {
+    pub(super) fn view(&self, link: Link, cx: &Cx<'_>) -> Option<View<'_>> {
         let is_on = cx.params.relay.safety_pull_ms > 0 && self.links.get(link).is_some();
-        let (waiting, least) = (self.announcer.items(link), self.fee_filter.shared_with(link));
-        (is_on && self.announcer.waiting(link) <= WAITING_MAX).then(|| {
+        let least = self.fee_filter.shared_with(link);
+        is_on.then(|| {
             let knows = |id: &ItemId| self.seen.knows(id, link);
-            let waiting = waiting.chain(self.hidden_from(link, cx));
-            self.anti_entropy.view(link, waiting, knows, least, cx.now)
+            let is_behind = self.announcer.waiting(link) > WAITING_MAX;
+            let waiting = self.announcer.items(link).filter(|_| !is_behind);
+            let within = match self.strategy.shows_at_once() {
+                _ if is_behind => fresh(&cx.params.relay),
+                true => Duration::ZERO,
+                false => SETTLED,
+            };
+            let hidden = waiting.chain(self.hidden_from(link, cx));
+            self.anti_entropy.view(link, hidden, (within, &knows), least, cx.now)
         })
     }
 

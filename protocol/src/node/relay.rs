@@ -129,6 +129,7 @@ impl Node {
             }
             Step::Charge(link, ids) => self.charge_answer(link, ids, cx),
             Step::Signal(link, signal) => self.send(link, signal, cx),
+            Step::Compare(link) => self.compare_by_sketch(link, cx),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A peer asks for items and gets them, no faster than it takes them, and no faster than we upload what isn't news.
 
 use super::Node;
+use super::anti_entropy::LOOKED_AT_PER_REQUEST;
 use crate::ground::bringer::Bringer;
 use crate::ground::item::{Item, ItemKind, Name};
 use crate::ground::link::Link;
@@ -22,7 +23,9 @@ impl Node {
         if self.links.get(link).is_none() {
             return;
         }
-        let refused = self.serving.on_asked(link, kind, names, cx.params);
+        let names: Vec<Name> = names.collect();
+        self.note_shown(link, &names, cx);
+        let refused = self.serving.on_asked(link, kind, names.into_iter(), cx.params);
         self.not_found(link, kind, &refused, cx);
         // Who asks overtakes nobody who waits for a turn to pay.
         let may_pay = self.serving.owes_nobody();
@@ -80,6 +83,24 @@ impl Node {
         self.not_found(link, ItemKind::Block, &blocks, cx);
         self.serving.hurry(asked.at().max(cx.now));
         self.serving.keep(asked);
+    }
+
+    /// What a peer asks for is as good as told to it if a comparison would show it now: cells tell of everything, and name
+    /// nothing.
+    fn note_shown(&mut self, link: Link, names: &[Name], cx: &mut Cx<'_>) {
+        let untold = names.iter().filter_map(|name| self.pool.get(*name)).map(|item| item.id());
+        let mut untold: Vec<_> = untold.filter(|id| !self.seen.knows(*id, link)).collect();
+        if untold.is_empty() {
+            return;
+        }
+        let Some(view) = self.view(link, cx) else { return };
+        untold.retain(|id| view.shows((*id).into()));
+        let looked_at = view.looked_at();
+        self.charge_answer(link, looked_at / LOOKED_AT_PER_REQUEST, cx);
+        for id in untold {
+            self.seen.note_told(id, link);
+            self.record.note(link, id, ItemEvent::Told(Manner::Gap), cx.now);
+        }
     }
 
     /// Whether a peer may be given an item. Blocks are for everybody; of transactions only those that it was

@@ -29,6 +29,7 @@ mod policy;
 mod privacy;
 mod restart;
 mod short_ids;
+mod sketching;
 mod spreading;
 mod upload;
 mod work;

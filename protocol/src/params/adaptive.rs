@@ -19,6 +19,10 @@ pub struct AdaptiveParams {
     /// To how many peers own transactions go whole at first; without it as the preset says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_hops: Option<usize>,
+    /// How often each link is compared, milliseconds, instead of telling lazily of what its peer has most probably; 0 tells.
+    /// Without it as the preset says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare_ms: Option<u64>,
 }
 
 impl AdaptiveParams {
@@ -44,6 +48,12 @@ impl AdaptiveParams {
     #[must_use]
     pub fn first_hops(&self) -> usize {
         self.first_hops.unwrap_or_else(|| self.preset.first_hops())
+    }
+
+    /// How often each link is compared instead of telling its peer lazily of what it has most probably; zero tells.
+    #[must_use]
+    pub fn compared(&self) -> Duration {
+        Duration::from_millis(self.compare_ms.unwrap_or_else(|| self.preset.compare_ms()))
     }
 
     pub(super) fn validate(self) -> Result<(), ParamError> {
@@ -220,6 +230,12 @@ impl Preset {
             Self::Balanced => Duration::from_millis(25),
             Self::Lean => Duration::from_millis(70),
         }
+    }
+
+    /// See [`AdaptiveParams::compare_ms`].
+    #[must_use]
+    pub const fn compare_ms(self) -> u64 {
+        0
     }
 
     /// To how many peers own items go whole at first: to all where nothing counts but speed, so that `fast`

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AdaptiveParams, CatParams, DogParams, GossipsubParams, ParamError, PlumtreeParams, RumorParams,
-    StrategyKind, at_least_one,
+    AdaptiveParams, CatParams, DogParams, GossipsubParams, ParamError, PlumtreeParams,
+    ReconcileParams, RumorParams, StrategyKind, at_least_one,
 };
 use crate::wire::message::ANNOUNCE_MAX;
 
@@ -60,6 +60,8 @@ pub struct RelayParams {
     /// 0 is off, and then it compares nothing when a link comes up either. What that costs is told at
     /// [`crate::reconcile::anti_entropy`]. A guess.
     pub safety_pull_ms: u64,
+    /// Whether nodes compare by sketches, which costs what differs, or by sums of spans alone.
+    pub sketches: bool,
     /// What "lately" means there, milliseconds: without news for so long a node is silent. The default lets a gap
     /// cross some nine links, one a round.
     pub safety_recent_ms: u64,
@@ -78,6 +80,8 @@ pub struct RelayParams {
     pub cat: CatParams,
     /// The mesh of gossipsub.
     pub gossipsub: GossipsubParams,
+    /// What the strategy `reconcile` leaves to comparisons.
+    pub reconcile: ReconcileParams,
 }
 
 impl Default for RelayParams {
@@ -96,6 +100,7 @@ impl Default for RelayParams {
             local_fanout: None,
             remote_fanout: None,
             safety_pull_ms: 10_000,
+            sketches: true,
             safety_recent_ms: 90_000,
             recent_ms: 60_000,
             recent_max: RECENT_MAX,
@@ -104,6 +109,7 @@ impl Default for RelayParams {
             dog: DogParams::default(),
             cat: CatParams::default(),
             gossipsub: GossipsubParams::default(),
+            reconcile: ReconcileParams::default(),
         }
     }
 }

@@ -125,6 +125,22 @@ impl Default for DogParams {
     }
 }
 
+/// What the strategy `reconcile` tells at once, and what it leaves to comparisons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReconcileParams {
+    /// How many of the links that the node dialled are told of a transaction at once. A guess: half of eight.
+    pub flood: usize,
+    /// How often each link is compared, milliseconds. A guess. (Erlay: one link a second, in turn.)
+    pub round_ms: u64,
+}
+
+impl Default for ReconcileParams {
+    fn default() -> Self {
+        Self { flood: 4, round_ms: 8_000 }
+    }
+}
+
 /// How [`Cat`](crate::relay::Cat) asks (Celestia's ADR 009).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -13,10 +13,16 @@
 //! missing is news, and keeps it and those around it talking (Demers et al. 1987, §1.5).
 //!
 //! # A comparison
-//! The one tells of everything: a list if that is at most 16 ids, else the sums of sixteen parts
-//! ([`crate::wire::digest`]). The other tells in the same way of each part whose sum is another at its end, and so on, until
-//! there are only lists. A list counts as an announcement of what is in it, and is answered by announcements of what
-//! isn't. Nobody answers what is equal. Blocks need none of this: the few of late are announced again.
+//! The one tells the first cells of a [sketch](super::sketch) of everything, of which the other one sees that all is equal, or
+//! what few ids differ; or it asks for as many cells as the difference takes, and then sees it ([`super::by_sketch`]). What the one
+//! lacks is announced, what the other lacks is asked for, as if it had been. Nobody answers what is equal. Blocks need
+//! none of this: the few of late are announced again.
+//!
+//! Where a sketch is no good they compare by spans: the one tells of everything a list if that is at most 16 ids, else the
+//! sums of sixteen parts ([`crate::wire::digest`]). The other tells in the same way of each part whose sum is another at its end,
+//! and so on, until there are only lists. A list counts as an announcement of what is in it, and is answered by announcements
+//! of what isn't. So it is where almost all differs, where more does than a message of cells shows, where much of what
+//! is kept isn't shown; and each eighth time, since the sums are salted and the cells are not.
 //!
 //! # What is compared
 //! All that is pooled, but for what is not to be told on this link yet or any more:
@@ -30,8 +36,8 @@
 //! *What the peer is known to have isn't left out*: "known" includes what we sent it, and that may have been lost.
 //!
 //! # Cost
-//! Equal nodes: some 80 bytes a round. For each transaction that one end lacks some hundred bytes if they are few among many,
-//! and 8 if they are all. Ids looked at are charged to whoever asks, see [`crate::limits::budget`].
+//! Equal nodes: some 60 to 80 bytes a round. For each transaction that one end lacks some 20 bytes, or 8 if they are all.
+//! (By spans: a hundred.) Ids looked at are charged to whoever asks, see [`crate::limits::budget`].
 //!
 //! *Attack*: a peer that pretends to lack everything is told of each transaction seven times on a link, ever later. One that
 //! skews its ids makes spans deep, at most 16 levels, and pays for each.
@@ -41,6 +47,7 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
+use super::by_sketch::FIRST;
 use super::kept::{Kept, View};
 use super::vain::Vain;
 use crate::ground::fee::FeeRate;
@@ -53,11 +60,17 @@ use crate::params::RelayParams;
 
 /// Younger items are probably on their way: a guess, above the time that most strategies take to reach everybody.
 /// Also the time from one newcomer to the next.
-const SETTLED: Duration = Duration::from_secs(1);
+pub const SETTLED: Duration = Duration::from_secs(1);
 
 /// So many times the mean of the trickle after it came, a transaction waits in no queue any more: with an
 /// exponential wait, once in 22,000 times it does.
 const FRESH: u32 = 10;
+
+/// Comparisons that the mean of their differences goes back to. A guess.
+const DIFFER_WINDOW: u16 = 8;
+
+/// More differences count as so many: a comparison begins with 68 cells at most, 0.8 kB, as a question for them takes. A guess.
+const FIRST_MAX: u16 = 32;
 
 /// Most blocks that are announced again. A guess.
 const BLOCKS_MAX: usize = 16;
@@ -84,6 +97,8 @@ pub struct AntiEntropy {
     calm_until: Time,
     /// Until when rounds go on by themselves.
     news_until: Time,
+    /// How many ids differed lately, times [`DIFFER_WINDOW`]: a mean that forgets.
+    differ: u16,
     /// There was a gap: the next round takes place even if we have nothing to tell.
     asking: bool,
     /// Rounds go in turn to random peers and to those with whom there is more to do: whose turn it is.
@@ -103,6 +118,7 @@ impl Default for AntiEntropy {
             next: Time::NEVER,
             calm_until: Time::ZERO,
             news_until: Time::ZERO,
+            differ: 0,
             asking: false,
             is_owed: false,
         }
@@ -272,18 +288,18 @@ impl AntiEntropy {
         due
     }
 
-    /// What is shown to a peer. `waits`: what waits in its queue. `knows`: whether it is known to have one. `least`:
-    /// what both of us take.
+    /// What is shown to a peer. `waits`: what waits in its queue, as long as that is a trickle's. Of what isn't `known` to it, what
+    /// came within some time isn't shown either. `least`: what both of us take.
     pub fn view(
         &self,
         link: Link,
         waits: impl Iterator<Item = ItemId>,
-        knows: impl Fn(&ItemId) -> bool,
+        (within, known): (Duration, &dyn Fn(&ItemId) -> bool),
         least: FeeRate,
         now: Time,
     ) -> View<'_> {
-        let young = self.latest.iter().rev().take_while(|(at, _)| now.since(*at) < SETTLED);
-        let untold = young.map(|(_, id)| *id).chain(waits).filter(|id| !knows(id));
+        let young = self.latest.iter().rev().take_while(|(at, _)| now.since(*at) < within);
+        let untold = young.map(|(_, id)| *id).chain(waits).filter(|id| !known(id));
         let vain = self.vain.get(link).into_iter().flat_map(|vain| vain.left_out(now));
         View::new(&self.kept, untold.map(ShortId::from).chain(vain).collect(), least)
     }
@@ -306,6 +322,20 @@ impl AntiEntropy {
     pub fn blocks(&self, now: Time, params: &RelayParams) -> Vec<ItemId> {
         let lately = self.blocks.iter().rev().filter(|(at, _)| now.since(*at) <= recent(params));
         lately.map(|(_, id)| *id).collect()
+    }
+
+    /// A comparison showed so many differences.
+    pub fn on_compared(&mut self, differences: usize) {
+        let found = u16::try_from(differences).unwrap_or(u16::MAX).min(FIRST_MAX);
+        self.differ -= self.differ / DIFFER_WINDOW;
+        self.differ += found;
+    }
+
+    /// With how many cells a comparison begins: as many as mostly show all of it at once, if it is little.
+    #[must_use]
+    pub const fn first_cells(&self) -> usize {
+        let mean = (self.differ / DIFFER_WINDOW) as usize;
+        FIRST + if mean > 1 { 2 * mean } else { 0 }
     }
 
     /// How many transactions are compared.
@@ -367,8 +397,9 @@ const fn recent(params: &RelayParams) -> Duration {
     Duration::from_millis(params.safety_recent_ms)
 }
 
-/// For how long a transaction may wait in a queue.
-fn fresh(params: &RelayParams) -> Duration {
+/// For how long a transaction may wait in a queue for its time to come: what waits longer waits for room.
+#[must_use]
+pub fn fresh(params: &RelayParams) -> Duration {
     let trickle = params.trickle_outbound().max(params.trickle_inbound());
     (FRESH * trickle).max(Duration::from_millis(params.batch_ms)).max(SETTLED)
 }

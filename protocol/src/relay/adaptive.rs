@@ -98,7 +98,8 @@ mod trials;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::topology::spread;
+use super::topology::{spread, spread_among};
+use super::turns::Turns;
 use super::{Neighbour, RelayCx, Step, Strategy};
 use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
 use crate::ground::link::{Link, LinkSet, LinkTable};
@@ -132,6 +133,8 @@ pub struct Adaptive {
     links: LinkTable<Side>,
     /// How many transactions were accepted; wraps.
     accepted: u32,
+    /// Where peers are compared with and not told lazily.
+    turns: Turns,
     threshold: Threshold,
     ration: Ration,
     trials: Trials,
@@ -272,6 +275,7 @@ impl Strategy for Adaptive {
     }
 
     fn on_wake(&mut self, cx: &mut RelayCx<'_>) {
+        self.turns.on_wake(cx.params.adaptive.compared(), cx);
         if self.batches.take_lazy(cx.now) {
             self.settle(cx.now, cx.params);
             let own = self.own.take();
@@ -291,7 +295,7 @@ impl Strategy for Adaptive {
     }
 
     fn deadline(&self) -> Time {
-        self.batches.deadline()
+        self.batches.deadline().min(self.turns.deadline())
     }
 
     fn keeps(&self, link: Link) -> bool {
@@ -327,9 +331,25 @@ impl Adaptive {
     fn spread(&mut self, item: &Arc<Item>, ingress: Option<Link>, cx: &mut RelayCx<'_>) {
         let (id, steps_before) = (item.id(), cx.steps.len());
         let eager = self.eager(id, cx);
-        spread(cx, id, |Neighbour { link, .. }| {
-            if eager.contains(link) { Step::Send(link, item.clone()) } else { Step::Hold(link, id) }
-        });
+        let compares = !cx.params.adaptive.compared().is_zero();
+        let params = cx.params;
+        let is_told =
+            |link| !compares || eager.contains(link) || self.is_prompt(link, id.into(), params);
+        spread_among(
+            cx,
+            id,
+            |to| is_told(to.link),
+            |Neighbour { link, .. }| {
+                if eager.contains(link) {
+                    Step::Send(link, item.clone())
+                } else {
+                    Step::Hold(link, id)
+                }
+            },
+        );
+        if compares {
+            self.turns.on_news(params.adaptive.compared(), cx);
+        }
         let is_trial = is_trial(id.into());
         let (mut sent, mut told) = (LinkSet::default(), LinkSet::default());
         let window = self.window(cx.params);

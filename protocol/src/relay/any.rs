@@ -10,7 +10,7 @@ use crate::ground::time::Time;
 use crate::params::{RelayParams, StrategyKind};
 use crate::relay::{
     Adaptive, Cat, DirectMail, Dog, Eth68, Flood, Gossipsub, Inventory, Neighbour, Plumtree, Pull,
-    Push, PushPull, RelayCx, Rumor, Strategy,
+    Push, PushPull, Reconcile, RelayCx, Rumor, Strategy,
 };
 use crate::wire::message::Signal;
 
@@ -135,6 +135,12 @@ macro_rules! define_any {
             fn takes_unasked(&self) -> bool {
                 match self {
                     $(Self::$variant(strategy) => strategy.takes_unasked(),)*
+                }
+            }
+
+            fn shows_at_once(&self) -> bool {
+                match self {
+                    $(Self::$variant(strategy) => strategy.shows_at_once(),)*
                 }
             }
 

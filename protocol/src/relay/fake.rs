@@ -83,7 +83,7 @@ impl Fake {
                     let leaves = |held: &mut (Link, ItemId)| held.0 == *link;
                     self.known.extend(self.held.extract_if(.., leaves));
                 }
-                Step::Signal(..) | Step::Charge(..) => {}
+                Step::Signal(..) | Step::Charge(..) | Step::Compare(_) => {}
             }
         }
         steps

@@ -155,6 +155,8 @@ pub enum Step {
     Charge(Link, usize),
     /// Say something to the strategy at the other end.
     Signal(Link, Signal),
+    /// Compare what both ends keep (see [`crate::reconcile::by_sketch`]).
+    Compare(Link),
 }
 
 /// A member of the gossip family. Every method but [`Strategy::on_accepted`] has a default.
@@ -228,6 +230,11 @@ pub trait Strategy {
 
     /// Whether its peers are expected to send whole items that were not asked for.
     fn takes_unasked(&self) -> bool;
+
+    /// Whether what just came is shown when peers compare, since nothing else may bring it to them.
+    fn shows_at_once(&self) -> bool {
+        false
+    }
 
     /// Whether it announces transactions by their short ids.
     fn names_short(&self) -> bool {

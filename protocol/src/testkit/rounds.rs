@@ -291,7 +291,8 @@ impl<'a> Crowd<'a> {
             | Step::Hold(link, _)
             | Step::Flush(link)
             | Step::Charge(link, _)
-            | Step::Signal(link, _)) = step;
+            | Step::Signal(link, _)
+            | Step::Compare(link)) = step;
             carry_out(link.slot(), step);
         }
     }
@@ -325,7 +326,7 @@ fn payload(from: usize, to: usize, step: &Step) -> Option<Payload> {
         Step::Announce(..) | Step::AnnounceNow(..) | Step::Hold(..) => {
             Some(Payload { from, to, is_unasked: false })
         }
-        Step::Flush(_) | Step::Charge(..) | Step::Signal(..) => None,
+        Step::Flush(_) | Step::Charge(..) | Step::Signal(..) | Step::Compare(_) => None,
     }
 }
 

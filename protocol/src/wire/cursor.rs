@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::chain::Chain;
 use crate::ground::item::{Item, ItemKind};
+use crate::ground::varint;
 use crate::wire::error::DecodeError;
 
 /// A body, and how far it is read. The message is complete only if nothing is left.
@@ -72,10 +73,26 @@ impl<'a> Cursor<'a> {
 
     /// Takes as many elements of `N` bytes as there are; what is no whole one stays.
     pub(crate) fn list<const N: usize, T>(&mut self, element: impl Fn([u8; N]) -> T) -> Arc<[T]> {
+        self.elements(element)
+    }
+
+    /// The same, as whatever collects them.
+    pub(crate) fn elements<const N: usize, T, L>(&mut self, element: impl Fn([u8; N]) -> T) -> L
+    where
+        L: FromIterator<T>,
+    {
         let (elements, left) = self.rest().as_chunks();
         let (list, left) = (elements.iter().copied().map(element).collect(), left.len());
         self.read = self.body.len() - left;
         list
+    }
+
+    /// Takes a number of one to five bytes.
+    pub(crate) fn varint(&mut self) -> Result<u32, DecodeError> {
+        let mut rest = self.rest();
+        let number = varint::take(&mut rest)?;
+        self.read = self.body.len() - rest.len();
+        Ok(number)
     }
 
     /// Takes the whole body as an item. It keeps the bytes themselves: nothing is copied.

@@ -10,7 +10,10 @@ use crate::wire::cursor::Cursor;
 use crate::wire::error::DecodeError;
 use crate::wire::message::items::{short_len, whole_len};
 use crate::wire::message::peers::{ADDRESSES_BODY_MAX, read_addresses};
-use crate::wire::message::reconcile::{DIGEST_MAX, LISTS_BODY_MAX, read_digest, read_held};
+use crate::wire::message::reconcile::{
+    CELLS_BODY_MAX, DIGEST_MAX, LISTS_BODY_MAX, WANT_BODY_MAX, read_cells, read_digest, read_held,
+    read_want,
+};
 use crate::wire::message::relay::KNOWN_BODY_MAX;
 use crate::wire::message::session::read_hello;
 use crate::wire::message::{
@@ -300,6 +303,12 @@ kinds! {
     }
     Held "held": Control, each Requests {
         21: Bytes(LISTS_BODY_MAX), Reconcile(Reconcile::Held(_)) = read_held;
+    }
+    Cells "cells": Control, each Requests {
+        23: Bytes(CELLS_BODY_MAX), Reconcile(Reconcile::Cells(_)) = read_cells;
+    }
+    Want "want": Control, each Requests {
+        24: Bytes(WANT_BODY_MAX), Reconcile(Reconcile::Want(_)) = read_want;
     }
 }
 

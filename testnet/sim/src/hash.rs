@@ -95,6 +95,12 @@ impl EventHash {
             Message::Reconcile(Reconcile::Held(lists)) => {
                 lists.iter().flat_map(|list| &list.ids).for_each(|id| self.id(id));
             }
+            Message::Reconcile(Reconcile::Cells(told)) => {
+                told.cells.iter().for_each(|cell| self.word(cell.sum));
+            }
+            Message::Reconcile(Reconcile::Want(want)) => {
+                want.counts.iter().for_each(|count| self.word(count.cast_unsigned().into()));
+            }
             Message::Items(Items::FeeFilter(rate)) => self.word(rate.0),
             Message::Items(Items::Credit(ids)) => self.word(u64::from(*ids)),
             Message::Peers(PeerExchange::Addresses(addrs)) => self.word(addrs.len() as u64),

@@ -173,6 +173,7 @@ fn defaults(strategy: StrategyKind) -> Params {
             | StrategyKind::Dog
             | StrategyKind::Cat
             | StrategyKind::Gossipsub
+            | StrategyKind::Reconcile
     );
     if !leaves_out {
         relay.safety_pull_ms = 0;
@@ -282,7 +283,8 @@ mod tests {
             let digests = params.relay.safety_pull_ms > 0;
             assert_eq!(
                 digests,
-                ["direct-mail", "rumor", "dog", "cat", "gossipsub"].contains(&strategy.name()),
+                ["direct-mail", "rumor", "dog", "cat", "gossipsub", "reconcile"]
+                    .contains(&strategy.name()),
                 "{strategy}"
             );
         }

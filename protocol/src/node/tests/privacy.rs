@@ -1,6 +1,7 @@
 //! Our own transactions and strangers who have just come: others hear of them first, and in the end everybody does.
 
 use super::comparing::{named, questions, tx};
+use super::spreading::only;
 use super::*;
 use crate::chain::Verified;
 use crate::ground::item::ShortId;
@@ -163,7 +164,7 @@ fn no_stranger_finds_an_own_transaction_of_an_earlier_run_before_a_first_hop_can
     solo.hand(restored(&own, RestoredAs::Own));
     solo.hand(restored(&other, RestoredAs::Kept));
     solo.wait(5_000);
-    let everything = questions(&own).swap_remove(0); // that he has nothing
+    let everything = only(&[]); // that he has nothing
     for (slot, direction, hears) in [(0, IN, false), (1, OUT, true)] {
         let link = solo.link(slot, direction);
         let told = solo.say(link, &everything);

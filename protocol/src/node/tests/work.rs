@@ -20,13 +20,13 @@ fn names(ids: impl Iterator<Item = ItemId>) -> Names {
 }
 
 /// A node whose link is charged a second for each requested id.
-fn charging(mut params: Params) -> Solo {
+pub(super) fn charging(mut params: Params) -> Solo {
     params.budgets.requests = Rate::new(1.0, 0.001);
     Solo::new(params)
 }
 
 /// As how many requested ids something was charged.
-fn charged(solo: &Solo, actions: &[Action]) -> usize {
+pub(super) fn charged(solo: &Solo, actions: &[Action]) -> usize {
     let debts = actions.iter().filter_map(|action| match action {
         Action::Throttle { until, .. } => Some(until.since(solo.now).as_millis().div_ceil(1_000)),
         _ => None,
@@ -34,7 +34,7 @@ fn charged(solo: &Solo, actions: &[Action]) -> usize {
     usize::try_from(debts.max().unwrap_or(0)).unwrap()
 }
 
-fn restore(solo: &mut Solo, items: impl Iterator<Item = Arc<Item>>) {
+pub(super) fn restore(solo: &mut Solo, items: impl Iterator<Item = Arc<Item>>) {
     for item in items {
         let (was, age) = (RestoredAs::Kept, Duration::ZERO);
         solo.hand(Input::Restored { item, was, age, verified: Verified::default() });

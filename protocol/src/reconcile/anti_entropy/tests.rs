@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ground::item::Hash256;
-use crate::reconcile::kept::Telling;
+use crate::reconcile::telling::Telling;
 use crate::wire::digest::Span;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -37,7 +37,7 @@ impl End {
 
     /// What is shown to a peer that is known to have nothing, on a link where nothing waits.
     fn shown(&self, now: Time) -> Vec<ShortId> {
-        let view = self.net.view(A, std::iter::empty(), |_| false, FeeRate::ZERO, now);
+        let view = self.net.view(A, std::iter::empty(), (SETTLED, &|_| false), FeeRate::ZERO, now);
         view.ids(Span::ALL).collect()
     }
 
@@ -69,8 +69,8 @@ fn short(ids: &[ItemId]) -> Vec<ShortId> {
 /// What each of two ends holds and the other doesn't, as a comparison finds it.
 fn compared(one: &End, other: &End, now: Time) -> (Vec<ShortId>, Vec<ShortId>) {
     let show = |end: &'_ End| end.shown(now);
-    let views =
-        [one, other].map(|end| end.net.view(A, std::iter::empty(), |_| false, FeeRate::ZERO, now));
+    let views = [one, other]
+        .map(|end| end.net.view(A, std::iter::empty(), (SETTLED, &|_| false), FeeRate::ZERO, now));
     let (mut only, mut said) = ([Vec::new(), Vec::new()], Telling::begin(&views[0], 7));
     for turn in 1.. {
         let (teller, hearer) = ((turn + 1) % 2, turn % 2);
@@ -113,7 +113,8 @@ fn what_is_on_its_way_is_not_told_again() {
     assert_eq!(end.shown(Time::from_millis(1_600)), short(&ids(0, 12)));
     // A peer that has it is shown that we have it, too.
     let (known, now) = (ids(0, 1)[0], Time::from_millis(900));
-    let view = end.net.view(A, std::iter::empty(), |id| *id == known, FeeRate::ZERO, now);
+    let view =
+        end.net.view(A, std::iter::empty(), (SETTLED, &|id| *id == known), FeeRate::ZERO, now);
     assert!(view.ids(Span::ALL).eq(short(&[known])));
 }
 
@@ -121,7 +122,7 @@ fn what_is_on_its_way_is_not_told_again() {
 fn what_waits_for_a_link_is_not_shown_on_it_however_old() {
     let end = End::with(&ids(0, 9));
     let now = Time::from_millis(3_600_000);
-    let view = end.net.view(A, ids(3, 9).into_iter(), |_| false, FeeRate::ZERO, now);
+    let view = end.net.view(A, ids(3, 9).into_iter(), (SETTLED, &|_| false), FeeRate::ZERO, now);
     assert!(view.ids(Span::ALL).eq(short(&ids(0, 3))));
 }
 

@@ -12,12 +12,15 @@ use crate::ground::link::Direction;
 use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey, Transport};
 use crate::ground::time::Time;
 use crate::machine::{Input, Machine as _, RestoredAs};
+use crate::reconcile::sketch::Sketch;
+use crate::reconcile::sketch::estimate::counts;
 use crate::testkit::ties::Ties;
 use crate::wire::digest::{Digest, FAN, LIST_MAX, List, Span, Split};
 use crate::wire::error::DecodeError;
 use crate::wire::message::{
     Allowed, Hello, Items, Message, Names, PeerExchange, Reconcile, Session, Signal,
 };
+use crate::wire::sketch::{Cells, Want};
 
 /// The bytes, one after the other; zeros when there are no more.
 pub(super) struct Script<'a>(pub(super) &'a [u8]);
@@ -107,7 +110,7 @@ impl Chaos {
         }
     }
 
-    /// A sum over all ids, or a list of some.
+    /// A sum over all ids, a list of some, cells of some, or a question for such.
     fn comparison(&self, script: &mut Script<'_>) -> Message {
         let count = script.below(self.items.len());
         let some = self.items[..count].iter().take(LIST_MAX);
@@ -116,8 +119,15 @@ impl Chaos {
         ids.dedup();
         let (span, salt) = (Span::ALL, u64::from(script.byte()));
         let splits = [Split { span, sums: [script.byte().into(); FAN] }].into();
-        Message::Reconcile(match script.byte() % 2 {
+        let sketch = |cells: usize| Sketch::of(ids.iter().copied(), cells);
+        let of = u32::from(script.byte());
+        Message::Reconcile(match script.byte() % 4 {
             0 => Reconcile::Held([List { span, ids: ids.into() }].into()),
+            1 => {
+                let cells = sketch(script.byte().into()).told();
+                Reconcile::Cells(Box::new(Cells { of, cells }))
+            }
+            2 => Reconcile::Want(Box::new(Want { of, counts: counts(&sketch(32)) })),
             _ => Reconcile::Digest(Box::new(Digest { salt, splits })),
         })
     }

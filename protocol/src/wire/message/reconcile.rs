@@ -4,11 +4,13 @@ use bytes::{BufMut, BytesMut};
 
 use super::{ALLOCATION, ANNOUNCE_MAX, Body, allocated_by};
 use crate::ground::item::{SHORT_ID_LEN, ShortId};
+use crate::ground::varint;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::{
     Digest, FAN, LIST_MAX, LISTED_MAX, LISTS_MAX, List, SPLITS_MAX, Span, Split, are_in_order,
 };
 use crate::wire::error::{DecodeError, Field};
+use crate::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
 
 /// Most bytes of a span: how deep it is, and its half bytes.
 const SPAN_MAX: usize = 1 + SHORT_ID_LEN;
@@ -23,6 +25,12 @@ pub(in crate::wire) const DIGEST_MAX: usize = 8 + SPLITS_MAX * (SPAN_MAX + SUMS_
 pub(in crate::wire) const LISTS_BODY_MAX: usize =
     LISTS_MAX * (SPAN_MAX + 1) + LISTED_MAX * SHORT_ID_LEN;
 
+/// Most bytes of cells.
+pub(in crate::wire) const CELLS_BODY_MAX: usize = 4 + CELLS_MAX * Cell::LEN;
+
+/// Most bytes of a question for them.
+pub(in crate::wire) const WANT_BODY_MAX: usize = 4 + COUNTS_MAX * varint::LEN_MAX;
+
 const _: () = assert!(LISTED_MAX <= ANNOUNCE_MAX, "what is listed is announced");
 
 /// How peers compare the transactions that they keep.
@@ -36,6 +44,12 @@ pub enum Reconcile {
     /// I have these, and of each span nothing else: ask for what you lack, and announce what I lack. Body: lists; of
     /// each its span, the count u8, short ids.
     Held(Box<[List]>),
+    /// The first cells of what I have: find out what differs, announce what I lack and ask for what you lack; or say what to
+    /// tell. Body: how many ids u32; cells: the sum of ids u64, that of their checks u32.
+    Cells(Box<Cells>),
+    /// Those are too few: these counts say how many it takes. Body: how many ids u32; counts: varints, where 0, 1, 2, 3 stand
+    /// for 0, -1, 1, -2.
+    Want(Box<Want>),
 }
 
 impl Body for Reconcile {
@@ -49,6 +63,11 @@ impl Body for Reconcile {
                 let len = |list: &List| span_len(list.span) + 1 + list.ids.len() * SHORT_ID_LEN;
                 lists.iter().map(len).sum()
             }
+            Self::Cells(told) => 4 + told.cells.len() * Cell::LEN,
+            Self::Want(want) => {
+                let lens = want.counts.iter().map(|count| varint::len(zigzag(*count)));
+                4 + lens.sum::<usize>()
+            }
         }
     }
 
@@ -59,6 +78,8 @@ impl Body for Reconcile {
                 let ids = lists.iter().map(|list| allocated_by(&list.ids));
                 allocated_by(lists) + ids.sum::<usize>()
             }
+            Self::Cells(told) => ALLOCATION + size_of::<Cells>() + allocated_by(&told.cells),
+            Self::Want(want) => ALLOCATION + size_of::<Want>() + allocated_by(&want.counts),
         }
     }
 
@@ -79,6 +100,17 @@ impl Body for Reconcile {
                     list.ids.iter().for_each(|id| out.put_slice(&id.0));
                 }
             }
+            Self::Cells(told) => {
+                out.put_u32_le(told.of);
+                for cell in &told.cells {
+                    out.put_u64_le(cell.sum);
+                    out.put_u32_le(cell.check);
+                }
+            }
+            Self::Want(want) => {
+                out.put_u32_le(want.of);
+                want.counts.iter().for_each(|count| varint::put(zigzag(*count), out));
+            }
         }
     }
 
@@ -86,6 +118,8 @@ impl Body for Reconcile {
         match self {
             Self::Digest(digest) => digest.splits.len() * FAN,
             Self::Held(lists) => lists.iter().map(|list| list.ids.len()).sum(),
+            Self::Cells(told) => told.cells.len(),
+            Self::Want(_) => 1,
         }
     }
 }
@@ -132,6 +166,38 @@ pub(in crate::wire) fn read_held(body: &mut Cursor<'_>) -> Result<Reconcile, Dec
         return Err(DecodeError::BadValue(Field::Span));
     }
     Ok(Reconcile::Held(lists.into()))
+}
+
+/// Reads cells.
+pub(in crate::wire) fn read_cells(body: &mut Cursor<'_>) -> Result<Reconcile, DecodeError> {
+    let of = body.u32()?;
+    let cell = |bytes: [u8; Cell::LEN]| {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
+        let sum = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        Cell { sum, check: u32::from_le_bytes([i, j, k, l]) }
+    };
+    let cells: Box<[Cell]> = body.elements(cell);
+    check_count(cells.len(), CELLS_MAX)?;
+    Ok(Reconcile::Cells(Box::new(Cells { of, cells })))
+}
+
+/// Reads a question for cells.
+pub(in crate::wire) fn read_want(body: &mut Cursor<'_>) -> Result<Reconcile, DecodeError> {
+    let (of, mut counts) = (body.u32()?, Vec::new());
+    while !body.rest().is_empty() {
+        check_count(counts.len() + 1, COUNTS_MAX)?;
+        counts.push(unzigzag(body.varint()?));
+    }
+    Ok(Reconcile::Want(Box::new(Want { of, counts: counts.into() })))
+}
+
+/// A number whose amount is small as a small one without a sign.
+const fn zigzag(count: i32) -> u32 {
+    (count << 1 ^ count >> 31).cast_unsigned()
+}
+
+const fn unzigzag(word: u32) -> i32 {
+    (word >> 1).cast_signed() ^ -(word & 1).cast_signed()
 }
 
 const fn check_count(count: usize, max: usize) -> Result<(), DecodeError> {
@@ -222,6 +288,34 @@ mod tests {
         short[2] = 17;
         let max = LIST_MAX;
         assert_eq!(held(&[short]), Err(DecodeError::TooMany { count: 17, max }));
+    }
+
+    #[test]
+    fn counts_of_either_sign_are_short() {
+        for (count, word) in
+            [(0, 0), (-1, 1), (1, 2), (i32::MAX, u32::MAX - 1), (i32::MIN, u32::MAX)]
+        {
+            assert_eq!((zigzag(count), unzigzag(word)), (word, count));
+        }
+    }
+
+    #[test]
+    fn a_question_is_read_in_one_form_alone_and_no_longer_than_a_node_asks() {
+        let want = |counts: &[u8]| {
+            decode(24, Bytes::from([&[5, 0, 0, 0], counts].concat()), &Opaque::default())
+        };
+        let counts: Box<[i32]> = [-1, 64].into();
+        let wanted = Reconcile::Want(Box::new(Want { of: 5, counts }));
+        assert_eq!(want(&[1, 0x80, 1]), Ok(Message::Reconcile(wanted)));
+        assert_eq!(want(&[0x81, 0]), Err(DecodeError::Varint));
+        assert_eq!(want(&[0x81]), Err(DecodeError::Truncated));
+        let [count, max] = [COUNTS_MAX + 1, COUNTS_MAX];
+        assert_eq!(want(&[0; COUNTS_MAX + 1]), Err(DecodeError::TooMany { count, max }));
+        let cells = |len| decode(23, Bytes::from(vec![1; 4 + len]), &Opaque::default());
+        assert!(cells(0).is_ok() && cells(CELLS_MAX * Cell::LEN).is_ok());
+        assert_eq!(cells(Cell::LEN + 1), Err(DecodeError::TrailingBytes));
+        let len = CELLS_BODY_MAX + Cell::LEN;
+        assert!(cells(len - 4).is_err());
     }
 
     #[test]

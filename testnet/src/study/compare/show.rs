@@ -132,7 +132,7 @@ pub fn colour(strategy: &str) -> Colour {
     match strategy {
         "adaptive" => Colour::Vermilion,
         "inventory" => Colour::Orange,
-        "plumtree" | "dog" | "eth68" | "cat" | "gossipsub" => Colour::Green,
+        "plumtree" | "dog" | "eth68" | "cat" | "gossipsub" | "reconcile" => Colour::Green,
         "push" | "pull" | "push-pull" | "rumor" => Colour::Purple,
         _ => Colour::Blue,
     }

@@ -1,0 +1,173 @@
+//! What nodes tell one another by sketch: what differs, for about what it takes to name it.
+
+use super::comparing::{named, tx};
+use super::work::{charged, charging, restore};
+use super::*;
+use crate::chain::Verified;
+use crate::ground::fee::FeeRate;
+use crate::ground::item::Item;
+use crate::ground::item::ShortId;
+use crate::machine::RestoredAs;
+use crate::params::Rate;
+use crate::reconcile::by_sketch::{self, Next};
+use crate::reconcile::kept::{Kept, View};
+use crate::report::counters::Traffic;
+use crate::testkit::Mesh;
+use crate::wire::kinds::MessageKind;
+use crate::wire::sketch::{CELLS_MAX, Cell, Cells, Want};
+use std::ops::Range;
+use std::time::Duration;
+
+const OUT: Direction = Direction::Outbound;
+
+fn restored(item: Arc<Item>) -> Input<'static> {
+    let was = RestoredAs::Kept;
+    Input::Restored { item, was, age: Duration::ZERO, verified: Verified::default() }
+}
+
+/// Two nodes that keep so many transactions in common and some of their own, and meet.
+fn meeting(shared: u32, ours: u32, theirs: u32) -> Mesh {
+    let params = named(StrategyKind::Inventory);
+    let mut mesh = Mesh::new(2, 1, 1, params, Arc::new(Opaque::default()));
+    for (index, own) in [(0, 100_000..100_000 + ours), (1, 200_000..200_000 + theirs)] {
+        (0..shared).chain(own).for_each(|n| mesh.hand(index, restored(tx(n))));
+    }
+    mesh.connect(0, 1);
+    mesh
+}
+
+/// What both sent so far of what comparisons are made of: messages and bytes of a kind.
+fn compared(mesh: &Mesh, kind: MessageKind) -> (u64, u64) {
+    (0..2).fold((0, 0), |(messages, bytes), index| {
+        let traffic: &Traffic = &mesh.node(index).counters().traffic;
+        let sent = traffic.sent(kind);
+        (messages + sent.messages, bytes + sent.bytes)
+    })
+}
+
+#[test]
+fn pools_that_differ_become_equal_at_the_cost_of_the_difference() {
+    let mut by_sketch = 0;
+    for (shared, ours, theirs) in [(3_000, 200, 150), (6_000, 3, 0), (2_000, 0, 1), (6_000, 300, 0)]
+    {
+        let mut mesh = meeting(shared, ours, theirs);
+        mesh.run_for(Duration::from_secs(60));
+        for index in 0..2 {
+            let all = (shared + ours + theirs) as usize;
+            assert_eq!(mesh.node(index).pool().len(), all);
+        }
+        let (_, cells) = compared(&mesh, MessageKind::Cells);
+        let (_, want) = compared(&mesh, MessageKind::Want);
+        let differ = u64::from(ours + theirs);
+        assert!(cells <= 24 * differ + 1_000, "{cells} bytes for {differ} of {shared}");
+        assert!(want <= 1_000, "{want} bytes");
+        by_sketch += u64::from(compared(&mesh, MessageKind::Held).0 == 0);
+    }
+    assert!(by_sketch >= 2, "the others began by salted sums, as some do");
+}
+
+#[test]
+fn equal_pools_say_so_in_less_than_a_hundred_bytes() {
+    let mut mesh = meeting(5_000, 0, 0);
+    mesh.run_for(Duration::from_secs(60));
+    let kinds = [MessageKind::Cells, MessageKind::Digest, MessageKind::Want, MessageKind::Held];
+    let [cells, digest, want, held] = kinds.map(|kind| compared(&mesh, kind));
+    assert_eq!((cells.0 + digest.0, want.0, held.0), (1, 0, 0), "one question, and no answer");
+    assert!(cells.1 + digest.1 <= 100, "{cells:?} {digest:?}");
+}
+
+#[test]
+fn of_a_pool_that_is_much_larger_most_is_told_by_lists() {
+    let mut mesh = meeting(40, 0, 3_000);
+    mesh.run_for(Duration::from_secs(120));
+    assert_eq!(mesh.node(0).pool().len(), 3_040);
+    let [cells, held] =
+        [MessageKind::Cells, MessageKind::Announce].map(|kind| compared(&mesh, kind));
+    assert!(cells.1 <= 15 * 3_000, "{} bytes of cells", cells.1);
+    assert!(held.1 >= 8 * 3_000);
+}
+
+fn kept(numbers: Range<u32>) -> Kept {
+    let mut kept = Kept::default();
+    numbers.for_each(|n| kept.insert(tx(n).id().into(), FeeRate(u64::from(n))));
+    kept
+}
+
+fn shown(kept: &Kept) -> View<'_> {
+    View::new(kept, Vec::new(), FeeRate::ZERO)
+}
+
+#[test]
+fn what_is_not_shown_is_in_no_cell() {
+    for count in [1_000, 6_000] {
+        let (all, few) = (kept(0..count), kept(7..count));
+        let hidden: Vec<ShortId> = (0..7).map(|n| tx(n).id().into()).collect();
+        let views = [
+            View::new(&all, hidden, FeeRate::ZERO),
+            View::new(&all, vec![tx(3).id().into(), tx(99_999).id().into()], FeeRate(7)),
+            shown(&few),
+        ];
+        let [one, other, model] = views.map(|view| view.sketch(100).unwrap().told());
+        assert!(one == model && other == model, "of {count}");
+    }
+}
+
+#[test]
+fn where_much_is_not_shown_of_many_they_compare_by_spans() {
+    let all = kept(0..9_000);
+    let view = View::new(&all, Vec::new(), FeeRate(5_000));
+    assert!(view.sketch(4).is_none() && by_sketch::begin(&view, 4).is_none());
+    assert!(view.looked_at() < 1_000_000);
+}
+
+#[test]
+fn what_a_stranger_sends_as_cells_is_answered_by_one_message_at_most() {
+    let all = kept(0..6_000);
+    let view = shown(&all);
+    let garbage = |count: u64| {
+        let cell = |n: u64| Cell { sum: n.wrapping_mul(0x9e37_79b9_7f4a_7c15), check: 7 };
+        (1..=count).map(cell).collect::<Box<[Cell]>>()
+    };
+    for of in [0, 1, 6_000, u32::MAX] {
+        for count in [1, 4, 81, CELLS_MAX as u64] {
+            let next = by_sketch::take(&Cells { of, cells: garbage(count) }, &view);
+            let asks = count <= 4 && of == 6_000;
+            assert_eq!(matches!(next, Next::Ask(_)), asks, "{count} cells of {of}: {next:?}");
+            assert_eq!(matches!(next, Next::Spans), !asks);
+        }
+        let none = by_sketch::take(&Cells { of, cells: [].into() }, &view);
+        assert_eq!(none, Next::Found { theirs: vec![], ours: vec![] });
+        for counts in [vec![], vec![0; 256], vec![i32::MAX; 256], vec![i32::MIN; 3]] {
+            let told = by_sketch::answer(&Want { of, counts: counts.into() }, &view);
+            assert!(told.is_none_or(|told| told.cells.len() <= CELLS_MAX));
+        }
+    }
+}
+
+#[test]
+fn whoever_sends_cells_is_charged_for_each() {
+    let mut solo = charging(named(StrategyKind::Inventory));
+    restore(&mut solo, (0..100).map(tx));
+    let link = solo.link(0, OUT);
+    let cells = vec![Cell { sum: 1, check: 1 }; 1_000].into();
+    let said = Message::Reconcile(Reconcile::Cells(Box::new(Cells { of: 100, cells })));
+    let actions = solo.say(link, &said);
+    assert!(charged(&solo, &actions) >= 1_000, "{actions:?}");
+}
+
+#[test]
+fn what_a_peer_takes_no_announcements_of_it_is_told_by_comparing() {
+    // 3,000 at once to a peer that grants 14 ids a second: by these it would take more than three minutes.
+    let mut params = named(StrategyKind::Inventory);
+    params.budgets.announcements = Rate::new(14.0, 14.0);
+    for (compares, most) in [(true, 60), (false, 180)] {
+        params.relay.safety_pull_ms = if compares { 10_000 } else { 0 };
+        let mut mesh = Mesh::new(2, 1, 1, params.clone(), Arc::new(Opaque::default()));
+        mesh.connect(0, 1);
+        mesh.run_for(Duration::from_secs(1));
+        (0..3_000).for_each(|n| mesh.submit(0, tx(n)));
+        mesh.run_for(Duration::from_secs(most));
+        let arrived = mesh.node(1).pool().len();
+        assert_eq!(arrived == 3_000, compares, "{arrived} after {most} s");
+    }
+}
