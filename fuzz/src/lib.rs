@@ -13,6 +13,7 @@ use tidings_protocol::chain::{Chain, Limits, Opened, Rules, Settings, Verdict};
 use tidings_protocol::ground::item::{Item, ItemKind};
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::testkit::chaos::Chaos;
+use tidings_protocol::testkit::fleet::life;
 use tidings_protocol::wire::codec;
 use tidings_protocol::wire::frame::Reader;
 use tidings_protocol::wire::message::Message;
@@ -133,6 +134,11 @@ pub fn node(bytes: &[u8]) {
 pub fn merkle(bytes: &[u8]) {
     tally::BYTES.add(bytes.len() as u64);
     merkle::merkle(bytes);
+}
+
+/// The life of a replica, and its peers' decoder: the first byte says what data it keeps.
+pub fn replica(bytes: &[u8]) {
+    tally::OPERATIONS.add(life::run(bytes));
 }
 
 /// A client's connection to the admin API.

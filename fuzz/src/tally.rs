@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Inputs that a node was handed, but for those after its script, by which it is checked in the end.
-pub static OPERATIONS: Tally = Tally::new("node operations");
+/// Inputs that a node or a replica was handed, but for those after its script, by which it is checked in the end.
+pub static OPERATIONS: Tally = Tally::new("operations");
 
 /// Bytes that a decoder was handed.
 pub static BYTES: Tally = Tally::new("bytes decoded");

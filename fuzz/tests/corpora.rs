@@ -40,3 +40,8 @@ fn kept_lives_keep_every_invariant() {
 fn kept_comparisons_of_maps_stay_within_their_bounds() {
     replay("merkle", tidings_fuzz::merkle);
 }
+
+#[test]
+fn kept_lives_of_replicas_keep_every_bound_and_end_in_agreement() {
+    replay("replica", tidings_fuzz::replica);
+}

@@ -124,6 +124,8 @@ pub mod reconcile {
     pub mod anti_entropy;
 }
 
+pub mod replica;
+
 /// Who gets what, when: the strategies, and what all of them share.
 pub mod relay {
     pub mod announce;
@@ -187,6 +189,7 @@ pub mod node;
 #[cfg(feature = "testkit")]
 pub mod testkit {
     pub mod chaos;
+    pub mod fleet;
     pub mod hostile;
     mod mesh;
     mod queue;

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""broadcast.py - a stand-alone harness for the Maelstrom *broadcast* workload.
+"""broadcast.py - a stand-alone harness for the Maelstrom workloads *broadcast*, *g-set*, *g-counter* and *pn-counter*.
 
 An independent re-implementation (standard library only, no Maelstrom/Jepsen code) of what
-`maelstrom test -w broadcast` does as of Maelstrom 0.2.5-dev / Jepsen 0.3.7: it starts N copies of
+`maelstrom test -w broadcast` (or another of these) does as of Maelstrom 0.2.5-dev / Jepsen 0.3.7: it starts N copies of
 a binary, talks line-delimited JSON over stdin/stdout, routes node-to-node messages through a
-simulated network (latency, loss by partition), runs a random mix of `broadcast` and `read` client
-operations, performs final reads, and judges the history with the "set-full" rules.
+simulated network (latency, loss by partition), runs a random mix of `broadcast` (or `add`) and `read` client
+operations, performs final reads, and judges the history with the "set-full" rules, or those for sums.
 
   broadcast.py --bin ./node --node-count 25 --time-limit 20 --rate 100 --latency 100 \
       --topology tree4 [--nemesis partition] [--max-msgs-per-op 30 --max-median 400 --max-max 600] \
@@ -39,6 +39,7 @@ import argparse, heapq, json, os, random, selectors, signal, subprocess, sys, te
 
 from checker import results
 from shapes import HarnessError, grudge, topology
+from workloads import NAMES, workload
 
 INIT_TIMEOUT = 10.0
 RPC_TIMEOUT = 5.0
@@ -58,6 +59,7 @@ class Node:
 class Run:
     def __init__(self, o):
         self.o = o
+        self.workload = workload(o.workload)
         self.rng = random.Random(o.seed)
         self.nodes = {}
         self.ids = ["n%d" % i for i in range(o.node_count)]
@@ -288,7 +290,8 @@ class Run:
     def invoke(self, w, f, value, free, final=False):
         node = self.ids[w % len(self.ids)]
         inv = self.record("invoke", f, w, value, final=final)
-        body = {"type": "broadcast", "message": value} if f == "broadcast" else {"type": "read"}
+        load = self.workload
+        body = {"type": load.write, load.field: value} if f == load.write else {"type": "read"}
 
         def done(b):
             if b is None:
@@ -296,14 +299,14 @@ class Run:
             elif b.get("type") == "error":
                 name, definite = ERRORS.get(b.get("code"), ("unknown", False))
                 self.record("fail" if definite or f == "read" else "info", f, w, value, name, inv, final)
-            elif f == "broadcast":
-                if b.get("type") != "broadcast_ok":
-                    raise HarnessError("expected broadcast_ok from %s, got %r" % (node, b))
+            elif f == load.write:
+                if b.get("type") != load.write + "_ok":
+                    raise HarnessError("expected %s_ok from %s, got %r" % (load.write, node, b))
                 self.record("ok", f, w, value, None, inv, final)
             else:
-                if b.get("type") != "read_ok" or not isinstance(b.get("messages"), list):
-                    raise HarnessError("expected read_ok with messages from %s, got %r" % (node, str(b)[:200]))
-                self.record("ok", f, w, b["messages"], None, inv, final)
+                if b.get("type") != "read_ok" or not load.is_read(b):
+                    raise HarnessError("expected read_ok with %s from %s, got %r" % (load.answer, node, str(b)[:200]))
+                self.record("ok", f, w, b[load.answer], None, inv, final)
             free.add(w)
         self.rpc("c%d" % (1000 + w), node, body, done)
 
@@ -325,13 +328,13 @@ class Run:
         self.start_nodes()
         self.all_rpc(lambda nid: {"type": "init", "node_id": nid, "node_ids": self.ids}, "init_ok", INIT_TIMEOUT, "init")
         topo = topology(o.topology, self.ids)
-        self.all_rpc(lambda nid: {"type": "topology", "topology": topo}, "topology_ok", RPC_TIMEOUT, "topology")
+        if self.workload.has_topology:
+            self.all_rpc(lambda nid: {"type": "topology", "topology": topo}, "topology_ok", RPC_TIMEOUT, "topology")
         workers = o.concurrency or o.node_count
         free = set(range(workers))
         turn = [-1]
         start = self.now()
         end = start + o.time_limit
-        counter = [0]
 
         def next_op():
             if self.now() >= end:
@@ -342,8 +345,7 @@ class Run:
             w = turn[0] = min(free, key=lambda x: (x - turn[0] - 1) % workers)  # in turn, as Jepsen 0.3.7 does
             free.discard(w)
             if self.rng.random() < o.write_fraction:
-                self.invoke(w, "broadcast", counter[0], free)
-                counter[0] += 1
+                self.invoke(w, self.workload.write, self.workload.value(self.rng), free)
             else:
                 self.invoke(w, "read", None, free)
             sched[0] = max(sched[0] + self.rng.uniform(0, 2.0 / o.rate), self.now())
@@ -380,8 +382,9 @@ class Run:
 
 
 def main():
-    p = argparse.ArgumentParser(description="Maelstrom broadcast workload, re-implemented", epilog="node arguments follow --")
+    p = argparse.ArgumentParser(description="Maelstrom's gossip workloads, re-implemented", epilog="node arguments follow --")
     p.add_argument("--bin", required=True)
+    p.add_argument("--workload", choices=NAMES, default="broadcast")
     p.add_argument("--node-count", type=int, default=5)
     p.add_argument("--time-limit", type=float, default=60)
     p.add_argument("--rate", type=float, default=5)
@@ -394,7 +397,7 @@ def main():
     p.add_argument("--availability", default=None, help="'total' or a fraction")
     p.add_argument("--recovery", type=float, default=10, help="seconds between heal and final reads")
     p.add_argument("--loss", type=float, default=0.0, help="(extension) independent loss of server messages")
-    p.add_argument("--write-fraction", type=float, default=0.5, help="(extension) share of broadcasts; Maelstrom: 0.5")
+    p.add_argument("--write-fraction", type=float, default=0.5, help="(extension) share of writes; Maelstrom: 0.5")
     p.add_argument("--no-hol", dest="hol", action="store_false", help="(extension) no head-of-line blocking at receivers")
     p.add_argument("--seed", type=int, default=None, help="seed for schedule/latency/partitions (timing still real)")
     p.add_argument("--max-msgs-per-op", type=float)

@@ -1,4 +1,4 @@
-"""The judge: what a history of operations says of the values in it (Jepsen's "set-full" rules)."""
+"""The judge: what a history of operations says of the values in it (Jepsen's "set-full" rules), or of a sum."""
 
 
 def quantiles(xs):
@@ -11,7 +11,7 @@ def check_set(history):
     el = {}   # value -> [known op, last_present inv, last_absent inv]
     dup = {}
     for op in history:
-        if op["f"] == "broadcast":
+        if op["f"] != "read":
             if op["type"] == "invoke":
                 el[op["value"]] = [None, None, None]
             elif op["type"] == "ok" and el[op["value"]][0] is None:
@@ -58,21 +58,36 @@ def check_set(history):
             "duplicated-count": len(dup), "phantom-count": len(phantom)}
 
 
+def check_sum(history):
+    """Every final read is the sum of what was acknowledged, and of any of what may have happened."""
+    adds = [op for op in history if op["f"] == "add"]
+    acceptable = {sum(op["value"] for op in adds if op["type"] == "ok")}
+    for op in adds:
+        if op["type"] == "info":
+            acceptable |= {x + op["value"] for x in acceptable}
+    finals = [op for op in history if op["f"] == "read" and op["final"] and op["type"] == "ok"]
+    reads = [op["value"] for op in finals]
+    errors = [{"process": op["process"], "value": op["value"]} for op in finals if op["value"] not in acceptable]
+    return {"valid?": not errors if reads else "unknown", "errors": errors[:50], "final-reads": sorted(set(reads)),
+            "acceptable": sorted(acceptable)[:50], "add-count": sum(1 for op in adds if op["type"] == "ok"),
+            "indeterminate-count": sum(1 for op in adds if op["type"] == "info"), "stable-latencies": None}
+
+
 def results(r):
     h = r.history
     o = r.o
     inv = [x for x in h if x["type"] == "invoke"]
     ok = [x for x in h if x["type"] == "ok"]
     byf = {}
-    for f in ("broadcast", "read"):
+    for f in (r.workload.write, "read"):
         c = {t: sum(1 for x in h if x["f"] == f and x["type"] == t) for t in ("invoke", "ok", "fail", "info")}
         byf[f] = {"valid?": c["ok"] > 0, "count": c["ok"] + c["fail"] + c["info"], "ok-count": c["ok"],
                   "fail-count": c["fail"], "info-count": c["info"]}
     frac = len(ok) / len(inv) if inv else 1.0
     av = True if o.availability is None else (frac == 1 if o.availability == "total" else frac >= float(o.availability))
     ns, nc = r.sent["servers"], r.sent["clients"]
-    nb = byf["broadcast"]["count"]
-    w = check_set(h)
+    nb = byf[r.workload.write]["count"]
+    w = r.workload.judge(h)
     loads = list(r.per_node_sent.values()) or [0]
     net = {"servers": {"send-count": ns, "recv-count": r.recv["servers"], "msg-count": ns,
                        "msgs-per-op": round(ns / len(inv), 4) if inv else None},
@@ -80,7 +95,7 @@ def results(r):
            "all": {"msg-count": ns + nc, "msgs-per-op": round((ns + nc) / len(inv), 4) if inv else None},
            "valid?": True,
            # not in Maelstrom:
-           "x-msgs-per-broadcast": round(ns / nb, 4) if nb else None, "x-dropped": r.dropped,
+           "x-msgs-per-" + r.workload.write: round(ns / nb, 4) if nb else None, "x-dropped": r.dropped,
            "x-bytes-delivered-servers": r.bytes_servers, "x-by-type": r.by_type,
            "x-node-sent-min-max": [min(loads), max(loads)]}
     valid = w["valid?"]

@@ -4,11 +4,22 @@
 
 use serde_json::Value;
 
-use super::member::{Member, Output};
-use super::options::Settings;
+use super::keeper::Keeper;
+use super::member::Member;
+use super::options::{Settings, Workload};
 use super::request::{self, Failure, Request};
+use super::turn::Output;
 use super::wire::{Body, Envelope};
 use tidings_protocol::ground::time::Time;
+
+/// What the node is.
+#[derive(Debug)]
+enum Role {
+    /// A relay node.
+    Member(Box<Member>),
+    /// A replica of the map.
+    Keeper(Box<Keeper>),
+}
 
 /// One node. Each turn takes the lines that are there ([`Driver::on_line`]) and ends with
 /// [`Driver::finish_turn`].
@@ -16,13 +27,13 @@ use tidings_protocol::ground::time::Time;
 pub(super) struct Driver {
     settings: Settings,
     /// None until `init` comes.
-    member: Option<Member>,
+    role: Option<Role>,
     output: Output,
 }
 
 impl Driver {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, member: None, output: Output::default() }
+        Self { settings, role: None, output: Output::default() }
     }
 
     /// A line came.
@@ -36,7 +47,7 @@ impl Driver {
         };
         let Envelope { src, dest, body } = message;
         match body.get("type").and_then(Value::as_str) {
-            Some("relay" | "ack") => self.on_peer(&src, body, now),
+            Some("relay" | "ack" | "replica") => self.on_peer(&src, body, now),
             Some("error") => self.output.log.push(format!("{src} reports an error: {body}")),
             _ if body.get("in_reply_to").is_some() => {
                 self.output.log.push(format!("{src} answers what nobody asked: {body}"));
@@ -47,23 +58,32 @@ impl Driver {
 
     /// The lines that were there have been taken: does what the core wants done, and sends.
     pub(super) fn finish_turn(&mut self, now: Time) -> Output {
-        if let Some(member) = &mut self.member {
-            member.finish_turn(now, &mut self.output);
+        match &mut self.role {
+            Some(Role::Member(member)) => member.finish_turn(now, &mut self.output),
+            Some(Role::Keeper(keeper)) => keeper.finish_turn(now, &mut self.output),
+            None => {}
         }
         std::mem::take(&mut self.output)
     }
 
     /// When the next turn is due, even if no line comes.
     pub(super) fn deadline(&self) -> Time {
-        self.member.as_ref().map_or(Time::NEVER, Member::deadline)
+        match &self.role {
+            Some(Role::Member(member)) => member.deadline(),
+            Some(Role::Keeper(keeper)) => keeper.deadline(),
+            None => Time::NEVER,
+        }
     }
 
     fn on_peer(&mut self, src: &str, body: Value, now: Time) {
-        let Some(member) = &mut self.member else {
-            return self.output.log.push(format!("{src} speaks before init"));
+        let taken = match &mut self.role {
+            None => return self.output.remark(format!("{src} speaks before init")),
+            Some(Role::Member(member)) => {
+                let read = serde_json::from_value::<Body>(body).map_err(|error| error.to_string());
+                read.and_then(|body| member.on_packet(src, body, now))
+            }
+            Some(Role::Keeper(keeper)) => keeper.on_packet(src, &body, now),
         };
-        let read = serde_json::from_value::<Body>(body).map_err(|error| error.to_string());
-        let taken = read.and_then(|body| member.on_packet(src, body, now));
         if let Err(why) = taken {
             self.output.log.push(format!("dropped a message from {src}: {why}"));
         }
@@ -82,18 +102,30 @@ impl Driver {
 
     fn answer(&mut self, own: &str, request: Request, now: Time) -> Result<Value, Failure> {
         if let Request::Init { node_id, node_ids } = request {
-            if self.member.is_some() {
+            if self.role.is_some() {
                 return Err(Failure::Precondition("init came before".to_owned()));
             }
-            let mut member = Member::new(&node_id, node_ids, self.settings.clone())?;
-            self.output.log.push(member.introduce());
-            member.on_init(now);
-            self.member = Some(member);
+            self.role = Some(self.begin(&node_id, node_ids, now)?);
             return Ok(request::ok("init_ok"));
         }
-        let Some(member) = &mut self.member else {
-            return Err(Failure::NotYet(format!("{own} waits for init")));
-        };
-        member.on_request(request, now)
+        match &mut self.role {
+            None => Err(Failure::NotYet(format!("{own} waits for init"))),
+            Some(Role::Member(member)) => member.on_request(request, now),
+            Some(Role::Keeper(keeper)) => keeper.on_request(request, now),
+        }
+    }
+
+    fn begin(&mut self, own: &str, names: Vec<String>, now: Time) -> Result<Role, Failure> {
+        let Settings { replica, seed, .. } = &self.settings;
+        if replica.workload == Workload::Relay {
+            let mut member = Member::new(own, names, self.settings.clone())?;
+            self.output.remark(member.introduce());
+            member.on_init(now);
+            return Ok(Role::Member(Box::new(member)));
+        }
+        let mut keeper = Keeper::new(own, names, replica, *seed)?;
+        self.output.remark(keeper.introduce());
+        keeper.on_init(now);
+        Ok(Role::Keeper(Box::new(keeper)))
     }
 }

@@ -4,14 +4,17 @@
 //! lines with it, simulates the network between the nodes, and judges what clients saw. Its workload
 //! `broadcast` is the public yardstick for gossip. Here the same [`Node`](tidings_protocol::node::Node) that
 //! runs over libp2p is driven by those lines: node names are its peers, broadcast values are opaque items.
-//! `g-set`, `echo` and `unique-ids` are served too. How to run it, and what was measured: `README.md` beside this crate.
+//! `g-set`, `echo` and `unique-ids` are served too; and with `--workload` a [replica](tidings_protocol::replica) of the map serves
+//! `g-set`, `g-counter` and `pn-counter`. How to run it, and what was measured: `README.md` beside this crate.
 //!
 //! - `stdio` owns the clock, the threads and the streams; everything else is a function of lines and time
 //! - `driver` tells peers from clients, `request` is what clients may ask, `wire` what peers say
+//! - `keeper` drives a replica of the map
 //! - `member` drives the core; `peer` and `session` make links of a network that loses messages
 //! - `overlay` says who is linked to whom, `options` what the command line may set
 
 mod driver;
+mod keeper;
 mod member;
 mod options;
 mod overlay;
@@ -19,6 +22,7 @@ mod peer;
 mod request;
 mod session;
 mod stdio;
+mod turn;
 mod wire;
 
 #[cfg(test)]
@@ -26,7 +30,7 @@ mod tests;
 
 use std::io;
 
-pub use options::Options;
+pub use options::{Options, Rounds, Workload};
 pub use overlay::Overlay;
 
 /// Why the driver couldn't start or go on.

@@ -24,6 +24,7 @@ use super::options::Settings;
 use super::overlay::{self, Overlay, Topology};
 use super::peer::{Peer, Pressure};
 use super::request::{Failure, Request, ok};
+use super::turn::Output;
 use super::wire::{Body, Envelope, to_item, to_value, travels};
 
 /// Most wake-ups in a turn; a core that wants more gets them in the next turn.
@@ -37,15 +38,6 @@ enum Answer {
     NoDial(PeerAddr),
     Disconnected(Link),
     Congested(Link),
-}
-
-/// What a turn produced.
-#[derive(Debug, Default)]
-pub(super) struct Output {
-    /// Messages, for standard output.
-    pub(super) lines: Vec<String>,
-    /// Remarks, for standard error.
-    pub(super) log: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -158,6 +150,9 @@ impl Member {
             Request::Add(value) => {
                 self.submit(&value, now)?;
                 Ok(ok("add_ok"))
+            }
+            Request::AddDelta(_) => {
+                Err(Failure::NotSupported("add of a delta, without --workload".to_owned()))
             }
             Request::Read if self.is_broadcast => {
                 Ok(json!({"type": "read_ok", "messages": self.values}))

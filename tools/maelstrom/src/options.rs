@@ -3,13 +3,58 @@
 use std::time::Duration;
 
 use tidings_protocol::params::{BudgetParams, Params, Rate, StrategyKind};
+use tidings_protocol::replica::{self, Model, Spread};
 
 use super::overlay::Overlay;
 use super::session::Timing;
 
+/// What is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Workload {
+    /// What a relay node can do: `broadcast`, `g-set`, `echo` and `unique-ids`.
+    #[default]
+    Relay,
+    /// A set that grows, by a replica of the map.
+    GSet,
+    /// A number that grows, by a replica of the map.
+    GCounter,
+    /// A number, by a replica of the map.
+    PnCounter,
+}
+
+/// How a replica spreads its news.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Rounds {
+    /// Whoever has news sends it.
+    Push,
+    /// Everybody asks for news.
+    Pull,
+    /// Both.
+    #[default]
+    PushPull,
+}
+
 /// What the command line says.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
+    /// What is served: by a relay node, or by a replica of the map.
+    #[arg(long, value_enum, default_value_t)]
+    workload: Workload,
+    /// How replicas spread their news.
+    #[arg(long, value_enum, default_value_t)]
+    spread: Rounds,
+    /// From one round of a replica to the next, on average.
+    #[arg(long, value_name = "MS", default_value_t = 200,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    round_ms: u64,
+    /// How many others a replica contacts in a round.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    fanout: u32,
+    /// From one comparison of a replica with a random other to the next, on average.
+    #[arg(long, value_name = "MS", default_value_t = 1_000,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    compare_ms: u64,
     /// The relay strategy.
     #[arg(long, value_name = "NAME", default_value = "flood")]
     strategy: StrategyKind,
@@ -40,12 +85,20 @@ pub struct Options {
 /// What [`Options`] come to.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
+    pub(super) replica: ReplicaSettings,
     pub(super) params: Params,
     pub(super) inner_params: Params,
     pub(super) overlay: Overlay,
     pub(super) children: usize,
     pub(super) timing: Timing,
     pub(super) seed: u64,
+}
+
+/// What is told a replica.
+#[derive(Clone, Debug)]
+pub(super) struct ReplicaSettings {
+    pub(super) workload: Workload,
+    pub(super) map: replica::Settings,
 }
 
 impl Options {
@@ -66,6 +119,7 @@ impl Options {
             return Err("the strategy is chosen by --strategy, not as a parameter".to_owned());
         }
         Ok(Settings {
+            replica: ReplicaSettings { workload: self.workload, map: self.map() },
             params,
             inner_params,
             overlay: self.overlay,
@@ -76,6 +130,21 @@ impl Options {
             },
             seed: self.seed,
         })
+    }
+
+    /// The settings of a replica: the workload says how much there is to remember.
+    fn map(&self) -> replica::Settings {
+        let mut map = replica::Settings::new(Model::Convergent, 0);
+        map.spread = match self.spread {
+            Rounds::Push => Spread::Push,
+            Rounds::Pull => Spread::Pull,
+            Rounds::PushPull => Spread::PushPull,
+        };
+        map.round = Duration::from_millis(self.round_ms);
+        map.compare = Duration::from_millis(self.compare_ms);
+        map.fanout = self.fanout as usize;
+        map.bytes_max = 1 << 30;
+        map
     }
 }
 

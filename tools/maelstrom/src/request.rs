@@ -16,6 +16,8 @@ pub(super) enum Request {
     Broadcast(Value),
     /// Workload `g-set`.
     Add(Value),
+    /// Workloads `g-counter` and `pn-counter`.
+    AddDelta(i64),
     Read,
     Echo(Value),
     /// Workload `unique-ids`.
@@ -76,6 +78,7 @@ pub(super) fn parse(body: &Value) -> Result<Request, Failure> {
         }
         "topology" => Request::Topology(field(body, "topology")?),
         "broadcast" => Request::Broadcast(field(body, "message")?),
+        "add" if body.contains_key("delta") => Request::AddDelta(field(body, "delta")?),
         "add" => Request::Add(field(body, "element")?),
         "read" => Request::Read,
         "echo" => Request::Echo(field(body, "echo")?),
@@ -107,6 +110,7 @@ mod tests {
         for (body, code) in [
             (json!({"type": "txn", "txn": []}), 10),
             (json!({"type": "broadcast"}), 12),
+            (json!({"type": "add", "delta": 1.5}), 12),
             (json!({"type": "topology", "topology": {"n0": "n1"}}), 12),
             (json!({"type": "init", "node_id": 1, "node_ids": []}), 12),
             (json!({"msg_id": 1}), 12),

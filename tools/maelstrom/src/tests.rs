@@ -1,5 +1,7 @@
 //! Whole networks of drivers in memory: lines go in and out, the network loses them, and time is a number.
 
+mod replicas;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -55,6 +55,20 @@ impl Process {
         answer["body"].clone()
     }
 
+    /// The same of a node that speaks to another meanwhile: the answer, and what it said to that.
+    fn ask_beside(&mut self, own: &str, mut body: Value) -> (Value, Vec<Value>) {
+        body["msg_id"] = json!(7);
+        self.write(&json!({"src": "c1", "dest": own, "body": body}).to_string());
+        let mut beside = Vec::new();
+        loop {
+            let line = self.read();
+            if line["dest"] == "c1" {
+                return (line["body"].clone(), beside);
+            }
+            beside.push(line);
+        }
+    }
+
     /// Ends its input, and waits for it to end.
     fn end(mut self) {
         drop(self.stdin);
@@ -83,6 +97,27 @@ fn a_value_passes_from_one_process_to_another() {
     nodes[1].ask("n1", json!({"type": "topology", "topology": {"n0": ["n1"]}}));
     assert_eq!(nodes[1].ask("n1", json!({"type": "read"}))["messages"], json!([41]));
     nodes.into_iter().for_each(Process::end);
+}
+
+#[test]
+fn a_sum_passes_from_one_process_to_another() {
+    let arguments = ["--workload", "pn-counter", "--round-ms", "5"];
+    let mut nodes = ["n0", "n1"].map(|name| Process::init(&arguments, name));
+    let add = json!({"type": "add", "delta": -41});
+    let (added, mut said) = nodes[0].ask_beside("n0", add);
+    assert_eq!(added["type"], "add_ok");
+    // The network is this loop: whatever one says the other hears.
+    for turn in 1..10_000 {
+        let node = turn % 2;
+        said.drain(..).for_each(|line| nodes[node].write(&line.to_string()));
+        let own = ["n0", "n1"][node];
+        let (answer, beside) = nodes[node].ask_beside(own, json!({"type": "read"}));
+        if node == 1 && answer["value"] == json!(-41) {
+            return nodes.into_iter().for_each(Process::end);
+        }
+        said = beside;
+    }
+    panic!("n1 never hears of it");
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub(crate) const HOUSES: &[Floors] = &[Floors {
         &["machine"],
         &["items", "peers"],
         &["record", "reconcile", "relay"],
+        &["replica"],
         &["node"],
         &["testkit"],
     ],
