@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 
 use super::Node;
-use crate::ground::item::{ItemId, ItemKind, ShortId};
+use crate::ground::item::{ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::machine::Cx;
 use crate::reconcile::anti_entropy::{SETTLED, fresh};
@@ -31,6 +31,10 @@ const STEPS_PER_REQUEST: usize = 4;
 /// So many comparisons by sketch are followed by one by salted sums, in the mean: whoever made ids for the cells, which have no
 /// salt, hides nothing from these. A guess.
 const SKETCHES: u32 = 7;
+
+/// So many ids that nobody had told of, in one comparison, aren't just slow: a gap. A guess; one or two of twenty a second are slow on
+/// links whose latency is chance.
+const GAP: usize = 4;
 
 /// If more waits for a peer than that, it waits for room mostly, and not for its time: then of what waits only what came
 /// lately is hidden, as far as that is remembered. A guess.
@@ -124,7 +128,10 @@ impl Node {
             Next::Found { theirs, ours } => {
                 self.anti_entropy.on_compared(theirs.len() + ours.len());
                 self.announce_lacked(link, theirs, cx);
-                if ours.iter().any(|id| !self.requests.is_wanted(*id)) {
+                let is_unheard = |id: &&ShortId| {
+                    !self.requests.is_wanted(**id) && !self.is_known(Name::Short(**id))
+                };
+                if ours.iter().filter(is_unheard).nth(GAP - 1).is_some() {
                     self.relay(cx, |strategy, cx| strategy.on_gap(cx));
                 }
                 self.on_announce(link, &Names::Short(ours.into()), admitted, cx);
