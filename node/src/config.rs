@@ -243,6 +243,7 @@ impl Config {
         let relay = &mut config.params.relay;
         (relay.local_fanout, relay.remote_fanout) = (Some(8), Some(2));
         relay.adaptive.redundancy = Some(Redundancy::of_thousandths(300));
+        relay.adaptive.compare_ms = Some(relay.adaptive.preset.compare_ms());
         config.params.record.steps = Some(STEPS_DEFAULT);
         config.trace.file = Some("trace.csv".into());
         config.lab.slow_motion = Some(SlowMotion::NONE);

