@@ -27,7 +27,7 @@ const CONTESTANTS: &str = "flood,direct-mail,\
     gossipsub (Ethereum)@gossipsub:relay.gossipsub.mesh_n=8,relay.gossipsub.mesh_n_low=6,\
     relay.gossipsub.mesh_n_high=12,relay.gossipsub.heartbeat_ms=700,relay.gossipsub.idontwant_bytes=0,\
     reconcile,\
-    adaptive with lazy ids@adaptive:relay.adaptive.compare_ms=0,\
+    adaptive comparing@adaptive:relay.adaptive.compare_ms=8000,\
     adaptive fast@adaptive:relay.adaptive.preset=fast,\
     adaptive balanced@adaptive:relay.adaptive.preset=balanced,\
     adaptive lean@adaptive:relay.adaptive.preset=lean";
