@@ -174,8 +174,10 @@ impl Strategy for Adaptive {
             brought: self.accepted.wrapping_sub(LONG_AGO),
         };
         self.links.insert(neighbour.link, side);
-        // It may be told of what came lately (`Node::meet`).
-        self.batches.be_lazy(cx.now, cx.rng);
+        // It may be told of what came lately (`Node::meet`), and where links are compared nothing else has that leave.
+        if !cx.params.compared().is_zero() {
+            self.batches.be_lazy(cx.now, cx.rng);
+        }
     }
 
     fn on_link_down(&mut self, link: Link, cx: &mut RelayCx<'_>) {
