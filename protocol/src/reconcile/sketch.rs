@@ -8,7 +8,7 @@
 //!
 //! # One sketch for all peers
 //! The cells are public: they hang on the ids alone, with no salt of the link's. So they are kept up as ids come and go, for
-//! some 0.1 µs each, and serve every peer; with a salt each comparison would cost a pass over everything (0.5 s for a
+//! some 0.2 µs each, and serve every peer; with a salt each comparison would cost a pass over everything (0.5 s for a
 //! million). What somebody could make of that, who makes ids at will (each is the hash of a transaction that a node takes):
 //! - *two ids in the same cells* (some 2^25 hashes): while one end lacks both they can't be told apart. All others are taken
 //!   apart even so, and what is left over has the peers compare by salted sums of spans;

@@ -132,14 +132,18 @@ pub struct List {
     pub ids: Box<[ShortId]>,
 }
 
-/// What an id counts for under a salt: the finaliser of `SplitMix64` (Steele, Lea, Flood 2014).
+/// What an id counts for under a salt: half of [`mixed`].
 #[must_use]
-pub fn term(id: ShortId, salt: u64) -> u32 {
-    let mut word = u64::from_le_bytes(id.0) ^ salt;
+pub const fn term(id: ShortId, salt: u64) -> u32 {
+    let [a, b, c, d, ..] = mixed(u64::from_le_bytes(id.0) ^ salt).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014): each bit of a word depends on each of the other's.
+pub(crate) const fn mixed(mut word: u64) -> u64 {
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let [a, b, c, d, ..] = (word ^ (word >> 31)).to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
+    word ^ (word >> 31)
 }
 
 /// Whether spans are in order, and none lies within another: then nobody has to look at an id twice.

@@ -2,6 +2,7 @@
 //! of a rateless sketch (see [`crate::reconcile::sketch`]).
 
 use crate::ground::item::ShortId;
+use crate::wire::digest::term;
 
 /// Most cells in one message, and so of a sketch that is told: a difference of some 2,900 ids. A guess: 48 KiB, and two
 /// milliseconds to take apart. What differs by more is found by spans and lists ([`crate::wire::digest`]).
@@ -51,18 +52,10 @@ impl Cell {
     }
 }
 
-/// What an id counts for in a cell's check: the finaliser of `SplitMix64` (Steele, Lea, Flood 2014), of which half is left.
+/// What an id counts for in a cell's check, under a salt that is the same everywhere.
 #[must_use]
 pub const fn check(id: ShortId) -> u32 {
-    let [a, b, c, d, ..] = mixed(u64::from_be_bytes(id.0) ^ 0x7469_6469_6e67_7321).to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
-}
-
-/// The finaliser of `SplitMix64`: each bit of a word depends on each of the other's.
-pub(crate) const fn mixed(mut word: u64) -> u64 {
-    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
+    term(id, 0x7469_6469_6e67_7321)
 }
 
 /// The first cells of what a node shows to a peer.

@@ -1,7 +1,7 @@
 //! In which cells of a sketch an id is.
 
 use crate::ground::item::ShortId;
-use crate::wire::sketch::mixed;
+use crate::wire::digest::mixed;
 
 /// The places of an id's cells, in order, from 0 on and without end: place `i` with probability 1 / (1 + i/2), on which the
 /// sequence's whole efficiency rests (Yang et al. 2024, §4.1). From one place the next is found by a single random number: the

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::decoder::{Decoded, decode};
 use super::*;
-use crate::wire::sketch::{COUNTS_MAX, Want, mixed};
+use crate::wire::digest::mixed;
+use crate::wire::sketch::{COUNTS_MAX, Want};
 
 fn id(n: u64) -> ShortId {
     ShortId(mixed(n.wrapping_add(1)).to_be_bytes())
