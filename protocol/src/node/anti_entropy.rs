@@ -15,11 +15,12 @@ use crate::reconcile::kept::View;
 use crate::reconcile::telling::Telling;
 use crate::record::{ItemEvent, Manner};
 use crate::relay::announce::Form;
+use crate::relay::serve::BYTES_PER_REQUEST;
 use crate::relay::{Neighbour, Strategy as _};
 use crate::wire::digest::{Digest, LISTED_MAX, List};
 use crate::wire::kinds::Budget;
 use crate::wire::message::{Hello, Names, Reconcile};
-use crate::wire::sketch::{Cells, Want};
+use crate::wire::sketch::{Cell, Cells, Want};
 
 /// As many ids are looked at for what one requested id is charged: both take about a microsecond.
 pub(super) const LOOKED_AT_PER_REQUEST: usize = 256;
@@ -84,10 +85,7 @@ impl Node {
     fn compare(&mut self, link: Link, cx: &mut Cx<'_>) {
         let blocks = self.anti_entropy.blocks(cx.now, &cx.params.relay);
         self.announce_blocks(link, blocks, cx);
-        let is_salted = !cx.params.relay.sketches || cx.rng.random_range(0..=SKETCHES) == 0;
-        if self.view(link, cx).is_none() {
-            self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
-        } else if is_salted {
+        if !cx.params.relay.sketches || cx.rng.random_range(0..=SKETCHES) == 0 {
             self.compare_by_spans(link, cx);
         } else {
             self.compare_by_sketch(link, cx);
@@ -100,17 +98,23 @@ impl Node {
         let Some(view) = self.view(link, cx) else { return };
         match by_sketch::begin(&view, first) {
             Some(cells) => self.send(link, Reconcile::Cells(Box::new(cells)), cx),
-            None => self.compare_by_spans(link, cx),
+            None => _ = self.compare_by_spans(link, cx),
         }
     }
 
-    /// Begins one by salted sums.
-    fn compare_by_spans(&mut self, link: Link, cx: &mut Cx<'_>) {
+    /// Begins one by salted sums. Returns how many ids it looked at, for which whoever had it do so is to be charged.
+    fn compare_by_spans(&mut self, link: Link, cx: &mut Cx<'_>) -> usize {
         let salt = cx.rng.random();
-        let Some(view) = self.view(link, cx) else { return };
+        let Some(view) = self.view(link, cx) else { return 0 };
         let telling = Telling::begin(&view, salt);
-        self.charge_answer(link, view.looked_at() / LOOKED_AT_PER_REQUEST, cx);
+        let looked_at = view.looked_at();
         self.tell(link, telling, cx);
+        looked_at
+    }
+
+    /// A peer's message had us look at so many ids.
+    fn charge_looks(&mut self, link: Link, looked_at: usize, cx: &mut Cx<'_>) {
+        self.charge_answer(link, looked_at / LOOKED_AT_PER_REQUEST, cx);
     }
 
     /// A peer's cells: what differs is announced or asked for, if they are enough to see it.
@@ -123,7 +127,7 @@ impl Node {
     ) {
         let Some(view) = self.view(link, cx) else { return };
         let next = by_sketch::take(theirs, &view);
-        self.charge_answer(link, view.looked_at() / LOOKED_AT_PER_REQUEST, cx);
+        let mut looked_at = view.looked_at();
         match next {
             Next::Found { theirs, ours } => {
                 self.anti_entropy.on_compared(theirs.len() + ours.len());
@@ -137,20 +141,24 @@ impl Node {
                 self.on_announce(link, &Names::Short(ours.into()), admitted, cx);
             }
             Next::Ask(want) => self.send(link, Reconcile::Want(Box::new(want)), cx),
-            Next::Spans => self.compare_by_spans(link, cx),
+            Next::Spans => looked_at += self.compare_by_spans(link, cx),
         }
+        self.charge_looks(link, looked_at, cx);
     }
 
     /// A peer wants as many cells as our difference takes.
     pub(super) fn on_want(&mut self, link: Link, want: &Want, cx: &mut Cx<'_>) {
         let Some(view) = self.view(link, cx) else { return };
         let cells = by_sketch::answer(want, &view);
-        let told = cells.as_ref().map_or(0, |told| told.cells.len());
-        self.charge_answer(link, (view.looked_at() + told) / LOOKED_AT_PER_REQUEST, cx);
+        let mut looked_at = view.looked_at();
         match cells {
-            Some(cells) => self.send(link, Reconcile::Cells(Box::new(cells)), cx),
-            None => self.compare_by_spans(link, cx),
+            Some(told) => {
+                self.charge_answer(link, told.cells.len() * Cell::LEN / BYTES_PER_REQUEST, cx);
+                self.send(link, Reconcile::Cells(Box::new(told)), cx);
+            }
+            None => looked_at += self.compare_by_spans(link, cx),
         }
+        self.charge_looks(link, looked_at, cx);
     }
 
     /// A peer's sums: it is told more of where ours are others.
@@ -158,8 +166,7 @@ impl Node {
         let first = cx.rng.random_range(0..theirs.splits.len().max(1));
         let Some(view) = self.view(link, cx) else { return };
         let telling = Telling::answer(theirs, &view, first);
-        let looked_at = view.looked_at();
-        self.charge_answer(link, looked_at / LOOKED_AT_PER_REQUEST, cx);
+        self.charge_looks(link, view.looked_at(), cx);
         if telling.is_cut() {
             self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
         }
@@ -176,7 +183,7 @@ impl Node {
             ours.filter(|id| list.ids.binary_search(id).is_err())
         });
         let lacked: Vec<ShortId> = besides.take(LISTED_MAX).collect();
-        self.charge_answer(link, view.looked_at() / LOOKED_AT_PER_REQUEST, cx);
+        self.charge_looks(link, view.looked_at(), cx);
         if lacked.len() == LISTED_MAX {
             self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
         }

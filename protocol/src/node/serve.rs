@@ -17,15 +17,14 @@ impl Node {
         &mut self,
         link: Link,
         kind: ItemKind,
-        names: impl Iterator<Item = Name>,
+        names: impl Iterator<Item = Name> + Clone,
         cx: &mut Cx<'_>,
     ) {
         if self.links.get(link).is_none() {
             return;
         }
-        let names: Vec<Name> = names.collect();
-        self.note_shown(link, &names, cx);
-        let refused = self.serving.on_asked(link, kind, names.into_iter(), cx.params);
+        self.note_shown(link, names.clone(), cx);
+        let refused = self.serving.on_asked(link, kind, names, cx.params);
         self.not_found(link, kind, &refused, cx);
         // Who asks overtakes nobody who waits for a turn to pay.
         let may_pay = self.serving.owes_nobody();
@@ -87,8 +86,8 @@ impl Node {
 
     /// What a peer asks for is as good as told to it if a comparison would show it now: cells tell of everything, and name
     /// nothing.
-    fn note_shown(&mut self, link: Link, names: &[Name], cx: &mut Cx<'_>) {
-        let untold = names.iter().filter_map(|name| self.pool.get(*name)).map(|item| item.id());
+    fn note_shown(&mut self, link: Link, names: impl Iterator<Item = Name>, cx: &mut Cx<'_>) {
+        let untold = names.filter_map(|name| self.pool.get(name)).map(|item| item.id());
         let mut untold: Vec<_> = untold.filter(|id| !self.seen.knows(*id, link)).collect();
         if untold.is_empty() {
             return;

@@ -4,6 +4,9 @@
 //!
 //! Where a link is gone, or a comparison showed what should have come by itself, a node compares in haste for a while, with each
 //! peer every [`HASTE`]. By then whoever relays to it has learned that it depends on him now.
+//!
+//! *Attack*: a peer that shows ids which don't exist keeps a node in haste, and so has it tell each of its peers the first cells of
+//! what it keeps every two seconds: less than half a kilobyte a second and peer.
 
 use std::time::Duration;
 

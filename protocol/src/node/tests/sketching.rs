@@ -11,7 +11,8 @@ use crate::machine::RestoredAs;
 use crate::params::Rate;
 use crate::reconcile::by_sketch::{self, Next};
 use crate::reconcile::kept::{Kept, View};
-use crate::reconcile::sketch::Sketch;
+use crate::reconcile::sketch::{Sketch, estimate};
+use crate::relay::serve::BYTES_PER_REQUEST;
 use crate::report::counters::Traffic;
 use crate::testkit::Mesh;
 use crate::wire::kinds::MessageKind;
@@ -172,6 +173,38 @@ fn what_a_peer_takes_no_announcements_of_it_is_told_by_comparing() {
         let arrived = mesh.node(1).pool().len();
         assert_eq!(arrived == 3_000, compares, "{arrived} after {most} s");
     }
+}
+
+#[test]
+fn whom_we_compare_with_of_our_own_accord_is_charged_nothing_for_it() {
+    for sketches in [true, false] {
+        let mut params = named(StrategyKind::Inventory);
+        params.relay.sketches = sketches;
+        let mut solo = charging(params);
+        restore(&mut solo, (0..3_000).map(tx));
+        let link = solo.link(0, OUT);
+        let sent = solo.node.counters().traffic;
+        let begun = [MessageKind::Cells, MessageKind::Digest].map(|kind| sent.sent(kind).messages);
+        assert_eq!(begun.iter().sum::<u64>(), 1, "it dialled, so it begins");
+        let actions = solo.say(link, &get_data(&tx(99_999)));
+        assert!(charged(&solo, &actions) <= 1, "for what it asked for: {actions:?}");
+    }
+}
+
+#[test]
+fn whoever_wants_cells_is_charged_for_their_bytes() {
+    let mut solo = charging(named(StrategyKind::Inventory));
+    restore(&mut solo, (0..6_000).map(tx));
+    let link = solo.link(0, Direction::Inbound);
+    let all: Vec<ShortId> = (1_000..6_000).map(|n| tx(n).id().into()).collect();
+    let counts = estimate::counts(&Sketch::of(all.into_iter(), 257));
+    let want = Message::Reconcile(Reconcile::Want(Box::new(Want { of: 5_000, counts })));
+    let actions = solo.say(link, &want);
+    let [(_, Message::Reconcile(Reconcile::Cells(told)))] = &sends(&actions)[..] else {
+        panic!("{actions:?}")
+    };
+    assert!(told.cells.len() > 1_200);
+    assert!(charged(&solo, &actions) >= told.cells.len() * Cell::LEN / BYTES_PER_REQUEST);
 }
 
 /// Cells as somebody hostile may send: honest ones of other sets, damaged, cut, doubled, and made up.

@@ -89,7 +89,7 @@ impl Names {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Name> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Name> + Clone {
         (0..self.len()).map(|index| match self {
             Self::Whole { ids, .. } => Name::Whole(ids[index]),
             Self::Short(ids) => Name::Short(ids[index]),
