@@ -132,7 +132,7 @@ pub struct List {
     pub ids: Box<[ShortId]>,
 }
 
-/// What an id counts for under a salt: half of [`mixed`].
+/// What an id counts for under a salt: half of what the finaliser of `SplitMix64` makes of both.
 #[must_use]
 pub const fn term(id: ShortId, salt: u64) -> u32 {
     let [a, b, c, d, ..] = mixed(u64::from_le_bytes(id.0) ^ salt).to_le_bytes();
