@@ -146,9 +146,10 @@ impl Bench {
         self.pass(Duration::ZERO);
     }
 
-    /// Has what grows by doubling grow now, which it would have done long ago if this weren't a clone.
+    /// Has what grows by doubling grow now, which it would have done long ago if this weren't a clone: takes in an item, which the full pool
+    /// does for what pays best.
     pub(crate) fn make_room(&mut self) {
-        let item = Draft { filler: 7, ..Draft::paying(u32::MAX, 1) }.item();
+        let item = Draft { filler: 7, ..Draft::paying(u32::MAX, 1_000_000) }.item();
         self.restore(item, RestoredAs::Kept);
     }
 
