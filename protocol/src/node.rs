@@ -73,6 +73,7 @@ use crate::relay::embargo::Embargo;
 use crate::relay::fee_filter::FeeFilter;
 use crate::relay::push_blocks::PushedBlocks;
 use crate::relay::rate_limiter::RelayRateLimiter;
+use crate::relay::reconcile_links::ReconcileLinks;
 use crate::relay::request::Requests;
 use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::report::counters::Counters;
@@ -131,6 +132,7 @@ pub struct Node {
     ready: Vec<Neighbour>,
     requests: Requests,
     anti_entropy: AntiEntropy,
+    reconcile_links: ReconcileLinks,
     verification: Verification,
     pool: Pool,
     blocks: BlockStore,
@@ -194,6 +196,7 @@ impl Node {
             requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
             anti_entropy: AntiEntropy::default(),
+            reconcile_links: ReconcileLinks::default(),
             verification: Verification::new(salt),
             pool: Pool::new(salt).with_entry_bytes(params.memory.pool_entry_bytes),
             unbroadcast: Unbroadcast::default(),
@@ -278,7 +281,7 @@ impl Node {
             }
             Message::Items(Items::Item(item)) => return self.on_item(link, item, cx),
             Message::Relay(signal) => {
-                self.relay(cx, |strategy, cx| strategy.on_signal(link, signal, cx));
+                self.relay_about(link, cx, |strategy, cx| strategy.on_signal(link, signal, cx));
             }
             Message::Reconcile(Reconcile::Digest(digest)) => self.on_digest(link, digest, cx),
             Message::Reconcile(Reconcile::Held(lists)) => self.on_held(link, lists, admitted, cx),

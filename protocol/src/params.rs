@@ -21,7 +21,7 @@ pub use budgets::{BudgetParams, Rate};
 pub use memory::{MemoryParams, RecordParams, STEPS_DEFAULT};
 pub use peers::{HealthParams, PeerParams};
 pub use pool::{OrphanParams, PoolParams};
-pub use relay::{FANOUT_MAX, RECENT_MAX, RelayParams};
+pub use relay::{FANOUT_MAX, RECENT_MAX, RECONCILE_LINKS_MAX, RelayParams};
 pub use requests::RequestParams;
 pub use strategies::{
     CatParams, DogParams, GossipsubParams, ParseStrategyError, PlumtreeParams, ReconcileParams,
@@ -71,6 +71,12 @@ pub struct ParamError {
 }
 
 impl Params {
+    /// How many links a node dials: those that everything is announced on, and those that only compare.
+    #[must_use]
+    pub const fn outbound(&self) -> usize {
+        self.peers.outbound.saturating_add(self.relay.reconcile_links)
+    }
+
     /// Checks every parameter that could stop the core from working.
     ///
     /// # Errors

@@ -191,6 +191,30 @@ impl Peers {
         admission
     }
 
+    /// Decides whether a link that we just dialled is for comparing only: when there are as many others of our own choice as
+    /// are to be. A feeler never is, since it may take over from one of those.
+    pub fn choose_to_compare(&mut self, link: Link, params: &Params) -> bool {
+        if params.relay.reconcile_links == 0 || self.feeler.is(link) {
+            return false;
+        }
+        let others = self.table.iter().filter(|(other, peer)| {
+            peer.place == Place::Outbound && *other != link && !self.feeler.is(*other)
+        });
+        let stand = others.count() >= self.outbound.relaying(params);
+        let Some(peer) = self.table.get_mut(link) else { return false };
+        if matches!(peer.place, Place::Outbound | Place::Compared) {
+            let compares = stand && peer.is_outbound();
+            peer.place = if compares { Place::Compared } else { Place::Outbound };
+        }
+        peer.place == Place::Compared
+    }
+
+    /// Whether we chose to compare only on a link.
+    #[must_use]
+    pub fn only_compares(&self, link: Link) -> bool {
+        self.table.get(link).is_some_and(|peer| peer.place == Place::Compared)
+    }
+
     /// The peer's hello came: the link is ready. (Our own hello tells the peer our address.)
     pub fn on_hello(&mut self, link: Link, advertise: Option<PeerAddr>, cx: &mut Cx<'_>) {
         let before = self.table.census();
@@ -284,7 +308,7 @@ impl Peers {
 
     fn find_surplus_seed(&self, cx: &Cx<'_>) -> Option<Link> {
         let census = self.table.census();
-        let stands = self.outbound_ready() - census.seeds_ready >= cx.params.peers.outbound;
+        let stands = self.outbound_ready() - census.seeds_ready >= cx.params.outbound();
         if census.seeds == 0 || !stands || !self.outbound.outgrows_seeds(&self.book, cx) {
             return None;
         }
@@ -309,7 +333,7 @@ impl Peers {
         }
         let feeler = self.feeler.take_over(cx.now)?;
         let links = self.table.census().links[Direction::Outbound as usize];
-        if links <= cx.params.peers.outbound {
+        if links <= cx.params.outbound() {
             self.settle(cx);
             return None;
         }
@@ -326,7 +350,7 @@ impl Peers {
 
     /// Whether we have as many links of our own choice as we want.
     const fn stands(&self, cx: &Cx<'_>) -> bool {
-        self.outbound_ready() >= cx.params.peers.outbound
+        self.outbound_ready() >= cx.params.outbound()
     }
 
     /// Takes out what is to be sent.
@@ -462,7 +486,7 @@ impl Peers {
         feeler_s > 0
             && outbound > 0
             && self.stands(cx)
-            && self.book.len() > outbound
+            && self.book.len() > cx.params.outbound()
             && !self.outbound.is_fixed_mode()
     }
 

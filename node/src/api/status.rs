@@ -112,6 +112,9 @@ pub struct PeerStatus {
     pub in_flight: usize,
     /// Bytes queued for the peer.
     pub queued_bytes: usize,
+    /// Whether nothing is announced there, but for what a comparison found (`relay.reconcile_links`).
+    #[serde(default)]
+    pub only_compares: bool,
     /// Memory that messages of and for the peer take, bytes.
     #[serde(default)]
     pub held_bytes: usize,

@@ -94,6 +94,12 @@ const PEER_COLUMNS: [Column; 8] = [
     Column { title: "PEER", number: false, rank: 6 },
 ];
 
+/// Who dialled, and whether nothing is announced there.
+fn kind_of(peer: &PeerStatus) -> String {
+    let what = if peer.only_compares { ", compares" } else { "" };
+    format!("{}{what}", peer.direction)
+}
+
 fn describe_peers(peers: &[PeerStatus], width: Option<usize>) -> String {
     if peers.is_empty() {
         return "no peers yet\n".to_owned();
@@ -102,7 +108,7 @@ fn describe_peers(peers: &[PeerStatus], width: Option<usize>) -> String {
         let addr = peer.remote.or(peer.advertise).map(|addr| addr.to_string());
         vec![
             peer.link.clone(),
-            peer.direction.to_string(),
+            kind_of(peer),
             addr.unwrap_or_else(|| "-".to_owned()),
             duration(peer.connected_s),
             peer.rtt_ms.map_or_else(|| "-".to_owned(), |rtt_ms| format!("{rtt_ms:.1} ms")),
@@ -211,10 +217,16 @@ mod tests {
             rtt_ms: Some(12.34),
             in_flight: 3,
             queued_bytes: 2_048,
+            only_compares: true,
             held_bytes: 4_096,
         };
         let wide = describe_peers(std::slice::from_ref(&peer), None);
-        assert!(wide.contains("12.3 ms") && wide.contains("12D3KooWGRU"), "{wide}");
+        assert!(
+            wide.contains("outbound, compares")
+                && wide.contains("12.3 ms")
+                && wide.contains("12D3KooWGRU"),
+            "{wide}"
+        );
         let narrow = describe_peers(&[peer], Some(60));
         assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
         assert!(narrow.contains("127.0.0.1:4000"), "{narrow}");

@@ -209,6 +209,7 @@ impl Shell {
                 rtt_ms: view.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
                 in_flight: view.in_flight,
                 queued_bytes: info.queued_bytes,
+                only_compares: view.only_compares,
                 held_bytes: info.held_bytes,
             })
         });

@@ -62,9 +62,15 @@ impl Node {
         let latest = self.blocks.latest().map(|block| block.id());
         blocks.extend(latest.filter(|latest| !blocks.contains(latest)));
         self.announce_blocks(link, blocks, cx);
+        self.compare_first(neighbour, hello, cx);
+    }
+
+    /// If we dialled a peer, we compare, unless neither of us keeps anything.
+    fn compare_first(&mut self, neighbour: Neighbour, hello: &Hello, cx: &Cx<'_>) {
+        let params = &cx.params.relay;
         let are_new = hello.keeps_nothing() && self.anti_entropy.keeps_nothing(cx.now, params);
         if neighbour.direction == Direction::Outbound && !are_new {
-            self.anti_entropy.on_newcomer(link, params);
+            self.anti_entropy.on_newcomer(neighbour.link, params);
         }
     }
 
@@ -75,9 +81,23 @@ impl Node {
         // Or it would learn that there is something.
         let random = random.filter(|link| self.hidden_from(*link, cx).next().is_none());
         for link in self.anti_entropy.due(random, cx.now, &cx.params.relay) {
-            if self.ready.iter().any(|neighbour| neighbour.link == link) {
+            if self.ready_links().any(|ready| ready == link) {
                 self.compare(link, cx);
             }
+        }
+    }
+
+    /// A peer is ready with which we only compare.
+    pub(super) fn begin_to_compare(&mut self, neighbour: Neighbour, hello: &Hello, cx: &Cx<'_>) {
+        self.reconcile_links.insert(neighbour.link);
+        self.compare_first(neighbour, hello, cx);
+    }
+
+    /// It is the turn of one of the links that only compare.
+    pub(super) fn reconcile_due(&mut self, cx: &mut Cx<'_>) {
+        let turn = self.reconcile_links.on_wake(cx.now, &cx.params.relay);
+        if let Some(link) = turn.filter(|link| self.hidden_from(*link, cx).next().is_none()) {
+            self.compare(link, cx);
         }
     }
 

@@ -42,8 +42,9 @@ impl Node {
     /// Some peer has little credit left.
     pub(super) fn grant_due(&mut self, cx: &mut Cx<'_>) {
         self.credits.begin();
-        for place in 0..self.ready.len() {
-            self.grant(self.ready[place].link, cx);
+        let links: Vec<_> = self.ready_links().collect();
+        for link in links {
+            self.grant(link, cx);
         }
     }
 }

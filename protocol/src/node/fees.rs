@@ -32,7 +32,7 @@ impl Node {
         let minimum = self.pool.min_fee_rate(cx.now, cx.params);
         let least = cx.params.pool.min_fee_rate;
         if let Some(rate) = self.fee_filter.on_wake(minimum, least, cx.now, cx.rng) {
-            let links: Vec<_> = self.ready.iter().map(|neighbour| neighbour.link).collect();
+            let links: Vec<_> = self.ready_links().collect();
             for link in links {
                 self.send(link, Items::FeeFilter(rate), cx);
             }
@@ -100,6 +100,7 @@ impl Node {
         }
         if let Some(rate) = self.pool.fee_rate(id) {
             self.anti_entropy.on_let_out((id, rate), cx.now, &cx.params.relay, cx.rng);
+            self.reconcile_links.on_news(cx.now, &cx.params.relay);
         }
     }
 

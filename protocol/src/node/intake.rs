@@ -49,7 +49,7 @@ impl Node {
             let known = self.note_holder(name, link, cx);
             is_stale &= !(known && self.on_echo(name, cx));
             let mut wait = Duration::ZERO;
-            self.relay(cx, |strategy, cx| {
+            self.relay_about(link, cx, |strategy, cx| {
                 wait = strategy.on_announced(link, (kind, id), known, cx);
             });
             let heard = if known {
@@ -113,7 +113,7 @@ impl Node {
             self.record.note(link, id, ItemEvent::Duplicate, cx.now);
             let is_echo = self.on_echo(id, cx);
             let is_stale = !self.on_wanted(id, cx) && self.orphans.is_empty() && !is_echo;
-            self.relay(cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
+            self.relay_about(link, cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
             return if is_stale { Reach::Tidings } else { Reach::Everything };
         }
         self.on_new_item(link, item, cx);
@@ -130,7 +130,7 @@ impl Node {
         self.record.note(link, id, ItemEvent::Arrived, cx.now);
         match cx.chain.inspect(item) {
             Ok(inspection) => {
-                self.relay(cx, |strategy, cx| strategy.on_arrived(item, link, cx));
+                self.relay_about(link, cx, |strategy, cx| strategy.on_arrived(item, link, cx));
                 self.take(item, inspection, Some(link), Vec::new(), cx);
             }
             Err(rejection) => self.refuse(item, Some(link), rejection, cx),

@@ -68,7 +68,9 @@ impl Node {
             let accepts =
                 allowance::accepts(credit, self.strategy.takes_unasked(), &cx.params.budgets);
             let is_new = self.anti_entropy.keeps_nothing(cx.now, &cx.params.relay);
-            let features = if is_new { Hello::KEEPS_NOTHING } else { 0 };
+            let only_compares = self.peers.choose_to_compare(link, cx.params);
+            let features = if is_new { Hello::KEEPS_NOTHING } else { 0 }
+                | if only_compares { Hello::ONLY_COMPARES } else { 0 };
             let hello = Hello { version: VERSION, features, advertise, region, accepts };
             self.send(link, Session::Hello(Box::new(hello)), cx);
         }
@@ -108,9 +110,16 @@ impl Node {
         self.health.on_hello(link, cx.now);
         self.peers.on_hello(link, advertise, cx);
         let neighbour = Neighbour { link, direction, region: hello.region };
+        let only_compares = match direction {
+            Direction::Outbound => self.peers.only_compares(link),
+            Direction::Inbound => hello.only_compares() && cx.params.relay.safety_pull_ms > 0,
+        };
+        self.greet(link, cx);
+        if only_compares {
+            return self.begin_to_compare(neighbour, hello, cx);
+        }
         self.ready.push(neighbour);
         self.on_ready(cx);
-        self.greet(link, cx);
         self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
         self.meet(neighbour, hello, cx);
     }
@@ -219,6 +228,7 @@ impl Node {
             self.ready.remove(index);
             self.relay(cx, |strategy, cx| strategy.on_link_down(link, cx));
         }
+        self.reconcile_links.remove(link);
     }
 
     pub(super) fn on_congested(&mut self, link: Link, now: Time) {

@@ -101,6 +101,7 @@ define_parts! {
         restoring: restoring_due,
         peers: peers_due,
         anti_entropy: compare_due,
+        reconcile_links: reconcile_due,
         fee_filter: tell_fee_filter,
         rate_limiter: relay_due,
         embargo: embargo_due,
@@ -127,7 +128,9 @@ impl Node {
         let usable = self.links.iter().filter(|(_, state)| state.ready && state.closing.is_none());
         let here = self.pool.len() + self.blocks.len();
         assert_eq!(self.seen.held(), here, "items that are here are known to be");
-        assert_eq!(self.ready.len(), usable.count(), "links that the strategy may use");
+        let compared = self.reconcile_links.iter().count();
+        let used = self.ready.len() + compared;
+        assert_eq!(used, usable.count(), "links that the strategy may use, or that only compare");
     }
 
     /// Who keeps something of a link, but for the record of what was, and for verdicts that are outstanding: nobody once

@@ -105,6 +105,18 @@ impl Node {
         }
     }
 
+    /// The same, of what comes from a peer: the strategy hears nothing of those that are only compared with.
+    pub(super) fn relay_about(
+        &mut self,
+        link: Link,
+        cx: &mut Cx<'_>,
+        ask: impl FnOnce(&mut AnyStrategy, &mut RelayCx<'_>),
+    ) {
+        if !self.reconcile_links.contains(link) {
+            self.relay(cx, ask);
+        }
+    }
+
     /// Does what the strategy says. `room`: how many ids may yet be flushed in one go.
     fn carry_out(&mut self, step: Step, room: &mut usize, cx: &mut Cx<'_>) {
         match step {

@@ -71,7 +71,7 @@ impl Node {
                 continue;
             }
             sent += item.size();
-            self.relay(cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
+            self.relay_about(link, cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
             let (id, params) = (item.id().into(), &cx.params.relay);
             self.anti_entropy.on_taken(link, id, cx.now, params, cx.rng);
             self.give(link, item, Manner::Answer, cx);

@@ -27,6 +27,7 @@ mod own;
 mod places;
 mod policy;
 mod privacy;
+mod reconcile_links;
 mod restart;
 mod short_ids;
 mod sketching;

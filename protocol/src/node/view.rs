@@ -29,6 +29,8 @@ pub struct LinkView {
     pub since: Time,
     /// Whether both sides have said hello.
     pub ready: bool,
+    /// Whether nothing is announced there but what a comparison found.
+    pub only_compares: bool,
     /// Where the peer says that it can be dialled.
     pub advertise: Option<PeerAddr>,
     /// Last round trip.
@@ -58,10 +60,17 @@ impl Node {
             direction: state.direction,
             since: state.since,
             ready: state.ready,
+            only_compares: self.reconcile_links.contains(link),
             advertise: state.advertise,
             rtt: self.health.rtt(link),
             in_flight: self.requests.in_flight(link),
         })
+    }
+
+    /// The links that are ready: first those that the strategy may use.
+    pub(super) fn ready_links(&self) -> impl Iterator<Item = Link> {
+        let relaying = self.ready.iter().map(|neighbour| neighbour.link);
+        relaying.chain(self.reconcile_links.iter())
     }
 
     /// The pooled transactions.

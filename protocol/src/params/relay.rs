@@ -16,6 +16,9 @@ pub const FANOUT_MAX: usize = 16;
 /// Most items that a node tells of again and again. A guess: 68 transactions a second for a minute.
 pub const RECENT_MAX: usize = 4_096;
 
+/// Most links that only compare. A guess: each costs a comparison a round.
+pub const RECONCILE_LINKS_MAX: usize = 64;
+
 /// How items spread.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -65,6 +68,10 @@ pub struct RelayParams {
     /// What "lately" means there, milliseconds: without news for so long a node is silent. The default lets a gap
     /// cross some nine links, one a round.
     pub safety_recent_ms: u64,
+    /// How many of the links that a node dials only compare: nothing is announced there, but for what a comparison
+    /// found. They come beside `peers.outbound`; of fixed addresses, the last to be reached are taken. Each is compared once a
+    /// `relay.reconcile.round_ms`, as long as something comes. At most [`RECONCILE_LINKS_MAX`].
+    pub reconcile_links: usize,
     /// For how long items are spread in rounds, milliseconds. A guess.
     pub recent_ms: u64,
     /// Most items that are spread in rounds, and most of which a newcomer is told by the trickle; over it the oldest
@@ -102,6 +109,7 @@ impl Default for RelayParams {
             safety_pull_ms: 10_000,
             sketches: true,
             safety_recent_ms: 90_000,
+            reconcile_links: 0,
             recent_ms: 60_000,
             recent_max: RECENT_MAX,
             rumor: RumorParams::default(),
@@ -138,6 +146,10 @@ impl RelayParams {
             let (key, value) = ("relay.safety_pull_ms", "0".to_owned());
             return Err(ParamError { key, value, must: "above 0 with the strategy `reconcile`" });
         }
+        if self.reconcile_links > 0 && self.safety_pull_ms == 0 {
+            let (key, value) = ("relay.safety_pull_ms", "0".to_owned());
+            return Err(ParamError { key, value, must: "above 0 with `relay.reconcile_links`" });
+        }
         at_least_one(&[
             ("relay.announce_queue_max", self.announce_queue_max as u64),
             ("relay.round_ms", self.round_ms),
@@ -155,6 +167,7 @@ impl RelayParams {
             ("relay.fanout", self.fanout, 1..=FANOUT_MAX, "1 to 16"),
             ("relay.local_fanout", self.local_fanout.unwrap_or(0), 0..=FANOUT_MAX, "at most 16"),
             ("relay.remote_fanout", self.remote_fanout.unwrap_or(0), 0..=FANOUT_MAX, "at most 16"),
+            ("relay.reconcile_links", self.reconcile_links, 0..=RECONCILE_LINKS_MAX, "at most 64"),
             ("relay.recent_max", self.recent_max, 1..=RECENT_MAX, "1 to 4096"),
             ("relay.rumor.k", self.rumor.k as usize, 1..=usize::MAX, "at least 1"),
         ];

@@ -94,6 +94,7 @@ impl Peers {
         let keeps = match peer.place {
             Place::Inbound => inbound >= cx.params.peers.inbound_max,
             Place::Outbound => is_feeler,
+            Place::Compared => false,
             Place::Seed => true,
         };
         if keeps && was_feeler {

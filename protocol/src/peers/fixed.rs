@@ -28,6 +28,11 @@ impl Fixed {
         Self(addrs.into_iter().map(fixed).collect())
     }
 
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether the address is in the set.
     pub(super) fn contains(&self, addr: PeerAddr) -> bool {
         self.0.iter().any(|fixed| fixed.addr == addr)

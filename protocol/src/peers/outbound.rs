@@ -1,7 +1,7 @@
 //! The outbound set: links of our own choice, which refills itself.
 //!
 //! # Rules
-//! 1. While links and dials under way are fewer than `peers.outbound`, an address drawn uniformly from
+//! 1. While links and dials under way are fewer than `peers.outbound` and `relay.reconcile_links` together, an address drawn uniformly from
 //!    the book is dialled: one that is not connected, not being dialled, and not resting. *Rationale:*
 //!    uniform choice makes the overlay a random graph, of logarithmic diameter, and what an attacker
 //!    gets is its share of the book and no more.
@@ -22,6 +22,7 @@ use rand::seq::IteratorRandom as _;
 use crate::ground::peer::PeerAddr;
 use crate::ground::time::Time;
 use crate::machine::{Action, Cx};
+use crate::params::Params;
 
 use super::backoff::jittered;
 use super::book::{Book, Choice};
@@ -96,6 +97,14 @@ impl Outbound {
         self.fixed.is_some()
     }
 
+    /// How many links of our choice are to be more than compared: all but `relay.reconcile_links`, and one at least.
+    pub(super) fn relaying(&self, params: &Params) -> usize {
+        match &self.fixed {
+            Some(fixed) => fixed.len().saturating_sub(params.relay.reconcile_links).max(1),
+            None => params.peers.outbound,
+        }
+    }
+
     /// Whether our operator wants a link to this address for ever.
     pub(super) fn is_fixed(&self, addr: PeerAddr) -> bool {
         self.fixed.as_ref().is_some_and(|fixed| fixed.contains(addr))
@@ -162,7 +171,7 @@ impl Outbound {
 
     /// Whether the set is to be filled beside its seeds, which are given up then.
     pub(super) fn outgrows_seeds(&self, book: &Book, cx: &Cx<'_>) -> bool {
-        self.fixed.is_none() && book.len() >= cx.params.peers.outbound.saturating_mul(ENOUGH)
+        self.fixed.is_none() && book.len() >= cx.params.outbound().saturating_mul(ENOUGH)
     }
 
     /// Dials until the set is full, as far as possible.
@@ -206,7 +215,7 @@ impl Outbound {
             links -= live.seeds;
             dialling -= self.seeds_dialling.len();
         }
-        links + dialling < cx.params.peers.outbound
+        links + dialling < cx.params.outbound()
     }
 
     fn choose(&mut self, live: Live, book: &Book, cx: &mut Cx<'_>) -> Choice {

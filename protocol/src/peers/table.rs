@@ -43,6 +43,8 @@ pub(super) enum Place {
     Inbound,
     /// One of the outbound set, or a feeler's.
     Outbound,
+    /// One of the outbound set that is for comparing only.
+    Compared,
     /// A seed's, which is given up once others are found.
     Seed,
 }
@@ -253,7 +255,7 @@ impl Peer {
     const fn side(&self) -> usize {
         match self.place {
             Place::Inbound => Direction::Inbound as usize,
-            Place::Outbound | Place::Seed => Direction::Outbound as usize,
+            Place::Outbound | Place::Compared | Place::Seed => Direction::Outbound as usize,
         }
     }
 }

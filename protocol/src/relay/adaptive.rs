@@ -284,7 +284,7 @@ impl Strategy for Adaptive {
     }
 
     fn on_wake(&mut self, cx: &mut RelayCx<'_>) {
-        self.turns.on_wake(cx.params.compared(), cx);
+        cx.take_turn(&mut self.turns, cx.params.compared());
         if self.batches.take_lazy(cx.now) {
             self.settle(cx.now, cx.params);
             let own = self.own.take();
@@ -340,7 +340,7 @@ impl Adaptive {
     fn hurry(&mut self, cx: &RelayCx<'_>) {
         let round = cx.params.compared();
         if !round.is_zero() {
-            self.turns.hurry(round, cx);
+            self.turns.hurry(round, cx.overlay.len(), cx.now);
         }
     }
 
@@ -358,7 +358,7 @@ impl Adaptive {
         };
         spread_among(cx, id, is_told, step);
         if compares {
-            self.turns.on_news(params.compared(), cx);
+            self.turns.on_news(params.compared(), cx.overlay.len(), cx.now);
         }
         let is_trial = is_trial(id.into());
         let (mut sent, mut told) = (LinkSet::default(), LinkSet::default());
@@ -380,7 +380,8 @@ impl Adaptive {
                 _ => {}
             }
         }
-        let first = ingress.filter(|link| is_trial || is_new(self.age(*link)));
+        let is_up = |link: &Link| self.links.get(*link).is_some();
+        let first = ingress.filter(is_up).filter(|link| is_trial || is_new(self.age(*link)));
         self.trials.begin(id.into(), (cx.now, first), sent, told, self.threshold.epoch());
     }
 

@@ -48,11 +48,11 @@ impl Strategy for Reconcile {
         let told = sample(cx, cx.params.reconcile.flood, |to| to.direction == Direction::Outbound);
         let step = |to: Neighbour| Step::AnnounceNow(to.link, id);
         spread_among(cx, id, |to| told.contains(to.link), step);
-        self.turns.on_news(round(cx.params), cx);
+        self.turns.on_news(round(cx.params), cx.overlay.len(), cx.now);
     }
 
     fn on_wake(&mut self, cx: &mut RelayCx<'_>) {
-        self.turns.on_wake(round(cx.params), cx);
+        cx.take_turn(&mut self.turns, round(cx.params));
     }
 
     fn deadline(&self) -> Time {

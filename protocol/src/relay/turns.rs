@@ -37,41 +37,40 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// There is news, which somebody may lack.
-    pub fn on_news(&mut self, round: Duration, cx: &RelayCx<'_>) {
-        self.until = self.until.max(cx.now + 2 * round);
+    /// There is news, which some of so many peers may lack.
+    pub fn on_news(&mut self, round: Duration, peers: usize, now: Time) {
+        self.until = self.until.max(now + 2 * round);
         if self.next == Time::NEVER {
-            self.next = cx.now + self.wait(round, cx);
+            self.next = now + self.wait(round, peers, now);
         }
     }
 
     /// Something should have come by itself and didn't, or may not come.
-    pub fn hurry(&mut self, round: Duration, cx: &RelayCx<'_>) {
-        self.hasty_until = cx.now + HASTY;
-        self.until = self.until.max(cx.now + 2 * HASTE);
-        self.next = self.next.min(cx.now + self.wait(round, cx));
+    pub fn hurry(&mut self, round: Duration, peers: usize, now: Time) {
+        self.hasty_until = now + HASTY;
+        self.until = self.until.max(now + 2 * HASTE);
+        self.next = self.next.min(now + self.wait(round, peers, now));
     }
 
-    /// Has the comparison begin whose turn it is.
-    pub fn on_wake(&mut self, round: Duration, cx: &mut RelayCx<'_>) {
-        if cx.now < self.next {
-            return;
+    /// Which of so many peers to compare with now; `None` if it is nobody's turn.
+    pub fn on_wake(&mut self, round: Duration, peers: usize, now: Time) -> Option<usize> {
+        if now < self.next {
+            return None;
         }
-        let links = cx.overlay.len();
-        if links == 0 || cx.now > self.until {
+        if peers == 0 || now > self.until {
             self.next = Time::NEVER;
-            return;
+            return None;
         }
-        let peer = cx.overlay.neighbour(self.turn as usize % links);
+        let place = self.turn as usize % peers;
         self.turn = self.turn.wrapping_add(1);
-        cx.step(Step::Compare(peer.link));
-        self.next = cx.now + self.wait(round, cx);
+        self.next = now + self.wait(round, peers, now);
+        Some(place)
     }
 
     /// How long from one turn to the next.
-    fn wait(&self, round: Duration, cx: &RelayCx<'_>) -> Duration {
-        let each = if cx.now < self.hasty_until { round.min(HASTE) } else { 2 * round };
-        each / u32::try_from(cx.overlay.len().max(1)).unwrap_or(u32::MAX)
+    fn wait(&self, round: Duration, peers: usize, now: Time) -> Duration {
+        let each = if now < self.hasty_until { round.min(HASTE) } else { 2 * round };
+        each / u32::try_from(peers.max(1)).unwrap_or(u32::MAX)
     }
 
     /// When the next turn is.
@@ -81,58 +80,64 @@ impl Turns {
     }
 }
 
+impl RelayCx<'_> {
+    /// Has the comparison begin whose turn it is.
+    pub fn take_turn(&mut self, turns: &mut Turns, round: Duration) {
+        if let Some(place) = turns.on_wake(round, self.overlay.len(), self.now) {
+            self.step(Step::Compare(self.overlay.neighbour(place).link));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ground::link::Link;
-    use crate::relay::fake::{Fake, link};
 
     const ROUND: Duration = Duration::from_secs(8);
 
-    fn compared(fake: &mut Fake, turns: &mut Turns) -> Vec<Link> {
-        fake.now = turns.deadline();
-        let steps = fake.ask(|cx| turns.on_wake(ROUND, cx));
-        let links = steps.iter().map(|step| match step {
-            Step::Compare(link) => *link,
-            other => panic!("{other:?}"),
-        });
-        links.collect()
+    /// Who is compared with at the next moment at which somebody is to be.
+    fn compared(now: &mut Time, turns: &mut Turns, peers: usize) -> Option<usize> {
+        *now = turns.deadline();
+        turns.on_wake(ROUND, peers, *now)
     }
 
     #[test]
     fn each_peer_has_one_turn_in_two_rounds_and_in_haste_one_in_two_seconds() {
-        let (mut fake, mut turns) = (Fake::new(8), Turns::default());
+        let (mut now, mut turns) = (Time::from_millis(1), Turns::default());
         for (each, hurries) in [(2 * ROUND, false), (HASTE, true)] {
-            fake.ask(|cx| turns.on_news(ROUND, cx));
+            turns.on_news(ROUND, 8, now);
             if hurries {
-                fake.ask(|cx| turns.hurry(ROUND, cx));
+                turns.hurry(ROUND, 8, now);
             }
-            let began = fake.now;
-            let mut all: Vec<_> = (0..8).flat_map(|_| compared(&mut fake, &mut turns)).collect();
+            let began = now;
+            let mut all: Vec<_> =
+                (0..8).filter_map(|_| compared(&mut now, &mut turns, 8)).collect();
             all.sort_unstable();
-            assert_eq!(all, [0, 1, 2, 3, 4, 5, 6, 7].map(link));
-            assert_eq!(fake.now, began + each);
+            assert_eq!(all, [0, 1, 2, 3, 4, 5, 6, 7]);
+            assert_eq!(now, began + each);
         }
-        fake.now = fake.now + HASTY;
-        fake.ask(|cx| turns.on_news(ROUND, cx));
-        fake.ask(|cx| turns.on_wake(ROUND, cx));
-        assert_eq!(turns.deadline(), fake.now + ROUND / 4, "not for ever");
+        now = now + HASTY;
+        turns.on_news(ROUND, 8, now);
+        turns.on_wake(ROUND, 8, now);
+        assert_eq!(turns.deadline(), now + ROUND / 4, "not for ever");
     }
 
     #[test]
     fn without_news_for_two_rounds_it_is_silent_until_there_is_some() {
-        let (mut fake, mut turns) = (Fake::new(2), Turns::default());
-        fake.ask(|cx| turns.on_news(ROUND, cx));
-        assert_eq!([(); 2].map(|()| compared(&mut fake, &mut turns).len()), [1, 1]);
-        assert!(compared(&mut fake, &mut turns).is_empty() && turns.deadline() == Time::NEVER);
-        fake.ask(|cx| turns.on_news(ROUND, cx));
-        assert_eq!(compared(&mut fake, &mut turns).len(), 1);
+        let (mut now, mut turns) = (Time::from_millis(1), Turns::default());
+        turns.on_news(ROUND, 2, now);
+        assert_eq!([(); 2].map(|()| compared(&mut now, &mut turns, 2).is_some()), [true; 2]);
+        assert_eq!(compared(&mut now, &mut turns, 2), None);
+        assert_eq!(turns.deadline(), Time::NEVER);
+        turns.on_news(ROUND, 2, now);
+        assert!(compared(&mut now, &mut turns, 2).is_some());
     }
 
     #[test]
     fn whoever_is_alone_compares_with_nobody() {
-        let (mut fake, mut turns) = (Fake::new(0), Turns::default());
-        fake.ask(|cx| turns.on_news(ROUND, cx));
-        assert!(compared(&mut fake, &mut turns).is_empty() && turns.deadline() == Time::NEVER);
+        let (mut now, mut turns) = (Time::from_millis(1), Turns::default());
+        turns.on_news(ROUND, 0, now);
+        assert_eq!(compared(&mut now, &mut turns, 0), None);
+        assert_eq!(turns.deadline(), Time::NEVER);
     }
 }

@@ -43,7 +43,8 @@ pub struct Hello {
     /// Protocol version of the sender, [`VERSION`] or later.
     pub version: u16,
     /// What may be known of the sender, one bit each; unknown bits are ignored. The lowest is the
-    /// codec's own, which tells whether a region follows; the next is [`Hello::KEEPS_NOTHING`].
+    /// codec's own, which tells whether a region follows; the next are [`Hello::KEEPS_NOTHING`] and
+    /// [`Hello::ONLY_COMPARES`].
     pub features: u32,
     /// Where the sender can be dialled, if it wants to be.
     pub advertise: Option<PeerAddr>,
@@ -57,6 +58,16 @@ pub struct Hello {
 impl Hello {
     /// In the features: the sender has nothing to compare, but for what it is about to announce.
     pub const KEEPS_NOTHING: u32 = 1 << 1;
+
+    /// In the features of whoever dialled: on this link neither side announces anything but what a comparison found. Of no
+    /// meaning from the other side, which could make all our links of no use by it.
+    pub const ONLY_COMPARES: u32 = 1 << 2;
+
+    /// Whether a dialler wants nothing announced.
+    #[must_use]
+    pub const fn only_compares(&self) -> bool {
+        self.features & Self::ONLY_COMPARES != 0
+    }
 
     /// Whether the sender has nothing to compare.
     #[must_use]
