@@ -141,6 +141,7 @@ pub mod relay {
     pub mod topology;
     pub mod upload;
 
+    pub mod found;
     pub mod reconcile_links;
     pub mod round;
     pub mod turns;

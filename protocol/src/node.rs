@@ -71,6 +71,7 @@ use crate::relay::announce_blocks::BlockNews;
 use crate::relay::credit::Credits;
 use crate::relay::embargo::Embargo;
 use crate::relay::fee_filter::FeeFilter;
+use crate::relay::found::Found;
 use crate::relay::push_blocks::PushedBlocks;
 use crate::relay::rate_limiter::RelayRateLimiter;
 use crate::relay::reconcile_links::ReconcileLinks;
@@ -133,6 +134,7 @@ pub struct Node {
     requests: Requests,
     anti_entropy: AntiEntropy,
     reconcile_links: ReconcileLinks,
+    found: Found,
     verification: Verification,
     pool: Pool,
     blocks: BlockStore,
@@ -197,6 +199,7 @@ impl Node {
             announcer: Announcer::default(),
             anti_entropy: AntiEntropy::default(),
             reconcile_links: ReconcileLinks::default(),
+            found: Found::default(),
             verification: Verification::new(salt),
             pool: Pool::new(salt).with_entry_bytes(params.memory.pool_entry_bytes),
             unbroadcast: Unbroadcast::default(),
@@ -287,6 +290,10 @@ impl Node {
             Message::Reconcile(Reconcile::Held(lists)) => self.on_held(link, lists, admitted, cx),
             Message::Reconcile(Reconcile::Cells(told)) => self.on_cells(link, told, admitted, cx),
             Message::Reconcile(Reconcile::Want(want)) => self.on_want(link, want, cx),
+            Message::Reconcile(Reconcile::Lacked(ids)) => {
+                self.on_found(link, ids.clone(), admitted, cx);
+                self.grant(link, cx);
+            }
             Message::Items(Items::FeeFilter(rate)) => self.on_fee_filter(link, *rate),
             Message::Items(Items::Credit(ids)) => self.on_credit(link, *ids, cx),
             Message::Unknown { .. } => {} // counted and charged like any other

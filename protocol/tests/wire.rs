@@ -144,6 +144,9 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::Digest | MessageKind::Held | MessageKind::Cells | MessageKind::Want => {
             comparison_of(kind)
         }
+        MessageKind::Lacked => short_ids(ANNOUNCE_MAX)
+            .prop_map(|ids| Message::Reconcile(Reconcile::Lacked(ids)))
+            .boxed(),
         MessageKind::FeeFilter => {
             any::<u64>().prop_map(|rate| Message::Items(Items::FeeFilter(FeeRate(rate)))).boxed()
         }

@@ -23,6 +23,7 @@ use crate::simulate::{self, SimArgs};
 use crate::study::compare::{self, CompareArgs};
 use crate::study::dial::{self, DialArgs};
 use crate::study::frontier::{self, FrontierArgs};
+use crate::study::heal::{self, HealArgs};
 use crate::study::predict::{self, PredictArgs};
 use crate::study::rounds::{self, RoundsArgs};
 use crate::study::validate::{self, ValidateArgs};
@@ -55,6 +56,8 @@ enum Command {
     Dial(DialArgs),
     /// Simulates all strategies and draws them in the plane of bytes against time.
     Frontier(Box<FrontierArgs>),
+    /// Simulates a partition that ends, and tells what it cost to become equal again.
+    Heal(Box<HealArgs>),
     /// Sets rounds beside the formulas of articles and theory, by number of nodes.
     Predict(PredictArgs),
     /// Sets the rounds of push, pull and rumours beside theory and references.
@@ -147,6 +150,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         Command::Sim(args) => simulate::main(&args),
         Command::Assault(args) => assault::main(&args),
+        Command::Heal(args) => heal::main(&args),
         Command::Validate(args) => validate::main(&args),
         Command::Versus(args) => versus::main(&args),
         Command::Compare(args) => compare::main(&args),

@@ -2,6 +2,7 @@
 //!
 //! - [`compare`]: strategies on the same workload and seeds; [`frontier`] draws them in one plane
 //! - [`dial`]: whether adaptive keeps its dial, wherever it is
+//! - [`heal`]: what a partition costs when it ends
 //! - [`rounds`]: strategies against [`theory`] and the literature; [`predict`] draws that by number of nodes
 //! - [`validate`]: one manifest simulated and launched; [`versus`]: our nodes and others' launched in turns
 //! - [`jobs`]: runs on several threads
@@ -9,6 +10,7 @@
 pub mod compare;
 pub mod dial;
 pub mod frontier;
+pub mod heal;
 pub mod jobs;
 pub mod predict;
 pub mod rounds;

@@ -156,6 +156,7 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
         MessageKind::Held => lists(),
         MessageKind::Cells => cells(),
         MessageKind::Want => wants(),
+        MessageKind::Lacked => lacked(),
         MessageKind::Unknown => unknown(),
         MessageKind::FeeFilter => filters(),
         MessageKind::Credit => credits(),
@@ -475,6 +476,24 @@ fn cells() -> Vec<Case> {
         case("4,096 of 2,900 ids", ADAPTIVE, [told(2_900, ids(2_900))]),
         case("four of nothing, 10 times", ADAPTIVE, vec![told(0, ids(0)[..4].to_vec()); 10]),
         case("none, 100 times", ADAPTIVE, vec![told(0, Vec::new()); 100]),
+    ]
+}
+
+fn lacked() -> Vec<Case> {
+    let say = |ids: Vec<ShortId>| Message::Reconcile(Reconcile::Lacked(ids.into()));
+    let many = count(ANNOUNCE_MAX);
+    vec![
+        case(
+            "all that may be, known",
+            ADAPTIVE,
+            [say((0..many).map(|n| pooled(n).item().id().into()).collect())],
+        ),
+        case(
+            "all that may be, of what nobody has",
+            ADAPTIVE,
+            [say((0..many).map(nowhere).collect())],
+        ),
+        case("none, 100 times", ADAPTIVE, vec![say(Vec::new()); 100]),
     ]
 }
 

@@ -130,7 +130,7 @@ impl LinkBudget {
         params: &BudgetParams,
     ) -> usize {
         match kind.budget_of_elements() {
-            Some(Budget::Announcements) if kind == MessageKind::Announce => {
+            Some(Budget::Announcements) => {
                 let admitted = u32::try_from(elements).unwrap_or(u32::MAX).min(self.credit);
                 self.credit -= admitted;
                 admitted as usize

@@ -1,6 +1,7 @@
 //! Two peers compare the transactions that they keep, and tell one another what the other one lacks.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -152,14 +153,10 @@ impl Node {
             Next::Found { theirs, ours } => {
                 self.anti_entropy.on_compared(theirs.len() + ours.len());
                 self.announce_lacked(link, theirs, cx);
-                let is_unheard = |id: &&ShortId| {
-                    !self.requests.is_wanted(**id) && !self.is_known(Name::Short(**id))
-                };
-                if ours.iter().filter(is_unheard).nth(GAP - 1).is_some() {
-                    self.relay(cx, |strategy, cx| strategy.on_gap(cx));
-                }
-                self.on_announce(link, &Names::Short(ours.into()), admitted, cx);
+                self.on_found(link, ours.into(), admitted, cx);
             }
+            // Whoever is told of all of it now compares once it is here.
+            Next::Ask(_) | Next::Spans if self.found.is_coming(cx.now) => {}
             Next::Ask(want) => self.send(link, Reconcile::Want(Box::new(want)), cx),
             Next::Spans => looked_at += self.compare_by_spans(link, cx),
         }
@@ -168,6 +165,9 @@ impl Node {
 
     /// A peer wants as many cells as our difference takes.
     pub(super) fn on_want(&mut self, link: Link, want: &Want, cx: &mut Cx<'_>) {
+        if self.found.is_coming(cx.now) {
+            return; // we compare once it is here
+        }
         let Some(view) = self.view(link, cx) else { return };
         let cells = by_sketch::answer(want, &view);
         let mut looked_at = view.looked_at();
@@ -187,6 +187,9 @@ impl Node {
         let Some(view) = self.view(link, cx) else { return };
         let telling = Telling::answer(theirs, &view, first);
         self.charge_looks(link, view.looked_at(), cx);
+        if self.found.is_coming(cx.now) {
+            return; // we compare once it is here
+        }
         if telling.is_cut() {
             self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
         }
@@ -213,7 +216,38 @@ impl Node {
         theirs().for_each(|id| {
             self.anti_entropy.on_listed(link, id, cx.now, params, cx.rng);
         });
-        self.on_announce(link, &Names::Short(theirs().collect()), admitted, cx);
+        self.on_found(link, theirs().collect(), admitted, cx);
+    }
+
+    /// A comparison showed what a peer has, and we lack. A few of these are slow news; many are a gap.
+    pub(super) fn on_found(
+        &mut self,
+        link: Link,
+        ids: Arc<[ShortId]>,
+        admitted: usize,
+        cx: &mut Cx<'_>,
+    ) {
+        let is_unheard =
+            |id: &ShortId| !self.requests.is_wanted(*id) && !self.is_known(Name::Short(*id));
+        let unheard: Vec<_> = ids.iter().take(admitted).copied().filter(is_unheard).collect();
+        let is_gap = unheard.len() >= GAP;
+        if is_gap {
+            self.relay(cx, |strategy, cx| strategy.on_gap(cx));
+        }
+        let is_news = !is_gap || self.strategy.shows_at_once();
+        self.hear(link, &Names::Short(ids), admitted, is_news, cx);
+        if !is_news {
+            self.found.note(unheard.into_iter(), self.salt, cx.now);
+        }
+    }
+
+    /// What was found is here by now: peers may lack it too.
+    pub(super) fn share_found(&mut self, cx: &mut Cx<'_>) {
+        let turn = self.found.on_wake(self.ready_links().count(), cx.now);
+        let link = turn.and_then(|place| self.ready_links().nth(place));
+        if let Some(link) = link.filter(|link| self.hidden_from(*link, cx).next().is_none()) {
+            self.compare_by_sketch(link, cx);
+        }
     }
 
     /// A peer lacks these: it is told of those that pay best, and of the others when it has taken them.

@@ -80,6 +80,9 @@ impl Node {
                 return;
             }
             self.let_out(id, bringer == Bringer::Own, cx);
+            if self.found.on_accepted(id.into(), cx.now) {
+                return;
+            }
         } else {
             self.anti_entropy.on_block(item.id(), cx.now, &cx.params.relay, cx.rng);
         }
@@ -113,6 +116,9 @@ impl Node {
             if let Some(item) = self.pool.get(id).cloned() {
                 self.record.note_from(None, id, ItemEvent::Released, cx.now);
                 self.let_out(id, bringer == Bringer::Own, cx);
+                if self.found.on_accepted(id.into(), cx.now) {
+                    continue;
+                }
                 self.relay(cx, |strategy, cx| strategy.on_accepted(&item, ingress, cx));
             }
         }

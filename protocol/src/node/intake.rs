@@ -36,6 +36,19 @@ impl Node {
         admitted: usize,
         cx: &mut Cx<'_>,
     ) -> Reach {
+        announcement.iter().take(admitted).for_each(|name| self.found.on_announced(name.short()));
+        self.hear(link, announcement, admitted, true, cx)
+    }
+
+    /// A peer says that it has these. What isn't news the strategy hears nothing of, and it is asked for at once.
+    pub(super) fn hear(
+        &mut self,
+        link: Link,
+        announcement: &Names,
+        admitted: usize,
+        is_news: bool,
+        cx: &mut Cx<'_>,
+    ) -> Reach {
         let (kind, mut names) = (announcement.kind(), announcement.iter());
         let announced = names.len();
         if admitted < announced {
@@ -49,9 +62,11 @@ impl Node {
             let known = self.note_holder(name, link, cx);
             is_stale &= !(known && self.on_echo(name, cx));
             let mut wait = Duration::ZERO;
-            self.relay_about(link, cx, |strategy, cx| {
-                wait = strategy.on_announced(link, (kind, id), known, cx);
-            });
+            if is_news {
+                self.relay_about(link, cx, |strategy, cx| {
+                    wait = strategy.on_announced(link, (kind, id), known, cx);
+                });
+            }
             let heard = if known {
                 self.announcer.on_known(link, name);
                 self.anti_entropy.on_announced(link, id);

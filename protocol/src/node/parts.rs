@@ -102,6 +102,7 @@ define_parts! {
         peers: peers_due,
         anti_entropy: compare_due,
         reconcile_links: reconcile_due,
+        found: share_found,
         fee_filter: tell_fee_filter,
         rate_limiter: relay_due,
         embargo: embargo_due,

@@ -17,7 +17,7 @@ use crate::relay::announce::Form;
 use crate::report::event::Event;
 use crate::wire::codec;
 use crate::wire::kinds::Class;
-use crate::wire::message::{ANNOUNCE_MAX, Items, Message, Names, PeerExchange};
+use crate::wire::message::{ANNOUNCE_MAX, Items, Message, Names, PeerExchange, Reconcile};
 
 impl Node {
     /// Sends a message.
@@ -150,8 +150,13 @@ impl Node {
         self.record.note_all(link, ids, ItemEvent::Told(manner), cx.now);
         let is_short = kind == ItemKind::Tx && self.strategy.names_short();
         for ids in ids.chunks(ANNOUNCE_MAX) {
-            let message = announcement(kind, ids, is_short, cx.actions.last());
-            self.send(link, message, cx);
+            if kind == ItemKind::Tx && manner == Manner::Gap {
+                let ids = ids.iter().copied().map(ShortId::from).collect();
+                self.send(link, Reconcile::Lacked(ids), cx);
+            } else {
+                let message = announcement(kind, ids, is_short, cx.actions.last());
+                self.send(link, message, cx);
+            }
         }
     }
 

@@ -198,7 +198,7 @@ impl AntiEntropy {
         params: &RelayParams,
         rng: &mut dyn Rng,
     ) {
-        if self.vain.get_mut(link).is_some_and(|vain| vain.on_asked(id)) {
+        if self.vain.get_mut(link).is_some_and(|vain| vain.on_asked(id, now)) {
             self.on_filled(link, now, params, rng);
         }
     }

@@ -7,6 +7,9 @@
 //!
 //! Two that tell one another of the same at once would each leave it out, look to the other one as if they lacked it, and
 //! so on for ever. So what the peer announces or lists all the same it has: that is shown again, and not told again.
+//!
+//! What it does ask for is on its way, and is left out for [`ON_ITS_WAY`]: else whoever compares meanwhile would be told
+//! once more, ask no more, and look as if it had refused it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,6 +20,9 @@ use crate::ground::time::Time;
 /// How often a peer is told. With the default interval, over 21 minutes. A guess.
 const TRIES: u8 = 7;
 
+/// How long what a peer asked for may be on its way. A guess: some round trips, as `SETTLED`.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
 /// Most that is remembered of one link: over it what the peer has after all is forgotten, and what is over it even so is
 /// told again in each comparison. A guess: what one answer tells.
 pub const VAIN_MAX: usize = 4_096;
@@ -25,8 +31,8 @@ pub const VAIN_MAX: usize = 4_096;
 #[derive(Clone, Debug)]
 pub struct Vain {
     told: BTreeMap<ShortId, Told>,
-    /// How many of them the peer has.
-    there: usize,
+    /// How many of them the peer has, or asked for.
+    settled: usize,
     /// When the first of them is to be told again, or before.
     retry_at: Time,
 }
@@ -36,59 +42,77 @@ struct Told {
     times: u8,
     /// Until when it is left out.
     until: Time,
-    /// The peer has it.
-    is_there: bool,
+    answer: Answer,
+}
+
+/// What a peer did when it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// Nothing yet.
+    None,
+    /// It asked for it.
+    Asked,
+    /// It said that it has it.
+    Has,
 }
 
 impl Default for Vain {
     fn default() -> Self {
-        Self { told: BTreeMap::new(), there: 0, retry_at: Time::NEVER }
+        Self { told: BTreeMap::new(), settled: 0, retry_at: Time::NEVER }
     }
 }
 
 impl Vain {
     /// The peer is being told. `wait`: the first one.
     pub fn on_told(&mut self, id: ShortId, wait: Duration, now: Time) {
-        if self.told.len() >= VAIN_MAX && self.there > 0 {
-            self.told.retain(|_, told| !told.is_there);
-            self.there = 0;
+        if self.told.len() >= VAIN_MAX && self.settled > 0 {
+            self.told.retain(|_, told| told.answer == Answer::None);
+            self.settled = 0;
         }
         let is_full = self.told.len() >= VAIN_MAX;
         let times = match self.told.get(&id) {
-            Some(told) if told.is_there => return,
+            Some(told) if told.answer == Answer::Has => return,
+            Some(told) if told.answer == Answer::Asked && now < told.until => return,
+            Some(told) if told.answer == Answer::Asked => {
+                self.settled -= 1;
+                0
+            }
             Some(told) => told.times,
             None if is_full => return,
             None => 0,
         };
         let wait = wait.saturating_mul(1 << times.min(TRIES));
         let until = if times + 1 < TRIES { now + wait } else { Time::NEVER };
-        self.told.insert(id, Told { times: (times + 1).min(TRIES), until, is_there: false });
+        self.told.insert(id, Told { times: (times + 1).min(TRIES), until, answer: Answer::None });
         self.retry_at = self.retry_at.min(until);
     }
 
     /// The peer asked for it. True if it was told, and wasn't known to have it.
-    pub fn on_asked(&mut self, id: ShortId) -> bool {
-        let Some(told) = self.told.remove(&id) else { return false };
-        self.there -= usize::from(told.is_there);
-        !told.is_there
+    pub fn on_asked(&mut self, id: ShortId, now: Time) -> bool {
+        let Some(told) = self.told.get_mut(&id) else { return false };
+        let is_first = told.answer == Answer::None;
+        self.settled += usize::from(is_first);
+        *told = Told { until: now + ON_ITS_WAY, answer: Answer::Asked, ..*told };
+        is_first
     }
 
     /// The peer has it, as it says. True if it was told, and wasn't known to.
     pub fn on_there(&mut self, id: ShortId) -> bool {
         match self.told.get_mut(&id) {
-            Some(told) if !told.is_there => {
-                *told = Told { until: Time::ZERO, is_there: true, ..*told };
-                self.there += 1;
-                true
+            Some(told) => {
+                let is_first = told.answer == Answer::None;
+                self.settled += usize::from(is_first);
+                *told = Told { until: Time::ZERO, answer: Answer::Has, ..*told };
+                is_first
             }
-            _ => false,
+            None => false,
         }
     }
 
     /// Whether the peer has what it was told of.
     #[must_use]
     pub fn is_there(&self, id: &ShortId) -> bool {
-        self.told.get(id).is_some_and(|told| told.is_there)
+        self.told.get(id).is_some_and(|told| told.answer == Answer::Has)
     }
 
     /// What is left out now.
@@ -102,10 +126,14 @@ impl Vain {
         self.retry_at
     }
 
-    /// The peer is compared with now: what was to be told again by now is seen to.
+    /// The peer is compared with now: what was to be told again by now is seen to, and what it asked for has come.
     pub fn on_compared(&mut self, now: Time) {
+        let before = self.told.len();
+        self.told.retain(|_, told| told.answer != Answer::Asked || told.until > now);
+        self.settled -= before - self.told.len();
         if self.retry_at <= now {
-            let later = self.told.values().map(|told| told.until).filter(|until| *until > now);
+            let open = self.told.values().filter(|told| told.answer == Answer::None);
+            let later = open.map(|told| told.until).filter(|until| *until > now);
             self.retry_at = later.min().unwrap_or(Time::NEVER);
         }
     }
@@ -113,7 +141,7 @@ impl Vain {
     /// How many the peer may lack.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.told.len() - self.there
+        self.told.len() - self.settled
     }
 
     /// Whether it lacks none.
@@ -152,7 +180,24 @@ mod tests {
     fn what_the_peer_took_is_forgotten() {
         let mut vain = Vain::default();
         vain.on_told(id(1), WAIT, Time::ZERO);
-        assert!(vain.on_asked(id(1)) && !vain.on_asked(id(1)) && vain.is_empty());
+        assert!(vain.on_asked(id(1), Time::ZERO) && !vain.on_asked(id(1), Time::ZERO));
+        assert!(vain.is_empty());
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_neither_shown_nor_told() {
+        let mut vain = Vain::default();
+        vain.on_told(id(1), WAIT, Time::ZERO);
+        vain.on_asked(id(1), Time::ZERO);
+        let later = Time::ZERO + ON_ITS_WAY;
+        vain.on_told(id(1), WAIT, Time::from_millis(500));
+        assert!(vain.is_empty() && vain.left_out(Time::from_millis(999)).eq([id(1)]));
+        assert!(vain.left_out(later).eq([]), "it may have been lost");
+        vain.on_told(id(1), WAIT, later);
+        assert!(vain.len() == 1 && vain.left_out(later).eq([id(1)]));
+        vain.on_asked(id(1), later);
+        vain.on_compared(later + ON_ITS_WAY);
+        assert!(vain.told.is_empty() && vain.settled == 0);
     }
 
     #[test]
@@ -175,7 +220,7 @@ mod tests {
         }
         assert!(vain.told.len() <= VAIN_MAX && vain.is_empty());
         (0..VAIN_MAX as u64).for_each(|n| vain.on_told(id(n), WAIT, Time::ZERO));
-        assert!(vain.told.len() == VAIN_MAX && vain.there < VAIN_MAX);
+        assert!(vain.told.len() == VAIN_MAX && vain.settled < VAIN_MAX);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::wire::error::DecodeError;
 use crate::wire::message::items::{short_len, whole_len};
 use crate::wire::message::peers::{ADDRESSES_BODY_MAX, read_addresses};
 use crate::wire::message::reconcile::{
-    CELLS_BODY_MAX, DIGEST_MAX, LISTS_BODY_MAX, WANT_BODY_MAX, read_cells, read_digest, read_held,
-    read_want,
+    CELLS_BODY_MAX, DIGEST_MAX, LACKED_BODY_MAX, LISTS_BODY_MAX, WANT_BODY_MAX, read_cells,
+    read_digest, read_held, read_lacked, read_want,
 };
 use crate::wire::message::relay::KNOWN_BODY_MAX;
 use crate::wire::message::session::read_hello;
@@ -309,6 +309,9 @@ kinds! {
     }
     Want "want": Control, each Requests {
         24: Bytes(WANT_BODY_MAX), Reconcile(Reconcile::Want(_)) = read_want;
+    }
+    Lacked "lacked": Control, each Announcements {
+        25: Bytes(LACKED_BODY_MAX), Reconcile(Reconcile::Lacked(_)) = read_lacked;
     }
 }
 

@@ -98,6 +98,7 @@ impl EventHash {
             Message::Reconcile(Reconcile::Cells(told)) => {
                 told.cells.iter().for_each(|cell| self.word(cell.sum));
             }
+            Message::Reconcile(Reconcile::Lacked(ids)) => ids.iter().for_each(|id| self.id(*id)),
             Message::Reconcile(Reconcile::Want(want)) => {
                 want.counts.iter().for_each(|count| self.word(count.cast_unsigned().into()));
             }

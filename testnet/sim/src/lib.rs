@@ -6,7 +6,7 @@
 //! - the engine: [`world`] holds nodes and links and drives them, [`queue`] says what is next, [`random`]
 //!   gives every use a stream of its own
 //! - what comes out: [`record`] remembers first deliveries, [`spies`] note who told them first, [`hash`]
-//!   tells runs apart, [`baseline`] is what nodes had counted before the measured part
+//!   tells runs apart, [`baseline`] is what nodes had counted before the measured part, [`healing`] what a partition cost
 //! - [`simulation`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
 //!
 //! # Pure
@@ -18,6 +18,7 @@ pub mod baseline;
 pub mod fault;
 pub mod fork;
 pub mod hash;
+pub mod healing;
 pub mod latency;
 pub mod overlay;
 pub mod queue;

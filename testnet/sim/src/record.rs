@@ -106,6 +106,13 @@ impl Record {
         row.iter().copied().max().unwrap_or(0)
     }
 
+    /// The items that were submitted and that a node hasn't had.
+    pub fn lacked(&self, node: u32) -> impl Iterator<Item = usize> {
+        let items = (0..).zip(&self.submitted).filter(|(_, submitted)| submitted.is_some());
+        let first = move |item: usize| self.first[item * self.nodes + node as usize];
+        items.map(|(item, _)| item).filter(move |item| first(*item) == NEVER)
+    }
+
     /// Who had an item first when: node and microseconds, by node.
     pub fn deliveries(&self, item: usize) -> impl Iterator<Item = (u32, u32)> {
         let row = &self.first[item * self.nodes..(item + 1) * self.nodes];

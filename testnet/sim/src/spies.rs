@@ -9,7 +9,7 @@
 //! and one run tells what fewer of them would have guessed ([`SHARES`]).
 
 use tidings_protocol::ground::item::{Name, ShortId};
-use tidings_protocol::wire::message::{Items, Message};
+use tidings_protocol::wire::message::{Items, Message, Reconcile};
 
 use crate::random::{Use, stream, unit};
 
@@ -102,6 +102,10 @@ impl Spies {
         match message {
             Message::Items(Items::Item(item)) => note(item.id().into()),
             Message::Items(Items::Announce(names)) => names.iter().map(Name::short).for_each(note),
+            Message::Reconcile(Reconcile::Lacked(ids)) => ids.iter().copied().for_each(note),
+            Message::Reconcile(Reconcile::Held(lists)) => {
+                lists.iter().flat_map(|list| list.ids.iter().copied()).for_each(note);
+            }
             _ => {}
         }
     }

@@ -16,6 +16,7 @@ fn tells(actions: &[Action], to: Link, item: &Item) -> bool {
     sends(actions).iter().filter(|(link, _)| *link == to).any(|(_, message)| match message {
         Message::Items(Items::Item(told)) => told.id() == item.id(),
         Message::Items(Items::Announce(names)) => names.iter().any(|name| name.fits(&item.id())),
+        Message::Reconcile(Reconcile::Lacked(ids)) => ids.contains(&ShortId::from(item.id())),
         Message::Reconcile(Reconcile::Held(lists)) => {
             lists.iter().any(|list| list.ids.contains(&ShortId::from(item.id())))
         }

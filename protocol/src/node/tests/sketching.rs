@@ -84,8 +84,7 @@ fn of_a_pool_that_is_much_larger_most_is_told_by_lists() {
     let mut mesh = meeting(40, 0, 3_000);
     mesh.run_for(Duration::from_secs(120));
     assert_eq!(mesh.node(0).pool().len(), 3_040);
-    let [cells, held] =
-        [MessageKind::Cells, MessageKind::Announce].map(|kind| compared(&mesh, kind));
+    let [cells, held] = [MessageKind::Cells, MessageKind::Lacked].map(|kind| compared(&mesh, kind));
     assert!(cells.1 <= 15 * 3_000, "{} bytes of cells", cells.1);
     assert!(held.1 >= 8 * 3_000);
 }

@@ -29,6 +29,12 @@ pub(super) fn only(items: &[&Item]) -> Message {
     Message::Reconcile(Reconcile::Held([List { span: Span::ALL, ids: ids.into() }].into()))
 }
 
+/// "You lack these", as a comparison showed.
+pub(super) fn lacked(items: &[&Item]) -> Message {
+    let ids = items.iter().map(|item| item.id().into()).collect();
+    Message::Reconcile(Reconcile::Lacked(ids))
+}
+
 fn ask_short(item: &Item) -> Message {
     Message::Items(Items::GetData(Names::Short([item.id().into()].into())))
 }
@@ -41,7 +47,7 @@ fn a_digest_is_answered_by_what_it_lacks_even_if_that_was_announced_before() {
     solo.hand(Input::Submitted(tx.clone()));
     assert_eq!(sends(&solo.wait(0)), [(link, announce(&tx))]);
     solo.wait(2_000);
-    assert_eq!(sends(&solo.say(link, &only(&[]))), [(link, announce(&tx))]);
+    assert_eq!(sends(&solo.say(link, &only(&[]))), [(link, lacked(&[&tx]))]);
     assert_eq!(solo.node.counters().gaps_found, 1);
     assert!(sends(&solo.say(link, &only(&[]))).is_empty(), "not at once again");
     assert!(sends(&solo.say(link, &only(&[&tx]))).is_empty());

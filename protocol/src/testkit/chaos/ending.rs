@@ -104,6 +104,9 @@ impl Chaos {
                         let mut ids = lists.iter().flat_map(|list| list.ids.iter());
                         is_told |= ids.any(|id| *id == tx.id().into());
                     }
+                    Message::Reconcile(Reconcile::Lacked(ids)) if link == taker => {
+                        is_told |= ids.contains(&tx.id().into());
+                    }
                     Message::Items(Items::Item(item)) if link == taker => {
                         is_told |= item.id() == tx.id();
                     }

@@ -121,7 +121,8 @@ impl Chaos {
         let splits = [Split { span, sums: [script.byte().into(); FAN] }].into();
         let sketch = |cells: usize| Sketch::of(ids.iter().copied(), cells);
         let of = u32::from(script.byte());
-        Message::Reconcile(match script.byte() % 4 {
+        Message::Reconcile(match script.byte() % 5 {
+            4 => Reconcile::Lacked(ids.into()),
             0 => Reconcile::Held([List { span, ids: ids.into() }].into()),
             1 => {
                 let cells = sketch(script.byte().into()).told();

@@ -1,5 +1,7 @@
 //! What lets two peers find out what one of them missed.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, BytesMut};
 
 use super::{ALLOCATION, ANNOUNCE_MAX, Body, allocated_by};
@@ -28,6 +30,9 @@ pub(in crate::wire) const LISTS_BODY_MAX: usize =
 /// Most bytes of cells.
 pub(in crate::wire) const CELLS_BODY_MAX: usize = 4 + CELLS_MAX * Cell::LEN;
 
+/// Most bytes of what is lacked.
+pub(in crate::wire) const LACKED_BODY_MAX: usize = ANNOUNCE_MAX * SHORT_ID_LEN;
+
 /// Most bytes of a question for them.
 pub(in crate::wire) const WANT_BODY_MAX: usize = 4 + COUNTS_MAX * varint::LEN_MAX;
 
@@ -50,6 +55,8 @@ pub enum Reconcile {
     /// Those are too few: these counts say how many it takes. Body: how many ids u32; counts: varints, where 0, 1, 2, 3 stand
     /// for 0, -1, 1, -2.
     Want(Box<Want>),
+    /// You lack these, as a comparison showed: ask for what you want of it. Body: short ids. They need credit, as announcements do.
+    Lacked(Arc<[ShortId]>),
 }
 
 impl Body for Reconcile {
@@ -68,6 +75,7 @@ impl Body for Reconcile {
                 let lens = want.counts.iter().map(|count| varint::len(zigzag(*count)));
                 4 + lens.sum::<usize>()
             }
+            Self::Lacked(ids) => ids.len() * SHORT_ID_LEN,
         }
     }
 
@@ -80,6 +88,7 @@ impl Body for Reconcile {
             }
             Self::Cells(told) => ALLOCATION + size_of::<Cells>() + allocated_by(&told.cells),
             Self::Want(want) => ALLOCATION + size_of::<Want>() + allocated_by(&want.counts),
+            Self::Lacked(ids) => allocated_by(ids),
         }
     }
 
@@ -111,6 +120,7 @@ impl Body for Reconcile {
                 out.put_u32_le(want.of);
                 want.counts.iter().for_each(|count| varint::put(zigzag(*count), out));
             }
+            Self::Lacked(ids) => ids.iter().for_each(|id| out.put_slice(&id.0)),
         }
     }
 
@@ -120,6 +130,7 @@ impl Body for Reconcile {
             Self::Held(lists) => lists.iter().map(|list| list.ids.len()).sum(),
             Self::Cells(told) => told.cells.len(),
             Self::Want(_) => 1,
+            Self::Lacked(ids) => ids.len(),
         }
     }
 }
@@ -179,6 +190,13 @@ pub(in crate::wire) fn read_cells(body: &mut Cursor<'_>) -> Result<Reconcile, De
     let cells: Box<[Cell]> = body.elements(cell);
     check_count(cells.len(), CELLS_MAX)?;
     Ok(Reconcile::Cells(Box::new(Cells { of, cells })))
+}
+
+/// Reads what is lacked.
+pub(in crate::wire) fn read_lacked(body: &mut Cursor<'_>) -> Result<Reconcile, DecodeError> {
+    let ids = body.list(ShortId);
+    check_count(ids.len(), ANNOUNCE_MAX)?;
+    Ok(Reconcile::Lacked(ids))
 }
 
 /// Reads a question for cells.

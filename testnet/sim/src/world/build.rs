@@ -73,6 +73,7 @@ impl World {
             record: Record::new(nodes, items.len()),
             spies: Spies::new(scenario.spies, nodes, items.len(), scenario.seed),
             faults: Faults::new(&scenario.fault, scenario.seed),
+            healings: Vec::new(),
             fixed: Arc::new(Fixed {
                 seed: scenario.seed,
                 params,

@@ -18,6 +18,7 @@ use tidings_protocol::wire::message::Message;
 
 use crate::fault::Faults;
 use crate::hash::EventHash;
+use crate::healing::Healing;
 use crate::latency::Latencies;
 use crate::overlay::Shape;
 use crate::queue::Queue;
@@ -42,6 +43,8 @@ pub struct World {
     pub(super) record: Record,
     pub(super) spies: Spies,
     pub(super) faults: Faults,
+    /// Partitions that ended.
+    pub(super) healings: Vec<Healing>,
     /// Receiving ends that are not read now, by node and slot.
     pub(super) held: BTreeMap<(u32, u32), Held>,
     /// What waits for paused nodes.
@@ -278,6 +281,19 @@ impl World {
     #[must_use]
     pub fn node(&self, node: u32) -> &Node {
         &self.seats[node as usize].node
+    }
+
+    /// The partitions that have ended.
+    #[must_use]
+    pub fn healings(&self) -> &[Healing] {
+        &self.healings
+    }
+
+    /// Bytes of the items that were submitted and that a node hasn't had.
+    #[must_use]
+    pub fn lacked_bytes(&self, node: u32) -> u64 {
+        let items = self.record.lacked(node).map(|item| self.fixed.items[item].size() as u64);
+        items.sum()
     }
 
     /// What a node has counted, in its former lives as well.

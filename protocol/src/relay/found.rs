@@ -1,0 +1,240 @@
+//! What comparing finds much of at once: no news, and not relayed as news is.
+//!
+//! Where a partition heals or a node comes back, what one lacks most of its neighbours have, or are about to find
+//! in the same way. Announcing all of it to each of them costs more than it is worth: so it isn't, and once it is here, a
+//! node compares with each of its peers once. Whoever lacks it finds it by that, and goes on in the same way.
+//!
+//! So what is found takes some seconds for each link, and costs what differs. Whatever a peer announces by itself is news all the
+//! same.
+//!
+//! *Attack*: a peer that tells of news as if a comparison had found it has us pass it on late, as if it had told us late.
+//! It can do so for what we hear from nobody else meanwhile; and it may keep that from us altogether.
+
+use std::time::Duration;
+
+use super::turns::Turns;
+use crate::ground::item::ShortId;
+use crate::ground::map::{Map, Salt};
+use crate::ground::time::Time;
+use crate::machine::Part;
+use crate::params::Params;
+
+/// Most ids that were found and aren't here yet; what is over it is news. A guess: ten seconds' transactions of a comparison.
+const WANTED_MAX: usize = 8_192;
+
+/// Ids that didn't come within that time are forgotten, all of them. A guess.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// So long after all of it came, peers are compared with. A guess: above the time between two answers.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// When nothing of it came for so long, they are all the same. A guess: what a budget may hold a peer's answers up.
+const STALLED: Duration = Duration::from_secs(3);
+
+/// If it goes on coming for so long, they are compared with meanwhile. A guess.
+const LATEST: Duration = Duration::from_secs(10);
+
+/// A round of comparisons; each peer has a turn in two. A guess.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// What was found, and what is to be done about it.
+#[derive(Clone, Debug, Default)]
+pub struct Found(Option<Box<Gap>>);
+
+#[derive(Clone, Debug)]
+struct Gap {
+    wanted: Map<ShortId, ()>,
+    noted_at: Time,
+    /// When the first was noted that peers weren't compared about.
+    began_at: Time,
+    /// When the last one came, or the first was noted.
+    active_at: Time,
+    /// Peers are compared with then; never if none of it is here yet.
+    share_at: Time,
+    turns: Turns,
+}
+
+impl Gap {
+    fn new(salt: Salt, now: Time) -> Self {
+        Self {
+            wanted: Map::new(salt),
+            noted_at: now,
+            began_at: now,
+            active_at: now,
+            share_at: Time::NEVER,
+            turns: Turns::default(),
+        }
+    }
+
+    fn is_sharing(&self) -> bool {
+        self.turns.deadline() < Time::NEVER
+    }
+}
+
+impl Found {
+    /// A comparison found these, which nobody had told of.
+    pub fn note(&mut self, ids: impl Iterator<Item = ShortId>, salt: Salt, now: Time) {
+        let gap = self.0.get_or_insert_with(|| Box::new(Gap::new(salt, now)));
+        if now.since(gap.noted_at) > PATIENCE {
+            gap.wanted = Map::new(salt);
+        }
+        if gap.wanted.is_empty() && gap.share_at == Time::NEVER {
+            (gap.began_at, gap.active_at) = (now, now);
+        }
+        gap.noted_at = now;
+        for id in ids {
+            if gap.wanted.len() >= WANTED_MAX {
+                return;
+            }
+            gap.wanted.insert(id, ());
+        }
+    }
+
+    /// Whether some of it is on its way: until it is here, comparing with others would find it once more. At most for
+    /// [`LATEST`], after which others are compared with: nobody keeps us from that by what doesn't come, or comes slowly.
+    #[must_use]
+    pub fn is_coming(&self, now: Time) -> bool {
+        self.0.as_deref().is_some_and(|gap| {
+            let until = (gap.active_at + STALLED).min(gap.began_at + LATEST);
+            !gap.wanted.is_empty() && !gap.is_sharing() && now < until
+        })
+    }
+
+    /// A peer announced an item: if it isn't here yet, it is news.
+    pub fn on_announced(&mut self, id: ShortId) {
+        if let Some(gap) = &mut self.0 {
+            gap.wanted.remove(&id);
+        }
+    }
+
+    /// An item was accepted. Says whether it was found, and isn't to be relayed.
+    pub fn on_accepted(&mut self, id: ShortId, now: Time) -> bool {
+        let Some(gap) = &mut self.0 else { return false };
+        if gap.wanted.remove(&id).is_none() {
+            return false;
+        }
+        gap.active_at = now;
+        gap.share_at = match gap.wanted.is_empty() {
+            true => now + QUIET,
+            false => (now + STALLED).min((gap.began_at + LATEST).max(now)),
+        };
+        true
+    }
+
+    /// Which of so many peers to compare with now, if any.
+    pub fn on_wake(&mut self, peers: usize, now: Time) -> Option<usize> {
+        let gap = self.0.as_mut()?;
+        if now >= gap.share_at {
+            (gap.share_at, gap.began_at, gap.active_at) = (Time::NEVER, now, now);
+            gap.turns.on_news(ROUND, peers, now);
+        }
+        let turn = gap.turns.on_wake(ROUND, peers, now);
+        let is_over = gap.share_at == Time::NEVER && !gap.is_sharing();
+        if is_over && (gap.wanted.is_empty() || now.since(gap.noted_at) > PATIENCE) {
+            self.0 = None;
+        }
+        turn
+    }
+}
+
+impl Part for Found {
+    fn deadline(&self) -> Time {
+        self.0.as_ref().map_or(Time::NEVER, |gap| gap.share_at.min(gap.turns.deadline()))
+    }
+
+    fn check(&self, _params: &Params) {
+        let wanted = self.0.as_ref().map_or(0, |gap| gap.wanted.len());
+        assert!(wanted <= WANTED_MAX, "{wanted} ids that were found");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u64) -> ShortId {
+        ShortId(n.to_le_bytes())
+    }
+
+    fn noted(ids: std::ops::Range<u64>) -> Found {
+        let mut found = Found::default();
+        found.note(ids.map(id), Salt::new(1), Time::ZERO);
+        found
+    }
+
+    /// The peers that are compared with from now on, and when.
+    fn compared(found: &mut Found, peers: usize) -> Vec<(Duration, usize)> {
+        let mut turns = Vec::new();
+        while found.deadline() < Time::NEVER {
+            let now = found.deadline();
+            turns.extend(found.on_wake(peers, now).map(|peer| (now.since(Time::ZERO), peer)));
+        }
+        turns
+    }
+
+    #[test]
+    fn what_was_found_is_not_relayed_and_each_peer_is_compared_with_once_it_has_come() {
+        let mut found = noted(0..10);
+        for n in 0..10 {
+            assert!(found.on_accepted(id(n), Time::from_millis(100 * n)));
+        }
+        assert!(!found.on_accepted(id(0), Time::from_millis(900)), "once");
+        assert!(!found.on_accepted(id(11), Time::from_millis(900)), "news");
+        let turns = compared(&mut found, 4);
+        let (first, last) = (turns[0].0, turns[turns.len() - 1].0);
+        assert!(first >= Duration::from_millis(1_900) && last <= Duration::from_millis(4_000));
+        let mut peers: Vec<_> = turns.iter().map(|(_, peer)| *peer).collect();
+        peers.sort_unstable();
+        assert_eq!(peers, [0, 1, 2, 3]);
+        assert!(found.0.is_none(), "nothing is kept of it");
+    }
+
+    #[test]
+    fn what_a_peer_announces_by_itself_is_news() {
+        let mut found = noted(0..2);
+        found.on_announced(id(1));
+        assert!(!found.on_accepted(id(1), Time::ZERO) && found.on_accepted(id(0), Time::ZERO));
+    }
+
+    #[test]
+    fn what_goes_on_coming_is_passed_on_meanwhile() {
+        let mut found = noted(0..100);
+        for n in 0..100 {
+            let now = Time::from_millis(n * 500);
+            while found.deadline() <= now {
+                let _ = found.on_wake(2, found.deadline());
+            }
+            found.on_accepted(id(n), now);
+            assert!(found.deadline() <= now + LATEST);
+        }
+    }
+
+    #[test]
+    fn nobody_is_compared_with_while_it_comes_but_not_for_ever() {
+        let (mut found, mut coming) = (noted(0..1_000), Duration::ZERO);
+        let step = Duration::from_millis(100);
+        for n in 0..600 {
+            let now = Time::from_millis(n * 100);
+            found.note([id(5_000 + n)].into_iter(), Salt::new(1), now);
+            found.on_accepted(id(n), now);
+            coming += if found.is_coming(now) { step } else { Duration::ZERO };
+            while found.deadline() <= now {
+                let _ = found.on_wake(8, found.deadline());
+            }
+        }
+        assert!(coming <= Duration::from_secs(51), "{coming:?} of a minute");
+        let silent = noted(0..1_000);
+        assert!(silent.is_coming(Time::from_millis(2_999)));
+        assert!(!silent.is_coming(Time::from_millis(3_000)));
+    }
+
+    #[test]
+    fn what_does_not_come_is_forgotten_and_more_than_is_kept_is_news() {
+        let mut found = noted(0..20_000);
+        found.check(&Params::default());
+        assert!(!found.on_accepted(id(19_999), Time::ZERO));
+        found.note([id(7)].into_iter(), Salt::new(1), Time::from_millis(61_000));
+        assert!(!found.on_accepted(id(8), Time::from_millis(61_000)));
+        assert!(found.on_accepted(id(7), Time::from_millis(61_000)));
+    }
+}
