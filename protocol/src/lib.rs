@@ -76,6 +76,10 @@ pub mod wire {
     pub mod frame;
 }
 
+pub mod merkle;
+
+pub mod replica;
+
 pub mod params;
 
 /// What one peer may cost us, and when that is misbehavior.
@@ -115,7 +119,6 @@ pub mod reconcile {
     pub mod sketch;
 
     pub mod kept;
-    pub mod merkle;
     pub mod telling;
     pub mod vain;
 
@@ -123,8 +126,6 @@ pub mod reconcile {
 
     pub mod anti_entropy;
 }
-
-pub mod replica;
 
 /// Who gets what, when: the strategies, and what all of them share.
 pub mod relay {

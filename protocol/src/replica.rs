@@ -3,7 +3,7 @@
 //!
 //! A [`Replica`] is a machine of its own, which knows no [`Node`](crate::node::Node): a value without a clock, I/O or entropy.
 //! Replicas that have seen the same writes hold the same, however these came ([`state`]). News travels in rounds (`peers`), and
-//! what rounds miss is found by comparing Merkle trees ([`crate::reconcile::merkle`]), at a cost of what differs.
+//! what rounds miss is found by comparing Merkle trees ([`crate::merkle`]), at a cost of what differs.
 //!
 //! # What converges how
 //! One of these for a network ([`Model`]):

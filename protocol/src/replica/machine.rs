@@ -18,7 +18,7 @@ use super::state::{ENTRY_MAX, Entry, Merged, Pen, Refused, State, Write};
 use super::store::{Held, Store};
 use crate::ground::link::{Direction, Link};
 use crate::ground::time::Time;
-use crate::reconcile::merkle::Side;
+use crate::merkle::Side;
 use crate::wire::merkle::Comparison;
 
 /// How often deletions whose grace is over are looked for, and how many keys at a time. Guesses: the grace is days.
