@@ -208,6 +208,7 @@ impl Shell {
             advertise: config.advertise,
             fixed: config.connect.clone(),
             region: config.region.map(|region| region as u8),
+            member: None,
             salt: rng.next_u64(),
         };
         let node = Node::new(identity, &config.params);
@@ -395,6 +396,8 @@ impl Shell {
                     tracing::debug!(%link, %why, "closing a link");
                     self.net.disconnect(link);
                 }
+                // Nobody here has a map.
+                Action::Changed(_) | Action::Written { .. } => {}
                 Action::Report(event) => self.report(&event, now, None),
             }
         }
@@ -425,6 +428,8 @@ impl Shell {
             | Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::Misbehaved { .. }
+            | Event::OtherMap { .. }
+            | Event::MapAhead { .. }
             | Event::DialFailed { .. } => {}
         }
     }

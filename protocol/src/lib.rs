@@ -98,6 +98,8 @@ pub mod report {
 
 pub mod machine;
 
+pub mod member;
+
 /// What is known of items, and which of them are kept.
 pub mod items {
     pub mod blocks;

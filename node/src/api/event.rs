@@ -119,6 +119,20 @@ pub enum What {
         /// What it did.
         offence: String,
     },
+    /// A peer of the fleet has a map of other terms.
+    OtherMap {
+        /// Where.
+        #[serde(flatten)]
+        link: LinkName,
+    },
+    /// A peer of the fleet doesn't take some of the map's writes, since they are of its future.
+    MapAhead {
+        /// Where.
+        #[serde(flatten)]
+        link: LinkName,
+        /// By how much, milliseconds.
+        ahead_ms: u64,
+    },
     /// A dial came to nothing.
     DialFailed {
         /// The address.

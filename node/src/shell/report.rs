@@ -94,6 +94,20 @@ impl Reporter {
             Event::Misbehaved { link, offence } => {
                 tracing::warn!(%link, peer = %self.peer(link), "the peer {offence}");
             }
+            Event::OtherMap { link, theirs } => {
+                tracing::warn!(
+                    %link, peer = %self.peer(link), ?theirs,
+                    "a peer of the fleet has a map of other terms: nothing of it is exchanged with that peer. All must have \
+                     the same kv.model, kv.keys_max and kv.bytes_max"
+                );
+            }
+            Event::MapAhead { link, by } => {
+                tracing::warn!(
+                    %link, peer = %self.peer(link), ahead_ms = by,
+                    "a peer of the fleet doesn't take some of the map's writes, since they are of its future: this machine's \
+                     clock is wrong, or that peer's, or the writer's"
+                );
+            }
             Event::DialFailed { addr, why } => tracing::debug!(%addr, %why, "dial failed"),
         }
     }
@@ -123,6 +137,8 @@ impl Reporter {
             Event::Misbehaved { link, offence } => {
                 What::Misbehaved { link: self.name(link), offence: offence.to_string() }
             }
+            Event::OtherMap { link, .. } => What::OtherMap { link: self.name(link) },
+            Event::MapAhead { link, by } => What::MapAhead { link: self.name(link), ahead_ms: by },
             Event::DialFailed { addr, why } => What::DialFailed { addr, why: why.to_string() },
         }
     }

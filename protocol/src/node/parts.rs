@@ -108,6 +108,7 @@ define_parts! {
         serving: serve_due,
         upload: nothing_due,
         credits: grant_due,
+        member: map_due,
     }
     swift {
         announcer: announce_due,

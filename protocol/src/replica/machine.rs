@@ -138,6 +138,30 @@ impl Replica {
         })
     }
 
+    /// What it was made with.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Who it is, as a writer.
+    #[must_use]
+    pub const fn id(&self) -> ReplicaId {
+        self.id
+    }
+
+    /// Whether it is linked to somebody by a link.
+    #[must_use]
+    pub fn has_link(&self, link: Link) -> bool {
+        self.peers.has(link)
+    }
+
+    /// How many it is linked to.
+    #[must_use]
+    pub const fn links(&self) -> usize {
+        self.peers.len()
+    }
+
     /// How many keys there are, deleted ones included.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -38,7 +38,7 @@ pub(crate) const HOUSES: &[Floors] = &[Floors {
         &["limits"],
         &["report"],
         &["machine"],
-        &["items", "peers"],
+        &["items", "member", "peers"],
         &["record", "reconcile", "relay"],
         &["node"],
         &["testkit"],

@@ -195,6 +195,7 @@ impl World {
         let gossips = layout.shape == Shape::Gossip && node < layout.reachable;
         let dials = layout.dials.get(node as usize).map_or(&[][..], |dials| dials);
         let identity = Identity {
+            member: None,
             key: key(node),
             advertise: gossips.then(|| addr(node)),
             fixed: dials.iter().map(|node| addr(*node)).collect(),
