@@ -81,6 +81,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         expiry: Duration::from_secs(config.params.memory.pool_expiry_s),
         orphan_expiry: config.params.orphans.expiry(),
         clock,
+        map: false,
     });
     Ok(ShellConfig {
         keypair,

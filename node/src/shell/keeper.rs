@@ -168,7 +168,11 @@ impl Keeper {
         // What came again meanwhile must stay: its submitter may have been told that it is saved.
         changes.retain(|change| match change {
             Change::Remove(id) => !node.pool().contains(*id) && node.blocks().get(id).is_none(),
-            Change::Put { .. } | Change::Orphan(_) | Change::Broadcast(_) | Change::Time => true,
+            Change::Put { .. }
+            | Change::Orphan(_)
+            | Change::Broadcast(_)
+            | Change::Map(_)
+            | Change::Time => true,
         });
         if changes.is_empty() {
             return;
