@@ -2,8 +2,10 @@
 
 use tidings_protocol::ground::link::{Link, LinkTable};
 use tidings_protocol::limits::misbehavior::Reason;
+use tidings_protocol::replica::Key;
 use tidings_protocol::report::event::Event;
 
+use crate::api::kv::KvText;
 use crate::api::{LinkName, NodeEvent, What};
 use crate::control::Events;
 use crate::trace::{Entry, Line, Trace};
@@ -27,6 +29,13 @@ impl Reporter {
         self.trace(event, unix_us);
         self.log(event, cut);
         self.events.tell(|| NodeEvent { unix_us, what: self.what(event, cut) });
+    }
+
+    /// Passes on that a key of the fleet's map holds something else.
+    pub(super) fn map_changed(&self, key: &Key, unix_us: u64) {
+        tracing::debug!(%key, kind = ?key.kind(), "the map changed");
+        let (key, kind) = (KvText::from(key.name()), key.kind().into());
+        self.events.tell(|| NodeEvent { unix_us, what: What::KvChanged { key, kind } });
     }
 
     /// Whether the trace holds lines that aren't written.
