@@ -225,7 +225,8 @@ impl Life<'_> {
             0 => self.net.recycle(link, messages),
             1 => {
                 let until = Instant::now() + Duration::from_millis(u64::from(choice) * 10);
-                let class = Class::ALL.get(usize::from(choice) / 3 % 4).copied();
+                let class =
+                    Class::ALL.get(usize::from(choice) / 3 % (Class::ALL.len() + 1)).copied();
                 self.net.throttle(link, class, until);
                 messages.drain(..messages.len() / 2);
                 self.net.hold(link, messages);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use tidings_protocol::reconcile::merkle::{Answer, DIFFERENCES_MAX, Tree};
+use tidings_protocol::merkle::{Answer, DIFFERENCES_MAX, Tree};
 use tidings_protocol::wire::merkle::{
     COMPARISON_MAX, Comparison, LISTED_MAX, LISTS_MAX, SPLITS_MAX,
 };

@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tidings::admin::{Api, routes};
 use tidings::api::{Outcome, Submitted};
 use tidings::config;
-use tidings::control::{Command, Control, Stop, Unexplained};
+use tidings::control::{Command, Control, KvCommand, KvRefused, Stop, Unexplained};
 use tidings::files::{addresses, network::Network};
 use tidings::trace::Line;
 use tidings_protocol::chain::Chain;
@@ -99,10 +99,23 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) -> usize {
             Command::ExplainTx { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::SlowDown { reply, .. } => drop(reply),
+            Command::Kv(command) => on_kv(command),
             Command::Stop(reply) => drop(reply.send(())),
         }
     }
     submitted
+}
+
+/// A map that has nothing, and takes nothing.
+fn on_kv(command: KvCommand) {
+    match command {
+        KvCommand::Get { reply, .. } => drop(reply.send(Ok(Vec::new()))),
+        KvCommand::Look { reply, .. } => drop(reply.send(None)),
+        KvCommand::List { reply, .. } => drop(reply.send(Err(KvRefused::NoPage))),
+        KvCommand::Conflicts(reply) => drop(reply.send(Err(KvRefused::Off))),
+        KvCommand::Has(reply) => drop(reply.send(Ok(()))),
+        KvCommand::Write { reply, .. } => drop(reply.send(Err(KvRefused::Absent))),
+    }
 }
 
 /// How many answers say that all is well. A client that asks for heads or for another protocol reads answers otherwise:

@@ -13,15 +13,21 @@
 //! | `GET /v1/explain/tx/{id}` | [`TxStory`](crate::api::explain::TxStory) of an item; the beginning of its id will do |
 //! | `GET /v1/explain/peer/{id}` | [`PeerStory`](crate::api::explain::PeerStory); the beginning of its id, an address or a link will do |
 //! | `GET /v1/events` | server-sent events, each a [`NodeEvent`](crate::api::NodeEvent) or a notice of how many were missed |
+//! | `GET /v1/kv?prefix=…&after=…` | [`KvPage`](crate::api::kv::KvPage): keys of the fleet's map; `after` is the `next` of the page before |
+//! | `GET /v1/kv/entry?key=…` | list of [`KvEntry`](crate::api::kv::KvEntry): one, or of different kinds; or 404 |
+//! | `POST /v1/kv` with [`KvWrite`](crate::api::kv::KvWrite) | [`KvEntry`](crate::api::kv::KvEntry), once it is on the disk |
+//! | `GET /v1/kv/watch?prefix=…` | server-sent events, each a [`KvChange`](crate::api::KvChange) |
+//! | `GET /v1/kv/conflicts` | [`KvConflicts`](crate::api::kv::KvConflicts) |
 //! | `POST /v1/slow-motion` with [`SlowFrom`](crate::api::SlowFrom) | [`Slowed`](crate::api::Slowed); only where `lab.slow_motion` is set |
 //! | `POST /v1/stop` | `{"stopping":true}`, and the node shuts down |
 //! | `GET /healthy`, `GET /ready` | [`Health`](crate::api::Health), [`Readiness`](crate::api::Readiness); 503 if not |
 //!
 //! Whatever can't be answered is a [`Refusal`](crate::api::Refusal) with a fitting status: 400, 401, 404, 405, 409
-//! (the beginning of an id fits several, or the clock can't be slowed down), 413, 503 while the node is overloaded
-//! or shutting down, 507 when the disk is full. Requests and connections are bounded; over a bound the asker waits.
+//! (the beginning of an id fits several, the clock can't be slowed down, there is no map or it keeps other data), 413, 503 while
+//! the node is overloaded or shutting down, 507 when the disk or the map is full. Requests and connections are bounded; over a bound the asker waits.
 
 mod events;
+mod kv;
 pub mod routes;
 
 use std::sync::Arc;

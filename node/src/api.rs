@@ -7,12 +7,13 @@ pub mod counters;
 pub mod event;
 pub mod explain;
 pub mod health;
+pub mod kv;
 pub mod status;
 pub mod submit;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::event::{LinkName, NodeEvent, Notice, Streamed, What};
+pub use self::event::{KvChange, LinkName, NodeEvent, Notice, Streamed, What};
 pub use self::health::{Health, Readiness};
 pub use self::status::{PeerStatus, Status, StoreStatus, TrafficStatus};
 pub use self::submit::{Outcome, Submitted};
@@ -38,6 +39,14 @@ pub mod path {
     pub const EXPLAIN_PEER: &str = "/v1/explain/peer";
     /// What happens from now on.
     pub const EVENTS: &str = "/v1/events";
+    /// The fleet's map: lists keys, and takes writes.
+    pub const KV: &str = "/v1/kv";
+    /// What is under a key.
+    pub const KV_ENTRY: &str = "/v1/kv/entry";
+    /// What wants attention.
+    pub const KV_CONFLICTS: &str = "/v1/kv/conflicts";
+    /// What changes from now on.
+    pub const KV_WATCH: &str = "/v1/kv/watch";
     /// Lets the clock run slow.
     pub const SLOW_MOTION: &str = "/v1/slow-motion";
     /// Ends the node.

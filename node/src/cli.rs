@@ -9,6 +9,7 @@ mod descriptors;
 pub mod error;
 mod explain;
 mod init;
+mod kv;
 mod output;
 mod run;
 mod show;
@@ -84,6 +85,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Status(remote) => show::status(&folder, &remote),
         Verb::Peers(remote) => show::peers(&folder, &remote),
         Verb::Explain { verb } => explain::explain(&folder, &verb),
+        Verb::Kv { verb } => kv::kv(&folder, &verb),
         Verb::Submit(args) => submit::submit(&folder, &args),
         Verb::Stop(remote) => stop(&folder, &remote),
         Verb::Config(settings) => show::config(&folder, &settings.flags()?),

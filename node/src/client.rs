@@ -5,6 +5,7 @@
 //! one host may share a connection ([`Client::node`]).
 
 mod connection;
+mod kv;
 mod stream;
 
 use std::io;

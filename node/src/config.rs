@@ -9,6 +9,7 @@
 //! the reference of all of them, from which `tidings init` makes `config.toml`.
 
 pub mod env;
+pub mod kv;
 pub mod layers;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use tidings_protocol::params::{ParamError, Params, Redundancy, STEPS_DEFAULT};
 
 use crate::lab::slow_motion::SlowMotion;
 use crate::links::{NodeType, Place, Region};
+use kv::KvConfig;
 use layers::{Entry, Layered, Origin, Schema};
 
 /// The commented reference of all settings, as `tidings init` writes it.
@@ -45,6 +47,8 @@ pub struct Config {
     pub log: LogConfig,
     /// What outlives the process.
     pub store: StoreSettings,
+    /// The fleet's map.
+    pub kv: KvConfig,
     /// The record of deliveries.
     pub trace: TraceConfig,
     /// Emulated links.
@@ -265,6 +269,14 @@ pub enum ConfigError {
         /// Where it came from.
         origin: Origin,
     },
+    /// A setting of the fleet's map makes no sense.
+    #[error("`kv.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
+    Kv {
+        /// Which.
+        error: ParamError,
+        /// Where it came from.
+        origin: Origin,
+    },
     /// `log.filter` can't be read.
     #[error(
         "`log.filter` is `{filter}`, which is no log filter ({problem}): write a level (error, warn, info, debug, \
@@ -325,6 +337,10 @@ pub fn resolve(
     config.params.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("params.{}", error.key));
         ConfigError::Param { error, origin }
+    })?;
+    config.kv.validate().map_err(|error| {
+        let origin = layered.origin_under(&format!("kv.{}", error.key));
+        ConfigError::Kv { error, origin }
     })?;
     Ok(Resolved { config, layered })
 }

@@ -3,6 +3,7 @@
 //! The shell owns the node; everybody else sends it a [`Command`] over a bounded channel and waits for
 //! the answer. A full channel makes the asker wait, never the shell.
 
+mod kv;
 mod unexplained;
 
 use std::sync::{Arc, OnceLock};
@@ -14,6 +15,7 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+pub use self::kv::{KvCommand, KvRefused, KvReply};
 pub use self::unexplained::Unexplained;
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{NodeEvent, PeerStatus, Status, Submitted};
@@ -98,6 +100,8 @@ pub enum Command {
         /// How slow it will be.
         reply: oneshot::Sender<Result<SlowMotion, NotSlowed>>,
     },
+    /// Something of the fleet's map.
+    Kv(KvCommand),
     /// Shut down gracefully.
     Stop(oneshot::Sender<()>),
 }

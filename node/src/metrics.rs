@@ -17,6 +17,7 @@ use tidings_protocol::wire::kinds::Budget;
 use self::exposition::{CONTENT_TYPE, Exposition};
 use crate::api::Status;
 use crate::api::counters::{COUNTERS, over_budget};
+use crate::api::kv::KvStatus;
 use crate::control::{Command, Control};
 use crate::http::error::ApiError;
 
@@ -29,7 +30,7 @@ const TRAFFIC: [(&str, &str); 4] = [
 ];
 
 /// What a node has right now: name, unit and help.
-const GAUGES: [(&str, Unit, &str); 15] = [
+const GAUGES: [(&str, Unit, &str); 19] = [
     ("tidings_outbound_links", Unit::Count, "Links that the node dialled."),
     ("tidings_outbound_links_wanted", Unit::Count, "Links that the node wants to dial."),
     ("tidings_inbound_links", Unit::Count, "Links that peers dialled."),
@@ -39,6 +40,10 @@ const GAUGES: [(&str, Unit, &str); 15] = [
     ("tidings_recent_blocks", Unit::Count, "Recent blocks kept to serve."),
     ("tidings_store_items", Unit::Count, "Items in the store; 0 without one."),
     ("tidings_store_file_bytes", Unit::Bytes, "Size of the store's file; 0 without one."),
+    ("tidings_kv_keys", Unit::Count, "Keys of the fleet's map, deleted ones included."),
+    ("tidings_kv_bytes", Unit::Bytes, "Bytes of the map's entries."),
+    ("tidings_kv_peers", Unit::Count, "Peers that share the map over links that are up."),
+    ("tidings_kv_contested", Unit::Count, "Keys with several values that nobody has chosen from."),
     ("tidings_seen_ids", Unit::Count, "Ids in the seen cache."),
     ("tidings_resident_memory_bytes", Unit::Bytes, "Resident memory."),
     ("tidings_cpu_seconds", Unit::Seconds, "CPU time used, user and system."),
@@ -114,6 +119,7 @@ fn gauge_values(status: &Status) -> [f64; GAUGES.len()] {
     let count = |count: usize| count as f64;
     #[expect(clippy::cast_precision_loss, reason = "as above")]
     let rss = status.rss_bytes as f64;
+    let map = |of: fn(&KvStatus) -> usize| count(status.kv.as_ref().map_or(0, of));
     #[expect(clippy::cast_precision_loss, reason = "as above")]
     let file_bytes = status.store.as_ref().map_or(0.0, |store| store.file_bytes as f64);
     [
@@ -126,6 +132,10 @@ fn gauge_values(status: &Status) -> [f64; GAUGES.len()] {
         count(status.blocks),
         count(status.store.as_ref().map_or(0, |store| store.items)),
         file_bytes,
+        map(|kv| kv.keys),
+        map(|kv| kv.bytes),
+        map(|kv| kv.peers),
+        map(|kv| kv.contested),
         count(status.seen),
         rss,
         status.cpu_s,

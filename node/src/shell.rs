@@ -12,6 +12,7 @@ pub mod config;
 mod explain;
 mod fault;
 mod keeper;
+mod kv;
 mod report;
 mod status;
 mod turns;
@@ -50,6 +51,7 @@ pub use self::config::ShellConfig;
 use self::explain::Acquaintances;
 use self::fault::Doing;
 use self::keeper::Keeper;
+use self::kv::MapDesk;
 use self::report::Reporter;
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
@@ -135,6 +137,7 @@ pub struct Shell {
     /// Who waits for what becomes of a submitted item.
     pending: HashMap<ItemId, Vec<Pending>>,
     keeper: Keeper,
+    desk: MapDesk,
     /// The core's output; empty but while it is carried out.
     actions: Vec<Action>,
     clock: Clock,
@@ -160,6 +163,16 @@ pub struct Shell {
     stopping: Option<oneshot::Sender<()>>,
 }
 
+/// Says so if what the machine's clock shows can't be right.
+fn doubt_clock(config: &ShellConfig, keeper: &Keeper) {
+    if let Some(why) = clock::doubt(config.lab.clock.unix_s(), keeper.clock_before_s()) {
+        tracing::warn!(
+            "this machine's clock is wrong, or was: {why}. What is stored keeps its age all the same; stamps of \
+             logs, events and traces are as wrong as the clock, and those of the map"
+        );
+    }
+}
+
 impl Shell {
     /// Opens everything that a node needs and starts listening. It relays once it [runs](Self::run).
     ///
@@ -178,19 +191,14 @@ impl Shell {
             Trace::open(path).map_err(failed)
         });
         let trace = trace.transpose()?;
-        let keeper = Keeper::start(config.store.clone()).await?;
+        let mut keeper = Keeper::start(config.store.clone()).await?;
         let mut rng = match config.seed {
             Some(seed) => ChaCha8Rng::seed_from_u64(seed),
             None => ChaCha8Rng::try_from_rng(&mut SysRng)
                 .map_err(|error| ShellError::Entropy(error.to_string()))?,
         };
         let clock = slow_motion::clock(config.lab.slow_motion, config.lab.clock);
-        if let Some(why) = clock::doubt(config.lab.clock.unix_s(), keeper.clock_before_s()) {
-            tracing::warn!(
-                "this machine's clock is wrong, or was: {why}. What is stored keeps its age all the same; stamps of \
-                 logs, events and traces are as wrong as the clock"
-            );
-        }
+        doubt_clock(&config, &keeper);
         let net = Net::start(&NetConfig {
             keypair: config.keypair.clone(),
             network: config.network.clone(),
@@ -203,11 +211,15 @@ impl Shell {
             clock: clock.clone(),
         })
         .await?;
+        let key = peer_key(&config.keypair.public().to_peer_id());
+        let joined = kv::join(&config, key, keeper.take_recalled(), &mut rng);
+        let (member, recalled) = joined.unzip();
         let identity = Identity {
-            key: peer_key(&config.keypair.public().to_peer_id()),
+            key,
             advertise: config.advertise,
             fixed: config.connect.clone(),
             region: config.region.map(|region| region as u8),
+            member,
             salt: rng.next_u64(),
         };
         let node = Node::new(identity, &config.params);
@@ -226,6 +238,7 @@ impl Shell {
             commands,
             pending: HashMap::new(),
             keeper,
+            desk: MapDesk::default(),
             actions: Vec::new(),
             clock,
             watch: ClockWatch::start(),
@@ -243,6 +256,7 @@ impl Shell {
             stopping: None,
         };
         let bootstrap = Arc::clone(&shell.config);
+        shell.recall(&recalled.unwrap_or_default());
         shell.handle(Input::Remembered(&known.unwrap_or_default()));
         shell.handle(Input::Learned(&bootstrap.bootstrap));
         Ok(shell)
@@ -331,6 +345,7 @@ impl Shell {
                 break true;
             }
         };
+        self.look_at_machines_clock();
         if self.now >= self.node.deadline() && !self.absence.holds() {
             self.handle(Input::Wake);
         }
@@ -395,6 +410,11 @@ impl Shell {
                     tracing::debug!(%link, %why, "closing a link");
                     self.net.disconnect(link);
                 }
+                Action::Changed(key) => {
+                    self.reporter.map_changed(&key, self.clock.unix_us(now));
+                    self.keeper.note_map(key);
+                }
+                Action::Written { outcome, .. } => self.desk.outcome = Some(outcome),
                 Action::Report(event) => self.report(&event, now, None),
             }
         }
@@ -425,6 +445,8 @@ impl Shell {
             | Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::Misbehaved { .. }
+            | Event::OtherMap { .. }
+            | Event::MapAhead { .. }
             | Event::DialFailed { .. } => {}
         }
     }

@@ -8,6 +8,7 @@
 //! - `store/format.rs`: tables, records, and the version of both
 //! - `store/open.rs`: opens the file, or says why not and leaves it as it was
 //! - `store/age.rs`: how old things are, without asking the system's clock
+//! - `store/map.rs`: the fleet's map, and who we are among its writers
 //! - `store/file.rs`: keeps back what is written until the file has proved sound
 //! - `store/writer.rs`: the one thread that writes; submissions that come together share a commit
 //! - `store/restore.rs`: reads everything back and has it verified again
@@ -23,13 +24,14 @@
 //!
 //! # Bounds
 //! The file holds what the pool, the orphanage and the recent blocks submitted here hold, hence
-//! `memory.pool_max_bytes`, `memory.blocks_max_bytes` and `orphans.reserve_bytes` for each link, and what came
-//! and went within a second; about twice that with the database's own needs. Freed pages are used again, and a file
+//! `memory.pool_max_bytes`, `memory.blocks_max_bytes` and `orphans.reserve_bytes` for each link, what came
+//! and went within a second, and `kv.bytes_max`; about twice that with the database's own needs. Freed pages are used again, and a file
 //! that is mostly free is compacted when it is opened. In memory it takes the index and a cache of [`CACHE_BYTES`].
 
 mod age;
 mod file;
 mod format;
+mod map;
 mod open;
 mod restore;
 mod writer;
@@ -45,6 +47,7 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::RestoredAs;
 
+pub use map::{MapChange, Recalled};
 pub use open::OpenError;
 pub use restore::Restored;
 pub use writer::{Gauges, NotSaved, StoreHandle, Waiter};
@@ -78,6 +81,8 @@ pub struct StoreConfig {
     pub orphan_expiry: Duration,
     /// What the next run is told that the system's clock showed.
     pub clock: SystemClock,
+    /// Whether the node takes part in a map; else what is there of one stays as it is.
+    pub map: bool,
 }
 
 impl std::fmt::Debug for StoreConfig {
@@ -102,6 +107,8 @@ pub enum Change {
     Broadcast(ItemId),
     /// Forget an item.
     Remove(ItemId),
+    /// Change the fleet's map.
+    Map(MapChange),
     /// Time has passed, and nothing else.
     Time,
 }
@@ -121,6 +128,8 @@ pub struct Store {
     clock: SystemClock,
     /// What the system's clock showed when the store was last written; `None` if that isn't known.
     clock_before_s: Option<u64>,
+    /// What an earlier run held of the map, until it is taken.
+    recalled: Option<Recalled>,
 }
 
 impl Store {
@@ -131,7 +140,7 @@ impl Store {
     pub fn apply(&mut self, changes: &[Change]) -> Result<(), redb::Error> {
         let times = Times { held_s: self.time.now_s(), unix_s: self.clock.unix_s() };
         let transaction = self.db.begin_write()?;
-        let mut changed = false;
+        let (mut changed, mut writer) = (false, None);
         {
             let mut items = transaction.open_table(ITEMS)?;
             let mut unbroadcast = transaction.open_table(UNBROADCAST)?;
@@ -179,11 +188,20 @@ impl Store {
                             changed = true;
                         }
                     }
+                    Change::Map(MapChange::Writer(id)) => (writer, changed) = (Some(*id), true),
+                    Change::Map(change) => {
+                        map::apply(&transaction, change)?;
+                        changed = true;
+                    }
                     Change::Time => changed = true,
                 }
             }
             if changed {
-                transaction.open_table(META)?.insert(KEY_TIME, &times.encode()[..])?;
+                let mut meta = transaction.open_table(META)?;
+                meta.insert(KEY_TIME, &times.encode()[..])?;
+                if let Some(writer) = writer {
+                    map::put_back(&mut meta, writer)?;
+                }
             }
         }
         if changed { Ok(transaction.commit()?) } else { Ok(transaction.abort()?) }
@@ -199,6 +217,11 @@ impl Store {
     #[must_use]
     pub const fn clock_before_s(&self) -> Option<u64> {
         self.clock_before_s
+    }
+
+    /// What an earlier run held of the map; nothing if it was taken before, or this node has none.
+    pub fn take_recalled(&mut self) -> Option<Recalled> {
+        self.recalled.take()
     }
 
     /// Whether it holds none.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tidings_protocol::reconcile::merkle::{Side, Tree};
+use tidings_protocol::merkle::{Side, Tree};
 
 /// Bytes of a key, of a version (a hybrid clock and a node's name), and of a value.
 const KEY: usize = 16;

@@ -76,6 +76,10 @@ pub mod wire {
     pub mod frame;
 }
 
+pub mod merkle;
+
+pub mod replica;
+
 pub mod params;
 
 /// What one peer may cost us, and when that is misbehavior.
@@ -93,6 +97,8 @@ pub mod report {
 }
 
 pub mod machine;
+
+pub mod member;
 
 /// What is known of items, and which of them are kept.
 pub mod items {
@@ -115,7 +121,6 @@ pub mod reconcile {
     pub mod sketch;
 
     pub mod kept;
-    pub mod merkle;
     pub mod telling;
     pub mod vain;
 
@@ -123,8 +128,6 @@ pub mod reconcile {
 
     pub mod anti_entropy;
 }
-
-pub mod replica;
 
 /// Who gets what, when: the strategies, and what all of them share.
 pub mod relay {

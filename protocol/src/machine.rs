@@ -31,9 +31,11 @@
 //!    `until`, or nothing more of one class; what is already handed in counts. What is held comes in order afterwards,
 //!    and what isn't of the class overtakes it. A driver that holds as much as it will stops reading, so that the peer is
 //!    slowed by its own transport. [`Holds`] keeps what is held until when.
-//! 7. **Parameters and rules** in `cx.params` and `cx.chain` stay the same for the life of a machine, and the
+//! 7. **The wall's clock**, where the node has a replica of a map: [`Input::Clock`] before the first link, before each write, and
+//!    now and then, when it was set above all.
+//! 8. **Parameters and rules** in `cx.params` and `cx.chain` stay the same for the life of a machine, and the
 //!    parameters have passed [`Params::validate`]: bounds and timers are read from them at every input.
-//! 8. **Randomness**: `cx.rng` is the only source. A driver that seeds it gets the same run again,
+//! 9. **Randomness**: `cx.rng` is the only source. A driver that seeds it gets the same run again,
 //!    byte for byte, whatever the hash salt.
 //!
 //! # What a broken promise does
@@ -52,6 +54,7 @@
 //! | a verdict comes twice, or for nothing | ignored |
 //! | `Congested` is never told | what is queued for the link grows up to the driver's own bound |
 //! | `Drained` is never told | the link gets nothing but announcements that wait, and small answers |
+//! | the wall's clock is never told | it is 1970 here: what peers write is taken for wrong until most of them tell the time |
 //! | parameters change | bounds that shrank hold from the next insertion on; timers that run keep their moments |
 //!
 //! # What the machine promises
@@ -154,6 +157,7 @@ use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
 use crate::params::Params;
+use crate::replica::{Entry, Key, Millis, Refused, Write};
 use crate::wire::error::DecodeError;
 use crate::wire::kinds::Class;
 use crate::wire::message::Message;
@@ -274,6 +278,23 @@ pub enum Input<'a> {
     },
     /// Our own operator hands in an item.
     Submitted(Arc<Item>),
+    /// What the machine's clock says, right or wrong, for the stamps of the map: it goes on with the time until the next
+    /// reading.
+    Clock {
+        /// Milliseconds since 1970.
+        wall: Millis,
+    },
+    /// Our own operator writes to the map. Answered by one [`Action::Written`] at once.
+    Write {
+        /// By what the answer is known.
+        ticket: u64,
+        /// The key.
+        key: &'a Key,
+        /// What is written.
+        write: &'a Write,
+    },
+    /// What an earlier run held of the map. All of it comes before the first link.
+    Recalled(&'a Entry),
     /// An item of an earlier run. The driver has asked [`Chain::verify`] again. Parents come before their
     /// children, blocks before transactions, and what waited for parents comes last.
     Restored {
@@ -343,6 +364,15 @@ pub enum Action {
         link: Link,
         /// Why; goes to the log, never to the peer.
         why: Reason,
+    },
+    /// A key of the map holds something else now, whoever wrote it: for those who watch it, and for the disk.
+    Changed(Key),
+    /// The answer to an [`Input::Write`].
+    Written {
+        /// Which.
+        ticket: u64,
+        /// Whether it is written.
+        outcome: Result<(), Refused>,
     },
     /// Tell the operator.
     Report(Event),

@@ -15,6 +15,7 @@
 //! - `node/behind.rs`: what queues had no room for is found again
 //! - `node/fees.rs`: peers are told what we take, and aren't told of what they don't
 //! - `node/anti_entropy.rs`: two peers compare what they have
+//! - `node/fleet.rs`: a replica of the fleet's map
 //! - `node/wake.rs`: what is due
 //! - `node/view.rs`: what drivers and operators may look at
 //! - `node/bounds.rs`: what all links make a node hold at worst
@@ -26,6 +27,7 @@ mod blocks;
 pub mod bounds;
 mod credit;
 mod fees;
+mod fleet;
 mod intake;
 mod links;
 mod orphans;
@@ -61,6 +63,7 @@ use crate::limits::allowance::Allowance;
 use crate::limits::budget::LinkBudget;
 use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::{Cx, Input, Machine};
+use crate::member::{Member, Membership};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::peers::ping::Health;
@@ -93,6 +96,8 @@ pub struct Identity {
     pub fixed: Vec<PeerAddr>,
     /// The region that it says it is in, if regions are to count (see [`crate::relay::topology`]).
     pub region: Option<u8>,
+    /// Its place in a fleet that shares a map, if it has one.
+    pub member: Option<Box<Membership>>,
     /// Salt of all hash maps: secret in production, fixed where runs are to be repeated.
     pub salt: u64,
 }
@@ -101,7 +106,14 @@ impl Identity {
     /// An identity without an address, for tests and examples.
     #[must_use]
     pub const fn for_tests(key: u64) -> Self {
-        Self { key: PeerKey(key), advertise: None, fixed: Vec::new(), region: None, salt: key }
+        Self {
+            key: PeerKey(key),
+            advertise: None,
+            fixed: Vec::new(),
+            region: None,
+            member: None,
+            salt: key,
+        }
     }
 }
 
@@ -148,6 +160,7 @@ pub struct Node {
     restoring: Restoring,
     health: Health,
     peers: Peers,
+    member: Member,
     advertise: Option<PeerAddr>,
     salt: Salt,
 }
@@ -192,6 +205,7 @@ impl Node {
             links: LinkTable::default(),
             peers: Peers::new(identity.key, identity.advertise, identity.fixed, salt),
             health: Health::default(),
+            member: Member::new(identity.member.as_deref()),
             strategy,
             ready: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
@@ -294,6 +308,7 @@ impl Node {
                 self.on_found(link, ids.clone(), admitted, cx);
                 self.grant(link, cx);
             }
+            Message::Replica(said) => self.on_said(link, said, cx),
             Message::Items(Items::FeeFilter(rate)) => self.on_fee_filter(link, *rate),
             Message::Items(Items::Credit(ids)) => self.on_credit(link, *ids, cx),
             Message::Unknown { .. } => {} // counted and charged like any other
@@ -353,8 +368,15 @@ impl Machine for Node {
                 self.on_restored(item, was, age, verified, cx);
             }
             Input::Verdict { item, verdict } => self.on_verdict(item, verdict, cx),
-            Input::Congested { link } => self.on_congested(link, cx.now),
-            Input::Drained { link } => self.on_drained(link, cx.now),
+            Input::Congested { link } => self.on_congested(link, cx),
+            Input::Drained { link } => self.on_drained(link, cx),
+            Input::Clock { wall } => self.member.set_clock(wall, cx.now),
+            Input::Write { ticket, key, write } => self.on_write(ticket, key, write, cx),
+            Input::Recalled(entry) => {
+                self.member.recall(entry, cx);
+                // It is on the disk already.
+                drop(self.member.take_actions());
+            }
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
             Input::Remembered(records) => self.peers.import(records, &cx.params.peers, cx.now),
             Input::Wake => reach = self.on_wake(cx),

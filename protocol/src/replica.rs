@@ -1,9 +1,10 @@
 //! A replicated map: keys whose values are written anywhere, spread in rounds, and converge. For small things that a fleet
 //! shares, such as its settings.
 //!
-//! A [`Replica`] is a machine of its own, which knows no [`Node`](crate::node::Node): a value without a clock, I/O or entropy.
+//! A [`Replica`] is a machine of its own, which knows no [`Node`](crate::node::Node): a value without a clock, I/O or entropy. A node may
+//! have one, and drives it ([`crate::member`]).
 //! Replicas that have seen the same writes hold the same, however these came ([`state`]). News travels in rounds (`peers`), and
-//! what rounds miss is found by comparing Merkle trees ([`crate::reconcile::merkle`]), at a cost of what differs.
+//! what rounds miss is found by comparing Merkle trees ([`crate::merkle`]), at a cost of what differs.
 //!
 //! # What converges how
 //! One of these for a network ([`Model`]):

@@ -21,8 +21,8 @@ use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::{Reader, Writer};
 use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::{
-    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, GETDATA_MAX, Hello, Items, KNOWN_MAX, Message,
-    Names, PeerExchange, Reconcile, Session, Signal,
+    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, GETDATA_MAX, Hello, Items, KNOWN_MAX, MapTerms,
+    Message, Names, PeerExchange, Reconcile, Replica, SAID_MAX, Session, Signal,
 };
 use tidings_protocol::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
 
@@ -104,14 +104,24 @@ fn accepts() -> impl Strategy<Value = Accepts> {
     )
 }
 
+fn map() -> impl Strategy<Value = MapTerms> {
+    any::<(u8, u64, u32, u64)>().prop_map(|(model, salt, keys_max, bytes_max)| MapTerms {
+        model,
+        salt,
+        keys_max,
+        bytes_max,
+    })
+}
+
 fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
     match kind {
         MessageKind::Hello => {
-            let told = (prop::option::of(addr()), prop::option::of(any::<u8>()), accepts());
+            let region = prop::option::of(any::<u8>());
+            let told = (prop::option::of(addr()), region, accepts(), prop::option::of(map()));
             (2..=u16::MAX, any::<u32>(), told)
-                .prop_map(|(version, features, (advertise, region, accepts))| {
-                    let features = features & !1;
-                    let hello = Hello { version, features, advertise, region, accepts };
+                .prop_map(|(version, features, (advertise, region, accepts, map))| {
+                    let features = features & !5;
+                    let hello = Hello { version, features, advertise, region, accepts, map };
                     Message::Session(Session::Hello(Box::new(hello)))
                 })
                 .boxed()
@@ -153,6 +163,11 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::Credit => {
             any::<u32>().prop_map(|ids| Message::Items(Items::Credit(ids))).boxed()
         }
+        MessageKind::Replica => (list_len(SAID_MAX), any::<[u8; 16]>())
+            .prop_map(|(len, seed)| {
+                Message::Replica(Replica::Said(seed.into_iter().cycle().take(len).collect()))
+            })
+            .boxed(),
         MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
             .prop_map(|(kind, len)| Message::Unknown { kind, len })
             .boxed(),
@@ -313,7 +328,7 @@ proptest! {
         prop_assert!(writer.is_empty());
         let received = read_cut(&stream, &cuts).unwrap();
         prop_assert_eq!(received.len(), sent.len());
-        for class in [Class::Control, Class::Block, Class::Tx] {
+        for class in Class::ALL {
             prop_assert_eq!(of_class(&received, class), of_class(&sent, class));
         }
     }

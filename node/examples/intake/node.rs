@@ -64,6 +64,7 @@ async fn serve(strategy: StrategyKind, peers: usize) {
         trace: None,
         addresses: None,
         store: None,
+        kv: None,
         lab: Lab::default(),
         seed: None,
     };

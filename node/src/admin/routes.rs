@@ -12,7 +12,7 @@ use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::time::timeout;
 
-use super::{Api, events};
+use super::{Api, events, kv};
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{
     Health, PeerStatus, Readiness, SlowFrom, Slowed, Status, Stopping, Submitted, path,
@@ -37,6 +37,10 @@ pub fn router(api: Api) -> Router {
         .route(&by_id(path::EXPLAIN_TX), get(explain_tx))
         .route(&by_id(path::EXPLAIN_PEER), get(explain_peer))
         .route(path::EVENTS, get(events::stream))
+        .route(path::KV, get(kv::list).post(kv::write))
+        .route(path::KV_ENTRY, get(kv::get))
+        .route(path::KV_CONFLICTS, get(kv::conflicts))
+        .route(path::KV_WATCH, get(kv::watch))
         .route(path::SLOW_MOTION, post(slow_down))
         .route(path::STOP, post(stop))
         .route(path::HEALTHY, get(healthy))

@@ -12,10 +12,13 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 
 use super::{Api, routes};
+use crate::api::kv::{KvEntry, KvKind, KvPage, KvText, KvWrite};
 use crate::api::status::example as status;
-use crate::api::{NodeEvent, Notice, Outcome, Streamed, Submitted, What};
+use crate::api::{KvChange, NodeEvent, Notice, Outcome, Streamed, Submitted, What};
 use crate::client::{Client, ClientError};
-use crate::control::{COMMANDS_MAX, Command, Control, Stop, Unanswered, Unexplained};
+use crate::control::{
+    COMMANDS_MAX, Command, Control, KvCommand, KvRefused, Stop, Unanswered, Unexplained,
+};
 use crate::http::bind::AdminSocket;
 use crate::http::{server, token};
 use crate::lab::slow_motion::NotSlowed;
@@ -88,9 +91,87 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
             Command::SlowDown { reply, .. } => {
                 let _ = reply.send(Err(NotSlowed::Unset));
             }
+            Command::Kv(command) => on_kv(command),
             Command::Stop(reply) => drop(reply.send(())),
         }
     }
+}
+
+/// A map that holds one key, and refuses most.
+fn on_kv(command: KvCommand) {
+    let entry = |key: KvText| KvEntry {
+        key,
+        kind: KvKind::Register,
+        deleted: false,
+        values: vec![KvText(vec![0xff, b'x'])],
+        number: None,
+        fields: Vec::new(),
+        written: None,
+    };
+    match command {
+        KvCommand::Get { key, reply } => {
+            let is_there = key.0 == b"a b/\xff";
+            drop(reply.send(Ok(is_there.then(|| entry(key)).into_iter().collect())));
+        }
+        KvCommand::Look { key, reply, .. } => drop(reply.send(Some(entry(key)))),
+        KvCommand::List { prefix, after, reply } => {
+            let next = after.is_none().then(|| "00".to_owned());
+            drop(reply.send(Ok(KvPage { entries: vec![entry(prefix)], next })));
+        }
+        KvCommand::Conflicts(reply) => drop(reply.send(Err(KvRefused::Off))),
+        KvCommand::Has(reply) => drop(reply.send(Ok(()))),
+        KvCommand::Write { write, reply } => {
+            let reason = "disk trouble".to_owned();
+            drop(reply.send(match write {
+                KvWrite::Set { key, .. } => Ok(entry(key)),
+                KvWrite::Delete { .. } => Err(KvRefused::Absent),
+                KvWrite::Add { .. } => Err(KvRefused::Kind("no counters".to_owned())),
+                KvWrite::Include { .. } => Err(KvRefused::Bound("too long".to_owned())),
+                KvWrite::Exclude { .. } => {
+                    Err(KvRefused::NotSaved(NotSaved { disk_full: true, reason }))
+                }
+            }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_map_is_read_and_written_whatever_bytes_a_key_has() {
+    let Fixture { client, folder: _folder, .. } = start();
+    let key = KvText(b"a b/\xff".to_vec());
+    assert_eq!(client.kv_get(&key).await.unwrap()[0].key, key);
+    let listed = client.kv_list(&"&=?".into()).await.unwrap();
+    assert_eq!(listed.len(), 2, "page by page");
+    assert_eq!(listed[1].key, "&=?".into());
+    let (status, message) = refusal(client.kv_get(&"c".into()).await);
+    assert_eq!((status, message.contains("`c`")), (404, true), "{message}");
+    let (key, element) = (KvText::from("x"), KvText::from("y"));
+    let set = KvWrite::Set { key: key.clone(), value: "1".into(), field: None };
+    assert_eq!(client.kv_write(&set).await.unwrap().key, key);
+    let delete = KvWrite::Delete { key: key.clone(), field: None, kind: None };
+    let include = KvWrite::Include { key: key.clone(), element: element.clone() };
+    let exclude = KvWrite::Exclude { key: key.clone(), element };
+    for (write, code) in
+        [(delete, 404), (KvWrite::Add { key, by: 1 }, 409), (include, 400), (exclude, 507)]
+    {
+        assert_eq!(refusal(client.kv_write(&write).await).0, code, "{write:?}");
+    }
+    let (status, message) = refusal(client.kv_conflicts().await);
+    assert_eq!((status, message.contains("kv.model")), (409, true), "{message}");
+}
+
+#[tokio::test]
+async fn whoever_watches_the_map_is_told_what_its_keys_hold() {
+    let Fixture { api, client, folder: _folder, .. } = start();
+    let mut changes = client.kv_watch(&"a".into()).await.unwrap();
+    for key in ["b", "ab"] {
+        let (key, kind) = (key.into(), KvKind::Register);
+        api.events.tell(|| NodeEvent { unix_us: 7, what: What::KvChanged { key, kind } });
+    }
+    let Some(KvChange::Entry(entry)) = changes.next().await.unwrap() else { panic!() };
+    assert_eq!((entry.key, entry.values), ("ab".into(), vec![KvText(vec![0xff, b'x'])]));
+    api.stop.request();
+    assert_eq!(changes.next().await.unwrap(), None);
 }
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, ClientError>) -> (u16, String) {

@@ -5,7 +5,7 @@
 use tidings_protocol::wire::kinds::Budget;
 
 /// Name and meaning of each counter.
-pub const COUNTERS: [(&str, &str); 48] = [
+pub const COUNTERS: [(&str, &str); 53] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -31,6 +31,11 @@ pub const COUNTERS: [(&str, &str); 48] = [
     ("verified", "Items verified, transactions of blocks included."),
     ("verify_batches", "Batches in which they were verified."),
     ("verdicts_remembered", "Items not verified because they had been before."),
+    ("kv_taken", "Entries of the map that peers sent and that changed something here."),
+    ("kv_lost", "Writes to the map that are lost, as far as this node saw it."),
+    ("kv_trimmed", "Values of the map removed since a key had too many."),
+    ("kv_refused_full", "Entries of the map that peers sent and for which there was no room."),
+    ("kv_refused_ahead", "Entries of the map that peers sent with times of the future."),
     ("turns", "Turns of the node's main loop."),
     ("turns_over_5ms", "Turns of the main loop that took 5 ms or longer."),
     ("turns_over_10ms", "Turns of the main loop that took 10 ms or longer."),

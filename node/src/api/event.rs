@@ -7,6 +7,8 @@ use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
 
+use super::kv::{KvEntry, KvKind, KvText};
+
 /// One message of the stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -119,6 +121,27 @@ pub enum What {
         /// What it did.
         offence: String,
     },
+    /// A key of the fleet's map holds something else now.
+    KvChanged {
+        /// Which.
+        key: KvText,
+        /// What data it holds.
+        kind: KvKind,
+    },
+    /// A peer of the fleet has a map of other terms.
+    OtherMap {
+        /// Where.
+        #[serde(flatten)]
+        link: LinkName,
+    },
+    /// A peer of the fleet doesn't take some of the map's writes, since they are of its future.
+    MapAhead {
+        /// Where.
+        #[serde(flatten)]
+        link: LinkName,
+        /// By how much, milliseconds.
+        ahead_ms: u64,
+    },
     /// A dial came to nothing.
     DialFailed {
         /// The address.
@@ -126,6 +149,16 @@ pub enum What {
         /// Why.
         why: String,
     },
+}
+
+/// One message of the stream that tells what changes of the fleet's map.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum KvChange {
+    /// What a key holds now; deletions are told, too.
+    Entry(KvEntry),
+    /// Something about the stream itself.
+    Notice(Notice),
 }
 
 /// A link and who is there.
@@ -140,6 +173,7 @@ pub struct LinkName {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::kv::KvNumber;
 
     #[test]
     fn an_event_is_one_flat_object() {
@@ -151,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn changes_of_the_map_read_back() {
+        let number = Some(KvNumber(3));
+        let (key, kind) = ("hits".into(), KvKind::Counter);
+        let (deleted, values, fields, written) = (false, Vec::new(), Vec::new(), None);
+        let entry = KvEntry { key, kind, deleted, values, number, fields, written };
+        for change in [KvChange::Entry(entry), KvChange::Notice(Notice::Missed { count: 3 })] {
+            let json = serde_json::to_string(&change).unwrap();
+            assert_eq!(serde_json::from_str::<KvChange>(&json).unwrap(), change, "{json}");
+        }
+    }
+
+    #[test]
     fn what_is_streamed_reads_back() {
         let (id, kind, link) = (Hash256([7; 32]), ItemKind::Tx, "3.1".to_owned());
         let name = LinkName { link, peer: "12D3".to_owned() };
@@ -159,6 +205,7 @@ mod tests {
             What::Accepted { id, kind, bytes: 300, ingress: None },
             What::Rejected { id, kind, rule: "too-large".into(), ingress: Some(name.clone()) },
             What::AlreadyKnown { id },
+            What::KvChanged { key: KvText(vec![0xff]), kind: KvKind::Set },
             What::LinkUp { link: name, direction: Direction::Inbound, advertise: None },
             What::DialFailed { addr: "1.2.3.4:5/quic".parse().unwrap(), why: "busy".to_owned() },
         ];

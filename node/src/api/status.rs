@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
 
+use super::kv::KvStatus;
+
 /// State of a node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
@@ -46,6 +48,9 @@ pub struct Status {
     /// The store, if there is one.
     #[serde(default)]
     pub store: Option<StoreStatus>,
+    /// The fleet's map, if there is one.
+    #[serde(default)]
+    pub kv: Option<KvStatus>,
     /// Resident memory, bytes; 0 where the system doesn't tell.
     pub rss_bytes: u64,
     /// Memory that messages of and for all peers take, bytes.
@@ -142,6 +147,7 @@ pub(crate) fn example() -> Status {
         seen: 4,
         traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
         counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),
+        kv: None,
         store: None,
         rss_bytes: 8_000_000,
         cpu_s: 0.25,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidings_protocol::chain::Rules;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::StrategyKind;
@@ -52,6 +52,11 @@ pub(super) enum Verb {
     Explain {
         #[command(subcommand)]
         verb: ExplainVerb,
+    },
+    /// Read and write the small settings that a fleet shares
+    Kv {
+        #[command(subcommand)]
+        verb: KvVerb,
     },
     /// Hand in a transaction or a block
     Submit(SubmitArgs),
@@ -185,6 +190,91 @@ pub(super) struct ExplainArgs {
     pub(super) id: String,
     #[command(flatten)]
     pub(super) remote: Remote,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KvVerb {
+    /// Show what is under a key
+    Get(KeyArgs),
+    /// Show all keys, or those that begin so
+    List(PrefixArgs),
+    /// Set a value, in place of all that is under the key
+    Set {
+        /// Which key
+        key: String,
+        /// To what
+        value: String,
+        /// Set this field of a map, in a convergent fleet
+        #[arg(long, value_name = "NAME")]
+        field: Option<String>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Delete what is under a key
+    Delete {
+        /// Which key
+        key: String,
+        /// Delete this field of a map alone
+        #[arg(long, value_name = "NAME")]
+        field: Option<String>,
+        /// If a set and a map are called so: which of them
+        #[arg(long, value_name = "KIND")]
+        kind: Option<Deletable>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Add to a counter, or take away from it, in a convergent fleet
+    Add {
+        /// Which counter
+        key: String,
+        /// How much; less than 0 takes away
+        #[arg(allow_negative_numbers = true)]
+        by: i64,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Add an element to a set, in a convergent fleet
+    Include(ElementArgs),
+    /// Remove an element of a set, in a convergent fleet
+    Exclude(ElementArgs),
+    /// Show what changes from now on, at keys that begin so, until the node stops
+    Watch(PrefixArgs),
+    /// Show keys with several values, and writes that are lost
+    Conflicts(Remote),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyArgs {
+    /// Which key
+    pub(super) key: String,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PrefixArgs {
+    /// How the keys begin
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(super) prefix: String,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ElementArgs {
+    /// Which set
+    pub(super) key: String,
+    /// What
+    pub(super) element: String,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+/// What can be deleted as a whole, where several kinds may share a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Deletable {
+    Set,
+    Map,
 }
 
 #[derive(Debug, Args)]

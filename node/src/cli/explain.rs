@@ -43,7 +43,7 @@ fn full_name(link: &LinkStatus) -> String {
 }
 
 /// A moment, to the microsecond.
-fn utc(unix_us: u64) -> String {
+pub(super) fn utc(unix_us: u64) -> String {
     let Civil { year, month, day, .. } = Civil::of(unix_us / 1_000_000);
     format!("{year:04}-{month:02}-{day:02} {} UTC", clock(unix_us))
 }
@@ -68,7 +68,7 @@ fn millis(us: u64) -> String {
 }
 
 /// `1 peer`, `2 peers`.
-fn count(count: usize, one: &str, many: &str) -> String {
+pub(super) fn count(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 

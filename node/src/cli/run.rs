@@ -73,6 +73,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     {
         tracing::warn!(%addr, "node.advertise is no address of the world: only peers as near as that will take it");
     }
+    let kv = config.kv.resolve(&network.name);
     let store = config.store.enabled.then(|| StoreConfig {
         path: dir.join(&config.store.file),
         network: network.name.clone(),
@@ -81,6 +82,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         expiry: Duration::from_secs(config.params.memory.pool_expiry_s),
         orphan_expiry: config.params.orphans.expiry(),
         clock,
+        map: kv.is_some(),
     });
     Ok(ShellConfig {
         keypair,
@@ -95,6 +97,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),
         store,
+        kv,
         lab: Lab {
             place: config.links.place(),
             slow_motion: config.lab.slow_motion,

@@ -9,8 +9,10 @@ use tidings_protocol::ground::peer::PeerAddr;
 
 use super::Folder;
 use super::args::Remote;
+use super::explain::count;
 use super::output::terminal_width;
 use super::table::{self, Column};
+use crate::api::kv::KvStatus;
 use crate::api::{PeerStatus, Status, StoreStatus, TrafficStatus};
 use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
@@ -44,6 +46,7 @@ fn describe_status(status: &Status) -> String {
         ),
         ("blocks", format!("{} recent", status.blocks)),
         ("stored", status.store.as_ref().map_or_else(|| "nothing".to_owned(), describe_store)),
+        ("map", status.kv.as_ref().map_or_else(|| "none".to_owned(), describe_map)),
         ("items", format!("{} accepted, {} rejected", counter("accepted"), counter("rejected"))),
         (
             "traffic",
@@ -73,6 +76,16 @@ fn describe_store(store: &StoreStatus) -> String {
     }
     if store.failures > 0 {
         let _ = write!(line, "; the disk refused {} times, see the log", store.failures);
+    }
+    line
+}
+
+fn describe_map(map: &KvStatus) -> String {
+    let (keys, peers) = (count(map.keys, "key", "keys"), count(map.peers, "peer", "peers"));
+    let mut line =
+        format!("{}: {keys}, {}; shared with {peers}", map.model, bytes(map.bytes as u64));
+    if map.contested > 0 {
+        let _ = write!(line, "; {} to choose, see `tidings kv conflicts`", map.contested);
     }
     line
 }

@@ -1,36 +1,42 @@
 //! The reading end of the event stream.
 
+use std::marker::PhantomData;
+
 use bytes::{Buf as _, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
 
 use super::connection::Connection;
 use super::{ClientError, Target};
 use crate::api::Streamed;
 
-/// Longest event that is taken, bytes. Events have a few hundred.
-const EVENT_MAX: usize = 65_536;
+/// Longest event that is taken, bytes. Events have a few hundred, and an entry of the fleet's map up to 64 KiB, in JSON perhaps six
+/// times as many.
+const EVENT_MAX: usize = 512 << 10;
 
-/// Events of a node, as they happen.
+/// What a node tells as it happens: events, or changes of the fleet's map.
 #[derive(Debug)]
-pub struct EventStream {
+pub struct EventStream<T = Streamed> {
     target: Target,
     _connection: Connection,
     body: Incoming,
     /// What arrived and isn't a whole line yet.
     received: BytesMut,
+    told: PhantomData<fn() -> T>,
 }
 
-impl EventStream {
+impl<T: DeserializeOwned> EventStream<T> {
     pub(super) fn new(target: Target, connection: Connection, body: Incoming) -> Self {
-        Self { target, _connection: connection, body, received: BytesMut::new() }
+        let (received, told) = (BytesMut::new(), PhantomData);
+        Self { target, _connection: connection, body, received, told }
     }
 
     /// The next event, or how many are missing where this reader was too slow; `None` once the node has stopped.
     ///
     /// # Errors
     /// When the connection breaks or something else than an event arrives.
-    pub async fn next(&mut self) -> Result<Option<Streamed>, ClientError> {
+    pub async fn next(&mut self) -> Result<Option<T>, ClientError> {
         loop {
             while let Some(line) = take_line(&mut self.received) {
                 // Anything but data is a sign of life, or the empty line between events.

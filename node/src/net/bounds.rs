@@ -18,7 +18,7 @@ pub const fn link_held_max(block_max: usize) -> usize {
     // Two classes are held, each with a message besides.
     let aside = 2 * (2 * inbox::INBOX_MAX + 2 * block_max);
     // One message of each class, and a chunk that waits.
-    let unfinished = 2 * block_max + 2 * flow::READ_CHUNK + (256 << 10);
+    let unfinished = 2 * block_max + 2 * flow::READ_CHUNK + (384 << 10);
     let queue = pipe::HARD_BOUND + 2 * block_max + 4 * flow::WRITE_MAX;
     waiting + aside + unfinished + queue + muxer::HELD_MAX
 }

@@ -17,7 +17,7 @@ use crate::store::{Change, Waiter};
 
 /// Most submitted items waiting to be accepted or refused, or to be saved; over it further ones are refused. A guess:
 /// as many as the core checks at once by default.
-const PENDING_MAX: usize = 4_096;
+pub(super) const PENDING_MAX: usize = 4_096;
 
 /// Whoever submitted an item, and what they are told once it is saved; those who are gone miss nothing.
 fn answer_when_saved(reply: SubmitReply, submitted: Submitted) -> Waiter {
@@ -45,6 +45,7 @@ impl Shell {
             Command::SlowDown { from_unix_us, reply } => {
                 let _ = reply.send(self.slow_down(from_unix_us));
             }
+            Command::Kv(command) => self.on_kv(command),
             Command::Stop(reply) => self.stopping = Some(reply),
         }
     }
@@ -151,6 +152,7 @@ impl Shell {
         counters.extend(verified.map(|(name, count)| (name.to_owned(), count)));
         let sockets = self.net.meter().counters();
         counters.extend(sockets.map(|(name, count)| (name.to_owned(), count)));
+        counters.extend(status::map_counters(node.replica()));
         let store = self.keeper.status();
         if let Some(store) = &store {
             let named = [
@@ -177,6 +179,7 @@ impl Shell {
             blocks: node.blocks().len(),
             seen: node.seen().len(),
             store,
+            kv: self.map_status(),
             traffic: status::traffic(&counted.traffic),
             counters,
             rss_bytes: status::rss_bytes(),

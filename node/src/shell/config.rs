@@ -9,6 +9,7 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
 
+use crate::config::kv::Kv;
 use crate::lab::Lab;
 use crate::links::Region;
 use crate::store::StoreConfig;
@@ -40,6 +41,8 @@ pub struct ShellConfig {
     pub addresses: Option<PathBuf>,
     /// Where items are kept between runs, if anywhere.
     pub store: Option<StoreConfig>,
+    /// The fleet's map, if the node takes part in one.
+    pub kv: Option<Kv>,
     /// What makes the node one of a test network.
     pub lab: Lab,
     /// Seed of everything random in the core; `None` takes it from the system, as it should be

@@ -37,6 +37,9 @@ impl Doing {
             Input::Drained { link } => of("a queue with room", Some(link), None),
             Input::Learned(_) => of("addresses to try", None, None),
             Input::Remembered(_) => of("the address book", None, None),
+            Input::Clock { .. } => of("the machine's clock", None, None),
+            Input::Write { .. } => of("a write to the map", None, None),
+            Input::Recalled(_) => of("a stored entry of the map", None, None),
             Input::Wake => of("passing time", None, None),
         }
     }

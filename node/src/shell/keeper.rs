@@ -3,6 +3,8 @@
 //! A submitted item goes to the store as soon as it is accepted, with its submitters, whom the store tells.
 //! What else changes is noted, and handed over once a second, or sooner when it is much.
 
+mod map;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
@@ -13,6 +15,7 @@ use tidings_protocol::node::Node;
 use tidings_protocol::report::event::Event;
 use tokio::sync::mpsc;
 
+use self::map::MapNotes;
 use super::Shell;
 use crate::api::StoreStatus;
 use crate::store::{Change, OpenError, Restored, StoreConfig, StoreHandle};
@@ -40,6 +43,7 @@ pub(super) struct Keeper {
     blocks: HashSet<ItemId>,
     /// Transactions stored that wait for their parents, as many as the core keeps.
     orphans: HashSet<ItemId>,
+    map: MapNotes,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +92,7 @@ impl Keeper {
 
     /// Whether nothing is to be told to the store.
     pub(super) fn is_clean(&self) -> bool {
-        self.notes.is_empty() && self.given_back.is_empty()
+        self.notes.is_empty() && self.given_back.is_empty() && self.map.is_clean()
     }
 
     /// Whether so much is to be told to the store that it shouldn't wait.
@@ -161,6 +165,7 @@ impl Keeper {
             Note::Broadcast(id) => Some(Change::Broadcast(id)),
             Note::Gone(id) => Some(Change::Remove(id)),
         }));
+        changes.extend(node.replica().into_iter().flat_map(|replica| self.map.flush(replica)));
         let old = self.blocks.extract_if(|id| node.blocks().get(id).is_none());
         changes.extend(old.map(Change::Remove));
         let waits = |id: &ItemId| node.orphanage().is_some_and(|held| held.get(id).is_some());
@@ -168,7 +173,11 @@ impl Keeper {
         // What came again meanwhile must stay: its submitter may have been told that it is saved.
         changes.retain(|change| match change {
             Change::Remove(id) => !node.pool().contains(*id) && node.blocks().get(id).is_none(),
-            Change::Put { .. } | Change::Orphan(_) | Change::Broadcast(_) | Change::Time => true,
+            Change::Put { .. }
+            | Change::Orphan(_)
+            | Change::Broadcast(_)
+            | Change::Map(_)
+            | Change::Time => true,
         });
         if changes.is_empty() {
             return;
@@ -185,6 +194,7 @@ impl Keeper {
     pub(super) async fn close(mut self, node: &Node) {
         drop(self.restored.take());
         self.flush(node);
+        self.bow_out();
         if let Some(store) = self.store {
             // Its panics are told by its own thread.
             let _ = tokio::task::spawn_blocking(|| store.close()).await;

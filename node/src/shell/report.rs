@@ -2,8 +2,10 @@
 
 use tidings_protocol::ground::link::{Link, LinkTable};
 use tidings_protocol::limits::misbehavior::Reason;
+use tidings_protocol::replica::Key;
 use tidings_protocol::report::event::Event;
 
+use crate::api::kv::KvText;
 use crate::api::{LinkName, NodeEvent, What};
 use crate::control::Events;
 use crate::trace::{Entry, Line, Trace};
@@ -27,6 +29,13 @@ impl Reporter {
         self.trace(event, unix_us);
         self.log(event, cut);
         self.events.tell(|| NodeEvent { unix_us, what: self.what(event, cut) });
+    }
+
+    /// Passes on that a key of the fleet's map holds something else.
+    pub(super) fn map_changed(&self, key: &Key, unix_us: u64) {
+        tracing::debug!(%key, kind = ?key.kind(), "the map changed");
+        let (key, kind) = (KvText::from(key.name()), key.kind().into());
+        self.events.tell(|| NodeEvent { unix_us, what: What::KvChanged { key, kind } });
     }
 
     /// Whether the trace holds lines that aren't written.
@@ -94,6 +103,20 @@ impl Reporter {
             Event::Misbehaved { link, offence } => {
                 tracing::warn!(%link, peer = %self.peer(link), "the peer {offence}");
             }
+            Event::OtherMap { link, theirs } => {
+                tracing::warn!(
+                    %link, peer = %self.peer(link), ?theirs,
+                    "a peer of the fleet has a map of other terms: nothing of it is exchanged with that peer. All must have \
+                     the same kv.model, kv.keys_max and kv.bytes_max"
+                );
+            }
+            Event::MapAhead { link, by } => {
+                tracing::warn!(
+                    %link, peer = %self.peer(link), ahead_ms = by,
+                    "a peer of the fleet doesn't take some of the map's writes, since they are of its future: this machine's \
+                     clock is wrong, or that peer's, or the writer's"
+                );
+            }
             Event::DialFailed { addr, why } => tracing::debug!(%addr, %why, "dial failed"),
         }
     }
@@ -123,6 +146,8 @@ impl Reporter {
             Event::Misbehaved { link, offence } => {
                 What::Misbehaved { link: self.name(link), offence: offence.to_string() }
             }
+            Event::OtherMap { link, .. } => What::OtherMap { link: self.name(link) },
+            Event::MapAhead { link, by } => What::MapAhead { link: self.name(link), ahead_ms: by },
             Event::DialFailed { addr, why } => What::DialFailed { addr, why: why.to_string() },
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use tidings_protocol::replica::Replica;
 use tidings_protocol::report::counters::{Counters, Traffic};
 use tidings_protocol::wire::kinds::{Budget, MessageKind};
 
@@ -76,6 +77,20 @@ pub(super) fn counters(core: &Counters, net: &NetCounters) -> BTreeMap<String, u
         counters.insert(over_budget(budget), core.over_budget[budget as usize]);
     }
     counters
+}
+
+/// What happened to the fleet's map; nothing where there is none.
+pub(super) fn map_counters(replica: Option<&Replica>) -> [(String, u64); 5] {
+    let counts = replica.map(Replica::counts).unwrap_or_default();
+    let lost = replica.map(|replica| replica.lost().counts()).unwrap_or_default();
+    let named = [
+        ("kv_taken", counts.taken),
+        ("kv_lost", lost.concurrent + lost.outdated + lost.ahead),
+        ("kv_trimmed", counts.trimmed),
+        ("kv_refused_full", counts.full),
+        ("kv_refused_ahead", counts.ahead),
+    ];
+    named.map(|(name, count)| (name.to_owned(), count))
 }
 
 #[cfg(test)]

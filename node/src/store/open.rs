@@ -15,7 +15,7 @@ use super::format::{
     FIRST_FORMAT, FORMAT, ITEMS, KEY_FORMAT, KEY_NETWORK, KEY_RULES, KEY_TIME, META, ORPHANS,
     Record, Times, UNBROADCAST,
 };
-use super::{CACHE_BYTES, ItemId, Store, StoreConfig};
+use super::{CACHE_BYTES, ItemId, Recalled, Store, StoreConfig, map};
 use crate::files::guard;
 use crate::files::network::Meaning;
 
@@ -131,6 +131,7 @@ impl Store {
         let says_too_little = check_rules(&db, config)?;
         let times = read_times(&db, format).map_err(failed)?;
         let (items, orphans) = read_indices(&db).map_err(failed)?;
+        let entries = if config.map { map::read(&db).map_err(failed)? } else { Vec::new() };
         file.let_go().map_err(io)?;
         if format == FIRST_FORMAT {
             begin_time(&db).map_err(failed)?;
@@ -138,6 +139,10 @@ impl Store {
         if says_too_little {
             write_rules(&db, &config.rules).map_err(failed)?;
         }
+        let recalled = match config.map {
+            true => Some(Recalled { writer: map::take(&db).map_err(failed)?, entries }),
+            false => None,
+        };
         let len = file.len().map_err(io)?;
         if len > COMPACT_MIN && len > COMPACT_FACTOR * (items.bytes + orphans.bytes) {
             db.compact().map_err(|error| failed(error.into()))?;
@@ -152,6 +157,7 @@ impl Store {
             time: StoreTime::resume(times.held_s),
             clock: config.clock,
             clock_before_s: Some(times.unix_s).filter(|unix_s| *unix_s > 0),
+            recalled,
         })
     }
 }

@@ -5,6 +5,9 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use tidings_protocol::chain::opaque::Opaque;
+use tidings_protocol::replica::stamp::Tick;
+use tidings_protocol::replica::state::Pen;
+use tidings_protocol::replica::{Entry, Key, Kind, ReplicaId, State, Write};
 
 use super::format::{FIRST_FORMAT, FORMAT, KEY_FORMAT};
 use super::restore::{Batch, Restore};
@@ -28,6 +31,7 @@ impl Place {
             expiry: Duration::from_secs(1_000),
             orphan_expiry: Duration::from_secs(100),
             clock: SystemClock::default(),
+            map: false,
         };
         Self { _folder: folder, config }
     }
@@ -433,4 +437,53 @@ fn half_a_new_store_is_made_again() {
     place.open().apply(&[put(&tx(1), true)]).unwrap();
     assert_eq!(place.restored(), [(tx(1), true)]);
     assert!(!place.path().with_added_extension("new").exists());
+}
+
+fn entry(name: &str, value: &'static str, millis: u64) -> Entry {
+    let key = Key::new(Kind::Register, name.as_bytes()).unwrap();
+    let tick = Tick { millis, count: 0 };
+    let pen = Pen { writer: ReplicaId(7), tick, limit: u64::MAX };
+    let write = Write::Put(bytes::Bytes::from_static(value.as_bytes()));
+    let (state, _) = State::written(None, &key, write, pen).unwrap();
+    Entry { key, state }
+}
+
+fn hold(entry: &Entry) -> Change {
+    Change::Map(MapChange::Hold(Box::new(entry.clone())))
+}
+
+#[test]
+fn the_map_comes_back_as_it_was_and_its_writer_only_after_an_end_in_order() {
+    let mut place = Place::with_ten();
+    place.config.map = true;
+    let mut store = place.open();
+    let before = store.take_recalled().unwrap();
+    assert_eq!((before.writer, before.entries.len()), (None, 0), "of a file of before");
+    let (first, second, other) = (entry("a", "1", 1), entry("a", "2", 2), entry("b", "3", 3));
+    store.apply(&[hold(&first), hold(&other)]).unwrap();
+    store.apply(&[hold(&second)]).unwrap();
+    drop(store);
+    let mut store = place.open();
+    let recalled = store.take_recalled().unwrap();
+    assert_eq!((recalled.writer, recalled.entries), (None, vec![second.clone(), other.clone()]));
+    assert!(store.take_recalled().is_none());
+    let forget = Change::Map(MapChange::Forget(other.key));
+    store.apply(&[forget, Change::Map(MapChange::Writer(ReplicaId(7)))]).unwrap();
+    drop(store);
+    place.config.map = false;
+    assert!(place.open().take_recalled().is_none(), "and nothing of it is lost");
+    place.config.map = true;
+    let recalled = place.open().take_recalled().unwrap();
+    assert_eq!((recalled.writer, recalled.entries), (Some(ReplicaId(7)), vec![second]));
+    let recalled = place.open().take_recalled().unwrap();
+    assert_eq!(recalled.writer, None, "whoever had it may have written since");
+    assert_eq!(place.restored().len(), 10, "items are as they were");
+}
+
+#[test]
+fn while_the_disk_refuses_no_key_is_kept_twice() {
+    let (first, second, other) = (entry("a", "1", 1), entry("a", "2", 2), entry("b", "3", 3));
+    let mut changes = vec![hold(&first), put(&tx(1), true), hold(&other), hold(&second)];
+    map::thin_out(&mut changes);
+    assert_eq!(changes, [put(&tx(1), true), hold(&other), hold(&second)]);
 }

@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 
 use super::age::SAVE_INTERVAL;
 use super::restore::{EXPIRED, Restore};
-use super::{Change, OpenError, Restored, Store, StoreConfig};
+use super::{Change, OpenError, Recalled, Restored, Store, StoreConfig, map};
 
 /// Most jobs waiting for the thread. The shell takes fewer submissions than that at once.
 const JOBS_MAX: usize = 8_192;
@@ -106,6 +106,7 @@ pub struct StoreHandle {
     thread: JoinHandle<()>,
     gauges: Arc<Gauges>,
     clock_before_s: Option<u64>,
+    recalled: Option<Recalled>,
 }
 
 impl StoreHandle {
@@ -115,7 +116,8 @@ impl StoreHandle {
     /// When the store can't be used, or the system has no thread left.
     pub fn start(config: StoreConfig) -> Result<(Self, mpsc::Receiver<Vec<Restored>>), OpenError> {
         let path = config.path.clone();
-        let store = Store::open(&config)?;
+        let mut store = Store::open(&config)?;
+        let recalled = store.take_recalled();
         let (jobs, inbox) = sync_channel(JOBS_MAX);
         let (restored, back) = mpsc::channel(RESTORED_MAX);
         let gauges = Arc::new(Gauges::default());
@@ -133,7 +135,7 @@ impl StoreHandle {
         let run = move || writer.run(restored);
         let thread = thread::Builder::new().name("store".to_owned()).spawn(run);
         let thread = thread.map_err(|source| OpenError::Io { path, source })?;
-        Ok((Self { jobs, thread, gauges, clock_before_s }, back))
+        Ok((Self { jobs, thread, gauges, clock_before_s, recalled }, back))
     }
 
     /// Makes a change, then tells those who wait for it; or why not, if that's how it is.
@@ -166,6 +168,11 @@ impl StoreHandle {
     #[must_use]
     pub const fn clock_before_s(&self) -> Option<u64> {
         self.clock_before_s
+    }
+
+    /// What an earlier run held of the map; nothing if it was taken before.
+    pub const fn take_recalled(&mut self) -> Option<Recalled> {
+        self.recalled.take()
     }
 
     /// What the thread tells of itself.
@@ -299,6 +306,7 @@ impl Writer {
                 tell(&self.gauges, waiters, Ok(()));
             }
             Err(not_saved) => {
+                map::thin_out(&mut all);
                 let excess = all.len().saturating_sub(KEPT_MAX);
                 self.gauges.failures.fetch_add(1, Ordering::Relaxed);
                 self.gauges.dropped.fetch_add(excess as u64, Ordering::Relaxed);

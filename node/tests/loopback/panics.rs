@@ -92,6 +92,7 @@ async fn a_panic_of_the_core_ends_the_node_in_order_with_its_store_whole() {
         expiry: Duration::from_secs(1_000),
         orphan_expiry: Duration::from_secs(100),
         clock: SystemClock::default(),
+        map: false,
     };
     let config = || {
         let (chain, store) = (faulty(), Some(store()));

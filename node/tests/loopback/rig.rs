@@ -56,6 +56,7 @@ pub(crate) fn config(connect: &[PeerAddr]) -> ShellConfig {
         trace: None,
         addresses: None,
         store: None,
+        kv: None,
         lab: Lab::default(),
         seed: Some(1),
     }

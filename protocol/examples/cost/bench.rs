@@ -15,12 +15,14 @@ use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::PeerKey;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _, RestoredAs};
+use tidings_protocol::member::{Fleet, Membership};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::Params;
+use tidings_protocol::replica::{ClockKind, Model, ReplicaId, Settings};
 use tidings_protocol::testkit::ties::{Draft, Ties};
 use tidings_protocol::wire::codec;
 use tidings_protocol::wire::frame::Reader;
-use tidings_protocol::wire::message::{Message, Session};
+use tidings_protocol::wire::message::{Hello, Message, Session};
 
 /// The rules of [`Ties`], with blocks as large as they may be by default.
 #[derive(Clone, Copy)]
@@ -87,7 +89,7 @@ impl Bench {
     pub(crate) fn new(params: Params) -> Self {
         params.validate().expect("the meter's parameters make sense");
         Self {
-            node: Node::new(Identity::for_tests(9_999), &params),
+            node: Node::new(identity(), &params),
             params,
             now: Time::from_millis(1),
             took: Vec::new(),
@@ -103,14 +105,14 @@ impl Bench {
 
     /// A link comes up.
     pub(crate) fn connect(&mut self, link: Link, direction: Direction) {
-        let peer = PeerKey(link.slot() as u64 | u64::from(link.generation()) << 32);
-        self.hand(Input::Connected { link, peer, direction, addr: None });
+        self.hand(Input::Connected { link, peer: peer(link), direction, addr: None });
     }
 
     /// A link comes up, and its peer says hello.
     pub(crate) fn join(&mut self, link: Link, direction: Direction) {
         self.connect(link, direction);
-        self.say(link, &Message::Session(Session::Hello(Box::default())));
+        let hello = Hello { map: Some(map().terms()), ..Hello::default() };
+        self.say(link, &Message::Session(Session::Hello(Box::new(hello))));
     }
 
     /// A peer says something.
@@ -229,4 +231,21 @@ pub(crate) fn medians(
     };
     let of_input = |input: usize| median(took.iter().map(|life| life[input]).collect());
     ((0..inputs).map(of_input).collect(), median(decoding))
+}
+
+/// A node whose fleet is the hostile peer alone.
+fn identity() -> Identity {
+    let fleet = Fleet::of([peer(crate::scenes::HOSTILE)]);
+    let member = Some(Box::new(Membership { id: ReplicaId(1), fleet, settings: map() }));
+    Identity { member, ..Identity::for_tests(9_999) }
+}
+
+/// A map of which nothing is due but what messages cause.
+pub(crate) fn map() -> Settings {
+    let (round, compare) = (Duration::ZERO, Duration::ZERO);
+    Settings { round, compare, ..Settings::new(Model::LastWriter(ClockKind::Hybrid), 1) }
+}
+
+fn peer(link: Link) -> PeerKey {
+    PeerKey(link.slot() as u64 | u64::from(link.generation()) << 32)
 }

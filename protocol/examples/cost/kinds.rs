@@ -9,19 +9,24 @@ use tidings_protocol::chain::Chain as _;
 use tidings_protocol::ground::fee::FeeRate;
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind, Name, ShortId};
 use tidings_protocol::ground::link::Link;
+use tidings_protocol::machine::Input;
+use tidings_protocol::merkle::Tree;
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::reconcile::sketch::Sketch;
+use tidings_protocol::replica::stamp::Tick;
+use tidings_protocol::replica::state::Pen;
+use tidings_protocol::replica::{self, Entry, Key, Kind, Millis, ReplicaId, State, Write};
 use tidings_protocol::wire::digest::{
     Digest, FAN, LIST_MAX, LISTED_MAX, LISTS_MAX, List, Span, Split,
 };
 use tidings_protocol::wire::kinds::MessageKind;
 use tidings_protocol::wire::message::{
     ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, GETDATA_MAX, Hello, Items, KNOWN_MAX, Message, Names,
-    PeerExchange, Reconcile, Session, Signal,
+    PeerExchange, Reconcile, Replica, Session, Signal,
 };
 use tidings_protocol::wire::sketch::{CELLS_MAX, Cell, Cells, Want};
 
-use crate::bench::{Bench, Rules, frame};
+use crate::bench::{Bench, Rules, frame, map};
 use crate::scenes::{
     HOSTILE, OUTBOUND, POOLED, READY, SILENT, announce, at, block_of, bring, calm, count, fresh,
     item, nowhere, orphans_of, others, pooled, world,
@@ -36,11 +41,13 @@ pub(crate) enum Scene {
     Busy(StrategyKind),
     /// As many wait for a peer as may, which takes none.
     Queued,
+    /// The fleet's map is full, and the hostile peer takes part in it.
+    Shared,
 }
 
 impl Scene {
     /// Every state.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Calm(StrategyKind::Adaptive),
         Self::Calm(StrategyKind::Inventory),
         Self::Calm(StrategyKind::Plumtree),
@@ -51,6 +58,7 @@ impl Scene {
         Self::Busy(StrategyKind::Pull),
         Self::Busy(StrategyKind::Rumor),
         Self::Queued,
+        Self::Shared,
     ];
 
     pub(crate) fn build(self) -> Bench {
@@ -68,6 +76,14 @@ impl Scene {
                 bench.say(at(READY), &hello(Accepts { credit: 0, ..Accepts::default() }));
                 bring(&mut bench, 20_000);
                 bench.pass(Duration::from_secs(100));
+                bench
+            }
+            Self::Shared => {
+                let mut bench = calm(StrategyKind::Adaptive, 0);
+                bench.hand(Input::Clock { wall: NOON });
+                for number in 0..KEYS {
+                    bench.hand(Input::Recalled(&entry(number, 900, NOON)));
+                }
                 bench
             }
         }
@@ -160,6 +176,7 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
         MessageKind::Unknown => unknown(),
         MessageKind::FeeFilter => filters(),
         MessageKind::Credit => credits(),
+        MessageKind::Replica => replicas(),
     }
 }
 
@@ -529,6 +546,45 @@ fn credits() -> Vec<Case> {
         raw("of one, 100 times, with 20,000 waiting", Scene::Queued, says(1, 100)),
         raw("of 20,000", Scene::Queued, says(20_000, 1)),
         case("100", ADAPTIVE, (0..100).map(|_| Message::Items(Items::Credit(1)))),
+    ]
+}
+
+/// Keys of the full map, and what its clock says.
+const KEYS: u32 = 4_000;
+const NOON: Millis = 1_800_000_000_000;
+
+fn entry(number: u32, len: usize, millis: Millis) -> Entry {
+    let key = Key::new(Kind::Register, &number.to_le_bytes()).expect("a name of four bytes");
+    let tick = Tick { millis, count: number };
+    let pen = Pen { writer: ReplicaId(2), tick, limit: Millis::MAX };
+    let write = Write::Put(vec![7; len].into());
+    let (state, _) = State::written(None, &key, write, pen).expect("a short value");
+    Entry { key, state }
+}
+
+fn replicas() -> Vec<Case> {
+    type Said = replica::Message;
+    let say = |said: &Said| Message::Replica(Replica::Said(said.encode().into()));
+    let entries = |numbers: std::ops::Range<u32>, len, millis| {
+        say(&Said::Entries(numbers.map(|number| entry(number, len, millis)).collect()))
+    };
+    let of_shared = |name, says: Vec<Message>| case(name, Scene::Shared, says);
+    let empty = Tree::<Key>::new(map().salt).begin(5, 0);
+    let compare = say(&Said::Compare(empty.into()));
+    // What lies at places that no key has takes as long to look up.
+    let want = |n: u64| say(&Said::Want((n * 256..(n + 1) * 256).collect()));
+    vec![
+        of_shared("what changed, 20 times", vec![say(&Said::Pull { after: 1 }); 20]),
+        of_shared("256 small entries, newer", vec![entries(0..256, 10, NOON + 1)]),
+        of_shared("256 small entries, older", vec![entries(0..256, 10, NOON - 1)]),
+        of_shared("the same one, 100 times", vec![entries(0..1, 10, NOON - 1); 100]),
+        of_shared("15 entries of 4 KiB", vec![entries(0..15, 4_096, NOON + 1)]),
+        of_shared("256 entries that don't fit", vec![entries(10_000..10_256, 10, NOON)]),
+        of_shared("a map with nothing in it, 20 times", vec![compare; 20]),
+        of_shared("256 places, 10 times", (0..10).map(want).collect()),
+        of_shared("its clock, 100 times", vec![say(&Said::Clock { wall: NOON }); 100]),
+        raw("malformed", Scene::Shared, junk(25, &[0, 0x81, 0])),
+        raw("of a stranger", Scene::Shared, vec![(at(0), frame(&say(&Said::Clock { wall: 0 })))]),
     ]
 }
 

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use crate::replica::Malformed;
 use crate::wire::error::DecodeError;
 use crate::wire::kinds::Budget;
 
@@ -25,6 +26,10 @@ pub enum Offence {
     Unsolicited,
     /// Said notfound for what it had not been asked. Tolerated, until it persists.
     SpuriousNotFound,
+    /// Sent bytes that are no message of a replica.
+    NotOfReplica(Malformed),
+    /// Broke a rule of the map, or speaks of one that it has no part in.
+    Replica(&'static str),
     /// Ran over a budget. Tolerated, until it persists.
     OverBudget(Budget),
     /// Went on running over its budgets, or sending what nobody asked for.
@@ -48,6 +53,10 @@ impl fmt::Display for Offence {
             Self::InvalidItem(rule) => write!(f, "sent an item that breaks the rule {rule}"),
             Self::Unsolicited => f.write_str("sent an item that was not asked for"),
             Self::SpuriousNotFound => f.write_str("said notfound for what it was not asked"),
+            Self::NotOfReplica(problem) => {
+                write!(f, "sent bytes that are no message of a replica: {problem}")
+            }
+            Self::Replica(why) => write!(f, "broke a rule of the map: {why}"),
             Self::OverBudget(budget) => write!(f, "ran over its budget of {}", budget.name()),
             Self::Flooding => f.write_str("kept running over its budgets"),
         }

@@ -38,7 +38,7 @@ mod tests {
         holds.hold(Some(Class::Tx), later);
         holds.hold(None, Time::from_millis(5));
         let early = Time::from_millis(5);
-        assert_eq!(Class::ALL.map(|class| holds.until(class)), [early, early, later]);
+        assert_eq!(Class::ALL.map(|class| holds.until(class)), [early, early, later, early]);
         assert!(!holds.is_over(early) && holds.is_over(later));
     }
 }

@@ -38,6 +38,10 @@ const SKETCHES: u32 = 7;
 /// links whose latency is chance.
 const GAP: usize = 4;
 
+/// Most ids that a peer is told of for one comparison: nearly all that the cells of one message show. A guess: some
+/// two milliseconds' work, which it is charged for.
+const TOLD_MAX: usize = 2_048;
+
 /// If more waits for a peer than that, it waits for room mostly, and not for its time: then of what waits only what came
 /// lately is hidden, as far as that is remembered. A guess.
 const WAITING_MAX: usize = 1_024;
@@ -234,7 +238,7 @@ impl Node {
         if is_gap {
             self.relay(cx, |strategy, cx| strategy.on_gap(cx));
         }
-        let is_news = !is_gap || self.strategy.shows_at_once();
+        let is_news = !(is_gap || self.found.is_open()) || self.strategy.shows_at_once();
         self.hear(link, &Names::Short(ids), admitted, is_news, cx);
         if !is_news {
             self.found.note(unheard.into_iter(), self.salt, cx.now);
@@ -254,17 +258,18 @@ impl Node {
     fn announce_lacked(&mut self, link: Link, mut lacked: Vec<ShortId>, cx: &mut Cx<'_>) {
         lacked.retain(|id| !self.anti_entropy.is_there(link, id));
         lacked.sort_by_cached_key(|id| (Reverse(self.pool.fee_rate(*id)), *id));
-        if lacked.len() > LISTED_MAX {
+        // If it takes no announcements now, it gets lists, for which it asked in a way.
+        let told = lacked.len().min(TOLD_MAX);
+        let by_lists = self.may_announce(link, cx).unwrap_or(0) < told;
+        let most = if by_lists { LISTED_MAX } else { TOLD_MAX };
+        if lacked.len() > most {
             self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
         }
-        lacked.truncate(LISTED_MAX);
+        lacked.truncate(most);
         self.charge_answer(link, lacked.len(), cx);
         self.anti_entropy.on_told(link, lacked.iter().copied(), cx.now, &cx.params.relay);
         self.counters.gaps_found += lacked.len() as u64;
-        if self.may_announce(link, cx).unwrap_or(0) < lacked.len()
-            && let Some(view) = self.view(link, cx)
-        {
-            // It takes no announcements now. Lists it asked for, in a way.
+        if by_lists && let Some(view) = self.view(link, cx) {
             return self.tell(link, Telling::lists_of(&view, &mut lacked), cx);
         }
         let pooled = lacked.iter().filter_map(|id| self.pool.get(*id));

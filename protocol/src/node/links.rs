@@ -71,7 +71,8 @@ impl Node {
             let only_compares = self.peers.choose_to_compare(link, cx.params);
             let features = if is_new { Hello::KEEPS_NOTHING } else { 0 }
                 | if only_compares { Hello::ONLY_COMPARES } else { 0 };
-            let hello = Hello { version: VERSION, features, advertise, region, accepts };
+            let map = self.member.terms_for(peer);
+            let hello = Hello { version: VERSION, features, advertise, region, accepts, map };
             self.send(link, Session::Hello(Box::new(hello)), cx);
         }
     }
@@ -83,6 +84,7 @@ impl Node {
         self.record.on_disconnected(link, state.closing.as_deref().copied(), cx.now);
         self.leave(link, cx);
         self.parts_on_link_down(link, cx);
+        self.do_for_replica(cx);
         cx.report(Event::LinkDown { link, why: state.closing.map(|why| *why) });
     }
 
@@ -116,12 +118,14 @@ impl Node {
         };
         self.greet(link, cx);
         if only_compares {
-            return self.begin_to_compare(neighbour, hello, cx);
+            self.begin_to_compare(neighbour, hello, cx);
+        } else {
+            self.ready.push(neighbour);
+            self.on_ready(cx);
+            self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
+            self.meet(neighbour, hello, cx);
         }
-        self.ready.push(neighbour);
-        self.on_ready(cx);
-        self.relay(cx, |strategy, cx| strategy.on_link_up(neighbour, cx));
-        self.meet(neighbour, hello, cx);
+        self.meet_fleet(link, (peer, direction), hello.map, cx);
     }
 
     pub(super) fn on_addresses(
@@ -231,22 +235,26 @@ impl Node {
         self.reconcile_links.remove(link);
     }
 
-    pub(super) fn on_congested(&mut self, link: Link, now: Time) {
+    pub(super) fn on_congested(&mut self, link: Link, cx: &mut Cx<'_>) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = true;
-            self.record.note_link(link, ItemEvent::Congested, now);
+            self.record.note_link(link, ItemEvent::Congested, cx.now);
             self.announcer.on_congested(link);
+            self.member.set_congested(link, true, cx);
+            self.do_for_replica(cx);
         }
     }
 
-    pub(super) fn on_drained(&mut self, link: Link, now: Time) {
+    pub(super) fn on_drained(&mut self, link: Link, cx: &mut Cx<'_>) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = false;
-            self.record.note_link(link, ItemEvent::Drained, now);
-            self.announcer.on_drained(link, now);
+            self.record.note_link(link, ItemEvent::Drained, cx.now);
+            self.announcer.on_drained(link, cx.now);
             if self.serving.waiting(link) > 0 {
-                self.serving.hurry(now);
+                self.serving.hurry(cx.now);
             }
+            self.member.set_congested(link, false, cx);
+            self.do_for_replica(cx);
         }
     }
 }

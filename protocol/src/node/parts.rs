@@ -110,6 +110,7 @@ define_parts! {
         serving: serve_due,
         upload: nothing_due,
         credits: grant_due,
+        member: map_due,
     }
     swift {
         announcer: announce_due,

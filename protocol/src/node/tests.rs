@@ -19,6 +19,7 @@ use crate::wire::message::{Hello, Items, Names, Session};
 mod comparing;
 mod explaining;
 mod fees;
+mod fleet;
 mod liars;
 mod limits;
 mod memory;

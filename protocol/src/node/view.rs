@@ -12,6 +12,7 @@ use crate::items::seen::SeenCache;
 use crate::items::unbroadcast::Unbroadcast;
 use crate::peers::Peers;
 use crate::record::{Dealings, Record, Story};
+use crate::replica::Replica;
 use crate::report::counters::Counters;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +108,12 @@ impl Node {
     #[must_use]
     pub const fn blocks(&self) -> &BlockStore {
         &self.blocks
+    }
+
+    /// The replica of the fleet's map, if this node has one.
+    #[must_use]
+    pub fn replica(&self) -> Option<&Replica> {
+        self.member.replica()
     }
 
     /// The address book and the outbound set.

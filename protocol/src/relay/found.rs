@@ -100,6 +100,12 @@ impl Found {
         })
     }
 
+    /// Whether a gap is being filled or passed on: then what else is found belongs to it, however little.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A peer announced an item: if it isn't here yet, it is news.
     pub fn on_announced(&mut self, id: ShortId) {
         if let Some(gap) = &mut self.0 {

@@ -18,7 +18,7 @@ use super::state::{ENTRY_MAX, Entry, Merged, Pen, Refused, State, Write};
 use super::store::{Held, Store};
 use crate::ground::link::{Direction, Link};
 use crate::ground::time::Time;
-use crate::reconcile::merkle::Side;
+use crate::merkle::Side;
 use crate::wire::merkle::Comparison;
 
 /// How often deletions whose grace is over are looked for, and how many keys at a time. Guesses: the grace is days.
@@ -136,6 +136,30 @@ impl Replica {
             State::Siblings(siblings) if siblings.values().count() > 1 => Some((key, siblings)),
             _ => None,
         })
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Who it is, as a writer.
+    #[must_use]
+    pub const fn id(&self) -> ReplicaId {
+        self.id
+    }
+
+    /// Whether it is linked to somebody by a link.
+    #[must_use]
+    pub fn has_link(&self, link: Link) -> bool {
+        self.peers.has(link)
+    }
+
+    /// How many it is linked to.
+    #[must_use]
+    pub const fn links(&self) -> usize {
+        self.peers.len()
     }
 
     /// How many keys there are, deleted ones included.

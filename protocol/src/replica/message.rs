@@ -17,6 +17,7 @@ use super::bytes::{Encode as _, Malformed, Reader, put_count};
 use super::stamp::Millis;
 use super::state::{ENTRY_MAX, Entry};
 use crate::wire::merkle::{COMPARISON_MAX, Comparison};
+use crate::wire::message::SAID_MAX;
 
 /// Most entries of a message. A guess: they are merged in a millisecond or so.
 pub const ENTRIES_MAX: usize = 256;
@@ -27,6 +28,7 @@ pub const PLACES_MAX: usize = 256;
 /// Most bytes of a message: a batch is full before its last entry, and what stands before the entries is short.
 pub const MESSAGE_MAX: usize = 2 * ENTRY_MAX + 16;
 
+const _: () = assert!(MESSAGE_MAX <= SAID_MAX, "the wire carries it whole");
 const _: () = assert!(COMPARISON_MAX < MESSAGE_MAX && PLACES_MAX * 8 < ENTRY_MAX);
 
 /// Something that one replica says to another.

@@ -112,6 +112,10 @@ impl Peers {
         self.links.get(link).is_some()
     }
 
+    pub(crate) const fn len(&self) -> usize {
+        self.links.len()
+    }
+
     /// All links.
     pub(crate) fn links(&self) -> Vec<Link> {
         self.links.iter().map(|(link, _)| link).collect()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::clock::ClockKind;
 use super::key::Kind;
 use super::stamp::Millis;
+use crate::wire::message::MapTerms;
 
 /// What data a network keeps. All its replicas must agree: an entry of another kind is an offence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,17 @@ impl Model {
             Self::LastWriter(_) => matches!(kind, Kind::Register),
             Self::Versions => matches!(kind, Kind::Siblings),
             Self::Convergent => matches!(kind, Kind::Counter | Kind::Set | Kind::Map),
+        }
+    }
+
+    /// The number by which replicas tell one another of it.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::LastWriter(ClockKind::Hybrid) => 1,
+            Self::LastWriter(ClockKind::Wall) => 2,
+            Self::Versions => 3,
+            Self::Convergent => 4,
         }
     }
 
@@ -118,6 +130,17 @@ impl Settings {
             keys_max: 4_096,
             bytes_max: 4 << 20,
             lost_max: 256,
+        }
+    }
+
+    /// What a replica tells of them to those who want to link to it: all that the two must agree on.
+    #[must_use]
+    pub fn terms(&self) -> MapTerms {
+        MapTerms {
+            model: self.model.number(),
+            salt: self.salt,
+            keys_max: u32::try_from(self.keys_max).unwrap_or(u32::MAX),
+            bytes_max: self.bytes_max as u64,
         }
     }
 }

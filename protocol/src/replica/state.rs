@@ -314,6 +314,24 @@ pub struct Entry {
     pub state: State,
 }
 
+impl Entry {
+    /// Its bytes, by which it is kept on a disk: those that it has in messages.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.encoded()
+    }
+
+    /// Reads an entry from its bytes.
+    ///
+    /// # Errors
+    /// For whatever isn't one, or is followed by something.
+    pub fn of_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let input = &mut Reader::new(bytes);
+        let entry = Self::take(input)?;
+        input.finish().map(|()| entry)
+    }
+}
+
 impl Encode for Entry {
     /// The key, and the state of its kind.
     fn put(&self, out: &mut Vec<u8>) {

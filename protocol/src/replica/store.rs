@@ -18,7 +18,7 @@ use super::settings::Settings;
 use super::stamp::Millis;
 use super::state::{Refused, State};
 use crate::ground::link::{Link, LinkSet};
-use crate::reconcile::merkle::Tree;
+use crate::merkle::Tree;
 
 /// An entry that is held.
 #[derive(Clone, Debug)]

@@ -5,6 +5,8 @@ use crate::ground::item::ItemId;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{DialError, PeerAddr, PeerKey};
 use crate::limits::misbehavior::{Offence, Reason};
+use crate::replica::Millis;
+use crate::wire::message::MapTerms;
 
 /// Something worth telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,21 @@ pub enum Event {
         link: Link,
         /// What it did.
         offence: Offence,
+    },
+    /// A peer of the fleet has a map of other terms: the two don't exchange what it holds, and relay all the same.
+    OtherMap {
+        /// Where.
+        link: Link,
+        /// The peer's terms.
+        theirs: MapTerms,
+    },
+    /// A peer of the fleet doesn't take what was written, here or elsewhere, since its stamp is too late for that peer's clock: one of
+    /// the clocks is wrong. Told once a minute at most.
+    MapAhead {
+        /// Who says so.
+        link: Link,
+        /// By how much the stamp was too late, milliseconds.
+        by: Millis,
     },
     /// A dial came to nothing.
     DialFailed {

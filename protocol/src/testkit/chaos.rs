@@ -22,8 +22,10 @@ use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::machine::{Action, Cx, Input, Machine as _};
+use crate::member::{Fleet, Membership};
 use crate::node::{Identity, Node};
 use crate::params::{Params, StrategyKind};
+use crate::replica::{Model, ReplicaId, Settings};
 use crate::report::event::Event;
 use crate::wire::message::{Items, Message, Names};
 
@@ -81,7 +83,8 @@ impl Chaos {
         params.pool.family_max = 4;
         params.peers.inbound_max = 4;
         params.record.steps = Some(256);
-        let identity = Identity { advertise: None, ..Identity::for_tests(1_000) };
+        let identity =
+            Identity { member: Some(Box::new(membership())), ..Identity::for_tests(1_000) };
         Self {
             node: Node::new(identity, &params),
             params,
@@ -197,7 +200,7 @@ impl Chaos {
                     closing.push(link);
                 }
                 Action::Report(event) => self.on_event(event),
-                Action::Throttle { .. } => {}
+                Action::Throttle { .. } | Action::Changed(_) | Action::Written { .. } => {}
             }
         }
         assert_eq!(self.node.pool().len(), self.pooled.len(), "what is pooled was reported");
@@ -240,6 +243,13 @@ impl Chaos {
             self.disconnect(slot);
         }
     }
+}
+
+/// A small map, with some of those who come for its fleet.
+fn membership() -> Membership {
+    let settings =
+        Settings { keys_max: 6, bytes_max: 600, lost_max: 4, ..Settings::new(Model::Versions, 1) };
+    Membership { id: ReplicaId(1), fleet: Fleet::of((0..3).map(inputs::key)), settings }
 }
 
 /// A family of three, rivals, one that is forged, some that pay and some that don't, blocks, and a block whose bytes

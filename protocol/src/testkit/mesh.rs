@@ -28,6 +28,7 @@ use crate::limits::misbehavior::Reason;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
 use crate::params::Params;
+use crate::replica::{Key, Refused, Write};
 use crate::report::event::Event;
 
 /// A network of nodes in memory.
@@ -59,6 +60,8 @@ pub struct Mesh {
     closings: Vec<Closing>,
     /// Times that a node slowed a link to an honest peer.
     slowed: usize,
+    /// What became of the last write to the map.
+    written: Option<Result<(), Refused>>,
 }
 
 /// A link that a node closed.
@@ -127,14 +130,31 @@ impl Mesh {
         chain: Arc<dyn Chain>,
         region: impl Fn(usize) -> Option<u8>,
     ) -> Self {
+        Self::of(nodes, (seed, hash_seed), params, chain, |index, identity| {
+            identity.region = region(index);
+        })
+    }
+
+    /// The same, of nodes that are told something else before they start. `seeds`: that of random choices, and the salt of hash
+    /// maps.
+    #[must_use]
+    pub fn of(
+        nodes: usize,
+        (seed, hash_seed): (u64, u64),
+        params: Params,
+        chain: Arc<dyn Chain>,
+        tell: impl Fn(usize, &mut Identity),
+    ) -> Self {
         let seats = (0..nodes).map(|index| {
-            let identity = Identity {
+            let mut identity = Identity {
                 key: PeerKey(index as u64 + 1),
                 advertise: Some(Self::addr(index)),
                 fixed: Vec::new(),
-                region: region(index),
+                region: None,
+                member: None,
                 salt: hash_seed.wrapping_add(index as u64),
             };
+            tell(index, &mut identity);
             Seat {
                 node: Node::new(identity, &params),
                 rng: ChaCha8Rng::seed_from_u64(seed.wrapping_mul(1_000_003) + index as u64),
@@ -166,6 +186,7 @@ impl Mesh {
             acts: Vec::new(),
             closings: Vec::new(),
             slowed: 0,
+            written: None,
         }
     }
 
@@ -222,6 +243,18 @@ impl Mesh {
     /// A node's operator submits an item.
     pub fn submit(&mut self, index: usize, item: Arc<Item>) {
         self.hand(index, Input::Submitted(item));
+    }
+
+    /// A node's operator writes to the map, and is answered at once.
+    ///
+    /// # Errors
+    /// As [`Replica::write`](crate::replica::Replica::write).
+    ///
+    /// # Panics
+    /// If the write isn't answered.
+    pub fn write(&mut self, index: usize, key: &Key, write: &Write) -> Result<(), Refused> {
+        self.hand(index, Input::Write { ticket: 0, key, write });
+        self.written.take().expect("each write is answered at once")
     }
 
     /// Hands an input to a node, as if its driver had.

@@ -375,7 +375,8 @@ impl<'a> Field<'a> {
             Action::Dial { addr } => {
                 self.hand(Input::DialFailed { addr, why: DialError::Unreachable });
             }
-            Action::Report(_) | Action::Verify(_) => {}
+            Action::Report(_) | Action::Verify(_) | Action::Changed(_) | Action::Written { .. } => {
+            }
         }
     }
 

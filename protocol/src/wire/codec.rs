@@ -7,7 +7,7 @@
 //! each further part    length 0    class                     next 16 KiB, or what is left
 //! ```
 //! `length` (of all that follows in the frame) and `total` (of the whole body) are LEB128 varints,
-//! the others single bytes; `class` is 0 for control, 1 for blocks, 2 for transactions, and `first`
+//! the others single bytes; `class` is 0 for control, 1 for blocks, 2 for transactions, 3 for replicas, and `first`
 //! adds 4. A body of at most [`PART_MAX`] bytes travels whole and a longer one in parts, all full but
 //! the last; there is no choice, so that the same message always costs the same bytes and
 //! [`frame_len`] knows them without encoding. How parts interleave is told at [`crate::wire::frame`].

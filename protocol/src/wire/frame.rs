@@ -15,7 +15,7 @@
 //! length of bytes each (deficit round robin, Shreedhar and Varghese 1995): a burst of transactions
 //! delays a block by at most twice, and a block that comes while only transactions are being sent
 //! goes next. Control messages are small and bounded by what the peer asks, so they can't starve the
-//! others for long.
+//! others for long. What replicas of a map say leaves when nothing else waits: relaying never waits for it.
 //!
 //! # Example
 //! ```

@@ -15,17 +15,18 @@ use crate::wire::message::reconcile::{
     read_digest, read_held, read_lacked, read_want,
 };
 use crate::wire::message::relay::KNOWN_BODY_MAX;
+use crate::wire::message::replica::SAID_MAX;
 use crate::wire::message::session::read_hello;
 use crate::wire::message::{
-    ANNOUNCE_MAX, GETDATA_MAX, HELLO_MAX, Items, Message, Names, PeerExchange, Reconcile, Session,
-    Signal,
+    ANNOUNCE_MAX, GETDATA_MAX, HELLO_MAX, Items, Message, Names, PeerExchange, Reconcile, Replica,
+    Session, Signal,
 };
 
 /// Most bytes of a body whose kind we don't know; they are skipped, never kept. A guess: as the
 /// longest list that isn't an announcement.
 pub const UNKNOWN_MAX: usize = 64 * 1024;
 
-/// Messages of one class arrive in the order sent; a class never waits long behind another.
+/// Messages of one class arrive in the order sent; a class never waits long behind another, but for the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Everything small: before all else.
@@ -34,11 +35,13 @@ pub enum Class {
     Block,
     /// Transactions.
     Tx,
+    /// The replicated map: behind all else, when nothing else waits.
+    Replica,
 }
 
 impl Class {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Control, Self::Block, Self::Tx];
+    pub const ALL: [Self; 4] = [Self::Control, Self::Block, Self::Tx, Self::Replica];
 
     /// The class that items of a kind travel in.
     #[must_use]
@@ -53,7 +56,7 @@ impl Class {
     #[must_use]
     pub const fn budget(self) -> Budget {
         match self {
-            Self::Control => Budget::ControlBytes,
+            Self::Control | Self::Replica => Budget::ControlBytes,
             Self::Block => Budget::BlockBytes,
             Self::Tx => Budget::TxBytes,
         }
@@ -311,7 +314,10 @@ kinds! {
         24: Bytes(WANT_BODY_MAX), Reconcile(Reconcile::Want(_)) = read_want;
     }
     Lacked "lacked": Control, each Announcements {
-        25: Bytes(LACKED_BODY_MAX), Reconcile(Reconcile::Lacked(_)) = read_lacked;
+        26: Bytes(LACKED_BODY_MAX), Reconcile(Reconcile::Lacked(_)) = read_lacked;
+    }
+    Replica "replica": Replica {
+        25: Bytes(SAID_MAX), Replica(Replica::Said(_)) = |body| Ok(Replica::Said(body.all().into()));
     }
 }
 

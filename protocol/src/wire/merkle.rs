@@ -1,5 +1,5 @@
 //! What two peers tell of their maps from key to version, so that both find out where these differ: short hashes of
-//! the parts of spans, and what little spans hold (see [`crate::reconcile::merkle`]).
+//! the parts of spans, and what little spans hold (see [`crate::merkle`]).
 //!
 //! Every message says all that it is about: the salt of its hashes, how far it goes, and the spans. Whoever gets it
 //! needs to remember nothing, and whoever lost the link goes on with the last one that it had.

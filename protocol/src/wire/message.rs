@@ -11,6 +11,7 @@ pub(super) mod items;
 pub(super) mod peers;
 pub(super) mod reconcile;
 pub(super) mod relay;
+pub(super) mod replica;
 pub(super) mod session;
 
 use bytes::{BufMut as _, BytesMut};
@@ -19,7 +20,8 @@ pub use items::{ANNOUNCE_MAX, GETDATA_MAX, Items, Names};
 pub use peers::{ADDRESSES_MAX, PeerExchange};
 pub use reconcile::Reconcile;
 pub use relay::{KNOWN_MAX, Signal};
-pub use session::{Accepts, Allowed, HELLO_MAX, Hello, Session, VERSION};
+pub use replica::{Replica, SAID_MAX};
+pub use session::{Accepts, Allowed, HELLO_MAX, Hello, MapTerms, Session, VERSION};
 
 /// What an allocation costs besides what is in it: the counts of an `Arc`, and the allocator's own (glibc: 8 bytes, and
 /// up to 15 for alignment).
@@ -43,6 +45,8 @@ pub enum Message {
     Relay(Signal),
     /// What one of the two missed.
     Reconcile(Reconcile),
+    /// What replicas of a fleet's map say to one another.
+    Replica(Replica),
     /// A message of a kind that we don't know, from a later version: skipped and counted.
     Unknown {
         /// Its kind byte.
@@ -63,7 +67,8 @@ macro_rules! from_subject {
 }
 
 from_subject!(
-    Session: Session, Peers: PeerExchange, Items: Items, Relay: Signal, Reconcile: Reconcile
+    Session: Session, Peers: PeerExchange, Items: Items, Relay: Signal, Reconcile: Reconcile,
+    Replica: Replica
 );
 
 /// What each subject tells of the bodies of its messages.
@@ -97,6 +102,7 @@ impl Message {
             Self::Items(message) => message.len(),
             Self::Relay(message) => message.len(),
             Self::Reconcile(message) => message.len(),
+            Self::Replica(message) => message.len(),
             Self::Unknown { len, .. } => *len as usize,
         }
     }
@@ -112,6 +118,7 @@ impl Message {
                 Self::Items(message) => message.allocated(),
                 Self::Relay(message) => message.allocated(),
                 Self::Reconcile(message) => message.allocated(),
+                Self::Replica(message) => message.allocated(),
                 Self::Unknown { .. } => 0,
             }
     }
@@ -125,6 +132,7 @@ impl Message {
             Self::Items(message) => message.put(out),
             Self::Relay(message) => message.put(out),
             Self::Reconcile(message) => message.put(out),
+            Self::Replica(message) => message.put(out),
             // We never send what we don't know; zeros stand for what was skipped.
             Self::Unknown { len, .. } => out.put_bytes(0, *len as usize),
         }
@@ -138,6 +146,7 @@ impl Message {
             Self::Items(message) => message.elements(),
             Self::Relay(message) => message.elements(),
             Self::Reconcile(message) => message.elements(),
+            Self::Replica(message) => message.elements(),
             Self::Unknown { .. } => 0,
         }
     }
@@ -159,6 +168,7 @@ mod tests {
             (Message::Items(Items::Item(item)), 4_000),
             (Message::Items(Items::Announce(Names::Short(ids.clone()))), 100 * SHORT_ID_LEN),
             (Message::Relay(Signal::Known(ids)), 100 * SHORT_ID_LEN),
+            (Message::Replica(Replica::Said(vec![0; 4_000].into())), 4_000),
         ] {
             let held = message.held_bytes();
             assert!(held >= size_of::<Message>() + least, "{held} for {message:?}");

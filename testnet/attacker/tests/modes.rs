@@ -52,6 +52,7 @@ impl Node {
             trace: None,
             addresses: None,
             store: None,
+            kv: None,
             lab: Lab::default(),
             seed: Some(1),
         };

@@ -9,7 +9,9 @@ use std::fmt;
 use tidings_protocol::ground::item::ShortId;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
-use tidings_protocol::wire::message::{Items, Message, PeerExchange, Reconcile, Session, Signal};
+use tidings_protocol::wire::message::{
+    Items, Message, PeerExchange, Reconcile, Replica, Session, Signal,
+};
 
 /// Odd multiplier: the golden ratio's fraction in 64 bits.
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -71,6 +73,9 @@ impl EventHash {
             Input::Drained { link } => head(8, link.slot() as u64),
             Input::Learned(addrs) => head(9, addrs.len() as u64),
             Input::Remembered(records) => head(11, records.len() as u64),
+            Input::Clock { .. } => head(12, 0),
+            Input::Write { key, .. } => head(13, key.name().len() as u64),
+            Input::Recalled(entry) => head(14, entry.key.name().len() as u64),
             Input::Wake => head(10, 0),
         }
     }
@@ -102,6 +107,7 @@ impl EventHash {
             Message::Reconcile(Reconcile::Want(want)) => {
                 want.counts.iter().for_each(|count| self.word(count.cast_unsigned().into()));
             }
+            Message::Replica(Replica::Said(bytes)) => self.word(bytes.len() as u64),
             Message::Items(Items::FeeFilter(rate)) => self.word(rate.0),
             Message::Items(Items::Credit(ids)) => self.word(u64::from(*ids)),
             Message::Peers(PeerExchange::Addresses(addrs)) => self.word(addrs.len() as u64),

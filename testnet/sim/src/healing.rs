@@ -7,8 +7,6 @@ use tidings_protocol::ground::time::Time;
 use tidings_protocol::report::counters::Traffic;
 use tidings_protocol::wire::kinds::MessageKind;
 
-use crate::world::World;
-
 const KINDS: usize = MessageKind::ALL.len();
 
 /// The moment at which a partition ended.
@@ -56,25 +54,26 @@ impl Healed {
 }
 
 impl Healing {
-    /// A partition ends now.
+    /// A partition ends now. `nodes`: of each the bytes of the items that it lacks, and what it has received.
     #[must_use]
-    pub fn of(world: &World) -> Self {
-        let lack = |node| Lack {
-            bytes: world.lacked_bytes(node),
-            received: received(&world.counters(node).0.traffic),
-        };
-        let nodes = u32::try_from(world.nodes()).unwrap_or(u32::MAX);
-        Self { at: world.now(), nodes: (0..nodes).map(lack).collect() }
+    pub fn new(at: Time, nodes: impl Iterator<Item = (u64, Traffic)>) -> Self {
+        let lack = |(bytes, traffic)| Lack { bytes, received: received(&traffic) };
+        Self { at, nodes: nodes.map(lack).collect() }
     }
 
-    /// What it took until now. Nodes that lacked nothing aren't counted.
+    /// What it took until now. Nodes that lacked nothing aren't counted. `nodes`: what each has received; `last`: when the
+    /// last item came to a node first.
     #[must_use]
-    pub fn until(&self, world: &World) -> Healed {
+    pub fn until(
+        &self,
+        nodes: impl Iterator<Item = Traffic>,
+        last: Time,
+        complete: bool,
+    ) -> Healed {
         let (mut lacked, mut since, mut worst) = (0, [0; KINDS], 0.0_f64);
-        for (node, lack) in (0..).zip(&self.nodes).filter(|(_, lack)| lack.bytes > 0) {
+        for (lack, now) in self.nodes.iter().zip(nodes).filter(|(lack, _)| lack.bytes > 0) {
             let mut all = 0;
-            let now = received(&world.counters(node).0.traffic);
-            for (kind, (now, then)) in now.iter().zip(lack.received).enumerate() {
+            for (kind, (now, then)) in received(&now).iter().zip(lack.received).enumerate() {
                 let bytes = now.saturating_sub(then); // a node that crashed counts anew
                 since[kind] += bytes;
                 all += bytes;
@@ -82,12 +81,28 @@ impl Healing {
             lacked += lack.bytes;
             worst = worst.max(all as f64 / lack.bytes as f64);
         }
-        Healed {
-            lacked,
-            received: since,
-            worst,
-            took_s: world.record().last().since(self.at).as_secs_f64(),
-            complete: world.record().open() == 0,
-        }
+        let took_s = last.since(self.at).as_secs_f64();
+        Healed { lacked, received: since, worst, took_s, complete }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn traffic(bytes: usize) -> Traffic {
+        let mut traffic = Traffic::default();
+        traffic.count_received(MessageKind::Tx, bytes);
+        traffic
+    }
+
+    #[test]
+    fn what_is_received_since_is_set_beside_what_was_lacked_by_node_and_in_all() {
+        let nodes = [(100, traffic(7)), (300, traffic(0)), (0, traffic(0))];
+        let healing = Healing::new(Time::from_millis(1_000), nodes.into_iter());
+        let now = [157, 330, 5_000].map(traffic).into_iter();
+        let healed = healing.until(now, Time::from_millis(3_500), true);
+        assert_eq!((healed.lacked, healed.ratio()), (400, 1.2));
+        assert_eq!((healed.worst, healed.took_s), (1.5, 2.5));
     }
 }

@@ -25,7 +25,7 @@ pub struct SettingArgs {
     #[arg(long)]
     pub nodes: Option<usize>,
     /// How items spread: direct-mail, flood, inventory, push, pull, push-pull, rumor, plumtree, dog, eth68, cat,
-    /// gossipsub or adaptive
+    /// gossipsub, reconcile or adaptive
     #[arg(long)]
     pub strategy: Option<StrategyKind>,
     /// Whose nodes to launch instead of ours: gossipsub (the crate's defaults), gossipsub:eth or gossipsub:flood

@@ -107,10 +107,10 @@ fn row(name: &str, manifest: &Manifest) -> Result<Row, String> {
     let begun = own_usage();
     let finished = simulate(&manifest.scenario()?)?;
     let cpu_s = cpu_between(begun, own_usage());
-    let healing = finished.world.healings().last();
-    let healing = healing.ok_or_else(|| format!("{name} ended before the partition did"))?;
+    let healed = finished.world.healed();
+    let healed = healed.ok_or_else(|| format!("{name} ended before the partition did"))?;
     progress(name);
-    Ok(Row { name: name.to_owned(), healed: healing.until(&finished.world), cpu_s })
+    Ok(Row { name: name.to_owned(), healed, cpu_s })
 }
 
 /// What is received, in a few words.

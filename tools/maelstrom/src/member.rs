@@ -330,6 +330,8 @@ impl Member {
             Action::Dial { addr } => self.answers.push_back(Answer::NoDial(addr)),
             Action::Disconnect { link, why } => self.cut(link, &format!("{why:?}"), now),
             Action::Report(event) => self.on_event(&event),
+            // A node here has no map: `keeper` drives one alone.
+            Action::Changed(_) | Action::Written { .. } => {}
         }
     }
 
@@ -379,6 +381,8 @@ impl Member {
             | Event::Left { .. }
             | Event::LinkUp { .. }
             | Event::LinkDown { .. }
+            | Event::OtherMap { .. }
+            | Event::MapAhead { .. }
             | Event::DialFailed { .. } => {}
         }
     }

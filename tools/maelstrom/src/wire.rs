@@ -144,6 +144,7 @@ pub(super) const fn travels(message: &Message) -> bool {
         Message::Session(_)
         | Message::Peers(_)
         | Message::Items(Items::FeeFilter(_) | Items::Credit(_))
+        | Message::Replica(_)
         | Message::Unknown { .. } => false,
     }
 }
@@ -173,6 +174,7 @@ fn encode(message: &Message) -> Option<Say> {
         Message::Session(_)
         | Message::Peers(_)
         | Message::Items(Items::FeeFilter(_) | Items::Credit(_))
+        | Message::Replica(_)
         | Message::Unknown { .. } => return None,
     })
 }

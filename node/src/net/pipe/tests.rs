@@ -85,7 +85,7 @@ impl Model {
             }
             7 => {
                 // Throttled in between.
-                let class = Class::ALL.get(rng.random_range(0..4)).copied();
+                let class = Class::ALL.get(rng.random_range(0..=Class::ALL.len())).copied();
                 state.hold(class, self.now + Duration::from_secs(rng.random_range(0..3)));
                 if let Some(mut messages) = self.lent.take() {
                     messages.drain(..rng.random_range(0..=messages.len()));

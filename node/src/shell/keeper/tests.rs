@@ -42,6 +42,7 @@ impl Run {
             expiry: Duration::from_secs(1_000),
             orphan_expiry: Duration::from_secs(1_000),
             clock: SystemClock::default(),
+            map: false,
         };
         let mut params = Params::default();
         params.relay.strategy = StrategyKind::Inventory;

@@ -25,6 +25,7 @@ fn config(folder: &tempfile::TempDir) -> StoreConfig {
         rules: Meaning::default(),
         orphan_expiry: Duration::from_secs(1_000),
         clock: SystemClock::default(),
+        map: false,
         chain: Arc::new(Opaque::default()),
         expiry: Duration::from_secs(1_000),
     }

@@ -264,3 +264,43 @@ fn exchanges_with_whoever_sends_anything_stay_within_every_bound() {
     }
     assert!(whole > 0 && asked > 0, "{whole} and {asked} of {exchanges}: it tries all");
 }
+
+#[test]
+fn a_gap_is_passed_on_by_comparing_and_not_announced_to_everybody() {
+    for strategy in [StrategyKind::Adaptive, StrategyKind::Inventory, StrategyKind::Flood] {
+        let mut mesh = Mesh::new(6, 1, 1, named(strategy), Arc::new(Opaque::default()));
+        (0..300).for_each(|n| mesh.hand(0, restored(tx(n))));
+        // A ring of those that have nothing, of which one meets whoever has all.
+        (1..6).for_each(|n| mesh.connect(n, n % 5 + 1));
+        mesh.run_for(Duration::from_secs(5));
+        mesh.connect(1, 0);
+        mesh.run_for(Duration::from_secs(60));
+        for n in 0..6 {
+            assert_eq!(mesh.node(n).pool().len(), 300, "{strategy}, node {n}");
+        }
+        let sent = |kind| (0..6).map(|n| mesh.node(n).counters().traffic.sent(kind).messages).sum();
+        let (told, items): (u64, u64) = (sent(MessageKind::Announce), sent(MessageKind::Tx));
+        assert!(told <= 10, "{strategy}: {told} announcements");
+        assert_eq!(items, 5 * 300, "{strategy}: each node gets each once");
+    }
+}
+
+#[test]
+fn a_restart_among_peers_that_have_the_same_pool_costs_less_than_50_kb_a_link() {
+    let params = named(StrategyKind::Adaptive);
+    let mut mesh = Mesh::new(4, 1, 1, params, Arc::new(Opaque::default()));
+    let missed = 200;
+    (0..50_000).for_each(|n| mesh.hand(0, restored(tx(n))));
+    for peer in 1..4 {
+        (0..50_000 + missed).for_each(|n| mesh.hand(peer, restored(tx(n))));
+        mesh.connect(0, peer);
+    }
+    mesh.run_for(Duration::from_secs(60));
+    assert_eq!(mesh.node(0).pool().len(), 50_200);
+    let traffic = mesh.node(0).counters().traffic;
+    let others = MessageKind::ALL.iter().filter(|kind| **kind != MessageKind::Tx);
+    let bytes = others.map(|kind| traffic.sent(*kind).bytes + traffic.received(*kind).bytes);
+    let a_link = bytes.sum::<u64>() / 3;
+    eprintln!("{a_link} bytes a link besides the {missed} transactions that were missed");
+    assert!(a_link <= 50_000, "{a_link}");
+}

@@ -264,7 +264,7 @@ fn what_is_asked_for_comes_in_batches_and_then_the_comparison_goes_on() {
     for name in 0..40_u8 {
         bench.put(&[name], &[7; 100]);
     }
-    let theirs = crate::reconcile::merkle::Tree::<Key>::new(0).begin(5, 0);
+    let theirs = crate::merkle::Tree::<Key>::new(0).begin(5, 0);
     let (work, actions) =
         bench.hand(Input::Received { link: LINK, message: &Message::Compare(Arc::new(theirs)) });
     assert!(work.bytes >= 4_000, "{work:?}");

@@ -5,7 +5,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::reconcile::merkle::Tree;
+use crate::merkle::Tree;
 use crate::replica::key::{Key, Kind};
 use crate::replica::stamp::{ReplicaId, Tick};
 use crate::replica::state::{Pen, State, Write};

@@ -220,9 +220,11 @@ fn is_about_items(message: &Message) -> bool {
         | Message::Session(_)
         | Message::Peers(_)
         | Message::Relay(Signal::Poll) => false,
-        Message::Items(_) | Message::Relay(_) | Message::Reconcile(_) | Message::Unknown { .. } => {
-            true
-        }
+        Message::Items(_)
+        | Message::Relay(_)
+        | Message::Reconcile(_)
+        | Message::Replica(_)
+        | Message::Unknown { .. } => true,
     }
 }
 
@@ -262,7 +264,11 @@ impl Healthy {
                     Action::Disconnect { why, .. } => {
                         panic!("a healthy node cuts off the one that chaos left: {why:?}")
                     }
-                    Action::Throttle { .. } | Action::Dial { .. } | Action::Report(_) => {}
+                    Action::Throttle { .. }
+                    | Action::Dial { .. }
+                    | Action::Changed(_)
+                    | Action::Written { .. }
+                    | Action::Report(_) => {}
                 }
             }
         }

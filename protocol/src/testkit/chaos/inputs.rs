@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Chaos, SLOTS};
+use super::{Chaos, SLOTS, membership};
 use crate::chain::Chain as _;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Hash256, Item, ItemId, ItemKind, ShortId, twin};
@@ -14,11 +14,14 @@ use crate::ground::time::Time;
 use crate::machine::{Input, Machine as _, RestoredAs};
 use crate::reconcile::sketch::Sketch;
 use crate::reconcile::sketch::estimate::counts;
+use crate::replica::stamp::Tick;
+use crate::replica::state::Pen;
+use crate::replica::{self, Entry, Key, Kind, Millis, ReplicaId, State, Write};
 use crate::testkit::ties::Ties;
 use crate::wire::digest::{Digest, FAN, LIST_MAX, List, Span, Split};
 use crate::wire::error::DecodeError;
 use crate::wire::message::{
-    Allowed, Hello, Items, Message, Names, PeerExchange, Reconcile, Session, Signal,
+    Allowed, Hello, Items, Message, Names, PeerExchange, Reconcile, Replica, Session, Signal,
 };
 use crate::wire::sketch::{Cells, Want};
 
@@ -59,6 +62,9 @@ impl Chaos {
                 Message::Items(Items::Item(chaos.items[script.below(chaos.items.len())].clone()))
             }),
             9 => self.speak(slot, |chaos| chaos.signal(script)),
+            10 if script.byte().is_multiple_of(3) => {
+                self.speak(slot, |_| Replica::Said(said(script).into()).into());
+            }
             10 => self.speak(slot, |chaos| chaos.comparison(script)),
             11 => {
                 let item = self.items[script.below(self.items.len())].clone();
@@ -105,7 +111,10 @@ impl Chaos {
         if self.links[slot].is_none() {
             let link = self.connect(slot, key(slot), direction);
             if !script.byte().is_multiple_of(8) {
-                self.say(link, Message::Session(Session::Hello(Box::default())));
+                let is_fellow = !script.byte().is_multiple_of(4);
+                let map = is_fellow.then(|| membership().settings.terms());
+                let hello = Hello { map, ..Hello::default() };
+                self.say(link, Message::Session(Session::Hello(Box::new(hello))));
             }
         }
     }
@@ -217,6 +226,7 @@ impl Chaos {
                 let known = chaos.items.iter().map(|item| item.id()).filter(|id| id.kind() == kind);
                 Items::Announce(Names::Whole { kind, ids: ids.chain(known).collect() }).into()
             }),
+            254 if script.byte().is_multiple_of(2) => self.operate(script),
             254 => {
                 if self.node.deadline() != Time::NEVER {
                     self.now = self.now.max(self.node.deadline());
@@ -225,6 +235,21 @@ impl Chaos {
             }
             _ => self.hand(Input::Wake),
         }
+    }
+
+    /// The operator writes to the map, or the machine's clock is set.
+    fn operate(&mut self, script: &mut Script<'_>) {
+        if script.byte().is_multiple_of(2) {
+            let wall = u64::from(script.byte()) * 40_000;
+            return self.hand(Input::Clock { wall });
+        }
+        let write = match script.below(3) {
+            0 => Write::Delete,
+            _ => Write::Put(vec![script.byte(); 60].into()),
+        };
+        let name = [script.byte() % 8];
+        let key = Key::new(Kind::Siblings, &name).expect("a name of one byte");
+        self.hand(Input::Write { ticket: 0, key: &key, write: &write });
     }
 
     fn speak(&mut self, slot: usize, message: impl FnOnce(&Self) -> Message) {
@@ -254,6 +279,33 @@ fn addresses(script: &mut Script<'_>) -> Vec<PeerAddr> {
         PeerAddr::new(ip, n.into(), Transport::Tcp)
     };
     (0..count).map(address).collect()
+}
+
+/// What a replica may say, or may not.
+fn said(script: &mut Script<'_>) -> Vec<u8> {
+    let millis = u64::from(script.byte()) * 40_000;
+    let message = match script.below(5) {
+        0 => replica::Message::Pull { after: script.byte().into() },
+        1 => replica::Message::Clock { wall: millis },
+        2 => replica::Message::Ahead { by: millis },
+        3 => replica::Message::Want((0..u64::from(script.byte())).collect()),
+        _ => {
+            let kind = if script.byte().is_multiple_of(8) { Kind::Set } else { Kind::Siblings };
+            let key = Key::new(kind, &[script.byte() % 8]).expect("a name of one byte");
+            let write = match kind {
+                Kind::Set => Write::Insert(vec![script.byte(); 20].into()),
+                _ => Write::Put(vec![script.byte(); 60].into()),
+            };
+            let writer = ReplicaId(2 + u64::from(script.byte() % 4));
+            let tick = Tick { millis, count: 0 };
+            let pen = Pen { writer, tick, limit: Millis::MAX };
+            let (state, _) = State::written(None, &key, write, pen).expect("it fits the key");
+            replica::Message::Entries([Entry { key, state }].into())
+        }
+    };
+    let mut bytes = message.encode();
+    bytes.truncate(bytes.len() - usize::from(script.byte().is_multiple_of(16)));
+    bytes
 }
 
 /// A hello of somebody who takes little, or is old.

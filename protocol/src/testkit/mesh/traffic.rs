@@ -144,6 +144,8 @@ impl Mesh {
                 }
                 self.break_link(index, link, matches!(why, Reason::Misbehaved(_)));
             }
+            Action::Changed(_) => {}
+            Action::Written { outcome, .. } => self.written = Some(outcome),
             Action::Report(event) => {
                 let now = self.now();
                 let seat = &mut self.seats[index];

@@ -141,6 +141,7 @@ const fn class_tag(class: Class) -> u8 {
         Class::Control => 0,
         Class::Block => 1,
         Class::Tx => 2,
+        Class::Replica => 3,
     }
 }
 
@@ -149,6 +150,7 @@ const fn class_from(tag: u8) -> Option<Class> {
         0 => Some(Class::Control),
         1 => Some(Class::Block),
         2 => Some(Class::Tx),
+        3 => Some(Class::Replica),
         _ => None,
     }
 }

@@ -159,7 +159,7 @@ fn the_layout_of_small_messages_is_as_documented() {
         unasked: false,
         block_bytes: few(8, 9),
     };
-    let hello = Hello { version: 3, features: 2, advertise, region: None, accepts };
+    let hello = Hello { version: 3, features: 2, advertise, region: None, accepts, map: None };
     let head = [52, 1, 3, 0, 2, 0, 0, 0, 7, 0, 1, 2, 3, 4, 0xa0, 0x0f];
     let numbers = (1..=7_u32).flat_map(u32::to_le_bytes);
     let of_blocks = [8_u32, 9].into_iter().flat_map(u32::to_le_bytes);

@@ -5,14 +5,14 @@ mod body;
 use crate::chain::Chain;
 use crate::wire::codec::{HEAD_MAX, Head, PART_MAX};
 use crate::wire::error::{DecodeError, PartFault};
-use crate::wire::kinds::MessageKind;
+use crate::wire::kinds::{Class, MessageKind};
 use crate::wire::message::Message;
 use body::Body;
 
 /// Makes messages of a stream of bytes, however they are cut up.
 ///
 /// Holds what has arrived of incomplete messages: at most one per class and one frame, so at most
-/// the longest transaction, block and list and [`PART_MAX`] bytes. Memory is taken as bytes arrive
+/// the longest transaction, block, list and message of a replica and [`PART_MAX`] bytes. Memory is taken as bytes arrive
 /// (`reader/body.rs`), not as lengths are announced. Between messages it holds none. Items get
 /// exactly their own allocation, since they may be kept for days.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Reader {
     head_len: usize,
     frame: Option<Frame>,
     /// Messages that wait for their next part, by class: seldom any.
-    parted: [Option<Box<Body>>; 3],
+    parted: [Option<Box<Body>>; Class::ALL.len()],
     /// How many messages have begun.
     begun: u64,
     failed: Option<DecodeError>,

@@ -22,7 +22,7 @@ pub struct Writer {
     queued_bytes: usize,
     held_bytes: usize,
     /// By class.
-    lanes: [Lane; 3],
+    lanes: [Lane; Class::ALL.len()],
     /// Whose turn it is, blocks' or transactions', and how many bytes of it are left.
     turn: Class,
     turn_bytes: usize,
@@ -49,7 +49,7 @@ impl Writer {
     /// maximum is still taken, so a queue is never too small for any one message.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
-        let lanes = [Lane::default(), Lane::default(), Lane::default()];
+        let lanes = Class::ALL.map(|_| Lane::default());
         Self { max_bytes, queued_bytes: 0, held_bytes: 0, lanes, turn: Class::Tx, turn_bytes: 0 }
     }
 
@@ -143,7 +143,8 @@ impl Writer {
             // Alone there are no turns; whoever joins goes next.
             (true, false) => (self.turn, self.turn_bytes) = (Class::Block, 0),
             (false, true) => (self.turn, self.turn_bytes) = (Class::Tx, 0),
-            (false, false) => return None,
+            // In the way of nothing.
+            (false, false) => return waits(Class::Replica).then_some(Class::Replica),
         }
         Some(self.turn)
     }

@@ -16,14 +16,20 @@ pub const HELLO_MAX: usize = 1024;
 /// In a hello's features: a region follows the address.
 const HAS_REGION: u32 = 1;
 
+/// In a hello's features: the terms of a map follow what the sender accepts.
+const HAS_MAP: u32 = 1 << 2;
+
+/// The features that say what the body has, which nobody sets but the codec.
+const OF_THE_CODEC: u32 = HAS_REGION | HAS_MAP;
+
 /// What keeps up a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Session {
     /// Who I am; first on every link, once.
     ///
     /// Body: version u16, features u32, address record (empty if none), region byte (if features has bit
-    /// 0), from version 2 on what the sender [accepts](Accepts), later fields. Boxed, since it would be the
-    /// largest message and is sent once.
+    /// 0), from version 2 on what the sender [accepts](Accepts), the [terms of its map](MapTerms) (if features has bit 2), later
+    /// fields. Boxed, since it would be the largest message and is sent once.
     Hello(Box<Hello>),
     /// Are you there? Body: nonce u64.
     Ping {
@@ -42,8 +48,8 @@ pub enum Session {
 pub struct Hello {
     /// Protocol version of the sender, [`VERSION`] or later.
     pub version: u16,
-    /// What may be known of the sender, one bit each; unknown bits are ignored. The lowest is the
-    /// codec's own, which tells whether a region follows; the next are [`Hello::KEEPS_NOTHING`] and
+    /// What may be known of the sender, one bit each; unknown bits are ignored. The lowest and the third are the
+    /// codec's own, which tell whether a region and the terms of a map follow; the others are [`Hello::KEEPS_NOTHING`] and
     /// [`Hello::ONLY_COMPARES`].
     pub features: u32,
     /// Where the sender can be dialled, if it wants to be.
@@ -53,6 +59,44 @@ pub struct Hello {
     pub region: Option<u8>,
     /// What it takes from whoever reads this.
     pub accepts: Accepts,
+    /// Its replica of a map, if it has one that whoever reads this may take part in.
+    pub map: Option<MapTerms>,
+}
+
+/// What all replicas of a map must agree on.
+///
+/// Body: model u8, salt u64, keys u32, bytes u64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapTerms {
+    /// What data it keeps, by the number of its model ([`crate::replica::Model`]).
+    pub model: u8,
+    /// Decides where keys have their places.
+    pub salt: u64,
+    /// Most keys.
+    pub keys_max: u32,
+    /// Most bytes of all entries.
+    pub bytes_max: u64,
+}
+
+impl MapTerms {
+    /// Length of its encoding.
+    const LEN: usize = 1 + 8 + 4 + 8;
+
+    fn put(&self, out: &mut BytesMut) {
+        out.put_u8(self.model);
+        out.put_u64_le(self.salt);
+        out.put_u32_le(self.keys_max);
+        out.put_u64_le(self.bytes_max);
+    }
+
+    fn read(body: &mut Cursor<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            model: body.u8()?,
+            salt: body.u64()?,
+            keys_max: body.u32()?,
+            bytes_max: body.u64()?,
+        })
+    }
 }
 
 impl Hello {
@@ -61,7 +105,7 @@ impl Hello {
 
     /// In the features of whoever dialled: on this link neither side announces anything but what a comparison found. Of no
     /// meaning from the other side, which could make all our links of no use by it.
-    pub const ONLY_COMPARES: u32 = 1 << 2;
+    pub const ONLY_COMPARES: u32 = 1 << 3;
 
     /// Whether a dialler wants nothing announced.
     #[must_use]
@@ -85,6 +129,7 @@ impl Default for Hello {
             advertise: None,
             region: None,
             accepts: Accepts::default(),
+            map: None,
         }
     }
 }
@@ -199,7 +244,8 @@ impl Body for Session {
             Self::Hello(hello) => {
                 let advertise = hello.advertise.as_ref().map_or(1, address::record_len);
                 let region = usize::from(hello.region.is_some());
-                2 + 4 + advertise + region + Accepts::len(hello.version)
+                let map = hello.map.map_or(0, |_| MapTerms::LEN);
+                2 + 4 + advertise + region + Accepts::len(hello.version) + map
             }
             Self::Ping { .. } | Self::Pong { .. } => 8,
         }
@@ -216,13 +262,16 @@ impl Body for Session {
         match self {
             Self::Hello(hello) => {
                 out.put_u16_le(hello.version);
-                out.put_u32_le(hello.features & !HAS_REGION | u32::from(hello.region.is_some()));
+                let region = if hello.region.is_some() { HAS_REGION } else { 0 };
+                let map = if hello.map.is_some() { HAS_MAP } else { 0 };
+                out.put_u32_le(hello.features & !OF_THE_CODEC | region | map);
                 match &hello.advertise {
                     Some(addr) => address::put_record(addr, out),
                     None => out.put_u8(0),
                 }
                 hello.region.iter().for_each(|region| out.put_u8(*region));
                 hello.accepts.put(hello.version, out);
+                hello.map.iter().for_each(|map| map.put(out));
             }
             Self::Ping { nonce } | Self::Pong { nonce } => out.put_u64_le(*nonce),
         }
@@ -238,7 +287,11 @@ pub(in crate::wire) fn read_hello(body: &mut Cursor<'_>) -> Result<Session, Deco
         _ => Some(body.u8()?),
     };
     let accepts = Accepts::read(version, body)?;
+    let map = match features & HAS_MAP {
+        0 => None,
+        _ => Some(MapTerms::read(body)?),
+    };
     body.all(); // fields of later versions
-    let features = features & !HAS_REGION;
-    Ok(Session::Hello(Box::new(Hello { version, features, advertise, region, accepts })))
+    let features = features & !OF_THE_CODEC;
+    Ok(Session::Hello(Box::new(Hello { version, features, advertise, region, accepts, map })))
 }

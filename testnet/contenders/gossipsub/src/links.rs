@@ -116,6 +116,7 @@ impl Links {
             rtt_ms: None,
             in_flight: 0,
             queued_bytes: 0,
+            only_compares: false,
             held_bytes: 0,
         };
         self.peers.iter().map(status).collect()

@@ -280,6 +280,7 @@ impl Node {
             Command::ExplainTx { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::SlowDown { reply, .. } => drop(reply.send(Err(NotSlowed::Unset))),
+            Command::Kv(command) => command.refuse(),
             Command::Stop(reply) => {
                 self.stop.request();
                 let _ = reply.send(());
@@ -336,6 +337,7 @@ impl Node {
                 .chain(sockets)
                 .collect(),
             store: None,
+            kv: None,
             // The launcher asks the kernel.
             rss_bytes: 0,
             held_bytes: 0,

@@ -73,7 +73,7 @@ impl World {
             record: Record::new(nodes, items.len()),
             spies: Spies::new(scenario.spies, nodes, items.len(), scenario.seed),
             faults: Faults::new(&scenario.fault, scenario.seed),
-            healings: Vec::new(),
+            healing: None,
             fixed: Arc::new(Fixed {
                 seed: scenario.seed,
                 params,
@@ -196,6 +196,7 @@ impl World {
         let gossips = layout.shape == Shape::Gossip && node < layout.reachable;
         let dials = layout.dials.get(node as usize).map_or(&[][..], |dials| dials);
         let identity = Identity {
+            member: None,
             key: key(node),
             advertise: gossips.then(|| addr(node)),
             fixed: dials.iter().map(|node| addr(*node)).collect(),

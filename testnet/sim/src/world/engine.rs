@@ -143,6 +143,8 @@ impl World {
             Action::Dial { addr } => self.dial(node, addr),
             Action::Disconnect { link, .. } => self.close(node, link),
             Action::Report(report) => self.take(node, &report),
+            // Nobody has a map here.
+            Action::Changed(_) | Action::Written { .. } => {}
         }
     }
 

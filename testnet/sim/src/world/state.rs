@@ -18,7 +18,7 @@ use tidings_protocol::wire::message::Message;
 
 use crate::fault::Faults;
 use crate::hash::EventHash;
-use crate::healing::Healing;
+use crate::healing::{Healed, Healing};
 use crate::latency::Latencies;
 use crate::overlay::Shape;
 use crate::queue::Queue;
@@ -43,8 +43,8 @@ pub struct World {
     pub(super) record: Record,
     pub(super) spies: Spies,
     pub(super) faults: Faults,
-    /// Partitions that ended.
-    pub(super) healings: Vec<Healing>,
+    /// The last partition that ended.
+    pub(super) healing: Option<Healing>,
     /// Receiving ends that are not read now, by node and slot.
     pub(super) held: BTreeMap<(u32, u32), Held>,
     /// What waits for paused nodes.
@@ -283,17 +283,22 @@ impl World {
         &self.seats[node as usize].node
     }
 
-    /// The partitions that have ended.
+    /// What the end of the last partition took until now; `None` if none has ended.
     #[must_use]
-    pub fn healings(&self) -> &[Healing] {
-        &self.healings
+    pub fn healed(&self) -> Option<Healed> {
+        let received = (0..self.fixed.layout.nodes).map(|node| self.counters(node).0.traffic);
+        let healing = self.healing.as_ref()?;
+        Some(healing.until(received, self.record.last(), self.record.open() == 0))
     }
 
-    /// Bytes of the items that were submitted and that a node hasn't had.
-    #[must_use]
-    pub fn lacked_bytes(&self, node: u32) -> u64 {
-        let items = self.record.lacked(node).map(|item| self.fixed.items[item].size() as u64);
-        items.sum()
+    /// A partition ends now.
+    pub(super) fn begin_healing(&mut self) {
+        let size = |item: usize| self.fixed.items[item].size() as u64;
+        let nodes = (0..self.fixed.layout.nodes).map(|node| {
+            let lacked = self.record.lacked(node).map(size).sum();
+            (lacked, self.counters(node).0.traffic)
+        });
+        self.healing = Some(Healing::new(self.now, nodes));
     }
 
     /// What a node has counted, in its former lives as well.

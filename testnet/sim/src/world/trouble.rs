@@ -5,7 +5,6 @@ use tidings_protocol::ground::time::Time;
 
 use super::state::{End, Event, Former, WAKES, World, narrow};
 use crate::fault::{Cut, FaultSpec, Running};
-use crate::healing::Healing;
 use crate::random::shared;
 use crate::units::{nanos, share_of};
 
@@ -52,8 +51,7 @@ impl World {
         if matches!(spec, FaultSpec::Pause { .. }) {
             nodes.into_iter().for_each(|node| self.resume(node));
         } else if matches!(spec, FaultSpec::Partition { .. }) {
-            let healing = Healing::of(self);
-            self.healings.push(healing);
+            self.begin_healing();
         }
     }
 

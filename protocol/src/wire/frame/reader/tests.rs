@@ -134,7 +134,7 @@ fn parts_out_of_place_are_refused() {
     };
     assert_eq!(fault(&[rest]), PartFault::Orphan);
     assert_eq!(fault(&[first, &[3, 0, 1, 7]]), PartFault::Length);
-    assert_eq!(fault(&[&[4, 0, 3, 0]]), PartFault::Head);
+    assert_eq!(fault(&[&[4, 0, 8, 0]]), PartFault::Head);
     assert_eq!(fault(&[&[6, 0, 0b100 | 2, 10, 0xff, 0xff, 1]]), PartFault::WrongClass);
     assert_eq!(fault(&[&[6, 0, 0b100 | 2, 9, 0x80, 0x80, 1]]), PartFault::NotDivisible);
     assert_eq!(fault(&[&[6, 0, 0b100, 0, 0x81, 0x80, 1]]), PartFault::NotDivisible);

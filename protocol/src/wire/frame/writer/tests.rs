@@ -3,7 +3,7 @@ use crate::chain::Chain as _;
 use crate::chain::opaque::Opaque;
 use crate::ground::item::ItemKind;
 use crate::wire::frame::Reader;
-use crate::wire::message::{Items, Session};
+use crate::wire::message::{Items, Replica, Session};
 
 const CHAIN: Opaque = Opaque { max_tx_bytes: 100_000, max_block_bytes: 4_000_000 };
 const PING: Message = Message::Session(Session::Ping { nonce: 1 });
@@ -134,4 +134,18 @@ fn the_first_block_presses_nobody_and_what_is_queued_besides_does() {
     assert!(writer.pressing_bytes() < 500, "under way it is the same, but for its heads");
     writer.push(item(ItemKind::Block, 300_000)).unwrap();
     assert!(writer.pressing_bytes() > 300_000);
+}
+
+#[test]
+fn what_replicas_say_is_in_the_way_of_nothing() {
+    let said = |len: usize| Message::Replica(Replica::Said(vec![1; len].into()));
+    let mut writer = writer_of([said(40_000), item(ItemKind::Tx, 300)]);
+    let mut out = BytesMut::new();
+    writer.fill(&mut out, 2 * PART_MAX);
+    writer.push(item(ItemKind::Tx, 300)).unwrap();
+    writer.push(item(ItemKind::Block, 300)).unwrap();
+    writer.push(PING).unwrap();
+    writer.fill(&mut out, EVERYTHING);
+    let classes: Vec<_> = read_all(&out).iter().map(Message::class).collect();
+    assert_eq!(classes, [Class::Tx, Class::Control, Class::Block, Class::Tx, Class::Replica]);
 }
