@@ -30,7 +30,7 @@ pub struct HealArgs {
         default_value = "sketches@adaptive,digests@adaptive:relay.sketches=false,reconcile"
     )]
     pub strategies: String,
-    /// How long the sides are apart, seconds from the first submission [default: until ten seconds after the last]
+    /// How long the sides are apart, seconds from the first submission [default: until half a minute after the last]
     #[arg(long, value_name = "S")]
     pub apart: Option<f64>,
     /// Which share of the nodes is on the smaller side
@@ -47,8 +47,9 @@ pub struct HealArgs {
 /// Transactions that are submitted if nothing else is asked for.
 const TXS: usize = 10_000;
 
-/// How long a side has for the last of them, seconds.
-const REST_S: f64 = 10.0;
+/// How long a side has for the last of them, seconds: longer than they are news, which is told to whoever comes
+/// (twenty seconds with the default trickle).
+const REST_S: f64 = 30.0;
 
 /// What came of one contestant.
 struct Row {
