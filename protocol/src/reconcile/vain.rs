@@ -8,7 +8,7 @@
 //! Two that tell one another of the same at once would each leave it out, look to the other one as if they lacked it, and
 //! so on for ever. So what the peer announces or lists all the same it has: that is shown again, and not told again.
 //!
-//! What it does ask for is on its way, and is left out for [`ON_ITS_WAY`]: else whoever compares meanwhile would be told
+//! What it does ask for is on its way, and is left out for a second: else whoever compares meanwhile would be told
 //! once more, ask no more, and look as if it had refused it.
 
 use std::collections::BTreeMap;

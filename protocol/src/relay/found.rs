@@ -91,7 +91,7 @@ impl Found {
     }
 
     /// Whether some of it is on its way: until it is here, comparing with others would find it once more. At most for
-    /// [`LATEST`], after which others are compared with: nobody keeps us from that by what doesn't come, or comes slowly.
+    /// half a minute, after which others are compared with: nobody keeps us from that by what doesn't come, or comes slowly.
     #[must_use]
     pub fn is_coming(&self, now: Time) -> bool {
         self.0.as_deref().is_some_and(|gap| {
