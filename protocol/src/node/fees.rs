@@ -75,12 +75,13 @@ impl Node {
                     self.counters.announcements_unsent += 1;
                     self.all_fall_behind(id, cx.now);
                     self.record.note_from(None, id, ItemEvent::Unsent, cx.now);
-                    self.let_out(id, self.unbroadcast.contains(id), cx);
+                    self.let_out(id, self.unbroadcast.contains(id), false, cx);
                 }
                 return;
             }
-            self.let_out(id, bringer == Bringer::Own, cx);
-            if self.found.on_accepted(id.into(), cx.now) {
+            let is_found = self.found.on_accepted(id.into(), cx.now);
+            self.let_out(id, bringer == Bringer::Own, is_found, cx);
+            if is_found {
                 return;
             }
         } else {
@@ -97,12 +98,13 @@ impl Node {
 
     /// A transaction waits for the budget no longer: from now on peers may find it by comparing, one of our own first hops
     /// only.
-    fn let_out(&mut self, id: ItemId, is_own: bool, cx: &mut Cx<'_>) {
+    fn let_out(&mut self, id: ItemId, is_own: bool, is_found: bool, cx: &mut Cx<'_>) {
         if is_own {
             self.keep_for_first_hops(id, cx);
         }
         if let Some(rate) = self.pool.fee_rate(id) {
-            self.anti_entropy.on_let_out((id, rate), cx.now, &cx.params.relay, cx.rng);
+            let params = &cx.params.relay;
+            self.anti_entropy.on_let_out((id, rate), !is_found, cx.now, params, cx.rng);
             self.reconcile_links.on_news(cx.now, &cx.params.relay);
         }
     }
@@ -115,8 +117,9 @@ impl Node {
             let ingress = ingress.filter(|link| self.links.get(*link).is_some());
             if let Some(item) = self.pool.get(id).cloned() {
                 self.record.note_from(None, id, ItemEvent::Released, cx.now);
-                self.let_out(id, bringer == Bringer::Own, cx);
-                if self.found.on_accepted(id.into(), cx.now) {
+                let is_found = self.found.on_accepted(id.into(), cx.now);
+                self.let_out(id, bringer == Bringer::Own, is_found, cx);
+                if is_found {
                     continue;
                 }
                 self.relay(cx, |strategy, cx| strategy.on_accepted(&item, ingress, cx));

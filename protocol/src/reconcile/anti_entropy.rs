@@ -126,17 +126,21 @@ impl Default for AntiEntropy {
 }
 
 impl AntiEntropy {
-    /// A transaction was accepted, and may be announced.
+    /// A transaction was accepted, and may be announced. What isn't news waits in nobody's queue, and newcomers aren't told
+    /// of it.
     pub fn on_let_out(
         &mut self,
         (id, rate): (ItemId, FeeRate),
+        is_news: bool,
         now: Time,
         params: &RelayParams,
         rng: &mut dyn Rng,
     ) {
         if params.safety_pull_ms > 0 {
             self.kept.insert(id.into(), rate);
-            self.latest.push(id, now, params);
+            if is_news {
+                self.latest.push(id, now, params);
+            }
             self.on_news(now, params, rng);
         }
     }

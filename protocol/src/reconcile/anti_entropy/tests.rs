@@ -31,7 +31,7 @@ impl End {
 
     fn accept(&mut self, ids: &[ItemId], now: Time) {
         for id in ids {
-            self.net.on_let_out((*id, FeeRate::ZERO), now, &self.params, &mut self.rng);
+            self.net.on_let_out((*id, FeeRate::ZERO), true, now, &self.params, &mut self.rng);
         }
     }
 
