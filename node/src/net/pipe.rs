@@ -243,11 +243,14 @@ impl State {
         }
     }
 
-    /// Called by the driver when it is done with the link: nothing waits any more.
+    /// Called by the driver when it is done with the link: nothing waits any more. What the link's task holds it lets go as soon as
+    /// it runs, and isn't counted until then: else whoever cuts links for holding too much would go on to the next one, though
+    /// this one was enough.
     pub(crate) fn end(&mut self) {
         self.phase = Phase::Over;
         self.writer = Writer::new(0);
         self.inbox = Inbox::default();
+        (self.unfinished, self.leaving) = (0, 0);
         self.count();
         self.wake();
     }
