@@ -110,15 +110,19 @@ impl Node {
     fn compare(&mut self, link: Link, cx: &mut Cx<'_>) {
         let blocks = self.anti_entropy.blocks(cx.now, &cx.params.relay);
         self.announce_blocks(link, blocks, cx);
-        if !cx.params.relay.sketches || cx.rng.random_range(0..=SKETCHES) == 0 {
+        if cx.params.relay.sketches && cx.rng.random_range(0..=SKETCHES) == 0 {
             self.compare_by_spans(link, cx);
         } else {
             self.compare_by_sketch(link, cx);
         }
     }
 
-    /// Begins one by sketch.
+    /// Begins one by sketch, where sketches are on.
     pub(super) fn compare_by_sketch(&mut self, link: Link, cx: &mut Cx<'_>) {
+        if !cx.params.relay.sketches {
+            self.compare_by_spans(link, cx);
+            return;
+        }
         let first = self.anti_entropy.first_cells();
         let Some(view) = self.view(link, cx) else { return };
         match by_sketch::begin(&view, first) {
@@ -250,7 +254,7 @@ impl Node {
         let turn = self.found.on_wake(self.ready_links().count(), cx.now);
         let link = turn.and_then(|place| self.ready_links().nth(place));
         if let Some(link) = link.filter(|link| self.hidden_from(*link, cx).next().is_none()) {
-            self.compare_by_sketch(link, cx);
+            self.compare(link, cx);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::chain::Verdict;
 use crate::report::event::Event;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ impl Node {
         admitted: usize,
         cx: &mut Cx<'_>,
     ) -> Reach {
-        announcement.iter().take(admitted).for_each(|name| self.found.on_announced(name.short()));
+        self.found.on_news(announcement.iter().take(admitted).map(Name::short));
         self.hear(link, announcement, admitted, true, cx)
     }
 
@@ -137,10 +138,13 @@ impl Node {
 
     fn on_new_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = item.id();
-        if self.asked_as(link, item, cx).is_none() && !self.strategy.takes_unasked() {
-            self.counters.unsolicited += 1;
-            self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
-            return self.misbehave(link, Offence::Unsolicited, cx);
+        if self.asked_as(link, item, cx).is_none() {
+            if !self.strategy.takes_unasked() {
+                self.counters.unsolicited += 1;
+                self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
+                return self.misbehave(link, Offence::Unsolicited, cx);
+            }
+            self.found.on_news(iter::once(id.into()));
         }
         self.record.note(link, id, ItemEvent::Arrived, cx.now);
         match cx.chain.inspect(item) {
@@ -182,6 +186,7 @@ impl Node {
             }
             return cx.report(Event::AlreadyKnown { id });
         }
+        self.found.on_news(iter::once(id.into()));
         self.record.note_from(None, id, ItemEvent::Submitted, cx.now);
         match cx.chain.inspect(&item) {
             Ok(inspection) => self.take(&item, inspection, None, Vec::new(), cx),

@@ -8,7 +8,9 @@
 //! same.
 //!
 //! *Attack*: a peer that tells of news as if a comparison had found it has us pass it on late, as if it had told us late.
-//! It can do so for what we hear from nobody else meanwhile; and it may keep that from us altogether.
+//! It can do so for what we hear from nobody else meanwhile; and it may keep that from us altogether. Ids that don't exist
+//! keep us from comparing for [some seconds](Found::is_coming) of a gap, and are forgotten after a minute; four transactions that do
+//! exist have us compare with each peer once, at most every three seconds.
 
 use std::time::Duration;
 
@@ -69,19 +71,21 @@ impl Gap {
     fn is_sharing(&self) -> bool {
         self.turns.deadline() < Time::NEVER
     }
+
+    /// Nothing has come that is to be passed on.
+    fn is_quiet(&self) -> bool {
+        self.share_at == Time::NEVER && !self.is_sharing()
+    }
 }
 
 impl Found {
     /// A comparison found these, which nobody had told of.
     pub fn note(&mut self, ids: impl Iterator<Item = ShortId>, salt: Salt, now: Time) {
         let gap = self.0.get_or_insert_with(|| Box::new(Gap::new(salt, now)));
-        if now.since(gap.noted_at) > PATIENCE {
+        if now >= gap.noted_at + PATIENCE {
             gap.wanted = Map::new(salt);
         }
-        if gap.wanted.is_empty() && gap.share_at == Time::NEVER {
-            (gap.began_at, gap.active_at) = (now, now);
-        }
-        gap.noted_at = now;
+        gap.noted_at = now; // and no more: whoever notes again and again would keep it coming
         for id in ids {
             if gap.wanted.len() >= WANTED_MAX {
                 return;
@@ -100,16 +104,16 @@ impl Found {
         })
     }
 
-    /// Whether a gap is being filled or passed on: then what else is found belongs to it, however little.
+    /// Whether something of a gap has come and is yet to be passed on: then what else is found belongs to it, however little.
     #[must_use]
-    pub const fn is_open(&self) -> bool {
-        self.0.is_some()
+    pub fn is_open(&self) -> bool {
+        self.0.as_deref().is_some_and(|gap| !gap.is_quiet())
     }
 
-    /// A peer announced an item: if it isn't here yet, it is news.
-    pub fn on_announced(&mut self, id: ShortId) {
+    /// Peers announced or sent these by themselves, or our operator submitted them: if they aren't here yet, they are news.
+    pub fn on_news(&mut self, ids: impl Iterator<Item = ShortId>) {
         if let Some(gap) = &mut self.0 {
-            gap.wanted.remove(&id);
+            ids.for_each(|id| _ = gap.wanted.remove(&id));
         }
     }
 
@@ -135,8 +139,7 @@ impl Found {
             gap.turns.on_news(ROUND, peers, now);
         }
         let turn = gap.turns.on_wake(ROUND, peers, now);
-        let is_over = gap.share_at == Time::NEVER && !gap.is_sharing();
-        if is_over && (gap.wanted.is_empty() || now.since(gap.noted_at) > PATIENCE) {
+        if gap.is_quiet() && (gap.wanted.is_empty() || now >= gap.noted_at + PATIENCE) {
             self.0 = None;
         }
         turn
@@ -145,7 +148,10 @@ impl Found {
 
 impl Part for Found {
     fn deadline(&self) -> Time {
-        self.0.as_ref().map_or(Time::NEVER, |gap| gap.share_at.min(gap.turns.deadline()))
+        self.0.as_ref().map_or(Time::NEVER, |gap| match gap.is_quiet() {
+            true => gap.noted_at + PATIENCE,
+            false => gap.share_at.min(gap.turns.deadline()),
+        })
     }
 
     fn check(&self, _params: &Params) {
@@ -198,7 +204,7 @@ mod tests {
     #[test]
     fn what_a_peer_announces_by_itself_is_news() {
         let mut found = noted(0..2);
-        found.on_announced(id(1));
+        found.on_news([id(1)].into_iter());
         assert!(!found.on_accepted(id(1), Time::ZERO) && found.on_accepted(id(0), Time::ZERO));
     }
 
@@ -231,6 +237,28 @@ mod tests {
         let silent = noted(0..1_000);
         assert!(silent.is_coming(Time::from_millis(2_999)));
         assert!(!silent.is_coming(Time::from_millis(3_000)));
+    }
+
+    #[test]
+    fn ids_that_do_not_exist_keep_nothing_open_whatever_their_peer_does() {
+        let (mut found, mut coming) = (Found::default(), 0);
+        for second in 0..600 {
+            let now = Time::from_millis(1_000 * second);
+            while found.deadline() <= now {
+                let turn = found.on_wake(8, found.deadline());
+                assert_eq!(turn, None);
+            }
+            let fakes = 4 * second..4 * second + 4;
+            found.note(fakes.clone().map(id), Salt::new(1), now);
+            coming += u64::from(found.is_coming(now));
+            assert!(!found.is_open());
+            found.on_news(fakes.map(id)); // so that none is wanted
+        }
+        assert!(coming <= 3, "{coming} s of ten minutes");
+        found.note([id(1)].into_iter(), Salt::new(1), Time::from_millis(600_000));
+        assert_eq!(found.deadline(), Time::from_millis(600_000) + PATIENCE);
+        let _ = found.on_wake(8, found.deadline());
+        assert!(found.0.is_none(), "forgotten");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What nodes tell one another by sketch: what differs, for about what it takes to name it.
 
 use super::comparing::{named, tx};
+use super::spreading::lacked;
 use super::work::{charged, charging, restore};
 use super::*;
 use crate::chain::Verified;
@@ -303,4 +304,46 @@ fn a_restart_among_peers_that_have_the_same_pool_costs_less_than_50_kb_a_link() 
     let a_link = bytes.sum::<u64>() / 3;
     eprintln!("{a_link} bytes a link besides the {missed} transactions that were missed");
     assert!(a_link <= 50_000, "{a_link}");
+}
+
+#[test]
+fn whoever_claims_that_a_comparison_found_it_keeps_no_news_back() {
+    let mut solo = Solo::new(at_once());
+    let (liar, other) = (solo.link(0, Direction::Inbound), solo.link(1, OUT));
+    let items: Vec<_> = (1..=4).map(|n| solo.tx(n)).collect();
+    let claimed: Vec<&Item> = items.iter().map(|item| &**item).collect();
+    solo.say(liar, &lacked(&claimed));
+    let mut told = sends(&solo.hand(Input::Submitted(items[0].clone())));
+    solo.say(other, &announce(&items[1]));
+    solo.say(liar, &Message::Items(Items::Item(items[1].clone())));
+    told.extend(sends(&solo.wait(0)));
+    let is_told = |item: &Item| told.contains(&(other, announce(item)));
+    assert!(is_told(&items[0]), "what our operator submits: {told:?}");
+    assert!(solo.node.pool().contains(items[1].id()));
+    solo.say(liar, &Message::Items(Items::Item(items[2].clone())));
+    assert!(solo.node.pool().contains(items[2].id()));
+    let later = sends(&solo.wait(0));
+    assert!(
+        !later.contains(&(other, announce(&items[2]))),
+        "it was found, and is compared: {later:?}"
+    );
+}
+
+#[test]
+fn where_sketches_are_off_nobody_sends_cells() {
+    for strategy in [StrategyKind::Adaptive, StrategyKind::Reconcile] {
+        let mut params = named(strategy);
+        params.relay.sketches = false;
+        let mut mesh = Mesh::new(3, 1, 1, params, Arc::new(Opaque::default()));
+        (0..100).for_each(|n| mesh.hand(0, restored(tx(n))));
+        mesh.connect(1, 2);
+        mesh.connect(1, 0);
+        mesh.run_for(Duration::from_secs(10));
+        (100..120).for_each(|n| mesh.submit(1, tx(n)));
+        mesh.run_for(Duration::from_secs(60));
+        assert_eq!(mesh.node(2).pool().len(), 120, "{strategy}");
+        let cells =
+            (0..3).map(|n| mesh.node(n).counters().traffic.sent(MessageKind::Cells).messages);
+        assert_eq!(cells.sum::<u64>(), 0, "{strategy}");
+    }
 }
