@@ -3,12 +3,12 @@
 //! A mean field. Every node hears from about as many others as each tells (a Poisson number, as where contacts are drawn), and
 //! compares with each of its neighbours at moments that have nothing to do with the item. Whoever has it and tells of it, or
 //! shows it in a comparison, delivers it three messages later: an announcement or cells, a request, the item. So of the share
-//! i(t) of the nodes that have it and s(t) = 1 - i(t) that don't, with ℓ a latency of three messages,
+//! `i(t)` of the nodes that have it and `s(t) = 1 - i(t)` that don't, with ℓ a latency of three messages,
 //!
-//! s(t) = (1 - 1/n) exp(-f E i(t - ℓ) - (d / T) ∫ E i(u - ℓ) du, u up to t)
+//! `s(t) = (1 - 1/n) exp(-f E i(t - ℓ) - (d / T) ∫ E i(u - ℓ) du, u up to t)`
 //!
 //! for f announcements, d neighbours and a comparison a link every T. Without comparisons it ends at the final size of an
-//! epidemic, s = e^(-f (1 - s)) (Kermack and McKendrick, 1927).
+//! epidemic, `s = e^(-f (1 - s))` (Kermack and `McKendrick`, 1927).
 //!
 //! *What it leaves out*: that links have places. Neighbours of neighbours are neighbours, and where places lie in heaps, as
 //! regions do, an item reaches a heap by few links. On a plane times come out within a tenth, in regions sooner than they are.
@@ -73,6 +73,11 @@ impl Trips {
     }
 
     /// Those that take so many milliseconds each.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a span is positive and short"
+    )]
     fn from_ms(trips: impl ExactSizeIterator<Item = f64>) -> Self {
         let (mut shares, weight) = (Vec::new(), 1.0 / trips.len() as f64);
         for trip in trips {
