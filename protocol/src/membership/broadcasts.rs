@@ -167,9 +167,10 @@ mod tests {
 
     #[test]
     fn the_bound_on_tellings_grows_by_one_mult_with_each_digit() {
-        let by_hand = |n: usize| (4.0 * ((n + 1) as f64).log10().ceil()) as u32;
+        let by_hand = |n: usize| 4.0 * ((n + 1) as f64).log10().ceil();
         for n in [1, 2, 5, 8, 9, 10, 20, 98, 99, 100, 999, 1_000, 9_999, 10_000] {
-            assert_eq!(transmissions(4, n), by_hand(n), "{n}");
+            let difference = f64::from(transmissions(4, n)) - by_hand(n);
+            assert!(difference.abs() < 0.5, "{n}");
         }
         assert_eq!(transmissions(4, 0), 4);
     }

@@ -23,7 +23,7 @@ use super::profile::Profile;
 use super::roster::{Member, Roster};
 use super::settings::Settings;
 use super::status::Status;
-use super::suspicion::Suspicions;
+use super::suspicion::{Due, Suspicions};
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
 use probing::{Probe, Relay};
@@ -151,7 +151,7 @@ impl Membership {
             Input::Refused { addr } => self.on_refused(canonical(addr)),
             Input::Leave => self.on_leave(cx),
             Input::ForceLeave(id) => self.on_force_leave(id, cx),
-            Input::Retag(profile) => self.on_retag(profile, cx),
+            Input::Retag(profile) => self.on_retag(profile, cx.now),
             Input::Wake => self.on_wake(cx),
         }
         Work::default()
@@ -293,7 +293,8 @@ impl Membership {
         let is_member = known == Some(from);
         // Of a newcomer we may not have heard yet; one that is known doesn't speak from elsewhere.
         let is_heard = known.is_none_or(|addr| addr == from);
-        let (mut asked, mut has_relayed, mut work) = (None, false, Work::default());
+        let (mut asked, mut has_relayed, mut is_accused) = (None, false, false);
+        let mut work = Work::default();
         for part in &packet.parts {
             match part {
                 // One answer a packet, whoever asks: what comes is never less than what goes.
@@ -303,7 +304,11 @@ impl Membership {
                 Part::Ping(_) => {}
                 Part::Alive(_) | Part::Suspect(_) | Part::Failed(_) | Part::Left(_) if is_heard => {
                     work.claims += 1;
-                    self.on_claim(part, sender, cx);
+                    // What accuses us is answered, so once a packet, too.
+                    let is_ours = part.accuses() == Some(self.id);
+                    if !is_ours || !std::mem::replace(&mut is_accused, true) {
+                        self.on_claim(part, sender, cx);
+                    }
                 }
                 _ if !is_member => self.counts.strange += 1,
                 Part::Ack(ack) => self.on_ack(sender, *ack, cx),
@@ -331,8 +336,11 @@ impl Membership {
 
     fn on_wake(&mut self, cx: &mut Cx<'_>) {
         self.wake_probes(cx);
-        while let Some(id) = self.suspicions.due(cx.now) {
-            self.on_verdict(id, cx);
+        while let Some(due) = self.suspicions.due(cx.now) {
+            match due {
+                Due::Ask(id) => self.ask_once_more(id, cx),
+                Due::Verdict(id) => self.on_verdict(id, cx),
+            }
         }
         if cx.now >= self.timers.refute {
             self.refute(cx);

@@ -167,6 +167,19 @@ pub struct Left {
 }
 
 impl Part {
+    /// Whom it takes for dead, or nearly.
+    #[must_use]
+    pub const fn accuses(&self) -> Option<MemberId> {
+        match self {
+            Self::Suspect(Suspect { id, .. })
+            | Self::Failed(Failed { id, .. })
+            | Self::Left(Left { id, .. }) => Some(*id),
+            Self::Ping(_) | Self::Ack(_) | Self::PingReq(_) | Self::Nack(_) | Self::Alive(_) => {
+                None
+            }
+        }
+    }
+
     /// How many bytes of a packet it takes.
     #[must_use]
     pub fn encoded_len(&self) -> usize {

@@ -9,6 +9,9 @@
 //! (memberlist, `newSuspicion`). Each accuser counts once, however often it is heard; whoever lies for many can make a suspicion
 //! as short as `min`, and no shorter: that is long enough to refute it.
 //!
+//! Before it becomes a verdict, the suspect itself is asked once more, by whoever is about to give it: of those who missed its refutation each has
+//! it then. A dead one is long declared by its accusers when those who only heard of it come to that.
+//!
 //! Bound: one suspicion a member, and a list of [`ACCUSERS_MAX`] in it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +23,15 @@ use crate::ground::time::Time;
 
 /// Most accusers that are told apart. More confirm nothing. A guess: presets expect two to four confirmations.
 pub(crate) const ACCUSERS_MAX: usize = 8;
+
+/// What is due of a suspicion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// The suspect is to be asked once more.
+    Ask(MemberId),
+    /// The time is over.
+    Verdict(MemberId),
+}
 
 /// An accusation.
 #[derive(Clone, Copy, Debug)]
@@ -44,12 +56,15 @@ struct Suspicion {
     nacks: u8,
     is_refused: bool,
     due: Time,
+    /// When the suspect is asked once more. `None`: it was.
+    ask_at: Option<Time>,
 }
 
 /// All suspicions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Suspicions {
     of: BTreeMap<MemberId, Suspicion>,
+    /// When something is due of each.
     due: BTreeSet<(Time, MemberId)>,
 }
 
@@ -70,6 +85,7 @@ impl Suspicions {
             nacks: 0,
             is_refused: false,
             due: Time::NEVER,
+            ask_at: settings.buddy.then_some(Time::NEVER),
         });
         let is_new =
             !suspicion.accusers.contains(&accusation.by) && suspicion.accusers.len() < ACCUSERS_MAX;
@@ -82,27 +98,35 @@ impl Suspicions {
             suspicion.ours.get_or_insert(now);
         }
         let due = suspicion.due(settings, n).max(now);
-        self.due.remove(&(suspicion.due, id));
+        self.due.remove(&(suspicion.next(), id));
         suspicion.due = due;
-        self.due.insert((due, id));
+        suspicion.ask_at = suspicion.ask_at.map(|_| before(due, settings.probe_timeout));
+        self.due.insert((suspicion.next(), id));
         is_new
     }
 
     /// Ends a suspicion, whatever became of it.
     pub(crate) fn end(&mut self, id: MemberId) {
         if let Some(suspicion) = self.of.remove(&id) {
-            self.due.remove(&(suspicion.due, id));
+            self.due.remove(&(suspicion.next(), id));
         }
     }
 
-    /// When the first becomes a verdict.
+    /// When something is due.
     pub(crate) fn deadline(&self) -> Time {
         self.due.first().map_or(Time::NEVER, |(at, _)| *at)
     }
 
-    /// One that is due.
-    pub(crate) fn due(&self, now: Time) -> Option<MemberId> {
-        self.due.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
+    /// Takes what is due.
+    pub(crate) fn due(&mut self, now: Time) -> Option<Due> {
+        let (at, id) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
+        let suspicion = self.of.get_mut(&id)?;
+        if suspicion.ask_at.take().is_none() {
+            return Some(Due::Verdict(id));
+        }
+        self.due.remove(&(at, id));
+        self.due.insert((suspicion.next(), id));
+        Some(Due::Ask(id))
     }
 
     /// How many there are.
@@ -122,7 +146,8 @@ impl Suspicions {
             suspicion.start = suspicion.start + by;
             suspicion.ours = suspicion.ours.map(|at| at + by);
             suspicion.due = (suspicion.due + by).max(least);
-            self.due.insert((suspicion.due, *id));
+            suspicion.ask_at = suspicion.ask_at.map(|at| at + by);
+            self.due.insert((suspicion.next(), *id));
         }
     }
 
@@ -131,13 +156,17 @@ impl Suspicions {
         assert_eq!(self.of.len(), self.due.len(), "each is due once");
         for (due, id) in &self.due {
             let suspicion = self.of.get(id).expect("what is due is a suspicion");
-            assert_eq!(suspicion.due, *due, "when it is due");
+            assert_eq!(suspicion.next(), *due, "when it is due");
             assert!(suspicion.accusers.len() <= ACCUSERS_MAX, "accusers");
         }
     }
 }
 
 impl Suspicion {
+    fn next(&self) -> Time {
+        self.ask_at.map_or(self.due, |at| at.min(self.due))
+    }
+
     fn due(&self, settings: &Settings, n: usize) -> Time {
         let others = u32::try_from(self.accusers.len()).unwrap_or(u32::MAX).saturating_sub(1);
         let nacks = if settings.nacks_confirm { self.nacks.into() } else { 0 };
@@ -151,6 +180,11 @@ impl Suspicion {
         let hearsay = self.start + confirmed + settings.hearsay(n);
         self.ours.map_or(hearsay, |at| (at + lasts).min(hearsay))
     }
+}
+
+/// So long before a moment.
+fn before(at: Time, by: Duration) -> Time {
+    Time::ZERO + (at - Time::ZERO).saturating_sub(by)
 }
 
 /// How long a suspicion lasts among `n` with so many confirmations.
@@ -190,7 +224,8 @@ mod tests {
 
     #[test]
     fn an_accuser_counts_once_and_there_are_few() {
-        let (mut all, settings) = (Suspicions::default(), Settings::lan());
+        let (mut all, settings) =
+            (Suspicions::default(), Settings { buddy: false, ..Settings::lan() });
         assert!(all.accuse(ID, by(1), &settings, 100, Time::ZERO));
         let alone = all.deadline();
         assert!(!all.accuse(ID, by(1), &settings, 100, Time::ZERO));
@@ -208,7 +243,7 @@ mod tests {
 
     #[test]
     fn hearsay_lasts_longer_and_a_refusal_that_others_share_is_short() {
-        let settings = Settings::fleet();
+        let settings = Settings { buddy: false, ..Settings::fleet() };
         let mut all = Suspicions::default();
         all.accuse(ID, Accusation { nacks: 3, ..by(1) }, &settings, 20, Time::ZERO);
         assert_eq!(all.deadline(), Time::from_millis(2_100 + 2 * 5 * 200));
@@ -227,14 +262,29 @@ mod tests {
 
     #[test]
     fn standing_still_delays_them_all() {
-        let (mut all, settings) = (Suspicions::default(), Settings::fleet());
+        let settings = Settings { buddy: false, ..Settings::fleet() };
+        let mut all = Suspicions::default();
         all.accuse(ID, by(1), &settings, 4, Time::ZERO);
         let before = all.deadline();
         all.delay(Duration::from_secs(8), Time::ZERO);
         assert_eq!(all.deadline(), before + Duration::from_secs(8));
         all.delay(Duration::ZERO, Time::from_millis(60_000));
         assert_eq!(all.due(Time::from_millis(59_999)), None);
-        assert_eq!(all.due(Time::from_millis(60_000)), Some(ID));
+        assert_eq!(all.due(Time::from_millis(60_000)), Some(Due::Verdict(ID)));
         all.check();
+    }
+
+    #[test]
+    fn the_suspect_is_asked_once_more_before_the_verdict() {
+        let (mut all, settings) = (Suspicions::default(), Settings::fleet());
+        let ours = Accusation { nacks: 3, is_ours: true, ..by(2) };
+        all.accuse(ID, ours, &settings, 20, Time::ZERO);
+        let (ask_at, due) = (Time::from_millis(1_600), Time::from_millis(2_100));
+        assert_eq!(all.deadline(), ask_at);
+        assert_eq!(all.due(ask_at), Some(Due::Ask(ID)));
+        all.check();
+        all.accuse(ID, ours, &settings, 20, ask_at);
+        assert_eq!((all.due(ask_at), all.deadline()), (None, due), "once");
+        assert_eq!(all.due(due), Some(Due::Verdict(ID)));
     }
 }

@@ -15,9 +15,11 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
+use crate::membership::packet::Alive;
+use crate::membership::said::{Entry, Full};
 use crate::membership::{
-    Action, Cx, Event, Input, MemberId, Membership, Packet, Profile, Said, Settings, Status,
-    StreamId, Versions,
+    Action, Cx, Event, Input, MemberId, Membership, Packet, Profile, Said, Saying, Settings,
+    Status, StreamId, Versions,
 };
 
 /// Most that waits for a member that is paused: what Linux keeps of small datagrams for a socket (`net.core.rmem_default`, 212,992 bytes,
@@ -159,6 +161,26 @@ impl Members {
         let joined = members.settle(Duration::from_secs(300));
         assert!(joined.is_some(), "seed {seed}: {:?}", members.disagreements());
         members.run_for(Duration::from_secs(10));
+        members
+    }
+
+    /// Members that know one another from the beginning, with some seconds behind them: for many of them. Their packets travel as values.
+    #[must_use]
+    pub fn acquainted(size: usize, settings: &Settings, weather: Weather, seed: u64) -> Self {
+        let mut members = Self::new(size, settings, weather, seed).carried(Carriage::Values);
+        let entry = |(number, host): (usize, &Host)| Entry {
+            status: Status::Alive,
+            last: Alive { id: id_of(number), incarnation: 0, profile: Arc::clone(&host.profile) },
+        };
+        let entries = members.hosts.iter().enumerate().map(entry).collect();
+        let saying = Saying::Exchange(Arc::new(Full { entries }));
+        for number in 0..size {
+            let other = usize::from(number == 0);
+            let said = Said { from: id_of(other), saying: saying.clone() };
+            members.hand(number, Input::Answered { by: addr_of(other), said: &said });
+        }
+        members.run_for(Duration::from_secs(10));
+        members.take_log();
         members
     }
 

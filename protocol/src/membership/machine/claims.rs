@@ -67,11 +67,13 @@ impl Membership {
     /// Takes in what somebody knows of all. Whom it takes for dead we only suspect (memberlist, `mergeState`): they may yet
     /// refute it. The dead whom we don't know stay unknown.
     pub(super) fn merge(&mut self, full: &Full, sender: MemberId, cx: &mut Cx<'_>) {
-        let is_news = !self.is_new;
+        let (is_news, mut is_accused) = (!self.is_new, false);
         for entry in &full.entries {
             let Alive { id, incarnation, .. } = entry.last;
             if id == self.id {
-                self.on_own(&entry.last, entry.status, sender, cx);
+                if !std::mem::replace(&mut is_accused, true) {
+                    self.on_own(&entry.last, entry.status, sender, cx);
+                }
                 continue;
             }
             let is_known = self.roster.get(id).is_some();
@@ -138,7 +140,7 @@ impl Membership {
             }
         }
         if is_news {
-            self.tell(id, alive.clone().into(), cx);
+            self.tell(id, alive.clone().into(), cx.now);
         }
         if profile.name() == self.profile.name() {
             self.report_conflict(self.id, profile.addr(), Shared::Name, cx);
@@ -231,7 +233,7 @@ impl Membership {
         self.suspicions.end(left.id);
         self.roster.set(left.id, Status::Left, left.incarnation, cx.now);
         cx.actions.push(Action::Report(Event::Left { id: left.id }));
-        self.tell(left.id, left.into(), cx);
+        self.tell(left.id, left.into(), cx.now);
     }
 
     fn leaps(&mut self, known: u32, incarnation: u32) -> bool {
@@ -302,7 +304,7 @@ impl Membership {
         let far = self.incarnation.saturating_add(STEP);
         self.incarnation = claimed.saturating_add(1).min(far);
         self.refuted_until = cx.now + self.settings.gossip_interval;
-        self.tell(self.id, self.own().into(), cx);
+        self.tell(self.id, self.own().into(), cx.now);
         // Without an accuser it is but an earlier run of ours.
         self.counts.refuted += u64::from(by.is_some());
         if let Some(accuser) = by {
@@ -326,10 +328,10 @@ impl Membership {
     }
 
     /// Others are to hear of it.
-    pub(super) fn tell(&mut self, id: MemberId, part: Part, cx: &mut Cx<'_>) {
+    pub(super) fn tell(&mut self, id: MemberId, part: Part, now: Time) {
         if self.news.is_empty() {
             // Nothing was told lately: at once, and then at the interval.
-            self.timers.gossip = self.timers.gossip.max(cx.now);
+            self.timers.gossip = self.timers.gossip.max(now);
         }
         let len = part.encoded_len();
         self.counts.dropped += self.news.push(Topic::Member(id), part, len) as u64;

@@ -183,6 +183,14 @@ impl Membership {
         }
     }
 
+    /// A suspicion runs out: the suspect may have refuted it, and we didn't hear.
+    pub(super) fn ask_once_more(&mut self, id: MemberId, cx: &mut Cx<'_>) {
+        let addr = self.roster.get(id).map(|member| member.profile.addr());
+        if let (Some(addr), Some(notice)) = (addr, self.notice(id)) {
+            self.send_bare(addr, vec![notice], cx);
+        }
+    }
+
     /// A suspicion ran out.
     pub(super) fn on_verdict(&mut self, id: MemberId, cx: &mut Cx<'_>) {
         let Some(incarnation) = self.roster.get(id).map(|member| member.incarnation) else {
@@ -305,7 +313,7 @@ impl Membership {
         }
         if is_news {
             let Accusation { by, nacks, .. } = accusation;
-            self.tell(id, Suspect { id, incarnation, by, nacks }.into(), cx);
+            self.tell(id, Suspect { id, incarnation, by, nacks }.into(), cx.now);
         }
     }
 
@@ -314,6 +322,6 @@ impl Membership {
         self.suspicions.end(failed.id);
         self.roster.set(failed.id, Status::Failed, failed.incarnation, cx.now);
         cx.actions.push(Action::Report(Event::Failed { id: failed.id, by: failed.by }));
-        self.tell(failed.id, failed.into(), cx);
+        self.tell(failed.id, failed.into(), cx.now);
     }
 }

@@ -191,7 +191,7 @@ impl Membership {
             return;
         }
         let (id, incarnation) = (self.id, self.incarnation);
-        self.tell(id, Left { id, incarnation }.into(), cx);
+        self.tell(id, Left { id, incarnation }.into(), cx.now);
     }
 
     fn depart(&mut self, cx: &mut Cx<'_>) {
@@ -207,7 +207,7 @@ impl Membership {
         }
     }
 
-    pub(super) fn on_retag(&mut self, profile: &Arc<Profile>, cx: &mut Cx<'_>) {
+    pub(super) fn on_retag(&mut self, profile: &Arc<Profile>, now: Time) {
         let is_ours =
             profile.name() == self.profile.name() && profile.addr() == self.profile.addr();
         if !is_ours || self.stay != Stay::Here || self.incarnation == u32::MAX {
@@ -215,7 +215,7 @@ impl Membership {
         }
         self.profile = Arc::clone(profile);
         self.incarnation += 1;
-        self.tell(self.id, self.own().into(), cx);
+        self.tell(self.id, self.own().into(), now);
     }
 
     /// Whom an exchange would be told about first: for tests of its rotation.
