@@ -268,7 +268,7 @@ impl Membership {
     fn notice_stall(&mut self, cx: &mut Cx<'_>) {
         let late = cx.now - self.deadline().max(self.awake);
         self.awake = cx.now;
-        if late <= self.settings.probe_interval {
+        if late <= self.settings.probe_interval || !self.settings.notice_stalls {
             return;
         }
         self.counts.stalled += 1;

@@ -47,6 +47,11 @@ pub struct Settings {
     /// The highest score of local health; pings take `score + 1` times as long. 7: memberlist's `AwarenessMaxMultiplier` of 8. Zero switches
     /// local health off (Lifeguard, §IV.A).
     pub health_max: u32,
+    /// Whether one that stood still (a wake-up that is late by more than a probe interval) doubts itself: what was due meanwhile is held against
+    /// nobody. Ours; memberlist has nothing like it.
+    pub notice_stalls: bool,
+    /// Whether those who are taken for dead can't accuse others. Ours, too.
+    pub doubt_failed: bool,
     /// The shortest suspicion, in probe intervals, for each power of ten of the members. memberlist's `SuspicionMult`.
     pub suspicion_mult: f64,
     /// What a suspicion lasts at least, whatever the number of members.
@@ -115,6 +120,8 @@ impl Settings {
             nacks_confirm: true,
             hearsay_rounds: 2,
             refused_wait: Some(Duration::from_secs(1)),
+            notice_stalls: true,
+            doubt_failed: true,
             ..Self::lan()
         }
     }
@@ -130,6 +137,8 @@ impl Settings {
             nacks: true,
             buddy: true,
             health_max: 7,
+            notice_stalls: false,
+            doubt_failed: false,
             suspicion_mult: 4.0,
             suspicion_floor: Duration::ZERO,
             suspicion_max_mult: 6.0,
@@ -187,7 +196,7 @@ impl Settings {
         }
     }
 
-    /// The same without any of Lifeguard: SWIM with suspicion.
+    /// The same without any of Lifeguard, nor what we added to it: SWIM with suspicion.
     #[must_use]
     pub const fn without_lifeguard(self) -> Self {
         Self {
@@ -196,6 +205,8 @@ impl Settings {
             health_max: 0,
             suspicion_max_mult: 1.0,
             nacks_confirm: false,
+            notice_stalls: false,
+            doubt_failed: false,
             ..self
         }
     }

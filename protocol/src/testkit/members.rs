@@ -103,6 +103,8 @@ pub struct Members {
     settings: Settings,
     weather: Weather,
     carriage: Carriage,
+    /// Whether the drivers of those that were paused wake them before they read what came.
+    is_rash: bool,
     /// Which side of a partition each is on.
     sides: Vec<usize>,
     /// Losses from one to another that differ from the weather's.
@@ -136,6 +138,7 @@ impl Members {
             settings: settings.clone(),
             weather,
             carriage: Carriage::Bytes,
+            is_rash: false,
             sides: vec![0; size],
             links: BTreeMap::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
@@ -204,6 +207,12 @@ impl Members {
         self.hand(number, Input::Joining(&[seed]));
     }
 
+    /// After a pause timers come before what waits in sockets, against what a driver promises: as where each timer is a thread of its own, and
+    /// whoever is overloaded finds that its time is over before it finds the answer.
+    pub const fn set_rash(&mut self) {
+        self.is_rash = true;
+    }
+
     /// One of them.
     #[must_use]
     pub fn member(&self, number: usize) -> &Membership {
@@ -249,6 +258,9 @@ impl Members {
         let host = &mut self.hosts[number];
         let before = std::mem::replace(&mut host.process, process);
         if process == Process::Running && before == Process::Paused {
+            if self.is_rash && self.hosts[number].machine.deadline() <= self.now {
+                self.hand(number, Input::Wake);
+            }
             // What came meanwhile comes first.
             while let Some(arrival) = self.hosts[number].backlog.pop_front() {
                 self.deliver(number, &arrival);

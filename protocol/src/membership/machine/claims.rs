@@ -50,7 +50,8 @@ impl Membership {
             _ => None,
         };
         let sender_is = self.roster.get(sender).map(|member| member.status);
-        if accused.is_some_and(|id| id != self.id) && sender_is == Some(Status::Failed) {
+        let is_doubted = self.settings.doubt_failed && sender_is == Some(Status::Failed);
+        if accused.is_some_and(|id| id != self.id) && is_doubted {
             // Nobody hears it, or it hears nobody: it may not know better.
             self.counts.strange += 1;
             return;

@@ -246,3 +246,29 @@ fn a_quiet_fleet_costs_two_datagrams_a_second_and_member_at_any_size() {
         assert!(each > 1.9, "{each}");
     }
 }
+
+/// Lifeguard's experiment in small: a third stands still for eight seconds, goes on for one millisecond, and so on, and after each pause
+/// finds its timers before what came.
+#[test]
+fn slow_members_make_few_healthy_ones_dead_with_lifeguard_and_none_with_ours() {
+    let run = |settings: &Settings| {
+        let mut fleet = Members::acquainted(48, settings, Weather::LAN, 1);
+        fleet.set_rash();
+        for _ in 0..20 {
+            (0..16).for_each(|number| fleet.set(number, Process::Paused));
+            fleet.run_for(secs(8.0));
+            (0..16).for_each(|number| fleet.set(number, Process::Running));
+            fleet.run_for(secs(0.001));
+        }
+        let of = |event: &Event| matches!(event, Event::Failed { id, .. } if (16..48).any(|n| id_of(n) == *id));
+        fleet.take_log().iter().filter(|(_, _, event)| of(event)).count()
+    };
+    let [swim, lifeguard, ours] =
+        [Settings::lan().without_lifeguard(), Settings::lan(), Settings::fleet()].map(|s| run(&s));
+    println!(
+        "healthy members that slow ones take for failed: SWIM {swim}, Lifeguard {lifeguard}, ours {ours}"
+    );
+    assert!(swim >= 100, "{swim}");
+    assert!(lifeguard * 50 <= swim, "{lifeguard} of {swim}");
+    assert_eq!(ours, 0);
+}
