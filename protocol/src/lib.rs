@@ -80,6 +80,8 @@ pub mod merkle;
 
 pub mod replica;
 
+pub mod membership;
+
 pub mod params;
 
 /// What one peer may cost us, and when that is misbehavior.
