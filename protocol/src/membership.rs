@@ -3,6 +3,7 @@
 //! What stands here is pure: values without a clock, I/O or entropy. Each has its bounds and says what happens when it is full.
 //! - [`phi`] tells from a member's heartbeats how sure it is that it is dead.
 //! - [`state`] spreads what each member says of itself: a map of its own, and a heartbeat.
+//! - [`coordinates`] estimate round trips that nobody measured.
 //!
 //! # Whom to believe
 //! Members say what they like of anybody: nothing is signed. *Whoever may speak here may say all of it*, so this is for the fleet
@@ -13,3 +14,5 @@ pub mod member_id;
 pub mod phi;
 
 pub mod state;
+
+pub mod coordinates;
