@@ -4,6 +4,7 @@
 //! - [`phi`] tells from a member's heartbeats how sure it is that it is dead.
 //! - [`state`] spreads what each member says of itself: a map of its own, and a heartbeat.
 //! - [`coordinates`] estimate round trips that nobody measured.
+//! - [`user_events`] and [`queries`] go to all members at once, for [some](filter) of them, in the order of [Lamport clocks](lamport).
 //!
 //! # Whom to believe
 //! Members say what they like of anybody: nothing is signed. *Whoever may speak here may say all of it*, so this is for the fleet
@@ -16,3 +17,12 @@ pub mod phi;
 pub mod state;
 
 pub mod coordinates;
+
+pub mod filter;
+pub mod lamport;
+pub mod rate;
+mod seen;
+
+pub mod user_events;
+
+pub mod queries;
