@@ -5,6 +5,7 @@
 //! - [`state`] spreads what each member says of itself: a map of its own, and a heartbeat.
 //! - [`coordinates`] estimate round trips that nobody measured.
 //! - [`user_events`] and [`queries`] go to all members at once, for [some](filter) of them, in the order of [Lamport clocks](lamport).
+//! - [`leader`] spreads where leaders are. It elects none.
 //!
 //! # Whom to believe
 //! Members say what they like of anybody: nothing is signed. *Whoever may speak here may say all of it*, so this is for the fleet
@@ -26,3 +27,5 @@ mod seen;
 pub mod user_events;
 
 pub mod queries;
+
+pub mod leader;
