@@ -16,6 +16,13 @@
 //! - **Leaving** is told apart from death. A member is remembered for a day after either, and may come back under its id: it hears what is
 //!   held against it and refutes that.
 //!
+//! What stands beside the machine, each a value with its own bounds:
+//! - [`phi`] tells from a member's heartbeats how sure it is that it is dead.
+//! - [`state`] spreads what each member says of itself: a map of its own, and a heartbeat.
+//! - [`coordinates`] estimate round trips that nobody measured.
+//! - [`user_events`] and [`queries`] go to all members at once, for [some](filter) of them, in the order of [Lamport clocks](lamport).
+//! - [`leader`] spreads where leaders are. It elects none.
+//!
 //! # What the driver promises
 //! 1. **Time** in `cx.now` never goes back.
 //! 2. **Wake-ups**: when `cx.now >= deadline()` and no other input is ready, [`Input::Wake`]. Early and repeated ones are legal; late ones
@@ -49,6 +56,23 @@ pub mod profile;
 
 pub mod packet;
 pub mod said;
+
+pub mod phi;
+
+pub mod state;
+
+pub mod coordinates;
+
+pub mod filter;
+pub mod lamport;
+pub mod rate;
+mod seen;
+
+pub mod user_events;
+
+pub mod queries;
+
+pub mod leader;
 
 pub mod broadcasts;
 pub mod roster;

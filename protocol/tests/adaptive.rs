@@ -48,7 +48,6 @@ fn mesh_where(preset: Preset, seed: u64, compares: bool) -> Mesh {
     params.relay.strategy = StrategyKind::Adaptive;
     params.relay.adaptive.preset = preset;
     params.relay.safety_pull_ms = if compares { 10_000 } else { 0 };
-    params.relay.adaptive.compare_ms = compares.then_some(8_000);
     params.peers.outbound = 0;
     let mut mesh = Mesh::new(NODES, seed, 0, params, Arc::new(Opaque::default()));
     mesh.spread_latency(Duration::from_millis(5), FAR);

@@ -3,6 +3,7 @@
 //! - [`compare`]: strategies on the same workload and seeds; [`frontier`] draws them in one plane
 //! - [`dial`]: whether adaptive keeps its dial, wherever it is
 //! - [`heal`]: what a partition costs when it ends
+//! - [`mean_field`]: what is to be expected of `reconcile`, as a curve on the plane
 //! - [`rounds`]: strategies against [`theory`] and the literature; [`predict`] draws that by number of nodes
 //! - [`validate`]: one manifest simulated and launched; [`versus`]: our nodes and others' launched in turns
 //! - [`jobs`]: runs on several threads
@@ -12,6 +13,7 @@ pub mod dial;
 pub mod frontier;
 pub mod heal;
 pub mod jobs;
+pub mod mean_field;
 pub mod predict;
 pub mod rounds;
 pub mod theory;

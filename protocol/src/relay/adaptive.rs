@@ -8,8 +8,9 @@
 //! - p >= T: the item whole, at once (*eager*)
 //! - p < T, but not hopeless ([`Preset::prompt_from`](crate::params::Preset::prompt_from)): its id, within a short window
 //!   ([`Preset::window`](crate::params::Preset::window), *prompt*)
-//! - below that: its id in the next batch, up to [`LAZY`] later, unless the peer announces it to us before (*lazy*). Or nothing, and
-//!   each link is compared once a [round](crate::params::AdaptiveParams::compare_ms), which costs what differs ([`Turns`])
+//! - below that: nothing. Each link is compared once a [round](crate::params::AdaptiveParams::compare_ms), which
+//!   costs what differs ([`Turns`]): mostly nothing, where an id would have been told in vain. (Without rounds: its id in
+//!   the next batch, up to [`LAZY`] later, unless the peer announces it to us before, *lazy*.)
 //!
 //! # The dial
 //! The dial ([`Redundancy`](crate::params::Redundancy)) says how many useless copies an item may cost. It is no threshold: which
@@ -28,8 +29,8 @@
 //! windows save a fifth of the messages.
 //!
 //! A receiver that hears of an item waits for it to come whole before it asks (`adaptive/patience.rs`).
-//! So each node hears of each item from every neighbour that doesn't know that it has it already, or their ends are compared, and
-//! every item reaches every node that one honest path of links leads to; odds only decide how soon.
+//! Each link's ends come to hold the same by comparing, so every item reaches every node that one honest path of links leads
+//! to; odds only decide how soon.
 //!
 //! # Learning
 //! One item in four is a trial, on a new link every one (`adaptive/trials.rs`): receivers say "known" of a copy
@@ -67,17 +68,17 @@
 //! a useless copy that it names is one that isn't sent to them. One that never says "known" is sent everything whole by all
 //! that it is linked with. It lowers T by what it doesn't admit, at most to where honest peers' useless copies come to the dial;
 //! and what it costs in bytes the ration bounds, which prefers those who bring something.
-//! Nobody can talk us out of serving another: an item is late by at most [`LAZY`] + [`WAIT_MAX`] and a
-//! round trip wherever one path of honest links leads. (Where links are compared, by two rounds in the place of [`LAZY`].)
+//! Nobody can talk us out of serving another: an item is late by at most a round and a second, [`WAIT_MAX`] and two
+//! round trips wherever one honest link leads, and by a round's share where several do.
 //!
 //! *Merit*: an attacker who is always little later than an honest link can win its dead heats, as if he
 //! were always first, and gains no more than that:
 //!
 //! *Eclipse by speed*: an attacker who is always first makes the odds of a victim's honest neighbours fall,
-//! truthfully. If he then keeps items back, each honest neighbour still tells the victim by its next batch,
-//! and the victim asks: an item is late by at most [`LAZY`] + [`WAIT_MAX`] (2.6 s) and a
-//! round trip, if one neighbour is honest, and after a few items the honest neighbours are eager
-//! again. If he announces and doesn't deliver, the request runs out first: 1 s more for each of his
+//! truthfully. If he then keeps items back, each honest neighbour is still compared with in its turn,
+//! and the victim asks: an item is late by at most 9 s and two
+//! round trips if one neighbour is honest, by one or two seconds if most are, and after a few items the honest neighbours are
+//! eager again. If he announces and doesn't deliver, the request runs out first: 1 s more for each of his
 //! links that spoke before the honest ones. First hops that keep our own items back delay them by one
 //! batch, [`LAZY`].
 //!
@@ -126,6 +127,9 @@ pub const ANSWER: Duration = Duration::from_secs(1);
 
 /// So many items ago whoever never brought any counts as having brought one: longer than any link stands.
 const LONG_AGO: u32 = 1 << 31;
+
+/// Whoever brought nothing of so many items is missed by nobody when it goes. A guess: as many as odds settle in.
+const LATELY: u32 = 256;
 
 /// The strategy.
 #[derive(Clone, Debug, Default)]
@@ -181,8 +185,10 @@ impl Strategy for Adaptive {
     }
 
     fn on_link_down(&mut self, link: Link, cx: &mut RelayCx<'_>) {
-        self.hurry(cx);
-        self.links.remove(link);
+        let side = self.links.remove(link);
+        if side.is_some_and(|side| self.accepted.wrapping_sub(side.brought) <= LATELY) {
+            self.hurry(cx);
+        }
         self.trials.on_link_down(link);
         self.feedback.on_link_down(link);
         self.expected.on_link_down(link);

@@ -8,13 +8,16 @@ use std::process::ExitCode;
 use clap::Args;
 use maud::html;
 use tidings_protocol::params::StrategyKind;
-use tidings_tools::show::chart::{self, AxisKind, AxisSpec, Caption, Colour, Mark, Plane};
+use tidings_tools::show::chart::{
+    self, AxisKind, AxisSpec, Caption, Colour, Expected, Mark, Plane,
+};
 use tidings_tools::show::format::measured;
 use tidings_tools::show::page::{document, figure, section};
 
 use super::compare::matrix::{self, Case, Row};
 use super::compare::variant::{Variant, split};
 use super::compare::{WorldArgs, prepared, progress, show, to_json, write_files};
+use super::mean_field::{MeanField, Trips};
 use crate::exit::usage;
 use crate::output;
 
@@ -26,14 +29,21 @@ const CONTESTANTS: &str = "flood,direct-mail,\
     dog,dog at 0.5@dog:relay.dog.target_percent=50,eth68,cat,gossipsub,\
     gossipsub (Ethereum)@gossipsub:relay.gossipsub.mesh_n=8,relay.gossipsub.mesh_n_low=6,\
     relay.gossipsub.mesh_n_high=12,relay.gossipsub.heartbeat_ms=700,relay.gossipsub.idontwant_bytes=0,\
-    reconcile,\
-    adaptive comparing@adaptive:relay.adaptive.compare_ms=8000,\
+    reconcile,reconcile (2 told)@reconcile:relay.reconcile.flood=2,reconcile (8 told)@reconcile:relay.reconcile.flood=8,\
+    adaptive telling lazily@adaptive:relay.adaptive.compare_ms=0,\
     adaptive fast@adaptive:relay.adaptive.preset=fast,\
     adaptive balanced@adaptive:relay.adaptive.preset=balanced,\
-    adaptive lean@adaptive:relay.adaptive.preset=lean";
+    adaptive lean@adaptive:relay.adaptive.preset=lean,\
+    adaptive lean telling lazily@adaptive:relay.adaptive.preset=lean,relay.adaptive.compare_ms=0";
 
 /// Transactions that are measured.
 const TXS: usize = 2_000;
+
+/// Their size, bytes: that of a workload which doesn't say.
+const SIZE: usize = 300;
+
+/// The curve of `reconcile` ends where as many neighbours are told at once.
+const TOLD_MAX: u32 = 8;
 
 /// Transactions before those: odds settle within a few hundred, but DOG closes one of some 240 routes a second.
 const fn warmup(strategy: StrategyKind) -> usize {
@@ -155,6 +165,26 @@ pub fn ratios(rows: &[Row]) -> Vec<String> {
     rows.iter().filter_map(line).collect()
 }
 
+/// Where `reconcile` is expected to stand, as it tells more and more neighbours at once.
+fn expected(args: &FrontierArgs, model: &str, colour: Colour) -> Option<Expected> {
+    let world = WorldArgs { links: Some(model.to_owned()), ..args.world.clone() };
+    let manifest = world.manifest(TXS, 0).ok()?;
+    let trips = Trips::of(&manifest.link, world.nodes, manifest.seed);
+    let point = |half: u32| {
+        let field = MeanField {
+            nodes: world.nodes as f64,
+            told: f64::from(half) / 2.0,
+            neighbours: 2.0 * world.outbound as f64,
+            round_ms: manifest.params.relay.reconcile.round_ms as f64,
+        };
+        let t99 = field.time_of(0.99, &trips)?;
+        Some((field.bytes_per_payload_byte(SIZE, world.rate, &trips), t99))
+    };
+    let most = u32::try_from(world.outbound).unwrap_or(u32::MAX).min(TOLD_MAX);
+    let points = (2..=2 * most).filter_map(point).collect();
+    Some(Expected { name: "reconcile, expected".to_owned(), points, colour })
+}
+
 fn svg(args: &FrontierArgs, model: &str, rows: &[Row]) -> String {
     let mark = |row: &Row| {
         let (x, y) = (row.get("bytes_per_payload_byte").mean?, row.get("t99_ms").mean?);
@@ -163,6 +193,7 @@ fn svg(args: &FrontierArgs, model: &str, rows: &[Row]) -> String {
     let entry = |colour, name: &str| (colour, name.to_owned());
     let WorldArgs { nodes, outbound, txs, .. } = &args.world;
     let txs = txs.unwrap_or(TXS);
+    let reconcile = StrategyKind::Reconcile.name();
     chart::plane(
         &format!("frontier-{}", word(model)),
         &Plane {
@@ -177,6 +208,12 @@ fn svg(args: &FrontierArgs, model: &str, rows: &[Row]) -> String {
             x: AxisSpec::new("bytes sent per payload byte", AxisKind::Log),
             y: AxisSpec::new("time until 99 % of the nodes have it, t99 (ms)", AxisKind::Log),
             marks: rows.iter().filter_map(mark).collect(),
+            expected: rows
+                .iter()
+                .find(|row| row.strategy == reconcile)
+                .and_then(|row| expected(args, model, show::colour(&row.strategy)))
+                .into_iter()
+                .collect(),
             legend: vec![
                 entry(Colour::Vermilion, "adaptive"),
                 entry(Colour::Orange, "inventory"),
@@ -232,7 +269,7 @@ mod tests {
         }
         assert_eq!(
             planes[0].1.iter().filter(|case| case.name().starts_with("adaptive ")).count(),
-            4
+            5
         );
     }
 

@@ -24,7 +24,7 @@ pub use bars::{Bar, bars};
 pub use curve::{Curve, curve};
 pub use latency::latency;
 pub use lines::{Lines, Panel, Point, Series, Stroke, lines};
-pub use plane::{Mark, Plane, frontier, plane};
+pub use plane::{Expected, Mark, Plane, frontier, plane};
 pub use whiskers::{Whisker, whiskers};
 
 /// Width of every picture, pixels.

@@ -70,6 +70,7 @@ fn dialled(mesh: &Mesh, index: usize) -> (usize, usize) {
 fn a_node_dials_the_links_that_compare_beside_those_that_relay_and_replaces_what_it_lost() {
     let mut params = comparing(StrategyKind::Adaptive, 2);
     params.relay.reconcile_links = 3;
+    params.peers.feeler_s = 0; // one more link, now and then
     let mut mesh = mesh(40, params);
     mesh.learn(0, &(1..40).collect::<Vec<_>>());
     mesh.run_for(Duration::from_secs(60));

@@ -6,6 +6,7 @@ use super::*;
 use crate::ground::link::Direction;
 use crate::params::Preset;
 use crate::relay::fake::{Fake, link, sends, tx};
+use crate::relay::turns::HASTE;
 
 /// A node with links that have just come up.
 struct Stage {
@@ -103,9 +104,8 @@ fn new_links_get_items_whole() {
 }
 
 #[test]
-fn a_peer_that_has_items_before_us_may_be_told_nothing_and_compared_with_in_its_turn() {
+fn a_peer_that_has_items_before_us_is_told_nothing_and_compared_with_in_its_turn() {
     let mut stage = Stage::new(4);
-    stage.fake.params.adaptive.compare_ms = Some(8_000);
     stage.disparage(1);
     let n = ordinary();
     let steps = stage.accept(n);
@@ -122,8 +122,28 @@ fn a_peer_that_has_items_before_us_may_be_told_nothing_and_compared_with_in_its_
 }
 
 #[test]
-fn a_peer_that_has_items_before_us_gets_their_ids_in_the_next_batch() {
+fn links_are_compared_in_haste_when_one_goes_that_brought_something_and_not_for_others() {
+    for brings in [false, true] {
+        let mut stage = Stage::new(4);
+        stage.fake.params.adaptive.compare_ms = Some(8_000);
+        stage.disparage(1);
+        let from = if brings { 2 } else { 3 };
+        stage.fake.accept(&mut stage.adaptive, ordinary(), Some(from));
+        stage.fake.ask(|cx| stage.adaptive.on_link_down(link(2), cx));
+        let until = stage.fake.now + HASTE;
+        let mut compared = 0;
+        while stage.adaptive.deadline() <= until {
+            let steps = stage.fake.wake(&mut stage.adaptive);
+            compared += steps.iter().filter(|step| matches!(step, Step::Compare(_))).count();
+        }
+        assert_eq!(compared >= 3, brings, "{compared} comparisons");
+    }
+}
+
+#[test]
+fn where_nothing_is_compared_a_peer_that_has_items_before_us_gets_their_ids_in_the_next_batch() {
     let mut stage = Stage::new(4);
+    stage.fake.params.adaptive.compare_ms = Some(0);
     stage.disparage(1);
     let n = ordinary();
     let steps = stage.accept(n);
@@ -257,7 +277,7 @@ fn an_own_item_that_another_peer_speaks_of_spreads_like_a_relayed_one() {
         let steps = echo();
         assert!(is_sent(&steps, 1) && is_sent(&steps, 9), "{steps:?}");
         assert!(!is_sent(&steps, 0) && !is_sent(&steps, 7) && !is_sent(&steps, 5), "{steps:?}");
-        assert!(is_held(&steps, 5), "{steps:?}");
+        assert!(!is_held(&steps, 5), "it is compared with");
         assert_eq!(echo(), [], "once");
     }
 }

@@ -28,6 +28,17 @@ pub struct Mark {
     pub colour: Colour,
 }
 
+/// Where contestants are expected to stand, as a setting of theirs changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expected {
+    /// What it is.
+    pub name: String,
+    /// Along and up, in the order of the setting.
+    pub points: Vec<(f64, f64)>,
+    /// The colour of its contestants.
+    pub colour: Colour,
+}
+
 /// The whole picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plane {
@@ -39,6 +50,8 @@ pub struct Plane {
     pub y: AxisSpec,
     /// The contestants.
     pub marks: Vec<Mark>,
+    /// What theory says of some of them.
+    pub expected: Vec<Expected>,
     /// What colours mean.
     pub legend: Vec<(Colour, String)>,
 }
@@ -63,15 +76,22 @@ pub fn frontier(marks: &[Mark]) -> Vec<usize> {
 #[must_use]
 pub fn plane(name: &str, plane: &Plane) -> String {
     let mut svg = Svg::card(name, HEIGHT, &plane.caption);
-    let x = Axis::spanning(plane.x.kind, plane.marks.iter().map(|mark| mark.x), (LEFT, RIGHT));
-    let y = Axis::spanning(plane.y.kind, plane.marks.iter().map(|mark| mark.y), (BOTTOM, TOP));
+    let expected = || plane.expected.iter().flat_map(|expected| expected.points.iter());
+    let along = plane.marks.iter().map(|mark| mark.x).chain(expected().map(|point| point.0));
+    let up = plane.marks.iter().map(|mark| mark.y).chain(expected().map(|point| point.1));
+    let x = Axis::spanning(plane.x.kind, along, (LEFT, RIGHT));
+    let y = Axis::spanning(plane.y.kind, up, (BOTTOM, TOP));
     frame(&mut svg, plane, &x, &y);
     let at = |mark: &Mark| (x.pixel(mark.x), y.pixel(mark.y));
+    for expected in &plane.expected {
+        let points = expected.points.iter().map(|point| (x.pixel(point.0), y.pixel(point.1)));
+        svg.polyline(&points.collect::<Vec<_>>(), expected.colour.code(), 1.4);
+    }
 
     let frontier = frontier(&plane.marks);
     let steps = steps(&frontier.iter().map(|&mark| at(&plane.marks[mark])).collect::<Vec<_>>());
     svg.dashes(&steps, Colour::Grey.code(), 1.8);
-    legend(&mut svg, &plane.legend);
+    legend(&mut svg, plane);
 
     let places: Vec<(f64, f64)> = plane.marks.iter().map(at).collect();
     let labels = place_labels(&places, &plane.marks, &steps);
@@ -112,13 +132,19 @@ fn frame(svg: &mut Svg, plane: &Plane, x: &Axis, y: &Axis) {
 }
 
 /// A line of its own above the plot.
-fn legend(svg: &mut Svg, entries: &[(Colour, String)]) {
+fn legend(svg: &mut Svg, plane: &Plane) {
     let mut x = LEFT - 48.0;
     let y = TOP - 52.0;
-    for (colour, name) in entries {
+    let width = |name: &str| 7.0 * name.chars().count() as f64;
+    for (colour, name) in &plane.legend {
         svg.dot(x, y, colour.code());
         svg.text(x + 10.0, y + 4.5, name, Type::plain(12.5));
-        x += 7.0 * name.chars().count() as f64 + 34.0;
+        x += width(name) + 34.0;
+    }
+    for expected in &plane.expected {
+        svg.polyline(&[(x - 6.0, y), (x + 18.0, y)], expected.colour.code(), 1.4);
+        svg.text(x + 24.0, y + 4.5, &expected.name, Type::plain(12.5));
+        x += width(&expected.name) + 48.0;
     }
     svg.dashes(&[(x - 6.0, y), (x + 18.0, y)], Colour::Grey.code(), 1.8);
     svg.text(x + 24.0, y + 4.5, "frontier", Type::plain(12.5));
@@ -281,10 +307,16 @@ mod tests {
                 x: spec("bytes"),
                 y: spec("ms"),
                 marks: marks(),
+                expected: vec![Expected {
+                    name: "as theory says".to_owned(),
+                    points: vec![(1.5, 900.0), (2.0, 300.0)],
+                    colour: Colour::Blue,
+                }],
                 legend: vec![(Colour::Blue, "classic".to_owned())],
             },
         );
         assert_eq!(svg.matches("<circle").count(), 6);
+        assert!(svg.contains(">as theory says<"));
         assert!(marks().iter().all(|mark| svg.contains(&format!(">{}<", mark.name))));
     }
 }
