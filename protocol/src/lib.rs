@@ -80,6 +80,8 @@ pub mod merkle;
 
 pub mod replica;
 
+pub mod membership;
+
 pub mod params;
 
 /// What one peer may cost us, and when that is misbehavior.
@@ -196,6 +198,7 @@ pub mod testkit {
     pub mod chaos;
     pub mod fleet;
     pub mod hostile;
+    pub mod members;
     mod mesh;
     mod queue;
     pub mod rounds;

@@ -34,6 +34,7 @@ pub(crate) const HOUSES: &[Floors] = &[Floors {
         &["wire"],
         &["merkle"],
         &["replica"],
+        &["membership"],
         &["params"],
         &["limits"],
         &["report"],

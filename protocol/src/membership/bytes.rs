@@ -1,0 +1,186 @@
+//! Bytes of what members say: one encoding each, and every length bounded before it is read.
+//!
+//! Numbers are little-endian in their whole width, but for counts and lengths, which are [varints](crate::ground::varint).
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::member_id::MemberId;
+use crate::ground::varint::{self, VarintError};
+
+/// Why bytes are nothing that a member says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// They end too early.
+    #[error("it ends too early")]
+    Truncated,
+    /// Others follow the end.
+    #[error("bytes follow its end")]
+    Trailing,
+    /// A count or length isn't in its shortest form.
+    #[error("a number is not in its shortest form")]
+    Varint,
+    /// A version of the format that isn't known here.
+    #[error("its version is {0}")]
+    Version(u8),
+    /// A tag that means nothing, or a value that can't be.
+    #[error("its {0} means nothing")]
+    Meaningless(&'static str),
+    /// More, or longer, than allowed; or empty where that isn't allowed.
+    #[error("its {0} has a length that isn't allowed")]
+    Length(&'static str),
+}
+
+impl From<VarintError> for Malformed {
+    fn from(error: VarintError) -> Self {
+        match error {
+            VarintError::Truncated => Self::Truncated,
+            VarintError::Malformed => Self::Varint,
+        }
+    }
+}
+
+/// What has an encoding.
+pub(crate) trait Encode: Sized {
+    /// Appends it.
+    fn put(&self, out: &mut Vec<u8>);
+
+    /// Takes it off the front.
+    ///
+    /// # Errors
+    /// Everything that its documentation doesn't allow.
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed>;
+}
+
+/// Bytes while they are read, front to back.
+#[derive(Debug)]
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(Malformed::Truncated)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    pub(crate) fn u8(&mut self) -> Result<u8, Malformed> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(crate) fn id(&mut self) -> Result<MemberId, Malformed> {
+        self.array().map(u64::from_le_bytes).map(MemberId)
+    }
+
+    /// A count or length of at most `max`.
+    pub(crate) fn count(&mut self, what: &'static str, max: usize) -> Result<usize, Malformed> {
+        let count = varint::take(&mut self.0)? as usize;
+        if count > max { Err(Malformed::Length(what)) } else { Ok(count) }
+    }
+
+    /// A length of at most `max`, and so many bytes, to be read by themselves.
+    pub(crate) fn section(&mut self, what: &'static str, max: usize) -> Result<Self, Malformed> {
+        let len = self.count(what, max)?;
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(Malformed::Truncated)?;
+        self.0 = rest;
+        Ok(Self(taken))
+    }
+
+    /// Text of at most `max` bytes.
+    pub(crate) fn text(&mut self, what: &'static str, max: usize) -> Result<&'a str, Malformed> {
+        let bytes = self.section(what, max)?.0;
+        std::str::from_utf8(bytes).map_err(|_| Malformed::Meaningless(what))
+    }
+
+    /// An address: its tag, which is 4 or 6, the IP address and the port.
+    pub(crate) fn addr(&mut self) -> Result<SocketAddr, Malformed> {
+        let ip = match self.u8()? {
+            4 => IpAddr::from(self.array::<4>()?),
+            6 => match Ipv6Addr::from(self.array::<16>()?) {
+                ip if ip.to_ipv4_mapped().is_none() => ip.into(),
+                _ => return Err(Malformed::Meaningless("address")),
+            },
+            _ => return Err(Malformed::Meaningless("address")),
+        };
+        Ok(SocketAddr::new(ip, self.array().map(u16::from_le_bytes)?))
+    }
+
+    /// The end: nothing may be left over.
+    pub(crate) const fn finish(&self) -> Result<(), Malformed> {
+        if self.0.is_empty() { Ok(()) } else { Err(Malformed::Trailing) }
+    }
+}
+
+/// Appends a count or length. Those of this room are bounded far below four billion.
+pub(crate) fn put_count(count: usize, out: &mut Vec<u8>) {
+    varint::put(u32::try_from(count).unwrap_or(u32::MAX), out);
+}
+
+/// Appends text and its length.
+pub(crate) fn put_text(text: &str, out: &mut Vec<u8>) {
+    put_count(text.len(), out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends an id.
+pub(crate) fn put_id(id: MemberId, out: &mut Vec<u8>) {
+    out.extend_from_slice(&id.0.to_le_bytes());
+}
+
+/// Appends an address, which is [canonical](canonical).
+pub(crate) fn put_addr(addr: SocketAddr, out: &mut Vec<u8>) {
+    match addr.ip() {
+        IpAddr::V4(ip) => {
+            out.push(4);
+            out.extend_from_slice(&ip.octets());
+        }
+        IpAddr::V6(ip) => {
+            out.push(6);
+            out.extend_from_slice(&ip.octets());
+        }
+    }
+    out.extend_from_slice(&addr.port().to_le_bytes());
+}
+
+/// An address as it is compared and told: IPv4 in the form of IPv6 is IPv4, and without zone or flow.
+pub(crate) const fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_reads_back_and_ipv4_has_one_form() {
+        for text in ["10.0.0.1:7946", "[2001:db8::1]:1"] {
+            let addr: SocketAddr = text.parse().unwrap();
+            let mut out = Vec::new();
+            put_addr(addr, &mut out);
+            assert_eq!(Reader::new(&out).addr(), Ok(addr));
+            assert_eq!(Reader::new(&out[1..]).addr().ok(), None);
+        }
+        let mapped: SocketAddr = "[::ffff:10.0.0.1]:5".parse().unwrap();
+        assert_eq!(canonical(mapped), "10.0.0.1:5".parse().unwrap());
+        let mut out = Vec::new();
+        put_addr(mapped, &mut out);
+        assert_eq!(Reader::new(&out).addr(), Err(Malformed::Meaningless("address")));
+    }
+
+    #[test]
+    fn a_section_is_bounded_before_it_is_read() {
+        assert_eq!(Reader::new(&[5, 1]).section("x", 4).err(), Some(Malformed::Length("x")));
+        assert_eq!(Reader::new(&[3, 1]).section("x", 4).err(), Some(Malformed::Truncated));
+        assert_eq!(Reader::new(&[1, 0xff]).text("x", 4), Err(Malformed::Meaningless("x")));
+    }
+}

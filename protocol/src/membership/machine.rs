@@ -1,0 +1,411 @@
+//! The machine: inputs with the time in, actions out. Its contract stands at [`crate::membership`].
+//!
+//! - `probing`: our pings, those that we send for others, and what we make of silence.
+//! - `claims`: what is said of members, and what we believe of it.
+//! - `telling`: news, exchanges, coming and going.
+
+mod claims;
+mod probing;
+mod telling;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::RngExt as _;
+
+use super::broadcasts::{Broadcasts, transmissions};
+use super::bytes::canonical;
+use super::contract::{Action, Counts, Cx, Event, Input, JOIN_MAX, Shared, Work};
+use super::member_id::MemberId;
+use super::packet::{Ack, HEAD, PACKET_MAX, Packet, Part};
+use super::profile::Profile;
+use super::roster::{Member, Roster};
+use super::settings::Settings;
+use super::status::Status;
+use super::suspicion::{Due, Suspicions};
+use crate::ground::map::Salt;
+use crate::ground::time::Time;
+use probing::{Probe, Relay};
+
+/// How often the failed and those who left are looked through for whom to forget. A guess: they are kept for hours.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// What news is about: newer news of the same takes the place of older.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Topic {
+    /// A member.
+    Member(MemberId),
+}
+
+/// When each thing that comes again is due.
+#[derive(Clone, Debug)]
+struct Timers {
+    /// The next ping, if none is out.
+    probe: Time,
+    gossip: Time,
+    exchange: Time,
+    reconnect: Time,
+    join: Time,
+    sweep: Time,
+    /// The next refutation, if one waits.
+    refute: Time,
+    /// When leaving is over, told or not.
+    leave: Time,
+}
+
+/// How far we are in leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    /// We don't.
+    Here,
+    /// The news of it is being told.
+    Leaving,
+    /// It is told. Nothing is done any more.
+    Gone,
+}
+
+/// A member of the fleet. See [`crate::membership`].
+#[derive(Clone, Debug)]
+pub struct Membership {
+    id: MemberId,
+    profile: Arc<Profile>,
+    incarnation: u32,
+    /// Lifeguard's local health: 0 is good.
+    health: u32,
+    stay: Stay,
+    /// Whether nobody has told us yet who is there: then what we hear first is no news to others.
+    is_new: bool,
+    probe: Option<Probe>,
+    timers: Timers,
+    settings: Settings,
+    roster: Roster,
+    suspicions: Suspicions,
+    news: Broadcasts<Topic, Part>,
+    relays: Vec<Relay>,
+    join: Vec<SocketAddr>,
+    /// The highest incarnation of ours that others hold against us, and who does, if a refutation waits.
+    claimed: Option<(u32, Option<MemberId>)>,
+    /// When there was an input last.
+    awake: Time,
+    /// No refutation before this.
+    refuted_until: Time,
+    /// No report of a conflict before this.
+    conflict_until: Time,
+    /// Where in the roster the next exchange begins.
+    cursor: usize,
+    counts: Counts,
+}
+
+impl Membership {
+    /// A member that knows nobody. `salt` is for its tables: secret where others may choose ids.
+    #[must_use]
+    pub fn new(id: MemberId, profile: Arc<Profile>, settings: Settings, salt: Salt) -> Self {
+        let settings = settings.checked();
+        let never = Time::NEVER;
+        Self {
+            id,
+            profile,
+            incarnation: 0,
+            health: 0,
+            stay: Stay::Here,
+            is_new: true,
+            probe: None,
+            timers: Timers {
+                probe: never,
+                gossip: Time::ZERO,
+                exchange: never,
+                reconnect: never,
+                join: never,
+                sweep: never,
+                refute: never,
+                leave: never,
+            },
+            roster: Roster::new(salt),
+            suspicions: Suspicions::default(),
+            news: Broadcasts::new(settings.news_max.0, settings.news_max.1),
+            relays: Vec::new(),
+            join: Vec::new(),
+            claimed: None,
+            awake: Time::ZERO,
+            refuted_until: Time::ZERO,
+            conflict_until: Time::ZERO,
+            cursor: 0,
+            counts: Counts::default(),
+            settings,
+        }
+    }
+
+    /// Takes one input at a moment, appending what is to be done about it. Says how much work it was.
+    pub fn handle(&mut self, input: Input<'_>, cx: &mut Cx<'_>) -> Work {
+        if self.stay == Stay::Gone {
+            return Work::default();
+        }
+        self.notice_stall(cx);
+        match input {
+            Input::Joining(addrs) => self.on_joining(addrs, cx),
+            Input::Datagram { from, packet } => return self.on_datagram(from, packet, cx),
+            Input::Malformed { .. } => self.counts.malformed += 1,
+            Input::Asked { stream, said } => return self.on_asked(stream, said, cx),
+            Input::Answered { by, said } => return self.on_answered(canonical(by), said, cx),
+            Input::Refused { addr } => self.on_refused(canonical(addr)),
+            Input::Leave => self.on_leave(cx),
+            Input::ForceLeave(id) => self.on_force_leave(id, cx),
+            Input::Retag(profile) => self.on_retag(profile, cx.now),
+            Input::Wake => self.on_wake(cx),
+        }
+        Work::default()
+    }
+
+    /// When it next wants [`Input::Wake`].
+    #[must_use]
+    pub fn deadline(&self) -> Time {
+        if self.stay == Stay::Gone {
+            return Time::NEVER;
+        }
+        let timers = &self.timers;
+        let if_so = |is: bool, at: Time| if is { at } else { Time::NEVER };
+        let gone = self.roster.count(Status::Failed) + self.roster.count(Status::Left);
+        [
+            self.probe.as_ref().map_or(timers.probe, Probe::deadline),
+            self.relays.iter().map(Relay::deadline).min().unwrap_or(Time::NEVER),
+            self.suspicions.deadline(),
+            if_so(!self.news.is_empty(), timers.gossip),
+            if_so(self.roster.present() > 0, timers.exchange),
+            if_so(self.roster.count(Status::Failed) > 0, timers.reconnect),
+            if_so(self.wants_to_join(), timers.join),
+            if_so(gone > 0, timers.sweep),
+            timers.refute,
+            timers.leave,
+        ]
+        .into_iter()
+        .min()
+        .unwrap_or(Time::NEVER)
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub const fn id(&self) -> MemberId {
+        self.id
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub const fn profile(&self) -> &Arc<Profile> {
+        &self.profile
+    }
+
+    /// How often it has refuted its death or changed its profile, and by how much more others made it.
+    #[must_use]
+    pub const fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// What it thinks of its own health (Lifeguard): 0 is good, [`Settings::health_max`] the worst.
+    #[must_use]
+    pub const fn health(&self) -> u32 {
+        self.health
+    }
+
+    /// All others that are known, in no order that means anything.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        self.roster.list()
+    }
+
+    /// What is known of one of the others.
+    #[must_use]
+    pub fn get(&self, id: MemberId) -> Option<&Member> {
+        self.roster.get(id)
+    }
+
+    /// How many are counted on, itself among them.
+    #[must_use]
+    pub const fn present(&self) -> usize {
+        self.roster.present() + 1
+    }
+
+    /// Whether it has left, and does nothing any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.stay == Stay::Gone
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What it counted.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Checks every bound, and that what is kept in several places agrees.
+    ///
+    /// # Panics
+    /// When that isn't so.
+    pub fn check_invariants(&self) {
+        self.roster.check();
+        self.suspicions.check();
+        self.news.check();
+        assert!(self.roster.len() < self.settings.members_max, "members");
+        assert!(self.roster.get(self.id).is_none(), "it isn't among the others");
+        assert!(self.relays.len() <= self.settings.relays_max, "pings for others");
+        assert!(self.join.len() <= JOIN_MAX, "whom to join");
+        assert!(self.health <= self.settings.health_max, "health");
+        assert_eq!(self.suspicions.len(), self.roster.count(Status::Suspect), "suspicions");
+        for member in self.roster.list() {
+            let is_suspect = member.status == Status::Suspect;
+            assert_eq!(self.suspicions.contains(member.id), is_suspect, "{}", member.id);
+        }
+    }
+
+    /// Whoever wakes up late by more than a period stood still, and so it is us whom nobody heard: what was due meanwhile
+    /// is no evidence against others.
+    fn notice_stall(&mut self, cx: &mut Cx<'_>) {
+        let late = cx.now - self.deadline().max(self.awake);
+        self.awake = cx.now;
+        if late <= self.settings.probe_interval || !self.settings.notice_stalls {
+            return;
+        }
+        self.counts.stalled += 1;
+        self.worsen(1);
+        self.suspicions.delay(late, cx.now + self.settings.probe_interval);
+        self.relays.clear();
+        if self.probe.take().is_some() {
+            self.timers.probe = cx.now + below(self.settings.probe_interval, cx);
+        }
+        cx.actions.push(Action::Report(Event::Stalled { late }));
+    }
+
+    fn on_datagram(&mut self, from: SocketAddr, packet: &Packet, cx: &mut Cx<'_>) -> Work {
+        self.counts.received += 1;
+        self.counts.skipped += packet.skipped as u64;
+        let (from, sender) = (canonical(from), packet.from);
+        if sender == self.id {
+            self.report_conflict(self.id, from, Shared::Id, cx);
+            return Work::default();
+        }
+        let known = self.roster.get(sender).map(|member| member.profile.addr());
+        let is_member = known == Some(from);
+        // Of a newcomer we may not have heard yet; one that is known doesn't speak from elsewhere.
+        let is_heard = known.is_none_or(|addr| addr == from);
+        let (mut asked, mut has_relayed, mut is_accused) = (None, false, false);
+        let mut work = Work::default();
+        for part in &packet.parts {
+            match part {
+                // One answer a packet, whoever asks: what comes is never less than what goes.
+                Part::Ping(ping) if ping.target == self.id && asked.is_none() => {
+                    asked = Some(ping.seq);
+                }
+                Part::Ping(_) => {}
+                Part::Alive(_) | Part::Suspect(_) | Part::Failed(_) | Part::Left(_) if is_heard => {
+                    work.claims += 1;
+                    // What accuses us is answered, so once a packet, too.
+                    let is_ours = part.accuses() == Some(self.id);
+                    if !is_ours || !std::mem::replace(&mut is_accused, true) {
+                        self.on_claim(part, sender, cx);
+                    }
+                }
+                _ if !is_member => self.counts.strange += 1,
+                Part::Ack(ack) => self.on_ack(sender, *ack, cx),
+                Part::Nack(nack) => self.on_nack(sender, *nack),
+                Part::PingReq(_) if has_relayed => self.counts.unrelayed += 1,
+                Part::PingReq(request) => {
+                    has_relayed = true;
+                    self.on_ping_req(sender, from, *request, cx);
+                }
+                Part::Alive(_) | Part::Suspect(_) | Part::Failed(_) | Part::Left(_) => {}
+            }
+        }
+        // Last, so that a refutation of what the packet said goes with it.
+        if let Some(seq) = asked {
+            let mut parts = vec![Ack { seq }.into()];
+            if is_member {
+                parts.extend(self.notice(sender));
+                self.send(from, parts, cx);
+            } else {
+                self.send_bare(from, parts, cx);
+            }
+        }
+        work
+    }
+
+    fn on_wake(&mut self, cx: &mut Cx<'_>) {
+        self.wake_probes(cx);
+        while let Some(due) = self.suspicions.due(cx.now) {
+            match due {
+                Due::Ask(id) => self.ask_once_more(id, cx),
+                Due::Verdict(id) => self.on_verdict(id, cx),
+            }
+        }
+        if cx.now >= self.timers.refute {
+            self.refute(cx);
+        }
+        self.wake_telling(cx);
+        if cx.now >= self.timers.sweep {
+            self.sweep(cx);
+        }
+    }
+
+    /// Forgets who failed or left long ago.
+    fn sweep(&mut self, cx: &mut Cx<'_>) {
+        self.timers.sweep = cx.now + SWEEP;
+        let settings = &self.settings;
+        let is_over = |member: &&Member| match member.status {
+            Status::Failed => cx.now - member.since >= settings.keep_failed,
+            Status::Left => cx.now - member.since >= settings.keep_left,
+            Status::Alive | Status::Suspect => false,
+        };
+        let over: Vec<_> = self.roster.list().iter().filter(is_over).map(|one| one.id).collect();
+        for id in over {
+            self.reap(id, cx);
+        }
+    }
+
+    fn reap(&mut self, id: MemberId, cx: &mut Cx<'_>) {
+        self.roster.remove(id);
+        self.news.remove(&Topic::Member(id));
+        cx.actions.push(Action::Report(Event::Reaped { id }));
+    }
+
+    /// How many there are to speak of, for all that grows with their number.
+    const fn n(&self) -> usize {
+        self.roster.present() + 1
+    }
+
+    fn worsen(&mut self, by: u32) {
+        self.health = self.health.saturating_add(by).min(self.settings.health_max);
+    }
+
+    /// Sends a packet to a member, with what else there is to tell.
+    fn send(&mut self, to: SocketAddr, mut parts: Vec<Part>, cx: &mut Cx<'_>) {
+        let taken: usize = parts.iter().map(Part::encoded_len).sum();
+        self.fill(&mut parts, (PACKET_MAX - HEAD).saturating_sub(taken));
+        self.send_bare(to, parts, cx);
+    }
+
+    /// Sends a packet as it is.
+    fn send_bare(&mut self, to: SocketAddr, parts: Vec<Part>, cx: &mut Cx<'_>) {
+        self.counts.sent += 1;
+        cx.actions.push(Action::Send { to, packet: Packet::new(self.id, parts) });
+    }
+
+    /// Puts into a packet what waits to be told, within so many bytes. Whatever else rides on packets gets its share here.
+    fn fill(&mut self, parts: &mut Vec<Part>, budget: usize) {
+        let limit = transmissions(self.settings.retransmit_mult, self.n());
+        self.news.fill(budget, limit, |part| parts.push(part.clone()));
+    }
+}
+
+/// A random span below another.
+fn below(span: Duration, cx: &mut Cx<'_>) -> Duration {
+    let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(cx.rng.random_range(0..nanos.max(1)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,355 @@
+//! A datagram: who sends it, and a list of parts.
+//!
+//! ```text
+//! packet   version u8 (1)  from u64  parts, up to the end
+//! part     kind u8  length  body
+//! Ping     1  seq u32  target u64                     "do you live, target?"
+//! Ack      2  seq u32                                 "yes"; of a relay: "it does"
+//! PingReq  3  seq u32  target u64                     "ask it for me"
+//! Nack     4  seq u32                                 "I asked, and have no answer yet"
+//! Alive    5  id u64  incarnation u32  profile        what a member says of itself
+//! Suspect  6  id u64  incarnation u32  by u64  nacks u8
+//! Failed   7  id u64  incarnation u32  by u64
+//! Left     8  id u64  incarnation u32
+//! ```
+//! A part of a kind that isn't known here is skipped and counted, so that new kinds need no new version. A new kind is a variant with its
+//! row in the table below, and a body that encodes itself.
+//!
+//! Who a packet says it is from is believed as far as whatever seals datagrams vouches for it: whoever has the fleet's key may say any id.
+
+use std::sync::Arc;
+
+use super::bytes::{Encode, Malformed, Reader, put_count, put_id};
+use super::member_id::MemberId;
+use super::profile::Profile;
+
+/// Most bytes of a packet: memberlist's `UDPBufferSize`, below what Ethernet carries in one frame with the seal.
+pub const PACKET_MAX: usize = 1_400;
+
+/// The version of the format.
+const VERSION: u8 = 1;
+
+/// Bytes before the first part.
+pub(crate) const HEAD: usize = 1 + 8;
+
+/// Makes the enum of the parts, and the number of each.
+macro_rules! parts {
+    ($($(#[$doc:meta])* $number:literal => $kind:ident),+ $(,)?) => {
+        /// One thing that a packet says.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Part {
+            $($(#[$doc])* $kind($kind),)+
+        }
+
+        impl Part {
+            const fn number(&self) -> u8 {
+                match self {
+                    $(Self::$kind(_) => $number,)+
+                }
+            }
+
+            fn put_body(&self, out: &mut Vec<u8>) {
+                match self {
+                    $(Self::$kind(body) => body.put(out),)+
+                }
+            }
+
+            /// `None` for a kind that isn't known here.
+            fn take_body(number: u8, body: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
+                Ok(Some(match number {
+                    $($number => Self::$kind($kind::take(body)?),)+
+                    _ => return Ok(None),
+                }))
+            }
+        }
+
+        $(impl From<$kind> for Part {
+            fn from(body: $kind) -> Self {
+                Self::$kind(body)
+            }
+        })+
+    };
+}
+
+parts! {
+    /// Asks whether somebody lives.
+    1 => Ping,
+    /// Somebody does.
+    2 => Ack,
+    /// Asks somebody to ping somebody else.
+    3 => PingReq,
+    /// Whoever was asked to ping has no answer yet.
+    4 => Nack,
+    /// A member lives, and says this of itself.
+    5 => Alive,
+    /// A member didn't answer.
+    6 => Suspect,
+    /// A member is taken for dead.
+    7 => Failed,
+    /// A member has left.
+    8 => Left,
+}
+
+/// See [`Part::Ping`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ping {
+    /// Comes back with the answer. Random, so that whoever doesn't see the ping can't answer it.
+    pub seq: u32,
+    /// Who is meant: somebody else may have its address now.
+    pub target: MemberId,
+}
+
+/// See [`Part::Ack`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// What it answers.
+    pub seq: u32,
+}
+
+/// See [`Part::PingReq`]. It names no address: the one asked knows it, or doesn't ping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PingReq {
+    /// Comes back with the answer.
+    pub seq: u32,
+    /// Who is to be pinged.
+    pub target: MemberId,
+}
+
+/// See [`Part::Nack`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nack {
+    /// What it answers.
+    pub seq: u32,
+}
+
+/// See [`Part::Alive`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alive {
+    /// Who.
+    pub id: MemberId,
+    /// Its own count of its refutations and changes: the higher one is the later one.
+    pub incarnation: u32,
+    /// What it says of itself.
+    pub profile: Arc<Profile>,
+}
+
+/// See [`Part::Suspect`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspect {
+    /// Who.
+    pub id: MemberId,
+    /// The incarnation that didn't answer.
+    pub incarnation: u32,
+    /// Who had no answer.
+    pub by: MemberId,
+    /// How many others, whom that one asked, said that they had none either.
+    pub nacks: u8,
+}
+
+/// See [`Part::Failed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// Who.
+    pub id: MemberId,
+    /// The incarnation that is dead.
+    pub incarnation: u32,
+    /// Who says so.
+    pub by: MemberId,
+}
+
+/// See [`Part::Left`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Who.
+    pub id: MemberId,
+    /// The incarnation that left.
+    pub incarnation: u32,
+}
+
+impl Part {
+    /// Whom it takes for dead, or nearly.
+    #[must_use]
+    pub const fn accuses(&self) -> Option<MemberId> {
+        match self {
+            Self::Suspect(Suspect { id, .. })
+            | Self::Failed(Failed { id, .. })
+            | Self::Left(Left { id, .. }) => Some(*id),
+            Self::Ping(_) | Self::Ack(_) | Self::PingReq(_) | Self::Nack(_) | Self::Alive(_) => {
+                None
+            }
+        }
+    }
+
+    /// How many bytes of a packet it takes.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let mut out = Vec::with_capacity(64);
+        self.put(&mut out);
+        out.len()
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        let mut body = Vec::with_capacity(64);
+        self.put_body(&mut body);
+        out.push(self.number());
+        put_count(body.len(), out);
+        out.extend_from_slice(&body);
+    }
+}
+
+/// A datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Who sends it.
+    pub from: MemberId,
+    /// What it says.
+    pub parts: Vec<Part>,
+    /// How many parts it had of kinds that aren't known here. None when it is sent.
+    pub skipped: usize,
+}
+
+impl Packet {
+    /// A packet with parts.
+    #[must_use]
+    pub const fn new(from: MemberId, parts: Vec<Part>) -> Self {
+        Self { from, parts, skipped: 0 }
+    }
+
+    /// It as bytes: at most [`PACKET_MAX`], as whoever filled it saw to.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(128);
+        out.push(VERSION);
+        put_id(self.from, &mut out);
+        self.parts.iter().for_each(|part| part.put(&mut out));
+        debug_assert!(out.len() <= PACKET_MAX, "{} bytes", out.len());
+        out
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        HEAD + self.parts.iter().map(Part::encoded_len).sum::<usize>()
+    }
+
+    /// Reads a packet.
+    ///
+    /// # Errors
+    /// For whatever no member writes, whatever kinds of parts it knows. Nothing of the packet is taken then.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        if bytes.len() > PACKET_MAX {
+            return Err(Malformed::Length("packet"));
+        }
+        let input = &mut Reader::new(bytes);
+        match input.u8()? {
+            VERSION => {}
+            other => return Err(Malformed::Version(other)),
+        }
+        let mut packet = Self::new(input.id()?, Vec::new());
+        while !input.is_empty() {
+            let number = input.u8()?;
+            let mut body = input.section("part", PACKET_MAX)?;
+            match Part::take_body(number, &mut body)? {
+                Some(part) => {
+                    body.finish()?;
+                    packet.parts.push(part);
+                }
+                None => packet.skipped += 1,
+            }
+        }
+        Ok(packet)
+    }
+}
+
+impl Encode for Ping {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.seq.to_le_bytes());
+        put_id(self.target, out);
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { seq: input.u32()?, target: input.id()? })
+    }
+}
+
+impl Encode for Ack {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.seq.to_le_bytes());
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { seq: input.u32()? })
+    }
+}
+
+impl Encode for PingReq {
+    fn put(&self, out: &mut Vec<u8>) {
+        Ping { seq: self.seq, target: self.target }.put(out);
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ping::take(input).map(|Ping { seq, target }| Self { seq, target })
+    }
+}
+
+impl Encode for Nack {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.seq.to_le_bytes());
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { seq: input.u32()? })
+    }
+}
+
+impl Encode for Alive {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_id(self.id, out);
+        out.extend_from_slice(&self.incarnation.to_le_bytes());
+        self.profile.put(out);
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (id, incarnation) = (input.id()?, input.u32()?);
+        Ok(Self { id, incarnation, profile: Arc::new(Profile::take(input)?) })
+    }
+}
+
+impl Encode for Suspect {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self { id, incarnation, by, nacks } = *self;
+        Failed { id, incarnation, by }.put(out);
+        out.push(nacks);
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let Failed { id, incarnation, by } = Failed::take(input)?;
+        Ok(Self { id, incarnation, by, nacks: input.u8()? })
+    }
+}
+
+impl Encode for Failed {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_id(self.id, out);
+        out.extend_from_slice(&self.incarnation.to_le_bytes());
+        put_id(self.by, out);
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { id: input.id()?, incarnation: input.u32()?, by: input.id()? })
+    }
+}
+
+impl Encode for Left {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_id(self.id, out);
+        out.extend_from_slice(&self.incarnation.to_le_bytes());
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { id: input.id()?, incarnation: input.u32()? })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! What members say by a stream: all that they know of one another, and pings where datagrams don't pass.
+//!
+//! ```text
+//! said      version u8 (1)  from u64  kind u8
+//! Exchange  1  count  entries: status u8 (0 alive, 1 suspect, 2 failed, 3 left), then as `Alive` in a packet
+//! Ping      2  seq u32  target u64
+//! Ack       3  seq u32
+//! ```
+
+use std::sync::Arc;
+
+use super::bytes::{Encode, Malformed, Reader, put_count, put_id};
+use super::member_id::MemberId;
+use super::packet::{Ack, Alive, Ping};
+use super::status::Status;
+
+/// Most entries of an exchange: as many as there are members by default.
+pub const ENTRIES_MAX: usize = 16_384;
+
+/// Most bytes of what is said by a stream. A guess: a fleet of ten thousand, with names and tags of fifty bytes.
+pub const SAID_MAX: usize = 1 << 20;
+
+/// The version of the format.
+const VERSION: u8 = 1;
+
+/// What somebody knows of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it takes it for.
+    pub status: Status,
+    /// What that one said of itself last.
+    pub last: Alive,
+}
+
+impl Entry {
+    /// How many bytes it takes.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let mut out = Vec::with_capacity(64);
+        self.put(&mut out);
+        out.len()
+    }
+}
+
+impl Encode for Entry {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(self.status.number());
+        self.last.put(out);
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let status = Status::of_number(input.u8()?).ok_or(Malformed::Meaningless("status"))?;
+        Ok(Self { status, last: Alive::take(input)? })
+    }
+}
+
+/// What somebody knows of the members, as much as fits: itself first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Full {
+    /// One for each member.
+    pub entries: Vec<Entry>,
+}
+
+/// Something that is said by a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saying {
+    /// What the sender knows. Whoever opened the stream is answered with the same.
+    Exchange(Arc<Full>),
+    /// Asks whether somebody lives.
+    Ping(Ping),
+    /// It does.
+    Ack(Ack),
+}
+
+/// What is said by a stream, and who says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Who.
+    pub from: MemberId,
+    /// What.
+    pub saying: Saying,
+}
+
+impl Said {
+    /// It as bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        put_id(self.from, &mut out);
+        match &self.saying {
+            Saying::Exchange(full) => {
+                out.push(1);
+                put_count(full.entries.len(), &mut out);
+                full.entries.iter().for_each(|entry| entry.put(&mut out));
+            }
+            Saying::Ping(ping) => {
+                out.push(2);
+                ping.put(&mut out);
+            }
+            Saying::Ack(ack) => {
+                out.push(3);
+                ack.put(&mut out);
+            }
+        }
+        debug_assert!(out.len() <= SAID_MAX, "{} bytes", out.len());
+        out
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// For whatever no member writes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        if bytes.len() > SAID_MAX {
+            return Err(Malformed::Length("exchange"));
+        }
+        let input = &mut Reader::new(bytes);
+        match input.u8()? {
+            VERSION => {}
+            other => return Err(Malformed::Version(other)),
+        }
+        let from = input.id()?;
+        let saying = match input.u8()? {
+            1 => {
+                let count = input.count("entries", ENTRIES_MAX)?;
+                let entries = (0..count).map(|_| Entry::take(input)).collect::<Result<_, _>>()?;
+                Saying::Exchange(Arc::new(Full { entries }))
+            }
+            2 => Saying::Ping(Ping::take(input)?),
+            3 => Saying::Ack(Ack::take(input)?),
+            _ => return Err(Malformed::Meaningless("kind")),
+        };
+        input.finish().map(|()| Self { from, saying })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::membership::profile::{Profile, Versions};
+
+    #[test]
+    fn what_is_said_reads_back_and_nothing_shorter_or_longer() {
+        let addr = ([10, 0, 0, 1], 1).into();
+        let profile = Arc::new(Profile::new("a", addr, &[("k", "v")], Versions::OURS).unwrap());
+        let entry = |status| Entry {
+            status,
+            last: Alive { id: MemberId(9), incarnation: 4, profile: Arc::clone(&profile) },
+        };
+        let entries = vec![entry(Status::Alive), entry(Status::Left)];
+        for saying in [
+            Saying::Exchange(Arc::new(Full { entries })),
+            Saying::Ping(Ping { seq: 1, target: MemberId(2) }),
+            Saying::Ack(Ack { seq: 1 }),
+        ] {
+            let said = Said { from: MemberId(3), saying };
+            let mut bytes = said.encode();
+            for len in 0..bytes.len() {
+                assert!(Said::decode(&bytes[..len]).is_err(), "{len}");
+            }
+            assert_eq!(Said::decode(&bytes), Ok(said));
+            bytes.push(0);
+            assert_eq!(Said::decode(&bytes), Err(Malformed::Trailing));
+        }
+    }
+}
