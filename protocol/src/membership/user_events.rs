@@ -23,7 +23,7 @@ use super::rate::{Pace, Rates};
 use super::seen::{Known, Seen};
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
-use crate::replica::bytes::{Encode, Malformed, Reader, put_string};
+use super::bytes::{Encode, Malformed, Reader, put_string};
 
 /// The longest name, bytes. A guess.
 pub const NAME_MAX: usize = 64;
@@ -92,7 +92,7 @@ impl UserEvent {
         let input = &mut Reader::new(bytes);
         let event = Self {
             time: LamportTime::take(input)?,
-            origin: MemberId(input.u64()?),
+            origin: input.id()?,
             name: input.string("name", NAME_MAX)?,
             payload: input.string("payload", PAYLOAD_MAX)?,
             coalesce: match input.u8()? {

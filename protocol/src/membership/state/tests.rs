@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::ground::time::Time;
 use crate::membership::member_id::MemberId;
-use crate::replica::Malformed;
+use crate::membership::Malformed;
 
 mod model;
 
