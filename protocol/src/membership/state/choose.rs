@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt as _};
 
 use super::body::{COUNT_MAX, Delta, Digest, PART_HEAD_MAX, Part, TOLD_MAX, Told};
-use super::table::{Member, States};
+use super::table::{Member, Recent, States};
 use super::{Entry, KEY_MAX, VALUE_MAX, Version};
 use crate::ground::varint;
 use crate::membership::member_id::MemberId;
@@ -105,6 +105,22 @@ impl States {
                 let (entries, upto) = fitting(member, part.upto, &mut room);
                 part.entries.extend(entries);
                 part.upto = upto;
+            }
+        }
+        parts.sort_unstable_by_key(|part| part.member);
+        Delta(parts)
+    }
+
+    /// The latest changes of those of whom a peer told nothing, in at most `budget` bytes: the guess is that it has all that was before them. If
+    /// it hasn't, they don't fit there, and digests find out.
+    #[must_use]
+    pub fn guess(&self, told: &Digest, budget: usize) -> Delta {
+        let mut room = budget.saturating_sub(COUNT_MAX);
+        let mut parts = Vec::new();
+        for Recent { member, from, .. } in &self.recent {
+            let is_told = told.0.binary_search_by_key(member, |told| told.member).is_ok();
+            if let Some(member) = self.member(*member).filter(|one| !is_told && one.is_whole()) {
+                tell_news(member, *from, &mut room, &mut parts);
             }
         }
         parts.sort_unstable_by_key(|part| part.member);
