@@ -333,6 +333,7 @@ impl States {
             return false;
         }
         if told.generation > member.generation {
+            let is_first = member.generation == 0;
             self.bytes -= member.cost();
             *member = Member { generation: told.generation, ..Member::new(told.member, at.now) };
             member.heartbeat = told.heartbeat;
@@ -340,7 +341,10 @@ impl States {
             applied.changes.push(Change::Began { member, generation });
             applied.changes.push(Change::Beat(member));
             self.recent.retain(|recent| recent.member != member);
-            self.note_recent(member, 0);
+            if !is_first {
+                // It started anew. Where we hear of it first, all of the fleet may be new to us, and others know it.
+                self.note_recent(member, 0);
+            }
         } else if told.heartbeat > member.heartbeat {
             member.heartbeat = told.heartbeat;
             member.raised_at = at.now;

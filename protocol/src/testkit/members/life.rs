@@ -9,7 +9,7 @@ use std::time::Duration;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{addr_of, id_of};
+use super::{addr_of, id_of, wall};
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
 use crate::membership::packet::{Ack, Alive, Failed, Left, Nack, Ping, PingReq, Suspect};
@@ -223,7 +223,7 @@ impl Life {
                     Entry { status, last: life.alive(id) }
                 };
                 let entries = (0..count).map(|_| entry(self)).collect();
-                Saying::Exchange(Arc::new(Full { entries }))
+                Saying::Exchange(Arc::new(Full { entries, ..Full::default() }))
             }
         };
         Said { from, saying }
@@ -267,7 +267,12 @@ impl Life {
 
     fn hand(&mut self, input: Input<'_>) {
         let news = self.machine.settings().fanout + self.machine.settings().indirect;
-        let cx = &mut Cx { now: self.now, rng: &mut self.rng, actions: &mut self.actions };
+        let cx = &mut Cx {
+            now: self.now,
+            wall: wall(self.now),
+            rng: &mut self.rng,
+            actions: &mut self.actions,
+        };
         self.machine.handle(input, cx);
         self.machine.check_invariants();
         let mut sent = 0;
