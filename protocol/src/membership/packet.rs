@@ -33,6 +33,7 @@ use super::profile::Profile;
 use super::queries::{Query, Response};
 use super::state::{Delta, Digest};
 use super::user_events::UserEvent;
+use crate::ground::varint;
 
 /// Most bytes of a packet: memberlist's `UDPBufferSize`, below what Ethernet carries in one frame with the seal.
 pub const PACKET_MAX: usize = 1_400;
@@ -62,6 +63,12 @@ macro_rules! parts {
             fn put_body(&self, out: &mut Vec<u8>) {
                 match self {
                     $(Self::$kind(body) => body.put(out),)+
+                }
+            }
+
+            fn body_len(&self) -> usize {
+                match self {
+                    $(Self::$kind(body) => Encode::encoded_len(body),)+
                 }
             }
 
@@ -130,7 +137,7 @@ macro_rules! encode_whole {
     };
 }
 
-encode_whole!(Digest, Delta, Record, UserEvent, Query, Response);
+encode_whole!(Delta, Record, UserEvent, Query, Response);
 
 /// See [`Part::Ping`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,9 +230,8 @@ impl Part {
     /// How many bytes of a packet it takes.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
-        let mut out = Vec::with_capacity(64);
-        self.put(&mut out);
-        out.len()
+        let body = self.body_len();
+        1 + varint::len(u32::try_from(body).unwrap_or(u32::MAX)) + body
     }
 
     fn put(&self, out: &mut Vec<u8>) {
@@ -298,6 +304,21 @@ impl Packet {
             }
         }
         Ok(packet)
+    }
+}
+
+impl Encode for Digest {
+    fn put(&self, out: &mut Vec<u8>) {
+        Self::put(self, out);
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Self::decode(input.all())
+    }
+
+    // It is measured with every ping, and tells of many.
+    fn encoded_len(&self) -> usize {
+        Self::encoded_len(self)
     }
 }
 
