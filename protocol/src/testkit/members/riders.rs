@@ -170,10 +170,11 @@ fn all_answer_a_query_and_those_it_is_not_for_are_silent() {
 }
 
 #[test]
-fn a_write_reaches_all_with_the_pings_and_costs_no_datagram() {
+fn a_write_reaches_all_with_the_pings() {
     for (size, loss) in [(20, 0.0), (20, 0.05), (200, 0.0)] {
         let mut fleet = Members::joined(size, &Settings::fleet(), lossy(loss), 4);
         fleet.take_log();
+        fleet.take_traffic();
         fleet.inject(7, Input::Set { key: b"tip", value: b"100" });
         let has = |fleet: &Members, number: usize| {
             let states = fleet.member(number).states().unwrap();
@@ -185,7 +186,13 @@ fn a_write_reaches_all_with_the_pings_and_costs_no_datagram() {
             |event: &Event| matches!(event, Event::Changed(Change::Set { version: 1, .. }));
         let told = fleet.take_log().iter().filter(|(_, _, event)| change(event)).count();
         assert_eq!(told, size - 1, "each is told once");
-        println!("{size} members, loss {loss}: a write is everywhere after {took:.1} s");
+        let sent = fleet.take_traffic().datagrams as f64 / size as f64 - 2.0 * took;
+        println!(
+            "{size} members, loss {loss}: a write is everywhere after {took:.1} s, for {sent:.2} datagrams \
+             a member more than pings"
+        );
+        // A third datagram is rare: who heard by a ping or an answer needs none. Where some are lost there are indirect pings and accusations, too.
+        assert!(loss > 0.0 || sent < 1.0, "{sent}");
         assert!(took < 3.0 * (size as f64).ln(), "{took}");
         fleet.inject(7, Input::Delete { key: b"tip" });
         let gone = |fleet: &Members| {
