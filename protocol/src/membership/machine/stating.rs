@@ -14,8 +14,8 @@
 //!
 //! # Exchanges
 //! By a stream both tell digests, and whoever answers tells what the other lacks. A newcomer learns by its first whom there is, and by its
-//! second, at most [`join_retry`](crate::membership::Settings::join_retry) later, what all of them say. Where more is known than fits there, pings bring
-//! the rest.
+//! second, at most [`join_retry`](crate::membership::Settings::join_retry) later, what all of them say. Where more is known than fits
+//! there, pings bring the rest.
 //!
 //! A digest that tells of somebody who isn't known here has the next exchange come soon: news of a newcomer misses some, in large fleets.
 //!
