@@ -9,18 +9,24 @@ use std::time::Duration;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{addr_of, id_of};
+use super::{addr_of, id_of, wall};
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
 use crate::membership::packet::{Ack, Alive, Failed, Left, Nack, Ping, PingReq, Suspect};
 use crate::membership::said::{Entry, Full};
+use crate::membership::state::{self, Digest};
 use crate::membership::{
     Action, Cx, Input, MemberId, Membership, PACKET_MAX, Packet, Part, Profile, Said, Saying,
     Settings, Status, StreamId, Versions,
 };
 
+mod riding;
+
 /// How many others there are: more than the member may know.
 const OTHERS: usize = 9;
+
+/// Most datagrams of rumors for one input: those that it knows, some with more rumors than fit one packet.
+const RUMORS_MAX: usize = 12;
 
 /// A member whose life is drawn at random.
 #[derive(Debug)]
@@ -48,10 +54,20 @@ impl Life {
             Arc::new(profile.expect("it is valid"))
         };
         let profiles: Vec<_> = (0..=OTHERS).map(profile).collect();
-        let presets = [Settings::fleet(), Settings::lan(), Settings::local().without_lifeguard()];
-        let mut settings = presets[usize::try_from(seed % 3).unwrap_or(0)].clone();
+        let presets = [
+            Settings::fleet(),
+            Settings::lan(),
+            Settings::local().without_lifeguard(),
+            Settings::phi(),
+        ];
+        let mut settings = presets[usize::try_from(seed % 4).unwrap_or(0)].clone();
         (settings.members_max, settings.relays_max, settings.relays_each) = (7, 5, 2);
         (settings.news_max, settings.keep_failed) = ((5, 400), Duration::from_secs(100));
+        let riding = &mut settings.riding;
+        (riding.phi_max, riding.coordinates_max, riding.rumors_max) = (4, 4, (5, 2_000));
+        riding.state = riding
+            .state
+            .map(|_| state::Settings { grace: Duration::from_secs(30), bytes_max: 3_000 });
         let machine =
             Membership::new(id_of(0), Arc::clone(&profiles[0]), settings, Salt::new(seed));
         Self {
@@ -69,7 +85,8 @@ impl Life {
     /// # Panics
     /// When a bound doesn't hold.
     pub fn step(&mut self) {
-        match self.rng.random_range(0..24) {
+        match self.rng.random_range(0..26) {
+            24.. => self.want(),
             0..10 => {
                 let packet = self.packet();
                 let from = self.addr_for(packet.from);
@@ -180,13 +197,18 @@ impl Life {
     fn packet(&mut self) -> Packet {
         let from = self.id();
         let parts = (0..self.rng.random_range(0..5)).map(|_| self.part()).collect();
-        Packet::new(from, parts)
+        let mut packet = Packet::new(from, parts);
+        while packet.encoded_len() > PACKET_MAX {
+            packet.parts.pop();
+        }
+        packet
     }
 
     fn part(&mut self) -> Part {
         let (id, by, seq) = (self.id(), self.id(), self.rng.next_u32());
         let incarnation = self.incarnation(id);
-        match self.rng.random_range(0..10) {
+        match self.rng.random_range(0..16) {
+            10.. => self.riding(),
             0 => Ping { seq, target: id }.into(),
             1 => Ping { seq, target: id_of(0) }.into(),
             2 => PingReq { seq, target: id }.into(),
@@ -223,7 +245,12 @@ impl Life {
                     Entry { status, last: life.alive(id) }
                 };
                 let entries = (0..count).map(|_| entry(self)).collect();
-                Saying::Exchange(Arc::new(Full { entries }))
+                let leaders = vec![self.record()];
+                let times = [self.lamport(), self.lamport()];
+                let mut states = self.others_states();
+                let delta = states.guess(&Digest::default(), 5_000);
+                let digest = states.digest(5_000, &mut self.rng);
+                Saying::Exchange(Arc::new(Full { entries, leaders, times, digest, delta }))
             }
         };
         Said { from, saying }
@@ -267,7 +294,12 @@ impl Life {
 
     fn hand(&mut self, input: Input<'_>) {
         let news = self.machine.settings().fanout + self.machine.settings().indirect;
-        let cx = &mut Cx { now: self.now, rng: &mut self.rng, actions: &mut self.actions };
+        let cx = &mut Cx {
+            now: self.now,
+            wall: wall(self.now),
+            rng: &mut self.rng,
+            actions: &mut self.actions,
+        };
         self.machine.handle(input, cx);
         self.machine.check_invariants();
         let mut sent = 0;
@@ -293,7 +325,8 @@ impl Life {
             }
         }
         // Whatever comes: an answer to a ping, one to an accusation, one ping for somebody; and what is due of our own, for each suspect too.
-        assert!(sent <= 2 * news + 12, "{sent} datagrams");
+        // And rumors to the children of each, but never to more than there are.
+        assert!(sent <= 2 * news + 12 + RUMORS_MAX, "{sent} datagrams");
         while self.asked.len() > 64 {
             self.asked.pop_front();
         }
@@ -310,7 +343,7 @@ mod tests {
         let inputs = std::env::var("MEMBERSHIP_INPUTS").ok().and_then(|text| text.parse().ok());
         let inputs: u64 = inputs.unwrap_or(60_000);
         let each = 2_000;
-        let mut all = [0; 10];
+        let mut all = [0; 14];
         for seed in 0..inputs.div_ceil(each) {
             let run = std::panic::catch_unwind(|| {
                 let mut life = Life::new(seed);
@@ -329,6 +362,10 @@ mod tests {
                 counts.conflicts,
                 counts.stalled,
                 counts.dropped,
+                counts.states_refused,
+                counts.states_refuted,
+                counts.rumors_refused,
+                counts.rumors_told,
             ];
             all = std::array::from_fn(|at| all[at] + here[at]);
         }

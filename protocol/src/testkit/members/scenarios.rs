@@ -41,7 +41,7 @@ fn as_bytes_and_as_values_a_run_is_the_same() {
 
 #[test]
 fn a_death_is_seen() {
-    for (size, runs) in [(20, 40_u32), (50, 16), (100, 8), (1_000, 2)] {
+    for (size, runs) in [(20, 40_u32), (50, 16), (100, 8), (1_000, 1)] {
         for process in [Process::Killed, Process::Vanished] {
             let (mut first, mut last) = (0.0, 0.0);
             for seed in 0..runs {
@@ -202,7 +202,8 @@ fn the_death_of_half_is_seen_and_the_other_half_lives() {
 fn two_hundred_join_at_once() {
     let mut fleet = Members::new(200, &Settings::fleet(), Weather::LAN, 1);
     fleet.join_all();
-    let joined = fleet.settle(secs(60.0)).expect("they join").as_secs_f64();
+    let joined = fleet.settle(secs(60.0)).map(|joined| joined.as_secs_f64());
+    let joined = joined.unwrap_or_else(|| panic!("they join: {:?}", fleet.disagreements()));
     let Traffic { datagrams, longest, .. } = fleet.take_traffic();
     println!("200 join at once: {joined:.2} s, {} datagrams each", datagrams / 200);
     assert!(joined < 15.0, "{joined} s");
