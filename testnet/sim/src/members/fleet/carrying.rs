@@ -96,8 +96,7 @@ impl Fleet {
         // Drawn in any case: so what a fault changes is what it touches.
         let jitter = &mut self.hosts[from as usize].jitter;
         let at = Time::from_nanos(self.latencies.arrival(now, fixed, jitter));
-        let side = |number: u32| self.sides.get(number as usize);
-        if side(from) != side(to) {
+        if self.is_divided(from, to) {
             return;
         }
         let (mut at, mut copies) = (at, 1);
@@ -114,6 +113,10 @@ impl Fleet {
         }
     }
 
+    fn is_divided(&self, one: u32, other: u32) -> bool {
+        self.sides.get(one as usize) != self.sides.get(other as usize)
+    }
+
     fn count_said(&mut self, said: &Said) {
         self.hash.word(said.from.0);
         if self.is_counting {
@@ -126,16 +129,19 @@ impl Fleet {
         if !self.is_counting {
             return;
         }
-        let is_healthy = |fleet: &Self, number: u32| !fleet.hosts[number as usize].is_met;
+        let is_healthy = |number: u32| !self.hosts[number as usize].is_met;
+        // What is beyond a partition is as good as dead.
+        let is_wrong =
+            |on: u32| is_healthy(on) && !self.is_divided(by, on) && !self.faults.parted(by, on);
         match report {
             Report::Failed { id, .. } => {
                 if let Some(on) = self.number_of(id) {
-                    let (is_wrong, is_at_healthy) = (is_healthy(self, on), is_healthy(self, by));
+                    let (is_wrong, is_at_healthy) = (is_wrong(on), is_healthy(by));
                     self.verdicts.fail(on, self.now, is_wrong, is_at_healthy);
                 }
             }
             Report::Suspected { id, .. } => {
-                let on = self.number_of(id).filter(|on| is_healthy(self, *on));
+                let on = self.number_of(id).filter(|on| is_wrong(*on));
                 self.verdicts.wrong_suspicions += u64::from(on.is_some());
             }
             _ => {}

@@ -62,6 +62,12 @@ impl Fleet {
         self.verdicts.of[of as usize]
     }
 
+    /// Whether a fault has met one: it was stopped, killed or slowed, or left.
+    #[must_use]
+    pub fn is_met(&self, number: u32) -> bool {
+        self.hosts[number as usize].is_met
+    }
+
     /// How often a fault of the setup met anything.
     #[must_use]
     pub fn touched(&self, fault: usize) -> u64 {

@@ -52,6 +52,15 @@ impl Fleet {
         self.turn(number);
     }
 
+    /// Has a slow one go on as others do.
+    pub fn quicken(&mut self, number: u32) {
+        let host = &mut self.hosts[number as usize];
+        let is_paused = host.slow.take().is_some() && host.process == Process::Paused;
+        if is_paused {
+            self.set(number, Process::Running);
+        }
+    }
+
     /// Says who is on which side of a partition; all on one side is none. Streams between sides are silent, too.
     pub fn divide(&mut self, side: impl Fn(u32) -> u8) {
         self.sides = (0..narrow(self.hosts.len())).map(side).collect();
