@@ -58,7 +58,7 @@ struct Wrong {
 /// The table.
 pub(super) fn table(args: &MembersArgs) -> Table {
     let (slow, blocked, free) = match args.quick {
-        true => (&[8, 32][..], &[8_192][..], &[1, 64][..]),
+        true => (&[32][..], &[16_384][..], &[1, 64][..]),
         false => (&SLOW[..], &BLOCKED[..], &FREE[..]),
     };
     let mut tasks = Vec::new();

@@ -199,7 +199,7 @@ fn is_soon(outcome: &Outcome, seconds: f64) -> bool {
 
 /// The table.
 pub(super) fn table(args: &MembersArgs) -> Table {
-    let (members, runs) = if args.quick { (40, 2) } else { (MEMBERS, 20) };
+    let (members, runs) = if args.quick { (40, 1) } else { (MEMBERS, 20) };
     let presets = [Preset::Fleet, Preset::Lan];
     let tasks: Vec<_> =
         SCENARIOS.iter().flat_map(|scenario| presets.map(|preset| (scenario, preset))).collect();
