@@ -74,10 +74,12 @@ struct Host {
     is_met: bool,
     /// What came while it was paused.
     backlog: VecDeque<Arrival>,
+    /// What it sent while it was muffled: to whom, and whether by a stream.
+    outbox: Vec<(u32, bool, Arrival)>,
     /// The earliest wake-up that is queued.
     wake_at: Time,
-    /// How long it stands still and how long it goes on, in turns, if it is slow.
-    slow: Option<(Duration, Duration)>,
+    /// If it is slow: how, for how long, and how long it is free in between.
+    slow: Option<(Process, Duration, Duration)>,
     /// Its choices.
     rng: SplitMix64,
     /// What is drawn for what it sends.
@@ -229,7 +231,7 @@ impl Fleet {
             return;
         }
         host.wake_at = Time::NEVER;
-        if host.process != Process::Running {
+        if !host.process.has_timers() {
             return;
         }
         if host.machine.deadline() <= self.now {
@@ -267,7 +269,7 @@ impl Fleet {
     /// Queues a member's wake-up, if it wants one that is earlier than what is queued.
     fn arm(&mut self, number: u32) {
         let host = &mut self.hosts[number as usize];
-        if host.process != Process::Running {
+        if !host.process.has_timers() {
             return;
         }
         let deadline = host.machine.deadline();
@@ -289,6 +291,7 @@ impl Host {
             process: Process::Running,
             is_met: false,
             backlog: VecDeque::new(),
+            outbox: Vec::new(),
             wake_at: Time::NEVER,
             slow: None,
             rng: stream(setup.seed, Use::Node, number.into()),

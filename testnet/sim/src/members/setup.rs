@@ -48,10 +48,21 @@ pub enum Process {
     Running,
     /// It stands still (SIGSTOP), and what comes for it waits.
     Paused,
+    /// Its timers go on, and what comes and what it sends waits: so does Lifeguard's paper make a member slow, and so is one whose threads
+    /// for the network are starved.
+    Muffled,
     /// It was killed: streams to it are refused.
     Killed,
     /// Its machine is gone: nothing comes back.
     Vanished,
+}
+
+impl Process {
+    /// Whether its timers go on.
+    #[must_use]
+    pub const fn has_timers(self) -> bool {
+        matches!(self, Self::Running | Self::Muffled)
+    }
 }
 
 impl Setup {

@@ -1,5 +1,7 @@
 //! What happens to simulated fleets, in small: the same figures that `tidings-testnet members` prints.
 
+use std::time::Duration;
+
 use super::fleet::Fleet;
 use super::setup::{Process, Setup, Start};
 use crate::fault::FaultSpec;
@@ -140,24 +142,28 @@ fn three_hundred_join_at_once() {
     assert_eq!(fleet.verdicts().failed, 0);
 }
 
-/// Lifeguard's experiment in small: a quarter stands still for eight seconds and goes on for a moment, in turns.
+/// Lifeguard's experiment in small: a quarter is slow, in turns.
 #[test]
-fn slow_members_make_few_healthy_ones_dead_with_lifeguard_and_none_with_ours() {
-    let wrong = |settings: Settings| {
-        let setup = Setup { is_rash: true, ..Setup::lan(48, &settings, 1) };
-        let mut fleet = fleet(&setup);
+fn slow_members_make_far_fewer_healthy_ones_dead_with_lifeguard_and_with_ours() {
+    let wrong = |settings: &Settings, how, blocked_ms, free_ms| {
+        let mut fleet = fleet(&Setup { is_rash: true, ..Setup::lan(48, settings, 1) });
         for number in 0..12 {
-            let (blocked, free) =
-                (std::time::Duration::from_secs(8), std::time::Duration::from_millis(1));
-            fleet.slow(number, blocked, free);
+            let span = Duration::from_millis;
+            fleet.slow(number, how, span(blocked_ms), span(free_ms));
         }
         fleet.run_for(120.0);
         (fleet.verdicts().wrong, fleet.verdicts().wrong_at_healthy)
     };
-    let swim = wrong(Settings::lan().without_lifeguard());
-    let lifeguard = wrong(Settings::lan());
-    let ours = wrong(Settings::fleet());
+    let presets = [Settings::lan().without_lifeguard(), Settings::lan(), Settings::fleet()];
+    let made = |how, blocked_ms, free_ms| {
+        presets.each_ref().map(|settings| wrong(settings, how, blocked_ms, free_ms))
+    };
+    let [swim, lifeguard, ours] = made(Process::Paused, 8_000, 1);
     assert!(swim.0 > 100, "{swim:?}");
-    assert!(lifeguard.1 * 50 <= swim.1.max(50), "{lifeguard:?} of {swim:?}");
-    assert_eq!(ours, (0, 0));
+    assert_eq!((lifeguard, ours), ((0, 0), (0, 0)));
+    let [swim, lifeguard, ours] = made(Process::Muffled, 16_384, 256);
+    assert!(swim.0 > 5_000 && swim.1 > 2_000, "{swim:?}");
+    assert!(lifeguard.0 * 500 < swim.0 && lifeguard.1 == 0, "{lifeguard:?}");
+    // Ours waits for less long before it gives its verdict, and whoever hears nothing doesn't notice that it is deaf.
+    assert!(ours.0 * 20 < swim.0 && ours.1 * 20 < swim.1, "{ours:?}");
 }

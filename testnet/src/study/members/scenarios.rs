@@ -100,7 +100,12 @@ const SCENARIOS: &[Scenario] = &[
         happens: |fleet| {
             let slow = 0..u32::try_from(fleet.len() / 10).unwrap_or(0);
             for number in slow.clone() {
-                fleet.slow(number, Duration::from_secs(2), Duration::from_millis(100));
+                fleet.slow(
+                    number,
+                    Process::Paused,
+                    Duration::from_secs(2),
+                    Duration::from_millis(100),
+                );
             }
             fleet.run_for(60.0);
             slow.for_each(|number| fleet.quicken(number));

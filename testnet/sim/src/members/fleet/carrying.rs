@@ -19,6 +19,9 @@ use crate::members::setup::Process;
 /// at 832 each).
 const BACKLOG_MAX: usize = 256;
 
+/// Most that a muffled member keeps back; what comes later is lost. A guess: what it sends in half a minute.
+const OUTBOX_MAX: usize = 1_024;
+
 /// Whoever opened a stream stands in the lowest bits of its number.
 const OPENER_BITS: u32 = 24;
 
@@ -46,8 +49,10 @@ impl Fleet {
         let host = &mut self.hosts[number as usize];
         match host.process {
             Process::Running => self.deliver(number, &arrival),
-            Process::Paused if host.backlog.len() < BACKLOG_MAX => host.backlog.push_back(arrival),
-            Process::Paused | Process::Vanished => {}
+            Process::Paused | Process::Muffled if host.backlog.len() < BACKLOG_MAX => {
+                host.backlog.push_back(arrival);
+            }
+            Process::Paused | Process::Muffled | Process::Vanished => {}
             Process::Killed => {
                 if let Arrival::Asked { stream, .. } = arrival {
                     self.post(number, opener(stream), true, Arrival::Refused { by: number });
@@ -89,8 +94,15 @@ impl Fleet {
         }
     }
 
-    /// Sends something on its way.
-    fn post(&mut self, from: u32, to: u32, is_stream: bool, arrival: Arrival) {
+    /// Sends something on its way, or keeps it back if nothing leaves its sender.
+    pub(super) fn post(&mut self, from: u32, to: u32, is_stream: bool, arrival: Arrival) {
+        let host = &mut self.hosts[from as usize];
+        if host.process == Process::Muffled {
+            if host.outbox.len() < OUTBOX_MAX {
+                host.outbox.push((to, is_stream, arrival));
+            }
+            return;
+        }
         let now = self.now.as_nanos();
         let fixed = self.latencies.fixed(from, to);
         // Drawn in any case: so what a fault changes is what it touches.

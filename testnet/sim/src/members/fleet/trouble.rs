@@ -18,7 +18,13 @@ impl Fleet {
         let host = &mut self.hosts[number as usize];
         let before = std::mem::replace(&mut host.process, process);
         host.is_met |= process != Process::Running;
-        if process == Process::Running && before == Process::Paused {
+        for (to, is_stream, arrival) in std::mem::take(&mut host.outbox) {
+            if process == Process::Running {
+                self.post(number, to, is_stream, arrival);
+            }
+        }
+        if process == Process::Running && matches!(before, Process::Paused | Process::Muffled) {
+            let host = &self.hosts[number as usize];
             if self.setup.is_rash && host.machine.deadline() <= self.now {
                 self.hand(number, Input::Wake);
             }
@@ -28,7 +34,7 @@ impl Fleet {
             }
         }
         let host = &mut self.hosts[number as usize];
-        if !matches!(process, Process::Running | Process::Paused) {
+        if matches!(process, Process::Killed | Process::Vanished) {
             host.backlog.clear();
             host.slow = None;
         }
@@ -46,17 +52,17 @@ impl Fleet {
         self.join(number);
     }
 
-    /// Has a process stand still and go on in turns, from now.
-    pub fn slow(&mut self, number: u32, blocked: Duration, free: Duration) {
-        self.hosts[number as usize].slow = Some((blocked, free));
+    /// Has a process go slow, from now: so long paused or muffled, and so long free, in turns.
+    pub fn slow(&mut self, number: u32, how: Process, blocked: Duration, free: Duration) {
+        self.hosts[number as usize].slow = Some((how, blocked, free));
         self.turn(number);
     }
 
     /// Has a slow one go on as others do.
     pub fn quicken(&mut self, number: u32) {
         let host = &mut self.hosts[number as usize];
-        let is_paused = host.slow.take().is_some() && host.process == Process::Paused;
-        if is_paused {
+        let is_blocked = host.slow.take().is_some_and(|(how, ..)| host.process == how);
+        if is_blocked {
             self.set(number, Process::Running);
         }
     }
@@ -73,9 +79,9 @@ impl Fleet {
 
     pub(super) fn turn(&mut self, number: u32) {
         let host = &self.hosts[number as usize];
-        let Some((blocked, free)) = host.slow else { return };
+        let Some((how, blocked, free)) = host.slow else { return };
         let (process, after) = match host.process {
-            Process::Running => (Process::Paused, blocked),
+            Process::Running => (how, blocked),
             _ => (Process::Running, free),
         };
         self.set(number, process);
