@@ -61,6 +61,55 @@ struct Wrong {
     suspected: u64,
 }
 
+/// Runs, and what came of each.
+struct Grid {
+    tasks: Vec<Task>,
+    all: Vec<Wrong>,
+}
+
+impl Grid {
+    /// What came of the runs of one way and one of the settings together, for one number of slow members or for all.
+    fn sum(&self, way: Process, preset: Preset, slow: Option<usize>) -> Wrong {
+        let is_meant = |task: &Task| {
+            task.how == way && task.preset == preset && slow.is_none_or(|slow| task.slow == slow)
+        };
+        let meant = self.tasks.iter().zip(&self.all).filter(|(task, _)| is_meant(task));
+        meant.fold(Wrong::default(), |sum, (_, wrong)| Wrong {
+            anywhere: sum.anywhere + wrong.anywhere,
+            at_healthy: sum.at_healthy + wrong.at_healthy,
+            suspected: sum.suspected + wrong.suspected,
+        })
+    }
+
+    fn row(&self, (way, name): (Process, &str), slow: Option<usize>) -> Vec<Field> {
+        let [swim, lan, fleet] = Preset::ALL.map(|preset| self.sum(way, preset, slow));
+        let slow = slow.map_or_else(|| Field::word("all"), |slow| Field::count(slow as u64));
+        let mut fields = vec![Field::word(name), slow];
+        fields.extend([swim, lan, fleet].map(|wrong| Field::count(wrong.anywhere)));
+        fields.extend([swim, lan, fleet].map(|wrong| Field::count(wrong.at_healthy)));
+        fields.extend([lan, fleet].map(|wrong| share(wrong.anywhere, swim.anywhere)));
+        fields.extend([lan, fleet].map(|wrong| share(wrong.at_healthy, swim.at_healthy)));
+        fields.extend([swim, lan, fleet].map(|wrong| Field::count(wrong.suspected)));
+        fields
+    }
+
+    fn goals(&self, (way, name): (Process, &str)) -> [Goal; 2] {
+        let [swim, lan, fleet] = Preset::ALL.map(|preset| self.sum(way, preset, None));
+        [(Preset::Lan, lan), (Preset::Fleet, fleet)].map(|(preset, wrong)| Goal {
+            text: format!(
+                "{name}: {} has at most 2 % of SWIM's mistakes about healthy members: {} of {}, and at healthy members {} of {}",
+                preset.name(),
+                grouped(wrong.anywhere),
+                grouped(swim.anywhere),
+                grouped(wrong.at_healthy),
+                grouped(swim.at_healthy)
+            ),
+            is_met: wrong.anywhere as f64 <= SHARE_MAX * swim.anywhere as f64
+                && wrong.at_healthy as f64 <= SHARE_MAX * swim.at_healthy as f64,
+        })
+    }
+}
+
 /// The table.
 pub(super) fn table(args: &MembersArgs) -> Table {
     let (slow, blocked, free) = match args.quick {
@@ -87,47 +136,12 @@ pub(super) fn table(args: &MembersArgs) -> Table {
         }
         wrong
     });
-    let sum = |way: Process, preset: Preset, slow: Option<usize>| {
-        let is_meant = |task: &Task| {
-            task.how == way && task.preset == preset && slow.is_none_or(|slow| task.slow == slow)
-        };
-        let meant = tasks.iter().zip(&all).filter(|(task, _)| is_meant(task));
-        meant.fold(Wrong::default(), |sum, (_, wrong)| Wrong {
-            anywhere: sum.anywhere + wrong.anywhere,
-            at_healthy: sum.at_healthy + wrong.at_healthy,
-            suspected: sum.suspected + wrong.suspected,
-        })
-    };
-    let row = |(way, name): (Process, &str), slow: Option<usize>| {
-        let [swim, lan, fleet] = Preset::ALL.map(|preset| sum(way, preset, slow));
-        let all = || Field::word("all");
-        let mut fields =
-            vec![Field::word(name), slow.map_or_else(all, |slow| Field::count(slow as u64))];
-        fields.extend([swim, lan, fleet].map(|wrong| Field::count(wrong.anywhere)));
-        fields.extend([swim, lan, fleet].map(|wrong| Field::count(wrong.at_healthy)));
-        fields.extend([lan, fleet].map(|wrong| share(wrong.anywhere, swim.anywhere)));
-        fields.extend([lan, fleet].map(|wrong| share(wrong.at_healthy, swim.at_healthy)));
-        fields.extend([swim, lan, fleet].map(|wrong| Field::count(wrong.suspected)));
-        fields
-    };
-    let rows = WAYS
-        .into_iter()
-        .flat_map(|way| slow.iter().map(move |slow| row(way, Some(*slow))).chain([row(way, None)]));
-    let goals = WAYS.into_iter().flat_map(|(way, name)| {
-        let [swim, lan, fleet] = Preset::ALL.map(|preset| sum(way, preset, None));
-        [(Preset::Lan, lan), (Preset::Fleet, fleet)].map(|(preset, wrong)| Goal {
-            text: format!(
-                "{name}: {} has at most 2 % of SWIM's mistakes about healthy members: {} of {}, and at healthy members {} of {}",
-                preset.name(),
-                grouped(wrong.anywhere),
-                grouped(swim.anywhere),
-                grouped(wrong.at_healthy),
-                grouped(swim.at_healthy)
-            ),
-            is_met: wrong.anywhere as f64 <= SHARE_MAX * swim.anywhere as f64
-                && wrong.at_healthy as f64 <= SHARE_MAX * swim.at_healthy as f64,
-        })
+    let made = Grid { tasks, all };
+    let rows = WAYS.into_iter().flat_map(|way| {
+        let by_slow = slow.iter().map(|slow| made.row(way, Some(*slow)));
+        by_slow.chain([made.row(way, None)]).collect::<Vec<_>>()
     });
+    let goals = WAYS.into_iter().flat_map(|way| made.goals(way));
     Table {
         id: "lifeguard",
         title: "Whom slow members make dead",
