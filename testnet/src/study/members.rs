@@ -1,9 +1,9 @@
 //! `tidings-testnet members`: what membership does in simulated fleets, in tables with what it should do.
 //!
-//! - [`detection`]: how soon a death is seen, by how many members there are, beside theory; and what a member sends meanwhile
-//! - [`lifeguard`]: whom slow members make dead, as the paper on Lifeguard measured it
-//! - [`storm`]: many join at once
-//! - [`scenarios`]: what happens to fleets, each by its name
+//! - `detection`: how soon a death is seen, by how many members there are, beside theory; and what a member sends meanwhile
+//! - `lifeguard`: whom slow members make dead, as the paper on Lifeguard measured it
+//! - `storm`: many join at once
+//! - `scenarios`: what happens to fleets, each by its name
 //!
 //! Each table says what it should show, and whether it does. `--quick` has all of it in small, for a look in passing; its figures are of few
 //! runs.
