@@ -24,6 +24,7 @@ use crate::study::compare::{self, CompareArgs};
 use crate::study::dial::{self, DialArgs};
 use crate::study::frontier::{self, FrontierArgs};
 use crate::study::heal::{self, HealArgs};
+use crate::study::members::{self, MembersArgs};
 use crate::study::predict::{self, PredictArgs};
 use crate::study::rounds::{self, RoundsArgs};
 use crate::study::validate::{self, ValidateArgs};
@@ -58,6 +59,8 @@ enum Command {
     Frontier(Box<FrontierArgs>),
     /// Simulates a partition that ends, and tells what it cost to become equal again.
     Heal(Box<HealArgs>),
+    /// Simulates fleets of members, and tells how soon deaths are seen and who is taken for dead wrongly.
+    Members(MembersArgs),
     /// Sets rounds beside the formulas of articles and theory, by number of nodes.
     Predict(PredictArgs),
     /// Sets the rounds of push, pull and rumours beside theory and references.
@@ -156,6 +159,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Compare(args) => compare::main(&args),
         Command::Dial(args) => dial::main(&args),
         Command::Frontier(args) => frontier::main(&args),
+        Command::Members(args) => members::main(&args),
         Command::Predict(args) => predict::main(&args),
         Command::Rounds(args) => rounds::main(&args),
     }

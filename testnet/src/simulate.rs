@@ -2,8 +2,9 @@
 //!
 //! The engine is `tidings_sim`, which knows neither clock nor files. Here is what it leaves to whoever runs it:
 //! the CPU time that a run takes, tables and figures in a folder ([`tables`]), and where a large network lies in
-//! memory ([`huge_pages`]).
+//! memory ([`huge_pages`]). `fleet` simulates members instead of nodes.
 
+mod fleet;
 pub mod huge_pages;
 pub mod tables;
 
@@ -30,6 +31,15 @@ pub struct SimArgs {
     /// What to simulate.
     #[command(flatten)]
     pub settings: SettingArgs,
+    /// Simulate so many members of a fleet (membership) instead of nodes, over the same links, with the same faults
+    #[arg(long, value_name = "N", conflicts_with = "out")]
+    pub members: Option<usize>,
+    /// For how long members are simulated, seconds
+    #[arg(long, value_name = "S", default_value_t = 60.0, requires = "members")]
+    pub seconds: f64,
+    /// Members know nobody in the beginning, and ask the first of them, all at once
+    #[arg(long, requires = "members")]
+    pub joining: bool,
     /// Run folder, which must not exist [default: none is written]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -75,6 +85,9 @@ pub fn main(args: &SimArgs) -> ExitCode {
 /// # Errors
 /// When nothing could be simulated or written.
 pub fn run(args: &SimArgs) -> Result<ExitCode, SimError> {
+    if let Some(members) = args.members {
+        return fleet::run(args, members);
+    }
     let manifest = args.resolve()?;
     let text = recorded::render(&manifest, Recorded::here(None, None))
         .map_err(|error| SimError::Usage(error.to_string()))?;

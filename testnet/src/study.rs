@@ -4,6 +4,7 @@
 //! - [`dial`]: whether adaptive keeps its dial, wherever it is
 //! - [`heal`]: what a partition costs when it ends
 //! - [`mean_field`]: what is to be expected of `reconcile`, as a curve on the plane
+//! - [`members`]: who is taken for dead in simulated fleets, and how soon
 //! - [`rounds`]: strategies against [`theory`] and the literature; [`predict`] draws that by number of nodes
 //! - [`validate`]: one manifest simulated and launched; [`versus`]: our nodes and others' launched in turns
 //! - [`jobs`]: runs on several threads
@@ -14,6 +15,7 @@ pub mod frontier;
 pub mod heal;
 pub mod jobs;
 pub mod mean_field;
+pub mod members;
 pub mod predict;
 pub mod rounds;
 pub mod theory;

@@ -8,6 +8,7 @@
 //! - what comes out: [`record`] remembers first deliveries, [`spies`] note who told them first, [`hash`]
 //!   tells runs apart, [`baseline`] is what nodes had counted before the measured part, [`healing`] what a partition cost
 //! - [`simulation`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
+//! - [`members`] simulates the fleet's other machine, membership, over the same link models and faults
 //!
 //! # Pure
 //! Nothing in a run depends on the machine: no clock, no threads, no files, no order of hash maps. Two runs
@@ -20,6 +21,7 @@ pub mod fork;
 pub mod hash;
 pub mod healing;
 pub mod latency;
+pub mod members;
 pub mod overlay;
 pub mod queue;
 pub mod random;

@@ -3,7 +3,6 @@
 use rand::{Rng as _, RngExt as _};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::testkit::hostile::{Hostile, Lie, Lies};
-use tidings_protocol::wire::message::Message;
 
 use super::spec::{Cut, FaultSpec};
 use crate::random::{SplitMix64, Use, stream};
@@ -133,17 +132,18 @@ impl Faults {
         self.watching.iter().any(|index| self.all[*index].parts(a, b))
     }
 
-    /// What becomes of a message.
-    pub fn fate(&mut self, from: u32, to: u32, message: &Message) -> Fate {
+    /// What becomes of a message. One that `is_spared` is neither lost nor doubled.
+    pub fn fate(&mut self, from: u32, to: u32, is_spared: bool) -> Fate {
         let mut fate = Fate { copies: 1, delay: 0, not_before: Time::ZERO };
-        let relay = !matches!(message, Message::Session(_));
         for index in &self.watching {
             let fault = &mut self.all[*index];
             match fault.spec {
-                FaultSpec::Loss { share, .. } if relay && fault.rng.random_bool(share) => {
+                FaultSpec::Loss { share, .. } if !is_spared && fault.rng.random_bool(share) => {
                     fate.copies = 0;
                 }
-                FaultSpec::Duplicate { share, .. } if relay && fault.rng.random_bool(share) => {
+                FaultSpec::Duplicate { share, .. }
+                    if !is_spared && fault.rng.random_bool(share) =>
+                {
                     fate.copies *= 2;
                 }
                 FaultSpec::Reorder { share, by_ms, .. } if fault.rng.random_bool(share) => {

@@ -69,7 +69,7 @@ impl World {
         let class = usize::from(message.class() != Class::Control);
         let (mut copies, mut delay, mut not_before) = (1, 0, 0);
         if self.faults.watch_messages() {
-            let fate = self.faults.fate(node, end.peer, &message);
+            let fate = self.faults.fate(node, end.peer, matches!(message, Message::Session(_)));
             (copies, delay, not_before) = (fate.copies, fate.delay, fate.not_before.as_nanos());
         }
         let latencies = &self.fixed.latencies;
