@@ -338,6 +338,7 @@ impl Node {
                 .collect(),
             store: None,
             kv: None,
+            members: None,
             // The launcher asks the kernel.
             rss_bytes: 0,
             held_bytes: 0,
