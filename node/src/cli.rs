@@ -10,6 +10,7 @@ pub mod error;
 mod explain;
 mod init;
 mod kv;
+mod members;
 mod output;
 mod run;
 mod show;
@@ -86,6 +87,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Peers(remote) => show::peers(&folder, &remote),
         Verb::Explain { verb } => explain::explain(&folder, &verb),
         Verb::Kv { verb } => kv::kv(&folder, &verb),
+        Verb::Members(args) => members::members(&folder, &args),
         Verb::Submit(args) => submit::submit(&folder, &args),
         Verb::Stop(remote) => stop(&folder, &remote),
         Verb::Config(settings) => show::config(&folder, &settings.flags()?),

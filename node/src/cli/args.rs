@@ -58,6 +58,8 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: KvVerb,
     },
+    /// Show who is in the fleet and who of them is alive; join it, leave it, change its keys
+    Members(MembersArgs),
     /// Hand in a transaction or a block
     Submit(SubmitArgs),
     /// Stop the node and wait until it is gone
@@ -268,6 +270,73 @@ pub(super) struct ElementArgs {
     pub(super) element: String,
     #[command(flatten)]
     pub(super) remote: Remote,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct MembersArgs {
+    #[command(subcommand)]
+    pub(super) verb: Option<MembersVerb>,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MembersVerb {
+    /// Ask members who is there
+    Join {
+        /// Their addresses
+        #[arg(required = true, value_name = "ADDR")]
+        addrs: Vec<SocketAddr>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Take this node out of the fleet, in order; it goes on relaying
+    Leave(Remote),
+    /// Take another one, which will never come back, for one that has left
+    ForceLeave {
+        /// Its name or id
+        #[arg(value_name = "NAME|ID")]
+        member: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Show and change the keys that members seal with
+    Keys {
+        #[command(subcommand)]
+        verb: KeysVerb,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysVerb {
+    /// Print a new key, and keep it nowhere
+    Generate,
+    /// Show the ids of this node's keys, and which one is used
+    List(Remote),
+    /// Add a key: what others seal with it is heard from now on. Where no node runs, it is for the next one
+    Install {
+        /// The key, in base64; `-` is standard input
+        key: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Seal with a key from now on
+    Use {
+        /// Its id
+        #[arg(value_name = "ID")]
+        key: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Remove a key: what others seal with it isn't heard any more
+    Remove {
+        /// Its id
+        #[arg(value_name = "ID")]
+        key: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
 }
 
 /// What can be deleted as a whole, where several kinds may share a name.

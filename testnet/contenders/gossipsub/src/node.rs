@@ -163,6 +163,7 @@ impl Node {
         let api = Api {
             control: Control::new(commands),
             events: Events::default(),
+            members: None,
             chain: Arc::clone(&chain),
             stop: stop.clone(),
         };
