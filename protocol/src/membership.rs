@@ -54,9 +54,6 @@ pub mod status;
 
 pub mod profile;
 
-pub mod packet;
-pub mod said;
-
 pub mod phi;
 
 pub mod state;
@@ -74,9 +71,13 @@ pub mod queries;
 
 pub mod leader;
 
+pub mod packet;
+pub mod said;
+
 pub mod broadcasts;
 pub mod roster;
 pub mod settings;
+mod trees;
 
 mod suspicion;
 
@@ -85,12 +86,12 @@ pub mod contract;
 pub mod machine;
 
 pub use bytes::Malformed;
-pub use contract::{Action, Counts, Cx, Event, Input, JOIN_MAX, Shared, StreamId, Work};
+pub use contract::{Action, Counts, Cx, Event, Input, JOIN_MAX, Refused, Shared, StreamId, Work};
 pub use machine::Membership;
 pub use member_id::MemberId;
 pub use packet::{PACKET_MAX, Packet, Part};
 pub use profile::{Invalid, Profile, Versions};
 pub use roster::Member;
 pub use said::{Said, Saying};
-pub use settings::Settings;
+pub use settings::{FailureDetector, Riding, Settings};
 pub use status::Status;

@@ -263,7 +263,8 @@ impl Driver {
     /// Hands one input in, and carries out what comes of it.
     fn handle(&mut self, input: Input<'_>) -> Work {
         let now = self.clock.now();
-        let cx = &mut Cx { now, rng: &mut self.rng, actions: &mut self.actions };
+        let wall = u32::try_from(real_unix_us() / 1_000_000).unwrap_or(u32::MAX);
+        let cx = &mut Cx { now, wall, rng: &mut self.rng, actions: &mut self.actions };
         let work = self.machine.handle(input, cx);
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
@@ -449,6 +450,17 @@ impl Driver {
                     "this member stood still for a while"
                 );
             }
+            // What else members share isn't told here yet.
+            Event::Changed(_)
+            | Event::LeaderChanged(_)
+            | Event::BrokenConsensus(_)
+            | Event::LeaderForgotten(_)
+            | Event::UserEvent(_)
+            | Event::QueryAsked(_)
+            | Event::QuerySent { .. }
+            | Event::QueryAnswered(_)
+            | Event::QueryDone(_)
+            | Event::Refused(_) => return,
             Event::Departed => {
                 self.since = self.clock.now();
                 for reply in self.leaving.drain(..) {

@@ -1,8 +1,11 @@
 //! Bytes of what members say: one encoding each, and every length bounded before it is read.
 //!
-//! Numbers are little-endian in their whole width, but for counts and lengths, which are [varints](crate::ground::varint).
+//! Numbers are little-endian in their whole width, but for counts and lengths, which are [varints](crate::ground::varint). A list that has
+//! an order is read in no other.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use bytes::Bytes;
 
 use super::member_id::MemberId;
 use crate::ground::varint::{self, VarintError};
@@ -28,6 +31,9 @@ pub enum Malformed {
     /// More, or longer, than allowed; or empty where that isn't allowed.
     #[error("its {0} has a length that isn't allowed")]
     Length(&'static str),
+    /// Not in the order that they are written in, or one twice.
+    #[error("its {0} are not in order")]
+    Order(&'static str),
 }
 
 impl From<VarintError> for Malformed {
@@ -49,6 +55,13 @@ pub(crate) trait Encode: Sized {
     /// # Errors
     /// Everything that its documentation doesn't allow.
     fn take(input: &mut Reader<'_>) -> Result<Self, Malformed>;
+
+    /// All its bytes.
+    fn encoded(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        self.put(&mut out);
+        out
+    }
 }
 
 /// Bytes while they are read, front to back.
@@ -64,7 +77,16 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+    pub(crate) fn u64(&mut self) -> Result<u64, Malformed> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// Takes all that is left.
+    pub(crate) fn all(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (taken, rest) = self.0.split_first_chunk().ok_or(Malformed::Truncated)?;
         self.0 = rest;
         Ok(*taken)
@@ -79,7 +101,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn id(&mut self) -> Result<MemberId, Malformed> {
-        self.array().map(u64::from_le_bytes).map(MemberId)
+        self.u64().map(MemberId)
     }
 
     /// A count or length of at most `max`.
@@ -100,6 +122,32 @@ impl<'a> Reader<'a> {
     pub(crate) fn text(&mut self, what: &'static str, max: usize) -> Result<&'a str, Malformed> {
         let bytes = self.section(what, max)?.0;
         std::str::from_utf8(bytes).map_err(|_| Malformed::Meaningless(what))
+    }
+
+    /// Bytes of at most `max`, copied: what is kept holds no packet.
+    pub(crate) fn string(&mut self, what: &'static str, max: usize) -> Result<Bytes, Malformed> {
+        Ok(Bytes::copy_from_slice(self.section(what, max)?.0))
+    }
+
+    /// A list of at most `max` elements, each above the one before it by `key`.
+    pub(crate) fn list<T, K: Ord>(
+        &mut self,
+        what: &'static str,
+        max: usize,
+        mut element: impl FnMut(&mut Self) -> Result<T, Malformed>,
+        key: impl Fn(&T) -> K,
+    ) -> Result<Vec<T>, Malformed> {
+        let count = self.count(what, max)?;
+        // What is announced needn't be there: room is made for what came.
+        let mut list: Vec<T> = Vec::with_capacity(count.min(self.0.len()));
+        for _ in 0..count {
+            let next = element(self)?;
+            if list.last().is_some_and(|last| key(last) >= key(&next)) {
+                return Err(Malformed::Order(what));
+            }
+            list.push(next);
+        }
+        Ok(list)
     }
 
     /// An address: its tag, which is 4 or 6, the IP address and the port.
@@ -126,10 +174,15 @@ pub(crate) fn put_count(count: usize, out: &mut Vec<u8>) {
     varint::put(u32::try_from(count).unwrap_or(u32::MAX), out);
 }
 
+/// Appends bytes and their length.
+pub(crate) fn put_string(bytes: &[u8], out: &mut Vec<u8>) {
+    put_count(bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
 /// Appends text and its length.
 pub(crate) fn put_text(text: &str, out: &mut Vec<u8>) {
-    put_count(text.len(), out);
-    out.extend_from_slice(text.as_bytes());
+    put_string(text.as_bytes(), out);
 }
 
 /// Appends an id.
@@ -175,6 +228,16 @@ mod tests {
         let mut out = Vec::new();
         put_addr(mapped, &mut out);
         assert_eq!(Reader::new(&out).addr(), Err(Malformed::Meaningless("address")));
+    }
+
+    #[test]
+    fn a_list_out_of_order_or_beyond_its_bound_is_refused() {
+        let read = |bytes: &[u8]| Reader::new(bytes).list("bytes", 3, Reader::u8, |byte| *byte);
+        assert_eq!(read(&[3, 1, 5, 9]), Ok(vec![1, 5, 9]));
+        assert_eq!(read(&[2, 5, 5]), Err(Malformed::Order("bytes")));
+        assert_eq!(read(&[2, 5, 1]), Err(Malformed::Order("bytes")));
+        assert_eq!(read(&[4, 1, 2, 3, 4]), Err(Malformed::Length("bytes")));
+        assert_eq!(read(&[3, 1]), Err(Malformed::Truncated));
     }
 
     #[test]

@@ -4,12 +4,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rand::Rng;
 
+use super::filter::Filter;
+use super::lamport::LamportTime;
+use super::leader::Record;
 use super::member_id::MemberId;
 use super::packet::Packet;
 use super::profile::Profile;
+use super::queries::{Asked, Query, Question, Response};
 use super::said::Said;
+use super::state::Change;
+use super::user_events::UserEvent;
 use crate::ground::time::Time;
 
 /// Most addresses that are asked who is there. A guess: a fleet's sentries.
@@ -19,6 +26,10 @@ pub const JOIN_MAX: usize = 16;
 pub struct Cx<'a> {
     /// The time, which never goes back.
     pub now: Time,
+    /// The wall clock, seconds since 1970: when a member started, which tells its runs apart. A driver without one says 0. That is all right if
+    /// all of a fleet do: then each run counts on from what others remember of the last one, up to 86,400 runs. Those that have one
+    /// are taken by those that haven't for liars ahead of their time, and what they say of themselves isn't stored.
+    pub wall: u32,
     /// The only source of randomness.
     pub rng: &'a mut dyn Rng,
     /// Where actions are appended.
@@ -78,6 +89,49 @@ pub enum Input<'a> {
     ForceLeave(MemberId),
     /// Other tags. A profile with another name or address than before changes nothing.
     Retag(&'a Arc<Profile>),
+    /// A key of ours has a value from now on, for all to know.
+    Set {
+        /// The key.
+        key: &'a [u8],
+        /// The value.
+        value: &'a [u8],
+    },
+    /// A key of ours has none any more.
+    Delete {
+        /// The key.
+        key: &'a [u8],
+    },
+    /// A consensus says who leads a group.
+    Claim {
+        /// The group.
+        group: &'a [u8],
+        /// The epoch that the consensus gave.
+        epoch: u64,
+        /// Who leads.
+        leader: MemberId,
+        /// Where clients turn to.
+        address: &'a [u8],
+    },
+    /// Tell all members of an event. Those here aren't told.
+    Fire {
+        /// What it is called.
+        name: &'a [u8],
+        /// What it says.
+        payload: &'a [u8],
+        /// Whether only the latest of its name has to be told.
+        coalesce: bool,
+        /// Whom it is for.
+        filter: &'a Filter,
+    },
+    /// Ask all members, ourselves too.
+    Ask(&'a Question<'a>),
+    /// The answer to [`Event::QueryAsked`].
+    Respond {
+        /// The query.
+        query: &'a Query,
+        /// The answer: more than [`ANSWER_MAX`](super::queries::ANSWER_MAX) bytes of it aren't sent.
+        answer: &'a [u8],
+    },
     /// The deadline passed.
     Wake,
 }
@@ -111,7 +165,7 @@ pub enum Action {
 }
 
 /// What happened to the members, as far as this one knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A member is there that wasn't: new, or back.
     Joined {
@@ -173,6 +227,49 @@ pub enum Event {
         /// How late we were.
         late: Duration,
     },
+    /// What a member says of itself is different. Heartbeats aren't reported.
+    Changed(Change),
+    /// A group has a leader of a later epoch.
+    LeaderChanged(Record),
+    /// A consensus gave one epoch to several leaders, or somebody lies.
+    BrokenConsensus(Record),
+    /// There are too many groups: this one isn't remembered.
+    LeaderForgotten(Bytes),
+    /// Somebody fired an event that is for us.
+    UserEvent(UserEvent),
+    /// We are asked: [`Input::Respond`] answers it.
+    QueryAsked(Query),
+    /// A query of ours is on its way.
+    QuerySent {
+        /// Its time and number.
+        id: (LamportTime, u32),
+    },
+    /// A member says something to a query of ours.
+    QueryAnswered(Response),
+    /// The time of a query of ours is over.
+    QueryDone(Asked),
+    /// What the operator wants can't be.
+    Refused(Refused),
+}
+
+/// Why something that the operator wants can't be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It is switched off here, or we are leaving.
+    #[error("this is switched off, or the member is leaving")]
+    Off,
+    /// A key of ours.
+    #[error(transparent)]
+    State(#[from] super::state::Refused),
+    /// A claim to lead.
+    #[error(transparent)]
+    Leader(#[from] super::leader::Refused),
+    /// An event.
+    #[error(transparent)]
+    Event(#[from] super::user_events::Refused),
+    /// A query.
+    #[error(transparent)]
+    Query(#[from] super::queries::Refused),
 }
 
 /// What two members share that none should.
@@ -226,6 +323,14 @@ pub struct Counts {
     pub unrelayed: u64,
     /// News that was dropped before it was told often enough.
     pub dropped: u64,
+    /// News of states that wasn't taken: of strangers, of the future, or for want of room.
+    pub states_refused: u64,
+    /// How often somebody said something of us that we didn't, so that we said all again.
+    pub states_refuted: u64,
+    /// Events, queries and responses that weren't taken: too many, too old, of the future, or in another's name.
+    pub rumors_refused: u64,
+    /// Datagrams that told others of rumors at once.
+    pub rumors_told: u64,
     /// Two with one id or name.
     pub conflicts: u64,
     /// How often we stood still.

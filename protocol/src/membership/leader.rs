@@ -27,8 +27,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::bytes::{Malformed, Reader, put_count, put_string};
 use super::member_id::MemberId;
-use crate::replica::bytes::{Malformed, Reader, put_count, put_string};
 
 /// The longest name of a group, bytes. A guess.
 pub const GROUP_MAX: usize = 64;
@@ -138,12 +138,12 @@ impl Record {
 
 impl Claim {
     fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let leader = MemberId(input.u64()?);
+        let leader = input.id()?;
         let address = input.string("address", ADDRESS_MAX)?;
         if address.is_empty() {
             return Err(Malformed::Length("address"));
         }
-        Ok(Self { leader, address, by: MemberId(input.u64()?) })
+        Ok(Self { leader, address, by: input.id()? })
     }
 }
 

@@ -2,11 +2,22 @@
 //!
 //! - `probing`: our pings, those that we send for others, and what we make of silence.
 //! - `claims`: what is said of members, and what we believe of it.
+//! - `stating`: what members say of themselves; `beating`: phi, by their heartbeats; `locating`: where they are.
+//! - `spreading`: rumors, which are told on at once; `asking`: events and queries.
 //! - `telling`: news, exchanges, coming and going.
+//! - `receiving`: what each part of a packet is for.
 
+mod beating;
 mod claims;
+mod locating;
 mod probing;
+mod spreading;
+mod stating;
+
+mod asking;
 mod telling;
+
+mod receiving;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,17 +27,23 @@ use rand::RngExt as _;
 
 use super::broadcasts::{Broadcasts, transmissions};
 use super::bytes::canonical;
-use super::contract::{Action, Counts, Cx, Event, Input, JOIN_MAX, Shared, Work};
+use super::contract::{Action, Counts, Cx, Event, Input, JOIN_MAX, Work};
+use super::leader::{GROUPS_MAX, Leaders};
 use super::member_id::MemberId;
-use super::packet::{Ack, HEAD, PACKET_MAX, Packet, Part};
+use super::packet::{HEAD, PACKET_MAX, Packet, Part};
 use super::profile::Profile;
+use super::queries::OPEN_MAX;
 use super::roster::{Member, Roster};
-use super::settings::Settings;
+use super::settings::{Riding, Settings};
 use super::status::Status;
 use super::suspicion::{Due, Suspicions};
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
+use beating::Beats;
+use locating::Places;
 use probing::{Probe, Relay};
+use spreading::Rumors;
+use stating::Stating;
 
 /// How often the failed and those who left are looked through for whom to forget. A guess: they are kept for hours.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -82,6 +99,10 @@ pub struct Membership {
     roster: Roster,
     suspicions: Suspicions,
     news: Broadcasts<Topic, Part>,
+    stating: Stating,
+    beats: Beats,
+    places: Places,
+    rumors: Rumors,
     relays: Vec<Relay>,
     join: Vec<SocketAddr>,
     /// The highest incarnation of ours that others hold against us, and who does, if a refutation waits.
@@ -124,6 +145,10 @@ impl Membership {
             roster: Roster::new(salt),
             suspicions: Suspicions::default(),
             news: Broadcasts::new(settings.news_max.0, settings.news_max.1),
+            stating: Stating::default(),
+            beats: Beats::default(),
+            places: Places::new(&settings.riding),
+            rumors: Rumors::new(id, &settings.riding, salt),
             relays: Vec::new(),
             join: Vec::new(),
             claimed: None,
@@ -142,6 +167,14 @@ impl Membership {
             return Work::default();
         }
         self.notice_stall(cx);
+        self.stating.begin(self.id, &self.settings, cx);
+        let work = self.take(input, cx);
+        self.admit(cx.now);
+        self.tell_children(cx);
+        work
+    }
+
+    fn take(&mut self, input: Input<'_>, cx: &mut Cx<'_>) -> Work {
         match input {
             Input::Joining(addrs) => self.on_joining(addrs, cx),
             Input::Datagram { from, packet } => return self.on_datagram(from, packet, cx),
@@ -152,6 +185,16 @@ impl Membership {
             Input::Leave => self.on_leave(cx),
             Input::ForceLeave(id) => self.on_force_leave(id, cx),
             Input::Retag(profile) => self.on_retag(profile, cx.now),
+            Input::Set { key, value } => self.on_write(key, Some(value), cx),
+            Input::Delete { key } => self.on_write(key, None, cx),
+            Input::Claim { group, epoch, leader, address } => {
+                self.on_lead(group, epoch, (leader, address), cx);
+            }
+            Input::Fire { name, payload, coalesce, filter } => {
+                self.on_fire((name, payload), coalesce, filter, cx);
+            }
+            Input::Ask(question) => self.on_ask(question, cx),
+            Input::Respond { query, answer } => self.respond(query, Some(answer), cx),
             Input::Wake => self.on_wake(cx),
         }
         Work::default()
@@ -170,11 +213,13 @@ impl Membership {
             self.probe.as_ref().map_or(timers.probe, Probe::deadline),
             self.relays.iter().map(Relay::deadline).min().unwrap_or(Time::NEVER),
             self.suspicions.deadline(),
-            if_so(!self.news.is_empty(), timers.gossip),
+            if_so(self.has_gossip(), timers.gossip),
             if_so(self.roster.present() > 0, timers.exchange),
             if_so(self.roster.count(Status::Failed) > 0, timers.reconnect),
             if_so(self.wants_to_join(), timers.join),
             if_so(gone > 0, timers.sweep),
+            self.stating.deadline(),
+            self.rumors.deadline(),
             timers.refute,
             timers.leave,
         ]
@@ -251,6 +296,8 @@ impl Membership {
         self.roster.check();
         self.suspicions.check();
         self.news.check();
+        self.rumors.queue.check();
+        self.check_riding();
         assert!(self.roster.len() < self.settings.members_max, "members");
         assert!(self.roster.get(self.id).is_none(), "it isn't among the others");
         assert!(self.relays.len() <= self.settings.relays_max, "pings for others");
@@ -261,6 +308,21 @@ impl Membership {
             let is_suspect = member.status == Status::Suspect;
             assert_eq!(self.suspicions.contains(member.id), is_suspect, "{}", member.id);
         }
+    }
+
+    fn check_riding(&self) {
+        let riding = &self.settings.riding;
+        assert!(self.beats.len() <= riding.phi_max, "detectors");
+        assert!(self.places.len() <= riding.coordinates_max, "coordinates");
+        if let Some(states) = self.states() {
+            states.check();
+            let known = |id| id == self.id || self.roster.get(id).is_some();
+            assert!(states.members().all(known), "states of strangers");
+            assert_eq!(states.members().count(), self.roster.len() + 1, "a state for each");
+        }
+        let leaders = self.leaders().into_iter().flat_map(Leaders::records);
+        assert!(leaders.count() <= GROUPS_MAX, "groups");
+        assert!(self.queries().is_none_or(|queries| queries.open().len() <= OPEN_MAX), "queries");
     }
 
     /// Whoever wakes up late by more than a period stood still, and so it is us whom nobody heard: what was due meanwhile
@@ -275,63 +337,11 @@ impl Membership {
         self.worsen(1);
         self.suspicions.delay(late, cx.now + self.settings.probe_interval);
         self.relays.clear();
+        self.beats.excuse_all(cx.now);
         if self.probe.take().is_some() {
             self.timers.probe = cx.now + below(self.settings.probe_interval, cx);
         }
         cx.actions.push(Action::Report(Event::Stalled { late }));
-    }
-
-    fn on_datagram(&mut self, from: SocketAddr, packet: &Packet, cx: &mut Cx<'_>) -> Work {
-        self.counts.received += 1;
-        self.counts.skipped += packet.skipped as u64;
-        let (from, sender) = (canonical(from), packet.from);
-        if sender == self.id {
-            self.report_conflict(self.id, from, Shared::Id, cx);
-            return Work::default();
-        }
-        let known = self.roster.get(sender).map(|member| member.profile.addr());
-        let is_member = known == Some(from);
-        // Of a newcomer we may not have heard yet; one that is known doesn't speak from elsewhere.
-        let is_heard = known.is_none_or(|addr| addr == from);
-        let (mut asked, mut has_relayed, mut is_accused) = (None, false, false);
-        let mut work = Work::default();
-        for part in &packet.parts {
-            match part {
-                // One answer a packet, whoever asks: what comes is never less than what goes.
-                Part::Ping(ping) if ping.target == self.id && asked.is_none() => {
-                    asked = Some(ping.seq);
-                }
-                Part::Ping(_) => {}
-                Part::Alive(_) | Part::Suspect(_) | Part::Failed(_) | Part::Left(_) if is_heard => {
-                    work.claims += 1;
-                    // What accuses us is answered, so once a packet, too.
-                    let is_ours = part.accuses() == Some(self.id);
-                    if !is_ours || !std::mem::replace(&mut is_accused, true) {
-                        self.on_claim(part, sender, cx);
-                    }
-                }
-                _ if !is_member => self.counts.strange += 1,
-                Part::Ack(ack) => self.on_ack(sender, *ack, cx),
-                Part::Nack(nack) => self.on_nack(sender, *nack),
-                Part::PingReq(_) if has_relayed => self.counts.unrelayed += 1,
-                Part::PingReq(request) => {
-                    has_relayed = true;
-                    self.on_ping_req(sender, from, *request, cx);
-                }
-                Part::Alive(_) | Part::Suspect(_) | Part::Failed(_) | Part::Left(_) => {}
-            }
-        }
-        // Last, so that a refutation of what the packet said goes with it.
-        if let Some(seq) = asked {
-            let mut parts = vec![Ack { seq }.into()];
-            if is_member {
-                parts.extend(self.notice(sender));
-                self.send(from, parts, cx);
-            } else {
-                self.send_bare(from, parts, cx);
-            }
-        }
-        work
     }
 
     fn on_wake(&mut self, cx: &mut Cx<'_>) {
@@ -345,6 +355,8 @@ impl Membership {
         if cx.now >= self.timers.refute {
             self.refute(cx);
         }
+        self.wake_rumors(cx);
+        self.stating.collect(cx.now);
         self.wake_telling(cx);
         if cx.now >= self.timers.sweep {
             self.sweep(cx);
@@ -369,6 +381,9 @@ impl Membership {
     fn reap(&mut self, id: MemberId, cx: &mut Cx<'_>) {
         self.roster.remove(id);
         self.news.remove(&Topic::Member(id));
+        self.stating.forget(id);
+        self.beats.forget(id);
+        self.places.forget(id);
         cx.actions.push(Action::Report(Event::Reaped { id }));
     }
 
@@ -396,8 +411,14 @@ impl Membership {
 
     /// Puts into a packet what waits to be told, within so many bytes. Whatever else rides on packets gets its share here.
     fn fill(&mut self, parts: &mut Vec<Part>, budget: usize) {
+        let taken = self.fill_news(parts, budget);
+        self.fill_rumors(parts, budget - taken);
+    }
+
+    /// Puts into a packet what waits to be told of members. Returns how many bytes it took.
+    fn fill_news(&mut self, parts: &mut Vec<Part>, budget: usize) -> usize {
         let limit = transmissions(self.settings.retransmit_mult, self.n());
-        self.news.fill(budget, limit, |part| parts.push(part.clone()));
+        self.news.fill(budget, limit, |part| parts.push(part.clone()))
     }
 }
 

@@ -11,6 +11,12 @@
 //! Suspect  6  id u64  incarnation u32  by u64  nacks u8
 //! Failed   7  id u64  incarnation u32  by u64
 //! Left     8  id u64  incarnation u32
+//! Digest     9  of states: what somebody knows           `state`
+//! Delta     10  of states: what it knows more            `state`
+//! Coordinate 11 where the sender is                     `coordinates`
+//! Record    12  who leads a group                        `leader`
+//! UserEvent 13                                           `user_events`
+//! Query     14  Response 15                              `queries`
 //! ```
 //! A part of a kind that isn't known here is skipped and counted, so that new kinds need no new version. A new kind is a variant with its
 //! row in the table below, and a body that encodes itself.
@@ -20,8 +26,13 @@
 use std::sync::Arc;
 
 use super::bytes::{Encode, Malformed, Reader, put_count, put_id};
+use super::coordinates::Coordinate;
+use super::leader::Record;
 use super::member_id::MemberId;
 use super::profile::Profile;
+use super::queries::{Query, Response};
+use super::state::{Delta, Digest};
+use super::user_events::UserEvent;
 
 /// Most bytes of a packet: memberlist's `UDPBufferSize`, below what Ethernet carries in one frame with the seal.
 pub const PACKET_MAX: usize = 1_400;
@@ -88,7 +99,38 @@ parts! {
     7 => Failed,
     /// A member has left.
     8 => Left,
+    /// What somebody knows of what members say of themselves.
+    9 => Digest,
+    /// What somebody knows more of it.
+    10 => Delta,
+    /// Where the sender is.
+    11 => Coordinate,
+    /// Who leads a group.
+    12 => Record,
+    /// An event.
+    13 => UserEvent,
+    /// A query.
+    14 => Query,
+    /// What a member says to a query.
+    15 => Response,
 }
+
+/// What reads all of its bytes encodes itself so.
+macro_rules! encode_whole {
+    ($($kind:ty),+ $(,)?) => {
+        $(impl Encode for $kind {
+            fn put(&self, out: &mut Vec<u8>) {
+                Self::put(self, out);
+            }
+
+            fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+                Self::decode(input.all())
+            }
+        })+
+    };
+}
+
+encode_whole!(Digest, Delta, Record, UserEvent, Query, Response);
 
 /// See [`Part::Ping`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,9 +216,7 @@ impl Part {
             Self::Suspect(Suspect { id, .. })
             | Self::Failed(Failed { id, .. })
             | Self::Left(Left { id, .. }) => Some(*id),
-            Self::Ping(_) | Self::Ack(_) | Self::PingReq(_) | Self::Nack(_) | Self::Alive(_) => {
-                None
-            }
+            _ => None,
         }
     }
 

@@ -63,12 +63,17 @@ pub struct Settings {
     pub pace_of_all: Pace,
 }
 
+impl Settings {
+    /// What is usual.
+    pub const USUAL: Self = Self {
+        pace: Pace { every: Duration::from_secs(2), burst: 10 },
+        pace_of_all: Pace { every: Duration::from_millis(50), burst: 100 },
+    };
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            pace: Pace { every: Duration::from_secs(2), burst: 10 },
-            pace_of_all: Pace { every: Duration::from_millis(50), burst: 100 },
-        }
+        Self::USUAL
     }
 }
 

@@ -1,7 +1,9 @@
 //! How often each member may make all others work: a rate of its own for each, as one moment each (the virtual scheduling form of
 //! the generic cell rate algorithm, ITU-T I.371, Annex A).
 //!
-//! Whose rate it is, is what a message says: a liar can use up another's. It can't use up that of all.
+//! Whose rate it is, is what a message says: a liar can use up another's. What all make together has a rate, too, and a liar that speaks
+//! under many members' names can use up that one: then nobody is heard for as long as it goes on. What it can't do is to make the fleet work
+//! more than that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -3,15 +3,21 @@
 //! ```text
 //! said      version u8 (1)  from u64  kind u8
 //! Exchange  1  count  entries: status u8 (0 alive, 1 suspect, 2 failed, 3 left), then as `Alive` in a packet
+//!              count  who leads: length, record
+//!              events u64  queries u64: Lamport times
+//!              length  digest  length  delta: of states
 //! Ping      2  seq u32  target u64
 //! Ack       3  seq u32
 //! ```
 
 use std::sync::Arc;
 
-use super::bytes::{Encode, Malformed, Reader, put_count, put_id};
+use super::bytes::{Encode, Malformed, Reader, put_count, put_id, put_string};
+use super::lamport::LamportTime;
+use super::leader::{GROUPS_MAX, RECORD_MAX, Record};
 use super::member_id::MemberId;
 use super::packet::{Ack, Alive, Ping};
+use super::state::{Delta, Digest};
 use super::status::Status;
 
 /// Most entries of an exchange: as many as there are members by default.
@@ -19,6 +25,15 @@ pub const ENTRIES_MAX: usize = 16_384;
 
 /// Most bytes of what is said by a stream. A guess: a fleet of ten thousand, with names and tags of fifty bytes.
 pub const SAID_MAX: usize = 1 << 20;
+
+/// Most bytes of a digest in it: of some three thousand members. A guess.
+pub const DIGEST_MAX: usize = 64 << 10;
+
+/// Most bytes of a delta in it. A guess: 500 members of ten keys each.
+pub const DELTA_MAX: usize = 256 << 10;
+
+/// Most bytes of all that isn't about who is there.
+pub(crate) const RIDERS_MAX: usize = 64 + GROUPS_MAX * (RECORD_MAX + 2) + DIGEST_MAX + DELTA_MAX;
 
 /// The version of the format.
 const VERSION: u8 = 1;
@@ -59,6 +74,38 @@ impl Encode for Entry {
 pub struct Full {
     /// One for each member.
     pub entries: Vec<Entry>,
+    /// Who leads, by group: at most [`GROUPS_MAX`].
+    pub leaders: Vec<Record>,
+    /// The Lamport times of events and of queries.
+    pub times: [LamportTime; 2],
+    /// What is known of what members say of themselves.
+    pub digest: Digest,
+    /// What the other lacks of it. Only in an answer.
+    pub delta: Delta,
+}
+
+impl Full {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_count(self.entries.len(), out);
+        self.entries.iter().for_each(|entry| entry.put(out));
+        put_count(self.leaders.len(), out);
+        self.leaders.iter().for_each(|record| put_string(&Encode::encoded(record), out));
+        self.times.iter().for_each(|time| time.put(out));
+        put_string(&Encode::encoded(&self.digest), out);
+        put_string(&Encode::encoded(&self.delta), out);
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let count = input.count("entries", ENTRIES_MAX)?;
+        let entries = (0..count).map(|_| Entry::take(input)).collect::<Result<_, _>>()?;
+        let record =
+            |input: &mut Reader<'_>| Record::decode(input.section("record", RECORD_MAX)?.all());
+        let leaders = input.list("groups", GROUPS_MAX, record, |record| record.group.clone())?;
+        let times = [LamportTime::take(input)?, LamportTime::take(input)?];
+        let digest = Digest::decode(input.section("digest", DIGEST_MAX)?.all())?;
+        let delta = Delta::decode(input.section("delta", DELTA_MAX)?.all())?;
+        Ok(Self { entries, leaders, times, digest, delta })
+    }
 }
 
 /// Something that is said by a stream.
@@ -90,8 +137,7 @@ impl Said {
         match &self.saying {
             Saying::Exchange(full) => {
                 out.push(1);
-                put_count(full.entries.len(), &mut out);
-                full.entries.iter().for_each(|entry| entry.put(&mut out));
+                full.put(&mut out);
             }
             Saying::Ping(ping) => {
                 out.push(2);
@@ -121,11 +167,7 @@ impl Said {
         }
         let from = input.id()?;
         let saying = match input.u8()? {
-            1 => {
-                let count = input.count("entries", ENTRIES_MAX)?;
-                let entries = (0..count).map(|_| Entry::take(input)).collect::<Result<_, _>>()?;
-                Saying::Exchange(Arc::new(Full { entries }))
-            }
+            1 => Saying::Exchange(Arc::new(Full::take(input)?)),
             2 => Saying::Ping(Ping::take(input)?),
             3 => Saying::Ack(Ack::take(input)?),
             _ => return Err(Malformed::Meaningless("kind")),
@@ -148,8 +190,17 @@ mod tests {
             last: Alive { id: MemberId(9), incarnation: 4, profile: Arc::clone(&profile) },
         };
         let entries = vec![entry(Status::Alive), entry(Status::Left)];
+        let claim = crate::membership::leader::Claim {
+            leader: MemberId(4),
+            address: bytes::Bytes::from_static(b"a"),
+            by: MemberId(5),
+        };
+        let leaders =
+            vec![Record { group: bytes::Bytes::from_static(b"g"), epoch: 7, claims: vec![claim] }];
+        let times = [LamportTime(3), LamportTime(4)];
+        let full = Full { entries, leaders, times, ..Full::default() };
         for saying in [
-            Saying::Exchange(Arc::new(Full { entries })),
+            Saying::Exchange(Arc::new(full)),
             Saying::Ping(Ping { seq: 1, target: MemberId(2) }),
             Saying::Ack(Ack { seq: 1 }),
         ] {

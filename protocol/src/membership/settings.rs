@@ -27,7 +27,11 @@
 
 use std::time::Duration;
 
+pub use riding::{FailureDetector, Riding};
+
 use super::packet::PACKET_MAX;
+
+mod riding;
 
 /// How a member behaves.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +105,8 @@ pub struct Settings {
     pub relays_each: usize,
     /// Most news that waits to be told, and most bytes of it; what was told most often goes first. Guesses.
     pub news_max: (usize, usize),
+    /// What else rides on the pings.
+    pub riding: Riding,
 }
 
 impl Default for Settings {
@@ -122,11 +128,31 @@ impl Settings {
             refused_wait: Some(Duration::from_secs(1)),
             notice_stalls: true,
             doubt_failed: true,
+            riding: Riding::FLEET,
             ..Self::lan()
         }
     }
 
-    /// memberlist's `DefaultLANConfig` (0.5).
+    /// The same with phi for a detector.
+    #[must_use]
+    pub const fn phi() -> Self {
+        Self { riding: Riding { detector: FailureDetector::Phi, ..Riding::FLEET }, ..Self::fleet() }
+    }
+
+    /// A preset by its name: `fleet`, `phi`, `lan`, `wan` or `local`.
+    #[must_use]
+    pub fn preset(name: &str) -> Option<Self> {
+        Some(match name {
+            "fleet" => Self::fleet(),
+            "phi" => Self::phi(),
+            "lan" => Self::lan(),
+            "wan" => Self::wan(),
+            "local" => Self::local(),
+            _ => return None,
+        })
+    }
+
+    /// memberlist's `DefaultLANConfig` (0.5), with what Serf adds to it.
     #[must_use]
     pub const fn lan() -> Self {
         Self {
@@ -161,6 +187,7 @@ impl Settings {
             relays_max: 64,
             relays_each: 4,
             news_max: (16_384, 4 << 20),
+            riding: Riding::SERF,
         }
     }
 
@@ -252,8 +279,9 @@ impl Settings {
         self.suspicion_mult = times(self.suspicion_mult, 1_000.0);
         self.suspicion_max_mult = times(self.suspicion_max_mult, 1_000.0).max(1.0);
         self.exchange_bytes =
-            self.exchange_bytes.clamp(PACKET_MAX, super::said::SAID_MAX - PACKET_MAX);
+            self.exchange_bytes.clamp(PACKET_MAX, super::said::SAID_MAX - super::said::RIDERS_MAX);
         self.members_max = self.members_max.clamp(1, super::said::ENTRIES_MAX);
+        self.riding = self.riding.checked();
         self
     }
 }
@@ -292,6 +320,13 @@ mod tests {
         let checked = absurd.checked();
         assert!(checked.probe_interval > Duration::ZERO && checked.suspicion_max_mult >= 1.0);
         assert!(checked.suspicion_mult.is_finite() && checked.members_max == 1);
-        assert_eq!(Settings::fleet().checked(), Settings::fleet());
+        for name in ["fleet", "phi", "lan", "wan", "local"] {
+            let preset = Settings::preset(name).unwrap();
+            assert_eq!(preset.clone().checked(), preset, "{name}");
+        }
+        assert_eq!(Settings::preset("other"), None);
+        let riding = Riding { state: None, detector: FailureDetector::Phi, ..Riding::FLEET };
+        let checked = Settings { riding, ..Settings::fleet() }.checked();
+        assert_eq!(checked.riding.detector, FailureDetector::Pings, "no heartbeats, no phi");
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::bytes::{Encode, Malformed, Reader, put_string};
 use super::filter::Filter;
 use super::lamport::{LamportClock, LamportTime};
 use super::member_id::MemberId;
@@ -23,7 +24,6 @@ use super::rate::{Pace, Rates};
 use super::seen::{Known, Seen};
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
-use crate::replica::bytes::{Encode, Malformed, Reader, put_string};
 
 /// The longest name, bytes. A guess.
 pub const NAME_MAX: usize = 64;
@@ -45,14 +45,19 @@ pub struct Settings {
     pub quiet: Duration,
 }
 
+impl Settings {
+    /// What is usual.
+    pub const USUAL: Self = Self {
+        pace: Pace { every: Duration::from_millis(500), burst: 20 },
+        pace_of_all: Pace { every: Duration::from_millis(10), burst: 500 },
+        coalesce: Duration::from_secs(3),
+        quiet: Duration::from_secs(1),
+    };
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            pace: Pace { every: Duration::from_millis(500), burst: 20 },
-            pace_of_all: Pace { every: Duration::from_millis(10), burst: 500 },
-            coalesce: Duration::from_secs(3),
-            quiet: Duration::from_secs(1),
-        }
+        Self::USUAL
     }
 }
 
@@ -92,7 +97,7 @@ impl UserEvent {
         let input = &mut Reader::new(bytes);
         let event = Self {
             time: LamportTime::take(input)?,
-            origin: MemberId(input.u64()?),
+            origin: input.id()?,
             name: input.string("name", NAME_MAX)?,
             payload: input.string("payload", PAYLOAD_MAX)?,
             coalesce: match input.u8()? {

@@ -3,6 +3,8 @@
 
 pub mod life;
 #[cfg(test)]
+mod riders;
+#[cfg(test)]
 mod scenarios;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -176,7 +178,7 @@ impl Members {
             last: Alive { id: id_of(number), incarnation: 0, profile: Arc::clone(&host.profile) },
         };
         let entries = members.hosts.iter().enumerate().map(entry).collect();
-        let saying = Saying::Exchange(Arc::new(Full { entries }));
+        let saying = Saying::Exchange(Arc::new(Full { entries, ..Full::default() }));
         for number in 0..size {
             let other = usize::from(number == 0);
             let said = Said { from: id_of(other), saying: saying.clone() };
@@ -415,7 +417,12 @@ impl Members {
 
     fn hand(&mut self, number: usize, input: Input<'_>) {
         let mut actions = std::mem::take(&mut self.actions);
-        let cx = &mut Cx { now: self.now, rng: &mut self.rng, actions: &mut actions };
+        let cx = &mut Cx {
+            now: self.now,
+            wall: wall(self.now),
+            rng: &mut self.rng,
+            actions: &mut actions,
+        };
         self.hosts[number].machine.handle(input, cx);
         for action in actions.drain(..) {
             self.carry_out(number, action);
@@ -523,6 +530,13 @@ pub fn addr_of(number: usize) -> SocketAddr {
     let number = u32::try_from(number).expect("a fleet is small");
     let [_, a, b, c] = (number + 1).to_be_bytes();
     ([10, a, b, c], 7946).into()
+}
+
+/// The wall clock of all.
+#[must_use]
+pub fn wall(now: Time) -> u32 {
+    let seconds = (now - Time::ZERO).as_secs();
+    1_700_000_000_u32.saturating_add(u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
 fn machine(number: usize, profile: &Arc<Profile>, settings: &Settings) -> Membership {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::{Rng, RngExt as _};
 
 use super::ZERO;
-use crate::replica::bytes::{Encode, Malformed, Reader};
+use crate::membership::bytes::{Encode, Malformed, Reader};
 
 /// Dimensions of a place. Serf's `Dimensionality`: more than seven bring nothing (Ledlie et al. 2007, §4).
 pub const DIMENSIONS: usize = 8;
@@ -31,6 +31,9 @@ pub struct Coordinate {
     pub(super) adjustment: f64,
 }
 
+/// Every part is a number: others aren't read, and a step that leads to one is taken back.
+impl Eq for Coordinate {}
+
 impl Default for Coordinate {
     /// At the origin, and knowing nothing.
     fn default() -> Self {
@@ -45,6 +48,15 @@ impl Coordinate {
         let raw = self.raw_distance(other);
         let adjusted = raw + self.adjustment + other.adjustment;
         Duration::from_secs_f64(if adjusted > 0.0 { adjusted } else { raw })
+    }
+
+    /// As others are told of it: each part as a float of four bytes.
+    #[must_use]
+    pub fn as_told(&self) -> Self {
+        let short = |part: f64| f64::from(four_bytes(part));
+        let place = self.place.map(short);
+        let [height, error, adjustment] = [self.height, self.error, self.adjustment].map(short);
+        Self { place, height, error, adjustment }
     }
 
     /// How uncertain this is, as a part of distances: at most [`ERROR_MAX`], which is to know nothing.
@@ -92,8 +104,7 @@ impl Encode for Coordinate {
     /// Place, height, error and adjustment, each as a float of four bytes: a microsecond at ten seconds.
     fn put(&self, out: &mut Vec<u8>) {
         for part in self.place.iter().chain([&self.height, &self.error, &self.adjustment]) {
-            #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]
-            out.extend_from_slice(&(*part as f32).to_le_bytes());
+            out.extend_from_slice(&four_bytes(*part).to_le_bytes());
         }
     }
 
@@ -110,6 +121,11 @@ impl Encode for Coordinate {
             Err(Malformed::Meaningless("coordinate"))
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]
+const fn four_bytes(part: f64) -> f32 {
+    part as f32
 }
 
 /// A direction, any.

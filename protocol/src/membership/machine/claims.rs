@@ -61,7 +61,7 @@ impl Membership {
             Part::Suspect(suspect) => self.on_suspect(*suspect, sender, cx),
             Part::Failed(failed) => self.on_failed(*failed, sender, cx),
             Part::Left(left) => self.on_left(*left, sender, cx),
-            Part::Ping(_) | Part::Ack(_) | Part::PingReq(_) | Part::Nack(_) => {}
+            _ => {}
         }
     }
 
@@ -90,6 +90,11 @@ impl Membership {
                 }
                 Status::Left => self.on_left(Left { id, incarnation }, sender, cx),
             }
+        }
+        // Who is a member is known by now, whoever it was before.
+        if self.roster.get(sender).is_some() {
+            self.merge_states(full, cx);
+            self.merge_rumors(full, sender, cx);
         }
     }
 
@@ -152,6 +157,7 @@ impl Membership {
         let (profile, since) = (Arc::clone(profile), cx.now);
         let member = Member { id, profile, since, incarnation, status: Status::Alive };
         self.roster.insert(member, cx.rng);
+        self.stating.admit_later(id);
         self.schedule(cx);
         cx.actions.push(Action::Report(Event::Joined { id }));
     }
@@ -166,6 +172,7 @@ impl Membership {
         cx: &mut Cx<'_>,
     ) {
         self.suspicions.end(id);
+        self.beats.excuse(id, cx.now);
         let Some(member) = self.roster.set(id, Status::Alive, incarnation, cx.now) else { return };
         let changes = member.profile != *profile;
         if changes {

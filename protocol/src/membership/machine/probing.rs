@@ -27,6 +27,7 @@ pub(super) struct Probe {
     target: MemberId,
     addr: SocketAddr,
     seq: u32,
+    sent: Time,
     is_answered: bool,
     /// Nobody listens there.
     is_refused: bool,
@@ -108,6 +109,7 @@ impl Membership {
             target,
             addr,
             seq,
+            sent: cx.now,
             is_answered: false,
             is_refused: false,
             asked: Vec::new(),
@@ -116,7 +118,10 @@ impl Membership {
         });
         let mut parts = vec![Ping { seq, target }.into()];
         parts.extend(self.notice(target));
-        self.send(addr, parts, cx);
+        parts.extend(self.places.told());
+        self.fill_ping(&mut parts, cx);
+        self.send_bare(addr, parts, cx);
+        self.look_at_phi(cx);
     }
 
     /// What we hold against somebody, for it to hear from us: Lifeguard's buddy system, for the failed too.
@@ -168,7 +173,7 @@ impl Membership {
         };
         self.worsen(u32::try_from(missing).unwrap_or(u32::MAX));
         let Some(member) = self.roster.get(probe.target) else { return };
-        if !member.status.is_present() {
+        if !member.status.is_present() || self.detects_by_phi() {
             return;
         }
         let (id, incarnation, addr) = (member.id, member.incarnation, member.profile.addr());
@@ -204,6 +209,10 @@ impl Membership {
     /// Somebody answers a ping: it itself, or one whom we asked to ask it.
     pub(super) fn on_ack(&mut self, sender: MemberId, ack: Ack, cx: &mut Cx<'_>) {
         if self.is_answer(sender, ack.seq) {
+            let of_it = self.probe.as_ref().filter(|one| one.target == sender && !one.is_answered);
+            if let Some(rtt) = of_it.map(|probe| cx.now - probe.sent) {
+                self.places.measure(sender, rtt, cx.rng);
+            }
             self.on_answer();
             return;
         }

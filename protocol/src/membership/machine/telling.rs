@@ -24,7 +24,7 @@ impl Membership {
     /// Whatever is due of news, exchanges and leaving.
     pub(super) fn wake_telling(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now;
-        if !self.news.is_empty() && now >= self.timers.gossip {
+        if self.has_gossip() && now >= self.timers.gossip {
             self.gossip(cx);
         }
         if self.roster.present() > 0 && now >= self.timers.exchange {
@@ -60,6 +60,7 @@ impl Membership {
         if some.is_empty() && self.roster.present() == 0 {
             // Nobody to tell it to; by the time somebody comes it is an exchange's.
             self.news.clear();
+            self.rumors.queue.clear();
         }
         for to in some {
             let mut parts = Vec::new();
@@ -72,7 +73,7 @@ impl Membership {
     }
 
     fn open_exchange(&mut self, to: SocketAddr, cx: &mut Cx<'_>) {
-        let said = Said { from: self.id, saying: Saying::Exchange(self.full().0) };
+        let said = Said { from: self.id, saying: Saying::Exchange(self.full(None, cx).0) };
         cx.actions.push(Action::Stream { to, said });
     }
 
@@ -90,8 +91,9 @@ impl Membership {
         }
     }
 
-    /// All that fits of what we know, and its bytes: ourselves, and then from where the last exchange ended.
-    fn full(&mut self) -> (Arc<Full>, usize) {
+    /// All that fits of what we know, and its bytes: ourselves, and then from where the last exchange ended. And whatever rides on it; for an
+    /// answer, what the other lacks.
+    fn full(&mut self, theirs: Option<&Full>, cx: &mut Cx<'_>) -> (Arc<Full>, usize) {
         let status = match self.stay {
             Stay::Here => Status::Alive,
             Stay::Leaving | Stay::Gone => Status::Left,
@@ -113,7 +115,11 @@ impl Membership {
             }
             entries.push(entry);
         }
-        (Arc::new(Full { entries }), bytes)
+        let leaders = self.leaders().into_iter().flat_map(|all| all.records().cloned()).collect();
+        let times = self.rumors.times();
+        let mut full = Full { entries, leaders, times, ..Full::default() };
+        self.fill_exchange(theirs, &mut full, cx);
+        (Arc::new(full), bytes)
     }
 
     /// Somebody opened a stream. Whoever tells us what it knows is told what we know, with that in it: so it hears what we made of it.
@@ -124,7 +130,7 @@ impl Membership {
         let (saying, work) = match &said.saying {
             Saying::Exchange(theirs) => {
                 self.merge(theirs, said.from, cx);
-                let (full, bytes) = self.full();
+                let (full, bytes) = self.full(Some(theirs), cx);
                 (Saying::Exchange(full), Work { claims: theirs.entries.len(), bytes })
             }
             Saying::Ping(ping) if ping.target == self.id => {
@@ -140,6 +146,9 @@ impl Membership {
     pub(super) fn on_answered(&mut self, by: SocketAddr, said: &Said, cx: &mut Cx<'_>) -> Work {
         match &said.saying {
             Saying::Exchange(theirs) if said.from != self.id => {
+                if self.is_new && !self.join.is_empty() {
+                    self.rumors.join(theirs.times);
+                }
                 self.merge(theirs, said.from, cx);
                 self.is_new = false;
                 Work { claims: theirs.entries.len(), bytes: 0 }
@@ -220,7 +229,7 @@ impl Membership {
 
     /// Whom an exchange would be told about first: for tests of its rotation.
     #[cfg(test)]
-    pub(super) fn told_of(&mut self) -> Vec<MemberId> {
-        self.full().0.entries.iter().map(|entry| entry.last.id).collect()
+    pub(super) fn told_of(&mut self, cx: &mut Cx<'_>) -> Vec<MemberId> {
+        self.full(None, cx).0.entries.iter().map(|entry| entry.last.id).collect()
     }
 }

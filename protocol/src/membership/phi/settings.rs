@@ -89,17 +89,11 @@ impl PhiSettings {
         }
     }
 
-    /// How many intervals are remembered, within the bounds.
-    pub(super) fn size(&self) -> usize {
-        self.window.clamp(1, Self::WINDOW_MAX)
-    }
-}
-
-impl Default for PhiSettings {
     /// Ours, for heartbeats that come by gossip about once a second: normal, threshold 8 (Cassandra's and Akka's). A window of 64 costs
     /// 256 bytes a member, and the mean is known to an eighth of a deviation. Pause, least deviation, longest interval and prior are
     /// guesses.
-    fn default() -> Self {
+    #[must_use]
+    pub const fn gossip() -> Self {
         Self {
             distribution: Distribution::Normal,
             window: 64,
@@ -114,5 +108,17 @@ impl Default for PhiSettings {
                 weight: 4,
             },
         }
+    }
+
+    /// How many intervals are remembered, within the bounds.
+    pub(super) fn size(&self) -> usize {
+        self.window.clamp(1, Self::WINDOW_MAX)
+    }
+}
+
+impl Default for PhiSettings {
+    /// [`gossip`](Self::gossip).
+    fn default() -> Self {
+        Self::gossip()
     }
 }

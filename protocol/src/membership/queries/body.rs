@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{ANSWER_MAX, QUERY_MAX, TIMEOUT_MAX};
+use crate::membership::bytes::{Encode as _, Malformed, Reader, put_string};
 use crate::membership::filter::Filter;
 use crate::membership::lamport::LamportTime;
 use crate::membership::member_id::MemberId;
 use crate::membership::user_events::NAME_MAX;
-use crate::replica::bytes::{Encode as _, Malformed, Reader, put_string};
 
 /// A query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Query {
         let query = Self {
             time: LamportTime::take(input)?,
             id: input.u32()?,
-            origin: MemberId(input.u64()?),
+            origin: input.id()?,
             name: input.string("name", NAME_MAX)?,
             payload: input.string("payload", QUERY_MAX)?,
             ack: flag(input)?,
@@ -111,7 +111,7 @@ impl Response {
         let response = Self {
             time: LamportTime::take(input)?,
             id: input.u32()?,
-            from: MemberId(input.u64()?),
+            from: input.id()?,
             answer: match flag(input)? {
                 true => Some(input.string("answer", ANSWER_MAX)?),
                 false => None,

@@ -5,7 +5,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::replica::Malformed;
+use crate::membership::Malformed;
 
 fn at(ms: u64) -> Time {
     Time::from_millis(ms)

@@ -10,8 +10,8 @@
 use super::entries::{Entry, KEYS_MAX, version};
 use super::{Generation, Version};
 use crate::ground::varint;
+use crate::membership::bytes::{Encode, Malformed, Reader, put_count};
 use crate::membership::member_id::MemberId;
-use crate::replica::bytes::{Encode, Malformed, Reader, put_count};
 
 /// Most members of a digest or delta. A guess: a hundred kilobytes of digest, over a stream.
 pub const TOLD_MAX: usize = 4_096;
@@ -136,7 +136,7 @@ impl Encode for Told {
 
     fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
-            member: MemberId(input.u64()?),
+            member: input.id()?,
             generation: input.u32()?,
             heartbeat: version(input, "heartbeat")?,
             version: version(input, "version")?,
@@ -164,7 +164,7 @@ impl Encode for Part {
     }
 
     fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let (member, generation) = (MemberId(input.u64()?), input.u32()?);
+        let (member, generation) = (input.id()?, input.u32()?);
         let [from, upto, known, collected] = [
             version(input, "version")?,
             version(input, "version")?,

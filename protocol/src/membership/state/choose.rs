@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt as _};
 
 use super::body::{COUNT_MAX, Delta, Digest, PART_HEAD_MAX, Part, TOLD_MAX, Told};
-use super::table::{Member, States};
+use super::table::{Member, Recent, States};
 use super::{Entry, KEY_MAX, VALUE_MAX, Version};
 use crate::ground::varint;
 use crate::membership::member_id::MemberId;
@@ -18,13 +18,24 @@ const MISSES_MAX: usize = 64;
 impl States {
     /// What we know, in at most `budget` bytes. The generator decides where the rotation begins.
     pub fn digest(&mut self, budget: usize, rng: &mut dyn Rng) -> Digest {
+        self.digest_of(|_| true, budget, rng)
+    }
+
+    /// What we know of some members, and of ourselves.
+    pub fn digest_of(
+        &mut self,
+        is_told: impl Fn(MemberId) -> bool,
+        budget: usize,
+        rng: &mut dyn Rng,
+    ) -> Digest {
         let mut room = budget.saturating_sub(COUNT_MAX);
         let mut told: Vec<Told> = Vec::new();
         let own = self.own();
         self.tell(own, &mut room, &mut told);
         let mut for_recent = room / 2;
         let kept = room - for_recent;
-        let recent: Vec<_> = self.recent.iter().map(|recent| recent.member).collect();
+        let recent = self.recent.iter().map(|recent| recent.member);
+        let recent: Vec<_> = recent.filter(|member| is_told(*member)).collect();
         let newest: Vec<_> = recent
             .into_iter()
             .filter(|member| *member == own || self.tell(*member, &mut for_recent, &mut told))
@@ -43,7 +54,8 @@ impl States {
         first.sort_unstable();
         for step in 0..count {
             let member = self.members[(start + step) % count].id;
-            if first.binary_search(&member).is_err() && !self.tell(member, &mut room, &mut told) {
+            let is_due = is_told(member) && first.binary_search(&member).is_err();
+            if is_due && !self.tell(member, &mut room, &mut told) {
                 break;
             }
             self.turn = Some(member);
@@ -105,6 +117,22 @@ impl States {
                 let (entries, upto) = fitting(member, part.upto, &mut room);
                 part.entries.extend(entries);
                 part.upto = upto;
+            }
+        }
+        parts.sort_unstable_by_key(|part| part.member);
+        Delta(parts)
+    }
+
+    /// The latest changes of those of whom a peer told nothing, in at most `budget` bytes: the guess is that it has all that was before them. If
+    /// it hasn't, they don't fit there, and digests find out.
+    #[must_use]
+    pub fn guess(&self, told: &Digest, budget: usize) -> Delta {
+        let mut room = budget.saturating_sub(COUNT_MAX);
+        let mut parts = Vec::new();
+        for Recent { member, from, .. } in &self.recent {
+            let is_told = told.0.binary_search_by_key(member, |told| told.member).is_ok();
+            if let Some(member) = self.member(*member).filter(|one| !is_told && one.is_whole()) {
+                tell_news(member, *from, &mut room, &mut parts);
             }
         }
         parts.sort_unstable_by_key(|part| part.member);

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{VERSION_MAX, Version};
 use crate::ground::time::Time;
 use crate::ground::varint;
-use crate::replica::bytes::{Encode, Malformed, Reader, put_count, put_string};
+use crate::membership::bytes::{Encode, Malformed, Reader, put_count, put_string};
 
 /// Most keys of a member, deleted ones included until they are collected. A guess: a node publishes some ten.
 pub const KEYS_MAX: usize = 64;
@@ -211,10 +211,32 @@ impl Entries {
         self.held.binary_search_by(|held| held.entry.key[..].cmp(key))
     }
 
-    #[cfg(test)]
     pub(super) fn check(&self) {
         assert_eq!(self.len, self.iter().map(Entry::len).sum::<usize>());
         assert!(self.held.is_sorted_by(|a, b| a.entry.key < b.entry.key));
         assert!(!self.overflows());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_greater_version_replaces_an_entry() {
+        let entry = |version, value: &'static str| Entry {
+            key: Bytes::from_static(b"k"),
+            version,
+            value: Some(Bytes::from_static(value.as_bytes())),
+        };
+        let (mut entries, now) = (Entries::NONE, Time::ZERO);
+        assert!(entries.put(entry(5, "five"), now));
+        for older in [4, 5] {
+            assert!(!entries.put(entry(older, "other"), now), "{older}");
+            assert_eq!(entries.get(b"k"), Some(&entry(5, "five")));
+        }
+        assert!(entries.put(entry(6, "six"), now));
+        assert_eq!(entries.get(b"k"), Some(&entry(6, "six")));
+        entries.check();
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Generation;
 use super::entries::Entry;
+use super::{Generation, Version};
 use crate::ground::time::Time;
 use crate::membership::member_id::MemberId;
 
@@ -19,9 +19,15 @@ pub struct Settings {
     pub bytes_max: usize,
 }
 
+impl Settings {
+    /// What is usual.
+    pub const USUAL: Self =
+        Self { grace: Duration::from_secs(3_600), bytes_max: 16 * 1_024 * 1_024 };
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(3_600), bytes_max: 16 * 1_024 * 1_024 }
+        Self::USUAL
     }
 }
 
@@ -52,6 +58,8 @@ pub enum Change {
         member: MemberId,
         /// The key.
         key: Bytes,
+        /// Which of its owner's writes this is.
+        version: Version,
         /// Its value.
         value: Bytes,
     },
@@ -61,6 +69,8 @@ pub enum Change {
         member: MemberId,
         /// The key.
         key: Bytes,
+        /// The write that deleted it; that of its value if all that is known is that it is gone.
+        version: Version,
     },
 }
 
@@ -86,10 +96,10 @@ pub struct Applied {
 impl Change {
     /// That an entry is what a key has now.
     pub(super) fn of(member: MemberId, entry: &Entry) -> Self {
-        let key = entry.key.clone();
+        let (key, version) = (entry.key.clone(), entry.version);
         match entry.value.clone() {
-            Some(value) => Self::Set { member, key, value },
-            None => Self::Deleted { member, key },
+            Some(value) => Self::Set { member, key, version, value },
+            None => Self::Deleted { member, key, version },
         }
     }
 }

@@ -39,6 +39,8 @@ const _: () = assert!(size_of::<Member>() <= 48, "a heartbeat alone costs little
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recent {
     pub(super) member: MemberId,
+    /// All that was written after this version, as far as it hasn't been told yet, is what changed.
+    pub(super) from: Version,
     pub(super) left: u32,
 }
 
@@ -87,6 +89,22 @@ impl States {
             self.members.insert(place, Member::new(member, now));
         }
         true
+    }
+
+    /// [Admits](Self::admit) many at once: thousands one by one would move the others each time.
+    pub fn admit_all(&mut self, members: &[MemberId], now: Time) {
+        let known = self.members.len();
+        for id in members {
+            let is_known = self.members[..known].binary_search_by_key(id, |one| one.id).is_ok();
+            if !is_known && self.members.len() < MEMBERS_MAX {
+                if self.members.len() == self.members.capacity() {
+                    self.members.reserve_exact((self.members.len() / 8).max(4));
+                }
+                self.members.push(Member::new(*id, now));
+            }
+        }
+        self.members.sort_unstable_by_key(|member| member.id);
+        self.members.dedup_by_key(|member| member.id);
     }
 
     /// Forgets a member and all that it said. Ourselves we don't forget.
@@ -253,7 +271,7 @@ impl States {
         if value.is_some() && entries.get(key).and_then(|entry| entry.value.as_deref()) == value {
             return Ok(false);
         }
-        let before = entries.cost();
+        let (before, passed) = (entries.cost(), own.version);
         // Only while no later generation can begin is there no number left.
         own.version = own.version.saturating_add(1).min(VERSION_MAX);
         let (key, value) = (Bytes::copy_from_slice(key), value.map(Bytes::copy_from_slice));
@@ -267,7 +285,7 @@ impl States {
         if version >= VERSION_MAX {
             self.begin_anew(0, at);
         }
-        self.note_recent(self.own);
+        self.note_recent(self.own, passed);
         Ok(true)
     }
 
@@ -285,7 +303,8 @@ impl States {
         own.version = own.entries.as_mut().map_or(0, |entries| entries.renumber());
         let after = own.cost();
         self.bytes = self.bytes - before + after;
-        self.note_recent(self.own);
+        self.recent.retain(|recent| recent.member != self.own);
+        self.note_recent(self.own, 0);
         true
     }
 
@@ -314,13 +333,18 @@ impl States {
             return false;
         }
         if told.generation > member.generation {
+            let is_first = member.generation == 0;
             self.bytes -= member.cost();
             *member = Member { generation: told.generation, ..Member::new(told.member, at.now) };
             member.heartbeat = told.heartbeat;
             let (member, generation) = (told.member, told.generation);
             applied.changes.push(Change::Began { member, generation });
             applied.changes.push(Change::Beat(member));
-            self.note_recent(member);
+            self.recent.retain(|recent| recent.member != member);
+            if !is_first {
+                // It started anew. Where we hear of it first, all of the fleet may be new to us, and others know it.
+                self.note_recent(member, 0);
+            }
         } else if told.heartbeat > member.heartbeat {
             member.heartbeat = told.heartbeat;
             member.raised_at = at.now;
@@ -329,19 +353,29 @@ impl States {
         true
     }
 
-    /// Notes that there is news of a member, to be told as often as memberlist sends a rumour: 4 log10(n + 1) times
+    /// Notes that there is news of a member, after a version, to be told as often as memberlist sends a rumour: 4 log10(n + 1) times
     /// (`RetransmitMult`, `retransmitLimit`).
-    pub(super) fn note_recent(&mut self, member: MemberId) {
+    pub(super) fn note_recent(&mut self, member: MemberId, from: Version) {
+        let left = 4 * (self.members.len().ilog10() + 1);
+        // What was written before and nobody was told of yet is told with it.
+        let untold = self.recent.iter().find(|recent| recent.member == member);
+        let untold = untold.filter(|recent| recent.left == left).map(|recent| recent.from);
+        let from = untold.map_or(from, |untold| untold.min(from));
         self.recent.retain(|recent| recent.member != member);
         self.recent.truncate(RECENT_MAX - 1);
-        let left = 4 * (self.members.len().ilog10() + 1);
-        self.recent.push_front(Recent { member, left });
+        self.recent.push_front(Recent { member, from, left });
     }
 
-    #[cfg(test)]
-    pub(super) fn check(&self) {
+    /// Checks the bounds, and that what is kept twice agrees.
+    ///
+    /// # Panics
+    /// When that isn't so.
+    pub fn check(&self) {
         assert!(self.members.is_sorted_by(|a, b| a.id < b.id));
+        assert!(self.members.len() <= MEMBERS_MAX);
         assert!(self.recent.len() <= RECENT_MAX);
+        let own = self.member(self.own).map_or(0, Member::cost);
+        assert!(self.bytes <= self.settings.bytes_max + own, "{} bytes", self.bytes);
         assert_eq!(self.bytes, self.members.iter().map(Member::cost).sum::<usize>());
         for member in &self.members {
             if let Some(entries) = &member.entries {
@@ -381,11 +415,15 @@ impl Member {
         self.version < collected && self.collected < collected
     }
 
+    /// Whether something is known of the map, and it isn't in the middle of a reset.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.version > 0 && self.version >= self.collected
+    }
+
     /// From where on a peer has to be told of this member; none if it lacks nothing that we could tell.
     pub(super) fn news_for(&self, told: &Told) -> Option<Version> {
         let later = (self.generation, self.version) > (told.generation, told.version);
-        let whole = self.version > 0 && self.version >= self.collected;
-        if !(later && whole) || self.generation < told.generation {
+        if !(later && self.is_whole()) || self.generation < told.generation {
             return None;
         }
         let copy_needs_reset = told.version < self.collected && told.collected < self.collected;

@@ -67,7 +67,7 @@ impl States {
         }
         member.entries = (!entries.is_empty()).then(|| Box::new(entries));
         applied.changes.append(&mut changes);
-        self.note_recent(part.member);
+        self.note_recent(part.member, after);
     }
 
     /// Throws a copy away: it is asked for again from the beginning.

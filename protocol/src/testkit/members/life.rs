@@ -6,14 +6,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{addr_of, id_of};
+use super::{addr_of, id_of, wall};
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
+use crate::membership::coordinates::Vivaldi;
+use crate::membership::filter::Filter;
+use crate::membership::lamport::LamportTime;
+use crate::membership::leader::{Claim, Record};
 use crate::membership::packet::{Ack, Alive, Failed, Left, Nack, Ping, PingReq, Suspect};
+use crate::membership::queries::{Query, Question, Response};
 use crate::membership::said::{Entry, Full};
+use crate::membership::state::{self, Digest, Moment, States};
+use crate::membership::user_events::UserEvent;
 use crate::membership::{
     Action, Cx, Input, MemberId, Membership, PACKET_MAX, Packet, Part, Profile, Said, Saying,
     Settings, Status, StreamId, Versions,
@@ -21,6 +29,9 @@ use crate::membership::{
 
 /// How many others there are: more than the member may know.
 const OTHERS: usize = 9;
+
+/// Most datagrams of rumors for one input: those that it knows, some with more rumors than fit one packet.
+const RUMORS_MAX: usize = 12;
 
 /// A member whose life is drawn at random.
 #[derive(Debug)]
@@ -48,10 +59,20 @@ impl Life {
             Arc::new(profile.expect("it is valid"))
         };
         let profiles: Vec<_> = (0..=OTHERS).map(profile).collect();
-        let presets = [Settings::fleet(), Settings::lan(), Settings::local().without_lifeguard()];
-        let mut settings = presets[usize::try_from(seed % 3).unwrap_or(0)].clone();
+        let presets = [
+            Settings::fleet(),
+            Settings::lan(),
+            Settings::local().without_lifeguard(),
+            Settings::phi(),
+        ];
+        let mut settings = presets[usize::try_from(seed % 4).unwrap_or(0)].clone();
         (settings.members_max, settings.relays_max, settings.relays_each) = (7, 5, 2);
         (settings.news_max, settings.keep_failed) = ((5, 400), Duration::from_secs(100));
+        let riding = &mut settings.riding;
+        (riding.phi_max, riding.coordinates_max, riding.rumors_max) = (4, 4, (5, 2_000));
+        riding.state = riding
+            .state
+            .map(|_| state::Settings { grace: Duration::from_secs(30), bytes_max: 3_000 });
         let machine =
             Membership::new(id_of(0), Arc::clone(&profiles[0]), settings, Salt::new(seed));
         Self {
@@ -69,7 +90,8 @@ impl Life {
     /// # Panics
     /// When a bound doesn't hold.
     pub fn step(&mut self) {
-        match self.rng.random_range(0..24) {
+        match self.rng.random_range(0..26) {
+            24.. => self.want(),
             0..10 => {
                 let packet = self.packet();
                 let from = self.addr_for(packet.from);
@@ -180,13 +202,18 @@ impl Life {
     fn packet(&mut self) -> Packet {
         let from = self.id();
         let parts = (0..self.rng.random_range(0..5)).map(|_| self.part()).collect();
-        Packet::new(from, parts)
+        let mut packet = Packet::new(from, parts);
+        while packet.encoded_len() > PACKET_MAX {
+            packet.parts.pop();
+        }
+        packet
     }
 
     fn part(&mut self) -> Part {
         let (id, by, seq) = (self.id(), self.id(), self.rng.next_u32());
         let incarnation = self.incarnation(id);
-        match self.rng.random_range(0..10) {
+        match self.rng.random_range(0..16) {
+            10.. => self.riding(),
             0 => Ping { seq, target: id }.into(),
             1 => Ping { seq, target: id_of(0) }.into(),
             2 => PingReq { seq, target: id }.into(),
@@ -196,6 +223,124 @@ impl Life {
             6 => Failed { id, incarnation, by }.into(),
             7 => Left { id, incarnation }.into(),
             _ => self.alive(id).into(),
+        }
+    }
+
+    fn text(&mut self, most: usize) -> Bytes {
+        let len = [1, 2, most / 2, most][self.rng.random_range(0..4)];
+        // Few, so that one meets another of its name.
+        Bytes::from(vec![self.rng.random_range(0..4); len])
+    }
+
+    /// Around what is known, or anything.
+    fn lamport(&mut self) -> LamportTime {
+        let far = [0, 1, 1 << 20, 1 << 40][self.rng.random_range(0..4)];
+        LamportTime(self.rng.random_range(0..40) + far)
+    }
+
+    fn filter(&mut self) -> Filter {
+        let names: [&[u8]; 1] = [[&b"m0"[..], b"m1"][self.rng.random_range(0..2)]];
+        let names = if self.rng.random() { &names[..] } else { &[] };
+        Filter::new(names, &[]).expect("it is short")
+    }
+
+    fn query(&mut self) -> Query {
+        Query {
+            time: self.lamport(),
+            id: self.rng.random_range(0..3),
+            origin: self.id(),
+            name: self.text(64),
+            payload: self.text(100),
+            ack: self.rng.random(),
+            timeout_ms: self.rng.random_range(0..20_000),
+            filter: self.filter(),
+        }
+    }
+
+    fn record(&mut self) -> Record {
+        let mut claims: Vec<_> = (0..self.rng.random_range(1..5))
+            .map(|_| Claim { leader: self.id(), address: self.text(20), by: self.id() })
+            .collect();
+        claims.sort_unstable();
+        claims.dedup_by_key(|claim| (claim.leader, claim.address.clone()));
+        let group = Bytes::from(vec![self.rng.random_range(0..70); 1]);
+        let epoch =
+            [1, 2, 1 << 63][self.rng.random_range(0..3)] - u64::from(self.rng.random_ratio(1, 2));
+        Record { group, epoch: epoch.max(1), claims }
+    }
+
+    /// What another member says of states: of itself and of others, what is so and what isn't.
+    fn others_states(&mut self) -> States {
+        let own = self.id();
+        let ahead = [0, 1, 80_000, 1 << 30][self.rng.random_range(0..4)];
+        let at = Moment { now: self.now, wall: wall(self.now).saturating_add(ahead) };
+        let settings = state::Settings { grace: Duration::from_secs(5), bytes_max: 10_000 };
+        let mut states = States::new(own, settings, at);
+        for _ in 0..self.rng.random_range(0..4) {
+            let (key, value) = (self.text(64), self.text(400));
+            let _ = states.set(&key, &value, at);
+            if self.rng.random_ratio(1, 4) {
+                let _ = states.delete(&key, at);
+            }
+            states.beat(at);
+        }
+        states
+    }
+
+    fn riding(&mut self) -> Part {
+        match self.rng.random_range(0..8) {
+            0 => self.others_states().digest(300, &mut self.rng).into(),
+            1 | 2 => self.others_states().guess(&Digest::default(), 900).into(),
+            3 => {
+                let mut vivaldi = Vivaldi::default();
+                let (id, there) = (self.id(), vivaldi.coordinate().clone());
+                let _ = vivaldi.update(id, &there, Duration::from_secs(1), &mut self.rng);
+                vivaldi.coordinate().as_told().into()
+            }
+            4 => self.record().into(),
+            5 => UserEvent {
+                time: self.lamport(),
+                origin: self.id(),
+                name: self.text(64),
+                payload: self.text(100),
+                coalesce: self.rng.random(),
+                filter: self.filter(),
+            }
+            .into(),
+            6 => self.query().into(),
+            _ => {
+                // Of its own queries, or of none.
+                let open = self.machine.queries().and_then(|all| all.open().first());
+                let (time, id) = open.map_or((LamportTime(1), 0), |asked| asked.id);
+                let answer = self.rng.random::<bool>().then(|| self.text(1_024));
+                Response { time, id, from: self.id(), answer }.into()
+            }
+        }
+    }
+
+    fn want(&mut self) {
+        let (name, long, filter) = (self.text(65), self.text(200), self.filter());
+        match self.rng.random_range(0..7) {
+            0 => self.hand(Input::Delete { key: &name }),
+            1 | 2 => self.hand(Input::Set { key: &name, value: &long }),
+            3 => {
+                let (group, leader) = (&name[..1], self.id());
+                let epoch = self.rng.random_range(0..4);
+                self.hand(Input::Claim { group, epoch, leader, address: &name });
+            }
+            4 => {
+                let coalesce = self.rng.random();
+                self.hand(Input::Fire { name: &name, payload: &long, coalesce, filter: &filter });
+            }
+            5 => {
+                let timeout = Duration::from_secs(self.rng.random_range(0..20));
+                let (name, payload, ack) = (&name[..], &long[..], self.rng.random());
+                self.hand(Input::Ask(&Question { name, payload, ack, filter, timeout }));
+            }
+            _ => {
+                let query = self.query();
+                self.hand(Input::Respond { query: &query, answer: &long });
+            }
         }
     }
 
@@ -223,7 +368,12 @@ impl Life {
                     Entry { status, last: life.alive(id) }
                 };
                 let entries = (0..count).map(|_| entry(self)).collect();
-                Saying::Exchange(Arc::new(Full { entries }))
+                let leaders = vec![self.record()];
+                let times = [self.lamport(), self.lamport()];
+                let mut states = self.others_states();
+                let delta = states.guess(&Digest::default(), 5_000);
+                let digest = states.digest(5_000, &mut self.rng);
+                Saying::Exchange(Arc::new(Full { entries, leaders, times, digest, delta }))
             }
         };
         Said { from, saying }
@@ -267,7 +417,12 @@ impl Life {
 
     fn hand(&mut self, input: Input<'_>) {
         let news = self.machine.settings().fanout + self.machine.settings().indirect;
-        let cx = &mut Cx { now: self.now, rng: &mut self.rng, actions: &mut self.actions };
+        let cx = &mut Cx {
+            now: self.now,
+            wall: wall(self.now),
+            rng: &mut self.rng,
+            actions: &mut self.actions,
+        };
         self.machine.handle(input, cx);
         self.machine.check_invariants();
         let mut sent = 0;
@@ -293,7 +448,8 @@ impl Life {
             }
         }
         // Whatever comes: an answer to a ping, one to an accusation, one ping for somebody; and what is due of our own, for each suspect too.
-        assert!(sent <= 2 * news + 12, "{sent} datagrams");
+        // And rumors to the children of each, but never to more than there are.
+        assert!(sent <= 2 * news + 12 + RUMORS_MAX, "{sent} datagrams");
         while self.asked.len() > 64 {
             self.asked.pop_front();
         }
@@ -310,7 +466,7 @@ mod tests {
         let inputs = std::env::var("MEMBERSHIP_INPUTS").ok().and_then(|text| text.parse().ok());
         let inputs: u64 = inputs.unwrap_or(60_000);
         let each = 2_000;
-        let mut all = [0; 10];
+        let mut all = [0; 14];
         for seed in 0..inputs.div_ceil(each) {
             let run = std::panic::catch_unwind(|| {
                 let mut life = Life::new(seed);
@@ -329,6 +485,10 @@ mod tests {
                 counts.conflicts,
                 counts.stalled,
                 counts.dropped,
+                counts.states_refused,
+                counts.states_refuted,
+                counts.rumors_refused,
+                counts.rumors_told,
             ];
             all = std::array::from_fn(|at| all[at] + here[at]);
         }

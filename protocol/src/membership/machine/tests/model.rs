@@ -74,7 +74,7 @@ proptest! {
         let mut known = None;
         for (status, incarnation) in claims {
             let entry = Entry { status, last: alive(9, incarnation) };
-            let saying = Saying::Exchange(Arc::new(Full { entries: vec![entry] }));
+            let saying = Saying::Exchange(Arc::new(Full { entries: vec![entry], ..Full::default() }));
             let said = Said { from: MemberId(2), saying };
             bench.hand(Input::Answered { by: addr(2), said: &said });
             if known.is_some() || status.is_present() {
