@@ -24,6 +24,14 @@
 //! | `POST /v1/members/force-leave` with [`ForceLeaveRequest`](crate::api::members::ForceLeaveRequest) | [`MemberView`](crate::api::members::MemberView) |
 //! | `GET /v1/members/keys` | [`KeysView`](crate::api::members::KeysView): ids alone |
 //! | `POST /v1/members/keys` with [`KeyRequest`](crate::api::members::KeyRequest) | [`KeysView`](crate::api::members::KeysView), once it is on the disk |
+//! | `GET /v1/members/state?member=…` | list of [`StateEntry`](crate::api::members::shared::StateEntry), by member and key |
+//! | `POST /v1/members/state` with [`StateWrite`](crate::api::members::shared::StateWrite) | [`Done`](crate::api::members::shared::Done) |
+//! | `GET /v1/members/leaders` | list of [`LeaderView`](crate::api::members::shared::LeaderView) |
+//! | `POST /v1/members/leaders` with [`AnnounceRequest`](crate::api::members::shared::AnnounceRequest) | [`LeaderView`](crate::api::members::shared::LeaderView) |
+//! | `POST /v1/members/event` with [`FireRequest`](crate::api::members::shared::FireRequest) | [`Done`](crate::api::members::shared::Done) |
+//! | `POST /v1/members/query` with [`QueryRequest`](crate::api::members::shared::QueryRequest) | [`QueryResult`](crate::api::members::shared::QueryResult), once the time for answers is over |
+//! | `POST /v1/members/respond` with [`RespondRequest`](crate::api::members::shared::RespondRequest) | [`Done`](crate::api::members::shared::Done) |
+//! | `GET /v1/members/rtt?one=…&other=…` | [`RttView`](crate::api::members::shared::RttView) |
 //! | `POST /v1/slow-motion` with [`SlowFrom`](crate::api::SlowFrom) | [`Slowed`](crate::api::Slowed); only where `lab.slow_motion` is set |
 //! | `POST /v1/stop` | `{"stopping":true}`, and the node shuts down |
 //! | `GET /healthy`, `GET /ready` | [`Health`](crate::api::Health), [`Readiness`](crate::api::Readiness); 503 if not |

@@ -58,6 +58,18 @@ pub mod path {
     pub const MEMBERS_FORCE_LEAVE: &str = "/v1/members/force-leave";
     /// The keys that members seal with.
     pub const MEMBERS_KEYS: &str = "/v1/members/keys";
+    /// What members say of themselves: lists it, and takes writes of the node's own.
+    pub const MEMBERS_STATE: &str = "/v1/members/state";
+    /// Who leads.
+    pub const MEMBERS_LEADERS: &str = "/v1/members/leaders";
+    /// Tells all members of an event.
+    pub const MEMBERS_EVENT: &str = "/v1/members/event";
+    /// Asks all members.
+    pub const MEMBERS_QUERY: &str = "/v1/members/query";
+    /// Answers what another member asks.
+    pub const MEMBERS_RESPOND: &str = "/v1/members/respond";
+    /// How far two members are apart.
+    pub const MEMBERS_RTT: &str = "/v1/members/rtt";
     /// Lets the clock run slow.
     pub const SLOW_MOTION: &str = "/v1/slow-motion";
     /// Ends the node.

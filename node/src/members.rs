@@ -9,7 +9,7 @@
 //! - `socket`: datagrams; `streams`: questions and answers over TCP, on the same port
 //! - `charges`: what an address may have us do; `round_trips`: how long pings take; `generation`: which life this is
 //! - [`control`]: what may be asked of it
-//! - `driver`: the task that owns the machine
+//! - `driver`: the task that owns the machine; `driver/sharing` is state, leaders, events, queries and distances
 //!
 //! # Streams
 //! They are TCP connections of their own and not streams over the relay's libp2p connections. *Why:* members must hear each other when all inbound
@@ -159,7 +159,8 @@ impl Members {
         if ring.is_empty() && !config.listen.ip().is_loopback() && !config.insecure {
             return Err(MembersError::NoKey(config.listen));
         }
-        let generation = next_generation(folder, setup.unix_s)?;
+        let generation_file = folder.join(GENERATION_FILE);
+        let generation = next_generation(&generation_file, setup.unix_s)?;
         let mut rng = ChaCha8Rng::try_from_rng(&mut SysRng)
             .map_err(|error| MembersError::Entropy(error.to_string()))?;
         let sockets = socket::bind(config.listen).map_err(|unbound| MembersError::Listen {
@@ -180,7 +181,13 @@ impl Members {
             Streams::start(sockets.streams, Arc::clone(&seal), Arc::clone(&crossed));
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let control = MembersControl::new(commands, KeyDesk::new(Arc::clone(&seal), keys));
-        let life = Life { id: MemberId(peer_key(&setup.peer_id).0), profile, settings, generation };
+        let life = Life {
+            id: MemberId(peer_key(&setup.peer_id).0),
+            profile,
+            settings,
+            generation,
+            generation_file,
+        };
         tracing::info!(
             name = life.profile.name(), id = %life.id, %addr, sealed = is_sealed, "this node is a member of a fleet"
         );
@@ -239,9 +246,9 @@ impl Drop for Members {
     }
 }
 
-fn next_generation(folder: &Path, unix_s: u64) -> Result<u64, MembersError> {
-    let path = folder.join(GENERATION_FILE);
-    generation::next(&path, unix_s).map_err(|source| MembersError::Generation { path, source })
+fn next_generation(path: &Path, unix_s: u64) -> Result<u64, MembersError> {
+    let failed = |source| MembersError::Generation { path: path.to_owned(), source };
+    generation::next(path, unix_s).map_err(failed)
 }
 
 /// The address that others are told.

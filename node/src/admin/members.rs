@@ -1,5 +1,7 @@
 //! The fleet's members: who they are, joining, leaving, and the keys.
 
+pub(super) mod shared;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -22,9 +24,16 @@ const OFF: &str = "this node is no member of a fleet: set members.enabled = true
 impl From<MembersRefused> for ApiError {
     fn from(why: MembersRefused) -> Self {
         let status = match why {
-            MembersRefused::Unknown(_) => StatusCode::NOT_FOUND,
-            MembersRefused::Ambiguous { .. } | MembersRefused::Itself(_) => StatusCode::CONFLICT,
-            MembersRefused::TooMany(_) | MembersRefused::Nobody => StatusCode::BAD_REQUEST,
+            MembersRefused::Unknown(_)
+            | MembersRefused::NoQuery(_)
+            | MembersRefused::NoDistance(..) => StatusCode::NOT_FOUND,
+            MembersRefused::Ambiguous { .. }
+            | MembersRefused::Itself(_)
+            | MembersRefused::Shared(_) => StatusCode::CONFLICT,
+            MembersRefused::TooMany(_)
+            | MembersRefused::Nobody
+            | MembersRefused::Filter
+            | MembersRefused::Patience => StatusCode::BAD_REQUEST,
             MembersRefused::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, why.to_string())

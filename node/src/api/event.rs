@@ -10,6 +10,7 @@ use tidings_protocol::ground::peer::PeerAddr;
 
 use super::kv::{KvEntry, KvKind, KvText};
 use super::members::MemberName;
+use super::members::shared::LeaderView;
 
 /// One message of the stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -185,6 +186,52 @@ pub enum What {
         other: SocketAddr,
         /// What they share: `id` or `name`.
         shares: Cow<'static, str>,
+    },
+    /// A key of a member has another value, or none any more.
+    MemberState {
+        /// Whose.
+        #[serde(flatten)]
+        member: MemberName,
+        /// The key.
+        key: KvText,
+        /// Its value; `null` if it was deleted.
+        value: Option<KvText>,
+    },
+    /// A group has a leader of a later epoch.
+    LeaderChanged {
+        /// Which, and who.
+        #[serde(flatten)]
+        leader: LeaderView,
+    },
+    /// A consensus gave one epoch to several leaders, or somebody lies.
+    BrokenConsensus {
+        /// What they claim.
+        #[serde(flatten)]
+        leader: LeaderView,
+    },
+    /// A member told all others of an event.
+    UserEvent {
+        /// Who did.
+        #[serde(flatten)]
+        member: MemberName,
+        /// What it is called.
+        title: KvText,
+        /// What it says.
+        payload: KvText,
+    },
+    /// A member asks something, which `POST /v1/members/respond` answers.
+    QueryAsked {
+        /// Who does.
+        #[serde(flatten)]
+        member: MemberName,
+        /// What names the query.
+        query: String,
+        /// What it is called.
+        title: KvText,
+        /// What it says.
+        payload: KvText,
+        /// How long an answer is waited for, milliseconds.
+        timeout_ms: u64,
     },
     /// A dial came to nothing.
     DialFailed {

@@ -1,5 +1,7 @@
 //! The fleet's members, as the API tells of them.
 
+pub mod shared;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -56,6 +58,9 @@ pub struct MemberView {
     pub own: bool,
     /// Round trip of the last ping that it answered to this node, milliseconds; `None` before there was one.
     pub rtt_ms: Option<f64>,
+    /// How much speaks for its being dead, by its heartbeats: at n, one such verdict in 10^n is wrong. `None` where it isn't known.
+    #[serde(default)]
+    pub phi: Option<f64>,
 }
 
 /// A member as events name it.

@@ -1,5 +1,7 @@
 //! What may stand on the command line.
 
+mod members;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,10 @@ use tidings_protocol::chain::Rules;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::StrategyKind;
 
+pub(super) use self::members::{
+    EventArgs, KeysVerb, LeaderVerb, MembersArgs, MembersVerb, QueryArgs, RttArgs, StateVerb,
+    WhomArgs,
+};
 use crate::cli::error::Error;
 use crate::config::{Flag, env};
 
@@ -60,6 +66,22 @@ pub(super) enum Verb {
     },
     /// Show who is in the fleet and who of them is alive; join it, leave it, change its keys
     Members(MembersArgs),
+    /// Show what members say of themselves, and say something of this node
+    State {
+        #[command(subcommand)]
+        verb: StateVerb,
+    },
+    /// Show who leads, and say what a consensus decided
+    Leader {
+        #[command(subcommand)]
+        verb: LeaderVerb,
+    },
+    /// Tell all members of an event
+    Event(EventArgs),
+    /// Ask all members, and show what they answer
+    Query(QueryArgs),
+    /// Show how far two members are apart, without asking them
+    Rtt(RttArgs),
     /// Hand in a transaction or a block
     Submit(SubmitArgs),
     /// Stop the node and wait until it is gone
@@ -270,73 +292,6 @@ pub(super) struct ElementArgs {
     pub(super) element: String,
     #[command(flatten)]
     pub(super) remote: Remote,
-}
-
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(super) struct MembersArgs {
-    #[command(subcommand)]
-    pub(super) verb: Option<MembersVerb>,
-    #[command(flatten)]
-    pub(super) remote: Remote,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum MembersVerb {
-    /// Ask members who is there
-    Join {
-        /// Their addresses
-        #[arg(required = true, value_name = "ADDR")]
-        addrs: Vec<SocketAddr>,
-        #[command(flatten)]
-        remote: Remote,
-    },
-    /// Take this node out of the fleet, in order; it goes on relaying
-    Leave(Remote),
-    /// Take another one, which will never come back, for one that has left
-    ForceLeave {
-        /// Its name or id
-        #[arg(value_name = "NAME|ID")]
-        member: String,
-        #[command(flatten)]
-        remote: Remote,
-    },
-    /// Show and change the keys that members seal with
-    Keys {
-        #[command(subcommand)]
-        verb: KeysVerb,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum KeysVerb {
-    /// Print a new key, and keep it nowhere
-    Generate,
-    /// Show the ids of this node's keys, and which one is used
-    List(Remote),
-    /// Add a key: what others seal with it is heard from now on. Where no node runs, it is for the next one
-    Install {
-        /// The key, in base64; `-` is standard input
-        key: String,
-        #[command(flatten)]
-        remote: Remote,
-    },
-    /// Seal with a key from now on
-    Use {
-        /// Its id
-        #[arg(value_name = "ID")]
-        key: String,
-        #[command(flatten)]
-        remote: Remote,
-    },
-    /// Remove a key: what others seal with it isn't heard any more
-    Remove {
-        /// Its id
-        #[arg(value_name = "ID")]
-        key: String,
-        #[command(flatten)]
-        remote: Remote,
-    },
 }
 
 /// What can be deleted as a whole, where several kinds may share a name.

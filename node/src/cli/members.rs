@@ -1,5 +1,7 @@
 //! `tidings members`: who is in the fleet, joining and leaving it, and its keys. `node/MEMBERS.md` tells what for, and how.
 
+pub(super) mod shared;
+
 use std::io::Read as _;
 use std::process::ExitCode;
 
@@ -159,7 +161,7 @@ fn describe(members: &[MemberView], width: Option<usize>) -> String {
 }
 
 /// What others chose, as a part of a line.
-fn shown(text: &str, max: usize) -> String {
+pub(super) fn shown(text: &str, max: usize) -> String {
     printable::line(&text, max)
 }
 
@@ -179,6 +181,7 @@ mod tests {
             tags: [("role".to_owned(), "x\u{1b}y".to_owned())].into(),
             own,
             rtt_ms: Some(1.25),
+            phi: None,
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod guest;
 mod listeners;
+mod publish;
 
 pub use self::guest::guest;
 
@@ -141,10 +142,16 @@ async fn start(
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     let events = Events::default();
     let chain = Arc::clone(&config.chain);
+    let region = config.region.map(|region| region.name().to_owned());
     let shell = Shell::start(config, inbox, events.clone()).await?;
     let members = setup.map(|setup| Members::start(&setup, events.clone())).transpose()?;
     let of_members = members.as_ref().map(|members| members.control().clone());
-    let api = Api { control: Control::new(commands), events, members: of_members, chain, stop };
+    let control = Control::new(commands);
+    if let Some(members) = &of_members {
+        // It ends with what it asks.
+        tokio::spawn(publish::publish(control.clone(), members.clone(), region));
+    }
+    let api = Api { control, events, members: of_members, chain, stop };
     Ok((shell, members, api))
 }
 

@@ -1,5 +1,7 @@
 //! The fleet's members.
 
+mod shared;
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;

@@ -38,6 +38,8 @@ pub enum MembersPreset {
     /// As a fleet of one operator needs it.
     #[default]
     Fleet,
+    /// The same, by how long heartbeats stay away.
+    Phi,
     /// As memberlist does in one place.
     Lan,
     /// As memberlist does over the world.
@@ -52,6 +54,7 @@ impl MembersPreset {
     pub const fn settings(self) -> Settings {
         match self {
             Self::Fleet => Settings::fleet(),
+            Self::Phi => Settings::phi(),
             Self::Lan => Settings::lan(),
             Self::Wan => Settings::wan(),
             Self::Local => Settings::local(),

@@ -1,13 +1,17 @@
 //! What may be asked of a member: of the task that drives it, over a bounded channel, and of its keys.
 
+mod shared;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tidings_protocol::membership::Refused;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+pub(super) use self::shared::{Reply, SharedCommand};
 use super::keyring::{Key, Keyring, KeyringError};
 use super::seal::Seal;
 use crate::api::members::{Joined, KeyOp, KeyRequest, KeysView, MemberView, MembersStatus};
@@ -42,10 +46,32 @@ pub enum MembersRefused {
     /// There is nobody to ask.
     #[error("there is nobody to ask: name the address of another member")]
     Nobody,
+    /// What is shared besides can't be as it is wanted.
+    #[error("{0}")]
+    Shared(#[from] Refused),
+    /// Too many names or tags.
+    #[error(
+        "a filter has at most 16 names and 8 tags, each of at most 64 bytes, and 512 bytes in all"
+    )]
+    Filter,
+    /// A time out of range.
+    #[error("answers are waited for at least 100 ms and at most {QUERY_PATIENCE_MAX_MS} ms")]
+    Patience,
+    /// Nobody asked, or too long ago.
+    #[error("no query `{0}` waits for an answer of this node")]
+    NoQuery(String),
+    /// Nothing is known of a distance.
+    #[error(
+        "it isn't known yet how far `{0}` and `{1}` are apart: both need to have answered some pings"
+    )]
+    NoDistance(String, String),
     /// Too many wait for members that don't answer.
     #[error("too many members are being asked already: try again in some seconds")]
     Busy,
 }
+
+/// Longest that an answer to a query is waited for over the API, milliseconds: less than a request may take.
+pub const QUERY_PATIENCE_MAX_MS: u64 = 15_000;
 
 /// One thing asked of a member. An asker that has gone away is no error.
 #[derive(Debug)]
@@ -70,6 +96,8 @@ pub(super) enum MembersCommand {
         /// What it is taken for then.
         reply: oneshot::Sender<Result<MemberView, MembersRefused>>,
     },
+    /// Something of what is shared besides who lives.
+    Shared(SharedCommand),
 }
 
 /// The asker's end of the channel to a member.

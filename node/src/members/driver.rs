@@ -6,10 +6,13 @@
 //! hundred datagrams and no longer.
 
 mod joins;
+mod reports;
+mod sharing;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,15 +22,16 @@ use rand_chacha::ChaCha8Rng;
 use tidings_protocol::ground::map::Salt;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::membership::{
-    Action, Cx, Event, Input, MemberId, Membership, Packet, Profile, Said, Settings, Shared,
-    StreamId, Work,
+    Action, Cx, Input, MemberId, Membership, Packet, Profile, Said, Settings, StreamId, Work,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use self::joins::Joins;
+use self::sharing::Desk;
 use super::charges::Charges;
 use super::control::{MembersCommand, MembersRefused};
+use super::generation;
 use super::replay::Replays;
 use super::round_trips::RoundTrips;
 use super::seal::{Purpose, Seal, Shut};
@@ -35,7 +39,6 @@ use super::socket::{Datagrams, READ_MAX};
 use super::streams::{Crossed, News, Streams};
 use super::view;
 use crate::api::members::{MemberView, MembersStatus};
-use crate::api::{NodeEvent, What};
 use crate::clock::{Clock, real_unix_us};
 use crate::control::Events;
 
@@ -49,9 +52,23 @@ pub(super) struct Life {
     pub(super) profile: Arc<Profile>,
     pub(super) settings: Settings,
     pub(super) generation: u64,
+    pub(super) generation_file: PathBuf,
 }
 
 impl Life {
+    /// What the wall's clock shows: never less than when this life began, whatever it is set to.
+    fn wall(&self) -> u32 {
+        let now = (real_unix_us() / 1_000_000).max(self.generation);
+        u32::try_from(now).unwrap_or(u32::MAX)
+    }
+
+    /// A later life. Where the disk refuses, others may hear nothing of its state after the next start.
+    fn renew(&mut self) {
+        let now = real_unix_us() / 1_000_000;
+        let next = generation::next(&self.generation_file, now.max(self.generation + 1));
+        self.generation = next.unwrap_or(self.generation + 1);
+    }
+
     fn begin(&self, rng: &mut ChaCha8Rng) -> Membership {
         let salt = Salt::new(rng.next_u64());
         Membership::new(self.id, Arc::clone(&self.profile), self.settings.clone(), salt)
@@ -96,6 +113,8 @@ pub(super) struct Driver {
     since: Time,
     counted: Counted,
     shut: [u64; Shut::ALL.len()],
+    /// What is shared besides who lives.
+    desk: Desk,
     /// The machine's output; empty but while it is carried out.
     actions: Vec<Action>,
 }
@@ -132,6 +151,7 @@ impl Driver {
             reply: None,
             counted: Counted::default(),
             shut: [0; Shut::ALL.len()],
+            desk: Desk::default(),
             actions: Vec::new(),
         }
     }
@@ -263,7 +283,7 @@ impl Driver {
     /// Hands one input in, and carries out what comes of it.
     fn handle(&mut self, input: Input<'_>) -> Work {
         let now = self.clock.now();
-        let wall = u32::try_from(real_unix_us() / 1_000_000).unwrap_or(u32::MAX);
+        let wall = self.life.wall();
         let cx = &mut Cx { now, wall, rng: &mut self.rng, actions: &mut self.actions };
         let work = self.machine.handle(input, cx);
         let mut actions = std::mem::take(&mut self.actions);
@@ -295,7 +315,7 @@ impl Driver {
                     let _ = reply.send(said.encode());
                 }
             }
-            Action::Report(event) => self.report(&event),
+            Action::Report(event) => self.report(event),
         }
     }
 
@@ -316,6 +336,7 @@ impl Driver {
             MembersCommand::ForceLeave { member, reply } => {
                 let _ = reply.send(self.force_leave(&member));
             }
+            MembersCommand::Shared(command) => self.on_shared(command),
         }
     }
 
@@ -328,6 +349,7 @@ impl Driver {
         let now = self.clock.now();
         let Some(asked) = self.joins.begin(addrs, own, now, reply) else { return };
         if self.machine.is_gone() {
+            self.life.renew();
             self.machine = self.life.begin(&mut self.rng);
             (self.since, self.trips) = (now, RoundTrips::default());
         }
@@ -337,14 +359,20 @@ impl Driver {
     fn force_leave(&mut self, member: &str) -> Result<MemberView, MembersRefused> {
         let id = view::find(&self.machine, member)?;
         self.handle(Input::ForceLeave(id));
-        let known =
-            self.machine.get(id).map(|member| view::of(member, &self.trips, self.clock.now()));
+        let known = self
+            .machine
+            .get(id)
+            .map(|member| view::of(member, &self.machine, &self.trips, self.clock.now()));
         known.ok_or_else(|| MembersRefused::Unknown(member.to_owned()))
     }
 
     fn list(&self) -> Vec<MemberView> {
         let now = self.clock.now();
-        let others = self.machine.members().iter().map(|member| view::of(member, &self.trips, now));
+        let others = self
+            .machine
+            .members()
+            .iter()
+            .map(|member| view::of(member, &self.machine, &self.trips, now));
         let mut all: Vec<_> = others.chain([view::own(&self.machine, self.since, now)]).collect();
         all.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
         all
@@ -388,87 +416,5 @@ impl Driver {
             counters,
             dropped,
         }
-    }
-
-    /// Passes a report on: to the log, and to whoever listens.
-    fn report(&mut self, event: &Event) {
-        let name = |id: MemberId| view::name(&self.machine, id);
-        let what = match *event {
-            Event::Joined { id } => {
-                let member = name(id);
-                tracing::info!(
-                    name = member.name,
-                    id = member.id,
-                    addr = member.addr.map(tracing::field::display),
-                    "a member joined"
-                );
-                What::MemberJoined { member }
-            }
-            Event::Failed { id, by } => {
-                let member = name(id);
-                tracing::warn!(name = member.name, id = member.id, addr = member.addr.map(tracing::field::display), %by, "a member failed");
-                What::MemberFailed { member, by: by.to_string() }
-            }
-            Event::Left { id } => {
-                let member = name(id);
-                tracing::info!(name = member.name, id = member.id, "a member left");
-                What::MemberLeft { member }
-            }
-            Event::Updated { id } => What::MemberUpdated { member: name(id) },
-            Event::Reaped { id } => {
-                self.trips.forget(id);
-                What::MemberReaped { member: view::name(&self.machine, id) }
-            }
-            Event::Conflict { id, addr, what } => {
-                let shares = match what {
-                    Shared::Id => "id",
-                    Shared::Name => "name",
-                };
-                let member = name(id);
-                tracing::warn!(
-                    name = member.name, id = member.id, other = %addr, shares,
-                    "two members have one {shares}: give each its own, or find out who copied a data folder"
-                );
-                What::MemberConflict { member, other: addr, shares: shares.into() }
-            }
-            Event::Suspected { id, by } => {
-                return tracing::debug!(name = name(id).name, %id, %by, "a member is suspected");
-            }
-            Event::Refuted { id } => {
-                return tracing::debug!(name = name(id).name, %id, "a suspected member lives");
-            }
-            Event::Accused { by } => {
-                let by = by.map(|by| name(by).name);
-                return tracing::info!(
-                    by,
-                    "others took this member for dead, and were told that it lives"
-                );
-            }
-            Event::Stalled { late } => {
-                return tracing::warn!(
-                    for_s = late.as_secs_f64(),
-                    "this member stood still for a while"
-                );
-            }
-            // What else members share isn't told here yet.
-            Event::Changed(_)
-            | Event::LeaderChanged(_)
-            | Event::BrokenConsensus(_)
-            | Event::LeaderForgotten(_)
-            | Event::UserEvent(_)
-            | Event::QueryAsked(_)
-            | Event::QuerySent { .. }
-            | Event::QueryAnswered(_)
-            | Event::QueryDone(_)
-            | Event::Refused(_) => return,
-            Event::Departed => {
-                self.since = self.clock.now();
-                for reply in self.leaving.drain(..) {
-                    let _ = reply.send(());
-                }
-                return tracing::info!("this member has left the fleet");
-            }
-        };
-        self.events.tell(|| NodeEvent { unix_us: real_unix_us(), what });
     }
 }

@@ -5,6 +5,10 @@ use tokio::sync::broadcast::Receiver;
 use super::keyring::{KEY_LEN, Key};
 use super::seal::Purpose;
 use super::*;
+use crate::api::kv::KvText;
+use crate::api::members::shared::{
+    AnnounceRequest, FilterRequest, FireRequest, QueryRequest, RespondRequest, StateWrite,
+};
 use crate::api::members::{KeyOp, KeyRequest, MemberStatus};
 use crate::api::{NodeEvent, What};
 
@@ -295,4 +299,150 @@ async fn two_with_one_name_are_reported() {
     let mut one = start("same", &[], &[1]);
     let _two = start("same", &[one.addr()], &[1]);
     one.hears("conflict", "same").await;
+}
+
+/// The first of a node's events that fits.
+async fn told<T>(rig: &mut Rig, pick: impl Fn(What) -> Option<T>) -> T {
+    let told = async {
+        loop {
+            if let Some(picked) = pick(rig.events.recv().await.unwrap().what) {
+                return picked;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.expect("it is told")
+}
+
+/// Two that know each other.
+async fn pair() -> [Rig; 2] {
+    let mut one = start("one", &[], &[1]);
+    let two = start("two", &[one.addr()], &[1]);
+    one.hears("joined", "two").await;
+    [one, two]
+}
+
+#[tokio::test]
+async fn what_one_says_of_itself_the_other_hears_and_sees() {
+    let [one, mut two] = pair().await;
+    let write = |value: Option<&str>| {
+        let write = StateWrite { key: "height".into(), value: value.map(KvText::from) };
+        one.members.control().write(write)
+    };
+    write(Some("7")).await.unwrap().unwrap();
+    let pick = |what| match what {
+        What::MemberState { member, key, value }
+            if member.name == "one" && key == "height".into() =>
+        {
+            Some(value)
+        }
+        _ => None,
+    };
+    assert_eq!(told(&mut two, pick).await, Some("7".into()));
+    let state = two.members.control().state(Some("one".to_owned())).await.unwrap().unwrap();
+    let height: Vec<_> = state.iter().filter(|entry| entry.key == "height".into()).collect();
+    assert_eq!((height.len(), &height[0].value), (1, &"7".into()));
+    write(None).await.unwrap().unwrap();
+    assert_eq!(told(&mut two, pick).await, None);
+    let long = StateWrite { key: "k".into(), value: Some(KvText(vec![b'x'; 1_025])) };
+    assert!(one.members.control().write(long).await.unwrap().is_err());
+    assert!(two.members.control().state(Some("nobody".to_owned())).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_leader_is_spread_and_two_with_one_epoch_are_seen_by_all() {
+    let [mut one, mut two] = pair().await;
+    let announce = |rig: &Rig, epoch: u64, address: &str| {
+        let control = rig.members.control().clone();
+        let (group, address) = ("validators".into(), address.into());
+        async move {
+            control.announce(AnnounceRequest { group, epoch, address, leader: None }).await.unwrap()
+        }
+    };
+    let known = announce(&one, 3, "10.0.0.1:1").await.unwrap();
+    assert_eq!((known.epoch, known.broken, &*known.claims[0].leader.name), (3, false, "one"));
+    let led = |what| match what {
+        What::LeaderChanged { leader } => Some(leader),
+        _ => None,
+    };
+    assert_eq!(told(&mut two, led).await.claims[0].address, "10.0.0.1:1".into());
+    assert!(announce(&two, 2, "10.0.0.2:1").await.is_err(), "a later epoch is known");
+    assert!(announce(&two, 3, "10.0.0.2:1").await.unwrap().broken);
+    let broken = |what| match what {
+        What::BrokenConsensus { leader } => Some(leader.claims.len()),
+        _ => None,
+    };
+    assert_eq!(told(&mut one, broken).await, 2);
+    announce(&two, 4, "10.0.0.2:1").await.unwrap();
+    let leader = told(&mut one, led).await;
+    // The first it hears may be its own.
+    let leader = if leader.epoch == 4 { leader } else { told(&mut one, led).await };
+    assert_eq!((leader.epoch, leader.broken), (4, false));
+    assert_eq!(one.members.control().leaders().await.unwrap().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_reaches_the_other_and_a_query_is_answered_by_whoever_does() {
+    let [one, mut two] = pair().await;
+    let fire = FireRequest {
+        name: "deploy".into(),
+        payload: "1.2".into(),
+        coalesce: false,
+        filter: FilterRequest::default(),
+    };
+    one.members.control().fire(fire).await.unwrap().unwrap();
+    let event = |what| match what {
+        What::UserEvent { member, title, payload } => Some((member.name, title, payload)),
+        _ => None,
+    };
+    assert_eq!(told(&mut two, event).await, ("one".to_owned(), "deploy".into(), "1.2".into()));
+    let ask = |names: &[&str]| QueryRequest {
+        name: "height".into(),
+        payload: "".into(),
+        timeout_ms: Some(1_000),
+        filter: FilterRequest {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..FilterRequest::default()
+        },
+    };
+    let control = one.members.control().clone();
+    let asked = tokio::spawn({
+        let (control, request) = (control.clone(), ask(&["two"]));
+        async move { control.query(request).await.unwrap().unwrap() }
+    });
+    let query = |what| match what {
+        What::QueryAsked { query, .. } => Some(query),
+        _ => None,
+    };
+    let query = told(&mut two, query).await;
+    let respond = || RespondRequest { query: query.clone(), answer: "42".into() };
+    two.members.control().respond(respond()).await.unwrap().unwrap();
+    assert!(two.members.control().respond(respond()).await.unwrap().is_err(), "once");
+    let result = asked.await.unwrap();
+    let answers: Vec<_> =
+        result.answers.iter().map(|one| (&*one.member.name, one.answer.clone())).collect();
+    assert_eq!(answers, [("two", "42".into())]);
+    let nobody = control.query(ask(&["nobody"])).await.unwrap().unwrap();
+    assert!(nobody.answers.is_empty() && nobody.silent.is_empty());
+    let hasty = QueryRequest { timeout_ms: Some(1), ..ask(&[]) };
+    assert!(control.query(hasty).await.unwrap().is_err());
+    let mut names = ask(&[]);
+    names.filter.names = (0..17).map(|name| name.to_string()).collect();
+    assert!(control.query(names).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_distance_is_estimated_without_asking_either() {
+    let [one, _two] = pair().await;
+    let control = one.members.control();
+    let rtt = async {
+        loop {
+            if let Ok(rtt) = control.rtt("two".to_owned(), "one".to_owned()).await.unwrap() {
+                return rtt;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let rtt = tokio::time::timeout(Duration::from_secs(20), rtt).await.unwrap();
+    assert!(rtt.rtt_ms > 0.0 && rtt.rtt_ms < 1_000.0, "{rtt:?}");
+    assert!(control.rtt("two".to_owned(), "nobody".to_owned()).await.unwrap().is_err());
 }

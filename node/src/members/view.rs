@@ -23,7 +23,12 @@ fn tags(profile: &Profile) -> BTreeMap<String, String> {
 }
 
 /// What is known of another one.
-pub(super) fn of(member: &Member, trips: &RoundTrips, now: Time) -> MemberView {
+pub(super) fn of(
+    member: &Member,
+    machine: &Membership,
+    trips: &RoundTrips,
+    now: Time,
+) -> MemberView {
     MemberView {
         name: member.profile.name().to_owned(),
         id: member.id.to_string(),
@@ -34,6 +39,7 @@ pub(super) fn of(member: &Member, trips: &RoundTrips, now: Time) -> MemberView {
         tags: tags(&member.profile),
         own: false,
         rtt_ms: trips.of(member.id),
+        phi: machine.phi(member.id, now),
     }
 }
 
@@ -50,6 +56,7 @@ pub(super) fn own(machine: &Membership, since: Time, now: Time) -> MemberView {
         tags: tags(profile),
         own: true,
         rtt_ms: None,
+        phi: None,
     }
 }
 
@@ -108,6 +115,8 @@ pub(super) fn counters(counts: &Counts) -> impl Iterator<Item = (&'static str, u
         ("refuted", counts.refuted),
         ("conflicts", counts.conflicts),
         ("stalled", counts.stalled),
+        ("rumors_told", counts.rumors_told),
+        ("states_refuted", counts.states_refuted),
         ("news_dropped", counts.dropped),
     ]
     .into_iter()
@@ -123,6 +132,8 @@ pub(super) fn dropped(counts: &Counts) -> impl Iterator<Item = (&'static str, u6
         ("full", counts.full),
         ("foreign", counts.foreign),
         ("unrelayed", counts.unrelayed),
+        ("states_refused", counts.states_refused),
+        ("rumors_refused", counts.rumors_refused),
     ]
     .into_iter()
 }

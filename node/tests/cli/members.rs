@@ -145,3 +145,45 @@ fn a_busy_port_of_members_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn members_tell_each_other_what_they_are_who_leads_and_what_happens() {
+    let [first, second] = folders();
+    let one = run(&first, "one", &[]);
+    let _two = run(&second, "two", &[&one]);
+    sees(&first, "two", "alive");
+    sees(&second, "one", "alive");
+    let value = |folder: &Folder, key: &str| {
+        let entries = folder.json(&["state", "get", "one", "--key", key]);
+        entries[0]["value"].as_str().map(str::to_owned)
+    };
+    first.json(&["state", "set", "height", "7"]);
+    eventually("it is known", || value(&second, "height").as_deref() == Some("7"));
+    let text = String::from_utf8(second.tidings(&["state", "get", "one"]).stdout).unwrap();
+    assert!(text.contains("one  height = 7\n"), "{text}");
+    eventually("a node says by itself what it is", || value(&second, "version").is_some());
+    first.json(&["state", "delete", "height"]);
+    eventually("it is gone", || value(&second, "height").is_none());
+
+    let announce =
+        ["leader", "announce", "validators", "--epoch", "3", "--address", "10.0.0.1:26657"];
+    assert_eq!(first.json(&announce)["epoch"], 3);
+    eventually("it is known who leads", || {
+        second.json(&["leader", "show"])[0]["claims"][0]["name"] == "one"
+    });
+    let text = String::from_utf8(second.tidings(&["leader", "show", "validators"]).stdout).unwrap();
+    assert_eq!(text, "validators  epoch 3  one at 10.0.0.1:26657\n");
+    let stale = ["leader", "announce", "validators", "--epoch", "2", "--address", "x:1"];
+    let error = second.fails(1, &stale);
+    assert!(error.contains("epoch 3 is known already"), "{error}");
+
+    assert_eq!(first.json(&["event", "deploy", "1.2.3"]), json!({ "done": true }));
+    let asked = first.json(&["query", "height", "--timeout-ms", "500", "--name", "two"]);
+    assert_eq!(asked["answers"], json!([]));
+    assert_eq!(asked["silent"][0]["name"], "two", "it got there");
+    eventually("it is known how far they are apart", || {
+        code(&first.tidings(&["rtt", "one", "two"])) == 0
+    });
+    let error = first.fails(64, &["event", "x", "--tag", "role"]);
+    assert!(error.contains("--tag role=sentry"), "{error}");
+}
