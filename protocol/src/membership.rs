@@ -16,15 +16,18 @@
 //! - **Leaving** is told apart from death. A member is remembered for a day after either, and may come back under its id: it hears what is
 //!   held against it and refutes that.
 //!
-//! What stands beside the machine, each a value with its own bounds:
-//! - [`phi`] tells from a member's heartbeats how sure it is that it is dead.
-//! - [`state`] spreads what each member says of itself: a map of its own, and a heartbeat.
+//! What rides on the pings, each a value with its own bounds, and each switchable ([`Riding`]):
+//! - [`state`] spreads what each member says of itself: a map of its own, and a heartbeat. Each ping is a contact of push-pull.
+//! - [`phi`] tells from a member's heartbeats how sure it is that it is dead. It is shown, or chosen for a detector ([`FailureDetector`]).
 //! - [`coordinates`] estimate round trips that nobody measured.
 //! - [`user_events`] and [`queries`] go to all members at once, for [some](filter) of them, in the order of [Lamport clocks](lamport).
 //! - [`leader`] spreads where leaders are. It elects none.
 //!
+//! The last three are rumors: they are told on the moment that they come, along two trees that each of them draws anew. That takes two
+//! datagrams a member and some milliseconds; pings tell whom the trees missed.
+//!
 //! # What the driver promises
-//! 1. **Time** in `cx.now` never goes back.
+//! 1. **Time** in `cx.now` never goes back. The wall clock in `cx.wall` may; a member's runs are told apart by it.
 //! 2. **Wake-ups**: when `cx.now >= deadline()` and no other input is ready, [`Input::Wake`]. Early and repeated ones are legal; late ones
 //!    are taken for a pause of ours: so what waits in sockets comes first.
 //!    `deadline()` is read afresh after each input.
@@ -36,8 +39,9 @@
 //! 6. **Identity**: no two processes have one [`MemberId`] at a time. If they do, that is reported by all who see both.
 //!
 //! # What the machine promises
-//! - **Bounds**: members ([`Settings::members_max`]), news ([`Settings::news_max`]), pings for others, one ping of its own, an exchange's bytes.
-//!   [`Membership::check_invariants`] checks them all. A known member costs some 44 bytes beside its [`Profile`], which is shared.
+//! - **Bounds**: members ([`Settings::members_max`]), news ([`Settings::news_max`]), pings for others, one ping of its own, an exchange's bytes,
+//!   and what each rider states. [`Membership::check_invariants`] checks them all. A known member costs some 44 bytes beside its [`Profile`], which is
+//!   shared, and 40 more with [`state`]; up to the bounds of [`Riding`], some 320 for its heartbeats and 100 for its coordinate.
 //! - **Nobody gets more than it sent** unless it is a member, at the address where it is known to be: a stranger's ping is answered by
 //!   a bare ack, which is shorter.
 //! - **Same seed, same run**, and a clone is a complete snapshot.

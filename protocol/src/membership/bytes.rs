@@ -56,6 +56,11 @@ pub(crate) trait Encode: Sized {
     /// Everything that its documentation doesn't allow.
     fn take(input: &mut Reader<'_>) -> Result<Self, Malformed>;
 
+    /// How many bytes it takes.
+    fn encoded_len(&self) -> usize {
+        self.encoded().len()
+    }
+
     /// All its bytes.
     fn encoded(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);

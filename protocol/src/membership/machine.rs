@@ -5,7 +5,7 @@
 //! - `stating`: what members say of themselves; `beating`: phi, by their heartbeats; `locating`: where they are.
 //! - `spreading`: rumors, which are told on at once; `asking`: events and queries.
 //! - `telling`: news, exchanges, coming and going.
-//! - `receiving`: what each part of a packet is for.
+//! - `receiving`: what each part of a packet is for; `view`: what can be asked of it.
 
 mod beating;
 mod claims;
@@ -18,6 +18,7 @@ mod asking;
 mod telling;
 
 mod receiving;
+mod view;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,12 +28,10 @@ use rand::RngExt as _;
 
 use super::broadcasts::{Broadcasts, transmissions};
 use super::bytes::canonical;
-use super::contract::{Action, Counts, Cx, Event, Input, JOIN_MAX, Work};
-use super::leader::{GROUPS_MAX, Leaders};
+use super::contract::{Action, Counts, Cx, Event, Input, Work};
 use super::member_id::MemberId;
 use super::packet::{HEAD, PACKET_MAX, Packet, Part};
 use super::profile::Profile;
-use super::queries::OPEN_MAX;
 use super::roster::{Member, Roster};
 use super::settings::{Riding, Settings};
 use super::status::Status;
@@ -226,103 +225,6 @@ impl Membership {
         .into_iter()
         .min()
         .unwrap_or(Time::NEVER)
-    }
-
-    /// Who it is.
-    #[must_use]
-    pub const fn id(&self) -> MemberId {
-        self.id
-    }
-
-    /// What it says of itself.
-    #[must_use]
-    pub const fn profile(&self) -> &Arc<Profile> {
-        &self.profile
-    }
-
-    /// How often it has refuted its death or changed its profile, and by how much more others made it.
-    #[must_use]
-    pub const fn incarnation(&self) -> u32 {
-        self.incarnation
-    }
-
-    /// What it thinks of its own health (Lifeguard): 0 is good, [`Settings::health_max`] the worst.
-    #[must_use]
-    pub const fn health(&self) -> u32 {
-        self.health
-    }
-
-    /// All others that are known, in no order that means anything.
-    #[must_use]
-    pub fn members(&self) -> &[Member] {
-        self.roster.list()
-    }
-
-    /// What is known of one of the others.
-    #[must_use]
-    pub fn get(&self, id: MemberId) -> Option<&Member> {
-        self.roster.get(id)
-    }
-
-    /// How many are counted on, itself among them.
-    #[must_use]
-    pub const fn present(&self) -> usize {
-        self.roster.present() + 1
-    }
-
-    /// Whether it has left, and does nothing any more.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.stay == Stay::Gone
-    }
-
-    /// What it was made with.
-    #[must_use]
-    pub const fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// What it counted.
-    #[must_use]
-    pub const fn counts(&self) -> Counts {
-        self.counts
-    }
-
-    /// Checks every bound, and that what is kept in several places agrees.
-    ///
-    /// # Panics
-    /// When that isn't so.
-    pub fn check_invariants(&self) {
-        self.roster.check();
-        self.suspicions.check();
-        self.news.check();
-        self.rumors.queue.check();
-        self.check_riding();
-        assert!(self.roster.len() < self.settings.members_max, "members");
-        assert!(self.roster.get(self.id).is_none(), "it isn't among the others");
-        assert!(self.relays.len() <= self.settings.relays_max, "pings for others");
-        assert!(self.join.len() <= JOIN_MAX, "whom to join");
-        assert!(self.health <= self.settings.health_max, "health");
-        assert_eq!(self.suspicions.len(), self.roster.count(Status::Suspect), "suspicions");
-        for member in self.roster.list() {
-            let is_suspect = member.status == Status::Suspect;
-            assert_eq!(self.suspicions.contains(member.id), is_suspect, "{}", member.id);
-        }
-    }
-
-    fn check_riding(&self) {
-        let riding = &self.settings.riding;
-        assert!(self.beats.len() <= riding.phi_max, "detectors");
-        assert!(self.places.len() <= riding.coordinates_max, "coordinates");
-        if let Some(states) = self.states() {
-            states.check();
-            let known = |id| id == self.id || self.roster.get(id).is_some();
-            assert!(states.members().all(known), "states of strangers");
-            assert_eq!(states.members().count(), self.roster.len() + 1, "a state for each");
-        }
-        let leaders = self.leaders().into_iter().flat_map(Leaders::records);
-        assert!(leaders.count() <= GROUPS_MAX, "groups");
-        assert!(self.queries().is_none_or(|queries| queries.open().len() <= OPEN_MAX), "queries");
     }
 
     /// Whoever wakes up late by more than a period stood still, and so it is us whom nobody heard: what was due meanwhile

@@ -33,6 +33,7 @@ use super::profile::Profile;
 use super::queries::{Query, Response};
 use super::state::{Delta, Digest};
 use super::user_events::UserEvent;
+use crate::ground::varint;
 
 /// Most bytes of a packet: memberlist's `UDPBufferSize`, below what Ethernet carries in one frame with the seal.
 pub const PACKET_MAX: usize = 1_400;
@@ -62,6 +63,12 @@ macro_rules! parts {
             fn put_body(&self, out: &mut Vec<u8>) {
                 match self {
                     $(Self::$kind(body) => body.put(out),)+
+                }
+            }
+
+            fn body_len(&self) -> usize {
+                match self {
+                    $(Self::$kind(body) => Encode::encoded_len(body),)+
                 }
             }
 
@@ -130,7 +137,7 @@ macro_rules! encode_whole {
     };
 }
 
-encode_whole!(Digest, Delta, Record, UserEvent, Query, Response);
+encode_whole!(Delta, Record, UserEvent, Query, Response);
 
 /// See [`Part::Ping`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,9 +230,8 @@ impl Part {
     /// How many bytes of a packet it takes.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
-        let mut out = Vec::with_capacity(64);
-        self.put(&mut out);
-        out.len()
+        let body = self.body_len();
+        1 + varint::len(u32::try_from(body).unwrap_or(u32::MAX)) + body
     }
 
     fn put(&self, out: &mut Vec<u8>) {
@@ -301,95 +307,22 @@ impl Packet {
     }
 }
 
-impl Encode for Ping {
+impl Encode for Digest {
     fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.seq.to_le_bytes());
-        put_id(self.target, out);
+        Self::put(self, out);
     }
 
     fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { seq: input.u32()?, target: input.id()? })
+        Self::decode(input.all())
+    }
+
+    // It is measured with every ping, and tells of many.
+    fn encoded_len(&self) -> usize {
+        Self::encoded_len(self)
     }
 }
 
-impl Encode for Ack {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.seq.to_le_bytes());
-    }
-
-    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { seq: input.u32()? })
-    }
-}
-
-impl Encode for PingReq {
-    fn put(&self, out: &mut Vec<u8>) {
-        Ping { seq: self.seq, target: self.target }.put(out);
-    }
-
-    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ping::take(input).map(|Ping { seq, target }| Self { seq, target })
-    }
-}
-
-impl Encode for Nack {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.seq.to_le_bytes());
-    }
-
-    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { seq: input.u32()? })
-    }
-}
-
-impl Encode for Alive {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_id(self.id, out);
-        out.extend_from_slice(&self.incarnation.to_le_bytes());
-        self.profile.put(out);
-    }
-
-    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let (id, incarnation) = (input.id()?, input.u32()?);
-        Ok(Self { id, incarnation, profile: Arc::new(Profile::take(input)?) })
-    }
-}
-
-impl Encode for Suspect {
-    fn put(&self, out: &mut Vec<u8>) {
-        let Self { id, incarnation, by, nacks } = *self;
-        Failed { id, incarnation, by }.put(out);
-        out.push(nacks);
-    }
-
-    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let Failed { id, incarnation, by } = Failed::take(input)?;
-        Ok(Self { id, incarnation, by, nacks: input.u8()? })
-    }
-}
-
-impl Encode for Failed {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_id(self.id, out);
-        out.extend_from_slice(&self.incarnation.to_le_bytes());
-        put_id(self.by, out);
-    }
-
-    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { id: input.id()?, incarnation: input.u32()?, by: input.id()? })
-    }
-}
-
-impl Encode for Left {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_id(self.id, out);
-        out.extend_from_slice(&self.incarnation.to_le_bytes());
-    }
-
-    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { id: input.id()?, incarnation: input.u32()? })
-    }
-}
+mod encode;
 
 #[cfg(test)]
 mod tests;

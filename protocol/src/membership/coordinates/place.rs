@@ -108,6 +108,10 @@ impl Encode for Coordinate {
         }
     }
 
+    fn encoded_len(&self) -> usize {
+        COORDINATE_LEN
+    }
+
     fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         let mut part = || input.array().map(f32::from_le_bytes).map(f64::from);
         let mut place = [0.0; DIMENSIONS];

@@ -109,12 +109,13 @@ impl Membership {
             refuse(Refused::Off, cx);
             return;
         };
-        let mut changes = Vec::new();
+        let (before, mut changes) = (leaders.get(group).cloned(), Vec::new());
         match leaders.claim(group, epoch, claim, &mut changes).cloned() {
             Ok(mut record) => {
+                // Whoever says again what is known, as a script that goes on saying it, makes nobody tell it on.
+                let is_news = before.as_ref() != Some(&record);
                 // In trees goes what is new, so that all draw the same.
                 record.claims.retain(|claim| claim.by == self.id);
-                let is_news = !record.claims.is_empty();
                 self.on_led(&record, is_news, None, changes, cx);
             }
             Err(refused) => refuse(refused.into(), cx),

@@ -252,17 +252,14 @@ impl Membership {
 
     fn hear(&mut self, digest: &Digest, cx: &mut Cx<'_>) -> Option<Applied> {
         let at = moment(cx);
-        let is_unknown = |id| id != self.id && self.roster.get(id).is_none();
+        let applied = self.stating.states.as_mut().map(|states| states.hear(digest, at))?;
         let soon = self.settings.join_retry;
-        if self.stating.states.is_some()
-            && digest.iter().any(|told| is_unknown(told.member))
-            && self.timers.exchange > cx.now + soon
-            && self.timers.exchange != Time::NEVER
-        {
-            // News of it missed us: the next exchange is soon.
-            self.timers.exchange = cx.now + below(soon, cx);
+        let exchange = &mut self.timers.exchange;
+        if applied.unknown > 0 && *exchange > cx.now + soon && *exchange != Time::NEVER {
+            // News of a member missed us: the next exchange is soon.
+            *exchange = cx.now + below(soon, cx);
         }
-        self.stating.states.as_mut().map(|states| states.hear(digest, at))
+        Some(applied)
     }
 
     fn on_applied(&mut self, applied: Option<Applied>, cx: &mut Cx<'_>) {
@@ -281,7 +278,8 @@ impl Membership {
 
 /// What is known of those who are there: nobody asks for the dead.
 fn digest(states: &mut States, roster: &Roster, budget: usize, cx: &mut Cx<'_>) -> Digest {
-    let is_there = |id| roster.get(id).is_none_or(|member| member.status.is_present());
+    let are_all = roster.present() == roster.len();
+    let is_there = |id| are_all || roster.get(id).is_none_or(|member| member.status.is_present());
     states.digest_of(is_there, budget, cx.rng)
 }
 

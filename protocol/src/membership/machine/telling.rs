@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rand::RngExt as _;
 
-use super::super::bytes::canonical;
+use super::super::bytes::{Encode as _, canonical};
 use super::super::contract::{Action, Cx, Event, JOIN_MAX, StreamId, Work};
 use super::super::member_id::MemberId;
 use super::super::packet::{Ack, Alive, HEAD, Left, PACKET_MAX};
@@ -119,6 +119,7 @@ impl Membership {
         let times = self.rumors.times();
         let mut full = Full { entries, leaders, times, ..Full::default() };
         self.fill_exchange(theirs, &mut full, cx);
+        bytes += full.digest.encoded_len() + full.delta.encoded_len();
         (Arc::new(full), bytes)
     }
 

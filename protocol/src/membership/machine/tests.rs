@@ -7,7 +7,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::membership::contract::{Shared, StreamId};
+use crate::membership::contract::{JOIN_MAX, Shared, StreamId};
 use crate::membership::machine::claims::{FIRST_MAX, LEAP, STEP};
 use crate::membership::packet::{Ack, Alive, Failed, Left, Nack, Ping, PingReq, Suspect};
 use crate::membership::profile::Versions;

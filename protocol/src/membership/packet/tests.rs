@@ -135,7 +135,7 @@ fn the_longest_of_each_kind_fits_a_packet_and_no_part_of_it_reads() {
     let filter = Filter::new(&names, &[]).unwrap();
     let claim =
         |number| Claim { leader: MemberId(number), address: address.clone(), by: MemberId(1) };
-    let (origin, payload) = (MemberId(1), long.clone());
+    let (origin, payload) = (MemberId(1), long);
     let value = vec![7; 1_024];
     let all: [Part; 6] = [
         Record { group: name.clone(), epoch: 1 << 63, claims: (0..4).map(claim).collect() }.into(),

@@ -73,6 +73,13 @@ impl Digest {
         self.0.iter()
     }
 
+    /// How many bytes it takes.
+    #[must_use]
+    pub(crate) fn encoded_len(&self) -> usize {
+        let count = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        varint::len(count) + self.0.iter().map(Told::encoded_len).sum::<usize>()
+    }
+
     /// Whether it tells of nobody.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

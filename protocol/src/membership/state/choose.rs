@@ -53,12 +53,12 @@ impl States {
         let mut first: Vec<_> = told.iter().map(|told| told.member).collect();
         first.sort_unstable();
         for step in 0..count {
-            let member = self.members[(start + step) % count].id;
-            let is_due = is_told(member) && first.binary_search(&member).is_err();
-            if is_due && !self.tell(member, &mut room, &mut told) {
+            let member = &self.members[(start + step) % count];
+            let is_due = is_told(member.id) && first.binary_search(&member.id).is_err();
+            if is_due && !tell(member.told(), &mut room, &mut told) {
                 break;
             }
-            self.turn = Some(member);
+            self.turn = Some(member.id);
         }
         told.sort_unstable_by_key(|told| told.member);
         Digest(told)
@@ -141,14 +141,17 @@ impl States {
 
     /// Appends what is known of a member if there is room. Says whether there was.
     fn tell(&self, member: MemberId, room: &mut usize, told: &mut Vec<Told>) -> bool {
-        let Some(one) = self.member(member).map(Member::told) else { return true };
-        let fits = one.encoded_len() <= *room && told.len() < TOLD_MAX;
-        if fits {
-            *room -= one.encoded_len();
-            told.push(one);
-        }
-        fits
+        self.member(member).is_none_or(|member| tell(member.told(), room, told))
     }
+}
+
+fn tell(one: Told, room: &mut usize, told: &mut Vec<Told>) -> bool {
+    let fits = one.encoded_len() <= *room && told.len() < TOLD_MAX;
+    if fits {
+        *room -= one.encoded_len();
+        told.push(one);
+    }
+    fits
 }
 
 /// Appends what was written after a version, as far as it fits. Says whether anything did.

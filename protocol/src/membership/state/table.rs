@@ -301,6 +301,8 @@ impl States {
         (own.heartbeat, own.collected) = (0, 0);
         let before = own.cost();
         own.version = own.entries.as_mut().map_or(0, |entries| entries.renumber());
+        // Tombstones don't come with us.
+        own.entries.take_if(|entries| entries.is_empty());
         let after = own.cost();
         self.bytes = self.bytes - before + after;
         self.recent.retain(|recent| recent.member != self.own);

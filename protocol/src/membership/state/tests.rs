@@ -119,6 +119,18 @@ fn a_guess_brings_the_latest_writes_to_whoever_has_all_before_them() {
 }
 
 #[test]
+fn who_begins_anew_with_nothing_but_deleted_keys_has_none() {
+    let mut fleet = fleet(2);
+    assert_eq!(fleet[0].set(b"k", b"v", at(1)), Ok(true));
+    assert_eq!(fleet[0].delete(b"k", at(1)), Ok(true));
+    let lie = Told { version: 9, ..fleet[0].told(MemberId(0)).unwrap() };
+    assert!(fleet[0].hear(&Digest(vec![lie]), at(2)).refuted);
+    fleet[0].check();
+    assert_eq!(fleet[0].told(MemberId(0)).unwrap().version, 0);
+    assert_eq!(fleet[0].bytes(), 0);
+}
+
+#[test]
 fn many_are_admitted_as_one_by_one() {
     let new = || States::new(MemberId(5), Settings::default(), at(1));
     let (mut one, mut all) = (new(), new());

@@ -17,9 +17,9 @@ fn lossy(loss: f64) -> Weather {
     Weather { loss, ..Weather::LAN }
 }
 
-/// The value at a share of a list, which is sorted.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    sorted[((sorted.len() - 1) as f64 * share).round() as usize]
+/// The value at so many hundredths of a list, which is sorted.
+fn quantile(sorted: &[f64], hundredths: usize) -> f64 {
+    sorted[((sorted.len() - 1) * hundredths).div_ceil(100)]
 }
 
 /// Seconds until each other member heard of each of many events, sorted, infinite for never; and how many datagrams each took of each member more
@@ -59,7 +59,7 @@ fn an_event_is_everywhere_at_once_for_two_datagrams_a_member() {
     for size in [20, 50] {
         for loss in [0.0, 0.05] {
             let (took, each) = events(size, &Settings::fleet(), loss, 3);
-            let [p50, p99, last] = [0.5, 0.99, 1.0].map(|share| quantile(&took, share) * 1e3);
+            let [p50, p99, last] = [50, 99, 100].map(|at| quantile(&took, at) * 1e3);
             println!(
                 "{size} members, loss {loss}: event p50 {p50:.1} ms, p99 {p99:.1} ms, last {last:.0} ms, \
                  {each:.2} datagrams a member and event"
@@ -70,7 +70,7 @@ fn an_event_is_everywhere_at_once_for_two_datagrams_a_member() {
         }
     }
     let (took, each) = events(20, &Settings::lan(), 0.0, 3);
-    let (p50, p99) = (quantile(&took, 0.5) * 1e3, quantile(&took, 0.99) * 1e3);
+    let (p50, p99) = (quantile(&took, 50) * 1e3, quantile(&took, 99) * 1e3);
     println!("20 members, Serf's gossip: p50 {p50:.1} ms, p99 {p99:.1} ms, {each:.2} datagrams");
     assert!(p99 > 150.0 && each > 5.0, "it is what it was measured against");
 }
@@ -170,10 +170,11 @@ fn all_answer_a_query_and_those_it_is_not_for_are_silent() {
 }
 
 #[test]
-fn a_write_reaches_all_with_the_pings_and_costs_no_datagram() {
+fn a_write_reaches_all_with_the_pings() {
     for (size, loss) in [(20, 0.0), (20, 0.05), (200, 0.0)] {
         let mut fleet = Members::joined(size, &Settings::fleet(), lossy(loss), 4);
         fleet.take_log();
+        fleet.take_traffic();
         fleet.inject(7, Input::Set { key: b"tip", value: b"100" });
         let has = |fleet: &Members, number: usize| {
             let states = fleet.member(number).states().unwrap();
@@ -185,7 +186,13 @@ fn a_write_reaches_all_with_the_pings_and_costs_no_datagram() {
             |event: &Event| matches!(event, Event::Changed(Change::Set { version: 1, .. }));
         let told = fleet.take_log().iter().filter(|(_, _, event)| change(event)).count();
         assert_eq!(told, size - 1, "each is told once");
-        println!("{size} members, loss {loss}: a write is everywhere after {took:.1} s");
+        let sent = fleet.take_traffic().datagrams as f64 / size as f64 - 2.0 * took;
+        println!(
+            "{size} members, loss {loss}: a write is everywhere after {took:.1} s, for {sent:.2} datagrams \
+             a member more than pings"
+        );
+        // A third datagram is rare: who heard by a ping or an answer needs none. Where some are lost there are indirect pings and accusations, too.
+        assert!(loss > 0.0 || sent < 1.0, "{sent}");
         assert!(took < 3.0 * (size as f64).ln(), "{took}");
         fleet.inject(7, Input::Delete { key: b"tip" });
         let gone = |fleet: &Members| {
@@ -261,7 +268,7 @@ fn a_write_spreads_among_a_thousand_as_push_pull_does() {
     let rng = &mut ChaCha8Rng::seed_from_u64(8);
     let expected = (0..200).map(|_| model(size, rng)).sum::<f64>() / 200.0;
     let mut fleet = Members::acquainted(size, &Settings::fleet(), Weather::LAN, 1);
-    let writes = 24;
+    let writes = 16;
     let mut all = 0.0;
     for write in 0..writes {
         let (writer, value) = (write * 37 % size, [u8::try_from(write).unwrap()]);
@@ -320,8 +327,8 @@ fn round_trips_are_known_of_any_two() {
         errors.push((rtt.as_secs_f64() / 0.042 - 1.0).abs());
     }
     errors.sort_by(f64::total_cmp);
-    println!("round trips of any two: wrong by {:.3} in the median", quantile(&errors, 0.5));
-    assert!(quantile(&errors, 0.5) < 0.1 && quantile(&errors, 1.0) < 0.5);
+    println!("round trips of any two: wrong by {:.3} in the median", quantile(&errors, 50));
+    assert!(quantile(&errors, 50) < 0.1 && quantile(&errors, 100) < 0.5);
 }
 
 #[test]

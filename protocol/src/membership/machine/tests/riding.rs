@@ -211,6 +211,8 @@ fn an_answer_in_anothers_name_counts_for_nobody() {
 fn a_false_leader_is_shown_beside_the_true_one_and_a_later_epoch_ends_it() {
     let mut bench = Bench::new(5, Settings::fleet());
     bench.hand(Input::Claim { group: b"g", epoch: 7, leader: US, address: b"us:1" });
+    let again = bench.hand(Input::Claim { group: b"g", epoch: 7, leader: US, address: b"us:1" });
+    assert_eq!(again, [], "what is said again isn't told on");
     let actions = bench.packet(4, vec![record(7, 4).into()]);
     assert!(matches!(events(&actions)[..], [Event::BrokenConsensus(_)]));
     assert_eq!(events(&bench.packet(4, vec![record(7, 4).into()])), [], "told once");
