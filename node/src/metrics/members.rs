@@ -7,7 +7,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use crate::api::members::MembersStatus;
 
 /// What a member counts: name in its status, and help.
-const COUNTERS: [(&str, &str); 19] = [
+const COUNTERS: [(&str, &str); 21] = [
     ("datagrams_sent", "Datagrams that the member sent."),
     ("datagram_bytes_sent", "Bytes of datagrams sent, seals included."),
     ("datagrams_unsent", "Datagrams that the system had no room to send, or no way."),
@@ -26,6 +26,8 @@ const COUNTERS: [(&str, &str); 19] = [
     ("refuted", "How often this member refuted its death."),
     ("conflicts", "Two members with one id or name."),
     ("stalled", "How often this member stood still."),
+    ("rumors_told", "Datagrams that told others of events, queries and leaders at once."),
+    ("states_refuted", "How often somebody said of this member what it didn't say."),
     ("news_dropped", "News dropped before it was told often enough."),
 ];
 

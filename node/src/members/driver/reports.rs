@@ -3,7 +3,7 @@
 use tidings_protocol::membership::{Event, MemberId, Shared};
 
 use super::Driver;
-use super::sharing::leader_view;
+use super::sharing::{Desk, leader_view};
 use crate::api::kv::KvText;
 use crate::api::{NodeEvent, What};
 use crate::clock::real_unix_us;
@@ -22,6 +22,8 @@ impl Driver {
             }
             Event::Departed => {
                 self.since = self.clock.now();
+                // Its queries are over with it.
+                self.desk = Desk::default();
                 for reply in self.leaving.drain(..) {
                     let _ = reply.send(());
                 }
