@@ -6,11 +6,11 @@
 //!
 //! # Why two trees, and not two random members
 //! If each tells two random ones, a member is told by a number of others that is Poisson's, of mean two: by nobody in 13 cases of a hundred.
-//! Here it is told by two always, and whoever was told by one tells on in both. With a loss of `p` a member misses a rumor with `x = (p + (1 - p) x)^2`:
-//! of twenty datagrams one lost leaves 3 members in a thousand, whom a ping tells within a second.
+//! Here it is told by two always, and whoever was told by one tells on in both. With a loss of `p` a member misses a rumor with
+//! `x = (p + (1 - p) x)^2`: of twenty datagrams one lost leaves 3 members in a thousand, whom a ping tells within a second.
 //!
-//! Simulated on a local network, arity 4: 20 members, p99 1.6 ms at 1.84 datagrams a member and event; with a twentieth lost 1.7 ms, and the last after
-//! 74 ms; 50 members 2.1 and 2.5 ms, the last after 0.6 s. Gossip as Serf's takes 202 ms and 7.3 datagrams there.
+//! Simulated on a local network, arity 4: 20 members, p99 1.6 ms at 1.84 datagrams a member and event; with a twentieth lost 1.7 ms, and the
+//! last after 74 ms; 50 members 2.1 and 2.5 ms, the last after 0.6 s. Gossip as Serf's takes 202 ms and 7.3 datagrams there.
 //!
 //! # Attacks
 //! - *A member that tells nobody* takes itself out of both trees; who is below it in one is rarely below it in the other. It can't choose a place:

@@ -14,15 +14,15 @@
 //!
 //! # Exchanges
 //! By a stream both tell digests, and whoever answers tells what the other lacks. A newcomer learns by its first whom there is, and by its
-//! second, at most [`join_retry`](crate::membership::Settings::join_retry) later, what all of them say. Where more is known than fits there, pings bring
-//! the rest.
+//! second, at most [`join_retry`](crate::membership::Settings::join_retry) later, what all of them say. Where more is known than fits
+//! there, pings bring the rest.
 //!
 //! A digest that tells of somebody who isn't known here has the next exchange come soon: news of a newcomer misses some, in large fleets.
 //!
 //! # Attacks
 //! Only members are heard and answered, where they are known to be: one datagram for each of theirs. What they may say stands at
 //! [`state`](crate::membership::state). Digests of invented members make us ask others who is there, once in
-//! [`join_retry`](crate::membership::Settings::join_retry).
+//! some twenty seconds (`ASKS_AGAIN`).
 
 use std::net::SocketAddr;
 
@@ -39,6 +39,10 @@ use crate::ground::time::Time;
 /// Most bytes of an answer's digest. A guess: where fifteen members differ. Heartbeats differ always, so it is full in any fleet.
 const REPLY_BYTES: usize = 256;
 
+/// How many times [`join_retry`](Settings::join_retry) lie between two exchanges that come soon for whom we don't know. A guess: some stay
+/// unknown, as those who speak no version of ours.
+const ASKS_AGAIN: u32 = 4;
+
 /// Bytes of a part's kind and length.
 const PART_HEAD: usize = 3;
 
@@ -51,6 +55,8 @@ pub(super) struct Stating {
     newcomers: Vec<MemberId>,
     /// Our next heartbeat.
     beat: Time,
+    /// When an exchange may come soon again for whom we don't know.
+    asks_again: Time,
     /// Whether states have the first place in the next packet, or news.
     is_first: bool,
 }
@@ -253,11 +259,13 @@ impl Membership {
     fn hear(&mut self, digest: &Digest, cx: &mut Cx<'_>) -> Option<Applied> {
         let at = moment(cx);
         let applied = self.stating.states.as_mut().map(|states| states.hear(digest, at))?;
-        let soon = self.settings.join_retry;
-        let exchange = &mut self.timers.exchange;
-        if applied.unknown > 0 && *exchange > cx.now + soon && *exchange != Time::NEVER {
+        let (soon, exchange) = (self.settings.join_retry, &mut self.timers.exchange);
+        let is_far = *exchange > cx.now + soon && *exchange != Time::NEVER;
+        let has_room = self.roster.len() + 1 < self.settings.members_max;
+        if applied.unknown > 0 && is_far && has_room && cx.now >= self.stating.asks_again {
             // News of a member missed us: the next exchange is soon.
             *exchange = cx.now + below(soon, cx);
+            self.stating.asks_again = cx.now + soon * ASKS_AGAIN;
         }
         Some(applied)
     }

@@ -19,8 +19,8 @@ pub enum FailureDetector {
 pub struct Riding {
     /// What members say of themselves ([`crate::membership::state`]). `None` switches it off, and with it heartbeats and phi.
     pub state: Option<state::Settings>,
-    /// Most bytes of what a ping says that is known. A guess: some thirty members. A quiet fleet of 20 then costs 560 bytes a second and member, and one of
-    /// 200 870 (simulated; Serf's 320).
+    /// Most bytes of what a ping says that is known. A guess: some thirty members. A quiet fleet of 20 then costs 560 bytes a second and
+    /// member, and one of 200 870 (simulated; Serf's 320).
     pub digest_bytes: usize,
     /// Most bytes of the latest changes that a ping and its answer bring unasked. A guess: five to ten keys. Zero switches that off.
     pub push_bytes: usize,

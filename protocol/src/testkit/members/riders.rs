@@ -235,8 +235,8 @@ fn a_newcomer_knows_all_that_was_said_within_seconds_and_its_own_last_run() {
     fleet.check();
 }
 
-/// The rounds until all have heard, where each of `n` members speaks to one other in each second at a moment of its own, a shuffled list of all others at
-/// a time; whoever has the news of the two tells it. The model that the fleet's is measured against.
+/// The rounds until all have heard, where each of `n` members speaks to a random other in each second at a moment of its own, and whoever of the
+/// two has the news tells it: push-pull out of step, the model that the fleet is measured against.
 fn model(n: usize, rng: &mut ChaCha8Rng) -> f64 {
     let phases: Vec<f64> = (0..n).map(|_| rng.random::<f64>()).collect();
     let mut order: Vec<usize> = (0..n).collect();
@@ -248,7 +248,6 @@ fn model(n: usize, rng: &mut ChaCha8Rng) -> f64 {
     for second in 0.. {
         for who in &order {
             let at = f64::from(second) + phases[*who];
-            // In the first seconds nobody meets the same one twice, with many members.
             let other = (who + rng.random_range(1..n)) % n;
             if at >= begin && has[*who] != has[other] {
                 (has[*who], has[other]) = (true, true);

@@ -279,3 +279,24 @@ fn a_newcomer_is_not_told_of_what_was_before_it() {
     assert_eq!(events(&bench.packet(2, vec![event(2, 49).into()])), []);
     assert_eq!(events(&bench.packet(2, vec![event(2, 50).into()])).len(), 1);
 }
+
+#[test]
+fn whom_a_digest_tells_of_and_we_do_not_know_we_ask_for_soon_and_not_for_ever() {
+    let mut bench = Bench::new(20, Settings::fleet());
+    bench.run(6_000);
+    let mut other = states(2, 0);
+    other.admit(MemberId(77), Time::ZERO);
+    let digest = Part::from(other.digest(500, &mut ChaCha8Rng::seed_from_u64(1)));
+    let is_exchange = |(_, action): &(Time, Action)| {
+        matches!(action, Action::Stream { said: Said { saying: Saying::Exchange(_), .. }, .. })
+    };
+    let mut exchanges = Vec::new();
+    for round in 0..12 {
+        // They answer no pings, and live.
+        (2..=20).for_each(|number| drop(bench.hear(number, alive(number, 6 + round))));
+        bench.packet(2, vec![digest.clone()]);
+        exchanges.push(bench.run(5_000).iter().filter(|action| is_exchange(action)).count());
+    }
+    assert_eq!(exchanges[0], 1, "{exchanges:?}");
+    assert!(exchanges.iter().sum::<usize>() <= 5, "{exchanges:?}");
+}
