@@ -56,6 +56,7 @@ async fn converse(bytes: &[u8], control: Control) -> Vec<u8> {
     let api = Api {
         control,
         events: broadcast::channel(1).0.into(),
+        members: None,
         chain: Arc::new(RULES),
         stop: Stop::default(),
     };

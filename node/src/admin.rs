@@ -18,16 +18,31 @@
 //! | `POST /v1/kv` with [`KvWrite`](crate::api::kv::KvWrite) | [`KvEntry`](crate::api::kv::KvEntry), once it is on the disk |
 //! | `GET /v1/kv/watch?prefix=…` | server-sent events, each a [`KvChange`](crate::api::KvChange) |
 //! | `GET /v1/kv/conflicts` | [`KvConflicts`](crate::api::kv::KvConflicts) |
+//! | `GET /v1/members` | list of [`MemberView`](crate::api::members::MemberView), by name |
+//! | `POST /v1/members/join` with [`JoinRequest`](crate::api::members::JoinRequest) | [`Joined`](crate::api::members::Joined), once all have answered or been silent for ten seconds |
+//! | `POST /v1/members/leave` | [`LeftFleet`](crate::api::members::LeftFleet), once it is told |
+//! | `POST /v1/members/force-leave` with [`ForceLeaveRequest`](crate::api::members::ForceLeaveRequest) | [`MemberView`](crate::api::members::MemberView) |
+//! | `GET /v1/members/keys` | [`KeysView`](crate::api::members::KeysView): ids alone |
+//! | `POST /v1/members/keys` with [`KeyRequest`](crate::api::members::KeyRequest) | [`KeysView`](crate::api::members::KeysView), once it is on the disk |
+//! | `GET /v1/members/state?member=…` | list of [`StateEntry`](crate::api::members::shared::StateEntry), by member and key |
+//! | `POST /v1/members/state` with [`StateWrite`](crate::api::members::shared::StateWrite) | [`Done`](crate::api::members::shared::Done) |
+//! | `GET /v1/members/leaders` | list of [`LeaderView`](crate::api::members::shared::LeaderView) |
+//! | `POST /v1/members/leaders` with [`AnnounceRequest`](crate::api::members::shared::AnnounceRequest) | [`LeaderView`](crate::api::members::shared::LeaderView) |
+//! | `POST /v1/members/event` with [`FireRequest`](crate::api::members::shared::FireRequest) | [`Done`](crate::api::members::shared::Done) |
+//! | `POST /v1/members/query` with [`QueryRequest`](crate::api::members::shared::QueryRequest) | [`QueryResult`](crate::api::members::shared::QueryResult), once the time for answers is over |
+//! | `POST /v1/members/respond` with [`RespondRequest`](crate::api::members::shared::RespondRequest) | [`Done`](crate::api::members::shared::Done) |
+//! | `GET /v1/members/rtt?one=…&other=…` | [`RttView`](crate::api::members::shared::RttView) |
 //! | `POST /v1/slow-motion` with [`SlowFrom`](crate::api::SlowFrom) | [`Slowed`](crate::api::Slowed); only where `lab.slow_motion` is set |
 //! | `POST /v1/stop` | `{"stopping":true}`, and the node shuts down |
 //! | `GET /healthy`, `GET /ready` | [`Health`](crate::api::Health), [`Readiness`](crate::api::Readiness); 503 if not |
 //!
 //! Whatever can't be answered is a [`Refusal`](crate::api::Refusal) with a fitting status: 400, 401, 404, 405, 409
-//! (the beginning of an id fits several, the clock can't be slowed down, there is no map or it keeps other data), 413, 503 while
+//! (the beginning of an id fits several, the clock can't be slowed down, there is no map or it keeps other data, the node is no member of a fleet), 413, 503 while
 //! the node is overloaded or shutting down, 507 when the disk or the map is full. Requests and connections are bounded; over a bound the asker waits.
 
 mod events;
 mod kv;
+mod members;
 pub mod routes;
 
 use std::sync::Arc;
@@ -35,6 +50,7 @@ use std::sync::Arc;
 use tidings_protocol::chain::Chain;
 
 use crate::control::{Control, Events, Stop};
+use crate::members::MembersControl;
 
 /// What the API's handlers share.
 #[derive(Clone)]
@@ -43,6 +59,8 @@ pub struct Api {
     pub control: Control,
     /// From the shell.
     pub events: Events,
+    /// To the fleet's member, if the node is one.
+    pub members: Option<MembersControl>,
     /// The rules, for the sizes that a submission may have.
     pub chain: Arc<dyn Chain>,
     /// Ends this process.

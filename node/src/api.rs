@@ -8,6 +8,7 @@ pub mod event;
 pub mod explain;
 pub mod health;
 pub mod kv;
+pub mod members;
 pub mod status;
 pub mod submit;
 
@@ -47,6 +48,28 @@ pub mod path {
     pub const KV_CONFLICTS: &str = "/v1/kv/conflicts";
     /// What changes from now on.
     pub const KV_WATCH: &str = "/v1/kv/watch";
+    /// The fleet's members.
+    pub const MEMBERS: &str = "/v1/members";
+    /// Asks members who is there.
+    pub const MEMBERS_JOIN: &str = "/v1/members/join";
+    /// Takes the node out of the fleet.
+    pub const MEMBERS_LEAVE: &str = "/v1/members/leave";
+    /// Takes another one for one that has left.
+    pub const MEMBERS_FORCE_LEAVE: &str = "/v1/members/force-leave";
+    /// The keys that members seal with.
+    pub const MEMBERS_KEYS: &str = "/v1/members/keys";
+    /// What members say of themselves: lists it, and takes writes of the node's own.
+    pub const MEMBERS_STATE: &str = "/v1/members/state";
+    /// Who leads.
+    pub const MEMBERS_LEADERS: &str = "/v1/members/leaders";
+    /// Tells all members of an event.
+    pub const MEMBERS_EVENT: &str = "/v1/members/event";
+    /// Asks all members.
+    pub const MEMBERS_QUERY: &str = "/v1/members/query";
+    /// Answers what another member asks.
+    pub const MEMBERS_RESPOND: &str = "/v1/members/respond";
+    /// How far two members are apart.
+    pub const MEMBERS_RTT: &str = "/v1/members/rtt";
     /// Lets the clock run slow.
     pub const SLOW_MOTION: &str = "/v1/slow-motion";
     /// Ends the node.

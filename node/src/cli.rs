@@ -10,6 +10,7 @@ pub mod error;
 mod explain;
 mod init;
 mod kv;
+mod members;
 mod output;
 mod run;
 mod show;
@@ -86,6 +87,12 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Peers(remote) => show::peers(&folder, &remote),
         Verb::Explain { verb } => explain::explain(&folder, &verb),
         Verb::Kv { verb } => kv::kv(&folder, &verb),
+        Verb::Members(args) => members::members(&folder, &args),
+        Verb::State { verb } => members::shared::state(&folder, &verb),
+        Verb::Leader { verb } => members::shared::leader(&folder, &verb),
+        Verb::Event(args) => members::shared::event(&folder, &args),
+        Verb::Query(args) => members::shared::query(&folder, &args),
+        Verb::Rtt(args) => members::shared::rtt(&folder, &args),
         Verb::Submit(args) => submit::submit(&folder, &args),
         Verb::Stop(remote) => stop(&folder, &remote),
         Verb::Config(settings) => show::config(&folder, &settings.flags()?),

@@ -6,6 +6,7 @@
 
 mod connection;
 mod kv;
+mod members;
 mod stream;
 
 use std::io;

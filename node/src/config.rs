@@ -11,6 +11,7 @@
 pub mod env;
 pub mod kv;
 pub mod layers;
+pub mod members;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use crate::lab::slow_motion::SlowMotion;
 use crate::links::{NodeType, Place, Region};
 use kv::KvConfig;
 use layers::{Entry, Layered, Origin, Schema};
+use members::MembersConfig;
 
 /// The commented reference of all settings, as `tidings init` writes it.
 pub const TEMPLATE: &str = include_str!("config/template.toml");
@@ -49,6 +51,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// The fleet's map.
     pub kv: KvConfig,
+    /// The fleet's members.
+    pub members: MembersConfig,
     /// The record of deliveries.
     pub trace: TraceConfig,
     /// Emulated links.
@@ -244,6 +248,8 @@ impl Config {
         config.admin.tcp = Some(SocketAddr::from(([127, 0, 0, 1], 4001)));
         config.metrics.listen = Some(SocketAddr::from(([127, 0, 0, 1], 4002)));
         config.node.region = Some(Region::Europe);
+        config.members.name = Some("sentry-1".to_owned());
+        config.members.advertise = Some(SocketAddr::from(([203, 0, 113, 7], 4010)));
         let relay = &mut config.params.relay;
         (relay.local_fanout, relay.remote_fanout) = (Some(8), Some(2));
         relay.adaptive.redundancy = Some(Redundancy::of_thousandths(300));
@@ -272,6 +278,14 @@ pub enum ConfigError {
     /// A setting of the fleet's map makes no sense.
     #[error("`kv.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
     Kv {
+        /// Which.
+        error: ParamError,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// A setting of the fleet's members makes no sense.
+    #[error("`members.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
+    Members {
         /// Which.
         error: ParamError,
         /// Where it came from.
@@ -341,6 +355,10 @@ pub fn resolve(
     config.kv.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("kv.{}", error.key));
         ConfigError::Kv { error, origin }
+    })?;
+    config.members.validate().map_err(|error| {
+        let origin = layered.origin_under(&format!("members.{}", error.key));
+        ConfigError::Members { error, origin }
     })?;
     Ok(Resolved { config, layered })
 }

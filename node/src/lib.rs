@@ -12,6 +12,7 @@
 //!   [`metrics`] shows a node to Prometheus
 //! - [`shell`]: the loop that owns the core, its clock and its randomness, and carries out its actions;
 //!   [`control`] is how others ask it
+//! - [`members`]: the node as a member of a fleet, beside the shell and not known to it
 //! - [`net`]: links to peers over libp2p; [`store`]: what outlives the process; [`trace`]: the record of
 //!   deliveries, written and read
 //! - [`files`]: the data folder with identity, network and addresses; [`config`]: settings in four layers
@@ -37,6 +38,7 @@ pub mod host;
 pub mod http;
 pub mod lab;
 pub mod logging;
+pub mod members;
 pub mod metrics;
 pub mod net;
 pub mod panics;

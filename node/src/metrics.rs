@@ -5,6 +5,7 @@
 //! peers are no label, since there is no end of them (`tidings peers` shows them).
 
 mod exposition;
+mod members;
 
 use axum::Router;
 use axum::extract::State;
@@ -20,6 +21,7 @@ use crate::api::counters::{COUNTERS, over_budget};
 use crate::api::kv::KvStatus;
 use crate::control::{Command, Control};
 use crate::http::error::ApiError;
+use crate::members::MembersControl;
 
 /// Traffic, by kind of message: name and help.
 const TRAFFIC: [(&str, &str); 4] = [
@@ -53,17 +55,27 @@ const GAUGES: [(&str, Unit, &str); 19] = [
 ];
 
 /// Makes the route that shows a node, with a recorder of its own: a process may have many nodes.
-pub(crate) fn router(control: Control) -> Router {
+pub(crate) fn router(control: Control, members: Option<MembersControl>) -> Router {
     let exposition = Exposition::default();
-    metrics::with_local_recorder(&exposition, describe);
-    Router::new().route("/metrics", get(scrape)).with_state((control, exposition))
+    metrics::with_local_recorder(&exposition, || {
+        describe();
+        members::describe();
+    });
+    Router::new().route("/metrics", get(scrape)).with_state((control, members, exposition))
 }
 
 async fn scrape(
-    State((control, exposition)): State<(Control, Exposition)>,
+    State((control, members, exposition)): State<(Control, Option<MembersControl>, Exposition)>,
 ) -> Result<impl IntoResponse, ApiError> {
     let status = control.ask(Command::Status).await?;
-    metrics::with_local_recorder(&exposition, || record(&status));
+    let members = match &members {
+        Some(members) => members.status().await.ok(),
+        None => None,
+    };
+    metrics::with_local_recorder(&exposition, || {
+        record(&status);
+        members.iter().for_each(members::record);
+    });
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], exposition.text()))
 }
 

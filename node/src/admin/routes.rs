@@ -12,7 +12,7 @@ use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::time::timeout;
 
-use super::{Api, events, kv};
+use super::{Api, events, kv, members};
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{
     Health, PeerStatus, Readiness, SlowFrom, Slowed, Status, Stopping, Submitted, path,
@@ -41,6 +41,17 @@ pub fn router(api: Api) -> Router {
         .route(path::KV_ENTRY, get(kv::get))
         .route(path::KV_CONFLICTS, get(kv::conflicts))
         .route(path::KV_WATCH, get(kv::watch))
+        .route(path::MEMBERS, get(members::list))
+        .route(path::MEMBERS_JOIN, post(members::join))
+        .route(path::MEMBERS_LEAVE, post(members::leave))
+        .route(path::MEMBERS_FORCE_LEAVE, post(members::force_leave))
+        .route(path::MEMBERS_KEYS, get(members::keys).post(members::change_keys))
+        .route(path::MEMBERS_STATE, get(members::shared::state).post(members::shared::write))
+        .route(path::MEMBERS_LEADERS, get(members::shared::leaders).post(members::shared::announce))
+        .route(path::MEMBERS_EVENT, post(members::shared::fire))
+        .route(path::MEMBERS_QUERY, post(members::shared::query))
+        .route(path::MEMBERS_RESPOND, post(members::shared::respond))
+        .route(path::MEMBERS_RTT, get(members::shared::rtt))
         .route(path::SLOW_MOTION, post(slow_down))
         .route(path::STOP, post(stop))
         .route(path::HEALTHY, get(healthy))
@@ -59,7 +70,11 @@ fn by_id(path: &str) -> String {
 }
 
 async fn status(State(api): State<Api>) -> Result<Json<Status>, ApiError> {
-    Ok(Json(api.control.ask(Command::Status).await?))
+    let mut status = api.control.ask(Command::Status).await?;
+    if let Some(members) = &api.members {
+        status.members = members.status().await.ok();
+    }
+    Ok(Json(status))
 }
 
 async fn peers(State(api): State<Api>) -> Result<Json<Vec<PeerStatus>>, ApiError> {

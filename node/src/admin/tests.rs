@@ -13,15 +13,19 @@ use tokio::task::JoinHandle;
 
 use super::{Api, routes};
 use crate::api::kv::{KvEntry, KvKind, KvPage, KvText, KvWrite};
+use crate::api::members::{KeyOp, KeyRequest};
 use crate::api::status::example as status;
 use crate::api::{KvChange, NodeEvent, Notice, Outcome, Streamed, Submitted, What};
 use crate::client::{Client, ClientError};
+use crate::config::members::MembersConfig;
 use crate::control::{
-    COMMANDS_MAX, Command, Control, KvCommand, KvRefused, Stop, Unanswered, Unexplained,
+    COMMANDS_MAX, Command, Control, Events, KvCommand, KvRefused, Stop, Unanswered, Unexplained,
 };
 use crate::http::bind::AdminSocket;
 use crate::http::{server, token};
 use crate::lab::slow_motion::NotSlowed;
+use crate::members::keyring::Key;
+use crate::members::{Members, MembersControl, MembersSetup};
 use crate::store::NotSaved;
 
 /// A server on a socket, behind it a shell that knows one item.
@@ -41,11 +45,16 @@ fn start() -> Fixture {
 }
 
 fn serve(control: Control) -> Fixture {
+    serve_with(control, None)
+}
+
+fn serve_with(control: Control, members: Option<MembersControl>) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("admin.sock");
     let api = Api {
         control,
         events: broadcast::channel(4).0.into(),
+        members,
         chain: Arc::new(Opaque { max_tx_bytes: 100, max_block_bytes: 1_000 }),
         stop: Stop::default(),
     };
@@ -196,6 +205,59 @@ async fn a_client_gets_what_the_shell_answers() {
     );
     assert_eq!(client.item(Hash256::of(KNOWN)).await.unwrap().as_deref(), Some(KNOWN));
     assert_eq!(client.item(Hash256::of(b"other")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn members_are_asked_and_their_keys_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = MembersConfig {
+        name: Some("one".to_owned()),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        ..MembersConfig::default()
+    };
+    let setup = MembersSetup {
+        config,
+        peer_id: libp2p::PeerId::random(),
+        network: "test".to_owned(),
+        advertise: None,
+        folder: folder.path().to_owned(),
+        unix_s: 7,
+    };
+    let members = Members::start(&setup, Events::default()).unwrap();
+    let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+    tokio::spawn(shell(inbox));
+    let of_members = Some(members.control().clone());
+    let Fixture { client, folder: _folder, .. } = serve_with(Control::new(commands), of_members);
+    let list = client.members().await.unwrap();
+    assert_eq!((list.len(), &*list[0].name, list[0].own), (1, "one", true));
+    let status = client.status().await.unwrap().members.unwrap();
+    assert_eq!((status.generation, status.sealed), (7, false));
+    let joined = client.members_join(&[members.addr()]).await;
+    assert_eq!(refusal(joined).0, 400, "there is nobody but itself");
+    assert_eq!(refusal(client.members_force_leave("nobody").await).0, 404);
+    assert_eq!(refusal(client.members_force_leave("one").await).0, 409);
+    let key = Key::generate().unwrap();
+    let request = |op, key: String| KeyRequest { op, key };
+    let keys = client.members_change_keys(&request(KeyOp::Install, key.to_text())).await.unwrap();
+    assert_eq!(keys.primary, Some(key.id().to_string()));
+    assert_eq!(client.members_keys().await.unwrap(), keys);
+    let removed = client.members_change_keys(&request(KeyOp::Remove, key.id().to_string())).await;
+    assert_eq!(refusal(removed).0, 409);
+    let wrong = client.members_change_keys(&request(KeyOp::Install, "no key".to_owned())).await;
+    assert_eq!(refusal(wrong).0, 400);
+    let answer = client.ask(Method::POST, "/v1/members/join", Bytes::from_static(b"now")).await;
+    let (status, message) = refusal(answer);
+    assert!(status == 400 && message.contains("addrs"), "{status}: {message}");
+    assert!(client.members_leave().await.unwrap().left);
+}
+
+#[tokio::test]
+async fn a_node_that_is_no_member_says_so() {
+    let Fixture { client, folder: _folder, .. } = start();
+    let (status, message) = refusal(client.members().await);
+    assert_eq!((status, message.contains("members.enabled")), (409, true), "{message}");
+    assert_eq!(refusal(client.members_leave().await).0, 409);
+    assert!(client.status().await.unwrap().members.is_none());
 }
 
 #[tokio::test]

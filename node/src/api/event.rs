@@ -1,6 +1,7 @@
 //! What happens at a node, as its event stream tells it.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::item::{Hash256, ItemKind};
@@ -8,6 +9,8 @@ use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
 
 use super::kv::{KvEntry, KvKind, KvText};
+use super::members::MemberName;
+use super::members::shared::LeaderView;
 
 /// One message of the stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -142,6 +145,94 @@ pub enum What {
         /// By how much, milliseconds.
         ahead_ms: u64,
     },
+    /// A member of the fleet is there: new, or back.
+    MemberJoined {
+        /// Who.
+        #[serde(flatten)]
+        member: MemberName,
+    },
+    /// A member is taken for dead.
+    MemberFailed {
+        /// Who.
+        #[serde(flatten)]
+        member: MemberName,
+        /// Id of the one who says so.
+        by: String,
+    },
+    /// A member has left, or an operator says so.
+    MemberLeft {
+        /// Who.
+        #[serde(flatten)]
+        member: MemberName,
+    },
+    /// A member has other tags.
+    MemberUpdated {
+        /// Who.
+        #[serde(flatten)]
+        member: MemberName,
+    },
+    /// A member that failed or left long ago is forgotten.
+    MemberReaped {
+        /// Who.
+        #[serde(flatten)]
+        member: MemberName,
+    },
+    /// Two members share what none should.
+    MemberConflict {
+        /// One of them: the node itself, if somebody has its id or its name.
+        #[serde(flatten)]
+        member: MemberName,
+        /// Where the other one is.
+        other: SocketAddr,
+        /// What they share: `id` or `name`.
+        shares: Cow<'static, str>,
+    },
+    /// A key of a member has another value, or none any more.
+    MemberState {
+        /// Whose.
+        #[serde(flatten)]
+        member: MemberName,
+        /// The key.
+        key: KvText,
+        /// Its value; `null` if it was deleted.
+        value: Option<KvText>,
+    },
+    /// A group has a leader of a later epoch.
+    LeaderChanged {
+        /// Which, and who.
+        #[serde(flatten)]
+        leader: LeaderView,
+    },
+    /// A consensus gave one epoch to several leaders, or somebody lies.
+    BrokenConsensus {
+        /// What they claim.
+        #[serde(flatten)]
+        leader: LeaderView,
+    },
+    /// A member told all others of an event.
+    UserEvent {
+        /// Who did.
+        #[serde(flatten)]
+        member: MemberName,
+        /// What it is called.
+        title: KvText,
+        /// What it says.
+        payload: KvText,
+    },
+    /// A member asks something, which `POST /v1/members/respond` answers.
+    QueryAsked {
+        /// Who does.
+        #[serde(flatten)]
+        member: MemberName,
+        /// What names the query.
+        query: String,
+        /// What it is called.
+        title: KvText,
+        /// What it says.
+        payload: KvText,
+        /// How long an answer is waited for, milliseconds.
+        timeout_ms: u64,
+    },
     /// A dial came to nothing.
     DialFailed {
         /// The address.
@@ -207,6 +298,10 @@ mod tests {
             What::AlreadyKnown { id },
             What::KvChanged { key: KvText(vec![0xff]), kind: KvKind::Set },
             What::LinkUp { link: name, direction: Direction::Inbound, advertise: None },
+            What::MemberFailed {
+                member: MemberName { name: "a".to_owned(), id: "0b".to_owned(), addr: None },
+                by: "0c".to_owned(),
+            },
             What::DialFailed { addr: "1.2.3.4:5/quic".parse().unwrap(), why: "busy".to_owned() },
         ];
         let events = what.map(|what| Streamed::Event(NodeEvent { unix_us: 7, what }));

@@ -7,6 +7,7 @@ use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
 
 use super::kv::KvStatus;
+use super::members::MembersStatus;
 
 /// State of a node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct Status {
     /// The fleet's map, if there is one.
     #[serde(default)]
     pub kv: Option<KvStatus>,
+    /// The fleet's members, if the node is one of them.
+    #[serde(default)]
+    pub members: Option<MembersStatus>,
     /// Resident memory, bytes; 0 where the system doesn't tell.
     pub rss_bytes: u64,
     /// Memory that messages of and for all peers take, bytes.
@@ -148,6 +152,7 @@ pub(crate) fn example() -> Status {
         traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
         counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),
         kv: None,
+        members: None,
         store: None,
         rss_bytes: 8_000_000,
         cpu_s: 0.25,

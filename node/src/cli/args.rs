@@ -1,5 +1,7 @@
 //! What may stand on the command line.
 
+mod members;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,10 @@ use tidings_protocol::chain::Rules;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::StrategyKind;
 
+pub(super) use self::members::{
+    EventArgs, KeysVerb, LeaderVerb, MembersArgs, MembersVerb, QueryArgs, RttArgs, StateVerb,
+    WhomArgs,
+};
 use crate::cli::error::Error;
 use crate::config::{Flag, env};
 
@@ -58,6 +64,24 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: KvVerb,
     },
+    /// Show who is in the fleet and who of them is alive; join it, leave it, change its keys
+    Members(MembersArgs),
+    /// Show what members say of themselves, and say something of this node
+    State {
+        #[command(subcommand)]
+        verb: StateVerb,
+    },
+    /// Show who leads, and say what a consensus decided
+    Leader {
+        #[command(subcommand)]
+        verb: LeaderVerb,
+    },
+    /// Tell all members of an event
+    Event(EventArgs),
+    /// Ask all members, and show what they answer
+    Query(QueryArgs),
+    /// Show how far two members are apart, without asking them
+    Rtt(RttArgs),
     /// Hand in a transaction or a block
     Submit(SubmitArgs),
     /// Stop the node and wait until it is gone

@@ -23,6 +23,8 @@ use crate::files::identity::IdentityError;
 use crate::files::network::NetworkError;
 use crate::files::token::TokenError;
 use crate::http::bind::BindError;
+use crate::members::MembersError;
+use crate::members::keyring::KeyringError;
 use crate::net::NetError;
 pub use crate::panics::EXIT_SOFTWARE;
 use crate::shell::ShellError;
@@ -79,6 +81,12 @@ pub enum Error {
     /// The node can't start.
     #[error(transparent)]
     Shell(#[from] ShellError),
+    /// The node can't be a member of a fleet.
+    #[error(transparent)]
+    Members(#[from] MembersError),
+    /// The keys of members can't be changed.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
     /// Nobody answers for this data folder.
     #[error(
         "no node is running with data folder {} (cannot connect to {target}: {source}): start one with `tidings run`",
@@ -122,6 +130,7 @@ impl Error {
             | Self::Shell(
                 ShellError::Net(NetError::Listen { .. }) | ShellError::Store(OpenError::InUse(_)),
             )
+            | Self::Members(MembersError::Listen { .. })
             | Self::Client(ClientError::Connect { .. }) => EXIT_UNAVAILABLE,
             Self::Shell(ShellError::Fault { .. } | ShellError::Lost(_)) => EXIT_SOFTWARE,
             Self::Config(_)
@@ -134,6 +143,14 @@ impl Error {
             | Self::Token(TokenError::File(_) | TokenError::Damaged(_))
             | Self::DataDir(DataDirError::Missing(_) | DataDirError::Unsafe(_))
             | Self::Descriptors(_)
+            | Self::Members(
+                MembersError::NoKey(_)
+                | MembersError::NoAddress(_)
+                | MembersError::Keys(_)
+                | MembersError::Generation { .. }
+                | MembersError::Profile(_),
+            )
+            | Self::Keys(KeyringError::File(_) | KeyringError::Damaged { .. })
             | Self::Bind(BindError::PathTooLong(_) | BindError::NoSocket(_))
             | Self::Shell(
                 ShellError::Net(NetError::Network(_) | NetError::Identity(_))
@@ -148,6 +165,16 @@ impl Error {
                 ),
             ) => EXIT_CONFIG,
             Self::Exists { .. }
+            | Self::Members(MembersError::Entropy(_))
+            | Self::Keys(
+                KeyringError::Write { .. }
+                | KeyringError::NoKey
+                | KeyringError::Full
+                | KeyringError::Collides(_)
+                | KeyringError::Unknown(_)
+                | KeyringError::Primary(_)
+                | KeyringError::Entropy(_),
+            )
             | Self::Io { .. }
             | Self::DataDir(DataDirError::Io { .. })
             | Self::Identity(IdentityError::Entropy(_))

@@ -2,12 +2,13 @@
 //!
 //! # The end
 //! Somebody wants the node to stop: a signal, or the API. Its servers take no more connections and
-//! finish the requests under way, with the shell still answering them. Then the shell saves what must
+//! finish the requests under way, with the shell still answering them, while the fleet is told that a member leaves. Then the shell saves what must
 //! be kept. Then the socket's file goes, then the claim on the data folder, and the listening sockets
 //! last: whoever waits on one of them (`tidings stop`) may start the next node at once.
 
 mod guest;
 mod listeners;
+mod publish;
 
 pub use self::guest::guest;
 
@@ -32,9 +33,13 @@ use crate::files::identity;
 use crate::files::network::{Meaning, Network};
 use crate::lab::Lab;
 use crate::logging;
+use crate::members::{self, Members, MembersSetup};
 use crate::shell::{Shell, ShellConfig};
 use crate::store::StoreConfig;
 use listeners::Listeners;
+
+/// How long leaving the fleet may keep a node from its end. A guess: the news of it takes a second.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     let lock = folder.dir.lock()?;
@@ -42,7 +47,8 @@ pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     let _log = logging::init(&config.log)?;
     let mut shell = shell_config(&folder.dir, &config)?;
     // Each address has a socket, and both APIs.
-    descriptors::provide(&mut shell.params.peers, shell.listen.len() + 2)?;
+    let of_members = if config.members.enabled { members::SOCKETS_MAX } else { 0 };
+    descriptors::provide(&mut shell.params.peers, shell.listen.len() + 2 + of_members)?;
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
     let serve = serve(folder.clone(), config, shell, lock);
     let ended = runtime()?.block_on(async { tokio::spawn(serve).await });
@@ -108,13 +114,45 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     })
 }
 
-/// Starts a shell, and makes what asks it.
-async fn start(config: ShellConfig, stop: Stop) -> Result<(Shell, Api), Error> {
+/// What a member of a fleet needs to know, if the node is to be one.
+fn members_setup(dir: &DataDir, config: &Config, shell: &ShellConfig) -> Option<MembersSetup> {
+    config.members.enabled.then(|| MembersSetup {
+        config: config.members.clone(),
+        peer_id: shell.keypair.public().to_peer_id(),
+        network: shell.network.clone(),
+        advertise: config.node.advertise.map(|addr| addr.ip),
+        folder: dir.path().to_owned(),
+        unix_s: shell.lab.clock.unix_s(),
+    })
+}
+
+/// Takes the node out of its fleet, if it is in one, so that nobody takes it for dead.
+async fn leave(members: Option<Members>) {
+    if let Some(members) = members {
+        members.leave(LEAVE_PATIENCE).await;
+    }
+}
+
+/// Starts a shell and a member, and makes what asks them.
+async fn start(
+    config: ShellConfig,
+    setup: Option<MembersSetup>,
+    stop: Stop,
+) -> Result<(Shell, Option<Members>, Api), Error> {
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     let events = Events::default();
     let chain = Arc::clone(&config.chain);
+    let region = config.region.map(|region| region.name().to_owned());
     let shell = Shell::start(config, inbox, events.clone()).await?;
-    Ok((shell, Api { control: Control::new(commands), events, chain, stop }))
+    let members = setup.map(|setup| Members::start(&setup, events.clone())).transpose()?;
+    let of_members = members.as_ref().map(|members| members.control().clone());
+    let control = Control::new(commands);
+    if let Some(members) = &of_members {
+        // It ends with what it asks.
+        tokio::spawn(publish::publish(control.clone(), members.clone(), region));
+    }
+    let api = Api { control, events, members: of_members, chain, stop };
+    Ok((shell, members, api))
 }
 
 async fn serve(
@@ -127,7 +165,8 @@ async fn serve(
     stop_on_signals(&stop)?;
     let peer_id = shell_config.keypair.public().to_peer_id();
     let listeners = Listeners::bind(&folder.dir, &config).await?;
-    let (shell, api) = start(shell_config, stop.clone()).await?;
+    let setup = members_setup(&folder.dir, &config, &shell_config);
+    let (shell, members, api) = start(shell_config, setup, stop.clone()).await?;
     let (listen, admin) = (shell.listening(), listeners.socket());
     let shown: Vec<String> = listen.iter().map(ToString::to_string).collect();
     tracing::info!(%peer_id, listen = shown.join(" "), admin = %admin.display(), "the node is up");
@@ -140,6 +179,7 @@ async fn serve(
             "admin": admin,
             "admin_tcp": listeners.tcp_addr(),
             "metrics": listeners.metrics_addr(),
+            "members": members.as_ref().map(Members::addr),
         });
         say_ready(folder.output, ready);
     }
@@ -147,7 +187,8 @@ async fn serve(
     let (stopped, mut open) = (stop.clone(), None);
     let drained = async {
         stopped.requested().await;
-        open = Some(servers.drained().await);
+        let (drained, ()) = tokio::join!(servers.drained(), leave(members));
+        open = Some(drained);
     };
     let ended = Box::pin(shell.run(drained)).await;
     // Only in this order can the next node start at any moment: see above.

@@ -13,6 +13,7 @@ use super::explain::count;
 use super::output::terminal_width;
 use super::table::{self, Column};
 use crate::api::kv::KvStatus;
+use crate::api::members::MembersStatus;
 use crate::api::{PeerStatus, Status, StoreStatus, TrafficStatus};
 use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
@@ -47,6 +48,7 @@ fn describe_status(status: &Status) -> String {
         ("blocks", format!("{} recent", status.blocks)),
         ("stored", status.store.as_ref().map_or_else(|| "nothing".to_owned(), describe_store)),
         ("map", status.kv.as_ref().map_or_else(|| "none".to_owned(), describe_map)),
+        ("members", status.members.as_ref().map_or_else(|| "none".to_owned(), describe_members)),
         ("items", format!("{} accepted, {} rejected", counter("accepted"), counter("rejected"))),
         (
             "traffic",
@@ -86,6 +88,25 @@ fn describe_map(map: &KvStatus) -> String {
         format!("{}: {keys}, {}; shared with {peers}", map.model, bytes(map.bytes as u64));
     if map.contested > 0 {
         let _ = write!(line, "; {} to choose, see `tidings kv conflicts`", map.contested);
+    }
+    line
+}
+
+fn describe_members(status: &MembersStatus) -> String {
+    let count = |name: &str| status.members.get(name).copied().unwrap_or_default();
+    let mut line = format!("{} alive", count("alive"));
+    for name in ["suspect", "failed", "left"] {
+        if count(name) > 0 {
+            let _ = write!(line, ", {} {name}", count(name));
+        }
+    }
+    if status.left {
+        line += "; this node has left";
+    } else if status.health > 0 {
+        let _ = write!(line, "; in poor health ({}), see the log", status.health);
+    }
+    if !status.sealed {
+        line += "; without a key";
     }
     line
 }
@@ -185,7 +206,7 @@ fn bytes(bytes: u64) -> String {
 }
 
 /// A time in its two largest units.
-fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     let seconds = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     match (days, hours, minutes) {
@@ -244,5 +265,17 @@ mod tests {
         assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
         assert!(narrow.contains("127.0.0.1:4000"), "{narrow}");
         assert_eq!(describe_peers(&[], None), "no peers yet\n");
+    }
+
+    #[test]
+    fn a_status_tells_what_wants_attention() {
+        let members = [("alive".to_owned(), 3), ("failed".to_owned(), 1)].into();
+        let mut status = MembersStatus { members, sealed: true, ..MembersStatus::default() };
+        assert_eq!(describe_members(&status), "3 alive, 1 failed");
+        (status.health, status.sealed) = (2, false);
+        assert_eq!(
+            describe_members(&status),
+            "3 alive, 1 failed; in poor health (2), see the log; without a key"
+        );
     }
 }

@@ -180,6 +180,7 @@ impl Shell {
             seen: node.seen().len(),
             store,
             kv: self.map_status(),
+            members: None,
             traffic: status::traffic(&counted.traffic),
             counters,
             rss_bytes: status::rss_bytes(),

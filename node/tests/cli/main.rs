@@ -4,6 +4,7 @@
 
 mod kill;
 mod kv;
+mod members;
 mod output;
 mod store;
 

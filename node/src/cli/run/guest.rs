@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{shell_config, start};
+use super::{leave, members_setup, shell_config, start};
 use crate::admin::routes;
 use crate::cli::error::Error;
 use crate::config;
@@ -26,13 +26,18 @@ async fn put_together(folder: PathBuf) -> Result<Guest, Error> {
     let mut shell_config = shell_config(&dir, &config)?;
     shell_config.addresses = None;
     let stop = Stop::default();
-    let (shell, api) = start(shell_config, stop.clone()).await?;
+    let setup = members_setup(&dir, &config, &shell_config);
+    let (shell, members, api) = start(shell_config, setup, stop.clone()).await?;
     let stopping = stop.clone();
     Ok(Guest {
         routes: Box::new(move || routes::router(api.clone())),
         stop,
         life: Box::pin(async move {
-            let ended = shell.run(async move { stopping.requested().await }).await;
+            let stopped = async move {
+                stopping.requested().await;
+                leave(members).await;
+            };
+            let ended = shell.run(stopped).await;
             ended.map_err(|error| failure(&error.into()))
         }),
     })

@@ -69,7 +69,10 @@ impl Listeners {
             tcp.push(serve_tcp(listener, routes::router(api.clone()).layer(guard)));
         }
         if let Some(listener) = self.metrics {
-            tcp.push(serve_tcp(listener, metrics::router(api.control.clone())));
+            tcp.push(serve_tcp(
+                listener,
+                metrics::router(api.control.clone(), api.members.clone()),
+            ));
         }
         let socket = server::serve(self.socket, routes::router(api.clone()), api.stop.clone());
         Servers { socket: tokio::spawn(socket), tcp }

@@ -163,6 +163,7 @@ impl Node {
         let api = Api {
             control: Control::new(commands),
             events: Events::default(),
+            members: None,
             chain: Arc::clone(&chain),
             stop: stop.clone(),
         };
@@ -338,6 +339,7 @@ impl Node {
                 .collect(),
             store: None,
             kv: None,
+            members: None,
             // The launcher asks the kernel.
             rss_bytes: 0,
             held_bytes: 0,
