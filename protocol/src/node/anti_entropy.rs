@@ -10,7 +10,7 @@ use super::Node;
 use crate::ground::item::{ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::machine::Cx;
-use crate::reconcile::anti_entropy::{SETTLED, fresh};
+use crate::reconcile::anti_entropy::{YOUNG, fresh};
 use crate::reconcile::by_sketch::{self, Next};
 use crate::reconcile::kept::View;
 use crate::reconcile::telling::Telling;
@@ -157,6 +157,9 @@ impl Node {
         let Some(view) = self.view(link, cx) else { return };
         let next = by_sketch::take(theirs, &view);
         let mut looked_at = view.looked_at();
+        if by_sketch::is_answer(theirs) {
+            self.found.on_answer();
+        }
         match next {
             Next::Found { theirs, ours } => {
                 self.anti_entropy.on_compared(theirs.len() + ours.len());
@@ -164,8 +167,11 @@ impl Node {
                 self.on_found(link, ours.into(), admitted, cx);
             }
             // Whoever is told of all of it now compares once it is here.
-            Next::Ask(_) | Next::Spans if self.found.is_coming(cx.now) => {}
-            Next::Ask(want) => self.send(link, Reconcile::Want(Box::new(want)), cx),
+            Next::Spans if self.found.is_coming(cx.now) => {}
+            Next::Ask(want) if self.found.may_ask(cx.now) => {
+                self.send(link, Reconcile::Want(Box::new(want)), cx);
+            }
+            Next::Ask(_) => self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay),
             Next::Spans => looked_at += self.compare_by_spans(link, cx),
         }
         self.charge_looks(link, looked_at, cx);
@@ -292,7 +298,7 @@ impl Node {
             let within = match self.strategy.shows_at_once() {
                 _ if is_behind => fresh(&cx.params.relay),
                 true => Duration::ZERO,
-                false => SETTLED,
+                false => YOUNG,
             };
             let hidden = waiting.chain(self.hidden_from(link, cx));
             self.anti_entropy.view(link, hidden, (within, &knows), least, cx.now)

@@ -46,6 +46,12 @@ pub fn begin(view: &View<'_>, cells: usize) -> Option<Cells> {
     if is_short { None } else { view.sketch(cells.min(FIRST_MAX)).map(|sketch| told(&sketch)) }
 }
 
+/// Whether these were asked for.
+#[must_use]
+pub const fn is_answer(cells: &Cells) -> bool {
+    cells.cells.len() > FIRST_MAX
+}
+
 /// What follows from a peer's cells.
 #[must_use]
 pub fn take(theirs: &Cells, view: &View<'_>) -> Next {
@@ -56,9 +62,7 @@ pub fn take(theirs: &Cells, view: &View<'_>) -> Next {
         return Next::Found { theirs: lacked, ours: lacking };
     }
     let [of, least] = [ours.len(), amount(theirs.of)].map(|len| len as f64);
-    if theirs.cells.len() > FIRST_MAX
-        || !pays((of - least).abs(), ours.len().min(amount(theirs.of)))
-    {
+    if is_answer(theirs) || !pays((of - least).abs(), ours.len().min(amount(theirs.of))) {
         return Next::Spans;
     }
     let Some(ours) = view.sketch(COUNTS_MAX + 1) else { return Next::Spans };

@@ -76,7 +76,7 @@
 //!
 //! *Eclipse by speed*: an attacker who is always first makes the odds of a victim's honest neighbours fall,
 //! truthfully. If he then keeps items back, each honest neighbour is still compared with in its turn,
-//! and the victim asks: an item is late by at most 9 s and two
+//! and the victim asks: an item is late by at most a round and a second (9 s, 17 s with `lean`) and two
 //! round trips if one neighbour is honest, by one or two seconds if most are, and after a few items the honest neighbours are
 //! eager again. If he announces and doesn't deliver, the request runs out first: 1 s more for each of his
 //! links that spoke before the honest ones. First hops that keep our own items back delay them by one

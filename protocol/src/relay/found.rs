@@ -39,9 +39,16 @@ const LATEST: Duration = Duration::from_secs(30);
 /// A round of comparisons; each peer has a turn in two. A guess.
 const ROUND: Duration = Duration::from_secs(1);
 
+/// For so long an answer is waited for that shows much. A guess: some round trips.
+const ANSWER: Duration = Duration::from_secs(1);
+
 /// What was found, and what is to be done about it.
 #[derive(Clone, Debug, Default)]
-pub struct Found(Option<Box<Gap>>);
+pub struct Found {
+    gap: Option<Box<Gap>>,
+    /// Until when the answer to a question may come, what differs between us and a peer.
+    asked_until: Time,
+}
 
 #[derive(Clone, Debug)]
 struct Gap {
@@ -79,9 +86,26 @@ impl Gap {
 }
 
 impl Found {
+    /// Whether to ask a peer what differs, which may be much. Not while another one's answer may come: most of what it shows this one
+    /// would show, too. If none comes, nobody is waited for as long again: so silent peers at most halve what we ask.
+    pub fn may_ask(&mut self, now: Time) -> bool {
+        if self.is_coming(now) || now < self.asked_until {
+            return false;
+        }
+        if now >= self.asked_until + ANSWER {
+            self.asked_until = now + ANSWER;
+        }
+        true
+    }
+
+    /// A peer answered that.
+    pub const fn on_answer(&mut self) {
+        self.asked_until = Time::ZERO;
+    }
+
     /// A comparison found these, which nobody had told of.
     pub fn note(&mut self, ids: impl Iterator<Item = ShortId>, salt: Salt, now: Time) {
-        let gap = self.0.get_or_insert_with(|| Box::new(Gap::new(salt, now)));
+        let gap = self.gap.get_or_insert_with(|| Box::new(Gap::new(salt, now)));
         if now >= gap.noted_at + PATIENCE {
             gap.wanted = Map::new(salt);
         }
@@ -98,7 +122,7 @@ impl Found {
     /// half a minute, after which others are compared with: nobody keeps us from that by what doesn't come, or comes slowly.
     #[must_use]
     pub fn is_coming(&self, now: Time) -> bool {
-        self.0.as_deref().is_some_and(|gap| {
+        self.gap.as_deref().is_some_and(|gap| {
             let until = (gap.active_at + STALLED).min(gap.began_at + LATEST);
             !gap.wanted.is_empty() && !gap.is_sharing() && now < until
         })
@@ -107,19 +131,19 @@ impl Found {
     /// Whether something of a gap has come and is yet to be passed on: then what else is found belongs to it, however little.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.0.as_deref().is_some_and(|gap| !gap.is_quiet())
+        self.gap.as_deref().is_some_and(|gap| !gap.is_quiet())
     }
 
     /// Peers announced or sent these by themselves, or our operator submitted them: if they aren't here yet, they are news.
     pub fn on_news(&mut self, ids: impl Iterator<Item = ShortId>) {
-        if let Some(gap) = &mut self.0 {
+        if let Some(gap) = &mut self.gap {
             ids.for_each(|id| _ = gap.wanted.remove(&id));
         }
     }
 
     /// An item was accepted. Says whether it was found, and isn't to be relayed.
     pub fn on_accepted(&mut self, id: ShortId, now: Time) -> bool {
-        let Some(gap) = &mut self.0 else { return false };
+        let Some(gap) = &mut self.gap else { return false };
         if gap.wanted.remove(&id).is_none() {
             return false;
         }
@@ -133,14 +157,14 @@ impl Found {
 
     /// Which of so many peers to compare with now, if any.
     pub fn on_wake(&mut self, peers: usize, now: Time) -> Option<usize> {
-        let gap = self.0.as_mut()?;
+        let gap = self.gap.as_mut()?;
         if now >= gap.share_at {
             (gap.share_at, gap.began_at, gap.active_at) = (Time::NEVER, now, now);
             gap.turns.on_news(ROUND, peers, now);
         }
         let turn = gap.turns.on_wake(ROUND, peers, now);
         if gap.is_quiet() && (gap.wanted.is_empty() || now >= gap.noted_at + PATIENCE) {
-            self.0 = None;
+            self.gap = None;
         }
         turn
     }
@@ -148,14 +172,14 @@ impl Found {
 
 impl Part for Found {
     fn deadline(&self) -> Time {
-        self.0.as_ref().map_or(Time::NEVER, |gap| match gap.is_quiet() {
+        self.gap.as_ref().map_or(Time::NEVER, |gap| match gap.is_quiet() {
             true => gap.noted_at + PATIENCE,
             false => gap.share_at.min(gap.turns.deadline()),
         })
     }
 
     fn check(&self, _params: &Params) {
-        let wanted = self.0.as_ref().map_or(0, |gap| gap.wanted.len());
+        let wanted = self.gap.as_ref().map_or(0, |gap| gap.wanted.len());
         assert!(wanted <= WANTED_MAX, "{wanted} ids that were found");
     }
 }
@@ -198,7 +222,23 @@ mod tests {
         let mut peers: Vec<_> = turns.iter().map(|(_, peer)| *peer).collect();
         peers.sort_unstable();
         assert_eq!(peers, [0, 1, 2, 3]);
-        assert!(found.0.is_none(), "nothing is kept of it");
+        assert!(found.gap.is_none(), "nothing is kept of it");
+    }
+
+    #[test]
+    fn one_peer_at_a_time_is_asked_what_differs_and_silent_ones_do_not_keep_us_from_others_for_long()
+     {
+        let mut found = Found::default();
+        let asked = (0..100).map(|tenth| found.may_ask(Time::from_millis(1_000 + 100 * tenth)));
+        let asked = asked.filter(|may| *may).count();
+        assert!((50..=60).contains(&asked), "{asked} of a hundred while none answers");
+        let mut found = Found::default();
+        let now = Time::from_millis(5_000);
+        assert!(found.may_ask(now) && !found.may_ask(now));
+        found.on_answer();
+        assert!(found.may_ask(now));
+        found.note([id(1)].into_iter(), Salt::new(1), now);
+        assert!(!found.may_ask(now + ANSWER), "that is coming");
     }
 
     #[test]
@@ -258,7 +298,7 @@ mod tests {
         found.note([id(1)].into_iter(), Salt::new(1), Time::from_millis(600_000));
         assert_eq!(found.deadline(), Time::from_millis(600_000) + PATIENCE);
         let _ = found.on_wake(8, found.deadline());
-        assert!(found.0.is_none(), "forgotten");
+        assert!(found.gap.is_none(), "forgotten");
     }
 
     #[test]
