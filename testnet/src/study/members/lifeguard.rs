@@ -2,11 +2,11 @@
 //!
 //! Of 128 members, C at random are slow for D, free for I, slow again, all at once, for two minutes after a quiet quarter of one. That is run
 //! over a grid of C, D and I, once with each of the settings and the same chances, and whoever takes a healthy member for dead is counted:
-//! anybody (the paper's FP), and healthy members alone (FP-). C is from 1 to 32, as in the paper; D and I are powers of two and four
-//! over the paper's range.
+//! anybody (the paper's FP), and healthy members alone (FP-). C is from 1 to 32, as in the paper; the paper's text wasn't at hand, so n, and
+//! the powers of two and four that D and I are, are guesses.
 //!
-//! Slow is, as in the paper, whose messages wait while its timers go on ([`Process::Muffled`]). Beside that stands a process that is
-//! stopped whole and whose driver then looks at its timers before it looks at what came ([`Process::Paused`], rash).
+//! Slow is whose messages wait while its timers go on ([`Process::Muffled`]), as the paper is said to have it. Beside that stands a process
+//! that is stopped whole and whose driver then looks at its timers before it looks at what came ([`Process::Paused`], rash).
 
 use std::time::Duration;
 
