@@ -108,6 +108,8 @@ pub struct Membership {
     claimed: Option<(u32, Option<MemberId>)>,
     /// When there was an input last.
     awake: Time,
+    /// When anything came from another one last.
+    heard: Time,
     /// No refutation before this.
     refuted_until: Time,
     /// No report of a conflict before this.
@@ -152,6 +154,7 @@ impl Membership {
             join: Vec::new(),
             claimed: None,
             awake: Time::ZERO,
+            heard: Time::ZERO,
             refuted_until: Time::ZERO,
             conflict_until: Time::ZERO,
             cursor: 0,
@@ -167,6 +170,13 @@ impl Membership {
         }
         self.notice_stall(cx);
         self.stating.begin(self.id, &self.settings, cx);
+        if let Input::Datagram { .. }
+        | Input::Asked { .. }
+        | Input::Answered { .. }
+        | Input::Refused { .. } = input
+        {
+            self.heard = cx.now;
+        }
         let work = self.take(input, cx);
         self.admit(cx.now);
         self.tell_children(cx);
@@ -246,8 +256,18 @@ impl Membership {
         cx.actions.push(Action::Report(Event::Stalled { late }));
     }
 
+    /// Whoever hears nobody doubts itself before it gives a verdict on others ([`Settings::deaf_max`]).
+    fn notice_deafness(&mut self, cx: &Cx<'_>) {
+        let (silent, probe_interval) = (cx.now - self.heard, self.settings.probe_interval);
+        let is_deaf = silent > 2 * probe_interval && silent < self.settings.deaf_max;
+        if is_deaf && self.roster.present() >= 2 && self.suspicions.deadline() <= cx.now {
+            self.suspicions.delay(probe_interval, cx.now + probe_interval);
+        }
+    }
+
     fn on_wake(&mut self, cx: &mut Cx<'_>) {
         self.wake_probes(cx);
+        self.notice_deafness(cx);
         while let Some(due) = self.suspicions.due(cx.now) {
             match due {
                 Due::Ask(id) => self.ask_once_more(id, cx),

@@ -54,6 +54,11 @@ pub struct Settings {
     /// Whether one that stood still (a wake-up that is late by more than a probe interval) doubts itself: what was due meanwhile is held against
     /// nobody. Ours; memberlist has nothing like it.
     pub notice_stalls: bool,
+    /// While a member hears nobody at all for more than two probe intervals, though there should be two others at least, it is itself that is
+    /// deaf, more probably than that all others died: then it gives no verdict, but for no longer than this. So whoever is really
+    /// cut off takes the others for dead as much later. A guess, above the half minute for which Lifeguard's paper makes members slow. Zero
+    /// switches it off. Ours, too.
+    pub deaf_max: Duration,
     /// Whether those who are taken for dead can't accuse others. Ours, too.
     pub doubt_failed: bool,
     /// The shortest suspicion, in probe intervals, for each power of ten of the members. memberlist's `SuspicionMult`.
@@ -127,6 +132,7 @@ impl Settings {
             hearsay_rounds: 2,
             refused_wait: Some(Duration::from_secs(1)),
             notice_stalls: true,
+            deaf_max: Duration::from_secs(60),
             doubt_failed: true,
             riding: Riding::FLEET,
             ..Self::lan()
@@ -164,6 +170,7 @@ impl Settings {
             buddy: true,
             health_max: 7,
             notice_stalls: false,
+            deaf_max: Duration::ZERO,
             doubt_failed: false,
             suspicion_mult: 4.0,
             suspicion_floor: Duration::ZERO,
@@ -233,6 +240,7 @@ impl Settings {
             suspicion_max_mult: 1.0,
             nacks_confirm: false,
             notice_stalls: false,
+            deaf_max: Duration::ZERO,
             doubt_failed: false,
             ..self
         }

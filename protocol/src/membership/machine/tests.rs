@@ -1,5 +1,6 @@
 //! Behaviours of one member, whom a test tells what others say. What fleets do stands at the test kit's scenarios.
 
+mod deaf;
 mod model;
 mod riding;
 
@@ -36,6 +37,8 @@ impl Bench {
     /// A member that knows those with the numbers 2, 3, ... up to `last`.
     fn new(last: u64, settings: Settings) -> Self {
         let profile = Arc::clone(&alive(1, 0).profile);
+        // Nobody speaks to it but who a test has speak.
+        let settings = Settings { deaf_max: Duration::ZERO, ..settings };
         let machine = Membership::new(US, profile, settings, Salt::new(1));
         let (rng, now) = (ChaCha8Rng::seed_from_u64(1), Time::from_millis(1_000));
         let mut bench = Self { machine, rng, now };

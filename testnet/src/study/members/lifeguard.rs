@@ -147,7 +147,7 @@ pub(super) fn table(args: &MembersArgs) -> Table {
         title: "Whom slow members make dead",
         note: format!(
             "Of {MEMBERS} members C are slow for {} s and free for {} ms, in turns, for {RUN_S:.0} s, each combination once. Muffled: their timers \
-             go on, and what comes and goes waits, as in the paper. Stopped: the whole process, and afterwards timers come first. How \
+             go on, and what comes and goes waits, as the paper is said to have it. Stopped: the whole process, and afterwards timers come first. How \
              often a healthy member was taken for dead: FP by anybody, FP- by healthy members. `suspected`: how often one was suspected.",
             blocked.iter().map(|ms| (*ms as f64 / 1e3).to_string()).collect::<Vec<_>>().join(", "),
             free.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
