@@ -66,6 +66,9 @@ pub mod wire {
     pub(crate) mod cursor;
     pub mod digest;
     pub mod error;
+
+    pub(crate) mod bytes;
+
     pub mod merkle;
     pub mod message;
     pub mod sketch;

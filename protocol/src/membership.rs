@@ -52,7 +52,7 @@
 //! anybody. A newcomer's claims are heard, since its own joining may not have reached us yet; a stranger's answers and requests are counted and
 //! not looked at, and so are all claims that come from another address than their sender is known to have.
 
-pub(crate) mod bytes;
+mod bytes;
 pub mod member_id;
 pub mod status;
 
@@ -68,6 +68,8 @@ pub mod filter;
 pub mod lamport;
 pub mod rate;
 mod seen;
+
+mod rumors;
 
 pub mod user_events;
 
@@ -89,7 +91,7 @@ pub mod contract;
 
 pub mod machine;
 
-pub use bytes::Malformed;
+pub use crate::wire::bytes::Malformed;
 pub use contract::{Action, Counts, Cx, Event, Input, JOIN_MAX, Refused, Shared, StreamId, Work};
 pub use machine::Membership;
 pub use member_id::MemberId;

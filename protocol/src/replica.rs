@@ -45,7 +45,6 @@
 //! all of the map*, so links are for the fleet alone. What it can't do is exceed a bound, keep others from
 //! converging, move their clocks by more than the bound, or crash anybody. A lie is data like any other, and converges.
 
-pub(crate) mod bytes;
 pub mod stamp;
 
 pub mod clock;
@@ -72,7 +71,7 @@ pub mod machine;
 mod peers;
 mod store;
 
-pub use bytes::Malformed;
+pub use crate::wire::bytes::Malformed;
 pub use clock::ClockKind;
 pub use contract::{Action, Counts, Cx, Input, Work};
 pub use key::{Key, Kind};

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::bytes::{Encode, Malformed, Reader, put_count, put_string};
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count, put_string};
 
 /// Most names. A guess.
 pub const NAMES_MAX: usize = 16;

@@ -6,7 +6,7 @@
 //! if it is at most [`LEAP_MAX`] ahead. A newcomer may be further behind: it sets its clock by whomever it joins, and believes that.
 //! A liar that goes on leaping gains a million each time, and is stopped by the limits on events.
 
-use super::bytes::{Encode, Malformed, Reader};
+use crate::wire::bytes::{Encode, Malformed, Reader};
 
 /// The latest time. It is never reached: at a million events a second it takes more than a hundred thousand years.
 pub const LTIME_MAX: u64 = 1 << 62;

@@ -27,8 +27,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::bytes::{Malformed, Reader, put_count, put_string};
 use super::member_id::MemberId;
+use crate::wire::bytes::{Malformed, Reader, put_count, put_string};
 
 /// The longest name of a group, bytes. A guess.
 pub const GROUP_MAX: usize = 64;

@@ -25,7 +25,7 @@
 
 use std::sync::Arc;
 
-use super::bytes::{Encode, Malformed, Reader, put_count, put_id};
+use super::bytes::put_id;
 use super::coordinates::Coordinate;
 use super::leader::Record;
 use super::member_id::MemberId;
@@ -34,6 +34,7 @@ use super::queries::{Query, Response};
 use super::state::{Delta, Digest};
 use super::user_events::UserEvent;
 use crate::ground::varint;
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count};
 
 /// Most bytes of a packet: memberlist's `UDPBufferSize`, below what Ethernet carries in one frame with the seal.
 pub const PACKET_MAX: usize = 1_400;

@@ -5,7 +5,8 @@
 
 use std::net::SocketAddr;
 
-use super::bytes::{Encode, Malformed, Reader, canonical, put_addr, put_count, put_text};
+use super::bytes::{canonical, put_addr};
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count, put_text};
 
 /// Most bytes of a name. A guess: a host's label in DNS has 63 (RFC 1035, §2.3.4).
 pub const NAME_MAX: usize = 64;

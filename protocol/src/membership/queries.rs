@@ -21,10 +21,10 @@ use rand::{Rng, RngExt as _};
 pub use body::{Query, Response};
 
 use super::filter::Filter;
-use super::lamport::{LamportClock, LamportTime};
+use super::lamport::LamportTime;
 use super::member_id::MemberId;
-use super::rate::{Pace, Rates};
-use super::seen::{Known, Seen};
+use super::rate::Pace;
+use super::rumors::Rumors;
 use super::user_events::{NAME_MAX, Taken};
 use crate::ground::time::Time;
 
@@ -141,11 +141,7 @@ pub struct Asked {
 #[derive(Clone, Debug)]
 pub struct Queries {
     own: MemberId,
-    settings: Settings,
-    clock: LamportClock,
-    seen: Seen,
-    rates: Rates,
-    of_all: Rates,
+    rumors: Rumors,
     open: Vec<Asked>,
     /// Those whose time was over lately, at most [`OPEN_MAX`]: what comes for them is late and not made up.
     over: VecDeque<(LamportTime, u32)>,
@@ -158,11 +154,7 @@ impl Queries {
     pub fn new(own: MemberId, settings: Settings) -> Self {
         Self {
             own,
-            settings,
-            clock: LamportClock::default(),
-            seen: Seen::default(),
-            rates: Rates::default(),
-            of_all: Rates::default(),
+            rumors: Rumors::new(own, settings.pace, settings.pace_of_all),
             open: Vec::new(),
             over: VecDeque::new(),
             late: 0,
@@ -172,13 +164,12 @@ impl Queries {
     /// The Lamport clock's time, for whoever joins us.
     #[must_use]
     pub const fn time(&self) -> LamportTime {
-        self.clock.time()
+        self.rumors.time()
     }
 
     /// We join somebody with this time: all that is earlier was before us.
     pub fn join(&mut self, time: LamportTime) {
-        self.clock.join(time);
-        self.seen.begin_at(time);
+        self.rumors.join(time);
     }
 
     /// Asks all members. We ourselves aren't asked by this.
@@ -198,12 +189,10 @@ impl Queries {
         if self.open.len() >= OPEN_MAX {
             return Err(Refused::Open);
         }
-        if !self.is_within_rates(self.own, now) {
-            return Err(Refused::Storm);
-        }
+        let time = self.rumors.begin(now).ok_or(Refused::Storm)?;
         let millis = u32::try_from((*timeout).min(TIMEOUT_MAX).as_millis());
         let query = Query {
-            time: self.clock.tick(),
+            time,
             id: rng.random(),
             origin: self.own,
             name: Bytes::copy_from_slice(name),
@@ -212,7 +201,7 @@ impl Queries {
             timeout_ms: millis.unwrap_or(u32::MAX),
             filter: filter.clone(),
         };
-        self.seen.note(query.time, seen_id(&query));
+        self.rumors.note(query.time, seen_id(&query));
         self.open.push(Asked {
             id: (query.time, query.id),
             until: now + query.timeout(),
@@ -226,25 +215,7 @@ impl Queries {
 
     /// A query comes. If it is [new](Taken::New) it is to be sent on, and answered by those whom it is for.
     pub fn take(&mut self, query: &Query, now: Time) -> Taken {
-        let id = seen_id(query);
-        match self.seen.known(query.time, id, self.clock.time()) {
-            Known::Before => return Taken::Known,
-            Known::TooOld => return Taken::TooOld,
-            Known::Full => return Taken::Full,
-            Known::New if !self.clock.believes(query.time) => return Taken::Leap,
-            Known::New => {}
-        }
-        if query.origin == self.own {
-            // Of before we started, or made up. What we say next is later.
-            self.clock.witness(query.time);
-            return Taken::Known;
-        }
-        if !self.is_within_rates(query.origin, now) {
-            return Taken::Storm;
-        }
-        self.clock.witness(query.time);
-        self.seen.note(query.time, id);
-        Taken::New
+        self.rumors.take((query.time, seen_id(query)), query.origin, now)
     }
 
     /// A response comes, of a member that is known.
@@ -289,12 +260,6 @@ impl Queries {
     #[must_use]
     pub const fn late(&self) -> u64 {
         self.late
-    }
-
-    fn is_within_rates(&mut self, origin: MemberId, now: Time) -> bool {
-        let Settings { pace, pace_of_all } = self.settings;
-        self.rates.try_take(origin, pace, now)
-            && self.of_all.try_take(MemberId(0), pace_of_all, now)
     }
 }
 

@@ -12,13 +12,14 @@
 
 use std::sync::Arc;
 
-use super::bytes::{Encode, Malformed, Reader, put_count, put_id, put_string};
+use super::bytes::put_id;
 use super::lamport::LamportTime;
 use super::leader::{GROUPS_MAX, RECORD_MAX, Record};
 use super::member_id::MemberId;
 use super::packet::{Ack, Alive, Ping};
 use super::state::{Delta, Digest};
 use super::status::Status;
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count, put_string};
 
 /// Most entries of an exchange: as many as there are members by default.
 pub const ENTRIES_MAX: usize = 16_384;

@@ -16,14 +16,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::bytes::{Encode, Malformed, Reader, put_string};
 use super::filter::Filter;
-use super::lamport::{LamportClock, LamportTime};
+use super::lamport::LamportTime;
 use super::member_id::MemberId;
-use super::rate::{Pace, Rates};
-use super::seen::{Known, Seen};
+use super::rate::Pace;
+use super::rumors::Rumors;
 use crate::ground::map::Salt;
 use crate::ground::time::Time;
+use crate::wire::bytes::{Encode, Malformed, Reader, put_string};
+
+pub use super::rumors::Taken;
 
 /// The longest name, bytes. A guess.
 pub const NAME_MAX: usize = 64;
@@ -125,23 +127,6 @@ pub enum Refused {
     Storm,
 }
 
-/// What becomes of something that comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It is new: send it on.
-    New,
-    /// It was seen before, or is in our own name.
-    Known,
-    /// It is too old to tell.
-    TooOld,
-    /// Its time is too far ahead.
-    Leap,
-    /// There are too many of its time.
-    Full,
-    /// There are too many of its origin, or of all.
-    Storm,
-}
-
 /// An event that waits for later ones of its name.
 #[derive(Clone, Debug)]
 struct Waiting {
@@ -156,10 +141,7 @@ pub struct UserEvents {
     own: MemberId,
     settings: Settings,
     salt: Salt,
-    clock: LamportClock,
-    seen: Seen,
-    rates: Rates,
-    of_all: Rates,
+    rumors: Rumors,
     /// In the order in which they began to wait.
     waiting: Vec<Waiting>,
 }
@@ -172,10 +154,7 @@ impl UserEvents {
             own,
             settings,
             salt,
-            clock: LamportClock::default(),
-            seen: Seen::default(),
-            rates: Rates::default(),
-            of_all: Rates::default(),
+            rumors: Rumors::new(own, settings.pace, settings.pace_of_all),
             waiting: Vec::new(),
         }
     }
@@ -183,13 +162,12 @@ impl UserEvents {
     /// The Lamport clock's time, for whoever joins us.
     #[must_use]
     pub const fn time(&self) -> LamportTime {
-        self.clock.time()
+        self.rumors.time()
     }
 
     /// We join somebody with this time: all that is earlier was before us.
     pub fn join(&mut self, time: LamportTime) {
-        self.clock.join(time);
-        self.seen.begin_at(time);
+        self.rumors.join(time);
     }
 
     /// Fires an event, to be sent to all. Our own users are told by whoever fires it, if it is for them.
@@ -207,13 +185,11 @@ impl UserEvents {
         if !(1..=NAME_MAX).contains(&name.len()) || payload.len() > PAYLOAD_MAX {
             return Err(Refused::Length);
         }
-        if !self.is_within_rates(self.own, now) {
-            return Err(Refused::Storm);
-        }
+        let time = self.rumors.begin(now).ok_or(Refused::Storm)?;
         let [name, payload] = [name, payload].map(Bytes::copy_from_slice);
-        let (time, origin) = (self.clock.tick(), self.own);
+        let origin = self.own;
         let event = UserEvent { time, origin, name, payload, coalesce, filter };
-        self.seen.note(time, self.id(&event));
+        self.rumors.note(time, self.id(&event));
         Ok(event)
     }
 
@@ -225,24 +201,10 @@ impl UserEvents {
         now: Time,
         told: &mut Vec<UserEvent>,
     ) -> Taken {
-        let id = self.id(event);
-        match self.seen.known(event.time, id, self.clock.time()) {
-            Known::Before => return Taken::Known,
-            Known::TooOld => return Taken::TooOld,
-            Known::Full => return Taken::Full,
-            Known::New if !self.clock.believes(event.time) => return Taken::Leap,
-            Known::New => {}
+        let taken = self.rumors.take((event.time, self.id(event)), event.origin, now);
+        if taken != Taken::New {
+            return taken;
         }
-        if event.origin == self.own {
-            // Of before we started, or made up. What we say next is later.
-            self.clock.witness(event.time);
-            return Taken::Known;
-        }
-        if !self.is_within_rates(event.origin, now) {
-            return Taken::Storm;
-        }
-        self.clock.witness(event.time);
-        self.seen.note(event.time, id);
         if is_for_us && event.coalesce {
             self.wait(event, now, told);
         } else if is_for_us {
@@ -281,12 +243,6 @@ impl UserEvents {
         }
         let due = now + quiet.min(coalesce);
         self.waiting.push(Waiting { event: event.clone(), since: now, due });
-    }
-
-    fn is_within_rates(&mut self, origin: MemberId, now: Time) -> bool {
-        let Settings { pace, pace_of_all, .. } = self.settings;
-        self.rates.try_take(origin, pace, now)
-            && self.of_all.try_take(MemberId(0), pace_of_all, now)
     }
 
     /// What an event is known by, beside its time.

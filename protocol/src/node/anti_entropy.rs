@@ -167,7 +167,7 @@ impl Node {
                 self.on_found(link, ours.into(), admitted, cx);
             }
             // Whoever is told of all of it now compares once it is here.
-            Next::Spans if self.found.is_coming(cx.now) => {}
+            Next::Ask(_) | Next::Spans if self.found.is_coming(cx.now) => {}
             Next::Ask(want) if self.found.may_ask(cx.now) => {
                 self.send(link, Reconcile::Want(Box::new(want)), cx);
             }

@@ -8,9 +8,9 @@
 //! [`WRITERS_MAX`] writers, those with the smallest ids, as in a [version vector](super::vector). *Attack*: a liar can say
 //! anything of anybody's sums, and whoever finds its own at the end can't add any more.
 
-use super::bytes::{Encode, Malformed, Reader, put_count};
 use super::stamp::ReplicaId;
 use super::vector::WRITERS_MAX;
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count};
 
 /// What one writer added and took away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

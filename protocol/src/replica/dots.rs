@@ -14,9 +14,9 @@
 
 use bytes::Bytes;
 
-use super::bytes::{Encode, Malformed, Reader, put_count, put_string};
 use super::stamp::{Millis, ReplicaId};
 use super::vector::{Dot, VersionVector};
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count, put_string};
 
 /// Values under dots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,9 +6,9 @@
 
 use bytes::Bytes;
 
-use super::bytes::{Encode, Malformed, Reader, put_count, put_string};
 use super::register::{LostWrite, Register};
 use super::stamp::{Millis, Stamp};
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count, put_string};
 
 /// Most fields of one entry, deleted ones included until their grace is over. A guess, as the whole encoding must fit a message.
 pub const FIELDS_MAX: usize = 64;

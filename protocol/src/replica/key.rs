@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::bytes::{Encode, Malformed, Reader, put_string};
+use crate::wire::bytes::{Encode, Malformed, Reader, put_string};
 
 /// Longest name of a key, bytes. A guess: file names may be as long.
 pub const NAME_MAX: usize = 255;

@@ -13,9 +13,9 @@
 
 use std::sync::Arc;
 
-use super::bytes::{Encode as _, Malformed, Reader, put_count};
 use super::stamp::Millis;
 use super::state::{ENTRY_MAX, Entry};
+use crate::wire::bytes::{Encode as _, Malformed, Reader, put_count};
 use crate::wire::merkle::{COMPARISON_MAX, Comparison};
 use crate::wire::message::SAID_MAX;
 

@@ -13,8 +13,8 @@
 
 use bytes::Bytes;
 
-use super::bytes::{Encode, Malformed, Reader, put_string};
 use super::stamp::{Millis, Seen, Stamp};
+use crate::wire::bytes::{Encode, Malformed, Reader, put_string};
 
 /// Longest value of a register and of a sibling, bytes. A guess: settings are short.
 pub const VALUE_MAX: usize = 4096;

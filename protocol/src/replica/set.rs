@@ -5,10 +5,10 @@
 
 use bytes::Bytes;
 
-use super::bytes::{Encode, Malformed, Reader};
 use super::dots::Dots;
 use super::stamp::{Millis, ReplicaId};
 use super::vector::VersionVector;
+use crate::wire::bytes::{Encode, Malformed, Reader};
 
 /// Most elements of one set; over that, those with the lowest dots are removed, and counted. A guess, as its whole encoding
 /// must fit a message.

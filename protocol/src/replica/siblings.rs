@@ -6,11 +6,11 @@
 
 use bytes::Bytes;
 
-use super::bytes::{Encode, Malformed, Reader};
 use super::dots::Dots;
 use super::register::VALUE_MAX;
 use super::stamp::{Millis, ReplicaId};
 use super::vector::VersionVector;
+use crate::wire::bytes::{Encode, Malformed, Reader};
 
 /// Most values of one key; over that, those with the lowest dots are removed, and counted. A guess: whoever lets eight of
 /// them stand doesn't look.

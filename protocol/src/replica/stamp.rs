@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::bytes::{Encode, Malformed, Reader, put_count};
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count};
 
 /// A replica as a writer. No two have the same, and a replica that lost what it had written takes a new one: otherwise
 /// it would give out stamps and dots again that its peers know with another content.

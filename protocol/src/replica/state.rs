@@ -6,7 +6,6 @@
 
 use bytes::Bytes;
 
-use super::bytes::{Encode, Malformed, Reader};
 use super::counter::Counter;
 use super::fields::{FIELD_NAME_MAX, FIELD_VALUE_MAX, FIELDS_MAX, Fields};
 use super::key::{Key, Kind, NAME_MAX};
@@ -15,6 +14,7 @@ use super::set::{ELEMENT_MAX, ELEMENTS_MAX, Set};
 use super::siblings::{SIBLINGS_MAX, Siblings};
 use super::stamp::{Millis, ReplicaId, SEEN_MAX, Stamp, Tick};
 use super::vector::WRITERS_MAX;
+use crate::wire::bytes::{Encode, Malformed, Reader};
 
 /// Most bytes of an entry, key and state: that follows from the bounds of each kind.
 pub const ENTRY_MAX: usize = 64 * 1024;

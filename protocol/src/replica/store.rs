@@ -12,13 +12,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bytes::Encode as _;
 use super::key::Key;
 use super::settings::Settings;
 use super::stamp::Millis;
 use super::state::{Refused, State};
 use crate::ground::link::{Link, LinkSet};
 use crate::merkle::Tree;
+use crate::wire::bytes::Encode as _;
 
 /// An entry that is held.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@
 //! place is told so when it writes. *Attack*: whoever may write at all can write under many small ids, and takes the
 //! places of others in this entry; it could overwrite the entry just as well.
 
-use super::bytes::{Encode, Malformed, Reader, put_count};
 use super::stamp::ReplicaId;
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count};
 
 /// Most writers of one entry. A guess: a fleet's operators are few.
 pub const WRITERS_MAX: usize = 64;

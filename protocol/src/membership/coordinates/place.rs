@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::{Rng, RngExt as _};
 
 use super::ZERO;
-use crate::membership::bytes::{Encode, Malformed, Reader};
+use crate::wire::bytes::{Encode, Malformed, Reader};
 
 /// Dimensions of a place. Serf's `Dimensionality`: more than seven bring nothing (Ledlie et al. 2007, §4).
 pub const DIMENSIONS: usize = 8;

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::membership::Malformed;
-use crate::membership::bytes::{Encode as _, Reader};
+use crate::wire::bytes::{Encode as _, Reader};
 
 /// Members on a plane of 200 ms by 100 ms, each with a way of up to 5 ms to it.
 struct Plane {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rand::RngExt as _;
 
-use super::super::bytes::{Encode as _, canonical};
+use super::super::bytes::canonical;
 use super::super::contract::{Action, Cx, Event, JOIN_MAX, StreamId, Work};
 use super::super::member_id::MemberId;
 use super::super::packet::{Ack, Alive, HEAD, Left, PACKET_MAX};
@@ -19,6 +19,7 @@ use super::super::said::{Entry, Full, Said, Saying};
 use super::super::status::Status;
 use super::{Membership, Stay, Topic, below};
 use crate::ground::time::Time;
+use crate::wire::bytes::Encode as _;
 
 impl Membership {
     /// Whatever is due of news, exchanges and leaving.

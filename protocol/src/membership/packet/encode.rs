@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::bytes::{Encode, Malformed, Reader, put_id};
+use super::super::bytes::put_id;
 use super::super::profile::Profile;
 use super::{Ack, Alive, Failed, Left, Nack, Ping, PingReq, Suspect};
+use crate::wire::bytes::{Encode, Malformed, Reader};
 
 impl Encode for Ping {
     fn put(&self, out: &mut Vec<u8>) {

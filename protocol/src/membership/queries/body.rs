@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{ANSWER_MAX, QUERY_MAX, TIMEOUT_MAX};
-use crate::membership::bytes::{Encode as _, Malformed, Reader, put_string};
 use crate::membership::filter::Filter;
 use crate::membership::lamport::LamportTime;
 use crate::membership::member_id::MemberId;
 use crate::membership::user_events::NAME_MAX;
+use crate::wire::bytes::{Encode as _, Malformed, Reader, put_string};
 
 /// A query.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@
 use super::entries::{Entry, KEYS_MAX, version};
 use super::{Generation, Version};
 use crate::ground::varint;
-use crate::membership::bytes::{Encode, Malformed, Reader, put_count};
 use crate::membership::member_id::MemberId;
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count};
 
 /// Most members of a digest or delta. A guess: a hundred kilobytes of digest, over a stream.
 pub const TOLD_MAX: usize = 4_096;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{VERSION_MAX, Version};
 use crate::ground::time::Time;
 use crate::ground::varint;
-use crate::membership::bytes::{Encode, Malformed, Reader, put_count, put_string};
+use crate::wire::bytes::{Encode, Malformed, Reader, put_count, put_string};
 
 /// Most keys of a member, deleted ones included until they are collected. A guess: a node publishes some ten.
 pub const KEYS_MAX: usize = 64;

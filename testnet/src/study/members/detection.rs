@@ -308,8 +308,10 @@ fn picture(all: &[Measured]) -> String {
                 Series { name: measured, colour, stroke: Stroke::Dots, points },
             ]
         };
-        let series = [pair(Preset::Fleet, Colour::Blue), pair(Preset::Lan, Colour::Orange)];
-        Panel { title: title.to_owned(), series: series.into_iter().flatten().collect() }
+        let pairs = [(Preset::Fleet, Colour::Blue), (Preset::Lan, Colour::Orange)];
+        let drawn = pairs.into_iter().filter(|(preset, _)| of(*preset).next().is_some());
+        let series = drawn.flat_map(|(preset, colour)| pair(preset, colour)).collect();
+        Panel { title: title.to_owned(), series }
     };
     let panels = [
         ("process killed: streams refused", Process::Killed),
