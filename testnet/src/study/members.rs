@@ -3,6 +3,7 @@
 //! - `detection`: how soon a death is seen, by how many members there are, beside theory; and what a member sends meanwhile
 //! - `lifeguard`: whom slow members make dead, as the paper on Lifeguard measured it
 //! - `storm`: many join at once
+//! - `news`: how soon a write, an event and a broken consensus are known to all
 //! - `scenarios`: what happens to fleets, each by its name
 //!
 //! Each table says what it should show, and whether it does. `--quick` has all of it in small, for a look in passing; its figures are of few
@@ -10,6 +11,7 @@
 
 mod detection;
 mod lifeguard;
+mod news;
 mod scenarios;
 mod show;
 mod storm;
@@ -31,7 +33,7 @@ pub struct MembersArgs {
     /// Which tables; repeatable [default: all]
     #[arg(long = "table", value_name = "TABLE")]
     pub tables: Vec<Which>,
-    /// How many members, in the table of deaths; ten thousand take 4.5 GB
+    /// How many members, in the tables of deaths and of news; ten thousand take 4.5 GB, and twice that with news
     #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000])]
     pub nodes: Vec<usize>,
     /// How many deaths of each kind, at each size
@@ -63,6 +65,8 @@ pub enum Which {
     Lifeguard,
     /// A thousand join at once.
     Storm,
+    /// Writes, events and claims to lead.
+    News,
     /// What happens to fleets.
     Scenarios,
 }
@@ -149,6 +153,9 @@ fn tables(args: &MembersArgs) -> Vec<Table> {
     }
     if is_wanted(Which::Storm) {
         tables.push(storm::table(args));
+    }
+    if is_wanted(Which::News) {
+        tables.push(news::table(args));
     }
     if is_wanted(Which::Scenarios) {
         tables.push(scenarios::table(args));

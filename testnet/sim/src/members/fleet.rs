@@ -1,10 +1,14 @@
 //! Members, and the loop that drives them: one queue of events ordered by time and sequence, one thread.
 //!
 //! - `carrying`: what becomes of what members send
+//! - `clock`: clocks that are wrong
+//! - `doing`: what members are told to do
 //! - `trouble`: what goes wrong, by the setup's faults and by whoever calls
 //! - `looking`: what can be asked about the members
 
 mod carrying;
+mod clock;
+mod doing;
 mod looking;
 mod trouble;
 
@@ -31,6 +35,8 @@ use crate::latency::Latencies;
 use crate::queue::Queue;
 use crate::random::{SplitMix64, Use, mix, stream};
 use crate::units::nanos;
+use clock::Clock;
+pub use clock::DRIFT_MAX;
 
 /// What comes to a member.
 #[derive(Clone, Debug)]
@@ -76,6 +82,7 @@ struct Host {
     backlog: VecDeque<Arrival>,
     /// What it sent while it was muffled: to whom, and whether by a stream.
     outbox: Vec<(u32, bool, Arrival)>,
+    clock: Clock,
     /// The earliest wake-up that is queued.
     wake_at: Time,
     /// If it is slow: how, for how long, and how long it is free in between.
@@ -108,6 +115,7 @@ pub struct Fleet {
     is_counting: bool,
     traffic: Traffic,
     verdicts: Verdicts,
+    heard: Vec<Time>,
     actions: Vec<Action>,
 }
 
@@ -138,6 +146,7 @@ impl Fleet {
             is_counting: false,
             traffic: Traffic::default(),
             verdicts: Verdicts::new(size),
+            heard: Vec::new(),
             actions: Vec::new(),
         };
         match setup.start {
@@ -174,18 +183,6 @@ impl Fleet {
             self.run_to((self.now + Duration::from_nanos(nanos(every_s))).min(end));
         }
         Some(self.now - start)
-    }
-
-    /// One asks the first, or the second if it is that, who is there.
-    pub fn join(&mut self, number: u32) {
-        let seed = addr(u32::from(number == 0));
-        self.hand(number, Input::Joining(&[seed]));
-    }
-
-    /// One leaves in order. Its process goes on until the machine says that it has left.
-    pub fn leave(&mut self, number: u32) {
-        self.hosts[number as usize].is_met = true;
-        self.hand(number, Input::Leave);
     }
 
     /// All are told of all, as by an exchange.
@@ -234,7 +231,7 @@ impl Fleet {
         if !host.process.has_timers() {
             return;
         }
-        if host.machine.deadline() <= self.now {
+        if host.is_due(self.now) {
             self.hand(number, Input::Wake);
         } else {
             self.arm(number);
@@ -257,8 +254,8 @@ impl Fleet {
         self.hash.word(u64::from(number) << 8 | kind);
         let mut actions = std::mem::take(&mut self.actions);
         let host = &mut self.hosts[number as usize];
-        // All members are as one who has no clock: each starts once, or after itself.
-        let cx = &mut Cx { now: self.now, wall: 0, rng: &mut host.rng, actions: &mut actions };
+        let (now, wall) = (host.clock.timers(self.now), host.clock.wall(self.now));
+        let cx = &mut Cx { now, wall, rng: &mut host.rng, actions: &mut actions };
         host.machine.handle(input, cx);
         for action in actions.drain(..) {
             self.carry_out(number, action);
@@ -273,7 +270,7 @@ impl Fleet {
         if !host.process.has_timers() {
             return;
         }
-        let deadline = host.machine.deadline();
+        let deadline = host.clock.moment(host.machine.deadline());
         if deadline < host.wake_at {
             let at = deadline.max(self.now);
             host.wake_at = at;
@@ -293,11 +290,17 @@ impl Host {
             is_met: false,
             backlog: VecDeque::new(),
             outbox: Vec::new(),
+            clock: Clock::default(),
             wake_at: Time::NEVER,
             slow: None,
             rng: stream(setup.seed, Use::Node, number.into()),
             jitter: stream(setup.seed, Use::Jitter, number.into()),
         }
+    }
+
+    /// Whether its machine is to wake.
+    fn is_due(&self, now: Time) -> bool {
+        self.machine.deadline() <= self.clock.timers(now)
     }
 }
 

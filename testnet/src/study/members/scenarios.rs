@@ -158,6 +158,22 @@ const SCENARIOS: &[Scenario] = &[
         goal: "nobody is taken for dead",
     },
     Scenario {
+        name: "clocks are off by up to a day, and 2 % too fast or slow, for five minutes",
+        settings: unchanged,
+        fault: nothing,
+        happens: |fleet| {
+            for number in others(fleet, u32::MAX) {
+                // From one end to the other, in an order that is none.
+                let part = i64::from(number * 37 % 100) - 50;
+                let drift = i32::try_from(part * 400).unwrap_or(0);
+                fleet.set_clock(number, drift, part * 1_728);
+            }
+            fleet.run_for(300.0);
+        },
+        holds: |outcome| outcome.wrong == 0,
+        goal: "nobody is taken for dead",
+    },
+    Scenario {
         name: "a partition of 30 and 70 %, for two minutes",
         settings: unchanged,
         fault: nothing,

@@ -156,6 +156,7 @@ impl Fleet {
                 let on = self.number_of(id).filter(|on| is_wrong(*on));
                 self.verdicts.wrong_suspicions += u64::from(on.is_some());
             }
+            Report::UserEvent(_) => self.heard.push(self.now),
             _ => {}
         }
     }

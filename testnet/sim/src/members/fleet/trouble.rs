@@ -25,7 +25,7 @@ impl Fleet {
         }
         if process == Process::Running && matches!(before, Process::Paused | Process::Muffled) {
             let host = &self.hosts[number as usize];
-            if self.setup.is_rash && host.machine.deadline() <= self.now {
+            if self.setup.is_rash && host.is_due(self.now) {
                 self.hand(number, Input::Wake);
             }
             // What came meanwhile comes first.
@@ -75,6 +75,15 @@ impl Fleet {
     /// Share of the datagrams that are lost from one to another, in that direction alone.
     pub fn set_loss(&mut self, from: u32, to: u32, loss: f64) {
         self.losses.insert((from, to), loss);
+    }
+
+    /// Has a member's clocks go wrong from now on: all of its seconds are too short by so many millionths, at most [`DRIFT_MAX`](super::DRIFT_MAX), and
+    /// the date that its system shows is so many seconds too late.
+    pub fn set_clock(&mut self, number: u32, drift: i32, offset_s: i64) {
+        self.hosts[number as usize].clock.set(self.now, drift, offset_s);
+        // What is queued of its wake-ups is of the clock before.
+        self.hosts[number as usize].wake_at = Time::NEVER;
+        self.arm(number);
     }
 
     pub(super) fn turn(&mut self, number: u32) {
