@@ -207,6 +207,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         start_s,
         connect_s,
         overlay,
+        dialled_at_end: Vec::new(),
         idle_cpu_percent,
         idle_memory,
         memory: None,
@@ -225,6 +226,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
 
     let statuses = observe::statuses(&fleet).await;
     observed.traffic_after = observe::traffic(&statuses);
+    observed.dialled_at_end = observed.overlay.dialled_now(&fleet).await;
     observed.links_lost = observe::links_lost(&statuses);
     observed.usage_after = fleet.usage();
     observed.memory = observe::memory(&fleet);

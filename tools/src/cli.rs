@@ -5,11 +5,12 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use tidings_maelstrom::MaelstromError;
 use tidings_tools::diff::Diff;
 use tidings_tools::figures::summary::{Inputs, Summary};
-use tidings_tools::run::{REPORT, Run, RunError};
+use tidings_tools::run::{self, LINKS, OVERLAY, REPORT, Run, RunError};
+use tidings_tools::show::overlay::{Moment, Overlay};
 use tidings_tools::show::report;
 use tidings_tools::show::table::{self, Ink};
 
@@ -55,9 +56,33 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Says what kind of graph a run's overlay is: degrees, distances, clustering, beside random graphs of its size. Writes
+    /// overlay.html with pictures into its folder.
+    Overlay {
+        /// The run folder.
+        run: PathBuf,
+        /// Which links: those before the first submission, or those at the end.
+        #[arg(long, value_enum, default_value_t = At::End)]
+        at: At,
+        /// Where to write the page instead.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Runs a node behind Maelstrom's standard input and output (also a binary of its own,
     /// tidings-maelstrom, since Maelstrom takes a path).
     Maelstrom(tidings_maelstrom::Options),
+}
+
+/// When the links of an overlay stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum At {
+    /// Before the first submission.
+    Begin,
+    /// At the end.
+    End,
 }
 
 /// Runs the command that `arguments` give.
@@ -69,6 +94,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let printed = match arguments.command {
         Command::Report { run, out, json } => make_report(&run, out.as_deref(), json),
         Command::Diff { a, b, json } => compare(&a, &b, json),
+        Command::Overlay { run, at, out, json } => show_overlay(&run, at, out.as_deref(), json),
         Command::Maelstrom(options) => return run_node(&options),
     };
     match printed {
@@ -97,6 +123,21 @@ fn make_report(dir: &Path, out: Option<&Path>, json: bool) -> Result<String, Run
         return Ok(summary.to_json() + "\n");
     }
     Ok(format!("{}\nReport: {}\n", table::render(&summary, ink()), page.display()))
+}
+
+fn show_overlay(dir: &Path, at: At, out: Option<&Path>, json: bool) -> Result<String, RunError> {
+    let moment = match at {
+        At::Begin => Moment::Begin,
+        At::End => Moment::End,
+    };
+    let overlay = Overlay::of(&Run::read(dir)?, moment);
+    let overlay = overlay.ok_or_else(|| RunError::NoLinks(dir.join(LINKS)))?;
+    let page = out.map_or_else(|| dir.join(OVERLAY), Path::to_owned);
+    run::write_text(&page, &overlay.page())?;
+    if json {
+        return Ok(overlay.to_json() + "\n");
+    }
+    Ok(format!("{}\nPage: {}\n", overlay.render(), page.display()))
 }
 
 /// Colours are for a terminal, unless its user doesn't want any: <https://no-color.org>.

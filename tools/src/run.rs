@@ -7,6 +7,7 @@
 //! | `items.csv` | a submitted item: `item,id,kind,bytes,origin,submitted_us` |
 //! | `deliveries.csv` | a first delivery: `item,node,latency_us` |
 //! | `traffic.csv` | a node and a message kind: `node,kind,sent_messages,sent_bytes,received_messages,received_bytes` |
+//! | `links.csv` | a link: `from,to,at_begin,at_end`, `from` dialled `to` (missing in older folders) |
 //!
 //! Nodes and items are numbered from 0 in the order of their rows, and other tables point at them by
 //! number; reading checks this, so that whoever holds a [`Run`] may index. Fields hold no commas,
@@ -22,7 +23,7 @@ use std::path::Path;
 
 pub use error::RunError;
 pub use file::{read_text, write_text};
-pub use rows::{Delivery, Item, ItemKind, Node, Traffic};
+pub use rows::{Delivery, Item, ItemKind, Link, Node, Traffic};
 
 /// Name of the manifest in a run folder.
 pub const MANIFEST: &str = "manifest.toml";
@@ -34,12 +35,16 @@ pub const ITEMS: &str = "items.csv";
 pub const DELIVERIES: &str = "deliveries.csv";
 /// Name of the table of traffic.
 pub const TRAFFIC: &str = "traffic.csv";
+/// Name of the table of links.
+pub const LINKS: &str = "links.csv";
 /// Name of the summary.
 pub const SUMMARY_JSON: &str = "summary.json";
 /// Name of the summary as a table of one row.
 pub const SUMMARY_CSV: &str = "summary.csv";
 /// Name of the page.
 pub const REPORT: &str = "report.html";
+/// Name of the page about the overlay.
+pub const OVERLAY: &str = "overlay.html";
 /// Name of the picture.
 pub const CURVE: &str = "curve.svg";
 
@@ -100,6 +105,8 @@ pub struct Run {
     pub deliveries: Vec<Delivery>,
     /// Messages by node and kind. Nodes that could no longer be asked are missing.
     pub traffic: Vec<Traffic>,
+    /// Who dialled whom. Empty if that wasn't seen.
+    pub links: Vec<Link>,
 }
 
 impl Run {
@@ -118,10 +125,15 @@ impl Run {
         let items = rows::read_items(&dir.join(ITEMS), nodes.len())?;
         let deliveries = rows::read_deliveries(&dir.join(DELIVERIES), items.len(), nodes.len())?;
         let traffic = rows::read_traffic(&dir.join(TRAFFIC), nodes.len())?;
-        Ok(Self { manifest, nodes, items, deliveries, traffic })
+        let links = dir.join(LINKS);
+        let links = match links.exists() {
+            true => rows::read_links(&links, nodes.len())?,
+            false => Vec::new(),
+        };
+        Ok(Self { manifest, nodes, items, deliveries, traffic, links })
     }
 
-    /// Writes the manifest and the four tables into the folder `dir`, which has to exist.
+    /// Writes the manifest and the five tables into the folder `dir`, which has to exist.
     ///
     /// # Errors
     ///
@@ -131,7 +143,8 @@ impl Run {
         rows::write_nodes(&dir.join(NODES), &self.nodes)?;
         rows::write_items(&dir.join(ITEMS), &self.items)?;
         rows::write_deliveries(&dir.join(DELIVERIES), &self.deliveries)?;
-        rows::write_traffic(&dir.join(TRAFFIC), &self.traffic)
+        rows::write_traffic(&dir.join(TRAFFIC), &self.traffic)?;
+        rows::write_links(&dir.join(LINKS), &self.links)
     }
 
     /// How many nodes were alive at the end of the run.

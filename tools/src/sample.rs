@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use tidings_tools::figures::summary::Inputs;
-use tidings_tools::run::{Delivery, Item, ItemKind, Manifest, Node, Run, Traffic};
+use tidings_tools::run::{Delivery, Item, ItemKind, Link, Manifest, Node, Run, Traffic};
 
 /// Region name and distance from the middle of the map, milliseconds.
 const REGIONS: [(&str, f64); 8] = [
@@ -61,7 +61,19 @@ impl Sample {
             }
         }
         let traffic = (0..self.nodes - self.killed).flat_map(|node| self.traffic(node)).collect();
-        Run { manifest: self.manifest(), nodes, items, deliveries, traffic }
+        // All that a node counts as dialled by it, to those after it.
+        let links = (0..self.nodes).flat_map(|from| {
+            (1..=8.min(self.nodes / 2)).map(move |step| (from, (from + step) % self.nodes))
+        });
+        let alive = self.nodes - self.killed;
+        let links = links.map(|(from, to)| Link {
+            from,
+            to,
+            at_begin: true,
+            at_end: from < alive && to < alive,
+        });
+        let links = links.collect();
+        Run { manifest: self.manifest(), nodes, items, deliveries, traffic, links }
     }
 
     /// What a launcher would hand in beside it.

@@ -182,3 +182,28 @@ fn the_tools_have_it_as_a_command() {
     assert_eq!(output.status.code(), Some(64), "{output:?}");
     assert!(stderr(&output).contains("unknown field `batch`"), "{}", stderr(&output));
 }
+
+#[test]
+fn overlay_says_what_kind_of_graph_it_is_and_writes_a_page() {
+    let dir = folder(Sample { nodes: 40, txs: 1, killed: 4, ..Sample::default() });
+    let output = tools(&["overlay", text(dir.path()), "--at", "begin"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let said = stdout(&output);
+    // Rings are what the sample is made of, and they are told from chance.
+    assert!(said.contains("40 nodes and 320 links, connected"), "{said}");
+    assert!(said.contains("Chance is no explanation for"), "{said}");
+    let page = fs::read_to_string(dir.path().join("overlay.html")).unwrap();
+    assert_eq!(page.matches("</svg>").count(), 3);
+    let output = tools(&["overlay", text(dir.path()), "--json"]);
+    let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&json["at"], &json["nodes"]), (&Value::from("end"), &Value::from(36)));
+}
+
+#[test]
+fn overlay_of_a_run_whose_links_nobody_saw_is_missing_input() {
+    let dir = folder(Sample { txs: 1, ..Sample::default() });
+    fs::remove_file(dir.path().join("links.csv")).unwrap();
+    let output = tools(&["overlay", text(dir.path())]);
+    assert_eq!(output.status.code(), Some(66));
+    assert!(stderr(&output).contains("links.csv: no link was seen then"), "{}", stderr(&output));
+}

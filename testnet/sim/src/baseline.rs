@@ -11,7 +11,13 @@ const KINDS: usize = MessageKind::ALL.len();
 /// What nodes had counted, and how they were linked, before the first submission: hellos and first pings
 /// belong to no item. Half as large as counters, since it is kept for a million nodes.
 #[derive(Clone, Debug)]
-pub struct Baseline(Vec<NodeBaseline>);
+pub struct Baseline {
+    nodes: Vec<NodeBaseline>,
+    dialled: Vec<(u32, u32)>,
+}
+
+/// Most nodes of whom it is remembered who dialled whom. A guess: more are looked at as a whole.
+pub const LINKS_MAX: usize = 100_000;
 
 /// What one node had counted.
 #[derive(Clone, Debug)]
@@ -44,14 +50,29 @@ impl Baseline {
                 cross_region_bytes: counters.sent_cross_region_bytes,
             }
         };
-        Self((0..saturate(world.nodes() as u64)).map(node).collect())
+        Self {
+            nodes: (0..saturate(world.nodes() as u64)).map(node).collect(),
+            dialled: dialled(world),
+        }
     }
 
     /// By node.
     #[must_use]
     pub fn nodes(&self) -> &[NodeBaseline] {
-        &self.0
+        &self.nodes
     }
+
+    /// Who had dialled whom, in order; nobody if there are more nodes than [`LINKS_MAX`].
+    #[must_use]
+    pub fn dialled(&self) -> &[(u32, u32)] {
+        &self.dialled
+    }
+}
+
+/// Who has dialled whom now, in order; nobody if there are more nodes than [`LINKS_MAX`].
+#[must_use]
+pub fn dialled(world: &World) -> Vec<(u32, u32)> {
+    if world.nodes() > LINKS_MAX { Vec::new() } else { world.dialled_links() }
 }
 
 fn saturate(count: u64) -> u32 {

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
-use tidings::api::Status;
+use tidings::api::{PeerStatus, Status};
 use tidings_protocol::ground::link::Direction;
 use tidings_sim::overlay::shapes;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::fleet::{Fleet, ask_all};
 use super::local::NodeError;
+use super::settings::narrow;
 
 /// How often nodes that aren't ready are asked again.
 const POLL: Duration = Duration::from_millis(100);
@@ -84,6 +85,43 @@ impl Goal<'_> {
 pub struct Overlay {
     /// Links of each node.
     pub links: Vec<LinkCounts>,
+    /// Who dialled whom, in order.
+    pub dialled: Vec<(u32, u32)>,
+    /// The nodes' identities.
+    peer_ids: Vec<String>,
+}
+
+impl Overlay {
+    /// Who dialled whom of the links that stand now. Nodes that don't answer are left out.
+    pub async fn dialled_now(&self, fleet: &Fleet) -> Vec<(u32, u32)> {
+        let peers = ask_all(fleet.nodes(), async |node| node.client.peers().await).await;
+        let answers = peers.into_iter().filter_map(|(node, peers)| Some((node, peers.ok()?)));
+        dialled(answers, &numbers(&self.peer_ids))
+    }
+}
+
+/// The nodes' numbers by their identities.
+fn numbers(peer_ids: &[String]) -> HashMap<&str, u32> {
+    (0..).zip(peer_ids).map(|(node, id)| (id.as_str(), node)).collect()
+}
+
+/// Who dialled whom, as both ends tell it: so a link is known if one of them answers.
+fn dialled(
+    answers: impl IntoIterator<Item = (usize, Vec<PeerStatus>)>,
+    numbers: &HashMap<&str, u32>,
+) -> Vec<(u32, u32)> {
+    let mut links = Vec::new();
+    for (node, peers) in answers {
+        let node = narrow(node);
+        let known = |peer: &PeerStatus| Some((peer.direction, *numbers.get(&*peer.peer_id)?));
+        links.extend(peers.iter().filter_map(known).map(|(direction, other)| match direction {
+            Direction::Outbound => (node, other),
+            Direction::Inbound => (other, node),
+        }));
+    }
+    links.sort_unstable();
+    links.dedup();
+    links
 }
 
 /// An overlay that didn't come up.
@@ -125,7 +163,10 @@ pub async fn wait(
             () = sleep_until(began + timeout) => return Err(failed(watch.describe().await)),
         }
         match watch.inspect().await {
-            Ok(()) => return Ok(Overlay { links: watch.links.into_inner() }),
+            Ok(dialled) => {
+                let (links, peer_ids) = (watch.links.into_inner(), watch.peer_ids.into_inner());
+                return Ok(Overlay { links, dialled, peer_ids });
+            }
             Err(problem) if began.elapsed() > timeout => return Err(failed(vec![problem])),
             Err(_) => sleep(POLL).await,
         }
@@ -204,27 +245,25 @@ impl<'a, F: Fn(usize)> Watch<'a, F> {
 
     /// Looks at all links at once: links may have gone since their node was found ready, and all of them
     /// together must join all nodes.
-    async fn inspect(&self) -> Result<(), String> {
+    async fn inspect(&self) -> Result<Vec<(u32, u32)>, String> {
         let peers = ask_all(self.fleet.nodes(), async |node| node.client.peers().await).await;
-        let peer_ids = self.peer_ids.borrow();
-        let numbers: HashMap<&str, usize> =
-            peer_ids.iter().enumerate().map(|(node, id)| (id.as_str(), node)).collect();
-        let mut edges = Vec::new();
+        let mut answers = Vec::with_capacity(peers.len());
         for (node, peers) in peers {
             let peers = peers.map_err(|error| error.to_string())?;
             let outbound =
                 peers.iter().filter(|peer| peer.direction == Direction::Outbound).count();
             let links = &mut self.links.borrow_mut()[node];
             (links.outbound, links.inbound) = (outbound, peers.len() - outbound);
-            edges.extend(
-                peers.iter().filter_map(|peer| Some((node, *numbers.get(&*peer.peer_id)?))),
-            );
+            answers.push((node, peers));
         }
         if let Some(node) = self.missing().first() {
             return Err(self.wanting(*node));
         }
-        match shapes::components(numbers.len(), edges)[..] {
-            [_] => Ok(()),
+        let peer_ids = self.peer_ids.borrow();
+        let dialled = dialled(answers, &numbers(&peer_ids));
+        let edges = dialled.iter().map(|(from, to)| (*from as usize, *to as usize));
+        match shapes::components(peer_ids.len(), edges)[..] {
+            [_] => Ok(dialled),
             ref parts => {
                 Err(format!("the overlay has {} separate parts: {parts:?} nodes", parts.len()))
             }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use tidings_links::Place;
 use tidings_protocol::ground::item::ItemKind;
 use tidings_tools::figures::summary::{Inputs, SOCKET_BYTES, SOCKET_WRITES, Summary};
-use tidings_tools::run::{self, Manifest, Run};
+use tidings_tools::run::{self, Link, Manifest, Run};
 
 use super::clocks::Mistimed;
 use super::collect::Oddities;
@@ -37,6 +37,8 @@ pub struct Observed {
     pub idle_memory: Option<MemoryMib>,
     /// Memory of a node at the end.
     pub memory: Option<MemoryMib>,
+    /// Who dialled whom at the end.
+    pub dialled_at_end: Vec<(u32, u32)>,
     /// Traffic just before the first submission.
     pub traffic_before: AllTraffic,
     /// Traffic at the end.
@@ -77,6 +79,7 @@ pub fn assemble(
         items: item_rows(items, &submissions, driven.began_us),
         deliveries: driven.collector.into_deliveries(&submissions),
         traffic: observe::traffic_rows(&observed.traffic_before, &observed.traffic_after),
+        links: Link::between(&observed.overlay.dialled, &observed.dialled_at_end),
     };
     let summary = Summary::compute(&run, inputs);
     (run, summary)

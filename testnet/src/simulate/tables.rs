@@ -6,9 +6,9 @@ use tidings_protocol::report::counters::Count;
 use tidings_protocol::wire::kinds::MessageKind;
 use tidings_tools::figures::statistics::Distribution;
 use tidings_tools::figures::summary::{Inputs, Simulation, Summary};
-use tidings_tools::run::{self, Delivery, Item, ItemKind, Run};
+use tidings_tools::run::{self, Delivery, Item, ItemKind, Link, Run};
 
-use tidings_sim::baseline::{Baseline, NodeBaseline};
+use tidings_sim::baseline::{self, Baseline, NodeBaseline};
 use tidings_sim::fault::Running;
 use tidings_sim::latency::Place;
 use tidings_sim::scenario::Scenario;
@@ -47,6 +47,7 @@ pub fn assemble(
         items: submitted.iter().map(|item| item_row(&world, *item, start_us)).collect(),
         deliveries: delivery_rows(&world, &submitted),
         traffic: traffic_rows(&world, &baseline),
+        links: Link::between(baseline.dialled(), &baseline::dialled(&world)),
     };
     let liars: Vec<u32> =
         (0..).take(world.nodes()).filter(|node| world.faults().is_liar(*node)).collect();

@@ -14,6 +14,9 @@ pub enum RunError {
     /// A file is missing.
     #[error("{}: the file is missing; is this a run folder, and did the run finish?", .0.display())]
     Missing(PathBuf),
+    /// Nobody saw any link.
+    #[error("{}: no link was seen then; the run ended before, or an earlier version wrote the folder", .0.display())]
+    NoLinks(PathBuf),
     /// A file can't be read.
     #[error("{}: can't be read: {source}", path.display())]
     Read {
@@ -103,6 +106,6 @@ impl RunError {
     /// Whether the input isn't there at all, in contrast to being wrong.
     #[must_use]
     pub const fn is_missing_input(&self) -> bool {
-        matches!(self, Self::NotAFolder(_) | Self::Missing(_))
+        matches!(self, Self::NotAFolder(_) | Self::Missing(_) | Self::NoLinks(_))
     }
 }

@@ -1,5 +1,6 @@
 //! The four tables of a run folder: their rows, and how each is read and written.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -22,6 +23,7 @@ const NODE_COLUMNS: Columns = &[
 ];
 const ITEM_COLUMNS: Columns = &["item", "id", "kind", "bytes", "origin", "submitted_us"];
 const DELIVERY_COLUMNS: Columns = &["item", "node", "latency_us"];
+const LINK_COLUMNS: Columns = &["from", "to", "at_begin", "at_end"];
 const TRAFFIC_COLUMNS: Columns =
     &["node", "kind", "sent_messages", "sent_bytes", "received_messages", "received_bytes"];
 
@@ -124,6 +126,33 @@ pub struct Traffic {
     pub received_messages: u64,
     /// Bytes received, framing included, transport security excluded.
     pub received_bytes: u64,
+}
+
+/// A link, as a row of `links.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Link {
+    /// The node that dialled.
+    pub from: u32,
+    /// The node that it dialled.
+    pub to: u32,
+    /// Whether it was up when the overlay stood, before the first submission.
+    pub at_begin: bool,
+    /// Whether it was up at the end, between nodes that were alive then.
+    pub at_end: bool,
+}
+
+impl Link {
+    /// The links of a run in which these pairs had dialled one another at the begin, and those at the end. Both lists have to be sorted.
+    #[must_use]
+    pub fn between(begin: &[(u32, u32)], end: &[(u32, u32)]) -> Vec<Self> {
+        let all: BTreeSet<_> = begin.iter().chain(end).collect();
+        let stood = |links: &[(u32, u32)], link: &_| links.binary_search(link).is_ok();
+        let link = |link: &(u32, u32)| {
+            let (at_begin, at_end) = (stood(begin, link), stood(end, link));
+            Self { from: link.0, to: link.1, at_begin, at_end }
+        };
+        all.into_iter().map(link).collect()
+    }
 }
 
 /// A row of `nodes.csv`: a [`Node`] with its number.
@@ -236,6 +265,18 @@ pub(super) fn read_traffic(path: &Path, nodes: usize) -> Result<Vec<Traffic>, Ru
     Ok(traffic)
 }
 
+pub(super) fn read_links(path: &Path, nodes: usize) -> Result<Vec<Link>, RunError> {
+    let mut table = Table::open(path, LINK_COLUMNS)?;
+    let mut links = Vec::new();
+    while table.advance()? {
+        let row: Link = table.row()?;
+        table.check_reference("from", row.from, super::NODES, nodes)?;
+        table.check_reference("to", row.to, super::NODES, nodes)?;
+        links.push(row);
+    }
+    Ok(links)
+}
+
 pub(super) fn write_nodes(path: &Path, nodes: &[Node]) -> Result<(), RunError> {
     let rows = nodes.iter().enumerate().map(|(number, node)| NodeRow {
         node: number,
@@ -270,4 +311,8 @@ pub(super) fn write_deliveries(path: &Path, deliveries: &[Delivery]) -> Result<(
 
 pub(super) fn write_traffic(path: &Path, traffic: &[Traffic]) -> Result<(), RunError> {
     table::write(path, TRAFFIC_COLUMNS, traffic)
+}
+
+pub(super) fn write_links(path: &Path, links: &[Link]) -> Result<(), RunError> {
+    table::write(path, LINK_COLUMNS, links)
 }

@@ -62,6 +62,7 @@ fn a_folder_from_before_is_read_and_written_as_it_was() {
     }
     let run = Run::read(old.path()).unwrap();
     assert_eq!(run.nodes[0].cpu_s, Some(0.433));
+    assert!(run.links.is_empty(), "there was no such table");
     assert_eq!((run.nodes[1].pid, run.nodes[1].region.as_str()), (None, ""));
     assert_eq!((run.items[1].kind, run.items[1].submitted_us), (ItemKind::Block, u64::MAX));
     run.write(new.path()).unwrap();
@@ -104,6 +105,7 @@ fn the_columns_are_those_of_the_documented_format() {
         first_line(TRAFFIC),
         "node,kind,sent_messages,sent_bytes,received_messages,received_bytes"
     );
+    assert_eq!(first_line(LINKS), "from,to,at_begin,at_end");
 }
 
 #[test]
@@ -123,6 +125,12 @@ fn other_columns_are_refused_with_both_headers() {
         error,
         "deliveries.csv:1: expected the columns `item,node,latency_us`, found `item,node,latency_ms`"
     );
+}
+
+#[test]
+fn a_link_of_a_node_that_is_none_is_refused() {
+    let error = error_after(LINKS, "0,1,true,true", "0,3,true,true");
+    assert!(error.starts_with("links.csv:2: column `to`") && error.contains("has 3"), "{error}");
 }
 
 #[test]
@@ -221,7 +229,7 @@ fn a_field_that_would_need_quoting_is_not_written_and_the_old_file_stays() {
     let error = run.write(dir.path()).unwrap_err().to_string();
     assert!(error.contains("nodes.csv: can't be written: the field `north,south`"), "{error}");
     assert_eq!(fs::read_to_string(dir.path().join(NODES)).unwrap(), before);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 5, "the half-written file is gone");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 6, "the half-written file is gone");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod bars;
 mod curve;
 mod latency;
 mod lines;
+mod network;
 mod plane;
 mod plot;
 mod scale;
@@ -24,6 +25,7 @@ pub use bars::{Bar, bars};
 pub use curve::{Curve, curve};
 pub use latency::latency;
 pub use lines::{Lines, Panel, Point, Series, Stroke, lines};
+pub use network::{DRAWN_MAX, network};
 pub use plane::{Expected, Mark, Plane, frontier, plane};
 pub use whiskers::{Whisker, whiskers};
 

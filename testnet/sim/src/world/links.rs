@@ -63,6 +63,17 @@ impl World {
         self.hand(node, Input::DialFailed { addr, why });
     }
 
+    /// Who dialled whom of the links that stand, in order.
+    #[must_use]
+    pub fn dialled_links(&self) -> Vec<(u32, u32)> {
+        let mut links = Vec::new();
+        for (node, seat) in (0..).zip(&self.seats) {
+            links.extend(seat.ends.iter().filter_map(End::dialled_peer).map(|peer| (node, peer)));
+        }
+        links.sort_unstable();
+        links
+    }
+
     /// Gives both nodes a link. `addr` is what the dialler is told that it dialled.
     pub(super) fn connect(&mut self, from: u32, to: u32, addr: Option<PeerAddr>) {
         let (near, far) = self.join(from, to);

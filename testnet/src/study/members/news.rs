@@ -107,7 +107,10 @@ pub(super) fn table(args: &MembersArgs) -> Table {
 fn row(measured: &Measured) -> Vec<Field> {
     let column =
         |place: usize| -> Vec<f64> { measured.times.iter().map(|times| times[place]).collect() };
-    let seconds = |number: f64| Field::seconds(number.is_finite().then_some(number));
+    let seconds = |number: f64| match number.is_finite() {
+        true => Field::number(number, 3),
+        false => Field::seconds(None),
+    };
     let none = || Field::word("");
     let in_step = push_pull_rounds(measured.nodes as f64, 1.0);
     vec![

@@ -205,6 +205,25 @@ impl Svg {
             short(y),
         ));
     }
+
+    /// A thin, see-through line between two nodes.
+    pub(super) fn link(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, opacity: f64) {
+        let style =
+            format!("stroke=\"{colour}\" stroke-width=\"0.7\" stroke-opacity=\"{opacity:.2}\"");
+        self.line("link", from, to, &style);
+    }
+
+    /// A disc with a thin white rim, and an explanation that appears under the pointer.
+    pub(super) fn disc(&mut self, at: (f64, f64), radius: f64, colour: &str, hint: &str) {
+        self.body.push_str(&format!(
+            "<circle class=\"dot\" cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"{colour}\" stroke=\"#ffffff\" \
+             stroke-width=\"0.6\"><title>{}</title></circle>\n",
+            short(at.0),
+            short(at.1),
+            short(radius),
+            escape(hint),
+        ));
+    }
 }
 
 /// A coordinate with at most one decimal.
