@@ -23,6 +23,7 @@ use crate::simulate::{self, SimArgs};
 use crate::study::compare::{self, CompareArgs};
 use crate::study::dial::{self, DialArgs};
 use crate::study::frontier::{self, FrontierArgs};
+use crate::study::gym::{self, GymArgs};
 use crate::study::heal::{self, HealArgs};
 use crate::study::members::{self, MembersArgs};
 use crate::study::predict::{self, PredictArgs};
@@ -57,6 +58,8 @@ enum Command {
     Dial(DialArgs),
     /// Simulates all strategies and draws them in the plane of bytes against time.
     Frontier(Box<FrontierArgs>),
+    /// Simulates attackers who want to be all of a node's peers, and tells what that takes.
+    Gym(GymArgs),
     /// Simulates a partition that ends, and tells what it cost to become equal again.
     Heal(Box<HealArgs>),
     /// Simulates fleets of members, and tells how soon deaths are seen and who is taken for dead wrongly.
@@ -159,6 +162,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Compare(args) => compare::main(&args),
         Command::Dial(args) => dial::main(&args),
         Command::Frontier(args) => frontier::main(&args),
+        Command::Gym(args) => gym::main(&args),
         Command::Members(args) => members::main(&args),
         Command::Predict(args) => predict::main(&args),
         Command::Rounds(args) => rounds::main(&args),

@@ -2,22 +2,25 @@
 //!
 //! - [`compare`]: strategies on the same workload and seeds; [`frontier`] draws them in one plane
 //! - [`dial`]: whether adaptive keeps its dial, wherever it is
+//! - [`gym`]: what it takes to be all of a node's peers
 //! - [`heal`]: what a partition costs when it ends
 //! - [`mean_field`]: what is to be expected of `reconcile`, as a curve on the plane
 //! - [`members`]: who is taken for dead in simulated fleets, and how soon
 //! - [`rounds`]: strategies against [`theory`] and the literature; [`predict`] draws that by number of nodes
 //! - [`validate`]: one manifest simulated and launched; [`versus`]: our nodes and others' launched in turns
-//! - [`jobs`]: runs on several threads
+//! - [`jobs`]: runs on several threads; [`table`]: figures with their goals
 
 pub mod compare;
 pub mod dial;
 pub mod frontier;
+pub mod gym;
 pub mod heal;
 pub mod jobs;
 pub mod mean_field;
 pub mod members;
 pub mod predict;
 pub mod rounds;
+pub mod table;
 pub mod theory;
 pub mod validate;
 pub mod versus;

@@ -8,6 +8,7 @@
 //! - what comes out: [`record`] remembers first deliveries, [`spies`] note who told them first, [`hash`]
 //!   tells runs apart, [`baseline`] is what nodes had counted before the measured part, [`healing`] what a partition cost
 //! - [`simulation`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
+//! - [`gym`] has one real node attacked by whoever wants to be all of its peers
 //! - [`members`] simulates the fleet's other machine, membership, over the same link models and faults
 //!
 //! # Pure
@@ -18,6 +19,7 @@
 pub mod baseline;
 pub mod fault;
 pub mod fork;
+pub mod gym;
 pub mod hash;
 pub mod healing;
 pub mod latency;

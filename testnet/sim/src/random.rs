@@ -80,6 +80,8 @@ pub enum Use {
     Place = 9,
     /// Whether a node is a spy.
     Spy = 10,
+    /// What happens to a node in the gym: 0 is what is done, 1 who is up in the beginning, 2 who the node is.
+    Gym = 11,
 }
 
 /// The generator of one use and, within it, of one number (a node, an item, a fault).

@@ -13,7 +13,6 @@ mod detection;
 mod lifeguard;
 mod news;
 mod scenarios;
-mod show;
 mod storm;
 
 use std::path::PathBuf;
@@ -23,9 +22,9 @@ use clap::{Args, ValueEnum};
 use tidings_protocol::membership::{Riding, Settings};
 
 use super::compare::write_files;
+use super::table::{self, Table};
 use crate::exit::usage;
 use crate::output;
-use show::Table;
 
 /// Arguments of `members`.
 #[derive(Clone, Debug, Args)]
@@ -114,19 +113,26 @@ pub fn main(args: &MembersArgs) -> ExitCode {
         return usage(&problem);
     }
     let tables = tables(args);
-    let (json, text) = (show::json(&tables), show::text(&tables));
+    let (json, text) = (table::json(&tables), table::text(&tables));
     if let Some(out) = &args.out {
         let files = [
             ("summary.json", json.clone()),
             ("members.txt", text.clone()),
-            ("report.html", show::page(&tables, &subtitle(args))),
+            (
+                "report.html",
+                table::page(
+                    &tables,
+                    "Tidings membership",
+                    "Members, and who of them lives",
+                    &subtitle(args),
+                ),
+            ),
         ];
         if let Err(code) = write_files(out, &files) {
             return code;
         }
     }
-    let are_met = tables.iter().flat_map(|table| &table.goals).all(|goal| goal.is_met);
-    let code = if are_met { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    let code = if table::are_met(&tables) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     output::print(&if args.json { json + "\n" } else { text }, args.out.is_some(), code)
 }
 
@@ -166,18 +172,6 @@ fn tables(args: &MembersArgs) -> Vec<Table> {
 fn subtitle(args: &MembersArgs) -> String {
     let quick = if args.quick { ", in small" } else { "" };
     format!("Simulated fleets on a local network (0.2 to 1 ms), seed {}{quick}.", args.seed)
-}
-
-/// The mean of some numbers; zero of none.
-fn mean(numbers: &[f64]) -> f64 {
-    numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
-}
-
-/// Half the width of the 95 % confidence interval of a mean.
-fn ci95(numbers: &[f64]) -> f64 {
-    let (mean, n) = (mean(numbers), numbers.len().max(2) as f64);
-    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
-    1.96 * (squares / (n - 1.0) / n).sqrt()
 }
 
 #[cfg(test)]

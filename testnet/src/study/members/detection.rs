@@ -12,10 +12,11 @@ use tidings_tools::show::chart::{
     self, AxisKind, AxisSpec, Caption, Colour, Lines, Panel, Point, Series, Stroke,
 };
 
-use super::show::{Field, Goal, Table};
-use super::{MembersArgs, Preset, ci95, mean};
+use super::{MembersArgs, Preset};
 use crate::study::compare::progress;
 use crate::study::jobs;
+use crate::study::table::{Field, Goal, Table};
+use crate::study::table::{ci95, mean};
 
 /// How long the quiet fleet is watched, seconds.
 const IDLE_S: f64 = 60.0;

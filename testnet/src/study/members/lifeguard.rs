@@ -15,10 +15,10 @@ use tidings_sim::members::setup::{Process, Setup};
 use tidings_sim::random::shared::{Stream, sample, stream};
 use tidings_tools::show::format::grouped;
 
-use super::show::{Field, Goal, Table};
 use super::{MembersArgs, Preset};
 use crate::study::compare::progress;
 use crate::study::jobs;
+use crate::study::table::{Field, Goal, Table};
 
 /// Members of the experiment.
 const MEMBERS: usize = 128;

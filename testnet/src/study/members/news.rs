@@ -16,10 +16,11 @@ use tidings_sim::members::fleet::{DRIFT_MAX, Fleet};
 use tidings_sim::members::setup::{Process, Setup};
 use tidings_sim::random::SplitMix64;
 
-use super::show::{Field, Goal, Table};
-use super::{MembersArgs, mean};
+use super::MembersArgs;
 use crate::study::compare::progress;
 use crate::study::jobs;
+use crate::study::table::mean;
+use crate::study::table::{Field, Goal, Table};
 use crate::study::theory::push_pull_rounds;
 
 /// How far a write may be from its model.

@@ -7,10 +7,11 @@ use tidings_sim::fault::FaultSpec;
 use tidings_sim::members::fleet::Fleet;
 use tidings_sim::members::setup::{Process, Setup};
 
-use super::show::{Field, Goal, Table};
-use super::{MembersArgs, Preset, mean};
+use super::{MembersArgs, Preset};
 use crate::study::compare::progress;
 use crate::study::jobs;
+use crate::study::table::mean;
+use crate::study::table::{Field, Goal, Table};
 
 /// Members of each fleet.
 const MEMBERS: usize = 100;

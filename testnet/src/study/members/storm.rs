@@ -3,10 +3,10 @@
 use tidings_sim::members::fleet::Fleet;
 use tidings_sim::members::setup::{Setup, Start};
 
-use super::show::{Field, Goal, Table};
 use super::{MembersArgs, Preset};
 use crate::study::compare::progress;
 use crate::study::jobs;
+use crate::study::table::{Field, Goal, Table};
 
 /// What is asked: nearly all know nearly all within so many seconds. A guess.
 const SOON_S: f64 = 5.0;

@@ -19,13 +19,13 @@ fn in_small_every_goal_is_met() {
     let made = tables(&args("--quick --jobs 2"));
     let ids: Vec<_> = made.iter().map(|table| table.id).collect();
     assert_eq!(ids, ["deaths", "load", "lifeguard", "storm", "news", "scenarios"]);
-    let text = show::text(&made);
+    let text = table::text(&made);
     for goal in made.iter().flat_map(|table| &table.goals) {
         assert!(goal.is_met, "{goal:?}\n{text}");
     }
     assert!(made.iter().all(|table| table.rows.iter().all(|row| row.len() == table.columns.len())));
-    assert!(show::page(&made, "").contains("</svg>"));
-    let json: serde_json::Value = serde_json::from_str(&show::json(&made)).unwrap();
+    assert!(table::page(&made, "", "", "").contains("</svg>"));
+    let json: serde_json::Value = serde_json::from_str(&table::json(&made)).unwrap();
     assert_eq!(json["tables"][0]["rows"][0]["members"], 50);
 }
 
@@ -41,12 +41,4 @@ fn wrong_numbers_have_their_sentence() {
     assert!(check(&args("--nodes 5")).unwrap_err().starts_with("--nodes has 5"));
     assert!(check(&args("--kills 1")).unwrap_err().starts_with("--kills is 1"));
     assert_eq!(check(&args("")), Ok(()));
-}
-
-#[test]
-fn intervals_are_those_of_a_mean() {
-    let numbers = [1.0, 2.0, 3.0, 4.0];
-    assert!((mean(&numbers) - 2.5).abs() < 1e-9);
-    // By hand: variance 5/3, divided by 4, root, times 1.96.
-    assert!((ci95(&numbers) - 1.265).abs() < 1e-3);
 }

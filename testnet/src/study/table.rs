@@ -7,38 +7,46 @@ use tidings_tools::show::table::grid;
 
 /// A figure of a table: as people read it, and as it is.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Field {
-    pub(super) text: String,
-    pub(super) value: Value,
+pub struct Field {
+    /// For people.
+    pub text: String,
+    /// For programs.
+    pub value: Value,
 }
 
 impl Field {
     /// A word.
-    pub(super) fn word(text: &str) -> Self {
+    pub fn word(text: &str) -> Self {
         Self { text: text.to_owned(), value: json!(text) }
     }
 
     /// A number of things.
-    pub(super) fn count(number: u64) -> Self {
+    pub fn count(number: u64) -> Self {
         Self { text: tidings_tools::show::format::grouped(number), value: json!(number) }
     }
 
     /// A number with so many decimals.
-    pub(super) fn number(number: f64, decimals: usize) -> Self {
+    pub fn number(number: f64, decimals: usize) -> Self {
         Self { text: format!("{number:.decimals$}"), value: json!(number) }
     }
 
     /// Seconds, if it came to be.
-    pub(super) fn seconds(seconds: Option<f64>) -> Self {
+    pub fn seconds(seconds: Option<f64>) -> Self {
         match seconds {
             Some(seconds) => Self::number(seconds, 2),
             None => Self { text: "never".to_owned(), value: Value::Null },
         }
     }
 
+    /// What never came to be, in words.
+    #[must_use]
+    pub fn never(text: &str) -> Self {
+        Self { text: text.to_owned(), value: Value::Null }
+    }
+
     /// A mean with its interval.
-    pub(super) fn mean(numbers: &[f64]) -> Self {
-        let (mean, ci95) = (super::mean(numbers), super::ci95(numbers));
+    pub fn mean(numbers: &[f64]) -> Self {
+        let (mean, ci95) = (mean(numbers), ci95(numbers));
         Self {
             text: format!("{mean:.2} ±{ci95:.2}"), value: json!({ "mean": mean, "ci95": ci95 })
         }
@@ -47,24 +55,30 @@ impl Field {
 
 /// What a table should show.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Goal {
-    pub(super) text: String,
-    pub(super) is_met: bool,
+pub struct Goal {
+    /// What, with the figures that decide it.
+    pub text: String,
+    /// Whether it does.
+    pub is_met: bool,
 }
 
 /// A table.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Table {
+pub struct Table {
     /// A plain word.
-    pub(super) id: &'static str,
-    pub(super) title: &'static str,
+    pub id: &'static str,
+    /// Its heading.
+    pub title: &'static str,
     /// How it was measured, and what the columns are.
-    pub(super) note: String,
-    pub(super) columns: Vec<&'static str>,
-    pub(super) rows: Vec<Vec<Field>>,
-    pub(super) goals: Vec<Goal>,
+    pub note: String,
+    /// Names of the columns; the first is of words.
+    pub columns: Vec<&'static str>,
+    /// Rows, each with a field for each column.
+    pub rows: Vec<Vec<Field>>,
+    /// What it should show.
+    pub goals: Vec<Goal>,
     /// A picture of it.
-    pub(super) picture: Option<String>,
+    pub picture: Option<String>,
 }
 
 impl Table {
@@ -92,8 +106,14 @@ fn verdict(goal: &Goal) -> String {
     format!("{}: {}", if goal.is_met { "met" } else { "NOT MET" }, goal.text)
 }
 
+/// Whether all goals are met.
+#[must_use]
+pub fn are_met(tables: &[Table]) -> bool {
+    tables.iter().flat_map(|table| &table.goals).all(|goal| goal.is_met)
+}
+
 /// All tables as text.
-pub(super) fn text(tables: &[Table]) -> String {
+pub fn text(tables: &[Table]) -> String {
     let one = |table: &Table| {
         let goals: String = table.goals.iter().map(|goal| verdict(goal) + "\n").collect();
         let grid = grid(&table.columns, &table.texts());
@@ -103,14 +123,14 @@ pub(super) fn text(tables: &[Table]) -> String {
 }
 
 /// All tables as JSON.
-pub(super) fn json(tables: &[Table]) -> String {
+pub fn json(tables: &[Table]) -> String {
     let tables: Vec<_> = tables.iter().map(Table::to_json).collect();
     serde_json::to_string_pretty(&json!({ "tables": tables }))
         .expect("maps with text keys and numbers are always JSON")
 }
 
 /// All tables as a page.
-pub(super) fn page(tables: &[Table], subtitle: &str) -> String {
+pub fn page(tables: &[Table], kicker: &str, title: &str, subtitle: &str) -> String {
     let one = |one: &Table| {
         let aligned = |(place, name): (usize, &&'static str)| {
             (*name, if place == 0 { Align::Left } else { Align::Right })
@@ -125,5 +145,32 @@ pub(super) fn page(tables: &[Table], subtitle: &str) -> String {
         section(one.id, one.title, &content)
     };
     let main = html! { @for table in tables { (one(table)) } };
-    document("Tidings membership", "Members, and who of them lives", subtitle, &main)
+    document(kicker, title, subtitle, &main)
+}
+
+/// The mean of some numbers; zero of none.
+#[must_use]
+pub fn mean(numbers: &[f64]) -> f64 {
+    numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
+}
+
+/// Half the width of the 95 % confidence interval of a mean.
+#[must_use]
+pub fn ci95(numbers: &[f64]) -> f64 {
+    let (mean, n) = (mean(numbers), numbers.len().max(2) as f64);
+    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+    1.96 * (squares / (n - 1.0) / n).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_those_of_a_mean() {
+        let numbers = [1.0, 2.0, 3.0, 4.0];
+        assert!((mean(&numbers) - 2.5).abs() < 1e-9);
+        // By hand: variance 5/3, divided by 4, root, times 1.96.
+        assert!((ci95(&numbers) - 1.265).abs() < 1e-3);
+    }
 }
