@@ -40,6 +40,9 @@ pub struct Status {
     pub pool_bytes: usize,
     /// Recent blocks that it can serve.
     pub blocks: usize,
+    /// The id of the one that came last, if any is kept.
+    #[serde(default)]
+    pub latest_block: Option<String>,
     /// Ids in its seen cache.
     pub seen: usize,
     /// Messages and bytes by message kind.
@@ -148,6 +151,7 @@ pub(crate) fn example() -> Status {
         pool_items: 1,
         pool_bytes: 300,
         blocks: 0,
+        latest_block: None,
         seen: 4,
         traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
         counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),

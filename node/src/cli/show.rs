@@ -45,7 +45,7 @@ fn describe_status(status: &Status) -> String {
             "pool",
             format!("{} transactions, {}", status.pool_items, bytes(status.pool_bytes as u64)),
         ),
-        ("blocks", format!("{} recent", status.blocks)),
+        ("blocks", describe_blocks(status)),
         ("stored", status.store.as_ref().map_or_else(|| "nothing".to_owned(), describe_store)),
         ("map", status.kv.as_ref().map_or_else(|| "none".to_owned(), describe_map)),
         ("members", status.members.as_ref().map_or_else(|| "none".to_owned(), describe_members)),
@@ -69,6 +69,12 @@ fn describe_status(status: &Status) -> String {
         ),
     ];
     lines.iter().map(|(name, value)| format!("{name:<10} {value}\n")).collect()
+}
+
+fn describe_blocks(status: &Status) -> String {
+    let latest = status.latest_block.as_deref();
+    let latest = latest.map_or_else(String::new, |id| format!(", the latest {id}"));
+    format!("{} recent{latest}", status.blocks)
 }
 
 fn describe_store(store: &StoreStatus) -> String {

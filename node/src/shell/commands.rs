@@ -177,6 +177,7 @@ impl Shell {
             pool_items: node.pool().len(),
             pool_bytes: node.pool().bytes(),
             blocks: node.blocks().len(),
+            latest_block: node.blocks().latest().map(|block| block.id().to_string()),
             seen: node.seen().len(),
             store,
             kv: self.map_status(),

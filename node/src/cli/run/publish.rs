@@ -45,6 +45,7 @@ fn values(status: &Status, region: Option<&str>) -> Vec<(&'static str, String)> 
         ("links", rounded(status.outbound + status.inbound)),
         ("pool", rounded(status.pool_items)),
     ];
+    values.extend(status.latest_block.clone().map(|id| ("block", id)));
     values.extend(region.map(|region| ("region", region.to_owned())));
     values
 }
@@ -63,9 +64,15 @@ mod tests {
     fn a_node_says_what_it_is_and_rounds_what_changes_all_the_time() {
         let mut status = crate::api::status::example();
         status.pool_items = 12_345;
+        status.latest_block = Some("c0de".to_owned());
         let told = values(&status, Some("europe"));
-        let expected =
-            [("version", "0.1.0"), ("links", "3"), ("pool", "12000"), ("region", "europe")];
+        let expected = [
+            ("version", "0.1.0"),
+            ("links", "3"),
+            ("pool", "12000"),
+            ("block", "c0de"),
+            ("region", "europe"),
+        ];
         assert_eq!(told, expected.map(|(key, value)| (key, value.to_owned())));
         let shown = [0, 9, 99, 100, 999].map(rounded);
         assert_eq!(shown, ["0", "9", "99", "100", "990"]);
