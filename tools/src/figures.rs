@@ -2,8 +2,9 @@
 //!
 //! From the raw data follow the arrivals of every item at the live nodes ([`spread`]), and from these the
 //! figures under the names that every command uses ([`summary`]), with [`statistics`] underneath. [`verdict`] says whose figures
-//! they are: the network's or the machine's.
+//! they are: the network's or the machine's. [`members`] are those of membership, where nodes are members of a fleet.
 
+pub mod members;
 pub mod spread;
 pub mod statistics;
 pub mod summary;
