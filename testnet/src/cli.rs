@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
+use tidings::config::members::MembersPreset;
 use tidings_sim::fault::FaultSpec;
 
 use crate::assault::program;
@@ -17,7 +18,7 @@ use crate::launch::descriptors;
 use crate::launch::local::mode;
 use crate::launch::settings::{Options, Settings};
 use crate::manifest::Manifest;
-use crate::manifest::args::SettingArgs;
+use crate::manifest::args::{SettingArgs, presets};
 use crate::output;
 use crate::simulate::{self, SimArgs};
 use crate::study::compare::{self, CompareArgs};
@@ -88,6 +89,10 @@ pub struct LaunchArgs {
     /// Program to start as a node, instead of this one's own node mode
     #[arg(long, value_name = "PATH")]
     node_binary: Option<PathBuf>,
+    /// Nodes are members of one fleet, too, and it is measured how they find each other alive and dead; with how soon
+    /// they do [default: fleet]
+    #[arg(long, value_name = "PRESET", num_args = 0..=1, default_missing_value = "fleet", value_parser = presets())]
+    members: Option<MembersPreset>,
     /// In how many processes all nodes are, for networks of thousands [default: each in a process of its own]
     #[arg(long, value_name = "N")]
     hosts: Option<usize>,
@@ -117,6 +122,7 @@ impl LaunchArgs {
             let at_s = self.kill_after.unwrap_or_else(|| manifest.half_way_s());
             manifest.fault = vec![FaultSpec::kill(share, at_s)];
         }
+        manifest.members = self.members.or(manifest.members);
         manifest.validate()?;
         let settings = Settings::of(manifest, self.node_binary)?;
         let mut settings = settings.withholding(self.withhold)?.in_hosts(self.hosts)?;

@@ -6,6 +6,7 @@
 //!   [`descriptors`] says whether there are enough of those
 //! - the nodes: [`local`] is one of them, in a process of this machine, [`fleet`] all of them; [`connect`] waits
 //!   until they are linked, [`slow_motion`] slows their clocks
+//! - [`members`]: the nodes as members of a fleet, if they are to be
 //! - the measured part: [`drive`] runs it; [`submit`] submits, [`kill`] kills, [`collect`] follows the
 //!   deliveries, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
 //! - around and after it: [`observe`] asks the nodes, [`results`] makes tables and figures of it all,
@@ -24,6 +25,7 @@ pub mod fleet;
 pub mod items;
 pub mod kill;
 pub mod local;
+pub mod members;
 pub mod observe;
 pub mod pace;
 pub mod plan;
@@ -35,10 +37,12 @@ pub mod slow_motion;
 pub mod submit;
 pub mod ui;
 
+use std::cell::Cell;
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use futures::future;
 use tidings_tools::figures::summary::Summary;
 use tidings_tools::run::{Run, RunError};
 use tidings_tools::show::format::grouped;
@@ -56,6 +60,7 @@ use descriptors::{Room, TooFew};
 use drive::Driven;
 use fleet::Fleet;
 use local::Common;
+use members::Measured;
 use plan::{NodePlan, Plan, PlanError};
 use results::Observed;
 use run_folder::{FolderError, RunFolder};
@@ -186,12 +191,11 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     };
     let start_s = began.elapsed().as_secs_f64();
     let goal = degrees.as_deref().map_or(Goal::Outbound, Goal::Degrees);
-    let overlay = match connect(&fleet, goal, settings, &ui).await {
-        Ok(overlay) => overlay,
+    let stood = match stand(&fleet, goal, settings, (began, start_s), &ui).await {
+        Ok(stood) => stood,
         Err(reason) => return give_up(folder, settings, reason),
     };
-    let connect_s = began.elapsed().as_secs_f64();
-    ui.say(&format!("all started after {start_s:.1} s, connected after {connect_s:.1} s"));
+    let Stood { overlay, connect_s, converged_s } = stood;
 
     let idle = Duration::from_secs_f64(settings.manifest.measure.idle_s);
     let idle_cpu_percent = observe::idle_cpu_percent(&fleet, idle).await;
@@ -203,6 +207,8 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     if let Some(times) = settings.manifest.slow_motion {
         ui.say(&format!("from here on, {times} seconds of real time are one of the network's"));
     }
+    let before = observe::statuses(&fleet).await;
+    let members = Measured::begin(settings.manifest.members, converged_s, &before);
     let mut observed = Observed {
         start_s,
         connect_s,
@@ -211,11 +217,12 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         idle_cpu_percent,
         idle_memory,
         memory: None,
-        traffic_before: observe::traffic(&observe::statuses(&fleet).await),
+        traffic_before: observe::traffic(&before),
         traffic_after: Vec::new(),
         links_lost: None,
         usage_after: Vec::new(),
         comparison: None,
+        members: None,
         clock_problems: Vec::new(),
     };
     let bar = ui.bar("relaying", items.len());
@@ -236,6 +243,11 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         observed.comparison =
             Some(observe::compare_bytes(&fleet, &items, settings.manifest.seed).await);
     }
+    if let Some(members) = members {
+        let kill = driven.kill.as_ref().map(|kill| (&victims[..], clock.instant(kill.at)));
+        let figures = members.figures(&statuses, &fleet, kill, settings, &ui).await;
+        observed.members = Some(figures);
+    }
     let (run, summary) = results::assemble(
         settings,
         folder.manifest().clone(),
@@ -254,7 +266,8 @@ fn raise_limits(settings: &Settings) -> Result<(), LaunchError> {
     usage::raise_open_files().map_err(LaunchError::Limit)?;
     let Some(limit) = usage::open_files_max() else { return Ok(()) };
     let manifest = &settings.manifest;
-    let room = Room { nodes: manifest.network.nodes, hosts: settings.hosts, limit };
+    let (nodes, members) = (manifest.network.nodes, manifest.members.is_some());
+    let room = Room { nodes, hosts: settings.hosts, members, limit };
     match plan::degrees(manifest).map_err(PlanError::Overlay)? {
         Some(degrees) => room.check(degrees.iter().sum())?,
         None => room.check_dialled(manifest.params.peers.outbound)?,
@@ -284,17 +297,63 @@ async fn start(
     fleet.map_err(|error| error.to_string())
 }
 
-async fn connect(
+/// What nodes found before anything was submitted.
+struct Stood {
+    overlay: Overlay,
+    /// How long that took, from the first start, seconds.
+    connect_s: f64,
+    /// The same for members, if they are.
+    converged_s: Option<f64>,
+}
+
+/// Waits until the overlay stands, and members know each other, and tells how long that took.
+async fn stand(
     fleet: &Fleet,
     goal: Goal<'_>,
     settings: &Settings,
+    (began, start_s): (Instant, f64),
     ui: &Ui,
-) -> Result<Overlay, String> {
+) -> Result<Stood, String> {
     let patience = Duration::from_secs_f64(settings.manifest.measure.connect_s);
-    let bar = ui.bar("connecting", fleet.nodes().len());
-    let ready = connect::wait(fleet, goal, patience, |ready| bar.show(ready, "")).await;
+    let nodes = fleet.nodes().len();
+    let (bar, linked, known) = (ui.bar("connecting", nodes), Cell::new(0), Cell::new(None));
+    let show = || {
+        let told = known
+            .get()
+            .map_or_else(String::new, |known: usize| format!("members: {known}/{nodes} know all"));
+        bar.show(linked.get(), &told);
+    };
+    let connecting = async {
+        let on_progress = |ready| {
+            linked.set(ready);
+            show();
+        };
+        let overlay = connect::wait(fleet, goal, patience, on_progress).await;
+        let overlay = overlay.map_err(|error| format!("the overlay didn't come up: {error}"))?;
+        Ok::<_, String>((overlay, began.elapsed().as_secs_f64()))
+    };
+    let converging = async {
+        if settings.manifest.members.is_none() {
+            return Ok(None);
+        }
+        let on_progress = |ready| {
+            known.set(Some(ready));
+            show();
+        };
+        on_progress(0);
+        let converged = members::converge::wait(fleet, patience, on_progress).await;
+        converged.map_err(|error| format!("membership didn't converge: {error}"))?;
+        Ok::<_, String>(Some(began.elapsed().as_secs_f64()))
+    };
+    let ((overlay, connect_s), converged_s) = future::try_join(connecting, converging).await?;
     drop(bar);
-    ready.map_err(|error| format!("the overlay didn't come up: {error}"))
+    ui.say(&format!("all started after {start_s:.1} s, connected after {connect_s:.1} s"));
+    if let Some(converged_s) = converged_s {
+        ui.say(&format!(
+            "membership converged after {converged_s:.1} s: each node has seen all others alive"
+        ));
+    }
+    Ok(Stood { overlay, connect_s, converged_s })
 }
 
 async fn stop(fleet: Fleet, ui: &Ui) {

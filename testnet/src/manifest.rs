@@ -6,6 +6,7 @@
 //! spies = 0.1                 # share of the nodes; 0 if left out
 //! slow_motion = 100           # real nodes' clocks run 100 times slower; 1 if left out
 //! contender = "gossipsub"     # whose nodes are launched; ours if left out
+//! members = "fleet"           # real nodes are members of a fleet, too; not if left out
 //!
 //! [network]
 //! nodes = 500
@@ -41,6 +42,7 @@ pub mod text;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tidings::config::members::MembersPreset;
 use tidings::lab::slow_motion::SlowMotion;
 use tidings_protocol::chain::Rules;
 use tidings_protocol::chain::tidings::TRANSFER_LEN_MIN;
@@ -87,6 +89,10 @@ pub struct Manifest {
     /// Whose nodes are launched instead of ours; ours if unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contender: Option<Contender>,
+    /// How soon real nodes find each other dead, as the members of one fleet; they are no members if unset. See
+    /// [`tidings::members`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<MembersPreset>,
     /// How many times slower real nodes' clocks run during the measured part, so that the machine seems that
     /// much faster: see [`tidings::lab::slow_motion`]. All other settings, and all figures but CPU time, are in the
     /// network's own time. A simulation takes no notice: the machine takes none of its time.
@@ -175,6 +181,7 @@ impl Default for Manifest {
             measure,
             spies,
             contender: None,
+            members: None,
             slow_motion: None,
             fault,
             params,
@@ -306,6 +313,12 @@ impl Manifest {
         if let Some(contender) = self.contender {
             return Err(format!(
                 "contender is {contender}, which only launch can start: leave it out"
+            ));
+        }
+        if let Some(members) = self.members {
+            return Err(format!(
+                "members is {}, but a simulation has either the relay's nodes or members: leave it out, or use sim --members N",
+                members.name()
             ));
         }
         match self.workload {

@@ -111,6 +111,7 @@ fn a_small_network_delivers_everything() {
     assert_eq!(summary["valid"], true);
     assert_eq!((&summary["coverage"], &summary["deliveries"]), (&1.0.into(), &120.into()));
     assert_eq!(summary["strategy"], "adaptive");
+    assert!(summary.get("members").is_none(), "its nodes are no members");
     for key in [
         "t50_ms",
         "t100_ms",
@@ -173,6 +174,33 @@ fn the_survivors_of_a_kill_get_everything() {
     assert_eq!(finished.summary["killed_live_nodes"], 2);
     assert_eq!(finished.summary["coverage"], 1.0);
     assert!(launch.folder().join("nodes/n0000/node.log").is_file(), "kept as asked");
+}
+
+#[test]
+fn members_know_each_other_and_take_the_killed_for_dead_in_processes_and_in_hosts() {
+    for hosts in ["", "--hosts 2"] {
+        let args = format!("--nodes 5 --members {hosts} --txs 20 --rate 20 --kill 20%");
+        let mut launch = Launch::new(&args);
+        let finished = launch.run();
+        finished.assert_code(0);
+        let members = &finished.summary["members"];
+        assert_eq!(members["preset"], "fleet");
+        for key in ["converged_s", "datagrams_per_s", "relay_bytes_per_s", "share_of_relay"] {
+            assert!(members[key].as_f64().unwrap() > 0.0, "{key}: {members:#}");
+        }
+        for key in ["stream_bytes_per_s", "false_suspicions", "false_deaths"] {
+            assert!(members[key].is_number(), "{key}: {members:#}");
+        }
+        let kills = members["kills"].as_array().unwrap();
+        assert_eq!(kills.len(), 1, "{members:#}");
+        let (first, last) = (kills[0]["first_s"].as_f64(), kills[0]["last_s"].as_f64());
+        assert_eq!((&kills[0]["by"], &kills[0]["survivors"]), (&4.into(), &4.into()));
+        assert!(first.unwrap() <= last.unwrap(), "{members:#}");
+        let manifest = fs::read_to_string(launch.folder().join("manifest.toml")).unwrap();
+        assert!(manifest.contains("members = \"fleet\"\n"), "{manifest}");
+        let report = fs::read_to_string(launch.folder().join("report.html")).unwrap();
+        assert!(report.contains("members.share_of_relay"));
+    }
 }
 
 #[test]
@@ -429,6 +457,8 @@ fn wrong_arguments_are_refused_before_anything_starts() {
         ("--noodles 3", "unexpected argument '--noodles'"),
         ("--nodes 1", "network.nodes is 1, but must be 2 to"),
         ("--nodes 4 --hosts 5", "--hosts is 5, but must be 1 to 4"),
+        ("--members nonsense", "invalid value 'nonsense' for '--members"),
+        ("--members --contender gossipsub", "members: a contender is no member of a fleet"),
         ("--topology random-regular --nodes 16", "at least 17 nodes, not 16"),
         (
             "--workload bitcoin-block /dev/null",

@@ -49,6 +49,21 @@ pub enum MembersPreset {
 }
 
 impl MembersPreset {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Fleet, Self::Phi, Self::Lan, Self::Wan, Self::Local];
+
+    /// Its name in settings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fleet => "fleet",
+            Self::Phi => "phi",
+            Self::Lan => "lan",
+            Self::Wan => "wan",
+            Self::Local => "local",
+        }
+    }
+
     /// What it stands for.
     #[must_use]
     pub const fn settings(self) -> Settings {
@@ -156,6 +171,15 @@ mod tests {
         let named = MembersConfig { name: Some("berta".to_owned()), ..config };
         assert_eq!(named.profile("x1", named.listen).unwrap().name(), "berta");
         assert_eq!(MembersConfig::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_preset_has_the_name_and_the_settings_of_the_core() {
+        for preset in MembersPreset::ALL {
+            assert_eq!(Settings::preset(preset.name()), Some(preset.settings()));
+            let written = serde_json::to_value(preset).unwrap();
+            assert_eq!(written, preset.name());
+        }
     }
 
     #[test]

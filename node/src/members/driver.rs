@@ -87,6 +87,8 @@ struct Counted {
     over_budget: u64,
     /// What came on streams and says nothing.
     malformed: u64,
+    /// Members taken for dead, whoever found out.
+    deaths: u64,
 }
 
 /// Drives a machine.
@@ -389,6 +391,7 @@ impl Driver {
             ("datagram_bytes_received", counted.received_bytes),
             ("datagram_bytes_sent", counted.sent_bytes),
             ("datagrams_unsent", counted.unsent),
+            ("deaths", counted.deaths),
             ("streams_opened", of(&crossed.opened)),
             ("streams_taken", of(&crossed.taken)),
             ("streams_crowded", of(&crossed.crowded)),

@@ -146,6 +146,7 @@ async fn three_see_each_other_and_one_that_leaves_and_one_that_dies() {
         assert_eq!(told, expected.map(|(name, status)| (name.to_owned(), status)));
         let status = one.members.control().status().await.unwrap();
         assert_eq!((status.members["failed"], status.members["left"]), (1, 1));
+        assert_eq!(status.counters["deaths"], 1);
         assert_eq!(status.sealed, !keys.is_empty());
         assert!(status.counters["datagrams_received"] > 0);
     }

@@ -7,7 +7,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use crate::api::members::MembersStatus;
 
 /// What a member counts: name in its status, and help.
-const COUNTERS: [(&str, &str); 21] = [
+const COUNTERS: [(&str, &str); 22] = [
     ("datagrams_sent", "Datagrams that the member sent."),
     ("datagram_bytes_sent", "Bytes of datagrams sent, seals included."),
     ("datagrams_unsent", "Datagrams that the system had no room to send, or no way."),
@@ -23,6 +23,7 @@ const COUNTERS: [(&str, &str); 21] = [
     ("pings_unanswered", "Pings that nobody answered by any way."),
     ("suspected", "Members that this one suspected."),
     ("failed", "Members that this one declared failed."),
+    ("deaths", "Members that were taken for dead here, whoever found out."),
     ("refuted", "How often this member refuted its death."),
     ("conflicts", "Two members with one id or name."),
     ("stalled", "How often this member stood still."),

@@ -305,7 +305,7 @@ pub struct Counts {
     pub suspected: u64,
     /// Members that we declared failed ourselves.
     pub failed: u64,
-    /// How often we refuted that we are dead.
+    /// How often we refuted that we are dead, or suspect.
     pub refuted: u64,
     /// What came that isn't a packet.
     pub malformed: u64,

@@ -1,3 +1,4 @@
+use tidings::config::members::MembersPreset;
 use tidings_protocol::chain::Rules;
 use tidings_protocol::params::{Params, StrategyKind};
 use tidings_sim::overlay::Shape;
@@ -76,6 +77,10 @@ fn wrong_arguments_get_a_sentence_that_names_them() {
         ("--param memory.seen_max=0", "memory.seen_max is 0, but must be at least 1"),
         ("--slow-motion 0", "slow motion is 0, but must be a whole number of times, 1 to 1000"),
         ("--slow-motion fast", "slow motion is fast, but must be"),
+        ("--members nonsense", "invalid value 'nonsense' for '--members"),
+        ("--members --nodes 2001", "members: 2001 nodes are too many"),
+        ("--members --slow-motion 5", "members: they keep real time"),
+        ("--members --contender gossipsub", "members: a contender is no member of a fleet"),
         ("--idle -1", "unexpected argument '-1'"),
         ("--links planar", "launch has links of model none or regions"),
         ("--links plana", "did you mean `planar`?"),
@@ -87,6 +92,22 @@ fn wrong_arguments_get_a_sentence_that_names_them() {
         let problem = resolve(args).unwrap_err();
         assert!(problem.contains(expected), "{args}: {problem}");
     }
+}
+
+#[test]
+fn nodes_are_members_if_it_is_asked_for_and_the_flag_goes_before_the_manifest() {
+    let members = |args: &str| resolve(args).unwrap().0.manifest.members;
+    assert_eq!(members(""), None);
+    assert_eq!(members("--members"), Some(MembersPreset::Fleet));
+    assert_eq!(members("--members --json"), Some(MembersPreset::Fleet));
+    let (settings, _) = resolve("--members wan --nodes 30").unwrap();
+    assert_eq!(settings.manifest.members, Some(MembersPreset::Wan));
+    let (_temp, path) = written(&render(&settings.manifest, Recorded::here(None, None)).unwrap());
+    let (again, _) = resolve(&format!("--manifest {path}")).unwrap();
+    assert_eq!(again, settings);
+    assert_eq!(members(&format!("--manifest {path} --members phi")), Some(MembersPreset::Phi));
+    let problem = simulated(&format!("--manifest {path}")).unwrap().scenario().unwrap_err();
+    assert!(problem.contains("members is wan") && problem.contains("sim --members N"), "{problem}");
 }
 
 #[test]

@@ -174,7 +174,7 @@ pub async fn wait(
 }
 
 /// Waits until nodes have died.
-async fn first_deaths(fleet: &Fleet) -> Vec<String> {
+pub(super) async fn first_deaths(fleet: &Fleet) -> Vec<String> {
     loop {
         sleep(LOOK).await;
         let deaths = fleet.new_deaths();

@@ -13,7 +13,7 @@ use crate::manifest::{Manifest, Workload};
 /// # Errors
 /// A sentence about the first such setting.
 pub fn check(manifest: &Manifest) -> Result<(), String> {
-    let Manifest { network, workload, slow_motion, .. } = manifest;
+    let Manifest { network, workload, members, slow_motion, .. } = manifest;
     let refused = |key: &str, why: &str| Err(format!("{key}: a contender {why}"));
     if network.rules != Rules::Opaque {
         return refused("network.rules", "looks into no item: use opaque");
@@ -26,6 +26,9 @@ pub fn check(manifest: &Manifest) -> Result<(), String> {
     }
     if matches!(workload, Workload::BitcoinBlock { .. }) {
         return refused("workload.kind", "relays no blocks: use transfers");
+    }
+    if members.is_some() {
+        return refused("members", "is no member of a fleet: leave it out");
     }
     if slow_motion.is_some_and(|slow| slow.times() > 1) {
         return refused(
@@ -66,6 +69,7 @@ fn find_in(
 
 #[cfg(test)]
 mod tests {
+    use tidings::config::members::MembersPreset;
     use tidings::lab::slow_motion::SlowMotion;
 
     use super::*;
@@ -91,9 +95,10 @@ mod tests {
         let contended = Manifest::contended_by_default();
         assert_eq!(check(&contended), Ok(()));
         type Change = fn(&mut Manifest);
-        let cases: [(Change, &str); 3] = [
+        let cases: [(Change, &str); 4] = [
             (|manifest| manifest.network.rules = Rules::Tidings, "network.rules"),
             (|manifest| manifest.network.topology = Shape::Gossip, "network.topology"),
+            (|manifest| manifest.members = Some(MembersPreset::Fleet), "members"),
             (|manifest| manifest.slow_motion = SlowMotion::try_from(5).ok(), "slow_motion"),
         ];
         for (change, key) in cases {

@@ -12,12 +12,16 @@ use crate::manifest::Manifest;
 /// Open files of the launcher besides those of the nodes: its own, and room for the rest.
 const LAUNCHER_OWN: u64 = 64;
 
-/// Of the launcher for each node: a held port, then the admin connection, then the trace; a log while it is handed over.
+/// Of the launcher for each node: a held port, then the admin connection, then the trace; a log while it is handed over. Of
+/// a member it holds three sockets, before it has any of the others.
 const LAUNCHER_NODE: u64 = 3;
 
 /// Open files of a host besides those of its nodes: connections to its API (64 at most), its log, its socket, and files that
 /// are being written. Counted, and doubled.
 const HOST_OWN: u64 = 160;
+
+/// Of a host for each member: its two sockets, and streams now and then. The streams are a guess.
+const HOST_MEMBER: usize = 2 + 2;
 
 /// More than its share of them that a host may need, per cent: links fall by chance, and seeds, feelers and refused links
 /// come and go. A guess.
@@ -82,6 +86,8 @@ pub struct Room {
     pub nodes: usize,
     /// In how many hosts; in a process each if unset.
     pub hosts: Option<usize>,
+    /// Whether they are members of a fleet.
+    pub members: bool,
     /// Open files that the system allows a process.
     pub limit: u64,
 }
@@ -92,7 +98,7 @@ impl Room {
     /// # Errors
     /// When one hasn't.
     pub fn check(self, ends: usize) -> Result<(), TooFew> {
-        let Self { nodes, hosts, limit } = self;
+        let Self { nodes, hosts, limit, .. } = self;
         let needed = LAUNCHER_OWN + LAUNCHER_NODE * nodes as u64;
         if limit < needed {
             return Err(TooFew::Launcher { nodes, needed, limit });
@@ -121,20 +127,22 @@ impl Room {
 
     /// Open files of each of so many hosts.
     fn of_host(self, hosts: usize, ends: usize) -> u64 {
-        let all = (self.nodes + ends) as u64;
+        let of_member = if self.members { HOST_MEMBER } else { 0 };
+        let all = (self.nodes * (1 + of_member) + ends) as u64;
         HOST_OWN + (all * (100 + SPARE_PERCENT)).div_ceil(100 * hosts as u64)
     }
 }
 
 /// Lets nodes in hosts dial fewer others than by default if there is no room for that, and tells so. Returns what to say.
 pub fn fit(settings: &mut Settings, limit: Option<u64>) -> Option<String> {
-    let Manifest { network, params, .. } = &mut settings.manifest;
+    let Manifest { network, params, members, .. } = &mut settings.manifest;
     let wanted = PeerParams::default().outbound;
     let dials = matches!(network.topology, Shape::Gossip | Shape::Outbound);
     if !dials || params.peers.outbound != wanted {
         return None;
     }
-    let room = Room { nodes: network.nodes, hosts: settings.hosts, limit: limit? };
+    let (nodes, members) = (network.nodes, members.is_some());
+    let room = Room { nodes, hosts: settings.hosts, members, limit: limit? };
     let Err(TooFew::Host { hosts, limit, enough, outbound: Some(fewer), .. }) =
         room.check_dialled(wanted)
     else {
@@ -155,7 +163,7 @@ mod tests {
     const LIMIT: u64 = 20_000;
 
     fn room(nodes: usize, hosts: usize) -> Room {
-        Room { nodes, hosts: Some(hosts), limit: LIMIT }
+        Room { nodes, hosts: Some(hosts), members: false, limit: LIMIT }
     }
 
     #[test]
@@ -177,8 +185,16 @@ mod tests {
     }
 
     #[test]
+    fn members_of_a_host_have_sockets_of_their_own() {
+        assert_eq!(room(1_050, 1).check_dialled(8), Ok(()));
+        let members = Room { members: true, ..room(1_050, 1) };
+        let error = members.check_dialled(8).unwrap_err().to_string();
+        assert!(error.contains("need 24415") && error.contains("--hosts 2"), "{error}");
+    }
+
+    #[test]
     fn a_launcher_with_too_few_descriptors_is_refused() {
-        let own = Room { nodes: 200, hosts: None, limit: 600 };
+        let own = Room { nodes: 200, hosts: None, members: false, limit: 600 };
         assert!(matches!(own.check_dialled(8), Err(TooFew::Launcher { needed: 664, .. })));
         assert_eq!(Room { limit: 664, ..own }.check_dialled(8), Ok(()));
     }

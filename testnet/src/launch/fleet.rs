@@ -1,10 +1,11 @@
 //! All nodes of a run. Dropping the fleet kills every process of it.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future;
-use futures::stream::{self, StreamExt as _};
+use futures::stream::{self, Stream, StreamExt as _};
 use tidings::client::ClientError;
 use tokio::time::{Instant, sleep};
 
@@ -81,12 +82,13 @@ impl FleetWaits {
 
 impl Fleet {
     /// Starts all nodes, a few at a time, and waits until their APIs answer. Each has a process of its own, unless they
-    /// are to be in hosts.
+    /// are to be in hosts. The first of members starts before all others, which ask it who is there: those who have
+    /// found one another stop asking, and without it they could be a fleet of their own.
     ///
     /// # Errors
     /// When nodes don't start; all that did are killed then.
     pub async fn start(
-        plans: Vec<NodePlan>,
+        mut plans: Vec<NodePlan>,
         common: &Common,
         hosts: Option<usize>,
         mut on_started: impl FnMut(),
@@ -101,25 +103,15 @@ impl Fleet {
             Some(Rc::clone(&hosts[number]))
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut starting = stream::iter(plans)
-            .map(|plan| {
-                let host = host_of(plan.index);
-                Node::start(plan, common, host)
-            })
-            .buffer_unordered(STARTING_PER_CORE * cores);
-        let mut nodes = Vec::with_capacity(wanted);
-        let mut failures = Vec::new();
-        while let Some(started) = starting.next().await {
-            match started {
-                Ok(node) => nodes.push(node),
-                Err(error) => failures.push(error),
-            }
-            on_started();
-            if failures.len() >= FAILURES_MAX {
-                break;
-            }
-        }
-        drop(starting);
+        let are_members = plans.iter().any(|plan| plan.member.is_some());
+        let rest = plans.split_off(usize::from(are_members));
+        let start = |plan: NodePlan| {
+            let host = host_of(plan.index);
+            Node::start(plan, common, host)
+        };
+        let first = stream::iter(plans).then(&start);
+        let rest = stream::iter(rest).map(&start).buffer_unordered(STARTING_PER_CORE * cores);
+        let (mut nodes, mut failures) = started(first.chain(rest), &mut on_started).await;
         nodes.sort_unstable_by_key(|node| node.index);
         failures.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         if failures.is_empty() {
@@ -200,6 +192,26 @@ impl Fleet {
             sleep(STOP_POLL).await;
         }
     }
+}
+
+/// The nodes that start, and why others don't, up to [`FAILURES_MAX`].
+async fn started(
+    starting: impl Stream<Item = Result<Node, NodeError>>,
+    on_started: &mut impl FnMut(),
+) -> (Vec<Node>, Vec<NodeError>) {
+    let mut starting = pin!(starting);
+    let (mut nodes, mut failures) = (Vec::new(), Vec::new());
+    while let Some(started) = starting.next().await {
+        match started {
+            Ok(node) => nodes.push(node),
+            Err(error) => failures.push(error),
+        }
+        on_started();
+        if failures.len() >= FAILURES_MAX {
+            break;
+        }
+    }
+    (nodes, failures)
 }
 
 /// Asks many nodes, some at once; answers come in any order.

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use tidings::config::members::MembersPreset;
 use tidings::files::network::Network;
 use tidings_links::{LinkModel, Place};
 use tidings_protocol::chain::{self, Limits};
@@ -14,9 +15,12 @@ use tidings_sim::overlay::{self, Shape};
 use tidings_sim::random::shared::{self, Stream, stream};
 
 use super::items::{self, Planned, WorkloadError};
-use super::ports::{self, Port, PortsError};
+use super::ports::{self, Port, PortsError, Protocols};
 use super::settings::{Links, Settings};
 use crate::manifest::Manifest;
+
+/// How many others a member asks who is there. A guess: one would do, since the first is there before all others.
+const JOINED: usize = 3;
 
 /// The plan of a run.
 #[derive(Debug)]
@@ -52,6 +56,19 @@ pub struct NodePlan {
     pub account: [u8; 32],
     /// Whether it announces items and never delivers any.
     pub withholds: bool,
+    /// What it is as a member of the fleet, if the nodes are members.
+    pub member: Option<MemberPlan>,
+}
+
+/// What a node is to be as a member of the fleet.
+#[derive(Debug)]
+pub struct MemberPlan {
+    /// The port for datagrams and streams of members, held until the node starts.
+    pub port: Port,
+    /// Whom it asks who is there: the first nodes that start before it.
+    pub join: Vec<SocketAddr>,
+    /// How soon it finds others dead.
+    pub preset: MembersPreset,
 }
 
 impl NodePlan {
@@ -65,6 +82,14 @@ impl NodePlan {
     #[must_use]
     pub fn name(&self) -> String {
         name(self.index)
+    }
+}
+
+impl MemberPlan {
+    /// Where it listens for members.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        address(&self.port).socket()
     }
 }
 
@@ -99,7 +124,8 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
     let items = items::build(manifest, genesis)?;
     let Contacts { bootstrap, connect, degrees } =
         contacts(manifest).map_err(PlanError::Overlay)?;
-    let ports = ports::hold(count)?;
+    let ports = ports::hold(count, Protocols::Tcp)?;
+    let mut members = members(manifest.members, count)?.into_iter();
     let addresses: Vec<PeerAddr> = ports.iter().map(address).collect();
     let addresses_of = |nodes: &[usize]| nodes.iter().map(|node| addresses[*node]).collect();
     let mut identities = stream(seed, Stream::Identities);
@@ -118,12 +144,25 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
             identity: identities.random(),
             account: identities.random(),
             withholds: withholders.contains(&index),
+            member: members.next(),
         })
         .collect();
     let kill = settings.kill.map_or(0, |kill| kill.nodes);
     let victims = shared::sample(count, kill, &mut stream(seed, Stream::Faults));
     let network = network(manifest, genesis, &items);
     Ok(Plan { network, nodes, degrees, items, victims })
+}
+
+/// What all nodes are as members, if they are.
+fn members(preset: Option<MembersPreset>, nodes: usize) -> Result<Vec<MemberPlan>, PortsError> {
+    let Some(preset) = preset else { return Ok(Vec::new()) };
+    let ports = ports::hold(nodes, Protocols::TcpAndUdp)?;
+    let first: Vec<_> = ports.iter().take(JOINED).map(|port| address(port).socket()).collect();
+    let plan = |(index, port)| {
+        let join = first.iter().copied().take(index).collect();
+        MemberPlan { port, join, preset }
+    };
+    Ok(ports.into_iter().enumerate().map(plan).collect())
 }
 
 /// Whom each node knows at first or stays connected to.

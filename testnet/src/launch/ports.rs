@@ -1,7 +1,8 @@
-//! Free TCP ports for the nodes: probed, outside the range from which the kernel picks the ports of
-//! outgoing connections, and held until the moment a node takes over.
+//! Free ports for the nodes: probed, outside the range from which the kernel picks the ports of
+//! outgoing connections, and held until the moment a node takes over. The relay needs one for TCP, a member one
+//! for TCP and UDP.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -26,18 +27,39 @@ const RELEASE_POLL: Duration = Duration::from_millis(2);
 /// Not enough free ports.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "only {free} of {wanted} TCP ports are free on 127.0.0.1 (tried {LOWEST} to 65535 without the \
+    "only {free} of {wanted} {of} ports are free on 127.0.0.1 (tried {LOWEST} to 65535 without the \
      ephemeral ports {} to {}); stop other listeners, or narrow {EPHEMERAL_RANGE}",
     ephemeral.start(),
-    ephemeral.end()
+    ephemeral.end(),
+    of = of.name()
 )]
 pub struct PortsError {
     /// Ports asked for.
     pub wanted: usize,
     /// Ports found.
     pub free: usize,
+    /// For what.
+    pub of: Protocols,
     /// Ports not tried.
     pub ephemeral: RangeInclusive<u16>,
+}
+
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocols {
+    /// Connections.
+    Tcp,
+    /// Connections and datagrams.
+    TcpAndUdp,
+}
+
+impl Protocols {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::TcpAndUdp => "TCP and UDP",
+        }
+    }
 }
 
 /// A port on 127.0.0.1 that is ours as long as this value lives. Bound, but not listened on: whoever
@@ -47,6 +69,7 @@ pub struct PortsError {
 pub struct Port {
     number: u16,
     held: TcpSocket,
+    datagrams: Option<UdpSocket>,
 }
 
 impl Port {
@@ -62,10 +85,11 @@ impl Port {
     /// # Errors
     /// When somebody else has taken the port.
     pub async fn release(self) -> Result<(), PortTaken> {
-        let Self { number, held } = self;
-        drop(held);
+        let Self { number, held, datagrams } = self;
+        let of = if datagrams.is_some() { Protocols::TcpAndUdp } else { Protocols::Tcp };
+        drop((held, datagrams));
         let deadline = Instant::now() + RELEASE_TIMEOUT;
-        while try_hold(number).is_none() {
+        while try_hold(number, of).is_none() {
             if Instant::now() > deadline {
                 return Err(PortTaken(number));
             }
@@ -81,27 +105,33 @@ impl Port {
 pub struct PortTaken(u16);
 
 /// Finds and holds `wanted` free ports. The search starts at a place that differs from process to
-/// process, so that two launchers at the same time rarely try the same ports.
+/// process, so that two launchers at the same time rarely try the same ports. What is held already isn't free.
 ///
 /// # Errors
 /// When too few are free.
-pub fn hold(wanted: usize) -> Result<Vec<Port>, PortsError> {
+pub fn hold(wanted: usize, of: Protocols) -> Result<Vec<Port>, PortsError> {
     let ephemeral = std::fs::read_to_string(EPHEMERAL_RANGE)
         .ok()
         .and_then(|text| parse_range(&text))
         .unwrap_or(EPHEMERAL_DEFAULT);
     let start = (std::process::id() as usize).wrapping_mul(1_021);
-    let free: Vec<Port> = candidates(&ephemeral, start).filter_map(try_hold).take(wanted).collect();
+    let held = candidates(&ephemeral, start).filter_map(|number| try_hold(number, of));
+    let free: Vec<Port> = held.take(wanted).collect();
     if free.len() < wanted {
-        return Err(PortsError { wanted, free: free.len(), ephemeral });
+        return Err(PortsError { wanted, free: free.len(), of, ephemeral });
     }
     Ok(free)
 }
 
-fn try_hold(number: u16) -> Option<Port> {
+fn try_hold(number: u16, of: Protocols) -> Option<Port> {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, number));
     let held = TcpSocket::new_v4().ok()?;
-    held.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, number))).ok()?;
-    Some(Port { number, held })
+    held.bind(addr).ok()?;
+    let datagrams = match of {
+        Protocols::Tcp => None,
+        Protocols::TcpAndUdp => Some(UdpSocket::bind(addr).ok()?),
+    };
+    Some(Port { number, held, datagrams })
 }
 
 /// Every port that may be tried, once, beginning at the `start`th and going round.
@@ -146,14 +176,26 @@ mod tests {
 
     #[test]
     fn held_ports_are_distinct_and_free_again_when_dropped() {
-        let ports = hold(50).unwrap();
+        let ports = hold(50, Protocols::Tcp).unwrap();
         let mut numbers: Vec<u16> = ports.iter().map(Port::number).collect();
         numbers.dedup();
         assert_eq!(numbers.len(), 50);
         let number = numbers[0];
-        assert!(try_hold(number).is_none(), "port {number} is held");
+        assert!(try_hold(number, Protocols::Tcp).is_none(), "port {number} is held");
         drop(ports);
-        assert!(try_hold(number).is_some(), "port {number} is free again");
+        assert!(try_hold(number, Protocols::Tcp).is_some(), "port {number} is free again");
+    }
+
+    #[test]
+    fn a_port_for_datagrams_is_free_for_both_and_held_for_both() {
+        let relays = hold(1, Protocols::Tcp).unwrap().remove(0);
+        let port = hold(1, Protocols::TcpAndUdp).unwrap().remove(0);
+        assert_ne!(relays.number, port.number);
+        assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, port.number)).is_err());
+        let Port { number, held, datagrams } = port;
+        drop(held);
+        assert!(try_hold(number, Protocols::TcpAndUdp).is_none(), "somebody has its datagrams");
+        drop(datagrams);
     }
 
     #[test]
@@ -164,7 +206,7 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let [first, second]: [Port; 2] = hold(2).unwrap().try_into().unwrap();
+            let [first, second]: [Port; 2] = hold(2, Protocols::Tcp).unwrap().try_into().unwrap();
             // Another holder of the same socket, as a process that is being started.
             let copy = first.held.as_fd().try_clone_to_owned().unwrap();
             let let_go = async {
@@ -180,7 +222,9 @@ mod tests {
 
     #[test]
     fn asking_for_more_than_there_are_is_refused() {
-        let error = PortsError { wanted: 5, free: 2, ephemeral: 1..=2 }.to_string();
-        assert!(error.starts_with("only 2 of 5 TCP ports are free"), "{error}");
+        let error = PortsError { wanted: 5, free: 2, of: Protocols::Tcp, ephemeral: 1..=2 };
+        assert!(error.to_string().starts_with("only 2 of 5 TCP ports are free"), "{error}");
+        let error = PortsError { of: Protocols::TcpAndUdp, ..error }.to_string();
+        assert!(error.starts_with("only 2 of 5 TCP and UDP ports are free"), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use tidings_links::Place;
 use tidings_protocol::ground::item::ItemKind;
+use tidings_tools::figures::members::Members;
 use tidings_tools::figures::summary::{Inputs, SOCKET_BYTES, SOCKET_WRITES, Summary};
 use tidings_tools::run::{self, Link, Manifest, Run};
 
@@ -49,6 +50,8 @@ pub struct Observed {
     pub usage_after: Vec<Option<Usage>>,
     /// Bytes compared, if they were.
     pub comparison: Option<Comparison>,
+    /// What membership did, if the nodes are members.
+    pub members: Option<Members>,
     /// Why times don't compare, as far as the launcher's clock tells.
     pub clock_problems: Vec<String>,
 }
@@ -162,6 +165,7 @@ fn inputs(
         dropped_events: driven.collector.oddities().dropped,
         machine: Some(pace::machine(settings, driven)),
         links_lost: observed.links_lost,
+        members: observed.members.clone(),
         simulation: tidings_tools::figures::summary::Simulation::default(),
         more: more(settings, observed, driven, (nodes_cpu_s, submitted_bytes)),
     }

@@ -13,6 +13,9 @@ use crate::manifest::{Manifest, Workload};
 /// Most nodes: the machine's limits on processes and threads come before. A guess.
 const NODES_MAX: usize = 5_000;
 
+/// Most nodes that are members, each of which knows all others. A guess: four million times some hundred bytes.
+const MEMBERS_MAX: usize = 2_000;
+
 /// A manifest that `launch` can follow, and what it means there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -70,6 +73,7 @@ impl Settings {
         let links = links(&manifest.link)?;
         check_only_simulated(&manifest)?;
         check_measure(&manifest)?;
+        check_members(&manifest)?;
         let node_binary = match manifest.contender {
             Some(contender) => {
                 contenders::check(&manifest)?;
@@ -159,6 +163,23 @@ fn check_only_simulated(manifest: &Manifest) -> Result<(), String> {
     Ok(())
 }
 
+fn check_members(manifest: &Manifest) -> Result<(), String> {
+    let nodes = manifest.network.nodes;
+    if manifest.members.is_none() {
+        return Ok(());
+    }
+    if nodes > MEMBERS_MAX {
+        return Err(format!(
+            "members: {nodes} nodes are too many, since each knows all others: have at most {MEMBERS_MAX}, or use sim --members"
+        ));
+    }
+    if manifest.slow_motion.is_some_and(|slow| slow.times() > 1) {
+        return Err("members: they keep real time, and slow_motion is for the relay's clocks: leave one of them out"
+            .to_owned());
+    }
+    Ok(())
+}
+
 fn check_measure(manifest: &Manifest) -> Result<(), String> {
     let measure = &manifest.measure;
     for (key, value) in [("stall_s", measure.stall_s), ("connect_s", measure.connect_s)] {
@@ -215,6 +236,9 @@ fn planned_kill(manifest: &Manifest) -> Result<Option<PlannedKill>, String> {
 
 #[cfg(test)]
 mod tests {
+    use tidings::config::members::MembersPreset;
+    use tidings::lab::slow_motion::SlowMotion;
+
     use super::*;
 
     fn settings(change: impl FnOnce(&mut Manifest)) -> Result<Settings, String> {
@@ -238,13 +262,26 @@ mod tests {
     fn what_only_a_simulator_can_do_is_refused_not_ignored() {
         type Change = fn(&mut Manifest);
         let loss = FaultSpec::Loss { share: 0.1, at_s: 0.0, for_s: None };
-        let cases: [(Change, &str); 7] = [
+        let cases: [(Change, &str); 9] = [
             (|manifest| manifest.link = Manifest::default().link, "the others are for sim"),
             (|manifest| manifest.warmup_txs = 5, "warmup_txs: launch measures all"),
             (|manifest| manifest.origin = Some(3), "origin: launch submits at random nodes"),
             (|manifest| manifest.spies = 0.1, "spies: launch has no spies"),
             (|manifest| manifest.network.reachable = Some(50), "network.reachable: launch has no"),
             (|manifest| manifest.network.nodes = 6_000, "launch starts at most 5000"),
+            (
+                |manifest| {
+                    (manifest.members, manifest.network.nodes) = (Some(MembersPreset::Phi), 2_001);
+                },
+                "members: 2001 nodes are too many",
+            ),
+            (
+                |manifest| {
+                    manifest.members = Some(MembersPreset::Fleet);
+                    manifest.slow_motion = SlowMotion::try_from(5).ok();
+                },
+                "members: they keep real time",
+            ),
             (
                 |manifest| manifest.link = LinkSpec::Regions { jitter: 0.5, bandwidth: true },
                 "a jitter of 0.05",

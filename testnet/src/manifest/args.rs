@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use tidings::config::members::MembersPreset;
 use tidings::lab::slow_motion::SlowMotion;
 use tidings_protocol::chain::Rules;
 use tidings_protocol::params::StrategyKind;
@@ -228,6 +229,15 @@ pub fn shapes() -> impl TypedValueParser<Value = Shape> {
         named.ok_or_else(|| format!("there is no overlay `{name}`"))
     };
     PossibleValuesParser::new(Shape::ALL.map(offered)).try_map(named)
+}
+
+/// Reads how soon members find each other dead.
+pub fn presets() -> impl TypedValueParser<Value = MembersPreset> {
+    let named = |name: String| {
+        let named = MembersPreset::ALL.into_iter().find(|preset| preset.name() == name);
+        named.ok_or_else(|| format!("there is no preset `{name}`"))
+    };
+    PossibleValuesParser::new(MembersPreset::ALL.map(MembersPreset::name)).try_map(named)
 }
 
 /// Names of rules, those that the build leaves out included: they say what to do.

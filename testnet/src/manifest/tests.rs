@@ -13,11 +13,14 @@ fn everything_has_a_default_and_reads_back() {
             FaultSpec::Partition { share: 0.5, at_s: 1.0, for_s: 30.0, mode: Cut::Stall },
         ],
         slow_motion: Some(SlowMotion::try_from(50).unwrap()),
+        members: Some(MembersPreset::Phi),
         link: LinkSpec::Lognormal { mean_ms: 10.0, sigma: 0.2, draw: Draw::Message },
         ..Manifest::default()
     };
     let text = toml::to_string(&full).unwrap();
     assert!(text.contains("slow_motion = 50\n"), "{text}");
+    assert!(text.contains("members = \"phi\"\n"), "{text}");
+    assert!(!toml::to_string(&Manifest::default()).unwrap().contains("members"));
     assert_eq!(Manifest::parse(&text).unwrap(), full, "{text}");
 }
 
@@ -57,6 +60,7 @@ fn every_mistake_has_its_sentence() {
         ),
         ("[params.peers]\noutbound = 0", "params.peers.outbound is 0"),
         ("warmup_txs = 100", "warmup_txs is 100, but must be less than workload.txs, 100"),
+        ("members = \"nonsense\"", "unknown variant `nonsense`"),
         ("slow_motion = 0", "slow motion is 0, but must be a whole number of times, 1 to 1000"),
         ("slow_motion = 1001", "slow motion is 1001, but must be"),
         ("slow_motion = 2.5", "invalid type: floating point `2.5`"),

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
+use crate::figures::members::Members;
 use crate::figures::spread::{Spread, milliseconds};
 use crate::figures::statistics::{Distribution, quantile_or_never};
 use crate::figures::verdict::{Judgement, Machine, Verdict};
@@ -65,6 +66,9 @@ pub struct Inputs {
     /// Links closed because a node said that its peer misbehaved. No honest peer does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub links_lost: Option<u64>,
+    /// What membership did, if the nodes were members.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Members>,
     /// What a simulation adds.
     #[serde(flatten)]
     pub simulation: Simulation,

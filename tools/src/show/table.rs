@@ -89,6 +89,8 @@ fn columns(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::members::{Members, SeenKill};
+    use crate::figures::summary::Inputs;
     use crate::figures::verdict::Machine;
     use crate::sample::Sample;
 
@@ -123,6 +125,22 @@ mod tests {
         for line in render(&summary(), Ink::Plain).lines() {
             assert!(columns(line) <= 100, "{line}");
         }
+    }
+
+    #[test]
+    fn members_have_their_lines_where_nodes_are_members() {
+        assert!(!render(&summary(), Ink::Plain).contains("Members\n"));
+        let kill = SeenKill { last_s: Some(4.5), ..SeenKill::default() };
+        let members = Members { share_of_relay: Some(0.012), ..Members::default() };
+        let members = members.with_kills(vec![kill]);
+        let inputs = Inputs { members: Some(members), ..Sample::default().inputs() };
+        let table = render(&Summary::compute(&Sample::default().run(), inputs), Ink::Plain);
+        assert!(table.contains("\nMembers\n"), "{table}");
+        for (label, value) in [("members' share", " 1.20 %"), ("Last to see a death", " 4.50 s")] {
+            let row = table.lines().find(|line| line.contains(label)).unwrap();
+            assert!(row.contains(value) && columns(row) <= 100, "{row}");
+        }
+        assert!(table.lines().all(|line| columns(line) <= 100), "{table}");
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub fn groups(summary: &Summary) -> Vec<Group> {
         Group { title: "Network", figures: network(summary) },
         Group { title: "Spread", figures: spread(summary) },
         Group { title: "Cost", figures: cost(summary) },
+        Group { title: "Members", figures: members(summary) },
         Group { title: "Machine", figures: machine(summary) },
         Group { title: "Simulation", figures: simulation(summary) },
     ];
@@ -196,6 +197,87 @@ fn cost(summary: &Summary) -> Vec<Figure> {
         let idle = inputs.idle_cpu_percent_per_node;
         let meaning = "of one core, by a node without work";
         figures.push(number("idle_cpu_percent_per_node", "Idle CPU per node", idle, "%", meaning));
+    }
+    figures
+}
+
+fn members(summary: &Summary) -> Vec<Figure> {
+    let Some(members) = &summary.inputs.members else { return Vec::new() };
+    let share = members.share_of_relay.map(|share| share * 100.0);
+    let measured = [
+        (
+            "members.converged_s",
+            "Converged after",
+            members.converged_s,
+            "s",
+            "until each node had seen all others alive",
+        ),
+        (
+            "members.datagrams_per_s",
+            "Datagrams",
+            members.datagrams_per_s,
+            "/s",
+            "that a node sent as a member",
+        ),
+        (
+            "members.datagrams_per_s_max",
+            "… the busiest node",
+            members.datagrams_per_s_max,
+            "/s",
+            "",
+        ),
+        (
+            "members.datagram_bytes_per_s",
+            "Bytes of datagrams",
+            members.datagram_bytes_per_s,
+            "B/s",
+            "of a node, without IP and UDP",
+        ),
+        (
+            "members.stream_bytes_per_s",
+            "Bytes on streams",
+            members.stream_bytes_per_s,
+            "B/s",
+            "of a node, as a member",
+        ),
+        (
+            "members.relay_bytes_per_s",
+            "Bytes of the relay",
+            members.relay_bytes_per_s,
+            "B/s",
+            "that a node sent to its links",
+        ),
+        ("members.share_of_relay", "… members' share", share, "%", "members' bytes by the relay's"),
+    ];
+    let mut figures = vec![Figure {
+        key: "members.preset",
+        label: "Preset",
+        value: members.preset.clone(),
+        unit: "",
+        meaning: "how soon members find each other dead",
+    }];
+    figures.extend(
+        measured.map(|(key, label, value, unit, meaning)| number(key, label, value, unit, meaning)),
+    );
+    let suspicions = "living nodes had to say that they live";
+    let deaths = "a node took a living one for dead";
+    figures.extend([
+        count("members.false_suspicions", "False suspicions", members.false_suspicions, suspicions),
+        count("members.false_deaths", "False deaths", members.false_deaths, deaths),
+    ]);
+    if !members.kills.is_empty() {
+        let first = "after a kill, until a survivor took it for dead";
+        let last = "until all survivors did (each: mean over kills)";
+        figures.extend([
+            number(
+                "members.first_death_s",
+                "First to see a death",
+                members.first_death_s,
+                "s",
+                first,
+            ),
+            number("members.last_death_s", "Last to see a death", members.last_death_s, "s", last),
+        ]);
     }
     figures
 }

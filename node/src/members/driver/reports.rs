@@ -30,10 +30,13 @@ impl Driver {
                 tracing::info!("this member has left the fleet");
                 None
             }
+            Event::Failed { .. } => {
+                self.counted.deaths += 1;
+                self.of_members(&event)
+            }
             Event::Joined { .. }
             | Event::Suspected { .. }
             | Event::Refuted { .. }
-            | Event::Failed { .. }
             | Event::Left { .. }
             | Event::Updated { .. }
             | Event::Conflict { .. }

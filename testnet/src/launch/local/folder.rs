@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
+use tidings::config::members::MembersConfig;
 use tidings::config::{Config, LinkModelName, LinksConfig};
 use tidings::files::datadir::{ACCOUNT, CONFIG, IDENTITY};
 use tidings::files::identity::account_text;
@@ -102,6 +103,16 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
     config.lab.slow_motion = common.slow_motion;
     // Hundreds of nodes on one disk would wait for it, and a run starts afresh anyway.
     config.store.enabled = false;
+    if let Some(member) = &plan.member {
+        config.members = MembersConfig {
+            enabled: true,
+            name: Some(plan.name()),
+            listen: member.addr(),
+            join: member.join.clone(),
+            preset: member.preset,
+            ..MembersConfig::default()
+        };
+    }
     if let Some(place) = plan.place {
         config.links = LinksConfig {
             model: LinkModelName::Regions,

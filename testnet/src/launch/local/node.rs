@@ -29,7 +29,7 @@ pub enum Fate {
 /// A running node.
 #[derive(Debug)]
 pub struct Node {
-    /// What it was planned to be; its port is free for itself now.
+    /// What it was planned to be; its ports are free for itself now.
     pub index: usize,
     /// Its name.
     pub name: String,
@@ -69,8 +69,12 @@ impl Node {
         let failed = |problem| NodeError { name: name.clone(), problem, log: Vec::new() };
         folder::write(&folder, &plan, common)
             .map_err(|error| failed(format!("cannot create {}: {error}", folder.display())))?;
-        // Set free at the last moment, so that nobody else takes it.
+        // Set free at the last moment, so that nobody else takes them.
         plan.port.release().await.map_err(|taken| failed(taken.to_string()))?;
+        if let Some(member) = plan.member {
+            let released = member.port.release().await;
+            released.map_err(|taken| failed(format!("as a member, {taken}")))?;
+        }
         let (home, client) = match host {
             None => {
                 let process = Process::start(Verb::Run, &folder, common).map_err(failed)?;
