@@ -25,6 +25,7 @@
 //! Addresses carry no time on the wire, so an address that is repeated is not thereby fresh: only its
 //! first mention, and the peer at that address itself, count as news.
 
+pub mod asmap;
 mod choice;
 mod collisions;
 mod entry;

@@ -3,7 +3,7 @@
 //! Addresses are free to make up, and cheap to have where one has some already. What costs something is networks. So
 //! buckets, draws and links are shared out by group:
 //! - **In the world** a group is the first 16 bits of an IPv4 address and the first 32 of an IPv6 address, as in Bitcoin
-//!   Core (`NetGroupManager::GetGroup`); or, if our operator has a map of them ([`AsMap`]), the autonomous system that
+//!   Core (`NetGroupManager::GetGroup`); or, if our operator has a map of them ([`AsMap`], `asmap.rs`), the autonomous system that
 //!   announces the address. A provider has thousands of /16s, so the map makes an attacker pay for more.
 //! - **Nearer** (this machine, link and site), and in ranges that are nobody's, each address with its port is by itself.
 //!   Whole test networks live on one machine, and who is on our site is no stranger from the world.
