@@ -172,7 +172,7 @@ pub fn files(bytes: &[u8]) {
         }
         2 => {
             if let Ok(book) = addresses::load(&path) {
-                addresses::save(&path, book.clone()).expect("it was there before");
+                addresses::save(&path, &book).expect("it was there before");
                 assert_eq!(addresses::load(&path).expect("we wrote it"), book);
             }
         }

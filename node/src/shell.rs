@@ -64,8 +64,8 @@ use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
 use crate::store::OpenError;
 use crate::trace::Trace;
 
-/// How often the address book is saved: what a crash may lose. A guess; Bitcoin Core saves its own
-/// every 15 minutes.
+/// How often the address book is saved, and with it the anchors: what a node that is killed loses. A guess; Bitcoin Core
+/// saves its book every 15 minutes, and anchors at the end only.
 const SAVE_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Longest that a line of the trace stays unwritten, and that the store isn't told of what peers brought.
@@ -185,7 +185,7 @@ impl Shell {
     ) -> Result<Self, ShellError> {
         config.params.validate()?;
         config.params.record.steps.get_or_insert(STEPS_DEFAULT);
-        let known = config.addresses.as_deref().map(addresses::load).transpose()?;
+        let known = config.addresses.as_deref().map(addresses::begin).transpose()?;
         let trace = config.trace.as_deref().map(|path| {
             let failed = |source| ShellError::Trace { path: path.to_owned(), source };
             Trace::open(path).map_err(failed)
@@ -563,9 +563,9 @@ impl Shell {
     /// Saves the address book on a thread that may wait for the disk.
     fn save(&self) -> Option<JoinHandle<()>> {
         let path = self.config.addresses.clone()?;
-        let records = self.node.peers().book().export();
+        let kept = self.node.export_book(self.clock.now());
         Some(tokio::task::spawn_blocking(move || {
-            if let Err(error) = addresses::save(&path, records) {
+            if let Err(error) = addresses::save(&path, &kept) {
                 let path = path.display();
                 tracing::error!(%path, %error, "the address book can't be saved; the node goes on");
             }

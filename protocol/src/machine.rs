@@ -153,7 +153,7 @@ use rand::Rng;
 use crate::chain::{Chain, Verdict, Verified};
 use crate::ground::item::Item;
 use crate::ground::link::{Direction, Link};
-use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey};
+use crate::ground::peer::{BookRecord, DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
 use crate::params::Params;
@@ -327,7 +327,7 @@ pub enum Input<'a> {
     /// Our operator names addresses worth trying.
     Learned(&'a [PeerAddr]),
     /// The address book of an earlier run.
-    Remembered(&'a [AddressRecord]),
+    Remembered(&'a BookRecord),
     /// The deadline passed.
     Wake,
 }

@@ -378,7 +378,7 @@ impl Machine for Node {
                 drop(self.member.take_actions());
             }
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
-            Input::Remembered(records) => self.peers.import(records, &cx.params.peers, cx.now),
+            Input::Remembered(kept) => self.peers.import(kept, cx),
             Input::Wake => reach = self.on_wake(cx),
         }
         if reach == Reach::Everything {

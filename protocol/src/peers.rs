@@ -1,8 +1,8 @@
 //! With whom: who is connected, whom to dial, and what addresses to tell to whom.
 //!
 //! # Model
-//! Every address we know stands in the [`Book`], a bounded table. The outbound set dials addresses
-//! drawn uniformly from it until `peers.outbound` links of our own choice are up, and refills itself.
+//! Every address we know stands in the [`Book`], in bounded tables. The outbound set dials addresses
+//! drawn from it, each network group alike, until `peers.outbound` links of our own choice are up, and refills itself.
 //! Peers may dial us up to `peers.inbound_max`. Gossip spreads addresses: a new outbound peer is asked
 //! for a sample of its book, and an address that is new to us is passed on to a few random links.
 //!
@@ -28,14 +28,17 @@
 //! 7. **Addresses are taken from, and told to, whoever they mean the same to** (`ground/reach.rs`), unless the network
 //!    is one whose addresses are local.
 //! 8. **Our own network's failures are no address's fault** (`outage.rs`).
-//! 9. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
+//! 9. **A restart begins with old acquaintances** (`anchors.rs`).
+//! 10. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
 //!
 //! A link that is refused, replaced or displaced is forgotten at once; what arrives for it later is ignored.
 
 mod admission;
+mod anchors;
 mod backoff;
 pub mod book;
 mod eviction;
+mod exchange;
 mod feeler;
 mod fixed;
 mod gossip;
@@ -50,19 +53,19 @@ mod tests;
 
 use std::time::Duration;
 
-use rand::seq::IteratorRandom as _;
-
 use crate::ground::link::{Direction, Link};
 use crate::ground::map::Salt;
-use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey};
+use crate::ground::peer::{BookRecord, DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
 use crate::params::{Params, PeerParams};
 use crate::wire::message::Message;
 
 pub use admission::Admission;
+pub use anchors::{ANCHORS_MAX, ANCHORS_STAY};
 pub use eviction::Standing;
 
+use book::groups::Groups;
 use book::{Added, Book};
 use feeler::Feeler;
 use gossip::Gossip;
@@ -137,11 +140,26 @@ impl Peers {
         self.table.reserve(links);
     }
 
-    /// Takes addresses kept from an earlier run into the book, until it is full.
-    pub fn import(&mut self, records: &[AddressRecord], params: &PeerParams, now: Time) {
-        self.book.import(records, params, now);
-        self.outbound.nudge(now);
-        self.deadline = self.deadline.min(now);
+    /// Groups addresses by another rule than by network. To be called before any address comes.
+    pub fn set_groups(&mut self, groups: Groups) {
+        self.book.set_groups(groups);
+    }
+
+    /// Takes addresses kept from an earlier run into the book, as far as they find their places free.
+    pub fn import(&mut self, kept: &BookRecord, cx: &mut Cx<'_>) {
+        self.book.import(kept, cx);
+        self.outbound.import(kept, cx.now);
+        self.deadline = self.deadline.min(cx.now);
+    }
+
+    /// What is worth keeping over a restart. `brought` tells whether a link brought anything that was new.
+    #[must_use]
+    pub fn export(&self, brought: impl Fn(Link) -> bool, now: Time) -> BookRecord {
+        let mut kept = self.book.export(now);
+        if !self.outbound.is_fixed_mode() {
+            kept.anchors = anchors::find(&self.table, brought);
+        }
+        kept
     }
 
     /// Our operator names addresses worth trying: they are tried first.
@@ -298,7 +316,8 @@ impl Peers {
     /// seed (rule 6), or one that a feeler is about. It is forgotten here at once. Cheap to ask after
     /// every input.
     pub fn take_surplus(&mut self, cx: &mut Cx<'_>) -> Option<Link> {
-        let link = self.find_surplus_seed(cx).or_else(|| self.find_exchanged(cx))?;
+        let link = self.find_surplus_seed(cx).or_else(|| self.find_exchanged(cx));
+        let link = link.or_else(|| self.find_beside(cx))?;
         if let Some(addr) = self.remove(link).and_then(|peer| peer.dialled) {
             self.rest(addr, cx);
         }
@@ -319,33 +338,10 @@ impl Peers {
     fn feel(&mut self, cx: &mut Cx<'_>) {
         if self.feeler.take_due(cx.now)
             && self.stands(cx)
-            && let Some(addr) = self.outbound.probe(&mut self.book, cx)
+            && let Some(addr) = self.outbound.probe(&self.table, &mut self.book, cx)
         {
             self.feeler.dial(addr);
         }
-    }
-
-    /// Of a feeler that has stayed for long enough and the links of the set, the one that is to go;
-    /// `None` if there is room for all.
-    fn find_exchanged(&mut self, cx: &mut Cx<'_>) -> Option<Link> {
-        if !self.feeler.is_over(cx.now) {
-            return None;
-        }
-        let feeler = self.feeler.take_over(cx.now)?;
-        let links = self.table.census().links[Direction::Outbound as usize];
-        if links <= cx.params.outbound() {
-            self.settle(cx);
-            return None;
-        }
-        let found = self.table.get(feeler).is_some_and(Peer::is_ready);
-        if !found || !self.feeler.take_rotation(cx) {
-            return Some(feeler);
-        }
-        let ordinary = |(link, peer): &(Link, &Peer)| {
-            *link != feeler && peer.place == Place::Outbound && peer.is_ready()
-        };
-        let leaving = self.table.iter().filter(ordinary).choose(cx.rng);
-        Some(leaving.map_or(feeler, |(link, _)| link))
     }
 
     /// Whether we have as many links of our own choice as we want.
@@ -495,6 +491,7 @@ impl Peers {
         let census = self.table.census();
         let links = census.links[Direction::Outbound as usize];
         let live = Live {
+            table: &self.table,
             links: links - usize::from(self.feeler.is_up()),
             seeds: census.seeds,
             probing: usize::from(self.feeler.is_dialling()),
@@ -507,6 +504,7 @@ impl Peers {
             self.feeler.plan(cx);
         }
         let deadline = self.outbound.deadline().min(self.gossip.deadline());
+        let deadline = deadline.min(self.outbound.anchors().deadline());
         self.deadline = deadline.min(self.announce_at).min(self.feeler.deadline());
     }
 }
@@ -521,8 +519,7 @@ impl Part for Peers {
     }
 
     fn check(&self, params: &Params) {
-        let (len, max) = (self.book.len(), params.peers.book_max);
-        assert!(len <= max, "book: {len} of at most {max}");
+        self.book.check(params.peers.book_max);
         let inbound = self.table.census().links[Direction::Inbound as usize];
         let max = params.peers.inbound_max;
         assert!(inbound <= max, "{inbound} inbound links of at most {max}");

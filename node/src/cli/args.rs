@@ -28,7 +28,7 @@ Exit codes:
   64  the command line makes no sense
   69  no node is running, the data folder is in use, or an address can't be listened on
   70  a fault of the program stopped the node; what it acknowledged is saved
-  78  data folder, settings, keys, network file, address book or store can't be used";
+  78  data folder, settings, keys, network file or store can't be used";
 
 /// A peer-to-peer relay node for transactions and blocks.
 #[derive(Debug, Parser)]

@@ -10,7 +10,7 @@
 //! | 64 | the command line makes no sense (`EX_USAGE`) |
 //! | 69 | no node is running, the data folder is in use, or an address can't be listened on (`EX_UNAVAILABLE`) |
 //! | 70 | a fault of the program stopped the node; what it acknowledged is saved (`EX_SOFTWARE`) |
-//! | 78 | data folder, settings, keys, network file, address book or store can't be used (`EX_CONFIG`) |
+//! | 78 | data folder, settings, keys, network file or store can't be used (`EX_CONFIG`) |
 
 use std::io;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub const EXIT_FAILURE: u8 = 1;
 pub const EXIT_USAGE: u8 = 64;
 /// Not running, in use, or not to be listened on.
 pub const EXIT_UNAVAILABLE: u8 = 69;
-/// Data folder, settings, keys, network file, address book or store can't be used.
+/// Data folder, settings, keys, network file or store can't be used.
 pub const EXIT_CONFIG: u8 = 78;
 
 /// What stopped a command.

@@ -321,7 +321,7 @@ fn starting() {
         bench.say(HOSTILE, &crate::kinds::wrong_sums());
         bench.settle();
     });
-    let addresses = crate::scenes::addresses(20_000);
+    let addresses = crate::scenes::addresses(20_000).into();
     row("20,000 addresses come back", &begin, |bench| {
         bench.hand(Input::Remembered(&addresses));
         bench.settle();

@@ -86,7 +86,7 @@ pub(crate) fn params(strategy: StrategyKind) -> Params {
 /// A node that has been up for a while: its pool is full, and its address book; nothing came of late.
 pub(crate) fn calm(strategy: StrategyKind, pool: u32) -> Bench {
     let mut bench = Bench::new(params(strategy));
-    bench.hand(Input::Remembered(&addresses(20_000)));
+    bench.hand(Input::Remembered(&addresses(20_000).into()));
     restore(&mut bench, [large_block()].into_iter());
     restore(&mut bench, (0..pool).map(|number| pooled(number).item()));
     for slot in 0..READY + SILENT {
@@ -109,8 +109,7 @@ pub(crate) fn restore(bench: &mut Bench, items: impl Iterator<Item = Arc<Item>>)
 
 /// Addresses of the world, each of another network.
 pub(crate) fn addresses(count: u32) -> Vec<AddressRecord> {
-    let record = |addr| AddressRecord { addr, successes: 1, failures: 0 };
-    world(0, count).into_iter().map(record).collect()
+    world(0, count).into_iter().map(AddressRecord::reached).collect()
 }
 
 /// Addresses of the world, from a number on.

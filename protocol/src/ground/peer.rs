@@ -6,8 +6,28 @@ use std::str::FromStr;
 
 /// Who is at the other end of a link: a number that stands for the transport's peer identity
 /// (for libp2p, a hash of the peer id). Equal keys mean the same peer; both ends compute the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct PeerKey(pub u64);
+
+/// Who told an address, as far as it costs something to be somebody else.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// This peer, which is near, or nobody knows where.
+    Peer(PeerKey),
+    /// Some peer in this network of the world.
+    Network(u32),
+}
+
+impl From<PeerKey> for Source {
+    fn from(key: PeerKey) -> Self {
+        Self::Peer(key)
+    }
+}
 
 /// How a peer can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,6 +137,59 @@ pub struct AddressRecord {
     pub successes: u32,
     /// Failures in a row since.
     pub failures: u16,
+    /// Who told it first; `None` if that was our operator, or isn't known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Since when nothing was heard of it but from others, in seconds that a process knew it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub age_s: u32,
+}
+
+impl AddressRecord {
+    /// An address where a peer said hello once.
+    #[must_use]
+    pub const fn reached(addr: PeerAddr) -> Self {
+        Self { addr, successes: 1, failures: 0, source: None, age_s: 0 }
+    }
+
+    /// An address of which an earlier run had only heard.
+    #[must_use]
+    pub const fn heard(addr: PeerAddr) -> Self {
+        Self { addr, successes: 0, failures: 0, source: None, age_s: 0 }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What a restart needs to know of the address book.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BookRecord {
+    /// What decides where each address has its place; `None` draws a new one.
+    pub secret: Option<BookSecret>,
+    /// Addresses of long-standing links, which are dialled first.
+    pub anchors: Vec<PeerAddr>,
+    /// The addresses, those that had a place of their own choice first.
+    pub addresses: Vec<AddressRecord>,
+}
+
+impl From<Vec<AddressRecord>> for BookRecord {
+    fn from(addresses: Vec<AddressRecord>) -> Self {
+        Self { addresses, ..Self::default() }
+    }
+}
+
+/// Where each address has its place in the book depends on this. Whoever knew it could choose addresses that drive others out.
+#[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BookSecret(pub u64);
+
+impl fmt::Debug for BookSecret {
+    /// Never shows the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BookSecret")
+    }
 }
 
 /// Why a dial came to nothing.

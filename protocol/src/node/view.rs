@@ -3,7 +3,7 @@
 use super::Node;
 use crate::ground::item::{Item, ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::{Direction, Link};
-use crate::ground::peer::{PeerAddr, PeerKey};
+use crate::ground::peer::{BookRecord, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::items::blocks::BlockStore;
 use crate::items::orphanage::Orphanage;
@@ -11,6 +11,7 @@ use crate::items::pool::Pool;
 use crate::items::seen::SeenCache;
 use crate::items::unbroadcast::Unbroadcast;
 use crate::peers::Peers;
+use crate::peers::book::groups::Groups;
 use crate::record::{Dealings, Record, Story};
 use crate::replica::Replica;
 use crate::report::counters::Counters;
@@ -120,6 +121,22 @@ impl Node {
     #[must_use]
     pub const fn peers(&self) -> &Peers {
         &self.peers
+    }
+
+    /// What is to be kept of the address book over a restart, and handed back then ([`Input::Remembered`]).
+    ///
+    /// [`Input::Remembered`]: crate::machine::Input::Remembered
+    #[must_use]
+    pub fn export_book(&self, now: Time) -> BookRecord {
+        let brought = |link| {
+            self.links.get(link).is_some_and(|state| state.brought.iter().any(|when| *when > 0))
+        };
+        self.peers.export(brought, now)
+    }
+
+    /// Groups addresses by another rule than by network. To be called before any address comes.
+    pub fn set_groups(&mut self, groups: Groups) {
+        self.peers.set_groups(groups);
     }
 
     /// The seen cache.

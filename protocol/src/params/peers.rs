@@ -12,8 +12,8 @@ pub struct PeerParams {
     pub outbound: usize,
     /// Most peers that may dial us (Bitcoin Core: 125 in all, `DEFAULT_MAX_PEER_CONNECTIONS`).
     pub inbound_max: usize,
-    /// Most addresses in the book; over it a bad or random other address makes room.
-    /// Bitcoin Core's tables hold 81,920 (`addrman.cpp`); this is a guess for smaller networks.
+    /// Most addresses in the book, a fifth of them such as were reached (`peers/book/tables.rs`). Bitcoin Core's tables
+    /// hold 81,920 (`addrman_impl.h`); this is an eighth of that, a guess for smaller networks.
     pub book_max: usize,
     /// First wait after a failed dial, milliseconds; it doubles with each failure in a row. A guess.
     pub retry_min_ms: u64,
@@ -62,7 +62,7 @@ impl Default for PeerParams {
         Self {
             outbound: 8,
             inbound_max: 117,
-            book_max: 10_000,
+            book_max: 10_240,
             retry_min_ms: 500,
             retry_max_ms: 600_000,
             dialling_max: 8,

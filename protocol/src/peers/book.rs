@@ -1,67 +1,69 @@
 //! The address book: every address we know and what became of it.
 //!
 //! # Model
-//! A dense array, so that a uniformly random address costs one draw, and a map from address to place.
-//! An address *was reached* if a peer ever said hello there. It *fails* when a dial comes to nothing
-//! or the link ends early, and then rests (see `backoff.rs`).
+//! A dense array of entries, a map from address to entry, and one from slot to entry: each address stands in a slot of one
+//! of two tables, *new* and *tried*, in a bucket that a secret chooses (`tables.rs`). An address *was reached* if a peer ever said hello there. It
+//! *fails* when a dial comes to nothing or the link ends early, and then rests (see `backoff.rs`).
 //!
 //! # Bounds, and the attack on them
 //! At most `peers.book_max` addresses. A peer that wants to be our only neighbour fills the book with
 //! its own addresses, or with dead ones so that ours are forgotten. Against it:
-//! - Addresses that one source told us and that were never reached hold at most a
-//!   [`SOURCE_SHARE`]-th of the book, and those of one host less; more are refused (`book/shares.rs`). The share
-//!   belongs to the peer's network or key, so that it doesn't start afresh with a new link.
-//! - In a full book the newcomer displaces the worst of [`EVICTION_SAMPLE`] random addresses: never
-//!   reached before reached, then most failures, then at random. Connected addresses and those that
-//!   our operator named never yield.
+//! - **Whoever has a slot keeps it.** In a full bucket of *new* an address gives way only if it is terrible: it failed often, or nothing was
+//!   heard of it for [`HORIZON`]. Connected addresses and those that our operator named never yield.
+//! - **Hearsay never reaches *tried***: an address gets there when a peer said hello at it, on a link that we dialled. If
+//!   its bucket is full, it waits until a feeler tried who is there (`collisions.rs`); who is then driven out goes back to *new*.
+//! - What one source tells reaches its share of the buckets, and one host has few addresses (`tables.rs`, `hosts.rs`). The
+//!   share belongs to the peer's network or key, so that it doesn't start afresh with a new link.
 //! - What was never reached and failed [`FAILURES_MAX`] times in a row is given up even if there is
-//!   room, which also gives its source the place back; and then it isn't taken again for a while (`book/given_up.rs`).
+//!   room; and then it isn't taken again for a while (`book/given_up.rs`).
 //! - Which failures count is for others to say (`outage.rs`).
+//! - Which address is dialled is drawn by group (`choice.rs`).
 //!
-//! Whoever has addresses in many networks gets many shares. It can then crowd out addresses that we only
-//! heard of, but hardly those that we reached.
+//! Whoever has addresses in many networks gets many shares. It can then keep others out of *new* for as long as its own
+//! answer or are young, but it drives nobody out of *tried*.
 //!
 //! Addresses carry no time on the wire, so an address that is repeated is not thereby fresh: only its
 //! first mention, and the peer at that address itself, count as news.
 
+pub mod asmap;
+mod choice;
+mod collisions;
+mod entry;
 mod given_up;
-mod shares;
-
-use std::time::Duration;
+pub mod groups;
+mod hosts;
+mod tables;
+mod tried;
 
 use rand::{Rng, RngExt as _};
 
 use crate::ground::map::{Map, Salt};
-use crate::ground::peer::{AddressRecord, PeerAddr};
-use crate::ground::reach::Reach;
+use crate::ground::peer::{AddressRecord, BookRecord, BookSecret, PeerAddr, PeerKey, Source};
+use crate::ground::reach::{Origin, Reach};
 use crate::ground::time::Time;
 use crate::machine::Cx;
-use crate::params::PeerParams;
 use crate::wire::message::ADDRESSES_MAX;
 
 use super::backoff::Backoff;
 use super::outage::{ALONE_MAX_MS, HEARSAY_MAX_MS, Scope};
 use super::recent::Recent;
+pub(super) use choice::{Choice, Wish};
+pub use collisions::COLLISIONS_MAX;
+use collisions::Collisions;
+use entry::Entry;
+pub use entry::{
+    AddressView, FAILURES_MAX, HEARD_LATELY, HORIZON, STALE, STALE_FAILURES, TELL_FAILURES_MAX,
+};
 use given_up::GivenUp;
 pub use given_up::{GIVEN_UP_MAX, REST_MAX_MS};
-use shares::Shares;
-pub use shares::{HOST_MAX, SOURCE_MIN, SOURCE_SHARE, Source};
+use groups::Groups;
+pub use hosts::HOST_MAX;
+use hosts::Hosts;
+pub use tables::{GROUP_BUCKETS, NEW_BUCKETS, SOURCE_BUCKETS, SOURCE_MIN, TRIED_BUCKETS};
+use tables::{Layout, Shape, Slots, Whose};
 
-/// How many random addresses are compared for the worst to leave a full book. If half of the book was
-/// reached, a reached one leaves once in 65,536 times.
-pub const EVICTION_SAMPLE: usize = 16;
-
-/// Failures in a row after which an address that was never reached is given up: two minutes after
-/// it was learned with the default backoff. A guess.
-pub const FAILURES_MAX: u16 = 8;
-
-/// Failures in a row after which an address isn't told to others (Bitcoin Core: 3 for addresses never
-/// reached).
-pub const TELL_FAILURES_MAX: u16 = 3;
-
-/// How long an address that was never reached is worth telling to others. A guess: as often as every
-/// node repeats its own address by default.
-pub const HEARD_LATELY: Duration = Duration::from_secs(86_400);
+/// Among how many slots, from its own on, an address that our operator named finds its place. A guess.
+pub const NAMED_SLOTS: u32 = 64;
 
 /// Largest answer to a request for addresses, per cent of the book (Bitcoin Core's `MAX_PCT_ADDR_TO_SEND`).
 pub const SAMPLE_PERCENT: usize = 23;
@@ -78,48 +80,23 @@ pub const SHUNNED_MAX: usize = 1_000;
 pub struct Book {
     entries: Vec<Entry>,
     places: Map<PeerAddr, u32>,
-    shares: Shares,
+    slots: Slots,
+    /// Drawn when the first address comes, or kept from an earlier run.
+    layout: Option<Layout>,
+    groups: Groups,
+    /// How many entries aren't by themselves.
+    grouped: u32,
+    collisions: Collisions,
+    hosts: Hosts,
     /// Where we tell peers to dial us.
     own: Option<PeerAddr>,
     shunned: Recent<PeerAddr>,
     given_up: GivenUp,
 }
 
-/// What we know of one address.
-#[derive(Clone, Debug)]
-struct Entry {
-    addr: PeerAddr,
-    /// A link leads there now.
-    connected: bool,
-    /// Our operator named it.
-    named: bool,
-    /// Whose share it counts against: who told us, until we reach it ourselves.
-    source: Option<Source>,
-    /// When we first heard of it, or last from the peer there.
-    heard: Time,
-    attempted: Option<Time>,
-    reached: Option<Time>,
-    successes: u32,
-    backoff: Backoff,
-}
-
-/// A view of one address, for status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AddressView {
-    /// The address.
-    pub addr: PeerAddr,
-    /// Whether a link leads there now.
-    pub connected: bool,
-    /// When it was last dialled in this run.
-    pub attempted: Option<Time>,
-    /// When a peer last said hello there in this run.
-    pub reached: Option<Time>,
-    /// How often a peer said hello there.
-    pub successes: u32,
-    /// Failures in a row that are held against it.
-    pub failures: u16,
-    /// When it may be dialled again.
-    pub retry: Time,
+/// The source that a peer belongs to.
+pub(super) fn source_of(key: PeerKey, origin: Origin) -> Source {
+    origin.network().map_or(Source::Peer(key), Source::Network)
 }
 
 /// What became of an address offered to the book.
@@ -129,8 +106,7 @@ pub(super) enum Added {
     New,
     /// It was there already.
     Known,
-    /// It is not kept: shunned, given up lately, over its source's or host's share, or the book is full of
-    /// better ones.
+    /// It is not kept: shunned, given up lately, over its host's share, or a better one has its place.
     Refused,
 }
 
@@ -140,11 +116,21 @@ impl Book {
         Self {
             entries: Vec::new(),
             places: Map::new(salt),
-            shares: Shares::new(salt),
+            slots: Slots::new(salt),
+            layout: None,
+            groups: Groups::default(),
+            grouped: 0,
+            collisions: Collisions::new(),
+            hosts: Hosts::new(salt),
             own,
             shunned: Recent::new(SHUNNED_MAX, salt),
             given_up: GivenUp::new(salt),
         }
+    }
+
+    /// Groups addresses by another rule from now on; those that are in the book already stay as they are.
+    pub(super) fn set_groups(&mut self, groups: Groups) {
+        self.groups = groups;
     }
 
     /// How many addresses are in it.
@@ -165,36 +151,57 @@ impl Book {
         self.places.contains(&addr)
     }
 
+    /// Whether a link leads to the address now.
+    pub(super) fn is_connected(&self, addr: PeerAddr) -> bool {
+        self.get(addr).is_some_and(|entry| entry.connected)
+    }
+
     /// All addresses, in no particular order, which is the same in every run.
     pub fn iter(&self) -> impl Iterator<Item = AddressView> {
-        self.entries.iter().map(Entry::view)
+        self.entries.iter().map(|entry| self.view(entry))
     }
 
-    /// What is worth keeping over a restart: every address that is not known to be bad.
+    /// What is worth keeping over a restart: every address, those of *tried* first, so that they find their places free.
     #[must_use]
-    pub fn export(&self) -> Vec<AddressRecord> {
-        let record = |entry: &Entry| AddressRecord {
-            addr: entry.addr,
-            successes: entry.successes,
-            failures: entry.backoff.failures(),
-        };
-        self.entries.iter().map(record).collect()
+    pub fn export(&self, now: Time) -> BookRecord {
+        let tables = [true, false].into_iter();
+        let entries = tables.flat_map(|tried| {
+            self.entries.iter().filter(move |entry| self.is_tried(entry) == tried)
+        });
+        BookRecord {
+            secret: self.layout.map(|layout| layout.secret()),
+            anchors: Vec::new(),
+            addresses: entries.map(|entry| entry.record(now)).collect(),
+        }
     }
 
-    /// Takes in what an earlier run kept, until the book is full: of what peers had told it, what they still may.
-    pub(super) fn import(&mut self, records: &[AddressRecord], params: &PeerParams, now: Time) {
-        for record in records {
-            if self.len() >= params.book_max {
-                return;
-            }
-            let is_told = params.local_addresses || Reach::of(record.addr.ip) == Some(Reach::World);
+    /// Takes in what an earlier run kept: of what peers had told it, what they still may.
+    pub(super) fn import(&mut self, kept: &BookRecord, cx: &mut Cx<'_>) {
+        if self.layout.is_none() && !kept.addresses.is_empty() {
+            let secret = kept.secret.unwrap_or_else(|| BookSecret(cx.rng.random()));
+            self.layout = Some(Layout::new(secret, Shape::of(cx.params.peers.book_max)));
+        }
+        for record in &kept.addresses {
+            let is_world = Reach::of(record.addr.ip) == Some(Reach::World);
+            let is_told = cx.params.peers.local_addresses || is_world;
             let wanted = record.successes > 0 || is_told;
-            if wanted && self.may_hold(record.addr, now) && !self.contains(record.addr) {
-                let mut entry = Entry::new(record.addr, None, now);
-                entry.successes = record.successes;
-                entry.backoff = Backoff::resumed(record.failures);
-                self.push(entry);
+            if wanted && self.may_hold(record.addr, cx.now) && !self.contains(record.addr) {
+                self.resume(record, cx);
             }
+        }
+    }
+
+    fn resume(&mut self, record: &AddressRecord, cx: &mut Cx<'_>) {
+        let mut entry = Entry::new(self.whose(record.addr, record.source), cx.now);
+        entry.successes = record.successes;
+        entry.aged_s = record.age_s;
+        entry.lone_word &= record.successes == 0;
+        entry.backoff = Backoff::resumed(record.failures);
+        let layout = self.layout(cx);
+        let tried = layout.tried_slot(entry.whose()).filter(|_| entry.successes > 0);
+        match tried.and_then(|own| self.find_empty(layout.around(own))) {
+            Some(slot) => self.push(entry, slot),
+            None => _ = self.add(entry, cx),
         }
     }
 
@@ -205,17 +212,18 @@ impl Book {
         from: impl Into<Source>,
         cx: &mut Cx<'_>,
     ) -> Added {
-        if self.contains(addr) {
+        let from = from.into();
+        if let Some(entry) = self.get_mut(addr) {
+            entry.lone_word &= entry.source == Some(from);
             return Added::Known;
         }
-        let from = from.into();
         let Ok(failures) = self.given_up.failures(addr, cx.now) else { return Added::Refused };
-        let has_room = self.shares.has_room(from, cx.params.peers.book_max);
-        if !has_room || !self.shares.has_room_for(addr.ip) || !self.may_hold(addr, cx.now) {
+        if !self.hosts.has_room_for(addr.ip) || !self.may_hold(addr, cx.now) {
             return Added::Refused;
         }
-        let mut entry = Entry::new(addr, Some(from), cx.now);
+        let mut entry = Entry::new(self.whose(addr, Some(from)), cx.now);
         entry.backoff = Backoff::resumed(failures);
+        entry.counted = true;
         self.add(entry, cx)
     }
 
@@ -225,11 +233,13 @@ impl Book {
         if self.contains(addr) {
             return Added::Known;
         }
-        if !self.shares.has_room(from, cx.params.peers.book_max) || !self.may_hold(addr, cx.now) {
+        if !self.may_hold(addr, cx.now) {
             return Added::Refused;
         }
         self.given_up.remove(addr);
-        self.add(Entry::new(addr, Some(from), cx.now), cx)
+        let mut entry = Entry::new(self.whose(addr, Some(from)), cx.now);
+        entry.counted = true;
+        self.add(entry, cx)
     }
 
     /// Our operator named an address. That it was shunned no longer counts.
@@ -239,15 +249,13 @@ impl Book {
         if !self.may_hold(addr, cx.now) {
             return Added::Refused;
         }
-        let added = if self.contains(addr) {
-            Added::Known
-        } else {
-            self.add(Entry::new(addr, None, cx.now), cx)
-        };
         if let Some(entry) = self.get_mut(addr) {
-            entry.named = true;
+            (entry.named, entry.lone_word) = (true, false);
+            return Added::Known;
         }
-        added
+        let mut entry = Entry::new(self.whose(addr, None), cx.now);
+        entry.named = true;
+        self.add(entry, cx)
     }
 
     /// The address is being dialled.
@@ -264,32 +272,10 @@ impl Book {
         }
     }
 
-    /// The peer that we dialled at the address said hello, so we vouch for it ourselves now. An
-    /// address that left the book while it was dialled comes back.
-    pub(super) fn reach(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) {
-        if !self.may_hold(addr, cx.now) {
-            return;
-        }
-        if !self.contains(addr) && self.add(Entry::new(addr, None, cx.now), cx) == Added::Refused {
-            return;
-        }
-        let Some(entry) = self.get_mut(addr) else {
-            return;
-        };
-        let source = entry.source.take();
-        entry.backoff.forgive(cx.now);
-        entry.connected = true;
-        entry.heard = cx.now;
-        entry.reached = Some(cx.now);
-        entry.successes = entry.successes.saturating_add(1);
-        self.given_up.remove(addr);
-        self.release_share(source, addr);
-    }
-
     /// The peer at the address told us so itself.
     pub(super) fn refresh(&mut self, addr: PeerAddr, now: Time) {
         if let Some(entry) = self.get_mut(addr) {
-            entry.heard = now;
+            (entry.heard, entry.aged_s) = (now, 0);
         }
     }
 
@@ -300,6 +286,7 @@ impl Book {
         entry.backoff.fail(cx.now, &cx.params.peers, cx.rng);
         let (until, failures) = (entry.backoff.until(), entry.backoff.failures());
         let worth_keeping = entry.connected || entry.is_trusted();
+        self.give_way(addr);
         if !worth_keeping && failures >= FAILURES_MAX {
             self.forget(addr);
             self.given_up.insert(addr, failures, cx.now, &cx.params.peers);
@@ -311,6 +298,7 @@ impl Book {
     /// The peer at the address let us go at once. Returns when it may be dialled again. It isn't given up for that: it
     /// is there, and may have been full.
     pub(super) fn turn_away(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) -> Option<Time> {
+        self.stand_by(addr);
         let entry = self.get_mut(addr)?;
         entry.backoff.fail(cx.now, &cx.params.peers, cx.rng);
         Some(entry.backoff.until())
@@ -353,6 +341,7 @@ impl Book {
     /// A good link to the address ended. Returns when it may be dialled again.
     pub(super) fn rest(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) -> Option<Time> {
         let entry = self.get_mut(addr)?;
+        (entry.heard, entry.aged_s) = (cx.now, 0);
         entry.backoff.rest(cx.now, &cx.params.peers, cx.rng);
         Some(entry.backoff.until())
     }
@@ -369,31 +358,19 @@ impl Book {
         self.get(addr).is_some_and(|entry| entry.is_free(now))
     }
 
-    /// A uniformly random address that is neither connected, nor resting, nor among `busy`; or else
-    /// when the next one will have rested.
-    pub(super) fn choose(&self, busy: &[PeerAddr], now: Time, rng: &mut dyn Rng) -> Choice {
-        const DRAWS: usize = 8;
-        if self.is_empty() {
-            return Choice::NoneBefore(Time::NEVER);
-        }
-        let is_free = |entry: &Entry| entry.is_free(now) && !busy.contains(&entry.addr);
-        for _ in 0..DRAWS {
-            let entry = &self.entries[rng.random_range(0..self.entries.len())];
-            if is_free(entry) {
-                return Choice::Dial(entry.addr);
-            }
-        }
-        // Few addresses are free, if any: count them, then draw among those.
-        let free = self.entries.iter().filter(|entry| is_free(entry)).count();
-        if free > 0 {
-            let nth = rng.random_range(0..free);
-            let entry = self.entries.iter().filter(|entry| is_free(entry)).nth(nth);
-            return Choice::Dial(entry.expect("there are more than `nth` free entries").addr);
-        }
-        let resting = self.entries.iter().filter(|entry| !entry.connected);
-        let resting = resting.filter(|entry| !busy.contains(&entry.addr));
-        let earliest = resting.map(|entry| entry.backoff.until()).min();
-        Choice::NoneBefore(earliest.unwrap_or(Time::NEVER))
+    /// The group of an address, if it isn't by itself.
+    pub(super) fn group_of(&self, addr: PeerAddr) -> Option<u32> {
+        self.groups.group(addr.ip)
+    }
+
+    /// Who alone vouches for an address.
+    pub(super) fn lone_word(&self, addr: PeerAddr) -> Option<Source> {
+        self.get(addr).filter(|entry| entry.lone_word).and_then(|entry| entry.source)
+    }
+
+    /// Whether any address is of a group, so that links and sources have to be told apart.
+    pub(super) const fn has_groups(&self) -> bool {
+        self.grouped > 0
     }
 
     /// A uniformly random sample of what is worth telling to others, to answer a peer's question: at
@@ -429,38 +406,60 @@ impl Book {
         Some(&mut self.entries[place as usize])
     }
 
-    /// Adds an address that isn't in the book, in the place of another one if need be.
+    fn whose(&self, addr: PeerAddr, source: Option<Source>) -> Whose {
+        Whose { addr, group: self.group_of(addr), source }
+    }
+
+    /// Which slots are whose. It is settled when the first address comes.
+    fn layout(&mut self, cx: &mut Cx<'_>) -> Layout {
+        *self.layout.get_or_insert_with(|| {
+            Layout::new(BookSecret(cx.rng.random()), Shape::of(cx.params.peers.book_max))
+        })
+    }
+
+    /// Adds an address that isn't in the book to *new*, in the place of a terrible one if need be.
     fn add(&mut self, entry: Entry, cx: &mut Cx<'_>) -> Added {
-        if self.len() >= cx.params.peers.book_max {
-            let Some(victim) = self.draw_victim(cx.rng) else {
-                return Added::Refused;
-            };
-            self.forget(victim);
+        let layout = self.layout(cx);
+        let Some(slot) = self.find_slot(layout, &entry, cx.now) else { return Added::Refused };
+        if let Some(other) = self.slots.get(slot) {
+            self.forget(self.entries[other].addr);
         }
-        self.push(entry);
+        self.push(entry, slot);
         Added::New
     }
 
-    /// Whoever is to leave a full book; `None` if all that were drawn must stay.
-    fn draw_victim(&self, rng: &mut dyn Rng) -> Option<PeerAddr> {
-        let mut worst: Option<&Entry> = None;
-        for _ in 0..EVICTION_SAMPLE {
-            let entry = &self.entries[rng.random_range(0..self.entries.len())];
-            if entry.connected || entry.named {
-                continue;
-            }
-            if worst.is_none_or(|worst| entry.badness() > worst.badness()) {
-                worst = Some(entry);
-            }
+    /// A slot in *new*: an empty one if possible, or one of somebody who gives way.
+    fn find_slot(&self, layout: Layout, of: &Entry, now: Time) -> Option<u32> {
+        let own = layout.new_slot(of.whose());
+        if of.named {
+            let slots = || {
+                let most = NAMED_SLOTS.min(layout.shape().new_slots());
+                (0..most).map(|steps| layout.after(own, steps))
+            };
+            let is_loose = |slot: &u32| self.at(*slot).is_none_or(|other| !other.is_protected());
+            return self.find_empty(slots()).or_else(|| slots().find(is_loose));
         }
-        worst.map(|entry| entry.addr)
+        let is_loose = |slot: &u32| self.at(*slot).is_none_or(|other| other.is_terrible(now));
+        self.find_empty(layout.around(own)).or_else(|| layout.around(own).find(is_loose))
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn find_empty(&self, mut slots: impl Iterator<Item = u32>) -> Option<u32> {
+        slots.find(|slot| self.slots.get(*slot).is_none())
+    }
+
+    /// The entry in a slot.
+    fn at(&self, slot: u32) -> Option<&Entry> {
+        self.slots.get(slot).map(|entry| &self.entries[entry])
+    }
+
+    fn push(&mut self, mut entry: Entry, slot: u32) {
         let place = u32::try_from(self.entries.len()).expect("a book has fewer than 2^32 entries");
-        if let Some(source) = entry.source {
-            self.shares.take(source, entry.addr.ip);
+        if entry.counted {
+            self.hosts.take(entry.addr.ip);
         }
+        self.grouped += u32::from(entry.group.is_some());
+        entry.slot = slot;
+        self.slots.set(slot, place as usize);
         self.places.insert(entry.addr, place);
         self.entries.push(entry);
     }
@@ -470,74 +469,66 @@ impl Book {
             return;
         };
         let entry = self.entries.swap_remove(place as usize);
+        self.slots.clear(entry.slot);
         if let Some(moved) = self.entries.get(place as usize) {
             self.places.insert(moved.addr, place);
+            self.slots.set(moved.slot, place as usize);
         }
-        self.release_share(entry.source, addr);
-    }
-
-    fn release_share(&mut self, source: Option<Source>, addr: PeerAddr) {
-        if let Some(source) = source {
-            self.shares.release(source, addr.ip);
+        self.grouped -= u32::from(entry.group.is_some());
+        self.collisions.remove(addr);
+        if entry.counted {
+            self.hosts.release(addr.ip);
         }
-    }
-}
-
-/// What [`Book::choose`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Choice {
-    /// This address may be dialled.
-    Dial(PeerAddr),
-    /// None may be dialled before this moment, unless something changes.
-    NoneBefore(Time),
-}
-
-impl Entry {
-    const fn new(addr: PeerAddr, source: Option<Source>, heard: Time) -> Self {
-        Self {
-            addr,
-            connected: false,
-            named: false,
-            source,
-            heard,
-            attempted: None,
-            reached: None,
-            successes: 0,
-            backoff: Backoff::resumed(0),
-        }
+        self.fill(entry.slot);
     }
 
-    /// Whether we have a better reason for it than hearsay.
-    const fn is_trusted(&self) -> bool {
-        self.named || self.successes > 0
-    }
-
-    fn is_free(&self, now: Time) -> bool {
-        !self.connected && self.backoff.until() <= now
-    }
-
-    fn is_worth_telling(&self, now: Time) -> bool {
-        let known_good = self.successes > 0 || now.since(self.heard) < HEARD_LATELY;
-        self.connected || (known_good && self.backoff.failures() < TELL_FAILURES_MAX)
-    }
-
-    /// Greater for an address that we would rather lose.
-    const fn badness(&self) -> (bool, u16) {
-        (self.successes == 0, self.backoff.tries())
-    }
-
-    const fn view(&self) -> AddressView {
+    fn view(&self, entry: &Entry) -> AddressView {
         AddressView {
-            addr: self.addr,
-            connected: self.connected,
-            attempted: self.attempted,
-            reached: self.reached,
-            successes: self.successes,
-            failures: self.backoff.failures(),
-            retry: self.backoff.until(),
+            addr: entry.addr,
+            tried: self.is_tried(entry),
+            bucket: self.layout.map_or(0, |layout| layout.bucket(entry.slot)),
+            group: entry.group,
+            source: entry.source,
+            connected: entry.connected,
+            attempted: entry.attempted,
+            reached: entry.reached,
+            successes: entry.successes,
+            failures: entry.backoff.failures(),
+            retry: entry.backoff.until(),
         }
+    }
+
+    /// Panics if a bound is passed. Cheap.
+    pub(super) fn check(&self, book_max: usize) {
+        let len = self.len();
+        assert!(len <= book_max, "book: {len} of at most {book_max}");
+        assert_eq!(self.places.len(), len, "one entry each");
+        assert_eq!(self.slots.len(), len, "one slot each");
+        assert!(self.collisions.slots().count() <= COLLISIONS_MAX);
+    }
+
+    /// Recomputes what is derived, and panics if it isn't so.
+    #[cfg(test)]
+    pub(super) fn check_all(&self, book_max: usize) {
+        self.check(book_max);
+        for (place, entry) in self.entries.iter().enumerate() {
+            assert_eq!(self.places.get(&entry.addr).map(|place| *place as usize), Some(place));
+            assert_eq!(self.slots.get(entry.slot), Some(place), "the slot of {}", entry.addr);
+        }
+        let counted = self.entries.iter().filter(|entry| entry.counted);
+        let counted = counted.filter(|entry| hosts::is_counted(entry.addr.ip));
+        assert_eq!(self.hosts.held().count(|_| true), {
+            let mut hosts: Vec<_> = counted.map(|entry| entry.addr.ip).collect();
+            hosts.sort_unstable();
+            hosts.dedup();
+            hosts.len()
+        });
+        let grouped = self.entries.iter().filter(|entry| entry.group.is_some()).count();
+        assert_eq!(self.grouped as usize, grouped);
     }
 }
 
+#[cfg(test)]
+mod bound;
 #[cfg(test)]
 mod tests;

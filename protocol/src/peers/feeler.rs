@@ -8,13 +8,15 @@
 //! while it stays. Along the way it tells which addresses are alive.
 //!
 //! # Rules
-//! 1. While the set stands, a random address of the book that isn't connected is dialled after an
+//! 1. While the set stands, an address of the book that isn't connected is dialled after an
 //!    exponentially distributed wait of mean `peers.feeler_s`. At most one feeler at a time, in addition
 //!    to `peers.outbound`; none in fixed mode or where that is 0, and none while the book knows nobody else.
+//!    First come those whose place in *tried* another one waits for (`book/collisions.rs`); then one is drawn as for the set,
+//!    but with half of the draws among those never reached (`book/choice.rs`).
 //! 2. After [`STAY`] it is closed; but if the last exchange was `peers.rotate_s` ago, it stays and a
 //!    random link of the set is closed instead. *Rationale:* choosing both uniformly keeps the overlay a
 //!    random graph. Rarely, because what is learned about a link goes with it: with the defaults a
-//!    link of the set lasts about an hour.
+//!    link of the set lasts about an hour. One that is of a group that has a link doesn't stay.
 //!
 //! # How soon a gap is bridged
 //! Of `n` nodes in halves, each makes an exchange every `rotate_s + feeler_s` and finds the other half with

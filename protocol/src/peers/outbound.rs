@@ -1,10 +1,10 @@
 //! The outbound set: links of our own choice, which refills itself.
 //!
 //! # Rules
-//! 1. While links and dials under way are fewer than `peers.outbound` and `relay.reconcile_links` together, an address drawn uniformly from
-//!    the book is dialled: one that is not connected, not being dialled, and not resting. *Rationale:*
-//!    uniform choice makes the overlay a random graph, of logarithmic diameter, and what an attacker
-//!    gets is its share of the book and no more.
+//! 1. While links and dials under way are fewer than `peers.outbound` and `relay.reconcile_links` together, an address drawn from
+//!    the book is dialled (`book/choice.rs`): one that is not connected, not being dialled, and not resting, of a group that
+//!    has no link yet. *Rationale:* uniform choice makes the overlay a random graph, of logarithmic diameter, and what an
+//!    attacker gets is its share of the groups and no more.
 //! 2. At most `peers.dialling_max` dials at once. When the driver has no room for one, no address is to
 //!    blame and nothing is dialled for the first wait of the backoff.
 //! 3. Up to [`SEEDS`] of the addresses that our operator named are dialled before any others, and again
@@ -13,20 +13,29 @@
 //!    up when it stands. *Rationale:* whoever is let in to a seed late, because all its places were
 //!    taken, leaves it as well.
 //! 4. In fixed mode only the fixed addresses are dialled, all of them, for ever.
+//! 5. If nothing is left to dial but what one source alone told, and a quarter of the links is what that source told,
+//!    nothing is dialled for [`HEAR_OTHERS`]: those that were dialled first are being asked what they know. *Rationale:* a
+//!    seed that answers first would otherwise choose all links of a new node. *Attack:* a seed that is all that the node
+//!    knows names peers of its own, who confirm one another: against that helps only a second seed.
+//! 6. Anchors are dialled before all others, and beside the set (`anchors.rs`).
 //!
 //! Filling is tried again only when something changed or a rest is over, so that a node without any
 //! free address doesn't walk its book at every event.
 
+use std::time::Duration;
+
 use rand::seq::IteratorRandom as _;
 
-use crate::ground::peer::PeerAddr;
+use crate::ground::peer::{BookRecord, PeerAddr, Source};
 use crate::ground::time::Time;
 use crate::machine::{Action, Cx};
 use crate::params::Params;
 
+use super::anchors::Anchors;
 use super::backoff::jittered;
-use super::book::{Book, Choice};
+use super::book::{Book, Choice, Wish};
 use super::fixed::Fixed;
+use super::table::{Place, Table};
 
 /// Most seed links at once. A guess: one may be dead or lying.
 pub(super) const SEEDS: usize = 2;
@@ -38,6 +47,13 @@ pub(super) const ENOUGH: usize = 2;
 
 /// Most named addresses that may become seeds; more are ordinary entries of the book. A guess.
 const NAMED_MAX: usize = 64;
+
+/// How long a node that knows nothing but what one source told waits for others to tell something. A guess: a few round
+/// trips, in which those that it dialled first say what they know.
+pub(super) const HEAR_OTHERS: Duration = Duration::from_secs(3);
+
+/// One part of the links in so many may lead where one source alone sent us.
+const LONE_WORD_PART: usize = 4;
 
 /// Whom we dial, and when next.
 #[derive(Clone, Debug)]
@@ -51,6 +67,9 @@ pub(super) struct Outbound {
     idle_until: Time,
     /// The driver has no room before, or nobody could be reached.
     busy_until: Time,
+    /// What one source alone told isn't dialled before; [`Time::NEVER`] if there was no need to wait.
+    heard_out_at: Time,
+    anchors: Anchors,
     deadline: Time,
 }
 
@@ -63,8 +82,10 @@ struct Named {
 
 /// The outbound links that are up, but for feelers.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Live {
-    /// All of them.
+pub(super) struct Live<'a> {
+    /// All links, also those that aren't outbound.
+    pub(super) table: &'a Table,
+    /// How many are.
     pub(super) links: usize,
     /// Those that are seeds.
     pub(super) seeds: usize,
@@ -84,7 +105,27 @@ impl Outbound {
             seeds_dialling: Vec::new(),
             idle_until: Time::ZERO,
             busy_until: Time::ZERO,
+            heard_out_at: Time::NEVER,
+            anchors: Anchors::default(),
         }
+    }
+
+    /// Takes up what an earlier run kept beside the book.
+    pub(super) fn import(&mut self, kept: &BookRecord, now: Time) {
+        if self.fixed.is_none() {
+            self.anchors.import(&kept.anchors, now);
+        }
+        self.nudge(now);
+    }
+
+    /// The addresses of long-standing links.
+    pub(super) const fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
+    /// The same, to change.
+    pub(super) const fn anchors_mut(&mut self) -> &mut Anchors {
+        &mut self.anchors
     }
 
     /// The fixed addresses; `None` unless in fixed mode.
@@ -135,17 +176,46 @@ impl Outbound {
     }
 
     /// Dials an address beside the set, if there is one and nothing else is being dialled.
-    pub(super) fn probe(&mut self, book: &mut Book, cx: &mut Cx<'_>) -> Option<PeerAddr> {
+    /// First whoever has a place that another one waits for.
+    pub(super) fn probe(
+        &mut self,
+        table: &Table,
+        book: &mut Book,
+        cx: &mut Cx<'_>,
+    ) -> Option<PeerAddr> {
         if self.fixed.is_some() || !self.dialling.is_empty() || self.busy_until > cx.now {
             return None;
         }
-        match book.choose(&[], cx.now, cx.rng) {
-            Choice::Dial(addr) => {
-                self.dial(addr, book, cx);
-                Some(addr)
-            }
+        let groups = self.groups(table, book);
+        let wish = Wish { groups: &groups, feels: true, ..Wish::default() };
+        let addr = book.to_test(cx.now).or_else(|| match book.choose(&wish, cx.now, cx.rng) {
+            Choice::Dial(addr) | Choice::LoneWord(addr) => Some(addr),
             Choice::NoneBefore(_) => None,
+        })?;
+        self.dial(addr, book, cx);
+        Some(addr)
+    }
+
+    /// The groups that links of our choice and dials lead to. Small: there is one for each.
+    fn groups(&self, table: &Table, book: &Book) -> Vec<u32> {
+        if !book.has_groups() {
+            return Vec::new();
         }
+        let addrs = self.dialling.iter().copied().chain(chosen(table));
+        addrs.filter_map(|addr| book.group_of(addr)).collect()
+    }
+
+    /// The sources that told enough of our links.
+    fn spent(&self, table: &Table, book: &Book, cx: &Cx<'_>) -> Vec<Source> {
+        if !book.has_groups() {
+            return Vec::new();
+        }
+        let most = (cx.params.outbound() / LONE_WORD_PART).max(1);
+        let addrs = self.dialling.iter().copied().chain(chosen(table));
+        let mut sources: Vec<_> = addrs.filter_map(|addr| book.lone_word(addr)).collect();
+        sources.sort_unstable();
+        let of_each = sources.chunk_by(|a, b| a == b);
+        of_each.filter(|links| links.len() >= most).filter_map(<[_]>::first).copied().collect()
     }
 
     fn dial(&mut self, addr: PeerAddr, book: &mut Book, cx: &mut Cx<'_>) {
@@ -175,7 +245,7 @@ impl Outbound {
     }
 
     /// Dials until the set is full, as far as possible.
-    pub(super) fn refill(&mut self, live: Live, book: &mut Book, cx: &mut Cx<'_>) {
+    pub(super) fn refill(&mut self, live: Live<'_>, book: &mut Book, cx: &mut Cx<'_>) {
         while self.wants_more(live, book, cx) {
             if self.dialling.len() >= cx.params.peers.dialling_max {
                 // The end of a dial goes on from here.
@@ -188,7 +258,7 @@ impl Outbound {
                 return;
             }
             match self.choose(live, book, cx) {
-                Choice::Dial(addr) => self.dial(addr, book, cx),
+                Choice::Dial(addr) | Choice::LoneWord(addr) => self.dial(addr, book, cx),
                 Choice::NoneBefore(at) => self.idle_until = at,
             }
         }
@@ -201,12 +271,12 @@ impl Outbound {
     }
 
     /// Whether the set isn't full, and there was nobody to dial when last looked.
-    pub(super) fn is_starving(&self, live: Live, book: &Book, cx: &Cx<'_>) -> bool {
+    pub(super) fn is_starving(&self, live: Live<'_>, book: &Book, cx: &Cx<'_>) -> bool {
         let at_a_loss = self.dialling.is_empty() && self.idle_until > cx.now;
         at_a_loss && self.fixed.is_none() && self.wants_more(live, book, cx)
     }
 
-    fn wants_more(&self, live: Live, book: &Book, cx: &Cx<'_>) -> bool {
+    fn wants_more(&self, live: Live<'_>, book: &Book, cx: &Cx<'_>) -> bool {
         if self.fixed.is_some() {
             return true;
         }
@@ -215,10 +285,10 @@ impl Outbound {
             links -= live.seeds;
             dialling -= self.seeds_dialling.len();
         }
-        links + dialling < cx.params.outbound()
+        links + dialling < cx.params.outbound() + self.anchors.beside(&self.dialling, book, cx.now)
     }
 
-    fn choose(&mut self, live: Live, book: &Book, cx: &mut Cx<'_>) -> Choice {
+    fn choose(&mut self, live: Live<'_>, book: &Book, cx: &mut Cx<'_>) -> Choice {
         if let Some(fixed) = &self.fixed {
             return fixed.choose(&self.dialling, cx.now);
         }
@@ -228,7 +298,29 @@ impl Outbound {
             self.seeds_dialling.push(addr);
             return Choice::Dial(addr);
         }
-        book.choose(&self.dialling, cx.now, cx.rng)
+        if let Some(addr) = self.anchors.take(&self.dialling, book, cx.now) {
+            return Choice::Dial(addr);
+        }
+        let (groups, spent) = (self.groups(live.table, book), self.spent(live.table, book, cx));
+        let wish = Wish { busy: &self.dialling, groups: &groups, spent: &spent, feels: false };
+        let choice = book.choose(&wish, cx.now, cx.rng);
+        self.hear_others(choice, cx.now)
+    }
+
+    /// What one source alone told waits for a while (rule 5).
+    fn hear_others(&mut self, choice: Choice, now: Time) -> Choice {
+        match choice {
+            Choice::LoneWord(_) if self.heard_out_at == Time::NEVER => {
+                self.heard_out_at = now + HEAR_OTHERS;
+                Choice::NoneBefore(self.heard_out_at)
+            }
+            Choice::LoneWord(_) if self.heard_out_at > now => Choice::NoneBefore(self.heard_out_at),
+            Choice::Dial(_) => {
+                self.heard_out_at = Time::NEVER;
+                choice
+            }
+            Choice::LoneWord(_) | Choice::NoneBefore(_) => choice,
+        }
     }
 
     /// A random named address that is worth dialling before others.
@@ -243,4 +335,10 @@ impl Outbound {
         named.tried = true;
         Some(named.addr)
     }
+}
+
+/// Where the links of our own choice lead.
+fn chosen(table: &Table) -> impl Iterator<Item = PeerAddr> {
+    let chosen = table.iter().filter(|(_, peer)| peer.place != Place::Inbound);
+    chosen.filter_map(|(_, peer)| peer.dialled)
 }

@@ -11,12 +11,12 @@ use crate::wire::message::{Message, PeerExchange};
 
 use super::Peers;
 use super::backoff::jittered;
-use super::book::{Added, Source};
+use super::book::{Added, source_of};
 use super::table::{Peer, Question};
 
 impl Peers {
     /// Addresses came, already cut to the link's budget. Returns how many were not kept: not dialable,
-    /// our own, shunned, or over what one peer may put into the book.
+    /// our own, shunned, over what one host may have in the book, or the place of others.
     pub fn on_addresses(&mut self, link: Link, addrs: &[PeerAddr], cx: &mut Cx<'_>) -> usize {
         let Some(peer) = self.table.get_mut(link).filter(|peer| peer.is_ready()) else {
             return addrs.len();
@@ -27,7 +27,7 @@ impl Peers {
             peer.question = Question::Answered;
         }
         let (origin, advertise) = (peer.origin, peer.advertise());
-        let source = Source::of(peer.key, origin);
+        let source = source_of(peer.key, origin);
         let mut dropped = 0;
         for addr in addrs {
             let added = match may_tell(origin, *addr, cx) {
@@ -69,7 +69,7 @@ impl Peers {
         if !may_tell(peer.origin, addr, cx) {
             return;
         }
-        let source = Source::of(peer.key, peer.origin);
+        let source = source_of(peer.key, peer.origin);
         let added = match peer.set_advertise(addr) {
             true => self.book.invite(addr, source, cx),
             false => self.book.hear(addr, source, cx),

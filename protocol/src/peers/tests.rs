@@ -1,3 +1,5 @@
+mod anchors;
+mod capture;
 mod feeler;
 mod gossip;
 mod network;
@@ -16,6 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use super::table::Census;
 use super::*;
 use crate::chain::opaque::Opaque;
+use crate::ground::peer::AddressRecord;
 use crate::limits::misbehavior::Reason;
 use crate::machine::Action;
 use crate::params::Params;
@@ -83,10 +86,21 @@ impl World {
 
     /// Takes up addresses from an earlier run.
     fn remember(&mut self, addrs: impl IntoIterator<Item = u32>) {
-        let record = |n| AddressRecord { addr: addr(n), successes: 1, failures: 0 };
-        let records: Vec<_> = addrs.into_iter().map(record).collect();
-        self.peers.import(&records, &self.params.peers, self.now);
+        let reached = |n| AddressRecord::reached(addr(n));
+        let records: Vec<_> = addrs.into_iter().map(reached).collect();
+        self.import(&records.into());
         self.wait(Duration::ZERO);
+    }
+
+    fn import(&mut self, kept: &BookRecord) {
+        let mut cx = Cx {
+            now: self.now,
+            params: &self.params,
+            chain: &self.chain,
+            rng: &mut self.rng,
+            actions: &mut self.actions,
+        };
+        self.peers.import(kept, &mut cx);
     }
 
     /// A peer connects, in a slot of its own.
@@ -311,7 +325,7 @@ fn links_and_addresses_that_are_unknown_are_tolerated() {
 #[test]
 fn an_idle_node_is_small() {
     // A simulator holds a million of them.
-    assert!(size_of::<Peers>() <= 640, "{} bytes", size_of::<Peers>());
+    assert!(size_of::<Peers>() <= 768, "{} bytes", size_of::<Peers>());
     assert!(size_of::<Peer>() <= 64, "{} bytes", size_of::<Peer>());
 }
 

@@ -23,7 +23,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand::seq::IteratorRandom as _;
 use tidings_protocol::ground::link::{Direction, Link};
-use tidings_protocol::ground::peer::{AddressRecord, DialError, PeerAddr};
+use tidings_protocol::ground::peer::{AddressRecord, BookRecord, DialError, PeerAddr};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::params::Params;
 use tidings_protocol::wire::codec::frame_len;
@@ -219,14 +219,10 @@ impl Gym {
             let spell = self.internet.spell(host, &mut self.rng);
             self.queue.push(self.now + spell, Event::Turns(host));
         }
-        let record = |host| AddressRecord {
-            addr: self.internet.addr(Host::Honest(host)),
-            successes: 1,
-            failures: 0,
-        };
+        let record = |host| AddressRecord::reached(self.internet.addr(Host::Honest(host)));
         let known = self.internet.some_honest(known, &mut self.rng);
         let known: Vec<_> = known.into_iter().map(record).collect();
-        self.remember(&known);
+        self.remember(&known.into());
         let seeds = self.internet.seeds(&attack, &mut self.rng);
         let heard = self.victim.learn(&seeds, self.now, &mut self.rng);
         self.heed(heard);
@@ -247,8 +243,8 @@ impl Gym {
         43_200.0 / f64::from(self.internet.honest().max(1))
     }
 
-    fn remember(&mut self, records: &[AddressRecord]) {
-        let heard = self.victim.remember(records, self.now, &mut self.rng);
+    fn remember(&mut self, kept: &BookRecord) {
+        let heard = self.victim.remember(kept, self.now, &mut self.rng);
         self.heed(heard);
     }
 
@@ -445,7 +441,7 @@ impl Gym {
 
     fn restart(&mut self) {
         let (book, seeds) =
-            (self.victim.book(), self.internet.seeds(&self.setup.attack, &mut self.rng));
+            (self.victim.book(self.now), self.internet.seeds(&self.setup.attack, &mut self.rng));
         self.victim.restart(&self.setup.params);
         self.looks.since_start = 0;
         self.remember(&book);
@@ -491,7 +487,7 @@ impl Gym {
             let_in,
             ..
         } = self.looks;
-        let book = self.victim.book();
+        let book = self.victim.book(self.now).addresses;
         let owned = book
             .iter()
             .filter(|record| matches!(self.internet.at(record.addr), Some(Host::Attacker(_))));

@@ -72,7 +72,7 @@ impl EventHash {
             Input::Congested { link } => head(7, link.slot() as u64),
             Input::Drained { link } => head(8, link.slot() as u64),
             Input::Learned(addrs) => head(9, addrs.len() as u64),
-            Input::Remembered(records) => head(11, records.len() as u64),
+            Input::Remembered(kept) => head(11, kept.addresses.len() as u64),
             Input::Clock { .. } => head(12, 0),
             Input::Write { key, .. } => head(13, key.name().len() as u64),
             Input::Recalled(entry) => head(14, entry.key.name().len() as u64),

@@ -32,7 +32,7 @@ fn restored(item: Arc<Item>) -> Input<'static> {
 /// Two nodes that keep so many transactions in common and some of their own, and meet.
 fn meeting(shared: u32, ours: u32, theirs: u32) -> Mesh {
     let params = named(StrategyKind::Inventory);
-    let mut mesh = Mesh::new(2, 1, 1, params, Arc::new(Opaque::default()));
+    let mut mesh = Mesh::new(2, 2, 1, params, Arc::new(Opaque::default()));
     for (index, own) in [(0, 100_000..100_000 + ours), (1, 200_000..200_000 + theirs)] {
         (0..shared).chain(own).for_each(|n| mesh.hand(index, restored(tx(n))));
     }
@@ -67,7 +67,7 @@ fn pools_that_differ_become_equal_at_the_cost_of_the_difference() {
         assert!(want <= 1_000, "{want} bytes");
         by_sketch += u64::from(compared(&mesh, MessageKind::Held).0 == 0);
     }
-    assert!(by_sketch >= 2, "the others began by salted sums, as some do");
+    assert!(by_sketch >= 1, "the others began by salted sums, as some do");
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn standing() -> (World, Vec<u32>) {
 }
 
 /// Waits for the next feeler and returns whom it dials.
-fn next_feeler(world: &mut World) -> u32 {
+pub(super) fn next_feeler(world: &mut World) -> u32 {
     for _ in 0..100_000 {
         world.wait(Duration::from_secs(1));
         match world.dials()[..] {
@@ -40,7 +40,7 @@ fn stay(world: &mut World) -> Vec<Link> {
 }
 
 /// The links to be closed, as the node asks after every input.
-fn surplus(world: &mut World) -> Vec<Link> {
+pub(super) fn surplus(world: &mut World) -> Vec<Link> {
     let mut links = std::mem::take(&mut world.surplus);
     links.extend(std::iter::from_fn(|| world.run(Peers::take_surplus)));
     links

@@ -161,9 +161,8 @@ fn a_peer_that_is_full_is_not_given_up() {
 fn named_addresses_are_tried_before_those_of_an_earlier_run() {
     let mut world = World::new();
     world.params.peers.dialling_max = SEEDS;
-    let record = |n| AddressRecord { addr: addr(n), successes: 1, failures: 0 };
-    let records: Vec<_> = (100..200).map(record).collect();
-    world.peers.import(&records, &world.params.peers, world.now);
+    let records: Vec<_> = (100..200).map(|n| AddressRecord::reached(addr(n))).collect();
+    world.import(&records.into());
     world.learn([1, 2]);
     let mut dialled = world.dials();
     dialled.sort_unstable();

@@ -34,7 +34,7 @@ impl World {
         self.run(|peers, cx| peers.on_addresses(link, &[addr], cx)) == 0
     }
 
-    fn dialled(&mut self) -> Vec<PeerAddr> {
+    pub(super) fn dialled(&mut self) -> Vec<PeerAddr> {
         let dial = |action| match action {
             Action::Dial { addr } => Some(addr),
             _ => None,
@@ -121,8 +121,7 @@ fn our_operator_and_an_earlier_run_may_name_any_address() {
     world.remember([2]);
     assert!(world.peers.book().contains(addr(1)) && world.peers.book().contains(addr(2)));
     // But what peers had told an earlier run counts as if they told it now.
-    let record = |n| AddressRecord { addr: addr(n), successes: 0, failures: 0 };
-    world.peers.import(&[record(3)], &world.params.peers, world.now);
+    world.import(&vec![AddressRecord::heard(addr(3))].into());
     assert!(!world.peers.book().contains(addr(3)));
 }
 
@@ -181,12 +180,13 @@ fn peers_of_one_network_share_one_share_of_the_book() {
         let link = world.connect_from(u64::from(n), &format!("{network}.0.{n}:1"));
         world.hello(link, None);
         for k in 0..100_u32 {
-            let ip = Ipv4Addr::from_bits(0x5000_0000 + (n << 8) + k);
+            let ip = Ipv4Addr::from_bits(0x5000_0000 + ((n * 100 + k) << 12));
             let kept = world.tell_one(link, PeerAddr::tcp(SocketAddr::new(ip.into(), 4_000)));
             *told.entry(network).or_insert(0) += u32::from(kept);
         }
     }
-    assert_eq!(told, BTreeMap::from([("20.1", 200), ("20.2", 200)]));
+    // At most 64 buckets of two slots each.
+    assert!(told.values().all(|kept| (80..=128).contains(kept)), "{told:?}");
 }
 
 #[test]

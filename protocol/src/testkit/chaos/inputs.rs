@@ -9,7 +9,7 @@ use crate::chain::Chain as _;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Hash256, Item, ItemId, ItemKind, ShortId, twin};
 use crate::ground::link::Direction;
-use crate::ground::peer::{AddressRecord, DialError, PeerAddr, PeerKey, Transport};
+use crate::ground::peer::{AddressRecord, BookRecord, DialError, PeerAddr, PeerKey, Transport};
 use crate::ground::time::Time;
 use crate::machine::{Input, Machine as _, RestoredAs};
 use crate::reconcile::sketch::Sketch;
@@ -195,9 +195,10 @@ impl Chaos {
             244 => self.speak(slot, |_| PeerExchange::Addresses(addresses(script).into()).into()),
             245 => self.hand(Input::Learned(&addresses(script))),
             246 => {
-                let record = |addr| AddressRecord { addr, successes: 1, failures: 0 };
-                let records: Vec<_> = addresses(script).into_iter().map(record).collect();
-                self.hand(Input::Remembered(&records));
+                let known: Vec<_> =
+                    addresses(script).into_iter().map(AddressRecord::reached).collect();
+                let anchors = known.iter().map(|record| record.addr).take(3).collect();
+                self.hand(Input::Remembered(&BookRecord { anchors, ..known.into() }));
             }
             247 => self.speak(slot, |_| {
                 Items::FeeFilter(FeeRate(u64::from(script.byte()) * 1_000)).into()

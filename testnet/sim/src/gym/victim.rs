@@ -6,7 +6,7 @@ use rand::RngExt as _;
 use rand::seq::IteratorRandom as _;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::link::{Direction, Link};
-use tidings_protocol::ground::peer::{AddressRecord, DialError, PeerAddr};
+use tidings_protocol::ground::peer::{BookRecord, DialError, PeerAddr};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
@@ -86,8 +86,10 @@ impl Victim {
         self.inputs
     }
 
-    pub(super) fn book(&self) -> Vec<AddressRecord> {
-        self.node.peers().book().export()
+    /// What the node keeps over a restart. Nobody relays here, so all links count as if they had brought something: the
+    /// attacker's would, too.
+    pub(super) fn book(&self, now: Time) -> BookRecord {
+        self.node.peers().export(|_| true, now)
     }
 
     pub(super) fn host(&self, link: Link) -> Option<Host> {
@@ -142,11 +144,11 @@ impl Victim {
 
     pub(super) fn remember(
         &mut self,
-        records: &[AddressRecord],
+        kept: &BookRecord,
         now: Time,
         rng: &mut SplitMix64,
     ) -> Vec<Heard> {
-        self.hand(Input::Remembered(records), now, rng)
+        self.hand(Input::Remembered(kept), now, rng)
     }
 
     pub(super) fn receive(

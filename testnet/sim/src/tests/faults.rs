@@ -99,8 +99,10 @@ fn a_partition_keeps_its_sides_apart_until_it_heals() {
         let parted = flood(&[&format!("partition:share=0.3,for_s=1.5,mode={mode}")]);
         let after_first =
             (16..20).all(|item| parted.world.record().deliveries(item).count() == 100);
-        // The first item leaves its origin in the same moment, just before.
-        let second = parted.world.record().deliveries(1).count();
+        // The first item leaves its origin in the same moment, just before. Whoever lost links dials others, of the other side
+        // too once that is there, and a comparison then brings what was missed.
+        let in_time = |us| mode != "break" || us < 1_000_000;
+        let second = parted.world.record().deliveries(1).filter(|(_, us)| in_time(*us)).count();
         let sides = if heals { vec![100] } else { vec![30, 70] };
         assert!(sides.contains(&second), "{mode}: {second}");
         assert!(after_first || mode == "break", "{mode}");

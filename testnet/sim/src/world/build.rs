@@ -208,10 +208,10 @@ impl World {
 
     /// Gives a node the addresses of an earlier run, or of its operator.
     pub(super) fn import(&mut self, node: u32, known: &[u32]) {
-        let record = |node: &u32| AddressRecord { addr: addr(*node), successes: 1, failures: 0 };
+        let record = |node: &u32| AddressRecord::reached(addr(*node));
         let records: Vec<_> = known.iter().map(record).collect();
         if !records.is_empty() {
-            self.hand_unarmed(node, &Input::Remembered(&records));
+            self.hand_unarmed(node, &Input::Remembered(&records.into()));
             self.carry_out_all(node);
         }
     }

@@ -1,0 +1,65 @@
+//! Which links of the set are to go: for what a feeler found, and once the set is larger than it should be.
+
+use rand::seq::IteratorRandom as _;
+
+use super::Peers;
+use super::table::{Peer, Place};
+use crate::ground::link::{Direction, Link};
+use crate::machine::Cx;
+
+impl Peers {
+    /// Of a feeler that has stayed for long enough and the links of the set, the one that is to go;
+    /// `None` if there is room for all.
+    pub(super) fn find_exchanged(&mut self, cx: &mut Cx<'_>) -> Option<Link> {
+        if !self.feeler.is_over(cx.now) {
+            return None;
+        }
+        let feeler = self.feeler.take_over(cx.now)?;
+        let links = self.table.census().links[Direction::Outbound as usize];
+        if links <= cx.params.outbound() {
+            self.settle(cx);
+            return None;
+        }
+        let found = self.table.get(feeler).is_some_and(Peer::is_ready);
+        if !found || self.shares_group(feeler) || !self.feeler.take_rotation(cx) {
+            return Some(feeler);
+        }
+        Some(self.draw_ordinary(Some(feeler), cx).unwrap_or(feeler))
+    }
+
+    /// Of the links beside the set one that is to go, when the anchors' time is over. It may be any: what an anchor was good
+    /// for is done.
+    pub(super) fn find_beside(&mut self, cx: &mut Cx<'_>) -> Option<Link> {
+        if !self.outbound.anchors().are_over(cx.now) {
+            return None;
+        }
+        let links = self.table.census().links[Direction::Outbound as usize];
+        if links - usize::from(self.feeler.is_up()) > cx.params.outbound()
+            && let Some(link) = self.draw_ordinary(None, cx)
+        {
+            return Some(link);
+        }
+        self.outbound.anchors_mut().end();
+        self.settle(cx);
+        None
+    }
+
+    /// A random link of the set.
+    fn draw_ordinary(&self, but: Option<Link>, cx: &mut Cx<'_>) -> Option<Link> {
+        let ordinary = |(link, peer): &(Link, &Peer)| {
+            let is_other = Some(*link) != but && !self.feeler.is(*link);
+            is_other && peer.place == Place::Outbound && peer.is_ready()
+        };
+        self.table.iter().filter(ordinary).choose(cx.rng).map(|(link, _)| link)
+    }
+
+    /// Whether another link of our choice leads to the group of this one.
+    fn shares_group(&self, link: Link) -> bool {
+        let group = |peer: &Peer| peer.dialled.and_then(|addr| self.book.group_of(addr));
+        let own = self.table.get(link).and_then(group);
+        let is_chosen = |peer: &Peer| peer.place != Place::Inbound;
+        let mut others =
+            self.table.iter().filter(|(other, peer)| *other != link && is_chosen(peer));
+        own.is_some() && others.any(|(_, peer)| group(peer) == own)
+    }
+}
