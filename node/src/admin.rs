@@ -18,6 +18,11 @@
 //! | `POST /v1/kv` with [`KvWrite`](crate::api::kv::KvWrite) | [`KvEntry`](crate::api::kv::KvEntry), once it is on the disk |
 //! | `GET /v1/kv/watch?prefix=…` | server-sent events, each a [`KvChange`](crate::api::KvChange) |
 //! | `GET /v1/kv/conflicts` | [`KvConflicts`](crate::api::kv::KvConflicts) |
+//! | `GET /v1/bans` | [`BanList`](crate::api::bans::BanList) |
+//! | `POST /v1/bans` with [`BanRequest`](crate::api::bans::BanRequest) | [`Concerned`](crate::api::bans::Concerned), once it is on the disk |
+//! | `POST /v1/bans/remove` with [`UnbanRequest`](crate::api::bans::UnbanRequest) | [`Concerned`](crate::api::bans::Concerned), once it is on the disk |
+//! | `POST /v1/peers/disconnect` with [`DisconnectRequest`](crate::api::bans::DisconnectRequest) | [`Concerned`](crate::api::bans::Concerned) |
+//! | `POST /v1/peers/connect` with [`ConnectRequest`](crate::api::bans::ConnectRequest) | [`Concerned`](crate::api::bans::Concerned): the address is tried as soon as there is a place |
 //! | `GET /v1/members` | list of [`MemberView`](crate::api::members::MemberView), by name |
 //! | `POST /v1/members/join` with [`JoinRequest`](crate::api::members::JoinRequest) | [`Joined`](crate::api::members::Joined), once all have answered or been silent for ten seconds |
 //! | `POST /v1/members/leave` | [`LeftFleet`](crate::api::members::LeftFleet), once it is told |
@@ -40,6 +45,7 @@
 //! (the beginning of an id fits several, the clock can't be slowed down, there is no map or it keeps other data, the node is no member of a fleet), 413, 503 while
 //! the node is overloaded or shutting down, 507 when the disk or the map is full. Requests and connections are bounded; over a bound the asker waits.
 
+mod bans;
 mod events;
 mod kv;
 mod members;

@@ -3,6 +3,7 @@
 //! `admin` answers and `client` asks; neither knows the other. All of it is JSON, but for items, which are their
 //! canonical bytes.
 
+pub mod bans;
 pub mod counters;
 pub mod event;
 pub mod explain;
@@ -28,6 +29,14 @@ pub mod path {
     pub const PEERS: &str = "/v1/peers";
     /// The addresses that it knows.
     pub const ADDRESSES: &str = "/v1/addresses";
+    /// Bans.
+    pub const BANS: &str = "/v1/bans";
+    /// Takes bans back.
+    pub const UNBAN: &str = "/v1/bans/remove";
+    /// Closes the link with a peer.
+    pub const DISCONNECT: &str = "/v1/peers/disconnect";
+    /// Tries an address before others.
+    pub const CONNECT: &str = "/v1/peers/connect";
     /// Takes transactions.
     pub const TX: &str = "/v1/tx";
     /// Takes blocks.

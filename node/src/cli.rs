@@ -5,6 +5,7 @@
 //! text for people; what goes wrong is a sentence on standard error, and an [exit code](crate::cli::error).
 
 mod args;
+mod bans;
 mod descriptors;
 pub mod error;
 mod explain;
@@ -85,6 +86,12 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Run(settings) => run::run(&folder, &settings.flags()?),
         Verb::Status(remote) => show::status(&folder, &remote),
         Verb::Peers(remote) => show::peers(&folder, &remote),
+        Verb::Addresses(remote) => bans::addresses(&folder, &remote),
+        Verb::Bans(remote) => bans::bans(&folder, &remote),
+        Verb::Ban(args) => bans::ban(&folder, &args),
+        Verb::Unban(args) => bans::unban(&folder, &args),
+        Verb::Disconnect(args) => bans::disconnect(&folder, &args),
+        Verb::Connect(args) => bans::connect(&folder, &args),
         Verb::Explain { verb } => explain::explain(&folder, &verb),
         Verb::Kv { verb } => kv::kv(&folder, &verb),
         Verb::Members(args) => members::members(&folder, &args),

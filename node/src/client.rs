@@ -4,6 +4,7 @@
 //! at once makes several clients. A connection that the node closed meanwhile is replaced. Clients of nodes in
 //! one host may share a connection ([`Client::node`]).
 
+mod bans;
 mod connection;
 mod kv;
 mod members;

@@ -4,6 +4,7 @@
 //! the answer. A full channel makes the asker wait, never the shell.
 
 mod kv;
+mod not_done;
 mod unexplained;
 
 use std::sync::{Arc, OnceLock};
@@ -16,7 +17,9 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 pub use self::kv::{KvCommand, KvRefused, KvReply};
+pub use self::not_done::NotDone;
 pub use self::unexplained::Unexplained;
+use crate::api::bans::{BanList, BanRequest, Concerned, Subject};
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{NodeEvent, PeerStatus, Status, Submitted};
 use crate::lab::slow_motion::{NotSlowed, SlowMotion};
@@ -63,6 +66,36 @@ pub enum Command {
     Peers(oneshot::Sender<Vec<PeerStatus>>),
     /// What addresses do you know?
     Addresses(oneshot::Sender<Vec<PeerAddr>>),
+    /// Whom do you keep out?
+    Bans(oneshot::Sender<BanList>),
+    /// Keep somebody out.
+    Ban {
+        /// Whom, and for how long.
+        request: BanRequest,
+        /// How many links that closed.
+        reply: oneshot::Sender<Result<Concerned, NotDone>>,
+    },
+    /// Let somebody in again.
+    Unban {
+        /// Whom; everybody if unset.
+        subject: Option<Subject>,
+        /// How many bans that were.
+        reply: oneshot::Sender<Result<Concerned, NotDone>>,
+    },
+    /// Close the link with a peer.
+    Disconnect {
+        /// Its id, or the beginning of it, its address, or its link.
+        peer: String,
+        /// Whether there was one.
+        reply: oneshot::Sender<Result<Concerned, NotDone>>,
+    },
+    /// Try an address before others.
+    Connect {
+        /// Which.
+        addr: PeerAddr,
+        /// It is noted.
+        reply: oneshot::Sender<()>,
+    },
     /// Relay this.
     Submit {
         /// What it is.

@@ -36,6 +36,7 @@ use libp2p::{PeerId, Swarm};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::{DialError, PeerAddr, PeerKey};
+use tidings_protocol::ground::subnet::Subnet;
 use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::kinds::Class;
 use tidings_protocol::wire::message::Message;
@@ -203,6 +204,7 @@ pub struct LinkInfo {
 #[derive(Debug)]
 pub struct Net {
     links: Interner,
+    door: Door,
     ready: Arc<Ready>,
     /// Pipes taken off the ready list; empty but while they are looked at.
     taken: Vec<Arc<Pipe>>,
@@ -234,10 +236,12 @@ impl Net {
     pub async fn start(config: &NetConfig) -> Result<Self, NetError> {
         let (ready, account) = (Arc::default(), Arc::new(Account::default()));
         let (lost, meter) = (Lost::default(), Meter::default());
+        let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
+        let (guard, ready_too) = (door.clone(), Arc::clone(&ready));
         let mut swarm =
-            swarm::build(config, Arc::clone(&ready), &account, lost.clone(), meter.clone())?;
+            swarm::build(config, guard, ready_too, &account, lost.clone(), meter.clone())?;
         let listening = swarm::listen(&mut swarm, &config.listen).await?;
-        let mut net = Self::of(swarm, ready, account, lost);
+        let mut net = Self::of(swarm, door, ready, account, lost);
         (net.listening, net.meter) = (listening, meter);
         Ok(net)
     }
@@ -253,16 +257,24 @@ impl Net {
         let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
         let lost = Lost::default();
         let ready_too = Arc::clone(&ready);
-        let mut swarm = swarm::over(transport, door, config, ready_too, &account, lost.clone())?;
+        let guard = door.clone();
+        let mut swarm = swarm::over(transport, guard, config, ready_too, &account, lost.clone())?;
         let stranger = Stranger::connect(&mut swarm).await;
-        Ok((Self::of(swarm, ready, account, lost), stranger))
+        Ok((Self::of(swarm, door, ready, account, lost), stranger))
     }
 
-    fn of(swarm: Swarm<Behaviours>, ready: Arc<Ready>, account: Arc<Account>, lost: Lost) -> Self {
+    fn of(
+        swarm: Swarm<Behaviours>,
+        door: Door,
+        ready: Arc<Ready>,
+        account: Arc<Account>,
+        lost: Lost,
+    ) -> Self {
         let (dials, dials_rx) = mpsc::channel(DIALS_MAX as usize);
         let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
         Self {
             links: Interner::default(),
+            door,
             ready,
             taken: Vec::new(),
             events: VecDeque::new(),
@@ -294,6 +306,11 @@ impl Net {
     #[must_use]
     pub fn listening(&self) -> &[PeerAddr] {
         &self.listening
+    }
+
+    /// Whom the operator keeps out from now on, and until when: nobody there is let through to a handshake.
+    pub fn keep_out(&self, banned: Vec<(Subnet, Instant)>) {
+        self.door.keep_out(banned);
     }
 
     /// Counted so far.

@@ -7,6 +7,7 @@
 //! same (`shell/turns.rs`), and what is left waits for the next one.
 
 mod absence;
+mod bans;
 mod commands;
 pub mod config;
 mod explain;
@@ -47,6 +48,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::absence::Absence;
+use self::bans::Bans;
 pub use self::config::ShellConfig;
 use self::explain::Acquaintances;
 use self::fault::Doing;
@@ -74,6 +76,14 @@ const TRACE_INTERVAL: Duration = Duration::from_secs(1);
 /// Why a node can't start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ShellError {
+    /// The file of bans.
+    #[error("cannot read the bans in {}: {source}; put it right, or move the file away to ban nobody", path.display())]
+    Bans {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The network can't be had.
     #[error(transparent)]
     Net(#[from] NetError),
@@ -148,6 +158,7 @@ pub struct Shell {
     turn: Turn,
     turns: Turns,
     absence: Absence,
+    bans: Bans,
     /// How often our identity was found at an address that isn't ours.
     twins: u64,
     /// The time when the input at hand was taken: the same for all messages that came together.
@@ -186,6 +197,7 @@ impl Shell {
         config.params.validate()?;
         config.params.record.steps.get_or_insert(STEPS_DEFAULT);
         let known = config.addresses.as_deref().map(addresses::begin).transpose()?;
+        let bans = Bans::load(config.bans.clone())?;
         let trace = config.trace.as_deref().map(|path| {
             let failed = |source| ShellError::Trace { path: path.to_owned(), source };
             Trace::open(path).map_err(failed)
@@ -246,6 +258,7 @@ impl Shell {
             turn: Turn::begin(now),
             turns: Turns::default(),
             absence: Absence::default(),
+            bans,
             twins: 0,
             now: Time::ZERO,
             real: now,
@@ -257,6 +270,7 @@ impl Shell {
         };
         let bootstrap = Arc::clone(&shell.config);
         shell.recall(&recalled.unwrap_or_default());
+        shell.recall_bans();
         shell.handle(Input::Remembered(&known.unwrap_or_default()));
         shell.handle(Input::Learned(&bootstrap.bootstrap));
         Ok(shell)
@@ -406,10 +420,7 @@ impl Shell {
                 }
                 Action::Verify(item) => self.verifier.push(item),
                 Action::Dial { addr } => self.net.dial(addr),
-                Action::Disconnect { link, why } => {
-                    tracing::debug!(%link, %why, "closing a link");
-                    self.net.disconnect(link);
-                }
+                Action::Disconnect { link, why } => self.close(link, why),
                 Action::Changed(key) => {
                     self.reporter.map_changed(&key, self.clock.unix_us(now));
                     self.keeper.note_map(key);
@@ -558,6 +569,11 @@ impl Shell {
         if self.saving.as_ref().is_none_or(JoinHandle::is_finished) {
             self.saving = self.save();
         }
+    }
+
+    fn close(&mut self, link: Link, why: Reason) {
+        tracing::debug!(%link, %why, "closing a link");
+        self.net.disconnect(link);
     }
 
     /// Saves the address book on a thread that may wait for the disk.

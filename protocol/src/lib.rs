@@ -55,6 +55,7 @@ pub mod ground {
     pub mod map;
     pub mod peer;
     pub mod reach;
+    pub mod subnet;
     pub mod time;
     pub(crate) mod varint;
 }

@@ -154,6 +154,7 @@ use crate::chain::{Chain, Verdict, Verified};
 use crate::ground::item::Item;
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{BookRecord, DialError, PeerAddr, PeerKey};
+use crate::ground::subnet::Banned;
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
 use crate::params::Params;
@@ -328,6 +329,16 @@ pub enum Input<'a> {
     Learned(&'a [PeerAddr]),
     /// The address book of an earlier run.
     Remembered(&'a BookRecord),
+    /// Our operator keeps somebody out from now on. Whoever hands this in closes the links that it is about: the machine doesn't keep
+    /// where inbound peers dialled from. Of too many the last aren't taken (`peers/bans.rs`).
+    Ban {
+        /// Whom.
+        whom: Banned,
+        /// For how long.
+        span: Duration,
+    },
+    /// Our operator lets somebody in again.
+    Unban(Banned),
     /// The deadline passed.
     Wake,
 }

@@ -379,6 +379,8 @@ impl Machine for Node {
             }
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
             Input::Remembered(kept) => self.peers.import(kept, cx),
+            Input::Ban { whom, span } => self.peers.ban(whom, span, cx.now),
+            Input::Unban(whom) => self.peers.unban(whom),
             Input::Wake => reach = self.on_wake(cx),
         }
         if reach == Reach::Everything {

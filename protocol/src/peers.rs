@@ -11,7 +11,7 @@
 //!    the smaller [`PeerKey`] dialled. *Rationale:* both ends see both links and both keys, in whatever
 //!    order, so they close the same one. Of two links dialled by the same side the older one stays.
 //! 2. **Never ourselves.** A dial that finds our own key marks the address as ours.
-//! 3. **Misbehaved peers stay out** for a day: the last [`DISCOURAGED_MAX`] keys, and the addresses they were
+//! 3. **Who is banned stays out**: nobody dials them and nobody lets them in (`bans.rs`). **Misbehaved peers stay out** for a day: the last [`DISCOURAGED_MAX`] keys, and the addresses they were
 //!    dialled at. *Attack:* new keys are free, so this stops only those that don't care; what bounds
 //!    an attacker is what each link may cost us, see [`crate::limits::budget`].
 //! 4. **An address that is connected isn't dialled**, where "connected" is what we dialled or what
@@ -36,6 +36,7 @@
 mod admission;
 mod anchors;
 mod backoff;
+pub mod bans;
 pub mod book;
 mod eviction;
 mod exchange;
@@ -56,6 +57,7 @@ use std::time::Duration;
 use crate::ground::link::{Direction, Link};
 use crate::ground::map::Salt;
 use crate::ground::peer::{BookRecord, DialError, PeerAddr, PeerKey};
+use crate::ground::subnet::Banned;
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
 use crate::params::{Params, PeerParams};
@@ -65,6 +67,7 @@ pub use admission::Admission;
 pub use anchors::{ANCHORS_MAX, ANCHORS_STAY};
 pub use eviction::Standing;
 
+use bans::Bans;
 use book::groups::Groups;
 use book::{Added, Book};
 use feeler::Feeler;
@@ -100,6 +103,7 @@ pub struct Peers {
     /// When our own address is told again.
     announce_at: Time,
     discouraged: Recent<PeerKey>,
+    bans: Bans,
     /// Unknown to peers; decides which networks are protected.
     secret: Salt,
     /// What is to be sent; whoever drives this takes it out after each call. At most one message a link and call.
@@ -130,6 +134,7 @@ impl Peers {
             gossip: Gossip::new(),
             announce_at: Time::NEVER,
             discouraged: Recent::new(DISCOURAGED_MAX, salt),
+            bans: Bans::default(),
             secret: salt,
             outbox: Vec::new(),
         }
@@ -162,6 +167,23 @@ impl Peers {
         kept
     }
 
+    /// Our operator keeps somebody out for so long. Links that stand are the driver's to close, who knows where they come from.
+    pub fn ban(&mut self, whom: Banned, span: Duration, now: Time) {
+        // Whoever asks for too many was told so.
+        let _ = self.bans.ban(whom, now + span, now);
+    }
+
+    /// Our operator lets somebody in again.
+    pub fn unban(&mut self, whom: Banned) {
+        self.bans.unban(whom);
+    }
+
+    /// Whom our operator keeps out.
+    #[must_use]
+    pub const fn bans(&self) -> &Bans {
+        &self.bans
+    }
+
     /// Our operator names addresses worth trying: they are tried first.
     pub fn on_learned(&mut self, addrs: &[PeerAddr], cx: &mut Cx<'_>) {
         for addr in addrs {
@@ -188,7 +210,10 @@ impl Peers {
         let seed = dialled.is_some_and(|addr| self.outbound.dial_ended(addr));
         let feeler = dialled.is_some_and(|addr| self.feeler.dial_ended(addr));
         let peer = Peer::new(key, direction, addr, seed, cx.now);
-        let admission = self.admit(link, &peer, standing, cx);
+        let admission = match self.bans.keep_out(Some(key), addr.map(|addr| addr.ip), cx.now) {
+            true => self.turn_away_banned(dialled, cx),
+            false => self.admit(link, &peer, standing, cx),
+        };
         match admission {
             Admission::Refused(_) => {}
             Admission::Welcome => {
@@ -338,7 +363,7 @@ impl Peers {
     fn feel(&mut self, cx: &mut Cx<'_>) {
         if self.feeler.take_due(cx.now)
             && self.stands(cx)
-            && let Some(addr) = self.outbound.probe(&self.table, &mut self.book, cx)
+            && let Some(addr) = self.outbound.probe(&self.table, &mut self.book, &self.bans, cx)
         {
             self.feeler.dial(addr);
         }
@@ -491,6 +516,7 @@ impl Peers {
         let census = self.table.census();
         let links = census.links[Direction::Outbound as usize];
         let live = Live {
+            bans: &self.bans,
             table: &self.table,
             links: links - usize::from(self.feeler.is_up()),
             seeds: census.seeds,

@@ -12,7 +12,7 @@ use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::time::timeout;
 
-use super::{Api, events, kv, members};
+use super::{Api, bans, events, kv, members};
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{
     Health, PeerStatus, Readiness, SlowFrom, Slowed, Status, Stopping, Submitted, path,
@@ -31,6 +31,10 @@ pub fn router(api: Api) -> Router {
         .route(path::STATUS, get(status))
         .route(path::PEERS, get(peers))
         .route(path::ADDRESSES, get(addresses))
+        .route(path::BANS, get(bans::list).post(bans::ban))
+        .route(path::UNBAN, post(bans::unban))
+        .route(path::DISCONNECT, post(bans::disconnect))
+        .route(path::CONNECT, post(bans::connect))
         .route(path::TX, post(submit_tx))
         .route(path::BLOCK, post(submit_block))
         .route(&by_id(path::ITEMS), get(item))

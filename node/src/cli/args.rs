@@ -15,6 +15,7 @@ pub(super) use self::members::{
     EventArgs, KeysVerb, LeaderVerb, MembersArgs, MembersVerb, QueryArgs, RttArgs, StateVerb,
     WhomArgs,
 };
+use crate::api::bans::Subject;
 use crate::cli::error::Error;
 use crate::config::{Flag, env};
 
@@ -54,6 +55,18 @@ pub(super) enum Verb {
     Status(Remote),
     /// Show the node's peers
     Peers(Remote),
+    /// Show the addresses that the node knows
+    Addresses(Remote),
+    /// Show whom the node keeps out
+    Bans(Remote),
+    /// Keep a peer, an address or a subnet out, and close the links that lead there
+    Ban(BanArgs),
+    /// Let a peer, an address or a subnet in again
+    Unban(UnbanArgs),
+    /// Close the link with a peer; it may come again
+    Disconnect(DisconnectArgs),
+    /// Try an address before others, as soon as an outbound place is free
+    Connect(ConnectArgs),
     /// Tell what happened to an item, or what passed between the node and a peer
     Explain {
         #[command(subcommand)]
@@ -206,6 +219,45 @@ pub(super) enum ExplainVerb {
     Tx(ExplainArgs),
     /// The dealings with a peer, by its id or the beginning of it, its address, or its link
     Peer(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BanArgs {
+    /// Whom: a whole peer id, an address (192.0.2.7) or a subnet (192.0.2.0/24)
+    pub(super) subject: Subject,
+    /// For how long: 90s, 15m, 12h, 7d [default: 1d]
+    #[arg(long = "for", value_name = "TIME")]
+    pub(super) span: Option<String>,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UnbanArgs {
+    /// Whom, as `tidings bans` shows it
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(super) subject: Option<Subject>,
+    /// Everybody
+    #[arg(long)]
+    pub(super) all: bool,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DisconnectArgs {
+    /// Which: its id or the beginning of it, its address, or its link
+    pub(super) peer: String,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConnectArgs {
+    /// Which: IP:PORT, or IP:PORT/quic
+    pub(super) addr: PeerAddr,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 #[derive(Debug, Args)]

@@ -155,6 +155,7 @@ impl Error {
             | Self::Shell(
                 ShellError::Net(NetError::Network(_) | NetError::Identity(_))
                 | ShellError::Addresses(_)
+                | ShellError::Bans { .. }
                 | ShellError::Params(_)
                 | ShellError::Trace { .. }
                 | ShellError::Store(

@@ -28,7 +28,7 @@ use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::clock::SystemClock;
 use crate::config::{Config, Flag};
 use crate::control::{COMMANDS_MAX, Control, Events, Stop};
-use crate::files::datadir::{ADDRESSES, DataDir, Lock};
+use crate::files::datadir::{ADDRESSES, BANS, DataDir, Lock};
 use crate::files::identity;
 use crate::files::network::{Meaning, Network};
 use crate::lab::Lab;
@@ -102,6 +102,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         region: config.region(),
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),
+        bans: Some(dir.join(BANS)),
         store,
         kv,
         lab: Lab {

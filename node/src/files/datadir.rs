@@ -18,6 +18,8 @@ pub const ACCOUNT: &str = "account.key";
 pub const CONFIG: &str = "config.toml";
 /// Address book, kept by the shell.
 pub const ADDRESSES: &str = "addresses.json";
+/// The operator's bans.
+pub const BANS: &str = "bans.json";
 /// Locked by the node that uses the folder; holds its process id.
 pub const LOCK: &str = "lock";
 /// Folder under the home folder that is used when none is named.

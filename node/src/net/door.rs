@@ -16,6 +16,7 @@ use std::time::Duration;
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{DialOpts, ListenerId, TransportEvent};
 use libp2p::{Multiaddr, PeerId, Transport, TransportError};
+use tidings_protocol::ground::subnet::Subnet;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -41,6 +42,11 @@ impl Door {
 
     fn lock(&self) -> MutexGuard<'_, Guarding> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom the operator keeps out from now on, and until when.
+    pub(crate) fn keep_out(&self, banned: Vec<(Subnet, Instant)>) {
+        self.lock().gate.keep_out(banned);
     }
 
     /// An inbound connection is open.

@@ -15,6 +15,8 @@
 //! 5. While all places are taken, only those come in for whom one would be given up (`peers/eviction.rs` of the core): whose
 //!    network has fewer connections than the largest, by two or more. Others are spared the handshake, and so are we.
 //!
+//! 6. Whom the operator bans isn't let in (`shell/bans.rs`).
+//!
 //! 3 to 5 don't hold for addresses of this machine or site where the network's file allows such: test networks
 //! are hundreds of nodes on one address.
 
@@ -27,6 +29,7 @@ use std::time::Duration;
 use lru::LruCache;
 use tidings_protocol::ground::bringer;
 use tidings_protocol::ground::reach::Origin;
+use tidings_protocol::ground::subnet::Subnet;
 use tokio::time::Instant;
 
 /// Most connections that are being secured, which costs a millisecond of CPU each. A guess.
@@ -82,6 +85,8 @@ pub(crate) struct Gate {
     groups: HashMap<Group, Count>,
     visitors: Visitors<IpAddr>,
     networks: Visitors<Group>,
+    /// Whom the operator keeps out, and until when.
+    banned: Vec<(Subnet, Instant)>,
 }
 
 /// How often whoever came lately may still come, and since when that is so.
@@ -123,13 +128,24 @@ impl Gate {
             groups: HashMap::new(),
             visitors: Visitors::new(1),
             networks: Visitors::new(NETWORK_STOCKS),
+            banned: Vec::new(),
         }
+    }
+
+    /// Whom the operator keeps out from now on, and until when: as many as the core has room for.
+    pub(crate) fn keep_out(&mut self, banned: Vec<(Subnet, Instant)>) {
+        self.banned = banned;
+    }
+
+    fn is_banned(&self, ip: IpAddr, now: Instant) -> bool {
+        self.banned.iter().any(|(subnet, until)| *until > now && subnet.contains(ip))
     }
 
     /// Somebody knocks. A ticket, and whoever gives way for it; `None` if it is turned away.
     pub(crate) fn knock(&mut self, ip: IpAddr, now: Instant) -> Option<(Ticket, Option<Ticket>)> {
         let ip = ip.to_canonical();
-        let may = self.is_exempt(ip) || (self.is_within_share(ip) && self.may_come(ip, now));
+        let may = !self.is_banned(ip, now)
+            && (self.is_exempt(ip) || (self.is_within_share(ip) && self.may_come(ip, now)));
         if !may {
             return None;
         }
@@ -234,6 +250,21 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn whom_the_operator_bans_is_turned_away_until_the_ban_is_over() {
+        let (mut gate, now) = (Gate::new(117, true), Instant::now());
+        let hour = Duration::from_secs(3_600);
+        let subnet = |text: &str| text.parse().expect("a subnet");
+        gate.keep_out(vec![(subnet("8.8.8.0/24"), now + hour), (subnet("127.0.0.1"), now + hour)]);
+        for banned in ["8.8.8.8", "::ffff:8.8.8.1", "127.0.0.1"] {
+            assert_eq!(gate.knock(ip(banned), now), None, "{banned}");
+        }
+        assert!(
+            gate.knock(ip("8.8.9.8"), now).is_some() && gate.knock(ip("127.0.0.2"), now).is_some()
+        );
+        assert!(gate.knock(ip("8.8.8.8"), now + hour).is_some());
     }
 
     #[test]

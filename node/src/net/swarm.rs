@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use crate::net::behaviour::{Behaviours, Relay};
 use crate::net::contained::Lost;
 use crate::net::door::{Door, Guarded};
-use crate::net::gate::Gate;
 use crate::net::held::Account;
 use crate::net::meter::Meter;
 use crate::net::pipe::Ready;
@@ -55,12 +54,12 @@ pub(crate) enum Report {
 /// When the identity can't be used, or the network's name.
 pub(crate) fn build(
     config: &NetConfig,
+    door: Door,
     ready: Arc<Ready>,
     account: &Arc<Account>,
     lost: Lost,
     meter: Meter,
 ) -> Result<Swarm<Behaviours>, NetError> {
-    let door = Door::new(Gate::new(config.inbound_max, config.local_addresses));
     let NetConfig { keypair, place, clock, .. } = config;
     let transport = transport::build(keypair, *place, clock, account, meter)?;
     let stretched = |duration| config.clock.stretched(duration);

@@ -34,6 +34,14 @@ impl Shell {
                 let book = self.node.peers().book();
                 let _ = reply.send(book.iter().map(|view| view.addr).collect());
             }
+            Command::Bans(reply) => drop(reply.send(self.ban_list())),
+            Command::Ban { request, reply } => drop(reply.send(self.ban(&request))),
+            Command::Unban { subject, reply } => drop(reply.send(self.unban(subject))),
+            Command::Disconnect { peer, reply } => drop(reply.send(self.disconnect(&peer))),
+            Command::Connect { addr, reply } => {
+                self.connect(addr);
+                let _ = reply.send(());
+            }
             Command::Submit { kind, bytes, reply } => self.submit(kind, bytes, reply),
             Command::Item { id, reply } => {
                 let ids = [ItemId::tx(id), ItemId::block(id)];

@@ -39,6 +39,8 @@ pub struct ShellConfig {
     pub trace: Option<PathBuf>,
     /// Where the address book is kept between runs, if anywhere.
     pub addresses: Option<PathBuf>,
+    /// Where the operator's bans are kept between runs, if anywhere.
+    pub bans: Option<PathBuf>,
     /// Where items are kept between runs, if anywhere.
     pub store: Option<StoreConfig>,
     /// The fleet's map, if the node takes part in one.

@@ -40,6 +40,7 @@ impl Doing {
             Input::Clock { .. } => of("the machine's clock", None, None),
             Input::Write { .. } => of("a write to the map", None, None),
             Input::Recalled(_) => of("a stored entry of the map", None, None),
+            Input::Ban { .. } | Input::Unban(_) => of("a ban", None, None),
             Input::Wake => of("passing time", None, None),
         }
     }

@@ -76,6 +76,8 @@ pub enum Reason {
     Full,
     /// The peer gave its inbound place to a newcomer of another network. It did nothing wrong, and may come again.
     GaveWay,
+    /// Our operator keeps the peer out.
+    Banned,
     /// The peer misbehaved earlier.
     Discouraged,
     /// The link served to learn addresses, and there are enough others by now.
@@ -98,6 +100,7 @@ impl fmt::Display for Reason {
             Self::Myself => f.write_str("the peer is this node itself"),
             Self::Full => f.write_str("all places for inbound peers are taken"),
             Self::GaveWay => f.write_str("it gave its place to a newcomer of another network"),
+            Self::Banned => f.write_str("the operator keeps the peer out"),
             Self::Discouraged => f.write_str("the peer misbehaved earlier"),
             Self::Surplus => f.write_str("it served to learn addresses, and that is done"),
             Self::HelloTimeout => f.write_str("the peer did not say hello in time"),

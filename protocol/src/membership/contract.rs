@@ -49,8 +49,8 @@ pub struct StreamId(pub u64);
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
-    /// The operator says whom to ask who is there. The first [`JOIN_MAX`] are kept, and asked again while nobody is
-    /// known.
+    /// The operator says whom to ask who is there. The first [`JOIN_MAX`] are kept, and asked again: all of them while nobody is
+    /// known, and later, now and then, those at whose address nobody is.
     Joining(&'a [SocketAddr]),
     /// A datagram came.
     Datagram {

@@ -61,6 +61,21 @@ impl Peers {
         Admission::Welcome
     }
 
+    /// Our operator keeps the peer out; an address at which we found it isn't dialled again.
+    pub(super) fn turn_away_banned(
+        &mut self,
+        dialled: Option<PeerAddr>,
+        cx: &mut Cx<'_>,
+    ) -> Admission {
+        if let Some(addr) = dialled {
+            match self.outbound.is_fixed(addr) {
+                true => self.fail(addr, cx),
+                false => self.book.shun(addr, cx.now),
+            }
+        }
+        Admission::Refused(Reason::Banned)
+    }
+
     /// Whose inbound place a newcomer of a network gets, if there is none free.
     fn who_gives_way(&self, newcomer: u32, standing: &dyn Fn(Link) -> Standing) -> Option<Link> {
         let is_wanted = |peer: &Peer| peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr));

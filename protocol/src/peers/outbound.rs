@@ -12,6 +12,7 @@
 //!    book holds [`ENOUGH`] addresses for each place the set is filled beside them, and they are given
 //!    up when it stands. *Rationale:* whoever is let in to a seed late, because all its places were
 //!    taken, leaves it as well.
+//!    Whom our operator bans isn't dialled, and leaves the book when it would be.
 //! 4. In fixed mode only the fixed addresses are dialled, all of them, for ever.
 //! 5. If nothing is left to dial but what one source alone told, and a quarter of the links is what that source told,
 //!    nothing is dialled for [`HEAR_OTHERS`]: those that were dialled first are being asked what they know. *Rationale:* a
@@ -33,6 +34,7 @@ use crate::params::Params;
 
 use super::anchors::Anchors;
 use super::backoff::jittered;
+use super::bans::Bans;
 use super::book::{Book, Choice, Wish};
 use super::fixed::Fixed;
 use super::table::{Place, Table};
@@ -83,6 +85,8 @@ struct Named {
 /// The outbound links that are up, but for feelers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Live<'a> {
+    /// Whom our operator keeps out.
+    pub(super) bans: &'a Bans,
     /// All links, also those that aren't outbound.
     pub(super) table: &'a Table,
     /// How many are.
@@ -181,6 +185,7 @@ impl Outbound {
         &mut self,
         table: &Table,
         book: &mut Book,
+        bans: &Bans,
         cx: &mut Cx<'_>,
     ) -> Option<PeerAddr> {
         if self.fixed.is_some() || !self.dialling.is_empty() || self.busy_until > cx.now {
@@ -192,6 +197,10 @@ impl Outbound {
             Choice::Dial(addr) | Choice::LoneWord(addr) => Some(addr),
             Choice::NoneBefore(_) => None,
         })?;
+        if bans.keep_out(None, Some(addr.ip), cx.now) {
+            book.shun(addr, cx.now);
+            return None;
+        }
         self.dial(addr, book, cx);
         Some(addr)
     }
@@ -258,11 +267,25 @@ impl Outbound {
                 return;
             }
             match self.choose(live, book, cx) {
+                Choice::Dial(addr) | Choice::LoneWord(addr)
+                    if live.bans.keep_out(None, Some(addr.ip), cx.now) =>
+                {
+                    self.pass_by(addr, book, cx);
+                }
                 Choice::Dial(addr) | Choice::LoneWord(addr) => self.dial(addr, book, cx),
                 Choice::NoneBefore(at) => self.idle_until = at,
             }
         }
         self.deadline = Time::NEVER;
+    }
+
+    /// An address was chosen where our operator wants no link.
+    fn pass_by(&mut self, addr: PeerAddr, book: &mut Book, cx: &mut Cx<'_>) {
+        self.seeds_dialling.retain(|seed| *seed != addr);
+        match &mut self.fixed {
+            Some(fixed) => drop(fixed.fail(addr, cx)),
+            None => book.shun(addr, cx.now),
+        }
     }
 
     /// When to refill next.

@@ -76,6 +76,8 @@ impl EventHash {
             Input::Clock { .. } => head(12, 0),
             Input::Write { key, .. } => head(13, key.name().len() as u64),
             Input::Recalled(entry) => head(14, entry.key.name().len() as u64),
+            Input::Ban { span, .. } => head(15, span.as_secs()),
+            Input::Unban(_) => head(16, 0),
             Input::Wake => head(10, 0),
         }
     }

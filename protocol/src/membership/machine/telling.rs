@@ -2,12 +2,14 @@
 //!
 //! News rides on every packet to a member, and is told to a few random ones at an interval while there is some: without any, a fleet
 //! is as quiet as its pings. An exchange by a stream makes up for what news missed, and is how one joins: all that fits is sent, ourselves
-//! first, and the next exchange begins where this one ended, so that each has its turn.
+//! first, and the next exchange begins where this one ended, so that each has its turn. Now and then it goes to an address of the operator's list at
+//! which nobody is known.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rand::RngExt as _;
+use rand::seq::IteratorRandom as _;
 
 use super::super::bytes::canonical;
 use super::super::contract::{Action, Cx, Event, JOIN_MAX, StreamId, Work};
@@ -21,6 +23,10 @@ use super::{Membership, Stay, Topic, below};
 use crate::ground::time::Time;
 use crate::wire::bytes::Encode as _;
 
+/// One in so many exchanges goes to an absent one of those whom the operator said to ask, if there is any. A guess: with half a minute between
+/// exchanges, each member tries every two minutes.
+const ABSENT_SHARE: u32 = 4;
+
 impl Membership {
     /// Whatever is due of news, exchanges and leaving.
     pub(super) fn wake_telling(&mut self, cx: &mut Cx<'_>) {
@@ -30,8 +36,7 @@ impl Membership {
         }
         if self.roster.present() > 0 && now >= self.timers.exchange {
             self.timers.exchange = now + self.settings.exchange_interval(self.n());
-            let some = self.roster.random(1, cx.rng, |member| member.status == Status::Alive);
-            if let Some(addr) = some.first().map(|member| member.profile.addr()) {
+            if let Some(addr) = self.absent(cx).or_else(|| self.someone(cx)) {
                 self.open_exchange(addr, cx);
             }
         }
@@ -71,6 +76,22 @@ impl Membership {
             }
             self.send_bare(to, parts, cx);
         }
+    }
+
+    fn someone(&self, cx: &mut Cx<'_>) -> Option<SocketAddr> {
+        let some = self.roster.random(1, cx.rng, |member| member.status == Status::Alive);
+        some.first().map(|member| member.profile.addr())
+    }
+
+    /// Now and then one of those whom the operator said to ask, at whose address nobody is known to be: members that started at one moment
+    /// and asked others than one another would else stay apart for good.
+    fn absent(&self, cx: &mut Cx<'_>) -> Option<SocketAddr> {
+        let is_known = |addr: SocketAddr| {
+            let present = self.roster.list().iter().filter(|member| member.status.is_present());
+            present.map(|member| member.profile.addr()).any(|known| known == addr)
+        };
+        let absent = self.join.iter().copied().filter(|addr| !is_known(*addr));
+        absent.choose(cx.rng).filter(|_| cx.rng.random_ratio(1, ABSENT_SHARE))
     }
 
     fn open_exchange(&mut self, to: SocketAddr, cx: &mut Cx<'_>) {

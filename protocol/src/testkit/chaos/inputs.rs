@@ -10,6 +10,7 @@ use crate::ground::fee::FeeRate;
 use crate::ground::item::{Hash256, Item, ItemId, ItemKind, ShortId, twin};
 use crate::ground::link::Direction;
 use crate::ground::peer::{AddressRecord, BookRecord, DialError, PeerAddr, PeerKey, Transport};
+use crate::ground::subnet::{Banned, Subnet};
 use crate::ground::time::Time;
 use crate::machine::{Input, Machine as _, RestoredAs};
 use crate::reconcile::sketch::Sketch;
@@ -181,6 +182,19 @@ impl Chaos {
         })
     }
 
+    /// The operator keeps somebody out, or lets somebody in again.
+    fn ban(&mut self, script: &mut Script<'_>) {
+        let (byte, span) = (script.byte(), Duration::from_secs(3_600));
+        let whom = match addresses(script).first() {
+            Some(addr) => Banned::Subnet(Subnet::of(addr.ip)),
+            None => Banned::Peer(PeerKey(u64::from(byte))),
+        };
+        self.hand(match byte % 2 {
+            0 => Input::Ban { whom, span },
+            _ => Input::Unban(whom),
+        });
+    }
+
     /// What happens less often.
     fn rare(&mut self, what: u8, slot: usize, script: &mut Script<'_>) {
         match what {
@@ -193,6 +207,7 @@ impl Chaos {
             242 => self.speak(slot, |_| Session::Pong { nonce: script.byte().into() }.into()),
             243 => self.speak(slot, |_| PeerExchange::GetAddresses.into()),
             244 => self.speak(slot, |_| PeerExchange::Addresses(addresses(script).into()).into()),
+            245 if script.byte().is_multiple_of(4) => self.ban(script),
             245 => self.hand(Input::Learned(&addresses(script))),
             246 => {
                 let known: Vec<_> =

@@ -171,6 +171,25 @@ fn a_partition_heals() {
 }
 
 #[test]
+fn those_who_started_before_whom_they_were_to_ask_find_the_others_later() {
+    let mut fleet = Members::new(8, &Settings::fleet(), Weather::LAN, 6);
+    fleet.set(0, Process::Killed);
+    for number in 5..8 {
+        fleet.hand(number, Input::Joining(&[addr_of(4), addr_of(0)]));
+    }
+    fleet.run_for(secs(10.0));
+    fleet.set(0, Process::Running);
+    for number in 1..4 {
+        fleet.hand(number, Input::Joining(&[addr_of(0)]));
+    }
+    fleet.run_for(secs(1.0));
+    assert_eq!([0, 4].map(|number| fleet.member(number).present()), [4, 4], "two islands");
+    let took = fleet.settle(secs(300.0)).expect("they meet").as_secs_f64();
+    println!("two islands of four meet after {took:.0} s");
+    assert!(took < 180.0, "{took}");
+}
+
+#[test]
 fn a_rolling_restart_loses_nobody() {
     let mut fleet = Members::joined(20, &Settings::fleet(), Weather::LAN, 1);
     fleet.take_log();
