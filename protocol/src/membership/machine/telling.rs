@@ -131,7 +131,8 @@ impl Membership {
         }
         let (saying, work) = match &said.saying {
             Saying::Exchange(theirs) => {
-                self.merge(theirs, said.from, cx);
+                // Even if nobody has told us anything yet: whoever asks may be new itself, and whom it asked is who tells others.
+                self.merge(theirs, said.from, true, cx);
                 let (full, bytes) = self.full(Some(theirs), cx);
                 (Saying::Exchange(full), Work { claims: theirs.entries.len(), bytes })
             }
@@ -151,7 +152,7 @@ impl Membership {
                 if self.is_new && !self.join.is_empty() {
                     self.rumors.join(theirs.times);
                 }
-                self.merge(theirs, said.from, cx);
+                self.merge(theirs, said.from, !self.is_new, cx);
                 self.is_new = false;
                 Work { claims: theirs.entries.len(), bytes: 0 }
             }
