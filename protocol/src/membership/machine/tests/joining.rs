@@ -25,13 +25,15 @@ fn whoever_is_asked_tells_others_of_the_newcomer_even_if_it_knew_nobody_itself()
     }
 }
 
-/// A fleet knows itself: one that joins needn't tell it.
+/// A large fleet knows itself: one that joins needn't tell it. Of a small one many may be new as well.
 #[test]
-fn what_the_first_answer_says_is_no_news_and_that_of_a_later_one_is() {
-    let mut bench = Bench::new(1, Settings::fleet());
-    bench.hand(Input::Joining(&[addr(2)]));
-    bench.hand(Input::Answered { by: addr(2), said: &exchange(2, 3..9) });
-    assert!(bench.machine.news.is_empty() && bench.status(8).is_some());
-    bench.hand(Input::Answered { by: addr(3), said: &exchange(3, [9]) });
-    assert!(tells(&bench, 9) && !tells(&bench, 8));
+fn what_the_first_answer_says_is_told_on_if_it_is_short_and_that_of_a_later_one_is() {
+    for (last, is_told) in [(9, true), (99, false)] {
+        let mut bench = Bench::new(1, Settings::fleet());
+        bench.hand(Input::Joining(&[addr(2)]));
+        bench.hand(Input::Answered { by: addr(2), said: &exchange(2, 3..=last) });
+        assert_eq!((tells(&bench, 8), bench.status(last).is_some()), (is_told, true), "{last}");
+        bench.hand(Input::Answered { by: addr(3), said: &exchange(3, [100]) });
+        assert!(tells(&bench, 100));
+    }
 }
