@@ -90,7 +90,7 @@ pub struct Membership {
     /// Lifeguard's local health: 0 is good.
     health: u32,
     stay: Stay,
-    /// Whether nobody has told us yet who is there: then what we hear first is no news to others.
+    /// Whether nobody has answered us yet who is there: then what we are told first is no news to others, unless it is short.
     is_new: bool,
     probe: Option<Probe>,
     timers: Timers,

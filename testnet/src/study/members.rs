@@ -8,6 +8,10 @@
 //!
 //! Each table says what it should show, and whether it does. `--quick` has all of it in small, for a look in passing; its figures are of few
 //! runs.
+//!
+//! With `--processes` nothing is simulated: real members are started and measured, with others' beside them ([`beside`]).
+
+pub mod beside;
 
 mod detection;
 mod lifeguard;
@@ -21,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use tidings_protocol::membership::{Riding, Settings};
 
+use self::beside::ProcessArgs;
 use super::compare::write_files;
 use super::table::{self, Table};
 use crate::exit::usage;
@@ -53,6 +58,9 @@ pub struct MembersArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Real ones instead.
+    #[command(flatten)]
+    pub real: ProcessArgs,
 }
 
 /// The tables.
@@ -106,6 +114,9 @@ impl Preset {
 /// Runs the command.
 #[must_use]
 pub fn main(args: &MembersArgs) -> ExitCode {
+    if let Some(processes) = args.real.processes {
+        return beside::main(args, processes);
+    }
     let made = args.out.as_ref().map_or(Ok(()), |out| {
         std::fs::create_dir(out).map_err(|error| format!("--out {}: {error}", out.display()))
     });

@@ -102,7 +102,8 @@ impl Table {
     }
 }
 
-fn verdict(goal: &Goal) -> String {
+/// A goal, and whether it is met.
+pub(super) fn verdict(goal: &Goal) -> String {
     format!("{}: {}", if goal.is_met { "met" } else { "NOT MET" }, goal.text)
 }
 

@@ -66,9 +66,9 @@ impl Membership {
     }
 
     /// Takes in what somebody knows of all. Whom it takes for dead we only suspect (memberlist, `mergeState`): they may yet
-    /// refute it. The dead whom we don't know stay unknown.
-    pub(super) fn merge(&mut self, full: &Full, sender: MemberId, cx: &mut Cx<'_>) {
-        let (is_news, mut is_accused) = (!self.is_new, false);
+    /// refute it. The dead whom we don't know stay unknown. Whom we don't know yet others are told of, if it may be news to them.
+    pub(super) fn merge(&mut self, full: &Full, sender: MemberId, is_news: bool, cx: &mut Cx<'_>) {
+        let mut is_accused = false;
         for entry in &full.entries {
             let Alive { id, incarnation, .. } = entry.last;
             if id == self.id {

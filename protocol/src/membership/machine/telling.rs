@@ -152,7 +152,8 @@ impl Membership {
         }
         let (saying, work) = match &said.saying {
             Saying::Exchange(theirs) => {
-                self.merge(theirs, said.from, cx);
+                // Even if nobody has told us anything yet: whoever asks may be new itself, and whom it asked is who tells others.
+                self.merge(theirs, said.from, true, cx);
                 let (full, bytes) = self.full(Some(theirs), cx);
                 (Saying::Exchange(full), Work { claims: theirs.entries.len(), bytes })
             }
@@ -172,7 +173,8 @@ impl Membership {
                 if self.is_new && !self.join.is_empty() {
                     self.rumors.join(theirs.times);
                 }
-                self.merge(theirs, said.from, cx);
+                let is_news = !self.is_new || is_short(theirs);
+                self.merge(theirs, said.from, is_news, cx);
                 self.is_new = false;
                 Work { claims: theirs.entries.len(), bytes: 0 }
             }
@@ -255,4 +257,17 @@ impl Membership {
     pub(super) fn told_of(&mut self, cx: &mut Cx<'_>) -> Vec<MemberId> {
         self.full(None, cx).0.entries.iter().map(|entry| entry.last.id).collect()
     }
+}
+
+/// Whether what somebody knows of all fits one packet: then a newcomer tells it on. Those who join at one moment miss some of each other otherwise,
+/// and hear of them only in their first exchange; in a small fleet telling takes a few packets, and a large one knows itself.
+fn is_short(full: &Full) -> bool {
+    let mut room = PACKET_MAX - HEAD;
+    full.entries.iter().all(|entry| match room.checked_sub(entry.encoded_len()) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    })
 }

@@ -1,6 +1,7 @@
 //! Behaviours of one member, whom a test tells what others say. What fleets do stands at the test kit's scenarios.
 
 mod deaf;
+mod joining;
 mod model;
 mod riding;
 
