@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tidings::admin::{Api, routes};
+use tidings::api::bans::{BanList, Concerned};
 use tidings::api::{Outcome, Submitted};
 use tidings::config;
 use tidings::control::{Command, Control, KvCommand, KvRefused, Stop, Unexplained};
@@ -101,7 +102,11 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) -> usize {
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::SlowDown { reply, .. } => drop(reply),
             Command::Kv(command) => on_kv(command),
-            Command::Stop(reply) => drop(reply.send(())),
+            Command::Bans(reply) => drop(reply.send(BanList::default())),
+            Command::Ban { reply, .. }
+            | Command::Unban { reply, .. }
+            | Command::Disconnect { reply, .. } => drop(reply.send(Ok(Concerned::default()))),
+            Command::Connect { reply, .. } | Command::Stop(reply) => drop(reply.send(())),
         }
     }
     submitted

@@ -24,7 +24,7 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,6 +184,10 @@ fn doubt_clock(config: &ShellConfig, keeper: &Keeper) {
     }
 }
 
+fn open_trace(path: &Path) -> Result<Trace, ShellError> {
+    Trace::open(path).map_err(|source| ShellError::Trace { path: path.to_owned(), source })
+}
+
 impl Shell {
     /// Opens everything that a node needs and starts listening. It relays once it [runs](Self::run).
     ///
@@ -198,11 +202,7 @@ impl Shell {
         config.params.record.steps.get_or_insert(STEPS_DEFAULT);
         let known = config.addresses.as_deref().map(addresses::begin).transpose()?;
         let bans = Bans::load(config.bans.clone())?;
-        let trace = config.trace.as_deref().map(|path| {
-            let failed = |source| ShellError::Trace { path: path.to_owned(), source };
-            Trace::open(path).map_err(failed)
-        });
-        let trace = trace.transpose()?;
+        let trace = config.trace.as_deref().map(open_trace).transpose()?;
         let mut keeper = Keeper::start(config.store.clone()).await?;
         let mut rng = match config.seed {
             Some(seed) => ChaCha8Rng::seed_from_u64(seed),

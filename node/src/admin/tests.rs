@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 
 use super::{Api, routes};
+use crate::api::bans::{BanList, BanRequest, Concerned};
 use crate::api::kv::{KvEntry, KvKind, KvPage, KvText, KvWrite};
 use crate::api::members::{KeyOp, KeyRequest};
 use crate::api::status::example as status;
@@ -19,7 +20,8 @@ use crate::api::{KvChange, NodeEvent, Notice, Outcome, Streamed, Submitted, What
 use crate::client::{Client, ClientError};
 use crate::config::members::MembersConfig;
 use crate::control::{
-    COMMANDS_MAX, Command, Control, Events, KvCommand, KvRefused, Stop, Unanswered, Unexplained,
+    COMMANDS_MAX, Command, Control, Events, KvCommand, KvRefused, NotDone, Stop, Unanswered,
+    Unexplained,
 };
 use crate::http::bind::AdminSocket;
 use crate::http::{server, token};
@@ -70,6 +72,19 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
             Command::Status(reply) => drop(reply.send(status())),
             Command::Peers(reply) => drop(reply.send(Vec::new())),
             Command::Addresses(reply) => drop(reply.send(status().listen)),
+            Command::Bans(reply) => drop(reply.send(BanList::default())),
+            Command::Ban { request, reply } => drop(reply.send(match request.seconds {
+                Some(0) => Err(NotDone::Span { longest_s: 9 }),
+                Some(1) => Err(NotDone::Full),
+                _ => Ok(Concerned { closed: 2, unbanned: 0 }),
+            })),
+            Command::Unban { subject, reply } => drop(reply.send(match subject {
+                Some(subject) => Err(NotDone::Unknown(subject)),
+                None => Ok(Concerned { closed: 0, unbanned: 3 }),
+            })),
+            Command::Disconnect { peer, reply } => {
+                drop(reply.send(Err(NotDone::Several { query: peer, count: 2 })));
+            }
             Command::Submit { kind: ItemKind::Tx, bytes, reply } => {
                 let submitted = Submitted {
                     id: Some(Hash256::of(&bytes)),
@@ -101,7 +116,7 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
                 let _ = reply.send(Err(NotSlowed::Unset));
             }
             Command::Kv(command) => on_kv(command),
-            Command::Stop(reply) => drop(reply.send(())),
+            Command::Connect { reply, .. } | Command::Stop(reply) => drop(reply.send(())),
         }
     }
 }
@@ -142,6 +157,27 @@ fn on_kv(command: KvCommand) {
             }));
         }
     }
+}
+
+#[tokio::test]
+async fn bans_are_asked_for_and_what_cannot_be_has_its_status() {
+    let Fixture { client, .. } = &start();
+    assert_eq!(client.bans().await.unwrap(), BanList::default());
+    let ban = |seconds| BanRequest { subject: "192.0.2.0/24".parse().unwrap(), seconds };
+    assert_eq!(client.ban(&ban(None)).await.unwrap().closed, 2);
+    assert_eq!(client.unban(None).await.unwrap().unbanned, 3);
+    client.connect("192.0.2.7:4000".parse().unwrap()).await.unwrap();
+    let status = |error| match error {
+        ClientError::Refused { status, message } => (status.as_u16(), message),
+        other => panic!("{other}"),
+    };
+    let (code, message) = status(client.ban(&ban(Some(0))).await.unwrap_err());
+    assert_eq!((code, &*message), (400, "a ban lasts from 1 second to 9 seconds"));
+    assert_eq!(status(client.ban(&ban(Some(1))).await.unwrap_err()).0, 507);
+    let unknown = client.unban(Some("192.0.2.7".parse().unwrap())).await.unwrap_err();
+    assert_eq!(status(unknown).0, 404);
+    let (code, message) = status(client.disconnect("12").await.unwrap_err());
+    assert_eq!((code, &*message), (409, "`12` fits 2 peers: say more of it"));
 }
 
 #[tokio::test]
