@@ -65,7 +65,7 @@ impl Peers {
     fn who_gives_way(&self, newcomer: u32, standing: &dyn Fn(Link) -> Standing) -> Option<Link> {
         let is_wanted = |peer: &Peer| peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr));
         let inbound = self.table.iter().filter(|(_, peer)| peer.place == Place::Inbound);
-        let may_go = inbound.filter(|(_, peer)| !is_wanted(peer));
+        let may_go = inbound.filter(|(link, peer)| !is_wanted(peer) && !self.is_neighbour(*link));
         let candidates = may_go.map(|(link, peer)| Candidate {
             link,
             since: peer.since,

@@ -1,10 +1,12 @@
 mod feeler;
 mod gossip;
+mod hyparview;
 mod network;
 mod outage;
 mod outbound;
 mod places;
 mod telling;
+mod views;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
