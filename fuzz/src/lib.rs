@@ -11,7 +11,7 @@ mod tally;
 use bytes::{Bytes, BytesMut};
 use tidings_protocol::chain::{Chain, Limits, Opened, Rules, Settings, Verdict};
 use tidings_protocol::ground::item::{Item, ItemKind};
-use tidings_protocol::params::StrategyKind;
+use tidings_protocol::params::{OverlayKind, StrategyKind};
 use tidings_protocol::testkit::chaos::Chaos;
 use tidings_protocol::testkit::fleet::life;
 use tidings_protocol::wire::codec;
@@ -121,11 +121,14 @@ fn opens(chain: &dyn Chain, block: &Item, verdict: &Verdict) {
     assert_eq!(verdict.as_ref().map(|verified| &verified.confirms), judged.as_ref());
 }
 
-/// The life of a node: the first byte is its strategy.
+/// The life of a node: the first byte is its strategy and its overlay.
 pub fn node(bytes: &[u8]) {
     let Some((first, script)) = bytes.split_first() else { return };
     let strategies = StrategyKind::ALL;
-    let mut chaos = Chaos::new(strategies[usize::from(*first) % strategies.len()]);
+    let (many, strategy) =
+        (usize::from(*first) / strategies.len(), usize::from(*first) % strategies.len());
+    let overlay = if many % 4 == 3 { OverlayKind::Hyparview } else { OverlayKind::Random };
+    let mut chaos = Chaos::over(overlay, strategies[strategy]);
     tally::OPERATIONS.add(chaos.run(script));
     chaos.finish();
 }

@@ -203,7 +203,8 @@ impl Node {
             advertise: identity.advertise,
             region: identity.region,
             links: LinkTable::default(),
-            peers: Peers::new(identity.key, identity.advertise, identity.fixed, salt),
+            peers: Peers::new(identity.key, identity.advertise, identity.fixed, salt)
+                .over(params.peers.overlay),
             health: Health::default(),
             member: Member::new(identity.member.as_deref()),
             strategy,
@@ -286,6 +287,7 @@ impl Node {
             Message::Peers(PeerExchange::Addresses(addresses)) => {
                 self.on_addresses(link, addresses, admitted, cx);
             }
+            Message::Peers(about_views) => self.on_views(link, about_views, admitted, cx),
             Message::Items(Items::Announce(names)) => {
                 let reach = self.on_announce(link, names, admitted, cx);
                 return reach.max(self.grant(link, cx));

@@ -5,6 +5,7 @@
 
 mod adaptive;
 mod budgets;
+mod hyparview;
 mod memory;
 mod peers;
 mod pool;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use adaptive::{AdaptiveParams, Preset, Probability, Redundancy};
 pub use budgets::{BudgetParams, Rate};
+pub use hyparview::{HyparviewParams, OverlayKind, WALK_MAX};
 pub use memory::{MemoryParams, RecordParams, STEPS_DEFAULT};
 pub use peers::{HealthParams, PeerParams};
 pub use pool::{OrphanParams, PoolParams};
@@ -75,6 +77,12 @@ impl Params {
     #[must_use]
     pub const fn outbound(&self) -> usize {
         self.peers.outbound.saturating_add(self.relay.reconcile_links)
+    }
+
+    /// Whether nodes keep HyParView's views instead of a random set.
+    #[must_use]
+    pub fn keeps_views(&self) -> bool {
+        self.peers.overlay == OverlayKind::Hyparview
     }
 
     /// Checks every parameter that could stop the core from working.

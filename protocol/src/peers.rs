@@ -31,18 +31,25 @@
 //! 9. **A restart begins with old acquaintances** (`anchors.rs`).
 //! 10. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
 //!
+//! # The other overlay
+//! With `peers.overlay = "hyparview"` links are the active view of HyParView (`hyparview.rs`, and `neighbours.rs` for how it fits in
+//! here). Rules 1 to 4 and 7 to 9 hold all the same.
+//!
 //! A link that is refused, replaced or displaced is forgotten at once; what arrives for it later is ignored.
 
 mod admission;
 mod anchors;
 mod backoff;
 pub mod bans;
+mod blame;
 pub mod book;
 mod eviction;
 mod exchange;
 mod feeler;
 mod fixed;
 mod gossip;
+mod hyparview;
+mod neighbours;
 mod outage;
 mod outbound;
 pub mod ping;
@@ -57,10 +64,9 @@ use std::time::Duration;
 use crate::ground::link::{Direction, Link};
 use crate::ground::map::Salt;
 use crate::ground::peer::{BookRecord, DialError, PeerAddr, PeerKey};
-use crate::ground::subnet::Banned;
 use crate::ground::time::Time;
 use crate::machine::{Cx, Part};
-use crate::params::{Params, PeerParams};
+use crate::params::{OverlayKind, Params, PeerParams};
 use crate::wire::message::Message;
 
 pub use admission::Admission;
@@ -72,6 +78,7 @@ use book::groups::Groups;
 use book::{Added, Book};
 use feeler::Feeler;
 use gossip::Gossip;
+use hyparview::HyParView;
 use outage::{Outage, Scope};
 use outbound::{Live, Outbound};
 use recent::Recent;
@@ -100,6 +107,8 @@ pub struct Peers {
     feeler: Feeler,
     outage: Outage,
     gossip: Gossip,
+    /// Chooses whom to be linked with in the place of `outbound`, `feeler` and `gossip`, if the overlay is its own.
+    views: Option<Box<HyParView>>,
     /// When our own address is told again.
     announce_at: Time,
     discouraged: Recent<PeerKey>,
@@ -132,12 +141,22 @@ impl Peers {
             feeler: Feeler::new(),
             outage: Outage::new(),
             gossip: Gossip::new(),
+            views: None,
             announce_at: Time::NEVER,
             discouraged: Recent::new(DISCOURAGED_MAX, salt),
             bans: Bans::default(),
             secret: salt,
             outbox: Vec::new(),
         }
+    }
+
+    /// The same, over an overlay of that kind. Where fixed addresses are named, they are the overlay.
+    #[must_use]
+    pub fn over(mut self, overlay: OverlayKind) -> Self {
+        if overlay == OverlayKind::Hyparview && !self.outbound.is_fixed_mode() {
+            self.views = Some(Box::new(HyParView::new(self.advertise)));
+        }
+        self
     }
 
     /// Makes room for so many links.
@@ -167,23 +186,6 @@ impl Peers {
         kept
     }
 
-    /// Our operator keeps somebody out for so long. Links that stand are the driver's to close, who knows where they come from.
-    pub fn ban(&mut self, whom: Banned, span: Duration, now: Time) {
-        // Whoever asks for too many was told so.
-        let _ = self.bans.ban(whom, now + span, now);
-    }
-
-    /// Our operator lets somebody in again.
-    pub fn unban(&mut self, whom: Banned) {
-        self.bans.unban(whom);
-    }
-
-    /// Whom our operator keeps out.
-    #[must_use]
-    pub const fn bans(&self) -> &Bans {
-        &self.bans
-    }
-
     /// Our operator names addresses worth trying: they are tried first.
     pub fn on_learned(&mut self, addrs: &[PeerAddr], cx: &mut Cx<'_>) {
         for addr in addrs {
@@ -209,6 +211,7 @@ impl Peers {
         let dialled = addr.filter(|_| direction == Direction::Outbound);
         let seed = dialled.is_some_and(|addr| self.outbound.dial_ended(addr));
         let feeler = dialled.is_some_and(|addr| self.feeler.dial_ended(addr));
+        let aim = dialled.and_then(|addr| self.view_dial_ended(addr));
         let peer = Peer::new(key, direction, addr, seed, cx.now);
         let admission = match self.bans.keep_out(Some(key), addr.map(|addr| addr.ip), cx.now) {
             true => self.turn_away_banned(dialled, cx),
@@ -230,6 +233,7 @@ impl Peers {
                 self.insert(link, peer);
             }
         }
+        self.on_view_link(link, aim);
         self.settle(cx);
         admission
     }
@@ -237,7 +241,7 @@ impl Peers {
     /// Decides whether a link that we just dialled is for comparing only: when there are as many others of our own choice as
     /// are to be. A feeler never is, since it may take over from one of those.
     pub fn choose_to_compare(&mut self, link: Link, params: &Params) -> bool {
-        if params.relay.reconcile_links == 0 || self.feeler.is(link) {
+        if params.relay.reconcile_links == 0 || self.feeler.is(link) || self.views.is_some() {
             return false;
         }
         let others = self.table.iter().filter(|(other, peer)| {
@@ -262,7 +266,8 @@ impl Peers {
     pub fn on_hello(&mut self, link: Link, advertise: Option<PeerAddr>, cx: &mut Cx<'_>) {
         let before = self.table.census();
         let Some(peer) = self.table.make_ready(link) else { return };
-        let dialled = peer.dialled.filter(|_| peer.is_outbound());
+        let is_outbound = peer.is_outbound();
+        let dialled = peer.dialled.filter(|_| is_outbound);
         let scope = Scope::of(peer.origin);
         self.feeler.hello(link);
         self.outage.hear(scope, cx.now);
@@ -277,6 +282,10 @@ impl Peers {
         }
         if let Some(addr) = advertise {
             self.on_advertised(link, addr, cx);
+        }
+        if self.views.is_some() {
+            self.on_view_hello(link, is_outbound, cx);
+            return self.settle(cx);
         }
         if dialled.is_some() && !self.outbound.is_fixed_mode() && self.book.len() < ASK_BELOW {
             self.ask(link);
@@ -298,9 +307,10 @@ impl Peers {
     pub fn on_dial_failed(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
         self.outbound.dial_ended(addr);
         self.feeler.dial_ended(addr);
+        self.on_view_dial_failed(addr, why, cx);
         match why {
             DialError::Unreachable | DialError::NoRoute => self.not_reached(addr, why, cx),
-            DialError::Busy => self.outbound.pause(cx.params.peers.retry_min_ms, cx),
+            DialError::Busy => self.pause(cx.params.peers.retry_min_ms, cx),
             // The operator wants it all the same: the node there may yet be put right.
             DialError::WrongNetwork if self.outbound.is_fixed(addr) => self.fail(addr, cx),
             // All of them: the network that is wrong may be ours, in the operator's file.
@@ -329,6 +339,7 @@ impl Peers {
     /// The deadline passed, or any other moment.
     pub fn on_wake(&mut self, cx: &mut Cx<'_>) {
         self.gossip.flush(cx.now, &mut self.outbox);
+        self.wake_views(cx);
         if self.announce_at <= cx.now {
             self.announce_self(cx);
             self.arm_announcement(cx);
@@ -341,8 +352,9 @@ impl Peers {
     /// seed (rule 6), or one that a feeler is about. It is forgotten here at once. Cheap to ask after
     /// every input.
     pub fn take_surplus(&mut self, cx: &mut Cx<'_>) -> Option<Link> {
-        let link = self.find_surplus_seed(cx).or_else(|| self.find_exchanged(cx));
-        let link = link.or_else(|| self.find_beside(cx))?;
+        let by_views = self.views.as_mut().and_then(|views| views.take_surplus());
+        let link = by_views.or_else(|| self.find_surplus_seed(cx));
+        let link = link.or_else(|| self.find_exchanged(cx)).or_else(|| self.find_beside(cx))?;
         if let Some(addr) = self.remove(link).and_then(|peer| peer.dialled) {
             self.rest(addr, cx);
         }
@@ -399,8 +411,8 @@ impl Peers {
 
     /// Dials under way.
     #[must_use]
-    pub const fn dialling(&self) -> usize {
-        self.outbound.dialling()
+    pub fn dialling(&self) -> usize {
+        self.outbound.dialling() + self.views.as_ref().map_or(0, |views| views.dialling())
     }
 
     /// The address book.
@@ -431,54 +443,9 @@ impl Peers {
         if let Some(fixed) = self.outbound.fixed_mut() {
             fixed.set_connected(addr, connected);
         }
-    }
-
-    /// Nobody was reached at an address, which is to blame for it or not (rule 8).
-    fn not_reached(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
-        let alone = self.is_alone(addr);
-        let is_news = self.book.is_news(addr, self.outage.heard(Scope::of_address(addr)));
-        if why == DialError::Unreachable && !alone && is_news {
-            return self.fail(addr, cx);
+        if let Some(views) = self.views.as_mut().filter(|_| connected) {
+            views.remove_candidate(addr);
         }
-        let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.excuse(addr, alone, cx));
-        let until = fixed.or_else(|| self.book.excuse(addr, alone, cx));
-        self.outbound.nudge(until.unwrap_or(cx.now));
-        if alone && let Some(wait_ms) = self.outage.fail_alone(&cx.params.peers) {
-            self.outbound.pause(wait_ms, cx);
-        }
-    }
-
-    /// Whether no link is ready that shows that such an address could be reached.
-    fn is_alone(&self, addr: PeerAddr) -> bool {
-        self.table.census().is_alone(Scope::of_address(addr))
-    }
-
-    /// Somebody is there again.
-    fn end_outage(&mut self, of: Scope, cx: &Cx<'_>) {
-        let hearsay = self.outage.end(cx.now);
-        self.book.forgive(of, hearsay, cx.now);
-        if let Some(fixed) = self.outbound.fixed_mut() {
-            fixed.forgive(cx.now);
-        }
-        self.outbound.resume();
-    }
-
-    fn fail(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) {
-        let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.fail(addr, cx));
-        let until = fixed.or_else(|| self.book.fail(addr, cx));
-        self.outbound.nudge(until.unwrap_or(cx.now));
-    }
-
-    fn turned_away(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) {
-        let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.fail(addr, cx));
-        let until = fixed.or_else(|| self.book.turn_away(addr, cx));
-        self.outbound.nudge(until.unwrap_or(cx.now));
-    }
-
-    fn rest(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) {
-        let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.rest(addr, cx));
-        let until = fixed.or_else(|| self.book.rest(addr, cx));
-        self.outbound.nudge(until.unwrap_or(cx.now));
     }
 
     fn insert(&mut self, link: Link, peer: Peer) {
@@ -493,6 +460,9 @@ impl Peers {
         let peer = self.table.remove(link)?;
         self.gossip.forget(link);
         self.feeler.forget(link);
+        if let Some(views) = &mut self.views {
+            views.forget(link);
+        }
         for addr in peer.dialled.into_iter().chain(peer.advertise()) {
             let connected = self.table.is_connected(addr);
             self.set_connected(addr, connected);
@@ -513,6 +483,9 @@ impl Peers {
 
     /// After any change: dials what is missing, and notes when to wake.
     fn settle(&mut self, cx: &mut Cx<'_>) {
+        if self.views.is_some() {
+            return self.settle_views(cx);
+        }
         let census = self.table.census();
         let links = census.links[Direction::Outbound as usize];
         let live = Live {
@@ -549,9 +522,13 @@ impl Part for Peers {
         let inbound = self.table.census().links[Direction::Inbound as usize];
         let max = params.peers.inbound_max;
         assert!(inbound <= max, "{inbound} inbound links of at most {max}");
+        if let Some(views) = &self.views {
+            views.check(params);
+        }
     }
 
     fn keeps(&self, link: Link) -> bool {
-        self.table.get(link).is_some() || self.gossip.is_waiting(link)
+        let by_views = self.views.as_ref().is_some_and(|views| views.keeps(link));
+        self.table.get(link).is_some() || self.gossip.is_waiting(link) || by_views
     }
 }

@@ -22,7 +22,7 @@ use tidings_protocol::wire::frame::{Reader, Writer};
 use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::{
     ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, GETDATA_MAX, Hello, Items, KNOWN_MAX, MapTerms,
-    Message, Names, PeerExchange, Reconcile, Replica, SAID_MAX, Session, Signal,
+    Message, Names, PeerExchange, Reconcile, Replica, SAID_MAX, SHUFFLED_MAX, Session, Signal,
 };
 use tidings_protocol::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
 
@@ -168,8 +168,37 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
                 Message::Replica(Replica::Said(seed.into_iter().cycle().take(len).collect()))
             })
             .boxed(),
+        MessageKind::Join
+        | MessageKind::ForwardJoin
+        | MessageKind::Neighbour
+        | MessageKind::Disconnect
+        | MessageKind::Shuffle => about_views(kind),
         MessageKind::Unknown => (100..=255u8, 0..=65_536u32)
             .prop_map(|(kind, len)| Message::Unknown { kind, len })
+            .boxed(),
+    }
+}
+
+/// What is said about HyParView's views; a shuffle or its answer if it is none of the others.
+fn about_views(kind: MessageKind) -> BoxedStrategy<Message> {
+    let addrs = || (0..=SHUFFLED_MAX).prop_flat_map(|len| prop::collection::vec(addr(), len));
+    match kind {
+        MessageKind::Join => Just(PeerExchange::Join.into()).boxed(),
+        MessageKind::Disconnect => Just(PeerExchange::Disconnect.into()).boxed(),
+        MessageKind::ForwardJoin => (any::<u8>(), prop::option::of(addr()))
+            .prop_map(|(steps, addr)| PeerExchange::ForwardJoin { steps, addr }.into())
+            .boxed(),
+        MessageKind::Neighbour => (any::<bool>(), any::<bool>())
+            .prop_map(|(is_answer, yes)| match is_answer {
+                false => PeerExchange::Neighbour { is_urgent: yes }.into(),
+                true => PeerExchange::NeighbourReply { is_taken: yes }.into(),
+            })
+            .boxed(),
+        _ => (any::<u32>(), prop::option::of(any::<u8>()), addrs())
+            .prop_map(|(number, steps, addrs)| match steps {
+                Some(steps) => PeerExchange::Shuffle { number, steps, addrs: addrs.into() }.into(),
+                None => PeerExchange::ShuffleReply { number, addrs: addrs.into() }.into(),
+            })
             .boxed(),
     }
 }

@@ -27,6 +27,7 @@ use crate::study::frontier::{self, FrontierArgs};
 use crate::study::gym::{self, GymArgs};
 use crate::study::heal::{self, HealArgs};
 use crate::study::members::{self, MembersArgs};
+use crate::study::overlay::{self, OverlayArgs};
 use crate::study::predict::{self, PredictArgs};
 use crate::study::rounds::{self, RoundsArgs};
 use crate::study::validate::{self, ValidateArgs};
@@ -65,6 +66,8 @@ enum Command {
     Heal(Box<HealArgs>),
     /// Simulates fleets of members, and tells how soon deaths are seen and who is taken for dead wrongly.
     Members(MembersArgs),
+    /// Simulates the death of most nodes at once, and tells how the overlay of the others heals.
+    Overlay(OverlayArgs),
     /// Sets rounds beside the formulas of articles and theory, by number of nodes.
     Predict(PredictArgs),
     /// Sets the rounds of push, pull and rumours beside theory and references.
@@ -170,6 +173,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Frontier(args) => frontier::main(&args),
         Command::Gym(args) => gym::main(&args),
         Command::Members(args) => members::main(&args),
+        Command::Overlay(args) => overlay::main(&args),
         Command::Predict(args) => predict::main(&args),
         Command::Rounds(args) => rounds::main(&args),
     }

@@ -6,6 +6,7 @@
 //! - [`heal`]: what a partition costs when it ends
 //! - [`mean_field`]: what is to be expected of `reconcile`, as a curve on the plane
 //! - [`members`]: who is taken for dead in simulated fleets, and how soon
+//! - [`overlay`]: who still hangs together after most nodes died at once
 //! - [`rounds`]: strategies against [`theory`] and the literature; [`predict`] draws that by number of nodes
 //! - [`validate`]: one manifest simulated and launched; [`versus`]: our nodes and others' launched in turns
 //! - [`jobs`]: runs on several threads; [`table`]: figures with their goals
@@ -18,6 +19,7 @@ pub mod heal;
 pub mod jobs;
 pub mod mean_field;
 pub mod members;
+pub mod overlay;
 pub mod predict;
 pub mod rounds;
 pub mod table;

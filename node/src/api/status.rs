@@ -30,10 +30,13 @@ pub struct Status {
     pub outbound: usize,
     /// Links dialled by peers and whose hello arrived.
     pub inbound: usize,
-    /// How many outbound links it wants.
+    /// How many outbound links it wants; 0 where `HyParView`'s views decide, for which it is the same who dialled.
     pub outbound_target: usize,
     /// Addresses in its book.
     pub addresses: usize,
+    /// `HyParView`'s views, if the node keeps them.
+    #[serde(default)]
+    pub views: Option<ViewsStatus>,
     /// Transactions in its pool.
     pub pool_items: usize,
     /// Bytes of these.
@@ -71,6 +74,15 @@ pub struct Status {
     /// Longest that the main loop was busy with one turn, seconds.
     #[serde(default)]
     pub longest_turn_s: f64,
+}
+
+/// How much is in `HyParView`'s views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewsStatus {
+    /// Neighbours.
+    pub active: usize,
+    /// Addresses to replace them.
+    pub passive: usize,
 }
 
 /// State of a node's store.
@@ -148,6 +160,7 @@ pub(crate) fn example() -> Status {
         inbound: 1,
         outbound_target: 8,
         addresses: 5,
+        views: None,
         pool_items: 1,
         pool_bytes: 300,
         blocks: 0,

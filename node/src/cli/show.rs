@@ -14,7 +14,7 @@ use super::output::terminal_width;
 use super::table::{self, Column};
 use crate::api::kv::KvStatus;
 use crate::api::members::MembersStatus;
-use crate::api::{PeerStatus, Status, StoreStatus, TrafficStatus};
+use crate::api::{PeerStatus, Status, StoreStatus, TrafficStatus, ViewsStatus};
 use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
 
@@ -22,6 +22,18 @@ pub(super) fn status(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error
     let status = folder.ask(remote, async |client| client.status().await)?;
     folder.output.print(&status, || describe_status(&status))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn describe_links(status: &Status) -> String {
+    let Status { outbound, outbound_target, inbound, addresses, .. } = status;
+    match status.views {
+        None => format!(
+            "{outbound} outbound of {outbound_target}, {inbound} inbound; {addresses} addresses known"
+        ),
+        Some(ViewsStatus { active, passive }) => format!(
+            "{outbound} outbound, {inbound} inbound; {active} in the active view, {passive} in the passive view"
+        ),
+    }
 }
 
 fn describe_status(status: &Status) -> String {
@@ -34,13 +46,7 @@ fn describe_status(status: &Status) -> String {
         ("strategy", status.strategy.clone()),
         ("listening", if listen.is_empty() { "nowhere".to_owned() } else { listen.join(", ") }),
         ("up for", duration(status.uptime_s)),
-        (
-            "peers",
-            format!(
-                "{} outbound of {}, {} inbound; {} addresses known",
-                status.outbound, status.outbound_target, status.inbound, status.addresses
-            ),
-        ),
+        ("peers", describe_links(status)),
         (
             "pool",
             format!("{} transactions, {}", status.pool_items, bytes(status.pool_bytes as u64)),

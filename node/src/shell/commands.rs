@@ -9,7 +9,7 @@ use tidings_protocol::machine::Input;
 
 use super::verify::Verified;
 use super::{Pending, Shell, status};
-use crate::api::{Outcome, PeerStatus, Status, Submitted};
+use crate::api::{Outcome, PeerStatus, Status, Submitted, ViewsStatus};
 use crate::control::{Command, SubmitReply};
 use crate::lab::slow_motion::{self, NotSlowed, SlowMotion};
 use crate::logging;
@@ -182,6 +182,7 @@ impl Shell {
             inbound: peers.inbound_ready(),
             outbound_target: self.outbound_target(),
             addresses: peers.book().len(),
+            views: peers.views().map(|(active, passive)| ViewsStatus { active, passive }),
             pool_items: node.pool().len(),
             pool_bytes: node.pool().bytes(),
             blocks: node.blocks().len(),
@@ -202,6 +203,7 @@ impl Shell {
 
     fn outbound_target(&self) -> usize {
         match self.config.connect.len() {
+            0 if self.config.params.keeps_views() => 0,
             0 => self.config.params.peers.outbound,
             fixed => fixed,
         }

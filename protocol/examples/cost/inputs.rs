@@ -13,10 +13,9 @@ use tidings_protocol::wire::message::{
 };
 
 use crate::bench::{Bench, medians};
-use crate::kinds::hello;
 use crate::scenes::{
     HOSTILE, POOLED, READY, SILENT, announce, at, block_of, block_of_unknown, bring, bring_from,
-    calm, count, fresh, item, nowhere, orphans_of, others, params, pooled, promise, restore,
+    calm, count, fresh, hello, item, nowhere, orphans_of, others, params, pooled, promise, restore,
 };
 
 /// No input takes longer.
@@ -225,7 +224,7 @@ fn asking() {
     promised.settle();
     let deny = Message::Items(Items::NotFound(Names::Short((0..256).map(nowhere).collect())));
     row("256 that all announced are denied", &promised, |bench| bench.say(HOSTILE, &deny));
-    let digest = crate::kinds::wrong_sums();
+    let digest = crate::scenes::wrong_sums();
     let mut changed = begin.clone();
     bring(&mut changed, 1);
     changed.pass(Duration::from_secs(2));
@@ -318,7 +317,7 @@ fn starting() {
     row("a full pool comes back, and a link asks about it", &begin, |bench| {
         restore(bench, items.iter().cloned());
         bench.join(HOSTILE, Direction::Inbound);
-        bench.say(HOSTILE, &crate::kinds::wrong_sums());
+        bench.say(HOSTILE, &crate::scenes::wrong_sums());
         bench.settle();
     });
     let addresses = crate::scenes::addresses(20_000).into();

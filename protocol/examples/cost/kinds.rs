@@ -2,153 +2,33 @@
 //!
 //! [`of`] matches every kind, so that a new one doesn't compile before it has its cases here.
 
-use std::time::Duration;
-
-use bytes::{BufMut as _, Bytes, BytesMut};
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::ground::fee::FeeRate;
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind, Name, ShortId};
-use tidings_protocol::ground::link::Link;
-use tidings_protocol::machine::Input;
 use tidings_protocol::merkle::Tree;
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::reconcile::sketch::Sketch;
-use tidings_protocol::replica::stamp::Tick;
-use tidings_protocol::replica::state::Pen;
-use tidings_protocol::replica::{self, Entry, Key, Kind, Millis, ReplicaId, State, Write};
+use tidings_protocol::replica::{self, Key};
 use tidings_protocol::wire::digest::{
     Digest, FAN, LIST_MAX, LISTED_MAX, LISTS_MAX, List, Span, Split,
 };
 use tidings_protocol::wire::kinds::MessageKind;
 use tidings_protocol::wire::message::{
-    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, GETDATA_MAX, Hello, Items, KNOWN_MAX, Message, Names,
+    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, GETDATA_MAX, Items, KNOWN_MAX, Message, Names,
     PeerExchange, Reconcile, Replica, Session, Signal,
 };
 use tidings_protocol::wire::sketch::{CELLS_MAX, Cell, Cells, Want};
 
-use crate::bench::{Bench, Rules, frame, map};
+use crate::bench::{Rules, frame, map};
+use crate::case::{Case, Scene, case, junk, raw};
 use crate::scenes::{
-    HOSTILE, OUTBOUND, POOLED, READY, SILENT, announce, at, block_of, bring, calm, count, fresh,
+    HOSTILE, NOON, OUTBOUND, READY, SILENT, announce, at, block_of, count, entry, fresh, hello,
     item, nowhere, orphans_of, others, pooled, world,
 };
-
-/// The state of the node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scene {
-    /// It is full, and nothing happens.
-    Calm(StrategyKind),
-    /// It was told of as many transactions as it spreads in rounds, a few seconds ago.
-    Busy(StrategyKind),
-    /// As many wait for a peer as may, which takes none.
-    Queued,
-    /// The fleet's map is full, and the hostile peer takes part in it.
-    Shared,
-}
-
-impl Scene {
-    /// Every state.
-    pub(crate) const ALL: [Self; 11] = [
-        Self::Calm(StrategyKind::Adaptive),
-        Self::Calm(StrategyKind::Inventory),
-        Self::Calm(StrategyKind::Plumtree),
-        Self::Calm(StrategyKind::Gossipsub),
-        Self::Busy(StrategyKind::Adaptive),
-        Self::Busy(StrategyKind::Dog),
-        Self::Busy(StrategyKind::Gossipsub),
-        Self::Busy(StrategyKind::Pull),
-        Self::Busy(StrategyKind::Rumor),
-        Self::Queued,
-        Self::Shared,
-    ];
-
-    pub(crate) fn build(self) -> Bench {
-        match self {
-            Self::Calm(strategy) => calm(strategy, POOLED),
-            Self::Busy(strategy) => {
-                let mut bench = calm(strategy, POOLED);
-                let most = count(bench.params.relay.recent_max);
-                bring(&mut bench, most);
-                bench.pass(Duration::from_secs(5));
-                bench
-            }
-            Self::Queued => {
-                let mut bench = calm(StrategyKind::Inventory, POOLED);
-                bench.say(at(READY), &hello(Accepts { credit: 0, ..Accepts::default() }));
-                bring(&mut bench, 20_000);
-                bench.pass(Duration::from_secs(100));
-                bench
-            }
-            Self::Shared => {
-                let mut bench = calm(StrategyKind::Adaptive, 0);
-                bench.hand(Input::Clock { wall: NOON });
-                for number in 0..KEYS {
-                    bench.hand(Input::Recalled(&entry(number, 900, NOON)));
-                }
-                bench
-            }
-        }
-    }
-}
-
-/// Some messages, and what is known of them.
-pub(crate) struct Case {
-    pub(crate) name: &'static str,
-    pub(crate) scene: Scene,
-    /// What was said before, which isn't measured.
-    pub(crate) before: Vec<(Link, Bytes)>,
-    pub(crate) says: Vec<(Link, Bytes)>,
-    /// How many ids or addresses among them the peer had been granted.
-    pub(crate) granted: usize,
-    /// How long it is waited for what they make due.
-    pub(crate) horizon: Duration,
-}
 
 const ADAPTIVE: Scene = Scene::Calm(StrategyKind::Adaptive);
 const INVENTORY: Scene = Scene::Calm(StrategyKind::Inventory);
 const NEWS: Scene = Scene::Busy(StrategyKind::Adaptive);
-
-/// Messages of the hostile peer.
-fn case(name: &'static str, scene: Scene, says: impl IntoIterator<Item = Message>) -> Case {
-    let says = says.into_iter().map(|message| (HOSTILE, frame(&message))).collect();
-    raw(name, scene, says)
-}
-
-fn raw(name: &'static str, scene: Scene, says: Vec<(Link, Bytes)>) -> Case {
-    let horizon = Duration::from_secs(30);
-    Case { name, scene, before: Vec::new(), says, granted: 0, horizon }
-}
-
-impl Case {
-    const fn granted(mut self, ids: usize) -> Self {
-        self.granted = ids;
-        self
-    }
-
-    fn after(mut self, before: impl IntoIterator<Item = (Link, Message)>) -> Self {
-        self.before = before.into_iter().map(|(link, message)| (link, frame(&message))).collect();
-        self
-    }
-
-    /// Only what is due at once counts: the rest would have been due anyway.
-    const fn at_once(mut self) -> Self {
-        self.horizon = Duration::ZERO;
-        self
-    }
-}
-
-/// A frame of a kind that can't be decoded.
-fn junk(byte: u8, body: &[u8]) -> Vec<(Link, Bytes)> {
-    let mut out = BytesMut::new();
-    let mut len = body.len() + 1;
-    while len >= 0x80 {
-        out.put_u8(u8::try_from(len & 0x7f).expect("seven bits") | 0x80);
-        len >>= 7;
-    }
-    out.put_u8(u8::try_from(len).expect("seven bits"));
-    out.put_u8(byte);
-    out.put_slice(body);
-    vec![(HOSTILE, out.freeze())]
-}
 
 /// The cases of a kind.
 pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
@@ -177,11 +57,12 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
         MessageKind::FeeFilter => filters(),
         MessageKind::Credit => credits(),
         MessageKind::Replica => replicas(),
+        MessageKind::Join
+        | MessageKind::ForwardJoin
+        | MessageKind::Neighbour
+        | MessageKind::Disconnect
+        | MessageKind::Shuffle => crate::views::of(kind),
     }
-}
-
-pub(crate) fn hello(accepts: Accepts) -> Message {
-    Message::Session(Session::Hello(Box::new(Hello { accepts, ..Hello::default() })))
 }
 
 fn hellos() -> Vec<Case> {
@@ -550,18 +431,6 @@ fn credits() -> Vec<Case> {
 }
 
 /// Keys of the full map, and what its clock says.
-const KEYS: u32 = 4_000;
-const NOON: Millis = 1_800_000_000_000;
-
-fn entry(number: u32, len: usize, millis: Millis) -> Entry {
-    let key = Key::new(Kind::Register, &number.to_le_bytes()).expect("a name of four bytes");
-    let tick = Tick { millis, count: number };
-    let pen = Pen { writer: ReplicaId(2), tick, limit: Millis::MAX };
-    let write = Write::Put(vec![7; len].into());
-    let (state, _) = State::written(None, &key, write, pen).expect("a short value");
-    Entry { key, state }
-}
-
 fn replicas() -> Vec<Case> {
     type Said = replica::Message;
     let say = |said: &Said| Message::Replica(Replica::Said(said.encode().into()));
@@ -586,10 +455,4 @@ fn replicas() -> Vec<Case> {
         raw("malformed", Scene::Shared, junk(25, &[0, 0x81, 0])),
         raw("of a stranger", Scene::Shared, vec![(at(0), frame(&say(&Said::Clock { wall: 0 })))]),
     ]
-}
-
-/// Sums of everything, all of them wrong.
-pub(crate) fn wrong_sums() -> Message {
-    let splits = [Split { span: Span::ALL, sums: [1; FAN] }].into();
-    Message::Reconcile(Reconcile::Digest(Box::new(Digest { salt: 7, splits })))
 }

@@ -16,9 +16,11 @@
 //! us, a full pool and a full address book. It is CPU time of the thread, and of each input the median of several lives.
 
 mod bench;
+mod case;
 mod inputs;
 mod kinds;
 mod scenes;
+mod views;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,7 +29,7 @@ use tidings_protocol::params::Rate;
 use tidings_protocol::wire::kinds::{Budget, MessageKind};
 
 use bench::{Bench, medians};
-use kinds::{Case, Scene};
+use case::{Case, Scene};
 
 /// So many times the median of all kinds, and no more, may a kind cost for what is charged.
 const FACTOR_MAX: f64 = 100.0;

@@ -8,9 +8,15 @@ use tidings_protocol::ground::item::{Hash256, Item, ItemId, ItemKind, ShortId};
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::{AddressRecord, PeerAddr};
 use tidings_protocol::machine::{Input, RestoredAs};
-use tidings_protocol::params::{Params, STEPS_DEFAULT, StrategyKind};
+use tidings_protocol::params::{OverlayKind, Params, STEPS_DEFAULT, StrategyKind};
+use tidings_protocol::replica::stamp::Tick;
+use tidings_protocol::replica::state::Pen;
+use tidings_protocol::replica::{Entry, Key, Kind, Millis, ReplicaId, State, Write};
 use tidings_protocol::testkit::ties::Draft;
-use tidings_protocol::wire::message::{Items, Message, Names};
+use tidings_protocol::wire::digest::{Digest, FAN, Span, Split};
+use tidings_protocol::wire::message::{
+    Accepts, Hello, Items, Message, Names, PeerExchange, Reconcile, SHUFFLED_MAX, Session,
+};
 
 use crate::bench::{Bench, Rules};
 
@@ -180,4 +186,63 @@ pub(crate) fn block_of_unknown(count: u32, size: usize) -> Arc<Item> {
 /// The block that every node here has: as large as one may be.
 pub(crate) fn large_block() -> Arc<Item> {
     block_of_unknown(39, 100_000)
+}
+
+/// Sums of everything, all of them wrong.
+pub(crate) fn wrong_sums() -> Message {
+    let splits = [Split { span: Span::ALL, sums: [1; FAN] }].into();
+    Message::Reconcile(Reconcile::Digest(Box::new(Digest { salt: 7, splits })))
+}
+
+/// The hello of a peer.
+pub(crate) fn hello(accepts: Accepts) -> Message {
+    Message::Session(Session::Hello(Box::new(Hello { accepts, ..Hello::default() })))
+}
+
+/// Keys in the map, and a time for their stamps.
+pub(crate) const KEYS: u32 = 4_000;
+pub(crate) const NOON: Millis = 1_800_000_000_000;
+
+/// An entry of the map.
+pub(crate) fn entry(number: u32, len: usize, millis: Millis) -> Entry {
+    let key = Key::new(Kind::Register, &number.to_le_bytes()).expect("a name of four bytes");
+    let tick = Tick { millis, count: number };
+    let pen = Pen { writer: ReplicaId(2), tick, limit: Millis::MAX };
+    let write = Write::Put(vec![7; len].into());
+    let (state, _) = State::written(None, &key, write, pen).expect("a short value");
+    Entry { key, state }
+}
+
+/// Links that have yet to ask for anything, behind those of the views.
+const ASKING: u32 = 100;
+
+/// A node with full views; the hostile peer is a neighbour.
+pub(crate) fn viewing() -> Bench {
+    let mut params = params(StrategyKind::Adaptive);
+    params.peers.overlay = OverlayKind::Hyparview;
+    params.peers.hyparview.shuffle_s = 1_000_000;
+    let mut bench = Bench::new(params);
+    let neighbours = [HOSTILE, at(0), at(1), at(2), at(3)];
+    let mut links: Vec<_> = neighbours.into_iter().chain(asking()).collect();
+    links.sort_unstable_by_key(|link| link.slot());
+    links.into_iter().for_each(|link| bench.join(link, Direction::Inbound));
+    for link in neighbours {
+        bench.say(link, &PeerExchange::Neighbour { is_urgent: false }.into());
+    }
+    for (number, link) in neighbours.into_iter().enumerate() {
+        let first = 10_000 + 100 * count(number);
+        bench.say(link, &shuffle(number, 0, first));
+    }
+    bench
+}
+
+/// Who may still ask.
+pub(crate) fn asking() -> impl Iterator<Item = Link> {
+    (READY..READY + ASKING).map(at)
+}
+
+/// Addresses, for as many in exchange.
+pub(crate) fn shuffle(number: usize, steps: u8, first: u32) -> Message {
+    let addrs = world(first, count(SHUFFLED_MAX)).into();
+    PeerExchange::Shuffle { number: count(number), steps, addrs }.into()
 }

@@ -80,7 +80,8 @@ pub enum Reason {
     Banned,
     /// The peer misbehaved earlier.
     Discouraged,
-    /// The link served to learn addresses, and there are enough others by now.
+    /// The link is no longer needed: it served to learn addresses, and there are enough others by now, or its peer is no neighbour
+    /// in HyParView's sense.
     Surplus,
     /// The peer didn't say hello in time.
     HelloTimeout,
@@ -102,7 +103,7 @@ impl fmt::Display for Reason {
             Self::GaveWay => f.write_str("it gave its place to a newcomer of another network"),
             Self::Banned => f.write_str("the operator keeps the peer out"),
             Self::Discouraged => f.write_str("the peer misbehaved earlier"),
-            Self::Surplus => f.write_str("it served to learn addresses, and that is done"),
+            Self::Surplus => f.write_str("it is no longer needed"),
             Self::HelloTimeout => f.write_str("the peer did not say hello in time"),
             Self::PingTimeout => f.write_str("the peer did not answer a ping in time"),
             Self::SlowReader => f.write_str("the peer takes less than is queued for it"),

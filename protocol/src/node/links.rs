@@ -19,7 +19,7 @@ use crate::relay::{Neighbour, Strategy as _};
 use crate::report::event::Event;
 use crate::wire::codec;
 use crate::wire::kinds::Budget;
-use crate::wire::message::{Hello, Items, Message, Session, VERSION};
+use crate::wire::message::{Hello, Items, Message, PeerExchange, Session, VERSION};
 
 impl Node {
     pub(super) fn on_connected(
@@ -143,6 +143,23 @@ impl Node {
         }
         let unkept = self.peers.on_addresses(link, &addresses[..admitted], cx);
         self.counters.addresses_dropped += unkept as u64;
+    }
+
+    /// A peer said something about HyParView's views.
+    pub(super) fn on_views(
+        &mut self,
+        link: Link,
+        message: &PeerExchange,
+        admitted: usize,
+        cx: &mut Cx<'_>,
+    ) {
+        let addresses = message.addresses();
+        self.counters.addresses_received += addresses as u64;
+        if admitted < addresses {
+            self.over_budget(link, Budget::Addresses, cx.now);
+        }
+        let dropped = self.peers.on_views(link, message, admitted, cx);
+        self.counters.addresses_dropped += dropped as u64;
     }
 
     /// Counts and charges what a peer sent: how many of the ids or addresses in it may be looked at. `None` if it isn't

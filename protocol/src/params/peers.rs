@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ParamError, at_least_one};
+use super::{HyparviewParams, OverlayKind, ParamError, at_least_one};
 
 /// Whom to connect to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PeerParams {
+    /// How whom to be linked with is chosen, see [`crate::peers`]. All nodes of a network must say the same.
+    pub overlay: OverlayKind,
     /// How many peers we choose and dial ourselves (Bitcoin Core: 8, `MAX_OUTBOUND_FULL_RELAY_CONNECTIONS`).
     pub outbound: usize,
     /// Most peers that may dial us (Bitcoin Core: 125 in all, `DEFAULT_MAX_PEER_CONNECTIONS`).
@@ -39,6 +41,8 @@ pub struct PeerParams {
     /// Least time between two links that a feeler takes the place of, seconds (Bitcoin Core looks for an
     /// extra block-relay peer to exchange every 5 min, `EXTRA_BLOCK_RELAY_ONLY_PEER_INTERVAL`).
     pub rotate_s: u64,
+    /// The views, where the overlay is HyParView's.
+    pub hyparview: HyparviewParams,
 }
 
 impl PeerParams {
@@ -53,6 +57,13 @@ impl PeerParams {
             let (key, must) = ("peers.retry_max_ms", "at least peers.retry_min_ms");
             return Err(ParamError { key, value: self.retry_max_ms.to_string(), must });
         }
+        self.hyparview.validate()?;
+        // Whoever asks to be a neighbour takes an inbound place.
+        let may_ask = self.inbound_max > self.hyparview.active_view;
+        if self.overlay == OverlayKind::Hyparview && !may_ask {
+            let (key, must) = ("peers.inbound_max", "more than peers.hyparview.active_view");
+            return Err(ParamError { key, value: self.inbound_max.to_string(), must });
+        }
         Ok(())
     }
 }
@@ -60,6 +71,7 @@ impl PeerParams {
 impl Default for PeerParams {
     fn default() -> Self {
         Self {
+            overlay: OverlayKind::Random,
             outbound: 8,
             inbound_max: 117,
             book_max: 10_240,
@@ -72,6 +84,7 @@ impl Default for PeerParams {
             feeler_s: 120,
             local_addresses: false,
             rotate_s: 300,
+            hyparview: HyparviewParams::default(),
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Who is let in, and who is kept out.
 
+use std::time::Duration;
+
 use super::Peers;
+use super::bans::Bans;
 use super::eviction::{self, Candidate, Standing};
 use super::table::{Peer, Place};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::PeerAddr;
+use crate::ground::subnet::Banned;
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
 use crate::machine::Cx;
@@ -61,6 +65,23 @@ impl Peers {
         Admission::Welcome
     }
 
+    /// Our operator keeps somebody out for so long. Links that stand are the driver's to close, who knows where they come from.
+    pub fn ban(&mut self, whom: Banned, span: Duration, now: Time) {
+        // Whoever asks for too many was told so.
+        let _ = self.bans.ban(whom, now + span, now);
+    }
+
+    /// Our operator lets somebody in again.
+    pub fn unban(&mut self, whom: Banned) {
+        self.bans.unban(whom);
+    }
+
+    /// Whom our operator keeps out.
+    #[must_use]
+    pub const fn bans(&self) -> &Bans {
+        &self.bans
+    }
+
     /// Our operator keeps the peer out; an address at which we found it isn't dialled again.
     pub(super) fn turn_away_banned(
         &mut self,
@@ -80,7 +101,7 @@ impl Peers {
     fn who_gives_way(&self, newcomer: u32, standing: &dyn Fn(Link) -> Standing) -> Option<Link> {
         let is_wanted = |peer: &Peer| peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr));
         let inbound = self.table.iter().filter(|(_, peer)| peer.place == Place::Inbound);
-        let may_go = inbound.filter(|(_, peer)| !is_wanted(peer));
+        let may_go = inbound.filter(|(link, peer)| !is_wanted(peer) && !self.is_neighbour(*link));
         let candidates = may_go.map(|(link, peer)| Candidate {
             link,
             since: peer.since,

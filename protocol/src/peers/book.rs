@@ -392,7 +392,7 @@ impl Book {
     }
 
     /// Whether the address may be in the book at all.
-    fn may_hold(&self, addr: PeerAddr, now: Time) -> bool {
+    pub(super) fn may_hold(&self, addr: PeerAddr, now: Time) -> bool {
         let is_shunned = self.shunned.contains(&addr, now);
         addr.is_dialable() && self.own != Some(addr) && !is_shunned
     }

@@ -18,7 +18,8 @@ impl Peers {
     /// Addresses came, already cut to the link's budget. Returns how many were not kept: not dialable,
     /// our own, shunned, over what one host may have in the book, or the place of others.
     pub fn on_addresses(&mut self, link: Link, addrs: &[PeerAddr], cx: &mut Cx<'_>) -> usize {
-        let Some(peer) = self.table.get_mut(link).filter(|peer| peer.is_ready()) else {
+        let is_heard = self.views.is_none(); // else shuffles tell
+        let Some(peer) = self.table.get_mut(link).filter(|peer| is_heard && peer.is_ready()) else {
             return addrs.len();
         };
         // Within a link order is kept and questions are answered at once, so this is the answer.
@@ -70,11 +71,15 @@ impl Peers {
             return;
         }
         let source = source_of(peer.key, peer.origin);
-        let added = match peer.set_advertise(addr) {
+        let is_its_host = peer.set_advertise(addr);
+        let added = match is_its_host {
             true => self.book.invite(addr, source, cx),
+            // What isn't the host's own wish is for shuffles to tell, where there are any.
+            false if self.views.is_some() => Added::Refused,
             false => self.book.hear(addr, source, cx),
         };
         match added {
+            Added::New if self.views.is_some() => {}
             Added::New => self.pass_on(addr, link, cx),
             Added::Known => self.book.refresh(addr, cx.now),
             Added::Refused => {}

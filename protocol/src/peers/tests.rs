@@ -3,11 +3,13 @@ mod bans;
 mod capture;
 mod feeler;
 mod gossip;
+mod hyparview;
 mod network;
 mod outage;
 mod outbound;
 mod places;
 mod telling;
+mod views;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -24,7 +24,7 @@ use crate::ground::time::Time;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::member::{Fleet, Membership};
 use crate::node::{Identity, Node};
-use crate::params::{Params, StrategyKind};
+use crate::params::{OverlayKind, Params, StrategyKind};
 use crate::replica::{Model, ReplicaId, Settings};
 use crate::report::event::Event;
 use crate::wire::message::{Items, Message, Names};
@@ -64,7 +64,16 @@ impl Chaos {
     /// A node with a strategy and room for little of everything, so that every bound is met.
     #[must_use]
     pub fn new(strategy: StrategyKind) -> Self {
+        Self::over(OverlayKind::Random, strategy)
+    }
+
+    /// The same, over an overlay.
+    #[must_use]
+    pub fn over(overlay: OverlayKind, strategy: StrategyKind) -> Self {
         let mut params = Params::default();
+        params.peers.overlay = overlay;
+        params.peers.hyparview.active_view = 2;
+        params.peers.hyparview.passive_view = 4;
         params.relay.strategy = strategy;
         params.relay.round_ms = ROUND_MS;
         params.relay.announce_queue_max = 8;
@@ -100,6 +109,11 @@ impl Chaos {
             honest: None,
             steps: 0,
         }
+    }
+
+    /// Whether it keeps HyParView's views.
+    const fn has_views(&self) -> bool {
+        matches!(self.params.peers.overlay, OverlayKind::Hyparview)
     }
 
     /// Lives through some bytes. Returns how many inputs that made.
@@ -293,20 +307,30 @@ mod tests {
 
     use super::*;
 
-    /// A failure names the strategy and the seed: `Chaos::new(strategy)` with the same script repeats it.
+    /// A failure names the strategy and the seed: `Chaos::over(overlay, strategy)` with the same script repeats it.
+    fn live_and_recover(overlay: OverlayKind, strategy: StrategyKind, seeds: u64) {
+        for seed in 0..seeds {
+            let mut script = [0; 400];
+            ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut script);
+            let run = std::panic::catch_unwind(|| {
+                let mut chaos = Chaos::over(overlay, strategy);
+                chaos.run(&script);
+                chaos.finish();
+            });
+            assert!(run.is_ok(), "{strategy} fails with seed {seed}");
+        }
+    }
+
     #[test]
     fn whatever_happens_to_a_node_its_invariants_hold_and_it_recovers() {
-        for strategy in StrategyKind::ALL.iter().copied() {
-            for seed in 0..150 {
-                let mut script = [0; 400];
-                ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut script);
-                let run = std::panic::catch_unwind(|| {
-                    let mut chaos = Chaos::new(strategy);
-                    chaos.run(&script);
-                    chaos.finish();
-                });
-                assert!(run.is_ok(), "{strategy} fails with seed {seed}");
-            }
+        let all = StrategyKind::ALL.iter().copied();
+        all.for_each(|strategy| live_and_recover(OverlayKind::Random, strategy, 150));
+    }
+
+    #[test]
+    fn so_it_is_with_a_node_that_keeps_views() {
+        for strategy in [StrategyKind::Adaptive, StrategyKind::Plumtree] {
+            live_and_recover(OverlayKind::Hyparview, strategy, 400);
         }
     }
 }

@@ -61,6 +61,8 @@ impl From<VarintError> for DecodeError {
 pub enum Field {
     /// An address whose length doesn't fit its tag.
     Address,
+    /// A yes or no that is neither.
+    Choice,
     /// The kind of an item.
     ItemKind,
     /// A span of ids, or what is told of it: deeper than ids are long, out of order, or of other ids.
@@ -71,6 +73,7 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Address => "address",
+            Self::Choice => "choice",
             Self::ItemKind => "kind of item",
             Self::Span => "span of ids",
         })

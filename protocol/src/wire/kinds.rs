@@ -9,7 +9,10 @@ use crate::ground::item::{ItemKind, ShortId};
 use crate::wire::cursor::Cursor;
 use crate::wire::error::DecodeError;
 use crate::wire::message::items::{short_len, whole_len};
-use crate::wire::message::peers::{ADDRESSES_BODY_MAX, read_addresses};
+use crate::wire::message::peers::{
+    ADDRESSES_BODY_MAX, FORWARD_JOIN_BODY_MAX, SHUFFLE_BODY_MAX, read_addresses, read_choice,
+    read_forward_join, read_shuffle, read_shuffle_reply,
+};
 use crate::wire::message::reconcile::{
     CELLS_BODY_MAX, DIGEST_MAX, LACKED_BODY_MAX, LISTS_BODY_MAX, WANT_BODY_MAX, read_cells,
     read_digest, read_held, read_lacked, read_want,
@@ -318,6 +321,25 @@ kinds! {
     }
     Replica "replica": Replica {
         25: Bytes(SAID_MAX), Replica(Replica::Said(_)) = |body| Ok(Replica::Said(body.all().into()));
+    }
+    Join "join": Control {
+        32: Bytes(0), Peers(PeerExchange::Join) = |_| Ok(PeerExchange::Join);
+    }
+    ForwardJoin "forwardjoin": Control, each Addresses {
+        33: Bytes(FORWARD_JOIN_BODY_MAX), Peers(PeerExchange::ForwardJoin { .. }) = read_forward_join;
+    }
+    Neighbour "neighbour": Control {
+        34: Bytes(1), Peers(PeerExchange::Neighbour { .. })
+            = |body| read_choice(body).map(|is_urgent| PeerExchange::Neighbour { is_urgent });
+        35: Bytes(1), Peers(PeerExchange::NeighbourReply { .. })
+            = |body| read_choice(body).map(|is_taken| PeerExchange::NeighbourReply { is_taken });
+    }
+    Disconnect "disconnect": Control {
+        36: Bytes(0), Peers(PeerExchange::Disconnect) = |_| Ok(PeerExchange::Disconnect);
+    }
+    Shuffle "shuffle": Control, each Addresses {
+        37: Bytes(SHUFFLE_BODY_MAX), Peers(PeerExchange::Shuffle { .. }) = read_shuffle;
+        38: Bytes(SHUFFLE_BODY_MAX), Peers(PeerExchange::ShuffleReply { .. }) = read_shuffle_reply;
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) mod session;
 use bytes::{BufMut as _, BytesMut};
 
 pub use items::{ANNOUNCE_MAX, GETDATA_MAX, Items, Names};
-pub use peers::{ADDRESSES_MAX, PeerExchange};
+pub use peers::{ADDRESSES_MAX, PeerExchange, SHUFFLED_MAX};
 pub use reconcile::Reconcile;
 pub use relay::{KNOWN_MAX, Signal};
 pub use replica::{Replica, SAID_MAX};

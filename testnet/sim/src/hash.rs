@@ -112,12 +112,25 @@ impl EventHash {
             Message::Replica(Replica::Said(bytes)) => self.word(bytes.len() as u64),
             Message::Items(Items::FeeFilter(rate)) => self.word(rate.0),
             Message::Items(Items::Credit(ids)) => self.word(u64::from(*ids)),
-            Message::Peers(PeerExchange::Addresses(addrs)) => self.word(addrs.len() as u64),
+            Message::Peers(exchange) => self.exchange(exchange),
             // Their kind says it all.
             Message::Session(Session::Hello(_))
-            | Message::Peers(PeerExchange::GetAddresses)
             | Message::Relay(Signal::Prune | Signal::Graft | Signal::Poll)
             | Message::Unknown { .. } => {}
+        }
+    }
+
+    fn exchange(&mut self, exchange: &PeerExchange) {
+        match exchange {
+            PeerExchange::Addresses(addrs) => self.word(addrs.len() as u64),
+            PeerExchange::ForwardJoin { steps, .. } => self.word((*steps).into()),
+            PeerExchange::Neighbour { is_urgent: yes }
+            | PeerExchange::NeighbourReply { is_taken: yes } => self.word((*yes).into()),
+            PeerExchange::Shuffle { number, addrs, .. }
+            | PeerExchange::ShuffleReply { number, addrs } => {
+                self.word(u64::from(*number) << 32 | addrs.len() as u64);
+            }
+            PeerExchange::GetAddresses | PeerExchange::Join | PeerExchange::Disconnect => {}
         }
     }
 

@@ -7,6 +7,7 @@
 //!   gives every use a stream of its own
 //! - what comes out: [`record`] remembers first deliveries, [`spies`] note who told them first, [`hash`]
 //!   tells runs apart, [`baseline`] is what nodes had counted before the measured part, [`healing`] what a partition cost
+//! - [`survivors`] looks at how the living hang together
 //! - [`simulation`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
 //! - [`gym`] has one real node attacked by whoever wants to be all of its peers
 //! - [`members`] simulates the fleet's other machine, membership, over the same link models and faults
@@ -31,6 +32,7 @@ pub mod record;
 pub mod scenario;
 pub mod simulation;
 pub mod spies;
+pub mod survivors;
 pub mod units;
 pub mod workload;
 pub mod world;

@@ -207,6 +207,13 @@ impl Network {
                 "network.bootstrap is 0, but a node that knows nobody finds nobody".to_owned()
             );
         }
+        if params.keeps_views() && topology != Shape::Gossip {
+            return Err(format!(
+                "params.peers.overlay is hyparview, and network.topology is {}, but must be gossip: such an \
+                 overlay forms by itself",
+                topology.name()
+            ));
+        }
         if !topology.has_own_degree() && params.peers.outbound == 0 {
             return Err(
                 "params.peers.outbound is 0, but nodes without links relay nothing".to_owned()

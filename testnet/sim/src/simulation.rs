@@ -76,6 +76,18 @@ impl Prepared {
         Ok(Self { world, outlook, baseline, connect_s, stall_s, problems })
     }
 
+    /// What is wrong by now; empty if nothing is.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// The world as it stands, and when things are to happen, for whoever runs the rest step by step.
+    #[must_use]
+    pub fn into_world(self) -> (World, Outlook) {
+        (self.world, self.outlook)
+    }
+
     /// Runs the measured part.
     #[must_use]
     pub fn finish(self) -> Finished {

@@ -1,7 +1,7 @@
 //! Whom the operator bans.
 
 use super::*;
-use crate::ground::subnet::Subnet;
+use crate::ground::subnet::{Banned, Subnet};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -13,9 +13,9 @@ use crate::ground::peer::PeerKey;
 use crate::ground::time::Time;
 use crate::machine::{Action, Cx, Input, Machine as _};
 use crate::node::{Identity, Node};
-use crate::params::{Params, StrategyKind};
+use crate::params::{OverlayKind, Params, StrategyKind};
 use crate::testkit::ties::{Draft, Ties};
-use crate::wire::message::{Items, Message, Names, Reconcile, Session, Signal};
+use crate::wire::message::{Items, Message, Names, PeerExchange, Reconcile, Session, Signal};
 
 /// Wake-ups after the last link, before it counts as restlessness.
 const WAKES_MAX: usize = 10_000;
@@ -100,6 +100,9 @@ impl Chaos {
                     Message::Session(Session::Ping { nonce }) => {
                         self.say(link, Session::Pong { nonce }.into());
                     }
+                    Message::Peers(PeerExchange::Join | PeerExchange::Neighbour { .. }) => {
+                        self.say(link, PeerExchange::NeighbourReply { is_taken: true }.into());
+                    }
                     Message::Reconcile(Reconcile::Held(lists)) if link == taker => {
                         let mut ids = lists.iter().flat_map(|list| list.ids.iter());
                         is_told |= ids.any(|id| *id == tx.id().into());
@@ -129,7 +132,7 @@ impl Chaos {
     fn converge(&mut self) {
         self.now = self.now + Duration::from_secs(1);
         self.said.clear();
-        let mut other = Healthy::new(self.params.relay.strategy);
+        let mut other = Healthy::new(self.params.peers.overlay, self.params.relay.strategy);
         let (ours, theirs) = match self.steps % 2 {
             0 => (Direction::Inbound, Direction::Outbound),
             _ => (Direction::Outbound, Direction::Inbound),
@@ -229,8 +232,9 @@ fn is_about_items(message: &Message) -> bool {
 }
 
 impl Healthy {
-    fn new(strategy: StrategyKind) -> Self {
+    fn new(overlay: OverlayKind, strategy: StrategyKind) -> Self {
         let mut params = Params::default();
+        params.peers.overlay = overlay;
         params.relay.strategy = strategy;
         params.relay.round_ms = ROUND_MS;
         Self {

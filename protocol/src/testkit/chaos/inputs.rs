@@ -203,6 +203,7 @@ impl Chaos {
                     self.hand(Input::Malformed { link, error: DecodeError::Truncated });
                 }
             }
+            241..=244 if self.has_views() => self.speak(slot, |_| about_views(script).into()),
             241 => self.speak(slot, |_| Session::Ping { nonce: script.byte().into() }.into()),
             242 => self.speak(slot, |_| Session::Pong { nonce: script.byte().into() }.into()),
             243 => self.speak(slot, |_| PeerExchange::GetAddresses.into()),
@@ -295,6 +296,21 @@ fn addresses(script: &mut Script<'_>) -> Vec<PeerAddr> {
         PeerAddr::new(ip, n.into(), Transport::Tcp)
     };
     (0..count).map(address).collect()
+}
+
+/// What may be said about the views of HyParView.
+fn about_views(script: &mut Script<'_>) -> PeerExchange {
+    let (what, steps) = (script.below(8), script.byte() % 8);
+    let (number, yes) = (u32::from(script.byte() % 4), steps.is_multiple_of(2));
+    match what {
+        0 => PeerExchange::Join,
+        1 => PeerExchange::Neighbour { is_urgent: yes },
+        2 => PeerExchange::NeighbourReply { is_taken: yes },
+        3 => PeerExchange::Disconnect,
+        4 | 5 => PeerExchange::ForwardJoin { steps, addr: addresses(script).pop() },
+        6 => PeerExchange::Shuffle { number, steps, addrs: addresses(script).into() },
+        _ => PeerExchange::ShuffleReply { number, addrs: addresses(script).into() },
+    }
 }
 
 /// What a replica may say, or may not.

@@ -148,9 +148,13 @@ impl World {
         outlook
     }
 
-    /// Whether every node has as many ready links of its own as it wants, or can get.
+    /// Whether every node has as many ready links of its own as it wants, or can get. Where `HyParView`'s views are kept, whether
+    /// every node has a neighbour, and nine of ten places are taken that there are.
     #[must_use]
     pub fn overlay_stands(&self) -> bool {
+        if self.fixed.params.keeps_views() {
+            return self.views_stand();
+        }
         let others = self.fixed.layout.reachable.saturating_sub(1) as usize;
         let wanted = self.fixed.params.peers.outbound.min(others);
         let stands = |seat: &Seat| {
@@ -160,6 +164,18 @@ impl World {
                 || peers.outbound_ready() + peers.inbound_ready() >= others
         };
         self.seats.iter().filter(|seat| seat.alive).all(stands)
+    }
+
+    fn views_stand(&self) -> bool {
+        let most = self.fixed.params.peers.hyparview.active_view.min(self.living - 1);
+        let living = self.seats.iter().filter(|seat| seat.alive);
+        let neighbours = living.map(|seat| seat.node.peers().views().map_or(0, |views| views.0));
+        let (mut all, mut is_one_alone) = (0, false);
+        for neighbours in neighbours {
+            all += neighbours;
+            is_one_alone |= neighbours == 0;
+        }
+        !is_one_alone && 10 * all >= 9 * most * self.living
     }
 
     /// A node in its place, before any link.

@@ -33,6 +33,20 @@ pub(super) const fn key(node: u32) -> PeerKey {
 }
 
 impl World {
+    /// The node that peers know by a key.
+    #[must_use]
+    pub const fn node_of(key: PeerKey) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "it was made of such a number")]
+        let node = (key.0 - 1) as u32;
+        node
+    }
+
+    /// Whether a node lives at an address.
+    #[must_use]
+    pub fn is_alive_at(&self, addr: PeerAddr) -> bool {
+        self.seats.get(node_at(addr) as usize).is_some_and(|seat| seat.alive)
+    }
+
     pub(super) fn dial(&mut self, node: u32, addr: PeerAddr) {
         let to = node_at(addr);
         let life = self.seats[node as usize].life;

@@ -11,7 +11,7 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Holds};
 use tidings_protocol::node::Node;
-use tidings_protocol::params::Params;
+use tidings_protocol::params::{OverlayKind, Params};
 use tidings_protocol::report::counters::{Counters, Traffic};
 use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::message::Message;
@@ -311,6 +311,12 @@ impl World {
     #[must_use]
     pub fn items(&self) -> &[Arc<Item>] {
         &self.fixed.items
+    }
+
+    /// How nodes choose whom to be linked with.
+    #[must_use]
+    pub fn overlay(&self) -> OverlayKind {
+        self.fixed.params.peers.overlay
     }
 
     /// The link model.
