@@ -80,6 +80,9 @@ pub struct NodeConfig {
     pub region: Option<Region>,
     /// The network file.
     pub network: PathBuf,
+    /// A map of autonomous systems, in the form of Bitcoin Core's `-asmap` files: links then go to as many systems as possible, and not only to as
+    /// many networks.
+    pub asmap: Option<PathBuf>,
 }
 
 impl Default for NodeConfig {
@@ -92,6 +95,7 @@ impl Default for NodeConfig {
             connect: Vec::new(),
             region: None,
             network: NETWORK_FILE.into(),
+            asmap: None,
         }
     }
 }

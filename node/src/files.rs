@@ -9,6 +9,7 @@
 //! - [`token`]: what opens the API over TCP
 
 pub mod addresses;
+pub mod asmap;
 pub mod bans;
 pub mod datadir;
 pub mod guard;

@@ -42,6 +42,7 @@ use tidings_protocol::limits::misbehavior::Reason;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::{ParamError, STEPS_DEFAULT};
+use tidings_protocol::peers::book::groups::Groups;
 use tidings_protocol::wire::message::Message;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -234,7 +235,10 @@ impl Shell {
             member,
             salt: rng.next_u64(),
         };
-        let node = Node::new(identity, &config.params);
+        let mut node = Node::new(identity, &config.params);
+        if let Some(map) = &config.asmap {
+            node.set_groups(Groups::by_system(Arc::new(map.clone())));
+        }
         if config.lab.withhold {
             tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
         }

@@ -83,6 +83,7 @@ use outage::{Outage, Scope};
 use outbound::{Live, Outbound};
 use recent::Recent;
 use table::{Peer, Place, Table};
+use telling::Answer;
 
 /// Most peers remembered as misbehaved; over it the oldest are forgotten (Bitcoin Core:
 /// `BanMan::m_discouraged`, `banman.h`).
@@ -113,6 +114,7 @@ pub struct Peers {
     announce_at: Time,
     discouraged: Recent<PeerKey>,
     bans: Bans,
+    answer: Option<Box<Answer>>,
     /// Unknown to peers; decides which networks are protected.
     secret: Salt,
     /// What is to be sent; whoever drives this takes it out after each call. At most one message a link and call.
@@ -145,6 +147,7 @@ impl Peers {
             announce_at: Time::NEVER,
             discouraged: Recent::new(DISCOURAGED_MAX, salt),
             bans: Bans::default(),
+            answer: None,
             secret: salt,
             outbox: Vec::new(),
         }
@@ -500,7 +503,7 @@ impl Peers {
             self.ask_anybody(cx);
         }
         if self.wants_feelers(cx) {
-            self.feeler.plan(cx);
+            self.feeler.plan(self.book.len(), cx);
         }
         let deadline = self.outbound.deadline().min(self.gossip.deadline());
         let deadline = deadline.min(self.outbound.anchors().deadline());

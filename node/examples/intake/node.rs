@@ -63,6 +63,7 @@ async fn serve(strategy: StrategyKind, peers: usize) {
         region: None,
         trace: None,
         addresses: None,
+        asmap: None,
         bans: None,
         store: None,
         kv: None,

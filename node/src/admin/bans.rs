@@ -20,7 +20,7 @@ impl From<NotDone> for ApiError {
             NotDone::Full => StatusCode::INSUFFICIENT_STORAGE,
             NotDone::Unsaved { .. } => StatusCode::SERVICE_UNAVAILABLE,
             NotDone::Unknown(_) | NotDone::NoPeer(_) => StatusCode::NOT_FOUND,
-            NotDone::Several { .. } => StatusCode::CONFLICT,
+            NotDone::Off | NotDone::Several { .. } => StatusCode::CONFLICT,
         };
         Self::new(status, why.to_string())
     }

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use crate::cli::descriptors::TooFew;
 use crate::client::ClientError;
 use crate::config::ConfigError;
+use crate::files::asmap::AsMapError;
 use crate::files::datadir::DataDirError;
 use crate::files::identity::IdentityError;
 use crate::files::network::NetworkError;
@@ -51,6 +52,9 @@ pub enum Error {
     /// The network file can't be used.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The map of autonomous systems.
+    #[error(transparent)]
+    AsMap(#[from] AsMapError),
     /// A key can't be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -135,6 +139,7 @@ impl Error {
             Self::Shell(ShellError::Fault { .. } | ShellError::Lost(_)) => EXIT_SOFTWARE,
             Self::Config(_)
             | Self::Network(_)
+            | Self::AsMap(_)
             | Self::Identity(
                 IdentityError::Damaged { .. }
                 | IdentityError::Missing { .. }

@@ -28,6 +28,7 @@ use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::clock::SystemClock;
 use crate::config::{Config, Flag};
 use crate::control::{COMMANDS_MAX, Control, Events, Stop};
+use crate::files::asmap;
 use crate::files::datadir::{ADDRESSES, BANS, DataDir, Lock};
 use crate::files::identity;
 use crate::files::network::{Meaning, Network};
@@ -102,6 +103,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         region: config.region(),
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),
+        asmap: config.node.asmap.as_ref().map(|file| asmap::load(&dir.join(file))).transpose()?,
         bans: Some(dir.join(BANS)),
         store,
         kv,

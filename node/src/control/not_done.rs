@@ -9,6 +9,9 @@ use crate::api::bans::Subject;
 /// Why what the operator wants of peers can't be done. Nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotDone {
+    /// It isn't that kind of node.
+    #[error("this node keeps nobody out")]
+    Off,
     /// Too long a ban, or none.
     #[error("a ban lasts from 1 second to {longest_s} seconds")]
     Span {

@@ -8,6 +8,7 @@ use libp2p::identity::Keypair;
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
+use tidings_protocol::peers::book::asmap::Program;
 
 use crate::config::kv::Kv;
 use crate::lab::Lab;
@@ -39,6 +40,8 @@ pub struct ShellConfig {
     pub trace: Option<PathBuf>,
     /// Where the address book is kept between runs, if anywhere.
     pub addresses: Option<PathBuf>,
+    /// A map of autonomous systems, if there is one.
+    pub asmap: Option<Program>,
     /// Where the operator's bans are kept between runs, if anywhere.
     pub bans: Option<PathBuf>,
     /// Where items are kept between runs, if anywhere.

@@ -55,6 +55,7 @@ pub(crate) fn config(connect: &[PeerAddr]) -> ShellConfig {
         region: None,
         trace: None,
         addresses: None,
+        asmap: None,
         bans: None,
         store: None,
         kv: None,

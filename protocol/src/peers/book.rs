@@ -376,8 +376,7 @@ impl Book {
     /// A uniformly random sample of what is worth telling to others, to answer a peer's question: at
     /// most [`SAMPLE_PERCENT`] of the book (but [`SAMPLE_MIN`]) and [`ADDRESSES_MAX`].
     ///
-    /// *Attack:* who asks often enough under many names learns the whole book all the same, and from
-    /// it, whom we are likely to be connected to; this makes it take longer.
+    /// It is kept for a day (`telling.rs`), since a new one for each question would tell all of the book to whoever asks often enough.
     pub(super) fn sample(&self, now: Time, rng: &mut dyn Rng) -> Vec<PeerAddr> {
         let most = (self.len() * SAMPLE_PERCENT / 100).clamp(SAMPLE_MIN, ADDRESSES_MAX);
         let telling = self.entries.iter().filter(|entry| entry.is_worth_telling(now));

@@ -3,6 +3,7 @@
 use rand::seq::IteratorRandom as _;
 
 use super::Peers;
+use super::feeler::Leaving;
 use super::table::{Peer, Place};
 use crate::ground::link::{Direction, Link};
 use crate::machine::Cx;
@@ -21,10 +22,15 @@ impl Peers {
             return None;
         }
         let found = self.table.get(feeler).is_some_and(Peer::is_ready);
-        if !found || self.shares_group(feeler) || !self.feeler.take_rotation(cx) {
+        if !found || self.shares_group(feeler) {
             return Some(feeler);
         }
-        Some(self.draw_ordinary(Some(feeler), cx).unwrap_or(feeler))
+        let leaves = match self.feeler.take_rotation(cx) {
+            Some(Leaving::Any) => self.draw_ordinary(Some(feeler), cx),
+            Some(Leaving::Oldest) => self.oldest_ordinary(feeler),
+            None => None,
+        };
+        Some(leaves.unwrap_or(feeler))
     }
 
     /// Of the links beside the set one that is to go, when the anchors' time is over. It may be any: what an anchor was good
@@ -46,11 +52,20 @@ impl Peers {
 
     /// A random link of the set.
     fn draw_ordinary(&self, but: Option<Link>, cx: &mut Cx<'_>) -> Option<Link> {
-        let ordinary = |(link, peer): &(Link, &Peer)| {
+        self.ordinary(but).choose(cx.rng).map(|(link, _)| link)
+    }
+
+    /// The link of the set that has been there for longest.
+    fn oldest_ordinary(&self, but: Link) -> Option<Link> {
+        self.ordinary(Some(but)).min_by_key(|(_, peer)| peer.since).map(|(link, _)| link)
+    }
+
+    /// The ready links of the set, feelers and one other aside.
+    fn ordinary(&self, but: Option<Link>) -> impl Iterator<Item = (Link, &Peer)> {
+        self.table.iter().filter(move |(link, peer)| {
             let is_other = Some(*link) != but && !self.feeler.is(*link);
             is_other && peer.place == Place::Outbound && peer.is_ready()
-        };
-        self.table.iter().filter(ordinary).choose(cx.rng).map(|(link, _)| link)
+        })
     }
 
     /// Whether another link of our choice leads to the group of this one.

@@ -18,6 +18,12 @@
 //!    random graph. Rarely, because what is learned about a link goes with it: with the defaults a
 //!    link of the set lasts about an hour. One that is of a group that has a link doesn't stay.
 //!
+//! 3. **A set that was chosen among few settles**: once the book holds twice as many addresses as when the set was last chosen, all of its links are
+//!    exchanged, the oldest first, a feeler every few seconds. *Rationale:* whoever starts early is all that those who start after it know,
+//!    and would be dialled three times as often as others for hours: the first nodes of a network, its bootstrap nodes above all, would be
+//!    hot spots and worth attacking. *Attack:* whoever makes the book grow has links exchanged, each drawn as any link is; from twenty
+//!    addresses to ten thousand that is nine times. It takes at most [`SETTLING_MAX`] each time.
+//!
 //! # How soon a gap is bridged
 //! Of `n` nodes in halves, each makes an exchange every `rotate_s + feeler_s` and finds the other half with
 //! every second: the first lasting bridge takes about `2 (rotate_s + feeler_s) / n`, 8 s among 100 nodes,
@@ -41,6 +47,16 @@ use super::backoff::exponential;
 /// How long a feeler lasts: a comparison of what both ends have takes a few round trips. A guess.
 pub(super) const STAY: Duration = Duration::from_secs(10);
 
+/// Mean wait between feelers while a set settles, milliseconds. A guess: with [`STAY`] it then takes two minutes.
+const SETTLING_MS: u64 = 5_000;
+
+/// How long a set may settle: among many addresses where nobody is that comes to nothing. A guess.
+const SETTLING_MAX: Duration = Duration::from_secs(600);
+
+/// When it is first looked whether a set is to settle: so long after it stood, and up to as long again. A guess: by then a network that starts
+/// at once knows itself.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
+
 /// When to feel, and what came of it.
 #[derive(Clone, Debug)]
 pub(super) struct Feeler {
@@ -48,7 +64,27 @@ pub(super) struct Feeler {
     due: Time,
     /// No link is exchanged before.
     rotate_from: Time,
+    /// How many addresses the book held when the set was last chosen.
+    chosen_among: u32,
+    settling: Option<Settling>,
     probe: Probe,
+}
+
+/// A set whose links are being exchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Settling {
+    /// How many links are yet to go.
+    left: u32,
+    until: Time,
+}
+
+/// Which link of the set goes for a feeler that stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// Any.
+    Any,
+    /// The one that has been there for longest.
+    Oldest,
 }
 
 /// The feeler under way.
@@ -62,11 +98,17 @@ enum Probe {
 impl Feeler {
     /// None under way, none planned.
     pub(super) const fn new() -> Self {
-        Self { due: Time::NEVER, rotate_from: Time::NEVER, probe: Probe::None }
+        Self {
+            due: Time::NEVER,
+            rotate_from: Time::NEVER,
+            chosen_among: 0,
+            settling: None,
+            probe: Probe::None,
+        }
     }
 
-    /// The set stands: a feeler is planned, unless one is already.
-    pub(super) fn plan(&mut self, cx: &mut Cx<'_>) {
+    /// The set stands, with so many addresses in the book: a feeler is planned, unless one is already.
+    pub(super) fn plan(&mut self, known: usize, cx: &mut Cx<'_>) {
         if self.due != Time::NEVER {
             return;
         }
@@ -74,9 +116,32 @@ impl Feeler {
             // Nodes that start together are not to exchange links together.
             let wait = Duration::from_secs(cx.params.peers.rotate_s);
             self.rotate_from = cx.now + wait.mul_f64(cx.rng.random());
+            self.chosen_among = u32::try_from(known).unwrap_or(u32::MAX);
+            let first = FIRST_LOOK + FIRST_LOOK.mul_f64(cx.rng.random());
+            self.due = (cx.now + first).min(self.usual(cx));
+            return;
         }
-        let mean_ms = cx.params.peers.feeler_s.saturating_mul(1_000);
-        self.due = cx.now + exponential(mean_ms, cx.rng);
+        self.look_at_growth(known, cx);
+        self.due = match self.settling {
+            Some(_) => cx.now + exponential(SETTLING_MS, cx.rng),
+            None => self.usual(cx),
+        };
+    }
+
+    fn usual(&self, cx: &mut Cx<'_>) -> Time {
+        cx.now + exponential(cx.params.peers.feeler_s.saturating_mul(1_000), cx.rng)
+    }
+
+    /// Has the set settle if it was chosen among few, by what is known now.
+    fn look_at_growth(&mut self, known: usize, cx: &Cx<'_>) {
+        self.settling =
+            self.settling.filter(|settling| settling.left > 0 && settling.until > cx.now);
+        let known = u32::try_from(known).unwrap_or(u32::MAX);
+        if self.settling.is_none() && known / 2 >= self.chosen_among {
+            let left = u32::try_from(cx.params.peers.outbound).unwrap_or(u32::MAX);
+            self.settling = Some(Settling { left, until: cx.now + SETTLING_MAX });
+            self.chosen_among = known;
+        }
     }
 
     /// Whether to dial one now. If so, the next has to be planned anew.
@@ -166,13 +231,17 @@ impl Feeler {
         }
     }
 
-    /// Whether a link of the set may be exchanged now. If so, the next one may after `peers.rotate_s`.
-    pub(super) fn take_rotation(&mut self, cx: &Cx<'_>) -> bool {
+    /// Which link of the set is exchanged now, if one may be. Unless the set settles, the next one may after `peers.rotate_s`.
+    pub(super) fn take_rotation(&mut self, cx: &Cx<'_>) -> Option<Leaving> {
+        if let Some(settling) = self.settling.as_mut().filter(|settling| settling.left > 0) {
+            settling.left -= 1;
+            return Some(Leaving::Oldest);
+        }
         let may = self.rotate_from <= cx.now;
         if may {
             self.rotate_from = cx.now + Duration::from_secs(cx.params.peers.rotate_s);
         }
-        may
+        may.then_some(Leaving::Any)
     }
 
     /// When something is to be done.

@@ -1,11 +1,14 @@
 //! Which addresses peers tell us, and which of ours they are told.
 
+use std::time::Duration;
+
 use rand::RngExt as _;
 use rand::seq::IteratorRandom as _;
 
 use crate::ground::link::Link;
 use crate::ground::peer::PeerAddr;
 use crate::ground::reach::Origin;
+use crate::ground::time::Time;
 use crate::machine::Cx;
 use crate::wire::message::{Message, PeerExchange};
 
@@ -13,6 +16,23 @@ use super::Peers;
 use super::backoff::jittered;
 use super::book::{Added, source_of};
 use super::table::{Peer, Question};
+
+/// How long whoever asks is told the same, give or take a quarter (Bitcoin Core: 21 to 27 hours, `CConnman::GetAddresses`).
+const ANSWER_LASTS: Duration = Duration::from_secs(86_400);
+
+/// An answer is made anew when the book has changed by one part in so many: a network that starts would else be told of its first nodes
+/// alone. A guess.
+const ANSWER_GROWS: usize = 4;
+
+/// What whoever asks for addresses is told. *Attack:* who asks under many names would otherwise read the whole book, and from it with
+/// whom we are likely to be linked.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    addrs: Vec<PeerAddr>,
+    /// How many addresses the book held.
+    of: usize,
+    until: Time,
+}
 
 impl Peers {
     /// Addresses came, already cut to the link's budget. Returns how many were not kept: not dialable,
@@ -48,6 +68,21 @@ impl Peers {
         dropped
     }
 
+    /// What whoever asks is told: the same for all until [`ANSWER_LASTS`] is over, or the book has changed by a quarter.
+    fn answer(&mut self, cx: &mut Cx<'_>) -> Vec<PeerAddr> {
+        let known = self.book.len();
+        let is_fresh = |answer: &Answer| {
+            answer.until > cx.now && answer.of.abs_diff(known) * ANSWER_GROWS <= answer.of
+        };
+        if let Some(answer) = self.answer.as_ref().filter(|answer| is_fresh(answer)) {
+            return answer.addrs.clone();
+        }
+        let addrs = self.book.sample(cx.now, cx.rng);
+        let until = cx.now + ANSWER_LASTS.mul_f64(cx.rng.random_range(0.75..1.25));
+        self.answer = Some(Box::new(Answer { addrs: addrs.clone(), of: known, until }));
+        addrs
+    }
+
     /// The peer asks for addresses. Returns how many it is told; `None` if it was answered before and is ignored now.
     pub fn on_get_addresses(&mut self, link: Link, cx: &mut Cx<'_>) -> Option<usize> {
         let peer = self.table.get_mut(link)?;
@@ -55,7 +90,7 @@ impl Peers {
             return None;
         }
         let (dialled, advertise, origin) = (peer.dialled, peer.advertise(), peer.origin);
-        let mut addrs = self.book.sample(cx.now, cx.rng);
+        let mut addrs = self.answer(cx);
         addrs.retain(|addr| Some(*addr) != dialled && Some(*addr) != advertise);
         addrs.retain(|addr| may_tell(origin, *addr, cx));
         let told = addrs.len();

@@ -51,6 +51,7 @@ impl Node {
             region: None,
             trace: None,
             addresses: None,
+            asmap: None,
             bans: None,
             store: None,
             kv: None,

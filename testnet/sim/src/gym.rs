@@ -32,7 +32,7 @@ use tidings_protocol::wire::message::{ADDRESSES_MAX, Message, PeerExchange};
 use crate::queue::Queue;
 use crate::random::{SplitMix64, Use, stream};
 use crate::units::nanos;
-use internet::{Host, Internet};
+use internet::{Grouping, Host, Internet};
 use victim::{Heard, Victim};
 
 /// How long a dial of a host that isn't there takes: until the driver gives up.
@@ -75,6 +75,12 @@ pub struct Setup {
     pub poisoned: f64,
     /// When the node is started again, days, in order.
     pub restarts: Vec<f64>,
+    /// Whether its operator gave it bootstrap addresses, which it tries at each start.
+    pub is_bootstrapped: bool,
+    /// By what it groups addresses.
+    pub grouping: Grouping,
+    /// Whether it begins with the peers of before, after a restart.
+    pub has_anchors: bool,
 }
 
 /// What an attacker has, and does.
@@ -195,7 +201,7 @@ pub fn run(setup: &Setup) -> Aftermath {
 impl Gym {
     fn new(setup: &Setup) -> Self {
         let internet = Internet::new(setup);
-        let victim = Victim::new(setup.seed, &setup.params);
+        let victim = Victim::new(setup.seed, &setup.params, setup.grouping);
         let mut gym = Self {
             internet,
             victim,
@@ -224,8 +230,10 @@ impl Gym {
         let known: Vec<_> = known.into_iter().map(record).collect();
         self.remember(&known.into());
         let seeds = self.internet.seeds(&attack, &mut self.rng);
-        let heard = self.victim.learn(&seeds, self.now, &mut self.rng);
-        self.heed(heard);
+        if self.setup.is_bootstrapped {
+            let heard = self.victim.learn(&seeds, self.now, &mut self.rng);
+            self.heed(heard);
+        }
         for day in restarts {
             self.queue.push(Time::from_nanos(nanos(day * 86_400.0)), Event::Restarts);
         }
@@ -440,13 +448,18 @@ impl Gym {
     }
 
     fn restart(&mut self) {
-        let (book, seeds) =
-            (self.victim.book(self.now), self.internet.seeds(&self.setup.attack, &mut self.rng));
-        self.victim.restart(&self.setup.params);
+        let mut book = self.victim.book(self.now);
+        if !self.setup.has_anchors {
+            book.anchors.clear();
+        }
+        self.victim.restart();
         self.looks.since_start = 0;
         self.remember(&book);
-        let heard = self.victim.learn(&seeds, self.now, &mut self.rng);
-        self.heed(heard);
+        if self.setup.is_bootstrapped {
+            let seeds = self.internet.seeds(&self.setup.attack, &mut self.rng);
+            let heard = self.victim.learn(&seeds, self.now, &mut self.rng);
+            self.heed(heard);
+        }
     }
 
     fn look(&mut self) {

@@ -27,7 +27,7 @@ pub struct GymArgs {
     #[arg(long, default_value_t = 8)]
     pub runs: u64,
     /// Most addresses that an attacker has
-    #[arg(long, default_value_t = 65_536)]
+    #[arg(long, default_value_t = 16_384)]
     pub most: usize,
     /// The first seed
     #[arg(long, default_value_t = 1)]
@@ -91,8 +91,8 @@ fn chosen(args: &GymArgs) -> Result<Vec<&'static attacks::Attack>, String> {
     if !(1..=10_000).contains(&args.runs) {
         return Err(format!("--runs is {}, but must be 1 to 10000", args.runs));
     }
-    if !(16..=500_000).contains(&args.most) {
-        return Err(format!("--most is {}, but must be 16 to 500000", args.most));
+    if !(64..=500_000).contains(&args.most) {
+        return Err(format!("--most is {}, but must be 64 to 500000", args.most));
     }
     if args.attacks.is_empty() {
         return Ok(ATTACKS.iter().collect());

@@ -92,6 +92,35 @@ fn feelers_come_as_often_as_they_should_and_exchange_links_rarely() {
 }
 
 #[test]
+fn a_set_that_was_chosen_among_few_is_exchanged_once_many_are_known_and_then_rests() {
+    let mut world = World::new();
+    world.params.peers.outbound = 3;
+    world.remember(1..=6);
+    let first = world.dials();
+    let mut set: Vec<Link> = first.iter().map(|n| world.outbound(*n)).collect();
+    world.actions.clear();
+    world.remember(7..=60);
+    let (mut feelers, mut gone) = (0, Vec::new());
+    while set.iter().any(|link| !gone.contains(link)) {
+        let n = next_feeler(&mut world);
+        world.outbound(n);
+        gone.extend(stay(&mut world));
+        feelers += 1;
+    }
+    set.clear();
+    assert!(world.now < Time::from_millis(400_000), "{:?}", world.now);
+    // The first comes before it is looked.
+    assert!(feelers <= 5, "{feelers} of three links");
+    let begin = world.now;
+    for _ in 0..10 {
+        let n = next_feeler(&mut world);
+        world.dial_failed(n, DialError::Unreachable);
+    }
+    let rest = world.now.since(begin);
+    assert!(rest > Duration::from_secs(400), "ten feelers at their usual pace: {rest:?}");
+}
+
+#[test]
 fn a_feeler_that_finds_nobody_costs_nothing_but_the_dial() {
     let (mut world, _) = standing();
     let n = next_feeler(&mut world);

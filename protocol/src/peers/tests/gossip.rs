@@ -228,3 +228,28 @@ fn a_node_that_knows_enough_is_in_no_hurry_to_pass_addresses_on() {
         "{new} messages of a node that knew nobody, {grown} of one that knew many"
     );
 }
+
+#[test]
+fn all_who_ask_are_told_the_same_for_a_day_unless_the_book_changes() {
+    let mut world = World::new();
+    world.learn(1..=400);
+    world.actions.clear();
+    let ask = |world: &mut World, n: u32| -> Vec<PeerAddr> {
+        let link = world.inbound(n);
+        world.actions.clear();
+        world.run(|peers, cx| peers.on_get_addresses(link, cx));
+        let told = world.actions.iter().find_map(|action| match action {
+            Action::Send { message: Message::Peers(PeerExchange::Addresses(addrs)), .. } => {
+                Some(addrs.to_vec())
+            }
+            _ => None,
+        });
+        told.unwrap()
+    };
+    let first = ask(&mut world, 1_001);
+    assert!(first.len() > 80);
+    let others: Vec<_> = (1_002..1_010).map(|n| ask(&mut world, n)).collect();
+    assert!(others.iter().all(|told| *told == first));
+    world.learn(2_000..2_200);
+    assert_ne!(ask(&mut world, 1_011), first, "the book has grown by more than a quarter");
+}

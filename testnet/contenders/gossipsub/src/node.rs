@@ -12,10 +12,11 @@ use libp2p::Swarm;
 use libp2p::swarm::{self, SwarmEvent};
 use libp2p_gossipsub::{Behaviour, Event, PublishError};
 use tidings::admin::{Api, routes};
+use tidings::api::bans::BanList;
 use tidings::api::{Outcome, Status, Submitted};
 use tidings::clock::Clock;
 use tidings::config::{self, Config};
-use tidings::control::{COMMANDS_MAX, Command, Control, Events, Stop, Unexplained};
+use tidings::control::{COMMANDS_MAX, Command, Control, Events, NotDone, Stop, Unexplained};
 use tidings::files::datadir::{CONFIG, DataDir};
 use tidings::files::identity;
 use tidings::files::network::Network;
@@ -281,6 +282,11 @@ impl Node {
             Command::ExplainTx { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::SlowDown { reply, .. } => drop(reply.send(Err(NotSlowed::Unset))),
+            Command::Bans(reply) => drop(reply.send(BanList::default())),
+            Command::Ban { reply, .. }
+            | Command::Unban { reply, .. }
+            | Command::Disconnect { reply, .. } => drop(reply.send(Err(NotDone::Off))),
+            Command::Connect { reply, .. } => drop(reply.send(())),
             Command::Kv(command) => command.refuse(),
             Command::Stop(reply) => {
                 self.stop.request();
@@ -330,6 +336,8 @@ impl Node {
             pool_items: 0,
             pool_bytes: 0,
             blocks: 0,
+            latest_block: None,
+            views: None,
             seen: 0,
             traffic: self.counts.traffic(),
             counters: own

@@ -4,11 +4,13 @@
 //! begin at 1.0.0.0, the attacker's at 128.0.0.0.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
 use rand::seq::IteratorRandom as _;
 use tidings_protocol::ground::peer::{PeerAddr, PeerKey};
+use tidings_protocol::peers::book::groups::{AsMap, Groups};
 use tidings_protocol::wire::message::ADDRESSES_MAX;
 
 use super::{Attack, Setup, exponential};
@@ -39,6 +41,44 @@ pub enum Host {
     Honest(u32),
     /// One of the attacker's.
     Attacker(u32),
+}
+
+/// By what the node groups addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grouping {
+    /// By network, as it does without a map.
+    Networks,
+    /// By nothing: each address is a group of its own.
+    Nothing,
+    /// By autonomous system, of a map that knows the attacker to be one.
+    Systems,
+}
+
+impl Grouping {
+    /// The rule.
+    #[must_use]
+    pub fn groups(self) -> Groups {
+        match self {
+            Self::Networks => Groups::default(),
+            Self::Nothing | Self::Systems => Groups::by_system(Arc::new(self)),
+        }
+    }
+}
+
+impl AsMap for Grouping {
+    fn system_of(&self, ip: IpAddr) -> Option<u32> {
+        let IpAddr::V4(ip) = ip else { return None };
+        let [honest, attackers] = BEGINS;
+        match self {
+            Self::Networks => None,
+            // The attacker's begin where half of all do, which a system's number has no bit for.
+            Self::Nothing => {
+                let ip = ip.to_bits();
+                Some(if ip >= attackers { ip - attackers + (1 << 30) } else { ip })
+            }
+            Self::Systems => (ip.to_bits() >= attackers).then_some(honest),
+        }
+    }
 }
 
 /// All hosts.

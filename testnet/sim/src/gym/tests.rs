@@ -15,6 +15,9 @@ fn setup(seed: u64) -> Setup {
         attack: Attack::NONE,
         poisoned: 0.0,
         restarts: Vec::new(),
+        is_bootstrapped: true,
+        grouping: Grouping::Networks,
+        has_anchors: true,
     }
 }
 
@@ -42,4 +45,21 @@ fn whoever_is_all_that_a_node_can_reach_is_all_of_its_peers() {
     let aftermath = run(&Setup { attack, days: 0.2, ..quiet });
     assert_eq!((aftermath.share, aftermath.eclipsed), (1.0, 1.0));
     assert!(aftermath.eclipsed_after.is_some() && aftermath.bytes > 0);
+}
+
+#[test]
+fn each_address_is_a_group_of_its_own_where_there_are_none_and_the_attacker_is_one_with_a_map() {
+    let attack = Attack { addresses: 400, groups: 20, ..Attack::NONE };
+    let internet = Internet::new(&Setup { attack, ..setup(1) });
+    let groups = |grouping: Grouping, host: fn(u32) -> Host| {
+        let of = |number| grouping.groups().group(internet.addr(host(number)).ip).unwrap();
+        let mut all: Vec<u32> = (0..400).map(of).collect();
+        all.sort_unstable();
+        all.dedup();
+        all.len()
+    };
+    let counts = |grouping| [groups(grouping, Host::Honest), groups(grouping, Host::Attacker)];
+    assert_eq!(counts(Grouping::Networks), [400, 20]);
+    assert_eq!(counts(Grouping::Nothing), [400, 400]);
+    assert_eq!(counts(Grouping::Systems), [400, 1]);
 }

@@ -13,7 +13,7 @@ use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::Params;
 use tidings_protocol::wire::message::{Hello, Message, Session};
 
-use super::internet::{Host, Internet};
+use super::internet::{Grouping, Host, Internet};
 use crate::random::{SplitMix64, Use, stream};
 
 /// A link that is younger isn't counted as one of the set: a feeler lasts ten seconds.
@@ -42,6 +42,7 @@ struct Conn {
 pub(super) struct Victim {
     node: Node,
     identity: Identity,
+    grouping: Grouping,
     params: Params,
     chain: Opaque,
     /// By slot.
@@ -53,7 +54,7 @@ pub(super) struct Victim {
 }
 
 impl Victim {
-    pub(super) fn new(seed: u64, params: &Params) -> Self {
+    pub(super) fn new(seed: u64, params: &Params, grouping: Grouping) -> Self {
         let mut rng = stream(seed, Use::Gym, 2);
         let identity = Identity {
             advertise: Some("9.9.9.9:4000".parse().expect("it is an address")),
@@ -61,8 +62,9 @@ impl Victim {
             ..Identity::for_tests(rng.random())
         };
         Self {
-            node: Node::new(identity.clone(), params),
+            node: node(&identity, params, grouping),
             identity,
+            grouping,
             params: params.clone(),
             chain: Opaque::default(),
             links: Vec::new(),
@@ -73,8 +75,8 @@ impl Victim {
     }
 
     /// A new process with the same identity: all links are gone, and what it knew.
-    pub(super) fn restart(&mut self, params: &Params) {
-        self.node = Node::new(self.identity.clone(), params);
+    pub(super) fn restart(&mut self) {
+        self.node = node(&self.identity, &self.params, self.grouping);
         self.links.clear();
     }
 
@@ -237,6 +239,12 @@ impl Victim {
         }
         closed
     }
+}
+
+fn node(identity: &Identity, params: &Params, grouping: Grouping) -> Node {
+    let mut node = Node::new(identity.clone(), params);
+    node.set_groups(grouping.groups());
+    node
 }
 
 /// What a host says first.

@@ -1,6 +1,7 @@
 //! The attacks, each by its name, and the protections that can be switched off.
 
 use tidings_protocol::params::Params;
+use tidings_sim::gym::internet::Grouping;
 use tidings_sim::gym::{self, Aftermath, Setup};
 
 /// One attack.
@@ -25,11 +26,11 @@ pub(super) struct Goal {
     pub(super) holds: fn(&Aftermath) -> bool,
 }
 
-/// A protection that the gym can switch off.
+/// A protection that the gym can switch off, or one that can be had besides.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Protection {
     pub(super) name: &'static str,
-    pub(super) switch_off: fn(&mut Params),
+    pub(super) switch_off: fn(&mut Setup),
 }
 
 /// Addresses, and the networks in which they are, of the attacker that all attacks are tried with.
@@ -39,10 +40,15 @@ pub(super) const STANDARD: (usize, usize) = (500, 64);
 const HONEST: (usize, usize) = (1_000, 800);
 
 /// What is switched off, one at a time.
-pub(super) const PROTECTIONS: &[Protection] = &[Protection {
-    name: "no feelers, no rotation",
-    switch_off: |params| params.peers.feeler_s = 0,
-}];
+pub(super) const PROTECTIONS: &[Protection] = &[
+    Protection { name: "no groups", switch_off: |setup| setup.grouping = Grouping::Nothing },
+    Protection { name: "no anchors", switch_off: |setup| setup.has_anchors = false },
+    Protection { name: "no feelers", switch_off: |setup| setup.params.peers.feeler_s = 0 },
+    Protection {
+        name: "and a map of systems",
+        switch_off: |setup| setup.grouping = Grouping::Systems,
+    },
+];
 
 /// The share of the set that hijacked slots may be.
 const HIJACKED_MAX: f64 = 0.05;
@@ -65,6 +71,9 @@ fn quiet() -> Setup {
         attack: gym::Attack::NONE,
         poisoned: 0.0,
         restarts: Vec::new(),
+        is_bootstrapped: false,
+        grouping: Grouping::Networks,
+        has_anchors: true,
     }
 }
 
@@ -83,7 +92,8 @@ fn poisoned(addresses: usize, groups: usize, days: f64) -> Setup {
 /// A node that starts for the first time, with three bootstrap addresses of which some are the attacker's.
 fn newcomer(addresses: usize, seeds: usize, poisoned: f64) -> Setup {
     let attack = gym::Attack { seeds, ..attacker(addresses, STANDARD.1, 32) };
-    Setup { attack, known: 0, poisoned, dialled_every_s: f64::INFINITY, ..quiet() }
+    let is_bootstrapped = true;
+    Setup { attack, known: 0, poisoned, is_bootstrapped, dialled_every_s: f64::INFINITY, ..quiet() }
 }
 
 const RESTARTED: &str = "all outbound links ten minutes after a restart";

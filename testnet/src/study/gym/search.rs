@@ -11,7 +11,10 @@ use super::attacks::{Attack, PROTECTIONS, Protection, STANDARD};
 use crate::study::compare::progress;
 
 /// The smallest attacker that is tried.
-const LEAST: usize = 16;
+const LEAST: usize = 64;
+
+/// How much larger the next one is. A guess: six weeks of each size take seconds, and there are many.
+const STEP: usize = 4;
 
 /// What came of an attack of one size.
 struct Tried {
@@ -130,7 +133,7 @@ fn costs(attacks: &[&'static Attack], args: &GymArgs) -> Table {
         id: "costs",
         title: "What success costs",
         note: format!(
-            "The least attacker that succeeds in half of {} runs, of {LEAST} addresses and twice as many each time: its addresses, its networks, how long \
+            "The least attacker that succeeds in half of {} runs, of {LEAST} addresses and {STEP} times as many each time: its addresses, its networks, how long \
              it takes, and what it sends, MB. `protections`: all, or without what is named.",
             args.runs
         ),
@@ -143,7 +146,7 @@ fn costs(attacks: &[&'static Attack], args: &GymArgs) -> Table {
 
 /// The least attacker that succeeds in half of the runs.
 fn search(attack: &Attack, off: Option<&Protection>, args: &GymArgs) -> Option<Tried> {
-    let sizes = std::iter::successors(Some(LEAST), |size| size.checked_mul(2));
+    let sizes = std::iter::successors(Some(LEAST), |size| size.checked_mul(STEP));
     for addresses in sizes.take_while(|size| *size <= args.most) {
         let tried = attempt(attack, addresses, off, args);
         if tried.successes(attack) * 2 >= tried.runs.len() {
@@ -157,7 +160,7 @@ fn attempt(attack: &Attack, addresses: usize, off: Option<&Protection>, args: &G
     let began = Instant::now();
     let mut setup = (attack.setup)(addresses);
     if let Some(off) = off {
-        (off.switch_off)(&mut setup.params);
+        (off.switch_off)(&mut setup);
     }
     let runs =
         (0..args.runs).map(|run| gym::run(&Setup { seed: args.seed + run, ..setup.clone() }));

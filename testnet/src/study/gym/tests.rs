@@ -14,7 +14,7 @@ fn args(words: &str) -> GymArgs {
 
 #[test]
 fn an_attack_in_small_has_its_rows_and_goals() {
-    let args = args("--attack one-seed --runs 1 --most 16 --protected");
+    let args = args("--attack one-seed --runs 1 --most 64 --protected");
     let tables = search::tables(&chosen(&args).unwrap(), &args);
     let ids: Vec<_> = tables.iter().map(|table| (table.id, table.rows.len())).collect();
     assert_eq!(ids, [("standard", 1), ("costs", 1)]);
@@ -36,7 +36,7 @@ fn wrong_words_have_their_sentence() {
 #[test]
 fn every_attack_can_have_any_size() {
     for attack in ATTACKS {
-        for addresses in [16, 500, 65_536, 500_000] {
+        for addresses in [64, 500, 65_536, 500_000] {
             let setup = (attack.setup)(addresses);
             assert!(
                 setup.attack.addresses == addresses && setup.attack.groups <= addresses,
