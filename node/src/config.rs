@@ -252,6 +252,7 @@ impl Config {
         config.admin.tcp = Some(SocketAddr::from(([127, 0, 0, 1], 4001)));
         config.metrics.listen = Some(SocketAddr::from(([127, 0, 0, 1], 4002)));
         config.node.region = Some(Region::Europe);
+        config.node.asmap = Some("ip_asn.map".into());
         config.members.name = Some("sentry-1".to_owned());
         config.members.advertise = Some(SocketAddr::from(([203, 0, 113, 7], 4010)));
         let relay = &mut config.params.relay;

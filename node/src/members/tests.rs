@@ -155,8 +155,10 @@ async fn three_see_each_other_and_one_that_leaves_and_one_that_dies() {
 #[tokio::test]
 async fn one_that_has_left_comes_back_when_it_is_told_to_join() {
     let mut one = start("one", &[], &[1]);
-    let two = start("two", &[one.addr()], &[1]);
+    let mut two = start("two", &[one.addr()], &[1]);
     one.hears("joined", "two").await;
+    // Who knows nobody yet has nobody to tell that it leaves.
+    two.hears("joined", "one").await;
     two.members.control().leave().await.unwrap();
     one.hears("left", "two").await;
     assert!(two.members.control().status().await.unwrap().left);
