@@ -8,6 +8,7 @@
 mod behaviour;
 mod bounds;
 mod carrier;
+mod config;
 mod contained;
 mod door;
 mod flow;
@@ -33,7 +34,6 @@ pub use libp2p::identity::Keypair;
 use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{PeerId, Swarm};
-use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::peer::{DialError, PeerAddr, PeerKey};
 use tidings_protocol::ground::subnet::Subnet;
@@ -44,10 +44,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::clock::Clock;
-use crate::links::Place;
 use crate::net::behaviour::Behaviours;
 pub use crate::net::bounds::{full_node_held_max, inbound_sockets_max, link_held_max};
+pub use crate::net::config::NetConfig;
 use crate::net::contained::Lost;
 use crate::net::door::Door;
 use crate::net::gate::Gate;
@@ -63,35 +62,6 @@ pub use crate::net::transport::{from_multiaddr, to_multiaddr};
 /// Longest vector of messages that is kept for the next pipe whatever it held. A longer one is kept while it is
 /// used, and gives its memory back after a burst.
 const SPARE_MAX: usize = 64;
-
-/// Settings of a [`Net`].
-#[derive(Clone)]
-pub struct NetConfig {
-    /// Identity on the network.
-    pub keypair: Keypair,
-    /// Name of the network, which becomes part of the protocol name.
-    pub network: String,
-    /// Rules of the chain: they name items and bound their sizes.
-    pub chain: Arc<dyn Chain>,
-    /// Where to listen; port 0 lets the system choose.
-    pub listen: Vec<PeerAddr>,
-    /// How many links that peers dialled the core has places for.
-    pub inbound_max: usize,
-    /// Whether many nodes may live at one address of this machine or site, as in test networks.
-    pub local_addresses: bool,
-    /// Emulated place in the world, for test networks.
-    pub place: Option<Place>,
-    /// The node's clock.
-    pub clock: Clock,
-}
-
-impl std::fmt::Debug for NetConfig {
-    /// Shows the identity, never the key.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let peer_id = self.keypair.public().to_peer_id();
-        f.debug_struct("NetConfig").field("peer_id", &peer_id).finish_non_exhaustive()
-    }
-}
 
 /// Why the network can't be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

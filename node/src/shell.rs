@@ -12,6 +12,7 @@ mod commands;
 pub mod config;
 mod explain;
 mod fault;
+mod housekeeping;
 mod keeper;
 mod kv;
 mod report;
@@ -553,43 +554,9 @@ impl Shell {
         self.reporter.names.remove(link);
     }
 
-    /// Writes the trace out, tells the store, looks at the system's clock, and saves the address book when it is time.
-    fn keep_house(&mut self) {
-        let now = Instant::now();
-        self.reporter.flush();
-        self.keeper.flush(&self.node);
-        self.housekeeping_at = now + TRACE_INTERVAL;
-        if let Some(step) = self.watch.look() {
-            self.clock_steps += 1;
-            tracing::warn!(
-                %step,
-                "this machine's clock was set: the node isn't affected, but its stamps differ from those of others now"
-            );
-        }
-        if now < self.save_at {
-            return;
-        }
-        self.save_at = now + SAVE_INTERVAL;
-        if self.saving.as_ref().is_none_or(JoinHandle::is_finished) {
-            self.saving = self.save();
-        }
-    }
-
     fn close(&mut self, link: Link, why: Reason) {
         tracing::debug!(%link, %why, "closing a link");
         self.net.disconnect(link);
-    }
-
-    /// Saves the address book on a thread that may wait for the disk.
-    fn save(&self) -> Option<JoinHandle<()>> {
-        let path = self.config.addresses.clone()?;
-        let kept = self.node.export_book(self.clock.now());
-        Some(tokio::task::spawn_blocking(move || {
-            if let Err(error) = addresses::save(&path, &kept) {
-                let path = path.display();
-                tracing::error!(%path, %error, "the address book can't be saved; the node goes on");
-            }
-        }))
     }
 
     async fn shut_down(mut self) {

@@ -234,6 +234,7 @@ fn what_full_queues_dropped_is_found_by_comparing() {
 fn without_the_safety_net_a_healed_partition_leaves_gaps() {
     let mut params = params(StrategyKind::Flood);
     params.relay.safety_pull_ms = 0;
+    params.peers.feeler_s = 0; // a new link tells what is new
     let mut mesh = formed(40, seed(), 0, params);
     mesh.split(Some(15));
     mesh.submit(0, tx(1));
