@@ -378,9 +378,11 @@ impl Peers {
     fn feel(&mut self, cx: &mut Cx<'_>) {
         if self.feeler.take_due(cx.now)
             && self.stands(cx)
-            && let Some(addr) = self.outbound.probe(&self.table, &mut self.book, &self.bans, cx)
+            && let exchanges = self.feeler.is_exchange_due(cx.now)
+            && let Some(addr) =
+                self.outbound.probe(&self.table, &mut self.book, (&self.bans, !exchanges), cx)
         {
-            self.feeler.dial(addr);
+            self.feeler.dial(addr, exchanges);
         }
     }
 

@@ -67,6 +67,9 @@ pub(super) struct Feeler {
     /// How many addresses the book held when the set was last chosen.
     chosen_among: u32,
     settling: Option<Settling>,
+    /// Whether the one under way may take the place of a link: those that try what nobody ever reached never do, or whoever tells addresses
+    /// would choose half of the links.
+    may_stay: bool,
     probe: Probe,
 }
 
@@ -103,6 +106,7 @@ impl Feeler {
             rotate_from: Time::NEVER,
             chosen_among: 0,
             settling: None,
+            may_stay: false,
             probe: Probe::None,
         }
     }
@@ -153,8 +157,14 @@ impl Feeler {
         due
     }
 
-    /// An address is dialled.
-    pub(super) const fn dial(&mut self, addr: PeerAddr) {
+    /// Whether the next one is to take the place of a link; else it is to try what nobody ever reached.
+    pub(super) fn is_exchange_due(&self, now: Time) -> bool {
+        self.settling.is_some_and(|settling| settling.left > 0) || self.rotate_from <= now
+    }
+
+    /// An address is dialled, to stay or to be tried.
+    pub(super) const fn dial(&mut self, addr: PeerAddr, may_stay: bool) {
+        self.may_stay = may_stay;
         self.probe = Probe::Dialled(addr);
     }
 
@@ -233,6 +243,9 @@ impl Feeler {
 
     /// Which link of the set is exchanged now, if one may be. Unless the set settles, the next one may after `peers.rotate_s`.
     pub(super) fn take_rotation(&mut self, cx: &Cx<'_>) -> Option<Leaving> {
+        if !self.may_stay {
+            return None;
+        }
         if let Some(settling) = self.settling.as_mut().filter(|settling| settling.left > 0) {
             settling.left -= 1;
             return Some(Leaving::Oldest);

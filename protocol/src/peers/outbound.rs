@@ -180,20 +180,21 @@ impl Outbound {
     }
 
     /// Dials an address beside the set, if there is one and nothing else is being dialled.
-    /// First whoever has a place that another one waits for.
+    /// One that is to try what nobody reached (`feels`) tries first whoever has a place that another one waits for.
     pub(super) fn probe(
         &mut self,
         table: &Table,
         book: &mut Book,
-        bans: &Bans,
+        (bans, feels): (&Bans, bool),
         cx: &mut Cx<'_>,
     ) -> Option<PeerAddr> {
         if self.fixed.is_some() || !self.dialling.is_empty() || self.busy_until > cx.now {
             return None;
         }
         let groups = self.groups(table, book);
-        let wish = Wish { groups: &groups, feels: true, ..Wish::default() };
-        let addr = book.to_test(cx.now).or_else(|| match book.choose(&wish, cx.now, cx.rng) {
+        let wish = Wish { groups: &groups, feels, ..Wish::default() };
+        let to_test = book.to_test(cx.now).filter(|_| feels);
+        let addr = to_test.or_else(|| match book.choose(&wish, cx.now, cx.rng) {
             Choice::Dial(addr) | Choice::LoneWord(addr) => Some(addr),
             Choice::NoneBefore(_) => None,
         })?;
