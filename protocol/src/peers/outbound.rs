@@ -128,7 +128,7 @@ impl Outbound {
     }
 
     /// The same, to change.
-    pub(super) const fn anchors_mut(&mut self) -> &mut Anchors {
+    pub(super) fn anchors_mut(&mut self) -> &mut Anchors {
         &mut self.anchors
     }
 
