@@ -87,7 +87,7 @@ pub struct Book {
     grouped: u32,
     /// Where we tell peers to dial us.
     own: Option<PeerAddr>,
-    shunned: Recent<PeerAddr>,
+    shunned: Recent<PeerAddr, SHUNNED_MAX>,
     salt: Salt,
 }
 
@@ -140,7 +140,7 @@ impl Book {
             groups: Groups::default(),
             grouped: 0,
             own,
-            shunned: Recent::new(SHUNNED_MAX, salt),
+            shunned: Recent::new(salt),
             salt,
         }
     }
@@ -351,6 +351,12 @@ impl Book {
                 entry.backoff.end_rest(now);
             }
         }
+    }
+
+    /// When the address has rested; `None` if it is connected or not in the book.
+    pub(super) fn free_from(&self, addr: PeerAddr) -> Option<Time> {
+        let entry = self.get(addr).filter(|entry| !entry.connected)?;
+        Some(entry.backoff.until())
     }
 
     /// Whether a failure of the address may be held against it: see [`Backoff::is_news`].

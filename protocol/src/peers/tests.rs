@@ -4,6 +4,7 @@ mod capture;
 mod feeler;
 mod gossip;
 mod hyparview;
+mod lost;
 mod network;
 mod outage;
 mod outbound;

@@ -138,6 +138,7 @@ fn a_feeler_fills_the_place_of_a_link_that_is_lost_meanwhile() {
     let n = next_feeler(&mut world);
     world.outbound(n);
     world.disconnect(Link::new(0, 1));
+    world.wait(Duration::from_millis(500)); // whoever was there is asked again
     let refill = world.dials();
     assert_eq!(refill.len(), 1, "the set is refilled beside it");
     world.dial_failed(refill[0], DialError::Unreachable);
