@@ -16,8 +16,8 @@ use tidings_protocol::wire::message::{Hello, Message, Session};
 use super::internet::{Grouping, Host, Internet};
 use crate::random::{SplitMix64, Use, stream};
 
-/// A link that is younger isn't counted as one of the set: a feeler lasts ten seconds.
-const YOUNG: Duration = Duration::from_secs(60);
+/// A link that is younger isn't counted as one of the set: a feeler lasts ten seconds and a round trip.
+const YOUNG: Duration = Duration::from_secs(15);
 
 /// What the node wants of the world.
 #[derive(Clone, Debug)]
