@@ -380,6 +380,7 @@ impl Machine for Node {
                 drop(self.member.take_actions());
             }
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
+            Input::Heard { from, addrs } => self.peers.on_heard(from, addrs, cx),
             Input::Remembered(kept) => self.peers.import(kept, cx),
             Input::Ban { whom, span } => self.peers.ban(whom, span, cx.now),
             Input::Unban(whom) => self.peers.unban(whom),

@@ -35,7 +35,7 @@ impl Doing {
             Input::Verdict { item, .. } => of("a verdict", None, Some(item.id())),
             Input::Congested { link } => of("a full queue", Some(link), None),
             Input::Drained { link } => of("a queue with room", Some(link), None),
-            Input::Learned(_) => of("addresses to try", None, None),
+            Input::Learned(_) | Input::Heard { .. } => of("addresses to try", None, None),
             Input::Remembered(_) => of("the address book", None, None),
             Input::Clock { .. } => of("the machine's clock", None, None),
             Input::Write { .. } => of("a write to the map", None, None),
