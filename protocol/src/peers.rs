@@ -31,7 +31,7 @@
 //! 9. **A restart begins with old acquaintances** (`anchors.rs`).
 //! 10. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
 //! 11. **What our operator has looked up is hearsay** of one source for each look-up (`telling.rs`, `on_heard`): a name that is
-//!    resolved tells whatever whoever answers for it wants, and only addresses written down are our operator's own word.
+//!     resolved tells whatever whoever answers for it wants, and only addresses written down are our operator's own word.
 //!
 //! # The other overlay
 //! With `peers.overlay = "hyparview"` links are the active view of HyParView (`hyparview.rs`, and `neighbours.rs` for how it fits in

@@ -84,7 +84,7 @@ pub struct Book {
     /// Drawn when the first address comes, or kept from an earlier run.
     layout: Option<Layout>,
     groups: Groups,
-    /// How many entries aren't by themselves.
+    /// How many entries rules of the draw are about (`choice.rs`).
     grouped: u32,
     collisions: Collisions,
     hosts: Hosts,
@@ -456,7 +456,7 @@ impl Book {
         if entry.counted {
             self.hosts.take(entry.addr.ip);
         }
-        self.grouped += u32::from(entry.group.is_some());
+        self.grouped += u32::from(entry.is_ruled());
         entry.slot = slot;
         self.slots.set(slot, place as usize);
         self.places.insert(entry.addr, place);
@@ -473,7 +473,7 @@ impl Book {
             self.places.insert(moved.addr, place);
             self.slots.set(moved.slot, place as usize);
         }
-        self.grouped -= u32::from(entry.group.is_some());
+        self.grouped -= u32::from(entry.is_ruled());
         self.collisions.remove(addr);
         if entry.counted {
             self.hosts.release(addr.ip);
@@ -522,7 +522,7 @@ impl Book {
             hosts.dedup();
             hosts.len()
         });
-        let grouped = self.entries.iter().filter(|entry| entry.group.is_some()).count();
+        let grouped = self.entries.iter().filter(|entry| entry.is_ruled()).count();
         assert_eq!(self.grouped as usize, grouped);
     }
 }

@@ -33,6 +33,21 @@ fn of_two_names_neither_chooses_more_than_a_quarter_of_the_links_whatever_it_tel
 }
 
 #[test]
+fn whoever_answers_on_this_link_chooses_no_more_than_a_quarter_either() {
+    for salt in 0..20 {
+        let mut world = World::with(Vec::new(), salt);
+        // Addresses of this site, which have no groups.
+        world.looked_up(1, (100..164).map(addr));
+        world.looked_up(2, (1..5).map(addr));
+        let first: Vec<_> = world.answer_all();
+        let of_link = first.iter().filter(|told| **told >= addr(100)).count();
+        assert_eq!((first.len(), of_link), (4, 2), "seed {salt}: {first:?}");
+        world.wait(HEAR_OTHERS);
+        assert_eq!(world.answer_all().len(), 4, "seed {salt}");
+    }
+}
+
+#[test]
 fn a_name_alone_is_not_our_operators_word() {
     let mut world = World::new();
     world.looked_up(1, (100..164).map(|group| far(group, 0)));
