@@ -19,6 +19,7 @@ mod inbox;
 mod interner;
 mod meter;
 mod muxer;
+mod pins;
 mod pipe;
 mod progress;
 mod stranger;
@@ -54,6 +55,7 @@ use crate::net::held::{Account, TOTAL_MAX};
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
 pub use crate::net::meter::{Meter, Metered};
+use crate::net::pins::Pins;
 use crate::net::pipe::{HIGH_MARK, Phase, Pipe, Ready};
 pub use crate::net::stranger::Stranger;
 use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
@@ -184,6 +186,8 @@ pub struct Net {
     spare: Vec<Message>,
     /// Dials under way.
     dialling: HashMap<ConnectionId, PeerAddr>,
+    /// Who must be at an address, so that nobody else is taken there.
+    pins: Pins,
     /// Links whose queue has just passed its high mark.
     congested: VecDeque<Link>,
     /// What all links hold.
@@ -250,6 +254,7 @@ impl Net {
             events: VecDeque::new(),
             spare: Vec::new(),
             dialling: HashMap::new(),
+            pins: Pins::default(),
             congested: VecDeque::new(),
             account,
             dials,
@@ -304,11 +309,24 @@ impl Net {
         Some(LinkInfo { peer: pipe.peer, remote: pipe.remote, queued_bytes, held_bytes })
     }
 
+    /// From now on only this peer is taken at an address when that is dialled; false if too many are kept, and nothing is
+    /// done. Of two for one address the first stays.
+    pub fn pin(&mut self, addr: PeerAddr, peer: PeerId) -> bool {
+        self.pins.insert(addr, peer)
+    }
+
+    /// Whether only one peer is taken at an address.
+    #[must_use]
+    pub fn is_pinned(&self, addr: &PeerAddr) -> bool {
+        self.pins.contains(addr)
+    }
+
     /// Dials an address. Answered by one [`NetEvent::Connected`] with it or one
     /// [`NetEvent::DialFailed`].
     pub fn dial(&mut self, addr: PeerAddr) {
         self.counters.dials += 1;
-        let opts = DialOpts::unknown_peer_id().address(to_multiaddr(&addr)).allocate_new_port();
+        let to = self.pins.address(&addr);
+        let opts = DialOpts::unknown_peer_id().address(to).allocate_new_port();
         let opts = opts.build();
         let id = opts.connection_id();
         self.dialling.insert(id, addr);
@@ -509,7 +527,7 @@ impl Net {
         }
         let Phase::Live(link) = state.phase else {
             if state.closed && state.phase == Phase::Opening {
-                let why = state.failure.unwrap_or(DialError::Unreachable);
+                let why = state.failure.unwrap_or(DialError::Handshake);
                 drop(state);
                 match pipe.direction {
                     Direction::Outbound => self.fail_dial(pipe.id, why),

@@ -179,7 +179,7 @@ impl ConnectionHandler for Handler {
                     StreamUpgradeError::NegotiationFailed => DialError::WrongNetwork,
                     StreamUpgradeError::Timeout
                     | StreamUpgradeError::Apply(_)
-                    | StreamUpgradeError::Io(_) => DialError::Unreachable,
+                    | StreamUpgradeError::Io(_) => DialError::Handshake,
                 });
             }
             _ => {}

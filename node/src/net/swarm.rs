@@ -201,6 +201,7 @@ fn dial_error(error: &swarm::DialError) -> DialError {
         // The swarm leaves out the addresses that it listens on itself, and we give it only one.
         swarm::DialError::LocalPeerId { .. } | swarm::DialError::NoAddresses => DialError::Myself,
         swarm::DialError::Denied { .. } => DialError::Busy,
+        swarm::DialError::WrongPeerId { .. } => DialError::WrongPeer,
         swarm::DialError::Transport(errors) => {
             let first = errors.first().map(|(_, error)| transport::dial_error(error));
             first.unwrap_or(DialError::Unreachable)
