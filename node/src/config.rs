@@ -77,6 +77,8 @@ pub struct NodeConfig {
     pub bootstrap: Vec<Seed>,
     /// Whether to ask on this link who of the network is there, and to answer others who ask.
     pub mdns: bool,
+    /// Whether to have peers find out whether this node can be dialled, and to do so for them.
+    pub autonat: bool,
     /// Addresses to stay connected to; if there are any, no others are dialled.
     pub connect: Vec<PeerAddr>,
     /// The region that this node tells its peers it is in, where regions count for how items spread
@@ -97,6 +99,7 @@ impl Default for NodeConfig {
             advertise: None,
             bootstrap: Vec::new(),
             mdns: false,
+            autonat: false,
             connect: Vec::new(),
             region: None,
             network: NETWORK_FILE.into(),

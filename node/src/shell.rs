@@ -16,6 +16,7 @@ mod housekeeping;
 mod joining;
 mod keeper;
 mod kv;
+mod reach;
 mod report;
 mod status;
 mod turns;
@@ -58,6 +59,7 @@ use self::fault::Doing;
 use self::joining::Joining;
 use self::keeper::Keeper;
 use self::kv::MapDesk;
+use self::reach::Reachability;
 use self::report::Reporter;
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
@@ -167,6 +169,7 @@ pub struct Shell {
     /// Who of our network is found on this link, if that is asked.
     neighbours: Option<mpsc::Receiver<PeerAddr>>,
     joining: Joining,
+    reachability: Reachability,
     bans: Bans,
     /// How often our identity was found at an address that isn't ours.
     twins: u64,
@@ -255,6 +258,7 @@ impl Shell {
         let now = Instant::now();
         let known = known.unwrap_or_default();
         let names = joining::names(&config, resolver, known.addresses.len(), now);
+        let reachability = Reachability::new(&config, net.listening(), now);
         let neighbours = joining::neighbours(&config, net.listening(), rng.next_u64());
         let mut shell = Self {
             verifier: Verifier::new(Arc::clone(&config.chain)),
@@ -278,6 +282,7 @@ impl Shell {
             names,
             neighbours,
             joining: Joining::default(),
+            reachability,
             bans,
             twins: 0,
             now: Time::ZERO,
@@ -397,6 +402,7 @@ impl Shell {
             self.keeper.flush(&self.node);
         }
         self.look_up();
+        self.ask_whether_reachable();
         if self.real >= self.housekeeping_at {
             self.keep_house();
         }
@@ -414,6 +420,7 @@ impl Shell {
         let is_clean = self.reporter.is_clean() && self.keeper.is_clean();
         let files = if is_clean { self.save_at } else { self.housekeeping_at };
         let files = self.names.due().map_or(files, |due| due.min(files));
+        let files = self.reachability.due().map_or(files, |due| due.min(files));
         match self.node.deadline() {
             Time::NEVER => files,
             deadline => self.absence.not_before(self.clock.instant(deadline)).min(files),
@@ -532,6 +539,7 @@ impl Shell {
                 self.handle(Input::DialFailed { addr, why });
                 self.tell_if_alone();
             }
+            NetEvent::DialledBack { peer, verdict } => self.on_dialled_back(peer, verdict),
         }
     }
 

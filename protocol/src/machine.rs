@@ -336,6 +336,9 @@ pub enum Input<'a> {
         /// Which.
         addrs: &'a [PeerAddr],
     },
+    /// Whether peers can dial us where we say, as far as the driver found out. While they can't, nobody is told that address: it
+    /// would cost each of them a dial. Links that are up aren't told otherwise.
+    Reachable(bool),
     /// The address book of an earlier run.
     Remembered(&'a BookRecord),
     /// Our operator keeps somebody out from now on. Whoever hands this in closes the links that it is about: the machine doesn't keep

@@ -104,6 +104,8 @@ pub const SHORT_LIVED: Duration = Duration::from_secs(10);
 pub struct Peers {
     own: PeerKey,
     advertise: Option<PeerAddr>,
+    /// Nobody can dial us there.
+    is_hidden: bool,
     table: Table,
     book: Book,
     outbound: Outbound,
@@ -138,6 +140,7 @@ impl Peers {
         Self {
             own,
             advertise,
+            is_hidden: false,
             table: Table::default(),
             book: Book::new(advertise, salt),
             deadline: outbound.deadline(),

@@ -37,6 +37,9 @@ pub struct Status {
     /// The latest attempt to find a peer that came to nothing, if any did.
     #[serde(default)]
     pub last_failure: Option<JoinFailure>,
+    /// Whether peers can dial it, as far as they found out (`node.autonat`).
+    #[serde(default)]
+    pub reachable: Option<bool>,
     /// `HyParView`'s views, if the node keeps them.
     #[serde(default)]
     pub views: Option<ViewsStatus>,
@@ -175,6 +178,7 @@ pub(crate) fn example() -> Status {
         outbound_target: 8,
         addresses: 5,
         last_failure: None,
+        reachable: None,
         views: None,
         pool_items: 1,
         pool_bytes: 300,

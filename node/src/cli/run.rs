@@ -104,6 +104,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         advertise: config.node.advertise,
         bootstrap,
         connect: config.node.connect.clone(),
+        autonat: config.node.autonat,
         region: config.region(),
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),

@@ -36,15 +36,24 @@ fn describe_links(status: &Status) -> String {
     }
 }
 
+fn describe_listening(status: &Status) -> String {
+    let listen: Vec<String> = status.listen.iter().map(PeerAddr::to_string).collect();
+    let listen = if listen.is_empty() { "nowhere".to_owned() } else { listen.join(", ") };
+    match status.reachable {
+        None => listen,
+        Some(true) => format!("{listen}; peers can dial it"),
+        Some(false) => format!("{listen}; peers can't dial it"),
+    }
+}
+
 fn describe_status(status: &Status) -> String {
     let counter = |name: &str| status.counters.get(name).copied().unwrap_or_default();
     let sum = |of: fn(&TrafficStatus) -> u64| -> u64 { status.traffic.values().map(of).sum() };
-    let listen: Vec<String> = status.listen.iter().map(PeerAddr::to_string).collect();
     let mut lines = vec![
         ("node", format!("{} (tidings {})", status.peer_id, status.version)),
         ("network", format!("{} (rules {})", status.network, status.rules)),
         ("strategy", status.strategy.clone()),
-        ("listening", if listen.is_empty() { "nowhere".to_owned() } else { listen.join(", ") }),
+        ("listening", describe_listening(status)),
         ("up for", duration(status.uptime_s)),
         ("peers", describe_links(status)),
         (

@@ -126,7 +126,11 @@ fn with_quic(tcp: BoxedTransport, keypair: &Keypair) -> BoxedTransport {
     config.max_stream_data = u32::try_from(muxer::WINDOW).unwrap_or(u32::MAX);
     config.max_connection_data = u32::try_from(muxer::WAITING_MAX).unwrap_or(u32::MAX);
     config.max_concurrent_stream_limit = u32::try_from(muxer::STREAMS_MAX).unwrap_or(u32::MAX);
-    let quic = libp2p::quic::tokio::Transport::new(config);
+    let quic = libp2p::quic::tokio::Transport::new(config).map_err(|error| match error {
+        // Over UDP that is what silence looks like.
+        libp2p::quic::Error::HandshakeTimedOut => System(io::Error::from(Errno::TIMEDOUT)),
+        error => System(io::Error::other(error)),
+    });
     tcp.or_transport(quic)
         .map(|either, _| match either {
             Either::Left(output) => output,

@@ -182,6 +182,7 @@ impl Shell {
             inbound: peers.inbound_ready(),
             outbound_target: self.outbound_target(),
             addresses: peers.book().len(),
+            reachable: self.reachability.is_reachable(),
             last_failure: self.joining.latest(self.real),
             views: peers.views().map(|(active, passive)| ViewsStatus { active, passive }),
             pool_items: node.pool().len(),

@@ -37,6 +37,8 @@ pub struct ShellConfig {
     pub bootstrap: Vec<Seed>,
     /// Addresses to stay connected to; if there are any, no others are dialled.
     pub connect: Vec<PeerAddr>,
+    /// Whether to find out whether peers can dial us, and to find it out for others.
+    pub autonat: bool,
     /// The region that peers are told we are in, if any.
     pub region: Option<Region>,
     /// Where to write the trace, if anywhere.
@@ -70,6 +72,7 @@ impl ShellConfig {
             // Whoever dials back may keep the place in the outbound set.
             inbound_max: peers.inbound_max + peers.outbound,
             local_addresses: peers.local_addresses,
+            autonat: self.autonat,
             place: self.lab.place,
             clock: clock.clone(),
         }

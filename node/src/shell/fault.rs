@@ -36,6 +36,7 @@ impl Doing {
             Input::Congested { link } => of("a full queue", Some(link), None),
             Input::Drained { link } => of("a queue with room", Some(link), None),
             Input::Learned(_) | Input::Heard { .. } => of("addresses to try", None, None),
+            Input::Reachable(_) => of("whether peers can dial it", None, None),
             Input::Remembered(_) => of("the address book", None, None),
             Input::Clock { .. } => of("the machine's clock", None, None),
             Input::Write { .. } => of("a write to the map", None, None),

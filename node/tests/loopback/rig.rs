@@ -53,6 +53,7 @@ pub(crate) fn config(connect: &[PeerAddr]) -> ShellConfig {
         advertise: None,
         bootstrap: Vec::new(),
         connect: connect.to_vec(),
+        autonat: false,
         region: None,
         trace: None,
         addresses: None,
@@ -221,6 +222,7 @@ impl RawPeer {
             listen: listen.iter().map(|addr| addr.parse().unwrap()).collect(),
             inbound_max: 1,
             local_addresses: true,
+            autonat: false,
             place: None,
             clock: Clock::start(),
         };

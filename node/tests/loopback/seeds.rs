@@ -145,3 +145,53 @@ async fn each_way_to_find_nobody_is_told_apart() {
     let elsewhere = start(elsewhere).await;
     assert_eq!(told(elsewhere.addr).await.1, "it belongs to another network");
 }
+
+/// A node that has peers find out whether it can be dialled, and does so for them.
+fn config_of_known(connect: &[PeerAddr]) -> tidings::shell::ShellConfig {
+    let mut config = config(connect);
+    (config.autonat, config.params.peers.local_addresses) = (true, true);
+    config
+}
+
+#[tokio::test]
+async fn a_node_that_peers_can_dial_knows_it_and_keeps_one_link_with_each() {
+    let other = start(config_of_known(&[])).await;
+    let node = start(config_of_known(&[other.addr])).await;
+    node.until("a verdict", |status, _| status.reachable == Some(true)).await;
+    assert_eq!((node.peers().await.len(), other.peers().await.len()), (1, 1));
+    // The one that was dialled has nobody of its own choice to ask.
+    assert_eq!(other.status().await.reachable, None);
+}
+
+#[tokio::test]
+async fn a_node_that_two_peers_cannot_dial_tells_nobody_its_address() {
+    let others = [start(config_of_known(&[])).await, start(config_of_known(&[])).await];
+    let nobody = free_addr();
+    let mut known = config_of_known(&[others[0].addr]);
+    known.advertise = Some(nobody);
+    let node = start(known.clone()).await;
+    node.until("a link", |_, peers| peers.len() == 1).await;
+    let told = async |node: &TestNode| node.peers().await.first().and_then(|peer| peer.advertise);
+    assert_eq!(told(&others[0]).await, Some(nobody), "nobody knows better yet");
+    node.ask(Command::Stop).await;
+    soon("the end", node.task).await.unwrap();
+
+    known.connect = others.iter().map(|other| other.addr).collect();
+    let node = start(known).await;
+    node.until("a verdict", |status, _| status.reachable == Some(false)).await;
+    // Whoever comes now isn't told.
+    let third = start(config_of_known(&[node.addr])).await;
+    third.until("a link", |_, peers| peers.len() == 1).await;
+    assert_eq!(told(&third).await, None);
+}
+
+#[tokio::test]
+async fn whoever_does_not_take_part_is_asked_for_nothing_and_dials_nobody() {
+    let silent = start(config(&[])).await;
+    let node = start(config_of_known(&[silent.addr])).await;
+    node.until("a link", |_, peers| peers.len() == 1).await;
+    node.until("a question", |status, _| status.uptime_s > 2.0).await;
+    assert_eq!(node.status().await.reachable, None);
+    assert_eq!(silent.counter("net_dials").await, 0);
+    assert_eq!(node.peers().await.len(), 1, "the link bears it");
+}

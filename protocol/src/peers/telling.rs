@@ -167,8 +167,20 @@ impl Peers {
         }
     }
 
+    /// Where we tell peers to dial us, if they can.
+    #[must_use]
+    pub fn told(&self) -> Option<PeerAddr> {
+        self.advertise.filter(|_| !self.is_hidden)
+    }
+
+    /// Whether our own address is told to nobody from now on, because nobody can be dialled there. The other overlay goes on
+    /// with it: its neighbours are told once, when they become that.
+    pub const fn set_hidden(&mut self, hidden: bool) {
+        self.is_hidden = hidden;
+    }
+
     pub(super) fn announce_self(&mut self, cx: &mut Cx<'_>) {
-        let Some(own) = self.advertise else { return };
+        let Some(own) = self.told() else { return };
         for (link, peer) in self.table.iter().filter(|(_, peer)| peer.is_ready()) {
             if may_tell(peer.origin, own, cx) {
                 self.gossip.queue(link, own, self.book.len(), cx);

@@ -218,6 +218,9 @@ impl Chaos {
                 let from = Source::Lookup(u64::from(script.byte() % 4));
                 self.hand(Input::Heard { from, addrs: &addresses(script) });
             }
+            245 if script.byte().is_multiple_of(8) => {
+                self.hand(Input::Reachable(script.byte().is_multiple_of(2)));
+            }
             245 => self.hand(Input::Learned(&addresses(script))),
             246 => {
                 let known: Vec<_> =
