@@ -157,17 +157,13 @@ impl Shell {
     /// Has names asked that are due, if there are too few links.
     pub(super) fn look_up(&mut self) {
         if self.names.due().is_some_and(|due| due <= self.real) {
-            let is_needed =
-                self.links_of_choice() < LINKS_ENOUGH.min(self.outbound_target().max(1));
-            self.names.tick(is_needed, self.real);
-        }
-    }
-
-    fn links_of_choice(&self) -> usize {
-        let peers = self.node.peers();
-        match peers.views() {
-            Some(_) => peers.outbound_ready() + peers.inbound_ready(),
-            None => peers.outbound_ready(),
+            let peers = self.node.peers();
+            let (links, wanted) = match peers.views() {
+                // Whoever dialled.
+                Some(_) => (peers.outbound_ready() + peers.inbound_ready(), LINKS_ENOUGH),
+                None => (peers.outbound_ready(), LINKS_ENOUGH.min(self.outbound_target())),
+            };
+            self.names.tick(links < wanted, self.real);
         }
     }
 
