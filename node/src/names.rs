@@ -4,8 +4,8 @@
 //! 1. **Nothing waits for a name.** Each is asked by a thread of its own, since the system's resolver may take half a minute,
 //!    and the node starts without it. A node that ends doesn't wait either.
 //! 2. **Names are asked by whoever needs them**: a node that knows no address at once; one that knows some gives them
-//!    [`FEW_WAIT`], or [`MANY_WAIT`], and asks only if it has no two links of its own choice by then (Bitcoin Core: row 65 of
-//!    `protocol/RELAY.md`). It asks again as long as that is so, after [`RETRY_MIN`], twice that, and so on up to [`RETRY_MAX`].
+//!    `FEW_WAIT`, or `MANY_WAIT`, and asks only if it has no two links of its own choice by then (Bitcoin Core: row 65 of
+//!    `protocol/RELAY.md`). It asks again as long as that is so, after `RETRY_MIN`, twice that, and so on up to `RETRY_MAX`.
 //! 3. **What one name tells is hearsay of one source** ([`Source::Lookup`]), whatever comes of it and from whichever
 //!    server: whoever answers for a name that our operator trusts chooses a quarter of the links, and no more while anybody
 //!    else tells anything. How much it tells is bounded (`names/resolver.rs`).

@@ -9,7 +9,7 @@
 //! A host with a port leads wherever its addresses are, at that port: names of this site are what most fleets have. What
 //! *texts* say, port included, may only lead to the world, unless the network is one of local addresses: else whoever
 //! answers for a name of the world has nodes dial their neighbours' printers. (As with addresses that peers tell: `ground/reach.rs`
-//! of the core.)
+//! of the core.) Whom texts say to be there counts only where our operator named that peer: else they could keep us from others.
 
 use std::fmt;
 use std::io;

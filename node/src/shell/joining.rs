@@ -5,11 +5,12 @@
 //!
 //! # Why it has none
 //! A node without a link says so once, with all that came of its attempts, as soon as nothing is under way any more or
-//! [`MANY`] of them failed; and again when it lost all links and finds none again. The latest failure is in its status for
+//! [`MANY`] of them failed; and again when it lost all links and finds none again, but not within [`SAY_EVERY`]. The latest failure is in its status for
 //! whoever asks.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tidings_protocol::machine::Input;
@@ -20,10 +21,13 @@ use super::{Shell, ShellConfig};
 use crate::api::JoinFailure;
 use crate::config::seeds::{Seed, SeedAt};
 use crate::mdns::{self, Setup};
-use crate::names::{LINKS_ENOUGH, Names, Resolver, Told, source_of};
+use crate::names::{LINKS_ENOUGH, NAMES_MAX, Names, Resolver, Told, source_of};
 
 /// So many failures are told while others are under way. A guess: two rounds of the default set.
 const MANY: u32 = 16;
+
+/// Least time between two sayings: of a peer that comes and goes a line each time would be a line too many. A guess.
+const SAY_EVERY: Duration = Duration::from_secs(600);
 
 /// Why attempts failed, the most useful to know first.
 const REASONS: [(&str, &str); 9] = [
@@ -52,8 +56,10 @@ const REASONS: [(&str, &str); 9] = [
 pub(super) struct Joining {
     /// How many failed, by reason as in [`REASONS`].
     failed: [u32; REASONS.len()],
-    /// Whether our operator was told that there is no link, and why.
+    /// Whether our operator was told that there is no link, and why, since there was one.
     is_told: bool,
+    /// When that was said last.
+    told_at: Option<Instant>,
     last: Option<Last>,
 }
 
@@ -89,6 +95,17 @@ impl Joining {
         Some(JoinFailure { whom: whom.clone(), why: why.clone(), ago_s })
     }
 
+    /// Whether it is to be said now that there is no link. `is_over` is whether no attempt is under way.
+    fn take_saying(&mut self, is_over: bool, now: Instant) -> bool {
+        let attempts = self.attempts();
+        let is_late = self.told_at.is_none_or(|told| now >= told + SAY_EVERY);
+        let says = !self.is_told && is_late && attempts > 0 && (is_over || attempts >= MANY);
+        if says {
+            (self.is_told, self.told_at) = (true, Some(now));
+        }
+        says
+    }
+
     /// What came of all attempts, with what to look at first.
     fn sentence(&self) -> String {
         let mut why = String::new();
@@ -115,6 +132,13 @@ pub(super) fn names(
 ) -> Names {
     let seeds = if config.connect.is_empty() { &config.bootstrap[..] } else { &[] };
     let local = config.params.peers.local_addresses;
+    let count = seeds.iter().filter(|seed| matches!(seed.at, SeedAt::Name(_))).count();
+    if count > NAMES_MAX {
+        tracing::warn!(
+            count,
+            "node.bootstrap and the network's file have too many names: only {NAMES_MAX} are asked"
+        );
+    }
     Names::new(seeds, resolver, (known, local), now)
 }
 
@@ -225,9 +249,7 @@ impl Shell {
         let peers = self.node.peers();
         let is_alone = peers.outbound_ready() + peers.inbound_ready() == 0;
         let is_over = peers.dialling() == 0 && !self.names.is_asking();
-        let attempts = self.joining.attempts();
-        if is_alone && !self.joining.is_told && attempts > 0 && (is_over || attempts >= MANY) {
-            self.joining.is_told = true;
+        if is_alone && self.joining.take_saying(is_over, self.real) {
             tracing::warn!("{}", self.joining.sentence());
         }
     }
@@ -253,6 +275,30 @@ mod tests {
             let reason = why.to_string();
             joining.note("1.2.3.4:5".to_owned(), &reason, &reason, Instant::now());
             assert_eq!(joining.attempts(), 1);
+        }
+    }
+
+    #[test]
+    fn that_there_is_no_link_is_said_once_and_of_a_peer_that_comes_and_goes_seldom() {
+        let (mut joining, begin) = (Joining::default(), Instant::now());
+        let mut said = Vec::new();
+        assert!(!joining.take_saying(true, begin), "nothing failed");
+        for second in 0..1_800 {
+            let now = begin + Duration::from_secs(second);
+            joining.note("1.2.3.4:5".to_owned(), "nobody answered", "nobody answered", now);
+            // Under way are others, at first.
+            if joining.take_saying(second >= 5, now) {
+                said.push(second);
+            }
+            if second > 600 && second % 10 == 0 {
+                joining.joined();
+            }
+        }
+        assert_eq!(said, [5, 611, 1_211]);
+        let mut joining = Joining::default();
+        for attempt in 1..=MANY {
+            joining.note("1.2.3.4:5".to_owned(), "nobody answered", "nobody answered", begin);
+            assert_eq!(joining.take_saying(false, begin), attempt == MANY);
         }
     }
 
