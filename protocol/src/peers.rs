@@ -29,8 +29,9 @@
 //!    is one whose addresses are local.
 //! 8. **Our own network's failures are no address's fault** (`outage.rs`).
 //! 9. **A restart begins with old acquaintances** (`anchors.rs`).
-//! 10. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
-//! 11. **What our operator has looked up is hearsay** of one source for each look-up (`telling.rs`, `on_heard`): a name that is
+//! 10. **Whoever was at the other end of a link that broke is asked first** (`lost.rs`).
+//! 11. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
+//! 12. **What our operator has looked up is hearsay** of one source for each look-up (`telling.rs`, `on_heard`): a name that is
 //!     resolved tells whatever whoever answers for it wants, and only addresses written down are our operator's own word.
 //!
 //! # The other overlay
@@ -51,6 +52,7 @@ mod feeler;
 mod fixed;
 mod gossip;
 mod hyparview;
+mod lost;
 mod neighbours;
 mod outage;
 mod outbound;
@@ -116,7 +118,7 @@ pub struct Peers {
     views: Option<Box<HyParView>>,
     /// When our own address is told again.
     announce_at: Time,
-    discouraged: Recent<PeerKey>,
+    discouraged: Recent<PeerKey, DISCOURAGED_MAX>,
     bans: Bans,
     answer: Option<Box<Answer>>,
     /// Unknown to peers; decides which networks are protected.
@@ -150,7 +152,7 @@ impl Peers {
             gossip: Gossip::new(),
             views: None,
             announce_at: Time::NEVER,
-            discouraged: Recent::new(DISCOURAGED_MAX, salt),
+            discouraged: Recent::new(salt),
             bans: Bans::default(),
             answer: None,
             secret: salt,
@@ -334,6 +336,7 @@ impl Peers {
 
     /// A link went down, whoever closed it. A link that isn't known (refused, replaced) is ignored.
     pub fn on_disconnected(&mut self, link: Link, cx: &mut Cx<'_>) {
+        let was_feeler = self.feeler.is(link);
         let Some(peer) = self.remove(link) else {
             return;
         };
@@ -342,6 +345,9 @@ impl Peers {
             match short && peer.is_outbound() {
                 true => self.turned_away(addr, cx),
                 false => self.rest(addr, cx),
+            }
+            if !short && !was_feeler && peer.place == Place::Outbound && self.views.is_none() {
+                self.outbound.on_lost(addr);
             }
         }
         self.settle(cx);

@@ -164,12 +164,12 @@ fn vanishing(mut mesh: Mesh, most: Duration) {
     }
 }
 
-/// One network's median wanders: that of sixteen together is compared, which are a half apart at most by chance.
+/// One network's median wanders by a tenth either way, and that of eight together by as much: so many are compared that chance decides little.
 #[test]
 fn a_hundred_items_after_nodes_vanished_it_is_as_if_they_had_never_been() {
     let (mut after, mut never) = (Duration::ZERO, Duration::ZERO);
     let first = seed();
-    for seed in first..first + 16 {
+    for seed in first..first + 48 {
         let mut bereft = mesh_of(Preset::Lean, seed);
         spread(&mut bereft, 0..150, |_, _| ());
         kill_a_fifth(&mut bereft);
@@ -181,7 +181,7 @@ fn a_hundred_items_after_nodes_vanished_it_is_as_if_they_had_never_been() {
         after += median_left(&mut bereft, 275..325);
         never += median_left(&mut fresh, 275..325);
     }
-    assert!(after < never * 3 / 2, "{after:?}, and {never:?} if they had never been");
+    assert!(after < never * 5 / 4, "{after:?}, and {never:?} if they had never been");
 }
 
 /// Who lies, and what: of every item, to all peers.

@@ -42,10 +42,6 @@ const GAP: usize = 4;
 /// two milliseconds' work, which it is charged for.
 const TOLD_MAX: usize = 2_048;
 
-/// If more waits for a peer than that, it waits for room mostly, and not for its time: then of what waits only what came
-/// lately is hidden, as far as that is remembered. A guess.
-const WAITING_MAX: usize = 1_024;
-
 impl Node {
     /// A peer is ready. It is told of what may still wait for others, by the trickle, and charged for that: whoever comes
     /// again and again has us do it each time. It is told of the latest blocks; and if we dialled it, we compare, unless
@@ -277,14 +273,27 @@ impl Node {
         }
         lacked.truncate(most);
         self.charge_answer(link, lacked.len(), cx);
-        self.anti_entropy.on_told(link, lacked.iter().copied(), cx.now, &cx.params.relay);
         self.counters.gaps_found += lacked.len() as u64;
-        if by_lists && let Some(view) = self.view(link, cx) {
-            return self.tell(link, Telling::lists_of(&view, &mut lacked), cx);
+        // What is told isn't shown for a while: so what is shown of it is put together before.
+        let view = self.view(link, cx).filter(|_| by_lists);
+        if let Some(telling) = view.map(|view| Telling::lists_of(&view, &mut lacked)) {
+            return self.list_lacked(link, telling, &lacked, cx);
         }
+        self.anti_entropy.on_told(link, lacked.iter().copied(), cx.now, &cx.params.relay);
         let pooled = lacked.iter().filter_map(|id| self.pool.get(*id));
         let ids: Vec<ItemId> = pooled.map(|item| item.id()).collect();
         self.announce(link, ItemKind::Tx, &ids, Manner::Gap, cx);
+    }
+
+    /// A peer is told by lists what it lacks, which is sorted: as much of it as they hold.
+    fn list_lacked(&mut self, link: Link, telling: Telling, lacked: &[ShortId], cx: &mut Cx<'_>) {
+        let listed = telling.lists().iter().flat_map(|list| list.ids.iter().copied());
+        let told = listed.filter(|id| lacked.binary_search(id).is_ok());
+        self.anti_entropy.on_told(link, told, cx.now, &cx.params.relay);
+        if telling.is_cut() {
+            self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
+        }
+        self.tell(link, telling, cx);
     }
 
     /// What we show to a peer now; nothing if it isn't to be compared with.
@@ -293,7 +302,9 @@ impl Node {
         let least = self.fee_filter.shared_with(link);
         is_on.then(|| {
             let knows = |id: &ItemId| self.seen.knows(id, link);
-            let is_behind = self.announcer.waiting(link) > WAITING_MAX;
+            // If more waits than came lately, some of it waits for room, and not for its time: then only what came lately is hidden.
+            let lately = self.anti_entropy.fresh(cx.now, &cx.params.relay);
+            let is_behind = self.announcer.waiting(link) > lately.count();
             let waiting = self.announcer.items(link).filter(|_| !is_behind);
             let within = match self.strategy.shows_at_once() {
                 _ if is_behind => fresh(&cx.params.relay),

@@ -33,38 +33,39 @@ pub const ANCHORS_MAX: usize = 2;
 pub const ANCHORS_STAY: Duration = Duration::from_secs(600);
 
 /// The anchors of an earlier run. Holds nothing for a node without, and once their time is over.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Anchors(Option<Box<Kept>>);
+
 #[derive(Clone, Debug)]
-pub(super) struct Anchors {
+struct Kept {
     /// Not dialled yet.
     waiting: Vec<PeerAddr>,
     dialled: Vec<PeerAddr>,
-    /// When their time is over; [`Time::NEVER`] without any.
+    /// When their time is over.
     until: Time,
-}
-
-impl Default for Anchors {
-    fn default() -> Self {
-        Self { waiting: Vec::new(), dialled: Vec::new(), until: Time::NEVER }
-    }
 }
 
 impl Anchors {
     /// Takes up those of an earlier run.
     pub(super) fn import(&mut self, kept: &[PeerAddr], now: Time) {
-        let room = ANCHORS_MAX.saturating_sub(self.waiting.len() + self.dialled.len());
-        for addr in kept.iter().take(room) {
-            if !self.waiting.contains(addr) && !self.dialled.contains(addr) {
-                self.waiting.push(*addr);
-                self.until = now + ANCHORS_STAY;
+        for addr in kept {
+            let until = now + ANCHORS_STAY;
+            let none = || Box::new(Kept { waiting: Vec::new(), dialled: Vec::new(), until });
+            let kept = self.0.get_or_insert_with(none);
+            let is_known = kept.waiting.contains(addr) || kept.dialled.contains(addr);
+            if !is_known && kept.waiting.len() + kept.dialled.len() < ANCHORS_MAX {
+                kept.waiting.push(*addr);
+                kept.until = until;
             }
         }
     }
 
     /// One that may be dialled now. Each is dialled once as an anchor, and if the book doesn't know it, not at all.
     pub(super) fn take(&mut self, busy: &[PeerAddr], book: &Book, now: Time) -> Option<PeerAddr> {
-        while let Some(addr) = self.waiting.pop() {
+        let kept = self.0.as_mut()?;
+        while let Some(addr) = kept.waiting.pop() {
             if book.is_free(addr, now) && !busy.contains(&addr) {
-                self.dialled.push(addr);
+                kept.dialled.push(addr);
                 return Some(addr);
             }
         }
@@ -73,26 +74,24 @@ impl Anchors {
 
     /// How many links there are beside the set, or will be.
     pub(super) fn beside(&self, dialling: &[PeerAddr], book: &Book, now: Time) -> usize {
-        if self.are_over(now) {
-            return 0;
-        }
+        let Some(kept) = self.0.as_ref().filter(|kept| kept.until > now) else { return 0 };
         let lives = |addr: &&PeerAddr| dialling.contains(addr) || book.is_connected(**addr);
-        self.waiting.len() + self.dialled.iter().filter(lives).count()
+        kept.waiting.len() + kept.dialled.iter().filter(lives).count()
     }
 
-    /// When their time is over.
-    pub(super) const fn deadline(&self) -> Time {
-        self.until
+    /// When their time is over; [`Time::NEVER`] without any.
+    pub(super) fn deadline(&self) -> Time {
+        self.0.as_ref().map_or(Time::NEVER, |kept| kept.until)
     }
 
     /// Whether it is.
     pub(super) fn are_over(&self, now: Time) -> bool {
-        self.until <= now
+        self.deadline() <= now
     }
 
     /// The set is as large as it should be again.
     pub(super) fn end(&mut self) {
-        *self = Self::default();
+        self.0 = None;
     }
 }
 

@@ -80,18 +80,38 @@ pub const SHUNNED_MAX: usize = 1_000;
 pub struct Book {
     entries: Vec<Entry>,
     places: Map<PeerAddr, u32>,
-    slots: Slots,
-    /// Drawn when the first address comes, or kept from an earlier run.
-    layout: Option<Layout>,
+    /// Made when the first address comes.
+    placing: Option<Box<Placing>>,
     groups: Groups,
     /// How many entries rules of the draw are about (`choice.rs`).
     grouped: u32,
-    collisions: Collisions,
-    hosts: Hosts,
     /// Where we tell peers to dial us.
     own: Option<PeerAddr>,
-    shunned: Recent<PeerAddr>,
+    shunned: Recent<PeerAddr, SHUNNED_MAX>,
+    salt: Salt,
+}
+
+/// What says which address may have which place. A node that knows nobody does without.
+#[derive(Clone, Debug)]
+struct Placing {
+    /// Its secret is drawn, or kept from an earlier run.
+    layout: Layout,
+    slots: Slots,
+    collisions: Collisions,
+    hosts: Hosts,
     given_up: GivenUp,
+}
+
+impl Placing {
+    fn new(layout: Layout, salt: Salt) -> Self {
+        Self {
+            layout,
+            slots: Slots::new(salt),
+            collisions: Collisions::new(),
+            hosts: Hosts::new(salt),
+            given_up: GivenUp::new(salt),
+        }
+    }
 }
 
 /// The source that a peer belongs to.
@@ -116,15 +136,12 @@ impl Book {
         Self {
             entries: Vec::new(),
             places: Map::new(salt),
-            slots: Slots::new(salt),
-            layout: None,
+            placing: None,
             groups: Groups::default(),
             grouped: 0,
-            collisions: Collisions::new(),
-            hosts: Hosts::new(salt),
             own,
-            shunned: Recent::new(SHUNNED_MAX, salt),
-            given_up: GivenUp::new(salt),
+            shunned: Recent::new(salt),
+            salt,
         }
     }
 
@@ -169,7 +186,7 @@ impl Book {
             self.entries.iter().filter(move |entry| self.is_tried(entry) == tried)
         });
         BookRecord {
-            secret: self.layout.map(|layout| layout.secret()),
+            secret: self.placing.as_ref().map(|placing| placing.layout.secret()),
             anchors: Vec::new(),
             addresses: entries.map(|entry| entry.record(now)).collect(),
         }
@@ -177,9 +194,8 @@ impl Book {
 
     /// Takes in what an earlier run kept: of what peers had told it, what they still may.
     pub(super) fn import(&mut self, kept: &BookRecord, cx: &mut Cx<'_>) {
-        if self.layout.is_none() && !kept.addresses.is_empty() {
-            let secret = kept.secret.unwrap_or_else(|| BookSecret(cx.rng.random()));
-            self.layout = Some(Layout::new(secret, Shape::of(cx.params.peers.book_max)));
+        if !kept.addresses.is_empty() {
+            self.placing_with(kept.secret, cx);
         }
         for record in &kept.addresses {
             let is_world = Reach::of(record.addr.ip) == Some(Reach::World);
@@ -197,7 +213,7 @@ impl Book {
         entry.aged_s = record.age_s;
         entry.lone_word &= record.successes == 0;
         entry.backoff = Backoff::resumed(record.failures);
-        let layout = self.layout(cx);
+        let layout = self.placing(cx).layout;
         let tried = layout.tried_slot(entry.whose()).filter(|_| entry.successes > 0);
         match tried.and_then(|own| self.find_empty(layout.around(own))) {
             Some(slot) => self.push(entry, slot),
@@ -217,8 +233,12 @@ impl Book {
             entry.lone_word &= entry.source == Some(from);
             return Added::Known;
         }
-        let Ok(failures) = self.given_up.failures(addr, cx.now) else { return Added::Refused };
-        if !self.hosts.has_room_for(addr.ip) || !self.may_hold(addr, cx.now) {
+        if !self.may_hold(addr, cx.now) {
+            return Added::Refused;
+        }
+        let placing = self.placing(cx);
+        let Ok(failures) = placing.given_up.failures(addr, cx.now) else { return Added::Refused };
+        if !placing.hosts.has_room_for(addr.ip) {
             return Added::Refused;
         }
         let mut entry = Entry::new(self.whose(addr, Some(from)), cx.now);
@@ -236,7 +256,7 @@ impl Book {
         if !self.may_hold(addr, cx.now) {
             return Added::Refused;
         }
-        self.given_up.remove(addr);
+        self.placing(cx).given_up.remove(addr);
         let mut entry = Entry::new(self.whose(addr, Some(from)), cx.now);
         entry.counted = true;
         self.add(entry, cx)
@@ -245,7 +265,7 @@ impl Book {
     /// Our operator named an address. That it was shunned no longer counts.
     pub(super) fn name(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) -> Added {
         self.shunned.remove(&addr);
-        self.given_up.remove(addr);
+        self.placing(cx).given_up.remove(addr);
         if !self.may_hold(addr, cx.now) {
             return Added::Refused;
         }
@@ -289,7 +309,7 @@ impl Book {
         self.give_way(addr);
         if !worth_keeping && failures >= FAILURES_MAX {
             self.forget(addr);
-            self.given_up.insert(addr, failures, cx.now, &cx.params.peers);
+            self.placing(cx).given_up.insert(addr, failures, cx.now, &cx.params.peers);
             return None;
         }
         Some(until)
@@ -331,6 +351,12 @@ impl Book {
                 entry.backoff.end_rest(now);
             }
         }
+    }
+
+    /// When the address has rested; `None` if it is connected or not in the book.
+    pub(super) fn free_from(&self, addr: PeerAddr) -> Option<Time> {
+        let entry = self.get(addr).filter(|entry| !entry.connected)?;
+        Some(entry.backoff.until())
     }
 
     /// Whether a failure of the address may be held against it: see [`Backoff::is_news`].
@@ -409,19 +435,32 @@ impl Book {
         Whose { addr, group: self.group_of(addr), source }
     }
 
-    /// Which slots are whose. It is settled when the first address comes.
-    fn layout(&mut self, cx: &mut Cx<'_>) -> Layout {
-        *self.layout.get_or_insert_with(|| {
-            Layout::new(BookSecret(cx.rng.random()), Shape::of(cx.params.peers.book_max))
+    /// Who may have which place. It is settled when the first address comes.
+    fn placing(&mut self, cx: &mut Cx<'_>) -> &mut Placing {
+        self.placing_with(None, cx)
+    }
+
+    /// The same, by a secret of an earlier run if there is one.
+    fn placing_with(&mut self, kept: Option<BookSecret>, cx: &mut Cx<'_>) -> &mut Placing {
+        let salt = self.salt;
+        self.placing.get_or_insert_with(|| {
+            let secret = kept.unwrap_or_else(|| BookSecret(cx.rng.random()));
+            let layout = Layout::new(secret, Shape::of(cx.params.peers.book_max));
+            Box::new(Placing::new(layout, salt))
         })
+    }
+
+    /// Who may have which place, where an address is in the book.
+    fn placed(&mut self) -> &mut Placing {
+        self.placing.as_mut().expect("whatever holds an address has settled which places are whose")
     }
 
     /// Adds an address that isn't in the book to *new*, in the place of a terrible one if need be.
     fn add(&mut self, entry: Entry, cx: &mut Cx<'_>) -> Added {
-        let layout = self.layout(cx);
+        let layout = self.placing(cx).layout;
         let Some(slot) = self.find_slot(layout, &entry, cx.now) else { return Added::Refused };
-        if let Some(other) = self.slots.get(slot) {
-            self.forget(self.entries[other].addr);
+        if let Some(other) = self.at(slot) {
+            self.forget(other.addr);
         }
         self.push(entry, slot);
         Added::New
@@ -443,22 +482,23 @@ impl Book {
     }
 
     fn find_empty(&self, mut slots: impl Iterator<Item = u32>) -> Option<u32> {
-        slots.find(|slot| self.slots.get(*slot).is_none())
+        slots.find(|slot| self.at(*slot).is_none())
     }
 
     /// The entry in a slot.
     fn at(&self, slot: u32) -> Option<&Entry> {
-        self.slots.get(slot).map(|entry| &self.entries[entry])
+        self.placing.as_ref()?.slots.get(slot).map(|entry| &self.entries[entry])
     }
 
     fn push(&mut self, mut entry: Entry, slot: u32) {
         let place = u32::try_from(self.entries.len()).expect("a book has fewer than 2^32 entries");
+        let placing = self.placed();
         if entry.counted {
-            self.hosts.take(entry.addr.ip);
+            placing.hosts.take(entry.addr.ip);
         }
+        placing.slots.set(slot, place as usize);
         self.grouped += u32::from(entry.is_ruled());
         entry.slot = slot;
-        self.slots.set(slot, place as usize);
         self.places.insert(entry.addr, place);
         self.entries.push(entry);
     }
@@ -468,16 +508,20 @@ impl Book {
             return;
         };
         let entry = self.entries.swap_remove(place as usize);
-        self.slots.clear(entry.slot);
-        if let Some(moved) = self.entries.get(place as usize) {
-            self.places.insert(moved.addr, place);
-            self.slots.set(moved.slot, place as usize);
+        let moved = self.entries.get(place as usize).map(|moved| (moved.addr, moved.slot));
+        let placing = self.placed();
+        placing.slots.clear(entry.slot);
+        if let Some((_, slot)) = moved {
+            placing.slots.set(slot, place as usize);
+        }
+        placing.collisions.remove(addr);
+        if entry.counted {
+            placing.hosts.release(addr.ip);
+        }
+        if let Some((moved, _)) = moved {
+            self.places.insert(moved, place);
         }
         self.grouped -= u32::from(entry.is_ruled());
-        self.collisions.remove(addr);
-        if entry.counted {
-            self.hosts.release(addr.ip);
-        }
         self.fill(entry.slot);
     }
 
@@ -485,7 +529,7 @@ impl Book {
         AddressView {
             addr: entry.addr,
             tried: self.is_tried(entry),
-            bucket: self.layout.map_or(0, |layout| layout.bucket(entry.slot)),
+            bucket: self.placing.as_ref().map_or(0, |placing| placing.layout.bucket(entry.slot)),
             group: entry.group,
             source: entry.source,
             connected: entry.connected,
@@ -502,21 +546,29 @@ impl Book {
         let len = self.len();
         assert!(len <= book_max, "book: {len} of at most {book_max}");
         assert_eq!(self.places.len(), len, "one entry each");
-        assert_eq!(self.slots.len(), len, "one slot each");
-        assert!(self.collisions.slots().count() <= COLLISIONS_MAX);
+        let Some(placing) = &self.placing else { return assert_eq!(len, 0, "nobody has a place") };
+        assert_eq!(placing.slots.len(), len, "one slot each");
+        assert!(placing.collisions.slots().count() <= COLLISIONS_MAX);
+    }
+
+    /// Who waits for a place in *tried*, and for which.
+    #[cfg(test)]
+    fn waiting(&self) -> Vec<(PeerAddr, u32)> {
+        self.placing.iter().flat_map(|placing| placing.collisions.iter()).collect()
     }
 
     /// Recomputes what is derived, and panics if it isn't so.
     #[cfg(test)]
     pub(super) fn check_all(&self, book_max: usize) {
         self.check(book_max);
+        let Some(placing) = &self.placing else { return };
         for (place, entry) in self.entries.iter().enumerate() {
             assert_eq!(self.places.get(&entry.addr).map(|place| *place as usize), Some(place));
-            assert_eq!(self.slots.get(entry.slot), Some(place), "the slot of {}", entry.addr);
+            assert_eq!(placing.slots.get(entry.slot), Some(place), "the slot of {}", entry.addr);
         }
         let counted = self.entries.iter().filter(|entry| entry.counted);
         let counted = counted.filter(|entry| hosts::is_counted(entry.addr.ip));
-        assert_eq!(self.hosts.held().count(|_| true), {
+        assert_eq!(placing.hosts.held().count(|_| true), {
             let mut hosts: Vec<_> = counted.map(|entry| entry.addr.ip).collect();
             hosts.sort_unstable();
             hosts.dedup();

@@ -66,19 +66,13 @@ pub(super) struct Feeler {
     rotate_from: Time,
     /// How many addresses the book held when the set was last chosen.
     chosen_among: u32,
-    settling: Option<Settling>,
+    /// How many links are yet to be exchanged since it settles, and until when.
+    to_settle: u32,
+    settles_until: Time,
     /// Whether the one under way may take the place of a link: those that try what nobody ever reached never do, or whoever tells addresses
     /// would choose half of the links.
     may_stay: bool,
     probe: Probe,
-}
-
-/// A set whose links are being exchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Settling {
-    /// How many links are yet to go.
-    left: u32,
-    until: Time,
 }
 
 /// Which link of the set goes for a feeler that stays.
@@ -105,7 +99,8 @@ impl Feeler {
             due: Time::NEVER,
             rotate_from: Time::NEVER,
             chosen_among: 0,
-            settling: None,
+            to_settle: 0,
+            settles_until: Time::ZERO,
             may_stay: false,
             probe: Probe::None,
         }
@@ -126,9 +121,9 @@ impl Feeler {
             return;
         }
         self.look_at_growth(known, cx);
-        self.due = match self.settling {
-            Some(_) => cx.now + exponential(SETTLING_MS, cx.rng),
-            None => self.usual(cx),
+        self.due = match self.settles(cx.now) {
+            true => cx.now + exponential(SETTLING_MS, cx.rng),
+            false => self.usual(cx),
         };
     }
 
@@ -138,14 +133,19 @@ impl Feeler {
 
     /// Has the set settle if it was chosen among few, by what is known now.
     fn look_at_growth(&mut self, known: usize, cx: &Cx<'_>) {
-        self.settling =
-            self.settling.filter(|settling| settling.left > 0 && settling.until > cx.now);
+        if !self.settles(cx.now) {
+            self.to_settle = 0;
+        }
         let known = u32::try_from(known).unwrap_or(u32::MAX);
-        if self.settling.is_none() && known / 2 >= self.chosen_among {
-            let left = u32::try_from(cx.params.peers.outbound).unwrap_or(u32::MAX);
-            self.settling = Some(Settling { left, until: cx.now + SETTLING_MAX });
+        if self.to_settle == 0 && known / 2 >= self.chosen_among {
+            self.to_settle = u32::try_from(cx.params.peers.outbound).unwrap_or(u32::MAX);
+            self.settles_until = cx.now + SETTLING_MAX;
             self.chosen_among = known;
         }
+    }
+
+    fn settles(&self, now: Time) -> bool {
+        self.to_settle > 0 && self.settles_until > now
     }
 
     /// Whether to dial one now. If so, the next has to be planned anew.
@@ -159,7 +159,7 @@ impl Feeler {
 
     /// Whether the next one is to take the place of a link; else it is to try what nobody ever reached.
     pub(super) fn is_exchange_due(&self, now: Time) -> bool {
-        self.settling.is_some_and(|settling| settling.left > 0) || self.rotate_from <= now
+        self.to_settle > 0 || self.rotate_from <= now
     }
 
     /// An address is dialled, to stay or to be tried.
@@ -246,8 +246,8 @@ impl Feeler {
         if !self.may_stay {
             return None;
         }
-        if let Some(settling) = self.settling.as_mut().filter(|settling| settling.left > 0) {
-            settling.left -= 1;
+        if self.to_settle > 0 {
+            self.to_settle -= 1;
             return Some(Leaving::Oldest);
         }
         let may = self.rotate_from <= cx.now;

@@ -19,7 +19,8 @@
 //!    seed that answers first would otherwise choose all links of a new node. *Attack:* a seed that is all that the node
 //!    knows names peers of its own, who confirm one another: against that helps only a second seed. A name that was looked up
 //!    is such a source, too, and each name is another one.
-//! 6. Anchors are dialled before all others, and beside the set (`anchors.rs`).
+//! 6. Anchors are dialled before all others, and beside the set (`anchors.rs`); then whoever was at the other end of a link
+//!    that broke (`lost.rs`).
 //!
 //! Filling is tried again only when something changed or a rest is over, so that a node without any
 //! free address doesn't walk its book at every event.
@@ -38,6 +39,7 @@ use super::backoff::jittered;
 use super::bans::Bans;
 use super::book::{Book, Choice, Wish};
 use super::fixed::Fixed;
+use super::lost::Lost;
 use super::table::{Place, Table};
 
 /// Most seed links at once. A guess: one may be dead or lying.
@@ -64,8 +66,6 @@ pub(super) struct Outbound {
     fixed: Option<Fixed>,
     named: Vec<Named>,
     dialling: Vec<PeerAddr>,
-    /// Which of `dialling` are seeds.
-    seeds_dialling: Vec<PeerAddr>,
     /// There is nothing to dial before, unless something changes.
     idle_until: Time,
     /// The driver has no room before, or nobody could be reached.
@@ -73,6 +73,7 @@ pub(super) struct Outbound {
     /// What one source alone told isn't dialled before; [`Time::NEVER`] if there was no need to wait.
     heard_out_at: Time,
     anchors: Anchors,
+    lost: Lost,
     deadline: Time,
 }
 
@@ -81,6 +82,8 @@ pub(super) struct Outbound {
 struct Named {
     addr: PeerAddr,
     tried: bool,
+    /// It is being dialled, to be a seed.
+    is_dialled: bool,
 }
 
 /// The outbound links that are up, but for feelers.
@@ -107,11 +110,11 @@ impl Outbound {
             fixed,
             named: Vec::new(),
             dialling: Vec::new(),
-            seeds_dialling: Vec::new(),
             idle_until: Time::ZERO,
             busy_until: Time::ZERO,
             heard_out_at: Time::NEVER,
             anchors: Anchors::default(),
+            lost: Lost::new(),
         }
     }
 
@@ -129,7 +132,7 @@ impl Outbound {
     }
 
     /// The same, to change.
-    pub(super) const fn anchors_mut(&mut self) -> &mut Anchors {
+    pub(super) fn anchors_mut(&mut self) -> &mut Anchors {
         &mut self.anchors
     }
 
@@ -156,10 +159,17 @@ impl Outbound {
         self.fixed.as_ref().is_some_and(|fixed| fixed.contains(addr))
     }
 
+    /// A link of the set to this address broke.
+    pub(super) fn on_lost(&mut self, addr: PeerAddr) {
+        if self.fixed.is_none() {
+            self.lost.push(addr);
+        }
+    }
+
     /// Has a named address tried before others.
     pub(super) fn try_first(&mut self, addr: PeerAddr) {
         if self.named.len() < NAMED_MAX && self.named.iter().all(|named| named.addr != addr) {
-            self.named.push(Named { addr, tried: false });
+            self.named.push(Named { addr, tried: false, is_dialled: false });
         }
         self.nudge(Time::ZERO);
     }
@@ -240,14 +250,18 @@ impl Outbound {
         // The address is free again, if not connected or resting now.
         self.nudge(Time::ZERO);
         self.dialling.retain(|dialled| *dialled != addr);
-        let seeds = self.seeds_dialling.len();
-        self.seeds_dialling.retain(|dialled| *dialled != addr);
-        self.seeds_dialling.len() < seeds
+        let seed = self.named.iter_mut().find(|named| named.addr == addr);
+        seed.is_some_and(|named| std::mem::take(&mut named.is_dialled))
     }
 
     /// How many dials are under way.
     pub(super) const fn dialling(&self) -> usize {
         self.dialling.len()
+    }
+
+    /// How many of them are to be seeds.
+    fn seeds_dialling(&self) -> usize {
+        self.named.iter().filter(|named| named.is_dialled).count()
     }
 
     /// Whether the set is to be filled beside its seeds, which are given up then.
@@ -257,7 +271,9 @@ impl Outbound {
 
     /// Dials until the set is full, as far as possible.
     pub(super) fn refill(&mut self, live: Live<'_>, book: &mut Book, cx: &mut Cx<'_>) {
-        while self.wants_more(live, book, cx) {
+        while let missing = self.missing(live, book, cx)
+            && missing > 0
+        {
             if self.dialling.len() >= cx.params.peers.dialling_max {
                 // The end of a dial goes on from here.
                 self.deadline = Time::NEVER;
@@ -268,7 +284,7 @@ impl Outbound {
                 self.deadline = idle_until;
                 return;
             }
-            match self.choose(live, book, cx) {
+            match self.choose(live, missing, book, cx) {
                 Choice::Dial(addr) | Choice::LoneWord(addr)
                     if live.bans.keep_out(None, Some(addr.ip), cx.now) =>
                 {
@@ -283,7 +299,8 @@ impl Outbound {
 
     /// An address was chosen where our operator wants no link.
     fn pass_by(&mut self, addr: PeerAddr, book: &mut Book, cx: &mut Cx<'_>) {
-        self.seeds_dialling.retain(|seed| *seed != addr);
+        let seeds = self.named.iter_mut().filter(|named| named.addr == addr);
+        seeds.for_each(|named| named.is_dialled = false);
         match &mut self.fixed {
             Some(fixed) => drop(fixed.fail(addr, cx)),
             None => book.shun(addr, cx.now),
@@ -298,35 +315,42 @@ impl Outbound {
     /// Whether the set isn't full, and there was nobody to dial when last looked.
     pub(super) fn is_starving(&self, live: Live<'_>, book: &Book, cx: &Cx<'_>) -> bool {
         let at_a_loss = self.dialling.is_empty() && self.idle_until > cx.now;
-        at_a_loss && self.fixed.is_none() && self.wants_more(live, book, cx)
+        at_a_loss && self.fixed.is_none() && self.missing(live, book, cx) > 0
     }
 
-    fn wants_more(&self, live: Live<'_>, book: &Book, cx: &Cx<'_>) -> bool {
+    /// How many more links or dials there are to be.
+    fn missing(&self, live: Live<'_>, book: &Book, cx: &Cx<'_>) -> usize {
         if self.fixed.is_some() {
-            return true;
+            return usize::MAX;
         }
         let (mut links, mut dialling) = (live.links, self.dialling.len() - live.probing);
         if self.outgrows_seeds(book, cx) {
             links -= live.seeds;
-            dialling -= self.seeds_dialling.len();
+            dialling -= self.seeds_dialling();
         }
-        links + dialling < cx.params.outbound() + self.anchors.beside(&self.dialling, book, cx.now)
+        let wanted = cx.params.outbound() + self.anchors.beside(&self.dialling, book, cx.now);
+        wanted.saturating_sub(links + dialling)
     }
 
-    fn choose(&mut self, live: Live<'_>, book: &Book, cx: &mut Cx<'_>) -> Choice {
+    fn choose(&mut self, live: Live<'_>, missing: usize, book: &Book, cx: &mut Cx<'_>) -> Choice {
         if let Some(fixed) = &self.fixed {
             return fixed.choose(&self.dialling, cx.now);
         }
-        if live.seeds + self.seeds_dialling.len() < SEEDS
+        if live.seeds + self.seeds_dialling() < SEEDS
             && let Some(addr) = self.choose_seed(book, cx)
         {
-            self.seeds_dialling.push(addr);
             return Choice::Dial(addr);
         }
         if let Some(addr) = self.anchors.take(&self.dialling, book, cx.now) {
             return Choice::Dial(addr);
         }
         let (groups, spent) = (self.groups(live.table, book), self.spent(live.table, book, cx));
+        let busy = (&*self.dialling, &*groups);
+        match self.lost.take(busy, missing, book, cx.now, &cx.params.peers) {
+            Ok(Some(addr)) => return Choice::Dial(addr),
+            Ok(None) => {}
+            Err(until) => return Choice::NoneBefore(until),
+        }
         let wish = Wish { busy: &self.dialling, groups: &groups, spent: &spent, feels: false };
         let choice = book.choose(&wish, cx.now, cx.rng);
         self.hear_others(choice, cx.now)
@@ -357,7 +381,7 @@ impl Outbound {
             wanted && book.is_free(named.addr, cx.now) && !dialling.contains(&named.addr)
         };
         let named = self.named.iter_mut().filter(free).choose(cx.rng)?;
-        named.tried = true;
+        (named.tried, named.is_dialled) = (true, true);
         Some(named.addr)
     }
 }

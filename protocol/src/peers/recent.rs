@@ -11,19 +11,18 @@ use crate::ground::time::Time;
 /// How long a key is remembered (Bitcoin Core's `DEFAULT_MISBEHAVING_BANTIME`, `banman.h`: a day).
 const KEPT: Duration = Duration::from_secs(86_400);
 
-/// A set that holds the `max` keys added last, each for a day. It allocates nothing until one is added.
+/// A set that holds the `MAX` keys added last, each for a day. It allocates nothing until one is added.
 #[derive(Clone, Debug)]
-pub(super) struct Recent<K: Eq + Hash> {
-    max: usize,
+pub(super) struct Recent<K: Eq + Hash, const MAX: usize> {
     salt: Salt,
     /// Bounded by hand: a cache that knows its bound makes room for all of it at once.
     keys: Option<Box<LruCache<K, Time, Salt>>>,
 }
 
-impl<K: Eq + Hash> Recent<K> {
-    /// An empty set of at most `max` keys.
-    pub(super) const fn new(max: usize, salt: Salt) -> Self {
-        Self { max, salt, keys: None }
+impl<K: Eq + Hash, const MAX: usize> Recent<K, MAX> {
+    /// An empty set.
+    pub(super) const fn new(salt: Salt) -> Self {
+        Self { salt, keys: None }
     }
 
     /// Adds a key. One that is in the set already begins anew.
@@ -32,7 +31,7 @@ impl<K: Eq + Hash> Recent<K> {
         let empty = || Box::new(LruCache::unbounded_with_hasher(salt));
         let keys = self.keys.get_or_insert_with(empty);
         keys.put(key, now);
-        if keys.len() > self.max {
+        if keys.len() > MAX {
             keys.pop_lru();
         }
     }

@@ -5,6 +5,7 @@ mod feeler;
 mod gossip;
 mod hyparview;
 mod lookups;
+mod lost;
 mod network;
 mod outage;
 mod outbound;
@@ -97,14 +98,7 @@ impl World {
     }
 
     fn import(&mut self, kept: &BookRecord) {
-        let mut cx = Cx {
-            now: self.now,
-            params: &self.params,
-            chain: &self.chain,
-            rng: &mut self.rng,
-            actions: &mut self.actions,
-        };
-        self.peers.import(kept, &mut cx);
+        self.run(|peers, cx| peers.import(kept, cx));
     }
 
     /// A peer connects, in a slot of its own.
@@ -329,7 +323,7 @@ fn links_and_addresses_that_are_unknown_are_tolerated() {
 #[test]
 fn an_idle_node_is_small() {
     // A simulator holds a million of them.
-    assert!(size_of::<Peers>() <= 840, "{} bytes", size_of::<Peers>());
+    assert!(size_of::<Peers>() <= 640, "{} bytes", size_of::<Peers>());
     assert!(size_of::<Peer>() <= 64, "{} bytes", size_of::<Peer>());
 }
 

@@ -106,17 +106,26 @@ impl Wish<'_> {
 impl Book {
     /// An address that is neither connected, nor resting, nor busy, drawn as the header tells; or else when to look again.
     pub(in crate::peers) fn choose(&self, wish: &Wish<'_>, now: Time, rng: &mut dyn Rng) -> Choice {
-        const DRAWS: usize = 8;
+        const DRAWS: usize = 64;
         if self.is_empty() {
             return Choice::NoneBefore(Time::NEVER);
         }
         if self.grouped == 0 {
             // No rule tells them apart, and in a large simulation a walk is dear.
+            let draws_new = wish.feels && rng.random();
+            let mut found = None; // of those reached, in case nothing else is found
             for _ in 0..DRAWS {
                 let entry = &self.entries[rng.random_range(0..self.entries.len())];
-                if entry.is_free(now) && !wish.busy.contains(&entry.addr) {
+                if !entry.is_free(now) || wish.busy.contains(&entry.addr) {
+                    continue;
+                }
+                if !draws_new || !self.is_tried(entry) {
                     return Choice::Dial(entry.addr);
                 }
+                found = found.or(Some(entry.addr));
+            }
+            if let Some(addr) = found {
+                return Choice::Dial(addr);
             }
         }
         let halved = self.grouped > 0 && rng.random();

@@ -15,8 +15,9 @@ impl Book {
         if !self.may_hold(addr, cx.now) {
             return;
         }
-        let layout = self.layout(cx);
-        self.given_up.remove(addr);
+        let placing = self.placing(cx);
+        placing.given_up.remove(addr);
+        let layout = placing.layout;
         if !self.contains(addr) {
             let entry = Entry::new(self.whose(addr, None), cx.now);
             let tried = layout.tried_slot(entry.whose());
@@ -36,41 +37,43 @@ impl Book {
         entry.successes = entry.successes.saturating_add(1);
         let (whose, slot) = (entry.whose(), entry.slot);
         if std::mem::take(&mut entry.counted) {
-            self.hosts.release(addr.ip);
+            self.placed().hosts.release(addr.ip);
         }
         if layout.is_tried(slot) {
-            return self.collisions.keep(slot);
+            return self.placed().collisions.keep(slot);
         }
         let Some(own) = layout.tried_slot(whose) else { return };
         if let Some(empty) = self.find_empty(layout.around(own)) {
-            self.collisions.remove(addr);
+            self.placed().collisions.remove(addr);
             self.move_to(addr, empty);
         } else if self.at(own).is_some_and(|other| !other.connected) {
-            self.collisions.push(addr, own);
+            self.placed().collisions.push(addr, own);
         }
     }
 
     /// An address of *tried* that another one waits for, and that may be dialled now: a feeler is to try it.
     pub(in crate::peers) fn to_test(&self, now: Time) -> Option<PeerAddr> {
-        let entries = self.collisions.slots().filter_map(|slot| self.at(slot));
+        let placing = self.placing.as_ref()?;
+        let entries = placing.collisions.slots().filter_map(|slot| self.at(slot));
         let mut free = entries.filter(|entry| entry.is_free(now));
         free.next().map(|entry| entry.addr)
     }
 
     /// Whether an address stands in *tried*.
     pub(super) fn is_tried(&self, entry: &Entry) -> bool {
-        self.layout.is_some_and(|layout| layout.is_tried(entry.slot))
+        self.placing.as_ref().is_some_and(|placing| placing.layout.is_tried(entry.slot))
     }
 
     /// The address failed: it doesn't wait for a place any more, nor keep one that another one waits for.
     pub(super) fn give_way(&mut self, addr: PeerAddr) {
-        self.collisions.remove(addr);
+        let Some(placing) = &mut self.placing else { return };
+        placing.collisions.remove(addr);
         let Some(entry) = self.get(addr).filter(|entry| self.is_tried(entry)) else { return };
         let (slot, is_protected) = (entry.slot, entry.is_protected());
         if is_protected {
-            return self.collisions.keep(slot);
+            return self.placed().collisions.keep(slot);
         }
-        if self.collisions.slots().any(|waited_for| waited_for == slot) {
+        if self.placed().collisions.slots().any(|waited_for| waited_for == slot) {
             self.go_back(addr);
             self.fill(slot);
         }
@@ -79,14 +82,14 @@ impl Book {
     /// The address was tried, and somebody is there.
     pub(super) fn stand_by(&mut self, addr: PeerAddr) {
         if let Some(slot) = self.get(addr).map(|entry| entry.slot) {
-            self.collisions.keep(slot);
+            self.placed().collisions.keep(slot);
         }
     }
 
     /// A slot is empty: whoever waits for it gets it.
     pub(super) fn fill(&mut self, slot: u32) {
-        if self.slots.get(slot).is_none()
-            && let Some(newcomer) = self.collisions.take_first(slot)
+        if self.at(slot).is_none()
+            && let Some(newcomer) = self.placed().collisions.take_first(slot)
         {
             self.move_to(newcomer, slot);
         }
@@ -94,7 +97,8 @@ impl Book {
 
     /// Out of *tried* and into *new*, where whoever has its place leaves the book, unless it is protected.
     fn go_back(&mut self, addr: PeerAddr) {
-        let Some((layout, entry)) = self.layout.zip(self.get(addr)) else { return };
+        let layout = self.placing.as_ref().map(|placing| placing.layout);
+        let Some((layout, entry)) = layout.zip(self.get(addr)) else { return };
         let own = layout.new_slot(entry.whose());
         if let Some(empty) = self.find_empty(layout.around(own)) {
             return self.move_to(addr, empty);
@@ -113,9 +117,10 @@ impl Book {
     /// Moves an entry to a slot that is empty.
     fn move_to(&mut self, addr: PeerAddr, slot: u32) {
         let Some(place) = self.places.get(&addr).map(|place| *place as usize) else { return };
-        debug_assert!(self.slots.get(slot).is_none(), "a slot holds one address");
-        self.slots.clear(self.entries[place].slot);
-        self.slots.set(slot, place);
-        self.entries[place].slot = slot;
+        debug_assert!(self.at(slot).is_none(), "a slot holds one address");
+        let before = std::mem::replace(&mut self.entries[place].slot, slot);
+        let slots = &mut self.placed().slots;
+        slots.clear(before);
+        slots.set(slot, place);
     }
 }

@@ -138,6 +138,7 @@ fn a_feeler_fills_the_place_of_a_link_that_is_lost_meanwhile() {
     let n = next_feeler(&mut world);
     world.outbound(n);
     world.disconnect(Link::new(0, 1));
+    world.wait(Duration::from_millis(500)); // whoever was there is asked again
     let refill = world.dials();
     assert_eq!(refill.len(), 1, "the set is refilled beside it");
     world.dial_failed(refill[0], DialError::Unreachable);
@@ -197,8 +198,8 @@ fn grow_together(seed: u64) -> (usize, usize) {
     }
     mesh.run_for(Duration::from_secs(60));
     assert_eq!(bridges(&mesh, HALVES), 0, "both stand, each for itself");
-    // One node knows some of the other side, and dials one at some time; addresses then spread.
-    mesh.learn(1, &[HALVES - 3, HALVES - 2, HALVES - 1]);
+    // One node knows one of the other side, and dials it at some time; addresses then spread.
+    mesh.learn(1, &[HALVES - 1]);
     mesh.run_for(Duration::from_secs(1_800));
     let all = (0..HALVES).map(|index| mesh.links(index).len()).sum::<usize>() / 2;
     (all, bridges(&mesh, HALVES))
@@ -206,9 +207,10 @@ fn grow_together(seed: u64) -> (usize, usize) {
 
 #[test]
 fn two_networks_that_hear_of_each_other_grow_together() {
-    // When the first feeler crosses is a matter of luck, so four networks are looked at together.
-    let grown: Vec<_> = (1..=4).map(grow_together).collect();
+    // When the first feeler crosses is a matter of luck: one network in so many may still wait for it.
+    let grown: Vec<_> = (1..=16).map(grow_together).collect();
     let (all, across) = grown.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     assert!(across * 4 >= all, "{across} of {all} links lead across");
-    assert!(grown.iter().all(|(_, across)| *across > 0), "{grown:?}");
+    let met = grown.iter().filter(|(_, across)| *across > 0).count();
+    assert!(met >= 15, "{grown:?}");
 }

@@ -20,6 +20,7 @@ fn the_outbound_set_refills_itself() {
     world.now = Time::from_millis(60_000);
     for link in live {
         world.disconnect(link);
+        world.wait(Duration::from_millis(500)); // whoever was there is asked again
         let [next] = world.dials()[..] else { panic!("one link lost, one dial") };
         world.outbound(next);
     }

@@ -137,15 +137,18 @@ fn what_makes_no_sense_among_members_has_its_sentence() {
 
 #[test]
 fn three_hundred_join_at_once() {
-    let mut fleet = fleet(&Setup { start: Start::Joining, warmup_s: 0.0, ..lan(300, 1) });
-    // Of four seeds the best left 0.002 % of the pairs to exchanges, and the worst 0.02 %.
-    let nearly = fleet.run_until(10.0, 0.1, |fleet| fleet.agreement() > 0.9997);
-    assert!(nearly.is_some(), "{}", fleet.agreement());
-    // Whom gossip misses one, it hears in an exchange: with 300 members they are 150 s apart.
-    let all = fleet.run_until(160.0, 1.0, Fleet::agree);
-    assert!(all.is_some(), "{}", fleet.agreement());
-    assert!(fleet.traffic().longest <= PACKET_MAX);
-    assert_eq!(fleet.verdicts().failed, 0);
+    let mut sum = 0.0;
+    for seed in 1..=4 {
+        let mut fleet = fleet(&Setup { start: Start::Joining, warmup_s: 0.0, ..lan(300, seed) });
+        fleet.run_for(10.0);
+        sum += fleet.agreement();
+        // Whom gossip misses one, it hears in an exchange: with 300 members they are 150 s apart.
+        let all = fleet.run_until(160.0, 1.0, Fleet::agree);
+        assert!(all.is_some(), "seed {seed}: {}", fleet.agreement());
+        assert!(fleet.traffic().longest <= PACKET_MAX);
+        assert_eq!(fleet.verdicts().failed, 0);
+    }
+    assert!(sum / 4.0 > 0.9999, "{}", sum / 4.0);
 }
 
 /// Lifeguard's experiment in small: a quarter is slow, in turns.

@@ -20,6 +20,8 @@ const STEP: usize = 4;
 struct Tried {
     setup: Setup,
     runs: Vec<Aftermath>,
+    /// The same runs without the attack's own part; without one, the same ones.
+    without: Vec<Aftermath>,
     cpu_s: f64,
 }
 
@@ -60,8 +62,15 @@ fn standard(attacks: &[&'static Attack], args: &GymArgs) -> Table {
     };
     let goals = attacks.iter().zip(&all).filter_map(|(attack, tried)| {
         let goal = attack.goal.as_ref()?;
-        let held = tried.runs.iter().filter(|aftermath| (goal.holds)(aftermath)).count();
-        let text = format!("{}: {} ({held} of {} runs)", attack.name, goal.text, tried.runs.len());
+        let pairs = tried.runs.iter().zip(&tried.without);
+        let held = pairs.filter(|(aftermath, without)| (goal.holds)(aftermath, without)).count();
+        let shares = attack.own.map(|_| {
+            let without = tried.without.iter().map(|one| one.share).collect::<Vec<_>>();
+            let [with, without] = [tried.mean(|one| one.share), mean(&without)].map(|x| x * 100.0);
+            format!("; {with:.1} and {without:.1} %")
+        });
+        let (runs, shares) = (tried.runs.len(), shares.unwrap_or_default());
+        let text = format!("{}: {} ({held} of {runs} runs{shares})", attack.name, goal.text);
         Some(Goal { text, is_met: held == tried.runs.len() })
     });
     Table {
@@ -162,9 +171,18 @@ fn attempt(attack: &Attack, addresses: usize, off: Option<&Protection>, args: &G
     if let Some(off) = off {
         (off.switch_off)(&mut setup);
     }
-    let runs =
-        (0..args.runs).map(|run| gym::run(&Setup { seed: args.seed + run, ..setup.clone() }));
-    let tried = Tried { runs: runs.collect(), cpu_s: 0.0, setup };
+    let run = |setup: &Setup| {
+        let seeds = args.seed..args.seed + args.runs;
+        seeds.map(|seed| gym::run(&Setup { seed, ..setup.clone() })).collect::<Vec<_>>()
+    };
+    let runs = run(&setup);
+    let without = attack.own.map(|leave_out| {
+        let mut setup = setup.clone();
+        leave_out(&mut setup);
+        run(&setup)
+    });
+    let without = without.unwrap_or_else(|| runs.clone());
+    let tried = Tried { runs, without, cpu_s: 0.0, setup };
     let cpu_s = began.elapsed().as_secs_f64();
     let without = off.map_or_else(String::new, |off| format!(", {}", off.name));
     progress(&format!(

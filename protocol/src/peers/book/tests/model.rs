@@ -79,8 +79,10 @@ impl Known {
 
 impl Model {
     fn new(book: &mut Book, world: &mut Surroundings) -> Self {
+        let layout = Layout::new(BookSecret(world.rng.random()), SHAPE);
+        book.placing = Some(Box::new(Placing::new(layout, Salt::new(1))));
         Self {
-            layout: *book.layout.insert(Layout::new(BookSecret(world.rng.random()), SHAPE)),
+            layout,
             held: BTreeMap::new(),
             shunned: BTreeSet::new(),
             given_up: BTreeSet::new(),
@@ -303,7 +305,7 @@ impl Model {
         let expected: BTreeMap<_, _> =
             self.held.keys().map(|addr| (*addr, self.is_tried(*addr))).collect();
         assert_eq!(held, expected);
-        assert!(book.collisions.iter().eq(self.waiting.iter().copied()));
+        assert_eq!(book.waiting(), self.waiting);
     }
 }
 

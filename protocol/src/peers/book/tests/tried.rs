@@ -9,7 +9,7 @@ fn collision(world: &mut Surroundings) -> (Book, PeerAddr, PeerAddr) {
     world.visit(&mut book, old);
     for n in 2..1_000 {
         world.visit(&mut book, addr(n));
-        if book.collisions.iter().any(|(newcomer, _)| newcomer == addr(n)) {
+        if book.waiting().into_iter().any(|(newcomer, _)| newcomer == addr(n)) {
             assert_eq!(book.to_test(world.now), Some(old));
             return (book, old, addr(n));
         }
@@ -109,7 +109,7 @@ fn only_so_many_wait() {
     let mut world = Surroundings::of_size(100);
     let mut book = book();
     (0..500).for_each(|n| world.visit(&mut book, addr(n)));
-    assert_eq!(book.collisions.iter().count(), COLLISIONS_MAX);
+    assert_eq!(book.waiting().len(), COLLISIONS_MAX);
     assert!(book.iter().filter(|view| view.tried).count() <= 20, "a fifth of the book");
     book.check_all(100);
 }
