@@ -44,6 +44,7 @@ pub fn links(bytes: &[u8]) -> u64 {
             listen: Vec::new(),
             inbound_max: 4,
             local_addresses: true,
+            autonat: false,
             place: None,
             clock: Clock::start(),
         };

@@ -56,6 +56,7 @@ async fn net(listen: &str) -> Result<Net, Box<dyn std::error::Error>> {
         listen: vec![listen.parse()?],
         inbound_max: 8,
         local_addresses: true,
+        autonat: false,
         place: None,
         clock: Clock::start(),
     };

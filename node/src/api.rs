@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::event::{KvChange, LinkName, NodeEvent, Notice, Streamed, What};
 pub use self::health::{Health, Readiness};
-pub use self::status::{PeerStatus, Status, StoreStatus, TrafficStatus, ViewsStatus};
+pub use self::status::{JoinFailure, PeerStatus, Status, StoreStatus, TrafficStatus, ViewsStatus};
 pub use self::submit::{Outcome, Submitted};
 use crate::lab::slow_motion::SlowMotion;
 

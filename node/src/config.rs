@@ -12,6 +12,7 @@ pub mod env;
 pub mod kv;
 pub mod layers;
 pub mod members;
+pub mod seeds;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::links::{NodeType, Place, Region};
 use kv::KvConfig;
 use layers::{Entry, Layered, Origin, Schema};
 use members::MembersConfig;
+use seeds::Seed;
 
 /// The commented reference of all settings, as `tidings init` writes it.
 pub const TEMPLATE: &str = include_str!("config/template.toml");
@@ -71,8 +73,12 @@ pub struct NodeConfig {
     pub listen: Vec<PeerAddr>,
     /// Where peers can dial this node, if they can.
     pub advertise: Option<PeerAddr>,
-    /// Addresses worth trying first, besides those of the network file.
-    pub bootstrap: Vec<PeerAddr>,
+    /// Addresses worth trying first, and names that lead to some, besides those of the network file.
+    pub bootstrap: Vec<Seed>,
+    /// Whether to ask on this link who of the network is there, and to answer others who ask.
+    pub mdns: bool,
+    /// Whether to have peers find out whether this node can be dialled, and to do so for them.
+    pub autonat: bool,
     /// Addresses to stay connected to; if there are any, no others are dialled.
     pub connect: Vec<PeerAddr>,
     /// The region that this node tells its peers it is in, where regions count for how items spread
@@ -92,6 +98,8 @@ impl Default for NodeConfig {
             listen: vec![PeerAddr::tcp(any)],
             advertise: None,
             bootstrap: Vec::new(),
+            mdns: false,
+            autonat: false,
             connect: Vec::new(),
             region: None,
             network: NETWORK_FILE.into(),

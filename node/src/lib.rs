@@ -13,6 +13,7 @@
 //! - [`shell`]: the loop that owns the core, its clock and its randomness, and carries out its actions;
 //!   [`control`] is how others ask it
 //! - [`members`]: the node as a member of a fleet, beside the shell and not known to it
+//! - [`names`] has looked up what names of peers lead to; `mdns` asks who is on this link
 //! - [`net`]: links to peers over libp2p; [`store`]: what outlives the process; [`trace`]: the record of
 //!   deliveries, written and read
 //! - [`files`]: the data folder with identity, network and addresses; [`config`]: settings in four layers
@@ -38,8 +39,10 @@ pub mod host;
 pub mod http;
 pub mod lab;
 pub mod logging;
+mod mdns;
 pub mod members;
 pub mod metrics;
+pub mod names;
 pub mod net;
 pub mod panics;
 pub mod printable;

@@ -10,6 +10,7 @@ mod bounds;
 mod carrier;
 mod config;
 mod contained;
+mod counters;
 mod door;
 mod flow;
 mod gate;
@@ -19,8 +20,10 @@ mod inbox;
 mod interner;
 mod meter;
 mod muxer;
+mod pins;
 mod pipe;
 mod progress;
+mod reach;
 mod stranger;
 mod swarm;
 mod transport;
@@ -48,15 +51,18 @@ use crate::net::behaviour::Behaviours;
 pub use crate::net::bounds::{full_node_held_max, inbound_sockets_max, link_held_max};
 pub use crate::net::config::NetConfig;
 use crate::net::contained::Lost;
+pub use crate::net::counters::NetCounters;
 use crate::net::door::Door;
 use crate::net::gate::Gate;
 use crate::net::held::{Account, TOTAL_MAX};
 use crate::net::interner::Interner;
 pub use crate::net::interner::peer_key;
 pub use crate::net::meter::{Meter, Metered};
+use crate::net::pins::Pins;
 use crate::net::pipe::{HIGH_MARK, Phase, Pipe, Ready};
+pub use crate::net::reach::Verdict;
 pub use crate::net::stranger::Stranger;
-use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report};
+use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report, Task};
 pub use crate::net::transport::{from_multiaddr, to_multiaddr};
 
 /// Longest vector of messages that is kept for the next pipe whatever it held. A longer one is kept while it is
@@ -131,30 +137,13 @@ pub enum NetEvent {
         /// Why.
         why: DialError,
     },
-}
-
-/// Counted since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NetCounters {
-    /// Dials begun.
-    pub dials: u64,
-    /// Dials that came to nothing.
-    pub dials_failed: u64,
-    /// Links that came up because we dialled.
-    pub links_outbound: u64,
-    /// Links that came up because peers dialled.
-    pub links_inbound: u64,
-    /// Inbound connections that were refused or broke before they were links.
-    pub inbound_failed: u64,
-    /// Times that a send queue passed its high mark.
-    pub congested: u64,
-    /// Links cut because they made us hold too much: their send queue reached its hard bound, or all links together held
-    /// too much and this one was greedy for longest.
-    pub slow_readers: u64,
-    /// Connections closed for frames that no honest peer sends.
-    pub floods: u64,
-    /// Times that the core slowed a link down.
-    pub throttled: u64,
+    /// What came of having a peer dial us.
+    DialledBack {
+        /// Which.
+        peer: PeerId,
+        /// What.
+        verdict: Verdict,
+    },
 }
 
 /// What the transport knows of a live link.
@@ -184,11 +173,13 @@ pub struct Net {
     spare: Vec<Message>,
     /// Dials under way.
     dialling: HashMap<ConnectionId, PeerAddr>,
+    /// Who must be at an address, so that nobody else is taken there.
+    pins: Pins,
     /// Links whose queue has just passed its high mark.
     congested: VecDeque<Link>,
     /// What all links hold.
     account: Arc<Account>,
-    dials: mpsc::Sender<DialOpts>,
+    tasks: mpsc::Sender<Task>,
     reports: mpsc::Receiver<Report>,
     swarm: JoinHandle<()>,
     lost: Lost,
@@ -240,7 +231,7 @@ impl Net {
         account: Arc<Account>,
         lost: Lost,
     ) -> Self {
-        let (dials, dials_rx) = mpsc::channel(DIALS_MAX as usize);
+        let (tasks, tasks_rx) = mpsc::channel(DIALS_MAX as usize);
         let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
         Self {
             links: Interner::default(),
@@ -250,11 +241,12 @@ impl Net {
             events: VecDeque::new(),
             spare: Vec::new(),
             dialling: HashMap::new(),
+            pins: Pins::default(),
             congested: VecDeque::new(),
             account,
-            dials,
+            tasks,
             reports,
-            swarm: tokio::spawn(swarm::run(swarm, dials_rx, reports_tx)),
+            swarm: tokio::spawn(swarm::run(swarm, tasks_rx, reports_tx)),
             lost,
             listening: Vec::new(),
             meter: Meter::default(),
@@ -304,16 +296,37 @@ impl Net {
         Some(LinkInfo { peer: pipe.peer, remote: pipe.remote, queued_bytes, held_bytes })
     }
 
+    /// From now on only this peer is taken at an address when that is dialled; false if too many are kept, and nothing is
+    /// done. Of two for one address the first stays.
+    pub fn pin(&mut self, addr: PeerAddr, peer: PeerId) -> bool {
+        self.pins.insert(addr, peer)
+    }
+
+    /// Whether only one peer is taken at an address.
+    #[must_use]
+    pub fn is_pinned(&self, addr: &PeerAddr) -> bool {
+        self.pins.contains(addr)
+    }
+
     /// Dials an address. Answered by one [`NetEvent::Connected`] with it or one
     /// [`NetEvent::DialFailed`].
     pub fn dial(&mut self, addr: PeerAddr) {
         self.counters.dials += 1;
-        let opts = DialOpts::unknown_peer_id().address(to_multiaddr(&addr)).allocate_new_port();
+        let to = self.pins.address(&addr);
+        let opts = DialOpts::unknown_peer_id().address(to).allocate_new_port();
         let opts = opts.build();
         let id = opts.connection_id();
         self.dialling.insert(id, addr);
-        if self.dials.try_send(opts).is_err() {
+        if self.tasks.try_send(Task::Dial(opts)).is_err() {
             self.fail_dial(id, DialError::Busy);
+        }
+    }
+
+    /// Has a peer that we are linked with dial us at a port of where we come from. Answered by one [`NetEvent::DialledBack`], unless the
+    /// peer never says what came of it; an earlier question is forgotten.
+    pub fn ask_to_dial_back(&mut self, peer: PeerId, port: u16) {
+        if self.tasks.try_send(Task::Ask(peer, port)).is_err() {
+            self.events.push_back(NetEvent::DialledBack { peer, verdict: Verdict::Untried });
         }
     }
 
@@ -509,7 +522,7 @@ impl Net {
         }
         let Phase::Live(link) = state.phase else {
             if state.closed && state.phase == Phase::Opening {
-                let why = state.failure.unwrap_or(DialError::Unreachable);
+                let why = state.failure.unwrap_or(DialError::Handshake);
                 drop(state);
                 match pipe.direction {
                     Direction::Outbound => self.fail_dial(pipe.id, why),
@@ -560,6 +573,9 @@ impl Net {
         match *report {
             Report::DialFailed(id, why) => self.fail_dial(id, why),
             Report::InboundFailed => self.counters.inbound_failed += 1,
+            Report::DialledBack(peer, verdict) => {
+                self.events.push_back(NetEvent::DialledBack { peer, verdict });
+            }
         }
     }
 

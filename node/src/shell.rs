@@ -13,8 +13,10 @@ pub mod config;
 mod explain;
 mod fault;
 mod housekeeping;
+mod joining;
 mod keeper;
 mod kv;
+mod reach;
 mod report;
 mod status;
 mod turns;
@@ -54,8 +56,10 @@ use self::bans::Bans;
 pub use self::config::ShellConfig;
 use self::explain::Acquaintances;
 use self::fault::Doing;
+use self::joining::Joining;
 use self::keeper::Keeper;
 use self::kv::MapDesk;
+use self::reach::Reachability;
 use self::report::Reporter;
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
@@ -64,7 +68,8 @@ use crate::clock::{self, Clock, ClockWatch};
 use crate::control::{Command, Events, SubmitReply};
 use crate::files::addresses::{self, AddressesError};
 use crate::lab::slow_motion;
-use crate::net::{Net, NetConfig, NetError, NetEvent, peer_key};
+use crate::names::{Names, Resolver, System};
+use crate::net::{Net, NetError, NetEvent, peer_key};
 use crate::store::OpenError;
 use crate::trace::Trace;
 
@@ -160,6 +165,11 @@ pub struct Shell {
     turn: Turn,
     turns: Turns,
     absence: Absence,
+    names: Names,
+    /// Who of our network is found on this link, if that is asked.
+    neighbours: Option<mpsc::Receiver<PeerAddr>>,
+    joining: Joining,
+    reachability: Reachability,
     bans: Bans,
     /// How often our identity was found at an address that isn't ours.
     twins: u64,
@@ -196,9 +206,22 @@ impl Shell {
     /// # Errors
     /// When an address can't be listened on, a parameter makes no sense, or a file can't be used.
     pub async fn start(
+        config: ShellConfig,
+        commands: mpsc::Receiver<Command>,
+        events: impl Into<Events>,
+    ) -> Result<Self, ShellError> {
+        Self::start_with(config, commands, events, Arc::new(System)).await
+    }
+
+    /// The same, where somebody else is asked for what names lead to.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(
         mut config: ShellConfig,
         commands: mpsc::Receiver<Command>,
         events: impl Into<Events>,
+        resolver: Arc<dyn Resolver>,
     ) -> Result<Self, ShellError> {
         config.params.validate()?;
         config.params.record.steps.get_or_insert(STEPS_DEFAULT);
@@ -213,18 +236,7 @@ impl Shell {
         };
         let clock = slow_motion::clock(config.lab.slow_motion, config.lab.clock);
         doubt_clock(&config, &keeper);
-        let net = Net::start(&NetConfig {
-            keypair: config.keypair.clone(),
-            network: config.network.clone(),
-            chain: Arc::clone(&config.chain),
-            listen: config.listen.clone(),
-            // Whoever dials back may keep the place in the outbound set.
-            inbound_max: config.params.peers.inbound_max + config.params.peers.outbound,
-            local_addresses: config.params.peers.local_addresses,
-            place: config.lab.place,
-            clock: clock.clone(),
-        })
-        .await?;
+        let net = Net::start(&config.net(&clock)).await?;
         let key = peer_key(&config.keypair.public().to_peer_id());
         let joined = kv::join(&config, key, keeper.take_recalled(), &mut rng);
         let (member, recalled) = joined.unzip();
@@ -244,6 +256,10 @@ impl Shell {
             tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
         }
         let now = Instant::now();
+        let known = known.unwrap_or_default();
+        let names = joining::names(&config, resolver, known.addresses.len(), now);
+        let reachability = Reachability::new(&config, net.listening(), now);
+        let neighbours = joining::neighbours(&config, net.listening(), rng.next_u64());
         let mut shell = Self {
             verifier: Verifier::new(Arc::clone(&config.chain)),
             reporter: Reporter::new(events.into(), trace),
@@ -263,6 +279,10 @@ impl Shell {
             turn: Turn::begin(now),
             turns: Turns::default(),
             absence: Absence::default(),
+            names,
+            neighbours,
+            joining: Joining::default(),
+            reachability,
             bans,
             twins: 0,
             now: Time::ZERO,
@@ -273,11 +293,11 @@ impl Shell {
             saving: None,
             stopping: None,
         };
-        let bootstrap = Arc::clone(&shell.config);
+        let config = Arc::clone(&shell.config);
         shell.recall(&recalled.unwrap_or_default());
         shell.recall_bans();
-        shell.handle(Input::Remembered(&known.unwrap_or_default()));
-        shell.handle(Input::Learned(&bootstrap.bootstrap));
+        shell.handle(Input::Remembered(&known));
+        shell.begin_to_join(&config.bootstrap);
         Ok(shell)
     }
 
@@ -331,6 +351,8 @@ impl Shell {
                 First::Command(None) => waiting.no_commands(),
                 First::Verdicts(verdicts) => self.on_verdicts(verdicts),
                 First::Restored(restored) => self.on_restored(restored),
+                First::Told(told) => self.on_told(told),
+                First::Neighbour(addr) => self.on_neighbour(addr),
                 First::Other => {}
             }
             let is_rest = self.take_ready();
@@ -379,6 +401,8 @@ impl Shell {
         if self.keeper.has_many() {
             self.keeper.flush(&self.node);
         }
+        self.look_up();
+        self.ask_whether_reachable();
         if self.real >= self.housekeeping_at {
             self.keep_house();
         }
@@ -395,6 +419,8 @@ impl Shell {
     fn wake_at(&self) -> Instant {
         let is_clean = self.reporter.is_clean() && self.keeper.is_clean();
         let files = if is_clean { self.save_at } else { self.housekeeping_at };
+        let files = self.names.due().map_or(files, |due| due.min(files));
+        let files = self.reachability.due().map_or(files, |due| due.min(files));
         match self.node.deadline() {
             Time::NEVER => files,
             deadline => self.absence.not_before(self.clock.instant(deadline)).min(files),
@@ -450,36 +476,27 @@ impl Shell {
             Event::Accepted { id, ingress, .. } => self.answer_accepted(id, ingress),
             Event::Rejected { id, rejection, .. } => self.answer_rejected(id, rejection),
             Event::AlreadyKnown { id } => self.answer_known(id),
-            Event::LinkUp { peer, advertise: Some(addr), .. } => {
-                self.acquaintances.learn_address(peer, addr);
+            Event::LinkUp { peer, advertise, .. } => {
+                self.joining.joined();
+                if let Some(addr) = advertise {
+                    self.acquaintances.learn_address(peer, addr);
+                }
             }
-            Event::DialFailed { addr, why: DialError::Myself } => self.found_myself(addr),
+            Event::DialFailed { addr, why } => {
+                self.on_dial_failed(addr, why);
+                if why == DialError::Myself {
+                    self.found_myself(addr);
+                }
+            }
             Event::Restored { .. }
             | Event::Orphaned { .. }
             | Event::Broadcast { .. }
             | Event::Left { .. }
-            | Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::Misbehaved { .. }
             | Event::OtherMap { .. }
-            | Event::MapAhead { .. }
-            | Event::DialFailed { .. } => {}
+            | Event::MapAhead { .. } => {}
         }
-    }
-
-    /// Our own identity answers at an address. Unless that leads here, it may be another machine's by a copy of the
-    /// data folder: peers keep only one of the two, now this one, now that.
-    fn found_myself(&mut self, addr: PeerAddr) {
-        if self.config.advertise == Some(addr) || self.net.leads_here(&addr) {
-            return;
-        }
-        self.twins += 1;
-        tracing::error!(
-            %addr,
-            "this node's own identity answers at an address that is none of its own. If that leads to this node all \
-             the same, name it in node.advertise. If it is another machine, that runs with a copy of this data \
-             folder, and the two take one another's peers: give one an identity of its own with `tidings init`"
-        );
     }
 
     fn on_verdicts(&mut self, verdicts: Vec<Verdict>) {
@@ -520,7 +537,9 @@ impl Shell {
             NetEvent::Disconnected { link, slow } => self.on_disconnected(link, slow),
             NetEvent::DialFailed { addr, why } => {
                 self.handle(Input::DialFailed { addr, why });
+                self.tell_if_alone();
             }
+            NetEvent::DialledBack { peer, verdict } => self.on_dialled_back(peer, verdict),
         }
     }
 

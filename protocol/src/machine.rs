@@ -153,7 +153,7 @@ use rand::Rng;
 use crate::chain::{Chain, Verdict, Verified};
 use crate::ground::item::Item;
 use crate::ground::link::{Direction, Link};
-use crate::ground::peer::{BookRecord, DialError, PeerAddr, PeerKey};
+use crate::ground::peer::{BookRecord, DialError, PeerAddr, PeerKey, Source};
 use crate::ground::subnet::Banned;
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
@@ -327,6 +327,18 @@ pub enum Input<'a> {
     },
     /// Our operator names addresses worth trying.
     Learned(&'a [PeerAddr]),
+    /// Somebody who is no peer tells addresses: what a name of our operator's was resolved to, who answered on this link. They are
+    /// hearsay of that one source, however many they are, and not our operator's word. The driver bounds how many one look-up
+    /// brings, and answers for where they may lead: the machine doesn't know how near the source is.
+    Heard {
+        /// Who tells them.
+        from: Source,
+        /// Which.
+        addrs: &'a [PeerAddr],
+    },
+    /// Whether peers can dial us where we say, as far as the driver found out. While they can't, nobody is told that address: it
+    /// would cost each of them a dial. Links that are up aren't told otherwise.
+    Reachable(bool),
     /// The address book of an earlier run.
     Remembered(&'a BookRecord),
     /// Our operator keeps somebody out from now on. Whoever hands this in closes the links that it is about: the machine doesn't keep

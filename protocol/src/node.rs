@@ -161,7 +161,6 @@ pub struct Node {
     health: Health,
     peers: Peers,
     member: Member,
-    advertise: Option<PeerAddr>,
     salt: Salt,
 }
 
@@ -200,7 +199,6 @@ impl Node {
         let strategy = AnyStrategy::from(params.relay.strategy);
         let patience = strategy.patience(&params.relay);
         let mut node = Self {
-            advertise: identity.advertise,
             region: identity.region,
             links: LinkTable::default(),
             peers: Peers::new(identity.key, identity.advertise, identity.fixed, salt)
@@ -380,6 +378,8 @@ impl Machine for Node {
                 drop(self.member.take_actions());
             }
             Input::Learned(addresses) => self.peers.on_learned(addresses, cx),
+            Input::Heard { from, addrs } => self.peers.on_heard(from, addrs, cx),
+            Input::Reachable(reachable) => self.peers.set_hidden(!reachable),
             Input::Remembered(kept) => self.peers.import(kept, cx),
             Input::Ban { whom, span } => self.peers.ban(whom, span, cx.now),
             Input::Unban(whom) => self.peers.unban(whom),

@@ -31,6 +31,8 @@
 //! 9. **A restart begins with old acquaintances** (`anchors.rs`).
 //! 10. **Whoever was at the other end of a link that broke is asked first** (`lost.rs`).
 //! 11. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
+//! 12. **What our operator has looked up is hearsay** of one source for each look-up (`telling.rs`, `on_heard`): a name that is
+//!     resolved tells whatever whoever answers for it wants, and only addresses written down are our operator's own word.
 //!
 //! # The other overlay
 //! With `peers.overlay = "hyparview"` links are the active view of HyParView (`hyparview.rs`, and `neighbours.rs` for how it fits in
@@ -104,6 +106,8 @@ pub const SHORT_LIVED: Duration = Duration::from_secs(10);
 pub struct Peers {
     own: PeerKey,
     advertise: Option<PeerAddr>,
+    /// Nobody can dial us there.
+    is_hidden: bool,
     table: Table,
     book: Book,
     outbound: Outbound,
@@ -138,6 +142,7 @@ impl Peers {
         Self {
             own,
             advertise,
+            is_hidden: false,
             table: Table::default(),
             book: Book::new(advertise, salt),
             deadline: outbound.deadline(),
@@ -314,13 +319,16 @@ impl Peers {
         self.feeler.dial_ended(addr);
         self.on_view_dial_failed(addr, why, cx);
         match why {
-            DialError::Unreachable | DialError::NoRoute => self.not_reached(addr, why, cx),
             DialError::Busy => self.pause(cx.params.peers.retry_min_ms, cx),
             // The operator wants it all the same: the node there may yet be put right.
-            DialError::WrongNetwork if self.outbound.is_fixed(addr) => self.fail(addr, cx),
+            _ if why.is_somebody_else() && self.outbound.is_fixed(addr) => self.fail(addr, cx),
             // All of them: the network that is wrong may be ours, in the operator's file.
-            DialError::WrongNetwork if self.is_alone(addr) => self.not_reached(addr, why, cx),
-            DialError::WrongNetwork => self.book.shun(addr, cx.now),
+            _ if why.is_somebody_else() && self.is_alone(addr) => self.not_reached(addr, why, cx),
+            DialError::WrongNetwork | DialError::WrongPeer => self.book.shun(addr, cx.now),
+            DialError::Unreachable
+            | DialError::Refused
+            | DialError::Handshake
+            | DialError::NoRoute => self.not_reached(addr, why, cx),
             DialError::Myself => self.found_ourselves_at(addr, cx.now),
         }
         self.settle(cx);

@@ -162,6 +162,7 @@ impl Life {
             listen: Vec::new(),
             inbound_max: 4,
             local_addresses: true,
+            autonat: false,
             place: None,
             clock: Clock::start(),
         };

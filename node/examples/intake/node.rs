@@ -60,6 +60,7 @@ async fn serve(strategy: StrategyKind, peers: usize) {
         advertise: None,
         bootstrap: Vec::new(),
         connect: Vec::new(),
+        autonat: false,
         region: None,
         trace: None,
         addresses: None,

@@ -95,6 +95,7 @@ impl Peer {
             listen: Vec::new(),
             inbound_max: 0,
             local_addresses: true,
+            autonat: false,
             place: None,
             clock: Clock::start(),
         };

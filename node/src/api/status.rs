@@ -34,6 +34,12 @@ pub struct Status {
     pub outbound_target: usize,
     /// Addresses in its book.
     pub addresses: usize,
+    /// The latest attempt to find a peer that came to nothing, if any did.
+    #[serde(default)]
+    pub last_failure: Option<JoinFailure>,
+    /// Whether peers can dial it, as far as they found out (`node.autonat`).
+    #[serde(default)]
+    pub reachable: Option<bool>,
     /// `HyParView`'s views, if the node keeps them.
     #[serde(default)]
     pub views: Option<ViewsStatus>,
@@ -74,6 +80,17 @@ pub struct Status {
     /// Longest that the main loop was busy with one turn, seconds.
     #[serde(default)]
     pub longest_turn_s: f64,
+}
+
+/// An attempt to find a peer that came to nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JoinFailure {
+    /// The address that was dialled, or the name that was looked up.
+    pub whom: String,
+    /// Why.
+    pub why: String,
+    /// How long ago, seconds.
+    pub ago_s: f64,
 }
 
 /// How much is in `HyParView`'s views.
@@ -160,6 +177,8 @@ pub(crate) fn example() -> Status {
         inbound: 1,
         outbound_target: 8,
         addresses: 5,
+        last_failure: None,
+        reachable: None,
         views: None,
         pool_items: 1,
         pool_bytes: 300,

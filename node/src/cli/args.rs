@@ -17,6 +17,7 @@ pub(super) use self::members::{
 };
 use crate::api::bans::Subject;
 use crate::cli::error::Error;
+use crate::config::seeds::Seed;
 use crate::config::{Flag, env};
 
 const AFTER_HELP: &str = "\
@@ -129,9 +130,9 @@ pub(super) struct Settings {
     /// Tell peers to dial this address (node.advertise)
     #[arg(long, value_name = "ADDR")]
     advertise: Option<PeerAddr>,
-    /// Try this peer first (node.bootstrap); may be repeated
-    #[arg(long, value_name = "ADDR")]
-    bootstrap: Vec<PeerAddr>,
+    /// Try this peer first, or those that this name leads to (node.bootstrap); may be repeated
+    #[arg(long, value_name = "ADDR|NAME")]
+    bootstrap: Vec<Seed>,
     /// Stay connected to this peer and dial no others (node.connect); may be repeated
     #[arg(long, value_name = "ADDR")]
     connect: Vec<PeerAddr>,
@@ -164,10 +165,10 @@ pub(super) struct Settings {
 impl Settings {
     /// The flags that were given. Files are meant as seen from here, not from the data folder.
     pub(super) fn flags(&self) -> Result<Vec<Flag>, Error> {
-        let list = |addrs: &[PeerAddr]| {
+        fn list<T: ToString>(addrs: &[T]) -> Option<String> {
             let texts: Vec<String> = addrs.iter().map(ToString::to_string).collect();
             (!texts.is_empty()).then(|| texts.join(","))
-        };
+        }
         let path = |path: &Option<PathBuf>| {
             let absolute =
                 |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());

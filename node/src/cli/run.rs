@@ -26,6 +26,7 @@ use super::{Folder, descriptors, runtime};
 use crate::admin::Api;
 use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::clock::SystemClock;
+use crate::config::seeds::Seed;
 use crate::config::{Config, Flag};
 use crate::control::{COMMANDS_MAX, Control, Events, Stop};
 use crate::files::asmap;
@@ -64,7 +65,10 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
     let keypair = identity::load(dir)?;
     identity::check_account(dir)?;
     let mut bootstrap = config.node.bootstrap.clone();
-    bootstrap.extend(&network.bootstrap);
+    bootstrap.extend(network.bootstrap.iter().cloned());
+    if config.node.mdns {
+        bootstrap.push(Seed::neighbourhood());
+    }
     let chain = network.chain();
     let clock = SystemClock::ahead(config.lab.clock_ahead_s);
     let mut params = config.params.clone();
@@ -100,6 +104,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         advertise: config.node.advertise,
         bootstrap,
         connect: config.node.connect.clone(),
+        autonat: config.node.autonat,
         region: config.region(),
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
         addresses: Some(dir.join(ADDRESSES)),

@@ -14,7 +14,7 @@ use super::output::terminal_width;
 use super::table::{self, Column};
 use crate::api::kv::KvStatus;
 use crate::api::members::MembersStatus;
-use crate::api::{PeerStatus, Status, StoreStatus, TrafficStatus, ViewsStatus};
+use crate::api::{JoinFailure, PeerStatus, Status, StoreStatus, TrafficStatus, ViewsStatus};
 use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
 
@@ -36,15 +36,24 @@ fn describe_links(status: &Status) -> String {
     }
 }
 
+fn describe_listening(status: &Status) -> String {
+    let listen: Vec<String> = status.listen.iter().map(PeerAddr::to_string).collect();
+    let listen = if listen.is_empty() { "nowhere".to_owned() } else { listen.join(", ") };
+    match status.reachable {
+        None => listen,
+        Some(true) => format!("{listen}; peers can dial it"),
+        Some(false) => format!("{listen}; peers can't dial it"),
+    }
+}
+
 fn describe_status(status: &Status) -> String {
     let counter = |name: &str| status.counters.get(name).copied().unwrap_or_default();
     let sum = |of: fn(&TrafficStatus) -> u64| -> u64 { status.traffic.values().map(of).sum() };
-    let listen: Vec<String> = status.listen.iter().map(PeerAddr::to_string).collect();
-    let lines = [
+    let mut lines = vec![
         ("node", format!("{} (tidings {})", status.peer_id, status.version)),
         ("network", format!("{} (rules {})", status.network, status.rules)),
         ("strategy", status.strategy.clone()),
-        ("listening", if listen.is_empty() { "nowhere".to_owned() } else { listen.join(", ") }),
+        ("listening", describe_listening(status)),
         ("up for", duration(status.uptime_s)),
         ("peers", describe_links(status)),
         (
@@ -74,6 +83,12 @@ fn describe_status(status: &Status) -> String {
             ),
         ),
     ];
+    if status.outbound < status.outbound_target.max(1)
+        && let Some(JoinFailure { whom, why, ago_s }) = &status.last_failure
+    {
+        let ago = duration(*ago_s);
+        lines.insert(6, ("failed", format!("{whom}, {ago} ago: {why}")));
+    }
     lines.iter().map(|(name, value)| format!("{name:<10} {value}\n")).collect()
 }
 
@@ -249,6 +264,13 @@ mod tests {
             "{text}"
         );
         assert!(text.lines().all(|line| line.len() < 80), "{text}");
+        let failure =
+            JoinFailure { whom: "1.2.3.4:5".into(), why: "it was late".into(), ago_s: 7.0 };
+        let status = Status { last_failure: Some(failure), ..crate::api::status::example() };
+        let text = describe_status(&status);
+        assert!(text.contains("known\nfailed     1.2.3.4:5, 7 s ago: it was late\npool"), "{text}");
+        let status = Status { outbound: 8, ..status };
+        assert!(!describe_status(&status).contains("failed"), "it has all that it wants");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ```toml
 //! name = "tidings-dev"
 //! rules = "tidings"                 # see `tidings_protocol::chain::Rules`
-//! bootstrap = ["198.51.100.7:4000"]
+//! bootstrap = ["198.51.100.7:4000"] # names, too: see `config/seeds.rs`
 //! local_addresses = false           # true for test networks: see `Network::local_addresses`
 //! [limits]
 //! max_tx_bytes = 100000
@@ -22,9 +22,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::chain::{Chain, Limits, Rules, Settings};
-use tidings_protocol::ground::peer::PeerAddr;
 
 use crate::config::layers::{self, LayerError, Layered, Schema};
+use crate::config::seeds::Seed;
 
 pub use meaning::Meaning;
 
@@ -50,8 +50,8 @@ pub struct Network {
     pub name: String,
     /// Its rules.
     pub rules: Rules,
-    /// Addresses that a newcomer tries first.
-    pub bootstrap: Vec<PeerAddr>,
+    /// Addresses that a newcomer tries first, and names that lead to some.
+    pub bootstrap: Vec<Seed>,
     /// Whether its nodes live where the world doesn't reach, as those of a test network do: then peers may tell of
     /// addresses of one machine, one site and ranges that nobody uses, and not only those who are as near themselves.
     pub local_addresses: bool,

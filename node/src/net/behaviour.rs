@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use libp2p::core::transport::PortUse;
 use libp2p::core::{ConnectedPoint, Endpoint};
+use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{
     CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, StreamProtocol,
     THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
@@ -22,23 +23,31 @@ use crate::net::door::Door;
 use crate::net::handler::{Close, Handler};
 use crate::net::held::Account;
 use crate::net::pipe::{Pipe, Ready};
+use crate::net::reach::{Mute, Reach, Verdict};
 use crate::net::transport::from_multiaddr;
 
 /// All behaviours of the swarm. Limits come first: whom they refuse, the others never see.
 #[derive(NetworkBehaviour)]
-#[behaviour(to_swarm = "Quiet")]
+#[behaviour(to_swarm = "Told")]
 pub(crate) struct Behaviours {
     pub(crate) limits: connection_limits::Behaviour,
+    pub(crate) reach: Toggle<Reach>,
     pub(crate) relay: Relay,
 }
 
-/// What the behaviours tell the swarm's owner: nothing that it needs.
+/// What the behaviours tell the swarm's owner: what came of a question whether we can be dialled.
 #[derive(Debug)]
-pub(crate) struct Quiet;
+pub(crate) struct Told(pub(crate) PeerId, pub(crate) Verdict);
 
-impl From<Infallible> for Quiet {
+impl From<Infallible> for Told {
     fn from(event: Infallible) -> Self {
         match event {}
+    }
+}
+
+impl From<(PeerId, Verdict)> for Told {
+    fn from((peer, verdict): (PeerId, Verdict)) -> Self {
+        Self(peer, verdict)
     }
 }
 
@@ -50,6 +59,8 @@ pub(crate) struct Relay {
     ready: Arc<Ready>,
     account: Arc<Account>,
     door: Door,
+    /// Connections that are no links.
+    mute: Mute,
     /// Connections to close; each asks once.
     closing: VecDeque<(PeerId, ConnectionId)>,
 }
@@ -63,8 +74,9 @@ impl Relay {
         ready: Arc<Ready>,
         account: Arc<Account>,
         door: Door,
+        mute: Mute,
     ) -> Self {
-        Self { protocol, chain, clock, ready, account, door, closing: VecDeque::new() }
+        Self { protocol, chain, clock, ready, account, door, mute, closing: VecDeque::new() }
     }
 
     fn handler(
@@ -79,7 +91,8 @@ impl Relay {
         let account = Arc::clone(&self.account);
         let pipe = Pipe::new((id, peer, direction), remote, block_max, ready, account);
         let protocol = self.protocol.clone();
-        Contained::new(Handler::new(pipe, protocol, Arc::clone(&self.chain), &self.clock))
+        let handler = Handler::new(pipe, protocol, Arc::clone(&self.chain), &self.clock);
+        Contained::new(if self.mute.has(id) { handler.mute() } else { handler })
     }
 }
 

@@ -24,6 +24,8 @@ pub struct NetConfig {
     pub inbound_max: usize,
     /// Whether many nodes may live at one address of this machine or site, as in test networks.
     pub local_addresses: bool,
+    /// Whether to dial peers who ask whether they can be dialled, and to ask others.
+    pub autonat: bool,
     /// Emulated place in the world, for test networks.
     pub place: Option<Place>,
     /// The node's clock.

@@ -61,6 +61,8 @@ enum Next {
     OpenStream,
     /// Nothing: the streams are being opened, or bytes are moved.
     Nothing,
+    /// Nothing, until the peer opens a stream: this is to become no link, and the peer has seen it then.
+    Wait,
     /// Close the connection.
     Close,
     /// Nothing any more: closing has been asked for.
@@ -90,6 +92,12 @@ impl Handler {
             carrier: None,
             next: Next::OpenStream,
         }
+    }
+
+    /// The same of a connection that is to become no link: it opens nothing, and ends when the peer does, or in a while.
+    pub(crate) fn mute(mut self) -> Self {
+        (self.timer, self.next) = (None, Next::Wait);
+        self
     }
 
     /// Starts the link's task once both streams are open, and announces the pipe.
@@ -151,7 +159,7 @@ impl ConnectionHandler for Handler {
     }
 
     fn connection_keep_alive(&self) -> bool {
-        self.next != Next::Over
+        !matches!(self.next, Next::Wait | Next::Over)
     }
 
     fn on_behaviour_event(&mut self, event: Infallible) {
@@ -167,6 +175,7 @@ impl ConnectionHandler for Handler {
                 self.outbound = Some(opened.protocol);
                 self.on_open();
             }
+            ConnectionEvent::FullyNegotiatedInbound(_) if self.next == Next::Wait => self.close(),
             // A second inbound stream is dropped, which resets it: a link has one.
             ConnectionEvent::FullyNegotiatedInbound(opened)
                 if self.inbound.is_none() && self.carrier.is_none() =>
@@ -179,7 +188,7 @@ impl ConnectionHandler for Handler {
                     StreamUpgradeError::NegotiationFailed => DialError::WrongNetwork,
                     StreamUpgradeError::Timeout
                     | StreamUpgradeError::Apply(_)
-                    | StreamUpgradeError::Io(_) => DialError::Unreachable,
+                    | StreamUpgradeError::Io(_) => DialError::Handshake,
                 });
             }
             _ => {}

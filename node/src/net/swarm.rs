@@ -6,16 +6,17 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{self, ConnectionId, StreamProtocol, SwarmEvent};
-use libp2p::{Swarm, Transport as _, connection_limits};
+use libp2p::{PeerId, Swarm, Transport as _, connection_limits};
 use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tokio::sync::mpsc;
 
-use crate::net::behaviour::{Behaviours, Relay};
+use crate::net::behaviour::{Behaviours, Relay, Told};
 use crate::net::contained::Lost;
 use crate::net::door::{Door, Guarded};
 use crate::net::held::Account;
 use crate::net::meter::Meter;
 use crate::net::pipe::Ready;
+use crate::net::reach::{Mute, Reach, Verdict};
 use crate::net::transport::{self, BoxedTransport, from_multiaddr, to_multiaddr};
 use crate::net::{NetConfig, NetError};
 
@@ -39,6 +40,15 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long listening may take to tell its addresses.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What the driver wants of the swarm's task.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// A dial.
+    Dial(DialOpts),
+    /// Ask a peer to dial us at this port.
+    Ask(PeerId, u16),
+}
+
 /// What the swarm's task tells the driver.
 #[derive(Debug)]
 pub(crate) enum Report {
@@ -46,6 +56,8 @@ pub(crate) enum Report {
     DialFailed(ConnectionId, DialError),
     /// An inbound connection came to nothing before it was secured, or was refused.
     InboundFailed,
+    /// What came of a question whether we can be dialled.
+    DialledBack(PeerId, Verdict),
 }
 
 /// Builds the swarm of a node.
@@ -79,9 +91,19 @@ pub(crate) fn over(
     account: &Arc<Account>,
     lost: Lost,
 ) -> Result<Swarm<Behaviours>, NetError> {
-    let protocol = format!("/tidings/1/{}", config.network);
-    let bad_name = |_| NetError::Network(config.network.clone());
-    let protocol = StreamProtocol::try_from_owned(protocol).map_err(bad_name)?;
+    let named = |protocol: String| {
+        let bad_name = |_| NetError::Network(config.network.clone());
+        StreamProtocol::try_from_owned(protocol).map_err(bad_name)
+    };
+    let protocol = named(format!("/tidings/1/{}", config.network))?;
+    let mute = Mute::default();
+    let reach = match config.autonat {
+        true => {
+            let protocol = named(format!("/tidings/reach/1/{}", config.network))?;
+            Some(Reach::new(protocol, config.local_addresses, mute.clone()))
+        }
+        false => None,
+    };
     let places = u32::try_from(config.inbound_max + INBOUND_SPARE).unwrap_or(u32::MAX);
     // How many are being secured is the door's matter.
     let limits = connection_limits::ConnectionLimits::default()
@@ -90,6 +112,7 @@ pub(crate) fn over(
         .with_max_established_per_peer(Some(PER_PEER_MAX));
     let behaviours = Behaviours {
         limits: connection_limits::Behaviour::new(limits),
+        reach: reach.into(),
         relay: Relay::new(
             protocol,
             Arc::clone(&config.chain),
@@ -97,6 +120,7 @@ pub(crate) fn over(
             ready,
             Arc::clone(account),
             door,
+            mute,
         ),
     };
     let idle = config.clock.stretched(IDLE_TIMEOUT);
@@ -147,14 +171,15 @@ pub(crate) async fn listen(
 /// Runs the swarm until the driver is gone.
 pub(crate) async fn run(
     mut swarm: Swarm<Behaviours>,
-    mut dials: mpsc::Receiver<DialOpts>,
+    mut tasks: mpsc::Receiver<Task>,
     reports: mpsc::Sender<Report>,
 ) {
     loop {
         let report = tokio::select! {
             biased;
-            dial = dials.recv() => match dial {
-                Some(opts) => begin_dial(&mut swarm, opts),
+            task = tasks.recv() => match task {
+                Some(Task::Dial(opts)) => begin_dial(&mut swarm, opts),
+                Some(Task::Ask(peer, port)) => ask(&mut swarm, peer, port),
                 None => return,
             },
             event = swarm.select_next_some() => on_event(event),
@@ -173,8 +198,19 @@ fn begin_dial(swarm: &mut Swarm<Behaviours>, opts: DialOpts) -> Option<Report> {
     Some(Report::DialFailed(id, dial_error(&error)))
 }
 
-fn on_event<E>(event: SwarmEvent<E>) -> Option<Report> {
+fn ask(swarm: &mut Swarm<Behaviours>, peer: PeerId, port: u16) -> Option<Report> {
+    match swarm.behaviour_mut().reach.as_mut() {
+        Some(reach) => {
+            reach.ask(peer, port);
+            None
+        }
+        None => Some(Report::DialledBack(peer, Verdict::Untried)),
+    }
+}
+
+fn on_event(event: SwarmEvent<Told>) -> Option<Report> {
     match event {
+        SwarmEvent::Behaviour(Told(peer, verdict)) => Some(Report::DialledBack(peer, verdict)),
         SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
             tracing::debug!(%error, "a dial failed");
             Some(Report::DialFailed(connection_id, dial_error(&error)))
@@ -201,6 +237,7 @@ fn dial_error(error: &swarm::DialError) -> DialError {
         // The swarm leaves out the addresses that it listens on itself, and we give it only one.
         swarm::DialError::LocalPeerId { .. } | swarm::DialError::NoAddresses => DialError::Myself,
         swarm::DialError::Denied { .. } => DialError::Busy,
+        swarm::DialError::WrongPeerId { .. } => DialError::WrongPeer,
         swarm::DialError::Transport(errors) => {
             let first = errors.first().map(|(_, error)| transport::dial_error(error));
             first.unwrap_or(DialError::Unreachable)

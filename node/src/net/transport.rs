@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::timeout::{TransportTimeout, TransportTimeoutError};
 use libp2p::core::transport::{Boxed, MemoryTransport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
@@ -57,7 +58,14 @@ pub(crate) fn build(
     meter: Meter,
 ) -> Result<BoxedTransport, NetError> {
     let (connect, unacked) = (clock.stretched(CONNECT_TIMEOUT), clock.stretched(UNACKED_MAX));
-    let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true)).map_err(System);
+    let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true));
+    // What has no answer by then is told from what was connected, and not secured in time.
+    let tcp = TransportTimeout::with_outgoing_timeout(tcp, connect).map_err(|error| match error {
+        TransportTimeoutError::Timeout => System(io::Error::from(Errno::TIMEDOUT)),
+        TransportTimeoutError::TimerError(error) | TransportTimeoutError::Other(error) => {
+            System(error)
+        }
+    });
     let tcp = tcp.map(move |stream, _| {
         let millis = u32::try_from(unacked.as_millis()).unwrap_or(u32::MAX);
         // A system without the option is only slower to notice.
@@ -118,7 +126,11 @@ fn with_quic(tcp: BoxedTransport, keypair: &Keypair) -> BoxedTransport {
     config.max_stream_data = u32::try_from(muxer::WINDOW).unwrap_or(u32::MAX);
     config.max_connection_data = u32::try_from(muxer::WAITING_MAX).unwrap_or(u32::MAX);
     config.max_concurrent_stream_limit = u32::try_from(muxer::STREAMS_MAX).unwrap_or(u32::MAX);
-    let quic = libp2p::quic::tokio::Transport::new(config);
+    let quic = libp2p::quic::tokio::Transport::new(config).map_err(|error| match error {
+        // Over UDP that is what silence looks like.
+        libp2p::quic::Error::HandshakeTimedOut => System(io::Error::from(Errno::TIMEDOUT)),
+        error => System(io::Error::other(error)),
+    });
     tcp.or_transport(quic)
         .map(|either, _| match either {
             Either::Left(output) => output,
@@ -149,7 +161,10 @@ pub(crate) fn dial_error(error: &TransportError<io::Error>) -> DialError {
         ) => DialError::NoRoute,
         // No descriptor, no memory.
         Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => DialError::Busy,
-        _ => DialError::Unreachable,
+        Some(Errno::CONNREFUSED) => DialError::Refused,
+        // It had been connected; what isn't the system's is that the secured connection didn't come about.
+        Some(Errno::CONNRESET | Errno::PIPE) | None => DialError::Handshake,
+        Some(_) => DialError::Unreachable,
     }
 }
 
@@ -256,7 +271,9 @@ mod tests {
     #[test]
     fn the_systems_error_is_found_at_the_bottom_of_others() {
         let refused = io::Error::from(Errno::CONNREFUSED);
-        assert_eq!(dial_error(&TransportError::Other(refused)), DialError::Unreachable);
+        assert_eq!(dial_error(&TransportError::Other(refused)), DialError::Refused);
+        let broken = io::Error::other(io::Error::other("no Noise"));
+        assert_eq!(dial_error(&TransportError::Other(broken)), DialError::Handshake);
         for (errno, why) in [
             (Errno::NETUNREACH, DialError::NoRoute),
             (Errno::AFNOSUPPORT, DialError::NoRoute),

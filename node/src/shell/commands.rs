@@ -182,6 +182,8 @@ impl Shell {
             inbound: peers.inbound_ready(),
             outbound_target: self.outbound_target(),
             addresses: peers.book().len(),
+            reachable: self.reachability.is_reachable(),
+            last_failure: self.joining.latest(self.real),
             views: peers.views().map(|(active, passive)| ViewsStatus { active, passive }),
             pool_items: node.pool().len(),
             pool_bytes: node.pool().bytes(),
@@ -201,7 +203,7 @@ impl Shell {
         }
     }
 
-    fn outbound_target(&self) -> usize {
+    pub(super) fn outbound_target(&self) -> usize {
         match self.config.connect.len() {
             0 if self.config.params.keeps_views() => 0,
             0 => self.config.params.peers.outbound,

@@ -10,9 +10,12 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
 use tidings_protocol::peers::book::asmap::Program;
 
+use crate::clock::Clock;
 use crate::config::kv::Kv;
+use crate::config::seeds::Seed;
 use crate::lab::Lab;
 use crate::links::Region;
+use crate::net::NetConfig;
 use crate::store::StoreConfig;
 
 /// Settings of one [`Shell`](crate::shell::Shell).
@@ -30,10 +33,12 @@ pub struct ShellConfig {
     pub listen: Vec<PeerAddr>,
     /// Where peers can dial us, if they can.
     pub advertise: Option<PeerAddr>,
-    /// Addresses worth trying first.
-    pub bootstrap: Vec<PeerAddr>,
+    /// Addresses worth trying first, and names that lead to some.
+    pub bootstrap: Vec<Seed>,
     /// Addresses to stay connected to; if there are any, no others are dialled.
     pub connect: Vec<PeerAddr>,
+    /// Whether to find out whether peers can dial us, and to find it out for others.
+    pub autonat: bool,
     /// The region that peers are told we are in, if any.
     pub region: Option<Region>,
     /// Where to write the trace, if anywhere.
@@ -53,6 +58,25 @@ pub struct ShellConfig {
     /// Seed of everything random in the core; `None` takes it from the system, as it should be
     /// outside tests.
     pub seed: Option<u64>,
+}
+
+impl ShellConfig {
+    /// What of it concerns the network.
+    pub(super) fn net(&self, clock: &Clock) -> NetConfig {
+        let peers = &self.params.peers;
+        NetConfig {
+            keypair: self.keypair.clone(),
+            network: self.network.clone(),
+            chain: Arc::clone(&self.chain),
+            listen: self.listen.clone(),
+            // Whoever dials back may keep the place in the outbound set.
+            inbound_max: peers.inbound_max + peers.outbound,
+            local_addresses: peers.local_addresses,
+            autonat: self.autonat,
+            place: self.lab.place,
+            clock: clock.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for ShellConfig {

@@ -7,12 +7,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use tidings_protocol::ground::peer::PeerAddr;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Shell;
 use super::verify::Verdict;
 use crate::called::Called;
 use crate::control::Command;
+use crate::names::Told;
 use crate::store::Restored;
 
 /// What a turn begins with.
@@ -23,6 +25,8 @@ pub(super) enum First {
     Command(Option<Command>),
     Verdicts(Vec<Verdict>),
     Restored(Vec<Restored>),
+    Told(Told),
+    Neighbour(PeerAddr),
     /// Whatever is ready.
     Other,
 }
@@ -88,6 +92,14 @@ impl Waiting {
             && let Poll::Ready(command) = shell.commands.poll_recv(cx)
         {
             return Poll::Ready(First::Command(command));
+        }
+        if let Poll::Ready(told) = shell.names.poll(cx, Instant::now()) {
+            return Poll::Ready(First::Told(told));
+        }
+        if let Some(neighbours) = &mut shell.neighbours
+            && let Poll::Ready(Some(addr)) = neighbours.poll_recv(cx)
+        {
+            return Poll::Ready(First::Neighbour(addr));
         }
         shell.keeper.poll_restored(cx).map(First::Restored)
     }

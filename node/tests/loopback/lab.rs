@@ -29,7 +29,7 @@ async fn shaped_nodes_relay_as_far_apart_as_they_say_and_take_only_shaped_ones()
     // The default strategy sends it whole to its first peer: 60 ms less 5 % of jitter.
     assert!(begun.elapsed() >= Duration::from_millis(57), "{:?}", begun.elapsed());
     let mut plain = start(config(&[here.addr])).await;
-    assert_eq!(plain.dial_failed().await, "nobody answered");
+    assert_eq!(plain.dial_failed().await, "the handshake failed");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod queues;
 #[cfg(feature = "quic")]
 mod quic;
 mod rig;
+mod seeds;
 mod strangers;
 
 use std::sync::Arc;
@@ -83,9 +84,9 @@ async fn a_node_that_dials_itself_notices() {
 }
 
 #[tokio::test]
-async fn a_node_that_nobody_answers_for_is_unreachable() {
+async fn a_node_where_nobody_listens_is_told_so() {
     let mut node = start(config(&[free_addr()])).await;
-    assert_eq!(node.dial_failed().await, "nobody answered");
+    assert_eq!(node.dial_failed().await, "the connection was refused");
 }
 
 #[tokio::test]
@@ -240,7 +241,7 @@ async fn the_address_book_and_the_trace_outlive_the_node() {
         config
     };
     let mut first = config(&[]);
-    first.bootstrap = vec![other.addr];
+    first.bootstrap = vec![other.addr.into()];
     let mut first = start(files(first)).await;
     first.link_up().await;
     let id = first.submit(ItemKind::Tx, b"traced").await.id.unwrap();

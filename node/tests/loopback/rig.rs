@@ -12,6 +12,7 @@ use tidings::api::{NodeEvent, PeerStatus, Status, Submitted, What};
 use tidings::clock::Clock;
 use tidings::control::Command;
 use tidings::lab::Lab;
+use tidings::names::{Resolver, System};
 use tidings::net::{Net, NetConfig, NetEvent};
 use tidings::shell::{Shell, ShellConfig};
 use tidings_protocol::chain::opaque::Opaque;
@@ -52,6 +53,7 @@ pub(crate) fn config(connect: &[PeerAddr]) -> ShellConfig {
         advertise: None,
         bootstrap: Vec::new(),
         connect: connect.to_vec(),
+        autonat: false,
         region: None,
         trace: None,
         addresses: None,
@@ -65,9 +67,14 @@ pub(crate) fn config(connect: &[PeerAddr]) -> ShellConfig {
 }
 
 pub(crate) async fn start(config: ShellConfig) -> TestNode {
+    start_with(config, Arc::new(System)).await
+}
+
+/// A node that asks somebody else what names lead to.
+pub(crate) async fn start_with(config: ShellConfig, resolver: Arc<dyn Resolver>) -> TestNode {
     let (commands, commands_rx) = mpsc::channel(64);
     let (events_tx, events) = broadcast::channel(4_096);
-    let shell = Shell::start(config, commands_rx, events_tx).await.unwrap();
+    let shell = Shell::start_with(config, commands_rx, events_tx, resolver).await.unwrap();
     let addr = shell.listening()[0];
     let task = tokio::spawn(async move {
         shell.run(std::future::pending()).await.unwrap();
@@ -215,6 +222,7 @@ impl RawPeer {
             listen: listen.iter().map(|addr| addr.parse().unwrap()).collect(),
             inbound_max: 1,
             local_addresses: true,
+            autonat: false,
             place: None,
             clock: Clock::start(),
         };

@@ -38,6 +38,7 @@ impl Rig {
             listen: Vec::new(),
             inbound_max: 1,
             local_addresses: true,
+            autonat: false,
             place: None,
             clock: Clock::start(),
         };

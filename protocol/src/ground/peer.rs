@@ -21,6 +21,10 @@ pub enum Source {
     Peer(PeerKey),
     /// Some peer in this network of the world.
     Network(u32),
+    /// No peer, but a look-up that our operator asked for: a name that was resolved, or who answered on this link. The
+    /// driver gives each look-up a number of its own, the same in every run (for names a hash of how it is written), so that
+    /// what one tells is the word of one, however many addresses that are.
+    Lookup(u64),
 }
 
 impl From<PeerKey> for Source {
@@ -195,13 +199,20 @@ impl fmt::Debug for BookSecret {
 /// Why a dial came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialError {
-    /// Nobody answered, or the connection broke before both sides spoke the protocol.
+    /// Nobody answered.
     Unreachable,
+    /// The host is there and takes no connections at that port.
+    Refused,
+    /// Somebody is there, but the connection broke before both sides spoke the protocol: another program, a peer that is
+    /// full, or one that speaks another version.
+    Handshake,
     /// This machine has no way there: its network is down, or has no address of that family. The address isn't to
     /// blame.
     NoRoute,
     /// The peer speaks the protocol of another network.
     WrongNetwork,
+    /// The peer isn't the one that our operator named.
+    WrongPeer,
     /// The address is our own, or somebody there has our identity.
     Myself,
     /// The driver has no room for another connection attempt now, or the system has none. The address isn't to
@@ -209,12 +220,29 @@ pub enum DialError {
     Busy,
 }
 
+impl DialError {
+    /// Whether it is the address that nobody could be reached at, as far as that is anybody's fault but our network's.
+    #[must_use]
+    pub const fn is_of_address(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Refused | Self::Handshake)
+    }
+
+    /// Whether somebody is there, and not whom we are looking for.
+    #[must_use]
+    pub const fn is_somebody_else(self) -> bool {
+        matches!(self, Self::WrongNetwork | Self::WrongPeer)
+    }
+}
+
 impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unreachable => "nobody answered",
+            Self::Refused => "the connection was refused",
+            Self::Handshake => "the handshake failed",
             Self::NoRoute => "this machine has no way there",
             Self::WrongNetwork => "it belongs to another network",
+            Self::WrongPeer => "another peer is there than the one that was named",
             Self::Myself => "it is this node's own address",
             Self::Busy => "too many connection attempts are under way",
         })

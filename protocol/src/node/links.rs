@@ -64,7 +64,7 @@ impl Node {
             Admission::Refused(why) => self.disconnect(link, why, cx),
         }
         if self.links.get(link).is_some_and(|state| state.closing.is_none()) {
-            let (advertise, region) = (self.advertise, self.region);
+            let (advertise, region) = (self.peers.told(), self.region);
             let accepts =
                 allowance::accepts(credit, self.strategy.takes_unasked(), &cx.params.budgets);
             let is_new = self.anti_entropy.keeps_nothing(cx.now, &cx.params.relay);

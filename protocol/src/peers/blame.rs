@@ -11,7 +11,7 @@ impl Peers {
     pub(super) fn not_reached(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
         let alone = self.is_alone(addr);
         let is_news = self.book.is_news(addr, self.outage.heard(Scope::of_address(addr)));
-        if why == DialError::Unreachable && !alone && is_news {
+        if why.is_of_address() && !alone && is_news {
             return self.fail(addr, cx);
         }
         let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.excuse(addr, alone, cx));

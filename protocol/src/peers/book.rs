@@ -83,7 +83,7 @@ pub struct Book {
     /// Made when the first address comes.
     placing: Option<Box<Placing>>,
     groups: Groups,
-    /// How many entries aren't by themselves.
+    /// How many entries rules of the draw are about (`choice.rs`).
     grouped: u32,
     /// Where we tell peers to dial us.
     own: Option<PeerAddr>,
@@ -497,7 +497,7 @@ impl Book {
             placing.hosts.take(entry.addr.ip);
         }
         placing.slots.set(slot, place as usize);
-        self.grouped += u32::from(entry.group.is_some());
+        self.grouped += u32::from(entry.is_ruled());
         entry.slot = slot;
         self.places.insert(entry.addr, place);
         self.entries.push(entry);
@@ -521,7 +521,7 @@ impl Book {
         if let Some((moved, _)) = moved {
             self.places.insert(moved, place);
         }
-        self.grouped -= u32::from(entry.group.is_some());
+        self.grouped -= u32::from(entry.is_ruled());
         self.fill(entry.slot);
     }
 
@@ -574,7 +574,7 @@ impl Book {
             hosts.dedup();
             hosts.len()
         });
-        let grouped = self.entries.iter().filter(|entry| entry.group.is_some()).count();
+        let grouped = self.entries.iter().filter(|entry| entry.is_ruled()).count();
         assert_eq!(self.grouped as usize, grouped);
     }
 }

@@ -87,13 +87,9 @@ impl Peers {
         views.dial_ended(addr);
         match why {
             DialError::Busy => {}
-            DialError::Unreachable | DialError::WrongNetwork if !alone => {
-                views.remove_candidate(addr);
-            }
-            DialError::Unreachable | DialError::WrongNetwork | DialError::NoRoute => {
-                views.excuse(addr, cx);
-            }
             DialError::Myself => views.remove_candidate(addr),
+            _ if !alone && why != DialError::NoRoute => views.remove_candidate(addr),
+            _ => views.excuse(addr, cx),
         }
     }
 

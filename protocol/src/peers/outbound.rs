@@ -17,7 +17,8 @@
 //! 5. If nothing is left to dial but what one source alone told, and a quarter of the links is what that source told,
 //!    nothing is dialled for [`HEAR_OTHERS`]: those that were dialled first are being asked what they know. *Rationale:* a
 //!    seed that answers first would otherwise choose all links of a new node. *Attack:* a seed that is all that the node
-//!    knows names peers of its own, who confirm one another: against that helps only a second seed.
+//!    knows names peers of its own, who confirm one another: against that helps only a second seed. A name that was looked up
+//!    is such a source, too, and each name is another one.
 //! 6. Anchors are dialled before all others, and beside the set (`anchors.rs`); then whoever was at the other end of a link
 //!    that broke (`lost.rs`).
 //!

@@ -6,7 +6,7 @@ use rand::RngExt as _;
 use rand::seq::IteratorRandom as _;
 
 use crate::ground::link::Link;
-use crate::ground::peer::PeerAddr;
+use crate::ground::peer::{PeerAddr, Source};
 use crate::ground::reach::Origin;
 use crate::ground::time::Time;
 use crate::machine::Cx;
@@ -66,6 +66,16 @@ impl Peers {
         }
         self.settle(cx);
         dropped
+    }
+
+    /// Addresses that somebody told who is no peer: hearsay of one source, of which no more than a quarter of the links is made
+    /// while another one tells anything (`outbound.rs`, rule 5). They aren't passed on: whoever is reached there says so itself.
+    pub fn on_heard(&mut self, from: Source, addrs: &[PeerAddr], cx: &mut Cx<'_>) {
+        for addr in addrs.iter().filter(|addr| addr.is_dialable()) {
+            let added = self.book.hear(*addr, from, cx);
+            self.on_added(*addr, added);
+        }
+        self.settle(cx);
     }
 
     /// What whoever asks is told: the same for all until [`ANSWER_LASTS`] is over, or the book has changed by a quarter.
@@ -157,8 +167,20 @@ impl Peers {
         }
     }
 
+    /// Where we tell peers to dial us, if they can.
+    #[must_use]
+    pub fn told(&self) -> Option<PeerAddr> {
+        self.advertise.filter(|_| !self.is_hidden)
+    }
+
+    /// Whether our own address is told to nobody from now on, because nobody can be dialled there. The other overlay goes on
+    /// with it: its neighbours are told once, when they become that.
+    pub const fn set_hidden(&mut self, hidden: bool) {
+        self.is_hidden = hidden;
+    }
+
     pub(super) fn announce_self(&mut self, cx: &mut Cx<'_>) {
-        let Some(own) = self.advertise else { return };
+        let Some(own) = self.told() else { return };
         for (link, peer) in self.table.iter().filter(|(_, peer)| peer.is_ready()) {
             if may_tell(peer.origin, own, cx) {
                 self.gossip.queue(link, own, self.book.len(), cx);

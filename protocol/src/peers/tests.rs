@@ -4,6 +4,7 @@ mod capture;
 mod feeler;
 mod gossip;
 mod hyparview;
+mod lookups;
 mod lost;
 mod network;
 mod outage;

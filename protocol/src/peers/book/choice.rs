@@ -23,7 +23,8 @@
 //!    What another source tells as well, and what was reached in an earlier run, is no longer its word alone. With
 //!    nothing else to dial, others are waited for first (`outbound.rs`).
 //!
-//! Addresses that are by themselves (`groups.rs`) are beside both rules, and a book that has no others draws uniformly.
+//! Addresses that are by themselves (`groups.rs`) are beside both rules, and a book that has no others draws uniformly. Of what a look-up
+//! told ([`Source::Lookup`]), the second rule is about those too: whoever answers a name, or answers on this link, needs no peer there.
 //!
 //! # What it comes to
 //! `bound.rs` computes how likely all links are the attacker's: he has 64 groups, we know others in `n`, and have reached
@@ -85,12 +86,18 @@ struct Best {
 
 impl Wish<'_> {
     fn tier(&self, entry: &Entry) -> Tier {
-        let Some(group) = entry.group else { return Tier::Welcome };
-        if self.groups.contains(&group) {
-            return Tier::TakenGroup;
+        let Some(source) = entry.source.filter(|_| entry.is_ruled()) else {
+            return self.tier_of_group(entry);
+        };
+        match self.tier_of_group(entry) {
+            Tier::Welcome if entry.lone_word && self.spent.contains(&source) => Tier::LoneWord,
+            tier => tier,
         }
-        match entry.source {
-            Some(source) if entry.lone_word && self.spent.contains(&source) => Tier::LoneWord,
+    }
+
+    fn tier_of_group(&self, entry: &Entry) -> Tier {
+        match entry.group {
+            Some(group) if self.groups.contains(&group) => Tier::TakenGroup,
             _ => Tier::Welcome,
         }
     }

@@ -109,6 +109,11 @@ impl Entry {
         Whose { addr: self.addr, group: self.group, source: self.source }
     }
 
+    /// Whether a rule of the draw is about it: it has a group, or a look-up told it.
+    pub(super) const fn is_ruled(&self) -> bool {
+        self.group.is_some() || matches!(self.source, Some(Source::Lookup(_)))
+    }
+
     /// Whether we have a better reason for it than hearsay.
     pub(super) const fn is_trusted(&self) -> bool {
         self.named || self.successes > 0

@@ -170,6 +170,21 @@ fn our_own_address_is_repeated_now_and_then() {
 }
 
 #[test]
+fn our_own_address_is_told_to_nobody_while_nobody_can_dial_us_there() {
+    let (mut world, links) = hub(2);
+    let own = world.peers.told();
+    assert!(own.is_some());
+    world.peers.set_hidden(true);
+    let day = Duration::from_secs(world.params.peers.self_announce_s);
+    world.wait(2 * day);
+    assert_eq!((told(&mut world), world.peers.told()), (vec![], None));
+    world.peers.set_hidden(false);
+    world.wait(day + day / 2);
+    assert!(told(&mut world).contains(&(links[0], vec![0])));
+    assert_eq!(world.peers.told(), own);
+}
+
+#[test]
 fn a_link_that_is_gone_is_told_nothing() {
     let (mut world, links) = hub(2);
     world.tell(links[0], 1..=5);

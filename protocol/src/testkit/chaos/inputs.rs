@@ -9,7 +9,9 @@ use crate::chain::Chain as _;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Hash256, Item, ItemId, ItemKind, ShortId, twin};
 use crate::ground::link::Direction;
-use crate::ground::peer::{AddressRecord, BookRecord, DialError, PeerAddr, PeerKey, Transport};
+use crate::ground::peer::{
+    AddressRecord, BookRecord, DialError, PeerAddr, PeerKey, Source, Transport,
+};
 use crate::ground::subnet::{Banned, Subnet};
 use crate::ground::time::Time;
 use crate::machine::{Input, Machine as _, RestoredAs};
@@ -97,7 +99,10 @@ impl Chaos {
                     DialError::WrongNetwork,
                     DialError::Myself,
                     DialError::Busy,
-                ][slot % 5];
+                    DialError::Refused,
+                    DialError::Handshake,
+                    DialError::WrongPeer,
+                ][slot % 8];
                 if let Some(addr) = self.dialled.pop() {
                     self.hand(Input::DialFailed { addr, why });
                 }
@@ -209,6 +214,13 @@ impl Chaos {
             243 => self.speak(slot, |_| PeerExchange::GetAddresses.into()),
             244 => self.speak(slot, |_| PeerExchange::Addresses(addresses(script).into()).into()),
             245 if script.byte().is_multiple_of(4) => self.ban(script),
+            245 if script.byte().is_multiple_of(2) => {
+                let from = Source::Lookup(u64::from(script.byte() % 4));
+                self.hand(Input::Heard { from, addrs: &addresses(script) });
+            }
+            245 if script.byte().is_multiple_of(8) => {
+                self.hand(Input::Reachable(script.byte().is_multiple_of(2)));
+            }
             245 => self.hand(Input::Learned(&addresses(script))),
             246 => {
                 let known: Vec<_> =
