@@ -488,6 +488,7 @@ impl Peers {
 
     /// After any change: dials what is missing, and notes when to wake.
     fn settle(&mut self, cx: &mut Cx<'_>) {
+        self.judge_suspects(cx);
         if self.views.is_some() {
             return self.settle_views(cx);
         }
