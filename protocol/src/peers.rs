@@ -29,7 +29,8 @@
 //!    is one whose addresses are local.
 //! 8. **Our own network's failures are no address's fault** (`outage.rs`).
 //! 9. **A restart begins with old acquaintances** (`anchors.rs`).
-//! 10. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
+//! 10. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`),
+//!     and a few are for newcomers of networks that never came before (`trial.rs`).
 //!
 //! # The other overlay
 //! With `peers.overlay = "hyparview"` links are the active view of HyParView (`hyparview.rs`, and `neighbours.rs` for how it fits in
@@ -58,6 +59,7 @@ mod table;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::time::Duration;
 
@@ -84,6 +86,7 @@ use outbound::{Live, Outbound};
 use recent::Recent;
 use table::{Peer, Place, Table};
 use telling::Answer;
+use trial::Trials;
 
 /// Most peers remembered as misbehaved; over it the oldest are forgotten (Bitcoin Core:
 /// `BanMan::m_discouraged`, `banman.h`).
@@ -114,6 +117,8 @@ pub struct Peers {
     announce_at: Time,
     discouraged: Recent<PeerKey>,
     bans: Bans,
+    /// Made when it is needed: most nodes are never full.
+    trials: Option<Box<Trials>>,
     answer: Option<Box<Answer>>,
     /// Unknown to peers; decides which networks are protected.
     secret: Salt,
@@ -147,6 +152,7 @@ impl Peers {
             announce_at: Time::NEVER,
             discouraged: Recent::new(DISCOURAGED_MAX, salt),
             bans: Bans::default(),
+            trials: None,
             answer: None,
             secret: salt,
             outbox: Vec::new(),
@@ -465,6 +471,9 @@ impl Peers {
         let peer = self.table.remove(link)?;
         self.gossip.forget(link);
         self.feeler.forget(link);
+        if let Some(trials) = &mut self.trials {
+            trials.forget(link);
+        }
         if let Some(views) = &mut self.views {
             views.forget(link);
         }
