@@ -29,6 +29,8 @@ pub mod path {
     pub const PEERS: &str = "/v1/peers";
     /// The addresses that it knows.
     pub const ADDRESSES: &str = "/v1/addresses";
+    /// The same, with what became of each.
+    pub const BOOK: &str = "/v1/addresses/book";
     /// Bans.
     pub const BANS: &str = "/v1/bans";
     /// Takes bans back.

@@ -86,7 +86,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Run(settings) => run::run(&folder, &settings.flags()?),
         Verb::Status(remote) => show::status(&folder, &remote),
         Verb::Peers(remote) => show::peers(&folder, &remote),
-        Verb::Addresses(remote) => bans::addresses(&folder, &remote),
+        Verb::Addresses(args) => bans::addresses(&folder, &args),
         Verb::Bans(remote) => bans::bans(&folder, &remote),
         Verb::Ban(args) => bans::ban(&folder, &args),
         Verb::Unban(args) => bans::unban(&folder, &args),

@@ -21,7 +21,7 @@ use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use tidings_protocol::ground::item::{Hash256, ItemKind};
-use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::peer::{AddressRecord, PeerAddr};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -163,6 +163,14 @@ impl Client {
     /// As [`Client::status`].
     pub async fn addresses(&self) -> Result<Vec<PeerAddr>, ClientError> {
         self.get(path::ADDRESSES).await
+    }
+
+    /// The same, and how often each was reached and failed.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn book(&self) -> Result<Vec<AddressRecord>, ClientError> {
+        self.get(path::BOOK).await
     }
 
     /// Whether it has the peers that it needs.

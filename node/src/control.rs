@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_protocol::ground::item::{Hash256, ItemKind};
-use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::peer::{AddressRecord, PeerAddr};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -66,6 +66,8 @@ pub enum Command {
     Peers(oneshot::Sender<Vec<PeerStatus>>),
     /// What addresses do you know?
     Addresses(oneshot::Sender<Vec<PeerAddr>>),
+    /// And what became of each?
+    Book(oneshot::Sender<Vec<AddressRecord>>),
     /// Whom do you keep out?
     Bans(oneshot::Sender<BanList>),
     /// Keep somebody out.

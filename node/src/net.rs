@@ -164,6 +164,8 @@ pub struct LinkInfo {
 pub struct Net {
     links: Interner,
     door: Door,
+    /// What the door knows of the core's places.
+    full: bool,
     ready: Arc<Ready>,
     /// Pipes taken off the ready list; empty but while they are looked at.
     taken: Vec<Arc<Pipe>>,
@@ -236,6 +238,7 @@ impl Net {
         Self {
             links: Interner::default(),
             door,
+            full: false,
             ready,
             taken: Vec::new(),
             events: VecDeque::new(),
@@ -273,6 +276,14 @@ impl Net {
     /// Whom the operator keeps out from now on, and until when: nobody there is let through to a handshake.
     pub fn keep_out(&self, banned: Vec<(Subnet, Instant)>) {
         self.door.keep_out(banned);
+    }
+
+    /// Whether the core's inbound places are all taken: then most strangers are turned away before the handshake.
+    pub fn set_full(&mut self, full: bool) {
+        if self.full != full {
+            self.full = full;
+            self.door.set_full(full);
+        }
     }
 
     /// Counted so far.

@@ -390,6 +390,7 @@ impl Shell {
         if self.now >= self.node.deadline() && !self.absence.holds() {
             self.handle(Input::Wake);
         }
+        self.net.set_full(self.node.peers().is_full(&self.config.params.peers));
         self.verifier.start();
         // What was verified at once leaves with the rest of the turn.
         if !self.turn.is_over(self.real)

@@ -30,7 +30,8 @@
 //! 8. **Our own network's failures are no address's fault** (`outage.rs`).
 //! 9. **A restart begins with old acquaintances** (`anchors.rs`).
 //! 10. **Whoever was at the other end of a link that broke is asked first** (`lost.rs`).
-//! 11. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
+//! 11. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`),
+//!     and a few are for newcomers of networks that never came before (`trial.rs`).
 //! 12. **What our operator has looked up is hearsay** of one source for each look-up (`telling.rs`, `on_heard`): a name that is
 //!     resolved tells whatever whoever answers for it wants, and only addresses written down are our operator's own word.
 //!
@@ -62,6 +63,7 @@ mod table;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::time::Duration;
 
@@ -88,6 +90,7 @@ use outbound::{Live, Outbound};
 use recent::Recent;
 use table::{Peer, Place, Table};
 use telling::Answer;
+use trial::Trials;
 
 /// Most peers remembered as misbehaved; over it the oldest are forgotten (Bitcoin Core:
 /// `BanMan::m_discouraged`, `banman.h`).
@@ -120,6 +123,8 @@ pub struct Peers {
     announce_at: Time,
     discouraged: Recent<PeerKey, DISCOURAGED_MAX>,
     bans: Bans,
+    /// Made when it is needed: most nodes are never full.
+    trials: Option<Box<Trials>>,
     answer: Option<Box<Answer>>,
     /// Unknown to peers; decides which networks are protected.
     secret: Salt,
@@ -154,6 +159,7 @@ impl Peers {
             announce_at: Time::NEVER,
             discouraged: Recent::new(salt),
             bans: Bans::default(),
+            trials: None,
             answer: None,
             secret: salt,
             outbox: Vec::new(),
@@ -479,6 +485,9 @@ impl Peers {
         let peer = self.table.remove(link)?;
         self.gossip.forget(link);
         self.feeler.forget(link);
+        if let Some(trials) = &mut self.trials {
+            trials.forget(link);
+        }
         if let Some(views) = &mut self.views {
             views.forget(link);
         }
@@ -502,6 +511,7 @@ impl Peers {
 
     /// After any change: dials what is missing, and notes when to wake.
     fn settle(&mut self, cx: &mut Cx<'_>) {
+        self.judge_suspects(cx);
         if self.views.is_some() {
             return self.settle_views(cx);
         }

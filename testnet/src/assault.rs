@@ -1,4 +1,4 @@
-//! `tidings-testnet assault`: has three real nodes attacked, and tells what it costs them.
+//! `tidings-testnet assault`: has three real nodes attacked, or more, and tells what it costs them.
 //!
 //! The nodes stand in a row, and the one in the middle is the victim: whatever is relayed between the others passes
 //! through it. Honest transactions are submitted at a steady rate all the while, before the attack and during
@@ -7,6 +7,7 @@
 //!
 //! # Map
 //! - [`args`] is what may be asked; [`bout`] tells the story of one bout, from the top down
+//! - [`full`] is a victim all of whose places are taken beforehand
 //! - [`program`] is the attacker's process, [`attacker`] its end here
 //! - [`honest`] is how the nodes fare; [`newcomer`] knocks, [`watch`] looks at processes and logs meanwhile
 //! - [`row`] is what a bout came to, and which bounds it broke; [`show`] prints rows
@@ -14,6 +15,7 @@
 pub mod args;
 pub mod attacker;
 pub mod bout;
+pub mod full;
 pub mod honest;
 pub mod newcomer;
 pub mod program;

@@ -19,6 +19,7 @@ use crate::launch::local::mode;
 use crate::launch::settings::{Options, Settings};
 use crate::manifest::Manifest;
 use crate::manifest::args::{SettingArgs, presets};
+use crate::outage::{self, OutageArgs};
 use crate::output;
 use crate::simulate::{self, SimArgs};
 use crate::study::compare::{self, CompareArgs};
@@ -68,6 +69,9 @@ enum Command {
     Members(MembersArgs),
     /// Simulates the death of most nodes at once, and tells how the overlay of the others heals.
     Overlay(OverlayArgs),
+    /// Takes the network away from one of many real nodes and gives it back, and tells what its address book lost and how soon its links
+    /// stand again.
+    Outage(OutageArgs),
     /// Sets rounds beside the formulas of articles and theory, by number of nodes.
     Predict(PredictArgs),
     /// Sets the rounds of push, pull and rumours beside theory and references.
@@ -174,6 +178,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Gym(args) => gym::main(&args),
         Command::Members(args) => members::main(&args),
         Command::Overlay(args) => overlay::main(&args),
+        Command::Outage(args) => outage::main(&args),
         Command::Predict(args) => predict::main(&args),
         Command::Rounds(args) => rounds::main(&args),
     }

@@ -5,7 +5,7 @@
 //!   [`plan`] draws all that the seed decides, [`items`] are what is submitted, [`ports`] finds free ports,
 //!   [`descriptors`] says whether there are enough of those
 //! - the nodes: [`local`] is one of them, in a process of this machine, [`fleet`] all of them; [`connect`] waits
-//!   until they are linked, [`slow_motion`] slows their clocks
+//!   until they are linked ([`ready`] is what waiting for all nodes is), [`slow_motion`] slows their clocks
 //! - [`members`]: the nodes as members of a fleet, if they are to be
 //! - the measured part: [`drive`] runs it; [`submit`] submits, [`kill`] kills, [`collect`] follows the
 //!   deliveries, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
@@ -30,6 +30,7 @@ pub mod observe;
 pub mod pace;
 pub mod plan;
 pub mod ports;
+pub mod ready;
 pub mod results;
 pub mod run_folder;
 pub mod settings;
@@ -117,7 +118,7 @@ pub struct Launched {
     folder: RunFolder,
     /// The figures.
     pub summary: Summary,
-    /// Copies of items that are wrong.
+    /// What is wrong: copies of items, or links after a kill.
     wrong: Vec<String>,
 }
 
@@ -229,7 +230,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     let driven = drive::run(&fleet, &items, &victims, settings, (&clock, &mut clocks), &bar).await;
     drop(bar);
     let driven = driven.map_err(LaunchError::Traces)?;
-    ui.say(&told(&driven));
+    let unhealed = tell(&driven, &ui);
 
     let statuses = observe::statuses(&fleet).await;
     observed.traffic_after = observe::traffic(&statuses);
@@ -258,7 +259,24 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         driven,
     );
     stop(fleet, &ui).await;
-    finish(folder, &run, summary, observed, options)
+    finish(folder, &run, summary, (observed, unhealed), options)
+}
+
+/// Tells what was delivered, and how soon those who outlived a kill had their links again; returns what is wrong with that, if
+/// anything is.
+fn tell(driven: &Driven, ui: &Ui) -> Option<String> {
+    let deliveries = grouped(driven.collector.deliveries() as u64);
+    ui.say(&format!("{deliveries} deliveries in {:.1} s", driven.elapsed_s));
+    match driven.healed.as_ref()? {
+        Ok(healed) => {
+            let healed_s = healed.as_secs_f64();
+            ui.say(&format!(
+                "all that outlived the kill had their links again and were one network after {healed_s:.1} s"
+            ));
+            None
+        }
+        Err(problem) => Some(format!("not all links stand again after the kill: {problem}")),
+    }
 }
 
 /// Lets this process and the hosts hold as many files as they need, or says that they can't.
@@ -363,21 +381,17 @@ async fn stop(fleet: Fleet, ui: &Ui) {
     }
 }
 
-fn told(driven: &Driven) -> String {
-    let deliveries = grouped(driven.collector.deliveries() as u64);
-    format!("{deliveries} deliveries in {:.1} s", driven.elapsed_s)
-}
-
 /// Writes the results of a run that was driven to its end.
 fn finish(
     folder: RunFolder,
     run: &Run,
     summary: Summary,
-    observed: Observed,
+    (observed, unhealed): (Observed, Option<String>),
     options: &Options,
 ) -> Result<Launched, LaunchError> {
     folder.fill(run, &summary)?;
-    let wrong = observed.comparison.map_or_else(Vec::new, |compared| compared.problems);
+    let mut wrong = observed.comparison.map_or_else(Vec::new, |compared| compared.problems);
+    wrong.extend(unhealed);
     if summary.valid && summary.complete() && wrong.is_empty() && !options.keep_logs {
         folder.tidy();
     }

@@ -9,6 +9,8 @@
 //! - the same core without sockets and clocks: [`simulate`] runs `tidings_sim` and meters it
 //! - many runs side by side: [`study`] compares strategies, theory, and both worlds
 //! - [`assault`] has real nodes attacked, and tells what it cost them
+//! - [`outage`] takes the network away from one of them, and gives it back
+//! - [`namespace`] makes networks of this machine's own for that, and for what is counted by itself
 //! - [`usage`] reads CPU time and memory of processes, for both worlds
 //!
 //! Each of them uses those below it only.
@@ -18,6 +20,8 @@ pub mod cli;
 pub mod exit;
 pub mod launch;
 pub mod manifest;
+pub mod namespace;
+pub mod outage;
 pub mod output;
 pub mod simulate;
 pub mod study;

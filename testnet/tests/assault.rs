@@ -123,3 +123,20 @@ fn an_interrupt_leaves_neither_nodes_nor_attacker_behind() {
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(!all.into_iter().any(runs), "{stderr}");
 }
+
+#[test]
+fn strangers_at_a_full_node_cost_it_no_honest_link_and_keep_no_newcomer_out() {
+    let (_temp, mut command) =
+        assault("staying-from-250 --nodes 4 --seconds 2 --before 0.5 --untimed --json");
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let row = &rows[0];
+    assert_eq!(row["inbound_before"], 117, "all places: {row:#}");
+    assert_eq!((&row["links"], &row["links_lost"]), (&3.into(), &0.into()), "{row:#}");
+    assert_eq!(row["missing"], 0, "{row:#}");
+    assert!(row["newcomers"].as_u64().unwrap() >= 1, "{row:#}");
+    let names: Vec<_> = row["stages"].as_array().unwrap().iter().map(|s| &s["name"]).collect();
+    assert_eq!(names, ["before", "during", "after"]);
+}

@@ -173,6 +173,8 @@ fn the_survivors_of_a_kill_get_everything() {
     assert_eq!(finished.summary["killed_nodes"], 2);
     assert_eq!(finished.summary["killed_live_nodes"], 2);
     assert_eq!(finished.summary["coverage"], 1.0);
+    let heal_s = finished.summary["heal_s"].as_f64();
+    assert!(heal_s.is_some_and(|heal_s| heal_s < 60.0), "{heal_s:?}");
     assert!(launch.folder().join("nodes/n0000/node.log").is_file(), "kept as asked");
 }
 

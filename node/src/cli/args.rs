@@ -57,7 +57,7 @@ pub(super) enum Verb {
     /// Show the node's peers
     Peers(Remote),
     /// Show the addresses that the node knows
-    Addresses(Remote),
+    Addresses(AddressesArgs),
     /// Show whom the node keeps out
     Bans(Remote),
     /// Keep a peer, an address or a subnet out, and close the links that lead there
@@ -241,6 +241,15 @@ pub(super) struct UnbanArgs {
     /// Everybody
     #[arg(long)]
     pub(super) all: bool,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddressesArgs {
+    /// With how often each was reached, and how often in a row it failed since
+    #[arg(long)]
+    pub(super) book: bool,
     #[command(flatten)]
     pub(super) remote: Remote,
 }

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::args::{BanArgs, ConnectArgs, DisconnectArgs, Remote, UnbanArgs};
+use tidings_protocol::ground::peer::AddressRecord;
+
+use super::args::{AddressesArgs, BanArgs, ConnectArgs, DisconnectArgs, Remote, UnbanArgs};
 use super::show::duration;
 use super::table::{self, Column};
 use super::{Folder, explain::utc};
@@ -79,7 +81,19 @@ pub(super) fn connect(folder: &Folder, args: &ConnectArgs) -> Result<ExitCode, E
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn addresses(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {
+pub(super) fn addresses(folder: &Folder, args: &AddressesArgs) -> Result<ExitCode, Error> {
+    let AddressesArgs { book, remote } = args;
+    if *book {
+        let records = folder.ask(remote, async |client| client.book().await)?;
+        folder.output.print(&records, || {
+            let line = |record: &AddressRecord| {
+                let AddressRecord { addr, successes, failures, .. } = record;
+                format!("{addr} reached {successes} times, failed {failures} times since\n")
+            };
+            records.iter().map(line).collect()
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let addresses = folder.ask(remote, async |client| client.addresses().await)?;
     folder.output.print(&addresses, || match addresses[..] {
         [] => "no address is known\n".to_owned(),

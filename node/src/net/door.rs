@@ -49,6 +49,11 @@ impl Door {
         self.lock().gate.keep_out(banned);
     }
 
+    /// Whether all inbound places are taken from now on.
+    pub(crate) fn set_full(&self, full: bool) {
+        self.lock().gate.set_full(full);
+    }
+
     /// An inbound connection is open.
     pub(crate) fn opened(&self, from: &Multiaddr) {
         if let Some(addr) = from_multiaddr(from) {

@@ -14,10 +14,14 @@
 //! 4. One address may come [`STOCK`] times, and then once a second; one network four times as often.
 //! 5. While all places are taken, only those come in for whom one would be given up (`peers/eviction.rs` of the core): whose
 //!    network has fewer connections than the largest, by two or more. Others are spared the handshake, and so are we.
+//!    Whether they are taken is what the core says, which alone knows whose place a connection has.
+//! 6. ... and those of a network that has no connection at all, for whom the core has places of trial (`peers/trial.rs`): a few
+//!    times, since a handshake may fail for want of luck, and then rarely.
+//! 7. ... and one a second of all others, of whom nobody gets a place: else a full node would look like a dead one to whoever
+//!    dials it to see whether it is there, and the network's address books would lose it.
+//! 8. Whom the operator bans isn't let in (`shell/bans.rs`).
 //!
-//! 6. Whom the operator bans isn't let in (`shell/bans.rs`).
-//!
-//! 3 to 5 don't hold for addresses of this machine or site where the network's file allows such: test networks
+//! 3 to 7 don't hold for addresses of this machine or site where the network's file allows such: test networks
 //! are hundreds of nodes on one address.
 
 use std::collections::{BTreeMap, HashMap};
@@ -53,8 +57,17 @@ const SHARE_MIN: usize = 2;
 /// How often one address may come at once. A guess: a node that is restarted time and again.
 const STOCK: u32 = 10;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// How much more often a network may come. A guess: some of a network's nodes start at the same time.
 const NETWORK_STOCKS: u32 = 4;
+
+/// How often a network without a connection may come at once while all places are taken, and then once in [`TRIED_EVERY`]. A
+/// guess; the core tries it once a day.
+const TRIED: u32 = 4;
+
+/// See [`TRIED`]: as often in a day.
+const TRIED_EVERY: Duration = Duration::from_secs(6 * 3_600);
 
 /// How many addresses' comings are remembered. A guess; whoever has more addresses has no use for coming often.
 const VISITORS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("it isn't zero");
@@ -85,6 +98,12 @@ pub(crate) struct Gate {
     groups: HashMap<Group, Count>,
     visitors: Visitors<IpAddr>,
     networks: Visitors<Group>,
+    /// Networks without a connection, while all places are taken.
+    newcomers: Visitors<Group>,
+    /// All others, while all places are taken: together.
+    others: Visitors<()>,
+    /// Whether all places are taken, as the core says.
+    full: bool,
     /// Whom the operator keeps out, and until when.
     banned: Vec<(Subnet, Instant)>,
 }
@@ -93,21 +112,23 @@ pub(crate) struct Gate {
 #[derive(Debug)]
 struct Visitors<K: Eq + Hash> {
     stock: u32,
-    /// How often more each second.
-    per_s: u32,
+    /// So often more ...
+    more: u32,
+    /// ... in each such time.
+    every: Duration,
     left: LruCache<K, (u32, Instant)>,
 }
 
 impl<K: Eq + Hash> Visitors<K> {
-    fn new(stocks: u32) -> Self {
-        Self { stock: stocks * STOCK, per_s: stocks, left: LruCache::new(VISITORS_MAX) }
+    fn new(stock: u32, more: u32, every: Duration) -> Self {
+        Self { stock, more, every, left: LruCache::new(VISITORS_MAX) }
     }
 
     fn may_come(&mut self, who: K, now: Instant) -> bool {
         let (left, since) = self.left.get_or_insert_mut(who, || (self.stock, now));
-        let seconds = now.saturating_duration_since(*since).as_secs();
-        if seconds > 0 {
-            let granted = u32::try_from(seconds).unwrap_or(u32::MAX).saturating_mul(self.per_s);
+        let times = now.saturating_duration_since(*since).as_secs() / self.every.as_secs().max(1);
+        if times > 0 {
+            let granted = u32::try_from(times).unwrap_or(u32::MAX).saturating_mul(self.more);
             (*left, *since) = (left.saturating_add(granted).min(self.stock), now);
         }
         let may = *left > 0;
@@ -126,8 +147,11 @@ impl Gate {
             next: 0,
             addresses: HashMap::new(),
             groups: HashMap::new(),
-            visitors: Visitors::new(1),
-            networks: Visitors::new(NETWORK_STOCKS),
+            visitors: Visitors::new(STOCK, 1, SECOND),
+            networks: Visitors::new(NETWORK_STOCKS * STOCK, NETWORK_STOCKS, SECOND),
+            newcomers: Visitors::new(TRIED, 1, TRIED_EVERY),
+            others: Visitors::new(STOCK, 1, SECOND),
+            full: false,
             banned: Vec::new(),
         }
     }
@@ -135,6 +159,11 @@ impl Gate {
     /// Whom the operator keeps out from now on, and until when: as many as the core has room for.
     pub(crate) fn keep_out(&mut self, banned: Vec<(Subnet, Instant)>) {
         self.banned = banned;
+    }
+
+    /// Whether all inbound places are taken from now on, as the core says.
+    pub(crate) const fn set_full(&mut self, full: bool) {
+        self.full = full;
     }
 
     fn is_banned(&self, ip: IpAddr, now: Instant) -> bool {
@@ -205,18 +234,22 @@ impl Gate {
     fn is_within_share(&self, ip: IpAddr) -> bool {
         let share = (self.places / ADDRESS_SHARE).max(SHARE_MIN);
         let open = |count: Option<&Count>| count.map_or(0, |count| count.open);
-        let of_network = open(self.groups.get(&self.group(ip)));
-        let counts = || self.groups.values().map(|count| count.open);
-        let is_full = counts().sum::<usize>() >= self.places;
-        open(self.addresses.get(&ip)) < share
-            && of_network < 2 * share
-            && (!is_full || counts().any(|open| open >= of_network + 2))
+        open(self.addresses.get(&ip)) < share && open(self.groups.get(&self.group(ip))) < 2 * share
     }
 
-    /// An address that comes too often takes nothing from its network.
+    /// Whether somebody of a network might get a place though all are taken.
+    fn might_get_a_place(&mut self, group: Group, now: Instant) -> bool {
+        let of_network = self.groups.get(&group).map_or(0, |count| count.open);
+        self.groups.values().any(|count| count.open >= of_network + 2)
+            || (of_network == 0 && self.newcomers.may_come(group, now))
+    }
+
+    /// An address that comes too often takes nothing from its network, and a network that does nothing of its turns as a newcomer.
     fn may_come(&mut self, ip: IpAddr, now: Instant) -> bool {
         let group = self.group(ip);
-        self.visitors.may_come(ip, now) && self.networks.may_come(group, now)
+        self.visitors.may_come(ip, now)
+            && self.networks.may_come(group, now)
+            && (!self.full || self.might_get_a_place(group, now) || self.others.may_come((), now))
     }
 
     /// Who gives way to a newcomer, if it takes one too many.
@@ -365,22 +398,49 @@ mod tests {
         for n in 0..40 {
             gate.opened(ip(&format!("{}.1.1.{n}", 20 + n % 8)));
         }
+        gate.set_full(true);
+        for n in 0..STOCK {
+            let (ticket, _) = gate.knock(ip(&format!("20.1.3.{n}")), now).expect("of the others");
+            gate.leave(ticket);
+        }
         assert!(gate.knock(ip("20.1.2.2"), now).is_none(), "each has five places");
         let (ticket, _) = gate.knock(ip("99.1.1.1"), now).expect("it has none");
         gate.leave(ticket);
         gate.closed(ip("20.1.1.0"));
+        gate.set_full(false);
         assert!(gate.knock(ip("21.1.2.2"), now).is_some(), "a place is free");
     }
 
     #[test]
-    fn at_a_full_node_of_many_networks_strangers_cost_no_handshake() {
+    fn at_a_full_node_of_many_networks_each_other_one_costs_a_few_handshakes_and_no_more() {
         let (mut gate, now) = (Gate::new(117, false), Instant::now());
         for n in 0..117 {
             gate.opened(ip(&format!("20.{n}.1.1")));
         }
-        for n in 0..10_000 {
-            assert!(gate.knock(ip(&format!("{}.{}.1.1", 30 + n / 250, n % 250)), now).is_none());
+        gate.set_full(true);
+        let mut come = |text: &str, at| {
+            let ticket = gate.knock(ip(text), at).map(|(ticket, _)| ticket);
+            ticket.into_iter().for_each(|ticket| gate.leave(ticket));
+            ticket.is_some()
+        };
+        let at = |second| now + Duration::from_secs(second);
+        // Those whose networks have places use up what is for the others.
+        let mut known = 0;
+        for second in 0..1_000_u32 {
+            for n in 0..10 {
+                let host = format!("20.{n}.{}.{}", second / 250, second % 250);
+                known += u32::from(come(&host, at(second.into())));
+            }
+            let mut other = |n| u32::from(come(&format!("30.{n}.1.1"), at(second.into())));
+            let came: u32 = (0..50).map(&mut other).sum();
+            assert_eq!(came, if second < TRIED { 50 } else { 0 }, "second {second}");
         }
+        assert!((1_000..=1_000 + STOCK).contains(&known), "{known} of ten thousand");
+        assert!(come("40.1.1.1", at(1_000)), "one that never came");
+        let later = at(1_000) + TRIED_EVERY;
+        assert!(come("30.1.1.1", later));
+        (0..STOCK).for_each(|n| drop(come(&format!("20.1.1.{n}"), later)));
+        assert!(!come("30.1.1.1", later), "not twice");
     }
 
     #[test]

@@ -34,6 +34,9 @@ impl Shell {
                 let book = self.node.peers().book();
                 let _ = reply.send(book.iter().map(|view| view.addr).collect());
             }
+            Command::Book(reply) => {
+                let _ = reply.send(self.node.export_book(self.clock.now()).addresses);
+            }
             Command::Bans(reply) => drop(reply.send(self.ban_list())),
             Command::Ban { request, reply } => drop(reply.send(self.ban(&request))),
             Command::Unban { subject, reply } => drop(reply.send(self.unban(subject))),

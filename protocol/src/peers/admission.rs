@@ -6,12 +6,14 @@ use super::Peers;
 use super::bans::Bans;
 use super::eviction::{self, Candidate, Standing};
 use super::table::{Peer, Place};
+use super::trial::{self, Trials};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::PeerAddr;
 use crate::ground::subnet::Banned;
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
 use crate::machine::Cx;
+use crate::params::PeerParams;
 
 /// What is to be done about a link that came up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +59,65 @@ impl Peers {
             }
             return Admission::Refused(Reason::Duplicate);
         }
-        let inbound = self.table.census().links[Direction::Inbound as usize];
-        if !peer.is_outbound() && inbound >= cx.params.peers.inbound_max {
-            let gives_way = self.who_gives_way(standing(link).group, standing);
-            return gives_way.map_or(Admission::Refused(Reason::Full), Admission::Displaces);
+        if peer.is_outbound() || !self.is_full(&cx.params.peers) {
+            return Admission::Welcome;
         }
-        Admission::Welcome
+        let network = standing(link).group;
+        self.settle_trials(&cx.params.peers);
+        match self.who_gives_way(network, standing) {
+            Some(other) => Admission::Displaces(other),
+            None => self.try_newcomer((link, network), standing, cx),
+        }
+    }
+
+    /// Whether all inbound places are taken but those that are for trials: then whoever comes needs somebody who gives way.
+    #[must_use]
+    pub const fn is_full(&self, params: &PeerParams) -> bool {
+        let inbound = self.table.census().links[Direction::Inbound as usize];
+        inbound >= params.inbound_max - trial::places(params.inbound_max)
+    }
+
+    /// Trials are over as far as other places are free.
+    fn settle_trials(&mut self, params: &PeerParams) {
+        let inbound = self.table.census().links[Direction::Inbound as usize];
+        if let Some(trials) = &mut self.trials {
+            let others = params.inbound_max - trial::places(params.inbound_max);
+            trials.settle(others.saturating_sub(inbound - trials.links().len()));
+        }
+    }
+
+    /// Links on trial.
+    fn on_trial(&self) -> &[Link] {
+        self.trials.as_ref().map_or(&[], |trials| trials.links())
+    }
+
+    /// Nobody gives way to a newcomer of a network: it is tried, if nobody is of its network and nobody lately was.
+    fn try_newcomer(
+        &mut self,
+        (link, network): (Link, u32),
+        standing: &dyn Fn(Link) -> Standing,
+        cx: &Cx<'_>,
+    ) -> Admission {
+        let all = cx.params.peers.inbound_max;
+        let places = trial::places(all);
+        let mut inbound = self.table.iter().filter(|(_, peer)| peer.place == Place::Inbound);
+        let is_known = inbound.any(|(other, _)| standing(other).group == network);
+        if places == 0 || is_known {
+            return Admission::Refused(Reason::Full);
+        }
+        let taken = self.table.census().links[Direction::Inbound as usize];
+        let trials = self.trials.get_or_insert_with(|| Box::new(Trials::new(self.secret)));
+        if trials.had(network, cx.now) {
+            return Admission::Refused(Reason::Full);
+        }
+        let oldest = trials.links().first().copied();
+        let admission = match oldest {
+            _ if taken < all && trials.links().len() < places => Admission::Welcome,
+            Some(oldest) => Admission::Displaces(oldest),
+            None => return Admission::Refused(Reason::Full),
+        };
+        trials.begin(link, network, cx.now);
+        admission
     }
 
     /// Our operator keeps somebody out for so long. Links that stand are the driver's to close, who knows where they come from.
@@ -101,7 +156,9 @@ impl Peers {
     fn who_gives_way(&self, newcomer: u32, standing: &dyn Fn(Link) -> Standing) -> Option<Link> {
         let is_wanted = |peer: &Peer| peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr));
         let inbound = self.table.iter().filter(|(_, peer)| peer.place == Place::Inbound);
-        let may_go = inbound.filter(|(link, peer)| !is_wanted(peer) && !self.is_neighbour(*link));
+        let may_go = inbound.filter(|(link, peer)| {
+            !is_wanted(peer) && !self.is_neighbour(*link) && !self.on_trial().contains(link)
+        });
         let candidates = may_go.map(|(link, peer)| Candidate {
             link,
             since: peer.since,

@@ -17,15 +17,13 @@ use crate::params::PeerParams;
 pub(super) struct Backoff {
     failures: u16,
     excused: u16,
-    /// When the last of `failures` was.
-    blamed: Time,
     until: Time,
 }
 
 impl Backoff {
     /// The backoff of an address that failed `failures` times in a row in an earlier run.
     pub(super) const fn resumed(failures: u16) -> Self {
-        Self { failures, excused: 0, blamed: Time::ZERO, until: Time::ZERO }
+        Self { failures, excused: 0, until: Time::ZERO }
     }
 
     /// Failures in a row that are held against the address.
@@ -43,17 +41,21 @@ impl Backoff {
         self.until
     }
 
-    /// Whether a failure may be held against the address, if others were last heard at that moment: the first one,
-    /// and then one for each time that the network is known to have worked since.
-    pub(super) fn is_news(self, heard: Time) -> bool {
-        self.failures == 0 || self.blamed < heard
-    }
-
     /// Another attempt came to nothing.
     pub(super) fn fail(&mut self, now: Time, params: &PeerParams, rng: &mut dyn Rng) {
         self.wait(now, params.retry_max_ms, params, rng);
         self.failures = self.failures.saturating_add(1);
-        self.blamed = now;
+    }
+
+    /// A failure that was excused is held against the address after all. Returns whether there is one: it may have been
+    /// reached since.
+    pub(super) const fn blame(&mut self) -> bool {
+        let is_left = self.excused > 0;
+        if is_left {
+            self.excused -= 1;
+            self.failures = self.failures.saturating_add(1);
+        }
+        is_left
     }
 
     /// Another attempt came to nothing, and it may be our own fault. The wait has a cap of its own.

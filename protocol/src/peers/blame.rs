@@ -10,15 +10,25 @@ impl Peers {
     /// Nobody was reached at an address, which is to blame for it or not (rule 8).
     pub(super) fn not_reached(&mut self, addr: PeerAddr, why: DialError, cx: &mut Cx<'_>) {
         let alone = self.is_alone(addr);
-        let is_news = self.book.is_news(addr, self.outage.heard(Scope::of_address(addr)));
-        if why.is_of_address() && !alone && is_news {
-            return self.fail(addr, cx);
+        if why.is_of_address() && !alone {
+            self.outage.suspect(addr, cx.now);
         }
         let fixed = self.outbound.fixed_mut().and_then(|fixed| fixed.excuse(addr, alone, cx));
         let until = fixed.or_else(|| self.book.excuse(addr, alone, cx));
         self.outbound.nudge(until.unwrap_or(cx.now));
         if alone && let Some(wait_ms) = self.outage.fail_alone(&cx.params.peers) {
             self.pause(wait_ms, cx);
+        }
+    }
+
+    /// Blames those suspects that peers bore witness against, and excuses those against whom nobody can any more.
+    pub(super) fn judge_suspects(&mut self, cx: &Cx<'_>) {
+        let census = self.table.census();
+        for addr in self.outage.judge(|scope| census.is_alone(scope)) {
+            let is_fixed = self.outbound.fixed_mut().is_some_and(|fixed| fixed.blame(addr));
+            if !is_fixed {
+                self.book.blame(addr, cx);
+            }
         }
     }
 

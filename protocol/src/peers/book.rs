@@ -304,12 +304,25 @@ impl Book {
     pub(super) fn fail(&mut self, addr: PeerAddr, cx: &mut Cx<'_>) -> Option<Time> {
         let entry = self.get_mut(addr)?;
         entry.backoff.fail(cx.now, &cx.params.peers, cx.rng);
+        self.hold_against(addr, cx)
+    }
+
+    /// What was excused last is held against the address after all.
+    pub(super) fn blame(&mut self, addr: PeerAddr, cx: &Cx<'_>) {
+        if self.get_mut(addr).is_some_and(|entry| entry.backoff.blame()) {
+            self.hold_against(addr, cx);
+        }
+    }
+
+    /// A failure counts: an address that has too many is given up. Returns when it may be dialled again, if it is kept.
+    fn hold_against(&mut self, addr: PeerAddr, cx: &Cx<'_>) -> Option<Time> {
+        let entry = self.get(addr)?;
         let (until, failures) = (entry.backoff.until(), entry.backoff.failures());
         let worth_keeping = entry.connected || entry.is_trusted();
         self.give_way(addr);
         if !worth_keeping && failures >= FAILURES_MAX {
             self.forget(addr);
-            self.placing(cx).given_up.insert(addr, failures, cx.now, &cx.params.peers);
+            self.placed().given_up.insert(addr, failures, cx.now, &cx.params.peers);
             return None;
         }
         Some(until)
@@ -357,11 +370,6 @@ impl Book {
     pub(super) fn free_from(&self, addr: PeerAddr) -> Option<Time> {
         let entry = self.get(addr).filter(|entry| !entry.connected)?;
         Some(entry.backoff.until())
-    }
-
-    /// Whether a failure of the address may be held against it: see [`Backoff::is_news`].
-    pub(super) fn is_news(&self, addr: PeerAddr, heard: Time) -> bool {
-        self.get(addr).is_none_or(|entry| entry.backoff.is_news(heard))
     }
 
     /// A good link to the address ended. Returns when it may be dialled again.

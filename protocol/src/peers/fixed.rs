@@ -57,6 +57,11 @@ impl Fixed {
         Some(fixed.backoff.until())
     }
 
+    /// What was excused last is held against the address after all. Returns whether it is in the set.
+    pub(super) fn blame(&mut self, addr: PeerAddr) -> bool {
+        self.get_mut(addr).map(|fixed| fixed.backoff.blame()).is_some()
+    }
+
     /// An attempt at the address came to nothing, perhaps by our own fault. Returns when it is dialled again.
     pub(super) fn excuse(&mut self, addr: PeerAddr, alone: bool, cx: &mut Cx<'_>) -> Option<Time> {
         let fixed = self.get_mut(addr)?;

@@ -6,11 +6,12 @@
 //! it so, and dials again only after waits that grew while nobody could have answered.
 //!
 //! # Rules
-//! 1. **A failure is blamed on its address only while a link is ready** that shows that we are on the network. A link
-//!    to this machine or site says nothing about the rest of the world, and so excuses nobody nearer.
-//! 2. **... and once for each sign of life**: after one failure an address isn't blamed again before some peer said
-//!    hello or answered a ping. Links die only after a while, and until then they look as if all were well.
-//!    (Bitcoin Core has both rules: `AddrManImpl::Attempt_` in `addrman.cpp` compares with `m_last_good`, and
+//! 1. **A failure is blamed on its address only once a peer shows that we are on the network, later than it**: one says hello
+//!    or answers a ping. Until then the address is a *suspect*, and if the last link goes before that, it is excused. *Why:*
+//!    links die only after a while, and until then they look as if all were well. A link to this machine or site
+//!    says nothing about the rest of the world, and so excuses nobody nearer.
+//! 2. **... and once for each sign of life**, since an address is a suspect once or not at all.
+//!    (Bitcoin Core has both rules, but for the wait: `AddrManImpl::Attempt_` in `addrman.cpp` compares with `m_last_good`, and
 //!    `ThreadOpenConnections` counts failures only beside two links.)
 //! 3. **Nobody is to blame where we have no way to go** (no route, no address of that family), and where everybody
 //!    is of another network while no link is ready: a node with the wrong network file would else lose its book.
@@ -50,16 +51,25 @@ const ROUND: u32 = 8;
 /// Longest pause between rounds of dials while no link is ready, milliseconds. A guess.
 const PAUSE_MAX_MS: u64 = 5_000;
 
+/// Most suspects; over it the oldest is excused. A guess: more than a node dials from one ping to the next while all is well.
+const SUSPECTS_MAX: usize = 64;
+
 /// What tells an address's failures from our own.
 #[derive(Clone, Debug)]
 pub(super) struct Outage {
     /// When a peer was last heard, and when one that isn't near.
     heard: [Time; 2],
+    /// Made when it is needed.
+    suspects: Option<Box<Suspects>>,
     /// Dials that failed in a row while no link was ready.
     row: u32,
     /// When hearsay was last forgiven.
     forgave: Time,
 }
+
+/// Addresses that weren't reached, and when; the oldest first.
+#[derive(Clone, Debug, Default)]
+struct Suspects(Vec<(PeerAddr, Time)>);
 
 /// For which addresses a peer, or an absence of peers, says something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +98,37 @@ impl Scope {
 impl Outage {
     /// Nobody was heard yet.
     pub(super) const fn new() -> Self {
-        Self { heard: [Time::ZERO; 2], row: 0, forgave: Time::ZERO }
+        Self { heard: [Time::ZERO; 2], suspects: None, row: 0, forgave: Time::ZERO }
+    }
+
+    /// An address wasn't reached while links were ready.
+    pub(super) fn suspect(&mut self, addr: PeerAddr, now: Time) {
+        let Suspects(all) = &mut **self.suspects.get_or_insert_default();
+        if all.iter().any(|(other, _)| *other == addr) {
+            return;
+        }
+        if all.len() == SUSPECTS_MAX {
+            all.remove(0);
+        }
+        all.push((addr, now));
+    }
+
+    /// Takes out the suspects that are to blame. Those without a witness are excused, if there is none any more.
+    pub(super) fn judge(&mut self, is_alone: impl Fn(Scope) -> bool) -> Vec<PeerAddr> {
+        let Some(suspects) = &mut self.suspects else { return Vec::new() };
+        let (heard, mut blamed) = (self.heard, Vec::new());
+        suspects.0.retain(|(addr, at)| {
+            let scope = Scope::of_address(*addr);
+            if heard[scope as usize] > *at {
+                blamed.push(*addr);
+                return false;
+            }
+            !is_alone(scope)
+        });
+        if suspects.0.is_empty() {
+            self.suspects = None;
+        }
+        blamed
     }
 
     /// A peer gave a sign of life.
@@ -98,11 +138,6 @@ impl Outage {
             self.heard[Scope::World as usize] = now;
         }
         self.row = 0;
-    }
-
-    /// When somebody was last heard who is a witness for such addresses.
-    pub(super) const fn heard(&self, of: Scope) -> Time {
-        self.heard[of as usize]
     }
 
     /// An outage ends: whether hearsay is forgiven, too.

@@ -6,6 +6,7 @@
 //! - [`link`] speaks the relay protocol on it, correctly unless told otherwise; [`items`] makes transactions and blocks
 //! - [`target`] is who is attacked, and [`lane`] one of the peers that do it
 //! - [`mode`] is what a way of attacking consists of, and [`modes`] the table of them, one a file
+//! - [`strangers`] come at a steady rate, whatever becomes of them
 //! - [`attack`] keeps modes going
 //!
 //! None of it takes part in a node or in a network of them; it runs on loopback addresses only
@@ -19,5 +20,6 @@ pub mod mode;
 pub mod modes;
 pub mod mux;
 pub mod secure;
+pub mod strangers;
 pub mod target;
 pub mod tcp;

@@ -24,6 +24,8 @@ pub struct Mode {
     pub is_of_blocks: bool,
     /// Whether all that it sends is valid, and no more than a link may: then all pools are equal in the end.
     pub is_fair: bool,
+    /// How many strangers come each second, whatever becomes of them, if that is what it does.
+    pub per_s: Option<u32>,
     /// What each of them does.
     pub attack: Attack,
 }

@@ -12,6 +12,7 @@ mod getdata_block;
 mod getdata_tx;
 mod getdata_unread;
 mod held;
+mod leaving;
 mod log_lines;
 mod malformed;
 mod many_addresses;
@@ -19,7 +20,9 @@ mod notfound;
 mod one_address;
 mod pings;
 mod polls;
+mod silent;
 mod slow_reader;
+mod staying;
 mod streams_asked;
 mod streams_full;
 mod streams_reset;
@@ -41,8 +44,8 @@ use crate::mode::Mode;
 /// The time that begins each line which an attacker puts into a log.
 pub const FORGED_TIME: &str = log_lines::TIME;
 
-// What takes memory, the transport, sockets, messages, and what is valid and too much.
-static TABLE: [Mode; 35] = [
+// What takes memory, the transport, sockets, messages, what is valid and too much, and strangers at a full node.
+static TABLE: [Mode; 41] = [
     held::MODE,
     getdata_unread::MODE,
     tiny_throttled::MODE,
@@ -78,6 +81,12 @@ static TABLE: [Mode; 35] = [
     transactions::MODE,
     blocks::MODE,
     big_blocks::MODE,
+    silent::FROM_ONE,
+    silent::FROM_MANY,
+    staying::FROM_ONE,
+    staying::FROM_MANY,
+    leaving::FROM_ONE,
+    leaving::FROM_MANY,
 ];
 
 /// All modes.
@@ -106,7 +115,9 @@ mod tests {
         let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
         let stem = |path: std::path::PathBuf| path.file_stem()?.to_str().map(str::to_owned);
         let files: HashSet<String> = files.filter_map(stem).collect();
-        let modes: HashSet<String> = all().iter().map(|mode| mode.name.replace('-', "_")).collect();
+        // Those that differ in where strangers come from share one.
+        let file = |name: &str| name.split("-from-").next().map(|name| name.replace('-', "_"));
+        let modes: HashSet<String> = all().iter().filter_map(|mode| file(mode.name)).collect();
         assert_eq!(files, modes);
     }
 

@@ -48,6 +48,7 @@ impl Node {
             advertise: None,
             bootstrap: Vec::new(),
             connect: connect.to_vec(),
+            autonat: false,
             region: None,
             trace: None,
             addresses: None,

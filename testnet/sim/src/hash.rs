@@ -72,6 +72,8 @@ impl EventHash {
             Input::Congested { link } => head(7, link.slot() as u64),
             Input::Drained { link } => head(8, link.slot() as u64),
             Input::Learned(addrs) => head(9, addrs.len() as u64),
+            Input::Heard { addrs, .. } => head(17, addrs.len() as u64),
+            Input::Reachable(reachable) => head(18, u64::from(*reachable)),
             Input::Remembered(kept) => head(11, kept.addresses.len() as u64),
             Input::Clock { .. } => head(12, 0),
             Input::Write { key, .. } => head(13, key.name().len() as u64),

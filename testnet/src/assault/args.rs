@@ -15,6 +15,9 @@ const ALIKE: f64 = 0.75;
 /// Asks for every mode, one after the other.
 const ALL: &str = "all";
 
+/// Asks for every mode of strangers at a steady rate, one after the other.
+const STRANGERS: &str = "strangers";
+
 /// Asks for every mode at once.
 const TOGETHER: &str = "together";
 
@@ -22,7 +25,7 @@ const TOGETHER: &str = "together";
 pub const NODES_MIN: usize = 3;
 
 /// Most nodes, all linked with one another. A guess.
-const NODES_MAX: usize = 20;
+pub const NODES_MAX: usize = 20;
 
 /// Arguments of `assault`.
 #[derive(Clone, Debug, Args)]
@@ -34,7 +37,7 @@ const NODES_MAX: usize = 20;
                         130 interrupted."
 )]
 pub struct AssaultArgs {
-    /// Which attacks: names, `all` of them one after the other, or all `together` (see --list)
+    /// Which attacks: names, `all` of them one after the other, all `together`, or `strangers` at a full node (see --list)
     #[arg(value_name = "NAME", required_unless_present = "list")]
     pub names: Vec<String>,
     /// Print the attacks: what each does, and what must hold
@@ -52,9 +55,10 @@ pub struct AssaultArgs {
     /// All of them side by side
     #[arg(long, conflicts_with = "at_once")]
     pub together: bool,
-    /// How many nodes: three stand in a row, more are all linked with one another
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub nodes: usize,
+    /// How many nodes: three stand in a row, more are all linked with one another, and where strangers come at a steady rate all are
+    /// linked with the victim [default: 3, or 6 for strangers]
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<usize>,
     /// Honest transactions a second
     #[arg(long, default_value_t = 20.0)]
     pub rate: f64,
@@ -90,8 +94,8 @@ pub struct Plan {
     pub seconds: f64,
     /// How long it is watched before that, seconds.
     pub before: f64,
-    /// How many nodes.
-    pub nodes: usize,
+    /// How many nodes, if it was said.
+    pub nodes: Option<usize>,
     /// Honest transactions a second.
     pub rate: f64,
     /// What must hold.
@@ -124,8 +128,7 @@ impl AssaultArgs {
         positive("--rate", self.rate, 500.0)?;
         let before = self.before.unwrap_or_else(|| self.seconds.min(10.0));
         positive("--before", before, 3_600.0)?;
-        if !(NODES_MIN..=NODES_MAX).contains(&self.nodes) {
-            let nodes = self.nodes;
+        if let Some(nodes) = self.nodes.filter(|nodes| !(NODES_MIN..=NODES_MAX).contains(nodes)) {
             return Err(format!(
                 "--nodes is {nodes}, but must be {NODES_MIN} to {NODES_MAX}: one stands between others"
             ));
@@ -158,7 +161,10 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Mode>, String> {
         return Ok(modes::all().iter().collect());
     }
     let mut chosen: Vec<&'static Mode> = Vec::new();
-    for name in names {
+    if names.iter().any(|name| name == STRANGERS) {
+        chosen.extend(modes::all().iter().filter(|mode| mode.per_s.is_some()));
+    }
+    for name in names.iter().filter(|name| *name != STRANGERS) {
         let mode = modes::find(name).ok_or_else(|| unknown(name))?;
         if !chosen.iter().any(|other| other.name == mode.name) {
             chosen.push(mode);
@@ -229,6 +235,14 @@ mod tests {
         }
         let bouts = plan("all --at-once 5").unwrap().bouts;
         assert_eq!(bouts.len(), count.div_ceil(5));
+    }
+
+    #[test]
+    fn strangers_at_a_steady_rate_are_six_bouts_of_one() {
+        let bouts = plan("strangers silent-from-1 churn").unwrap().bouts;
+        let names: Vec<_> = bouts.iter().map(|modes| bout_name(modes)).collect();
+        assert_eq!(names.len(), 7, "{names:?}");
+        assert_eq!((&*names[0], &*names[6]), ("silent-from-1", "churn"));
     }
 
     #[test]

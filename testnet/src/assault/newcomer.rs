@@ -13,8 +13,12 @@ use tokio::time::{Instant, sleep, timeout};
 /// How long one tries. Twice of what is allowed.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Between two tries: an impatient honest node. A guess.
-const RETRY: Duration = Duration::from_millis(100);
+/// Between two tries: as long as a node lets an address rest at first (`peers.retry_min_ms`).
+const RETRY: Duration = Duration::from_millis(500);
+
+/// First network of newcomers, 127.200.0.0/16, and how many there are up to the last of this machine: each newcomer is of the next one.
+const FIRST: u8 = 200;
+const NETWORKS: u16 = 56;
 
 /// The longest that newcomers waited.
 #[derive(Debug, Default)]
@@ -59,8 +63,9 @@ pub async fn knock(target: &Arc<Target>, every: Duration, waits: &Waits, is_over
 
 /// Comes in and is answered; then it leaves.
 async fn enter(target: &Arc<Target>, number: u16, counts: &Arc<Counts>) {
-    let [high, low] = number.to_be_bytes();
-    let from = Ipv4Addr::new(127, 200, high, low.max(1));
+    let [_, network] = (number % NETWORKS).to_be_bytes();
+    let [_, host] = (number / NETWORKS).to_be_bytes();
+    let from = Ipv4Addr::new(127, FIRST + network, host, 1);
     let mut lane = Lane::new("newcomer", usize::from(number), target, counts);
     loop {
         if let Ok(mut link) = lane.link_from(from).await

@@ -1,6 +1,7 @@
 //! What a bout came to, and which bounds it broke.
 
 use serde::Serialize;
+use tidings_attacker::strangers::PER_S;
 
 /// Megabytes, as bounds are told.
 const MB: f64 = 1e6;
@@ -52,6 +53,14 @@ pub struct Row {
     pub deaths: usize,
     /// The longest that a newcomer waited, seconds.
     pub newcomer_s: Option<f64>,
+    /// How many newcomers came in.
+    pub newcomers: usize,
+    /// How many strangers connected each second, where they came at a steady rate.
+    pub strangers_per_s: Option<f64>,
+    /// Whom the victim had linked before the attack, inbound.
+    pub inbound_before: usize,
+    /// The victim before the attack, during it and after it.
+    pub stages: Vec<Stage>,
     /// Bytes that the victim's log grew by in a minute.
     pub log_bytes_per_min: f64,
     /// Lines of logs that no node wrote.
@@ -63,6 +72,21 @@ pub struct Row {
     pub longest_turn_s: f64,
     /// What didn't hold.
     pub broken: Vec<String>,
+}
+
+/// The victim for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Stage {
+    /// Which while.
+    pub name: &'static str,
+    /// How long, seconds.
+    pub seconds: f64,
+    /// CPU time, seconds.
+    pub cpu_s: f64,
+    /// Resident memory at its end, bytes.
+    pub rss_bytes: u64,
+    /// The same, pages that processes share divided among them.
+    pub pss_bytes: u64,
 }
 
 impl Row {
@@ -90,8 +114,12 @@ pub struct Bounds {
     p99_ms: Option<f64>,
     /// The same while blocks are flooded.
     p99_of_blocks_ms: Option<f64>,
+    /// The same at a victim with all its links, which announces to most of them in batches that wait a second or two (`relay.trickle_*`).
+    p99_of_full_ms: Option<f64>,
     /// How long a newcomer waits, seconds.
     newcomer_s: Option<f64>,
+    /// Strangers who connect each second at least, where they come at a steady rate: else it was no such attack.
+    strangers_per_s: Option<f64>,
     /// Bytes of log a minute.
     log_bytes_per_min: Option<f64>,
 }
@@ -103,7 +131,9 @@ impl Default for Bounds {
             rss_of_many: Some(512_000_000),
             p99_ms: Some(250.0),
             p99_of_blocks_ms: Some(1_000.0),
+            p99_of_full_ms: Some(5_000.0),
             newcomer_s: Some(5.0),
+            strangers_per_s: Some(0.95 * f64::from(PER_S)),
             log_bytes_per_min: Some(1e6),
         }
     }
@@ -118,7 +148,9 @@ impl Bounds {
             rss_of_many: None,
             p99_ms: None,
             p99_of_blocks_ms: None,
+            p99_of_full_ms: None,
             newcomer_s: None,
+            strangers_per_s: None,
             log_bytes_per_min: None,
         }
     }
@@ -149,7 +181,11 @@ impl Bounds {
             "memory above idle",
             "MB",
         );
-        let p99 = if row.is_of_blocks { self.p99_of_blocks_ms } else { self.p99_ms };
+        let p99 = match row.strangers_per_s {
+            Some(_) => self.p99_of_full_ms,
+            None if row.is_of_blocks => self.p99_of_blocks_ms,
+            None => self.p99_ms,
+        };
         judge(row.p99_ms, p99, "honest p99", "ms");
         judge(row.newcomer_s, self.newcomer_s, "a newcomer waited", "s");
         judge(
@@ -158,6 +194,11 @@ impl Bounds {
             "log",
             "MB a minute",
         );
+        if let (Some(came), Some(least)) = (row.strangers_per_s, self.strangers_per_s)
+            && came < least
+        {
+            broken.push(format!("strangers {came:.0} a second, at least {least:.0}"));
+        }
         broken
     }
 }
@@ -200,12 +241,13 @@ mod tests {
     #[test]
     fn each_bound_is_judged_and_named() {
         type Change = fn(&mut Row);
-        let cases: [(Change, &str); 9] = [
+        let cases: [(Change, &str); 10] = [
             (|row| row.pool_spread = Some(4), "transactions by which pools differ in the end: 4"),
             (|row| row.rss_above_idle = 160_000_000, "memory above idle 160 MB, bound 160"),
             (|row| row.p99_ms = Some(250.0), "honest p99 250 ms, bound 250"),
             (|row| row.newcomer_s = Some(5.0), "a newcomer waited 5 s, bound 5"),
             (|row| row.log_bytes_per_min = 1e6, "log 1 MB a minute, bound 1"),
+            (|row| row.strangers_per_s = Some(90.0), "strangers 90 a second, at least 190"),
             (|row| row.links_lost = 1, "honest links lost: 1"),
             (|row| row.missing = 2, "honest transactions missing: 2"),
             (|row| row.forged_lines = 3, "forged lines in logs: 3"),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tidings_attacker::modes;
 use tidings_tools::show::table::grid;
 
-use super::row::Row;
+use super::row::{Row, Stage};
 
 /// Columns of the table.
 const COLUMNS: [&str; 14] = [
@@ -47,10 +47,32 @@ pub fn json(rows: &[Row]) -> String {
 pub fn table(rows: &[Row]) -> String {
     let fields: Vec<Vec<String>> = rows.iter().map(fields).collect();
     let mut text = grid(&COLUMNS, &fields);
+    for row in rows.iter().filter(|row| row.strangers_per_s.is_some()) {
+        text += &stages(row);
+    }
     for row in rows {
         for broken in &row.broken {
             let _ = writeln!(text, "{}: {broken}", row.name);
         }
+    }
+    text
+}
+
+/// The victim of strangers who came at a steady rate: how many, whom it let in, and what it used meanwhile.
+fn stages(row: &Row) -> String {
+    let (came, full) = (row.strangers_per_s.unwrap_or(0.0), row.inbound_before);
+    let mut text = format!(
+        "{}: {came:.0} strangers a second at {full} inbound links; newcomers that came in: {}\n",
+        row.name, row.newcomers
+    );
+    for Stage { name, seconds, cpu_s, rss_bytes, pss_bytes } in &row.stages {
+        let mb = |bytes: u64| bytes as f64 / 1e6;
+        let _ = writeln!(
+            text,
+            "    {name:6} {seconds:5.1} s: CPU {cpu_s:6.2} s, RSS {:5.1} MB, PSS {:5.1} MB",
+            mb(*rss_bytes),
+            mb(*pss_bytes)
+        );
     }
     text
 }
@@ -121,6 +143,9 @@ mod tests {
         assert!(sentence(&fair).ends_with(", 14 of 15 links kept, pools equal"));
         let many = Row { name: "churn+digests+pings".into(), modes: 3, ..good.clone() };
         assert!(table(&[many]).contains("churn and 2 more "));
+        let stage = Stage { name: "during", seconds: 60.0, cpu_s: 1.5, ..Stage::default() };
+        let full = Row { strangers_per_s: Some(200.0), stages: vec![stage], ..good.clone() };
+        assert!(table(&[full]).contains("during  60.0 s: CPU   1.50 s, RSS   0.0 MB"));
         assert!(json(&[good, bad]).contains("\"broken\": []"));
     }
 

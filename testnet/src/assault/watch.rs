@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use super::row::Stage;
 use crate::launch::fleet::Fleet;
-use crate::usage;
+use crate::usage::{self, Usage};
 
 /// How often descriptors are counted.
 const LOOK: Duration = Duration::from_millis(200);
@@ -21,6 +22,35 @@ pub async fn descriptors(pid: u32, peak: &Cell<usize>) {
     loop {
         peak.set(peak.get().max(usage::descriptors(pid).unwrap_or(0)));
         sleep(LOOK).await;
+    }
+}
+
+/// A process from some moment on.
+#[derive(Clone, Copy, Debug)]
+pub struct Since {
+    pid: u32,
+    at: Instant,
+    usage: Usage,
+}
+
+impl Since {
+    /// From now on.
+    #[must_use]
+    pub fn now(pid: u32) -> Self {
+        Self { pid, at: Instant::now(), usage: usage::usage(pid).unwrap_or_default() }
+    }
+
+    /// What it used up to now, and what it holds.
+    #[must_use]
+    pub fn stage(&self, name: &'static str) -> Stage {
+        let used = usage::usage(self.pid).unwrap_or_default();
+        Stage {
+            name,
+            seconds: self.at.elapsed().as_secs_f64(),
+            cpu_s: usage::cpu_between(self.usage, used),
+            rss_bytes: used.rss_bytes,
+            pss_bytes: usage::memory(self.pid).map_or(0, |memory| memory.pss),
+        }
     }
 }
 

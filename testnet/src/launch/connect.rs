@@ -1,30 +1,21 @@
 //! Waits until the overlay stands: every node has its links, and together they connect all.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
+use std::future::Future;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt as _};
 use tidings::api::{PeerStatus, Status};
 use tidings_protocol::ground::link::Direction;
 use tidings_sim::overlay::shapes;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 
 use super::fleet::{Fleet, ask_all};
-use super::local::NodeError;
+use super::local::Node;
+use super::ready::{NotReady, POLL, Readiness, Watch, first_deaths};
 use super::settings::narrow;
-
-/// How often nodes that aren't ready are asked again.
-const POLL: Duration = Duration::from_millis(100);
-
-/// How often all nodes are looked after, whether they live.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// How many nodes that aren't ready are asked again. A guess: 160 answers a second take a twentieth of a core.
 const WATCHED: usize = 16;
-
-/// Nodes named when the overlay doesn't come up.
-const NAMED_MAX: usize = 3;
 
 /// What makes a node ready.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +95,8 @@ impl Overlay {
 
 /// The nodes' numbers by their identities.
 fn numbers(peer_ids: &[String]) -> HashMap<&str, u32> {
-    (0..).zip(peer_ids).map(|(node, id)| (id.as_str(), node)).collect()
+    let known = (0..).zip(peer_ids).filter(|(_, id)| !id.is_empty());
+    known.map(|(node, id)| (id.as_str(), node)).collect()
 }
 
 /// Who dialled whom, as both ends tell it: so a link is known if one of them answers.
@@ -126,21 +118,32 @@ fn dialled(
     links
 }
 
-/// An overlay that didn't come up.
-#[derive(Debug, thiserror::Error)]
-#[error("{ready}/{nodes} ready after {waited_s:.0} s; {}", problems.join("; "))]
-pub struct OverlayError {
-    /// Nodes that have their links.
-    pub ready: usize,
-    /// All nodes.
-    pub nodes: usize,
-    /// How long was waited, seconds.
-    pub waited_s: f64,
-    /// What is missing, with the last log lines of nodes that lack it.
-    pub problems: Vec<String>,
+/// What a node tells of its links.
+#[derive(Clone, Debug)]
+pub(super) struct Linked {
+    links: LinkCounts,
+    peer_id: String,
 }
 
-/// Waits until every node has its links and the overlay is connected; tells how many nodes are ready.
+impl Readiness for Goal<'_> {
+    type Told = Linked;
+
+    async fn ask(&self, node: &Node) -> Option<Linked> {
+        let status = node.client.status().await.ok()?;
+        let Status { outbound, inbound, outbound_target: target, peer_id, .. } = status;
+        Some(Linked { links: LinkCounts { outbound, inbound, target }, peer_id })
+    }
+
+    fn is_ready(&self, node: usize, told: Option<&Linked>, living: usize) -> bool {
+        self.reached(node, told.map_or(LinkCounts::UNKNOWN, |told| told.links), living)
+    }
+
+    fn wanting(&self, node: usize, told: Option<&Linked>, living: usize) -> String {
+        self.describe(node, told.map_or(LinkCounts::UNKNOWN, |told| told.links), living)
+    }
+}
+
+/// Waits until every node that lives has its links and the overlay of all these is connected; tells how many nodes are ready.
 ///
 /// # Errors
 /// When that takes too long, or a node dies.
@@ -149,153 +152,80 @@ pub async fn wait(
     goal: Goal<'_>,
     timeout: Duration,
     on_progress: impl Fn(usize),
-) -> Result<Overlay, OverlayError> {
-    let began = Instant::now();
-    let watch = Watch::new(fleet, goal, on_progress);
-    let failed = |problems| OverlayError {
-        ready: watch.ready(),
-        nodes: fleet.nodes().len(),
-        waited_s: began.elapsed().as_secs_f64(),
-        problems,
-    };
+) -> Result<Overlay, NotReady> {
+    wait_or(fleet, goal, timeout, on_progress, || first_deaths(fleet)).await
+}
+
+/// The same for those who are left of an overlay in which nodes were killed, while somebody else looks after deaths.
+///
+/// # Errors
+/// When that takes too long.
+pub async fn wait_again(fleet: &Fleet, timeout: Duration) -> Result<Overlay, NotReady> {
+    wait_or(fleet, Goal::Outbound, timeout, |_| {}, std::future::pending).await
+}
+
+async fn wait_or<D: Future<Output = Vec<String>>>(
+    fleet: &Fleet,
+    goal: Goal<'_>,
+    timeout: Duration,
+    on_progress: impl Fn(usize),
+    deaths: impl Fn() -> D,
+) -> Result<Overlay, NotReady> {
+    let watch = Watch::begin(fleet, goal, WATCHED, on_progress);
     loop {
-        tokio::select! {
-            () = watch.all() => {}
-            deaths = first_deaths(fleet) => return Err(failed(deaths)),
-            () = sleep_until(began + timeout) => return Err(failed(watch.describe().await)),
-        }
-        match watch.inspect().await {
+        watch.once(timeout, deaths()).await?;
+        match inspect(&watch).await {
             Ok(dialled) => {
-                let (links, peer_ids) = (watch.links.into_inner(), watch.peer_ids.into_inner());
-                return Ok(Overlay { links, dialled, peer_ids });
+                let told = watch.told.into_inner();
+                let links = told.iter().map(|told| told.as_ref().map(|told| told.links));
+                return Ok(Overlay {
+                    links: links.map(|links| links.unwrap_or(LinkCounts::UNKNOWN)).collect(),
+                    dialled,
+                    peer_ids: peer_ids(&told),
+                });
             }
-            Err(problem) if began.elapsed() > timeout => return Err(failed(vec![problem])),
+            Err(problem) if watch.elapsed() > timeout => return Err(watch.failed(vec![problem])),
             Err(_) => sleep(POLL).await,
         }
     }
 }
 
-/// Waits until nodes have died.
-pub(super) async fn first_deaths(fleet: &Fleet) -> Vec<String> {
-    loop {
-        sleep(LOOK).await;
-        let deaths = fleet.new_deaths();
-        if !deaths.is_empty() {
-            return deaths.iter().map(ToString::to_string).collect();
-        }
-    }
+/// By node, its identity; nothing if it wasn't asked.
+fn peer_ids(told: &[Option<Linked>]) -> Vec<String> {
+    told.iter()
+        .map(|told| told.as_ref().map_or_else(String::new, |told| told.peer_id.clone()))
+        .collect()
 }
 
-/// The nodes' links, as far as they were asked.
-struct Watch<'a, F> {
-    fleet: &'a Fleet,
-    goal: Goal<'a>,
-    links: RefCell<Vec<LinkCounts>>,
-    /// Their identities; empty before a node was asked.
-    peer_ids: RefCell<Vec<String>>,
-    on_progress: F,
-}
-
-impl<'a, F: Fn(usize)> Watch<'a, F> {
-    fn new(fleet: &'a Fleet, goal: Goal<'a>, on_progress: F) -> Self {
-        let nodes = fleet.nodes().len();
-        Self {
-            fleet,
-            goal,
-            links: RefCell::new(vec![LinkCounts::UNKNOWN; nodes]),
-            peer_ids: RefCell::new(vec![String::new(); nodes]),
-            on_progress,
+/// Looks at all links at once: links may have gone since their node was found ready, and all of them
+/// together must join all nodes. Those with nodes that are dead don't count.
+async fn inspect<F: Fn(usize)>(watch: &Watch<'_, Goal<'_>, F>) -> Result<Vec<(u32, u32)>, String> {
+    let living = watch.living.iter().map(|node| &watch.fleet.nodes()[*node]);
+    let peers = ask_all(living, async |node| node.client.peers().await).await;
+    let peer_ids = peer_ids(&watch.told.borrow());
+    let numbers = numbers(&peer_ids);
+    let mut answers = Vec::with_capacity(peers.len());
+    for (node, peers) in peers {
+        let mut peers = peers.map_err(|error| error.to_string())?;
+        peers.retain(|peer| numbers.contains_key(&*peer.peer_id));
+        let outbound = peers.iter().filter(|peer| peer.direction == Direction::Outbound).count();
+        if let Some(told) = &mut watch.told.borrow_mut()[node] {
+            (told.links.outbound, told.links.inbound) = (outbound, peers.len() - outbound);
         }
+        answers.push((node, peers));
     }
-
-    fn is_ready(&self, node: usize) -> bool {
-        let links = self.links.borrow();
-        self.goal.reached(node, links[node], links.len())
+    if let Some(node) = watch.missing().first() {
+        let name = &watch.fleet.nodes()[*node].name;
+        return Err(format!("{name} has {}", watch.wanting(*node)));
     }
-
-    fn missing(&self) -> Vec<usize> {
-        (0..self.fleet.nodes().len()).filter(|node| !self.is_ready(*node)).collect()
-    }
-
-    fn ready(&self) -> usize {
-        self.fleet.nodes().len() - self.missing().len()
-    }
-
-    /// Waits until every node was ready once. A few are asked time and again, and the others only once those are: asking
-    /// all of a thousand nodes ten times a second would keep them from getting ready.
-    async fn all(&self) {
-        stream::iter(self.missing())
-            .for_each_concurrent(WATCHED, |node| async move {
-                while !self.ask(node).await {
-                    sleep(POLL).await;
-                }
-                (self.on_progress)(self.ready());
-            })
-            .await;
-    }
-
-    /// Asks a node; returns whether it is ready.
-    async fn ask(&self, node: usize) -> bool {
-        // A node that doesn't answer now may be busy; one that died is noticed elsewhere.
-        if let Ok(status) = self.fleet.nodes()[node].client.status().await {
-            let Status { outbound, inbound, outbound_target: target, peer_id, .. } = status;
-            self.links.borrow_mut()[node] = LinkCounts { outbound, inbound, target };
-            self.peer_ids.borrow_mut()[node] = peer_id;
+    let dialled = dialled(answers, &numbers);
+    let place = |node: u32| watch.living.binary_search(&(node as usize)).ok();
+    let edges = dialled.iter().filter_map(|(from, to)| Some((place(*from)?, place(*to)?)));
+    match shapes::components(watch.living.len(), edges)[..] {
+        [_] => Ok(dialled),
+        ref parts => {
+            Err(format!("the overlay has {} separate parts: {parts:?} nodes", parts.len()))
         }
-        self.is_ready(node)
-    }
-
-    /// Looks at all links at once: links may have gone since their node was found ready, and all of them
-    /// together must join all nodes.
-    async fn inspect(&self) -> Result<Vec<(u32, u32)>, String> {
-        let peers = ask_all(self.fleet.nodes(), async |node| node.client.peers().await).await;
-        let mut answers = Vec::with_capacity(peers.len());
-        for (node, peers) in peers {
-            let peers = peers.map_err(|error| error.to_string())?;
-            let outbound =
-                peers.iter().filter(|peer| peer.direction == Direction::Outbound).count();
-            let links = &mut self.links.borrow_mut()[node];
-            (links.outbound, links.inbound) = (outbound, peers.len() - outbound);
-            answers.push((node, peers));
-        }
-        if let Some(node) = self.missing().first() {
-            return Err(self.wanting(*node));
-        }
-        let peer_ids = self.peer_ids.borrow();
-        let dialled = dialled(answers, &numbers(&peer_ids));
-        let edges = dialled.iter().map(|(from, to)| (*from as usize, *to as usize));
-        match shapes::components(peer_ids.len(), edges)[..] {
-            [_] => Ok(dialled),
-            ref parts => {
-                Err(format!("the overlay has {} separate parts: {parts:?} nodes", parts.len()))
-            }
-        }
-    }
-
-    /// What a node has and wants.
-    fn wanting(&self, node: usize) -> String {
-        let links = self.links.borrow();
-        let wanting = self.goal.describe(node, links[node], links.len());
-        format!("{} has {wanting}", self.fleet.nodes()[node].name)
-    }
-
-    /// What is missing now, by example.
-    async fn describe(&self) -> Vec<String> {
-        let missing = self.missing();
-        let asked = missing.iter().map(|node| &self.fleet.nodes()[*node]);
-        ask_all(asked, async |node| Ok(self.ask(node.index).await)).await;
-        let missing = self.missing();
-        let error = |node: &usize| -> NodeError {
-            let links = self.links.borrow();
-            let wanting = self.goal.describe(*node, links[*node], links.len());
-            self.fleet.nodes()[*node].error(wanting)
-        };
-        let mut problems: Vec<String> =
-            missing.iter().take(NAMED_MAX).map(|node| error(node).to_string()).collect();
-        if missing.len() > NAMED_MAX {
-            problems.push(format!("and {} more", missing.len() - NAMED_MAX));
-        }
-        problems
     }
 }
 

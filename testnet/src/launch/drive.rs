@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tidings::clock::Clock;
 use tidings_protocol::ground::time::Time;
+use tidings_sim::overlay::Shape;
 use tidings_tools::show::format::{grouped, percent};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::clocks::Clocks;
 use super::collect::{Collector, Coverage};
+use super::connect;
 use super::fleet::{Fleet, FleetWaits};
 use super::items::{Planned, Schedule};
 use super::kill::{self, Kill};
@@ -31,6 +33,10 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// emulated links reach (220 ms and jitter, [`tidings_links`]).
 const LAST_COPIES: Duration = Duration::from_millis(250);
 
+/// How long nodes may take after a kill until all that live have their links and are one network. Whom they dial next, half of all
+/// addresses at worst being dead, is up to them.
+pub const HEAL_MAX: Duration = Duration::from_secs(60);
+
 /// What the measured part of a run came to.
 #[derive(Debug)]
 pub struct Driven {
@@ -44,6 +50,9 @@ pub struct Driven {
     pub kill: Option<Kill>,
     /// Whether the kill came after the last submission.
     pub kill_late: bool,
+    /// How long after the kill all that lived had their links again and were one network, or why they weren't within
+    /// [`HEAL_MAX`]; `None` for others' nodes and given overlays, too.
+    pub healed: Option<Result<Duration, String>>,
     /// Nodes that died by themselves.
     pub deaths: Vec<NodeError>,
     /// CPU time of each node, seconds; `None` if it died by itself.
@@ -98,17 +107,27 @@ pub async fn run(
         let after = Duration::from_secs_f64(settings.kill?.after_s);
         let kill = kill::kill(fleet, victims, clock, began + after).await;
         progress.killed.set(Some(kill.at));
-        Some((kill, !progress.submitting.get()))
+        let late = !progress.submitting.get();
+        // Where whom to link with was given, nobody else is dialled.
+        let heals = settings.manifest.network.topology == Shape::Gossip;
+        let healed = match settings.manifest.contender {
+            None if heals => Some(heal(fleet, clock, kill.at).await),
+            _ => None,
+        };
+        Some((kill, late, healed))
     };
     let stall = Duration::from_secs_f64(settings.manifest.measure.stall_s);
     let kill_pending = settings.kill.is_some();
     let reading = (&mut collector, clocks);
-    let following = follow(fleet, reading, &records, &progress, kill_pending, stall);
-    let ((), kill, deaths) = tokio::join!(submitting, killing, following);
+    let following = async {
+        let deaths = follow(fleet, reading, &records, &progress, kill_pending, stall).await;
+        (deaths, clock.now())
+    };
+    let ((), kill, (deaths, over)) = tokio::join!(submitting, killing, following);
     let deaths = deaths?;
 
-    let (kill, kill_late) = kill.map_or((None, false), |(kill, late)| (Some(kill), late));
-    let over = clock.now();
+    let (kill, kill_late, healed) =
+        kill.map_or((None, false, None), |(kill, late, healed)| (Some(kill), late, healed));
     let cpu_wait = meter.mean_wait(fleet).await;
     let (node_cpu_s, launcher_cpu_s) = meter.end(fleet, kill.as_ref());
     Ok(Driven {
@@ -117,6 +136,7 @@ pub async fn run(
         collector,
         kill,
         kill_late,
+        healed,
         deaths,
         node_cpu_s,
         launcher_cpu_s,
@@ -124,6 +144,13 @@ pub async fn run(
         over_us: clock.unix_us(over),
         elapsed_s: (over - began).as_secs_f64(),
     })
+}
+
+/// Waits until all that outlived a kill have their links again, and are one network.
+async fn heal(fleet: &Fleet, clock: &Clock, killed: Time) -> Result<Duration, String> {
+    let patience = clock.instant(killed + HEAL_MAX).saturating_duration_since(Instant::now());
+    let again = connect::wait_again(fleet, patience).await;
+    again.map(|_| clock.now() - killed).map_err(|error| error.to_string())
 }
 
 /// What the parts tell each other.

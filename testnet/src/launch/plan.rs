@@ -42,6 +42,8 @@ pub struct Plan {
 pub struct NodePlan {
     /// Its number.
     pub index: usize,
+    /// The address of this machine that it has.
+    pub ip: Ipv4Addr,
     /// The port it gets, held until it starts.
     pub port: Port,
     /// Addresses that it is told at first.
@@ -75,7 +77,8 @@ impl NodePlan {
     /// Where it listens.
     #[must_use]
     pub const fn addr(&self) -> PeerAddr {
-        address(&self.port)
+        let ip = std::net::IpAddr::V4(self.ip);
+        PeerAddr::tcp(SocketAddr::new(ip, self.port.number()))
     }
 
     /// Its name in messages and folders: `n0012`.
@@ -90,6 +93,24 @@ impl MemberPlan {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         address(&self.port).socket()
+    }
+}
+
+/// Gives nodes addresses by their numbers, at which all know each other then. They stay those of this machine.
+pub fn place_at(nodes: &mut [NodePlan], ip: impl Fn(usize) -> Ipv4Addr) {
+    let moved: Vec<(PeerAddr, PeerAddr)> = nodes
+        .iter_mut()
+        .map(|node| {
+            let before = node.addr();
+            node.ip = ip(node.index);
+            (before, node.addr())
+        })
+        .collect();
+    for node in nodes {
+        for contact in node.bootstrap.iter_mut().chain(&mut node.connect) {
+            let found = moved.iter().find(|(before, _)| before == contact);
+            *contact = found.map_or(*contact, |(_, after)| *after);
+        }
     }
 }
 
@@ -137,6 +158,7 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
         .enumerate()
         .map(|(index, port)| NodePlan {
             index,
+            ip: Ipv4Addr::LOCALHOST,
             port,
             bootstrap: addresses_of(&bootstrap[index]),
             connect: addresses_of(&connect[index]),

@@ -1,5 +1,7 @@
 //! Turns what a run came to into the tables and figures of its folder.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use tidings_links::Place;
 use tidings_protocol::ground::item::ItemKind;
@@ -188,6 +190,9 @@ fn more(
     put("cpu_us_per_delivery_nodes", json!(nodes_cpu_s * 1e6 / deliveries));
     put("cpu_us_per_delivery_launcher", json!(driven.launcher_cpu_s * 1e6 / deliveries));
     put("elapsed_s", json!(driven.elapsed_s));
+    if let Some(healed) = &driven.healed {
+        put("heal_s", json!(healed.as_ref().ok().map(Duration::as_secs_f64)));
+    }
     let idle = |of: fn(MemoryMib) -> f64| json!(observed.idle_memory.map(of));
     put("idle_rss_mib_per_node", idle(|memory| memory.rss));
     put("idle_pss_mib_per_node", idle(|memory| memory.pss));

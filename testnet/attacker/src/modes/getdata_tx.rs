@@ -16,6 +16,7 @@ pub(super) const MODE: Mode = Mode {
     lanes: 2,
     is_of_blocks: false,
     is_fair: false,
+    per_s: None,
     attack: |lane| Box::pin(attack(lane)),
 };
 

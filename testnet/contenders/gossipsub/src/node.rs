@@ -274,6 +274,7 @@ impl Node {
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Peers(reply) => drop(reply.send(self.links.all())),
             Command::Addresses(reply) => drop(reply.send(Vec::new())),
+            Command::Book(reply) => drop(reply.send(Vec::new())),
             Command::Submit { kind, bytes, reply } => {
                 let _ = reply.send(Ok(self.submit(kind, &bytes)));
             }
@@ -333,6 +334,8 @@ impl Node {
             inbound: self.links.count(Direction::Inbound),
             outbound_target: self.links.wanted(),
             addresses: 0,
+            last_failure: None,
+            reachable: None,
             pool_items: 0,
             pool_bytes: 0,
             blocks: 0,

@@ -94,7 +94,7 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
     }
     config.node.listen = vec![plan.addr()];
     config.node.advertise = Some(plan.addr());
-    config.node.bootstrap.clone_from(&plan.bootstrap);
+    config.node.bootstrap = plan.bootstrap.iter().copied().map(Into::into).collect();
     config.node.connect.clone_from(&plan.connect);
     config.node.network.clone_from(&common.network);
     config.admin.socket = SOCKET.into();

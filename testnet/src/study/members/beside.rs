@@ -3,7 +3,7 @@
 //! Each contender has its fleet of processes on this machine, one after the other and in each round again; all are asked for the same and watched by the same
 //! clock and the same counters. A fleet is gone before the next one starts, and all of them with this process, however it ends.
 //!
-//! - `plan`: what is done with each, and for how long; `place`: a network namespace, so that nothing else is counted
+//! - `plan`: what is done with each, and for how long
 //! - `process` is one of a fleet; `fleet` what is done with one, whoever's it is; `ours` and `serf` are theirs, and `rpc` what Serf's agents speak
 //! - `traffic` counts, `measure` does it all, `figures` are what it comes to, `table` shows them
 //!
@@ -14,7 +14,6 @@ mod figures;
 mod fleet;
 mod measure;
 mod ours;
-mod place;
 mod plan;
 mod process;
 mod rpc;
@@ -41,7 +40,7 @@ use self::table::Report;
 use super::MembersArgs;
 use crate::study::compare::write_files;
 use crate::study::table::Goal;
-use crate::{exit, launch, output, usage};
+use crate::{exit, launch, namespace, output, usage};
 
 /// Arguments of `members` for real processes.
 #[derive(Clone, Debug, Args)]
@@ -62,7 +61,7 @@ pub struct ProcessArgs {
     /// Have all fleets seal what they say, with a key
     #[arg(long, requires = "processes")]
     pub sealed: bool,
-    #[arg(long = place::INSIDE, hide = true, requires = "processes")]
+    #[arg(long = namespace::INSIDE, hide = true, requires = "processes")]
     inside: bool,
 }
 
@@ -119,7 +118,7 @@ pub(super) fn main(args: &MembersArgs, processes: usize) -> ExitCode {
     if let Err(problem) = check(args, &plan) {
         return exit::usage(&problem);
     }
-    let place = if args.real.inside { None } else { Some(place::enter(std::env::args_os())) };
+    let place = if args.real.inside { None } else { Some(namespace::enter(std::env::args_os())) };
     // Here it is inside, or couldn't get there.
     if let Some(out) = &args.out
         && let Err(error) = std::fs::create_dir(out)
