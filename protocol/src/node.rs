@@ -67,6 +67,7 @@ use crate::member::{Member, Membership};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::peers::ping::Health;
+use crate::peers::useless::{Rounds, Service};
 use crate::reconcile::anti_entropy::AntiEntropy;
 use crate::record::{ItemEvent, Recorder};
 use crate::relay::announce::Announcer;
@@ -83,6 +84,7 @@ use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::report::counters::Counters;
 use crate::wire::message::{Items, Message, PeerExchange, Reconcile, Session};
 
+pub use view::LinkDetail;
 use wake::Reach;
 
 /// Who a node is, and what its operator tells it before it starts.
@@ -130,6 +132,7 @@ pub struct Node {
     turn: u8,
     /// A wake-up begins with the parts at rest: the last one ended before it came to them.
     is_rest_first: bool,
+    rounds: Rounds,
     announcer: Announcer,
     links: LinkTable<LinkState>,
     block_news: BlockNews,
@@ -179,6 +182,7 @@ struct LinkState {
     ///
     /// [`ItemKind`]: crate::ground::item::ItemKind
     brought: [u32; 2],
+    service: Service,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
@@ -236,6 +240,7 @@ impl Node {
             rest_at: Time::NEVER,
             turn: 0,
             is_rest_first: false,
+            rounds: Rounds::default(),
         };
         node.rest_at = node.find_rest_at();
         node
@@ -321,7 +326,7 @@ impl Node {
     /// Hands over the requests that this input caused, and sees to what it left to be settled.
     fn settle(&mut self, cx: &mut Cx<'_>) {
         while let Some(link) = self.peers.take_surplus(cx) {
-            self.disconnect(link, Reason::Surplus, cx);
+            self.disconnect(link, self.peers.why_surplus(link), cx);
         }
         if !self.orphans.is_empty() {
             self.settle_orphans(cx);

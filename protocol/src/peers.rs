@@ -29,7 +29,8 @@
 //!    is one whose addresses are local.
 //! 8. **Our own network's failures are no address's fault** (`outage.rs`).
 //! 9. **A restart begins with old acquaintances** (`anchors.rs`).
-//! 10. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
+//! 10. **Of our own links one of no use is exchanged first** (`useless.rs`).
+//! 11. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`).
 //!
 //! # The other overlay
 //! With `peers.overlay = "hyparview"` links are the active view of HyParView (`hyparview.rs`, and `neighbours.rs` for how it fits in
@@ -56,8 +57,10 @@ pub mod ping;
 mod recent;
 mod table;
 mod telling;
+mod tenure;
 #[cfg(test)]
 mod tests;
+pub mod useless;
 
 use std::time::Duration;
 
@@ -65,13 +68,15 @@ use crate::ground::link::{Direction, Link};
 use crate::ground::map::Salt;
 use crate::ground::peer::{BookRecord, DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
+use crate::limits::misbehavior::Reason;
 use crate::machine::{Cx, Part};
 use crate::params::{OverlayKind, Params, PeerParams};
 use crate::wire::message::Message;
 
 pub use admission::Admission;
 pub use anchors::{ANCHORS_MAX, ANCHORS_STAY};
-pub use eviction::Standing;
+pub use eviction::{Shield, Standing};
+pub use tenure::Tenure;
 
 use bans::Bans;
 use book::groups::Groups;
@@ -84,6 +89,7 @@ use outbound::{Live, Outbound};
 use recent::Recent;
 use table::{Peer, Place, Table};
 use telling::Answer;
+use useless::Replacing;
 
 /// Most peers remembered as misbehaved; over it the oldest are forgotten (Bitcoin Core:
 /// `BanMan::m_discouraged`, `banman.h`).
@@ -114,12 +120,20 @@ pub struct Peers {
     announce_at: Time,
     discouraged: Recent<PeerKey>,
     bans: Bans,
-    answer: Option<Box<Answer>>,
+    rare: Option<Box<Rare>>,
     /// Unknown to peers; decides which networks are protected.
     secret: Salt,
     /// What is to be sent; whoever drives this takes it out after each call. At most one message a link and call.
     outbox: Vec<(Link, Message)>,
     deadline: Time,
+}
+
+/// What few nodes ever have.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    /// What whoever asks for addresses is told.
+    answer: Option<Answer>,
+    replacing: Replacing,
 }
 
 impl Peers {
@@ -147,7 +161,7 @@ impl Peers {
             announce_at: Time::NEVER,
             discouraged: Recent::new(DISCOURAGED_MAX, salt),
             bans: Bans::default(),
-            answer: None,
+            rare: None,
             secret: salt,
             outbox: Vec::new(),
         }
@@ -339,15 +353,15 @@ impl Peers {
         self.settle(cx);
     }
 
-    /// The deadline passed, or any other moment.
-    pub fn on_wake(&mut self, cx: &mut Cx<'_>) {
+    /// The deadline passed, or any other moment. `standing` tells of any link.
+    pub fn on_wake(&mut self, standing: &dyn Fn(Link) -> Standing, cx: &mut Cx<'_>) {
         self.gossip.flush(cx.now, &mut self.outbox);
         self.wake_views(cx);
         if self.announce_at <= cx.now {
             self.announce_self(cx);
             self.arm_announcement(cx);
         }
-        self.feel(cx);
+        self.feel(standing, cx);
         self.settle(cx);
     }
 
@@ -365,6 +379,13 @@ impl Peers {
         Some(link)
     }
 
+    /// Why a link is to be closed that [`Peers::take_surplus`] just named.
+    #[must_use]
+    pub fn why_surplus(&self, link: Link) -> Reason {
+        let fault = self.rare.as_ref().and_then(|rare| rare.replacing.fault_of(link));
+        fault.map_or(Reason::Surplus, Reason::Useless)
+    }
+
     fn find_surplus_seed(&self, cx: &Cx<'_>) -> Option<Link> {
         let census = self.table.census();
         let stands = self.outbound_ready() - census.seeds_ready >= cx.params.outbound();
@@ -375,14 +396,18 @@ impl Peers {
     }
 
     /// Dials a feeler if it is time for one and the set stands.
-    fn feel(&mut self, cx: &mut Cx<'_>) {
+    fn feel(&mut self, standing: &dyn Fn(Link) -> Standing, cx: &mut Cx<'_>) {
         if self.feeler.take_due(cx.now)
             && self.stands(cx)
-            && let exchanges = self.feeler.is_exchange_due(cx.now)
+            && let useless = self.find_useless(standing, cx)
+            && let exchanges = (useless.is_some() || self.feeler.is_exchange_due(cx.now))
             && let Some(addr) =
                 self.outbound.probe(&self.table, &mut self.book, (&self.bans, !exchanges), cx)
         {
             self.feeler.dial(addr, exchanges);
+            if useless.is_some() || self.rare.is_some() {
+                self.rare.get_or_insert_default().replacing.aim(useless);
+            }
         }
     }
 

@@ -162,6 +162,7 @@ impl Node {
         }
         match next {
             Next::Found { theirs, ours } => {
+                self.on_part_taken(link); // so little differs that the cells show it
                 self.anti_entropy.on_compared(theirs.len() + ours.len());
                 self.announce_lacked(link, theirs, cx);
                 self.on_found(link, ours.into(), admitted, cx);
@@ -204,6 +205,9 @@ impl Node {
         if self.found.is_coming(cx.now) {
             return; // we compare once it is here
         }
+        if telling.is_empty() {
+            self.on_part_taken(link);
+        }
         if telling.is_cut() {
             self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
         }
@@ -221,6 +225,9 @@ impl Node {
         });
         let lacked: Vec<ShortId> = besides.take(LISTED_MAX).collect();
         self.charge_looks(link, view.looked_at(), cx);
+        if lacked.is_empty() {
+            self.on_part_taken(link);
+        }
         if lacked.len() == LISTED_MAX {
             self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
         }

@@ -13,6 +13,7 @@ use crate::limits::budget::{Debt, LinkBudget};
 use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::{Action, Cx};
 use crate::peers::ping::Health;
+use crate::peers::useless::Service;
 use crate::peers::{Admission, Standing};
 use crate::record::ItemEvent;
 use crate::relay::{Neighbour, Strategy as _};
@@ -43,6 +44,7 @@ impl Node {
             closing: None,
             group: addr.map_or(0, |addr| bringer::group(addr.ip, cx.params.peers.local_addresses)),
             brought: [0; 2],
+            service: Service::new(self.rounds.now()),
             congested: false,
             allowance: Allowance::default(),
             budget,
@@ -54,8 +56,8 @@ impl Node {
         }
         self.record.on_connected(link, peer, direction, cx.now);
         self.parts_on_link_up(link, direction, cx);
-        let (links, health) = (&self.links, &self.health);
-        let standing = |link| links.get(link).map(|state| state.standing(link, health));
+        let (links, health, round) = (&self.links, &self.health, self.rounds.now());
+        let standing = |link| links.get(link).map(|state| state.standing(link, health, round));
         let standing = |link| standing(link).unwrap_or_default();
         match self.peers.on_connected(link, peer, (direction, addr), &standing, cx) {
             Admission::Welcome => {}
@@ -173,6 +175,7 @@ impl Node {
         let state = self.links.get_mut(link)?;
         let len = codec::frame_len(message);
         self.counters.traffic.count_received(message.kind(), len);
+        self.record.on_received(link, len);
         if state.closing.is_some() {
             return None;
         }
@@ -252,6 +255,20 @@ impl Node {
         self.reconcile_links.remove(link);
     }
 
+    /// The peer of a link told or sent an item that we have.
+    pub(super) fn on_service(&mut self, link: Link) {
+        if let Some(state) = self.links.get_mut(link) {
+            state.service.gives(self.rounds.now());
+        }
+    }
+
+    /// The peer of a link asked for an item that we have, or keeps what we keep.
+    pub(super) fn on_part_taken(&mut self, link: Link) {
+        if let Some(state) = self.links.get_mut(link) {
+            state.service.takes_part(self.rounds.now());
+        }
+    }
+
     pub(super) fn on_congested(&mut self, link: Link, cx: &mut Cx<'_>) {
         if let Some(state) = self.links.get_mut(link) {
             state.congested = true;
@@ -277,14 +294,17 @@ impl Node {
 }
 
 impl LinkState {
-    /// What decides whether the link keeps an inbound place.
-    fn standing(&self, link: Link, health: &Health) -> Standing {
+    /// What decides whether the link keeps its place.
+    pub(super) fn standing(&self, link: Link, health: &Health, round: u32) -> Standing {
         let [brought_tx, brought_block] = self.brought;
+        let (idle, silent) = self.service.missed(round);
         Standing {
             group: self.group,
             rtt: health.least_rtt(link),
             brought_tx,
             brought_block,
+            idle,
+            silent,
             is_closing: self.closing.is_some(),
         }
     }

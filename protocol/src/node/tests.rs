@@ -34,6 +34,7 @@ mod short_ids;
 mod sketching;
 mod spreading;
 mod upload;
+mod useless;
 mod work;
 
 /// A node with an operator's hand on it.

@@ -41,6 +41,9 @@ pub struct PeerParams {
     /// Least time between two links that a feeler takes the place of, seconds (Bitcoin Core looks for an
     /// extra block-relay peer to exchange every 5 min, `EXTRA_BLOCK_RELAY_ONLY_PEER_INTERVAL`).
     pub rotate_s: u64,
+    /// Least time between two links of our choice that others take the place of since they are of no use, seconds; 0 is never
+    /// (`peers/useless.rs`). A guess: a quarter as often as links are exchanged at random.
+    pub useless_s: u64,
     /// The views, where the overlay is HyParView's.
     pub hyparview: HyparviewParams,
 }
@@ -84,6 +87,7 @@ impl Default for PeerParams {
             feeler_s: 120,
             local_addresses: false,
             rotate_s: 300,
+            useless_s: 1_800,
             hyparview: HyparviewParams::default(),
         }
     }

@@ -74,12 +74,18 @@ impl Peers {
         let is_fresh = |answer: &Answer| {
             answer.until > cx.now && answer.of.abs_diff(known) * ANSWER_GROWS <= answer.of
         };
-        if let Some(answer) = self.answer.as_ref().filter(|answer| is_fresh(answer)) {
+        if let Some(answer) = self
+            .rare
+            .as_ref()
+            .and_then(|rare| rare.answer.as_ref())
+            .filter(|answer| is_fresh(answer))
+        {
             return answer.addrs.clone();
         }
         let addrs = self.book.sample(cx.now, cx.rng);
         let until = cx.now + ANSWER_LASTS.mul_f64(cx.rng.random_range(0.75..1.25));
-        self.answer = Some(Box::new(Answer { addrs: addrs.clone(), of: known, until }));
+        self.rare.get_or_insert_default().answer =
+            Some(Answer { addrs: addrs.clone(), of: known, until });
         addrs
     }
 
