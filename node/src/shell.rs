@@ -15,6 +15,7 @@ mod fault;
 mod housekeeping;
 mod keeper;
 mod kv;
+mod peers;
 mod report;
 mod status;
 mod turns;

@@ -54,9 +54,9 @@ pub(super) enum Verb {
     /// Show how the node is
     Status(Remote),
     /// Show the node's peers
-    Peers(Remote),
+    Peers(WideArgs),
     /// Show the addresses that the node knows
-    Addresses(Remote),
+    Addresses(WideArgs),
     /// Show whom the node keeps out
     Bans(Remote),
     /// Keep a peer, an address or a subnet out, and close the links that lead there
@@ -211,6 +211,16 @@ pub(super) struct Remote {
     /// File with the token of that API
     #[arg(long, value_name = "FILE", requires = "admin")]
     pub(super) token_file: Option<PathBuf>,
+}
+
+/// How much of a table is shown.
+#[derive(Debug, Args)]
+pub(super) struct WideArgs {
+    /// Show all columns, however narrow the terminal is
+    #[arg(long)]
+    pub(super) wide: bool,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! `tidings ban`, `unban`, `bans`, `disconnect`, `connect` and `addresses`: peers by hand.
+//! `tidings ban`, `unban`, `bans`, `disconnect` and `connect`: peers by hand.
 
 use std::process::ExitCode;
 
@@ -75,15 +75,6 @@ pub(super) fn connect(folder: &Folder, args: &ConnectArgs) -> Result<ExitCode, E
     let noted = serde_json::json!({ "noted": addr });
     folder.output.print(&noted, || {
         format!("{addr} is tried before others, as soon as an outbound place is free\n")
-    })?;
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn addresses(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {
-    let addresses = folder.ask(remote, async |client| client.addresses().await)?;
-    folder.output.print(&addresses, || match addresses[..] {
-        [] => "no address is known\n".to_owned(),
-        _ => addresses.iter().map(|addr| format!("{addr}\n")).collect(),
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -117,6 +117,10 @@ impl Links {
             in_flight: 0,
             queued_bytes: 0,
             only_compares: false,
+            group: None,
+            passed: None,
+            budgets: BTreeMap::new(),
+            place: None,
             held_bytes: 0,
         };
         self.peers.iter().map(status).collect()
