@@ -3,6 +3,7 @@
 //! - `node/parts.rs`: the list of the parts, with what each does when its deadline has passed
 //! - `node/send.rs`: everything that leaves
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
+//! - `node/block_links.rs`: links on which blocks alone are spoken of
 //! - `node/blocks.rs`: a block is kept, and what it contains is confirmed
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
 //! - `node/orphans.rs`: a transaction waits for its parents
@@ -23,6 +24,7 @@
 
 mod anti_entropy;
 mod behind;
+mod block_links;
 mod blocks;
 pub mod bounds;
 mod credit;
@@ -146,6 +148,8 @@ pub struct Node {
     counters: Counters,
     /// The links that the strategy may use, in the order in which they became ready.
     ready: Vec<Neighbour>,
+    /// The links for blocks alone, in the same order. Bounded by the number of links that are up.
+    block_links: Vec<Link>,
     requests: Requests,
     anti_entropy: AntiEntropy,
     reconcile_links: ReconcileLinks,
@@ -193,6 +197,8 @@ struct LinkState {
     /// The peer's hello has arrived.
     ready: bool,
     congested: bool,
+    /// Nothing is said there but of blocks.
+    only_blocks: bool,
     allowance: Allowance,
 }
 
@@ -213,6 +219,7 @@ impl Node {
             member: Member::new(identity.member.as_deref()),
             strategy,
             ready: Vec::new(),
+            block_links: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
             requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
@@ -326,7 +333,9 @@ impl Node {
     /// Hands over the requests that this input caused, and sees to what it left to be settled.
     fn settle(&mut self, cx: &mut Cx<'_>) {
         while let Some(link) = self.peers.take_surplus(cx) {
-            self.disconnect(link, self.peers.why_surplus(link), cx);
+            let why = self.peers.why_surplus(link);
+            self.counters.useless_replaced += u64::from(matches!(why, Reason::Useless(_)));
+            self.disconnect(link, why, cx);
         }
         if !self.orphans.is_empty() {
             self.settle_orphans(cx);

@@ -55,6 +55,7 @@ mod outage;
 mod outbound;
 pub mod ping;
 mod recent;
+mod roles;
 mod table;
 mod telling;
 mod tenure;
@@ -76,6 +77,7 @@ use crate::wire::message::Message;
 pub use admission::Admission;
 pub use anchors::{ANCHORS_MAX, ANCHORS_STAY};
 pub use eviction::{Shield, Standing};
+pub use roles::Role;
 pub use tenure::Tenure;
 
 use bans::Bans;
@@ -87,7 +89,7 @@ use hyparview::HyParView;
 use outage::{Outage, Scope};
 use outbound::{Live, Outbound};
 use recent::Recent;
-use table::{Peer, Place, Table};
+use table::{Peer, Table};
 use telling::Answer;
 use useless::Replacing;
 
@@ -255,30 +257,6 @@ impl Peers {
         admission
     }
 
-    /// Decides whether a link that we just dialled is for comparing only: when there are as many others of our own choice as
-    /// are to be. A feeler never is, since it may take over from one of those.
-    pub fn choose_to_compare(&mut self, link: Link, params: &Params) -> bool {
-        if params.relay.reconcile_links == 0 || self.feeler.is(link) || self.views.is_some() {
-            return false;
-        }
-        let others = self.table.iter().filter(|(other, peer)| {
-            peer.place == Place::Outbound && *other != link && !self.feeler.is(*other)
-        });
-        let stand = others.count() >= self.outbound.relaying(params);
-        let Some(peer) = self.table.get_mut(link) else { return false };
-        if matches!(peer.place, Place::Outbound | Place::Compared) {
-            let compares = stand && peer.is_outbound();
-            peer.place = if compares { Place::Compared } else { Place::Outbound };
-        }
-        peer.place == Place::Compared
-    }
-
-    /// Whether we chose to compare only on a link.
-    #[must_use]
-    pub fn only_compares(&self, link: Link) -> bool {
-        self.table.get(link).is_some_and(|peer| peer.place == Place::Compared)
-    }
-
     /// The peer's hello came: the link is ready. (Our own hello tells the peer our address.)
     pub fn on_hello(&mut self, link: Link, advertise: Option<PeerAddr>, cx: &mut Cx<'_>) {
         let before = self.table.census();
@@ -297,14 +275,16 @@ impl Peers {
         {
             self.book.reach(addr, cx);
         }
-        if let Some(addr) = advertise {
+        let tells = self.table.get(link).is_some_and(Peer::tells);
+        if let Some(addr) = advertise.filter(|_| tells) {
             self.on_advertised(link, addr, cx);
         }
         if self.views.is_some() {
             self.on_view_hello(link, is_outbound, cx);
             return self.settle(cx);
         }
-        if dialled.is_some() && !self.outbound.is_fixed_mode() && self.book.len() < ASK_BELOW {
+        let asks = tells && dialled.is_some() && !self.outbound.is_fixed_mode();
+        if asks && self.book.len() < ASK_BELOW {
             self.ask(link);
         }
         if self.advertise.is_some() && self.announce_at == Time::NEVER {

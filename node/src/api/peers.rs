@@ -33,6 +33,9 @@ pub struct PeerStatus {
     /// Whether nothing is announced there, but for what a comparison found (`relay.reconcile_links`).
     #[serde(default)]
     pub only_compares: bool,
+    /// Whether nothing is said there but of blocks (`peers.block_only`).
+    #[serde(default)]
+    pub only_blocks: bool,
     /// Memory that messages of and for the peer take, bytes.
     #[serde(default)]
     pub held_bytes: usize,

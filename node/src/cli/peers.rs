@@ -42,9 +42,13 @@ const PEER_COLUMNS: [Column; 17] = [
     Column { title: "PEER", number: false, rank: 15 },
 ];
 
-/// Who dialled, and whether nothing is announced there.
+/// Who dialled, and what the link is for if not for everything.
 fn kind_of(peer: &PeerStatus) -> String {
-    let what = if peer.only_compares { ", compares" } else { "" };
+    let what = match (peer.only_compares, peer.only_blocks) {
+        (true, _) => ", compares",
+        (_, true) => ", blocks",
+        (false, false) => "",
+    };
     format!("{}{what}", peer.direction)
 }
 
@@ -174,6 +178,7 @@ mod tests {
             in_flight: 3,
             queued_bytes: 2_048,
             only_compares: true,
+            only_blocks: false,
             held_bytes: 4_096,
             passed: Some(PassedStatus {
                 announced: 12_345,
@@ -252,7 +257,7 @@ mod tests {
         };
         let text = describe_addresses(&[heard, reached], None);
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[1].contains("203.0.113.7:4000  tried  yes"), "{text}");
+        assert!(lines[1].contains("203.0.113.7:4000   tried  yes"), "{text}");
         assert!(lines[1].contains("1 h 1 min ago"), "{text}");
         assert!(lines[2].contains("new    no") && lines[2].ends_with("30 s"), "{text}");
         let narrow = describe_addresses(&[], Some(40));

@@ -40,6 +40,7 @@ impl Shell {
                 in_flight: view.in_flight,
                 queued_bytes: info.queued_bytes,
                 only_compares: view.only_compares,
+                only_blocks: view.only_blocks,
                 held_bytes: info.held_bytes,
                 passed: detail.and_then(|detail| detail.passed).map(passed_status),
                 budgets: budgets.map(budget_status).collect(),

@@ -63,11 +63,16 @@ impl Node {
                 self.announcer.enqueue(link, (id, Form::Id), cx.now, params, cx.rng);
             }
         }
-        let mut blocks = self.anti_entropy.blocks(cx.now, params);
+        self.tell_latest_blocks(link, cx);
+        self.compare_first(neighbour, hello, cx);
+    }
+
+    /// A peer is told of the blocks that came of late, and of the latest.
+    pub(super) fn tell_latest_blocks(&mut self, link: Link, cx: &mut Cx<'_>) {
+        let mut blocks = self.anti_entropy.blocks(cx.now, &cx.params.relay);
         let latest = self.blocks.latest().map(|block| block.id());
         blocks.extend(latest.filter(|latest| !blocks.contains(latest)));
         self.announce_blocks(link, blocks, cx);
-        self.compare_first(neighbour, hello, cx);
     }
 
     /// If we dialled a peer, we compare, unless neither of us keeps anything.

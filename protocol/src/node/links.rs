@@ -2,6 +2,7 @@
 
 use rand::RngExt as _;
 
+use super::block_links::is_of_blocks;
 use super::{LinkState, Node};
 use crate::ground::bringer::{self, Bringer};
 use crate::ground::item::ItemKind;
@@ -14,7 +15,7 @@ use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::{Action, Cx};
 use crate::peers::ping::Health;
 use crate::peers::useless::Service;
-use crate::peers::{Admission, Standing};
+use crate::peers::{Admission, Role, Standing};
 use crate::record::ItemEvent;
 use crate::relay::{Neighbour, Strategy as _};
 use crate::report::event::Event;
@@ -46,6 +47,7 @@ impl Node {
             brought: [0; 2],
             service: Service::new(self.rounds.now()),
             congested: false,
+            only_blocks: false,
             allowance: Allowance::default(),
             budget,
         };
@@ -70,10 +72,16 @@ impl Node {
             let accepts =
                 allowance::accepts(credit, self.strategy.takes_unasked(), &cx.params.budgets);
             let is_new = self.anti_entropy.keeps_nothing(cx.now, &cx.params.relay);
-            let only_compares = self.peers.choose_to_compare(link, cx.params);
+            let role = self.peers.choose_role(link, cx.params);
             let features = if is_new { Hello::KEEPS_NOTHING } else { 0 }
-                | if only_compares { Hello::ONLY_COMPARES } else { 0 };
-            let map = self.member.terms_for(peer);
+                | match role {
+                    Role::Relays => 0,
+                    Role::Compares => Hello::ONLY_COMPARES,
+                    Role::Blocks => Hello::ONLY_BLOCKS,
+                };
+            let is_for_all = role != Role::Blocks;
+            let advertise = advertise.filter(|_| is_for_all);
+            let map = self.member.terms_for(peer).filter(|_| is_for_all);
             let hello = Hello { version: VERSION, features, advertise, region, accepts, map };
             self.send(link, Session::Hello(Box::new(hello)), cx);
         }
@@ -112,14 +120,17 @@ impl Node {
         let (peer, direction, advertise) = (state.peer, state.direction, state.advertise);
         cx.report(Event::LinkUp { link, peer, direction, advertise });
         self.health.on_hello(link, cx.now);
+        let role = self.role(link, direction, hello, cx);
+        if role == Role::Blocks {
+            self.peers.hush(link);
+        }
         self.peers.on_hello(link, advertise, cx);
+        if role == Role::Blocks {
+            return self.begin_blocks(link, cx);
+        }
         let neighbour = Neighbour { link, direction, region: hello.region };
-        let only_compares = match direction {
-            Direction::Outbound => self.peers.only_compares(link),
-            Direction::Inbound => hello.only_compares() && cx.params.relay.safety_pull_ms > 0,
-        };
         self.greet(link, cx);
-        if only_compares {
+        if role == Role::Compares {
             self.begin_to_compare(neighbour, hello, cx);
         } else {
             self.ready.push(neighbour);
@@ -128,6 +139,18 @@ impl Node {
             self.meet(neighbour, hello, cx);
         }
         self.meet_fleet(link, (peer, direction), hello.map, cx);
+    }
+
+    /// What a link is for: whoever dialled decides.
+    fn role(&self, link: Link, direction: Direction, hello: &Hello, cx: &Cx<'_>) -> Role {
+        match direction {
+            Direction::Outbound => self.peers.role(link),
+            Direction::Inbound if hello.only_blocks() => Role::Blocks,
+            Direction::Inbound if hello.only_compares() && cx.params.relay.safety_pull_ms > 0 => {
+                Role::Compares
+            }
+            Direction::Inbound => Role::Relays,
+        }
     }
 
     pub(super) fn on_addresses(
@@ -182,6 +205,11 @@ impl Node {
         let debts = state.budget.charge(message, len, cx.now, &cx.params.budgets);
         if !state.ready && !matches!(message, Message::Session(Session::Hello(_))) {
             self.misbehave(link, Offence::BeforeHello, cx);
+            return None;
+        }
+        if state.only_blocks && !is_of_blocks(message) {
+            // No honest peer says it; who goes on is thrown out.
+            self.misbehave(link, Offence::Unsolicited, cx);
             return None;
         }
         for debt in debts.into_iter().flatten() {
@@ -253,6 +281,7 @@ impl Node {
             self.relay(cx, |strategy, cx| strategy.on_link_down(link, cx));
         }
         self.reconcile_links.remove(link);
+        self.block_links.retain(|other| *other != link);
     }
 
     /// The peer of a link told or sent an item that we have.

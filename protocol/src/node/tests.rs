@@ -16,6 +16,7 @@ use crate::wire::error::DecodeError;
 use crate::wire::kinds::Budget;
 use crate::wire::message::{Hello, Items, Names, Session};
 
+mod block_links;
 mod comparing;
 mod explaining;
 mod fees;

@@ -36,6 +36,8 @@ pub struct LinkView {
     pub ready: bool,
     /// Whether nothing is announced there but what a comparison found.
     pub only_compares: bool,
+    /// Whether nothing is said there but of blocks.
+    pub only_blocks: bool,
     /// Where the peer says that it can be dialled.
     pub advertise: Option<PeerAddr>,
     /// Last round trip.
@@ -79,6 +81,7 @@ impl Node {
             since: state.since,
             ready: state.ready,
             only_compares: self.reconcile_links.contains(link),
+            only_blocks: self.is_for_blocks(link),
             advertise: state.advertise,
             rtt: self.health.rtt(link),
             in_flight: self.requests.in_flight(link),

@@ -135,7 +135,7 @@ impl Peers {
         let keeps = match peer.place {
             Place::Inbound => inbound >= cx.params.peers.inbound_max,
             Place::Outbound => is_feeler,
-            Place::Compared => false,
+            Place::Compared | Place::Blocks => false,
             Place::Seed => true,
         };
         if keeps && was_feeler {

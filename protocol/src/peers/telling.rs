@@ -39,7 +39,9 @@ impl Peers {
     /// our own, shunned, over what one host may have in the book, or the place of others.
     pub fn on_addresses(&mut self, link: Link, addrs: &[PeerAddr], cx: &mut Cx<'_>) -> usize {
         let is_heard = self.views.is_none(); // else shuffles tell
-        let Some(peer) = self.table.get_mut(link).filter(|peer| is_heard && peer.is_ready()) else {
+        let Some(peer) =
+            self.table.get_mut(link).filter(|peer| is_heard && peer.is_ready() && peer.tells())
+        else {
             return addrs.len();
         };
         // Within a link order is kept and questions are answered at once, so this is the answer.
@@ -91,7 +93,7 @@ impl Peers {
 
     /// The peer asks for addresses. Returns how many it is told; `None` if it was answered before and is ignored now.
     pub fn on_get_addresses(&mut self, link: Link, cx: &mut Cx<'_>) -> Option<usize> {
-        let peer = self.table.get_mut(link)?;
+        let peer = self.table.get_mut(link).filter(|peer| peer.tells())?;
         if !peer.answer() {
             return None;
         }
@@ -152,7 +154,8 @@ impl Peers {
             let start = cx.rng.random_range(0..slots);
             for slot in (start..slots).chain(0..start) {
                 let Some((link, peer)) = self.table.at(slot) else { continue };
-                let wants = link != from && peer.is_ready() && !peer.is_at(addr);
+                let is_other = link != from && !peer.is_at(addr);
+                let wants = is_other && peer.is_ready() && peer.tells();
                 if wants
                     && may_tell(peer.origin, addr, cx)
                     && self.gossip.queue(link, addr, known, cx)
@@ -165,7 +168,7 @@ impl Peers {
 
     pub(super) fn announce_self(&mut self, cx: &mut Cx<'_>) {
         let Some(own) = self.advertise else { return };
-        for (link, peer) in self.table.iter().filter(|(_, peer)| peer.is_ready()) {
+        for (link, peer) in self.table.iter().filter(|(_, peer)| peer.is_ready() && peer.tells()) {
             if may_tell(peer.origin, own, cx) {
                 self.gossip.queue(link, own, self.book.len(), cx);
             }

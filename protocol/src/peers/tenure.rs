@@ -13,7 +13,7 @@ use crate::limits::misbehavior::Fault;
 pub enum Tenure {
     /// It keeps it, whoever comes.
     Protected(Shield),
-    /// It was chosen by us, and may be exchanged as any such link may.
+    /// It was chosen by us; if it is of the set, it may be exchanged at random.
     Ordinary,
     /// It was chosen by us, and is exchanged first: it is of no use.
     Useless(Fault),
@@ -41,7 +41,7 @@ impl Peers {
             Place::Seed => Tenure::Passing,
             Place::Outbound if self.feeler.is(link) => Tenure::Passing,
             _ if self.is_kept(link, peer) => Tenure::Protected(Shield::Named),
-            Place::Compared => Tenure::Ordinary,
+            Place::Compared | Place::Blocks => Tenure::Ordinary,
             Place::Outbound => of_chosen(link, &set, &shields.0, now),
         };
         self.table.iter().map(|(link, peer)| (link, tenure(link, peer))).collect()

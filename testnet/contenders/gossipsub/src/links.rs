@@ -117,6 +117,7 @@ impl Links {
             in_flight: 0,
             queued_bytes: 0,
             only_compares: false,
+            only_blocks: false,
             group: None,
             passed: None,
             budgets: BTreeMap::new(),
