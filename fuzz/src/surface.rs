@@ -88,7 +88,6 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) -> usize {
             Command::Status(reply) => drop(reply),
             Command::Peers(reply) => drop(reply.send(Vec::new())),
             Command::Addresses(reply) => drop(reply.send(Vec::new())),
-            Command::Book(reply) => drop(reply.send(Vec::new())),
             Command::Submit { kind, bytes, reply } => {
                 assert!((1..=RULES.max_size(kind)).contains(&bytes.len()), "{} bytes", bytes.len());
                 submitted += 1;

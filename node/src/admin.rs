@@ -8,7 +8,6 @@
 //! | `GET /v1/status` | [`Status`](crate::api::Status) |
 //! | `GET /v1/peers` | list of [`PeerStatus`](crate::api::PeerStatus) |
 //! | `GET /v1/addresses` | list of addresses that the node knows |
-//! | `GET /v1/addresses/book` | list of [`AddressRecord`](tidings_protocol::ground::peer::AddressRecord): the same, and how often each was reached and failed |
 //! | `POST /v1/tx`, `POST /v1/block` with the canonical bytes | [`Submitted`](crate::api::Submitted), once it is on the disk |
 //! | `GET /v1/items/{id}` | the item's canonical bytes, or 404 |
 //! | `GET /v1/explain/tx/{id}` | [`TxStory`](crate::api::explain::TxStory) of an item; the beginning of its id will do |

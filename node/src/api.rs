@@ -10,6 +10,7 @@ pub mod explain;
 pub mod health;
 pub mod kv;
 pub mod members;
+pub mod peers;
 pub mod status;
 pub mod submit;
 
@@ -17,7 +18,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::event::{KvChange, LinkName, NodeEvent, Notice, Streamed, What};
 pub use self::health::{Health, Readiness};
-pub use self::status::{JoinFailure, PeerStatus, Status, StoreStatus, TrafficStatus, ViewsStatus};
+pub use self::peers::{AddressStatus, PeerStatus};
+pub use self::status::{JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus};
 pub use self::submit::{Outcome, Submitted};
 use crate::lab::slow_motion::SlowMotion;
 
@@ -30,7 +32,6 @@ pub mod path {
     /// The addresses that it knows.
     pub const ADDRESSES: &str = "/v1/addresses";
     /// The same, with what became of each.
-    pub const BOOK: &str = "/v1/addresses/book";
     /// Bans.
     pub const BANS: &str = "/v1/bans";
     /// Takes bans back.

@@ -13,6 +13,7 @@ mod init;
 mod kv;
 mod members;
 mod output;
+mod peers;
 mod run;
 mod show;
 mod submit;
@@ -85,8 +86,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Init(args) => init::init(&folder, &args),
         Verb::Run(settings) => run::run(&folder, &settings.flags()?),
         Verb::Status(remote) => show::status(&folder, &remote),
-        Verb::Peers(remote) => show::peers(&folder, &remote),
-        Verb::Addresses(args) => bans::addresses(&folder, &args),
+        Verb::Peers(args) => peers::peers(&folder, &args),
+        Verb::Addresses(args) => peers::addresses(&folder, &args),
         Verb::Bans(remote) => bans::bans(&folder, &remote),
         Verb::Ban(args) => bans::ban(&folder, &args),
         Verb::Unban(args) => bans::unban(&folder, &args),

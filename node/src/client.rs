@@ -21,13 +21,13 @@ use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use tidings_protocol::ground::item::{Hash256, ItemKind};
-use tidings_protocol::ground::peer::{AddressRecord, PeerAddr};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{
-    HostQueue, PeerStatus, Readiness, Refusal, SlowFrom, Slowed, Status, Submitted, path,
+    AddressStatus, HostQueue, PeerStatus, Readiness, Refusal, SlowFrom, Slowed, Status, Submitted,
+    path,
 };
 use crate::lab::slow_motion::SlowMotion;
 use connection::{Answer, Connection, Outgoing, SendError};
@@ -161,16 +161,8 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::status`].
-    pub async fn addresses(&self) -> Result<Vec<PeerAddr>, ClientError> {
+    pub async fn addresses(&self) -> Result<Vec<AddressStatus>, ClientError> {
         self.get(path::ADDRESSES).await
-    }
-
-    /// The same, and how often each was reached and failed.
-    ///
-    /// # Errors
-    /// As [`Client::status`].
-    pub async fn book(&self) -> Result<Vec<AddressRecord>, ClientError> {
-        self.get(path::BOOK).await
     }
 
     /// Whether it has the peers that it needs.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_protocol::ground::item::{Hash256, ItemKind};
-use tidings_protocol::ground::peer::{AddressRecord, PeerAddr};
+use tidings_protocol::ground::peer::PeerAddr;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -21,7 +21,7 @@ pub use self::not_done::NotDone;
 pub use self::unexplained::Unexplained;
 use crate::api::bans::{BanList, BanRequest, Concerned, Subject};
 use crate::api::explain::{PeerStory, TxStory};
-use crate::api::{NodeEvent, PeerStatus, Status, Submitted};
+use crate::api::{AddressStatus, NodeEvent, PeerStatus, Status, Submitted};
 use crate::lab::slow_motion::{NotSlowed, SlowMotion};
 use crate::store::NotSaved;
 
@@ -65,9 +65,7 @@ pub enum Command {
     /// Who are your peers?
     Peers(oneshot::Sender<Vec<PeerStatus>>),
     /// What addresses do you know?
-    Addresses(oneshot::Sender<Vec<PeerAddr>>),
-    /// And what became of each?
-    Book(oneshot::Sender<Vec<AddressRecord>>),
+    Addresses(oneshot::Sender<Vec<AddressStatus>>),
     /// Whom do you keep out?
     Bans(oneshot::Sender<BanList>),
     /// Keep somebody out.

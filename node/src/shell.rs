@@ -16,6 +16,7 @@ mod housekeeping;
 mod joining;
 mod keeper;
 mod kv;
+mod peers;
 mod reach;
 mod report;
 mod status;

@@ -3,6 +3,7 @@
 //! - `node/parts.rs`: the list of the parts, with what each does when its deadline has passed
 //! - `node/send.rs`: everything that leaves
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
+//! - `node/block_links.rs`: links on which blocks alone are spoken of
 //! - `node/blocks.rs`: a block is kept, and what it contains is confirmed
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
 //! - `node/orphans.rs`: a transaction waits for its parents
@@ -23,6 +24,7 @@
 
 mod anti_entropy;
 mod behind;
+mod block_links;
 mod blocks;
 pub mod bounds;
 mod credit;
@@ -67,6 +69,7 @@ use crate::member::{Member, Membership};
 use crate::params::Params;
 use crate::peers::Peers;
 use crate::peers::ping::Health;
+use crate::peers::useless::{Rounds, Service};
 use crate::reconcile::anti_entropy::AntiEntropy;
 use crate::record::{ItemEvent, Recorder};
 use crate::relay::announce::Announcer;
@@ -83,6 +86,7 @@ use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::report::counters::Counters;
 use crate::wire::message::{Items, Message, PeerExchange, Reconcile, Session};
 
+pub use view::LinkDetail;
 use wake::Reach;
 
 /// Who a node is, and what its operator tells it before it starts.
@@ -130,6 +134,7 @@ pub struct Node {
     turn: u8,
     /// A wake-up begins with the parts at rest: the last one ended before it came to them.
     is_rest_first: bool,
+    rounds: Rounds,
     announcer: Announcer,
     links: LinkTable<LinkState>,
     block_news: BlockNews,
@@ -143,6 +148,8 @@ pub struct Node {
     counters: Counters,
     /// The links that the strategy may use, in the order in which they became ready.
     ready: Vec<Neighbour>,
+    /// The links for blocks alone, in the same order. Bounded by the number of links that are up.
+    block_links: Vec<Link>,
     requests: Requests,
     anti_entropy: AntiEntropy,
     reconcile_links: ReconcileLinks,
@@ -178,6 +185,7 @@ struct LinkState {
     ///
     /// [`ItemKind`]: crate::ground::item::ItemKind
     brought: [u32; 2],
+    service: Service,
     budget: LinkBudget,
     /// We are closing it, and why: nothing more is taken from it.
     closing: Option<Box<Reason>>,
@@ -188,6 +196,8 @@ struct LinkState {
     /// The peer's hello has arrived.
     ready: bool,
     congested: bool,
+    /// Nothing is said there but of blocks.
+    only_blocks: bool,
     allowance: Allowance,
 }
 
@@ -207,6 +217,7 @@ impl Node {
             member: Member::new(identity.member.as_deref()),
             strategy,
             ready: Vec::new(),
+            block_links: Vec::new(),
             seen: SeenCache::new(params.memory.seen_max, salt),
             requests: Requests::new(salt).with_patience(patience),
             announcer: Announcer::default(),
@@ -234,6 +245,7 @@ impl Node {
             rest_at: Time::NEVER,
             turn: 0,
             is_rest_first: false,
+            rounds: Rounds::default(),
         };
         node.rest_at = node.find_rest_at();
         node
@@ -319,7 +331,9 @@ impl Node {
     /// Hands over the requests that this input caused, and sees to what it left to be settled.
     fn settle(&mut self, cx: &mut Cx<'_>) {
         while let Some(link) = self.peers.take_surplus(cx) {
-            self.disconnect(link, Reason::Surplus, cx);
+            let why = self.peers.why_surplus(link);
+            self.counters.useless_replaced += u64::from(matches!(why, Reason::Useless(_)));
+            self.disconnect(link, why, cx);
         }
         if !self.orphans.is_empty() {
             self.settle_orphans(cx);

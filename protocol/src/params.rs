@@ -73,10 +73,11 @@ pub struct ParamError {
 }
 
 impl Params {
-    /// How many links a node dials: those that everything is announced on, and those that only compare.
+    /// How many links a node dials: those that everything is announced on, those for blocks alone, and those that only compare.
     #[must_use]
     pub const fn outbound(&self) -> usize {
-        self.peers.outbound.saturating_add(self.relay.reconcile_links)
+        let PeerParams { outbound, block_only, .. } = self.peers;
+        outbound.saturating_add(block_only).saturating_add(self.relay.reconcile_links)
     }
 
     /// Whether nodes keep HyParView's views instead of a random set.

@@ -30,9 +30,10 @@
 //! 8. **Our own network's failures are no address's fault** (`outage.rs`).
 //! 9. **A restart begins with old acquaintances** (`anchors.rs`).
 //! 10. **Whoever was at the other end of a link that broke is asked first** (`lost.rs`).
-//! 11. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`),
+//! 11. **Of our own links one of no use is exchanged first** (`useless.rs`).
+//! 12. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`),
 //!     and a few are for newcomers of networks that never came before (`trial.rs`).
-//! 12. **What our operator has looked up is hearsay** of one source for each look-up (`telling.rs`, `on_heard`): a name that is
+//! 13. **What our operator has looked up is hearsay** of one source for each look-up (`telling.rs`, `on_heard`): a name that is
 //!     resolved tells whatever whoever answers for it wants, and only addresses written down are our operator's own word.
 //!
 //! # The other overlay
@@ -59,11 +60,14 @@ mod outage;
 mod outbound;
 pub mod ping;
 mod recent;
+mod roles;
 mod table;
 mod telling;
+mod tenure;
 #[cfg(test)]
 mod tests;
 mod trial;
+pub mod useless;
 
 use std::time::Duration;
 
@@ -71,13 +75,16 @@ use crate::ground::link::{Direction, Link};
 use crate::ground::map::Salt;
 use crate::ground::peer::{BookRecord, DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
+use crate::limits::misbehavior::Reason;
 use crate::machine::{Cx, Part};
 use crate::params::{OverlayKind, Params, PeerParams};
 use crate::wire::message::Message;
 
 pub use admission::Admission;
 pub use anchors::{ANCHORS_MAX, ANCHORS_STAY};
-pub use eviction::Standing;
+pub use eviction::{Shield, Standing};
+pub use roles::Role;
+pub use tenure::Tenure;
 
 use bans::Bans;
 use book::groups::Groups;
@@ -88,9 +95,10 @@ use hyparview::HyParView;
 use outage::{Outage, Scope};
 use outbound::{Live, Outbound};
 use recent::Recent;
-use table::{Peer, Place, Table};
+use table::{Peer, Table};
 use telling::Answer;
 use trial::Trials;
+use useless::Replacing;
 
 /// Most peers remembered as misbehaved; over it the oldest are forgotten (Bitcoin Core:
 /// `BanMan::m_discouraged`, `banman.h`).
@@ -125,12 +133,20 @@ pub struct Peers {
     bans: Bans,
     /// Made when it is needed: most nodes are never full.
     trials: Option<Box<Trials>>,
-    answer: Option<Box<Answer>>,
+    rare: Option<Box<Rare>>,
     /// Unknown to peers; decides which networks are protected.
     secret: Salt,
     /// What is to be sent; whoever drives this takes it out after each call. At most one message a link and call.
     outbox: Vec<(Link, Message)>,
     deadline: Time,
+}
+
+/// What few nodes ever have.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    /// What whoever asks for addresses is told.
+    answer: Option<Answer>,
+    replacing: Replacing,
 }
 
 impl Peers {
@@ -160,7 +176,7 @@ impl Peers {
             discouraged: Recent::new(salt),
             bans: Bans::default(),
             trials: None,
-            answer: None,
+            rare: None,
             secret: salt,
             outbox: Vec::new(),
         }
@@ -254,30 +270,6 @@ impl Peers {
         admission
     }
 
-    /// Decides whether a link that we just dialled is for comparing only: when there are as many others of our own choice as
-    /// are to be. A feeler never is, since it may take over from one of those.
-    pub fn choose_to_compare(&mut self, link: Link, params: &Params) -> bool {
-        if params.relay.reconcile_links == 0 || self.feeler.is(link) || self.views.is_some() {
-            return false;
-        }
-        let others = self.table.iter().filter(|(other, peer)| {
-            peer.place == Place::Outbound && *other != link && !self.feeler.is(*other)
-        });
-        let stand = others.count() >= self.outbound.relaying(params);
-        let Some(peer) = self.table.get_mut(link) else { return false };
-        if matches!(peer.place, Place::Outbound | Place::Compared) {
-            let compares = stand && peer.is_outbound();
-            peer.place = if compares { Place::Compared } else { Place::Outbound };
-        }
-        peer.place == Place::Compared
-    }
-
-    /// Whether we chose to compare only on a link.
-    #[must_use]
-    pub fn only_compares(&self, link: Link) -> bool {
-        self.table.get(link).is_some_and(|peer| peer.place == Place::Compared)
-    }
-
     /// The peer's hello came: the link is ready. (Our own hello tells the peer our address.)
     pub fn on_hello(&mut self, link: Link, advertise: Option<PeerAddr>, cx: &mut Cx<'_>) {
         let before = self.table.census();
@@ -296,14 +288,16 @@ impl Peers {
         {
             self.book.reach(addr, cx);
         }
-        if let Some(addr) = advertise {
+        let tells = self.table.get(link).is_some_and(Peer::tells);
+        if let Some(addr) = advertise.filter(|_| tells) {
             self.on_advertised(link, addr, cx);
         }
         if self.views.is_some() {
             self.on_view_hello(link, is_outbound, cx);
             return self.settle(cx);
         }
-        if dialled.is_some() && !self.outbound.is_fixed_mode() && self.book.len() < ASK_BELOW {
+        let asks = tells && dialled.is_some() && !self.outbound.is_fixed_mode();
+        if asks && self.book.len() < ASK_BELOW {
             self.ask(link);
         }
         if self.advertise.is_some() && self.announce_at == Time::NEVER {
@@ -352,22 +346,22 @@ impl Peers {
                 true => self.turned_away(addr, cx),
                 false => self.rest(addr, cx),
             }
-            if !short && !was_feeler && peer.place == Place::Outbound && self.views.is_none() {
+            if !short && !was_feeler && peer.is_of_the_set() && self.views.is_none() {
                 self.outbound.on_lost(addr);
             }
         }
         self.settle(cx);
     }
 
-    /// The deadline passed, or any other moment.
-    pub fn on_wake(&mut self, cx: &mut Cx<'_>) {
+    /// The deadline passed, or any other moment. `standing` tells of any link.
+    pub fn on_wake(&mut self, standing: &dyn Fn(Link) -> Standing, cx: &mut Cx<'_>) {
         self.gossip.flush(cx.now, &mut self.outbox);
         self.wake_views(cx);
         if self.announce_at <= cx.now {
             self.announce_self(cx);
             self.arm_announcement(cx);
         }
-        self.feel(cx);
+        self.feel(standing, cx);
         self.settle(cx);
     }
 
@@ -385,6 +379,13 @@ impl Peers {
         Some(link)
     }
 
+    /// Why a link is to be closed that [`Peers::take_surplus`] just named.
+    #[must_use]
+    pub fn why_surplus(&self, link: Link) -> Reason {
+        let fault = self.rare.as_ref().and_then(|rare| rare.replacing.fault_of(link));
+        fault.map_or(Reason::Surplus, Reason::Useless)
+    }
+
     fn find_surplus_seed(&self, cx: &Cx<'_>) -> Option<Link> {
         let census = self.table.census();
         let stands = self.outbound_ready() - census.seeds_ready >= cx.params.outbound();
@@ -395,14 +396,18 @@ impl Peers {
     }
 
     /// Dials a feeler if it is time for one and the set stands.
-    fn feel(&mut self, cx: &mut Cx<'_>) {
+    fn feel(&mut self, standing: &dyn Fn(Link) -> Standing, cx: &mut Cx<'_>) {
         if self.feeler.take_due(cx.now)
             && self.stands(cx)
-            && let exchanges = self.feeler.is_exchange_due(cx.now)
+            && let useless = self.find_useless(standing, cx)
+            && let exchanges = (useless.is_some() || self.feeler.is_exchange_due(cx.now))
             && let Some(addr) =
                 self.outbound.probe(&self.table, &mut self.book, (&self.bans, !exchanges), cx)
         {
             self.feeler.dial(addr, exchanges);
+            if useless.is_some() || self.rare.is_some() {
+                self.rare.get_or_insert_default().replacing.aim(useless);
+            }
         }
     }
 

@@ -16,6 +16,7 @@
 //! # Cost
 //! Memory: 16 bytes a step, taken as steps come. `protocol/examples/core_intake.rs` measures the time.
 
+mod passed;
 pub mod story;
 mod strand;
 
@@ -32,6 +33,7 @@ use crate::wire::kinds::Budget;
 use strand::{Entry, Rules, Strand};
 
 pub use crate::items::pool::Departure;
+pub use passed::Passed;
 pub use story::{Dealings, Step, Story, Totals, Wait};
 
 /// Most links that are remembered after they are gone; over it the oldest are forgotten. A guess: all
@@ -158,6 +160,8 @@ pub struct Life {
     pub last_offence: Option<(Time, Offence)>,
     /// What its budgets cost it.
     pub excess: Excess,
+    /// What passed on it.
+    pub passed: Passed,
 }
 
 /// What a peer's running over its budgets cost it.
@@ -225,6 +229,7 @@ impl Recorder {
                 offences: 0,
                 last_offence: None,
                 excess: Excess::default(),
+                passed: Passed::default(),
             };
             record.live.insert(link, Past { life, strand: Strand::default() });
         }
@@ -274,6 +279,20 @@ impl Recorder {
             for id in ids.take(UNSEEN_MAX) {
                 self.note(link, id, ItemEvent::Heard(Heard::OverBudget), now);
             }
+        }
+    }
+
+    /// A message came from the peer, of so many bytes.
+    pub fn on_received(&mut self, link: Link, bytes: usize) {
+        if let Some(past) = self.0.as_mut().and_then(|record| record.live.get_mut(link)) {
+            past.life.passed.received_bytes += bytes as u64;
+        }
+    }
+
+    /// A message left for the peer, of so many bytes.
+    pub fn on_sent(&mut self, link: Link, bytes: usize) {
+        if let Some(past) = self.0.as_mut().and_then(|record| record.live.get_mut(link)) {
+            past.life.passed.sent_bytes += bytes as u64;
         }
     }
 
@@ -353,6 +372,12 @@ impl Record {
         self.links().map(|past| &past.life)
     }
 
+    /// A link that is up.
+    #[must_use]
+    pub fn life(&self, link: Link) -> Option<&Life> {
+        self.live.get(link).map(|past| &past.life)
+    }
+
     fn links(&self) -> impl Iterator<Item = &Past> {
         self.live.iter().map(|(_, past)| past).chain(&self.past)
     }
@@ -365,7 +390,10 @@ impl Record {
         let strand = match link {
             None => &mut self.own,
             Some(link) => match self.live.get_mut(link) {
-                Some(past) => &mut past.strand,
+                Some(past) => {
+                    past.life.passed.count(what, 1);
+                    &mut past.strand
+                }
                 // The verdict on an item whose peer has left.
                 None => match self.past.iter_mut().rev().find(|past| past.life.link == link) {
                     Some(past) => &mut past.strand,
@@ -384,6 +412,7 @@ impl Record {
             }
             let Some(past) = self.live.get_mut(link) else { return };
             let like = Entry::new(strand::NO_ITEM, what, now, &mut self.rules);
+            past.life.passed.count(what, ids.len() as u64);
             past.strand.extend(ids.iter().map(|id| Entry { id: id.into(), ..like }));
             self.len += ids.len();
         }

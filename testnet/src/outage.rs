@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use tidings::api::Status;
+use tidings::api::{AddressStatus, Status};
 use tidings_sim::latency::LinkSpec;
 use tidings_sim::workload::Transfers;
 use tidings_sim::workload::sizes::Sizes;
@@ -293,8 +293,8 @@ async fn status(node: &Node) -> Result<Status, String> {
     node.client.status().await.map_err(|error| error.to_string())
 }
 
-async fn book(node: &Node) -> Result<Vec<tidings_protocol::ground::peer::AddressRecord>, String> {
-    node.client.book().await.map_err(|error| error.to_string())
+async fn book(node: &Node) -> Result<Vec<AddressStatus>, String> {
+    node.client.addresses().await.map_err(|error| error.to_string())
 }
 
 /// When a node was first seen to be in a state, if it is within so long.

@@ -9,13 +9,13 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tidings_protocol::ground::item::{Hash256, ItemKind};
-use tidings_protocol::ground::peer::{AddressRecord, PeerAddr};
 use tokio::time::timeout;
 
 use super::{Api, bans, events, kv, members};
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{
-    Health, PeerStatus, Readiness, SlowFrom, Slowed, Status, Stopping, Submitted, path,
+    AddressStatus, Health, PeerStatus, Readiness, SlowFrom, Slowed, Status, Stopping, Submitted,
+    path,
 };
 use crate::control::{Command, Unexplained};
 use crate::http::error::ApiError;
@@ -31,7 +31,6 @@ pub fn router(api: Api) -> Router {
         .route(path::STATUS, get(status))
         .route(path::PEERS, get(peers))
         .route(path::ADDRESSES, get(addresses))
-        .route(path::BOOK, get(book))
         .route(path::BANS, get(bans::list).post(bans::ban))
         .route(path::UNBAN, post(bans::unban))
         .route(path::DISCONNECT, post(bans::disconnect))
@@ -86,12 +85,8 @@ async fn peers(State(api): State<Api>) -> Result<Json<Vec<PeerStatus>>, ApiError
     Ok(Json(api.control.ask(Command::Peers).await?))
 }
 
-async fn addresses(State(api): State<Api>) -> Result<Json<Vec<PeerAddr>>, ApiError> {
+async fn addresses(State(api): State<Api>) -> Result<Json<Vec<AddressStatus>>, ApiError> {
     Ok(Json(api.control.ask(Command::Addresses).await?))
-}
-
-async fn book(State(api): State<Api>) -> Result<Json<Vec<AddressRecord>>, ApiError> {
-    Ok(Json(api.control.ask(Command::Book).await?))
 }
 
 async fn submit_tx(State(api): State<Api>, request: Request) -> Result<Json<Submitted>, ApiError> {

@@ -5,7 +5,7 @@
 use tidings_protocol::wire::kinds::Budget;
 
 /// Name and meaning of each counter.
-pub const COUNTERS: [(&str, &str); 53] = [
+pub const COUNTERS: [(&str, &str); 54] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -42,6 +42,10 @@ pub const COUNTERS: [(&str, &str); 53] = [
     ("turns_over_50ms", "Turns of the main loop that took 50 ms or longer."),
     ("addresses_received", "Addresses received."),
     ("addresses_dropped", "Addresses received and not kept."),
+    (
+        "useless_replaced",
+        "Links of the node's choice that others took the place of since they were of no use.",
+    ),
     ("net_dials", "Connection attempts."),
     ("net_dials_failed", "Connection attempts that failed."),
     ("net_inbound_failed", "Connections from peers that failed before they were links."),

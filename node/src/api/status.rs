@@ -1,9 +1,8 @@
-//! How a node is, and each of its links.
+//! How a node is.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
 
 use super::kv::KvStatus;
@@ -130,35 +129,6 @@ pub struct TrafficStatus {
     pub received_messages: u64,
     /// Bytes received.
     pub received_bytes: u64,
-}
-
-/// State of one link.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PeerStatus {
-    /// Handle of the link, for matching with logs.
-    pub link: String,
-    /// Identity of the peer.
-    pub peer_id: String,
-    /// Who dialled.
-    pub direction: Direction,
-    /// Address at the other end as the transport sees it.
-    pub remote: Option<PeerAddr>,
-    /// Where the peer says that it can be dialled.
-    pub advertise: Option<PeerAddr>,
-    /// Seconds since the link came up.
-    pub connected_s: f64,
-    /// Last round trip, milliseconds; `None` before the first pong.
-    pub rtt_ms: Option<f64>,
-    /// Items requested from the peer and not yet answered.
-    pub in_flight: usize,
-    /// Bytes queued for the peer.
-    pub queued_bytes: usize,
-    /// Whether nothing is announced there, but for what a comparison found (`relay.reconcile_links`).
-    #[serde(default)]
-    pub only_compares: bool,
-    /// Memory that messages of and for the peer take, bytes.
-    #[serde(default)]
-    pub held_bytes: usize,
 }
 
 /// A status with a bit of everything.

@@ -55,9 +55,9 @@ pub(super) enum Verb {
     /// Show how the node is
     Status(Remote),
     /// Show the node's peers
-    Peers(Remote),
+    Peers(WideArgs),
     /// Show the addresses that the node knows
-    Addresses(AddressesArgs),
+    Addresses(WideArgs),
     /// Show whom the node keeps out
     Bans(Remote),
     /// Keep a peer, an address or a subnet out, and close the links that lead there
@@ -214,6 +214,16 @@ pub(super) struct Remote {
     pub(super) token_file: Option<PathBuf>,
 }
 
+/// How much of a table is shown.
+#[derive(Debug, Args)]
+pub(super) struct WideArgs {
+    /// Show all columns, however narrow the terminal is
+    #[arg(long)]
+    pub(super) wide: bool,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum ExplainVerb {
     /// The story of a transaction or a block, by its id or the beginning of it
@@ -241,15 +251,6 @@ pub(super) struct UnbanArgs {
     /// Everybody
     #[arg(long)]
     pub(super) all: bool,
-    #[command(flatten)]
-    pub(super) remote: Remote,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct AddressesArgs {
-    /// With how often each was reached, and how often in a row it failed since
-    #[arg(long)]
-    pub(super) book: bool,
     #[command(flatten)]
     pub(super) remote: Remote,
 }

@@ -1,10 +1,8 @@
-//! `tidings ban`, `unban`, `bans`, `disconnect`, `connect` and `addresses`: peers by hand.
+//! `tidings ban`, `unban`, `bans`, `disconnect` and `connect`: peers by hand.
 
 use std::process::ExitCode;
 
-use tidings_protocol::ground::peer::AddressRecord;
-
-use super::args::{AddressesArgs, BanArgs, ConnectArgs, DisconnectArgs, Remote, UnbanArgs};
+use super::args::{BanArgs, ConnectArgs, DisconnectArgs, Remote, UnbanArgs};
 use super::show::duration;
 use super::table::{self, Column};
 use super::{Folder, explain::utc};
@@ -77,27 +75,6 @@ pub(super) fn connect(folder: &Folder, args: &ConnectArgs) -> Result<ExitCode, E
     let noted = serde_json::json!({ "noted": addr });
     folder.output.print(&noted, || {
         format!("{addr} is tried before others, as soon as an outbound place is free\n")
-    })?;
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn addresses(folder: &Folder, args: &AddressesArgs) -> Result<ExitCode, Error> {
-    let AddressesArgs { book, remote } = args;
-    if *book {
-        let records = folder.ask(remote, async |client| client.book().await)?;
-        folder.output.print(&records, || {
-            let line = |record: &AddressRecord| {
-                let AddressRecord { addr, successes, failures, .. } = record;
-                format!("{addr} reached {successes} times, failed {failures} times since\n")
-            };
-            records.iter().map(line).collect()
-        })?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let addresses = folder.ask(remote, async |client| client.addresses().await)?;
-    folder.output.print(&addresses, || match addresses[..] {
-        [] => "no address is known\n".to_owned(),
-        _ => addresses.iter().map(|addr| format!("{addr}\n")).collect(),
     })?;
     Ok(ExitCode::SUCCESS)
 }

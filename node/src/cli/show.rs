@@ -1,4 +1,4 @@
-//! `tidings status`, `peers` and `config`: what a node is, has, and is set to.
+//! `tidings status` and `config`: what a node is, and is set to.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -10,11 +10,9 @@ use tidings_protocol::ground::peer::PeerAddr;
 use super::Folder;
 use super::args::Remote;
 use super::explain::count;
-use super::output::terminal_width;
-use super::table::{self, Column};
 use crate::api::kv::KvStatus;
 use crate::api::members::MembersStatus;
-use crate::api::{JoinFailure, PeerStatus, Status, StoreStatus, TrafficStatus, ViewsStatus};
+use crate::api::{JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus};
 use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
 
@@ -138,49 +136,6 @@ fn describe_members(status: &MembersStatus) -> String {
     line
 }
 
-pub(super) fn peers(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {
-    let peers = folder.ask(remote, async |client| client.peers().await)?;
-    folder.output.print(&peers, || describe_peers(&peers, terminal_width()))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-const PEER_COLUMNS: [Column; 8] = [
-    Column { title: "LINK", number: false, rank: 0 },
-    Column { title: "DIRECTION", number: false, rank: 1 },
-    Column { title: "ADDRESS", number: false, rank: 0 },
-    Column { title: "CONNECTED", number: true, rank: 3 },
-    Column { title: "RTT", number: true, rank: 2 },
-    Column { title: "REQUESTED", number: true, rank: 4 },
-    Column { title: "QUEUED", number: true, rank: 5 },
-    Column { title: "PEER", number: false, rank: 6 },
-];
-
-/// Who dialled, and whether nothing is announced there.
-fn kind_of(peer: &PeerStatus) -> String {
-    let what = if peer.only_compares { ", compares" } else { "" };
-    format!("{}{what}", peer.direction)
-}
-
-fn describe_peers(peers: &[PeerStatus], width: Option<usize>) -> String {
-    if peers.is_empty() {
-        return "no peers yet\n".to_owned();
-    }
-    let row = |peer: &PeerStatus| {
-        let addr = peer.remote.or(peer.advertise).map(|addr| addr.to_string());
-        vec![
-            peer.link.clone(),
-            kind_of(peer),
-            addr.unwrap_or_else(|| "-".to_owned()),
-            duration(peer.connected_s),
-            peer.rtt_ms.map_or_else(|| "-".to_owned(), |rtt_ms| format!("{rtt_ms:.1} ms")),
-            peer.in_flight.to_string(),
-            bytes(peer.queued_bytes as u64),
-            peer.peer_id.clone(),
-        ]
-    };
-    table::render(&PEER_COLUMNS, &peers.iter().map(row).collect::<Vec<_>>(), width)
-}
-
 pub(super) fn config(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     let Resolved { layered, .. } = folder.resolve(flags)?;
     let schema = schema();
@@ -220,7 +175,7 @@ pub(super) fn config(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error>
 }
 
 /// A number of bytes, in the largest unit that leaves something before the point.
-fn bytes(bytes: u64) -> String {
+pub(super) fn bytes(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match UNITS.into_iter().find(|(unit, _)| bytes >= *unit) {
         // Tenths in whole numbers, rounded down.
@@ -271,34 +226,6 @@ mod tests {
         assert!(text.contains("known\nfailed     1.2.3.4:5, 7 s ago: it was late\npool"), "{text}");
         let status = Status { outbound: 8, ..status };
         assert!(!describe_status(&status).contains("failed"), "it has all that it wants");
-    }
-
-    #[test]
-    fn peers_fit_a_narrow_terminal() {
-        let peer = PeerStatus {
-            link: "0.1".to_owned(),
-            peer_id: "12D3KooWGRUabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO".to_owned(),
-            direction: tidings_protocol::ground::link::Direction::Outbound,
-            remote: Some("127.0.0.1:4000".parse().unwrap()),
-            advertise: None,
-            connected_s: 61.0,
-            rtt_ms: Some(12.34),
-            in_flight: 3,
-            queued_bytes: 2_048,
-            only_compares: true,
-            held_bytes: 4_096,
-        };
-        let wide = describe_peers(std::slice::from_ref(&peer), None);
-        assert!(
-            wide.contains("outbound, compares")
-                && wide.contains("12.3 ms")
-                && wide.contains("12D3KooWGRU"),
-            "{wide}"
-        );
-        let narrow = describe_peers(&[peer], Some(60));
-        assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
-        assert!(narrow.contains("127.0.0.1:4000"), "{narrow}");
-        assert_eq!(describe_peers(&[], None), "no peers yet\n");
     }
 
     #[test]

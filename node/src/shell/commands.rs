@@ -9,7 +9,7 @@ use tidings_protocol::machine::Input;
 
 use super::verify::Verified;
 use super::{Pending, Shell, status};
-use crate::api::{Outcome, PeerStatus, Status, Submitted, ViewsStatus};
+use crate::api::{Outcome, Status, Submitted, ViewsStatus};
 use crate::control::{Command, SubmitReply};
 use crate::lab::slow_motion::{self, NotSlowed, SlowMotion};
 use crate::logging;
@@ -30,13 +30,7 @@ impl Shell {
         match command {
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Peers(reply) => drop(reply.send(self.peers())),
-            Command::Addresses(reply) => {
-                let book = self.node.peers().book();
-                let _ = reply.send(book.iter().map(|view| view.addr).collect());
-            }
-            Command::Book(reply) => {
-                let _ = reply.send(self.node.export_book(self.clock.now()).addresses);
-            }
+            Command::Addresses(reply) => drop(reply.send(self.addresses())),
             Command::Bans(reply) => drop(reply.send(self.ban_list())),
             Command::Ban { request, reply } => drop(reply.send(self.ban(&request))),
             Command::Unban { subject, reply } => drop(reply.send(self.unban(subject))),
@@ -212,27 +206,5 @@ impl Shell {
             0 => self.config.params.peers.outbound,
             fixed => fixed,
         }
-    }
-
-    fn peers(&self) -> Vec<PeerStatus> {
-        let now = self.now;
-        let views = self.node.links().filter(|view| view.ready);
-        let status = views.filter_map(|view| {
-            let info = self.net.info(view.link)?;
-            Some(PeerStatus {
-                link: view.link.to_string(),
-                peer_id: info.peer.to_string(),
-                direction: view.direction,
-                remote: info.remote,
-                advertise: view.advertise,
-                connected_s: now.since(view.since).as_secs_f64(),
-                rtt_ms: view.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
-                in_flight: view.in_flight,
-                queued_bytes: info.queued_bytes,
-                only_compares: view.only_compares,
-                held_bytes: info.held_bytes,
-            })
-        });
-        status.collect()
     }
 }

@@ -60,6 +60,11 @@ impl Acquaintances {
         }
     }
 
+    /// The id of a peer, if it is known.
+    pub(super) fn name(&self, key: PeerKey) -> Option<String> {
+        self.get(key).map(|acquaintance| acquaintance.peer.to_string())
+    }
+
     fn get(&self, key: PeerKey) -> Option<Acquaintance> {
         self.0.get(&key.0).copied()
     }

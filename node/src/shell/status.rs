@@ -61,6 +61,7 @@ pub(super) fn counters(core: &Counters, net: &NetCounters) -> BTreeMap<String, u
         ("misbehaved", core.misbehaved),
         ("addresses_received", core.addresses_received),
         ("addresses_dropped", core.addresses_dropped),
+        ("useless_replaced", core.useless_replaced),
         ("net_dials", net.dials),
         ("net_dials_failed", net.dials_failed),
         ("net_links_outbound", net.links_outbound),

@@ -12,6 +12,8 @@
 //! it, whatever its own limits are (see [`crate::limits::allowance`], which is the other end), and nothing that it
 //! announces is dropped. Whoever does run over it uses up its allowance of excesses, and is then abusive.
 
+use std::time::Duration;
+
 use crate::ground::time::Time;
 use crate::limits::bucket::Bucket;
 use crate::params::{BudgetParams, Rate};
@@ -44,6 +46,19 @@ pub struct Debt {
     pub budget: Budget,
     /// When the debt will be paid.
     pub until: Time,
+}
+
+/// How much of a budget is left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Left {
+    /// Which.
+    pub of: Budget,
+    /// So much may come at once, in messages, ids, bytes or addresses.
+    pub left: usize,
+    /// So much it is when it is full.
+    pub burst: f64,
+    /// How long it takes until a debt is paid; nothing if there is none.
+    pub debt: Duration,
 }
 
 impl LinkBudget {
@@ -152,6 +167,18 @@ impl LinkBudget {
     /// Allows an answer of [`ADDRESSES_MAX`] addresses, because we asked for it.
     pub fn expect_addresses(&mut self) {
         self.addresses_expected = u32::try_from(ADDRESSES_MAX).unwrap_or(u32::MAX);
+    }
+
+    /// What is left of each, in the order of [`Budget::ALL`]. Of announcements it is what the peer may yet announce.
+    #[must_use]
+    pub fn left(&self, now: Time, params: &BudgetParams) -> [Left; Budget::ALL.len()] {
+        let mut budget = self.clone();
+        Budget::ALL.map(|of| {
+            let (bucket, rate) = budget.bucket(of, params);
+            let (left, debt) = (bucket.available(now, rate), bucket.in_debt_until(rate));
+            let left = if of == Budget::Announcements { self.credit as usize } else { left };
+            Left { of, left, burst: rate.burst, debt: debt.since(now) }
+        })
     }
 
     /// Reads what charging a message will, see `node/warm.rs`.

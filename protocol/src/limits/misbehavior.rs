@@ -63,6 +63,29 @@ impl fmt::Display for Offence {
     }
 }
 
+/// Why a link of our own choice is replaced by another (`peers/useless.rs`); those after others weigh more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// It told and sent nothing for long, while most others did.
+    Idle,
+    /// Its round trips are far longer than the others'.
+    Slow,
+    /// It has no part in what goes on: it neither gives nor takes, nor keeps what we keep.
+    Behind,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "it brought nothing for long while the others did",
+            Self::Slow => "its round trips are far longer than the others'",
+            Self::Behind => {
+                "it neither brought, nor took, nor kept anything for long while the others did"
+            }
+        })
+    }
+}
+
 /// Why we close a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -83,6 +106,8 @@ pub enum Reason {
     /// The link is no longer needed: it served to learn addresses, and there are enough others by now, or its peer is no neighbour
     /// in HyParView's sense.
     Surplus,
+    /// It was of the least use of those that we chose, and another one took its place. Its peer did nothing wrong.
+    Useless(Fault),
     /// The peer didn't say hello in time.
     HelloTimeout,
     /// The peer didn't answer a ping in time.
@@ -104,6 +129,7 @@ impl fmt::Display for Reason {
             Self::Banned => f.write_str("the operator keeps the peer out"),
             Self::Discouraged => f.write_str("the peer misbehaved earlier"),
             Self::Surplus => f.write_str("it is no longer needed"),
+            Self::Useless(fault) => write!(f, "another took its place: {fault}"),
             Self::HelloTimeout => f.write_str("the peer did not say hello in time"),
             Self::PingTimeout => f.write_str("the peer did not answer a ping in time"),
             Self::SlowReader => f.write_str("the peer takes less than is queued for it"),

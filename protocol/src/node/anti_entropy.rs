@@ -59,11 +59,16 @@ impl Node {
                 self.announcer.enqueue(link, (id, Form::Id), cx.now, params, cx.rng);
             }
         }
-        let mut blocks = self.anti_entropy.blocks(cx.now, params);
+        self.tell_latest_blocks(link, cx);
+        self.compare_first(neighbour, hello, cx);
+    }
+
+    /// A peer is told of the blocks that came of late, and of the latest.
+    pub(super) fn tell_latest_blocks(&mut self, link: Link, cx: &mut Cx<'_>) {
+        let mut blocks = self.anti_entropy.blocks(cx.now, &cx.params.relay);
         let latest = self.blocks.latest().map(|block| block.id());
         blocks.extend(latest.filter(|latest| !blocks.contains(latest)));
         self.announce_blocks(link, blocks, cx);
-        self.compare_first(neighbour, hello, cx);
     }
 
     /// If we dialled a peer, we compare, unless neither of us keeps anything.
@@ -158,6 +163,7 @@ impl Node {
         }
         match next {
             Next::Found { theirs, ours } => {
+                self.on_part_taken(link); // so little differs that the cells show it
                 self.anti_entropy.on_compared(theirs.len() + ours.len());
                 self.announce_lacked(link, theirs, cx);
                 self.on_found(link, ours.into(), admitted, cx);
@@ -200,6 +206,9 @@ impl Node {
         if self.found.is_coming(cx.now) {
             return; // we compare once it is here
         }
+        if telling.is_empty() {
+            self.on_part_taken(link);
+        }
         if telling.is_cut() {
             self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
         }
@@ -217,6 +226,9 @@ impl Node {
         });
         let lacked: Vec<ShortId> = besides.take(LISTED_MAX).collect();
         self.charge_looks(link, view.looked_at(), cx);
+        if lacked.is_empty() {
+            self.on_part_taken(link);
+        }
         if lacked.len() == LISTED_MAX {
             self.anti_entropy.on_unfinished(link, cx.now, &cx.params.relay);
         }

@@ -58,10 +58,12 @@ impl Node {
         }
         // What waits for its parents may have them asked for.
         let mut is_stale = admitted == announced && self.orphans.is_empty();
+        let mut are_known = false;
         for name in names.by_ref().take(admitted) {
             let id = name.short();
             let known = self.note_holder(name, link, cx);
             is_stale &= !(known && self.on_echo(name, cx));
+            are_known |= known;
             let mut wait = Duration::ZERO;
             if is_news {
                 self.relay_about(link, cx, |strategy, cx| {
@@ -79,6 +81,9 @@ impl Node {
                 self.want(link, name, wait, cx)
             };
             self.record.note(link, id, ItemEvent::Heard(heard), cx.now);
+        }
+        if are_known {
+            self.on_service(link);
         }
         if admitted < announced {
             self.record.on_unseen(link, names.map(Name::short), cx.now);
@@ -126,6 +131,7 @@ impl Node {
         let id = item.id();
         if self.note_holder(id.into(), link, cx) && !self.is_asked_again(link, item, cx) {
             self.counters.duplicate_items += 1;
+            self.on_service(link);
             self.record.note(link, id, ItemEvent::Duplicate, cx.now);
             let is_echo = self.on_echo(id, cx);
             let is_stale = !self.on_wanted(id, cx) && self.orphans.is_empty() && !is_echo;
@@ -391,10 +397,14 @@ impl Node {
         holders: &[Link],
         cx: &mut Cx<'_>,
     ) {
+        if ingress.is_some() {
+            self.rounds.on_news(cx.now);
+        }
         let mut known = LinkSet::default();
         for link in holders.iter().filter(|link| self.links.get(**link).is_some()) {
             known.insert(*link);
         }
+        holders.iter().for_each(|link| self.on_service(*link));
         self.seen.insert(item.id(), Seen::new(Outcome::Accepted, known));
         self.seen.hold(item.id());
         let referred = self.pool.referred(item.id());

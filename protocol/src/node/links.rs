@@ -2,6 +2,7 @@
 
 use rand::RngExt as _;
 
+use super::block_links::is_of_blocks;
 use super::{LinkState, Node};
 use crate::ground::bringer::{self, Bringer};
 use crate::ground::item::ItemKind;
@@ -13,7 +14,8 @@ use crate::limits::budget::{Debt, LinkBudget};
 use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::{Action, Cx};
 use crate::peers::ping::Health;
-use crate::peers::{Admission, Standing};
+use crate::peers::useless::Service;
+use crate::peers::{Admission, Role, Standing};
 use crate::record::ItemEvent;
 use crate::relay::{Neighbour, Strategy as _};
 use crate::report::event::Event;
@@ -43,7 +45,9 @@ impl Node {
             closing: None,
             group: addr.map_or(0, |addr| bringer::group(addr.ip, cx.params.peers.local_addresses)),
             brought: [0; 2],
+            service: Service::new(self.rounds.now()),
             congested: false,
+            only_blocks: false,
             allowance: Allowance::default(),
             budget,
         };
@@ -54,8 +58,8 @@ impl Node {
         }
         self.record.on_connected(link, peer, direction, cx.now);
         self.parts_on_link_up(link, direction, cx);
-        let (links, health) = (&self.links, &self.health);
-        let standing = |link| links.get(link).map(|state| state.standing(link, health));
+        let (links, health, round) = (&self.links, &self.health, self.rounds.now());
+        let standing = |link| links.get(link).map(|state| state.standing(link, health, round));
         let standing = |link| standing(link).unwrap_or_default();
         match self.peers.on_connected(link, peer, (direction, addr), &standing, cx) {
             Admission::Welcome => {}
@@ -68,10 +72,16 @@ impl Node {
             let accepts =
                 allowance::accepts(credit, self.strategy.takes_unasked(), &cx.params.budgets);
             let is_new = self.anti_entropy.keeps_nothing(cx.now, &cx.params.relay);
-            let only_compares = self.peers.choose_to_compare(link, cx.params);
+            let role = self.peers.choose_role(link, cx.params);
             let features = if is_new { Hello::KEEPS_NOTHING } else { 0 }
-                | if only_compares { Hello::ONLY_COMPARES } else { 0 };
-            let map = self.member.terms_for(peer);
+                | match role {
+                    Role::Relays => 0,
+                    Role::Compares => Hello::ONLY_COMPARES,
+                    Role::Blocks => Hello::ONLY_BLOCKS,
+                };
+            let is_for_all = role != Role::Blocks;
+            let advertise = advertise.filter(|_| is_for_all);
+            let map = self.member.terms_for(peer).filter(|_| is_for_all);
             let hello = Hello { version: VERSION, features, advertise, region, accepts, map };
             self.send(link, Session::Hello(Box::new(hello)), cx);
         }
@@ -110,14 +120,17 @@ impl Node {
         let (peer, direction, advertise) = (state.peer, state.direction, state.advertise);
         cx.report(Event::LinkUp { link, peer, direction, advertise });
         self.health.on_hello(link, cx.now);
+        let role = self.role(link, direction, hello, cx);
+        if role == Role::Blocks {
+            self.peers.hush(link);
+        }
         self.peers.on_hello(link, advertise, cx);
+        if role == Role::Blocks {
+            return self.begin_blocks(link, cx);
+        }
         let neighbour = Neighbour { link, direction, region: hello.region };
-        let only_compares = match direction {
-            Direction::Outbound => self.peers.only_compares(link),
-            Direction::Inbound => hello.only_compares() && cx.params.relay.safety_pull_ms > 0,
-        };
         self.greet(link, cx);
-        if only_compares {
+        if role == Role::Compares {
             self.begin_to_compare(neighbour, hello, cx);
         } else {
             self.ready.push(neighbour);
@@ -126,6 +139,18 @@ impl Node {
             self.meet(neighbour, hello, cx);
         }
         self.meet_fleet(link, (peer, direction), hello.map, cx);
+    }
+
+    /// What a link is for: whoever dialled decides.
+    fn role(&self, link: Link, direction: Direction, hello: &Hello, cx: &Cx<'_>) -> Role {
+        match direction {
+            Direction::Outbound => self.peers.role(link),
+            Direction::Inbound if hello.only_blocks() => Role::Blocks,
+            Direction::Inbound if hello.only_compares() && cx.params.relay.safety_pull_ms > 0 => {
+                Role::Compares
+            }
+            Direction::Inbound => Role::Relays,
+        }
     }
 
     pub(super) fn on_addresses(
@@ -173,12 +198,18 @@ impl Node {
         let state = self.links.get_mut(link)?;
         let len = codec::frame_len(message);
         self.counters.traffic.count_received(message.kind(), len);
+        self.record.on_received(link, len);
         if state.closing.is_some() {
             return None;
         }
         let debts = state.budget.charge(message, len, cx.now, &cx.params.budgets);
         if !state.ready && !matches!(message, Message::Session(Session::Hello(_))) {
             self.misbehave(link, Offence::BeforeHello, cx);
+            return None;
+        }
+        if state.only_blocks && !is_of_blocks(message) {
+            // No honest peer says it; who goes on is thrown out.
+            self.misbehave(link, Offence::Unsolicited, cx);
             return None;
         }
         for debt in debts.into_iter().flatten() {
@@ -250,6 +281,21 @@ impl Node {
             self.relay(cx, |strategy, cx| strategy.on_link_down(link, cx));
         }
         self.reconcile_links.remove(link);
+        self.block_links.retain(|other| *other != link);
+    }
+
+    /// The peer of a link told or sent an item that we have.
+    pub(super) fn on_service(&mut self, link: Link) {
+        if let Some(state) = self.links.get_mut(link) {
+            state.service.gives(self.rounds.now());
+        }
+    }
+
+    /// The peer of a link asked for an item that we have, or keeps what we keep.
+    pub(super) fn on_part_taken(&mut self, link: Link) {
+        if let Some(state) = self.links.get_mut(link) {
+            state.service.takes_part(self.rounds.now());
+        }
     }
 
     pub(super) fn on_congested(&mut self, link: Link, cx: &mut Cx<'_>) {
@@ -277,14 +323,17 @@ impl Node {
 }
 
 impl LinkState {
-    /// What decides whether the link keeps an inbound place.
-    fn standing(&self, link: Link, health: &Health) -> Standing {
+    /// What decides whether the link keeps its place.
+    pub(super) fn standing(&self, link: Link, health: &Health, round: u32) -> Standing {
         let [brought_tx, brought_block] = self.brought;
+        let (idle, silent) = self.service.missed(round);
         Standing {
             group: self.group,
             rtt: health.least_rtt(link),
             brought_tx,
             brought_block,
+            idle,
+            silent,
             is_closing: self.closing.is_some(),
         }
     }

@@ -131,8 +131,9 @@ impl Node {
         let here = self.pool.len() + self.blocks.len();
         assert_eq!(self.seen.held(), here, "items that are here are known to be");
         let compared = self.reconcile_links.iter().count();
-        let used = self.ready.len() + compared;
-        assert_eq!(used, usable.count(), "links that the strategy may use, or that only compare");
+        let used = self.ready.len() + compared + self.block_links.len();
+        let what = "links that the strategy may use, that only compare, or that are for blocks";
+        assert_eq!(used, usable.count(), "{what}");
     }
 
     /// Who keeps something of a link, but for the record of what was, and for verdicts that are outstanding: nobody once
@@ -143,6 +144,8 @@ impl Node {
             Some("links")
         } else if self.ready.iter().any(|neighbour| neighbour.link == link) {
             Some("ready")
+        } else if self.block_links.contains(&link) {
+            Some("block_links")
         } else if self.strategy.keeps(link) {
             Some("strategy")
         } else {

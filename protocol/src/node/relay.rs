@@ -105,14 +105,14 @@ impl Node {
         }
     }
 
-    /// The same, of what comes from a peer: the strategy hears nothing of those that are only compared with.
+    /// The same, of what comes from a peer: the strategy hears nothing of those that are only compared with, or for blocks alone.
     pub(super) fn relay_about(
         &mut self,
         link: Link,
         cx: &mut Cx<'_>,
         ask: impl FnOnce(&mut AnyStrategy, &mut RelayCx<'_>),
     ) {
-        if !self.reconcile_links.contains(link) {
+        if !self.reconcile_links.contains(link) && !self.is_for_blocks(link) {
             self.relay(cx, ask);
         }
     }

@@ -26,6 +26,7 @@ impl Node {
         let Some(state) = self.links.get_mut(link) else { return };
         let len = codec::frame_len(&message);
         self.counters.traffic.count_sent(message.kind(), len);
+        self.record.on_sent(link, len);
         if self.region.is_some() && state.region.is_some_and(|region| Some(region) != self.region) {
             self.counters.sent_cross_region_bytes += len as u64;
         }

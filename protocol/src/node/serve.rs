@@ -24,6 +24,9 @@ impl Node {
             return;
         }
         self.note_shown(link, names.clone(), cx);
+        if names.clone().next().is_some_and(|name| self.find(name).is_some()) {
+            self.on_part_taken(link);
+        }
         let refused = self.serving.on_asked(link, kind, names, cx.params);
         self.not_found(link, kind, &refused, cx);
         // Who asks overtakes nobody who waits for a turn to pay.

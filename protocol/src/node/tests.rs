@@ -16,6 +16,7 @@ use crate::wire::error::DecodeError;
 use crate::wire::kinds::Budget;
 use crate::wire::message::{Hello, Items, Names, Session};
 
+mod block_links;
 mod comparing;
 mod explaining;
 mod fees;
@@ -34,6 +35,7 @@ mod short_ids;
 mod sketching;
 mod spreading;
 mod upload;
+mod useless;
 mod work;
 
 /// A node with an operator's hand on it.

@@ -10,11 +10,14 @@ use crate::items::orphanage::Orphanage;
 use crate::items::pool::Pool;
 use crate::items::seen::SeenCache;
 use crate::items::unbroadcast::Unbroadcast;
-use crate::peers::Peers;
+use crate::limits::budget::Left;
+use crate::params::Params;
 use crate::peers::book::groups::Groups;
-use crate::record::{Dealings, Record, Story};
+use crate::peers::{Peers, Standing, Tenure};
+use crate::record::{Dealings, Passed, Record, Story};
 use crate::replica::Replica;
 use crate::report::counters::Counters;
+use crate::wire::kinds::Budget;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,12 +36,27 @@ pub struct LinkView {
     pub ready: bool,
     /// Whether nothing is announced there but what a comparison found.
     pub only_compares: bool,
+    /// Whether nothing is said there but of blocks.
+    pub only_blocks: bool,
     /// Where the peer says that it can be dialled.
     pub advertise: Option<PeerAddr>,
     /// Last round trip.
     pub rtt: Option<Duration>,
     /// Items requested and not yet here.
     pub in_flight: usize,
+}
+
+/// What an operator asks of a link besides: what passed there, and what would become of it.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkDetail {
+    /// What its peer is and did, as far as that decides who keeps a place.
+    pub standing: Standing,
+    /// Whether it keeps its place, and why.
+    pub tenure: Tenure,
+    /// What is left of its budgets.
+    pub budgets: [Left; Budget::ALL.len()],
+    /// What passed there; `None` if nothing is recorded.
+    pub passed: Option<Passed>,
 }
 
 impl Node {
@@ -63,10 +81,28 @@ impl Node {
             since: state.since,
             ready: state.ready,
             only_compares: self.reconcile_links.contains(link),
+            only_blocks: self.is_for_blocks(link),
             advertise: state.advertise,
             rtt: self.health.rtt(link),
             in_flight: self.requests.in_flight(link),
         })
+    }
+
+    /// Details of the live links that have a place, in slot order. Walks and sorts all links some times.
+    #[must_use]
+    pub fn link_details(&self, now: Time, params: &Params) -> Vec<(Link, LinkDetail)> {
+        let standing = |link: Link| {
+            let state = self.links.get(link);
+            state.map(|state| state.standing(link, &self.health, self.rounds.now()))
+        };
+        let of = |link| standing(link).unwrap_or_default();
+        let detail = |(link, tenure)| {
+            let budgets = self.links.get(link)?.budget.left(now, &params.budgets);
+            let passed = self.record.get().and_then(|record| record.life(link));
+            let passed = passed.map(|life| life.passed);
+            Some((link, LinkDetail { standing: of(link), tenure, budgets, passed }))
+        };
+        self.peers.tenures(&of, now).into_iter().filter_map(detail).collect()
     }
 
     /// The links that are ready: first those that the strategy may use.

@@ -76,6 +76,8 @@ impl Node {
 
     /// Somebody is to be dialled, or told of addresses.
     pub(super) fn peers_due(&mut self, cx: &mut Cx<'_>) {
-        self.peers.on_wake(cx);
+        let (links, health, round) = (&self.links, &self.health, self.rounds.now());
+        let standing = |link| links.get(link).map(|state| state.standing(link, health, round));
+        self.peers.on_wake(&|link| standing(link).unwrap_or_default(), cx);
     }
 }

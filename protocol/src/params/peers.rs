@@ -12,6 +12,10 @@ pub struct PeerParams {
     pub overlay: OverlayKind,
     /// How many peers we choose and dial ourselves (Bitcoin Core: 8, `MAX_OUTBOUND_FULL_RELAY_CONNECTIONS`).
     pub outbound: usize,
+    /// How many links of our choice beside these are for blocks alone (`peers/roles.rs`; Bitcoin Core: 2,
+    /// `MAX_BLOCK_RELAY_ONLY_CONNECTIONS`). None by default: where few blocks come they bring nothing and take
+    /// places of those who are dialled, a quarter as many again; and all figures of simulated networks were measured without.
+    pub block_only: usize,
     /// Most peers that may dial us (Bitcoin Core: 125 in all, `DEFAULT_MAX_PEER_CONNECTIONS`).
     pub inbound_max: usize,
     /// Most addresses in the book, a fifth of them such as were reached (`peers/book/tables.rs`). Bitcoin Core's tables
@@ -41,6 +45,9 @@ pub struct PeerParams {
     /// Least time between two links that a feeler takes the place of, seconds (Bitcoin Core looks for an
     /// extra block-relay peer to exchange every 5 min, `EXTRA_BLOCK_RELAY_ONLY_PEER_INTERVAL`).
     pub rotate_s: u64,
+    /// Least time between two links of our choice that others take the place of since they are of no use, seconds; 0 is never
+    /// (`peers/useless.rs`). A guess: a quarter as often as links are exchanged at random.
+    pub useless_s: u64,
     /// The views, where the overlay is HyParView's.
     pub hyparview: HyparviewParams,
 }
@@ -73,6 +80,7 @@ impl Default for PeerParams {
         Self {
             overlay: OverlayKind::Random,
             outbound: 8,
+            block_only: 0,
             inbound_max: 117,
             book_max: 10_240,
             retry_min_ms: 500,
@@ -84,6 +92,7 @@ impl Default for PeerParams {
             feeler_s: 120,
             local_addresses: false,
             rotate_s: 300,
+            useless_s: 1_800,
             hyparview: HyparviewParams::default(),
         }
     }

@@ -154,6 +154,11 @@ impl Peers {
 
     /// Whose inbound place a newcomer of a network gets, if there is none free.
     fn who_gives_way(&self, newcomer: u32, standing: &dyn Fn(Link) -> Standing) -> Option<Link> {
+        eviction::who_gives_way(self.may_give_way(standing), newcomer, self.secret)
+    }
+
+    /// Those who have an inbound place that they may lose.
+    pub(super) fn may_give_way(&self, standing: &dyn Fn(Link) -> Standing) -> Vec<Candidate> {
         let is_wanted = |peer: &Peer| peer.dialled.is_some_and(|addr| self.outbound.is_fixed(addr));
         let inbound = self.table.iter().filter(|(_, peer)| peer.place == Place::Inbound);
         let may_go = inbound.filter(|(link, peer)| {
@@ -164,7 +169,7 @@ impl Peers {
             since: peer.since,
             standing: standing(link),
         });
-        eviction::who_gives_way(candidates.collect(), newcomer, self.secret)
+        candidates.collect()
     }
 
     /// A link takes over from an older one to the same peer, and with it the old one's place, unless it is to have
@@ -187,7 +192,7 @@ impl Peers {
         let keeps = match peer.place {
             Place::Inbound => inbound >= cx.params.peers.inbound_max,
             Place::Outbound => is_feeler,
-            Place::Compared => false,
+            Place::Compared | Place::Blocks => false,
             Place::Seed => true,
         };
         if keeps && was_feeler {

@@ -7,7 +7,8 @@
 //! `anchors.dat`, two block-relay-only links).
 //!
 //! # Rules
-//! 1. Anchors are the [`ANCHORS_MAX`] oldest links of our own choice that brought anything new. Whoever drives this keeps
+//! 1. Anchors are the [`ANCHORS_MAX`] oldest links of our own choice that brought anything new, and before all others those for blocks
+//!    alone (`roles.rs`): nobody finds them by watching, and they stay when others are exchanged. Whoever drives this keeps
 //!    them with the book, now and then and at the end, so that a node that is killed has some, too.
 //! 2. They are dialled before all others and *beside* the set: as long as [`ANCHORS_STAY`] after the start, the set holds a
 //!    link more for each. Then random links of it are closed until it is as large as it should be.
@@ -23,7 +24,7 @@ use crate::ground::peer::PeerAddr;
 use crate::ground::time::Time;
 
 use super::book::Book;
-use super::table::{Place, Table};
+use super::table::{Peer, Place, Table};
 
 /// Most anchors (Bitcoin Core: `MAX_BLOCK_RELAY_ONLY_ANCHORS`, `net.cpp`: 2).
 pub const ANCHORS_MAX: usize = 2;
@@ -79,6 +80,11 @@ impl Anchors {
         kept.waiting.len() + kept.dialled.iter().filter(lives).count()
     }
 
+    /// Whether an address is one that was dialled as such.
+    pub(super) fn is(&self, addr: PeerAddr) -> bool {
+        self.0.as_ref().is_some_and(|kept| kept.dialled.contains(&addr))
+    }
+
     /// When their time is over; [`Time::NEVER`] without any.
     pub(super) fn deadline(&self) -> Time {
         self.0.as_ref().map_or(Time::NEVER, |kept| kept.until)
@@ -97,11 +103,14 @@ impl Anchors {
 
 /// The addresses of the oldest links of our choice that brought anything, the oldest last: it is dialled first.
 pub(super) fn find(table: &Table, brought: impl Fn(Link) -> bool) -> Vec<PeerAddr> {
-    let chosen = table.iter().filter(|(_, peer)| peer.place == Place::Outbound && peer.is_ready());
+    let chosen = table.iter().filter(|(_, peer)| {
+        matches!(peer.place, Place::Outbound | Place::Blocks) && peer.is_ready()
+    });
     let worthy = chosen.filter(|(link, _)| brought(*link));
+    let rank = |peer: &Peer| peer.place != Place::Blocks;
     let mut found: Vec<_> =
-        worthy.filter_map(|(_, peer)| Some((peer.since, peer.dialled?))).collect();
+        worthy.filter_map(|(_, peer)| Some((rank(peer), peer.since, peer.dialled?))).collect();
     found.sort_unstable();
     found.truncate(ANCHORS_MAX);
-    found.into_iter().rev().map(|(_, addr)| addr).collect()
+    found.into_iter().rev().map(|(.., addr)| addr).collect()
 }

@@ -63,8 +63,31 @@ pub struct Standing {
     pub brought_tx: u32,
     /// The same for a block.
     pub brought_block: u32,
+    /// For how many rounds of news it told and sent nothing that we have (`useless.rs`).
+    pub idle: u32,
+    /// For how many it asked for nothing either, nor was found to keep what we keep.
+    pub silent: u32,
     /// It is being closed.
     pub is_closing: bool,
+}
+
+/// Why a link doesn't give way: one sort of merit that an attacker can't have easily.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shield {
+    /// It is the oldest of a network that a secret chooses.
+    Network,
+    /// Its round trips are of the shortest.
+    Near,
+    /// It was of the last to bring a new transaction.
+    Tx,
+    /// It was of the last to bring a new block.
+    Block,
+    /// It is of the oldest.
+    Age,
+    /// No other is of its network.
+    Alone,
+    /// Our operator named it, or it is a neighbour in HyParView's sense.
+    Named,
 }
 
 /// Whoever has an inbound place that it may lose.
@@ -77,10 +100,21 @@ pub(super) struct Candidate {
 
 /// Which link gives way to a newcomer of a network; `None` if none does.
 pub(super) fn who_gives_way(
-    mut candidates: Vec<Candidate>,
+    candidates: Vec<Candidate>,
     newcomer: u32,
     secret: Salt,
 ) -> Option<Link> {
+    let alike = candidates.iter().filter(|one| one.standing.group == newcomer).count();
+    who_gives_way_to(candidates, alike, secret)
+}
+
+/// Which link gives way first: to a newcomer of a network that has no link.
+pub(super) fn first_of_largest(candidates: Vec<Candidate>, secret: Salt) -> Option<Link> {
+    who_gives_way_to(candidates, 0, secret)
+}
+
+/// Which link gives way to a newcomer whose network has so many.
+fn who_gives_way_to(mut candidates: Vec<Candidate>, alike: usize, secret: Salt) -> Option<Link> {
     if let Some(closing) = candidates.iter().find(|one| one.standing.is_closing) {
         return Some(closing.link);
     }
@@ -89,19 +123,30 @@ pub(super) fn who_gives_way(
         *sizes.entry(one.standing.group).or_insert(0_usize) += 1;
     }
     let size = |group| sizes.get(&group).copied().unwrap_or(0);
-    let least = size(newcomer) + 2;
+    let least = alike + 2;
     if sizes.values().all(|size| *size < least) {
         return None; // which is what most strangers come to
     }
-    protect(&mut candidates, secret);
+    protect(&mut candidates, secret, |_, _| {});
     let last = candidates
         .into_iter()
         .max_by_key(|one| (size(one.standing.group), one.since, secret.rank(one.link.slot())))?;
     (size(last.standing.group) >= least).then_some(last.link)
 }
 
-/// Leaves those that aren't protected.
-fn protect(candidates: &mut Vec<Candidate>, secret: Salt) {
+/// Who would not give way now, and why.
+pub(super) fn protected(mut candidates: Vec<Candidate>, secret: Salt) -> Vec<(Link, Shield)> {
+    let mut all = Vec::new();
+    protect(&mut candidates, secret, |one, shield| all.push((one.link, shield)));
+    all
+}
+
+/// Leaves those that aren't protected, and tells of the others.
+fn protect(
+    candidates: &mut Vec<Candidate>,
+    secret: Salt,
+    mut is_protected: impl FnMut(&Candidate, Shield),
+) {
     let most = candidates.len() / PART;
     let turn = |one: &Candidate| secret.rank(one.link.slot());
     // The oldest of each network, and of those the networks that the secret chooses.
@@ -111,18 +156,26 @@ fn protect(candidates: &mut Vec<Candidate>, secret: Salt) {
     let (mut before, mut left) = (None, GROUPS.min(most));
     candidates.retain(|one| {
         let is_first = before.replace(one.standing.group) != Some(one.standing.group);
-        let is_protected = is_first && left > 0;
-        left -= usize::from(is_protected);
-        !is_protected
+        let is_chosen = is_first && left > 0;
+        if is_chosen {
+            left -= 1;
+            is_protected(one, Shield::Network);
+        }
+        !is_chosen
     });
-    take(candidates, NEAREST.min(most), |one| {
+    let nearest = take(candidates, NEAREST.min(most), |one| {
         one.standing.rtt.map(|rtt| (rtt, one.since, turn(one)))
     });
+    nearest.iter().for_each(|one| is_protected(one, Shield::Near));
     let brought =
         |when: u32, one: &Candidate| (when > 0).then(|| (Reverse(when), one.since, turn(one)));
-    take(candidates, BRINGERS.min(most), |one| brought(one.standing.brought_tx, one));
-    take(candidates, BRINGERS.min(most), |one| brought(one.standing.brought_block, one));
-    take(candidates, candidates.len() / 2, |one| Some((one.since, turn(one))));
+    let txs = take(candidates, BRINGERS.min(most), |one| brought(one.standing.brought_tx, one));
+    txs.iter().for_each(|one| is_protected(one, Shield::Tx));
+    let blocks =
+        take(candidates, BRINGERS.min(most), |one| brought(one.standing.brought_block, one));
+    blocks.iter().for_each(|one| is_protected(one, Shield::Block));
+    let oldest = take(candidates, candidates.len() / 2, |one| Some((one.since, turn(one))));
+    oldest.iter().for_each(|one| is_protected(one, Shield::Age));
 }
 
 /// Takes away so many, those with the least keys first, and none without a key.
@@ -130,13 +183,13 @@ fn take<K: Ord>(
     candidates: &mut Vec<Candidate>,
     count: usize,
     key: impl Fn(&Candidate) -> Option<K>,
-) {
+) -> Vec<Candidate> {
     candidates.sort_by_cached_key(|one| {
         let key = key(one);
         (key.is_none(), key)
     });
     let taken = candidates.iter().take(count).filter(|one| key(one).is_some()).count();
-    candidates.drain(..taken);
+    candidates.drain(..taken).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
-//! Which links of the set are to go: for what a feeler found, and once the set is larger than it should be.
+//! Which links of the set are to go: for what a feeler found (one of no use first), and once the set is larger than it should be.
 
 use rand::seq::IteratorRandom as _;
 
-use super::Peers;
+use super::eviction::{Candidate, Standing};
 use super::feeler::Leaving;
 use super::table::{Peer, Place};
+use super::useless;
+use super::{Peers, Rare};
 use crate::ground::link::{Direction, Link};
+use crate::limits::misbehavior::Fault;
 use crate::machine::Cx;
 
 impl Peers {
@@ -25,12 +28,51 @@ impl Peers {
         if !found || self.shares_group(feeler) {
             return Some(feeler);
         }
+        if let Some(useless) = self.take_useless(feeler, cx) {
+            return Some(useless);
+        }
         let leaves = match self.feeler.take_rotation(cx) {
             Some(Leaving::Any) => self.draw_ordinary(Some(feeler), cx),
             Some(Leaving::Oldest) => self.oldest_ordinary(feeler),
             None => None,
         };
         Some(leaves.unwrap_or(feeler))
+    }
+
+    /// A link of no use that another is to take the place of, if one may.
+    pub(super) fn find_useless(
+        &self,
+        standing: &dyn Fn(Link) -> Standing,
+        cx: &Cx<'_>,
+    ) -> Option<(Link, Fault)> {
+        let params = &cx.params.peers;
+        let rests = |rare: &Rare| !rare.replacing.is_due(cx.now);
+        if params.useless_s == 0 || self.rare.as_deref().is_some_and(rests) {
+            return None;
+        }
+        useless::find(&self.set(standing), cx.now)
+    }
+
+    /// The links of the set, as far as they are compared.
+    pub(super) fn set(&self, standing: &dyn Fn(Link) -> Standing) -> Vec<Candidate> {
+        let ordinary = self.ordinary(None);
+        let candidate = |(link, peer): (Link, &Peer)| Candidate {
+            link,
+            since: peer.since,
+            standing: standing(link),
+        };
+        ordinary.map(candidate).collect()
+    }
+
+    /// The link of no use for whose place the feeler was dialled, if it is still there.
+    fn take_useless(&mut self, feeler: Link, cx: &Cx<'_>) -> Option<Link> {
+        let (link, _) = self.rare.as_ref()?.replacing.aimed()?;
+        let is_there = self.ordinary(Some(feeler)).any(|(other, _)| other == link);
+        if !is_there {
+            return None;
+        }
+        self.rare.get_or_insert_default().replacing.spend(cx.now, &cx.params.peers);
+        Some(link)
     }
 
     /// Of the links beside the set one that is to go, when the anchors' time is over. It may be any: what an anchor was good

@@ -45,6 +45,8 @@ pub(super) enum Place {
     Outbound,
     /// One of the outbound set that is for comparing only.
     Compared,
+    /// One of our choice that is for blocks alone.
+    Blocks,
     /// A seed's, which is given up once others are found.
     Seed,
 }
@@ -79,6 +81,8 @@ pub(super) enum Question {
     Open,
     /// It was, and has sent some.
     Answered,
+    /// It won't be: nothing is said of addresses there, either way.
+    Never,
 }
 
 /// How many links there are of each sort; each array by whose places they take, those of seeds being outbound.
@@ -176,6 +180,11 @@ impl Table {
 }
 
 impl Peer {
+    /// Whether it is a link of our own choice that is there to stay, or a feeler's.
+    pub(super) const fn is_of_the_set(&self) -> bool {
+        matches!(self.place, Place::Outbound | Place::Compared | Place::Blocks)
+    }
+
     /// A peer whose link just came up. `addr` is where we dialled it, or where it dialled from.
     pub(super) fn new(
         key: PeerKey,
@@ -204,6 +213,11 @@ impl Peer {
     /// Whether both hellos are through.
     pub(super) const fn is_ready(&self) -> bool {
         !matches!(self.stage, Stage::Greeting)
+    }
+
+    /// Whether anything is said of addresses there.
+    pub(super) const fn tells(&self) -> bool {
+        !matches!(self.question, Question::Never)
     }
 
     /// Whether it is given up once others are found.
@@ -255,7 +269,9 @@ impl Peer {
     const fn side(&self) -> usize {
         match self.place {
             Place::Inbound => Direction::Inbound as usize,
-            Place::Outbound | Place::Compared | Place::Seed => Direction::Outbound as usize,
+            Place::Outbound | Place::Compared | Place::Blocks | Place::Seed => {
+                Direction::Outbound as usize
+            }
         }
     }
 }

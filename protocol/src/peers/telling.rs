@@ -39,7 +39,9 @@ impl Peers {
     /// our own, shunned, over what one host may have in the book, or the place of others.
     pub fn on_addresses(&mut self, link: Link, addrs: &[PeerAddr], cx: &mut Cx<'_>) -> usize {
         let is_heard = self.views.is_none(); // else shuffles tell
-        let Some(peer) = self.table.get_mut(link).filter(|peer| is_heard && peer.is_ready()) else {
+        let Some(peer) =
+            self.table.get_mut(link).filter(|peer| is_heard && peer.is_ready() && peer.tells())
+        else {
             return addrs.len();
         };
         // Within a link order is kept and questions are answered at once, so this is the answer.
@@ -84,18 +86,24 @@ impl Peers {
         let is_fresh = |answer: &Answer| {
             answer.until > cx.now && answer.of.abs_diff(known) * ANSWER_GROWS <= answer.of
         };
-        if let Some(answer) = self.answer.as_ref().filter(|answer| is_fresh(answer)) {
+        if let Some(answer) = self
+            .rare
+            .as_ref()
+            .and_then(|rare| rare.answer.as_ref())
+            .filter(|answer| is_fresh(answer))
+        {
             return answer.addrs.clone();
         }
         let addrs = self.book.sample(cx.now, cx.rng);
         let until = cx.now + ANSWER_LASTS.mul_f64(cx.rng.random_range(0.75..1.25));
-        self.answer = Some(Box::new(Answer { addrs: addrs.clone(), of: known, until }));
+        self.rare.get_or_insert_default().answer =
+            Some(Answer { addrs: addrs.clone(), of: known, until });
         addrs
     }
 
     /// The peer asks for addresses. Returns how many it is told; `None` if it was answered before and is ignored now.
     pub fn on_get_addresses(&mut self, link: Link, cx: &mut Cx<'_>) -> Option<usize> {
-        let peer = self.table.get_mut(link)?;
+        let peer = self.table.get_mut(link).filter(|peer| peer.tells())?;
         if !peer.answer() {
             return None;
         }
@@ -156,7 +164,8 @@ impl Peers {
             let start = cx.rng.random_range(0..slots);
             for slot in (start..slots).chain(0..start) {
                 let Some((link, peer)) = self.table.at(slot) else { continue };
-                let wants = link != from && peer.is_ready() && !peer.is_at(addr);
+                let is_other = link != from && !peer.is_at(addr);
+                let wants = is_other && peer.is_ready() && peer.tells();
                 if wants
                     && may_tell(peer.origin, addr, cx)
                     && self.gossip.queue(link, addr, known, cx)
@@ -181,7 +190,7 @@ impl Peers {
 
     pub(super) fn announce_self(&mut self, cx: &mut Cx<'_>) {
         let Some(own) = self.told() else { return };
-        for (link, peer) in self.table.iter().filter(|(_, peer)| peer.is_ready()) {
+        for (link, peer) in self.table.iter().filter(|(_, peer)| peer.is_ready() && peer.tells()) {
             if may_tell(peer.origin, own, cx) {
                 self.gossip.queue(link, own, self.book.len(), cx);
             }

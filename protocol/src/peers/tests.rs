@@ -11,6 +11,7 @@ mod outage;
 mod outbound;
 mod places;
 mod telling;
+mod useless;
 mod views;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -41,6 +42,8 @@ struct World {
     links: u32,
     /// Links that became superfluous while time went by.
     surplus: Vec<Link>,
+    /// What links' peers did, where that matters.
+    standings: Vec<(Link, Standing)>,
 }
 
 const OWN: PeerKey = PeerKey(1_000);
@@ -66,6 +69,7 @@ impl World {
             actions: Vec::new(),
             links: 0,
             surplus: Vec::new(),
+            standings: Vec::new(),
         }
     }
 
@@ -153,7 +157,9 @@ impl World {
     }
 
     fn wake(&mut self) {
-        self.run(|peers, cx| peers.on_wake(cx));
+        let standings = self.standings.clone();
+        let of = |link| standings.iter().find(|(other, _)| *other == link).map(|(_, it)| *it);
+        self.run(|peers, cx| peers.on_wake(&|link| of(link).unwrap_or_default(), cx));
     }
 
     /// Lets time pass, waking when asked to. As in the node, a feeler whose time is up goes at once.

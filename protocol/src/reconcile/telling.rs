@@ -87,6 +87,12 @@ impl Telling {
         }
     }
 
+    /// Whether there is nothing to tell: nothing differs.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.splits.is_empty() && self.lists.is_empty()
+    }
+
     /// Whether there was more to tell than one answer holds.
     #[must_use]
     pub const fn is_cut(&self) -> bool {

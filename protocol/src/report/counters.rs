@@ -121,6 +121,8 @@ pub struct Counters {
     pub addresses_received: u64,
     /// Addresses received and not kept: over budget, not dialable, or our own.
     pub addresses_dropped: u64,
+    /// Links of our choice that others took the place of since they were of no use.
+    pub useless_replaced: u64,
 }
 
 impl Counters {

@@ -3,6 +3,7 @@
 mod faults;
 mod pressure;
 mod residue;
+mod useless;
 mod views;
 
 use tidings_protocol::params::StrategyKind;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use tidings_protocol::ground::peer::{AddressRecord, PeerAddr};
+use tidings::api::AddressStatus;
+use tidings_protocol::ground::peer::PeerAddr;
 
 /// How long a node may take to have all its links again, seconds from when its network is back.
 pub(super) const BACK_MAX_S: f64 = 30.0;
@@ -24,8 +25,8 @@ pub(super) struct Difference {
 
 impl Difference {
     /// From one book to a later one.
-    pub(super) fn between(before: &[AddressRecord], after: &[AddressRecord]) -> Self {
-        let index = |book: &[AddressRecord]| -> BTreeMap<PeerAddr, AddressRecord> {
+    pub(super) fn between(before: &[AddressStatus], after: &[AddressStatus]) -> Self {
+        let index = |book: &[AddressStatus]| -> BTreeMap<PeerAddr, AddressStatus> {
             book.iter().map(|record| (record.addr, record.clone())).collect()
         };
         let (before, after) = (index(before), index(after));
@@ -150,9 +151,20 @@ impl Report {
 mod tests {
     use super::*;
 
-    fn record(port: u16, successes: u32, failures: u16) -> AddressRecord {
-        let addr = PeerAddr::tcp(([10, 77, 0, 1], port).into());
-        AddressRecord { successes, failures, ..AddressRecord::heard(addr) }
+    fn record(port: u16, successes: u32, failures: u16) -> AddressStatus {
+        AddressStatus {
+            addr: PeerAddr::tcp(([10, 77, 0, 1], port).into()),
+            tried: successes > 0,
+            bucket: 0,
+            group: None,
+            source: "a peer nearby".to_owned(),
+            connected: false,
+            attempted_s: None,
+            reached_s: None,
+            successes,
+            failures,
+            retry_s: 0.0,
+        }
     }
 
     #[test]

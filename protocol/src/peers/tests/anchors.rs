@@ -75,3 +75,41 @@ fn the_oldest_links_that_brought_something_are_kept_as_anchors() {
     let kept = world.peers.export(|_| true, world.now);
     assert_eq!(kept.anchors, [links[2].1, links[1].1]);
 }
+
+#[test]
+fn anchors_are_of_the_links_for_blocks_and_are_for_blocks_again() {
+    let groups: Vec<_> = (0..100).map(|group| far(group, 0)).collect();
+    let dial = |world: &mut World| {
+        world.params.peers.block_only = 2;
+        let mut links = Vec::new();
+        loop {
+            let dialled = world.dialled();
+            if dialled.is_empty() {
+                return links;
+            }
+            for addr in dialled {
+                world.now = world.now + Duration::from_secs(1);
+                let link = world.outbound_at(addr);
+                let role = world.peers.choose_role(link, &world.params);
+                links.push((link, addr, role));
+            }
+        }
+    };
+    let mut world = World::new();
+    world.params.peers.block_only = 2;
+    world.remember_far(groups.iter().copied());
+    let links = dial(&mut world);
+    let roles = links.iter().map(|(.., role)| *role);
+    assert!(roles.eq([[Role::Relays; 8].as_slice(), &[Role::Blocks; 2]].concat()));
+    let kept = world.peers.export(|_| true, world.now);
+    assert_eq!(kept.anchors, [links[9].1, links[8].1]);
+    let none = world.peers.export(|link| link == links[3].0, world.now);
+    assert_eq!(none.anchors, [links[3].1], "where no blocks come, others are");
+    let mut again = World::new();
+    again.params.peers.block_only = 2;
+    again.import(&kept);
+    again.wait(Duration::ZERO);
+    let first: Vec<_> = dial(&mut again).into_iter().map(|(_, addr, role)| (addr, role)).collect();
+    assert_eq!(first[..2], [(links[8].1, Role::Blocks), (links[9].1, Role::Blocks)]);
+    assert!(first[2..].iter().all(|(_, role)| *role == Role::Relays), "eight, and two beside them");
+}

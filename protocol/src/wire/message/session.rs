@@ -49,8 +49,8 @@ pub struct Hello {
     /// Protocol version of the sender, [`VERSION`] or later.
     pub version: u16,
     /// What may be known of the sender, one bit each; unknown bits are ignored. The lowest and the third are the
-    /// codec's own, which tell whether a region and the terms of a map follow; the others are [`Hello::KEEPS_NOTHING`] and
-    /// [`Hello::ONLY_COMPARES`].
+    /// codec's own, which tell whether a region and the terms of a map follow; the others are [`Hello::KEEPS_NOTHING`],
+    /// [`Hello::ONLY_COMPARES`] and [`Hello::ONLY_BLOCKS`].
     pub features: u32,
     /// Where the sender can be dialled, if it wants to be.
     pub advertise: Option<PeerAddr>,
@@ -106,6 +106,15 @@ impl Hello {
     /// In the features of whoever dialled: on this link neither side announces anything but what a comparison found. Of no
     /// meaning from the other side, which could make all our links of no use by it.
     pub const ONLY_COMPARES: u32 = 1 << 3;
+
+    /// In the features of whoever dialled: on this link both sides speak of blocks alone. Of no meaning from the other side.
+    pub const ONLY_BLOCKS: u32 = 1 << 4;
+
+    /// Whether a dialler wants to hear of blocks alone.
+    #[must_use]
+    pub const fn only_blocks(&self) -> bool {
+        self.features & Self::ONLY_BLOCKS != 0
+    }
 
     /// Whether a dialler wants nothing announced.
     #[must_use]

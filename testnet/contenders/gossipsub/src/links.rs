@@ -117,6 +117,11 @@ impl Links {
             in_flight: 0,
             queued_bytes: 0,
             only_compares: false,
+            only_blocks: false,
+            group: None,
+            passed: None,
+            budgets: BTreeMap::new(),
+            place: None,
             held_bytes: 0,
         };
         self.peers.iter().map(status).collect()

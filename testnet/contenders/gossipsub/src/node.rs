@@ -274,7 +274,6 @@ impl Node {
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Peers(reply) => drop(reply.send(self.links.all())),
             Command::Addresses(reply) => drop(reply.send(Vec::new())),
-            Command::Book(reply) => drop(reply.send(Vec::new())),
             Command::Submit { kind, bytes, reply } => {
                 let _ = reply.send(Ok(self.submit(kind, &bytes)));
             }
