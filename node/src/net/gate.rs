@@ -17,9 +17,11 @@
 //!    Whether they are taken is what the core says, which alone knows whose place a connection has.
 //! 6. ... and those of a network that has no connection at all, for whom the core has places of trial (`peers/trial.rs`): a few
 //!    times, since a handshake may fail for want of luck, and then rarely.
-//! 7. Whom the operator bans isn't let in (`shell/bans.rs`).
+//! 7. ... and one a second of all others, of whom nobody gets a place: else a full node would look like a dead one to whoever
+//!    dials it to see whether it is there, and the network's address books would lose it.
+//! 8. Whom the operator bans isn't let in (`shell/bans.rs`).
 //!
-//! 3 to 6 don't hold for addresses of this machine or site where the network's file allows such: test networks
+//! 3 to 7 don't hold for addresses of this machine or site where the network's file allows such: test networks
 //! are hundreds of nodes on one address.
 
 use std::collections::{BTreeMap, HashMap};
@@ -98,6 +100,8 @@ pub(crate) struct Gate {
     networks: Visitors<Group>,
     /// Networks without a connection, while all places are taken.
     newcomers: Visitors<Group>,
+    /// All others, while all places are taken: together.
+    others: Visitors<()>,
     /// Whether all places are taken, as the core says.
     full: bool,
     /// Whom the operator keeps out, and until when.
@@ -146,6 +150,7 @@ impl Gate {
             visitors: Visitors::new(STOCK, 1, SECOND),
             networks: Visitors::new(NETWORK_STOCKS * STOCK, NETWORK_STOCKS, SECOND),
             newcomers: Visitors::new(TRIED, 1, TRIED_EVERY),
+            others: Visitors::new(STOCK, 1, SECOND),
             full: false,
             banned: Vec::new(),
         }
@@ -244,7 +249,7 @@ impl Gate {
         let group = self.group(ip);
         self.visitors.may_come(ip, now)
             && self.networks.may_come(group, now)
-            && (!self.full || self.might_get_a_place(group, now))
+            && (!self.full || self.might_get_a_place(group, now) || self.others.may_come((), now))
     }
 
     /// Who gives way to a newcomer, if it takes one too many.
@@ -394,6 +399,10 @@ mod tests {
             gate.opened(ip(&format!("{}.1.1.{n}", 20 + n % 8)));
         }
         gate.set_full(true);
+        for n in 0..STOCK {
+            let (ticket, _) = gate.knock(ip(&format!("20.1.3.{n}")), now).expect("of the others");
+            gate.leave(ticket);
+        }
         assert!(gate.knock(ip("20.1.2.2"), now).is_none(), "each has five places");
         let (ticket, _) = gate.knock(ip("99.1.1.1"), now).expect("it has none");
         gate.leave(ticket);
@@ -415,16 +424,24 @@ mod tests {
             ticket.is_some()
         };
         let at = |second| now + Duration::from_secs(second);
-        for second in 0..1_000 {
-            assert!(!come("20.7.1.1", at(second)), "its network has a place");
+        // Those whose networks have places use up what is for the others.
+        let mut known = 0;
+        for second in 0..1_000_u32 {
+            for n in 0..10 {
+                let host = format!("20.{n}.{}.{}", second / 250, second % 250);
+                known += u32::from(come(&host, at(second.into())));
+            }
+            let mut other = |n| u32::from(come(&format!("30.{n}.1.1"), at(second.into())));
+            let came: u32 = (0..50).map(&mut other).sum();
+            assert_eq!(came, if second < TRIED { 50 } else { 0 }, "second {second}");
         }
-        let came = (0..1_000).flat_map(|second| (0..50).map(move |n| (second, n)));
-        let came = came.filter(|(second, n)| come(&format!("30.{n}.1.1"), at(*second)));
-        assert_eq!(came.count(), 50 * TRIED as usize);
+        assert!((1_000..=1_000 + STOCK).contains(&known), "{known} of ten thousand");
         assert!(come("40.1.1.1", at(1_000)), "one that never came");
-        assert!(
-            come("30.1.1.1", at(1_000) + TRIED_EVERY) && !come("30.1.1.1", at(1_001) + TRIED_EVERY)
-        );
+        let later = at(1_000) + TRIED_EVERY;
+        assert!(come("30.1.1.1", later));
+        let others = (0..STOCK).filter(|n| come(&format!("20.1.1.{n}"), later));
+        assert_eq!(others.count(), STOCK as usize);
+        assert!(!come("30.1.1.1", later), "not twice");
     }
 
     #[test]
