@@ -31,9 +31,10 @@
 //! 9. **A restart begins with old acquaintances** (`anchors.rs`).
 //! 10. **Whoever was at the other end of a link that broke is asked first** (`lost.rs`).
 //! 11. **Of our own links one of no use is exchanged first** (`useless.rs`).
-//! 12. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`),
+//! 12. **Some links are for blocks alone**, where our operator wants such (`roles.rs`).
+//! 13. **Inbound places are shared out by network**: when all are taken, a link of the largest may give way (`eviction.rs`),
 //!     and a few are for newcomers of networks that never came before (`trial.rs`).
-//! 13. **What our operator has looked up is hearsay** of one source for each look-up (`telling.rs`, `on_heard`): a name that is
+//! 14. **What our operator has looked up is hearsay** of one source for each look-up (`telling.rs`, `on_heard`): a name that is
 //!     resolved tells whatever whoever answers for it wants, and only addresses written down are our operator's own word.
 //!
 //! # The other overlay

@@ -30,8 +30,9 @@ pub struct TooFew {
 
 /// Most descriptors that a node with these settings has open, and listeners.
 fn needed(peers: &PeerParams, listeners: usize) -> usize {
-    let dials = peers.outbound + 2 * peers.dialling_max;
-    let sockets = net::inbound_sockets_max(peers.inbound_max + peers.outbound) + dials + listeners;
+    let chosen = peers.outbound + peers.block_only;
+    let dials = chosen + 2 * peers.dialling_max;
+    let sockets = net::inbound_sockets_max(peers.inbound_max + chosen) + dials + listeners;
     sockets + CONNECTIONS_MAX + OWN
 }
 

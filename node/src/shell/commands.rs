@@ -203,7 +203,7 @@ impl Shell {
     pub(super) fn outbound_target(&self) -> usize {
         match self.config.connect.len() {
             0 if self.config.params.keeps_views() => 0,
-            0 => self.config.params.peers.outbound,
+            0 => self.config.params.outbound(),
             fixed => fixed,
         }
     }

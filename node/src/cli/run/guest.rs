@@ -17,7 +17,7 @@ use crate::host::{Failure, Guest};
 /// # Errors
 /// What is wrong with the folder, or that it can't listen.
 pub async fn guest(folder: PathBuf) -> Result<Guest, Failure> {
-    put_together(folder).await.map_err(|error| failure(&error))
+    Box::pin(put_together(folder)).await.map_err(|error| failure(&error))
 }
 
 async fn put_together(folder: PathBuf) -> Result<Guest, Error> {
