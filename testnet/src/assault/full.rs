@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use tidings_attacker::lane::Lane;
@@ -20,6 +21,7 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use super::args::NODES_MAX;
 use crate::launch::local::Node;
@@ -84,6 +86,10 @@ async fn walk(mut near: TcpStream, from: Ipv4Addr, to: SocketAddr) -> io::Result
     copy_bidirectional(&mut near, &mut far).await.map(drop)
 }
 
+/// How often the victim is asked, and how long it has to count the last ones.
+const POLL: Duration = Duration::from_millis(50);
+const COUNTED: Duration = Duration::from_secs(5);
+
 /// How many inbound places are taken.
 async fn taken(victim: &Node) -> Result<usize, String> {
     let status = victim.client.status().await.map_err(|error| error.to_string())?;
@@ -119,7 +125,19 @@ impl Settlers {
                 return Ok(settlers);
             }
         }
-        Err(format!("{} of {places} places are taken, not all", taken(victim).await?))
+        // The last ones are counted once their hellos are read.
+        let full = async {
+            while taken(victim).await? < places {
+                sleep(POLL).await;
+            }
+            Ok::<(), String>(())
+        };
+        match settlers.during(timeout(COUNTED, full)).await {
+            Ok(counted) => counted.map(|()| settlers),
+            Err(_) => {
+                Err(format!("{} of {places} places are taken, not all", taken(victim).await?))
+            }
+        }
     }
 
     /// They stay for as long as they may; this never ends.
