@@ -62,8 +62,8 @@ use serde::{Deserialize, Serialize};
 use crate::ground::item::{Hash256, Item, ItemId, ItemKind};
 
 pub use inspection::{
-    Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Opened, Sender, Verdict, Verified,
-    Weight,
+    Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Opened, Sender, Split, Verdict,
+    Verified, Weight,
 };
 pub use rejection::{Blame, Rejection};
 
@@ -132,6 +132,18 @@ pub trait Chain: Send + Sync {
     /// rejection of the body, or else the first of a part, and what is confirmed. `None`, the default, if a block is
     /// verified as a whole.
     fn open(&self, _block: &Item) -> Option<Result<Opened, Rejection>> {
+        None
+    }
+
+    /// Takes a block apart that passed all checks, so that a peer may be sent the names of what it has already
+    /// ([`crate::wire::message::Blocks`]). `None`, the default, if a block is sent as a whole.
+    fn split(&self, _block: &Item) -> Option<Split> {
+        None
+    }
+
+    /// Puts a block together again from its header and all its transactions, in its order: its canonical bytes. `None`
+    /// if the header doesn't commit to just these; so it is by default.
+    fn join(&self, _header: &[u8], _transactions: &[Arc<Item>]) -> Option<Bytes> {
         None
     }
 

@@ -118,6 +118,8 @@ pub mod items {
     pub mod seen;
     pub mod unbroadcast;
     pub mod verification;
+
+    pub mod rebuilding;
 }
 
 pub mod record;
@@ -139,6 +141,7 @@ pub mod reconcile {
 pub mod relay {
     pub mod announce;
     pub mod announce_blocks;
+    pub mod block_pushers;
     pub mod credit;
     pub mod embargo;
     pub mod fee_filter;

@@ -4,6 +4,7 @@
 //! - `node/send.rs`: everything that leaves
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
 //! - `node/block_links.rs`: links on which blocks alone are spoken of
+//! - `node/compact.rs`: blocks are sent as names, and put together again
 //! - `node/blocks.rs`: a block is kept, and what it contains is confirmed
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
 //! - `node/orphans.rs`: a transaction waits for its parents
@@ -27,6 +28,7 @@ mod behind;
 mod block_links;
 mod blocks;
 pub mod bounds;
+mod compact;
 mod credit;
 mod fees;
 mod fleet;
@@ -45,6 +47,7 @@ mod wake;
 mod warm;
 
 use crate::items::orphans::Orphans;
+use crate::items::rebuilding::Rebuilding;
 use crate::items::restoring::Restoring;
 use crate::items::verification::Verification;
 use crate::relay::serve::Serving;
@@ -74,6 +77,7 @@ use crate::reconcile::anti_entropy::AntiEntropy;
 use crate::record::{ItemEvent, Recorder};
 use crate::relay::announce::Announcer;
 use crate::relay::announce_blocks::BlockNews;
+use crate::relay::block_pushers::BlockPushers;
 use crate::relay::credit::Credits;
 use crate::relay::embargo::Embargo;
 use crate::relay::fee_filter::FeeFilter;
@@ -161,6 +165,8 @@ pub struct Node {
     fee_filter: FeeFilter,
     rate_limiter: RelayRateLimiter,
     pushed_blocks: PushedBlocks,
+    rebuilding: Rebuilding,
+    block_pushers: BlockPushers,
     serving: Serving,
     upload: Upload,
     credits: Credits,
@@ -195,6 +201,8 @@ struct LinkState {
     group: u32,
     /// The peer's hello has arrived.
     ready: bool,
+    /// It takes blocks as names.
+    rebuilds: bool,
     congested: bool,
     /// Nothing is said there but of blocks.
     only_blocks: bool,
@@ -231,6 +239,8 @@ impl Node {
             fee_filter: FeeFilter::default(),
             rate_limiter: RelayRateLimiter::default(),
             pushed_blocks: PushedBlocks::default(),
+            rebuilding: Rebuilding::default(),
+            block_pushers: BlockPushers::default(),
             block_news: BlockNews::default(),
             orphans: Orphans::new(salt),
             blocks: BlockStore::default(),
@@ -309,6 +319,7 @@ impl Node {
                 self.on_not_found(link, names.iter(), cx);
             }
             Message::Items(Items::Item(item)) => return self.on_item(link, item, cx),
+            Message::Blocks(about) => self.on_blocks(link, about, cx),
             Message::Relay(signal) => {
                 self.relay_about(link, cx, |strategy, cx| strategy.on_signal(link, signal, cx));
             }

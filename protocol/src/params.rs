@@ -4,6 +4,7 @@
 //! yet. The tree reads and writes as TOML, with unknown keys refused.
 
 mod adaptive;
+mod blocks;
 mod budgets;
 mod hyparview;
 mod memory;
@@ -18,6 +19,7 @@ mod upload;
 use serde::{Deserialize, Serialize};
 
 pub use adaptive::{AdaptiveParams, Preset, Probability, Redundancy};
+pub use blocks::BlockParams;
 pub use budgets::{BudgetParams, Rate};
 pub use hyparview::{HyparviewParams, OverlayKind, WALK_MAX};
 pub use memory::{MemoryParams, RecordParams, STEPS_DEFAULT};
@@ -44,6 +46,8 @@ pub struct Params {
     pub budgets: BudgetParams,
     /// What we send on request.
     pub upload: UploadParams,
+    /// How blocks travel.
+    pub blocks: BlockParams,
     /// Whom to connect to.
     pub peers: PeerParams,
     /// How to tell that a peer is gone.
@@ -100,6 +104,7 @@ impl Params {
         self.unbroadcast.validate()?;
         self.orphans.validate()?;
         self.upload.validate()?;
+        self.blocks.validate()?;
         self.budgets.validate()
     }
 }

@@ -21,8 +21,9 @@ use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::{Reader, Writer};
 use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::{
-    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, GETDATA_MAX, Hello, Items, KNOWN_MAX, MapTerms,
-    Message, Names, PeerExchange, Reconcile, Replica, SAID_MAX, SHUFFLED_MAX, Session, Signal,
+    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, Blocks, Compact, GETDATA_MAX, HEADER_MAX, Hello,
+    Items, KNOWN_MAX, MapTerms, Message, Names, PartId, Parts, PartsWanted, PeerExchange,
+    Reconcile, Replica, SAID_MAX, SHUFFLED_MAX, Session, Signal,
 };
 use tidings_protocol::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
 
@@ -113,6 +114,53 @@ fn map() -> impl Strategy<Value = MapTerms> {
     })
 }
 
+fn bytes() -> impl Strategy<Value = Bytes> {
+    prop_oneof![0..300usize, Just(PART_MAX)].prop_map(|len| vec![7; len].into())
+}
+
+/// Places of transactions in a block, in order.
+fn places() -> impl Strategy<Value = Vec<u16>> {
+    let some = prop::collection::btree_set(any::<u16>(), 0..40);
+    let some = some.prop_map(|places| places.into_iter().collect());
+    prop_oneof![9 => some, 1 => Just((0..=u16::MAX).collect())]
+}
+
+/// A block as names: some come along, among so many others that they have their places.
+fn compact() -> impl Strategy<Value = Message> {
+    let prefilled = prop::collection::btree_map(0..50u16, bytes(), 0..5);
+    let header = prop_oneof![Just(0), Just(HEADER_MAX), 1..200usize];
+    (header, any::<u64>(), prefilled, list_len(2_000), any::<[u8; 6]>()).prop_map(
+        |(header, nonce, prefilled, parts, name)| {
+            Blocks::Compact(Arc::new(Compact {
+                header: vec![1; header].into(),
+                nonce,
+                prefilled: prefilled.into_iter().collect(),
+                parts: vec![PartId(name); 50 + parts].into(),
+            }))
+            .into()
+        },
+    )
+}
+
+fn about_blocks(kind: MessageKind) -> BoxedStrategy<Message> {
+    match kind {
+        MessageKind::Compact => compact().boxed(),
+        MessageKind::GetParts => (any::<[u8; 32]>(), places())
+            .prop_map(|(block, places)| {
+                let block = Hash256(block);
+                Blocks::GetParts(Arc::new(PartsWanted { block, places: places.into() })).into()
+            })
+            .boxed(),
+        MessageKind::Parts => (any::<[u8; 32]>(), prop::collection::vec(bytes(), 0..9))
+            .prop_map(|(block, transactions)| {
+                let (block, transactions) = (Hash256(block), transactions.into());
+                Blocks::Parts(Arc::new(Parts { block, transactions })).into()
+            })
+            .boxed(),
+        _ => any::<bool>().prop_map(|on| Blocks::Prefer(on).into()).boxed(),
+    }
+}
+
 fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
     match kind {
         MessageKind::Hello => {
@@ -142,6 +190,9 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::NotFound => names(GETDATA_MAX, Items::NotFound).boxed(),
         MessageKind::Tx => item(ItemKind::Tx, CHAIN.max_tx_bytes).boxed(),
         MessageKind::Block => item(ItemKind::Block, CHAIN.max_block_bytes).boxed(),
+        MessageKind::Compact | MessageKind::GetParts | MessageKind::Parts | MessageKind::Prefer => {
+            about_blocks(kind)
+        }
         MessageKind::Prune => Just(Message::Relay(Signal::Prune)).boxed(),
         MessageKind::Graft => Just(Message::Relay(Signal::Graft)).boxed(),
         MessageKind::Poll => Just(Message::Relay(Signal::Poll)).boxed(),

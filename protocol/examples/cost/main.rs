@@ -16,6 +16,7 @@
 //! us, a full pool and a full address book. It is CPU time of the thread, and of each input the median of several lives.
 
 mod bench;
+mod blocks;
 mod case;
 mod inputs;
 mod kinds;

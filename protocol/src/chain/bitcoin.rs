@@ -20,10 +20,12 @@ mod transaction;
 use std::sync::Arc;
 
 use ::bitcoin::{CompactTarget, Target};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection, Verdict, Verified,
+    Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection, Split, Verdict,
+    Verified,
 };
 use crate::ground::item::{Hash256, Item, ItemId, ItemKind};
 
@@ -181,6 +183,21 @@ impl Chain for Bitcoin {
 
     fn open(&self, block: &Item) -> Option<Result<Opened, Rejection>> {
         Some(self.open_block(block))
+    }
+
+    fn split(&self, block: &Item) -> Option<Split> {
+        let header = block.bytes().get(..HEADER_LEN).map(|header| block.bytes().slice_ref(header));
+        let transactions = Block::parse(block.bytes()).ok()?.transactions.into_iter();
+        let item = |bytes: Bytes| Item::identified(ItemId::tx(Hash256::of(&bytes)), bytes);
+        let transactions = transactions.map(|(bytes, _)| item(bytes)).collect();
+        Some(Split { header: header?, transactions, made_with: 1 })
+    }
+
+    fn join(&self, header: &[u8], transactions: &[Arc<Item>]) -> Option<Bytes> {
+        let header: &[u8; HEADER_LEN] = header.try_into().ok()?;
+        let bytes = block::join(header, transactions.iter().map(|part| part.bytes()));
+        Block::parse(&bytes).ok()?.check_body(&block::header(header).ok()?).ok()?;
+        Some(bytes)
     }
 
     /// All come back but the coinbase, whose outputs never were.

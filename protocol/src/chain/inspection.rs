@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId};
 
 use super::rejection::Rejection;
@@ -121,6 +123,18 @@ pub struct Opened {
     pub parts: Vec<Arc<Item>>,
     /// Its transactions, in its order ([`Verified::confirms`]).
     pub confirms: Vec<Confirmed>,
+}
+
+/// A block in parts, each of which may be known already to whoever is sent the block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// What it begins with, which names it and commits to the rest.
+    pub header: Bytes,
+    /// Its transactions, in its order.
+    pub transactions: Vec<Arc<Item>>,
+    /// How many of them, from the first on, were made with the block, so that nobody can have them before: one, where there
+    /// is a coinbase.
+    pub made_with: usize,
 }
 
 /// A transaction of a block that joined the chain: it is confirmed, and what shares anything that it spends can't

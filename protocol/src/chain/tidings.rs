@@ -16,11 +16,13 @@ mod transfer;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::rejection::refuse_duplicates;
 use super::{
-    Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection, Verdict, Verified,
+    Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection, Split, Verdict,
+    Verified,
 };
 use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 
@@ -189,6 +191,24 @@ impl Chain for Tidings {
 
     fn open(&self, block: &Item) -> Option<Result<Opened, Rejection>> {
         Some(self.open_block(block))
+    }
+
+    fn split(&self, block: &Item) -> Option<Split> {
+        let Block { transactions, .. } = Block::parse(block.bytes()).ok()?;
+        let parts = transactions.into_iter().map(|bytes| self.item(ItemKind::Tx, bytes));
+        let transactions = parts.collect::<Result<_, _>>().ok()?;
+        Some(Split { header: block.bytes().slice(..HEADER_LEN), transactions, made_with: 0 })
+    }
+
+    fn join(&self, header: &[u8], transactions: &[Arc<Item>]) -> Option<Bytes> {
+        if header.len() != HEADER_LEN {
+            return None;
+        }
+        let ids: Vec<_> = transactions.iter().map(|part| part.id().hash()).collect();
+        if merkle::root(&ids) != Header::parse(header).ok()?.root {
+            return None;
+        }
+        Block::join(header, transactions.iter().map(|part| part.bytes()))
     }
 
     /// All its transfers come back: none is made with the block.

@@ -45,6 +45,12 @@ impl BlockStore {
         self.recent.iter().rev().find(|block| block.id() == *id)
     }
 
+    /// Whether a block is one of so many that came last.
+    #[must_use]
+    pub fn is_among_latest(&self, id: &ItemId, count: usize) -> bool {
+        self.recent.iter().rev().take(count).any(|block| block.id() == *id)
+    }
+
     /// The block that came last.
     #[must_use]
     pub fn latest(&self) -> Option<&Arc<Item>> {

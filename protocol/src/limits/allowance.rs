@@ -65,7 +65,7 @@ impl Allowance {
                 let _ = self.tx_bytes.take(bytes, now, self.tx_bytes_rate(params));
                 return;
             }
-            MessageKind::Block => {
+            MessageKind::Block | MessageKind::Compact | MessageKind::Parts => {
                 let _ = self.block_bytes.take(bytes, now, self.block_bytes_rate(params));
             }
             _ => {}

@@ -4,6 +4,7 @@
 use super::LinkState;
 use crate::ground::item::{ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::Link;
+use crate::items::rebuilding::{PER_BLOCK, REBUILD_BYTES, REBUILT_MAX};
 use crate::items::verification::{BLOCKS_MAX, Checking};
 use crate::params::Params;
 use crate::reconcile::vain::VAIN_MAX;
@@ -31,7 +32,7 @@ const LINK_BYTES: usize = size_of::<LinkState>() + 2_048;
 
 /// What `links` links make a node hold at worst, by what it is: bytes.
 #[must_use]
-pub fn held_for_links(links: usize, params: &Params) -> [(&'static str, usize); 7] {
+pub fn held_for_links(links: usize, params: &Params) -> [(&'static str, usize); 8] {
     let (memory, requests, orphans) = (&params.memory, &params.requests, &params.orphans);
     let announced: usize = [ItemKind::Tx, ItemKind::Block]
         .map(|kind| {
@@ -51,6 +52,7 @@ pub fn held_for_links(links: usize, params: &Params) -> [(&'static str, usize); 
     [
         ("announced and not here yet", announced * ANNOUNCED_BYTES + links * late),
         ("waiting for their parents", parked),
+        ("blocks that come in parts", REBUILT_MAX * PER_BLOCK * REBUILD_BYTES),
         ("being checked", 2 * memory.verifying_max_bytes + checks * checking),
         ("asked for and not taken", links * asked),
         ("announcements that wait", waiting * QUEUE * size_of::<(ItemId, Form)>()),

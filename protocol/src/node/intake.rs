@@ -70,6 +70,9 @@ impl Node {
                     wait = strategy.on_announced(link, (kind, id), known, cx);
                 });
             }
+            if let Some(until) = self.rebuilt_until(name) {
+                wait = wait.max(until.since(cx.now));
+            }
             let heard = if known {
                 self.announcer.on_known(link, name);
                 self.anti_entropy.on_announced(link, id);
@@ -115,7 +118,8 @@ impl Node {
         cx: &mut Cx<'_>,
     ) {
         for name in names {
-            let known = self.requests.on_denied(link, name, cx.now, &cx.params.requests);
+            let mut known = self.requests.on_denied(link, name, cx.now, &cx.params.requests);
+            known |= self.on_rebuild_denied(link, name);
             if known {
                 self.record.note(link, name, ItemEvent::NotFound, cx.now);
             }
@@ -144,7 +148,8 @@ impl Node {
 
     fn on_new_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = item.id();
-        if self.asked_as(link, item, cx).is_none() {
+        let is_rest_of_names = self.rebuilding.awaits_whole(id, link);
+        if self.asked_as(link, item, cx).is_none() && !is_rest_of_names {
             if !self.strategy.takes_unasked() {
                 self.counters.unsolicited += 1;
                 self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
@@ -152,11 +157,17 @@ impl Node {
             }
             self.found.on_news(iter::once(id.into()));
         }
-        self.record.note(link, id, ItemEvent::Arrived, cx.now);
+        self.on_arrived(link, item, cx);
+    }
+
+    /// An item is here that a peer may send.
+    pub(super) fn on_arrived(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
+        let holders = self.rebuilding.end(item.id());
+        self.record.note(link, item.id(), ItemEvent::Arrived, cx.now);
         match cx.chain.inspect(item) {
             Ok(inspection) => {
                 self.relay_about(link, cx, |strategy, cx| strategy.on_arrived(item, link, cx));
-                self.take(item, inspection, Some(link), Vec::new(), cx);
+                self.take(item, inspection, Some(link), holders, cx);
             }
             Err(rejection) => self.refuse(item, Some(link), rejection, cx),
         }
@@ -222,7 +233,7 @@ impl Node {
     }
 
     /// Notes that a link's peer has an item; false if we know nothing of the item.
-    fn note_holder(&mut self, name: Name, link: Link, cx: &Cx<'_>) -> bool {
+    pub(super) fn note_holder(&mut self, name: Name, link: Link, cx: &Cx<'_>) -> bool {
         self.seen.note(name, link)
             || self.verification.note_holder(name, link)
             || self.on_orphan_announced(link, name, cx)
@@ -385,6 +396,7 @@ impl Node {
             ItemKind::Block => {
                 self.on_block(item, &inspection, confirms, cx);
                 self.accepted(item, ingress, &holders, cx);
+                self.answer_askers(cx);
             }
         }
     }
@@ -419,6 +431,11 @@ impl Node {
         cx.report(Event::Accepted { id: item.id(), size, ingress });
         if let Some(state) = ingress.and_then(|link| self.links.get_mut(link)) {
             state.brings(item.kind(), cx.now);
+        }
+        if item.kind() == ItemKind::Block
+            && let Some(link) = ingress
+        {
+            self.choose_pusher(link, cx);
         }
         if ingress.is_none() {
             self.remember_own(item, cx);

@@ -40,6 +40,7 @@ impl Node {
             bringer: Bringer::of(direction, addr),
             since: cx.now,
             ready: false,
+            rebuilds: false,
             advertise: None,
             region: None,
             closing: None,
@@ -78,7 +79,8 @@ impl Node {
                     Role::Relays => 0,
                     Role::Compares => Hello::ONLY_COMPARES,
                     Role::Blocks => Hello::ONLY_BLOCKS,
-                };
+                }
+                | if cx.params.blocks.compact { Hello::REBUILDS } else { 0 };
             let is_for_all = role != Role::Blocks;
             let advertise = advertise.filter(|_| is_for_all);
             let map = self.member.terms_for(peer).filter(|_| is_for_all);
@@ -116,6 +118,7 @@ impl Node {
         state.ready = true;
         state.advertise = hello.advertise.filter(PeerAddr::is_dialable);
         state.region = hello.region;
+        state.rebuilds = hello.rebuilds() && cx.params.blocks.compact;
         state.allowance.on_hello(&hello.accepts, &cx.params.budgets);
         let (peer, direction, advertise) = (state.peer, state.direction, state.advertise);
         cx.report(Event::LinkUp { link, peer, direction, advertise });
@@ -316,6 +319,7 @@ impl Node {
             if self.serving.waiting(link) > 0 {
                 self.serving.hurry(cx.now);
             }
+            self.answer_askers(cx);
             self.member.set_congested(link, false, cx);
             self.do_for_replica(cx);
         }

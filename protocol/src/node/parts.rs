@@ -107,6 +107,8 @@ define_parts! {
         rate_limiter: relay_due,
         embargo: embargo_due,
         unbroadcast: announce_again,
+        rebuilding: rebuilds_due,
+        block_pushers: nothing_due,
         serving: serve_due,
         upload: nothing_due,
         credits: grant_due,

@@ -153,6 +153,9 @@ impl Node {
         }
         let is_taken = !congested && self.takes_unasked(link, &item, cx);
         match item.kind() {
+            ItemKind::Block if self.is_announced(link, &item, cx) => {
+                self.announce(link, ItemKind::Block, &[id], Manner::Now, cx);
+            }
             ItemKind::Block => {
                 if is_taken && self.pushed_blocks.try_push(&item, cx.now, &cx.params.budgets) {
                     self.give(link, item, Manner::Now, cx);

@@ -17,7 +17,7 @@ use crate::relay::announce::Form;
 use crate::report::event::Event;
 use crate::wire::codec;
 use crate::wire::kinds::Class;
-use crate::wire::message::{ANNOUNCE_MAX, Items, Message, Names, PeerExchange, Reconcile};
+use crate::wire::message::{ANNOUNCE_MAX, Blocks, Items, Message, Names, PeerExchange, Reconcile};
 
 impl Node {
     /// Sends a message.
@@ -54,7 +54,13 @@ impl Node {
         self.seen.note_told(item.id(), link);
         self.upload.on_given(item.id(), link);
         self.record.note(link, item.id(), ItemEvent::Sent(manner), cx.now);
-        self.send(link, Items::Item(item), cx);
+        match self.as_names(link, &item, cx) {
+            Some(compact) => {
+                self.on_wanted(item.id(), cx);
+                self.send(link, Blocks::Compact(compact), cx);
+            }
+            None => self.send(link, Items::Item(item), cx),
+        }
     }
 
     /// Sends an item that we still hold, unless the peer doesn't take it. If it doesn't now, it is announced.

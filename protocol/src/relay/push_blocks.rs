@@ -26,10 +26,26 @@ impl PushedBlocks {
         self.own = Some(id);
     }
 
+    /// Whether it is the latest block of our operator.
+    #[must_use]
+    pub fn is_own(&self, id: ItemId) -> bool {
+        self.own == Some(id)
+    }
+
     /// Whether a block may be pushed to one more peer; then it counts.
     pub fn try_push(&mut self, block: &Item, now: Time, params: &BudgetParams) -> bool {
-        self.own == Some(block.id())
-            || self.bytes.try_take(block.size() as f64, now, params.pushed_block_bytes)
+        self.try_push_as(block.id(), block.size(), now, params)
+    }
+
+    /// The same, where it takes so many bytes.
+    pub fn try_push_as(
+        &mut self,
+        id: ItemId,
+        bytes: usize,
+        now: Time,
+        params: &BudgetParams,
+    ) -> bool {
+        self.is_own(id) || self.bytes.try_take(bytes as f64, now, params.pushed_block_bytes)
     }
 }
 

@@ -4,8 +4,14 @@ use crate::wire::kinds::{Budget, MessageKind};
 
 /// How often each kind of message went either way, and how many bytes that was, framing included. Both ways of a kind
 /// lie together: what comes of a kind is mostly followed by what goes of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traffic([Kind; MessageKind::ALL.len()]);
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self([Kind::default(); MessageKind::ALL.len()])
+    }
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Kind {
@@ -87,6 +93,12 @@ pub struct Counters {
     pub reannounced: u64,
     /// Whole items received that we had already (or were checking).
     pub duplicate_items: u64,
+    /// Blocks that were put together from what was here and what was asked for.
+    pub blocks_rebuilt: u64,
+    /// Transactions of such blocks that weren't here, and were asked for.
+    pub block_parts_lacked: u64,
+    /// Blocks that came as names and had to be asked for as a whole, since the parts didn't fit.
+    pub rebuilds_failed: u64,
     /// Ids announced to us that we knew already.
     pub duplicate_announcements: u64,
     /// Announcements dropped because their link had too many open, see `requests.announced_max`.

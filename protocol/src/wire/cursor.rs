@@ -65,6 +65,13 @@ impl<'a> Cursor<'a> {
         Ok(&self.body[start..self.read])
     }
 
+    /// The same, without copying: they share the body.
+    pub(crate) fn bytes(&mut self, len: usize) -> Result<Bytes, DecodeError> {
+        let start = self.read;
+        self.slice(len)?;
+        Ok(self.body.slice(start..self.read))
+    }
+
     /// Takes all that is left.
     pub(crate) fn all(&mut self) -> &[u8] {
         let start = mem::replace(&mut self.read, self.body.len());

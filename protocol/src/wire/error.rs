@@ -65,6 +65,8 @@ pub enum Field {
     Choice,
     /// The kind of an item.
     ItemKind,
+    /// The parts of a block: none, too many, out of order, or behind a header that is too long.
+    Parts,
     /// A span of ids, or what is told of it: deeper than ids are long, out of order, or of other ids.
     Span,
 }
@@ -75,6 +77,7 @@ impl fmt::Display for Field {
             Self::Address => "address",
             Self::Choice => "choice",
             Self::ItemKind => "kind of item",
+            Self::Parts => "list of a block's parts",
             Self::Span => "span of ids",
         })
     }

@@ -8,6 +8,9 @@ use crate::ground::fee::FeeRate;
 use crate::ground::item::{ItemKind, ShortId};
 use crate::wire::cursor::Cursor;
 use crate::wire::error::DecodeError;
+use crate::wire::message::blocks::{
+    COMPACT_MAX, GET_PARTS_MAX, read_compact, read_get_parts, read_parts, read_prefer,
+};
 use crate::wire::message::items::{short_len, whole_len};
 use crate::wire::message::peers::{
     ADDRESSES_BODY_MAX, FORWARD_JOIN_BODY_MAX, SHUFFLE_BODY_MAX, read_addresses, read_choice,
@@ -21,8 +24,8 @@ use crate::wire::message::relay::KNOWN_BODY_MAX;
 use crate::wire::message::replica::SAID_MAX;
 use crate::wire::message::session::read_hello;
 use crate::wire::message::{
-    ANNOUNCE_MAX, GETDATA_MAX, HELLO_MAX, Items, Message, Names, PeerExchange, Reconcile, Replica,
-    Session, Signal,
+    ANNOUNCE_MAX, Blocks, GETDATA_MAX, HELLO_MAX, Items, Message, Names, PeerExchange, Reconcile,
+    Replica, Session, Signal,
 };
 
 /// Most bytes of a body whose kind we don't know; they are skipped, never kept. A guess: as the
@@ -340,6 +343,18 @@ kinds! {
     Shuffle "shuffle": Control, each Addresses {
         37: Bytes(SHUFFLE_BODY_MAX), Peers(PeerExchange::Shuffle { .. }) = read_shuffle;
         38: Bytes(SHUFFLE_BODY_MAX), Peers(PeerExchange::ShuffleReply { .. }) = read_shuffle_reply;
+    }
+    Compact "compact": Block {
+        40: Bytes(COMPACT_MAX), Blocks(Blocks::Compact(_)) = read_compact;
+    }
+    GetParts "getparts": Control, each Requests {
+        41: Bytes(GET_PARTS_MAX), Blocks(Blocks::GetParts(_)) = read_get_parts;
+    }
+    Parts "parts": Block {
+        42: OfItem(ItemKind::Block), Blocks(Blocks::Parts(_)) = read_parts;
+    }
+    Prefer "prefer": Control {
+        43: Bytes(1), Blocks(Blocks::Prefer(_)) = read_prefer;
     }
 }
 

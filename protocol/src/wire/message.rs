@@ -7,6 +7,7 @@
 //! kinds, fields at the end of the hello, and tags of addresses.
 
 pub(super) mod address;
+pub(super) mod blocks;
 pub(super) mod items;
 pub(super) mod peers;
 pub(super) mod reconcile;
@@ -16,6 +17,10 @@ pub(super) mod session;
 
 use bytes::{BufMut as _, BytesMut};
 
+pub use blocks::{
+    BLOCK_PARTS_MAX, Blocks, COMPACT_MAX, Compact, HEADER_MAX, PART_ID_LEN, PartId, PartNames,
+    Parts, PartsWanted,
+};
 pub use items::{ANNOUNCE_MAX, GETDATA_MAX, Items, Names};
 pub use peers::{ADDRESSES_MAX, PeerExchange, SHUFFLED_MAX};
 pub use reconcile::Reconcile;
@@ -41,6 +46,8 @@ pub enum Message {
     Peers(PeerExchange),
     /// Items, and who has them.
     Items(Items),
+    /// Blocks, by the names of what is in them.
+    Blocks(Blocks),
     /// What one strategy says to another.
     Relay(Signal),
     /// What one of the two missed.
@@ -67,8 +74,8 @@ macro_rules! from_subject {
 }
 
 from_subject!(
-    Session: Session, Peers: PeerExchange, Items: Items, Relay: Signal, Reconcile: Reconcile,
-    Replica: Replica
+    Session: Session, Peers: PeerExchange, Items: Items, Blocks: Blocks, Relay: Signal,
+    Reconcile: Reconcile, Replica: Replica
 );
 
 /// What each subject tells of the bodies of its messages.
@@ -100,6 +107,7 @@ impl Message {
             Self::Session(message) => message.len(),
             Self::Peers(message) => message.len(),
             Self::Items(message) => message.len(),
+            Self::Blocks(message) => message.len(),
             Self::Relay(message) => message.len(),
             Self::Reconcile(message) => message.len(),
             Self::Replica(message) => message.len(),
@@ -116,6 +124,7 @@ impl Message {
                 Self::Session(message) => message.allocated(),
                 Self::Peers(message) => message.allocated(),
                 Self::Items(message) => message.allocated(),
+                Self::Blocks(message) => message.allocated(),
                 Self::Relay(message) => message.allocated(),
                 Self::Reconcile(message) => message.allocated(),
                 Self::Replica(message) => message.allocated(),
@@ -130,6 +139,7 @@ impl Message {
             Self::Session(message) => message.put(out),
             Self::Peers(message) => message.put(out),
             Self::Items(message) => message.put(out),
+            Self::Blocks(message) => message.put(out),
             Self::Relay(message) => message.put(out),
             Self::Reconcile(message) => message.put(out),
             Self::Replica(message) => message.put(out),
@@ -144,6 +154,7 @@ impl Message {
             Self::Session(message) => message.elements(),
             Self::Peers(message) => message.elements(),
             Self::Items(message) => message.elements(),
+            Self::Blocks(message) => message.elements(),
             Self::Relay(message) => message.elements(),
             Self::Reconcile(message) => message.elements(),
             Self::Replica(message) => message.elements(),

@@ -10,7 +10,7 @@ use tidings_protocol::ground::item::ShortId;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
 use tidings_protocol::wire::message::{
-    Items, Message, PeerExchange, Reconcile, Replica, Session, Signal,
+    Blocks, Items, Message, PeerExchange, Reconcile, Replica, Session, Signal,
 };
 
 /// Odd multiplier: the golden ratio's fraction in 64 bits.
@@ -93,6 +93,12 @@ impl EventHash {
             Message::Items(
                 Items::Announce(names) | Items::GetData(names) | Items::NotFound(names),
             ) => names.iter().for_each(|name| self.id(name)),
+            Message::Blocks(Blocks::Compact(compact)) => self.word(compact.nonce),
+            Message::Blocks(Blocks::GetParts(wanted)) => {
+                wanted.places.iter().for_each(|place| self.word((*place).into()));
+            }
+            Message::Blocks(Blocks::Parts(parts)) => self.word(parts.transactions.len() as u64),
+            Message::Blocks(Blocks::Prefer(wanted)) => self.word((*wanted).into()),
             Message::Relay(Signal::Known(ids) | Signal::First(ids)) => {
                 ids.iter().for_each(|id| self.id(id));
             }

@@ -144,6 +144,7 @@ pub(super) const fn travels(message: &Message) -> bool {
         Message::Session(_)
         | Message::Peers(_)
         | Message::Items(Items::FeeFilter(_) | Items::Credit(_))
+        | Message::Blocks(_)
         | Message::Replica(_)
         | Message::Unknown { .. } => false,
     }
@@ -174,6 +175,7 @@ fn encode(message: &Message) -> Option<Say> {
         Message::Session(_)
         | Message::Peers(_)
         | Message::Items(Items::FeeFilter(_) | Items::Credit(_))
+        | Message::Blocks(_)
         | Message::Replica(_)
         | Message::Unknown { .. } => return None,
     })

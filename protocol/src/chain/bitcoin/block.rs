@@ -1,7 +1,9 @@
 //! Blocks: a header that proves work, and the transactions that it commits to.
 
 use ::bitcoin::block::Header;
-use ::bitcoin::consensus::encode::{Decodable as _, VarInt, deserialize, deserialize_partial};
+use ::bitcoin::consensus::encode::{
+    Decodable as _, Encodable as _, VarInt, deserialize, deserialize_partial,
+};
 use ::bitcoin::hashes::Hash as _;
 use ::bitcoin::{self as rust_bitcoin, Target};
 use bytes::Bytes;
@@ -47,6 +49,18 @@ pub(super) fn check_proof(header: &Header, id: Hash256, easiest: Target) -> Resu
 fn overflows(bits: u32) -> bool {
     let (len, digits) = (bits >> 24, bits & 0x7f_ffff);
     digits != 0 && digits.ilog2() + 1 + 8 * len.saturating_sub(3) > 256
+}
+
+/// The canonical bytes of a block with this header and these transactions.
+pub(super) fn join<'a>(
+    header: &[u8; HEADER_LEN],
+    transactions: impl ExactSizeIterator<Item = &'a Bytes>,
+) -> Bytes {
+    let mut bytes = header.to_vec();
+    let count = VarInt(transactions.len() as u64);
+    count.consensus_encode(&mut bytes).expect("a vector takes all that is written to it");
+    transactions.for_each(|transaction| bytes.extend_from_slice(transaction));
+    bytes.into()
 }
 
 /// A transaction: its bytes in the block, and what they say.

@@ -131,7 +131,15 @@ impl Block {
         let header = (0..MINE_PATIENCE << bits)
             .map(|nonce| Header { nonce, ..unsolved }.encode())
             .find(|header| leading_zero_bits(Hash256::of(header)) >= u32::from(bits))?;
-        let mut bytes = BytesMut::from(&header[..]);
+        Self::join(&header, transactions.iter())
+    }
+
+    /// The canonical bytes of a block with this header and these transactions; `None` if there are too many.
+    pub(super) fn join<'a>(
+        header: &[u8],
+        transactions: impl ExactSizeIterator<Item = &'a Bytes>,
+    ) -> Option<Bytes> {
+        let mut bytes = BytesMut::from(header);
         put_transactions(transactions, &mut bytes)?;
         Some(bytes.freeze())
     }
@@ -149,7 +157,10 @@ fn leading_zero_bits(id: Hash256) -> u32 {
     if high < u128::BITS { high } else { high + low }
 }
 
-fn put_transactions(transactions: &[Bytes], out: &mut BytesMut) -> Option<()> {
+fn put_transactions<'a>(
+    transactions: impl ExactSizeIterator<Item = &'a Bytes>,
+    out: &mut BytesMut,
+) -> Option<()> {
     varint::put(u32::try_from(transactions.len()).ok()?, out);
     for bytes in transactions {
         varint::put(u32::try_from(bytes.len()).ok()?, out);

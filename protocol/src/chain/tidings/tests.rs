@@ -157,6 +157,19 @@ fn what_the_header_vouches_for_is_blamed_on_the_id() {
 }
 
 #[test]
+fn a_block_that_is_taken_apart_is_put_together_again_and_nothing_else_is() {
+    let transfers = [transfer(1, 0), transfer(2, 0), transfer(3, 0)];
+    let block = item(ItemKind::Block, block(&transfers));
+    let Split { header, mut transactions, made_with } = CHAIN.split(&block).unwrap();
+    assert_eq!((transactions.len(), made_with), (3, 0));
+    assert_eq!(CHAIN.join(&header, &transactions).unwrap(), block.bytes());
+    assert_eq!(CHAIN.join(&header, &transactions[..2]), None);
+    assert_eq!(CHAIN.join(&header[1..], &transactions), None);
+    transactions.swap(0, 1);
+    assert_eq!(CHAIN.join(&header, &transactions), None);
+}
+
+#[test]
 fn a_block_without_a_whole_header_has_no_id() {
     let short = vec![0; HEADER_LEN - 1].into();
     let unidentified = CHAIN.item(ItemKind::Block, short);

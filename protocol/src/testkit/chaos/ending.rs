@@ -224,6 +224,7 @@ fn is_about_items(message: &Message) -> bool {
         | Message::Peers(_)
         | Message::Relay(Signal::Poll) => false,
         Message::Items(_)
+        | Message::Blocks(_)
         | Message::Relay(_)
         | Message::Reconcile(_)
         | Message::Replica(_)

@@ -24,7 +24,8 @@ use crate::testkit::ties::Ties;
 use crate::wire::digest::{Digest, FAN, LIST_MAX, List, Span, Split};
 use crate::wire::error::DecodeError;
 use crate::wire::message::{
-    Allowed, Hello, Items, Message, Names, PeerExchange, Reconcile, Replica, Session, Signal,
+    Allowed, Blocks, Compact, HEADER_MAX, Hello, Items, Message, Names, PartNames, Parts,
+    PartsWanted, PeerExchange, Reconcile, Replica, Session, Signal,
 };
 use crate::wire::sketch::{Cells, Want};
 
@@ -64,6 +65,9 @@ impl Chaos {
             5..=8 => self.speak(slot, |chaos| {
                 Message::Items(Items::Item(chaos.items[script.below(chaos.items.len())].clone()))
             }),
+            9 if script.byte().is_multiple_of(2) => {
+                self.speak(slot, |chaos| chaos.about_block(script).into());
+            }
             9 => self.speak(slot, |chaos| chaos.signal(script)),
             10 if script.byte().is_multiple_of(3) => {
                 self.speak(slot, |_| Replica::Said(said(script).into()).into());
@@ -119,8 +123,39 @@ impl Chaos {
             if !script.byte().is_multiple_of(8) {
                 let is_fellow = !script.byte().is_multiple_of(4);
                 let map = is_fellow.then(|| membership().settings.terms());
-                let hello = Hello { map, ..Hello::default() };
+                let features = if script.byte().is_multiple_of(2) { Hello::REBUILDS } else { 0 };
+                let hello = Hello { map, features, ..Hello::default() };
                 self.say(link, Message::Session(Session::Hello(Box::new(hello))));
+            }
+        }
+    }
+
+    /// A block as names, of any header and any transactions; a question for parts of it, or parts; or a wish for blocks.
+    fn about_block(&self, script: &mut Script<'_>) -> Blocks {
+        let header = self.items[script.below(self.items.len())].bytes().clone();
+        let header = header.slice(..header.len().min(HEADER_MAX));
+        let some = &self.items[..script.below(self.items.len())];
+        let block = Hash256::of(&header);
+        match script.byte() % 4 {
+            0 => Blocks::Prefer(script.byte().is_multiple_of(2)),
+            1 => {
+                let places = (0..u16::from(script.byte())).step_by(3).collect();
+                Blocks::GetParts(Arc::new(PartsWanted { block, places }))
+            }
+            2 => {
+                let transactions = some.iter().map(|item| item.bytes().clone()).collect();
+                Blocks::Parts(Arc::new(Parts { block, transactions }))
+            }
+            _ => {
+                let nonce = script.byte().into();
+                let names = PartNames::of(&header, nonce);
+                let prefilled = (0..u16::from(script.byte() % 3))
+                    .map(|place| (place, self.items[0].bytes().clone()))
+                    .collect();
+                let own = [names.name(self.items[0].id())];
+                let named = some.iter().map(|item| names.name(item.id()));
+                let parts = own.into_iter().chain(named).collect();
+                Blocks::Compact(Arc::new(Compact { header, nonce, prefilled, parts }))
             }
         }
     }

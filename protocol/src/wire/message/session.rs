@@ -50,7 +50,7 @@ pub struct Hello {
     pub version: u16,
     /// What may be known of the sender, one bit each; unknown bits are ignored. The lowest and the third are the
     /// codec's own, which tell whether a region and the terms of a map follow; the others are [`Hello::KEEPS_NOTHING`],
-    /// [`Hello::ONLY_COMPARES`] and [`Hello::ONLY_BLOCKS`].
+    /// [`Hello::ONLY_COMPARES`], [`Hello::ONLY_BLOCKS`] and [`Hello::REBUILDS`].
     pub features: u32,
     /// Where the sender can be dialled, if it wants to be.
     pub advertise: Option<PeerAddr>,
@@ -114,6 +114,15 @@ impl Hello {
     #[must_use]
     pub const fn only_blocks(&self) -> bool {
         self.features & Self::ONLY_BLOCKS != 0
+    }
+
+    /// In the features: the sender takes blocks as the names of their transactions, and answers for those that it sends so.
+    pub const REBUILDS: u32 = 1 << 5;
+
+    /// Whether the sender takes blocks as names.
+    #[must_use]
+    pub const fn rebuilds(&self) -> bool {
+        self.features & Self::REBUILDS != 0
     }
 
     /// Whether a dialler wants nothing announced.

@@ -105,6 +105,20 @@ fn a_good_block_passes_with_and_without_witnesses() {
 }
 
 #[test]
+fn a_block_that_is_taken_apart_is_put_together_again_and_nothing_else_is() {
+    let chain = chain();
+    let block = item(ItemKind::Block, serialize(&block(&family())));
+    let Split { header, mut transactions, made_with } = chain.split(&block).unwrap();
+    assert_eq!((transactions.len(), made_with), (4, 1));
+    assert_eq!(chain.join(&header, &transactions).unwrap(), block.bytes());
+    assert_eq!(chain.join(&header, &transactions[..3]), None);
+    assert_eq!(chain.join(&header[..79], &transactions), None);
+    transactions.swap(1, 2);
+    assert_eq!(chain.join(&header, &transactions), None);
+    assert_eq!(chain.join(&header, &[]), None);
+}
+
+#[test]
 fn the_proof_of_work_is_held_against_what_the_header_claims_and_the_network_allows() {
     let mut block = block(&[]);
     let main = Settings::default().chain(Limits::default());
@@ -234,6 +248,8 @@ fn a_real_block_passes_as_do_its_transactions() {
     let block = main.item(ItemKind::Block, std::fs::read(file).unwrap().into()).unwrap();
     main.inspect(&block).unwrap();
     let confirmed = main.verify(&block).unwrap().confirms;
+    let Split { header, transactions, .. } = main.split(&block).unwrap();
+    assert_eq!(main.join(&header, &transactions).unwrap(), block.bytes());
     let Disconnected { returns, .. } = main.disconnect(&block);
     assert_eq!(returns.len() + 1, confirmed.len());
     for (item, confirmed) in returns.iter().zip(&confirmed[1..]) {

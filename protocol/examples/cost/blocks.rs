@@ -1,0 +1,79 @@
+//! What is said about blocks that travel as names, to a node whose pool is full.
+
+use std::sync::Arc;
+
+use tidings_protocol::ground::item::{Hash256, ItemId};
+use tidings_protocol::params::StrategyKind;
+use tidings_protocol::wire::kinds::MessageKind;
+use tidings_protocol::wire::message::{Blocks, Compact, Message, PartNames, Parts, PartsWanted};
+
+use crate::case::{Case, Scene, case, junk, raw};
+use crate::scenes::pooled;
+
+const ADAPTIVE: Scene = Scene::Calm(StrategyKind::Adaptive);
+
+/// Transactions of a block.
+const COUNT: u16 = 3_000;
+
+/// The cases of a kind.
+pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
+    match kind {
+        MessageKind::Compact => compacts(),
+        MessageKind::GetParts => questions(),
+        MessageKind::Parts => parts(),
+        _ => {
+            let wish = |wanted| Message::from(Blocks::Prefer(wanted));
+            let all = (0..100).map(|n| wish(n % 2 == 0));
+            vec![
+                case("back and forth, 100 times", ADAPTIVE, all),
+                raw("malformed", ADAPTIVE, junk(43, &[2])),
+            ]
+        }
+    }
+}
+
+/// A block of which all or nothing is pooled.
+fn compact(number: u8, is_pooled: bool) -> Message {
+    let header = bytes::Bytes::from(vec![number; 80]);
+    let names = PartNames::of(&header, 1);
+    let named = |n: u16| {
+        let id = match is_pooled {
+            true => pooled(n.into()).item().id(),
+            false => ItemId::tx(Hash256::of(&n.to_le_bytes())),
+        };
+        names.name(id)
+    };
+    let parts = (0..COUNT).map(named).collect();
+    Blocks::Compact(Arc::new(Compact { header, nonce: 1, prefilled: Box::default(), parts })).into()
+}
+
+fn compacts() -> Vec<Case> {
+    vec![
+        case("of what nobody has", ADAPTIVE, [compact(1, false)]),
+        case("of what is here, under another header", ADAPTIVE, [compact(1, true)]),
+        case("10 of what nobody has", ADAPTIVE, (0..10).map(|n| compact(n, false))),
+        raw("malformed", ADAPTIVE, junk(40, &[1; 2_000])),
+    ]
+}
+
+fn questions() -> Vec<Case> {
+    let wanted = |count: u16| {
+        let places = (0..count).collect();
+        let wanted = PartsWanted { block: Hash256::of(b"nowhere"), places };
+        Message::from(Blocks::GetParts(Arc::new(wanted)))
+    };
+    vec![
+        case("3,000 of a block that nobody has", ADAPTIVE, [wanted(COUNT)]),
+        case("one, 100 times", ADAPTIVE, vec![wanted(1); 100]),
+        raw("malformed", ADAPTIVE, junk(41, &[0xff; 100])),
+    ]
+}
+
+fn parts() -> Vec<Case> {
+    let transactions = (0..COUNT).map(|n| pooled(n.into()).item().bytes().clone()).collect();
+    let parts = Arc::new(Parts { block: Hash256::of(b"nowhere"), transactions });
+    vec![
+        case("that nobody asked for", ADAPTIVE, [Message::from(Blocks::Parts(parts))]),
+        raw("malformed", ADAPTIVE, junk(42, &[0xff; 100])),
+    ]
+}
