@@ -22,6 +22,7 @@ use crate::manifest::args::{SettingArgs, presets};
 use crate::outage::{self, OutageArgs};
 use crate::output;
 use crate::simulate::{self, SimArgs};
+use crate::study::blocks::{self, BlocksArgs};
 use crate::study::compare::{self, CompareArgs};
 use crate::study::dial::{self, DialArgs};
 use crate::study::frontier::{self, FrontierArgs};
@@ -65,6 +66,8 @@ enum Command {
     Gym(GymArgs),
     /// Simulates a partition that ends, and tells what it cost to become equal again.
     Heal(Box<HealArgs>),
+    /// Simulates blocks whose transactions are known, sent whole and as names, and tells how soon they are everywhere.
+    Blocks(Box<BlocksArgs>),
     /// Simulates fleets of members, and tells how soon deaths are seen and who is taken for dead wrongly.
     Members(MembersArgs),
     /// Simulates the death of most nodes at once, and tells how the overlay of the others heals.
@@ -170,6 +173,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sim(args) => simulate::main(&args),
         Command::Assault(args) => assault::main(&args),
         Command::Heal(args) => heal::main(&args),
+        Command::Blocks(args) => blocks::main(&args),
         Command::Validate(args) => validate::main(&args),
         Command::Versus(args) => versus::main(&args),
         Command::Compare(args) => compare::main(&args),

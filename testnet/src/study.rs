@@ -3,6 +3,7 @@
 //! - [`compare`]: strategies on the same workload and seeds; [`frontier`] draws them in one plane
 //! - [`dial`]: whether adaptive keeps its dial, wherever it is
 //! - [`gym`]: what it takes to be all of a node's peers
+//! - [`blocks`]: how soon blocks are everywhere, by names and whole
 //! - [`heal`]: what a partition costs when it ends
 //! - [`mean_field`]: what is to be expected of `reconcile`, as a curve on the plane
 //! - [`members`]: who is taken for dead in simulated fleets, and how soon
@@ -11,6 +12,7 @@
 //! - [`validate`]: one manifest simulated and launched; [`versus`]: our nodes and others' launched in turns
 //! - [`jobs`]: runs on several threads; [`table`]: figures with their goals
 
+pub mod blocks;
 pub mod compare;
 pub mod dial;
 pub mod frontier;

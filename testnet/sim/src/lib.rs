@@ -9,6 +9,7 @@
 //!   tells runs apart, [`baseline`] is what nodes had counted before the measured part, [`healing`] what a partition cost
 //! - [`survivors`] looks at how the living hang together
 //! - [`simulation`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
+//! - [`blocks`] measures how soon blocks are everywhere whose transactions are known
 //! - [`gym`] has one real node attacked by whoever wants to be all of its peers
 //! - [`members`] simulates the fleet's other machine, membership, over the same link models and faults
 //!
@@ -18,6 +19,7 @@
 //! Who calls has the clock with which to measure what a run costs.
 
 pub mod baseline;
+pub mod blocks;
 pub mod fault;
 pub mod fork;
 pub mod gym;

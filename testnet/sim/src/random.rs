@@ -82,6 +82,8 @@ pub enum Use {
     Spy = 10,
     /// What happens to a node in the gym: 0 is what is done, 1 who is up in the beginning, 2 who the node is.
     Gym = 11,
+    /// Which transactions of a block a node lacks.
+    Pool = 12,
 }
 
 /// The generator of one use and, within it, of one number (a node, an item, a fault).

@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use rand::RngExt as _;
+use tidings_protocol::chain::Chain;
 use tidings_protocol::chain::opaque::Opaque;
+use tidings_protocol::ground::item::Item;
 use tidings_protocol::ground::link::{Direction, Link};
 use tidings_protocol::ground::map::{Map, Salt};
 use tidings_protocol::ground::peer::{AddressRecord, PeerAddr};
@@ -59,9 +61,21 @@ impl World {
     /// # Errors
     /// A sentence about an overlay or workload that can't be.
     pub fn new(scenario: &Scenario) -> Result<Self, String> {
-        let (nodes, edges) = (scenario.network.nodes, edges(scenario)?);
         let chain = Opaque::default();
         let items = workload::items(&scenario.workload, scenario.seed, &chain)?;
+        Self::of(scenario, Box::new(chain), items)
+    }
+
+    /// The same, of other items, under other rules.
+    ///
+    /// # Errors
+    /// A sentence about an overlay that can't be.
+    pub fn of(
+        scenario: &Scenario,
+        chain: Box<dyn Chain + Send + Sync>,
+        items: Vec<Arc<Item>>,
+    ) -> Result<Self, String> {
+        let (nodes, edges) = (scenario.network.nodes, edges(scenario)?);
         let mut numbers = Map::new(Salt::new(scenario.seed));
         for (item, number) in items.iter().zip(0..) {
             numbers.insert(item.id().into(), number);
@@ -77,7 +91,7 @@ impl World {
             fixed: Arc::new(Fixed {
                 seed: scenario.seed,
                 params,
-                chain: Box::new(chain),
+                chain,
                 latencies: Latencies::new(&scenario.link, nodes, scenario.seed),
                 layout,
                 origin: scenario.origin,

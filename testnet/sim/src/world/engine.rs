@@ -1,9 +1,12 @@
 //! The loop: takes the next event, hands it to its node, and carries out what the node asks for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tidings_protocol::chain::Verified;
+use tidings_protocol::ground::item::Item;
 use tidings_protocol::ground::time::Time;
-use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
+use tidings_protocol::machine::{Action, Cx, Input, Machine as _, RestoredAs};
 use tidings_protocol::report::event::Event as Report;
 
 use super::state::{Entry, Event, Leg, WAKES, World};
@@ -75,6 +78,17 @@ impl World {
                 unreachable!("these concern no single node")
             }
         }
+    }
+
+    /// Submits an item now, at the node that the workload names.
+    pub fn submit_now(&mut self, item: usize) {
+        self.submit(item);
+    }
+
+    /// Puts a transaction into a node's pool, as if it had been there before it started.
+    pub fn restore(&mut self, node: u32, item: Arc<Item>) {
+        let (was, age, verified) = (RestoredAs::Kept, Duration::ZERO, Verified::default());
+        self.hand(node, Input::Restored { item, was, age, verified });
     }
 
     fn submit(&mut self, item: usize) {

@@ -1,0 +1,218 @@
+//! `tidings-testnet blocks`: how soon blocks are everywhere, and at what cost, when nodes have most of what is in them.
+//!
+//! Each way of sending them in a row: whole; as names when asked for; as names unasked, by three peers. The bound beside them is
+//! what no way passes: a message of a header's size that every node sends on to all its peers, over the same overlay and links.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use tidings_protocol::chain::Limits;
+use tidings_protocol::params::{BlockParams, StrategyKind};
+use tidings_sim::blocks::{KINDS, Outcome, Setup, measure};
+use tidings_sim::scenario::Scenario;
+use tidings_tools::show::table::grid;
+
+use super::compare::{WorldArgs, progress, write_files};
+use super::jobs;
+use crate::exit::usage;
+use crate::output;
+
+/// Arguments of `blocks`. Without any: 200 nodes between regions, blocks of 1,000 transactions of 300 bytes.
+#[derive(Clone, Debug, Args)]
+pub struct BlocksArgs {
+    /// Blocks that are measured, after three in which nodes learn who is fast
+    #[arg(long, default_value_t = 10)]
+    pub blocks: usize,
+    /// Transactions of each block
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub block_txs: usize,
+    /// Bytes of each transaction
+    #[arg(long, value_name = "BYTES", default_value_t = 300)]
+    pub tx_bytes: usize,
+    /// Share of a block's transactions that a random half of the nodes lacks, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub unknown: f64,
+    /// Seconds from one block to the next
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    pub every: f64,
+    /// The seed
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The network.
+    #[command(flatten)]
+    pub world: WorldArgs,
+}
+
+/// Blocks before those that are measured.
+const WARMUP: usize = 3;
+
+/// Bytes of a transaction in the bound's blocks: with one, a block is as large as a header.
+const BOUND_TX_BYTES: usize = 16;
+
+/// One way of sending blocks.
+struct Way {
+    name: &'static str,
+    blocks: BlockParams,
+    /// A block as small as a header, sent to everybody at once.
+    is_bound: bool,
+}
+
+fn ways() -> [Way; 5] {
+    let way = |name, compact, pushers, cut_through| Way {
+        name,
+        blocks: BlockParams { compact, pushers, cut_through },
+        is_bound: false,
+    };
+    [
+        way("whole", false, 0, false),
+        way("names, asked for", true, 0, false),
+        way("names, pushed", true, 3, false),
+        way("names, cut through", true, 3, true),
+        Way { is_bound: true, ..way("bound: a header, flooded", false, 0, false) },
+    ]
+}
+
+/// Runs the command.
+#[must_use]
+pub fn main(args: &BlocksArgs) -> ExitCode {
+    let setups = match setups(args).and_then(|all| args.world.make_folder().map(|()| all)) {
+        Ok(setups) => setups,
+        Err(problem) => return usage(&problem),
+    };
+    let rows = jobs::map(args.world.jobs, &setups, |(name, setup)| {
+        let outcome = measure(setup)?;
+        progress(name);
+        Ok((*name, outcome))
+    });
+    let rows: Vec<(&str, Outcome)> = match rows.into_iter().collect::<Result<_, String>>() {
+        Ok(rows) => rows,
+        Err(problem) => return usage(&problem),
+    };
+    let json = json!({ "rows": rows.iter().map(to_json).collect::<Vec<_>>() }).to_string();
+    if let Some(out) = &args.world.out
+        && let Err(code) = write_files(out, &[("summary.json", json.clone())])
+    {
+        return code;
+    }
+    let text = if args.world.json { json + "\n" } else { render(&rows) };
+    let is_whole = rows.iter().all(|(_, outcome)| outcome.missing == 0);
+    let code = if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    output::print(&text, args.world.out.is_some(), code)
+}
+
+fn setups(args: &BlocksArgs) -> Result<Vec<(&'static str, Setup)>, String> {
+    if !(1..=1_000).contains(&args.blocks) {
+        return Err(format!("--blocks is {}, but must be 1 to 1000", args.blocks));
+    }
+    if !(1..=65_535).contains(&args.block_txs) {
+        return Err(format!("--block-txs is {}, but must be 1 to 65535", args.block_txs));
+    }
+    let most = Limits::default().max_block_bytes;
+    let bytes = args.block_txs.saturating_mul(args.tx_bytes.saturating_add(4)).saturating_add(64);
+    if !(16..=100_000).contains(&args.tx_bytes) || bytes > most {
+        return Err(format!(
+            "--tx-bytes is {}, but must be 16 to 100000, and all of a block at most {most} bytes",
+            args.tx_bytes
+        ));
+    }
+    if !(0.0..=1.0).contains(&args.unknown) {
+        return Err(format!("--unknown is {}, but must be 0 to 1", args.unknown));
+    }
+    if !(0.1..=3_600.0).contains(&args.every) {
+        return Err(format!("--every is {}, but must be 0.1 to 3600 seconds", args.every));
+    }
+    let mut manifest = args.world.manifest(1, 0)?;
+    manifest.seed = args.seed;
+    let scenario = manifest.scenario()?;
+    Ok(ways().map(|way| (way.name, setup(args, &scenario, way))).into())
+}
+
+fn setup(args: &BlocksArgs, scenario: &Scenario, way: Way) -> Setup {
+    let mut scenario = scenario.clone();
+    scenario.params.blocks = way.blocks;
+    let (mut txs, mut tx_bytes) = (args.block_txs, args.tx_bytes);
+    if way.is_bound {
+        scenario.params.relay.strategy = StrategyKind::Flood;
+        (txs, tx_bytes) = (1, BOUND_TX_BYTES);
+    }
+    let unknown = if way.is_bound { 0.0 } else { args.unknown };
+    let every = Duration::from_secs_f64(args.every);
+    Setup { scenario, warmup: WARMUP, blocks: args.blocks, txs, tx_bytes, unknown, every }
+}
+
+fn render(rows: &[(&str, Outcome)]) -> String {
+    let names =
+        ["", "t50 ms", "t90 ms", "t99 ms", "bytes", "per block byte", "no round trip", "missing"];
+    let rows = rows.iter().map(|(name, outcome)| {
+        let at = |share| format!("{:.0}", outcome.quantile_ms(share));
+        let bytes = outcome.bytes();
+        vec![
+            (*name).to_owned(),
+            at(0.5),
+            at(0.9),
+            at(0.99),
+            format!("{bytes:.0}"),
+            format!("{:.3}", bytes / outcome.block_bytes),
+            format!("{:.1} %", 100.0 * outcome.hit_rate()),
+            outcome.missing.to_string(),
+        ]
+    });
+    grid(&names, &rows.collect::<Vec<_>>())
+}
+
+fn to_json((name, outcome): &(&str, Outcome)) -> Value {
+    let kinds = KINDS.iter().zip(outcome.received);
+    let received = kinds.map(|(kind, bytes)| (kind.name().to_owned(), json!(bytes)));
+    json!({
+        "name": name,
+        "t50_ms": outcome.quantile_ms(0.5),
+        "t90_ms": outcome.quantile_ms(0.9),
+        "t99_ms": outcome.quantile_ms(0.99),
+        "bytes": outcome.bytes(),
+        "received": Value::Object(received.collect()),
+        "block_bytes": outcome.block_bytes,
+        "hit_rate": outcome.hit_rate(),
+        "missing": outcome.missing,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: BlocksArgs,
+    }
+
+    fn args(words: &str) -> BlocksArgs {
+        Cli::parse_from(["blocks"].into_iter().chain(words.split_whitespace())).args
+    }
+
+    #[test]
+    fn each_way_has_its_row_and_sentence() {
+        let words = "--nodes 20 --blocks 1 --block-txs 20 --every 5";
+        let setups = setups(&args(words)).unwrap();
+        let rows: Vec<_> =
+            setups.iter().map(|(name, setup)| (*name, measure(setup).unwrap())).collect();
+        assert!(rows.iter().all(|(_, outcome)| outcome.missing == 0));
+        let text = render(&rows);
+        assert_eq!(text.lines().count(), 2 + rows.len(), "{text}");
+        assert!(rows[1].1.bytes() < rows[0].1.bytes() / 2.0, "{text}");
+    }
+
+    #[test]
+    fn wrong_words_have_their_sentence() {
+        let problem = |words| setups(&args(words)).unwrap_err();
+        assert!(problem("--blocks 0").starts_with("--blocks is 0"));
+        assert!(problem("--block-txs 70000").starts_with("--block-txs is 70000"));
+        assert!(problem("--tx-bytes 5000").contains("at most 4000000 bytes"));
+        assert!(problem("--unknown 2").starts_with("--unknown is 2"));
+        assert!(problem("--every 0").starts_with("--every is 0"));
+    }
+}
