@@ -114,6 +114,7 @@ fn map() -> impl Strategy<Value = MapTerms> {
     })
 }
 
+/// Five of them have room in a message that may be as long as a block.
 fn bytes() -> impl Strategy<Value = Bytes> {
     prop_oneof![0..300usize, Just(PART_MAX)].prop_map(|len| vec![7; len].into())
 }
@@ -151,7 +152,7 @@ fn about_blocks(kind: MessageKind) -> BoxedStrategy<Message> {
                 Blocks::GetParts(Arc::new(PartsWanted { block, places: places.into() })).into()
             })
             .boxed(),
-        MessageKind::Parts => (any::<[u8; 32]>(), prop::collection::vec(bytes(), 0..9))
+        MessageKind::Parts => (any::<[u8; 32]>(), prop::collection::vec(bytes(), 0..6))
             .prop_map(|(block, transactions)| {
                 let (block, transactions) = (Hash256(block), transactions.into());
                 Blocks::Parts(Arc::new(Parts { block, transactions })).into()

@@ -301,6 +301,9 @@ impl Node {
         };
         let message =
             Message::from(Blocks::Parts(Arc::new(Parts { block: wanted.block, transactions })));
+        if message.body_len() > cx.chain.max_size(ItemKind::Block) {
+            return self.give_whole(link, block, cx); // its header is shorter than a hash
+        }
         // The block was read for it, too: an eighth of what sending it would cost. A guess.
         let work = codec::frame_len(&message) + block.size() / 8;
         self.charge_answer(link, work / BYTES_PER_REQUEST, cx);
