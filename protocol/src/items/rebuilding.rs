@@ -142,8 +142,8 @@ struct State {
     blocks: Vec<UnderWay>,
     /// What was lacking of the latest blocks.
     lacked: VecDeque<(ItemId, Box<[u16]>)>,
-    /// The latest block as names, as it is sent to everybody.
-    named: Option<(ItemId, Arc<Compact>)>,
+    /// The block that was last sent, as names, as it is sent to everybody; `None` if it travels whole.
+    named: Option<(ItemId, Option<Arc<Compact>>)>,
     /// Requests for parts that can't be answered yet.
     askers: Vec<(Link, Arc<PartsWanted>)>,
 }
@@ -276,15 +276,15 @@ impl Rebuilding {
         blocks.find(|(block, _)| *block == id).map_or(&[], |(_, lacked)| lacked)
     }
 
-    /// A block as names, if it is the one that was last sent so.
+    /// How a block travels, if it is the one that was last sent: as these names, or whole.
     #[must_use]
-    pub fn named(&self, id: ItemId) -> Option<Arc<Compact>> {
+    pub fn named(&self, id: ItemId) -> Option<Option<Arc<Compact>>> {
         let (last, compact) = self.0.as_ref()?.named.as_ref()?;
         (*last == id).then(|| compact.clone())
     }
 
-    /// A block is sent as names.
-    pub fn set_named(&mut self, id: ItemId, compact: Arc<Compact>) {
+    /// A block is sent as names, or whole.
+    pub fn set_named(&mut self, id: ItemId, compact: Option<Arc<Compact>>) {
         self.state().named = Some((id, compact));
     }
 

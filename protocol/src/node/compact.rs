@@ -81,12 +81,11 @@ impl Node {
             return None;
         }
         if let Some(named) = self.rebuilding.named(block.id()) {
-            return Some(named);
+            return named;
         }
-        let lacked = self.rebuilding.lacked(block.id());
-        let compact = name_parts(block, lacked, cx)?;
-        self.rebuilding.set_named(block.id(), compact.clone());
-        Some(compact)
+        let named = name_parts(block, self.rebuilding.lacked(block.id()), cx);
+        self.rebuilding.set_named(block.id(), named.clone());
+        named
     }
 
     /// Whether a block that the strategy would push is announced to a peer instead, since it takes names and didn't ask to be
