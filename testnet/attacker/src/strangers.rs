@@ -8,6 +8,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::interval;
 
 use crate::lane::Lane;
+use crate::mode::{Attack, Mode};
 
 /// How many come each second.
 pub const PER_S: u32 = 200;
@@ -52,6 +53,25 @@ impl Whence {
             }
         }
     }
+}
+
+/// A way of coming, from one address or from many.
+pub(crate) const fn mode(
+    whence: Whence,
+    name: &'static str,
+    does: &'static str,
+    attack: Attack,
+) -> Mode {
+    let holds = match whence {
+        Whence::One => {
+            "an address may come ten times, and then once a second: all links stay, a newcomer comes in"
+        }
+        Whence::Many => {
+            "all links stay; a newcomer of a network that never came has a place kept for it"
+        }
+    };
+    let (lanes, per_s) = (1, Some(PER_S));
+    Mode { name, does, holds, lanes, is_of_blocks: false, is_fair: false, per_s, attack }
 }
 
 /// Has strangers come until it is dropped, each of whom does something from its address until that is over.
