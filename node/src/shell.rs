@@ -24,7 +24,7 @@ mod turns;
 mod verify;
 mod waiting;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -43,7 +43,7 @@ use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::limits::misbehavior::Reason;
-use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
+use tidings_protocol::machine::{Action, Cx, Input, Load, Machine as _};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::{ParamError, STEPS_DEFAULT};
 use tidings_protocol::peers::book::groups::Groups;
@@ -156,6 +156,8 @@ pub struct Shell {
     pending: HashMap<ItemId, Vec<Pending>>,
     keeper: Keeper,
     desk: MapDesk,
+    /// Blocks that the core wants read.
+    loads: VecDeque<(ItemId, Load)>,
     /// The core's output; empty but while it is carried out.
     actions: Vec<Action>,
     clock: Clock,
@@ -273,6 +275,7 @@ impl Shell {
             pending: HashMap::new(),
             keeper,
             desk: MapDesk::default(),
+            loads: VecDeque::new(),
             actions: Vec::new(),
             clock,
             watch: ClockWatch::start(),
@@ -452,6 +455,7 @@ impl Shell {
                     self.net.throttle(link, class, self.clock.instant(until));
                 }
                 Action::Verify(item) => self.verifier.push(item),
+                Action::Load { id, what } => self.loads.push_back((id, what)),
                 Action::Dial { addr } => self.net.dial(addr),
                 Action::Disconnect { link, why } => self.close(link, why),
                 Action::Changed(key) => {
@@ -463,6 +467,11 @@ impl Shell {
             }
         }
         self.actions = actions;
+        while let Some((id, what)) = self.loads.pop_front() {
+            let block = self.node.blocks().get(&id).cloned();
+            let loaded = block.and_then(|block| what.of(&block, &*self.config.chain));
+            throttled |= self.handle(Input::Loaded { id, what, loaded });
+        }
         // Before anything else is queued: a batch of verdicts could fill a queue to its bound.
         while let Some(link) = self.net.next_congested() {
             throttled |= self.handle(Input::Congested { link });
@@ -494,6 +503,8 @@ impl Shell {
             | Event::Orphaned { .. }
             | Event::Broadcast { .. }
             | Event::Left { .. }
+            | Event::BlockConnected { .. }
+            | Event::BlockDisconnected { .. }
             | Event::LinkDown { .. }
             | Event::Misbehaved { .. }
             | Event::OtherMap { .. }

@@ -62,8 +62,8 @@ use serde::{Deserialize, Serialize};
 use crate::ground::item::{Hash256, Item, ItemId, ItemKind};
 
 pub use inspection::{
-    Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Opened, Sender, Split, Verdict,
-    Verified, Weight,
+    BlockHeader, Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Opened, Sender, Split,
+    Verdict, Verified, Weight,
 };
 pub use rejection::{Blame, Rejection};
 
@@ -144,6 +144,27 @@ pub trait Chain: Send + Sync {
     /// Puts a block together again from its header and all its transactions, in its order: its canonical bytes. `None`
     /// if the header doesn't commit to just these; so it is by default.
     fn join(&self, _header: &[u8], _transactions: &[Arc<Item>]) -> Option<Bytes> {
+        None
+    }
+
+    /// What the first block follows: blocks form a chain from here on, of which the branch of most work counts. `None`, the
+    /// default, if blocks stand by themselves: then each counts as soon as it passes.
+    fn root(&self) -> Option<Hash256> {
+        None
+    }
+
+    /// Reads a header, or that of a block which begins with it, and checks its proof of work. Asked only if there is a
+    /// [`Chain::root`], and then at most once for a header that comes: it should cost no more than a hash or two.
+    ///
+    /// # Errors
+    /// When it is no header, or breaks a rule by itself. By default always.
+    fn header(&self, _bytes: &[u8]) -> Result<BlockHeader, Rejection> {
+        Err(Rejection::policy("no-headers"))
+    }
+
+    /// Makes a block with its proof of work, for test networks: it may take a while. `None`, the default, if these rules can't,
+    /// or if no proof was found.
+    fn mine(&self, _parent: Hash256, _transactions: &[Arc<Item>], _time_s: u64) -> Option<Bytes> {
         None
     }
 

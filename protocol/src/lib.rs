@@ -122,6 +122,13 @@ pub mod items {
     pub mod rebuilding;
 }
 
+/// The chain of blocks: which there are, which of them count, and how they are fetched.
+pub mod blocks {
+    pub mod tree;
+
+    pub mod blockchain;
+}
+
 pub mod record;
 
 /// What lets nothing be missed for good.

@@ -33,9 +33,12 @@
 //!    slowed by its own transport. [`Holds`] keeps what is held until when.
 //! 7. **The wall's clock**, where the node has a replica of a map: [`Input::Clock`] before the first link, before each write, and
 //!    now and then, when it was set above all.
-//! 8. **Parameters and rules** in `cx.params` and `cx.chain` stay the same for the life of a machine, and the
+//! 8. **Blocks**, where the rules have a [root](Chain::root): the driver keeps each block that was reported [`Event::Accepted`], for
+//!    as long as it likes, and answers each [`Action::Load`] by one [`Input::Loaded`]. What it kept in an earlier run it hands
+//!    in with [`Input::Headers`], before the first link.
+//! 9. **Parameters and rules** in `cx.params` and `cx.chain` stay the same for the life of a machine, and the
 //!    parameters have passed [`Params::validate`]: bounds and timers are read from them at every input.
-//! 9. **Randomness**: `cx.rng` is the only source. A driver that seeds it gets the same run again,
+//! 10. **Randomness**: `cx.rng` is the only source. A driver that seeds it gets the same run again,
 //!    byte for byte, whatever the hash salt.
 //!
 //! # What a broken promise does
@@ -51,6 +54,8 @@
 //! | `Disconnected` never comes | the place stays taken, with the memory of one link |
 //! | a `Dial` is never answered | one of `peers.dialling_max` places stays taken |
 //! | a verdict is lost | the item counts as being checked for ever: one of `memory.verifying_max` places (of its few, for a block), and a part of its link's share; nobody is asked for the item again |
+//! | a load is never answered | the chain stands still; a peer that asked for the block gets no answer |
+//! | a block isn't kept | whoever asks for it is told that it isn't here; a branch that it is on is left without what it contained |
 //! | a verdict comes twice, or for nothing | ignored |
 //! | `Congested` is never told | what is queued for the link grows up to the driver's own bound |
 //! | `Drained` is never told | the link gets nothing but announcements that wait, and small answers |
@@ -141,17 +146,20 @@
 //! ```
 
 mod holds;
+mod load;
 
 pub use holds::Holds;
+pub use load::{Load, Loaded};
 
 use crate::report::event::Event;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rand::Rng;
 
 use crate::chain::{Chain, Verdict, Verified};
-use crate::ground::item::Item;
+use crate::ground::item::{Item, ItemId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::peer::{BookRecord, DialError, PeerAddr, PeerKey, Source};
 use crate::ground::subnet::Banned;
@@ -308,6 +316,18 @@ pub enum Input<'a> {
         /// What [`Chain::verify`] found out.
         verified: Verified,
     },
+    /// The headers of blocks that were accepted in an earlier run, in the order in which they were, whether the driver keeps the
+    /// blocks still or not. All of them come before the first link, in as few inputs as there can be.
+    Headers(&'a [Bytes]),
+    /// The answer to [`Action::Load`].
+    Loaded {
+        /// The block.
+        id: ItemId,
+        /// What was to be read.
+        what: Load,
+        /// What was read; `None` if the block isn't kept, or can't be read.
+        loaded: Option<Loaded>,
+    },
     /// The answer to [`Action::Verify`].
     Verdict {
         /// The item. Of other bytes under the same id it says nothing, and nothing is done.
@@ -376,6 +396,13 @@ pub enum Action {
     },
     /// Run [`Chain::verify`] on an item, anywhere, and hand in the [`Input::Verdict`].
     Verify(Arc<Item>),
+    /// Read a block that was accepted once, anywhere, and hand in [`Input::Loaded`].
+    Load {
+        /// The block.
+        id: ItemId,
+        /// What is to be read.
+        what: Load,
+    },
     /// Open a connection.
     Dial {
         /// Where to.

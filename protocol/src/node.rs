@@ -28,6 +28,7 @@ mod behind;
 mod block_links;
 mod blocks;
 pub mod bounds;
+mod chain;
 mod compact;
 mod credit;
 mod fees;
@@ -53,6 +54,7 @@ use crate::items::verification::Verification;
 use crate::relay::serve::Serving;
 use crate::relay::upload::Upload;
 
+use crate::blocks::blockchain::Blockchain;
 use crate::ground::bringer::Bringer;
 use crate::ground::item::Name;
 use crate::ground::link::{Direction, Link, LinkTable};
@@ -161,6 +163,7 @@ pub struct Node {
     verification: Verification,
     pool: Pool,
     blocks: BlockStore,
+    blockchain: Option<Box<Blockchain>>,
     confirming: Confirming,
     fee_filter: FeeFilter,
     rate_limiter: RelayRateLimiter,
@@ -244,6 +247,7 @@ impl Node {
             block_news: BlockNews::default(),
             orphans: Orphans::new(salt),
             blocks: BlockStore::default(),
+            blockchain: None,
             confirming: Confirming::default(),
             counters: Counters::default(),
             record: Recorder::new(params.record),
@@ -393,6 +397,8 @@ impl Machine for Node {
                 self.on_restored(item, was, age, verified, cx);
             }
             Input::Verdict { item, verdict } => self.on_verdict(item, verdict, cx),
+            Input::Headers(headers) => self.on_kept_headers(headers, cx),
+            Input::Loaded { id, what, loaded } => self.on_loaded(id, what, loaded, cx),
             Input::Congested { link } => self.on_congested(link, cx),
             Input::Drained { link } => self.on_drained(link, cx),
             Input::Clock { wall } => self.member.set_clock(wall, cx.now),

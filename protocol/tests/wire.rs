@@ -21,9 +21,9 @@ use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::{Reader, Writer};
 use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::{
-    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, Blocks, Compact, GETDATA_MAX, HEADER_MAX, Hello,
-    Items, KNOWN_MAX, MapTerms, Message, Names, PartId, Parts, PartsWanted, PeerExchange,
-    Reconcile, Replica, SAID_MAX, SHUFFLED_MAX, Session, Signal,
+    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, Blocks, Compact, GETDATA_MAX, HEADER_MAX,
+    HEADERS_MAX, Hello, Items, KNOWN_MAX, LOCATOR_MAX, MapTerms, Message, Names, PartId, Parts,
+    PartsWanted, PeerExchange, Reconcile, Replica, SAID_MAX, SHUFFLED_MAX, Session, Signal,
 };
 use tidings_protocol::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
 
@@ -158,6 +158,16 @@ fn about_blocks(kind: MessageKind) -> BoxedStrategy<Message> {
                 Blocks::Parts(Arc::new(Parts { block, transactions })).into()
             })
             .boxed(),
+        MessageKind::GetHeaders => list_len(LOCATOR_MAX)
+            .prop_flat_map(|len| prop::collection::vec(any::<[u8; 32]>(), len))
+            .prop_map(|ids| Blocks::GetHeaders(ids.into_iter().map(Hash256).collect()).into())
+            .boxed(),
+        MessageKind::Headers => (list_len(HEADERS_MAX), 0..190usize)
+            .prop_map(|(count, len)| {
+                let header = Bytes::from(vec![7; len]);
+                Blocks::Headers(vec![header; count].into()).into()
+            })
+            .boxed(),
         _ => any::<bool>().prop_map(|on| Blocks::Prefer(on).into()).boxed(),
     }
 }
@@ -191,9 +201,12 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::NotFound => names(GETDATA_MAX, Items::NotFound).boxed(),
         MessageKind::Tx => item(ItemKind::Tx, CHAIN.max_tx_bytes).boxed(),
         MessageKind::Block => item(ItemKind::Block, CHAIN.max_block_bytes).boxed(),
-        MessageKind::Compact | MessageKind::GetParts | MessageKind::Parts | MessageKind::Prefer => {
-            about_blocks(kind)
-        }
+        MessageKind::Compact
+        | MessageKind::GetParts
+        | MessageKind::Parts
+        | MessageKind::Prefer
+        | MessageKind::GetHeaders
+        | MessageKind::Headers => about_blocks(kind),
         MessageKind::Prune => Just(Message::Relay(Signal::Prune)).boxed(),
         MessageKind::Graft => Just(Message::Relay(Signal::Graft)).boxed(),
         MessageKind::Poll => Just(Message::Relay(Signal::Poll)).boxed(),

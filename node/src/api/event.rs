@@ -98,6 +98,20 @@ pub enum What {
         /// Its id.
         id: Hash256,
     },
+    /// A block joined the chain.
+    BlockConnected {
+        /// Its id.
+        id: Hash256,
+        /// How many blocks come before it.
+        height: u32,
+    },
+    /// The last block left the chain, because another branch has more work.
+    BlockDisconnected {
+        /// Its id.
+        id: Hash256,
+        /// How many blocks came before it.
+        height: u32,
+    },
     /// A link is up.
     LinkUp {
         /// Which.

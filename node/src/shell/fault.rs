@@ -32,6 +32,8 @@ impl Doing {
             Input::Malformed { link, .. } => of("malformed bytes", Some(link), None),
             Input::Submitted(item) => of("a submitted item", None, Some(item.id())),
             Input::Restored { item, .. } => of("a stored item", None, Some(item.id())),
+            Input::Headers(_) => of("stored headers", None, None),
+            Input::Loaded { id, .. } => of("a block that was read", None, Some(*id)),
             Input::Verdict { item, .. } => of("a verdict", None, Some(item.id())),
             Input::Congested { link } => of("a full queue", Some(link), None),
             Input::Drained { link } => of("a queue with room", Some(link), None),

@@ -91,6 +91,10 @@ impl Reporter {
             Event::Orphaned { id } => tracing::debug!(%id, "waits for its parents"),
             Event::Broadcast { id } => tracing::debug!(%id, "a peer has our own transaction"),
             Event::Left { id } => tracing::debug!(%id, "left the pool"),
+            Event::BlockConnected { id, height } => tracing::debug!(%id, height, "block connected"),
+            Event::BlockDisconnected { id, height } => {
+                tracing::info!(%id, height, "block disconnected: another branch has more work");
+            }
             Event::LinkUp { link, direction, advertise, .. } => {
                 let advertise = advertise.map(|addr| addr.to_string());
                 tracing::info!(%link, peer = %self.peer(link), %direction, advertise, "link up");
@@ -136,6 +140,10 @@ impl Reporter {
             Event::Orphaned { id } => What::Orphaned { id: id.hash() },
             Event::Broadcast { id } => What::Broadcast { id: id.hash() },
             Event::Left { id } => What::Left { id: id.hash() },
+            Event::BlockConnected { id, height } => What::BlockConnected { id: id.hash(), height },
+            Event::BlockDisconnected { id, height } => {
+                What::BlockDisconnected { id: id.hash(), height }
+            }
             Event::LinkUp { link, direction, advertise, .. } => {
                 What::LinkUp { link: self.name(link), direction, advertise }
             }

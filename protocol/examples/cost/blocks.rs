@@ -21,6 +21,22 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
         MessageKind::Compact => compacts(),
         MessageKind::GetParts => questions(),
         MessageKind::Parts => parts(),
+        MessageKind::GetHeaders => {
+            let ids = |n: u8| (0..101).map(|place| Hash256::of(&[n, place])).collect();
+            let ask = |n| Message::from(Blocks::GetHeaders(ids(n)));
+            vec![
+                case("by names that nobody has, 100 times", ADAPTIVE, (0..100).map(ask)),
+                raw("malformed", ADAPTIVE, junk(44, &[2])),
+            ]
+        }
+        MessageKind::Headers => {
+            let headers = (0..1_000_u32).map(|n| n.to_le_bytes().repeat(20).into()).collect();
+            let told = Message::from(Blocks::Headers(headers));
+            vec![
+                case("1,000 that nobody asked for", ADAPTIVE, [told]),
+                raw("malformed", ADAPTIVE, junk(45, &[0xff; 100])),
+            ]
+        }
         _ => {
             let wish = |wanted| Message::from(Blocks::Prefer(wanted));
             let all = (0..100).map(|n| wish(n % 2 == 0));

@@ -24,8 +24,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection, Split, Verdict,
-    Verified,
+    BlockHeader, Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection,
+    Split, Verdict, Verified,
 };
 use crate::ground::item::{Hash256, Item, ItemId, ItemKind};
 
@@ -38,6 +38,8 @@ pub use block::HEADER_LEN;
 pub struct Bitcoin {
     /// The easiest target that a header may set itself.
     pub easiest: Target,
+    /// What the first block follows.
+    pub root: Option<Hash256>,
     /// Most virtual bytes of a loose transaction.
     pub max_tx_bytes: usize,
     /// Most bytes of a block, and its most weight.
@@ -51,12 +53,17 @@ pub struct Settings {
     /// The easiest proof of work that a block may have, as its header would say it (`nBits`). Which is the right one
     /// depends on the blocks before, and isn't known here.
     pub easiest_bits: u32,
+    /// Id of the block from which on blocks form a chain, in the byte order in which Bitcoin hashes it. Without one each block
+    /// stands by itself: there is no chain to sync from, and no branch is better than another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<Hash256>,
 }
 
 impl Default for Settings {
     /// The main network's.
     fn default() -> Self {
-        Self { easiest_bits: Target::MAX_ATTAINABLE_MAINNET.to_compact_lossy().to_consensus() }
+        let easiest_bits = Target::MAX_ATTAINABLE_MAINNET.to_compact_lossy().to_consensus();
+        Self { easiest_bits, root: None }
     }
 }
 
@@ -64,7 +71,7 @@ impl Settings {
     /// Those of networks in which any proof of work will do, as `regtest` has it.
     #[must_use]
     pub const fn regtest() -> Self {
-        Self { easiest_bits: 0x207f_ffff }
+        Self { easiest_bits: 0x207f_ffff, root: None }
     }
 
     /// The rules with these settings.
@@ -72,7 +79,7 @@ impl Settings {
     pub fn chain(self, limits: Limits) -> Bitcoin {
         let Limits { max_tx_bytes, max_block_bytes } = limits;
         let easiest = Target::from_compact(CompactTarget::from_consensus(self.easiest_bits));
-        Bitcoin { easiest, max_tx_bytes, max_block_bytes }
+        Bitcoin { easiest, root: self.root, max_tx_bytes, max_block_bytes }
     }
 }
 
@@ -198,6 +205,20 @@ impl Chain for Bitcoin {
         let bytes = block::join(header, transactions.iter().map(|part| part.bytes()));
         Block::parse(&bytes).ok()?.check_body(&block::header(header).ok()?).ok()?;
         Some(bytes)
+    }
+
+    fn root(&self) -> Option<Hash256> {
+        self.root
+    }
+
+    /// Of the difficulty it is checked that the header has what it claims, and claims enough: which is the right one isn't known.
+    fn header(&self, bytes: &[u8]) -> Result<BlockHeader, Rejection> {
+        let header = block::header(bytes)?;
+        let id = Hash256::of(&bytes[..HEADER_LEN]);
+        block::check_proof(&header, id, self.easiest)?;
+        let parent = block::parent(&header).hash();
+        let work = block::work(&header);
+        Ok(BlockHeader { id, parent, work, time_s: header.time.into(), len: HEADER_LEN })
     }
 
     /// All come back but the coinbase, whose outputs never were.

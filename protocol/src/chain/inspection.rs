@@ -137,6 +137,21 @@ pub struct Split {
     pub made_with: usize,
 }
 
+/// What a header says of its place in the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockHeader {
+    /// The block's id.
+    pub id: Hash256,
+    /// The block that it follows.
+    pub parent: Hash256,
+    /// How many hashes its proof takes to find on average: the chain of most work is the best.
+    pub work: u128,
+    /// When it was made, seconds since 1970, as its maker says.
+    pub time_s: u64,
+    /// How many bytes it has: so many a block begins with.
+    pub len: usize,
+}
+
 /// A transaction of a block that joined the chain: it is confirmed, and what shares anything that it spends can't
 /// be any more.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rejection::refuse_duplicates;
 use super::{
-    Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection, Split, Verdict,
-    Verified,
+    BlockHeader, Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection,
+    Split, Verdict, Verified,
 };
 use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 
@@ -209,6 +209,24 @@ impl Chain for Tidings {
             return None;
         }
         Block::join(header, transactions.iter().map(|part| part.bytes()))
+    }
+
+    fn root(&self) -> Option<Hash256> {
+        Some(self.genesis)
+    }
+
+    fn header(&self, bytes: &[u8]) -> Result<BlockHeader, Rejection> {
+        let header = Header::parse(bytes)?;
+        let id = Header::id(bytes)?;
+        header.check_proof(id, self.difficulty_bits)?;
+        let Header { parent, time: time_s, bits, .. } = header;
+        let work = 1_u128.checked_shl(bits.into()).unwrap_or(u128::MAX);
+        Ok(BlockHeader { id, parent, work, time_s, len: HEADER_LEN })
+    }
+
+    fn mine(&self, parent: Hash256, transactions: &[Arc<Item>], time_s: u64) -> Option<Bytes> {
+        let transactions: Vec<_> = transactions.iter().map(|item| item.bytes().clone()).collect();
+        Block::mine(parent, &transactions, time_s, self.difficulty_bits)
     }
 
     /// All its transfers come back: none is made with the block.

@@ -63,6 +63,7 @@ impl Node {
             Blocks::GetParts(wanted) => self.on_get_parts(link, wanted, cx),
             Blocks::Parts(parts) => self.on_parts(link, parts, cx),
             Blocks::Prefer(wanted) => self.block_pushers.on_prefer(link, *wanted),
+            Blocks::GetHeaders(_) | Blocks::Headers(_) => {}
         }
     }
 

@@ -17,11 +17,14 @@ pub struct BlockParams {
     /// here. *Risk:* a block whose body isn't what its header commits to travels as far as there are links of that kind, as names;
     /// each costs its maker a header's proof of work, and each node the names and one question.
     pub cut_through: bool,
+    /// Most headers that are remembered, under rules whose blocks form a chain: some 250 bytes each. When there are more of the chain of
+    /// most work, it isn't followed further. A guess: 20 years of a block each ten minutes.
+    pub headers_max: usize,
 }
 
 impl Default for BlockParams {
     fn default() -> Self {
-        Self { compact: true, pushers: 3, cut_through: true }
+        Self { compact: true, pushers: 3, cut_through: true, headers_max: 1 << 20 }
     }
 }
 

@@ -54,6 +54,20 @@ pub enum Event {
         /// Its id.
         id: ItemId,
     },
+    /// A block joined the chain, behind the one that joined it last: what it contains counts as confirmed.
+    BlockConnected {
+        /// Its id.
+        id: ItemId,
+        /// How many blocks come before it.
+        height: u32,
+    },
+    /// The last block of the chain left it, because another branch has more work.
+    BlockDisconnected {
+        /// Its id.
+        id: ItemId,
+        /// How many blocks came before it.
+        height: u32,
+    },
     /// A link is up, both hellos included.
     LinkUp {
         /// Its handle.

@@ -214,7 +214,10 @@ impl Chaos {
                     closing.push(link);
                 }
                 Action::Report(event) => self.on_event(event),
-                Action::Throttle { .. } | Action::Changed(_) | Action::Written { .. } => {}
+                Action::Throttle { .. }
+                | Action::Changed(_)
+                | Action::Written { .. }
+                | Action::Load { .. } => {}
             }
         }
         assert_eq!(self.node.pool().len(), self.pooled.len(), "what is pooled was reported");

@@ -7,7 +7,7 @@
 
 mod traffic;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -83,6 +83,8 @@ struct Seat {
     wake: Time,
     ends: Ends<End>,
     accepted: Vec<(Time, ItemId)>,
+    /// Its blocks, as a disk would keep them.
+    kept: BTreeMap<ItemId, Arc<Item>>,
     events: Vec<Event>,
     /// It says nothing but through this.
     hostile: Option<Hostile>,
@@ -162,6 +164,7 @@ impl Mesh {
                 wake: Time::NEVER,
                 ends: Ends::default(),
                 accepted: Vec::new(),
+                kept: BTreeMap::new(),
                 events: Vec::new(),
                 hostile: None,
                 key: PeerKey(index as u64 + 1),

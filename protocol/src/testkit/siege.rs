@@ -375,8 +375,11 @@ impl<'a> Field<'a> {
             Action::Dial { addr } => {
                 self.hand(Input::DialFailed { addr, why: DialError::Unreachable });
             }
-            Action::Report(_) | Action::Verify(_) | Action::Changed(_) | Action::Written { .. } => {
-            }
+            Action::Report(_)
+            | Action::Verify(_)
+            | Action::Load { .. }
+            | Action::Changed(_)
+            | Action::Written { .. } => {}
         }
     }
 

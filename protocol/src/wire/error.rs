@@ -63,6 +63,8 @@ pub enum Field {
     Address,
     /// A yes or no that is neither.
     Choice,
+    /// Headers: too many, or too long.
+    Headers,
     /// The kind of an item.
     ItemKind,
     /// The parts of a block: none, too many, out of order, or behind a header that is too long.
@@ -76,6 +78,7 @@ impl fmt::Display for Field {
         f.write_str(match self {
             Self::Address => "address",
             Self::Choice => "choice",
+            Self::Headers => "list of headers",
             Self::ItemKind => "kind of item",
             Self::Parts => "list of a block's parts",
             Self::Span => "span of ids",

@@ -5,11 +5,12 @@
 
 use crate::chain::Chain;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{ItemKind, ShortId};
+use crate::ground::item::{HASH_LEN, ItemKind, ShortId};
 use crate::wire::cursor::Cursor;
 use crate::wire::error::DecodeError;
 use crate::wire::message::blocks::{
-    COMPACT_MAX, GET_PARTS_MAX, read_compact, read_get_parts, read_parts, read_prefer,
+    COMPACT_MAX, GET_PARTS_MAX, HEADERS_BODY_MAX, LOCATOR_MAX, read_compact, read_get_headers,
+    read_get_parts, read_headers, read_parts, read_prefer,
 };
 use crate::wire::message::items::{short_len, whole_len};
 use crate::wire::message::peers::{
@@ -355,6 +356,12 @@ kinds! {
     }
     Prefer "prefer": Control {
         43: Bytes(1), Blocks(Blocks::Prefer(_)) = read_prefer;
+    }
+    GetHeaders "getheaders": Control, each Requests {
+        44: Bytes(LOCATOR_MAX * HASH_LEN), Blocks(Blocks::GetHeaders(_)) = read_get_headers;
+    }
+    Headers "headers": Block {
+        45: Bytes(HEADERS_BODY_MAX), Blocks(Blocks::Headers(_)) = read_headers;
     }
 }
 

@@ -18,8 +18,8 @@ pub(super) mod session;
 use bytes::{BufMut as _, BytesMut};
 
 pub use blocks::{
-    BLOCK_PARTS_MAX, Blocks, COMPACT_MAX, Compact, HEADER_MAX, PART_ID_LEN, PartId, PartNames,
-    Parts, PartsWanted,
+    BLOCK_PARTS_MAX, Blocks, COMPACT_MAX, Compact, HEADER_MAX, HEADERS_MAX, LOCATOR_MAX,
+    PART_ID_LEN, PartId, PartNames, Parts, PartsWanted,
 };
 pub use items::{ANNOUNCE_MAX, GETDATA_MAX, Items, Names};
 pub use peers::{ADDRESSES_MAX, PeerExchange, SHUFFLED_MAX};

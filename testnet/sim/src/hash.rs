@@ -80,6 +80,11 @@ impl EventHash {
             Input::Recalled(entry) => head(14, entry.key.name().len() as u64),
             Input::Ban { span, .. } => head(15, span.as_secs()),
             Input::Unban(_) => head(16, 0),
+            Input::Headers(headers) => head(17, headers.len() as u64),
+            Input::Loaded { id, loaded, .. } => {
+                head(18, loaded.is_some().into());
+                self.id(*id);
+            }
             Input::Wake => head(10, 0),
         }
     }
@@ -99,6 +104,12 @@ impl EventHash {
             }
             Message::Blocks(Blocks::Parts(parts)) => self.word(parts.transactions.len() as u64),
             Message::Blocks(Blocks::Prefer(wanted)) => self.word((*wanted).into()),
+            Message::Blocks(Blocks::GetHeaders(locator)) => {
+                locator.iter().for_each(|id| {
+                    self.word(u64::from_le_bytes(*id.0.first_chunk().expect("a hash has more")))
+                });
+            }
+            Message::Blocks(Blocks::Headers(headers)) => self.word(headers.len() as u64),
             Message::Relay(Signal::Known(ids) | Signal::First(ids)) => {
                 ids.iter().for_each(|id| self.id(id));
             }

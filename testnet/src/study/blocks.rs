@@ -62,7 +62,7 @@ struct Way {
 fn ways() -> [Way; 5] {
     let way = |name, compact, pushers, cut_through| Way {
         name,
-        blocks: BlockParams { compact, pushers, cut_through },
+        blocks: BlockParams { compact, pushers, cut_through, ..BlockParams::default() },
         is_bound: false,
     };
     [

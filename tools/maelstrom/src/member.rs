@@ -330,8 +330,8 @@ impl Member {
             Action::Dial { addr } => self.answers.push_back(Answer::NoDial(addr)),
             Action::Disconnect { link, why } => self.cut(link, &format!("{why:?}"), now),
             Action::Report(event) => self.on_event(&event),
-            // A node here has no map: `keeper` drives one alone.
-            Action::Changed(_) | Action::Written { .. } => {}
+            // A node here has no map: `keeper` drives one alone. Nor do its rules know of a chain.
+            Action::Changed(_) | Action::Written { .. } | Action::Load { .. } => {}
         }
     }
 
@@ -379,6 +379,8 @@ impl Member {
             | Event::Orphaned { .. }
             | Event::Broadcast { .. }
             | Event::Left { .. }
+            | Event::BlockConnected { .. }
+            | Event::BlockDisconnected { .. }
             | Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::OtherMap { .. }

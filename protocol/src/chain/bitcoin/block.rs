@@ -33,6 +33,14 @@ pub(super) fn parent(header: &Header) -> ItemId {
     ItemId::block(Hash256(header.prev_blockhash.to_byte_array()))
 }
 
+/// How many hashes its proof takes on average; as many as can be counted if there are more.
+pub(super) fn work(header: &Header) -> u128 {
+    let bytes = header.work().to_be_bytes();
+    let (high, low) = bytes.split_at(size_of::<u128>());
+    let low = low.try_into().map_or(u128::MAX, u128::from_be_bytes);
+    if high.iter().all(|byte| *byte == 0) { low } else { u128::MAX }
+}
+
 /// Whether the header has the proof of work that it claims, and claims enough.
 pub(super) fn check_proof(header: &Header, id: Hash256, easiest: Target) -> Result<(), Rejection> {
     if overflows(header.bits.to_consensus()) || header.target() > easiest {

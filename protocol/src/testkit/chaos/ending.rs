@@ -270,6 +270,7 @@ impl Healthy {
                         panic!("a healthy node cuts off the one that chaos left: {why:?}")
                     }
                     Action::Throttle { .. }
+                    | Action::Load { .. }
                     | Action::Dial { .. }
                     | Action::Changed(_)
                     | Action::Written { .. }

@@ -24,8 +24,8 @@ use crate::testkit::ties::Ties;
 use crate::wire::digest::{Digest, FAN, LIST_MAX, List, Span, Split};
 use crate::wire::error::DecodeError;
 use crate::wire::message::{
-    Allowed, Blocks, Compact, HEADER_MAX, Hello, Items, Message, Names, PartNames, Parts,
-    PartsWanted, PeerExchange, Reconcile, Replica, Session, Signal,
+    Allowed, Blocks, Compact, HEADER_MAX, HEADERS_MAX, Hello, Items, LOCATOR_MAX, Message, Names,
+    PartNames, Parts, PartsWanted, PeerExchange, Reconcile, Replica, Session, Signal,
 };
 use crate::wire::sketch::{Cells, Want};
 
@@ -136,8 +136,15 @@ impl Chaos {
         let header = header.slice(..header.len().min(HEADER_MAX));
         let some = &self.items[..script.below(self.items.len())];
         let block = Hash256::of(&header);
-        match script.byte() % 4 {
+        match script.byte() % 6 {
             0 => Blocks::Prefer(script.byte().is_multiple_of(2)),
+            4 => Blocks::GetHeaders(
+                some.iter().map(|item| item.id().hash()).take(LOCATOR_MAX).collect(),
+            ),
+            5 => {
+                let begins = |item: &Arc<Item>| item.bytes().slice(..item.size().min(HEADER_MAX));
+                Blocks::Headers(some.iter().map(begins).take(HEADERS_MAX).collect())
+            }
             1 => {
                 let places = (0..u16::from(script.byte())).step_by(3).collect();
                 Blocks::GetParts(Arc::new(PartsWanted { block, places }))

@@ -7,13 +7,13 @@ use std::time::Duration;
 use rand::RngExt as _;
 
 use super::{Closing, End, Mesh};
-use crate::ground::item::Item;
+use crate::ground::item::{Item, ItemId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::map::Salt;
 use crate::ground::peer::{DialError, PeerAddr, PeerKey};
 use crate::ground::time::Time;
 use crate::limits::misbehavior::Reason;
-use crate::machine::{Action, Input};
+use crate::machine::{Action, Input, Load};
 use crate::report::event::Event;
 use crate::testkit::hostile::{Act, Deed, Hostile};
 use crate::wire::error::DecodeError;
@@ -45,6 +45,11 @@ pub(super) enum Scheduled {
     },
     Verdict {
         item: Arc<Item>,
+    },
+    /// A block is read.
+    Loaded {
+        id: ItemId,
+        what: Load,
     },
     /// Somebody hostile at its end of a link does what he put off.
     Deed {
@@ -113,6 +118,11 @@ impl Mesh {
                 let verdict = self.chain.verify(&item);
                 self.hand(to, Input::Verdict { item: &item, verdict });
             }
+            Scheduled::Loaded { id, what } => {
+                let block = self.seats[to].kept.get(&id);
+                let loaded = block.and_then(|block| what.of(block, &*self.chain));
+                self.hand(to, Input::Loaded { id, what, loaded });
+            }
             Scheduled::Deed { link, deed } => self.commit(to, link, deed),
             Scheduled::Returns { from, middle } => self.come_back(from, to, middle),
         }
@@ -127,6 +137,9 @@ impl Mesh {
                 self.seats[index].ends.hold(link, class, until);
             }
             Action::Verify(item) => self.push(Duration::ZERO, index, Scheduled::Verdict { item }),
+            Action::Load { id, what } => {
+                self.push(Duration::ZERO, index, Scheduled::Loaded { id, what });
+            }
             Action::Dial { addr } => {
                 let target = (0..self.seats.len()).find(|other| Self::addr(*other) == addr);
                 let latency = self.latency(index, target.unwrap_or(index));
@@ -151,6 +164,9 @@ impl Mesh {
                 let seat = &mut self.seats[index];
                 if let Event::Accepted { id, .. } = event {
                     seat.accepted.push((now, id));
+                    if let Some(block) = seat.node.blocks().get(&id) {
+                        seat.kept.insert(id, Arc::clone(block));
+                    }
                 }
                 seat.events.push(event);
             }

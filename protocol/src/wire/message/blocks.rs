@@ -31,6 +31,15 @@ pub const COMPACT_MAX: usize = 512 << 10;
 /// Longest request for transactions by their places, bytes: each has three at most.
 pub(in crate::wire) const GET_PARTS_MAX: usize = HASH_LEN + 3 * BLOCK_PARTS_MAX;
 
+/// Most headers of one message: half a millisecond's work. Bitcoin Core sends 2,000 (`MAX_HEADERS_RESULTS`).
+pub const HEADERS_MAX: usize = 1_000;
+
+/// Most names in a request for headers (Bitcoin Core: `MAX_LOCATOR_SZ`, `net_processing.cpp`).
+pub const LOCATOR_MAX: usize = 101;
+
+/// Longest list of headers, bytes. A guess: for headers of twice the length that any have.
+pub(in crate::wire) const HEADERS_BODY_MAX: usize = HEADERS_MAX * 200;
+
 /// A transaction's name within one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartId(pub [u8; PART_ID_LEN]);
@@ -82,6 +91,11 @@ pub enum Blocks {
     Parts(Arc<Parts>),
     /// Send me blocks as soon as you have them, unasked, or not any more. Body: 1 or 0.
     Prefer(bool),
+    /// Which blocks follow the first of these that you have connected? Body: ids, the last ones first.
+    GetHeaders(Arc<[Hash256]>),
+    /// Headers of blocks, each of which follows the one before: the answer, or news. Body: of each its length as a varint, and its
+    /// bytes.
+    Headers(Arc<[Bytes]>),
 }
 
 impl Compact {
@@ -180,6 +194,24 @@ pub(in crate::wire) fn read_prefer(body: &mut Cursor<'_>) -> Result<Blocks, Deco
     }
 }
 
+/// Reads a request for headers.
+pub(in crate::wire) fn read_get_headers(body: &mut Cursor<'_>) -> Result<Blocks, DecodeError> {
+    Ok(Blocks::GetHeaders(body.list(Hash256)))
+}
+
+/// Reads headers.
+pub(in crate::wire) fn read_headers(body: &mut Cursor<'_>) -> Result<Blocks, DecodeError> {
+    let mut headers = Vec::new();
+    while !body.rest().is_empty() {
+        let header = read_bytes(body)?;
+        if headers.len() == HEADERS_MAX || header.len() > HEADER_MAX {
+            return Err(DecodeError::BadValue(Field::Headers));
+        }
+        headers.push(header);
+    }
+    Ok(Blocks::Headers(headers.into()))
+}
+
 fn read_bytes(body: &mut Cursor<'_>) -> Result<Bytes, DecodeError> {
     let len = body.varint()? as usize;
     body.bytes(len)
@@ -223,6 +255,8 @@ impl Body for Blocks {
                 HASH_LEN + parts.transactions.iter().map(bytes_len).sum::<usize>()
             }
             Self::Prefer(_) => 1,
+            Self::GetHeaders(locator) => locator.len() * HASH_LEN,
+            Self::Headers(headers) => headers.iter().map(bytes_len).sum(),
         }
     }
 
@@ -247,6 +281,8 @@ impl Body for Blocks {
                 parts.transactions.iter().for_each(|bytes| put_bytes(bytes, out));
             }
             Self::Prefer(wanted) => out.put_u8(u8::from(*wanted)),
+            Self::GetHeaders(locator) => locator.iter().for_each(|id| out.put_slice(&id.0)),
+            Self::Headers(headers) => headers.iter().for_each(|header| put_bytes(header, out)),
         }
     }
 
@@ -267,6 +303,10 @@ impl Body for Blocks {
                 3 * ALLOCATION + size_of::<Parts>() + transactions + self.len()
             }
             Self::Prefer(_) => 0,
+            Self::GetHeaders(locator) => ALLOCATION + locator.len() * HASH_LEN,
+            Self::Headers(headers) => {
+                2 * ALLOCATION + headers.len() * size_of::<Bytes>() + self.len()
+            }
         }
     }
 
@@ -274,7 +314,8 @@ impl Body for Blocks {
         match self {
             // The whole of it costs as much as any block does that is asked for.
             Self::GetParts(wanted) => wanted.places.len().max(1),
-            Self::Compact(_) | Self::Parts(_) | Self::Prefer(_) => 0,
+            Self::GetHeaders(_) => 1, // what is sent for it is charged besides
+            Self::Compact(_) | Self::Parts(_) | Self::Prefer(_) | Self::Headers(_) => 0,
         }
     }
 }

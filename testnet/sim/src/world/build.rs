@@ -105,6 +105,7 @@ impl World {
             events: 0,
             held: Default::default(),
             paused: Default::default(),
+            kept: Default::default(),
             former: Default::default(),
             living: nodes,
             strays: 0,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidings_protocol::chain::Verified;
-use tidings_protocol::ground::item::Item;
+use tidings_protocol::ground::item::{Item, ItemKind};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _, RestoredAs};
 use tidings_protocol::report::event::Event as Report;
@@ -68,12 +68,20 @@ impl World {
                 let verdict = self.fixed.chain.verify(item);
                 self.hand(node, Input::Verdict { item, verdict });
             }
+            Event::Loaded { id, what, life } if self.lives(node, life) => {
+                let block = self.kept.get(&id);
+                let loaded = block.and_then(|block| what.of(block, &*self.fixed.chain));
+                self.hand(node, Input::Loaded { id, what, loaded });
+            }
             Event::Learn(ref addrs) => self.hand(node, Input::Learned(addrs)),
             Event::Crash { fault, life } if self.lives(node, life) => self.churn(node, fault),
             Event::Restart(ref known) => self.restart(node, known),
             Event::Doom { fault } => self.doomed(node, fault),
             // Of a former life.
-            Event::Verdict { .. } | Event::VerdictOfJunk { .. } | Event::Crash { .. } => {}
+            Event::Verdict { .. }
+            | Event::VerdictOfJunk { .. }
+            | Event::Loaded { .. }
+            | Event::Crash { .. } => {}
             Event::Submit { .. } | Event::Begin { .. } | Event::End { .. } => {
                 unreachable!("these concern no single node")
             }
@@ -154,6 +162,10 @@ impl World {
                 };
                 self.push(self.now, node, event);
             }
+            Action::Load { id, what } => {
+                let life = self.seats[node as usize].life;
+                self.push(self.now, node, Event::Loaded { id, what, life });
+            }
             Action::Dial { addr } => self.dial(node, addr),
             Action::Disconnect { link, .. } => self.close(node, link),
             Action::Report(report) => self.take(node, &report),
@@ -163,6 +175,12 @@ impl World {
     }
 
     fn take(&mut self, node: u32, report: &Report) {
+        if let Report::Accepted { id, .. } = report
+            && id.kind() == ItemKind::Block
+            && let Some(block) = self.seats[node as usize].node.blocks().get(id)
+        {
+            self.kept.entry(*id).or_insert_with(|| Arc::clone(block));
+        }
         if let Report::Accepted { id, ingress, .. } = report
             && let Some(item) = self.fixed.number(*id)
         {

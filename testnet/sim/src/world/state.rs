@@ -9,7 +9,7 @@ use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::map::Map;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::ground::time::Time;
-use tidings_protocol::machine::{Action, Holds};
+use tidings_protocol::machine::{Action, Holds, Load};
 use tidings_protocol::node::Node;
 use tidings_protocol::params::{OverlayKind, Params};
 use tidings_protocol::report::counters::{Counters, Traffic};
@@ -51,6 +51,8 @@ pub struct World {
     pub(super) paused: BTreeMap<u32, Vec<Event>>,
     /// What nodes counted before they crashed.
     pub(super) former: BTreeMap<u32, Former>,
+    /// All blocks that anybody accepted, as disks would keep them.
+    pub(super) kept: BTreeMap<ItemId, Arc<Item>>,
     pub(super) living: usize,
     /// Messages that arrived on a link that was gone.
     pub(super) strays: u64,
@@ -131,6 +133,8 @@ pub(super) enum Event {
     Verdict { item: u32, life: u32 },
     /// The same of what nobody submitted.
     VerdictOfJunk { item: Arc<Item>, life: u32 },
+    /// It has read a block.
+    Loaded { id: ItemId, what: Load, life: u32 },
     /// Its operator names addresses.
     Learn(Box<[PeerAddr]>),
     /// An item is submitted somewhere.
