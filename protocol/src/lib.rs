@@ -126,6 +126,12 @@ pub mod items {
 pub mod blocks {
     pub mod tree;
 
+    pub mod download;
+    pub mod header_sync;
+    pub mod limbo;
+
+    pub mod activation;
+
     pub mod blockchain;
 }
 

@@ -33,6 +33,7 @@ mod compact;
 mod credit;
 mod fees;
 mod fleet;
+mod headers;
 mod intake;
 mod links;
 mod orphans;

@@ -1,30 +1,152 @@
 //! All that a node keeps of the chain of blocks. Under rules without a root there is none of it.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::blocks::activation::Activation;
+use crate::blocks::download::Download;
+use crate::blocks::header_sync::HeaderSync;
 use crate::blocks::tree::Tree;
-use crate::ground::item::Hash256;
+use crate::ground::item::{Hash256, Item, ItemId};
+use crate::ground::link::Link;
 use crate::ground::map::Salt;
-use crate::machine::Part;
+use crate::ground::time::Time;
+use crate::machine::{Cx, Part};
 use crate::params::Params;
+
+/// Most blocks that the driver reads at a time for peers who ask for them. A guess: as many as one peer asks for.
+const READ_MAX: usize = 16;
+
+/// Most blocks that were read for peers and are kept for the next who asks. A guess.
+const LENT_MAX: usize = 32;
+
+/// Most bytes of them, but for the last one. A guess: four blocks of 4 MB.
+const LENT_BYTES_MAX: usize = 16_000_000;
+
+/// Of so many blocks it is remembered that the driver doesn't keep them. A guess.
+const GONE_MAX: usize = 256;
 
 /// The chain, as far as this node knows it.
 #[derive(Clone, Debug)]
 pub struct Blockchain {
     /// The headers, and which blocks are connected.
     pub tree: Tree,
+    /// Who is asked for headers.
+    pub headers: HeaderSync,
+    /// Who is asked for blocks.
+    pub download: Download,
+    /// How far the active chain is on its way.
+    pub activation: Activation,
+    /// The last block that was told to all.
+    pub told: Option<Hash256>,
+    /// Blocks that are read for peers.
+    pub lending: Lending,
 }
 
 impl Blockchain {
     /// Nothing but the root.
     #[must_use]
     pub fn new(root: Hash256, salt: Salt) -> Self {
-        Self { tree: Tree::new(root, salt) }
+        Self {
+            tree: Tree::new(root, salt),
+            headers: HeaderSync::default(),
+            download: Download::default(),
+            activation: Activation::default(),
+            told: None,
+            lending: Lending::default(),
+        }
+    }
+
+    /// Whether transactions that left the chain are to be pooled again: the chain is settled.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.activation.is_free() && self.tree.next_step().is_none()
     }
 }
 
 impl Part for Option<Box<Blockchain>> {
+    fn on_link_down(&mut self, link: Link, _cx: &mut Cx<'_>) {
+        if let Some(chain) = self {
+            chain.headers.on_link_down(link);
+            chain.download.on_link_down(link);
+        }
+    }
+
+    fn deadline(&self) -> Time {
+        let Some(chain) = self else { return Time::NEVER };
+        let returns = !chain.activation.limbo.is_empty() && chain.is_settled();
+        if chain.activation.is_leaving() || returns {
+            return Time::ZERO;
+        }
+        chain.headers.deadline().min(chain.download.deadline())
+    }
+
+    fn keeps(&self, link: Link) -> bool {
+        self.as_ref().is_some_and(|it| it.headers.contains(link) || it.download.keeps(link))
+    }
+
     fn check(&self, params: &Params) {
         if let Some(chain) = self {
-            chain.tree.check(params.blocks.headers_max);
+            chain.headers.check();
+            chain.download.check();
+            chain.activation.check();
+            chain.lending.check();
+            chain.tree.check_bound(params.blocks.headers_max);
         }
+    }
+}
+
+/// Blocks that aren't in memory, and are read for peers who ask for them.
+#[derive(Clone, Debug, Default)]
+pub struct Lending {
+    reading: Vec<ItemId>,
+    lent: VecDeque<Arc<Item>>,
+    bytes: usize,
+    gone: VecDeque<ItemId>,
+}
+
+impl Lending {
+    /// A block that was read.
+    #[must_use]
+    pub fn get(&self, id: ItemId) -> Option<&Arc<Item>> {
+        self.lent.iter().find(|block| block.id() == id)
+    }
+
+    /// Whether a block is to be read now.
+    pub fn begin(&mut self, id: ItemId) -> bool {
+        let begins = self.reading.len() < READ_MAX && !self.reading.contains(&id);
+        if begins {
+            self.reading.push(id);
+        }
+        begins
+    }
+
+    /// Whether the driver doesn't keep a block, as far as is remembered.
+    #[must_use]
+    pub fn is_gone(&self, id: ItemId) -> bool {
+        self.gone.contains(&id)
+    }
+
+    /// A block was read, or couldn't be.
+    pub fn on_read(&mut self, id: ItemId, block: Option<Arc<Item>>) {
+        self.reading.retain(|other| *other != id);
+        let Some(block) = block else {
+            self.gone.truncate(GONE_MAX - 1);
+            return self.gone.push_front(id);
+        };
+        if self.get(id).is_none() {
+            self.bytes += block.size();
+            self.lent.push_back(block);
+        }
+        while self.lent.len() > LENT_MAX || self.bytes > LENT_BYTES_MAX && self.lent.len() > 1 {
+            let oldest = self.lent.pop_front().map_or(0, |block| block.size());
+            self.bytes -= oldest;
+        }
+    }
+
+    fn check(&self) {
+        let bytes: usize = self.lent.iter().map(|block| block.size()).sum();
+        assert!(bytes == self.bytes && self.lent.len() <= LENT_MAX, "blocks read: {bytes} bytes");
+        assert!(self.reading.len() <= READ_MAX && self.gone.len() <= GONE_MAX, "blocks read");
     }
 }

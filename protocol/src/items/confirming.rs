@@ -56,6 +56,12 @@ impl Confirming {
         self.blocks.as_ref().is_some_and(|blocks| blocks.len() > BLOCKS_MAX)
     }
 
+    /// Whether all is confirmed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.blocks.is_none()
+    }
+
     /// Takes out what is confirmed next.
     pub fn next_portion(&mut self) -> Option<Portion> {
         let blocks = self.blocks.as_mut()?;

@@ -278,6 +278,18 @@ impl Pool {
         cleared
     }
 
+    /// Nobody can use these any more: whatever does leaves, with its descendants.
+    pub fn void(&mut self, keys: &[ConflictKey]) {
+        if self.claims.is_empty() {
+            return;
+        }
+        for key in keys {
+            if let Some(holder) = self.claims.get(key).copied() {
+                self.remove_with_descendants(&[holder], Departure::Conflicted);
+            }
+        }
+    }
+
     /// A transaction, if it is pooled.
     #[must_use]
     pub fn get(&self, id: impl Into<Name>) -> Option<&Arc<Item>> {

@@ -275,6 +275,14 @@ impl SeenCache {
         self.insert(id, Seen::new(Outcome::Confirmed, known.unwrap_or_default()));
     }
 
+    /// The block that confirmed an item left the chain, and the item is here again.
+    pub fn come_back(&mut self, id: ItemId) {
+        let place = self.current(id);
+        let known = place.map(|place| std::mem::take(&mut self.cleared(place).known));
+        self.insert(id, Seen::new(Outcome::Accepted, known.unwrap_or_default()));
+        self.hold(id);
+    }
+
     /// Notes that the peer of a link has an item, which counts as use; false if the item isn't in the cache.
     pub fn note(&mut self, id: impl Into<Name>, link: Link) -> bool {
         let Some(place) = self.current(id) else { return false };

@@ -99,6 +99,8 @@ pub enum Reason {
     Full,
     /// The peer gave its inbound place to a newcomer of another network. It did nothing wrong, and may come again.
     GaveWay,
+    /// It owed blocks for long which others brought meanwhile. It may be slow and not to blame: it may come again.
+    Stalls,
     /// Our operator keeps the peer out.
     Banned,
     /// The peer misbehaved earlier.
@@ -126,6 +128,7 @@ impl fmt::Display for Reason {
             Self::Myself => f.write_str("the peer is this node itself"),
             Self::Full => f.write_str("all places for inbound peers are taken"),
             Self::GaveWay => f.write_str("it gave its place to a newcomer of another network"),
+            Self::Stalls => f.write_str("it owed blocks for long that others brought meanwhile"),
             Self::Banned => f.write_str("the operator keeps the peer out"),
             Self::Discouraged => f.write_str("the peer misbehaved earlier"),
             Self::Surplus => f.write_str("it is no longer needed"),

@@ -65,6 +65,9 @@ impl Node {
 
     /// A peer is told of the blocks that came of late, and of the latest.
     pub(super) fn tell_latest_blocks(&mut self, link: Link, cx: &mut Cx<'_>) {
+        if self.takes_headers(link) {
+            return; // it was told of the tip
+        }
         let mut blocks = self.anti_entropy.blocks(cx.now, &cx.params.relay);
         let latest = self.blocks.latest().map(|block| block.id());
         blocks.extend(latest.filter(|latest| !blocks.contains(latest)));

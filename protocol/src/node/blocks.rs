@@ -26,19 +26,25 @@ impl Node {
         }
         self.seen.on_block(follows);
         self.confirming.begin(confirms);
-        self.confirm_due(cx);
+        self.confirm_some(cx);
         while self.confirming.is_full() {
-            self.confirm_due(cx);
+            self.confirm_some(cx);
         }
     }
 
-    /// Some transactions of a block are confirmed.
-    pub(super) fn confirm_due(&mut self, cx: &Cx<'_>) {
+    /// Some transactions of a block are confirmed, and then perhaps the next block can be connected.
+    pub(super) fn confirm_due(&mut self, cx: &mut Cx<'_>) {
+        self.confirm_some(cx);
+        self.advance(cx);
+    }
+
+    pub(super) fn confirm_some(&mut self, cx: &Cx<'_>) {
         let Some(Portion { is_first, confirmed }) = self.confirming.next_portion() else { return };
         if is_first {
             self.pool.begin_block();
         }
         self.pool.confirm(&confirmed, cx.now, cx.params);
+        self.keep_out_of_limbo(&confirmed, cx);
         self.orphans.on_block(&confirmed);
         for id in confirmed.iter().flat_map(Confirmed::names) {
             self.requests.on_arrived(id, cx.now, &cx.params.requests);

@@ -27,6 +27,7 @@ use rand::RngExt as _;
 
 use super::Node;
 use super::anti_entropy::LOOKED_AT_PER_REQUEST;
+use super::chain::UNKNOWN_PARENT;
 use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::{Direction, Link};
 use crate::ground::time::Time;
@@ -63,7 +64,8 @@ impl Node {
             Blocks::GetParts(wanted) => self.on_get_parts(link, wanted, cx),
             Blocks::Parts(parts) => self.on_parts(link, parts, cx),
             Blocks::Prefer(wanted) => self.block_pushers.on_prefer(link, *wanted),
-            Blocks::GetHeaders(_) | Blocks::Headers(_) => {}
+            Blocks::GetHeaders(locator) => self.on_get_headers(link, locator, cx),
+            Blocks::Headers(headers) => self.on_headers(link, headers, cx),
         }
     }
 
@@ -131,9 +133,11 @@ impl Node {
         if self.note_holder(id.into(), link, cx) {
             self.counters.duplicate_items += 1;
             self.record.note(link, id, ItemEvent::Duplicate, cx.now);
+            self.on_late_block(link, id, cx);
             return self.relay_about(link, cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
         }
         let may = self.requests.was_asked(link, id)
+            || self.owes_block(link, id)
             || self.block_pushers.is_chosen(link)
             || self.strategy.takes_unasked();
         let Some(direction) = self.links.get(link).map(|state| state.direction) else { return };
@@ -145,6 +149,11 @@ impl Node {
         let header = Item::identified(id, compact.header.clone());
         if let Err(why) = cx.chain.inspect(&header) {
             return self.refuse(&header, Some(link), why, cx);
+        }
+        match self.place_block(&compact.header, cx) {
+            Ok(()) => self.on_chain_holder(link, id.into()),
+            Err(UNKNOWN_PARENT) => return self.on_unplaced(link, &header, cx),
+            Err(why) => return self.refuse(&header, Some(link), why, cx),
         }
         if !self.rebuilding.has_room_for(id, link, direction) {
             // As if it had only been announced.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Node;
+use super::chain::UNKNOWN_PARENT;
 use super::orphans::{PARENTS_MISSING, ParentStatus};
 use super::wake::Reach;
 use crate::chain::{Blame, Confirmed, Inspection, Rejection};
@@ -120,6 +121,7 @@ impl Node {
         for name in names {
             let mut known = self.requests.on_denied(link, name, cx.now, &cx.params.requests);
             known |= self.on_rebuild_denied(link, name);
+            known |= self.on_block_denied(link, name);
             if known {
                 self.record.note(link, name, ItemEvent::NotFound, cx.now);
             }
@@ -137,6 +139,7 @@ impl Node {
             self.counters.duplicate_items += 1;
             self.on_service(link);
             self.record.note(link, id, ItemEvent::Duplicate, cx.now);
+            self.on_late_block(link, id, cx);
             let is_echo = self.on_echo(id, cx);
             let is_stale = !self.on_wanted(id, cx) && self.orphans.is_empty() && !is_echo;
             self.relay_about(link, cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
@@ -148,8 +151,8 @@ impl Node {
 
     fn on_new_item(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = item.id();
-        let is_rest_of_names = self.rebuilding.awaits_whole(id, link);
-        if self.asked_as(link, item, cx).is_none() && !is_rest_of_names {
+        let is_fetched = self.rebuilding.awaits_whole(id, link) || self.owes_block(link, id);
+        if self.asked_as(link, item, cx).is_none() && !is_fetched {
             if !self.strategy.takes_unasked() {
                 self.counters.unsolicited += 1;
                 self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
@@ -163,6 +166,7 @@ impl Node {
     /// An item is here that a peer may send.
     pub(super) fn on_arrived(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let holders = self.rebuilding.end(item.id());
+        self.on_block_brought(link, item.id(), cx);
         self.record.note(link, item.id(), ItemEvent::Arrived, cx.now);
         match cx.chain.inspect(item) {
             Ok(inspection) => {
@@ -234,6 +238,7 @@ impl Node {
 
     /// Notes that a link's peer has an item; false if we know nothing of the item.
     pub(super) fn note_holder(&mut self, name: Name, link: Link, cx: &Cx<'_>) -> bool {
+        self.on_chain_holder(link, name);
         self.seen.note(name, link)
             || self.verification.note_holder(name, link)
             || self.on_orphan_announced(link, name, cx)
@@ -269,6 +274,15 @@ impl Node {
             let others = ingress.into_iter().chain(holders);
             others.for_each(|link| _ = self.verification.note_holder(id.into(), link));
             return;
+        }
+        if !is_tx {
+            match self.place_block(item.bytes(), cx) {
+                Ok(()) => {}
+                Err(UNKNOWN_PARENT) if let Some(link) = ingress => {
+                    return self.on_unplaced(link, item, cx);
+                }
+                Err(why) => return self.refuse(item, ingress, why, cx),
+            }
         }
         if is_tx && !inspection.parents.is_empty() {
             match self.parent_status(&inspection, cx.params) {
@@ -336,7 +350,10 @@ impl Node {
             if let Some(link) = ingress {
                 self.requests.on_failed(link, id, cx.now, &cx.params.requests);
             }
-        } else if rejection != BUSY && rejection != PARENTS_MISSING {
+        } else if ![BUSY, PARENTS_MISSING, UNKNOWN_PARENT].contains(&rejection) {
+            if id.kind() == ItemKind::Block && rejection.blame != Blame::Nobody {
+                self.on_invalid_block(id);
+            }
             self.requests.on_arrived(id, cx.now, &cx.params.requests);
             let outcome = match rejection {
                 FEE_TOO_LOW => Outcome::TooCheap,
@@ -385,6 +402,7 @@ impl Node {
                         let gone = (before + 1).saturating_sub(self.pool.len());
                         self.charge_work(ingress, gone, cx);
                         self.accepted(item, ingress, &holders, cx);
+                        self.spread(item, ingress, cx);
                     }
                     Err(FEE_TOO_LOW)
                         if spare.is_some_and(|inspection| {
@@ -394,9 +412,19 @@ impl Node {
                 }
             }
             ItemKind::Block => {
-                self.on_block(item, &inspection, confirms, cx);
+                let is_news = if cx.chain.root().is_some() {
+                    self.store_block(item, confirms, cx)
+                } else {
+                    self.on_block(item, &inspection, confirms, cx);
+                    true
+                };
                 self.accepted(item, ingress, &holders, cx);
+                if is_news {
+                    self.spread(item, ingress, cx);
+                }
                 self.answer_askers(cx);
+                self.advance(cx);
+                self.fetch_blocks(cx);
             }
         }
     }
@@ -443,6 +471,5 @@ impl Node {
         if self.ready.is_empty() {
             self.record.note_from(None, item.id(), ItemEvent::Alone, cx.now);
         }
-        self.spread(item, ingress, cx);
     }
 }

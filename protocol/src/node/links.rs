@@ -80,7 +80,8 @@ impl Node {
                     Role::Compares => Hello::ONLY_COMPARES,
                     Role::Blocks => Hello::ONLY_BLOCKS,
                 }
-                | if cx.params.blocks.compact { Hello::REBUILDS } else { 0 };
+                | if cx.params.blocks.compact { Hello::REBUILDS } else { 0 }
+                | if cx.chain.root().is_some() { Hello::KEEPS_CHAIN } else { 0 };
             let is_for_all = role != Role::Blocks;
             let advertise = advertise.filter(|_| is_for_all);
             let map = self.member.terms_for(peer).filter(|_| is_for_all);
@@ -128,6 +129,7 @@ impl Node {
             self.peers.hush(link);
         }
         self.peers.on_hello(link, advertise, cx);
+        self.begin_chain(link, hello, cx);
         if role == Role::Blocks {
             return self.begin_blocks(link, cx);
         }

@@ -109,7 +109,7 @@ define_parts! {
         unbroadcast: announce_again,
         rebuilding: rebuilds_due,
         block_pushers: nothing_due,
-        blockchain: nothing_due,
+        blockchain: chain_due,
         serving: serve_due,
         upload: nothing_due,
         credits: grant_due,

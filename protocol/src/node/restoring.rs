@@ -41,8 +41,15 @@ impl Node {
         };
         inspection.learn(&verified);
         if item.kind() == ItemKind::Block {
-            self.on_block(&item, &inspection, verified.confirms, cx);
-            return self.is_back(&item, was, cx);
+            match self.place_block(item.bytes(), cx) {
+                Ok(()) if cx.chain.root().is_some() => {
+                    self.store_block(&item, verified.confirms, cx);
+                }
+                Ok(()) => self.on_block(&item, &inspection, verified.confirms, cx),
+                Err(why) => return self.refuse(&item, None, why, cx),
+            }
+            self.is_back(&item, was, cx);
+            return self.advance(cx);
         }
         // The parents of others were there: those that don't come back with them were confirmed since.
         if was == RestoredAs::Orphan {

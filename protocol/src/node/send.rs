@@ -155,6 +155,9 @@ impl Node {
     ) {
         ids.iter().for_each(|id| self.seen.note_told(id, link));
         self.record.note_all(link, ids, ItemEvent::Told(manner), cx.now);
+        if kind == ItemKind::Block && self.takes_headers(link) {
+            return ids.iter().for_each(|id| self.announce_block(link, *id, cx));
+        }
         let is_short = kind == ItemKind::Tx && self.strategy.names_short();
         for ids in ids.chunks(ANNOUNCE_MAX) {
             if kind == ItemKind::Tx && manner == Manner::Gap {
@@ -164,6 +167,14 @@ impl Node {
                 let message = announcement(kind, ids, is_short, cx.actions.last());
                 self.send(link, message, cx);
             }
+        }
+    }
+
+    /// A block is told by its header if what comes before is known, else by its id.
+    fn announce_block(&mut self, link: Link, id: ItemId, cx: &mut Cx<'_>) {
+        match self.as_headers(link, id) {
+            Some(headers) => self.send(link, Blocks::Headers(headers), cx),
+            None => self.send(link, announcement(ItemKind::Block, &[id], false, None), cx),
         }
     }
 

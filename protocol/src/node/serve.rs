@@ -1,11 +1,14 @@
 //! A peer asks for items and gets them, no faster than it takes them, and no faster than we upload what isn't news.
 
+use std::sync::Arc;
+
 use super::Node;
 use super::anti_entropy::LOOKED_AT_PER_REQUEST;
+use crate::blocks::tree::Status;
 use crate::ground::bringer::Bringer;
 use crate::ground::item::{Item, ItemKind, Name};
 use crate::ground::link::Link;
-use crate::machine::Cx;
+use crate::machine::{Action, Cx, Load};
 use crate::record::{ItemEvent, Manner};
 use crate::relay::Strategy as _;
 use crate::relay::serve::{BYTES_PER_REQUEST, PORTION, PORTION_MAX};
@@ -34,6 +37,32 @@ impl Node {
         self.serve(link, may_pay, cx);
     }
 
+    /// A block that was read for peers.
+    fn lent_block(&self, name: Name) -> Option<&Arc<Item>> {
+        let chain = self.blockchain.as_ref()?;
+        match name {
+            Name::Whole(id) => chain.lending.get(id),
+            Name::Short(_) => None,
+        }
+    }
+
+    /// Whether a block was accepted once and isn't in memory any more.
+    fn is_to_be_read(&self, name: Name) -> bool {
+        let (Some(chain), Name::Whole(id)) = (&self.blockchain, name) else { return false };
+        let view = chain.tree.get(id.hash()).filter(|_| id.kind() == ItemKind::Block);
+        view.is_some_and(|view| view.status == Status::Stored && view.height > 0)
+            && !chain.lending.is_gone(id)
+            && self.find(name).is_none()
+            && self.lent_block(name).is_none()
+    }
+
+    fn read_block(&mut self, name: Name, cx: &mut Cx<'_>) {
+        let (Some(chain), Name::Whole(id)) = (&mut self.blockchain, name) else { return };
+        if chain.lending.begin(id) {
+            cx.actions.push(Action::Load { id, what: Load::Block });
+        }
+    }
+
     /// Goes on with answers that couldn't be sent at once.
     pub(super) fn serve_due(&mut self, cx: &mut Cx<'_>) {
         let Self { serving, links, upload, .. } = self;
@@ -57,8 +86,13 @@ impl Node {
                 break;
             }
             let Some((kind, name)) = asked.next(may_pay, cx.now) else { break };
-            let Some(item) = self.find(name).filter(|item| self.may_serve(link, item, cx)).cloned()
-            else {
+            if self.is_to_be_read(name) {
+                self.read_block(name, cx);
+                asked.await_read(name);
+                continue;
+            }
+            let found = self.find(name).or_else(|| self.lent_block(name));
+            let Some(item) = found.filter(|item| self.may_serve(link, item, cx)).cloned() else {
                 self.record.note(link, name.short(), ItemEvent::Denied, cx.now);
                 missing[kind as usize].push(name);
                 continue;

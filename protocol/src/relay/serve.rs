@@ -54,6 +54,8 @@ struct Line {
     owed: VecDeque<Name>,
     /// Before which moment the peer takes none of it.
     not_before: Time,
+    /// The first is being read.
+    reads: bool,
 }
 
 impl Line {
@@ -106,6 +108,12 @@ impl Asked {
             line.ready.push_front(name);
         }
         line.not_before = not_before;
+    }
+
+    /// The block that was taken is to leave once it is read.
+    pub fn await_read(&mut self, name: Name) {
+        self.put_off((ItemKind::Block, name), Time::NEVER);
+        self.lines[ItemKind::Block as usize].reads = true;
     }
 
     /// The item that was taken has to be paid for, which may be tried again at a moment.
@@ -189,6 +197,17 @@ impl Serving {
         if asked.len() > 0 {
             asked.lines.iter_mut().for_each(Line::fit);
             self.queues.push(asked);
+        }
+    }
+
+    /// Blocks were read that peers wait for.
+    pub fn on_read(&mut self, now: Time) {
+        for asked in &mut self.queues {
+            let line = &mut asked.lines[ItemKind::Block as usize];
+            if line.reads {
+                (line.reads, line.not_before) = (false, now);
+                self.at = self.at.min(now);
+            }
         }
     }
 

@@ -89,6 +89,12 @@ pub struct Counters {
     pub submitted: u64,
     /// Items of an earlier run that came back.
     pub restored: u64,
+    /// Transactions that were pooled again, since their block left the chain.
+    pub returned: u64,
+    /// Blocks that left the chain, because another branch has more work.
+    pub blocks_disconnected: u64,
+    /// Blocks that were to be connected or to leave, and couldn't be read.
+    pub blocks_lost: u64,
     /// Announcements of own transactions that nobody had asked for.
     pub reannounced: u64,
     /// Whole items received that we had already (or were checking).

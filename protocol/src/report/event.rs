@@ -68,6 +68,11 @@ pub enum Event {
         /// How many blocks came before it.
         height: u32,
     },
+    /// A transaction is pooled again, since its block left the chain.
+    Returned {
+        /// Its id.
+        id: ItemId,
+    },
     /// A link is up, both hellos included.
     LinkUp {
         /// Its handle.

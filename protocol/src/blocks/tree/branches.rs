@@ -12,6 +12,16 @@ pub enum Step {
     Connect(Hash256),
 }
 
+impl Step {
+    /// The block that it is about.
+    #[must_use]
+    pub const fn block(self) -> Hash256 {
+        match self {
+            Self::Disconnect(id) | Self::Connect(id) => id,
+        }
+    }
+}
+
 /// How many of the last headers a locator names one by one, before it skips (Bitcoin Core: `LocatorEntries`, `chain.cpp`).
 const DENSE: usize = 10;
 
@@ -236,12 +246,18 @@ impl Tree {
         }
     }
 
+    /// # Panics
+    /// When there are more headers than there may be.
+    pub fn check_bound(&self, max: usize) {
+        assert!(self.len() <= max + 1, "{} headers of at most {max}", self.len());
+    }
+
     /// Looks at all headers.
     ///
     /// # Panics
     /// When a bound doesn't hold, or what is kept in several places doesn't agree.
     pub fn check(&self, max: usize) {
-        assert!(self.len() <= max + 1, "{} headers of at most {max}", self.len());
+        self.check_bound(max);
         for chain in [&self.main, &self.active] {
             assert!(chain.windows(2).all(|two| self.entry(two[1]).parent == two[0]), "a chain");
         }

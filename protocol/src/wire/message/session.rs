@@ -119,6 +119,15 @@ impl Hello {
     /// In the features: the sender takes blocks as the names of their transactions, and answers for those that it sends so.
     pub const REBUILDS: u32 = 1 << 5;
 
+    /// In the features: the sender keeps the chain of blocks. It takes headers for news of blocks, and answers for its own.
+    pub const KEEPS_CHAIN: u32 = 1 << 6;
+
+    /// Whether the sender keeps the chain of blocks.
+    #[must_use]
+    pub const fn keeps_chain(&self) -> bool {
+        self.features & Self::KEEPS_CHAIN != 0
+    }
+
     /// Whether the sender takes blocks as names.
     #[must_use]
     pub const fn rebuilds(&self) -> bool {
