@@ -216,6 +216,7 @@ pub mod node;
 #[cfg(feature = "testkit")]
 pub mod testkit {
     pub mod chaos;
+    pub mod coins;
     pub mod fleet;
     pub mod hostile;
     pub mod members;

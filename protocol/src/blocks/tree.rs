@@ -354,3 +354,6 @@ fn last(chain: &[Place]) -> Place {
 fn worth(place: Place, entry: &Entry) -> Worth {
     Worth { work: entry.work, order: std::cmp::Reverse(entry.order), place }
 }
+
+#[cfg(test)]
+mod tests;
