@@ -24,13 +24,14 @@ use crate::ground::time::Time;
 /// How far ahead blocks are fetched (Bitcoin Core: `BLOCK_DOWNLOAD_WINDOW`, `net_processing.cpp`).
 pub const WINDOW: u32 = 1_024;
 
-/// Most blocks that one peer owes at a time (Bitcoin Core: `MAX_BLOCKS_IN_TRANSIT_PER_PEER`).
-pub const IN_FLIGHT_MAX: usize = 16;
+/// Most blocks that one peer owes at a time. Bitcoin Core asks for 16 (`MAX_BLOCKS_IN_TRANSIT_PER_PEER`); here a few good peers among bad ones
+/// are to carry all.
+pub const IN_FLIGHT_MAX: usize = 32;
 
 /// How many a peer is asked for at first. A guess.
 const IN_FLIGHT_FIRST: usize = 2;
 
-/// Most blocks that all peers owe together. A guess: what eight peers may.
+/// Most blocks that all peers owe together. A guess: what four peers may.
 pub const IN_FLIGHT_ALL: usize = 128;
 
 /// Most peers that owe one block. A guess, as many as send one in parts at once.
@@ -156,6 +157,15 @@ impl Download {
         self.sources.retain(|source| !source.flights.is_empty() || source.has_delivered());
         self.check_at = if in_flight > 0 { now + long } else { Time::NEVER };
         plan
+    }
+
+    /// Nothing is missing.
+    pub fn rest(&mut self) {
+        self.sources.retain_mut(|source| {
+            source.flights.clear();
+            source.has_delivered()
+        });
+        self.check_at = Time::NEVER;
     }
 
     /// Whether a peer owes a block.

@@ -7,8 +7,8 @@
 //!
 //! # Headers of little work
 //! A long list of headers costs little where difficulty is low, so what leads to less work than the active chain had a day
-//! ago isn't remembered ([`Tree::worthwhile`]). But a list comes in pieces, and a better branch that forks off long ago begins with
-//! too little work. So it is asked for twice: the first time only the last id of each piece is kept, as a checkpoint, until the work
+//! ago isn't remembered ([`Tree::worthwhile`]), nor is much of what isn't better than ours. But a list comes in pieces, and a better
+//! branch that forks off long ago begins with too little work. So it is asked for twice: the first time only the last id of each piece is kept, as a checkpoint, until the work
 //! is enough; the second time each piece must end in its checkpoint, to which its headers are committed by their hashes, and is
 //! taken. (Bitcoin Core's `HeadersSyncState` does the same with a bit of each 600th header: it has more of them.)
 //!
@@ -42,6 +42,8 @@ struct Peer {
     best: Option<Hash256>,
     /// It told of a block that nobody could place, and wasn't asked yet.
     is_ahead: bool,
+    /// That block, until its place is known.
+    unplaced: Option<Hash256>,
     /// It didn't answer once.
     was_silent: bool,
     first_reading: Option<Box<FirstReading>>,
@@ -104,6 +106,7 @@ impl HeaderSync {
             may_answer: false,
             best: None,
             is_ahead: false,
+            unplaced: None,
             was_silent: false,
             first_reading: None,
         });
@@ -153,7 +156,7 @@ impl HeaderSync {
         let is_new = self.unplaced.replace(id) != Some(id);
         let is_quiet = self.peers.iter().all(|peer| peer.asked.is_none());
         let Some(peer) = self.peer(link) else { return false };
-        peer.is_ahead = true;
+        (peer.is_ahead, peer.unplaced) = (true, Some(id));
         peer.asked.is_none() && (is_new || is_quiet)
     }
 
@@ -164,6 +167,19 @@ impl HeaderSync {
         let best = peer.best.and_then(|best| tree.get(best));
         if best.is_none_or(|best| new.work > best.work) {
             peer.best = Some(id);
+        }
+    }
+
+    /// More headers are known: perhaps those that peers told of.
+    pub fn on_placed(&mut self, tree: &Tree) {
+        let placed =
+            |peer: &Peer| Some((peer.link, peer.unplaced.filter(|id| tree.contains(*id))?));
+        let placed: Vec<_> = self.peers.iter().filter_map(placed).collect();
+        for (link, id) in placed {
+            self.on_has(link, id, tree);
+            if let Some(peer) = self.peer(link) {
+                (peer.unplaced, peer.is_ahead) = (None, false);
+            }
         }
     }
 
@@ -206,7 +222,7 @@ impl HeaderSync {
         Some(reading.reached())
     }
 
-    /// A piece came that leads to less work than is enough, or a further one of such.
+    /// A piece came that may lead to less work than is enough, or a further one of such.
     pub fn read(&mut self, link: Link, piece: Piece, enough: u128, tree: &Tree) -> Verdict {
         let is_read_of_another =
             self.peers.iter().any(|peer| peer.link != link && peer.first_reading.is_some());

@@ -49,6 +49,15 @@ pub enum Status {
     Stored,
 }
 
+/// What is known of the work to which a header leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worth {
+    /// Its own at least.
+    Unknown,
+    /// It belongs to headers that lead to enough, or our operator wants it.
+    Vouched,
+}
+
 /// Why a header isn't taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -104,7 +113,7 @@ struct Entry {
 
 /// The end of a branch, in the order of worth: more work first, then who was there first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Worth {
+struct Rank {
     work: u128,
     order: std::cmp::Reverse<u64>,
     place: Place,
@@ -118,7 +127,7 @@ pub struct Tree {
     /// Places of headers that were forgotten.
     vacant: Vec<Place>,
     /// Headers that nothing follows.
-    ends: BTreeSet<Worth>,
+    ends: BTreeSet<Rank>,
     /// Blocks that broke a rule. They and what follows them aren't in the tree.
     invalid: VecDeque<Hash256>,
     /// The best of the linked blocks.
@@ -148,7 +157,7 @@ impl Tree {
         let mut places = Map::new(salt);
         places.insert(root, ROOT);
         Self {
-            ends: [worth(ROOT, &entry)].into(),
+            ends: [rank(ROOT, &entry)].into(),
             entries: vec![entry],
             places,
             vacant: Vec::new(),
@@ -208,6 +217,12 @@ impl Tree {
         self.main.get(height as usize).map(|place| self.view(*place))
     }
 
+    /// Whether a block is known to break a rule.
+    #[must_use]
+    pub fn is_invalid(&self, id: Hash256) -> bool {
+        self.invalid.contains(&id)
+    }
+
     /// Whether a block is connected.
     #[must_use]
     pub fn is_active(&self, id: Hash256) -> bool {
@@ -238,8 +253,7 @@ impl Tree {
         Some(self.entry(self.place(parent)?).work.saturating_add(work))
     }
 
-    /// Takes a header whose proof was checked. Says whether it is new. `is_worth`: it belongs to headers that lead to enough
-    /// work together.
+    /// Takes a header whose proof was checked. Says whether it is new.
     ///
     /// # Errors
     /// When it can't be taken.
@@ -247,7 +261,7 @@ impl Tree {
         &mut self,
         header: &BlockHeader,
         bytes: &[u8],
-        is_worth: bool,
+        worth: Worth,
         max: usize,
     ) -> Result<bool, Refusal> {
         if self.contains(header.id) {
@@ -259,10 +273,10 @@ impl Tree {
         let parent = self.place(header.parent).ok_or(Refusal::Unconnected)?;
         let before = self.entry(parent);
         let (work, height) = (before.work.saturating_add(header.work), before.height + 1);
-        if !is_worth && work < self.worthwhile() {
+        if worth == Worth::Unknown && work < self.worthwhile() {
             return Err(Refusal::TooLittleWork);
         }
-        self.make_room(parent, max)?;
+        self.make_room(parent, worth, max)?;
         self.taken += 1;
         let entry = Entry {
             id: header.id,
@@ -277,7 +291,7 @@ impl Tree {
             first_child: ROOT,
             next_sibling: self.entry(parent).first_child,
         };
-        self.ends.remove(&worth(parent, self.entry(parent)));
+        self.ends.remove(&rank(parent, self.entry(parent)));
         let place = match self.vacant.pop() {
             Some(place) => {
                 self.entries[place as usize] = entry;
@@ -290,7 +304,7 @@ impl Tree {
         };
         self.entry_mut(parent).first_child = place;
         self.places.insert(header.id, place);
-        self.ends.insert(worth(place, self.entry(place)));
+        self.ends.insert(rank(place, self.entry(place)));
         self.follow_best();
         Ok(true)
     }
@@ -351,8 +365,8 @@ fn last(chain: &[Place]) -> Place {
     *chain.last().expect("a chain begins with the root")
 }
 
-fn worth(place: Place, entry: &Entry) -> Worth {
-    Worth { work: entry.work, order: std::cmp::Reverse(entry.order), place }
+fn rank(place: Place, entry: &Entry) -> Rank {
+    Rank { work: entry.work, order: std::cmp::Reverse(entry.order), place }
 }
 
 #[cfg(test)]

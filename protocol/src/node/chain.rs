@@ -22,7 +22,7 @@ use super::Node;
 use crate::blocks::activation::Portion;
 use crate::blocks::blockchain::Blockchain;
 use crate::blocks::limbo::Returning;
-use crate::blocks::tree::{Refusal, Step, Tree};
+use crate::blocks::tree::{Refusal, Step, Tree, Worth};
 use crate::chain::{Confirmed, ConflictKey, Disconnected, Rejection};
 use crate::ground::bringer::Bringer;
 use crate::ground::item::{Hash256, Item, ItemId};
@@ -76,7 +76,7 @@ impl Node {
         let Some(chain) = self.chain_of(cx) else { return };
         for bytes in headers {
             let Ok(header) = rules.header(bytes) else { continue };
-            if chain.tree.insert(&header, bytes, true, max).is_ok() {
+            if chain.tree.insert(&header, bytes, Worth::Vouched, max).is_ok() {
                 chain.tree.on_stored(header.id);
             }
         }
@@ -84,16 +84,22 @@ impl Node {
         self.advance(cx);
     }
 
-    /// Finds the place of a block by its header.
+    /// Finds the place of a block by its header. Our operator's may lead to little work.
     ///
     /// # Errors
     /// When it has none, and why.
-    pub(super) fn place_block(&mut self, bytes: &[u8], cx: &Cx<'_>) -> Result<(), Rejection> {
+    pub(super) fn place_block(
+        &mut self,
+        bytes: &[u8],
+        is_ours: bool,
+        cx: &Cx<'_>,
+    ) -> Result<(), Rejection> {
         let (rules, max) = (cx.chain, cx.params.blocks.headers_max);
         let Some(chain) = self.chain_of(cx) else { return Ok(()) };
         let header = rules.header(bytes)?;
         let bytes = &bytes[..header.len.min(bytes.len())];
-        chain.tree.insert(&header, bytes, false, max).map(|_| ()).map_err(rejection)
+        let worth = if is_ours { Worth::Vouched } else { Worth::Unknown };
+        chain.tree.insert(&header, bytes, worth, max).map(|_| ()).map_err(rejection)
     }
 
     /// A block has no place, since nobody told of the one before it: whoever sent it is asked.

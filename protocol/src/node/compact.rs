@@ -150,7 +150,7 @@ impl Node {
         if let Err(why) = cx.chain.inspect(&header) {
             return self.refuse(&header, Some(link), why, cx);
         }
-        match self.place_block(&compact.header, cx) {
+        match self.place_block(&compact.header, false, cx) {
             Ok(()) => self.on_chain_holder(link, id.into()),
             Err(UNKNOWN_PARENT) => return self.on_unplaced(link, &header, cx),
             Err(why) => return self.refuse(&header, Some(link), why, cx),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Node;
 use crate::blocks::blockchain::Blockchain;
 use crate::blocks::header_sync::{Piece, Verdict};
-use crate::blocks::tree::{Refusal, Status};
+use crate::blocks::tree::{Status, Worth};
 use crate::chain::{Blame, BlockHeader, Chain, Rejection};
 use crate::ground::item::{Hash256, ItemId, ItemKind, Name};
 use crate::ground::link::Link;
@@ -107,6 +107,10 @@ impl Node {
             }
             return;
         };
+        if parsed.iter().any(|it| chain.tree.is_invalid(it.parent) || chain.tree.is_invalid(it.id))
+        {
+            return self.misbehave(link, Offence::InvalidItem("builds-on-invalid"), cx);
+        }
         let is_read = chain.headers.reads_behind(link) == Some(first.parent);
         if !chain.tree.contains(first.parent) && !is_read {
             return match was_asked && !is_news {
@@ -120,10 +124,12 @@ impl Node {
         }
         let is_full = headers.len() == HEADERS_MAX;
         let work = parsed.iter().fold(0, |work: u128, it| work.saturating_add(it.work));
-        let enough = chain.tree.worthwhile();
+        let (enough, most) = (chain.tree.worthwhile(), chain.tree.best_header().work);
         let total = chain.tree.work_with(first.parent, work).filter(|_| !is_read);
-        let is_worth = total.is_some_and(|total| total >= enough);
+        // A long branch has to be better than ours, or there would be room for few.
+        let is_worth = total.is_some_and(|total| total > most || (total >= enough && !is_full));
         if !is_worth {
+            let enough = most.saturating_add(1);
             let piece = Piece { from: first.parent, last: last.id, work, is_full };
             match chain.headers.read(link, piece, enough, &chain.tree) {
                 Verdict::Take => {}
@@ -136,16 +142,13 @@ impl Node {
             }
         }
         for (header, bytes) in parsed.iter().zip(headers) {
-            match chain.tree.insert(header, bytes, true, cx.params.blocks.headers_max) {
+            match chain.tree.insert(header, bytes, Worth::Vouched, cx.params.blocks.headers_max) {
                 Ok(_) => {}
-                Err(Refusal::Invalid) => {
-                    let invalid = Offence::InvalidItem("builds-on-invalid");
-                    return self.misbehave(link, invalid, cx);
-                }
                 Err(_) => return self.ask_next_for_headers(cx),
             }
         }
         chain.headers.on_has(link, last.id, &chain.tree);
+        chain.headers.on_placed(&chain.tree);
         if was_asked && is_full {
             self.ask_for_headers(link, Some(last.id), cx);
         } else {
@@ -203,7 +206,7 @@ impl Node {
         let Some(chain) = self.blockchain.as_deref_mut() else { return };
         let Blockchain { tree, headers, download, .. } = chain;
         if tree.best_header().id == tree.tip().id {
-            return;
+            return download.rest();
         }
         let bests: Vec<_> = headers.bests().collect();
         let Self { requests, verification, rebuilding, .. } = self;

@@ -276,7 +276,7 @@ impl Node {
             return;
         }
         if !is_tx {
-            match self.place_block(item.bytes(), cx) {
+            match self.place_block(item.bytes(), ingress.is_none(), cx) {
                 Ok(()) => {}
                 Err(UNKNOWN_PARENT) if let Some(link) = ingress => {
                     return self.on_unplaced(link, item, cx);

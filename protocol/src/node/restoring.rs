@@ -41,7 +41,7 @@ impl Node {
         };
         inspection.learn(&verified);
         if item.kind() == ItemKind::Block {
-            match self.place_block(item.bytes(), cx) {
+            match self.place_block(item.bytes(), true, cx) {
                 Ok(()) if cx.chain.root().is_some() => {
                     self.store_block(&item, verified.confirms, cx);
                 }

@@ -1,6 +1,6 @@
 //! How branches of the tree grow, are walked, and leave; and what is to be connected next.
 
-use super::{Entry, Place, ROOT, Refusal, SIDE_MAX, Status, Tree, View, last, worth};
+use super::{Entry, Place, ROOT, Refusal, SIDE_MAX, Status, Tree, View, Worth, last, rank};
 use crate::ground::item::Hash256;
 
 /// What brings the active chain closer to the best block that can be connected.
@@ -142,11 +142,11 @@ impl Tree {
     /// Finds the best linked block among all. Only after something was lost.
     pub(super) fn find_best_linked(&mut self) {
         let all = (0..).zip(&self.entries).filter(|(_, entry)| entry.is_linked);
-        let rank = |(place, entry)| {
-            let worth = worth(place, entry);
-            (worth.work, self.is_on(&self.active, place), worth)
-        };
-        self.best_linked = all.map(rank).max().map_or(ROOT, |(.., best)| best.place);
+        let ranked = all.map(|(place, entry)| {
+            let rank = rank(place, entry);
+            (rank.work, self.is_on(&self.active, place), rank)
+        });
+        self.best_linked = ranked.max().map_or(ROOT, |(.., best)| best.place);
     }
 
     /// A block and all that come after it, parents first.
@@ -180,9 +180,14 @@ impl Tree {
     }
 
     /// Makes room for a header that follows another.
-    pub(super) fn make_room(&mut self, parent: Place, max: usize) -> Result<(), Refusal> {
+    pub(super) fn make_room(
+        &mut self,
+        parent: Place,
+        worth: Worth,
+        max: usize,
+    ) -> Result<(), Refusal> {
         let beside = self.len() - self.main.len();
-        let is_beside = parent != last(&self.main);
+        let is_beside = parent != last(&self.main) && worth == Worth::Unknown;
         if self.len() <= max && !(is_beside && beside >= SIDE_MAX) {
             return Ok(());
         }
@@ -202,14 +207,14 @@ impl Tree {
     pub(super) fn forget(&mut self, place: Place) {
         debug_assert_eq!(self.entry(place).first_child, ROOT, "something follows it");
         let Entry { parent, next_sibling, id, .. } = *self.entry(place);
-        self.ends.remove(&worth(place, self.entry(place)));
+        self.ends.remove(&rank(place, self.entry(place)));
         let before = self.children(parent).find(|it| self.entry(*it).next_sibling == place);
         match before {
             Some(before) => self.entry_mut(before).next_sibling = next_sibling,
             None => self.entry_mut(parent).first_child = next_sibling,
         }
         if self.entry(parent).first_child == ROOT {
-            self.ends.insert(worth(parent, self.entry(parent)));
+            self.ends.insert(rank(parent, self.entry(parent)));
         }
         if self.is_on(&self.main, place) {
             self.main.truncate(self.entry(parent).height as usize + 1);

@@ -22,7 +22,7 @@ fn tree() -> Tree {
 
 /// Inserts a header, and says what came of it.
 fn insert(tree: &mut Tree, number: u32, parent: Hash256, work: u128) -> Result<bool, Refusal> {
-    tree.insert(&header(number, parent, work), &number.to_le_bytes(), false, MAX)
+    tree.insert(&header(number, parent, work), &number.to_le_bytes(), Worth::Unknown, MAX)
 }
 
 /// A chain of so many stored blocks, numbered from a number on.
@@ -112,7 +112,11 @@ fn what_leads_to_less_work_than_a_day_ago_is_not_taken() {
     assert_eq!(insert(&mut tree, 9_001, old, 2), Err(Refusal::TooLittleWork));
     assert_eq!(insert(&mut tree, 9_002, old, 6), Ok(true), "enough by itself");
     let many = header(9_003, old, 2);
-    assert_eq!(tree.insert(&many, &[], true, MAX), Ok(true), "enough with those behind it");
+    assert_eq!(
+        tree.insert(&many, &[], Worth::Vouched, MAX),
+        Ok(true),
+        "enough with those behind it"
+    );
 }
 
 #[test]
@@ -134,7 +138,7 @@ fn a_full_tree_takes_no_more_and_says_so() {
     let mut tree = tree();
     for number in 1..=4 {
         let parent = if number == 1 { ROOT_ID } else { id(number - 1) };
-        let taken = tree.insert(&header(number, parent, 1), &[], false, 3);
+        let taken = tree.insert(&header(number, parent, 1), &[], Worth::Unknown, 3);
         assert_eq!(taken, if number <= 3 { Ok(true) } else { Err(Refusal::Full) });
     }
     tree.check(3);

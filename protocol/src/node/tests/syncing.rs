@@ -1,0 +1,397 @@
+//! Headers and blocks are fetched from peers: from good ones, from those who stall, and from those who lie.
+
+use bytes::Bytes;
+
+use super::reorg::Keeper;
+use super::*;
+use crate::ground::item::ItemId;
+use crate::testkit::Mesh;
+use crate::testkit::coins::{Coins, HEADER_LEN};
+use crate::testkit::hostile::{Hostile, Lie, Lies};
+use crate::wire::message::{Blocks, HEADERS_MAX};
+
+fn chain_of(parent: Hash256, work: u8, numbers: std::ops::Range<u32>) -> Vec<Arc<Item>> {
+    let mut parent = parent;
+    let next = |number| {
+        let block = Coins::block(parent, work, number, 1, &[]);
+        parent = block.id().hash();
+        block
+    };
+    numbers.map(next).collect()
+}
+
+fn header(block: &Item) -> Bytes {
+    block.bytes().slice(..HEADER_LEN)
+}
+
+fn headers(blocks: &[Arc<Item>]) -> Message {
+    Blocks::Headers(blocks.iter().map(|block| header(block)).collect()).into()
+}
+
+fn block(item: &Arc<Item>) -> Message {
+    Items::Item(item.clone()).into()
+}
+
+/// A link to a peer that keeps the chain.
+fn link(keeper: &mut Keeper, slot: u32, direction: Direction) -> Link {
+    let link = Link::new(slot, 1);
+    let peer = PeerKey(u64::from(slot) + 1);
+    keeper.hand(Input::Connected { link, peer, direction, addr: None });
+    let hello = Hello { features: Hello::KEEPS_CHAIN, ..Hello::default() };
+    keeper.say(link, &Session::Hello(Box::new(hello)).into());
+    link
+}
+
+impl Keeper {
+    fn say(&mut self, link: Link, message: &Message) -> Vec<(Link, Message)> {
+        let said = self.hand(Input::Received { link, message });
+        said.into_iter().filter(|(_, message)| !matches!(message, Message::Session(_))).collect()
+    }
+
+    fn wait(&mut self, ms: u64) -> Vec<(Link, Message)> {
+        self.solo.now = self.solo.now + Duration::from_millis(ms);
+        let said = self.hand(Input::Wake);
+        said.into_iter().filter(|(_, message)| !matches!(message, Message::Session(_))).collect()
+    }
+
+    fn misbehaved(&self, link: Link) -> Option<Offence> {
+        let of = |event: &Event| match event {
+            Event::Misbehaved { link: other, offence } if *other == link => Some(*offence),
+            _ => None,
+        };
+        self.events.iter().find_map(of)
+    }
+}
+
+fn asks_for_headers(said: &[(Link, Message)]) -> Vec<Link> {
+    let asked = |(link, message): &(Link, Message)| {
+        matches!(message, Message::Blocks(Blocks::GetHeaders(_))).then_some(*link)
+    };
+    said.iter().filter_map(asked).collect()
+}
+
+fn asks_for_blocks(said: &[(Link, Message)]) -> Vec<(Link, ItemId)> {
+    let mut asked = Vec::new();
+    for (link, message) in said {
+        if let Message::Items(Items::GetData(names)) = message {
+            asked.extend(names.iter().filter_map(|name| match name {
+                Name::Whole(id) => Some((*link, id)),
+                Name::Short(_) => None,
+            }));
+        }
+    }
+    asked
+}
+
+fn fresh() -> Keeper {
+    Keeper::new(at_once())
+}
+
+#[test]
+fn whoever_tells_a_tip_that_nothing_known_leads_to_is_asked_for_headers_and_then_for_the_blocks() {
+    let mut keeper = fresh();
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let blocks = chain_of(Coins::ROOT, 1, 0..5);
+    assert_eq!(asks_for_headers(&keeper.say(peer, &headers(&blocks[4..]))), [peer]);
+    let mut asked = asks_for_blocks(&keeper.say(peer, &headers(&blocks)));
+    assert_eq!(asked, [(peer, blocks[0].id()), (peer, blocks[1].id())], "two at first");
+    for number in 0..5 {
+        assert!(asked.contains(&(peer, blocks[number].id())), "{number}: {asked:?}");
+        asked.extend(asks_for_blocks(&keeper.say(peer, &block(&blocks[number]))));
+    }
+    assert_eq!((keeper.height(), keeper.tip()), (5, blocks[4].id().hash()));
+    assert_eq!(asked.len(), 5, "each once");
+}
+
+#[test]
+fn one_peer_is_asked_for_headers_and_each_further_block_has_one_more_asked() {
+    let mut keeper = fresh();
+    let peers = [0, 1, 2].map(|slot| link(&mut keeper, slot, Direction::Outbound));
+    let blocks = chain_of(Coins::ROOT, 1, 0..9);
+    assert_eq!(asks_for_headers(&keeper.say(peers[0], &headers(&blocks[7..8]))), [peers[0]]);
+    assert_eq!(asks_for_headers(&keeper.say(peers[1], &headers(&blocks[7..8]))), []);
+    assert_eq!(asks_for_headers(&keeper.say(peers[2], &headers(&blocks[8..]))), [peers[2]]);
+    // Who doesn't answer loses its turn, and the link stays.
+    assert_eq!(asks_for_headers(&keeper.wait(20_001)), [peers[1]]);
+    assert_eq!(keeper.solo.node.links().count(), 3);
+}
+
+#[test]
+fn long_lists_of_headers_come_in_pieces() {
+    let mut keeper = fresh();
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let blocks = chain_of(Coins::ROOT, 1, 0..2_500);
+    keeper.say(peer, &headers(&blocks[2_499..]));
+    for piece in blocks.chunks(HEADERS_MAX) {
+        let said = keeper.say(peer, &headers(piece));
+        let is_full = piece.len() == HEADERS_MAX;
+        assert_eq!(asks_for_headers(&said).len(), usize::from(is_full));
+    }
+    assert_eq!(keeper.solo.node.tree().unwrap().best_header().height, 2_500);
+    assert_eq!(keeper.misbehaved(peer), None);
+}
+
+#[test]
+fn headers_are_answered_by_a_locator_and_none_if_nothing_follows() {
+    let mut keeper = fresh();
+    let blocks = chain_of(Coins::ROOT, 1, 0..20);
+    blocks.iter().for_each(|block| keeper.submit(block));
+    let peer = link(&mut keeper, 0, Direction::Inbound);
+    let ask = |ids: &[Hash256]| Message::from(Blocks::GetHeaders(ids.into()));
+    let said = keeper.say(peer, &ask(&[Hash256::of(b"unknown"), blocks[14].id().hash()]));
+    assert_eq!(said, [(peer, headers(&blocks[15..]))]);
+    let said = keeper.say(peer, &ask(&[blocks[19].id().hash()]));
+    assert_eq!(said, [(peer, headers(&[]))]);
+    assert_eq!(keeper.say(peer, &ask(&[])), [(peer, headers(&blocks))]);
+}
+
+#[test]
+fn bad_headers_cost_the_link() {
+    let blocks = chain_of(Coins::ROOT, 1, 0..2_000);
+    let workless = {
+        let mut bytes = header(&blocks[0]).to_vec();
+        bytes[64] = 0;
+        Message::from(Blocks::Headers([Bytes::from(bytes)].into()))
+    };
+    let long = Message::from(Blocks::Headers([blocks[0].bytes().clone()].into()));
+    let gap: Vec<_> = [&blocks[0], &blocks[2]].map(Arc::clone).into();
+    for (message, rule) in
+        [(workless, "no-proof-of-work"), (long, "bad-header"), (headers(&gap), "gap-in-headers")]
+    {
+        let mut keeper = fresh();
+        let peer = link(&mut keeper, 0, Direction::Outbound);
+        keeper.say(peer, &message);
+        assert_eq!(keeper.misbehaved(peer), Some(Offence::InvalidItem(rule)));
+    }
+}
+
+#[test]
+fn headers_that_nobody_asked_for_and_connect_to_nothing_are_asked_about_and_cost_no_link() {
+    let mut keeper = fresh();
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let mut asked = 0;
+    for n in 0..100 {
+        let unknown = chain_of(Hash256::of(&[n]), 1, 0..1);
+        asked += asks_for_headers(&keeper.say(peer, &headers(&unknown))).len();
+        asked += asks_for_headers(&keeper.say(peer, &headers(&[]))).len();
+    }
+    assert_eq!((asked, keeper.misbehaved(peer)), (100, None));
+    let many = chain_of(Coins::ROOT, 1, 0..9);
+    keeper.say(peer, &headers(&many));
+    assert_eq!(keeper.solo.node.counters().misbehaved, 0, "borne now and then");
+    assert!(keeper.solo.node.tree().unwrap().is_empty());
+}
+
+#[test]
+fn an_answer_that_follows_nothing_we_have_costs_the_link() {
+    let mut keeper = fresh();
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    keeper.say(peer, &headers(&chain_of(Hash256::of(b"a"), 1, 0..1)));
+    keeper.say(peer, &headers(&chain_of(Hash256::of(b"b"), 1, 0..3)));
+    assert_eq!(keeper.misbehaved(peer), Some(Offence::InvalidItem("unconnected-headers")));
+}
+
+#[test]
+fn a_better_branch_that_begins_with_little_work_is_read_twice_and_nothing_of_it_kept_before() {
+    let mut keeper = fresh();
+    let ours = chain_of(Coins::ROOT, 2, 0..400);
+    ours.iter().for_each(|block| keeper.submit(block));
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let theirs = chain_of(Coins::ROOT, 1, 10_000..12_500);
+    assert_eq!(asks_for_headers(&keeper.say(peer, &headers(&theirs[2_499..]))), [peer]);
+    // The first thousand lead to more work than ours has.
+    assert_eq!(asks_for_headers(&keeper.say(peer, &headers(&theirs[..1_000]))), [peer]);
+    assert_eq!(keeper.solo.node.tree().unwrap().best_header().work, 1_000);
+    // Of less than that nothing is kept.
+    let mut keeper = fresh();
+    let ours = chain_of(Coins::ROOT, 9, 0..400);
+    ours.iter().for_each(|block| keeper.submit(block));
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let theirs = chain_of(Coins::ROOT, 1, 10_000..14_500);
+    keeper.say(peer, &headers(&theirs[4_499..]));
+    let kept = |keeper: &Keeper| keeper.solo.node.tree().unwrap().len();
+    for piece in theirs[..4_000].chunks(HEADERS_MAX) {
+        assert_eq!(asks_for_headers(&keeper.say(peer, &headers(piece))), [peer]);
+        assert_eq!(kept(&keeper), 401);
+    }
+    // Enough. The second time all is taken, as long as it is the same.
+    for (number, piece) in theirs[..4_000].chunks(HEADERS_MAX).enumerate() {
+        assert_eq!(asks_for_headers(&keeper.say(peer, &headers(piece))), [peer]);
+        assert_eq!(kept(&keeper), 401 + (number + 1) * HEADERS_MAX);
+    }
+    keeper.say(peer, &headers(&theirs[4_000..]));
+    assert_eq!(keeper.solo.node.tree().unwrap().best_header().work, 4_500);
+    assert_eq!(keeper.misbehaved(peer), None);
+}
+
+#[test]
+fn whoever_tells_other_headers_the_second_time_loses_the_link_and_none_is_kept() {
+    let mut keeper = fresh();
+    let ours = chain_of(Coins::ROOT, 9, 0..400);
+    ours.iter().for_each(|block| keeper.submit(block));
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let theirs = chain_of(Coins::ROOT, 1, 10_000..14_000);
+    let cheap = chain_of(Coins::ROOT, 1, 50_000..51_000);
+    keeper.say(peer, &headers(&theirs[3_999..]));
+    theirs.chunks(HEADERS_MAX).for_each(|piece| drop(keeper.say(peer, &headers(piece))));
+    keeper.say(peer, &headers(&cheap));
+    assert_eq!(keeper.misbehaved(peer), Some(Offence::InvalidItem("changed-headers")));
+    assert_eq!(keeper.solo.node.tree().unwrap().len(), 401);
+}
+
+#[test]
+fn low_work_without_end_is_neither_kept_nor_followed() {
+    let mut keeper = fresh();
+    let ours = chain_of(Coins::ROOT, 200, 0..400);
+    ours.iter().for_each(|block| keeper.submit(block));
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let theirs = chain_of(Coins::ROOT, 1, 10_000..20_500);
+    keeper.say(peer, &headers(&theirs[10_499..]));
+    for piece in theirs.chunks(HEADERS_MAX) {
+        keeper.say(peer, &headers(piece));
+    }
+    assert_eq!(keeper.solo.node.tree().unwrap().len(), 401);
+    let low = Coins::block(Coins::ROOT, 1, 70_000, 1, &[]);
+    keeper.say(peer, &announce(&low));
+    keeper.say(peer, &block(&low));
+    assert_eq!((keeper.solo.node.tree().unwrap().len(), keeper.height()), (401, 400));
+    assert_eq!(keeper.misbehaved(peer), None, "it may know no better");
+}
+
+#[test]
+fn building_on_an_invalid_block_costs_the_link_and_relaying_it_does_too() {
+    let mut keeper = fresh();
+    let (a, b) =
+        (link(&mut keeper, 0, Direction::Outbound), link(&mut keeper, 1, Direction::Outbound));
+    let bad = Coins::block(Coins::ROOT, 255, 0, 1, &[]);
+    let on_it = chain_of(bad.id().hash(), 1, 1..3);
+    keeper.say(a, &headers(&[bad.clone()]));
+    keeper.say(a, &block(&bad));
+    assert_eq!(keeper.misbehaved(a), Some(Offence::InvalidItem("bad-work")));
+    keeper.say(b, &headers(&on_it));
+    assert_eq!(keeper.misbehaved(b), Some(Offence::InvalidItem("builds-on-invalid")));
+    assert_eq!((keeper.height(), keeper.solo.node.tree().unwrap().len()), (0, 1));
+}
+
+#[test]
+fn a_tip_is_told_by_headers_to_whoever_keeps_the_chain_and_by_name_after_a_long_reorganisation() {
+    let mut keeper = fresh();
+    let peer = link(&mut keeper, 0, Direction::Inbound);
+    let other = keeper.solo.link(1, Direction::Inbound);
+    let old = chain_of(Coins::ROOT, 1, 0..3);
+    let (first, rest) = old.split_first().unwrap();
+    let said = keeper.hand(Input::Submitted(first.clone()));
+    assert!(said.contains(&(peer, headers(&old[..1]))), "{said:?}");
+    assert!(said.contains(&(other, announce(first))), "{said:?}");
+    rest.iter().for_each(|block| keeper.submit(block));
+    // Eight blocks, told with the last one; a ninth, and it is named.
+    for (length, is_told) in [(8, true), (9, false)] {
+        let mut keeper = fresh();
+        let peer = link(&mut keeper, 0, Direction::Inbound);
+        old.iter().for_each(|block| keeper.submit(block));
+        keeper.wait(1_000);
+        let work = if length == 8 { 1 } else { 1 };
+        let new = chain_of(Coins::ROOT, work, 100..100 + length);
+        let heads: Vec<_> = new[..new.len() - 1].iter().map(|block| header(block)).collect();
+        let from = link(&mut keeper, 1, Direction::Outbound);
+        keeper.say(from, &headers(&new[new.len() - 1..]));
+        let all = heads.into_iter().chain([header(&new[new.len() - 1])]).collect();
+        keeper.say(from, &Blocks::Headers(all).into());
+        // They come in the wrong order, so that the last one is connected at once with the rest.
+        let mut said = Vec::new();
+        for one in new.iter().rev() {
+            said.extend(keeper.say(from, &block(one)));
+            said.extend(keeper.wait(1));
+        }
+        for one in &new {
+            said.extend(keeper.say(from, &block(one)));
+        }
+        said.extend(keeper.wait(1_000));
+        assert_eq!(keeper.tip(), new[new.len() - 1].id().hash(), "{length}");
+        assert_eq!(said.contains(&(peer, headers(&new))), is_told, "{length}: {said:?}");
+        assert_eq!(said.contains(&(peer, announce(&new[new.len() - 1]))), !is_told, "{length}");
+    }
+}
+
+#[test]
+fn whoever_stalls_while_others_bring_is_dropped_after_two_seconds_and_the_next_after_four() {
+    let mut keeper = fresh();
+    let peers = [0, 1, 2].map(|slot| link(&mut keeper, slot, Direction::Outbound));
+    let blocks = chain_of(Coins::ROOT, 1, 0..200);
+    let mut waiting = Vec::new();
+    for peer in peers {
+        waiting.extend(keeper.say(peer, &headers(&blocks[199..])));
+        waiting.extend(keeper.say(peer, &headers(&blocks)));
+    }
+    let (honest, mut gone) = (peers[2], Vec::new());
+    for step in 0..400 {
+        let asked = asks_for_blocks(&waiting);
+        waiting.clear();
+        for (peer, id) in asked {
+            if peer == honest {
+                let one = blocks.iter().find(|block| block.id() == id).unwrap();
+                waiting.extend(keeper.say(peer, &block(one)));
+            }
+        }
+        waiting.extend(keeper.wait(50));
+        let left = |link: &Link| !keeper.solo.node.links().any(|view| view.link == *link);
+        for peer in peers.into_iter().filter(left) {
+            if !gone.iter().any(|(other, _)| *other == peer) {
+                gone.push((peer, step * 50));
+            }
+        }
+    }
+    assert_eq!(keeper.height(), 200);
+    assert!(gone.iter().all(|(peer, _)| *peer != honest), "{gone:?}");
+}
+
+#[test]
+fn old_blocks_are_read_from_the_disk_for_whoever_asks_and_those_gone_are_denied() {
+    let mut keeper = fresh();
+    let blocks = chain_of(Coins::ROOT, 1, 0..400);
+    blocks.iter().for_each(|block| keeper.submit(block));
+    let peer = link(&mut keeper, 0, Direction::Inbound);
+    assert!(keeper.solo.node.blocks().get(&blocks[3].id()).is_none(), "not in memory");
+    assert_eq!(keeper.say(peer, &get_data(&blocks[3])), [(peer, block(&blocks[3]))]);
+    keeper.disk.remove(&blocks[4].id());
+    assert_eq!(keeper.say(peer, &get_data(&blocks[4])), [(peer, not_found(&blocks[4]))]);
+}
+
+/// How long a newcomer takes to catch up with these blocks, from so many peers of each kind, seconds.
+fn catches_up(blocks: &[Arc<Item>], honest: usize, stalling: usize, lying: usize) -> f64 {
+    let count = honest + stalling + lying;
+    let mut params = Params::default();
+    params.peers.local_addresses = true;
+    params.peers.outbound = count;
+    let mut mesh = Mesh::new(count + 1, 7, 1, params, Arc::new(Coins));
+    for block in blocks {
+        (0..count).for_each(|peer| mesh.hand(peer, Input::Submitted(block.clone())));
+        mesh.run_for(Duration::from_micros(10));
+    }
+    for peer in honest..count {
+        let hostile = Hostile::new(Lies::One(Lie::Bytes), peer as u64);
+        let is_staller = peer < honest + stalling;
+        mesh.corrupt(peer, if is_staller { hostile.withholding() } else { hostile });
+    }
+    (0..count).for_each(|peer| mesh.connect(count, peer));
+    let began = mesh.now();
+    while mesh.node(count).tree().is_none_or(|tree| tree.tip().height < blocks.len() as u32) {
+        mesh.run_for(Duration::from_millis(50));
+        let took = mesh.now().since(began);
+        let height = mesh.node(count).tree().map_or(0, |tree| tree.tip().height);
+        let download = &mesh.node(count).blockchain.as_ref().unwrap().download;
+        assert!(
+            took < Duration::from_secs(60),
+            "at {height}: {download:?} {:?}",
+            mesh.closings().len()
+        );
+    }
+    mesh.now().since(began).as_secs_f64()
+}
+
+#[test]
+fn with_a_third_of_stallers_and_a_third_of_liars_catching_up_takes_at_most_twice_as_long() {
+    let blocks = chain_of(Coins::ROOT, 1, 0..2_000);
+    let (good, bad) = (catches_up(&blocks, 9, 0, 0), catches_up(&blocks, 3, 3, 3));
+    assert!(bad <= 2.0 * good, "{bad} s, and {good} s from honest peers");
+}
