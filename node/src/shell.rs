@@ -505,6 +505,7 @@ impl Shell {
             | Event::Left { .. }
             | Event::BlockConnected { .. }
             | Event::BlockDisconnected { .. }
+            | Event::Returned { .. }
             | Event::LinkDown { .. }
             | Event::Misbehaved { .. }
             | Event::OtherMap { .. }

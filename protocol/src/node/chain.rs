@@ -41,6 +41,10 @@ const CONNECTED_AGAIN: u32 = 6;
 /// Most transactions that are pooled again in one input: half a millisecond's work. A guess.
 const RETURNED_MAX: usize = 64;
 
+/// So many heights beyond the last connected block one that wasn't asked for isn't taken (Bitcoin Core: `MIN_BLOCKS_TO_KEEP`, in
+/// `AcceptBlock`, `validation.cpp`).
+const AHEAD_MAX: u32 = 288;
+
 /// The block before isn't known.
 pub(super) const UNKNOWN_PARENT: Rejection = Rejection::policy("unknown-parent");
 
@@ -100,6 +104,14 @@ impl Node {
         let bytes = &bytes[..header.len.min(bytes.len())];
         let worth = if is_ours { Worth::Vouched } else { Worth::Unknown };
         chain.tree.insert(&header, bytes, worth, max).map(|_| ()).map_err(rejection)
+    }
+
+    /// Whether a block comes so early that it isn't taken unless it was asked for.
+    pub(super) fn is_far_ahead(&self, bytes: &[u8], cx: &Cx<'_>) -> bool {
+        let Some(chain) = &self.blockchain else { return false };
+        let header = cx.chain.header(bytes).ok();
+        let parent = header.and_then(|header| chain.tree.get(header.parent));
+        parent.is_some_and(|parent| parent.height >= chain.tree.tip().height + AHEAD_MAX)
     }
 
     /// A block has no place, since nobody told of the one before it: whoever sent it is asked.

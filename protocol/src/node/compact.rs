@@ -146,6 +146,9 @@ impl Node {
             self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
             return self.misbehave(link, Offence::Unsolicited, cx);
         }
+        if !self.requests.was_asked(link, id) && self.is_far_ahead(&compact.header, cx) {
+            return self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
+        }
         let header = Item::identified(id, compact.header.clone());
         if let Err(why) = cx.chain.inspect(&header) {
             return self.refuse(&header, Some(link), why, cx);

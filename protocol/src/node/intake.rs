@@ -158,6 +158,9 @@ impl Node {
                 self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
                 return self.misbehave(link, Offence::Unsolicited, cx);
             }
+            if self.is_far_ahead(item.bytes(), cx) {
+                return self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
+            }
             self.found.on_news(iter::once(id.into()));
         }
         self.on_arrived(link, item, cx);

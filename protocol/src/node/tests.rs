@@ -27,6 +27,7 @@ mod limits;
 mod memory;
 mod orphans;
 mod own;
+mod partition;
 mod places;
 mod policy;
 mod privacy;

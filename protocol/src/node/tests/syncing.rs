@@ -357,6 +357,23 @@ fn old_blocks_are_read_from_the_disk_for_whoever_asks_and_those_gone_are_denied(
     assert_eq!(keeper.say(peer, &get_data(&blocks[4])), [(peer, not_found(&blocks[4]))]);
 }
 
+#[test]
+fn a_block_far_ahead_that_nobody_asked_for_is_not_taken() {
+    let mut params = at_once();
+    params.relay.strategy = StrategyKind::Flood;
+    let mut keeper = Keeper::new(params);
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let blocks = chain_of(Coins::ROOT, 1, 0..290);
+    keeper.say(peer, &headers(&blocks[289..]));
+    keeper.say(peer, &headers(&blocks));
+    for (number, is_taken) in [(288, false), (287, true)] {
+        keeper.say(peer, &block(&blocks[number]));
+        let is_here = keeper.disk.contains_key(&blocks[number].id());
+        assert_eq!(is_here, is_taken, "{number}");
+    }
+    assert_eq!(keeper.misbehaved(peer), None);
+}
+
 /// How long a newcomer takes to catch up with these blocks, from so many peers of each kind, seconds.
 fn catches_up(blocks: &[Arc<Item>], honest: usize, stalling: usize, lying: usize) -> f64 {
     let count = honest + stalling + lying;
