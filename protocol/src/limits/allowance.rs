@@ -73,6 +73,13 @@ impl Allowance {
         let _ = self.messages.take(1.0, now, self.messages_rate(params));
     }
 
+    /// A block left that the peer takes at any rate.
+    pub fn give_back_block(&mut self, len: usize, params: &BudgetParams) {
+        let (bytes, messages) = (self.block_bytes_rate(params), self.messages_rate(params));
+        self.block_bytes.give_back(len as f64, bytes);
+        self.messages.give_back(1.0, messages);
+    }
+
     /// Whether the peer takes transactions that it didn't ask for.
     #[must_use]
     pub const fn takes_unasked(&self) -> bool {

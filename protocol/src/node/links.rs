@@ -200,6 +200,7 @@ impl Node {
         message: &Message,
         cx: &mut Cx<'_>,
     ) -> Option<usize> {
+        let is_fetched = matches!(message, Message::Items(Items::Item(item)) if self.owes_block(link, item.id()));
         let state = self.links.get_mut(link)?;
         let len = codec::frame_len(message);
         self.counters.traffic.count_received(message.kind(), len);
@@ -207,7 +208,10 @@ impl Node {
         if state.closing.is_some() {
             return None;
         }
-        let debts = state.budget.charge(message, len, cx.now, &cx.params.budgets);
+        let debts = match is_fetched {
+            true => [None, None], // each was asked for, and few are at a time
+            false => state.budget.charge(message, len, cx.now, &cx.params.budgets),
+        };
         if !state.ready && !matches!(message, Message::Session(Session::Hello(_))) {
             self.misbehave(link, Offence::BeforeHello, cx);
             return None;

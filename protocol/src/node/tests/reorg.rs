@@ -315,7 +315,7 @@ impl Model {
                 && !coin.inputs.is_empty()
                 && coin.inputs.iter().all(|(hash, _)| has(hash))
                 && !there.iter().any(|other| self.conflicts(*other, id));
-            if may && rng.random_range(0..3) > 0 {
+            if may && rng.random_range(0..3) == 0 {
                 there.push(id);
                 chosen.push(id);
             }

@@ -358,6 +358,27 @@ fn old_blocks_are_read_from_the_disk_for_whoever_asks_and_those_gone_are_denied(
 }
 
 #[test]
+fn what_is_fetched_of_the_chain_is_sent_and_taken_at_any_rate() {
+    let mut params = at_once();
+    params.budgets.block_bytes = Rate::new(100.0, 4_000.0);
+    params.upload.unlimited = true;
+    let mut keeper = Keeper::new(params.clone());
+    let blocks = chain_of(Coins::ROOT, 1, 0..40);
+    blocks.iter().for_each(|block| keeper.submit(block));
+    let peer = link(&mut keeper, 0, Direction::Inbound);
+    for one in &blocks[..30] {
+        assert_eq!(keeper.say(peer, &get_data(one)), [(peer, block(one))]);
+    }
+    let mut keeper = Keeper::new(params);
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    keeper.say(peer, &headers(&blocks[39..]));
+    keeper.say(peer, &headers(&blocks));
+    blocks.iter().for_each(|one| drop(keeper.say(peer, &block(one))));
+    let over = keeper.solo.node.counters().over_budget;
+    assert_eq!((keeper.height(), over.iter().sum::<u64>()), (40, 0));
+}
+
+#[test]
 fn a_block_far_ahead_that_nobody_asked_for_is_not_taken() {
     let mut params = at_once();
     params.relay.strategy = StrategyKind::Flood;
