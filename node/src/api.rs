@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 pub use self::event::{KvChange, LinkName, NodeEvent, Notice, Streamed, What};
 pub use self::health::{Health, Readiness};
 pub use self::peers::{AddressStatus, PeerStatus};
-pub use self::status::{JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus};
+pub use self::status::{
+    BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus,
+};
 pub use self::submit::{Outcome, Submitted};
 use crate::lab::slow_motion::SlowMotion;
 

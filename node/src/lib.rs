@@ -14,8 +14,8 @@
 //!   [`control`] is how others ask it
 //! - [`members`]: the node as a member of a fleet, beside the shell and not known to it
 //! - [`names`] has looked up what names of peers lead to; `mdns` asks who is on this link
-//! - [`net`]: links to peers over libp2p; [`store`]: what outlives the process; [`trace`]: the record of
-//!   deliveries, written and read
+//! - [`net`]: links to peers over libp2p; [`blocks`]: the chain on the disk, over [`store`]: what else outlives the process;
+//!   [`trace`]: the record of deliveries, written and read
 //! - [`files`]: the data folder with identity, network and addresses; [`config`]: settings in four layers
 //! - [`lab`]: what only test networks have, over [`links`], the emulated world
 //! - [`panics`]: what becomes of them; [`logging`], by way of [`printable`], how text of strangers is shown
@@ -27,6 +27,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod blocks;
 pub mod calendar;
 mod called;
 pub mod cli;

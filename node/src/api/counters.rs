@@ -5,7 +5,7 @@
 use tidings_protocol::wire::kinds::Budget;
 
 /// Name and meaning of each counter.
-pub const COUNTERS: [(&str, &str); 54] = [
+pub const COUNTERS: [(&str, &str); 59] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -14,6 +14,11 @@ pub const COUNTERS: [(&str, &str); 54] = [
     ("store_commits", "Batches of changes written to the store."),
     ("store_failures", "Batches of changes that the disk refused."),
     ("store_dropped", "Changes of the store dropped because the disk refused for too long."),
+    ("block_store_commits", "Batches of blocks written."),
+    ("block_store_failures", "Batches of blocks that the disk refused."),
+    ("block_store_dropped", "Blocks not kept because too many waited for the disk."),
+    ("block_store_damaged", "Blocks that weren't on the disk what they had been."),
+    ("block_store_pruned", "Blocks that left the disk since enough came after them."),
     ("duplicate_items", "Whole items received that the node had already."),
     ("duplicate_announcements", "Ids announced to the node that it knew already."),
     ("announcements_dropped", "Announcements dropped because their link had too many open."),

@@ -60,6 +60,9 @@ pub struct Status {
     /// The store, if there is one.
     #[serde(default)]
     pub store: Option<StoreStatus>,
+    /// The chain of blocks on the disk, if it is kept.
+    #[serde(default)]
+    pub block_store: Option<BlockStoreStatus>,
     /// The fleet's map, if there is one.
     #[serde(default)]
     pub kv: Option<KvStatus>,
@@ -118,6 +121,31 @@ pub struct StoreStatus {
     pub restoring: bool,
 }
 
+/// State of the blocks that a node keeps on its disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockStoreStatus {
+    /// Blocks that are kept.
+    pub blocks: u64,
+    /// Blocks that ever were, whose headers are kept.
+    pub headers: u64,
+    /// Files of blocks.
+    pub segments: usize,
+    /// Size of these.
+    pub bytes: u64,
+    /// Bytes of blocks that wait to be written.
+    pub unwritten_bytes: usize,
+    /// Batches written.
+    pub commits: u64,
+    /// Batches that the disk refused.
+    pub failures: u64,
+    /// Blocks not kept because too many waited for the disk.
+    pub dropped: u64,
+    /// Blocks that weren't on the disk what they had been.
+    pub damaged: u64,
+    /// Blocks that left since enough came after them.
+    pub pruned: u64,
+}
+
 /// Traffic of one message kind, framing included, transport security excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrafficStatus {
@@ -160,6 +188,7 @@ pub(crate) fn example() -> Status {
         kv: None,
         members: None,
         store: None,
+        block_store: None,
         rss_bytes: 8_000_000,
         cpu_s: 0.25,
         longest_turn_s: 0.002,

@@ -12,7 +12,7 @@ use super::args::Remote;
 use super::explain::count;
 use crate::api::kv::KvStatus;
 use crate::api::members::MembersStatus;
-use crate::api::{JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus};
+use crate::api::{BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus};
 use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
 
@@ -60,6 +60,10 @@ fn describe_status(status: &Status) -> String {
         ),
         ("blocks", describe_blocks(status)),
         ("stored", status.store.as_ref().map_or_else(|| "nothing".to_owned(), describe_store)),
+        (
+            "chain",
+            status.block_store.as_ref().map_or_else(|| "not kept".to_owned(), describe_chain),
+        ),
         ("map", status.kv.as_ref().map_or_else(|| "none".to_owned(), describe_map)),
         ("members", status.members.as_ref().map_or_else(|| "none".to_owned(), describe_members)),
         ("items", format!("{} accepted, {} rejected", counter("accepted"), counter("rejected"))),
@@ -103,6 +107,22 @@ fn describe_store(store: &StoreStatus) -> String {
     }
     if store.failures > 0 {
         let _ = write!(line, "; the disk refused {} times, see the log", store.failures);
+    }
+    line
+}
+
+fn describe_chain(chain: &BlockStoreStatus) -> String {
+    let blocks = count(usize::try_from(chain.blocks).unwrap_or(usize::MAX), "block", "blocks");
+    let mut line = format!("{blocks}, {} on disk", bytes(chain.bytes));
+    if chain.headers > chain.blocks {
+        let _ =
+            write!(line, "; {} more of which only headers are kept", chain.headers - chain.blocks);
+    }
+    if chain.damaged + chain.dropped > 0 {
+        let _ = write!(line, "; {} lost, see the log", chain.damaged + chain.dropped);
+    }
+    if chain.failures > 0 {
+        let _ = write!(line, "; the disk refused {} times, see the log", chain.failures);
     }
     line
 }

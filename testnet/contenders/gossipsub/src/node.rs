@@ -348,6 +348,7 @@ impl Node {
                 .chain(sockets)
                 .collect(),
             store: None,
+            block_store: None,
             kv: None,
             members: None,
             // The launcher asks the kernel.
