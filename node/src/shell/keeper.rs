@@ -109,7 +109,6 @@ impl Keeper {
             Event::Accepted { id, ingress: Some(_), .. } if id.kind() == ItemKind::Tx => {
                 self.note(Note::Pooled(id));
             }
-            Event::Returned { id } => self.note(Note::Pooled(id)),
             Event::Restored { id } if id.kind() == ItemKind::Block => {
                 self.blocks.insert(id);
             }

@@ -91,7 +91,6 @@ impl Reporter {
             Event::Orphaned { id } => tracing::debug!(%id, "waits for its parents"),
             Event::Broadcast { id } => tracing::debug!(%id, "a peer has our own transaction"),
             Event::Left { id } => tracing::debug!(%id, "left the pool"),
-            Event::Returned { id } => tracing::debug!(%id, "pooled again, since its block left"),
             Event::BlockConnected { id, height } => tracing::debug!(%id, height, "block connected"),
             Event::BlockDisconnected { id, height } => {
                 tracing::info!(%id, height, "block disconnected: another branch has more work");
@@ -144,7 +143,6 @@ impl Reporter {
             Event::Orphaned { id } => What::Orphaned { id: id.hash() },
             Event::Broadcast { id } => What::Broadcast { id: id.hash() },
             Event::Left { id } => What::Left { id: id.hash() },
-            Event::Returned { id } => What::Returned { id: id.hash() },
             Event::BlockConnected { id, height } => What::BlockConnected { id: id.hash(), height },
             Event::BlockDisconnected { id, height } => {
                 What::BlockDisconnected { id: id.hash(), height }
