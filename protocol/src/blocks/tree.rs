@@ -31,6 +31,10 @@ pub const SIDE_MAX: usize = 1_000;
 /// `GetAntiDoSWorkThreshold`).
 pub const WORTH_DEPTH: u32 = 144;
 
+/// A block is news if the headers that are known promise no more than so much more work, counted in blocks like it. A guess: a few
+/// that are on their way, and not the rest of a chain that is being fetched.
+const NEWS_DEPTH: u128 = 8;
+
 /// Most blocks that are remembered for breaking a rule; the oldest is forgotten first, and costs a fetch if somebody mines on it. A guess.
 const INVALID_MAX: usize = 256;
 
@@ -227,6 +231,18 @@ impl Tree {
     #[must_use]
     pub fn is_active(&self, id: Hash256) -> bool {
         self.place(id).is_some_and(|place| self.is_on(&self.active, place))
+    }
+
+    /// Whether a block ends the best branch that is here, and is at most a few blocks behind the header of most work: then it is news.
+    /// Not only if it has that header itself, or whoever makes one header and keeps its block would stop all others.
+    #[must_use]
+    pub fn is_news(&self, id: Hash256) -> bool {
+        let Some(place) = self.place(id).filter(|place| *place == self.best_linked) else {
+            return false;
+        };
+        let entry = self.entry(place);
+        let own = entry.work - self.entry(entry.parent).work;
+        self.best_header().work - entry.work <= own.saturating_mul(NEWS_DEPTH)
     }
 
     /// Whether one block comes before another, or is the same.

@@ -130,9 +130,9 @@ impl Node {
     ) -> bool {
         let id = block.id().hash();
         let Some(chain) = self.chain_of(cx) else { return true };
-        let is_linked = chain.tree.on_stored(id);
+        chain.tree.on_stored(id);
         chain.activation.on_verified(id, confirms);
-        let is_news = is_linked && chain.tree.best_header().id == id;
+        let is_news = chain.tree.is_news(id);
         if is_news {
             chain.told = Some(id);
         }
@@ -312,11 +312,11 @@ impl Node {
         }
     }
 
-    /// The last block is told to all if it ends the best branch and nobody was told, since something had to be fetched before.
+    /// The last block is told to all if it is news and nobody was told, since something had to be fetched before.
     fn tell_tip(&mut self, cx: &mut Cx<'_>) {
         let Some(chain) = &mut self.blockchain else { return };
         let tip = chain.tree.tip().id;
-        if chain.tree.best_header().id != tip || chain.told == Some(tip) {
+        if !chain.tree.is_news(tip) || chain.told == Some(tip) {
             return;
         }
         chain.told = Some(tip);

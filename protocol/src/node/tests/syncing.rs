@@ -284,32 +284,23 @@ fn a_tip_is_told_by_headers_to_whoever_keeps_the_chain_and_by_name_after_a_long_
     assert!(said.contains(&(peer, headers(&old[..1]))), "{said:?}");
     assert!(said.contains(&(other, announce(first))), "{said:?}");
     rest.iter().for_each(|block| keeper.submit(block));
-    // Eight blocks, told with the last one; a ninth, and it is named.
+    // Eight blocks of which the last one decides are told with it; of nine it is named.
     for (length, is_told) in [(8, true), (9, false)] {
         let mut keeper = fresh();
         let peer = link(&mut keeper, 0, Direction::Inbound);
-        old.iter().for_each(|block| keeper.submit(block));
+        chain_of(Coins::ROOT, 1, 0..20).iter().for_each(|block| keeper.submit(block));
         keeper.wait(1_000);
-        let work = if length == 8 { 1 } else { 1 };
-        let new = chain_of(Coins::ROOT, work, 100..100 + length);
-        let heads: Vec<_> = new[..new.len() - 1].iter().map(|block| header(block)).collect();
-        let from = link(&mut keeper, 1, Direction::Outbound);
-        keeper.say(from, &headers(&new[new.len() - 1..]));
-        let all = heads.into_iter().chain([header(&new[new.len() - 1])]).collect();
-        keeper.say(from, &Blocks::Headers(all).into());
-        // They come in the wrong order, so that the last one is connected at once with the rest.
+        let mut new = chain_of(Coins::ROOT, 1, 100..99 + length);
+        new.extend(chain_of(new[new.len() - 1].id().hash(), 200, 900..901));
         let mut said = Vec::new();
-        for one in new.iter().rev() {
-            said.extend(keeper.say(from, &block(one)));
-            said.extend(keeper.wait(1));
-        }
         for one in &new {
-            said.extend(keeper.say(from, &block(one)));
+            said.extend(keeper.hand(Input::Submitted(one.clone())));
         }
-        said.extend(keeper.wait(1_000));
-        assert_eq!(keeper.tip(), new[new.len() - 1].id().hash(), "{length}");
+        said.extend(keeper.wait(20)); // those of one moment are told together
+        let last = &new[new.len() - 1];
+        assert_eq!(keeper.tip(), last.id().hash(), "{length}");
         assert_eq!(said.contains(&(peer, headers(&new))), is_told, "{length}: {said:?}");
-        assert_eq!(said.contains(&(peer, announce(&new[new.len() - 1]))), !is_told, "{length}");
+        assert_eq!(said.contains(&(peer, announce(last))), !is_told, "{length}");
     }
 }
 
@@ -376,6 +367,40 @@ fn what_is_fetched_of_the_chain_is_sent_and_taken_at_any_rate() {
     blocks.iter().for_each(|one| drop(keeper.say(peer, &block(one))));
     let over = keeper.solo.node.counters().over_budget;
     assert_eq!((keeper.height(), over.iter().sum::<u64>()), (40, 0));
+}
+
+#[test]
+fn whoever_tells_a_header_and_keeps_its_block_stops_no_other_block() {
+    let mut keeper = fresh();
+    let (liar, peer) =
+        (link(&mut keeper, 0, Direction::Inbound), link(&mut keeper, 1, Direction::Inbound));
+    let withheld = chain_of(Coins::ROOT, 1, 0..3);
+    keeper.say(liar, &headers(&withheld));
+    let honest = chain_of(Coins::ROOT, 1, 10..14);
+    for (number, block) in (0..).zip(&honest) {
+        let mut said = keeper.hand(Input::Submitted(block.clone()));
+        said.extend(keeper.wait(20));
+        assert!(said.contains(&(peer, headers(&honest[number..=number]))), "{number}: {said:?}");
+    }
+    assert_eq!(keeper.tip(), honest[3].id().hash());
+}
+
+#[test]
+fn what_is_fetched_of_a_long_chain_is_no_news_but_for_its_end() {
+    let mut keeper = fresh();
+    let (from, other) =
+        (link(&mut keeper, 0, Direction::Outbound), link(&mut keeper, 1, Direction::Inbound));
+    let blocks = chain_of(Coins::ROOT, 1, 0..60);
+    keeper.say(from, &headers(&blocks[59..]));
+    keeper.say(from, &headers(&blocks));
+    let mut told = 0;
+    for one in &blocks {
+        let said = keeper.say(from, &block(one));
+        told += said.iter().filter(|(link, _)| *link == other).count();
+        told += keeper.wait(20).iter().filter(|(link, _)| *link == other).count();
+    }
+    assert_eq!(keeper.height(), 60);
+    assert!((1..=9).contains(&told), "{told} times");
 }
 
 #[test]
