@@ -9,6 +9,7 @@ mod families;
 mod model;
 mod replacement;
 mod shares;
+mod template;
 
 pub(super) fn tx(n: u8, size: usize) -> Arc<Item> {
     Opaque::default().item(ItemKind::Tx, vec![n; size].into()).unwrap()
