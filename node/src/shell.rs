@@ -8,6 +8,7 @@
 
 mod absence;
 mod bans;
+mod chain;
 mod commands;
 pub mod config;
 mod explain;
@@ -54,6 +55,7 @@ use tokio::time::Instant;
 
 use self::absence::Absence;
 use self::bans::Bans;
+use self::chain::Arrivals;
 pub use self::config::ShellConfig;
 use self::explain::Acquaintances;
 use self::fault::Doing;
@@ -156,6 +158,7 @@ pub struct Shell {
     pending: HashMap<ItemId, Vec<Pending>>,
     keeper: Keeper,
     desk: MapDesk,
+    arrivals: Arrivals,
     /// Blocks that the core wants read.
     loads: VecDeque<(ItemId, Load)>,
     /// The core's output; empty but while it is carried out.
@@ -275,6 +278,7 @@ impl Shell {
             pending: HashMap::new(),
             keeper,
             desk: MapDesk::default(),
+            arrivals: Arrivals::default(),
             loads: VecDeque::new(),
             actions: Vec::new(),
             clock,
@@ -468,7 +472,7 @@ impl Shell {
         }
         self.actions = actions;
         while let Some((id, what)) = self.loads.pop_front() {
-            let block = self.node.blocks().get(&id).cloned();
+            let block = self.kept_block(&id);
             let loaded = block.and_then(|block| what.of(&block, &*self.config.chain));
             throttled |= self.handle(Input::Loaded { id, what, loaded });
         }
@@ -484,7 +488,11 @@ impl Shell {
         self.reporter.report(event, unix_us, cut);
         self.keeper.observe(event);
         match *event {
-            Event::Accepted { id, ingress, .. } => self.answer_accepted(id, ingress),
+            Event::Accepted { id, ingress, .. } => {
+                let from = ingress.and_then(|link| self.reporter.names.get(link).copied());
+                self.arrivals.note(id, unix_us, from);
+                self.answer_accepted(id, ingress);
+            }
             Event::Rejected { id, rejection, .. } => self.answer_rejected(id, rejection),
             Event::AlreadyKnown { id } => self.answer_known(id),
             Event::LinkUp { peer, advertise, .. } => {

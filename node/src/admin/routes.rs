@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tokio::time::timeout;
 
-use super::{Api, bans, events, kv, members};
+use super::{Api, bans, chain, events, kv, members, mine};
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{
     AddressStatus, Health, PeerStatus, Readiness, SlowFrom, Slowed, Status, Stopping, Submitted,
@@ -38,6 +38,11 @@ pub fn router(api: Api) -> Router {
         .route(path::TX, post(submit_tx))
         .route(path::BLOCK, post(submit_block))
         .route(&by_id(path::ITEMS), get(item))
+        .route(&by_id(path::DECODE), get(chain::decode))
+        .route(path::BLOCKS, get(chain::blocks))
+        .route(&by_id(path::BLOCKS), get(chain::block))
+        .route(path::POOL, get(chain::pool))
+        .route(path::MINE, post(mine::mine))
         .route(&by_id(path::EXPLAIN_TX), get(explain_tx))
         .route(&by_id(path::EXPLAIN_PEER), get(explain_peer))
         .route(path::EVENTS, get(events::stream))
@@ -124,7 +129,7 @@ async fn submit(api: &Api, kind: ItemKind, request: Request) -> Result<Json<Subm
     answer.map(Json).map_err(|error| not_saved(kind, &error))
 }
 
-fn not_saved(kind: ItemKind, error: &NotSaved) -> ApiError {
+pub(super) fn not_saved(kind: ItemKind, error: &NotSaved) -> ApiError {
     let (status, advice) = if error.disk_full {
         (StatusCode::INSUFFICIENT_STORAGE, "make room on the disk and submit it again")
     } else {

@@ -42,7 +42,7 @@ impl Shell {
             Command::Submit { kind, bytes, reply } => self.submit(kind, bytes, reply),
             Command::Item { id, reply } => {
                 let ids = [ItemId::tx(id), ItemId::block(id)];
-                let item = ids.iter().find_map(|id| self.node.item(id));
+                let item = ids.iter().find_map(|id| self.kept_item(id));
                 let _ = reply.send(item.map(|item| item.bytes().clone()));
             }
             Command::ExplainTx { query, reply } => drop(reply.send(self.explain_tx(&query))),
@@ -50,6 +50,7 @@ impl Shell {
             Command::SlowDown { from_unix_us, reply } => {
                 let _ = reply.send(self.slow_down(from_unix_us));
             }
+            Command::Chain(command) => self.on_chain(command),
             Command::Kv(command) => self.on_kv(command),
             Command::Stop(reply) => self.stopping = Some(reply),
         }
@@ -185,6 +186,7 @@ impl Shell {
             pool_items: node.pool().len(),
             pool_bytes: node.pool().bytes(),
             blocks: node.blocks().len(),
+            chain: self.chain_status(),
             latest_block: node.blocks().latest().map(|block| block.id().to_string()),
             seen: node.seen().len(),
             store,

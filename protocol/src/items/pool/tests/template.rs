@@ -1,5 +1,7 @@
 //! What a miner takes: scenarios by name, then random pools against a naive model.
 
+use std::cmp::Reverse;
+
 use proptest::prelude::*;
 
 use super::super::template::Room;
@@ -99,8 +101,6 @@ fn naive(specs: &[(u64, usize, Vec<usize>)], mut bytes: usize, each: usize) -> V
     }
     order.into_iter().map(|n| u8::try_from(n).unwrap()).collect()
 }
-
-use std::cmp::Reverse;
 
 proptest! {
     #[test]
