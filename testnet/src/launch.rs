@@ -7,14 +7,15 @@
 //! - the nodes: [`local`] is one of them, in a process of this machine, [`fleet`] all of them; [`connect`] waits
 //!   until they are linked ([`ready`] is what waiting for all nodes is), [`slow_motion`] slows their clocks
 //! - [`members`]: the nodes as members of a fleet, if they are to be
-//! - the measured part: [`drive`] runs it; [`submit`] submits, [`kill`] kills, [`collect`] follows the
-//!   deliveries, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
-//! - around and after it: [`observe`] asks the nodes, [`results`] makes tables and figures of it all,
+//! - the measured part: [`drive`] runs it; [`submit`] submits, [`mining`] has blocks made, [`kill`] kills, [`collect`] follows the
+//!   deliveries and [`blocks`] those of blocks, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
+//! - around and after it: [`observe`] asks the nodes, [`joiners`] start late, [`results`] makes tables and figures of it all,
 //!   [`run_folder`] keeps them, [`ui`] shows how far it is
 //!
 //! Everything runs on one thread, the one that starts the nodes: the kernel ends a node when the thread that
 //! started it ends.
 
+pub mod blocks;
 pub mod clocks;
 pub mod collect;
 pub mod connect;
@@ -23,9 +24,11 @@ pub mod descriptors;
 pub mod drive;
 pub mod fleet;
 pub mod items;
+pub mod joiners;
 pub mod kill;
 pub mod local;
 pub mod members;
+pub mod mining;
 pub mod observe;
 pub mod pace;
 pub mod plan;
@@ -44,8 +47,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures::future;
+use tidings::api::Status;
+use tidings_protocol::ground::item::Hash256;
+use tidings_tools::figures::blocks::Chain;
 use tidings_tools::figures::summary::Summary;
-use tidings_tools::run::{Run, RunError};
+use tidings_tools::run::{Block, Run, RunError};
 use tidings_tools::show::format::grouped;
 use tidings_tools::show::table;
 use tokio::time::Instant;
@@ -55,11 +61,13 @@ use crate::manifest::Workload;
 use crate::manifest::contender::Contender;
 use crate::output;
 use crate::usage;
+use blocks::Blocks;
 use clocks::Clocks;
 use connect::{Goal, Overlay};
 use descriptors::{Room, TooFew};
 use drive::Driven;
 use fleet::Fleet;
+use items::Planned;
 use local::Common;
 use members::Measured;
 use plan::{NodePlan, Plan, PlanError};
@@ -89,6 +97,9 @@ enum LaunchError {
     /// Reading the traces failed.
     #[error("cannot read the nodes' traces: {0}")]
     Traces(io::Error),
+    /// A node that starts late didn't.
+    #[error("a late node: {0}")]
+    Joiner(String),
     /// Writing the results failed.
     #[error(transparent)]
     Results(#[from] RunError),
@@ -107,6 +118,7 @@ impl LaunchError {
                 FolderError::Io { .. } | FolderError::Manifest(_) | FolderError::Toml(_),
             )
             | Self::Traces(_)
+            | Self::Joiner(_)
             | Self::Results(_) => 1,
         }
     }
@@ -181,7 +193,7 @@ pub(crate) async fn interrupted() -> &'static str {
 async fn launch(settings: &Settings, options: &Options) -> Result<Launched, LaunchError> {
     let ui = Ui::new(options.quiet);
     raise_limits(settings)?;
-    let Plan { network, nodes, degrees, items, victims } = plan::draw(settings)?;
+    let Plan { network, nodes, degrees, items, victims, joiners } = plan::draw(settings)?;
     let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
     let places: Vec<_> = nodes.iter().map(|node| node.place).collect();
 
@@ -224,6 +236,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         usage_after: Vec::new(),
         comparison: None,
         members: None,
+        chain: None,
         clock_problems: Vec::new(),
     };
     let bar = ui.bar("relaying", items.len());
@@ -248,6 +261,11 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         let kill = driven.kill.as_ref().map(|kill| (&victims[..], clock.instant(kill.at)));
         let figures = members.figures(&statuses, &fleet, kill, settings, &ui).await;
         observed.members = Some(figures);
+    }
+    if let Some(blocks) = &driven.blocks {
+        let chain = look_at_chain(&fleet, blocks, &items, &statuses, driven.began_us, settings);
+        let (chain, rows) = late(chain, joiners, &folder, settings, &ui).await?;
+        observed.chain = Some((chain, rows));
     }
     let (run, summary) = results::assemble(
         settings,
@@ -279,6 +297,63 @@ fn tell(driven: &Driven, ui: &Ui) -> Option<String> {
     }
 }
 
+/// What became of the blocks, and the tip that most nodes have.
+fn look_at_chain(
+    fleet: &Fleet,
+    blocks: &Blocks,
+    items: &[Planned],
+    statuses: &[Option<Status>],
+    began_us: u64,
+    settings: &Settings,
+) -> Looked {
+    let tip = Blocks::tip(statuses).0.map(|(tip, _)| tip);
+    let alive = fleet.alive();
+    let rows = blocks.rows(tip, &alive, began_us);
+    let sum = |of: &dyn Fn(&Status) -> u64| statuses.iter().flatten().map(of).sum::<u64>();
+    let asked = sum(&|status| status.traffic.get("getparts").map_or(0, |kind| kind.sent_messages));
+    let rebuilt = sum(&|status| status.counters.get("blocks_rebuilt").copied().unwrap_or(0));
+    let interval_s = settings.manifest.mining.map_or(0.0, |mining| mining.interval_s);
+    let chain = blocks.figures(interval_s, statuses, &alive, items, (asked, rebuilt));
+    blocks.failures.iter().take(WRONG_COPIES_TOLD).for_each(output::complain);
+    Looked { chain: chain.with_blocks(&rows), rows, tip }
+}
+
+/// A chain that was looked at.
+struct Looked {
+    chain: Chain,
+    rows: Vec<Block>,
+    tip: Option<Hash256>,
+}
+
+/// Starts the nodes that start late, and adds how long they took.
+async fn late(
+    looked: Looked,
+    joiners: Vec<NodePlan>,
+    folder: &RunFolder,
+    settings: &Settings,
+    ui: &Ui,
+) -> Result<(Chain, Vec<Block>), LaunchError> {
+    let Looked { chain, rows, tip } = looked;
+    let Some(tip) = tip.filter(|_| !joiners.is_empty()) else { return Ok((chain, rows)) };
+    let patience = Duration::from_secs_f64(settings.manifest.measure.connect_s);
+    let joined = joiners::catch_up(joiners, &common(folder, settings), tip, patience, ui).await;
+    let joined = joined.map_err(|error| LaunchError::Joiner(error.to_string()))?;
+    Ok((chain.with_joiners(joined), rows))
+}
+
+/// What is wrong with a chain: blocks that didn't come everywhere, and late nodes that didn't catch up.
+fn wrong_with(chain: &Chain) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if chain.coverage.is_some_and(|coverage| coverage < 1.0) {
+        wrong.push("not every block reached every live node".to_owned());
+    }
+    let behind = chain.joiners.iter().filter(|joiner| joiner.catch_up_s.is_none()).count();
+    if behind > 0 {
+        wrong.push(format!("{behind} of {} late nodes didn't catch up", chain.joiners.len()));
+    }
+    wrong
+}
+
 /// Lets this process and the hosts hold as many files as they need, or says that they can't.
 fn raise_limits(settings: &Settings) -> Result<(), LaunchError> {
     usage::raise_open_files().map_err(LaunchError::Limit)?;
@@ -293,20 +368,44 @@ fn raise_limits(settings: &Settings) -> Result<(), LaunchError> {
     Ok(())
 }
 
-async fn start(
-    nodes: Vec<NodePlan>,
-    folder: &RunFolder,
-    settings: &Settings,
-    ui: &Ui,
-) -> Result<Fleet, String> {
-    let common = Common {
+/// What all nodes have in common.
+fn common(folder: &RunFolder, settings: &Settings) -> Common {
+    Common {
         folder: folder.nodes(),
         network: folder.network(),
         params: settings.manifest.params.clone(),
         slow_motion: settings.manifest.slow_motion,
         node_binary: settings.node_binary.clone(),
         node_arguments: settings.manifest.contender.map_or(&[], Contender::arguments),
-    };
+    }
+}
+
+/// Starts all nodes of a plan and waits until their links stand: for whoever does something else with them than measure a workload.
+///
+/// # Errors
+/// A sentence about what went wrong; all nodes are gone then.
+pub async fn bring_up(
+    nodes: Vec<NodePlan>,
+    degrees: Option<&[usize]>,
+    folder: &RunFolder,
+    settings: &Settings,
+    ui: &Ui,
+) -> Result<Fleet, String> {
+    raise_limits(settings).map_err(|error| error.to_string())?;
+    let began = Instant::now();
+    let fleet = start(nodes, folder, settings, ui).await?;
+    let goal = degrees.map_or(Goal::Outbound, Goal::Degrees);
+    stand(&fleet, goal, settings, (began, began.elapsed().as_secs_f64()), ui).await?;
+    Ok(fleet)
+}
+
+async fn start(
+    nodes: Vec<NodePlan>,
+    folder: &RunFolder,
+    settings: &Settings,
+    ui: &Ui,
+) -> Result<Fleet, String> {
+    let common = common(folder, settings);
     let shared = settings.hosts.map_or_else(String::new, |hosts| format!(" in {hosts} hosts"));
     ui.say(&format!("starting {} nodes{shared}, in {}", nodes.len(), folder.shown()));
     let bar = ui.bar("starting", nodes.len());
@@ -390,8 +489,16 @@ fn finish(
     options: &Options,
 ) -> Result<Launched, LaunchError> {
     folder.fill(run, &summary)?;
+    let chain_wrong = match &observed.chain {
+        Some((chain, rows)) => {
+            folder.fill_blocks(rows)?;
+            wrong_with(chain)
+        }
+        None => Vec::new(),
+    };
     let mut wrong = observed.comparison.map_or_else(Vec::new, |compared| compared.problems);
     wrong.extend(unhealed);
+    wrong.extend(chain_wrong);
     if summary.valid && summary.complete() && wrong.is_empty() && !options.keep_logs {
         folder.tidy();
     }

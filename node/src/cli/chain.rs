@@ -54,7 +54,7 @@ fn or_unknown<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
 /// A moment, to the second.
 fn second(unix_s: u64) -> String {
     let text = utc(unix_s.saturating_mul(1_000_000));
-    text.split_once('.').map_or(text.clone(), |(second, _)| second.to_owned())
+    text.split_once('.').map_or_else(|| text.clone(), |(second, _)| second.to_owned())
 }
 
 fn state(state: BlockState) -> &'static str {

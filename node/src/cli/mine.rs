@@ -44,7 +44,7 @@ pub(super) fn mine(folder: &Folder, args: &MineArgs) -> Result<ExitCode, Error> 
         (None, None) => Pace::AtOnce,
     };
     let goes_on = pace != Pace::AtOnce;
-    let most = args.count.unwrap_or(if goes_on { u64::MAX } else { 1 });
+    let most = args.count.unwrap_or(if goes_on { usize::MAX } else { 1 });
     let mut request = MineRequest { on: args.on.clone(), txs_max: args.txs_max };
     let mut made = 0;
     let mut printed = Ok(());
@@ -86,9 +86,7 @@ pub(super) fn mine(folder: &Folder, args: &MineArgs) -> Result<ExitCode, Error> 
     })?;
     printed?;
     if goes_on && !folder.output.json {
-        folder
-            .output
-            .print(&made, || format!("{} made\n", count(made as usize, "block", "blocks")))?;
+        folder.output.print(&made, || format!("{} made\n", count(made, "block", "blocks")))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -257,7 +257,7 @@ impl Shell {
                 bytes: item.size(),
                 fee_rate: pool.fee_rate(passed.id).unwrap_or_default().0,
                 expires_s: passed.expires.since(self.now).as_secs(),
-                own: self.node.unbroadcast().contains(&passed.id),
+                own: self.node.unbroadcast().contains(passed.id),
             });
         }
         let is_rest = listed.next().is_some();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tidings_links::Place;
 use tidings_protocol::ground::item::ItemKind;
+use tidings_tools::figures::blocks::Chain;
 use tidings_tools::figures::members::Members;
 use tidings_tools::figures::summary::{Inputs, SOCKET_BYTES, SOCKET_WRITES, Summary};
 use tidings_tools::run::{self, Link, Manifest, Run};
@@ -54,6 +55,8 @@ pub struct Observed {
     pub comparison: Option<Comparison>,
     /// What membership did, if the nodes are members.
     pub members: Option<Members>,
+    /// What became of the blocks that were made, if any were to be, and their table.
+    pub chain: Option<(Chain, Vec<run::Block>)>,
     /// Why times don't compare, as far as the launcher's clock tells.
     pub clock_problems: Vec<String>,
 }
@@ -168,6 +171,7 @@ fn inputs(
         machine: Some(pace::machine(settings, driven)),
         links_lost: observed.links_lost,
         members: observed.members.clone(),
+        chain: observed.chain.as_ref().map(|(chain, _)| chain.clone()),
         simulation: tidings_tools::figures::summary::Simulation::default(),
         more: more(settings, observed, driven, (nodes_cpu_s, submitted_bytes)),
     }

@@ -71,8 +71,8 @@ pub(in crate::cli) struct MineArgs {
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub(in crate::cli) poisson: Option<Duration>,
     /// End after so many blocks [default: 1, or none if it goes on]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(in crate::cli) count: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = blocks)]
+    pub(in crate::cli) count: Option<usize>,
     /// Begin on this block, and not on the last of the chain: its height, its id or the beginning of it. Further blocks follow
     /// the one before
     #[arg(long, value_name = "BLOCK")]
@@ -82,6 +82,12 @@ pub(in crate::cli) struct MineArgs {
     pub(in crate::cli) txs_max: Option<usize>,
     #[command(flatten)]
     pub(in crate::cli) remote: Remote,
+}
+
+/// A number of blocks: one or more.
+fn blocks(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "expected a number, 1 or more".to_owned())
 }
 
 /// Longest time between two blocks. A guess: a day.
