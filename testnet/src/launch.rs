@@ -9,13 +9,15 @@
 //! - [`members`]: the nodes as members of a fleet, if they are to be
 //! - the measured part: [`drive`] runs it; [`submit`] submits, [`mining`] has blocks made, [`kill`] kills, [`collect`] follows the
 //!   deliveries and [`blocks`] those of blocks, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
-//! - around and after it: [`observe`] asks the nodes, [`joiners`] start late, [`results`] makes tables and figures of it all,
+//! - around and after it: [`observe`] asks the nodes, [`joiners`] start late, [`chain`] looks
+//!   what became of it, [`results`] makes tables and figures of it all,
 //!   [`run_folder`] keeps them, [`ui`] shows how far it is
 //!
 //! Everything runs on one thread, the one that starts the nodes: the kernel ends a node when the thread that
 //! started it ends.
 
 pub mod blocks;
+pub mod chain;
 pub mod clocks;
 pub mod collect;
 pub mod connect;
@@ -47,11 +49,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures::future;
-use tidings::api::Status;
-use tidings_protocol::ground::item::Hash256;
-use tidings_tools::figures::blocks::Chain;
 use tidings_tools::figures::summary::Summary;
-use tidings_tools::run::{Block, Run, RunError};
+use tidings_tools::run::{Run, RunError};
 use tidings_tools::show::format::grouped;
 use tidings_tools::show::table;
 use tokio::time::Instant;
@@ -61,14 +60,12 @@ use crate::manifest::Workload;
 use crate::manifest::contender::Contender;
 use crate::output;
 use crate::usage;
-use blocks::Blocks;
 use clocks::Clocks;
 use connect::{Goal, Overlay};
 use descriptors::{Room, TooFew};
 use drive::Driven;
 use fleet::Fleet;
-use items::Planned;
-use local::Common;
+use local::{Common, NodeError};
 use members::Measured;
 use plan::{NodePlan, Plan, PlanError};
 use results::Observed;
@@ -97,9 +94,9 @@ enum LaunchError {
     /// Reading the traces failed.
     #[error("cannot read the nodes' traces: {0}")]
     Traces(io::Error),
-    /// A node that starts late didn't.
+    /// A node that starts late didn't, or died.
     #[error("a late node: {0}")]
-    Joiner(String),
+    Joiner(#[from] NodeError),
     /// Writing the results failed.
     #[error(transparent)]
     Results(#[from] RunError),
@@ -222,23 +219,9 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     }
     let before = observe::statuses(&fleet).await;
     let members = Measured::begin(settings.manifest.members, converged_s, &before);
-    let mut observed = Observed {
-        start_s,
-        connect_s,
-        overlay,
-        dialled_at_end: Vec::new(),
-        idle_cpu_percent,
-        idle_memory,
-        memory: None,
-        traffic_before: observe::traffic(&before),
-        traffic_after: Vec::new(),
-        links_lost: None,
-        usage_after: Vec::new(),
-        comparison: None,
-        members: None,
-        chain: None,
-        clock_problems: Vec::new(),
-    };
+    let idle = (idle_cpu_percent, idle_memory);
+    let mut observed =
+        Observed::before((start_s, connect_s), overlay, idle, observe::traffic(&before));
     let bar = ui.bar("relaying", items.len());
     let driven = drive::run(&fleet, &items, &victims, settings, (&clock, &mut clocks), &bar).await;
     drop(bar);
@@ -262,11 +245,9 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         let figures = members.figures(&statuses, &fleet, kill, settings, &ui).await;
         observed.members = Some(figures);
     }
-    if let Some(blocks) = &driven.blocks {
-        let chain = look_at_chain(&fleet, blocks, &items, &statuses, driven.began_us, settings);
-        let (chain, rows) = late(chain, joiners, &folder, settings, &ui).await?;
-        observed.chain = Some((chain, rows));
-    }
+    let looked = chain::look(&driven, &fleet, (&items, &statuses), settings);
+    let common = common(&folder, settings);
+    observed.chain = chain::catch_up(looked, joiners, &common, settings, &ui).await?;
     let (run, summary) = results::assemble(
         settings,
         folder.manifest().clone(),
@@ -295,63 +276,6 @@ fn tell(driven: &Driven, ui: &Ui) -> Option<String> {
         }
         Err(problem) => Some(format!("not all links stand again after the kill: {problem}")),
     }
-}
-
-/// What became of the blocks, and the tip that most nodes have.
-fn look_at_chain(
-    fleet: &Fleet,
-    blocks: &Blocks,
-    items: &[Planned],
-    statuses: &[Option<Status>],
-    began_us: u64,
-    settings: &Settings,
-) -> Looked {
-    let tip = Blocks::tip(statuses).0.map(|(tip, _)| tip);
-    let alive = fleet.alive();
-    let rows = blocks.rows(tip, &alive, began_us);
-    let sum = |of: &dyn Fn(&Status) -> u64| statuses.iter().flatten().map(of).sum::<u64>();
-    let asked = sum(&|status| status.traffic.get("getparts").map_or(0, |kind| kind.sent_messages));
-    let rebuilt = sum(&|status| status.counters.get("blocks_rebuilt").copied().unwrap_or(0));
-    let interval_s = settings.manifest.mining.map_or(0.0, |mining| mining.interval_s);
-    let chain = blocks.figures(interval_s, statuses, &alive, items, (asked, rebuilt));
-    blocks.failures.iter().take(WRONG_COPIES_TOLD).for_each(output::complain);
-    Looked { chain: chain.with_blocks(&rows), rows, tip }
-}
-
-/// A chain that was looked at.
-struct Looked {
-    chain: Chain,
-    rows: Vec<Block>,
-    tip: Option<Hash256>,
-}
-
-/// Starts the nodes that start late, and adds how long they took.
-async fn late(
-    looked: Looked,
-    joiners: Vec<NodePlan>,
-    folder: &RunFolder,
-    settings: &Settings,
-    ui: &Ui,
-) -> Result<(Chain, Vec<Block>), LaunchError> {
-    let Looked { chain, rows, tip } = looked;
-    let Some(tip) = tip.filter(|_| !joiners.is_empty()) else { return Ok((chain, rows)) };
-    let patience = Duration::from_secs_f64(settings.manifest.measure.connect_s);
-    let joined = joiners::catch_up(joiners, &common(folder, settings), tip, patience, ui).await;
-    let joined = joined.map_err(|error| LaunchError::Joiner(error.to_string()))?;
-    Ok((chain.with_joiners(joined), rows))
-}
-
-/// What is wrong with a chain: blocks that didn't come everywhere, and late nodes that didn't catch up.
-fn wrong_with(chain: &Chain) -> Vec<String> {
-    let mut wrong = Vec::new();
-    if chain.coverage.is_some_and(|coverage| coverage < 1.0) {
-        wrong.push("not every block reached every live node".to_owned());
-    }
-    let behind = chain.joiners.iter().filter(|joiner| joiner.catch_up_s.is_none()).count();
-    if behind > 0 {
-        wrong.push(format!("{behind} of {} late nodes didn't catch up", chain.joiners.len()));
-    }
-    wrong
 }
 
 /// Lets this process and the hosts hold as many files as they need, or says that they can't.
@@ -492,7 +416,7 @@ fn finish(
     let chain_wrong = match &observed.chain {
         Some((chain, rows)) => {
             folder.fill_blocks(rows)?;
-            wrong_with(chain)
+            chain::wrong_with(chain)
         }
         None => Vec::new(),
     };

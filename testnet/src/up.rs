@@ -169,7 +169,7 @@ async fn make_blocks(fleet: &Fleet, settings: &Settings) {
         let since = (&clock, clock.now());
         mining::mine(fleet, mining, settings.manifest.seed, since, || true, on_made).await;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Tells of nodes that die; ends when none is left.

@@ -10,6 +10,7 @@ use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::tidings::{Block as Contents, Tidings};
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind};
 use tidings_tools::figures::blocks::Chain;
+use tidings_tools::figures::statistics::nearest_rank;
 use tidings_tools::run::Block;
 
 use super::collect::{Collector, SeenBlock};
@@ -162,10 +163,7 @@ impl Blocks {
                 .collect();
             times.sort_by(f64::total_cmp);
             let living = alive.iter().filter(|alive| **alive).count();
-            let by = |share: f64| {
-                let rank = (share * living as f64).ceil().max(1.0);
-                times.get(rank as usize - 1).copied()
-            };
+            let by = |share: f64| times.get(nearest_rank(share, living).checked_sub(1)?).copied();
             Block {
                 id: made.id.to_string(),
                 parent: made.parent.to_string(),

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tidings_protocol::ground::item::Hash256;
 use tidings_tools::figures::blocks::Joiner;
 use tokio::time::{Instant, sleep};
 
@@ -13,15 +12,15 @@ use super::ui::Ui;
 /// How often a node that catches up is looked at: what its figure is true to.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Starts nodes one after the other, so that each has the machine for itself, and waits until each has the tip. They are gone when this
-/// returns.
+/// Starts nodes one after the other, so that each has the machine for itself, and waits until each has a chain as long as the
+/// others': where two have equal work, either will do. They are gone when this returns.
 ///
 /// # Errors
 /// When one doesn't start, or dies.
 pub async fn catch_up(
     plans: Vec<NodePlan>,
     common: &Common,
-    tip: Hash256,
+    goal: u32,
     patience: Duration,
     ui: &Ui,
 ) -> Result<Vec<Joiner>, NodeError> {
@@ -29,11 +28,11 @@ pub async fn catch_up(
     for plan in plans {
         let began = Instant::now();
         let node = Node::start(plan, common, None).await?;
-        let joiner = one(&node, tip, began, patience).await?;
+        let joiner = one(&node, goal, began, patience).await?;
         ui.say(&match joiner.catch_up_s {
             Some(s) => format!("{} had all {} blocks after {s:.2} s", node.name, joiner.height),
             None => format!(
-                "{} had {} blocks, and not the last one, after {} s",
+                "{} had {} blocks, of {goal}, after {} s",
                 node.name,
                 joiner.height,
                 patience.as_secs()
@@ -46,7 +45,7 @@ pub async fn catch_up(
 
 async fn one(
     node: &Node,
-    tip: Hash256,
+    goal: u32,
     began: Instant,
     patience: Duration,
 ) -> Result<Joiner, NodeError> {
@@ -59,7 +58,7 @@ async fn one(
         let chain = node.client.status().await.ok().and_then(|status| status.chain);
         if let Some(chain) = chain {
             height = u64::from(chain.height);
-            if chain.tip == tip {
+            if chain.height >= goal {
                 return Ok(Joiner { catch_up_s: Some(began.elapsed().as_secs_f64()), height });
             }
         }

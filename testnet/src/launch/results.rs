@@ -61,6 +61,36 @@ pub struct Observed {
     pub clock_problems: Vec<String>,
 }
 
+impl Observed {
+    /// What is known before the first submission: when all had started and the overlay stood, the overlay, what a node without work
+    /// takes, and the traffic so far.
+    #[must_use]
+    pub const fn before(
+        (start_s, connect_s): (f64, f64),
+        overlay: Overlay,
+        (idle_cpu_percent, idle_memory): (Option<f64>, Option<MemoryMib>),
+        traffic_before: AllTraffic,
+    ) -> Self {
+        Self {
+            start_s,
+            connect_s,
+            overlay,
+            dialled_at_end: Vec::new(),
+            idle_cpu_percent,
+            idle_memory,
+            memory: None,
+            traffic_before,
+            traffic_after: Vec::new(),
+            links_lost: None,
+            usage_after: Vec::new(),
+            comparison: None,
+            members: None,
+            chain: None,
+            clock_problems: Vec::new(),
+        }
+    }
+}
+
 /// The tables and the figures of a run.
 #[must_use]
 pub fn assemble(
