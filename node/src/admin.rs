@@ -57,6 +57,7 @@ mod kv;
 mod members;
 mod mine;
 pub mod routes;
+mod submit;
 
 use std::sync::Arc;
 

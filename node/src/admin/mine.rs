@@ -16,7 +16,7 @@ use tidings_protocol::ground::item::ItemKind;
 
 use super::Api;
 use super::chain::on_thread;
-use super::routes::not_saved;
+use super::submit::not_saved;
 use crate::api::chain::{MineRequest, Mined};
 use crate::api::{Outcome, Submitted};
 use crate::control::{ChainCommand, Command, Template};

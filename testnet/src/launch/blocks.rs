@@ -163,7 +163,10 @@ impl Blocks {
                 .collect();
             times.sort_by(f64::total_cmp);
             let living = alive.iter().filter(|alive| **alive).count();
-            let by = |share: f64| times.get(nearest_rank(share, living).checked_sub(1)?).copied();
+            let by = |share: f64| {
+                let rank = (living > 0).then(|| nearest_rank(share, living))?;
+                times.get(rank - 1).copied()
+            };
             Block {
                 id: made.id.to_string(),
                 parent: made.parent.to_string(),
