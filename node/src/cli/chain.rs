@@ -273,7 +273,7 @@ mod tests {
         let mut pool =
             PoolPage { items: vec![row], count: 2, bytes: 600, next: Some("1-2".to_owned()) };
         let text = describe_pool(&pool);
-        assert!(text.contains("7/MB  1 min 1 s  not asked for yet"), "{text}");
+        assert!(text.contains("7/MB   1 min 1 s  not asked for yet"), "{text}");
         let last = "the oldest 1 of 2 transactions, 600 B (--limit shows more)";
         assert!(text.ends_with(&format!("{last}\n")), "{text}");
         pool.next = None;
