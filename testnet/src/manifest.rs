@@ -11,6 +11,7 @@
 //!
 //! [network]
 //! nodes = 500
+//! rules = "tidings"           # opaque if left out; or bitcoin
 //! topology = "outbound"       # gossip, random-regular, ring, grid, line, tree, complete, clusters
 //!
 //! [link]
