@@ -12,6 +12,7 @@
 //!   [`metrics`] shows a node to Prometheus
 //! - [`shell`]: the loop that owns the core, its clock and its randomness, and carries out its actions;
 //!   [`control`] is how others ask it
+//! - [`decode`]: what bytes are under a network's rules
 //! - [`members`]: the node as a member of a fleet, beside the shell and not known to it
 //! - [`names`] has looked up what names of peers lead to; `mdns` asks who is on this link
 //! - [`net`]: links to peers over libp2p; [`blocks`]: the chain on the disk, over [`store`]: what else outlives the process;
@@ -35,6 +36,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod decode;
 pub mod files;
 pub mod host;
 pub mod http;

@@ -9,6 +9,7 @@
 mod absence;
 mod bans;
 mod blocks;
+mod chain;
 mod commands;
 pub mod config;
 mod error;
@@ -56,6 +57,7 @@ use tokio::time::Instant;
 use self::absence::Absence;
 use self::bans::Bans;
 use self::blocks::Blocks;
+use self::chain::Arrivals;
 pub use self::config::ShellConfig;
 pub use self::error::ShellError;
 use self::explain::Acquaintances;
@@ -107,6 +109,7 @@ pub struct Shell {
     keeper: Keeper,
     desk: MapDesk,
     blocks: Blocks,
+    arrivals: Arrivals,
     /// The core's output; empty but while it is carried out.
     actions: Vec<Action>,
     clock: Clock,
@@ -231,6 +234,7 @@ impl Shell {
             keeper,
             desk: MapDesk::default(),
             blocks,
+            arrivals: Arrivals::default(),
             actions: Vec::new(),
             clock,
             watch: ClockWatch::start(),
@@ -441,7 +445,11 @@ impl Shell {
         self.reporter.report(event, unix_us, cut);
         self.keeper.observe(event);
         match *event {
-            Event::Accepted { id, ingress, .. } => self.answer_accepted(id, ingress),
+            Event::Accepted { id, ingress, .. } => {
+                let from = ingress.and_then(|link| self.reporter.names.get(link).copied());
+                self.arrivals.note(id, unix_us, from);
+                self.answer_accepted(id, ingress);
+            }
             Event::Rejected { id, rejection, .. } => self.answer_rejected(id, rejection),
             Event::AlreadyKnown { id } => self.answer_known(id),
             Event::LinkUp { peer, advertise, .. } => {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::peer::PeerAddr;
 
+use super::chain::ChainStatus;
 use super::kv::KvStatus;
 use super::members::MembersStatus;
 
@@ -51,6 +52,9 @@ pub struct Status {
     /// The id of the one that came last, if any is kept.
     #[serde(default)]
     pub latest_block: Option<String>,
+    /// The chain of blocks, where the rules have one.
+    #[serde(default)]
+    pub chain: Option<ChainStatus>,
     /// Ids in its seen cache.
     pub seen: usize,
     /// Messages and bytes by message kind.
@@ -182,6 +186,7 @@ pub(crate) fn example() -> Status {
         pool_bytes: 300,
         blocks: 0,
         latest_block: None,
+        chain: None,
         seen: 4,
         traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
         counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),

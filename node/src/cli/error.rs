@@ -105,6 +105,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// What was there a moment ago isn't any more.
+    #[error("the node has {0} no more, or only its header")]
+    Gone(String),
     /// A request had no good answer.
     #[error(transparent)]
     Client(ClientError),
@@ -191,6 +194,7 @@ impl Error {
                 | KeyringError::Primary(_)
                 | KeyringError::Entropy(_),
             )
+            | Self::Gone(_)
             | Self::Io { .. }
             | Self::DataDir(DataDirError::Io { .. })
             | Self::Identity(IdentityError::Entropy(_))

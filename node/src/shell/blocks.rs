@@ -13,7 +13,6 @@ use bytes::Bytes;
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::{Item, ItemId};
 use tidings_protocol::machine::{Input, Load, Loaded};
-use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 
 use super::{Shell, ShellConfig};
@@ -111,14 +110,15 @@ impl Blocks {
     }
 
     /// Our operator asks for a block that the core hasn't. Must be called in a runtime.
-    pub(super) fn look_up(&self, id: ItemId, reply: oneshot::Sender<Option<Bytes>>) {
-        let Some(handle) = &self.handle else { return drop(reply.send(None)) };
+    pub(super) fn look_up(
+        &self,
+        id: ItemId,
+        answer: impl FnOnce(Option<Arc<Item>>) + Send + 'static,
+    ) {
+        let Some(handle) = &self.handle else { return answer(None) };
         let reader = handle.reader().clone();
         // As many at once as the API takes requests.
-        drop(tokio::task::spawn_blocking(move || {
-            let block = reader.read(id).unwrap_or_default();
-            let _ = reply.send(block.map(|block| block.bytes().clone()));
-        }));
+        drop(tokio::task::spawn_blocking(move || answer(reader.read(id).unwrap_or_default())));
     }
 
     fn start_reading(&mut self) {

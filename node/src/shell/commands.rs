@@ -44,7 +44,9 @@ impl Shell {
                 let ids = [ItemId::tx(id), ItemId::block(id)];
                 match ids.iter().find_map(|id| self.node.item(id)) {
                     Some(item) => drop(reply.send(Some(item.bytes().clone()))),
-                    None => self.blocks.look_up(ItemId::block(id), reply),
+                    None => self.blocks.look_up(ItemId::block(id), move |block| {
+                        let _ = reply.send(block.map(|block| block.bytes().clone()));
+                    }),
                 }
             }
             Command::ExplainTx { query, reply } => drop(reply.send(self.explain_tx(&query))),
@@ -52,6 +54,7 @@ impl Shell {
             Command::SlowDown { from_unix_us, reply } => {
                 let _ = reply.send(self.slow_down(from_unix_us));
             }
+            Command::Chain(command) => self.on_chain(command),
             Command::Kv(command) => self.on_kv(command),
             Command::Stop(reply) => self.stopping = Some(reply),
         }
@@ -203,6 +206,7 @@ impl Shell {
             pool_items: node.pool().len(),
             pool_bytes: node.pool().bytes(),
             blocks: node.blocks().len(),
+            chain: self.chain_status(),
             latest_block: node.blocks().latest().map(|block| block.id().to_string()),
             seen: node.seen().len(),
             store,

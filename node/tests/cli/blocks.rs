@@ -98,7 +98,7 @@ fn a_submitted_block_is_kept_once_and_headers_come_back() {
     assert_eq!(item, Some(first(1)), "the core hasn't it, but the disk has");
     assert_eq!(folder.submit_block(&first(2)).0, 0);
     let text = String::from_utf8(folder.tidings(&["status"]).stdout).unwrap();
-    assert!(text.contains("chain      2 blocks, "), "{text}");
+    assert!(text.contains("kept       2 blocks, "), "{text}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
 mod blocks;
+mod chain;
 mod kill;
 mod kv;
 mod members;

@@ -59,7 +59,7 @@ fn block(n: u64) -> Arc<Item> {
 }
 
 async fn saved(blocks: &Blocks, block: &Arc<Item>) {
-    let (reply, answer) = oneshot::channel();
+    let (reply, answer) = tokio::sync::oneshot::channel();
     let waiter = Waiter::new(|saved| drop(reply.send(saved)));
     blocks.handle.as_ref().unwrap().keep(block, None, 0, vec![waiter]);
     answer.await.unwrap().unwrap();

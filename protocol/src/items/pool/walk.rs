@@ -1,4 +1,5 @@
-//! The pool as a queue: whoever passes it on in the order in which it came keeps one number, and nothing is lost.
+//! The pool as a queue: whoever passes it on in the order in which it came keeps one number, and nothing is lost. And
+//! as a list to look at, page by page.
 
 use super::Pool;
 use crate::ground::item::ItemId;
@@ -37,6 +38,26 @@ impl Pool {
             let (sequence, expires) = (key.sequence, *expires);
             let is_current = pooled.sequence == sequence;
             is_current.then(|| Passed { sequence, id: pooled.item.id(), expires })
+        })
+    }
+
+    /// All pooled transactions, those of an earlier run included, in the order in which they expire and of their numbers; those after
+    /// such a place, if one is given.
+    pub fn by_age(&self, after: Option<(Time, u64)>) -> impl Iterator<Item = Passed> {
+        let mut free = self.free.after(after).peekable();
+        let mut paying = self.paying.after(after).peekable();
+        let all = std::iter::from_fn(move || {
+            let place = |(expires, key): &(Time, super::EvictionKey)| (*expires, key.sequence);
+            match (free.peek(), paying.peek()) {
+                (Some(one), Some(other)) if place(one) > place(other) => paying.next(),
+                (Some(_), _) => free.next(),
+                (None, _) => paying.next(),
+            }
+        });
+        all.filter(|(_, key)| super::is_current(&self.items, key)).map(|(expires, key)| Passed {
+            sequence: key.sequence,
+            id: key.id,
+            expires: *expires,
         })
     }
 }
