@@ -299,6 +299,7 @@ fn common(folder: &RunFolder, settings: &Settings) -> Common {
         network: folder.network(),
         params: settings.manifest.params.clone(),
         slow_motion: settings.manifest.slow_motion,
+        keeps: settings.stays,
         node_binary: settings.node_binary.clone(),
         node_arguments: settings.manifest.contender.map_or(&[], Contender::arguments),
     }

@@ -117,7 +117,7 @@ fn settings(args: &UpArgs) -> Result<Settings, String> {
     if manifest.slow_motion.is_some() || !manifest.fault.is_empty() {
         return Err("a network that stays has no faults and no slow motion: use launch".to_owned());
     }
-    Settings::of(manifest, args.node_binary.clone())
+    Ok(Settings { stays: true, ..Settings::of(manifest, args.node_binary.clone())? })
 }
 
 /// Starts a network, and ends it when somebody wants that.
