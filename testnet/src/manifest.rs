@@ -214,6 +214,7 @@ impl Default for Manifest {
             origin,
             measure,
             spies,
+            mining: _, // of real nodes, too: see below
             fault,
             params,
         } = Scenario::default();
@@ -372,9 +373,9 @@ impl Manifest {
                 members.name()
             ));
         }
-        if self.mining.is_some() {
+        if let Some(Mining { late_joiners: 1.., .. }) = self.mining {
             return Err(
-                "mining is set, which only launch can do: leave it out, or use blocks".to_owned()
+                "mining.late_joiners is set, which only launch can start: leave it out".to_owned()
             );
         }
         match self.workload {
@@ -402,6 +403,10 @@ impl Manifest {
             origin: self.origin,
             measure: self.measure,
             spies: self.spies,
+            mining: self.mining.map(|mining| tidings_sim::mining::Mining {
+                interval_s: mining.interval_s,
+                txs_max: mining.txs_max.unwrap_or(usize::MAX),
+            }),
             fault: self.fault.clone(),
             params: self.params.clone(),
         }
