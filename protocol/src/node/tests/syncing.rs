@@ -1,6 +1,7 @@
 //! Headers and blocks are fetched from peers: from good ones, from those who stall, and from those who lie.
 
 use bytes::Bytes;
+use rand::RngExt as _;
 
 use super::reorg::Keeper;
 use super::*;
@@ -418,6 +419,93 @@ fn a_block_far_ahead_that_nobody_asked_for_is_not_taken() {
         assert_eq!(is_here, is_taken, "{number}");
     }
     assert_eq!(keeper.misbehaved(peer), None);
+}
+
+/// Whatever anybody says about blocks, in any order, from links that come and go: what must hold at any time is checked after each input,
+/// and afterwards one honest peer is enough.
+#[test]
+fn whatever_is_said_of_headers_and_blocks_the_best_chain_is_found_once_somebody_tells_it() {
+    for seed in 0..40 {
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let mut keeper = fresh();
+        let mut blocks: Vec<Arc<Item>> = Vec::new();
+        for number in 0..120 {
+            let back = rng.random_range(0..=blocks.len().min(5));
+            let parent = match back {
+                0 => Coins::ROOT,
+                back => blocks[blocks.len() - back].id().hash(),
+            };
+            let work = if rng.random_range(0..20) == 0 { 255 } else { rng.random_range(0..9) };
+            blocks.push(Coins::block(parent, work, number, 1, &[]));
+        }
+        let mut links: Vec<Link> = Vec::new();
+        let mut next = 0;
+        for _ in 0..300 {
+            let any = rng.random_range(0..blocks.len());
+            let one = blocks[any].clone();
+            match rng.random_range(0..10) {
+                0 if links.len() < 6 => {
+                    let ours = rng.random::<bool>();
+                    let direction = if ours { Direction::Outbound } else { Direction::Inbound };
+                    let slot =
+                        (0..).find(|slot| links.iter().all(|it| it.slot() != *slot)).unwrap();
+                    next += 1;
+                    let link = Link::new(u32::try_from(slot).unwrap(), next);
+                    let peer = PeerKey(1_000 + u64::from(next));
+                    keeper.hand(Input::Connected { link, peer, direction, addr: None });
+                    let features = if rng.random_range(0..4) == 0 { 0 } else { Hello::KEEPS_CHAIN };
+                    let features = features | if rng.random() { Hello::REBUILDS } else { 0 };
+                    let hello = Hello { features, ..Hello::default() };
+                    keeper.say(link, &Session::Hello(Box::new(hello)).into());
+                    links.push(link);
+                }
+                1 if !links.is_empty() => {
+                    let link = links.swap_remove(rng.random_range(0..links.len()));
+                    keeper.hand(Input::Disconnected { link });
+                }
+                2 => drop(keeper.wait(rng.random_range(0..9_000))),
+                3 => keeper.submit(&one),
+                _ if links.is_empty() => {}
+                what => {
+                    let link = links[rng.random_range(0..links.len())];
+                    let message = match what {
+                        4 => headers(&blocks[any..blocks.len().min(any + rng.random_range(0..6))]),
+                        5 => Blocks::GetHeaders([one.id().hash()].into()).into(),
+                        6 => announce(&one),
+                        7 => get_data(&one),
+                        8 => not_found(&one),
+                        _ => block(&one),
+                    };
+                    keeper.say(link, &message);
+                }
+            }
+        }
+        links.into_iter().for_each(|link| drop(keeper.hand(Input::Disconnected { link })));
+        // A chain of more work than all of that, from somebody honest.
+        keeper.wait(60_000);
+        let best = chain_of(Coins::ROOT, 200, 5_000..5_010);
+        let honest = Link::new(0, 1_000);
+        let (peer, direction) = (PeerKey(7_777), Direction::Outbound);
+        keeper.hand(Input::Connected { link: honest, peer, direction, addr: None });
+        let hello = Hello { features: Hello::KEEPS_CHAIN, ..Hello::default() };
+        let mut said = keeper.say(honest, &Session::Hello(Box::new(hello)).into());
+        said.extend(keeper.say(honest, &headers(&best[9..])));
+        for _ in 0..60 {
+            let mut answers = Vec::new();
+            for (_, message) in said.drain(..) {
+                if matches!(message, Message::Blocks(Blocks::GetHeaders(_))) {
+                    answers.push(headers(&best));
+                }
+                for (_, id) in asks_for_blocks(&[(honest, message)]) {
+                    answers.extend(best.iter().find(|it| it.id() == id).map(block));
+                }
+            }
+            answers.iter().for_each(|answer| said.extend(keeper.say(honest, answer)));
+            said.extend(keeper.wait(500));
+        }
+        assert_eq!(keeper.tip(), best[9].id().hash(), "seed {seed}");
+        keeper.solo.node.tree().unwrap().check(1 << 20);
+    }
 }
 
 /// How long a newcomer takes to catch up with these blocks, from so many peers of each kind, seconds.
