@@ -68,7 +68,9 @@ impl Pool {
             if self.offer(id, &taken) != Some(offer) {
                 continue;
             }
-            let package = self.package(id, &taken);
+            // Most have no relatives, and then there is nobody to bring along, or to offer anew.
+            let is_alone = self.items.get(&id).is_some_and(|pooled| pooled.family.is_none());
+            let package = if is_alone { vec![id] } else { self.package(id, &taken) };
             let bytes = self.sum(&package).bytes + package.len() * room.each;
             if bytes > room.bytes || package.len() > room.transactions {
                 in_vain += 1;
@@ -81,8 +83,10 @@ impl Pool {
                 taken.insert(*id, ());
                 template.extend(self.get(*id).cloned());
             }
-            let concerned = self.with_descendants(&package);
-            offers.extend(concerned.into_iter().filter_map(|id| self.offer(id, &taken)));
+            if !is_alone {
+                let concerned = self.with_descendants(&package);
+                offers.extend(concerned.into_iter().filter_map(|id| self.offer(id, &taken)));
+            }
         }
         template
     }
