@@ -43,9 +43,14 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
         MessageKind::NotFound => denials(),
         MessageKind::Tx => transactions(),
         MessageKind::Block => blocks(),
-        MessageKind::Compact | MessageKind::GetParts | MessageKind::Parts | MessageKind::Prefer => {
-            crate::blocks::of(kind)
-        }
+        MessageKind::Compact
+        | MessageKind::GetParts
+        | MessageKind::Parts
+        | MessageKind::Prefer
+        | MessageKind::ByTemplate
+        | MessageKind::Template
+        | MessageKind::GetListed
+        | MessageKind::Listed => crate::blocks::of(kind),
         MessageKind::Prune => signals(&Signal::Prune),
         MessageKind::Graft => signals(&Signal::Graft),
         MessageKind::Poll => polls(),

@@ -35,6 +35,7 @@ mod restart;
 mod short_ids;
 mod sketching;
 mod spreading;
+mod templates;
 mod upload;
 mod useless;
 mod work;
