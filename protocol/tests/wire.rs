@@ -209,6 +209,10 @@ fn template() -> impl Strategy<Value = Message> {
     )
 }
 
+fn with_nonce(session: fn(u64) -> Session) -> BoxedStrategy<Message> {
+    any::<u64>().prop_map(move |nonce| Message::Session(session(nonce))).boxed()
+}
+
 fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
     match kind {
         MessageKind::Hello => {
@@ -222,12 +226,8 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
                 })
                 .boxed()
         }
-        MessageKind::Ping => {
-            any::<u64>().prop_map(|nonce| Message::Session(Session::Ping { nonce })).boxed()
-        }
-        MessageKind::Pong => {
-            any::<u64>().prop_map(|nonce| Message::Session(Session::Pong { nonce })).boxed()
-        }
+        MessageKind::Ping => with_nonce(|nonce| Session::Ping { nonce }),
+        MessageKind::Pong => with_nonce(|nonce| Session::Pong { nonce }),
         MessageKind::GetAddresses => Just(Message::Peers(PeerExchange::GetAddresses)).boxed(),
         MessageKind::Addresses => list_len(ADDRESSES_MAX)
             .prop_flat_map(|len| prop::collection::vec(addr(), len))

@@ -6,8 +6,7 @@ use tidings_protocol::ground::item::{Hash256, ItemId, ShortId};
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::wire::kinds::MessageKind;
 use tidings_protocol::wire::message::{
-    Blocks, ByTemplate, Compact, Message, NOWHERE, PartNames, Parts, PartsWanted, TEMPLATE_MAX,
-    Template,
+    Blocks, ByTemplate, Compact, Message, NOWHERE, PartNames, Parts, PartsWanted, Template,
 };
 
 use crate::case::{Case, Scene, case, junk, raw};
@@ -17,6 +16,9 @@ const ADAPTIVE: Scene = Scene::Calm(StrategyKind::Adaptive);
 
 /// Transactions of a block.
 const COUNT: u16 = 3_000;
+
+/// Transactions of the longest template.
+const MOST: u32 = 8_192;
 
 /// The cases of a kind.
 pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
@@ -92,9 +94,9 @@ fn parts() -> Vec<Case> {
 }
 
 /// What our peer would put into a block: nothing that is here, if it isn't `is_pooled`.
-fn template(is_pooled: bool, number: u32, count: usize) -> Message {
-    let id = |n: usize| match is_pooled {
-        true => pooled(u32::try_from(n).unwrap()).item().id(),
+fn template(is_pooled: bool, number: u32, count: u32) -> Message {
+    let id = |n: u32| match is_pooled {
+        true => pooled(n).item().id(),
         false => ItemId::tx(Hash256::of(&n.to_le_bytes())),
     };
     let added = (0..count).map(|n| ShortId::from(id(n))).collect();
@@ -103,11 +105,10 @@ fn template(is_pooled: bool, number: u32, count: usize) -> Message {
 }
 
 fn templates() -> Vec<Case> {
-    let again =
-        (0..100).map(|number| template(false, number, if number == 0 { TEMPLATE_MAX } else { 0 }));
+    let again = (0..100).map(|number| template(false, number, if number == 0 { MOST } else { 0 }));
     vec![
-        case("of what nobody has", ADAPTIVE, [template(false, 0, TEMPLATE_MAX)]),
-        case("of what is here", ADAPTIVE, [template(true, 0, usize::from(COUNT))]),
+        case("of what nobody has", ADAPTIVE, [template(false, 0, MOST)]),
+        case("of what is here", ADAPTIVE, [template(true, 0, u32::from(COUNT))]),
         case("the same again, 100 times", ADAPTIVE, again),
         raw("malformed", ADAPTIVE, junk(47, &[1; 2_000])),
     ]
@@ -123,7 +124,7 @@ fn by_template(number: u8, template: u32) -> Message {
 }
 
 fn by_templates() -> Vec<Case> {
-    let known = [template(true, 0, usize::from(COUNT)), by_template(1, 0)];
+    let known = [template(true, 0, u32::from(COUNT)), by_template(1, 0)];
     vec![
         case("of what is here, after its template", ADAPTIVE, known),
         case("by a template that nobody told", ADAPTIVE, [by_template(1, 7)]),

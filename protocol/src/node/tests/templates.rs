@@ -264,7 +264,7 @@ fn nothing_is_given_but_what_was_told_and_to_those_it_was_told() {
         is_new: false,
         number: 1,
         gone: Box::default(),
-        added: ids(&[old.clone()]).into(),
+        added: ids(std::slice::from_ref(&old)).into(),
     };
     assert!(told.contains(&(mate, Blocks::Template(Arc::new(news)).into())), "{told:?}");
     let both: Arc<[_]> = ids(&[young, old.clone()]).into();

@@ -99,6 +99,11 @@ enum Form {
     Packed(u8),
 }
 
+/// A number that a template bounds, as a place.
+fn place(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(NOWHERE)
+}
+
 /// Runs of places that follow one another, or are nowhere: the first, and how many.
 fn runs(places: &[u16]) -> impl Iterator<Item = (u16, usize)> {
     let follows = |a: &u16, b: &u16| match (*a, *b) {
@@ -167,8 +172,7 @@ fn read_packed(body: &mut Cursor<'_>, count: usize, width: u8) -> Result<Vec<u16
         held += 8;
         while held >= width && places.len() < count {
             let value = bits & nowhere;
-            let place = u16::try_from(value).expect("it has at most fourteen bits");
-            places.push(if value == nowhere { NOWHERE } else { place });
+            places.push(if value == nowhere { NOWHERE } else { place(value as usize) });
             (bits, held) = (bits >> width, held - width);
         }
     }
@@ -187,7 +191,7 @@ fn read_runs(body: &mut Cursor<'_>, count: usize) -> Result<Vec<u16>, DecodeErro
         match first {
             0 if 3 * len > body.rest().len() => return Err(bad), // each is as long at least
             0 => places.extend(std::iter::repeat_n(NOWHERE, len)),
-            _ => places.extend((first - 1..).take(len).map(|place| place as u16)),
+            _ => places.extend((first - 1..).take(len).map(place)),
         }
     }
     Ok(places)
@@ -250,7 +254,7 @@ pub(in crate::wire) fn read_template(body: &mut Cursor<'_>) -> Result<Arc<Templa
         if len == 0 || (n > 0 && gap == 0) || next > TEMPLATE_MAX || is_new {
             return Err(bad);
         }
-        gone.push((start as u16, len as u16));
+        gone.push((place(start), place(len)));
     }
     let added: Box<[ShortId]> = body.elements(ShortId);
     if added.len() > TEMPLATE_MAX {
