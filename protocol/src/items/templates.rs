@@ -49,7 +49,7 @@ pub const MATE_BYTES: usize = TEMPLATE_MAX * size_of::<ShortId>()
     + 100_000;
 
 /// For so long nobody else is asked for what one peer was. A guess: as long as for a transaction.
-const ASKED_FOR: Duration = Duration::from_secs(2);
+pub const ASKED_FOR: Duration = Duration::from_secs(2);
 
 /// So many pooled transactions are looked at to make a template: a millisecond's work. A guess.
 const LOOKED_AT: usize = 2 * TEMPLATE_MAX;

@@ -25,7 +25,8 @@ pub struct BlockParams {
     /// Seconds. A guess: some times less than what lies between two blocks.
     pub templates_s: u64,
     /// With how many of the peers that we dialled templates are exchanged; they do so with as many that dialled them, in the mean.
-    /// Measured: with four a block takes as long as with all (`tidings-testnet blocks`), and each costs eight bytes a transaction.
+    /// Measured: with four 99 % have a block within 1.2 times what a flooded header takes, and 98.8 % need to ask for nothing where 5 %
+    /// is unknown (MEASURED.md, Blocks). Each costs eight bytes a transaction, either way.
     pub template_links: usize,
 }
 
