@@ -21,9 +21,10 @@ use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::{Reader, Writer};
 use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::{
-    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, Blocks, Compact, GETDATA_MAX, HEADER_MAX,
-    HEADERS_MAX, Hello, Items, KNOWN_MAX, LOCATOR_MAX, MapTerms, Message, Names, PartId, Parts,
-    PartsWanted, PeerExchange, Reconcile, Replica, SAID_MAX, SHUFFLED_MAX, Session, Signal,
+    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, Blocks, ByTemplate, Compact, EXTRA_MAX,
+    GETDATA_MAX, HEADER_MAX, HEADERS_MAX, Hello, Items, KNOWN_MAX, LOCATOR_MAX, MapTerms, Message,
+    NOWHERE, Names, PartId, Parts, PartsWanted, PeerExchange, Reconcile, Replica, SAID_MAX,
+    SHUFFLED_MAX, Session, Signal, TEMPLATE_MAX, Template,
 };
 use tidings_protocol::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
 
@@ -168,8 +169,58 @@ fn about_blocks(kind: MessageKind) -> BoxedStrategy<Message> {
                 Blocks::Headers(vec![header; count].into()).into()
             })
             .boxed(),
+        MessageKind::ByTemplate => by_template().boxed(),
+        MessageKind::Template => template().boxed(),
+        MessageKind::GetListed => {
+            short_ids(EXTRA_MAX).prop_map(|ids| Blocks::GetListed(ids).into()).boxed()
+        }
+        MessageKind::Listed => prop::collection::vec(bytes(), 0..3)
+            .prop_map(|transactions| Blocks::Listed(transactions.into()).into())
+            .boxed(),
         _ => any::<bool>().prop_map(|on| Blocks::Prefer(on).into()).boxed(),
     }
+}
+
+/// A block by places in a template: some of its transactions are nowhere there, and some of these come along.
+fn by_template() -> impl Strategy<Value = Message> {
+    let place = prop_oneof![4 => 0..8_192_u16, 1 => Just(NOWHERE)];
+    let some = prop::collection::vec(place, 1..300);
+    let in_order =
+        (0..4_000_u16, 1..3_000_u16).prop_map(|(from, len)| (from..from + len).collect());
+    let places = prop_oneof![some, in_order];
+    (places, any::<u32>(), prop::collection::vec(bytes(), 0..3), any::<[u8; 8]>()).prop_map(
+        |(places, template, along, id)| {
+            let places: Vec<u16> = places;
+            let outside = (0..).zip(&places).filter(|(_, place)| **place == NOWHERE);
+            let outside: Vec<u16> = outside.map(|(at, _)| at).collect();
+            let prefilled: Box<[_]> = outside.iter().copied().zip(along).collect();
+            let ids = vec![ShortId(id); outside.len() - prefilled.len()].into();
+            let (header, places) = (vec![1; 80].into(), places.into());
+            Blocks::ByTemplate(Arc::new(ByTemplate { header, template, places, prefilled, ids }))
+                .into()
+        },
+    )
+}
+
+fn template() -> impl Strategy<Value = Message> {
+    let runs = prop::collection::vec((1..50_u16, 1..50_u16), 0..80);
+    (any::<bool>(), any::<u32>(), runs, short_ids(TEMPLATE_MAX)).prop_map(
+        |(is_new, number, runs, added)| {
+            let mut next = 0;
+            let run = |(gap, len): (u16, u16)| {
+                let start = next + gap;
+                next = start + len;
+                (start, len)
+            };
+            let gone = if is_new { Box::default() } else { runs.into_iter().map(run).collect() };
+            let added = added.iter().copied().collect();
+            Blocks::Template(Arc::new(Template { is_new, number, gone, added })).into()
+        },
+    )
+}
+
+fn with_nonce(session: fn(u64) -> Session) -> BoxedStrategy<Message> {
+    any::<u64>().prop_map(move |nonce| Message::Session(session(nonce))).boxed()
 }
 
 fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
@@ -185,12 +236,8 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
                 })
                 .boxed()
         }
-        MessageKind::Ping => {
-            any::<u64>().prop_map(|nonce| Message::Session(Session::Ping { nonce })).boxed()
-        }
-        MessageKind::Pong => {
-            any::<u64>().prop_map(|nonce| Message::Session(Session::Pong { nonce })).boxed()
-        }
+        MessageKind::Ping => with_nonce(|nonce| Session::Ping { nonce }),
+        MessageKind::Pong => with_nonce(|nonce| Session::Pong { nonce }),
         MessageKind::GetAddresses => Just(Message::Peers(PeerExchange::GetAddresses)).boxed(),
         MessageKind::Addresses => list_len(ADDRESSES_MAX)
             .prop_flat_map(|len| prop::collection::vec(addr(), len))
@@ -206,7 +253,11 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         | MessageKind::Parts
         | MessageKind::Prefer
         | MessageKind::GetHeaders
-        | MessageKind::Headers => about_blocks(kind),
+        | MessageKind::Headers
+        | MessageKind::ByTemplate
+        | MessageKind::Template
+        | MessageKind::GetListed
+        | MessageKind::Listed => about_blocks(kind),
         MessageKind::Prune => Just(Message::Relay(Signal::Prune)).boxed(),
         MessageKind::Graft => Just(Message::Relay(Signal::Graft)).boxed(),
         MessageKind::Poll => Just(Message::Relay(Signal::Poll)).boxed(),

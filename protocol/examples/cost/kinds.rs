@@ -48,7 +48,11 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
         | MessageKind::Parts
         | MessageKind::Prefer
         | MessageKind::GetHeaders
-        | MessageKind::Headers => crate::blocks::of(kind),
+        | MessageKind::Headers
+        | MessageKind::ByTemplate
+        | MessageKind::Template
+        | MessageKind::GetListed
+        | MessageKind::Listed => crate::blocks::of(kind),
         MessageKind::Prune => signals(&Signal::Prune),
         MessageKind::Graft => signals(&Signal::Graft),
         MessageKind::Poll => polls(),

@@ -12,7 +12,7 @@
 use crate::ground::time::Time;
 use crate::limits::bucket::Bucket;
 use crate::params::{BudgetParams, Rate};
-use crate::wire::kinds::MessageKind;
+use crate::wire::kinds::{Class, MessageKind};
 use crate::wire::message::{Accepts, Allowed, Message};
 
 /// What the peer of one link takes: 48 bytes. What announcements touch comes first and together.
@@ -65,7 +65,7 @@ impl Allowance {
                 let _ = self.tx_bytes.take(bytes, now, self.tx_bytes_rate(params));
                 return;
             }
-            MessageKind::Block | MessageKind::Compact | MessageKind::Parts => {
+            kind if kind.class() == Class::Block => {
                 let _ = self.block_bytes.take(bytes, now, self.block_bytes_rate(params));
             }
             _ => {}

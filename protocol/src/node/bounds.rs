@@ -5,6 +5,7 @@ use super::LinkState;
 use crate::ground::item::{ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::Link;
 use crate::items::rebuilding::{PER_BLOCK, REBUILD_BYTES, REBUILT_MAX};
+use crate::items::templates::{INBOUND_MAX, MATE_BYTES};
 use crate::items::verification::{BLOCKS_MAX, Checking};
 use crate::params::Params;
 use crate::reconcile::vain::VAIN_MAX;
@@ -32,7 +33,7 @@ const LINK_BYTES: usize = size_of::<LinkState>() + 2_048;
 
 /// What `links` links make a node hold at worst, by what it is: bytes.
 #[must_use]
-pub fn held_for_links(links: usize, params: &Params) -> [(&'static str, usize); 8] {
+pub fn held_for_links(links: usize, params: &Params) -> [(&'static str, usize); 9] {
     let (memory, requests, orphans) = (&params.memory, &params.requests, &params.orphans);
     let announced: usize = [ItemKind::Tx, ItemKind::Block]
         .map(|kind| {
@@ -53,6 +54,7 @@ pub fn held_for_links(links: usize, params: &Params) -> [(&'static str, usize); 
         ("announced and not here yet", announced * ANNOUNCED_BYTES + links * late),
         ("waiting for their parents", parked),
         ("blocks that come in parts", REBUILT_MAX * PER_BLOCK * REBUILD_BYTES),
+        ("what peers expect in a block", (INBOUND_MAX + params.blocks.template_links) * MATE_BYTES),
         ("being checked", 2 * memory.verifying_max_bytes + checks * checking),
         ("asked for and not taken", links * asked),
         ("announcements that wait", waiting * QUEUE * size_of::<(ItemId, Form)>()),

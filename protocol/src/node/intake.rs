@@ -368,8 +368,11 @@ impl Node {
                 self.orphans.on_parent_refused(id);
             }
         }
+        // Names are passed on before what they name is checked (BIP 152: "must not be banned").
+        let may_be_unchecked = rejection.blame != Blame::Mutated && self.rebuilding.was_rebuilt(id);
         if let Some(link) = ingress
             && rejection.blame != Blame::Nobody
+            && !may_be_unchecked
         {
             self.misbehave(link, Offence::InvalidItem(rejection.rule), cx);
         }

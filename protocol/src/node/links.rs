@@ -41,6 +41,7 @@ impl Node {
             since: cx.now,
             ready: false,
             rebuilds: false,
+            templates: false,
             advertise: None,
             region: None,
             closing: None,
@@ -81,7 +82,8 @@ impl Node {
                     Role::Blocks => Hello::ONLY_BLOCKS,
                 }
                 | if cx.params.blocks.compact { Hello::REBUILDS } else { 0 }
-                | if cx.chain.root().is_some() { Hello::KEEPS_CHAIN } else { 0 };
+                | if cx.chain.root().is_some() { Hello::KEEPS_CHAIN } else { 0 }
+                | if cx.params.blocks.shares_templates() { Hello::TEMPLATES } else { 0 };
             let is_for_all = role != Role::Blocks;
             let advertise = advertise.filter(|_| is_for_all);
             let map = self.member.terms_for(peer).filter(|_| is_for_all);
@@ -120,6 +122,7 @@ impl Node {
         state.advertise = hello.advertise.filter(PeerAddr::is_dialable);
         state.region = hello.region;
         state.rebuilds = hello.rebuilds() && cx.params.blocks.compact;
+        state.templates = hello.templates() && cx.params.blocks.shares_templates();
         state.allowance.on_hello(&hello.accepts, &cx.params.budgets);
         let (peer, direction, advertise) = (state.peer, state.direction, state.advertise);
         cx.report(Event::LinkUp { link, peer, direction, advertise });

@@ -38,6 +38,7 @@ mod short_ids;
 mod sketching;
 mod spreading;
 mod syncing;
+mod templates;
 mod upload;
 mod useless;
 mod work;

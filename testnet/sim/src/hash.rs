@@ -110,6 +110,16 @@ impl EventHash {
                 });
             }
             Message::Blocks(Blocks::Headers(headers)) => self.word(headers.len() as u64),
+            Message::Blocks(Blocks::ByTemplate(block)) => {
+                self.word(block.template.into());
+                block.places.iter().for_each(|place| self.word((*place).into()));
+            }
+            Message::Blocks(Blocks::Template(template)) => {
+                self.word(template.number.into());
+                template.added.iter().for_each(|id| self.id(id));
+            }
+            Message::Blocks(Blocks::GetListed(ids)) => ids.iter().for_each(|id| self.id(id)),
+            Message::Blocks(Blocks::Listed(transactions)) => self.word(transactions.len() as u64),
             Message::Relay(Signal::Known(ids) | Signal::First(ids)) => {
                 ids.iter().for_each(|id| self.id(id));
             }

@@ -1,6 +1,7 @@
 //! `tidings-testnet blocks`: how soon blocks are everywhere, and at what cost, when nodes have most of what is in them.
 //!
-//! Each way of sending them in a row: whole; as names when asked for; as names unasked, by three peers. The bound beside them is
+//! Each way of sending them in a row: whole; as names when asked for; as names unasked, by three peers; by templates that were told
+//! beforehand, whose bytes stand in a column of their own. The bound beside them is
 //! what no way passes: a message of a header's size that every node sends on to all its peers, over the same overlay and links.
 
 use std::process::ExitCode;
@@ -34,7 +35,13 @@ pub struct BlocksArgs {
     /// Share of a block's transactions that a random half of the nodes lacks, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub unknown: f64,
-    /// Seconds from one block to the next
+    /// Whether a block has its transactions in the order in which nodes got them, instead of any
+    #[arg(long)]
+    pub in_order: bool,
+    /// Seconds from when nodes have a block's transactions until the block: enough for templates to be told
+    #[arg(long, value_name = "S", default_value_t = 5.0)]
+    pub pause: f64,
+    /// Seconds from a block until nodes have the transactions of the next
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     pub every: f64,
     /// The seed
@@ -48,29 +55,34 @@ pub struct BlocksArgs {
 /// Blocks before those that are measured.
 const WARMUP: usize = 3;
 
+/// How often templates are told, seconds: what comes is told after two to four. A node's own is slower (`blocks.templates_s`), and what is
+/// told of a block is the same.
+const TEMPLATES_S: u64 = 2;
+
 /// Bytes of a transaction in the bound's blocks: with one, a block is as large as a header.
 const BOUND_TX_BYTES: usize = 16;
 
 /// One way of sending blocks.
 struct Way {
     name: &'static str,
-    blocks: BlockParams,
+    change: fn(&mut BlockParams),
     /// A block as small as a header, sent to everybody at once.
     is_bound: bool,
 }
 
-fn ways() -> [Way; 5] {
-    let way = |name, compact, pushers, cut_through| Way {
-        name,
-        blocks: BlockParams { compact, pushers, cut_through, ..BlockParams::default() },
-        is_bound: false,
-    };
+fn ways() -> [Way; 8] {
+    let way = |name, change| Way { name, change, is_bound: false };
     [
-        way("whole", false, 0, false),
-        way("names, asked for", true, 0, false),
-        way("names, pushed", true, 3, false),
-        way("names, cut through", true, 3, true),
-        Way { is_bound: true, ..way("bound: a header, flooded", false, 0, false) },
+        way("whole", |blocks| blocks.compact = false),
+        way("names, asked for", |blocks| blocks.pushers = 0),
+        way("names, pushed", |blocks| blocks.cut_through = false),
+        way("names, cut through", |_| {}),
+        way("the same, nothing along", |blocks| blocks.prefilled_max = 0),
+        way("templates", |blocks| blocks.templates_s = TEMPLATES_S),
+        way("the same, nothing along", |blocks| {
+            (blocks.templates_s, blocks.prefilled_max) = (TEMPLATES_S, 0);
+        }),
+        Way { is_bound: true, ..way("bound: a header, flooded", |blocks| blocks.compact = false) },
     ]
 }
 
@@ -120,8 +132,10 @@ fn setups(args: &BlocksArgs) -> Result<Vec<(&'static str, Setup)>, String> {
     if !(0.0..=1.0).contains(&args.unknown) {
         return Err(format!("--unknown is {}, but must be 0 to 1", args.unknown));
     }
-    if !(0.1..=3_600.0).contains(&args.every) {
-        return Err(format!("--every is {}, but must be 0.1 to 3600 seconds", args.every));
+    for (name, seconds) in [("every", args.every), ("pause", args.pause)] {
+        if !(0.1..=3_600.0).contains(&seconds) {
+            return Err(format!("--{name} is {seconds}, but must be 0.1 to 3600 seconds"));
+        }
     }
     let mut manifest = args.world.manifest(1, 0)?;
     manifest.seed = args.seed;
@@ -131,20 +145,41 @@ fn setups(args: &BlocksArgs) -> Result<Vec<(&'static str, Setup)>, String> {
 
 fn setup(args: &BlocksArgs, scenario: &Scenario, way: Way) -> Setup {
     let mut scenario = scenario.clone();
-    scenario.params.blocks = way.blocks;
+    scenario.params.blocks.templates_s = 0;
+    (way.change)(&mut scenario.params.blocks);
+    // What some lack is then found by nothing but what is measured.
+    scenario.params.relay.safety_pull_ms = 0;
     let (mut txs, mut tx_bytes) = (args.block_txs, args.tx_bytes);
     if way.is_bound {
         scenario.params.relay.strategy = StrategyKind::Flood;
         (txs, tx_bytes) = (1, BOUND_TX_BYTES);
     }
     let unknown = if way.is_bound { 0.0 } else { args.unknown };
-    let every = Duration::from_secs_f64(args.every);
-    Setup { scenario, warmup: WARMUP, blocks: args.blocks, txs, tx_bytes, unknown, every }
+    Setup {
+        scenario,
+        warmup: WARMUP,
+        blocks: args.blocks,
+        txs,
+        tx_bytes,
+        unknown,
+        shuffled: !args.in_order,
+        pause: Duration::from_secs_f64(args.pause),
+        every: Duration::from_secs_f64(args.every),
+    }
 }
 
 fn render(rows: &[(&str, Outcome)]) -> String {
-    let names =
-        ["", "t50 ms", "t90 ms", "t99 ms", "bytes", "per block byte", "no round trip", "missing"];
+    let names = [
+        "",
+        "t50 ms",
+        "t90 ms",
+        "t99 ms",
+        "bytes",
+        "per block byte",
+        "no round trip",
+        "missing",
+        "templates, bytes",
+    ];
     let rows = rows.iter().map(|(name, outcome)| {
         let at = |share| format!("{:.0}", outcome.quantile_ms(share));
         let bytes = outcome.bytes();
@@ -157,6 +192,7 @@ fn render(rows: &[(&str, Outcome)]) -> String {
             format!("{:.3}", bytes / outcome.block_bytes),
             format!("{:.1} %", 100.0 * outcome.hit_rate()),
             outcome.missing.to_string(),
+            format!("{:.0}", outcome.expected),
         ]
     });
     grid(&names, &rows.collect::<Vec<_>>())
@@ -172,6 +208,7 @@ fn to_json((name, outcome): &(&str, Outcome)) -> Value {
         "t99_ms": outcome.quantile_ms(0.99),
         "bytes": outcome.bytes(),
         "received": Value::Object(received.collect()),
+        "template_bytes": outcome.expected,
         "block_bytes": outcome.block_bytes,
         "hit_rate": outcome.hit_rate(),
         "missing": outcome.missing,

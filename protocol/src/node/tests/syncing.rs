@@ -9,7 +9,7 @@ use crate::ground::item::ItemId;
 use crate::testkit::Mesh;
 use crate::testkit::coins::{Coins, HEADER_LEN};
 use crate::testkit::hostile::{Hostile, Lie, Lies};
-use crate::wire::message::{Blocks, HEADERS_MAX};
+use crate::wire::message::{Blocks, Compact, HEADERS_MAX};
 
 fn chain_of(parent: Hash256, work: u8, numbers: std::ops::Range<u32>) -> Vec<Arc<Item>> {
     let mut parent = parent;
@@ -272,6 +272,24 @@ fn building_on_an_invalid_block_costs_the_link_and_relaying_it_does_too() {
     keeper.say(b, &headers(&on_it));
     assert_eq!(keeper.misbehaved(b), Some(Offence::InvalidItem("builds-on-invalid")));
     assert_eq!((keeper.height(), keeper.solo.node.tree().unwrap().len()), (0, 1));
+}
+
+#[test]
+fn whoever_passes_on_names_of_an_invalid_block_keeps_the_link_and_the_block_is_invalid() {
+    let mut keeper = fresh();
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let bad = Coins::block(Coins::ROOT, 255, 0, 1, &[]);
+    keeper.say(peer, &announce(&bad));
+    let coinbase = Coins::transactions(&bad).remove(0);
+    let compact = Compact {
+        header: header(&bad),
+        nonce: 1,
+        prefilled: [(0, coinbase.bytes().clone())].into(),
+        parts: Box::default(),
+    };
+    keeper.say(peer, &Blocks::Compact(Arc::new(compact)).into());
+    assert_eq!(keeper.misbehaved(peer), None);
+    assert!(keeper.solo.node.tree().unwrap().is_invalid(bad.id().hash()));
 }
 
 #[test]
