@@ -52,8 +52,8 @@ fn withstand(strategy: StrategyKind, lies: Lies, seed: u32) {
         let makers = if number % 4 == 3 { &[4, 5][..] } else { &[number as usize % HONEST] };
         for maker in makers {
             let tip = mesh.node(*maker).tree().map_or(Coins::ROOT, |tree| tree.tip().id);
-            let made = u32::try_from(*maker).unwrap() * 1_000 + number;
-            mesh.submit(*maker, Coins::block(tip, 1, made, 1, &[item.clone()]));
+            let made = u32::try_from(*maker).expect("few nodes") * 1_000 + number;
+            mesh.submit(*maker, Coins::block(tip, 1, made, 1, std::slice::from_ref(&item)));
         }
         mesh.run_for(Duration::from_secs(3));
     }
@@ -61,10 +61,10 @@ fn withstand(strategy: StrategyKind, lies: Lies, seed: u32) {
     let last = mesh.node(0).tree().map_or(Coins::ROOT, |tree| tree.tip().id);
     mesh.submit(0, Coins::block(last, 1, 99_999, 1, &[]));
     mesh.run_for(IN_TIME);
-    let tip = mesh.node(0).tree().unwrap().tip();
+    let tip = mesh.node(0).tree().expect("it has blocks").tip();
     assert!(tip.height > 8, "{what}: {}", tip.height);
     for node in 0..HONEST {
-        let theirs = mesh.node(node).tree().unwrap().tip();
+        let theirs = mesh.node(node).tree().expect("it has blocks").tip();
         assert_eq!((theirs.height, theirs.id), (tip.height, tip.id), "{what}: node {node}");
         // What liars made up may be there.
         let waits = honest.iter().any(|id| mesh.node(node).pool().contains(*id));

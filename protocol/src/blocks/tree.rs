@@ -314,8 +314,9 @@ impl Tree {
                 place
             }
             None => {
+                let place = Place::try_from(self.entries.len()).map_err(|_| Refusal::Full)?;
                 self.entries.push(entry);
-                Place::try_from(self.entries.len() - 1).expect("the bound has 32 bits")
+                place
             }
         };
         self.entry_mut(parent).first_child = place;

@@ -237,7 +237,7 @@ impl Node {
     }
 
     /// A part of a block leaves the chain.
-    fn leave_some(&mut self, cx: &mut Cx<'_>) {
+    fn leave_some(&mut self, cx: &Cx<'_>) {
         let Some(chain) = &mut self.blockchain else { return };
         let limbo = &mut chain.activation;
         let Some(Portion { returns, void }) = limbo.next_leaving() else { return };

@@ -53,6 +53,9 @@ const PUSHERS_MAX: usize = 16;
 /// Most bytes that may come along. A guess: a fifth of what names of a block may take.
 const PREFILLED_MAX: usize = 100_000;
 
+/// Most headers that may be remembered: so many that their places fit. A guess.
+const HEADERS_MAX: usize = 1_000_000_000;
+
 impl BlockParams {
     /// Whether templates are told and taken.
     #[must_use]
@@ -61,6 +64,10 @@ impl BlockParams {
     }
 
     pub(super) fn validate(&self) -> Result<(), ParamError> {
+        if !(1..=HEADERS_MAX).contains(&self.headers_max) {
+            let (key, value) = ("blocks.headers_max", self.headers_max.to_string());
+            return Err(ParamError { key, value, must: "1 to 1000000000" });
+        }
         for (key, value, most, must) in [
             ("blocks.pushers", self.pushers, PUSHERS_MAX, "at most 16"),
             ("blocks.template_links", self.template_links, PUSHERS_MAX, "at most 16"),

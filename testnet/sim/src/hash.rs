@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use tidings_protocol::ground::item::ShortId;
+use tidings_protocol::ground::item::{ItemId, ShortId};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
 use tidings_protocol::wire::message::{
@@ -105,9 +105,7 @@ impl EventHash {
             Message::Blocks(Blocks::Parts(parts)) => self.word(parts.transactions.len() as u64),
             Message::Blocks(Blocks::Prefer(wanted)) => self.word((*wanted).into()),
             Message::Blocks(Blocks::GetHeaders(locator)) => {
-                locator.iter().for_each(|id| {
-                    self.word(u64::from_le_bytes(*id.0.first_chunk().expect("a hash has more")))
-                });
+                locator.iter().for_each(|id| self.id(ItemId::block(*id)));
             }
             Message::Blocks(Blocks::Headers(headers)) => self.word(headers.len() as u64),
             Message::Blocks(Blocks::ByTemplate(block)) => {

@@ -47,17 +47,17 @@ fn after_a_partition_in_which_both_sides_mined_all_agree_on_the_tip_and_on_what_
     mesh.split(Some(NODES / 2));
     let (mut submitted, mut last) = (BTreeSet::new(), [None, None]);
     for round in 0..50_u32 {
-        for side in 0..2_usize {
+        for (side, last) in [0_u8, 1].into_iter().zip(&mut last) {
             for n in 0..4 {
                 // A child of the last one on this side, or one by itself.
-                let parent: Option<ItemId> = last[side].filter(|_| rng.random());
-                let free = (Hash256::of(&[round.to_le_bytes(), [n, side as u8, 0, 0]].concat()), 0);
+                let parent: Option<ItemId> = last.filter(|_| rng.random());
+                let free = (Hash256::of(&[round.to_le_bytes(), [n, side, 0, 0]].concat()), 0);
                 let input = parent.map_or(free, |id| (id.hash(), 0));
-                let number = round * 100 + side as u32 * 10 + u32::from(n);
+                let number = round * 100 + u32::from(side) * 10 + u32::from(n);
                 let item = Coin { number, inputs: vec![input], outputs: 1 }.item();
                 submitted.insert(item.id());
-                last[side] = Some(item.id());
-                let at = side * NODES / 2 + rng.random_range(0..NODES / 2);
+                *last = Some(item.id());
+                let at = usize::from(side) * NODES / 2 + rng.random_range(0..NODES / 2);
                 mesh.submit(at, item);
                 mesh.run_for(Duration::from_millis(700));
             }

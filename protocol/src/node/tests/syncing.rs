@@ -96,9 +96,9 @@ fn whoever_tells_a_tip_that_nothing_known_leads_to_is_asked_for_headers_and_then
     assert_eq!(asks_for_headers(&keeper.say(peer, &headers(&blocks[4..]))), [peer]);
     let mut asked = asks_for_blocks(&keeper.say(peer, &headers(&blocks)));
     assert_eq!(asked, [(peer, blocks[0].id()), (peer, blocks[1].id())], "two at first");
-    for number in 0..5 {
-        assert!(asked.contains(&(peer, blocks[number].id())), "{number}: {asked:?}");
-        asked.extend(asks_for_blocks(&keeper.say(peer, &block(&blocks[number]))));
+    for (number, one) in blocks.iter().enumerate() {
+        assert!(asked.contains(&(peer, one.id())), "{number}: {asked:?}");
+        asked.extend(asks_for_blocks(&keeper.say(peer, &block(one))));
     }
     assert_eq!((keeper.height(), keeper.tip()), (5, blocks[4].id().hash()));
     assert_eq!(asked.len(), 5, "each once");
@@ -266,7 +266,7 @@ fn building_on_an_invalid_block_costs_the_link_and_relaying_it_does_too() {
         (link(&mut keeper, 0, Direction::Outbound), link(&mut keeper, 1, Direction::Outbound));
     let bad = Coins::block(Coins::ROOT, 255, 0, 1, &[]);
     let on_it = chain_of(bad.id().hash(), 1, 1..3);
-    keeper.say(a, &headers(&[bad.clone()]));
+    keeper.say(a, &headers(std::slice::from_ref(&bad)));
     keeper.say(a, &block(&bad));
     assert_eq!(keeper.misbehaved(a), Some(Offence::InvalidItem("bad-work")));
     keeper.say(b, &headers(&on_it));
@@ -439,88 +439,108 @@ fn a_block_far_ahead_that_nobody_asked_for_is_not_taken() {
     assert_eq!(keeper.misbehaved(peer), None);
 }
 
+/// A forest of blocks, some of which break a rule or prove nothing.
+fn forest(rng: &mut ChaCha8Rng) -> Vec<Arc<Item>> {
+    let mut blocks: Vec<Arc<Item>> = Vec::new();
+    for number in 0..120 {
+        let parent = match rng.random_range(0..=blocks.len().min(5)) {
+            0 => Coins::ROOT,
+            back => blocks[blocks.len() - back].id().hash(),
+        };
+        let work = if rng.random_range(0..20) == 0 { 255 } else { rng.random_range(0..9) };
+        blocks.push(Coins::block(parent, work, number, 1, &[]));
+    }
+    blocks
+}
+
+/// Links that come and go.
+#[derive(Default)]
+struct Crowd {
+    links: Vec<Link>,
+    came: u32,
+}
+
+impl Crowd {
+    fn come(&mut self, keeper: &mut Keeper, rng: &mut ChaCha8Rng) {
+        let is_free = |slot: &u32| self.links.iter().all(|it| it.slot() != *slot as usize);
+        let slot = (0..).find(is_free).unwrap();
+        self.came += 1;
+        let (link, peer) = (Link::new(slot, self.came), PeerKey(1_000 + u64::from(self.came)));
+        let direction = if rng.random() { Direction::Outbound } else { Direction::Inbound };
+        keeper.hand(Input::Connected { link, peer, direction, addr: None });
+        let features = if rng.random_range(0..4) == 0 { 0 } else { Hello::KEEPS_CHAIN };
+        let features = features | if rng.random() { Hello::REBUILDS } else { 0 };
+        let hello = Hello { features, ..Hello::default() };
+        keeper.say(link, &Session::Hello(Box::new(hello)).into());
+        self.links.push(link);
+    }
+
+    fn speak(&self, keeper: &mut Keeper, blocks: &[Arc<Item>], rng: &mut ChaCha8Rng) {
+        if self.links.is_empty() {
+            return;
+        }
+        let link = self.links[rng.random_range(0..self.links.len())];
+        let any = rng.random_range(0..blocks.len());
+        let one = &blocks[any];
+        let message = match rng.random_range(0..6) {
+            0 => headers(&blocks[any..blocks.len().min(any + rng.random_range(0..6))]),
+            1 => Blocks::GetHeaders([one.id().hash()].into()).into(),
+            2 => announce(one),
+            3 => get_data(one),
+            4 => not_found(one),
+            _ => block(one),
+        };
+        keeper.say(link, &message);
+    }
+}
+
+/// Somebody honest tells a chain, and answers what it is asked.
+fn tell_honestly(keeper: &mut Keeper, chain: &[Arc<Item>]) {
+    let (link, peer, direction) = (Link::new(0, 1_000), PeerKey(7_777), Direction::Outbound);
+    keeper.hand(Input::Connected { link, peer, direction, addr: None });
+    let hello = Hello { features: Hello::KEEPS_CHAIN, ..Hello::default() };
+    let mut said = keeper.say(link, &Session::Hello(Box::new(hello)).into());
+    said.extend(keeper.say(link, &headers(&chain[chain.len() - 1..])));
+    for _ in 0..60 {
+        let mut answers = Vec::new();
+        for (_, message) in said.drain(..) {
+            if matches!(message, Message::Blocks(Blocks::GetHeaders(_))) {
+                answers.push(headers(chain));
+            }
+            for (_, id) in asks_for_blocks(&[(link, message)]) {
+                answers.extend(chain.iter().find(|it| it.id() == id).map(block));
+            }
+        }
+        answers.iter().for_each(|answer| said.extend(keeper.say(link, answer)));
+        said.extend(keeper.wait(500));
+    }
+}
+
 /// Whatever anybody says about blocks, in any order, from links that come and go: what must hold at any time is checked after each input,
 /// and afterwards one honest peer is enough.
 #[test]
 fn whatever_is_said_of_headers_and_blocks_the_best_chain_is_found_once_somebody_tells_it() {
     for seed in 0..40 {
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-        let mut keeper = fresh();
-        let mut blocks: Vec<Arc<Item>> = Vec::new();
-        for number in 0..120 {
-            let back = rng.random_range(0..=blocks.len().min(5));
-            let parent = match back {
-                0 => Coins::ROOT,
-                back => blocks[blocks.len() - back].id().hash(),
-            };
-            let work = if rng.random_range(0..20) == 0 { 255 } else { rng.random_range(0..9) };
-            blocks.push(Coins::block(parent, work, number, 1, &[]));
-        }
-        let mut links: Vec<Link> = Vec::new();
-        let mut next = 0;
+        let (mut keeper, mut crowd, blocks) = (fresh(), Crowd::default(), forest(rng));
         for _ in 0..300 {
-            let any = rng.random_range(0..blocks.len());
-            let one = blocks[any].clone();
             match rng.random_range(0..10) {
-                0 if links.len() < 6 => {
-                    let ours = rng.random::<bool>();
-                    let direction = if ours { Direction::Outbound } else { Direction::Inbound };
-                    let slot =
-                        (0..).find(|slot| links.iter().all(|it| it.slot() != *slot)).unwrap();
-                    next += 1;
-                    let link = Link::new(u32::try_from(slot).unwrap(), next);
-                    let peer = PeerKey(1_000 + u64::from(next));
-                    keeper.hand(Input::Connected { link, peer, direction, addr: None });
-                    let features = if rng.random_range(0..4) == 0 { 0 } else { Hello::KEEPS_CHAIN };
-                    let features = features | if rng.random() { Hello::REBUILDS } else { 0 };
-                    let hello = Hello { features, ..Hello::default() };
-                    keeper.say(link, &Session::Hello(Box::new(hello)).into());
-                    links.push(link);
-                }
-                1 if !links.is_empty() => {
-                    let link = links.swap_remove(rng.random_range(0..links.len()));
+                0 if crowd.links.len() < 6 => crowd.come(&mut keeper, rng),
+                1 if !crowd.links.is_empty() => {
+                    let link = crowd.links.swap_remove(rng.random_range(0..crowd.links.len()));
                     keeper.hand(Input::Disconnected { link });
                 }
                 2 => drop(keeper.wait(rng.random_range(0..9_000))),
-                3 => keeper.submit(&one),
-                _ if links.is_empty() => {}
-                what => {
-                    let link = links[rng.random_range(0..links.len())];
-                    let message = match what {
-                        4 => headers(&blocks[any..blocks.len().min(any + rng.random_range(0..6))]),
-                        5 => Blocks::GetHeaders([one.id().hash()].into()).into(),
-                        6 => announce(&one),
-                        7 => get_data(&one),
-                        8 => not_found(&one),
-                        _ => block(&one),
-                    };
-                    keeper.say(link, &message);
-                }
+                3 => keeper.submit(&blocks[rng.random_range(0..blocks.len())]),
+                _ => crowd.speak(&mut keeper, &blocks, rng),
             }
         }
-        links.into_iter().for_each(|link| drop(keeper.hand(Input::Disconnected { link })));
-        // A chain of more work than all of that, from somebody honest.
+        for link in crowd.links {
+            keeper.hand(Input::Disconnected { link });
+        }
         keeper.wait(60_000);
         let best = chain_of(Coins::ROOT, 200, 5_000..5_010);
-        let honest = Link::new(0, 1_000);
-        let (peer, direction) = (PeerKey(7_777), Direction::Outbound);
-        keeper.hand(Input::Connected { link: honest, peer, direction, addr: None });
-        let hello = Hello { features: Hello::KEEPS_CHAIN, ..Hello::default() };
-        let mut said = keeper.say(honest, &Session::Hello(Box::new(hello)).into());
-        said.extend(keeper.say(honest, &headers(&best[9..])));
-        for _ in 0..60 {
-            let mut answers = Vec::new();
-            for (_, message) in said.drain(..) {
-                if matches!(message, Message::Blocks(Blocks::GetHeaders(_))) {
-                    answers.push(headers(&best));
-                }
-                for (_, id) in asks_for_blocks(&[(honest, message)]) {
-                    answers.extend(best.iter().find(|it| it.id() == id).map(block));
-                }
-            }
-            answers.iter().for_each(|answer| said.extend(keeper.say(honest, answer)));
-            said.extend(keeper.wait(500));
-        }
+        tell_honestly(&mut keeper, &best);
         assert_eq!(keeper.tip(), best[9].id().hash(), "seed {seed}");
         keeper.solo.node.tree().unwrap().check(1 << 20);
     }
@@ -544,7 +564,8 @@ fn catches_up(blocks: &[Arc<Item>], honest: usize, stalling: usize, lying: usize
     }
     (0..count).for_each(|peer| mesh.connect(count, peer));
     let began = mesh.now();
-    while mesh.node(count).tree().is_none_or(|tree| tree.tip().height < blocks.len() as u32) {
+    let wanted = u32::try_from(blocks.len()).unwrap();
+    while mesh.node(count).tree().is_none_or(|tree| tree.tip().height < wanted) {
         mesh.run_for(Duration::from_millis(50));
         let took = mesh.now().since(began);
         let height = mesh.node(count).tree().map_or(0, |tree| tree.tip().height);
