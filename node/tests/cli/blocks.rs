@@ -30,7 +30,7 @@ use super::{Folder, eventually};
 const SUBMITTERS: u64 = 4;
 
 /// A folder of a network whose blocks prove no work.
-fn free() -> Folder {
+pub(super) fn free() -> Folder {
     let folder = Folder::new();
     let path = folder.file("network.toml");
     let network = fs::read_to_string(&path).unwrap();
@@ -62,7 +62,7 @@ impl Folder {
     }
 
     /// What is on the disk while no node runs.
-    fn blocks(&self) -> BlockStore {
+    pub(super) fn blocks(&self) -> BlockStore {
         let network = Network::load(&self.file("network.toml")).unwrap();
         let chain = network.chain();
         let config = BlocksConfig {

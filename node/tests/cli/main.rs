@@ -5,6 +5,7 @@
 mod blocks;
 mod chain;
 mod kill;
+mod kill_chain;
 mod kv;
 mod members;
 mod output;

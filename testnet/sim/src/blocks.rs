@@ -24,13 +24,15 @@ use crate::world::World;
 use listing::Listing;
 
 /// The kinds of message that blocks travel by.
-pub const KINDS: [MessageKind; 9] = [
+pub const KINDS: [MessageKind; 11] = [
     MessageKind::Block,
     MessageKind::Compact,
     MessageKind::ByTemplate,
     MessageKind::GetParts,
     MessageKind::Parts,
     MessageKind::Prefer,
+    MessageKind::Headers,
+    MessageKind::GetHeaders,
     MessageKind::Announce,
     MessageKind::GetData,
     MessageKind::NotFound,

@@ -38,14 +38,17 @@ fn the_plain_command_is_the_reference_run() {
 }
 
 #[test]
-fn blocks_are_made_as_asked_for_and_a_simulator_refuses_them() {
+fn blocks_are_made_as_asked_for_and_a_simulator_starts_nobody_late() {
     let (settings, _) = resolve("--block-interval 2.5 --block-txs-max 7 --late-joiners 3").unwrap();
     let mining = Mining { interval_s: 2.5, txs_max: Some(7), late_joiners: 3 };
     assert_eq!(settings.manifest.mining, Some(mining));
     let written = toml::to_string(&settings.manifest).unwrap();
     assert_eq!(Manifest::parse(&written).unwrap().mining, Some(mining));
     let error = settings.manifest.scenario().unwrap_err();
-    assert!(error.contains("which only launch can do"), "{error}");
+    assert!(error.contains("mining.late_joiners is set"), "{error}");
+    let (settings, _) = resolve("--block-interval 2.5 --block-txs-max 7").unwrap();
+    let simulated = settings.manifest.scenario().unwrap().mining.unwrap();
+    assert_eq!((simulated.interval_s, simulated.txs_max), (2.5, 7));
 }
 
 #[test]
