@@ -155,8 +155,14 @@ impl Download {
             }
         }
         self.sources.retain(|source| !source.flights.is_empty() || source.has_delivered());
-        self.check_at = if in_flight > 0 { now + long } else { Time::NEVER };
+        // While nobody can be asked it is looked now and then whether somebody can.
+        self.check_at = now + if in_flight > 0 { long } else { LONG_MAX };
         plan
+    }
+
+    /// Something is to be asked for again from a moment on.
+    pub fn look_at(&mut self, at: Time) {
+        self.check_at = self.check_at.min(at);
     }
 
     /// Nothing is missing.

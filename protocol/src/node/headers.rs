@@ -11,6 +11,7 @@ use crate::blocks::tree::{Status, Worth};
 use crate::chain::{Blame, BlockHeader, Chain, Rejection};
 use crate::ground::item::{Hash256, ItemId, ItemKind, Name};
 use crate::ground::link::Link;
+use crate::ground::time::Time;
 use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::Cx;
 use crate::record::ItemEvent;
@@ -221,6 +222,13 @@ impl Node {
             ids.clone().for_each(|id| self.record.note(link, id, ItemEvent::Asked, cx.now));
             let names = Names::of(ItemKind::Block, ids.map(Name::Whole));
             self.send(link, Items::GetData(names), cx);
+        }
+    }
+
+    /// What came of the best chain and found no room is asked for again from a moment on.
+    pub(super) fn fetch_blocks_at(&mut self, at: Time) {
+        if let Some(chain) = self.blockchain.as_deref_mut() {
+            chain.download.look_at(at);
         }
     }
 
