@@ -419,6 +419,33 @@ fn what_is_fetched_of_a_long_chain_is_no_news_but_for_its_end() {
     assert!((1..=9).contains(&told), "{told} times");
 }
 
+#[test]
+fn blocks_that_are_fetched_may_come_as_names_however_far_ahead_they_are() {
+    let mut keeper = fresh();
+    let (peer, blocks) = (Link::new(0, 1), chain_of(Coins::ROOT, 1, 0..400));
+    let (key, direction) = (PeerKey(1), Direction::Outbound);
+    keeper.hand(Input::Connected { link: peer, peer: key, direction, addr: None });
+    let features = Hello::KEEPS_CHAIN | Hello::REBUILDS;
+    let hello = Hello { features, ..Hello::default() };
+    keeper.say(peer, &Session::Hello(Box::new(hello)).into());
+    keeper.say(peer, &headers(&blocks[399..]));
+    let mut asked = asks_for_blocks(&keeper.say(peer, &headers(&blocks)));
+    // The last ones asked for are answered first.
+    while let Some((_, id)) = asked.pop() {
+        let one = blocks.iter().find(|block| block.id() == id).unwrap();
+        let coinbase = Coins::transactions(one).remove(0);
+        let compact = Compact {
+            header: header(one),
+            nonce: 1,
+            prefilled: [(0, coinbase.bytes().clone())].into(),
+            parts: Box::default(),
+        };
+        asked
+            .extend(asks_for_blocks(&keeper.say(peer, &Blocks::Compact(Arc::new(compact)).into())));
+    }
+    assert_eq!((keeper.height(), keeper.misbehaved(peer)), (400, None));
+}
+
 /// A driver that verifies nothing for long: what finds no room is asked for again.
 #[test]
 fn blocks_that_found_no_room_are_asked_for_again() {
