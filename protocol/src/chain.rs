@@ -165,12 +165,6 @@ pub trait Chain: Send + Sync {
         Err(Rejection::policy("no-headers"))
     }
 
-    /// Makes a block with its proof of work, for test networks: it may take a while. `None`, the default, if these rules can't,
-    /// or if no proof was found.
-    fn mine(&self, _parent: Hash256, _transactions: &[Arc<Item>], _time_s: u64) -> Option<Bytes> {
-        None
-    }
-
     /// How many nonces are worth trying for a block, where these rules can make one: see [`Chain::mine_with`].
     ///
     /// # Errors
