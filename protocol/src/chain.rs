@@ -173,7 +173,8 @@ pub trait Chain: Send + Sync {
         Err(Unminable::Never)
     }
 
-    /// [`Chain::mine`] with these nonces alone, so that whoever searches can stop now and then. `None` if none of them is one.
+    /// A block on that parent with those transactions and one of these nonces: a range, so that whoever searches can stop now and
+    /// then. `None` if none of them is one.
     fn mine_with(
         &self,
         _parent: Hash256,
