@@ -6,6 +6,7 @@
 mod chain;
 mod kv;
 mod not_done;
+mod readings;
 mod unexplained;
 
 use std::sync::{Arc, OnceLock};
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 pub use self::chain::{ChainCommand, Found, NotFound, Template};
 pub use self::kv::{KvCommand, KvRefused, KvReply};
 pub use self::not_done::NotDone;
+pub use self::readings::Readings;
 pub use self::unexplained::Unexplained;
 use crate::api::bans::{BanList, BanRequest, Concerned, Subject};
 use crate::api::explain::{PeerStory, TxStory};
@@ -64,6 +66,10 @@ impl From<broadcast::Sender<NodeEvent>> for Events {
 pub enum Command {
     /// How are you?
     Status(oneshot::Sender<Status>),
+    /// How are you, and what have you measured? For metrics.
+    Readings(oneshot::Sender<Box<Readings>>),
+    /// Do you still listen? Answered with nothing, as soon as the shell gets to it.
+    Alive(oneshot::Sender<()>),
     /// Who are your peers?
     Peers(oneshot::Sender<Vec<PeerStatus>>),
     /// What addresses do you know?

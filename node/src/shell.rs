@@ -74,6 +74,7 @@ use crate::clock::{self, Clock, ClockWatch};
 use crate::control::{Command, Events, SubmitReply};
 use crate::files::addresses;
 use crate::lab::slow_motion;
+use crate::measured::Measured;
 use crate::names::{Names, Resolver, System};
 use crate::net::{Net, NetEvent, peer_key};
 use crate::trace::Trace;
@@ -119,6 +120,7 @@ pub struct Shell {
     clock_steps: u64,
     turn: Turn,
     turns: Turns,
+    measured: Measured,
     absence: Absence,
     names: Names,
     /// Who of our network is found on this link, if that is asked.
@@ -241,6 +243,7 @@ impl Shell {
             clock_steps: 0,
             turn: Turn::begin(now),
             turns: Turns::default(),
+            measured: Measured::default(),
             absence: Absence::default(),
             names,
             neighbours,
@@ -412,7 +415,10 @@ impl Shell {
         for action in actions.drain(..) {
             match action {
                 Action::Send { message, .. } if self.config.lab.withholds(&message) => {}
-                Action::Send { link, message } => self.net.send(link, message),
+                Action::Send { link, message } => {
+                    self.measured.sent(link, &message, self.real);
+                    self.net.send(link, message);
+                }
                 Action::Throttle { link, class, until } => {
                     throttled = true;
                     self.net.throttle(link, class, self.clock.instant(until));
@@ -443,6 +449,7 @@ impl Shell {
     fn report(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
         let unix_us = self.clock.unix_us(now);
         self.reporter.report(event, unix_us, cut);
+        self.measured.reported(event, unix_us, cut, self.real);
         self.keeper.observe(event);
         match *event {
             Event::Accepted { id, ingress, .. } => {
@@ -533,6 +540,7 @@ impl Shell {
         }
         for index in 0..messages.len() {
             let message = &messages[index];
+            self.measured.received(link, message, self.real);
             if self.handle(Input::Received { link, message })
                 && self.net.must_hold(link, &messages[index + 1..])
             {
@@ -553,6 +561,7 @@ impl Shell {
             tracing::warn!(%link, peer, "cut the link: {}", Reason::SlowReader);
         }
         self.handle(Input::Disconnected { link });
+        self.measured.disconnected(link);
         self.reporter.names.remove(link);
     }
 

@@ -19,6 +19,7 @@ use tidings_protocol::ground::item::{Item, ItemId};
 
 use super::reader::{Reader, Shared};
 use super::{BlockStore, BlocksConfig, Change, Failure, OpenError, WAITING_MAX_BYTES};
+use crate::measured::SharedHistogram;
 use crate::store::{NotSaved, Waiter, is_full};
 
 /// Most jobs waiting for the thread. A guess: small blocks, beside the bound in bytes.
@@ -62,6 +63,8 @@ pub struct Gauges {
     pub pruned: AtomicU64,
     /// Submissions waiting to be saved.
     pub waiting: AtomicUsize,
+    /// How long batches took that the disk took.
+    pub took: SharedHistogram,
 }
 
 /// The shell's end of the thread. When it is dropped, the thread finishes what it was given and ends.
@@ -223,9 +226,11 @@ impl Writer {
         if changes.is_empty() {
             return;
         }
+        let began = Instant::now();
         match self.try_write(&changes) {
             Ok(()) => {
                 self.gauges.commits.fetch_add(1, Ordering::Relaxed);
+                self.gauges.took.observe(began.elapsed());
                 for change in &changes {
                     if let Change::Keep { block, .. } = change {
                         self.shared.remove(block.id());

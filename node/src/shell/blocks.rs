@@ -18,6 +18,7 @@ use tokio::task::{JoinError, JoinSet};
 use super::{Shell, ShellConfig};
 use crate::api::BlockStoreStatus;
 use crate::blocks::{BlocksHandle, OpenError, Reader, Unreadable};
+use crate::measured::Histogram;
 use crate::store::Waiter;
 
 /// Most blocks that are read at once. A guess: a disk has more to do than one of them, and each is a block in memory.
@@ -174,6 +175,11 @@ impl Blocks {
             // Its panics are told by its own thread.
             let _ = tokio::task::spawn_blocking(|| handle.close()).await;
         }
+    }
+
+    /// How long batches took to be written, if blocks are kept.
+    pub(super) fn commits_took(&self) -> Option<Histogram> {
+        self.handle.as_ref().map(|handle| handle.gauges().took.get())
     }
 
     /// How it is.

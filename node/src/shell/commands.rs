@@ -10,7 +10,7 @@ use tidings_protocol::machine::Input;
 use super::verify::Verified;
 use super::{Pending, Shell, status};
 use crate::api::{Outcome, Status, Submitted, ViewsStatus};
-use crate::control::{Command, SubmitReply};
+use crate::control::{Command, Readings, SubmitReply};
 use crate::lab::slow_motion::{self, NotSlowed, SlowMotion};
 use crate::logging;
 use crate::store::{Change, Waiter};
@@ -29,6 +29,8 @@ impl Shell {
         // Whoever asked may be gone by now; that is no error.
         match command {
             Command::Status(reply) => drop(reply.send(self.status())),
+            Command::Readings(reply) => drop(reply.send(Box::new(self.readings()))),
+            Command::Alive(reply) => drop(reply.send(())),
             Command::Peers(reply) => drop(reply.send(self.peers())),
             Command::Addresses(reply) => drop(reply.send(self.addresses())),
             Command::Bans(reply) => drop(reply.send(self.ban_list())),
@@ -149,6 +151,17 @@ impl Shell {
                 }
             }
             _ => waiters.into_iter().for_each(|waiter| waiter.tell(Ok(()))),
+        }
+    }
+
+    fn readings(&self) -> Readings {
+        Readings {
+            status: self.status(),
+            measured: self.measured.clone(),
+            turns: *self.turns.took(),
+            verification: *self.verifier.took(),
+            store_commits: self.keeper.store().map(|store| store.gauges().took.get()),
+            block_commits: self.blocks.commits_took(),
         }
     }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::measured::Histogram;
+
 /// For how long a turn takes on new work. A guess: far less than a round trip, far more than a task switch.
 const TURN: Duration = Duration::from_millis(2);
 
@@ -39,7 +41,7 @@ impl Turn {
 /// The turns so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Turns {
-    count: u64,
+    took: Histogram,
     long: [u64; LONG.len()],
     longest: Duration,
 }
@@ -48,7 +50,7 @@ impl Turns {
     /// A turn ends.
     pub(super) fn end(&mut self, turn: &Turn, now: Instant) {
         let took = now - turn.began;
-        self.count += 1;
+        self.took.observe(took);
         self.longest = self.longest.max(took);
         for ((limit, _), count) in LONG.iter().zip(&mut self.long) {
             *count += u64::from(took >= *limit);
@@ -60,10 +62,15 @@ impl Turns {
         self.longest
     }
 
+    /// How long they took.
+    pub(super) const fn took(&self) -> &Histogram {
+        &self.took
+    }
+
     /// Counters by name.
     pub(super) fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let long = LONG.iter().zip(self.long).map(|((_, name), count)| (*name, count));
-        std::iter::once(("turns", self.count)).chain(long)
+        std::iter::once(("turns", self.took.count())).chain(long)
     }
 }
 

@@ -18,12 +18,14 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use tidings_protocol::chain::{self, Chain, Confirmed, GOOD, Opened, Rejection};
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tokio::task::{JoinError, JoinSet};
 
 use self::verdicts::Verdicts;
+use crate::measured::Histogram;
 
 /// Most items of one batch. A signature takes 18 microseconds of CPU in a batch of 256, 23 in one of 64 and 37 alone;
 /// but a verdict waits for its whole batch, and this one takes 4.6 milliseconds.
@@ -68,6 +70,7 @@ pub(super) struct Verifier {
     verdicts: Vec<Verdict>,
     remembered: Verdicts,
     counters: Verified,
+    took: Histogram,
 }
 
 /// A block whose parts are being verified.
@@ -84,7 +87,8 @@ enum Done {
     /// It opened a block, unless that has to be verified as a whole.
     Opened(Arc<Item>, Option<Result<Opened, Rejection>>),
     /// It verified a batch, of a block if one is named.
-    Batch(Option<ItemId>, Vec<Arc<Item>>, Vec<chain::Verdict>),
+    /// The last is how long it took.
+    Batch(Option<ItemId>, Vec<Arc<Item>>, Vec<chain::Verdict>, Duration),
 }
 
 impl Verifier {
@@ -102,6 +106,7 @@ impl Verifier {
             verdicts: Vec::new(),
             remembered: Verdicts::default(),
             counters: Verified::default(),
+            took: Histogram::default(),
         }
     }
 
@@ -124,12 +129,18 @@ impl Verifier {
         self.counters
     }
 
+    /// How long batches took, waiting for a core not included.
+    pub(super) const fn took(&self) -> &Histogram {
+        &self.took
+    }
+
     /// Starts batches while there is something to verify and a core for it. Must be called in a runtime.
     pub(super) fn start(&mut self) {
         if self.is_little() {
             let items: Vec<_> = self.waiting.drain(..).collect();
+            let began = Instant::now();
             let verdicts = self.chain.verify_batch(&items);
-            return self.on_done(Done::Batch(None, items, verdicts));
+            return self.on_done(Done::Batch(None, items, verdicts, began.elapsed()));
         }
         while self.under_way.len() < self.under_way_max
             && let Some(job) = self.next_job()
@@ -201,7 +212,8 @@ impl Verifier {
         match done {
             Done::Opened(block, Some(opened)) => self.on_opened(block, opened),
             Done::Opened(block, None) => self.waiting.push_front(block),
-            Done::Batch(whole, items, verdicts) => {
+            Done::Batch(whole, items, verdicts, took) => {
+                self.took.observe(took);
                 debug_assert_eq!(verdicts.len(), items.len(), "one verdict for each item");
                 self.counters.items += items.len() as u64;
                 self.counters.batches += 1;
@@ -276,8 +288,9 @@ impl Job {
                 Done::Opened(block, opened)
             }
             Self::Verify(block, items) => {
+                let began = Instant::now();
                 let verdicts = chain.verify_batch(&items);
-                Done::Batch(block, items, verdicts)
+                Done::Batch(block, items, verdicts, began.elapsed())
             }
         }
     }

@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use super::age::SAVE_INTERVAL;
 use super::restore::{EXPIRED, Restore};
 use super::{Change, OpenError, Recalled, Restored, Store, StoreConfig, map};
+use crate::measured::SharedHistogram;
 
 /// Most jobs waiting for the thread. The shell takes fewer submissions than that at once.
 const JOBS_MAX: usize = 8_192;
@@ -97,6 +98,8 @@ pub struct Gauges {
     pub restoring: AtomicBool,
     /// Submissions waiting to be saved.
     pub waiting: AtomicUsize,
+    /// How long batches took that the disk took.
+    pub took: SharedHistogram,
 }
 
 /// The shell's end of the thread. When it is dropped, the thread finishes what it was given and ends.
@@ -299,9 +302,11 @@ impl Writer {
         if all.is_empty() {
             return;
         }
+        let began = Instant::now();
         match self.try_write(&all) {
             Ok(()) => {
                 self.gauges.commits.fetch_add(1, Ordering::Relaxed);
+                self.gauges.took.observe(began.elapsed());
                 self.measure();
                 tell(&self.gauges, waiters, Ok(()));
             }

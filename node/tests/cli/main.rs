@@ -8,6 +8,7 @@ mod kill;
 mod kill_chain;
 mod kv;
 mod members;
+mod metrics;
 mod output;
 mod store;
 
@@ -488,7 +489,8 @@ fn prometheus_finds_metrics() {
     folder.json(&["submit", "--payload", "x"]);
     let answer = get(node.ready["metrics"].as_str().unwrap(), "/metrics");
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    assert!(answer.contains("\ntidings_accepted_total 1\n"), "{answer}");
+    let accepted = "\ntidings_items_accepted_total{kind=\"tx\",source=\"operator\"} 1\n";
+    assert!(answer.contains(accepted), "{answer}");
 }
 
 /// A plain HTTP request, as a stranger would send it.
