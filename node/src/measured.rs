@@ -11,7 +11,7 @@ pub mod tally;
 
 use std::collections::BTreeMap;
 
-use tidings_protocol::ground::item::{ItemId, ItemKind};
+use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::limits::misbehavior::Reason;
 use tidings_protocol::report::event::Event;
@@ -92,7 +92,7 @@ impl Measured {
                     self.delivery.accepted(id.into(), now);
                 }
             }
-            Event::Rejected { id, rejection, .. } => self.count_rejected(id, rejection.rule),
+            Event::Rejected { id, rejection, .. } => self.refused(id.kind(), rejection.rule),
             Event::Misbehaved { offence: what, .. } => self.offences.count(offence(&what)),
             Event::LinkDown { why, .. } => {
                 self.closed.count(cut.or(why).map_or(REMOTE, |why| closed(&why)));
@@ -102,8 +102,9 @@ impl Measured {
         }
     }
 
-    fn count_rejected(&mut self, id: ItemId, rule: &'static str) {
-        let kind = kind_name(id.kind());
+    /// An item was refused. The driver says so itself of what it didn't hand to the core.
+    pub fn refused(&mut self, kind: ItemKind, rule: &'static str) {
+        let kind = kind_name(kind);
         let is_known = self.rejected.contains_key(&(kind, rule));
         let rule = if is_known || self.rejected.len() < RULES_MAX { rule } else { OTHER };
         *self.rejected.entry((kind, rule)).or_default() += 1;
@@ -134,7 +135,7 @@ impl Measured {
 #[cfg(test)]
 mod tests {
     use tidings_protocol::chain::Rejection;
-    use tidings_protocol::ground::item::Hash256;
+    use tidings_protocol::ground::item::{Hash256, ItemId};
 
     use super::*;
 

@@ -77,17 +77,20 @@ impl Shell {
             Ok(Submitted { id, outcome: Outcome::Rejected, rule: Some(rule.to_owned()) })
         };
         if bytes.len() > self.config.chain.max_size(kind) {
+            self.measured.refused(kind, "too-large");
             let _ = reply.send(refused(None, "too-large"));
             return;
         }
         let item = match (*self.config.chain).item(kind, bytes) {
             Ok(item) => item,
             Err(rejection) => {
+                self.measured.refused(kind, rejection.rule);
                 let _ = reply.send(refused(None, rejection.rule));
                 return;
             }
         };
         if self.pending.len() + self.keeper.waiting() + self.blocks.waiting() >= PENDING_MAX {
+            self.measured.refused(kind, "node-busy");
             let _ = reply.send(refused(Some(item.id().hash()), "node-busy"));
             return;
         }

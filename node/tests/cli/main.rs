@@ -11,6 +11,7 @@ mod members;
 mod metrics;
 mod output;
 mod store;
+mod supervisor;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
