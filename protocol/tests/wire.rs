@@ -22,8 +22,9 @@ use tidings_protocol::wire::frame::{Reader, Writer};
 use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::{
     ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, Blocks, Compact, GETDATA_MAX, HEADER_MAX,
-    HEADERS_MAX, Hello, Items, KNOWN_MAX, LOCATOR_MAX, MapTerms, Message, Names, PartId, Parts,
-    PartsWanted, PeerExchange, Reconcile, Replica, SAID_MAX, SHUFFLED_MAX, Session, Signal,
+    HEADERS_MAX, Hello, Items, KNOWN_MAX, LOCATOR_MAX, MapTerms, Message, Names, Offer, PartId,
+    Parts, PartsWanted, PeerExchange, Reconcile, Replica, SAID_MAX, SHUFFLED_MAX, SYMBOL_BYTES,
+    Session, Signal, Symbol, SymbolId, Symbols, SymbolsWanted,
 };
 use tidings_protocol::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
 
@@ -172,6 +173,46 @@ fn about_blocks(kind: MessageKind) -> BoxedStrategy<Message> {
     }
 }
 
+fn about_symbols(kind: MessageKind) -> BoxedStrategy<Message> {
+    match kind {
+        MessageKind::Offer => (list_len(HEADER_MAX), any::<(u32, u8, u16, bool)>())
+            .prop_map(|(len, (size, classes, has, is_named))| {
+                let (header, classes) = (vec![1; len].into(), 1 + classes % 16);
+                let has = has & ((1_u32 << classes) - 1) as u16;
+                Symbols::Offer(Arc::new(Offer { header, size, classes, has, is_named })).into()
+            })
+            .boxed(),
+        MessageKind::Classes => any::<(u64, u16)>()
+            .prop_map(|(block, has)| Symbols::Classes { block, has }.into())
+            .boxed(),
+        MessageKind::GetSymbols => {
+            let places = (any::<(u8, u16, u16)>(), 1..=u8::MAX, any::<u8>());
+            (any::<([u8; 32], u32, u32)>(), places)
+                .prop_map(|((block, size, stream), ((slice, from, count), classes, class))| {
+                    let (block, class) = (Hash256(block), class % classes);
+                    Symbols::Get(Arc::new(SymbolsWanted {
+                        block,
+                        size,
+                        stream,
+                        class,
+                        classes,
+                        slice,
+                        from,
+                        count,
+                    }))
+                    .into()
+                })
+                .boxed()
+        }
+        _ => (any::<(u32, u8, u16)>(), any::<(bool, bool, u8)>())
+            .prop_map(|((stream, slice, number), (is_vouched, is_last, byte))| {
+                let (id, bytes) = (SymbolId { slice, number }, vec![byte; SYMBOL_BYTES].into());
+                Symbols::Symbol(Arc::new(Symbol { stream, id, is_vouched, is_last, bytes })).into()
+            })
+            .boxed(),
+    }
+}
+
 fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
     match kind {
         MessageKind::Hello => {
@@ -207,6 +248,10 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         | MessageKind::Prefer
         | MessageKind::GetHeaders
         | MessageKind::Headers => about_blocks(kind),
+        MessageKind::Offer
+        | MessageKind::Classes
+        | MessageKind::GetSymbols
+        | MessageKind::Symbol => about_symbols(kind),
         MessageKind::Prune => Just(Message::Relay(Signal::Prune)).boxed(),
         MessageKind::Graft => Just(Message::Relay(Signal::Graft)).boxed(),
         MessageKind::Poll => Just(Message::Relay(Signal::Poll)).boxed(),

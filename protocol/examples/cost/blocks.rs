@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tidings_protocol::ground::item::{Hash256, ItemId};
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::wire::kinds::MessageKind;
-use tidings_protocol::wire::message::{Blocks, Compact, Message, PartNames, Parts, PartsWanted};
+use tidings_protocol::wire::message::{
+    Blocks, Compact, Message, Offer, PartNames, Parts, PartsWanted, SYMBOL_BYTES, Symbol, SymbolId,
+    Symbols, SymbolsWanted,
+};
 
 use crate::case::{Case, Scene, case, junk, raw};
 use crate::scenes::pooled;
@@ -35,6 +38,60 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
             vec![
                 case("1,000 that nobody asked for", ADAPTIVE, [told]),
                 raw("malformed", ADAPTIVE, junk(45, &[0xff; 100])),
+            ]
+        }
+        MessageKind::Offer => {
+            let offer = |n: u8| {
+                let header = bytes::Bytes::from(vec![n; 80]);
+                Symbols::Offer(Arc::new(Offer {
+                    header,
+                    size: 1 << 20,
+                    classes: 8,
+                    has: 1,
+                    is_named: true,
+                }))
+            };
+            vec![
+                case(
+                    "of what nobody has, 100 times",
+                    ADAPTIVE,
+                    (0..100).map(offer).map(Message::from),
+                ),
+                raw("malformed", ADAPTIVE, junk(50, &[2])),
+            ]
+        }
+        MessageKind::Classes => {
+            let more = |block| Message::from(Symbols::Classes { block, has: 0xff });
+            vec![
+                case("of blocks that nobody has, 100 times", ADAPTIVE, (0..100).map(more)),
+                raw("malformed", ADAPTIVE, junk(53, &[2])),
+            ]
+        }
+        MessageKind::GetSymbols => {
+            let wanted = SymbolsWanted {
+                block: Hash256::of(b"nowhere"),
+                size: 1 << 20,
+                stream: 1,
+                class: 0,
+                classes: 4,
+                slice: 255,
+                from: 0,
+                count: 230,
+            };
+            let ask = Message::from(Symbols::Get(Arc::new(wanted)));
+            vec![
+                case("of a block that nobody has, 10 times", ADAPTIVE, vec![ask; 10]),
+                raw("malformed", ADAPTIVE, junk(51, &[0xff; 48])),
+            ]
+        }
+        MessageKind::Symbol => {
+            let bytes = bytes::Bytes::from(vec![7; SYMBOL_BYTES]);
+            let id = SymbolId { slice: 0, number: 0 };
+            let symbol = Symbol { stream: 1, id, is_vouched: true, is_last: false, bytes };
+            let symbol = Message::from(Symbols::Symbol(Arc::new(symbol)));
+            vec![
+                case("that nobody asked for, 10 times", ADAPTIVE, vec![symbol; 10]),
+                raw("malformed", ADAPTIVE, junk(52, &[0xff; 100])),
             ]
         }
         _ => {

@@ -48,7 +48,11 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
         | MessageKind::Parts
         | MessageKind::Prefer
         | MessageKind::GetHeaders
-        | MessageKind::Headers => crate::blocks::of(kind),
+        | MessageKind::Headers
+        | MessageKind::Offer
+        | MessageKind::Classes
+        | MessageKind::GetSymbols
+        | MessageKind::Symbol => crate::blocks::of(kind),
         MessageKind::Prune => signals(&Signal::Prune),
         MessageKind::Graft => signals(&Signal::Graft),
         MessageKind::Poll => polls(),

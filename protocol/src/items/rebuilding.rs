@@ -54,6 +54,8 @@ pub struct Rebuild {
     pub lacked: Box<[u16]>,
     /// The parts didn't fit: now it is asked for all of it.
     pub as_whole: bool,
+    /// It isn't asked for anything yet: the block may come in symbols (`node/coded.rs`).
+    pub is_held: bool,
     /// How long it has for an answer.
     pub until: Time,
 }
@@ -89,7 +91,16 @@ impl Rebuild {
         }
         let lacked = parts.iter().zip(0..).filter(|(part, _)| part.is_none());
         let lacked = lacked.map(|(_, place)| place).collect();
-        Self { id, link, compact, parts, lacked, as_whole: false, until: Time::NEVER }
+        Self {
+            id,
+            link,
+            compact,
+            parts,
+            lacked,
+            as_whole: false,
+            is_held: false,
+            until: Time::NEVER,
+        }
     }
 
     /// Takes in what was lacking, in order. False if it isn't that.
@@ -223,6 +234,13 @@ impl Rebuilding {
         let block = state.blocks.iter_mut().find(|block| block.id == id)?;
         let place = block.rebuilds.iter().position(|rebuild| rebuild.link == link)?;
         Some(block.rebuilds.remove(place))
+    }
+
+    /// Takes out what nobody was asked for yet: of one block, or all of which the time is over.
+    pub fn take_held(&mut self, which: impl Fn(&Rebuild) -> bool) -> Vec<Rebuild> {
+        let Some(state) = &mut self.0 else { return Vec::new() };
+        let rebuilds = state.blocks.iter_mut().map(|block| &mut block.rebuilds);
+        rebuilds.flat_map(|all| all.extract_if(.., |it| it.is_held && which(it))).collect()
     }
 
     /// Forgets the blocks that nobody is asked for any more.

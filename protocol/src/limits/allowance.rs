@@ -65,7 +65,10 @@ impl Allowance {
                 let _ = self.tx_bytes.take(bytes, now, self.tx_bytes_rate(params));
                 return;
             }
-            MessageKind::Block | MessageKind::Compact | MessageKind::Parts => {
+            MessageKind::Block
+            | MessageKind::Compact
+            | MessageKind::Parts
+            | MessageKind::Symbol => {
                 let _ = self.block_bytes.take(bytes, now, self.block_bytes_rate(params));
             }
             _ => {}

@@ -163,9 +163,17 @@ impl Node {
         }
         self.charge_answer(link, self.pool.len() / LOOKED_AT_PER_REQUEST, cx);
         let mut rebuild = Rebuild::new(id, link, compact.clone(), &self.pool, cx);
+        if let Some(is_first) = self.is_rather_coded(&rebuild, cx) {
+            if is_first {
+                self.pass_on(id, link, compact, cx);
+            }
+            return;
+        }
         rebuild.until = cx.now + patience(direction, cx);
         self.counters.block_parts_lacked += rebuild.lacked.len() as u64;
-        if !rebuild.lacked.is_empty() {
+        if let Some(until) = self.offer_awaited(&rebuild, cx) {
+            (rebuild.is_held, rebuild.until) = (true, until);
+        } else if !rebuild.lacked.is_empty() {
             self.ask_for_parts(&rebuild, cx);
         }
         let is_whole = rebuild.lacked.is_empty();
@@ -238,6 +246,12 @@ impl Node {
 
     /// Peers had their time.
     pub(super) fn rebuilds_due(&mut self, cx: &mut Cx<'_>) {
+        for mut rebuild in self.rebuilding.take_held(|held| held.until <= cx.now) {
+            let Some(state) = self.links.get(rebuild.link) else { continue };
+            (rebuild.is_held, rebuild.until) = (false, cx.now + patience(state.direction, cx));
+            self.ask_for_parts(&rebuild, cx);
+            self.rebuilding.push(rebuild);
+        }
         for (id, link) in self.rebuilding.take_expired(cx.now) {
             self.give_up(id, link, cx);
         }

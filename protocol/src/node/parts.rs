@@ -109,6 +109,8 @@ define_parts! {
         unbroadcast: announce_again,
         rebuilding: rebuilds_due,
         block_pushers: nothing_due,
+        coded: coded_due,
+        streams: streams_due,
         blockchain: chain_due,
         serving: serve_due,
         upload: nothing_due,

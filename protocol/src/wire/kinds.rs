@@ -24,9 +24,13 @@ use crate::wire::message::reconcile::{
 use crate::wire::message::relay::KNOWN_BODY_MAX;
 use crate::wire::message::replica::SAID_MAX;
 use crate::wire::message::session::read_hello;
+use crate::wire::message::symbols::{
+    CLASSES_LEN, GET_SYMBOLS_LEN, OFFER_MAX, SYMBOL_LEN, read_classes, read_get_symbols,
+    read_offer, read_symbol,
+};
 use crate::wire::message::{
     ANNOUNCE_MAX, Blocks, GETDATA_MAX, HELLO_MAX, Items, Message, Names, PeerExchange, Reconcile,
-    Replica, Session, Signal,
+    Replica, Session, Signal, Symbols,
 };
 
 /// Most bytes of a body whose kind we don't know; they are skipped, never kept. A guess: as the
@@ -362,6 +366,18 @@ kinds! {
     }
     Headers "headers": Block {
         45: Bytes(HEADERS_BODY_MAX), Blocks(Blocks::Headers(_)) = read_headers;
+    }
+    Offer "offer": Control {
+        50: Bytes(OFFER_MAX), Symbols(Symbols::Offer(_)) = read_offer;
+    }
+    GetSymbols "getsymbols": Control, each Requests {
+        51: Bytes(GET_SYMBOLS_LEN), Symbols(Symbols::Get(_)) = read_get_symbols;
+    }
+    Symbol "symbol": Block {
+        52: Bytes(SYMBOL_LEN), Symbols(Symbols::Symbol(_)) = read_symbol;
+    }
+    Classes "classes": Control {
+        53: Bytes(CLASSES_LEN), Symbols(Symbols::Classes { .. }) = read_classes;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Blocks in a network whose nodes have most of what is in them.
 //!
 //! Pools are filled beforehand, as a network at a steady load has them: each node has each transaction of a block, but for a share that
-//! a random half of the nodes lacks. Then the block is submitted at a random node, and it is seen when it comes to the others, what
+//! a random half of the nodes lacks, or another part of them. Then the block is submitted at a random node, and it is seen when it comes to the others, what
 //! they received for it, and what they had to ask for. One after the other, so that what nodes learn of one another counts.
 
 pub mod listing;
@@ -23,7 +23,7 @@ use crate::world::World;
 use listing::Listing;
 
 /// The kinds of message that blocks travel by.
-pub const KINDS: [MessageKind; 8] = [
+pub const KINDS: [MessageKind; 12] = [
     MessageKind::Block,
     MessageKind::Compact,
     MessageKind::GetParts,
@@ -32,6 +32,10 @@ pub const KINDS: [MessageKind; 8] = [
     MessageKind::Announce,
     MessageKind::GetData,
     MessageKind::NotFound,
+    MessageKind::Offer,
+    MessageKind::GetSymbols,
+    MessageKind::Symbol,
+    MessageKind::Classes,
 ];
 
 /// How long nodes have after their pools were filled, and before a block: so short that comparing finds little of what some lack.
@@ -50,8 +54,10 @@ pub struct Setup {
     pub txs: usize,
     /// Bytes of each transaction.
     pub tx_bytes: usize,
-    /// Share of a block's transactions that a random half of the nodes lacks.
+    /// Share of a block's transactions that some nodes lack.
     pub unknown: f64,
+    /// Share of the nodes that lacks each of those.
+    pub lackers: f64,
     /// How long after a block the next one comes.
     pub every: Duration,
 }
@@ -144,7 +150,7 @@ fn stock(world: &mut World, setup: &Setup, block: usize, txs: &[Arc<Item>]) {
     let lacked = setup.unknown * txs.len() as f64;
     for (place, tx) in txs.iter().enumerate() {
         for node in 0..nodes {
-            if place as f64 >= lacked || rng.random() {
+            if place as f64 >= lacked || rng.random::<f64>() >= setup.lackers {
                 world.restore(node, tx.clone());
             }
         }

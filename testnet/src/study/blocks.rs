@@ -1,6 +1,6 @@
 //! `tidings-testnet blocks`: how soon blocks are everywhere, and at what cost, when nodes have most of what is in them.
 //!
-//! Each way of sending them in a row: whole; as names when asked for; as names unasked, by three peers. The bound beside them is
+//! Each way of sending them in a row: whole; as names when asked for; as names unasked, by three peers; in symbols of a code, of several. The bound beside them is
 //! what no way passes: a message of a header's size that every node sends on to all its peers, over the same overlay and links.
 
 use std::process::ExitCode;
@@ -31,9 +31,15 @@ pub struct BlocksArgs {
     /// Bytes of each transaction
     #[arg(long, value_name = "BYTES", default_value_t = 300)]
     pub tx_bytes: usize,
-    /// Share of a block's transactions that a random half of the nodes lacks, 0 to 1
+    /// Share of a block's transactions that some nodes lack, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub unknown: f64,
+    /// Share of the nodes that lacks each of those, 0 to 1: with both 1, nobody knows anything
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    pub lackers: f64,
+    /// Of how many peers a block is asked for in symbols, a row for each
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "4")]
+    pub sources: Vec<usize>,
     /// Seconds from one block to the next
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     pub every: f64,
@@ -52,26 +58,36 @@ const WARMUP: usize = 3;
 const BOUND_TX_BYTES: usize = 16;
 
 /// One way of sending blocks.
+#[derive(Clone)]
 struct Way {
-    name: &'static str,
+    name: String,
     blocks: BlockParams,
     /// A block as small as a header, sent to everybody at once.
     is_bound: bool,
 }
 
-fn ways() -> [Way; 5] {
-    let way = |name, compact, pushers, cut_through| Way {
-        name,
+fn ways(sources: &[usize]) -> Vec<Way> {
+    let way = |name: &str, compact, pushers, cut_through| Way {
+        name: name.to_owned(),
         blocks: BlockParams { compact, pushers, cut_through, ..BlockParams::default() },
         is_bound: false,
     };
-    [
+    let coded = |compact, sources: usize| {
+        let names = if compact { "names, or " } else { "" };
+        let name = format!("{names}symbols of {sources}");
+        let mut way = way(&name, compact, if compact { 3 } else { 0 }, true);
+        (way.blocks.coded_above, way.blocks.coded_sources) = (1, sources);
+        way
+    };
+    let mut ways = vec![
         way("whole", false, 0, false),
         way("names, asked for", true, 0, false),
         way("names, pushed", true, 3, false),
         way("names, cut through", true, 3, true),
-        Way { is_bound: true, ..way("bound: a header, flooded", false, 0, false) },
-    ]
+    ];
+    ways.extend(sources.iter().flat_map(|sources| [coded(true, *sources), coded(false, *sources)]));
+    ways.push(Way { is_bound: true, ..way("bound: a header, flooded", false, 0, false) });
+    ways
 }
 
 /// Runs the command.
@@ -84,9 +100,9 @@ pub fn main(args: &BlocksArgs) -> ExitCode {
     let rows = jobs::map(args.world.jobs, &setups, |(name, setup)| {
         let outcome = measure(setup)?;
         progress(name);
-        Ok((*name, outcome))
+        Ok((name.clone(), outcome))
     });
-    let rows: Vec<(&str, Outcome)> = match rows.into_iter().collect::<Result<_, String>>() {
+    let rows: Vec<(String, Outcome)> = match rows.into_iter().collect::<Result<_, String>>() {
         Ok(rows) => rows,
         Err(problem) => return usage(&problem),
     };
@@ -102,7 +118,7 @@ pub fn main(args: &BlocksArgs) -> ExitCode {
     output::print(&text, args.world.out.is_some(), code)
 }
 
-fn setups(args: &BlocksArgs) -> Result<Vec<(&'static str, Setup)>, String> {
+fn setups(args: &BlocksArgs) -> Result<Vec<(String, Setup)>, String> {
     if !(1..=1_000).contains(&args.blocks) {
         return Err(format!("--blocks is {}, but must be 1 to 1000", args.blocks));
     }
@@ -120,13 +136,20 @@ fn setups(args: &BlocksArgs) -> Result<Vec<(&'static str, Setup)>, String> {
     if !(0.0..=1.0).contains(&args.unknown) {
         return Err(format!("--unknown is {}, but must be 0 to 1", args.unknown));
     }
+    if !(0.0..=1.0).contains(&args.lackers) {
+        return Err(format!("--lackers is {}, but must be 0 to 1", args.lackers));
+    }
+    if !args.sources.iter().all(|sources| (1..=16).contains(sources)) {
+        return Err("--sources must be 1 to 16 each".to_owned());
+    }
     if !(0.1..=3_600.0).contains(&args.every) {
         return Err(format!("--every is {}, but must be 0.1 to 3600 seconds", args.every));
     }
     let mut manifest = args.world.manifest(1, 0)?;
     manifest.seed = args.seed;
     let scenario = manifest.scenario()?;
-    Ok(ways().map(|way| (way.name, setup(args, &scenario, way))).into())
+    let ways = ways(&args.sources).into_iter();
+    Ok(ways.map(|way| (way.name.clone(), setup(args, &scenario, way))).collect())
 }
 
 fn setup(args: &BlocksArgs, scenario: &Scenario, way: Way) -> Setup {
@@ -139,17 +162,18 @@ fn setup(args: &BlocksArgs, scenario: &Scenario, way: Way) -> Setup {
     }
     let unknown = if way.is_bound { 0.0 } else { args.unknown };
     let every = Duration::from_secs_f64(args.every);
-    Setup { scenario, warmup: WARMUP, blocks: args.blocks, txs, tx_bytes, unknown, every }
+    let (warmup, blocks, lackers) = (WARMUP, args.blocks, args.lackers);
+    Setup { scenario, warmup, blocks, txs, tx_bytes, unknown, lackers, every }
 }
 
-fn render(rows: &[(&str, Outcome)]) -> String {
+fn render(rows: &[(String, Outcome)]) -> String {
     let names =
         ["", "t50 ms", "t90 ms", "t99 ms", "bytes", "per block byte", "no round trip", "missing"];
     let rows = rows.iter().map(|(name, outcome)| {
         let at = |share| format!("{:.0}", outcome.quantile_ms(share));
         let bytes = outcome.bytes();
         vec![
-            (*name).to_owned(),
+            name.clone(),
             at(0.5),
             at(0.9),
             at(0.99),
@@ -162,7 +186,7 @@ fn render(rows: &[(&str, Outcome)]) -> String {
     grid(&names, &rows.collect::<Vec<_>>())
 }
 
-fn to_json((name, outcome): &(&str, Outcome)) -> Value {
+fn to_json((name, outcome): &(String, Outcome)) -> Value {
     let kinds = KINDS.iter().zip(outcome.received);
     let received = kinds.map(|(kind, bytes)| (kind.name().to_owned(), json!(bytes)));
     json!({
@@ -199,7 +223,7 @@ mod tests {
         let words = "--nodes 20 --blocks 1 --block-txs 20 --every 5";
         let setups = setups(&args(words)).unwrap();
         let rows: Vec<_> =
-            setups.iter().map(|(name, setup)| (*name, measure(setup).unwrap())).collect();
+            setups.iter().map(|(name, setup)| (name.clone(), measure(setup).unwrap())).collect();
         assert!(rows.iter().all(|(_, outcome)| outcome.missing == 0));
         let text = render(&rows);
         assert_eq!(text.lines().count(), 2 + rows.len(), "{text}");

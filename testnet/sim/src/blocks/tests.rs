@@ -8,7 +8,7 @@ fn setup(compact: bool, pushers: usize, unknown: f64) -> Setup {
     scenario.params.blocks.compact = compact;
     scenario.params.blocks.pushers = pushers;
     let every = Duration::from_secs(5);
-    Setup { scenario, warmup: 3, blocks: 3, txs: 100, tx_bytes: 300, unknown, every }
+    Setup { scenario, warmup: 3, blocks: 3, txs: 100, tx_bytes: 300, unknown, lackers: 0.5, every }
 }
 
 #[test]
