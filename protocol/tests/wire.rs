@@ -178,7 +178,7 @@ fn about_symbols(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::Offer => (list_len(HEADER_MAX), any::<(u32, u8, u16, bool)>())
             .prop_map(|(len, (size, classes, has, is_named))| {
                 let (header, classes) = (vec![1; len].into(), 1 + classes % 16);
-                let has = has & ((1_u32 << classes) - 1) as u16;
+                let has = has & (u16::MAX >> (16 - classes));
                 Symbols::Offer(Arc::new(Offer { header, size, classes, has, is_named })).into()
             })
             .boxed(),
@@ -213,6 +213,7 @@ fn about_symbols(kind: MessageKind) -> BoxedStrategy<Message> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "an arm for each kind")]
 fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
     match kind {
         MessageKind::Hello => {

@@ -40,6 +40,24 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
                 raw("malformed", ADAPTIVE, junk(45, &[0xff; 100])),
             ]
         }
+        MessageKind::Offer
+        | MessageKind::Classes
+        | MessageKind::GetSymbols
+        | MessageKind::Symbol => about_symbols(kind),
+        _ => {
+            let wish = |wanted| Message::from(Blocks::Prefer(wanted));
+            let all = (0..100).map(|n| wish(n % 2 == 0));
+            vec![
+                case("back and forth, 100 times", ADAPTIVE, all),
+                raw("malformed", ADAPTIVE, junk(43, &[2])),
+            ]
+        }
+    }
+}
+
+/// The cases of a kind that is about symbols.
+fn about_symbols(kind: MessageKind) -> Vec<Case> {
+    match kind {
         MessageKind::Offer => {
             let offer = |n: u8| {
                 let header = bytes::Bytes::from(vec![n; 80]);
@@ -84,7 +102,7 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
                 raw("malformed", ADAPTIVE, junk(51, &[0xff; 48])),
             ]
         }
-        MessageKind::Symbol => {
+        _ => {
             let bytes = bytes::Bytes::from(vec![7; SYMBOL_BYTES]);
             let id = SymbolId { slice: 0, number: 0 };
             let symbol = Symbol { stream: 1, id, is_vouched: true, is_last: false, bytes };
@@ -92,14 +110,6 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
             vec![
                 case("that nobody asked for, 10 times", ADAPTIVE, vec![symbol; 10]),
                 raw("malformed", ADAPTIVE, junk(52, &[0xff; 100])),
-            ]
-        }
-        _ => {
-            let wish = |wanted| Message::from(Blocks::Prefer(wanted));
-            let all = (0..100).map(|n| wish(n % 2 == 0));
-            vec![
-                case("back and forth, 100 times", ADAPTIVE, all),
-                raw("malformed", ADAPTIVE, junk(43, &[2])),
             ]
         }
     }

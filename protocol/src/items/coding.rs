@@ -1,6 +1,6 @@
 //! A block as symbols of a code, and back: any set of enough different ones will do, whoever sent them.
 //!
-//! The code is RaptorQ (RFC 6330). It is systematic: the first symbols are the block itself, cut into pieces, so that nothing has to be
+//! The code is `RaptorQ` (RFC 6330). It is systematic: the first symbols are the block itself, cut into pieces, so that nothing has to be
 //! computed where nothing was lost. Behind them come as many repair symbols as anybody likes.
 //!
 //! # Slices
@@ -73,9 +73,9 @@ impl Layout {
 
     /// Pieces of a slice, and so many symbols of it do. At least one.
     #[must_use]
-    pub const fn pieces(self, slice: u8) -> u16 {
-        let of_all = self.symbols + self.slices as u32 - 1 - slice as u32;
-        (of_all / self.slices as u32) as u16 // at most `SLICE_MAX`
+    pub fn pieces(self, slice: u8) -> u16 {
+        let behind = self.symbols.saturating_sub(slice.into());
+        u16::try_from(behind.div_ceil(self.slices.into())).expect("a slice has few symbols")
     }
 
     /// Whether there is such a symbol.
@@ -118,8 +118,8 @@ impl Layout {
         ObjectTransmissionInformation::new(bytes, symbol, 1, 1, 8)
     }
 
-    const fn slice_bytes(self, slice: u8) -> usize {
-        self.pieces(slice) as usize * SYMBOL_BYTES
+    fn slice_bytes(self, slice: u8) -> usize {
+        usize::from(self.pieces(slice)) * SYMBOL_BYTES
     }
 }
 

@@ -5,7 +5,7 @@
 //! and no more than were asked for.
 //!
 //! # Bounds
-//! [`PER_LINK`] requests of a link, of which the oldest gives way; each is charged by what it asks for. Slices are made ready for
+//! [`PER_LINK`] requests of a link, of which the oldest gives way, and twice as many symbols in all as should do; each is charged by what it asks for. Slices are made ready for
 //! repair symbols one an input, and that is charged to whoever needs it. Blocks that symbols are made of: the last [`SOURCES_MAX`].
 
 use std::collections::BTreeSet;
@@ -16,10 +16,10 @@ use super::coded::includes;
 use crate::ground::item::ItemId;
 use crate::ground::link::Link;
 use crate::ground::time::Time;
-use crate::items::coding::{Assembly, Layout, Repairer};
+use crate::items::coding::{Layout, Repairer};
 use crate::machine::{Cx, Part};
 use crate::params::Params;
-use crate::wire::message::{Symbol, SymbolId, SymbolsWanted};
+use crate::wire::message::{SYMBOL_BYTES, Symbol, SymbolId, SymbolsWanted};
 
 /// Most requests of a link at once: a class of each, and each slice of a block of 4 MB.
 pub const PER_LINK: usize = 64;
@@ -37,6 +37,8 @@ struct Serve {
     id: ItemId,
     layout: Layout,
     wanted: SymbolsWanted,
+    /// How many it was promised, and how many of those are still to be sent.
+    promised: u16,
     left: u16,
     /// What was passed on.
     passed: BTreeSet<SymbolId>,
@@ -182,10 +184,12 @@ impl SymbolStreams {
             state.served.remove(oldest);
         }
         // Nobody needs more than twice what should do.
-        let most = u16::try_from(2 * layout.symbols()).unwrap_or(u16::MAX);
-        let left = wanted.count.min(most);
+        let of_link = state.served.iter().filter(|it| it.link == link);
+        let promised: usize = of_link.map(|it| usize::from(it.promised)).sum();
+        let most = (2 * layout.symbols()).saturating_sub(promised);
+        let left = wanted.count.min(u16::try_from(most).unwrap_or(u16::MAX));
         let (wanted, passed, next) = (*wanted, BTreeSet::new(), (u32::from(wanted.from), 0));
-        state.served.push(Serve { link, id, layout, wanted, left, passed, next });
+        state.served.push(Serve { link, id, layout, wanted, promised: left, left, passed, next });
         state.at = now;
     }
 
@@ -285,10 +289,14 @@ impl SymbolStreams {
         links
     }
 
-    /// Most bytes that are held of blocks of some length, besides what is kept anyway.
+    /// Most bytes that are held of blocks of some length for so many links, besides what is kept anyway.
     #[must_use]
-    pub fn bytes_max(size: usize) -> usize {
-        SOURCES_MAX * (2 * size + Assembly::bytes_max(size))
+    pub fn bytes_max(size: usize, links: usize) -> usize {
+        // A node of a B-tree has room for eleven entries, and may have five.
+        let passed = 2 * size.div_ceil(SYMBOL_BYTES) * size_of::<SymbolId>() * 11 / 5;
+        let served = PER_LINK * size_of::<Serve>();
+        // The block itself, and its pieces and what is made of them, where it was made ready for repair symbols.
+        SOURCES_MAX * (size + 3 * size) + links * (passed + served)
     }
 }
 

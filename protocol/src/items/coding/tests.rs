@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn block(size: usize, seed: u8) -> Bytes {
-    let byte = |n: usize| (n.wrapping_mul(31) >> 3) as u8 ^ seed;
+    let byte = |n: usize| (n.wrapping_mul(31) >> 3).to_le_bytes()[0] ^ seed;
     (0..size).map(byte).collect::<Vec<_>>().into()
 }
 
@@ -54,7 +54,8 @@ fn symbols_that_belong_to_no_one_block_are_given_up() {
     // Nothing but noise is always solved somehow, so what is sent is one symbol over and over: of rank one, but for its numbers.
     let mut last = Taken::Kept;
     for number in 1_000..1_100 {
-        last = assembly.take(SymbolId { slice: 0, number }, &block(SYMBOL_BYTES, number as u8));
+        last = assembly
+            .take(SymbolId { slice: 0, number }, &block(SYMBOL_BYTES, number.to_le_bytes()[0]));
         if last != Taken::Kept {
             break;
         }

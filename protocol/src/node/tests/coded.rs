@@ -1,5 +1,6 @@
 //! Blocks that come in symbols of a code.
 
+use bytes::Bytes;
 use ed25519_zebra::SigningKey;
 
 use super::*;
@@ -19,13 +20,21 @@ fn rules() -> Tidings {
 
 /// A block of so many transfers, each of a kilobyte, that nobody has.
 fn block(transfers: u16) -> Arc<Item> {
-    let transfer = |n: u16| {
-        let mut seed = [0; 32];
-        seed[..2].copy_from_slice(&n.to_le_bytes());
-        Transfer::sign(&SigningKey::from(seed), GENESIS, 0, 1, &[9; 900])
-    };
-    let bytes: Vec<_> = (0..transfers).map(transfer).collect();
-    rules().item(ItemKind::Block, Block::mine(GENESIS, &bytes, 0, 0).unwrap()).unwrap()
+    block_of(GENESIS, &(0..transfers).map(transfer).collect::<Vec<_>>())
+}
+
+fn transfer(n: u16) -> Bytes {
+    let mut seed = [0; 32];
+    seed[..2].copy_from_slice(&n.to_le_bytes());
+    Transfer::sign(&SigningKey::from(seed), GENESIS, 0, 1, &[9; 900])
+}
+
+fn item(transfer: &Bytes) -> Arc<Item> {
+    rules().item(ItemKind::Tx, transfer.clone()).unwrap()
+}
+
+fn block_of(parent: Hash256, transfers: &[Bytes]) -> Arc<Item> {
+    rules().item(ItemKind::Block, Block::mine(parent, transfers, 0, 0).unwrap()).unwrap()
 }
 
 fn params() -> Params {
@@ -162,6 +171,32 @@ fn a_block_that_nobody_knows_anything_of_comes_once_and_while_it_comes_goes_on()
     let links = u32::try_from(nodes - 1).unwrap();
     let most = Duration::from_millis(20) * (links + 2);
     assert!(took(&mesh, nodes - 1, began) <= most, "{:?}", took(&mesh, nodes - 1, began));
+}
+
+#[test]
+fn names_come_first_and_whoever_has_most_of_a_block_needs_no_symbols() {
+    let mut mesh = mesh(4, 1, &row(4));
+    let mut parent = GENESIS;
+    for (round, is_known) in [(0, false), (1, false), (2, true)] {
+        let transfers: Vec<_> = (0..60).map(|n| transfer(100 * round + n)).collect();
+        if is_known {
+            transfers.iter().for_each(|tx| mesh.submit(0, item(tx)));
+            mesh.run_for(Duration::from_secs(30));
+        }
+        let block = block_of(parent, &transfers);
+        parent = block.id().hash();
+        let before = [1, 2, 3].map(|index| received(&mesh, index, MessageKind::Symbol));
+        let compact = [1, 2, 3].map(|index| received(&mesh, index, MessageKind::Compact));
+        mesh.submit(0, block.clone());
+        mesh.run_for(Duration::from_secs(3));
+        for index in 1..4 {
+            assert!(mesh.node(index).item(&block.id()).is_some(), "node {index} in {round}");
+            let symbols = received(&mesh, index, MessageKind::Symbol) - before[index - 1];
+            assert_eq!(symbols == 0, is_known, "node {index} in {round}: {symbols} bytes");
+            let names = received(&mesh, index, MessageKind::Compact) - compact[index - 1];
+            assert_eq!(names > 0, round > 0, "names to node {index} in {round}");
+        }
+    }
 }
 
 #[test]

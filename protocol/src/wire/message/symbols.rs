@@ -1,6 +1,6 @@
 //! Blocks as symbols of a code: whoever has enough different ones, of whomever, has the block.
 //!
-//! The code is RaptorQ (RFC 6330); how a block is cut into symbols is told in [`crate::items::coding`].
+//! The code is `RaptorQ` (RFC 6330); how a block is cut into symbols is told in [`crate::items::coding`].
 
 use std::sync::Arc;
 
