@@ -236,6 +236,12 @@ impl Rebuilding {
         Some(block.rebuilds.remove(place))
     }
 
+    /// The names of a block that is under way.
+    #[must_use]
+    pub fn compact(&self, id: ItemId) -> Option<Arc<Compact>> {
+        Some(self.find(id)?.rebuilds.first()?.compact.clone())
+    }
+
     /// Takes out what nobody was asked for yet: of one block, or all of which the time is over.
     pub fn take_held(&mut self, which: impl Fn(&Rebuild) -> bool) -> Vec<Rebuild> {
         let Some(state) = &mut self.0 else { return Vec::new() };

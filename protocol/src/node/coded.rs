@@ -22,9 +22,11 @@ use crate::items::coding::Layout;
 use crate::items::rebuilding::Rebuild;
 use crate::limits::misbehavior::Offence;
 use crate::machine::Cx;
-use crate::relay::coded::{Asks, Got, beginning};
+use crate::relay::coded::{Asks, Got, Stage, beginning};
+use crate::relay::serve::BYTES_PER_REQUEST;
 use crate::wire::message::{
-    HEADER_MAX, Items, Names, Offer, Symbol, SymbolId, Symbols, SymbolsWanted,
+    Blocks, Compact, HEADER_MAX, Items, Message, Names, Offer, Symbol, SymbolId, Symbols,
+    SymbolsWanted,
 };
 
 /// Symbols are sent of so many of the latest blocks: as parts are (`node/compact.rs`).
@@ -76,12 +78,9 @@ impl Node {
         if !self.coded.contains(id) {
             let are_names_here = !self.rebuilding.take_held(|held| held.id == id).is_empty();
             self.rebuilding.forget_failed();
-            if self.rebuilding.contains(id) || self.requests.is_wanted(id) || !self.coded.has_room()
-            {
+            if self.requests.is_wanted(id) || !self.coded.has_room() {
                 // It comes otherwise; this peer is asked if that fails.
-                let wait = self.rebuilding.until(id).map_or(Duration::ZERO, |at| at.since(cx.now));
-                self.requests.on_announced(link, id.into(), wait, cx.now, &cx.params.requests);
-                return;
+                return self.ask_as_whole(id, &[link], cx);
             }
             let header = Item::identified(id, offer.header.clone());
             if let Err(why) = cx.chain.inspect(&header) {
@@ -92,10 +91,13 @@ impl Node {
                 Err(UNKNOWN_PARENT) => return self.on_unplaced(link, &header, cx),
                 Err(why) => return self.refuse(&header, Some(link), why, cx),
             }
-            self.begin_coded(id, layout, offer, are_names_here, cx);
+            let names = self.begin_coded(id, layout, offer, are_names_here, cx);
             self.coded.note_offered(id, link);
             let (asks, _) = self.coded.on_classes(id, link, offer.has, Some(offer.size), cx.now);
             self.send_asks(asks, cx);
+            if names && !self.block_pushers.is_chosen(link) {
+                self.ask_for_names(id, link, offer, cx);
+            }
             if cx.params.blocks.cut_through {
                 self.offer_to_all(id, |_| offer.clone(), cx);
             }
@@ -111,13 +113,53 @@ impl Node {
         offer: &Offer,
         are_names_here: bool,
         cx: &mut Cx<'_>,
-    ) {
-        let awaits_names = !are_names_here
-            && offer.is_named
-            && cx.params.blocks.compact
-            && self.block_pushers.has_chosen();
-        let cut = (layout, offer.classes, cx.params.blocks.coded_spare);
-        self.coded.begin(id, cut, cx.rng.random(), awaits_names, cx.now);
+    ) -> bool {
+        let takes_names = offer.is_named && cx.params.blocks.compact && !are_names_here;
+        let names = self.rebuilding.compact(id);
+        let stage = match &names {
+            Some(_) => Stage::Rests,
+            None if takes_names && !self.coded.lacks_most() => Stage::AwaitsNames,
+            None => Stage::Flows,
+        };
+        let (cut, lacks) = ((layout, offer.classes, cx.params.blocks.coded_spare), names.is_none());
+        self.coded.begin(id, cut, cx.rng.random(), stage, names, cx.now);
+        takes_names && lacks
+    }
+
+    /// Whoever offered a block first is asked for its names: then each has them once at least, and if most of them are known, needs no symbols.
+    fn ask_for_names(&mut self, id: ItemId, link: Link, offer: &Offer, cx: &mut Cx<'_>) {
+        let (block, size) = (id.hash(), offer.size);
+        let (class, classes, slice, from, count) = (0, 1, 0, 0, 1);
+        let wanted = SymbolsWanted { block, size, stream: 0, class, classes, slice, from, count };
+        self.coded.on_names_asked(id, link);
+        self.send(link, Symbols::Get(Arc::new(wanted)), cx);
+    }
+
+    /// A peer asks for the names of a block that is here or coming.
+    fn on_names_wanted(&mut self, link: Link, id: ItemId, cx: &mut Cx<'_>) {
+        let compact = match self.blocks.get(&id).cloned() {
+            Some(block) => self.as_names(link, &block, cx),
+            None => self.coded.want_names(id, link).or_else(|| self.rebuilding.compact(id)),
+        };
+        if let Some(compact) = compact {
+            self.give_names(link, id, &compact, cx);
+        }
+    }
+
+    fn give_names(&mut self, link: Link, id: ItemId, compact: &Arc<Compact>, cx: &mut Cx<'_>) {
+        let message = Message::from(Blocks::Compact(compact.clone()));
+        self.charge_answer(link, message.body_len() / BYTES_PER_REQUEST, cx);
+        self.rebuilding.note_holder(id, link);
+        self.send(link, message, cx);
+    }
+
+    /// The names of a block came: whoever asked for them gets them, before it is whole.
+    pub(super) fn give_names_on(&mut self, id: ItemId, compact: &Arc<Compact>, cx: &mut Cx<'_>) {
+        for link in self.coded.keep_names(id, compact) {
+            if self.links.get(link).is_some_and(|it| !it.congested && it.closing.is_none()) {
+                self.give_names(link, id, compact, cx);
+            }
+        }
     }
 
     fn on_classes(&mut self, link: Link, block: u64, has: u16, cx: &mut Cx<'_>) {
@@ -212,6 +254,9 @@ impl Node {
             return;
         }
         let id = ItemId::block(wanted.block);
+        if wanted.stream == 0 {
+            return self.on_names_wanted(link, id, cx);
+        }
         let layout = Layout::new(wanted.size);
         if let Some(coming) = self.coded.assembly(id).filter(|it| Some(it.layout()) == layout) {
             let layout = coming.layout();

@@ -139,6 +139,7 @@ impl Node {
         let may = self.requests.was_asked(link, id)
             || self.owes_block(link, id)
             || self.block_pushers.is_chosen(link)
+            || self.coded.was_asked_for_names(id, link)
             || self.strategy.takes_unasked();
         let Some(direction) = self.links.get(link).map(|state| state.direction) else { return };
         if !may || !cx.params.blocks.compact {
@@ -186,6 +187,7 @@ impl Node {
 
     /// A block whose header is good goes on to whoever asked for that, before it is whole.
     fn pass_on(&mut self, id: ItemId, from: Link, compact: &Arc<Compact>, cx: &mut Cx<'_>) {
+        self.give_names_on(id, compact, cx);
         if !cx.params.blocks.cut_through {
             return;
         }

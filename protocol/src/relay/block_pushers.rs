@@ -62,12 +62,6 @@ impl BlockPushers {
         self.chosen.iter().any(|(other, _)| *other == link)
     }
 
-    /// Whether we asked anybody to push.
-    #[must_use]
-    pub const fn has_chosen(&self) -> bool {
-        !self.chosen.is_empty()
-    }
-
     /// A peer asks to be pushed to, or not any more.
     pub fn on_prefer(&mut self, link: Link, wanted: bool) {
         self.asked_by.retain(|other| *other != link);

@@ -28,6 +28,7 @@
 //! [`INCOMING_MAX`] blocks at once, of which each proves its work, with [`OFFERERS_MAX`] peers and [`STREAMS_MAX`] streams each.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ground::item::ItemId;
@@ -37,7 +38,7 @@ use crate::ground::time::Time;
 use crate::items::coding::{Assembly, Layout, Taken};
 use crate::machine::{Cx, Part};
 use crate::params::Params;
-use crate::wire::message::{Symbol, SymbolId, SymbolsWanted};
+use crate::wire::message::{Compact, Symbol, SymbolId, SymbolsWanted};
 
 /// Most blocks that come in symbols at once; others are asked for as a whole. A guess: two may be found at once.
 pub const INCOMING_MAX: usize = 2;
@@ -57,8 +58,9 @@ const SUSPECTS_MAX: usize = 2;
 /// Of so many of the latest blocks it is known whom they were offered to, and that they came in symbols.
 const RECENT_MAX: usize = 4;
 
-/// How long a block waits for its names, if whoever offers it sends those too. A guess: they come at once behind it.
-pub const NAMES_WAIT: Duration = Duration::from_millis(100);
+/// How long a block waits for its names, if whoever offers it sends those too, and most of what the last names named was here. A guess: a long
+/// round trip, and lines that carry them to many.
+pub const NAMES_WAIT: Duration = Duration::from_millis(600);
 
 /// How long a block that is being put together from names has, before it is asked for in symbols all the same. A guess: two long round trips.
 pub const REST: Duration = Duration::from_secs(1);
@@ -138,7 +140,7 @@ pub struct Received {
 
 /// What is done about a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub enum Stage {
     /// Its names may come.
     AwaitsNames,
     /// It is put together from names.
@@ -159,7 +161,11 @@ pub struct Incoming {
     received: Vec<Received>,
     salt: Salt,
     stage: Stage,
-    names_heard: bool,
+    /// Its names, once they are here.
+    names: Option<Arc<Compact>>,
+    /// Who was asked for them, and who asks.
+    names_of: Option<Link>,
+    names_for: Vec<Link>,
     /// When it is looked at again.
     next: Time,
     /// When something came of it last.
@@ -241,6 +247,8 @@ struct State {
     offered: VecDeque<(ItemId, Vec<Link>)>,
     rebuilt: VecDeque<ItemId>,
     streams: u32,
+    /// Most of what the last names named wasn't here.
+    lacks_most: bool,
 }
 
 impl State {
@@ -261,7 +269,7 @@ impl State {
             block.asked_at = now;
         }
         for (link, wanted) in &mut asks {
-            *streams = streams.wrapping_add(1);
+            *streams = streams.wrapping_add(1).max(1); // none has the number of what asks for names
             wanted.stream = *streams;
             block.streams.push(Stream { link: *link, wanted: *wanted, got: 0, is_over: false });
         }
@@ -361,9 +369,16 @@ impl Coded {
         id: ItemId,
         (layout, classes, spare): (Layout, u8, usize),
         salt: u64,
-        awaits_names: bool,
+        stage: Stage,
+        names: Option<Arc<Compact>>,
         now: Time,
     ) {
+        let wait = match stage {
+            Stage::AwaitsNames => NAMES_WAIT,
+            Stage::Rests => REST,
+            Stage::Flows => STALL,
+        };
+
         self.state().incoming.push(Incoming {
             id,
             assembly: Assembly::new(layout),
@@ -372,9 +387,11 @@ impl Coded {
             streams: Vec::new(),
             received: Vec::new(),
             salt: Salt::new(salt),
-            stage: if awaits_names { Stage::AwaitsNames } else { Stage::Flows },
-            names_heard: false,
-            next: now + if awaits_names { NAMES_WAIT } else { STALL },
+            stage,
+            names,
+            names_of: None,
+            names_for: Vec::new(),
+            next: now + wait,
             progress: now,
             asked_at: now,
             classes,
@@ -425,9 +442,10 @@ impl Coded {
     /// isn't, and whether these are the first; `None` if it isn't coming so.
     pub fn on_names(&mut self, id: ItemId, are_few: bool, now: Time) -> Option<(Asks, bool)> {
         let state = self.0.as_mut()?;
+        state.lacks_most = !are_few;
         let place = state.incoming.iter().position(|block| block.id == id)?;
         let block = &mut state.incoming[place];
-        let is_first = !std::mem::replace(&mut block.names_heard, true);
+        let is_first = block.names.is_none();
         if are_few {
             if block.stage == Stage::AwaitsNames {
                 (block.stage, block.next) = (Stage::Rests, now + REST);
@@ -439,6 +457,43 @@ impl Coded {
         }
         let asks = block.ask_classes();
         Some((State::number(&mut state.streams, asks, &mut state.incoming[place], now), is_first))
+    }
+
+    /// Whether most of what the last names named wasn't here: there is no use in waiting for the next ones.
+    #[must_use]
+    pub fn lacks_most(&self) -> bool {
+        self.0.as_ref().is_some_and(|state| state.lacks_most)
+    }
+
+    /// A peer is asked for the names of a block.
+    pub fn on_names_asked(&mut self, id: ItemId, link: Link) {
+        if let Some(block) = self.0.as_mut().and_then(|state| state.find(id)) {
+            block.names_of = Some(link);
+        }
+    }
+
+    /// Whether a peer was asked for the names of a block.
+    #[must_use]
+    pub fn was_asked_for_names(&self, id: ItemId, link: Link) -> bool {
+        self.find(id).is_some_and(|block| block.names_of == Some(link))
+    }
+
+    /// A peer wants the names of a block that is coming: they are here, or it gets them once they are.
+    pub fn want_names(&mut self, id: ItemId, link: Link) -> Option<Arc<Compact>> {
+        let block = self.0.as_mut()?.find(id)?;
+        if block.names.is_none() && !block.names_for.contains(&link) {
+            block.names_for.push(link);
+        }
+        block.names.clone()
+    }
+
+    /// The names of a block are here: who wanted them.
+    pub fn keep_names(&mut self, id: ItemId, names: &Arc<Compact>) -> Vec<Link> {
+        let Some(block) = self.0.as_mut().and_then(|state| state.find(id)) else {
+            return Vec::new();
+        };
+        block.names.get_or_insert_with(|| names.clone());
+        std::mem::take(&mut block.names_for)
     }
 
     /// A symbol came.
@@ -729,7 +784,11 @@ impl Part for Coded {
         state.takers.retain(|other| *other != link);
         state.ended.retain(|(other, _, _)| *other != link);
         state.avoided.retain(|(other, _)| *other != link);
-        state.incoming.iter_mut().for_each(|block| _ = block.leave(link, true));
+        for block in &mut state.incoming {
+            block.leave(link, true);
+            block.names_for.retain(|other| *other != link);
+            block.names_of = block.names_of.filter(|other| *other != link);
+        }
         for (_, links) in &mut state.offered {
             links.retain(|other| *other != link);
         }
@@ -753,6 +812,8 @@ impl Part for Coded {
                 || block.givers.iter().any(|(_, giver)| *giver == link)
                 || block.streams.iter().any(|stream| stream.link == link)
                 || block.received.iter().any(|one| one.link == link)
+                || block.names_for.contains(&link)
+                || block.names_of == Some(link)
         };
         state.takers.contains(&link)
             || state.incoming.iter().any(of_block)

@@ -37,9 +37,9 @@ pub struct BlocksArgs {
     /// Share of the nodes that lacks each of those, 0 to 1: with both 1, nobody knows anything
     #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
     pub lackers: f64,
-    /// Of how many peers a block is asked for in symbols, a row for each
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "4")]
-    pub sources: Vec<usize>,
+    /// How many symbols more than should do are asked for, percent, two rows for each
+    #[arg(long, value_name = "PERCENT,…", value_delimiter = ',', default_value = "10")]
+    pub spare: Vec<usize>,
     /// Seconds from one block to the next
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     pub every: f64,
@@ -66,17 +66,17 @@ struct Way {
     is_bound: bool,
 }
 
-fn ways(sources: &[usize]) -> Vec<Way> {
+fn ways(spares: &[usize]) -> Vec<Way> {
     let way = |name: &str, compact, pushers, cut_through| Way {
         name: name.to_owned(),
         blocks: BlockParams { compact, pushers, cut_through, ..BlockParams::default() },
         is_bound: false,
     };
-    let coded = |compact, sources: usize| {
+    let coded = |compact, spare: usize| {
         let names = if compact { "names, or " } else { "" };
-        let name = format!("{names}symbols of {sources}");
+        let name = format!("{names}symbols, {spare} % to spare");
         let mut way = way(&name, compact, if compact { 3 } else { 0 }, true);
-        (way.blocks.coded_above, way.blocks.coded_sources) = (1, sources);
+        (way.blocks.coded_above, way.blocks.coded_spare) = (1, spare);
         way
     };
     let mut ways = vec![
@@ -85,7 +85,7 @@ fn ways(sources: &[usize]) -> Vec<Way> {
         way("names, pushed", true, 3, false),
         way("names, cut through", true, 3, true),
     ];
-    ways.extend(sources.iter().flat_map(|sources| [coded(true, *sources), coded(false, *sources)]));
+    ways.extend(spares.iter().flat_map(|spare| [coded(true, *spare), coded(false, *spare)]));
     ways.push(Way { is_bound: true, ..way("bound: a header, flooded", false, 0, false) });
     ways
 }
@@ -139,8 +139,8 @@ fn setups(args: &BlocksArgs) -> Result<Vec<(String, Setup)>, String> {
     if !(0.0..=1.0).contains(&args.lackers) {
         return Err(format!("--lackers is {}, but must be 0 to 1", args.lackers));
     }
-    if !args.sources.iter().all(|sources| (1..=16).contains(sources)) {
-        return Err("--sources must be 1 to 16 each".to_owned());
+    if !args.spare.iter().all(|spare| *spare <= 100) {
+        return Err("--spare must be at most 100 percent each".to_owned());
     }
     if !(0.1..=3_600.0).contains(&args.every) {
         return Err(format!("--every is {}, but must be 0.1 to 3600 seconds", args.every));
@@ -148,7 +148,7 @@ fn setups(args: &BlocksArgs) -> Result<Vec<(String, Setup)>, String> {
     let mut manifest = args.world.manifest(1, 0)?;
     manifest.seed = args.seed;
     let scenario = manifest.scenario()?;
-    let ways = ways(&args.sources).into_iter();
+    let ways = ways(&args.spare).into_iter();
     Ok(ways.map(|way| (way.name.clone(), setup(args, &scenario, way))).collect())
 }
 

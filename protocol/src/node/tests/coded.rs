@@ -167,9 +167,9 @@ fn a_block_that_nobody_knows_anything_of_comes_once_and_while_it_comes_goes_on()
         assert!(bytes < 1.15 * block.size() as f64, "{bytes} of {}", block.size());
         assert_eq!(mesh.node(index).counters().blocks_coded, 1);
     }
-    // The offers travel all the way, requests one link back, symbols one link: all else is at the same time.
+    // The offers travel all the way; then, two links each, names and symbols: all else is at the same time.
     let links = u32::try_from(nodes - 1).unwrap();
-    let most = Duration::from_millis(20) * (links + 2);
+    let most = Duration::from_millis(20) * (links + 4);
     assert!(took(&mesh, nodes - 1, began) <= most, "{:?}", took(&mesh, nodes - 1, began));
 }
 
@@ -194,7 +194,7 @@ fn names_come_first_and_whoever_has_most_of_a_block_needs_no_symbols() {
             let symbols = received(&mesh, index, MessageKind::Symbol) - before[index - 1];
             assert_eq!(symbols == 0, is_known, "node {index} in {round}: {symbols} bytes");
             let names = received(&mesh, index, MessageKind::Compact) - compact[index - 1];
-            assert_eq!(names > 0, round > 0, "names to node {index} in {round}");
+            assert!(names > 0, "names to node {index} in {round}");
         }
     }
 }

@@ -70,7 +70,7 @@ pub struct SymbolsWanted {
     pub block: Hash256,
     /// Its length, bytes.
     pub size: u32,
-    /// By what the answer is known, on this link.
+    /// By what the answer is known, on this link; 0 asks for the names of its transactions instead.
     pub stream: u32,
     /// Of which class.
     pub class: u8,
