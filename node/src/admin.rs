@@ -10,6 +10,11 @@
 //! | `GET /v1/addresses` | list of addresses that the node knows |
 //! | `POST /v1/tx`, `POST /v1/block` with the canonical bytes | [`Submitted`](crate::api::Submitted), once it is on the disk |
 //! | `GET /v1/items/{id}` | the item's canonical bytes, or 404 |
+//! | `GET /v1/decode/{id}` | [`Decoded`](crate::api::chain::Decoded): what an item says; the beginning of its id will do |
+//! | `GET /v1/blocks?last=…` | list of [`BlockRow`](crate::api::chain::BlockRow), the highest first |
+//! | `GET /v1/blocks/{id}` | [`BlockView`](crate::api::chain::BlockView), by its height, its id or the beginning of it |
+//! | `GET /v1/pool?limit=…&after=…` | [`PoolPage`](crate::api::chain::PoolPage), the oldest first; `after` is the `next` of the page before |
+//! | `POST /v1/mine` with [`MineRequest`](crate::api::chain::MineRequest) | [`Mined`](crate::api::chain::Mined), once the block is made and on the disk: for test networks |
 //! | `GET /v1/explain/tx/{id}` | [`TxStory`](crate::api::explain::TxStory) of an item; the beginning of its id will do |
 //! | `GET /v1/explain/peer/{id}` | [`PeerStory`](crate::api::explain::PeerStory); the beginning of its id, an address or a link will do |
 //! | `GET /v1/events` | server-sent events, each a [`NodeEvent`](crate::api::NodeEvent) or a notice of how many were missed |
@@ -42,14 +47,17 @@
 //! | `GET /healthy`, `GET /ready` | [`Health`](crate::api::Health), [`Readiness`](crate::api::Readiness); 503 if not |
 //!
 //! Whatever can't be answered is a [`Refusal`](crate::api::Refusal) with a fitting status: 400, 401, 404, 405, 409
-//! (the beginning of an id fits several, the clock can't be slowed down, there is no map or it keeps other data, the node is no member of a fleet), 413, 503 while
+//! (the beginning of an id fits several, the clock can't be slowed down, no block can be made or one is being made, there is no map or it keeps other data, the node is no member of a fleet), 413, 503 while
 //! the node is overloaded or shutting down, 507 when the disk or the map is full. Requests and connections are bounded; over a bound the asker waits.
 
 mod bans;
+mod chain;
 mod events;
 mod kv;
 mod members;
+mod mine;
 pub mod routes;
+mod submit;
 
 use std::sync::Arc;
 

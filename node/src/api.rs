@@ -4,6 +4,7 @@
 //! canonical bytes.
 
 pub mod bans;
+pub mod chain;
 pub mod counters;
 pub mod event;
 pub mod explain;
@@ -19,7 +20,9 @@ use serde::{Deserialize, Serialize};
 pub use self::event::{KvChange, LinkName, NodeEvent, Notice, Streamed, What};
 pub use self::health::{Health, Readiness};
 pub use self::peers::{AddressStatus, PeerStatus};
-pub use self::status::{JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus};
+pub use self::status::{
+    BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus,
+};
 pub use self::submit::{Outcome, Submitted};
 use crate::lab::slow_motion::SlowMotion;
 
@@ -46,6 +49,14 @@ pub mod path {
     pub const BLOCK: &str = "/v1/block";
     /// Items, by id.
     pub const ITEMS: &str = "/v1/items";
+    /// What items say, by id.
+    pub const DECODE: &str = "/v1/decode";
+    /// The blocks that came last, and single ones by id or height.
+    pub const BLOCKS: &str = "/v1/blocks";
+    /// The pool.
+    pub const POOL: &str = "/v1/pool";
+    /// Makes blocks, for test networks.
+    pub const MINE: &str = "/v1/mine";
     /// Stories of items, by id.
     pub const EXPLAIN_TX: &str = "/v1/explain/tx";
     /// Dealings with peers, by id.

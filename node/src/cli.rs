@@ -6,12 +6,15 @@
 
 mod args;
 mod bans;
+mod chain;
 mod descriptors;
 pub mod error;
 mod explain;
 mod init;
+mod items;
 mod kv;
 mod members;
+mod mine;
 mod output;
 mod peers;
 mod run;
@@ -88,6 +91,12 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Status(remote) => show::status(&folder, &remote),
         Verb::Peers(args) => peers::peers(&folder, &args),
         Verb::Addresses(args) => peers::addresses(&folder, &args),
+        Verb::Blocks(args) => chain::blocks(&folder, &args),
+        Verb::Block(args) => chain::block(&folder, &args),
+        Verb::Pool(args) => chain::pool(&folder, &args),
+        Verb::Item(args) => items::item(&folder, &args),
+        Verb::Decode(args) => items::decode(&folder, &args),
+        Verb::Mine(args) => mine::mine(&folder, &args),
         Verb::Bans(remote) => bans::bans(&folder, &remote),
         Verb::Ban(args) => bans::ban(&folder, &args),
         Verb::Unban(args) => bans::unban(&folder, &args),

@@ -5,6 +5,7 @@
 //! one host may share a connection ([`Client::node`]).
 
 mod bans;
+mod chain;
 mod connection;
 mod kv;
 mod members;
@@ -270,6 +271,16 @@ impl Client {
     /// Sends a request. On a kept connection that turns out to be closed before anything of it was
     /// sent, it is sent on a new one.
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, ClientError> {
+        self.send_within(REQUEST_TIMEOUT, method, path, body).await
+    }
+
+    async fn send_within(
+        &self,
+        patience: Duration,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Answer, ClientError> {
         let exchange = async {
             let mut kept = self.connection.lock().await;
             let mut request = self.request(method, path, body);
@@ -289,8 +300,8 @@ impl Client {
             *kept = Some(connection);
             Ok(answer)
         };
-        timeout(REQUEST_TIMEOUT, exchange).await.unwrap_or_else(|_| {
-            let problem = format!("no answer within {} s", REQUEST_TIMEOUT.as_secs());
+        timeout(patience, exchange).await.unwrap_or_else(|_| {
+            let problem = format!("no answer within {} s", patience.as_secs());
             Err(ClientError::Broken { target: self.target.to_string(), problem })
         })
     }

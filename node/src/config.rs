@@ -8,6 +8,7 @@
 //! The layering itself is in [`layers`] and knows nothing of these settings; `config/template.toml` is
 //! the reference of all of them, from which `tidings init` makes `config.toml`.
 
+pub mod blocks;
 pub mod env;
 pub mod kv;
 pub mod layers;
@@ -23,6 +24,7 @@ use tidings_protocol::params::{ParamError, Params, Redundancy, STEPS_DEFAULT};
 
 use crate::lab::slow_motion::SlowMotion;
 use crate::links::{NodeType, Place, Region};
+use blocks::BlocksSettings;
 use kv::KvConfig;
 use layers::{Entry, Layered, Origin, Schema};
 use members::MembersConfig;
@@ -51,6 +53,8 @@ pub struct Config {
     pub log: LogConfig,
     /// What outlives the process.
     pub store: StoreSettings,
+    /// The chain of blocks.
+    pub blocks: BlocksSettings,
     /// The fleet's map.
     pub kv: KvConfig,
     /// The fleet's members.
@@ -269,6 +273,7 @@ impl Config {
         relay.adaptive.compare_ms = Some(relay.adaptive.preset.compare_ms());
         config.params.record.steps = Some(STEPS_DEFAULT);
         config.trace.file = Some("trace.csv".into());
+        (config.blocks.kept, config.blocks.max_bytes) = (Some(10_000), Some(10 << 30));
         config.lab.slow_motion = Some(SlowMotion::NONE);
         config
     }
@@ -283,6 +288,14 @@ pub enum ConfigError {
     /// A parameter of the core is out of range.
     #[error("`params.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
     Param {
+        /// Which.
+        error: ParamError,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// A setting of the chain of blocks makes no sense.
+    #[error("`blocks.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
+    Blocks {
         /// Which.
         error: ParamError,
         /// Where it came from.
@@ -364,6 +377,10 @@ pub fn resolve(
     config.params.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("params.{}", error.key));
         ConfigError::Param { error, origin }
+    })?;
+    config.blocks.validate().map_err(|error| {
+        let origin = layered.origin_under(&format!("blocks.{}", error.key));
+        ConfigError::Blocks { error, origin }
     })?;
     config.kv.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("kv.{}", error.key));

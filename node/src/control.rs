@@ -3,6 +3,7 @@
 //! The shell owns the node; everybody else sends it a [`Command`] over a bounded channel and waits for
 //! the answer. A full channel makes the asker wait, never the shell.
 
+mod chain;
 mod kv;
 mod not_done;
 mod unexplained;
@@ -13,9 +14,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+pub use self::chain::{ChainCommand, Found, NotFound, Template};
 pub use self::kv::{KvCommand, KvRefused, KvReply};
 pub use self::not_done::NotDone;
 pub use self::unexplained::Unexplained;
@@ -133,6 +135,8 @@ pub enum Command {
         /// How slow it will be.
         reply: oneshot::Sender<Result<SlowMotion, NotSlowed>>,
     },
+    /// Something of the chain of blocks, the pool, or what is kept.
+    Chain(ChainCommand),
     /// Something of the fleet's map.
     Kv(KvCommand),
     /// Shut down gracefully.
@@ -159,13 +163,26 @@ pub enum Unanswered {
 
 /// The asker's end of the channel to the shell.
 #[derive(Clone, Debug)]
-pub struct Control(mpsc::Sender<Command>);
+pub struct Control {
+    commands: mpsc::Sender<Command>,
+    /// Held by whoever searches for a block.
+    search: Arc<Mutex<()>>,
+}
+
+/// The right to search for a block: one search at a time.
+pub type Search = OwnedMutexGuard<()>;
 
 impl Control {
     /// Asks over a channel.
     #[must_use]
-    pub const fn new(commands: mpsc::Sender<Command>) -> Self {
-        Self(commands)
+    pub fn new(commands: mpsc::Sender<Command>) -> Self {
+        Self { commands, search: Arc::default() }
+    }
+
+    /// The right to search for a block, unless somebody does already.
+    #[must_use]
+    pub fn begin_search(&self) -> Option<Search> {
+        Arc::clone(&self.search).try_lock_owned().ok()
     }
 
     /// Asks the shell.
@@ -178,7 +195,7 @@ impl Control {
     ) -> Result<T, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let answered = async {
-            self.0.send(command(reply)).await.ok()?;
+            self.commands.send(command(reply)).await.ok()?;
             answer.await.ok()
         };
         match timeout(ANSWER_TIMEOUT, answered).await {

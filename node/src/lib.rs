@@ -12,10 +12,11 @@
 //!   [`metrics`] shows a node to Prometheus
 //! - [`shell`]: the loop that owns the core, its clock and its randomness, and carries out its actions;
 //!   [`control`] is how others ask it
+//! - [`decode`]: what bytes are under a network's rules
 //! - [`members`]: the node as a member of a fleet, beside the shell and not known to it
 //! - [`names`] has looked up what names of peers lead to; `mdns` asks who is on this link
-//! - [`net`]: links to peers over libp2p; [`store`]: what outlives the process; [`trace`]: the record of
-//!   deliveries, written and read
+//! - [`net`]: links to peers over libp2p; [`blocks`]: the chain on the disk, over [`store`]: what else outlives the process;
+//!   [`trace`]: the record of deliveries, written and read
 //! - [`files`]: the data folder with identity, network and addresses; [`config`]: settings in four layers
 //! - [`lab`]: what only test networks have, over [`links`], the emulated world
 //! - [`panics`]: what becomes of them; [`logging`], by way of [`printable`], how text of strangers is shown
@@ -27,6 +28,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod blocks;
 pub mod calendar;
 mod called;
 pub mod cli;
@@ -34,6 +36,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod decode;
 pub mod files;
 pub mod host;
 pub mod http;

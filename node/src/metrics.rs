@@ -16,9 +16,9 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use tidings_protocol::wire::kinds::Budget;
 
 use self::exposition::{CONTENT_TYPE, Exposition};
-use crate::api::Status;
 use crate::api::counters::{COUNTERS, over_budget};
 use crate::api::kv::KvStatus;
+use crate::api::{BlockStoreStatus, Status};
 use crate::control::{Command, Control};
 use crate::http::error::ApiError;
 use crate::members::MembersControl;
@@ -32,7 +32,7 @@ const TRAFFIC: [(&str, &str); 4] = [
 ];
 
 /// What a node has right now: name, unit and help.
-const GAUGES: [(&str, Unit, &str); 19] = [
+const GAUGES: [(&str, Unit, &str); 23] = [
     ("tidings_outbound_links", Unit::Count, "Links that the node dialled."),
     ("tidings_outbound_links_wanted", Unit::Count, "Links that the node wants to dial."),
     ("tidings_inbound_links", Unit::Count, "Links that peers dialled."),
@@ -42,6 +42,10 @@ const GAUGES: [(&str, Unit, &str); 19] = [
     ("tidings_recent_blocks", Unit::Count, "Recent blocks kept to serve."),
     ("tidings_store_items", Unit::Count, "Items in the store; 0 without one."),
     ("tidings_store_file_bytes", Unit::Bytes, "Size of the store's file; 0 without one."),
+    ("tidings_block_store_blocks", Unit::Count, "Blocks on the disk; 0 where none are kept."),
+    ("tidings_block_store_headers", Unit::Count, "Blocks that ever were on the disk."),
+    ("tidings_block_store_segments", Unit::Count, "Files of blocks."),
+    ("tidings_block_store_bytes", Unit::Bytes, "Size of the files of blocks."),
     ("tidings_kv_keys", Unit::Count, "Keys of the fleet's map, deleted ones included."),
     ("tidings_kv_bytes", Unit::Bytes, "Bytes of the map's entries."),
     ("tidings_kv_peers", Unit::Count, "Peers that share the map over links that are up."),
@@ -134,6 +138,9 @@ fn gauge_values(status: &Status) -> [f64; GAUGES.len()] {
     let map = |of: fn(&KvStatus) -> usize| count(status.kv.as_ref().map_or(0, of));
     #[expect(clippy::cast_precision_loss, reason = "as above")]
     let file_bytes = status.store.as_ref().map_or(0.0, |store| store.file_bytes as f64);
+    #[expect(clippy::cast_precision_loss, reason = "as above")]
+    let blocks =
+        |of: fn(&BlockStoreStatus) -> u64| status.block_store.as_ref().map_or(0, of) as f64;
     [
         count(status.outbound),
         count(status.outbound_target),
@@ -144,6 +151,10 @@ fn gauge_values(status: &Status) -> [f64; GAUGES.len()] {
         count(status.blocks),
         count(status.store.as_ref().map_or(0, |store| store.items)),
         file_bytes,
+        blocks(|blocks| blocks.blocks),
+        blocks(|blocks| blocks.headers),
+        count(status.block_store.as_ref().map_or(0, |blocks| blocks.segments)),
+        blocks(|blocks| blocks.bytes),
         map(|kv| kv.keys),
         map(|kv| kv.bytes),
         map(|kv| kv.peers),

@@ -8,8 +8,11 @@
 
 mod absence;
 mod bans;
+mod blocks;
+mod chain;
 mod commands;
 pub mod config;
+mod error;
 mod explain;
 mod fault;
 mod housekeeping;
@@ -24,11 +27,10 @@ mod turns;
 mod verify;
 mod waiting;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,14 +40,14 @@ use futures::FutureExt as _;
 use rand::rngs::SysRng;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use tidings_protocol::ground::item::ItemId;
+use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::peer::{DialError, PeerAddr};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::limits::misbehavior::Reason;
-use tidings_protocol::machine::{Action, Cx, Input, Load, Machine as _};
+use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
-use tidings_protocol::params::{ParamError, STEPS_DEFAULT};
+use tidings_protocol::params::STEPS_DEFAULT;
 use tidings_protocol::peers::book::groups::Groups;
 use tidings_protocol::wire::message::Message;
 use tokio::sync::{mpsc, oneshot};
@@ -54,7 +56,10 @@ use tokio::time::Instant;
 
 use self::absence::Absence;
 use self::bans::Bans;
+use self::blocks::Blocks;
+use self::chain::Arrivals;
 pub use self::config::ShellConfig;
+pub use self::error::ShellError;
 use self::explain::Acquaintances;
 use self::fault::Doing;
 use self::joining::Joining;
@@ -67,11 +72,10 @@ use self::verify::{Verdict, Verifier};
 use self::waiting::{First, Waiting};
 use crate::clock::{self, Clock, ClockWatch};
 use crate::control::{Command, Events, SubmitReply};
-use crate::files::addresses::{self, AddressesError};
+use crate::files::addresses;
 use crate::lab::slow_motion;
 use crate::names::{Names, Resolver, System};
-use crate::net::{Net, NetError, NetEvent, peer_key};
-use crate::store::OpenError;
+use crate::net::{Net, NetEvent, peer_key};
 use crate::trace::Trace;
 
 /// How often the address book is saved, and with it the anchors: what a node that is killed loses. A guess; Bitcoin Core
@@ -80,58 +84,6 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Longest that a line of the trace stays unwritten, and that the store isn't told of what peers brought.
 const TRACE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Why a node can't start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ShellError {
-    /// The file of bans.
-    #[error("cannot read the bans in {}: {source}; put it right, or move the file away to ban nobody", path.display())]
-    Bans {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The network can't be had.
-    #[error(transparent)]
-    Net(#[from] NetError),
-    /// The address book of an earlier run can't be used.
-    #[error(transparent)]
-    Addresses(#[from] AddressesError),
-    /// A parameter makes no sense.
-    #[error("[params] {0}")]
-    Params(#[from] ParamError),
-    /// The trace can't be opened.
-    #[error("cannot write the trace {}: {source}", path.display())]
-    Trace {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The store can't be used.
-    #[error(transparent)]
-    Store(#[from] OpenError),
-    /// The system gives no randomness.
-    #[error("the system gives no randomness: {0}")]
-    Entropy(String),
-    /// The core panicked.
-    #[error(
-        "a fault of the program stopped the node: {why}; it was dealing with {doing}. What it had acknowledged is \
-         saved. Please report it with the lines of the log before this one, and start the node again"
-    )]
-    Fault {
-        /// What the panic says.
-        why: String,
-        /// What the core was asked to do.
-        doing: String,
-    },
-    /// A part of the node failed that it can't do without.
-    #[error(
-        "a fault of the program stopped the node: {0}. What it had acknowledged is saved; start it again"
-    )]
-    Lost(&'static str),
-}
 
 /// Somebody who submitted an item and waits for what becomes of it.
 #[derive(Debug)]
@@ -156,8 +108,8 @@ pub struct Shell {
     pending: HashMap<ItemId, Vec<Pending>>,
     keeper: Keeper,
     desk: MapDesk,
-    /// Blocks that the core wants read.
-    loads: VecDeque<(ItemId, Load)>,
+    blocks: Blocks,
+    arrivals: Arrivals,
     /// The core's output; empty but while it is carried out.
     actions: Vec<Action>,
     clock: Clock,
@@ -199,6 +151,15 @@ fn doubt_clock(config: &ShellConfig, keeper: &Keeper) {
     }
 }
 
+/// All randomness of the core: from the system, unless a seed is given.
+fn randomness(seed: Option<u64>) -> Result<ChaCha8Rng, ShellError> {
+    match seed {
+        Some(seed) => Ok(ChaCha8Rng::seed_from_u64(seed)),
+        None => ChaCha8Rng::try_from_rng(&mut SysRng)
+            .map_err(|error| ShellError::Entropy(error.to_string())),
+    }
+}
+
 fn open_trace(path: &Path) -> Result<Trace, ShellError> {
     Trace::open(path).map_err(|source| ShellError::Trace { path: path.to_owned(), source })
 }
@@ -232,11 +193,8 @@ impl Shell {
         let bans = Bans::load(config.bans.clone())?;
         let trace = config.trace.as_deref().map(open_trace).transpose()?;
         let mut keeper = Keeper::start(config.store.clone()).await?;
-        let mut rng = match config.seed {
-            Some(seed) => ChaCha8Rng::seed_from_u64(seed),
-            None => ChaCha8Rng::try_from_rng(&mut SysRng)
-                .map_err(|error| ShellError::Entropy(error.to_string()))?,
-        };
+        let (blocks, headers) = Blocks::start(&config).await?;
+        let mut rng = randomness(config.seed)?;
         let clock = slow_motion::clock(config.lab.slow_motion, config.lab.clock);
         doubt_clock(&config, &keeper);
         let net = Net::start(&config.net(&clock)).await?;
@@ -275,7 +233,8 @@ impl Shell {
             pending: HashMap::new(),
             keeper,
             desk: MapDesk::default(),
-            loads: VecDeque::new(),
+            blocks,
+            arrivals: Arrivals::default(),
             actions: Vec::new(),
             clock,
             watch: ClockWatch::start(),
@@ -298,6 +257,7 @@ impl Shell {
             stopping: None,
         };
         let config = Arc::clone(&shell.config);
+        shell.recall_headers(&headers);
         shell.recall(&recalled.unwrap_or_default());
         shell.recall_bans();
         shell.handle(Input::Remembered(&known));
@@ -354,6 +314,7 @@ impl Shell {
                 First::Command(Some(command)) => self.on_command(command),
                 First::Command(None) => waiting.no_commands(),
                 First::Verdicts(verdicts) => self.on_verdicts(verdicts),
+                First::Loaded(answer) => self.on_loaded(answer),
                 First::Restored(restored) => self.on_restored(restored),
                 First::Told(told) => self.on_told(told),
                 First::Neighbour(addr) => self.on_neighbour(addr),
@@ -380,6 +341,8 @@ impl Shell {
                 self.on_command(command);
             } else if let Some(verdicts) = self.verifier.next() {
                 self.on_verdicts(verdicts);
+            } else if let Some(answer) = self.blocks.next() {
+                self.on_loaded(answer);
             } else if let Some(event) = self.net.next_event() {
                 self.on_net(event);
             } else {
@@ -455,7 +418,10 @@ impl Shell {
                     self.net.throttle(link, class, self.clock.instant(until));
                 }
                 Action::Verify(item) => self.verifier.push(item),
-                Action::Load { id, what } => self.loads.push_back((id, what)),
+                Action::Load { id, what } => {
+                    let block = self.node.blocks().get(&id).cloned();
+                    self.blocks.load(id, what, block);
+                }
                 Action::Dial { addr } => self.net.dial(addr),
                 Action::Disconnect { link, why } => self.close(link, why),
                 Action::Changed(key) => {
@@ -467,11 +433,6 @@ impl Shell {
             }
         }
         self.actions = actions;
-        while let Some((id, what)) = self.loads.pop_front() {
-            let block = self.node.blocks().get(&id).cloned();
-            let loaded = block.and_then(|block| what.of(&block, &*self.config.chain));
-            throttled |= self.handle(Input::Loaded { id, what, loaded });
-        }
         // Before anything else is queued: a batch of verdicts could fill a queue to its bound.
         while let Some(link) = self.net.next_congested() {
             throttled |= self.handle(Input::Congested { link });
@@ -484,7 +445,11 @@ impl Shell {
         self.reporter.report(event, unix_us, cut);
         self.keeper.observe(event);
         match *event {
-            Event::Accepted { id, ingress, .. } => self.answer_accepted(id, ingress),
+            Event::Accepted { id, ingress, .. } => {
+                let from = ingress.and_then(|link| self.reporter.names.get(link).copied());
+                self.arrivals.note(id, unix_us, from);
+                self.answer_accepted(id, ingress);
+            }
             Event::Rejected { id, rejection, .. } => self.answer_rejected(id, rejection),
             Event::AlreadyKnown { id } => self.answer_known(id),
             Event::LinkUp { peer, advertise, .. } => {
@@ -499,12 +464,17 @@ impl Shell {
                     self.found_myself(addr);
                 }
             }
+            // It was kept where other items are, by an earlier version.
+            Event::Restored { id } if id.kind() == ItemKind::Block => {
+                self.keep_block(id, Vec::new());
+            }
             Event::Restored { .. }
             | Event::Orphaned { .. }
             | Event::Broadcast { .. }
             | Event::Left { .. }
             | Event::BlockConnected { .. }
             | Event::BlockDisconnected { .. }
+            | Event::Returned { .. }
             | Event::LinkDown { .. }
             | Event::Misbehaved { .. }
             | Event::OtherMap { .. }
@@ -594,6 +564,7 @@ impl Shell {
     async fn shut_down(mut self) {
         self.reporter.flush();
         std::mem::take(&mut self.keeper).close(&self.node).await;
+        self.blocks.close().await;
         // Saves must not overtake one another, and can't fail but by a panic of their own.
         let earlier = self.saving.take();
         if let Some(earlier) = earlier {

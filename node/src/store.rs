@@ -29,7 +29,7 @@
 //! that is mostly free is compacted when it is opened. In memory it takes the index and a cache of [`CACHE_BYTES`].
 
 mod age;
-mod file;
+pub(crate) mod file;
 mod format;
 mod map;
 mod open;
@@ -50,6 +50,7 @@ use tidings_protocol::machine::RestoredAs;
 pub use map::{MapChange, Recalled};
 pub use open::OpenError;
 pub use restore::Restored;
+pub(crate) use writer::is_full;
 pub use writer::{Gauges, NotSaved, StoreHandle, Waiter};
 
 use crate::clock::SystemClock;

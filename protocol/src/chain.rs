@@ -45,6 +45,7 @@
 //! [`Rules`] names those that are built in.
 
 mod inspection;
+mod mining;
 mod rejection;
 
 #[cfg(feature = "bitcoin")]
@@ -53,6 +54,7 @@ pub mod opaque;
 pub mod tidings;
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -65,6 +67,7 @@ pub use inspection::{
     BlockHeader, Confirmed, ConflictKey, Disconnected, GOOD, Inspection, Opened, Sender, Split,
     Verdict, Verified, Weight,
 };
+pub use mining::Unminable;
 pub use rejection::{Blame, Rejection};
 
 /// The rules of a chain.
@@ -165,6 +168,25 @@ pub trait Chain: Send + Sync {
     /// Makes a block with its proof of work, for test networks: it may take a while. `None`, the default, if these rules can't,
     /// or if no proof was found.
     fn mine(&self, _parent: Hash256, _transactions: &[Arc<Item>], _time_s: u64) -> Option<Bytes> {
+        None
+    }
+
+    /// How many nonces are worth trying for a block, where these rules can make one: see [`Chain::mine_with`].
+    ///
+    /// # Errors
+    /// When they can't, or it would take too long. By default always.
+    fn minable(&self) -> Result<u64, Unminable> {
+        Err(Unminable::Never)
+    }
+
+    /// [`Chain::mine`] with these nonces alone, so that whoever searches can stop now and then. `None` if none of them is one.
+    fn mine_with(
+        &self,
+        _parent: Hash256,
+        _transactions: &[Arc<Item>],
+        _time_s: u64,
+        _nonces: Range<u64>,
+    ) -> Option<Bytes> {
         None
     }
 

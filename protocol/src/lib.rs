@@ -120,6 +120,8 @@ pub mod items {
     pub mod unbroadcast;
     pub mod verification;
 
+    pub mod templates;
+
     pub mod rebuilding;
 }
 

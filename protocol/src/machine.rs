@@ -39,7 +39,7 @@
 //! 9. **Parameters and rules** in `cx.params` and `cx.chain` stay the same for the life of a machine, and the
 //!    parameters have passed [`Params::validate`]: bounds and timers are read from them at every input.
 //! 10. **Randomness**: `cx.rng` is the only source. A driver that seeds it gets the same run again,
-//!    byte for byte, whatever the hash salt.
+//!     byte for byte, whatever the hash salt.
 //!
 //! # What a broken promise does
 //! Nothing of it is undefined, and nothing of it panics in a release build.

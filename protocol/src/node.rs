@@ -5,6 +5,7 @@
 //! - `node/links.rs`: links come up, say hello, misbehave and go down
 //! - `node/block_links.rs`: links on which blocks alone are spoken of
 //! - `node/compact.rs`: blocks are sent as names, and put together again
+//! - `node/templates.rs`: neighbours tell what they expect in a block, and send blocks as places in that
 //! - `node/coded.rs`: large blocks are sent as symbols of a code, by several peers at once
 //! - `node/blocks.rs`: a block is kept, and what it contains is confirmed
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
@@ -46,6 +47,7 @@ mod relay;
 mod restoring;
 mod send;
 mod serve;
+mod templates;
 mod view;
 mod wake;
 mod warm;
@@ -68,6 +70,7 @@ use crate::items::blocks::BlockStore;
 use crate::items::confirming::Confirming;
 use crate::items::pool::Pool;
 use crate::items::seen::SeenCache;
+use crate::items::templates::Templates;
 use crate::items::unbroadcast::Unbroadcast;
 use crate::limits::allowance::Allowance;
 use crate::limits::budget::LinkBudget;
@@ -174,6 +177,7 @@ pub struct Node {
     rate_limiter: RelayRateLimiter,
     pushed_blocks: PushedBlocks,
     rebuilding: Rebuilding,
+    templates: Templates,
     block_pushers: BlockPushers,
     coded: Coded,
     streams: SymbolStreams,
@@ -213,6 +217,8 @@ struct LinkState {
     ready: bool,
     /// It takes blocks as names.
     rebuilds: bool,
+    /// It tells templates and takes them.
+    templates: bool,
     congested: bool,
     /// Nothing is said there but of blocks.
     only_blocks: bool,
@@ -250,6 +256,7 @@ impl Node {
             rate_limiter: RelayRateLimiter::default(),
             pushed_blocks: PushedBlocks::default(),
             rebuilding: Rebuilding::default(),
+            templates: Templates::default(),
             block_pushers: BlockPushers::default(),
             coded: Coded::default(),
             streams: SymbolStreams::default(),

@@ -21,12 +21,17 @@ use tidings_protocol::wire::error::DecodeError;
 use tidings_protocol::wire::frame::{Reader, Writer};
 use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::{
-    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, Blocks, Compact, GETDATA_MAX, HEADER_MAX,
-    HEADERS_MAX, Hello, Items, KNOWN_MAX, LOCATOR_MAX, MapTerms, Message, Names, Offer, PartId,
-    Parts, PartsWanted, PeerExchange, Reconcile, Replica, SAID_MAX, SHUFFLED_MAX, SYMBOL_BYTES,
-    Session, Signal, Symbol, SymbolId, Symbols, SymbolsWanted,
+    ADDRESSES_MAX, ANNOUNCE_MAX, Accepts, Allowed, Blocks, ByTemplate, Compact, EXTRA_MAX,
+    GETDATA_MAX, HEADER_MAX, HEADERS_MAX, Hello, Items, KNOWN_MAX, LOCATOR_MAX, MapTerms, Message,
+    NOWHERE, Names, PartId, Parts, PartsWanted, PeerExchange, Reconcile, Replica, SAID_MAX,
+    SHUFFLED_MAX, Session, Signal, TEMPLATE_MAX, Template,
 };
 use tidings_protocol::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
+
+#[path = "wire/symbols.rs"]
+mod symbols;
+
+use symbols::about_symbols;
 
 /// Small limits keep the cases quick; a block still takes several parts.
 const CHAIN: Opaque = Opaque { max_tx_bytes: 40_000, max_block_bytes: 100_000 };
@@ -169,48 +174,58 @@ fn about_blocks(kind: MessageKind) -> BoxedStrategy<Message> {
                 Blocks::Headers(vec![header; count].into()).into()
             })
             .boxed(),
+        MessageKind::ByTemplate => by_template().boxed(),
+        MessageKind::Template => template().boxed(),
+        MessageKind::GetListed => {
+            short_ids(EXTRA_MAX).prop_map(|ids| Blocks::GetListed(ids).into()).boxed()
+        }
+        MessageKind::Listed => prop::collection::vec(bytes(), 0..3)
+            .prop_map(|transactions| Blocks::Listed(transactions.into()).into())
+            .boxed(),
         _ => any::<bool>().prop_map(|on| Blocks::Prefer(on).into()).boxed(),
     }
 }
 
-fn about_symbols(kind: MessageKind) -> BoxedStrategy<Message> {
-    match kind {
-        MessageKind::Offer => (list_len(HEADER_MAX), any::<(u32, u8, u16, bool)>())
-            .prop_map(|(len, (size, classes, has, is_named))| {
-                let (header, classes) = (vec![1; len].into(), 1 + classes % 16);
-                let has = has & (u16::MAX >> (16 - classes));
-                Symbols::Offer(Arc::new(Offer { header, size, classes, has, is_named })).into()
-            })
-            .boxed(),
-        MessageKind::Classes => any::<(u64, u16)>()
-            .prop_map(|(block, has)| Symbols::Classes { block, has }.into())
-            .boxed(),
-        MessageKind::GetSymbols => {
-            let places = (any::<(u8, u16, u16)>(), 1..=u8::MAX, any::<u8>());
-            (any::<([u8; 32], u32, u32)>(), places)
-                .prop_map(|((block, size, stream), ((slice, from, count), classes, class))| {
-                    let (block, class) = (Hash256(block), class % classes);
-                    Symbols::Get(Arc::new(SymbolsWanted {
-                        block,
-                        size,
-                        stream,
-                        class,
-                        classes,
-                        slice,
-                        from,
-                        count,
-                    }))
-                    .into()
-                })
-                .boxed()
-        }
-        _ => (any::<(u32, u8, u16)>(), any::<(bool, bool, u8)>())
-            .prop_map(|((stream, slice, number), (is_vouched, is_last, byte))| {
-                let (id, bytes) = (SymbolId { slice, number }, vec![byte; SYMBOL_BYTES].into());
-                Symbols::Symbol(Arc::new(Symbol { stream, id, is_vouched, is_last, bytes })).into()
-            })
-            .boxed(),
-    }
+/// A block by places in a template: some of its transactions are nowhere there, and some of these come along.
+fn by_template() -> impl Strategy<Value = Message> {
+    let place = prop_oneof![4 => 0..8_192_u16, 1 => Just(NOWHERE)];
+    let some = prop::collection::vec(place, 1..300);
+    let in_order =
+        (0..4_000_u16, 1..3_000_u16).prop_map(|(from, len)| (from..from + len).collect());
+    let places = prop_oneof![some, in_order];
+    (places, any::<u32>(), prop::collection::vec(bytes(), 0..3), any::<[u8; 8]>()).prop_map(
+        |(places, template, along, id)| {
+            let places: Vec<u16> = places;
+            let outside = (0..).zip(&places).filter(|(_, place)| **place == NOWHERE);
+            let outside: Vec<u16> = outside.map(|(at, _)| at).collect();
+            let prefilled: Box<[_]> = outside.iter().copied().zip(along).collect();
+            let ids = vec![ShortId(id); outside.len() - prefilled.len()].into();
+            let (header, places) = (vec![1; 80].into(), places.into());
+            Blocks::ByTemplate(Arc::new(ByTemplate { header, template, places, prefilled, ids }))
+                .into()
+        },
+    )
+}
+
+fn template() -> impl Strategy<Value = Message> {
+    let runs = prop::collection::vec((1..50_u16, 1..50_u16), 0..80);
+    (any::<bool>(), any::<u32>(), runs, short_ids(TEMPLATE_MAX)).prop_map(
+        |(is_new, number, runs, added)| {
+            let mut next = 0;
+            let run = |(gap, len): (u16, u16)| {
+                let start = next + gap;
+                next = start + len;
+                (start, len)
+            };
+            let gone = if is_new { Box::default() } else { runs.into_iter().map(run).collect() };
+            let added = added.iter().copied().collect();
+            Blocks::Template(Arc::new(Template { is_new, number, gone, added })).into()
+        },
+    )
+}
+
+fn with_nonce(session: fn(u64) -> Session) -> BoxedStrategy<Message> {
+    any::<u64>().prop_map(move |nonce| Message::Session(session(nonce))).boxed()
 }
 
 #[expect(clippy::too_many_lines, reason = "an arm for each kind")]
@@ -227,12 +242,8 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
                 })
                 .boxed()
         }
-        MessageKind::Ping => {
-            any::<u64>().prop_map(|nonce| Message::Session(Session::Ping { nonce })).boxed()
-        }
-        MessageKind::Pong => {
-            any::<u64>().prop_map(|nonce| Message::Session(Session::Pong { nonce })).boxed()
-        }
+        MessageKind::Ping => with_nonce(|nonce| Session::Ping { nonce }),
+        MessageKind::Pong => with_nonce(|nonce| Session::Pong { nonce }),
         MessageKind::GetAddresses => Just(Message::Peers(PeerExchange::GetAddresses)).boxed(),
         MessageKind::Addresses => list_len(ADDRESSES_MAX)
             .prop_flat_map(|len| prop::collection::vec(addr(), len))
@@ -248,7 +259,11 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         | MessageKind::Parts
         | MessageKind::Prefer
         | MessageKind::GetHeaders
-        | MessageKind::Headers => about_blocks(kind),
+        | MessageKind::Headers
+        | MessageKind::ByTemplate
+        | MessageKind::Template
+        | MessageKind::GetListed
+        | MessageKind::Listed => about_blocks(kind),
         MessageKind::Offer
         | MessageKind::Classes
         | MessageKind::GetSymbols

@@ -17,8 +17,8 @@ use crate::launch;
 use crate::launch::descriptors;
 use crate::launch::local::mode;
 use crate::launch::settings::{Options, Settings};
-use crate::manifest::Manifest;
 use crate::manifest::args::{SettingArgs, presets};
+use crate::manifest::{Manifest, Mining};
 use crate::outage::{self, OutageArgs};
 use crate::output;
 use crate::simulate::{self, SimArgs};
@@ -34,6 +34,7 @@ use crate::study::predict::{self, PredictArgs};
 use crate::study::rounds::{self, RoundsArgs};
 use crate::study::validate::{self, ValidateArgs};
 use crate::study::versus::{self, VersusArgs};
+use crate::up::{self, DownArgs, UpArgs};
 use crate::usage;
 
 /// Launches real Tidings networks on one machine and measures them.
@@ -56,6 +57,10 @@ enum Command {
     Validate(Box<ValidateArgs>),
     /// Launches our nodes and others' in turns, under the same settings, and sets the figures side by side.
     Versus(Box<VersusArgs>),
+    /// Starts a network that stays until it is interrupted, or until `down`, and tells where its nodes are.
+    Up(Box<UpArgs>),
+    /// Ends the network that `up` started.
+    Down(DownArgs),
     /// Simulates strategies side by side, on the same workload and seeds.
     Compare(Box<CompareArgs>),
     /// Simulates adaptive wherever it may be, and shows how it keeps its dial.
@@ -103,6 +108,15 @@ pub struct LaunchArgs {
     /// they do [default: fleet]
     #[arg(long, value_name = "PRESET", num_args = 0..=1, default_missing_value = "fleet", value_parser = presets())]
     members: Option<MembersPreset>,
+    /// Have blocks made at random nodes, one each so many seconds on average, while transactions are submitted (rules tidings)
+    #[arg(long, value_name = "S")]
+    block_interval: Option<f64>,
+    /// Most transactions of a block [default: as many as fit]
+    #[arg(long, value_name = "N", requires = "block_interval")]
+    block_txs_max: Option<usize>,
+    /// How many nodes start after the load, to see how long each takes to have the chain
+    #[arg(long, value_name = "K", requires = "block_interval")]
+    late_joiners: Option<usize>,
     /// In how many processes all nodes are, for networks of thousands [default: each in a process of its own]
     #[arg(long, value_name = "N")]
     hosts: Option<usize>,
@@ -133,6 +147,11 @@ impl LaunchArgs {
             manifest.fault = vec![FaultSpec::kill(share, at_s)];
         }
         manifest.members = self.members.or(manifest.members);
+        if let Some(interval_s) = self.block_interval {
+            let txs_max = self.block_txs_max;
+            let late_joiners = self.late_joiners.unwrap_or(0);
+            manifest.mining = Some(Mining { interval_s, txs_max, late_joiners });
+        }
         manifest.validate()?;
         let settings = Settings::of(manifest, self.node_binary)?;
         let mut settings = settings.withholding(self.withhold)?.in_hosts(self.hosts)?;
@@ -176,6 +195,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Blocks(args) => blocks::main(&args),
         Command::Validate(args) => validate::main(&args),
         Command::Versus(args) => versus::main(&args),
+        Command::Up(args) => up::up(&args),
+        Command::Down(args) => up::down(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Dial(args) => dial::main(&args),
         Command::Frontier(args) => frontier::main(&args),

@@ -7,14 +7,17 @@
 //! - the nodes: [`local`] is one of them, in a process of this machine, [`fleet`] all of them; [`connect`] waits
 //!   until they are linked ([`ready`] is what waiting for all nodes is), [`slow_motion`] slows their clocks
 //! - [`members`]: the nodes as members of a fleet, if they are to be
-//! - the measured part: [`drive`] runs it; [`submit`] submits, [`kill`] kills, [`collect`] follows the
-//!   deliveries, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
-//! - around and after it: [`observe`] asks the nodes, [`results`] makes tables and figures of it all,
+//! - the measured part: [`drive`] runs it; [`submit`] submits, [`mining`] has blocks made, [`kill`] kills, [`collect`] follows the
+//!   deliveries and [`blocks`] those of blocks, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
+//! - around and after it: [`observe`] asks the nodes, [`joiners`] start late, [`chain`] looks
+//!   what became of it, [`results`] makes tables and figures of it all,
 //!   [`run_folder`] keeps them, [`ui`] shows how far it is
 //!
 //! Everything runs on one thread, the one that starts the nodes: the kernel ends a node when the thread that
 //! started it ends.
 
+pub mod blocks;
+pub mod chain;
 pub mod clocks;
 pub mod collect;
 pub mod connect;
@@ -23,9 +26,11 @@ pub mod descriptors;
 pub mod drive;
 pub mod fleet;
 pub mod items;
+pub mod joiners;
 pub mod kill;
 pub mod local;
 pub mod members;
+pub mod mining;
 pub mod observe;
 pub mod pace;
 pub mod plan;
@@ -60,7 +65,7 @@ use connect::{Goal, Overlay};
 use descriptors::{Room, TooFew};
 use drive::Driven;
 use fleet::Fleet;
-use local::Common;
+use local::{Common, NodeError};
 use members::Measured;
 use plan::{NodePlan, Plan, PlanError};
 use results::Observed;
@@ -89,6 +94,9 @@ enum LaunchError {
     /// Reading the traces failed.
     #[error("cannot read the nodes' traces: {0}")]
     Traces(io::Error),
+    /// A node that starts late didn't, or died.
+    #[error("a late node: {0}")]
+    Joiner(#[from] NodeError),
     /// Writing the results failed.
     #[error(transparent)]
     Results(#[from] RunError),
@@ -107,6 +115,7 @@ impl LaunchError {
                 FolderError::Io { .. } | FolderError::Manifest(_) | FolderError::Toml(_),
             )
             | Self::Traces(_)
+            | Self::Joiner(_)
             | Self::Results(_) => 1,
         }
     }
@@ -181,7 +190,7 @@ pub(crate) async fn interrupted() -> &'static str {
 async fn launch(settings: &Settings, options: &Options) -> Result<Launched, LaunchError> {
     let ui = Ui::new(options.quiet);
     raise_limits(settings)?;
-    let Plan { network, nodes, degrees, items, victims } = plan::draw(settings)?;
+    let Plan { network, nodes, degrees, items, victims, joiners } = plan::draw(settings)?;
     let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
     let places: Vec<_> = nodes.iter().map(|node| node.place).collect();
 
@@ -210,22 +219,9 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     }
     let before = observe::statuses(&fleet).await;
     let members = Measured::begin(settings.manifest.members, converged_s, &before);
-    let mut observed = Observed {
-        start_s,
-        connect_s,
-        overlay,
-        dialled_at_end: Vec::new(),
-        idle_cpu_percent,
-        idle_memory,
-        memory: None,
-        traffic_before: observe::traffic(&before),
-        traffic_after: Vec::new(),
-        links_lost: None,
-        usage_after: Vec::new(),
-        comparison: None,
-        members: None,
-        clock_problems: Vec::new(),
-    };
+    let idle = (idle_cpu_percent, idle_memory);
+    let mut observed =
+        Observed::before((start_s, connect_s), overlay, idle, observe::traffic(&before));
     let bar = ui.bar("relaying", items.len());
     let driven = drive::run(&fleet, &items, &victims, settings, (&clock, &mut clocks), &bar).await;
     drop(bar);
@@ -249,6 +245,9 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
         let figures = members.figures(&statuses, &fleet, kill, settings, &ui).await;
         observed.members = Some(figures);
     }
+    let looked = chain::look(&driven, &fleet, (&items, &statuses), settings);
+    let common = common(&folder, settings);
+    observed.chain = chain::catch_up(looked, joiners, &common, settings, &ui).await?;
     let (run, summary) = results::assemble(
         settings,
         folder.manifest().clone(),
@@ -293,20 +292,45 @@ fn raise_limits(settings: &Settings) -> Result<(), LaunchError> {
     Ok(())
 }
 
+/// What all nodes have in common.
+fn common(folder: &RunFolder, settings: &Settings) -> Common {
+    Common {
+        folder: folder.nodes(),
+        network: folder.network(),
+        params: settings.manifest.params.clone(),
+        slow_motion: settings.manifest.slow_motion,
+        keeps: settings.stays,
+        node_binary: settings.node_binary.clone(),
+        node_arguments: settings.manifest.contender.map_or(&[], Contender::arguments),
+    }
+}
+
+/// Starts all nodes of a plan and waits until their links stand: for whoever does something else with them than measure a workload.
+///
+/// # Errors
+/// A sentence about what went wrong; all nodes are gone then.
+pub async fn bring_up(
+    nodes: Vec<NodePlan>,
+    degrees: Option<&[usize]>,
+    folder: &RunFolder,
+    settings: &Settings,
+    ui: &Ui,
+) -> Result<Fleet, String> {
+    raise_limits(settings).map_err(|error| error.to_string())?;
+    let began = Instant::now();
+    let fleet = start(nodes, folder, settings, ui).await?;
+    let goal = degrees.map_or(Goal::Outbound, Goal::Degrees);
+    stand(&fleet, goal, settings, (began, began.elapsed().as_secs_f64()), ui).await?;
+    Ok(fleet)
+}
+
 async fn start(
     nodes: Vec<NodePlan>,
     folder: &RunFolder,
     settings: &Settings,
     ui: &Ui,
 ) -> Result<Fleet, String> {
-    let common = Common {
-        folder: folder.nodes(),
-        network: folder.network(),
-        params: settings.manifest.params.clone(),
-        slow_motion: settings.manifest.slow_motion,
-        node_binary: settings.node_binary.clone(),
-        node_arguments: settings.manifest.contender.map_or(&[], Contender::arguments),
-    };
+    let common = common(folder, settings);
     let shared = settings.hosts.map_or_else(String::new, |hosts| format!(" in {hosts} hosts"));
     ui.say(&format!("starting {} nodes{shared}, in {}", nodes.len(), folder.shown()));
     let bar = ui.bar("starting", nodes.len());
@@ -390,8 +414,16 @@ fn finish(
     options: &Options,
 ) -> Result<Launched, LaunchError> {
     folder.fill(run, &summary)?;
+    let chain_wrong = match &observed.chain {
+        Some((chain, rows)) => {
+            folder.fill_blocks(rows)?;
+            chain::wrong_with(chain)
+        }
+        None => Vec::new(),
+    };
     let mut wrong = observed.comparison.map_or_else(Vec::new, |compared| compared.problems);
     wrong.extend(unhealed);
+    wrong.extend(chain_wrong);
     if summary.valid && summary.complete() && wrong.is_empty() && !options.keep_logs {
         folder.tidy();
     }

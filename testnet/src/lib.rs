@@ -9,6 +9,7 @@
 //! - the same core without sockets and clocks: [`simulate`] runs `tidings_sim` and meters it
 //! - many runs side by side: [`study`] compares strategies, theory, and both worlds
 //! - [`assault`] has real nodes attacked, and tells what it cost them
+//! - [`up`] starts a network that stays, and ends it
 //! - [`outage`] takes the network away from one of them, and gives it back
 //! - [`namespace`] makes networks of this machine's own for that, and for what is counted by itself
 //! - [`usage`] reads CPU time and memory of processes, for both worlds
@@ -25,4 +26,5 @@ pub mod outage;
 pub mod output;
 pub mod simulate;
 pub mod study;
+pub mod up;
 pub mod usage;

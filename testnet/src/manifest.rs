@@ -7,9 +7,11 @@
 //! slow_motion = 100           # real nodes' clocks run 100 times slower; 1 if left out
 //! contender = "gossipsub"     # whose nodes are launched; ours if left out
 //! members = "fleet"           # real nodes are members of a fleet, too; not if left out
+//! mining = { interval_s = 10.0 } # real nodes make blocks; none if left out
 //!
 //! [network]
 //! nodes = 500
+//! rules = "tidings"           # opaque if left out; or bitcoin
 //! topology = "outbound"       # gossip, random-regular, ring, grid, line, tree, complete, clusters
 //!
 //! [link]
@@ -98,6 +100,9 @@ pub struct Manifest {
     /// network's own time. A simulation takes no notice: the machine takes none of its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_motion: Option<SlowMotion>,
+    /// What real nodes make blocks for; none if unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mining: Option<Mining>,
     /// What goes wrong on purpose, in any order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fault: Vec<FaultSpec>,
@@ -106,6 +111,48 @@ pub struct Manifest {
     /// What ran it, on what: a note of the run folder, no setting.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
+}
+
+/// How blocks are made: at random nodes, each a random time after the one before (a Poisson process), while items are submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mining {
+    /// Mean time from one to the next, seconds.
+    pub interval_s: f64,
+    /// Most transactions of a block; as many as fit if unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub txs_max: Option<usize>,
+    /// How many nodes start after the load, to see how long they take to have the chain.
+    #[serde(default)]
+    pub late_joiners: usize,
+}
+
+/// Longest time between two blocks, seconds.
+const INTERVAL_MAX_S: f64 = 86_400.0;
+
+/// Most nodes that start after the load, one after the other.
+const JOINERS_MAX: usize = 100;
+
+impl Mining {
+    fn validate(&self, rules: Rules) -> Result<(), String> {
+        let Self { interval_s, late_joiners, .. } = *self;
+        if rules != Rules::Tidings {
+            return Err(format!(
+                "mining: blocks are made under network.rules tidings, and not under {rules}"
+            ));
+        }
+        if !(interval_s > 0.0 && interval_s <= INTERVAL_MAX_S) {
+            return Err(format!(
+                "mining.interval_s is {interval_s}, but must be more than 0 and at most {INTERVAL_MAX_S}"
+            ));
+        }
+        if late_joiners > JOINERS_MAX {
+            return Err(format!(
+                "mining.late_joiners is {late_joiners}, but must be at most {JOINERS_MAX}"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// The network.
@@ -167,6 +214,7 @@ impl Default for Manifest {
             origin,
             measure,
             spies,
+            mining: _, // of real nodes, too: see below
             fault,
             params,
         } = Scenario::default();
@@ -183,6 +231,7 @@ impl Default for Manifest {
             contender: None,
             members: None,
             slow_motion: None,
+            mining: None,
             fault,
             params,
             recorded: None,
@@ -292,6 +341,9 @@ impl Manifest {
                 self.format
             ));
         }
+        if let Some(mining) = &self.mining {
+            mining.validate(self.network.rules)?;
+        }
         match &self.workload {
             Workload::Transfers(transfers) => {
                 self.validate_sizes(transfers.sizes)?;
@@ -321,6 +373,11 @@ impl Manifest {
                 members.name()
             ));
         }
+        if let Some(Mining { late_joiners: 1.., .. }) = self.mining {
+            return Err(
+                "mining.late_joiners is set, which only launch can start: leave it out".to_owned()
+            );
+        }
         match self.workload {
             Workload::Transfers(transfers) => Ok(self.scenario_of(transfers)),
             Workload::BitcoinBlock { .. } => {
@@ -346,6 +403,10 @@ impl Manifest {
             origin: self.origin,
             measure: self.measure,
             spies: self.spies,
+            mining: self.mining.map(|mining| tidings_sim::mining::Mining {
+                interval_s: mining.interval_s,
+                txs_max: mining.txs_max.unwrap_or(usize::MAX),
+            }),
             fault: self.fault.clone(),
             params: self.params.clone(),
         }

@@ -203,6 +203,7 @@ async fn run(args: &OutageArgs) -> Result<Report, String> {
         network: folder.network(),
         params: settings.manifest.params.clone(),
         slow_motion: None,
+        keeps: false,
         node_binary: settings.node_binary.clone(),
         node_arguments: &[],
     };

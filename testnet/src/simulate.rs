@@ -4,6 +4,7 @@
 //! the CPU time that a run takes, tables and figures in a folder ([`tables`]), and where a large network lies in
 //! memory ([`huge_pages`]). `fleet` simulates members instead of nodes.
 
+mod chain;
 mod fleet;
 pub mod huge_pages;
 pub mod tables;
@@ -12,15 +13,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use tidings_protocol::chain::Rules;
 use tidings_sim::simulation::Prepared;
 use tidings_tools::figures::summary::Summary;
 use tidings_tools::run::{self, Run, RunError};
 use tidings_tools::show::{report, table};
 
 use crate::exit;
-use crate::manifest::Manifest;
 use crate::manifest::args::SettingArgs;
 use crate::manifest::recorded::{self, Recorded};
+use crate::manifest::{Manifest, Mining};
 use crate::output;
 use crate::usage::{cpu_between, own_usage};
 use tables::CpuSeconds;
@@ -40,6 +42,12 @@ pub struct SimArgs {
     /// Members know nobody in the beginning, and ask the first of them, all at once
     #[arg(long, requires = "members")]
     pub joining: bool,
+    /// Have blocks made at random nodes, one each so many seconds on average, while transactions are submitted
+    #[arg(long, value_name = "S", conflicts_with = "members")]
+    pub block_interval: Option<f64>,
+    /// Most transactions of a block [default: all that are pooled]
+    #[arg(long, value_name = "N", requires = "block_interval")]
+    pub block_txs_max: Option<usize>,
     /// Run folder, which must not exist [default: none is written]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -127,7 +135,12 @@ impl SimArgs {
     /// # Errors
     /// A sentence about the first that makes no sense.
     pub fn resolve(&self) -> Result<Manifest, SimError> {
-        let manifest = self.settings.lay_over(Manifest::default()).map_err(SimError::Usage)?;
+        let mut manifest = self.settings.lay_over(Manifest::default()).map_err(SimError::Usage)?;
+        if let Some(interval_s) = self.block_interval {
+            let txs_max = self.block_txs_max;
+            manifest.mining = Some(Mining { interval_s, txs_max, late_joiners: 0 });
+            manifest.network.rules = Rules::Tidings; // as a launch would need; simulated signatures cost nothing
+        }
         manifest.validate().map_err(SimError::Usage)?;
         Ok(manifest)
     }

@@ -14,6 +14,7 @@
 //! quotes or line ends, so the files need no quoting; writing refuses such a field. Every line ends
 //! with a line feed, by which a file that was cut short is recognised.
 
+mod blocks;
 mod error;
 mod file;
 mod rows;
@@ -21,6 +22,7 @@ mod table;
 
 use std::path::Path;
 
+pub use blocks::{Block, write_blocks};
 pub use error::RunError;
 pub use file::{read_text, write_text};
 pub use rows::{Delivery, Item, ItemKind, Link, Node, Traffic};
@@ -37,6 +39,8 @@ pub const DELIVERIES: &str = "deliveries.csv";
 pub const TRAFFIC: &str = "traffic.csv";
 /// Name of the table of links.
 pub const LINKS: &str = "links.csv";
+/// Name of the table of blocks, where some were made.
+pub const BLOCKS: &str = "blocks.csv";
 /// Name of the summary.
 pub const SUMMARY_JSON: &str = "summary.json";
 /// Name of the summary as a table of one row.

@@ -67,6 +67,7 @@ async fn serve(strategy: StrategyKind, peers: usize) {
         asmap: None,
         bans: None,
         store: None,
+        blocks: None,
         kv: None,
         lab: Lab::default(),
         seed: None,

@@ -33,7 +33,7 @@ impl From<KvRefused> for ApiError {
 }
 
 /// What a query names so; nothing if it doesn't.
-fn named(uri: &Uri, name: &str) -> Option<KvText> {
+pub(super) fn named(uri: &Uri, name: &str) -> Option<KvText> {
     let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     let value = pairs.filter(|(each, _)| *each == name).map(|(_, value)| value).next()?;
     Some(KvText(percent_decode_str(value).collect()))

@@ -1,29 +1,20 @@
 //! What the API answers.
 
-use std::time::Duration;
-
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tidings_protocol::ground::item::{Hash256, ItemKind};
-use tokio::time::timeout;
+use tidings_protocol::ground::item::Hash256;
 
-use super::{Api, bans, events, kv, members};
+use super::{Api, bans, chain, events, kv, members, mine, submit};
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{
-    AddressStatus, Health, PeerStatus, Readiness, SlowFrom, Slowed, Status, Stopping, Submitted,
-    path,
+    AddressStatus, Health, PeerStatus, Readiness, SlowFrom, Slowed, Status, Stopping, path,
 };
 use crate::control::{Command, Unexplained};
 use crate::http::error::ApiError;
 use crate::lab::slow_motion::NotSlowed;
-use crate::store::NotSaved;
-
-/// How long a submission may take to arrive. A guess: a block of 4 MB at 1.2 Mbit/s.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All routes. What stands before them (a token) is the listener's business.
 pub fn router(api: Api) -> Router {
@@ -35,9 +26,14 @@ pub fn router(api: Api) -> Router {
         .route(path::UNBAN, post(bans::unban))
         .route(path::DISCONNECT, post(bans::disconnect))
         .route(path::CONNECT, post(bans::connect))
-        .route(path::TX, post(submit_tx))
-        .route(path::BLOCK, post(submit_block))
+        .route(path::TX, post(submit::tx))
+        .route(path::BLOCK, post(submit::block))
         .route(&by_id(path::ITEMS), get(item))
+        .route(&by_id(path::DECODE), get(chain::decode))
+        .route(path::BLOCKS, get(chain::blocks))
+        .route(&by_id(path::BLOCKS), get(chain::block))
+        .route(path::POOL, get(chain::pool))
+        .route(path::MINE, post(mine::mine))
         .route(&by_id(path::EXPLAIN_TX), get(explain_tx))
         .route(&by_id(path::EXPLAIN_PEER), get(explain_peer))
         .route(path::EVENTS, get(events::stream))
@@ -87,54 +83,6 @@ async fn peers(State(api): State<Api>) -> Result<Json<Vec<PeerStatus>>, ApiError
 
 async fn addresses(State(api): State<Api>) -> Result<Json<Vec<AddressStatus>>, ApiError> {
     Ok(Json(api.control.ask(Command::Addresses).await?))
-}
-
-async fn submit_tx(State(api): State<Api>, request: Request) -> Result<Json<Submitted>, ApiError> {
-    submit(&api, ItemKind::Tx, request).await
-}
-
-async fn submit_block(
-    State(api): State<Api>,
-    request: Request,
-) -> Result<Json<Submitted>, ApiError> {
-    submit(&api, ItemKind::Block, request).await
-}
-
-async fn submit(api: &Api, kind: ItemKind, request: Request) -> Result<Json<Submitted>, ApiError> {
-    let max = api.chain.max_size(kind);
-    let read = timeout(BODY_TIMEOUT, Limited::new(request.into_body(), max).collect()).await;
-    let bytes = match read {
-        // A copy: what was read shares a buffer of many kilobytes, which the pool would keep.
-        Ok(Ok(body)) => Bytes::copy_from_slice(&body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("a {kind} has at most {max} bytes under this network's rules");
-            return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message));
-        }
-        Ok(Err(error)) => return Err(ApiError::new(StatusCode::BAD_REQUEST, error.to_string())),
-        Err(_) => {
-            let message = "the item took too long to arrive";
-            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, message));
-        }
-    };
-    if bytes.is_empty() {
-        let message = format!("send the canonical bytes of a {kind} as the body");
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, message));
-    }
-    let answer = api.control.ask(|reply| Command::Submit { kind, bytes, reply }).await?;
-    answer.map(Json).map_err(|error| not_saved(kind, &error))
-}
-
-fn not_saved(kind: ItemKind, error: &NotSaved) -> ApiError {
-    let (status, advice) = if error.disk_full {
-        (StatusCode::INSUFFICIENT_STORAGE, "make room on the disk and submit it again")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "submit it again later")
-    };
-    let message = format!(
-        "the {kind} is valid and is being relayed, but it could not be saved, so that a crash may lose it \
-         ({error}): {advice}"
-    );
-    ApiError::new(status, message)
 }
 
 async fn item(State(api): State<Api>, Path(id): Path<String>) -> Result<Bytes, ApiError> {

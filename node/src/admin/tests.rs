@@ -31,6 +31,8 @@ use crate::members::keyring::Key;
 use crate::members::{Members, MembersControl, MembersSetup};
 use crate::store::NotSaved;
 
+mod chain;
+
 /// A server on a socket, behind it a shell that knows one item.
 struct Fixture {
     api: Api,
@@ -116,6 +118,7 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
             Command::SlowDown { reply, .. } => {
                 let _ = reply.send(Err(NotSlowed::Unset));
             }
+            Command::Chain(command) => chain::on_chain(command),
             Command::Kv(command) => on_kv(command),
             Command::Connect { reply, .. } | Command::Stop(reply) => drop(reply.send(())),
         }

@@ -5,7 +5,7 @@
 use tidings_protocol::wire::kinds::Budget;
 
 /// Name and meaning of each counter.
-pub const COUNTERS: [(&str, &str); 54] = [
+pub const COUNTERS: [(&str, &str); 62] = [
     ("accepted", "Items accepted, from peers and the operator."),
     ("rejected", "Items refused."),
     ("submitted", "Items that the operator submitted."),
@@ -14,7 +14,15 @@ pub const COUNTERS: [(&str, &str); 54] = [
     ("store_commits", "Batches of changes written to the store."),
     ("store_failures", "Batches of changes that the disk refused."),
     ("store_dropped", "Changes of the store dropped because the disk refused for too long."),
+    ("block_store_commits", "Batches of blocks written."),
+    ("block_store_failures", "Batches of blocks that the disk refused."),
+    ("block_store_dropped", "Blocks not kept because too many waited for the disk."),
+    ("block_store_damaged", "Blocks that weren't on the disk what they had been."),
+    ("block_store_pruned", "Blocks that left the disk since enough came after them."),
     ("duplicate_items", "Whole items received that the node had already."),
+    ("blocks_rebuilt", "Blocks put together from what was here and what was asked for."),
+    ("block_parts_lacked", "Transactions of such blocks that were not here, and were asked for."),
+    ("rebuilds_failed", "Blocks that came as names and had to be asked for as a whole."),
     ("duplicate_announcements", "Ids announced to the node that it knew already."),
     ("announcements_dropped", "Announcements dropped because their link had too many open."),
     ("announcements_unsent", "Ids for which a queue was full, announced later out of the pool."),

@@ -112,6 +112,11 @@ pub enum What {
         /// How many blocks came before it.
         height: u32,
     },
+    /// A transaction is pooled again, since its block left the chain.
+    Returned {
+        /// Its id.
+        id: Hash256,
+    },
     /// A link is up.
     LinkUp {
         /// Which.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::peer::PeerAddr;
 
+use super::chain::ChainStatus;
 use super::kv::KvStatus;
 use super::members::MembersStatus;
 
@@ -51,6 +52,9 @@ pub struct Status {
     /// The id of the one that came last, if any is kept.
     #[serde(default)]
     pub latest_block: Option<String>,
+    /// The chain of blocks, where the rules have one.
+    #[serde(default)]
+    pub chain: Option<ChainStatus>,
     /// Ids in its seen cache.
     pub seen: usize,
     /// Messages and bytes by message kind.
@@ -60,6 +64,9 @@ pub struct Status {
     /// The store, if there is one.
     #[serde(default)]
     pub store: Option<StoreStatus>,
+    /// The chain of blocks on the disk, if it is kept.
+    #[serde(default)]
+    pub block_store: Option<BlockStoreStatus>,
     /// The fleet's map, if there is one.
     #[serde(default)]
     pub kv: Option<KvStatus>,
@@ -118,6 +125,31 @@ pub struct StoreStatus {
     pub restoring: bool,
 }
 
+/// State of the blocks that a node keeps on its disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockStoreStatus {
+    /// Blocks that are kept.
+    pub blocks: u64,
+    /// Blocks that ever were, whose headers are kept.
+    pub headers: u64,
+    /// Files of blocks.
+    pub segments: usize,
+    /// Size of these.
+    pub bytes: u64,
+    /// Bytes of blocks that wait to be written.
+    pub unwritten_bytes: usize,
+    /// Batches written.
+    pub commits: u64,
+    /// Batches that the disk refused.
+    pub failures: u64,
+    /// Blocks not kept because too many waited for the disk.
+    pub dropped: u64,
+    /// Blocks that weren't on the disk what they had been.
+    pub damaged: u64,
+    /// Blocks that left since enough came after them.
+    pub pruned: u64,
+}
+
 /// Traffic of one message kind, framing included, transport security excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrafficStatus {
@@ -154,12 +186,14 @@ pub(crate) fn example() -> Status {
         pool_bytes: 300,
         blocks: 0,
         latest_block: None,
+        chain: None,
         seen: 4,
         traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
         counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),
         kv: None,
         members: None,
         store: None,
+        block_store: None,
         rss_bytes: 8_000_000,
         cpu_s: 0.25,
         longest_turn_s: 0.002,

@@ -1,5 +1,6 @@
 //! What may stand on the command line.
 
+mod chain;
 mod members;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use tidings_protocol::chain::Rules;
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::StrategyKind;
 
+pub(super) use self::chain::{BlockArgs, BlocksArgs, DecodeArgs, ItemArgs, MineArgs, PoolArgs};
 pub(super) use self::members::{
     EventArgs, KeysVerb, LeaderVerb, MembersArgs, MembersVerb, QueryArgs, RttArgs, StateVerb,
     WhomArgs,
@@ -58,6 +60,18 @@ pub(super) enum Verb {
     Peers(WideArgs),
     /// Show the addresses that the node knows
     Addresses(WideArgs),
+    /// Show the blocks that came last, and headers that lead on from there
+    Blocks(BlocksArgs),
+    /// Show a block, by its height, its id or the beginning of it
+    Block(BlockArgs),
+    /// Show the transactions that wait for a block
+    Pool(PoolArgs),
+    /// Show what an item of the node says, by its id or the beginning of it
+    Item(ItemArgs),
+    /// Tell what bytes are under the network's rules, without asking a node; ends with 1 if they are nothing valid
+    Decode(DecodeArgs),
+    /// Make blocks, on a test network: one, or one after the other until it is interrupted
+    Mine(MineArgs),
     /// Show whom the node keeps out
     Bans(Remote),
     /// Keep a peer, an address or a subnet out, and close the links that lead there

@@ -10,7 +10,7 @@ use crate::http::server::CONNECTIONS_MAX;
 use crate::net;
 
 /// Standard streams, the runtime's own (epoll, its waker, signals), the lock, the log, the trace, the store, the
-/// admin socket, and files that are being written. Counted on a running node, and doubled.
+/// blocks (four), the admin socket, and files that are being written. Counted on a running node, and doubled.
 const OWN: usize = 32;
 
 /// Fewest inbound places that are worth running with when the system allows no more; a node may be told to have none. A

@@ -15,6 +15,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::blocks::OpenError as BlocksError;
 use crate::cli::descriptors::TooFew;
 use crate::client::ClientError;
 use crate::config::ConfigError;
@@ -104,6 +105,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// What was there a moment ago isn't any more.
+    #[error("the node has {0} no more, or only its header")]
+    Gone(String),
     /// A request had no good answer.
     #[error(transparent)]
     Client(ClientError),
@@ -132,7 +136,9 @@ impl Error {
             | Self::DataDir(DataDirError::InUse { .. })
             | Self::Bind(BindError::Answered(_) | BindError::Unix { .. } | BindError::Tcp { .. })
             | Self::Shell(
-                ShellError::Net(NetError::Listen { .. }) | ShellError::Store(OpenError::InUse(_)),
+                ShellError::Net(NetError::Listen { .. })
+                | ShellError::Store(OpenError::InUse(_))
+                | ShellError::Blocks(BlocksError::InUse(_)),
             )
             | Self::Members(MembersError::Listen { .. })
             | Self::Client(ClientError::Connect { .. }) => EXIT_UNAVAILABLE,
@@ -168,6 +174,13 @@ impl Error {
                     | OpenError::Newer { .. }
                     | OpenError::Network { .. }
                     | OpenError::Rules { .. },
+                )
+                | ShellError::Blocks(
+                    BlocksError::Damaged { .. }
+                    | BlocksError::Newer { .. }
+                    | BlocksError::Network { .. }
+                    | BlocksError::Rules { .. }
+                    | BlocksError::Unsafe(_),
                 ),
             ) => EXIT_CONFIG,
             Self::Exists { .. }
@@ -181,11 +194,16 @@ impl Error {
                 | KeyringError::Primary(_)
                 | KeyringError::Entropy(_),
             )
+            | Self::Gone(_)
             | Self::Io { .. }
             | Self::DataDir(DataDirError::Io { .. })
             | Self::Identity(IdentityError::Entropy(_))
             | Self::Token(TokenError::Entropy(_))
-            | Self::Shell(ShellError::Entropy(_) | ShellError::Store(OpenError::Io { .. }))
+            | Self::Shell(
+                ShellError::Entropy(_)
+                | ShellError::Store(OpenError::Io { .. })
+                | ShellError::Blocks(BlocksError::Io { .. }),
+            )
             | Self::Client(
                 ClientError::Broken { .. }
                 | ClientError::Refused { .. }

@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use super::output::Output;
 use super::{Folder, descriptors, runtime};
 use crate::admin::Api;
+use crate::blocks::{BlocksConfig, SEGMENT_BYTES};
 use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::clock::SystemClock;
 use crate::config::seeds::Seed;
@@ -95,6 +96,17 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         clock,
         map: kv.is_some(),
     });
+    let root = chain.root().filter(|_| config.store.enabled);
+    let blocks = root.map(|root| BlocksConfig {
+        folder: dir.join(&config.blocks.folder),
+        network: network.name.clone(),
+        rules: Meaning::of(&network),
+        chain: Arc::clone(&chain),
+        root,
+        kept: config.blocks.kept,
+        max_bytes: config.blocks.max_bytes,
+        segment_bytes: SEGMENT_BYTES,
+    });
     Ok(ShellConfig {
         keypair,
         chain,
@@ -111,6 +123,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         asmap: config.node.asmap.as_ref().map(|file| asmap::load(&dir.join(file))).transpose()?,
         bans: Some(dir.join(BANS)),
         store,
+        blocks,
         kv,
         lab: Lab {
             place: config.links.place(),

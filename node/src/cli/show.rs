@@ -10,9 +10,10 @@ use tidings_protocol::ground::peer::PeerAddr;
 use super::Folder;
 use super::args::Remote;
 use super::explain::count;
+use crate::api::chain::ChainStatus;
 use crate::api::kv::KvStatus;
 use crate::api::members::MembersStatus;
-use crate::api::{JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus};
+use crate::api::{BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus};
 use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
 
@@ -59,7 +60,9 @@ fn describe_status(status: &Status) -> String {
             format!("{} transactions, {}", status.pool_items, bytes(status.pool_bytes as u64)),
         ),
         ("blocks", describe_blocks(status)),
+        ("chain", status.chain.as_ref().map_or_else(|| "none".to_owned(), describe_chain)),
         ("stored", status.store.as_ref().map_or_else(|| "nothing".to_owned(), describe_store)),
+        ("kept", status.block_store.as_ref().map_or_else(|| "no blocks".to_owned(), describe_kept)),
         ("map", status.kv.as_ref().map_or_else(|| "none".to_owned(), describe_map)),
         ("members", status.members.as_ref().map_or_else(|| "none".to_owned(), describe_members)),
         ("items", format!("{} accepted, {} rejected", counter("accepted"), counter("rejected"))),
@@ -96,6 +99,16 @@ fn describe_blocks(status: &Status) -> String {
     format!("{} recent{latest}", status.blocks)
 }
 
+fn describe_chain(chain: &ChainStatus) -> String {
+    let ChainStatus { tip, height, best_header, best_height, headers } = chain;
+    let mut line = format!("height {height}, {tip}");
+    if best_header != tip {
+        let _ = write!(line, "\n{:<10} height {best_height}, {best_header}", "headers");
+    }
+    let _ = write!(line, "\n{:<10} {}", "known", count(*headers, "header", "headers"));
+    line
+}
+
 fn describe_store(store: &StoreStatus) -> String {
     let mut line = format!("{} items, {} on disk", store.items, bytes(store.file_bytes));
     if store.restoring {
@@ -103,6 +116,22 @@ fn describe_store(store: &StoreStatus) -> String {
     }
     if store.failures > 0 {
         let _ = write!(line, "; the disk refused {} times, see the log", store.failures);
+    }
+    line
+}
+
+fn describe_kept(chain: &BlockStoreStatus) -> String {
+    let blocks = count(usize::try_from(chain.blocks).unwrap_or(usize::MAX), "block", "blocks");
+    let mut line = format!("{blocks}, {} on disk", bytes(chain.bytes));
+    if chain.headers > chain.blocks {
+        let _ =
+            write!(line, "; {} more of which only headers are kept", chain.headers - chain.blocks);
+    }
+    if chain.damaged + chain.dropped > 0 {
+        let _ = write!(line, "; {} lost, see the log", chain.damaged + chain.dropped);
+    }
+    if chain.failures > 0 {
+        let _ = write!(line, "; the disk refused {} times, see the log", chain.failures);
     }
     line
 }
@@ -226,6 +255,20 @@ mod tests {
         assert!(text.contains("known\nfailed     1.2.3.4:5, 7 s ago: it was late\npool"), "{text}");
         let status = Status { outbound: 8, ..status };
         assert!(!describe_status(&status).contains("failed"), "it has all that it wants");
+    }
+
+    #[test]
+    fn a_status_tells_where_the_chain_is_and_where_its_headers_lead() {
+        let [tip, best_header] = [1, 2].map(|n| tidings_protocol::ground::item::Hash256([n; 32]));
+        let mut chain =
+            ChainStatus { tip, height: 7, best_header: tip, best_height: 7, headers: 7 };
+        assert_eq!(describe_chain(&chain), format!("height 7, {tip}\nknown      7 headers"));
+        (chain.best_header, chain.best_height, chain.headers) = (best_header, 9, 9);
+        let text = describe_chain(&chain);
+        assert!(
+            text.contains(&format!("\nheaders    height 9, {best_header}\nknown      9")),
+            "{text}"
+        );
     }
 
     #[test]

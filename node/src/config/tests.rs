@@ -222,6 +222,7 @@ fn the_template_shows_every_setting_with_its_default() {
     config.lab.slow_motion = None;
     config.node.region = None;
     config.node.asmap = None;
+    (config.blocks.kept, config.blocks.max_bytes) = (None, None);
     (config.members.name, config.members.advertise) = (None, None);
     config.params.record.steps = None; // which a node takes as what the template shows
     let relay = &mut config.params.relay;

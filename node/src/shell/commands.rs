@@ -42,14 +42,19 @@ impl Shell {
             Command::Submit { kind, bytes, reply } => self.submit(kind, bytes, reply),
             Command::Item { id, reply } => {
                 let ids = [ItemId::tx(id), ItemId::block(id)];
-                let item = ids.iter().find_map(|id| self.node.item(id));
-                let _ = reply.send(item.map(|item| item.bytes().clone()));
+                match ids.iter().find_map(|id| self.node.item(id)) {
+                    Some(item) => drop(reply.send(Some(item.bytes().clone()))),
+                    None => self.blocks.look_up(ItemId::block(id), move |block| {
+                        let _ = reply.send(block.map(|block| block.bytes().clone()));
+                    }),
+                }
             }
             Command::ExplainTx { query, reply } => drop(reply.send(self.explain_tx(&query))),
             Command::ExplainPeer { query, reply } => drop(reply.send(self.explain_peer(&query))),
             Command::SlowDown { from_unix_us, reply } => {
                 let _ = reply.send(self.slow_down(from_unix_us));
             }
+            Command::Chain(command) => self.on_chain(command),
             Command::Kv(command) => self.on_kv(command),
             Command::Stop(reply) => self.stopping = Some(reply),
         }
@@ -80,7 +85,7 @@ impl Shell {
                 return;
             }
         };
-        if self.pending.len() + self.keeper.waiting() >= PENDING_MAX {
+        if self.pending.len() + self.keeper.waiting() + self.blocks.waiting() >= PENDING_MAX {
             let _ = reply.send(refused(Some(item.id().hash()), "node-busy"));
             return;
         }
@@ -89,10 +94,12 @@ impl Shell {
         self.handle(Input::Submitted(item));
     }
 
-    /// An item was accepted: answers everybody who submitted it, as soon as it is saved.
+    /// An item was accepted: answers everybody who submitted it, as soon as it is saved. Blocks of a chain are kept whoever
+    /// brought them.
     pub(super) fn answer_accepted(&mut self, id: ItemId, ingress: Option<Link>) {
         let waiters = self.pending.remove(&id).unwrap_or_default();
-        if waiters.is_empty() {
+        let is_kept = id.kind() == ItemKind::Block && self.blocks.keeps();
+        if waiters.is_empty() && !is_kept {
             return;
         }
         let waiters = waiters.into_iter().map(|Pending { reply, knew }| {
@@ -130,6 +137,9 @@ impl Shell {
 
     /// Has an item saved, and then its submitters answered; at once if there is nothing to save.
     fn keep(&mut self, id: ItemId, own: bool, waiters: Vec<Waiter>) {
+        if id.kind() == ItemKind::Block && self.blocks.keeps() {
+            return self.keep_block(id, waiters);
+        }
         match (self.keeper.store(), self.node.item(&id)) {
             (Some(store), Some(item)) => {
                 let (item, is_block) = (item.clone(), item.kind() == ItemKind::Block);
@@ -167,6 +177,17 @@ impl Shell {
             ];
             counters.extend(named.map(|(name, count)| (name.to_owned(), count)));
         }
+        let block_store = self.blocks.status();
+        if let Some(blocks) = &block_store {
+            let named = [
+                ("block_store_commits", blocks.commits),
+                ("block_store_failures", blocks.failures),
+                ("block_store_dropped", blocks.dropped),
+                ("block_store_damaged", blocks.damaged),
+                ("block_store_pruned", blocks.pruned),
+            ];
+            counters.extend(named.map(|(name, count)| (name.to_owned(), count)));
+        }
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             peer_id: self.config.keypair.public().to_peer_id().to_string(),
@@ -185,9 +206,11 @@ impl Shell {
             pool_items: node.pool().len(),
             pool_bytes: node.pool().bytes(),
             blocks: node.blocks().len(),
+            chain: self.chain_status(),
             latest_block: node.blocks().latest().map(|block| block.id().to_string()),
             seen: node.seen().len(),
             store,
+            block_store,
             kv: self.map_status(),
             members: None,
             traffic: status::traffic(&counted.traffic),

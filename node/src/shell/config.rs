@@ -10,6 +10,7 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
 use tidings_protocol::peers::book::asmap::Program;
 
+use crate::blocks::BlocksConfig;
 use crate::clock::Clock;
 use crate::config::kv::Kv;
 use crate::config::seeds::Seed;
@@ -51,6 +52,8 @@ pub struct ShellConfig {
     pub bans: Option<PathBuf>,
     /// Where items are kept between runs, if anywhere.
     pub store: Option<StoreConfig>,
+    /// Where the chain of blocks is kept, if anywhere; of no use under rules without a root.
+    pub blocks: Option<BlocksConfig>,
     /// The fleet's map, if the node takes part in one.
     pub kv: Option<Kv>,
     /// What makes the node one of a test network.

@@ -67,13 +67,15 @@ impl Shell {
     /// A part of the node that ended though nobody asked it to.
     pub(super) fn lost_part(&self) -> Option<ShellError> {
         let store = self.keeper.has_failed().then_some("the thread of the store failed");
-        self.net.failure().or(store).map(ShellError::Lost)
+        let blocks = self.blocks.has_failed().then_some("the thread of the blocks failed");
+        self.net.failure().or(store).or(blocks).map(ShellError::Lost)
     }
 
     /// Saves what can be saved without the core.
     pub(super) async fn salvage(mut self) {
         self.reporter.flush();
         std::mem::take(&mut self.keeper).abandon().await;
+        self.blocks.close().await;
         if let Some(saving) = self.saving.take() {
             let _ = saving.await;
         }

@@ -116,6 +116,8 @@ impl Keeper {
                 self.orphans.insert(id);
                 self.note(Note::Orphaned(id));
             }
+            // It was confirmed until now, and forgotten.
+            Event::Returned { id } => self.note(Note::Pooled(id)),
             // It waited for its parents until now.
             Event::Restored { id } if self.orphans.contains(&id) => {
                 self.note(Note::Pooled(id));

@@ -95,6 +95,9 @@ impl Reporter {
             Event::BlockDisconnected { id, height } => {
                 tracing::info!(%id, height, "block disconnected: another branch has more work");
             }
+            Event::Returned { id } => {
+                tracing::debug!(%id, "pooled again: its block left the chain");
+            }
             Event::LinkUp { link, direction, advertise, .. } => {
                 let advertise = advertise.map(|addr| addr.to_string());
                 tracing::info!(%link, peer = %self.peer(link), %direction, advertise, "link up");
@@ -144,6 +147,7 @@ impl Reporter {
             Event::BlockDisconnected { id, height } => {
                 What::BlockDisconnected { id: id.hash(), height }
             }
+            Event::Returned { id } => What::Returned { id: id.hash() },
             Event::LinkUp { link, direction, advertise, .. } => {
                 What::LinkUp { link: self.name(link), direction, advertise }
             }

@@ -11,6 +11,7 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Shell;
+use super::blocks::Answer;
 use super::verify::Verdict;
 use crate::called::Called;
 use crate::control::Command;
@@ -24,6 +25,7 @@ pub(super) enum First {
     /// None once nobody is left to ask for anything.
     Command(Option<Command>),
     Verdicts(Vec<Verdict>),
+    Loaded(Answer),
     Restored(Vec<Restored>),
     Told(Told),
     Neighbour(PeerAddr),
@@ -73,6 +75,9 @@ impl Waiting {
         }
         if let Poll::Ready(verdicts) = shell.verifier.poll(cx) {
             return Poll::Ready(First::Verdicts(verdicts));
+        }
+        if let Poll::Ready(answer) = shell.blocks.poll(cx) {
+            return Poll::Ready(First::Loaded(answer));
         }
         let is_other =
             shell.net.poll_wait(cx).is_ready() || self.sleep.as_mut().poll(cx).is_ready();

@@ -14,13 +14,13 @@ use redb::StorageBackend;
 
 /// A file whose changes may be held back.
 #[derive(Debug)]
-pub(super) struct HeldFile {
+pub(crate) struct HeldFile {
     file: File,
     /// What was changed, while changes are held back.
     held: Mutex<Option<Held>>,
     /// Whether the disk is to behave as if it were full.
     #[cfg(test)]
-    pub(super) is_full: std::sync::atomic::AtomicBool,
+    pub(crate) is_full: std::sync::atomic::AtomicBool,
 }
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ enum Change {
 
 impl HeldFile {
     /// Holds back changes of a file from now on.
-    pub(super) fn new(file: File) -> io::Result<Arc<Self>> {
+    pub(crate) fn new(file: File) -> io::Result<Arc<Self>> {
         let len = file.metadata()?.len();
         let held = Mutex::new(Some(Held { on_disk: len, len, changes: Vec::new() }));
         #[cfg(test)]
@@ -51,7 +51,7 @@ impl HeldFile {
     }
 
     /// Makes the changes that were held back, and holds back no more.
-    pub(super) fn let_go(&self) -> io::Result<()> {
+    pub(crate) fn let_go(&self) -> io::Result<()> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for change in held.take().into_iter().flat_map(|held| held.changes) {
             match change {
@@ -64,7 +64,7 @@ impl HeldFile {
     }
 
     /// How long the file is, or would be.
-    pub(super) fn len(&self) -> io::Result<u64> {
+    pub(crate) fn len(&self) -> io::Result<u64> {
         self.with(|held| held.len).map_or_else(|| Ok(self.file.metadata()?.len()), Ok)
     }
 
@@ -124,7 +124,7 @@ impl Held {
 
 /// The same as the database sees it. Locks are taken on the file itself, before it comes here.
 #[derive(Clone, Debug)]
-pub(super) struct Backend(pub(super) Arc<HeldFile>);
+pub(crate) struct Backend(pub(crate) Arc<HeldFile>);
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {

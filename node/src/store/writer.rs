@@ -375,7 +375,7 @@ fn not_saved(error: &redb::Error) -> NotSaved {
 }
 
 /// Whether the system has no room: on the disk, in the quota, or under the limit on files.
-fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }

@@ -21,14 +21,14 @@ use super::{Folder, PATIENCE};
 const SUBMITTERS: u64 = 16;
 
 /// Longest time from the node's being up to its being killed.
-const LIFE_MAX: Duration = Duration::from_millis(300);
+pub(super) const LIFE_MAX: Duration = Duration::from_millis(300);
 
-fn variable(name: &str) -> Option<u64> {
+pub(super) fn variable(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name} should be a number, not {value}")))
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 

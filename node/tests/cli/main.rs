@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should say where")]
 
+mod blocks;
+mod chain;
 mod kill;
+mod kill_chain;
 mod kv;
 mod members;
 mod output;

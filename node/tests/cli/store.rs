@@ -173,7 +173,7 @@ fn items_that_were_acknowledged_survive_a_clock_that_is_wrong_by_years() {
 }
 
 /// Limits how large the node's files may get: to the system that is as good as a full disk.
-fn limit_files(node: &Node, current: Option<u64>) {
+pub(super) fn limit_files(node: &Node, current: Option<u64>) {
     let maximum = getrlimit(Resource::Fsize).maximum;
     let limit = Rlimit { current: current.or(maximum), maximum };
     prlimit(Some(Pid::from_child(&node.child)), Resource::Fsize, limit).unwrap();

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod bans;
+mod blocks;
 mod lab;
 mod panics;
 mod peers;

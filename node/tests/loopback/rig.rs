@@ -60,6 +60,7 @@ pub(crate) fn config(connect: &[PeerAddr]) -> ShellConfig {
         asmap: None,
         bans: None,
         store: None,
+        blocks: None,
         kv: None,
         lab: Lab::default(),
         seed: Some(1),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tidings_protocol::ground::item::{Hash256, ItemId};
+use tidings_protocol::ground::item::{Hash256, ItemId, ShortId};
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::wire::kinds::MessageKind;
 use tidings_protocol::wire::message::{
-    Blocks, Compact, Message, Offer, PartNames, Parts, PartsWanted, SYMBOL_BYTES, Symbol, SymbolId,
-    Symbols, SymbolsWanted,
+    Blocks, ByTemplate, Compact, Message, NOWHERE, Offer, PartNames, Parts, PartsWanted,
+    SYMBOL_BYTES, Symbol, SymbolId, Symbols, SymbolsWanted, Template,
 };
 
 use crate::case::{Case, Scene, case, junk, raw};
@@ -17,6 +17,9 @@ const ADAPTIVE: Scene = Scene::Calm(StrategyKind::Adaptive);
 
 /// Transactions of a block.
 const COUNT: u16 = 3_000;
+
+/// Transactions of the longest template.
+const MOST: u32 = 8_192;
 
 /// The cases of a kind.
 pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
@@ -38,6 +41,16 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
             vec![
                 case("1,000 that nobody asked for", ADAPTIVE, [told]),
                 raw("malformed", ADAPTIVE, junk(45, &[0xff; 100])),
+            ]
+        }
+        MessageKind::ByTemplate => by_templates(),
+        MessageKind::Template => templates(),
+        MessageKind::GetListed => listed(),
+        MessageKind::Listed => {
+            let transactions = (0..200).map(|n| pooled(n).item().bytes().clone()).collect();
+            vec![
+                case("that nobody asked for", ADAPTIVE, [Blocks::Listed(transactions).into()]),
+                raw("malformed", ADAPTIVE, junk(49, &[0xff; 100])),
             ]
         }
         MessageKind::Offer
@@ -158,5 +171,54 @@ fn parts() -> Vec<Case> {
     vec![
         case("that nobody asked for", ADAPTIVE, [Message::from(Blocks::Parts(parts))]),
         raw("malformed", ADAPTIVE, junk(42, &[0xff; 100])),
+    ]
+}
+
+/// What our peer would put into a block: nothing that is here, if it isn't `is_pooled`.
+fn template(is_pooled: bool, number: u32, count: u32) -> Message {
+    let id = |n: u32| match is_pooled {
+        true => pooled(n).item().id(),
+        false => ItemId::tx(Hash256::of(&n.to_le_bytes())),
+    };
+    let added = (0..count).map(|n| ShortId::from(id(n))).collect();
+    let template = Template { is_new: number == 0, number, gone: Box::default(), added };
+    Blocks::Template(Arc::new(template)).into()
+}
+
+fn templates() -> Vec<Case> {
+    let again = (0..100).map(|number| template(false, number, if number == 0 { MOST } else { 0 }));
+    vec![
+        case("of what nobody has", ADAPTIVE, [template(false, 0, MOST)]),
+        case("of what is here", ADAPTIVE, [template(true, 0, u32::from(COUNT))]),
+        case("the same again, 100 times", ADAPTIVE, again),
+        raw("malformed", ADAPTIVE, junk(47, &[1; 2_000])),
+    ]
+}
+
+/// A block by a template that was told before, or wasn't.
+fn by_template(number: u8, template: u32) -> Message {
+    let header = bytes::Bytes::from(vec![number; 80]);
+    let places = if template == 0 { (0..COUNT).collect() } else { [NOWHERE; 1].into() };
+    let ids = if template == 0 { Box::default() } else { [ShortId([1; 8])].into() };
+    let prefilled = Box::default();
+    Blocks::ByTemplate(Arc::new(ByTemplate { header, template, places, prefilled, ids })).into()
+}
+
+fn by_templates() -> Vec<Case> {
+    let known = [template(true, 0, u32::from(COUNT)), by_template(1, 0)];
+    vec![
+        case("of what is here, after its template", ADAPTIVE, known),
+        case("by a template that nobody told", ADAPTIVE, [by_template(1, 7)]),
+        raw("malformed", ADAPTIVE, junk(46, &[1; 2_000])),
+    ]
+}
+
+fn listed() -> Vec<Case> {
+    let ids = (0..256).map(|n| ShortId::from(pooled(n).item().id()));
+    let asked = Message::from(Blocks::GetListed(ids.collect()));
+    vec![
+        case("of what was never told", ADAPTIVE, [asked.clone()]),
+        case("after a template", ADAPTIVE, [template(true, 0, 100), asked]),
+        raw("malformed", ADAPTIVE, junk(48, &[0xff; 100])),
     ]
 }

@@ -49,6 +49,10 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
         | MessageKind::Prefer
         | MessageKind::GetHeaders
         | MessageKind::Headers
+        | MessageKind::ByTemplate
+        | MessageKind::Template
+        | MessageKind::GetListed
+        | MessageKind::Listed
         | MessageKind::Offer
         | MessageKind::Classes
         | MessageKind::GetSymbols

@@ -31,6 +31,10 @@ pub const SIDE_MAX: usize = 1_000;
 /// `GetAntiDoSWorkThreshold`).
 pub const WORTH_DEPTH: u32 = 144;
 
+/// A block is news if the headers that are known promise no more than so much more work, counted in blocks like it. A guess: a few
+/// that are on their way, and not the rest of a chain that is being fetched.
+const NEWS_DEPTH: u128 = 8;
+
 /// Most blocks that are remembered for breaking a rule; the oldest is forgotten first, and costs a fetch if somebody mines on it. A guess.
 const INVALID_MAX: usize = 256;
 
@@ -229,6 +233,18 @@ impl Tree {
         self.place(id).is_some_and(|place| self.is_on(&self.active, place))
     }
 
+    /// Whether a block ends the best branch that is here, and is at most a few blocks behind the header of most work: then it is news.
+    /// Not only if it has that header itself, or whoever makes one header and keeps its block would stop all others.
+    #[must_use]
+    pub fn is_news(&self, id: Hash256) -> bool {
+        let Some(place) = self.place(id).filter(|place| *place == self.best_linked) else {
+            return false;
+        };
+        let entry = self.entry(place);
+        let own = entry.work - self.entry(entry.parent).work;
+        self.best_header().work - entry.work <= own.saturating_mul(NEWS_DEPTH)
+    }
+
     /// Whether one block comes before another, or is the same.
     #[must_use]
     pub fn is_ancestor(&self, of: Hash256, id: Hash256) -> bool {
@@ -298,8 +314,9 @@ impl Tree {
                 place
             }
             None => {
+                let place = Place::try_from(self.entries.len()).map_err(|_| Refusal::Full)?;
                 self.entries.push(entry);
-                Place::try_from(self.entries.len() - 1).expect("the bound has 32 bits")
+                place
             }
         };
         self.entry_mut(parent).first_child = place;

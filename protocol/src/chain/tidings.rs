@@ -14,6 +14,7 @@ mod merkle;
 mod signatures;
 mod transfer;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::rejection::refuse_duplicates;
 use super::{
     BlockHeader, Chain, Confirmed, Disconnected, GOOD, Inspection, Limits, Opened, Rejection,
-    Split, Verdict, Verified,
+    Split, Unminable, Verdict, Verified,
 };
 use crate::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 
@@ -227,6 +228,22 @@ impl Chain for Tidings {
     fn mine(&self, parent: Hash256, transactions: &[Arc<Item>], time_s: u64) -> Option<Bytes> {
         let transactions: Vec<_> = transactions.iter().map(|item| item.bytes().clone()).collect();
         Block::mine(parent, &transactions, time_s, self.difficulty_bits)
+    }
+
+    fn minable(&self) -> Result<u64, Unminable> {
+        let bits = self.difficulty_bits;
+        block::patience(bits).ok_or(Unminable::TooHard { bits, max: MINE_BITS_MAX })
+    }
+
+    fn mine_with(
+        &self,
+        parent: Hash256,
+        transactions: &[Arc<Item>],
+        time_s: u64,
+        nonces: Range<u64>,
+    ) -> Option<Bytes> {
+        let transactions: Vec<_> = transactions.iter().map(|item| item.bytes().clone()).collect();
+        Block::mine_with(parent, &transactions, (time_s, self.difficulty_bits), nonces)
     }
 
     /// All its transfers come back: none is made with the block.

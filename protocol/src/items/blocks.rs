@@ -57,6 +57,11 @@ impl BlockStore {
         self.recent.back()
     }
 
+    /// All that are kept, the last that came first.
+    pub fn recent(&self) -> impl Iterator<Item = &Arc<Item>> {
+        self.recent.iter().rev()
+    }
+
     /// How many are kept.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -26,6 +26,7 @@ mod aliases;
 mod family;
 mod floor;
 mod shares;
+pub mod template;
 mod walk;
 
 use std::collections::BTreeSet;

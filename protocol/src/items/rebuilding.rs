@@ -7,7 +7,7 @@
 //! # Bounds
 //! At most [`PER_BLOCK`] peers for one block, of which the last place is kept for one that we chose, so that those who
 //! dialled us can't hold all; and [`REBUILT_MAX`] blocks, each of which proves its work. What one peer sent of a block, and the places of what is
-//! here of it, take [`REBUILD_BYTES`] at most. One request for parts waits for each link. What was lacking of the last [`LACKED_MAX`] blocks is remembered.
+//! here of it, take [`REBUILD_BYTES`] at most. One request for parts waits for each link. What wasn't pooled of the last [`LACKED_MAX`] blocks is remembered.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,14 +15,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::chain::Chain;
-use crate::ground::item::{Item, ItemId, ItemKind};
+use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
 use crate::items::pool::Pool;
+use crate::items::templates::Templates;
 use crate::machine::{Cx, Part};
 use crate::params::Params;
-use crate::wire::message::{BLOCK_PARTS_MAX, COMPACT_MAX, Compact, PartId, PartsWanted};
+use crate::wire::message::{
+    BLOCK_PARTS_MAX, ByTemplate, COMPACT_MAX, Compact, PartId, PartsWanted,
+};
 
 /// Most peers that one block comes from in parts at once (Bitcoin Core: `MAX_CMPCTBLOCKS_INFLIGHT_PER_BLOCK`,
 /// `net_processing.h`).
@@ -34,9 +37,9 @@ pub const REBUILT_MAX: usize = 4;
 
 /// What a block that comes from one peer takes at most, bytes.
 pub const REBUILD_BYTES: usize =
-    COMPACT_MAX + BLOCK_PARTS_MAX * (size_of::<Option<Arc<Item>>>() + size_of::<u16>());
+    COMPACT_MAX + BLOCK_PARTS_MAX * (size_of::<Option<Arc<Item>>>() + 2 * size_of::<u16>());
 
-/// Of so many blocks it is remembered what was lacking: for as many as are sent by names (`node/compact.rs`).
+/// Of so many blocks it is remembered what wasn't pooled: for as many as are sent by names (`node/compact.rs`).
 pub const LACKED_MAX: usize = 5;
 
 /// A block that comes from one peer.
@@ -46,12 +49,16 @@ pub struct Rebuild {
     pub id: ItemId,
     /// The peer.
     pub link: Link,
-    /// What it sent.
-    pub compact: Arc<Compact>,
+    /// What the block begins with.
+    pub header: Bytes,
+    /// How its transactions are named.
+    named: Named,
     /// What is here of it, by place.
     parts: Vec<Option<Arc<Item>>>,
     /// The places of what it is asked for, in order.
     pub lacked: Box<[u16]>,
+    /// The places of what wasn't pooled, in order: that is lacking elsewhere too.
+    pub unpooled: Box<[u16]>,
     /// The parts didn't fit: now it is asked for all of it.
     pub as_whole: bool,
     /// It isn't asked for anything yet: the block may come in symbols (`node/coded.rs`).
@@ -60,10 +67,25 @@ pub struct Rebuild {
     pub until: Time,
 }
 
+/// How a block's transactions are named.
+#[derive(Clone, Debug)]
+enum Named {
+    /// By names of this message's own.
+    Keyed(Arc<Compact>),
+    /// By short ids; none of those that came along.
+    Short(Box<[Option<ShortId>]>),
+}
+
 impl Rebuild {
-    /// Looks up what is here, among the pooled ones. A name that two of them share is nobody's.
+    /// Looks up what is here, among the pooled ones and the extra ones. A name that two of them share is nobody's.
     #[must_use]
-    pub fn new(id: ItemId, link: Link, compact: Arc<Compact>, pool: &Pool, cx: &Cx<'_>) -> Self {
+    pub fn new(
+        id: ItemId,
+        link: Link,
+        compact: Arc<Compact>,
+        (pool, templates): (&Pool, &Templates),
+        cx: &Cx<'_>,
+    ) -> Self {
         let mut parts: Vec<Option<Arc<Item>>> = vec![None; compact.count()];
         for (place, bytes) in &compact.prefilled {
             parts[usize::from(*place)] = item(cx.chain, bytes);
@@ -78,29 +100,88 @@ impl Rebuild {
             places.insert(*name, (!is_shared).then_some(place));
         }
         let names = compact.names();
-        for passed in pool.since(0) {
-            let Some(place) = places.get(&names.name(passed.id)).copied().flatten() else {
+        let extras = templates.extras().map(|item| item.id());
+        let extras = extras.filter(|id| !pool.contains(*id));
+        for id in pool.since(0).map(|passed| passed.id).chain(extras) {
+            let Some(place) = places.get(&names.name(id)).copied().flatten() else {
                 continue;
             };
             if parts[place].is_some() {
                 parts[place] = None;
-                places.insert(names.name(passed.id), None);
+                places.insert(names.name(id), None);
             } else {
-                parts[place] = pool.get(passed.id).cloned();
+                parts[place] = pool.get(id).or_else(|| templates.extra(id.into())).cloned();
             }
         }
-        let lacked = parts.iter().zip(0..).filter(|(part, _)| part.is_none());
-        let lacked = lacked.map(|(_, place)| place).collect();
-        Self {
-            id,
-            link,
-            compact,
-            parts,
-            lacked,
-            as_whole: false,
-            is_held: false,
-            until: Time::NEVER,
+        let header = compact.header.clone();
+        Self::of((id, link), header, Named::Keyed(compact), parts, pool)
+    }
+
+    /// The same of a block by places in a template, of which `names` are what stands there. What the block before confirmed is found
+    /// too. `None` if the names aren't as many.
+    #[must_use]
+    pub fn by_template(
+        id: ItemId,
+        link: Link,
+        (block, names): (&ByTemplate, Vec<Option<ShortId>>),
+        (pool, templates): (&Pool, &Templates),
+        cx: &Cx<'_>,
+    ) -> Option<Self> {
+        let mut names = names;
+        let mut parts: Vec<Option<Arc<Item>>> = vec![None; names.len()];
+        let mut prefilled = block.prefilled.iter().peekable();
+        let mut ids = block.ids.iter();
+        for ((part, name), place) in parts.iter_mut().zip(&mut names).zip(0_u16..) {
+            if name.is_none()
+                && let Some((_, bytes)) = prefilled.next_if(|(along, _)| *along == place)
+            {
+                *part = item(cx.chain, bytes);
+                continue;
+            }
+            let id = match name {
+                Some(id) => *id,
+                None => *name.insert(*ids.next()?),
+            };
+            *part = pool.find(id).or_else(|| templates.extra(id)).cloned();
         }
+        let named = Named::Short(names.into());
+        Some(Self::of((id, link), block.header.clone(), named, parts, pool))
+    }
+
+    fn of(
+        (id, link): (ItemId, Link),
+        header: Bytes,
+        named: Named,
+        parts: Vec<Option<Arc<Item>>>,
+        pool: &Pool,
+    ) -> Self {
+        let of = |is: &dyn Fn(&Option<Arc<Item>>) -> bool| {
+            let places = parts.iter().zip(0..).filter(|(part, _)| is(part));
+            places.map(|(_, place)| place).collect()
+        };
+        let is_pooled = |part: &Arc<Item>| pool.find(part.id()).is_some();
+        let (lacked, unpooled) =
+            (of(&Option::is_none), of(&|part| !part.as_ref().is_some_and(is_pooled)));
+        let (as_whole, is_held, until) = (false, false, Time::NEVER);
+        Self { id, link, header, named, parts, lacked, unpooled, as_whole, is_held, until }
+    }
+
+    /// Whether its transactions are named by a template.
+    #[must_use]
+    pub const fn is_by_template(&self) -> bool {
+        matches!(self.named, Named::Short(_))
+    }
+
+    /// Whether more than half of it isn't here.
+    #[must_use]
+    pub fn lacks_most(&self) -> bool {
+        2 * self.lacked.len() > self.parts.len()
+    }
+
+    /// Its transactions, once all of them are here.
+    #[must_use]
+    pub fn parts(&self) -> Option<Vec<Arc<Item>>> {
+        self.parts.iter().cloned().collect()
     }
 
     /// Takes in what was lacking, in order. False if it isn't that.
@@ -108,33 +189,44 @@ impl Rebuild {
         if transactions.len() != self.lacked.len() {
             return false;
         }
-        let names = self.compact.names();
-        let mut next = self.compact.parts.iter();
+        let parts: Vec<_> = transactions.iter().map(|bytes| item(chain, bytes)).collect();
+        let fits = match &self.named {
+            Named::Keyed(compact) => self.fits(compact, &parts),
+            Named::Short(names) => self.lacked.iter().zip(&parts).all(|(place, part)| {
+                let id = part.as_ref().map(|part| ShortId::from(part.id()));
+                id.is_some() && names[usize::from(*place)] == id
+            }),
+        };
+        if fits {
+            for (place, part) in self.lacked.iter().zip(parts) {
+                self.parts[usize::from(*place)] = part;
+            }
+        }
+        fits
+    }
+
+    /// Whether these have the names of what is lacking.
+    fn fits(&self, compact: &Compact, parts: &[Option<Arc<Item>>]) -> bool {
+        let names = compact.names();
+        let mut next = compact.parts.iter();
         let mut named = vec![None; self.parts.len()];
-        let prefilled = &self.compact.prefilled;
+        let prefilled = &compact.prefilled;
         for (place, name) in named.iter_mut().enumerate() {
             let is_prefilled =
                 prefilled.binary_search_by_key(&place, |(place, _)| usize::from(*place)).is_ok();
             *name = if is_prefilled { None } else { next.next() };
         }
-        for (place, bytes) in self.lacked.iter().zip(transactions) {
-            let place = usize::from(*place);
-            let part = item(chain, bytes);
-            let fits =
-                part.as_ref().is_some_and(|part| named[place] == Some(&names.name(part.id())));
-            if !fits {
-                return false;
-            }
-            self.parts[place] = part;
-        }
-        true
+        self.lacked.iter().zip(parts).all(|(place, part)| {
+            let has_name =
+                |part: &Arc<Item>| named[usize::from(*place)] == Some(&names.name(part.id()));
+            part.as_ref().is_some_and(has_name)
+        })
     }
 
     /// The block, once all of it is here; `None` if its header doesn't commit to this.
     #[must_use]
     pub fn join(&self, chain: &dyn Chain) -> Option<Arc<Item>> {
-        let parts: Option<Vec<_>> = self.parts.iter().cloned().collect();
-        let bytes = chain.join(&self.compact.header, &parts?)?;
+        let bytes = chain.join(&self.header, &self.parts()?)?;
         Some(Item::identified(self.id, bytes))
     }
 }
@@ -151,7 +243,7 @@ pub struct Rebuilding(Option<Box<State>>);
 #[derive(Clone, Debug, Default)]
 struct State {
     blocks: Vec<UnderWay>,
-    /// What was lacking of the latest blocks.
+    /// What wasn't pooled of the latest blocks.
     lacked: VecDeque<(ItemId, Box<[u16]>)>,
     /// The block that was last sent, as names, as it is sent to everybody; `None` if it travels whole.
     named: Option<(ItemId, Option<Arc<Compact>>)>,
@@ -236,10 +328,13 @@ impl Rebuilding {
         Some(block.rebuilds.remove(place))
     }
 
-    /// The names of a block that is under way.
+    /// The names of a block that is under way, if a peer sent such as are in a message of their own.
     #[must_use]
     pub fn compact(&self, id: ItemId) -> Option<Arc<Compact>> {
-        Some(self.find(id)?.rebuilds.first()?.compact.clone())
+        self.find(id)?.rebuilds.iter().find_map(|rebuild| match &rebuild.named {
+            Named::Keyed(compact) => Some(compact.clone()),
+            Named::Short(_) => None,
+        })
     }
 
     /// Takes out what nobody was asked for yet: of one block, or all of which the time is over.
@@ -284,7 +379,7 @@ impl Rebuilding {
         place.map(|place| state.blocks.remove(place).holders).unwrap_or_default()
     }
 
-    /// What was lacking of a block that is here now.
+    /// What wasn't pooled of a block that is here now.
     pub fn remember_lacked(&mut self, id: ItemId, lacked: Box<[u16]>) {
         let state = self.state();
         if state.lacked.len() == LACKED_MAX {
@@ -293,11 +388,17 @@ impl Rebuilding {
         state.lacked.push_back((id, lacked));
     }
 
-    /// What was lacking of a block; nothing if it came whole.
+    /// What wasn't pooled of a block; nothing if it came whole.
     #[must_use]
     pub fn lacked(&self, id: ItemId) -> &[u16] {
         let mut blocks = self.0.iter().flat_map(|state| &state.lacked);
         blocks.find(|(block, _)| *block == id).map_or(&[], |(_, lacked)| lacked)
+    }
+
+    /// Whether a block was put together here of late: whoever sent its names may not have checked what they name.
+    #[must_use]
+    pub fn was_rebuilt(&self, id: ItemId) -> bool {
+        self.0.iter().flat_map(|state| &state.lacked).any(|(block, _)| *block == id)
     }
 
     /// How a block travels, if it is the one that was last sent: as these names, or whole.

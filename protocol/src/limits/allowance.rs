@@ -12,7 +12,7 @@
 use crate::ground::time::Time;
 use crate::limits::bucket::Bucket;
 use crate::params::{BudgetParams, Rate};
-use crate::wire::kinds::MessageKind;
+use crate::wire::kinds::{Class, MessageKind};
 use crate::wire::message::{Accepts, Allowed, Message};
 
 /// What the peer of one link takes: 48 bytes. What announcements touch comes first and together.
@@ -65,15 +65,19 @@ impl Allowance {
                 let _ = self.tx_bytes.take(bytes, now, self.tx_bytes_rate(params));
                 return;
             }
-            MessageKind::Block
-            | MessageKind::Compact
-            | MessageKind::Parts
-            | MessageKind::Symbol => {
+            kind if kind.class() == Class::Block => {
                 let _ = self.block_bytes.take(bytes, now, self.block_bytes_rate(params));
             }
             _ => {}
         }
         let _ = self.messages.take(1.0, now, self.messages_rate(params));
+    }
+
+    /// A block left that the peer takes at any rate.
+    pub fn give_back_block(&mut self, len: usize, params: &BudgetParams) {
+        let (bytes, messages) = (self.block_bytes_rate(params), self.messages_rate(params));
+        self.block_bytes.give_back(len as f64, bytes);
+        self.messages.give_back(1.0, messages);
     }
 
     /// Whether the peer takes transactions that it didn't ask for.

@@ -34,6 +34,12 @@ impl Bucket {
         (!debt.is_zero()).then(|| now + debt)
     }
 
+    /// Gives back `tokens` that were taken and needn't have been.
+    pub fn give_back(&mut self, tokens: f64, rate: Rate) {
+        let filled = (self.full_at - Time::ZERO).saturating_sub(seconds(tokens / rate.per_s));
+        self.full_at = Time::ZERO + filled;
+    }
+
     /// When it will be full again.
     #[must_use]
     pub const fn full_at(self) -> Time {

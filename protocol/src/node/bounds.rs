@@ -7,6 +7,7 @@ use crate::ground::item::{ItemId, ItemKind, Name, ShortId};
 use crate::ground::link::Link;
 use crate::items::coding::Assembly;
 use crate::items::rebuilding::{PER_BLOCK, REBUILD_BYTES, REBUILT_MAX};
+use crate::items::templates::{INBOUND_MAX, MATE_BYTES};
 use crate::items::verification::{BLOCKS_MAX, Checking};
 use crate::params::Params;
 use crate::reconcile::vain::VAIN_MAX;
@@ -36,7 +37,7 @@ const LINK_BYTES: usize = size_of::<LinkState>() + 2_048;
 
 /// What `links` links make a node hold at worst, by what it is: bytes.
 #[must_use]
-pub fn held_for_links(links: usize, params: &Params) -> [(&'static str, usize); 9] {
+pub fn held_for_links(links: usize, params: &Params) -> [(&'static str, usize); 10] {
     let (memory, requests, orphans) = (&params.memory, &params.requests, &params.orphans);
     let announced: usize = [ItemKind::Tx, ItemKind::Block]
         .map(|kind| {
@@ -62,6 +63,7 @@ pub fn held_for_links(links: usize, params: &Params) -> [(&'static str, usize); 
         ("announced and not here yet", announced * ANNOUNCED_BYTES + links * late),
         ("waiting for their parents", parked),
         ("blocks that come in parts", REBUILT_MAX * PER_BLOCK * REBUILD_BYTES),
+        ("what peers expect in a block", (INBOUND_MAX + params.blocks.template_links) * MATE_BYTES),
         ("blocks that come in symbols", symbols),
         ("being checked", 2 * memory.verifying_max_bytes + checks * checking),
         ("asked for and not taken", links * asked),

@@ -41,6 +41,10 @@ const CONNECTED_AGAIN: u32 = 6;
 /// Most transactions that are pooled again in one input: half a millisecond's work. A guess.
 const RETURNED_MAX: usize = 64;
 
+/// So many heights beyond the last connected block one that wasn't asked for isn't taken (Bitcoin Core: `MIN_BLOCKS_TO_KEEP`, in
+/// `AcceptBlock`, `validation.cpp`).
+const AHEAD_MAX: u32 = 288;
+
 /// The block before isn't known.
 pub(super) const UNKNOWN_PARENT: Rejection = Rejection::policy("unknown-parent");
 
@@ -102,6 +106,14 @@ impl Node {
         chain.tree.insert(&header, bytes, worth, max).map(|_| ()).map_err(rejection)
     }
 
+    /// Whether a block comes so early that it isn't taken unless it was asked for.
+    pub(super) fn is_far_ahead(&self, bytes: &[u8], cx: &Cx<'_>) -> bool {
+        let Some(chain) = &self.blockchain else { return false };
+        let header = cx.chain.header(bytes).ok();
+        let parent = header.and_then(|header| chain.tree.get(header.parent));
+        parent.is_some_and(|parent| parent.height >= chain.tree.tip().height + AHEAD_MAX)
+    }
+
     /// A block has no place, since nobody told of the one before it: whoever sent it is asked.
     pub(super) fn on_unplaced(&mut self, link: Link, block: &Item, cx: &mut Cx<'_>) {
         self.requests.on_arrived(block.id(), cx.now, &cx.params.requests);
@@ -118,9 +130,9 @@ impl Node {
     ) -> bool {
         let id = block.id().hash();
         let Some(chain) = self.chain_of(cx) else { return true };
-        let is_linked = chain.tree.on_stored(id);
+        chain.tree.on_stored(id);
         chain.activation.on_verified(id, confirms);
-        let is_news = is_linked && chain.tree.best_header().id == id;
+        let is_news = chain.tree.is_news(id);
         if is_news {
             chain.told = Some(id);
         }
@@ -225,7 +237,7 @@ impl Node {
     }
 
     /// A part of a block leaves the chain.
-    fn leave_some(&mut self, cx: &mut Cx<'_>) {
+    fn leave_some(&mut self, cx: &Cx<'_>) {
         let Some(chain) = &mut self.blockchain else { return };
         let limbo = &mut chain.activation;
         let Some(Portion { returns, void }) = limbo.next_leaving() else { return };
@@ -300,11 +312,11 @@ impl Node {
         }
     }
 
-    /// The last block is told to all if it ends the best branch and nobody was told, since something had to be fetched before.
+    /// The last block is told to all if it is news and nobody was told, since something had to be fetched before.
     fn tell_tip(&mut self, cx: &mut Cx<'_>) {
         let Some(chain) = &mut self.blockchain else { return };
         let tip = chain.tree.tip().id;
-        if chain.tree.best_header().id != tip || chain.told == Some(tip) {
+        if !chain.tree.is_news(tip) || chain.told == Some(tip) {
             return;
         }
         chain.told = Some(tip);

@@ -387,16 +387,14 @@ impl Node {
     /// Whether a block whose names came is rather asked for in symbols, since most of what they name isn't here; and whether these names were
     /// the first.
     pub(super) fn is_rather_coded(&mut self, rebuild: &Rebuild, cx: &mut Cx<'_>) -> Option<bool> {
-        let are_few = 2 * rebuild.lacked.len() <= rebuild.compact.count();
-        let (asks, is_first) = self.coded.on_names(rebuild.id, are_few, cx.now)?;
+        let (asks, is_first) = self.coded.on_names(rebuild.id, !rebuild.lacks_most(), cx.now)?;
         self.send_asks(asks, cx);
         Some(is_first)
     }
 
     /// Until when a block whose names came may yet be offered in symbols, which its sender takes too: offers overtake and are overtaken.
     pub(super) fn offer_awaited(&self, rebuild: &Rebuild, cx: &Cx<'_>) -> Option<Time> {
-        let are_few = 2 * rebuild.lacked.len() <= rebuild.compact.count();
-        let may_come = !are_few && self.coded.takers().contains(&rebuild.link);
+        let may_come = rebuild.lacks_most() && self.coded.takers().contains(&rebuild.link);
         may_come.then(|| cx.now + OFFER_WAIT)
     }
 

@@ -23,11 +23,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rand::RngExt as _;
 
-use super::Node;
 use super::anti_entropy::LOOKED_AT_PER_REQUEST;
 use super::chain::UNKNOWN_PARENT;
+use super::{LinkState, Node};
 use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::{Direction, Link};
 use crate::ground::time::Time;
@@ -50,10 +51,6 @@ const NAMED_DEPTH: usize = 5;
 /// Of so many of the latest blocks parts are sent (Bitcoin Core: `MAX_BLOCKTXN_DEPTH`).
 const PARTS_DEPTH: usize = 10;
 
-/// Most bytes of transactions that are sent along unasked. A guess, as is usual for what fits into one round trip of a new TCP
-/// connection (ten segments: RFC 6928).
-const PREFILLED_MAX: usize = 10_000;
-
 /// A rule that parts broke.
 const WRONG_PARTS: &str = "wrong-parts";
 
@@ -66,6 +63,10 @@ impl Node {
             Blocks::Prefer(wanted) => self.block_pushers.on_prefer(link, *wanted),
             Blocks::GetHeaders(locator) => self.on_get_headers(link, locator, cx),
             Blocks::Headers(headers) => self.on_headers(link, headers, cx),
+            Blocks::ByTemplate(block) => self.on_by_template(link, block, cx),
+            Blocks::Template(template) => self.on_template(link, template, cx),
+            Blocks::GetListed(wanted) => self.on_get_listed(link, wanted, cx),
+            Blocks::Listed(transactions) => self.on_listed(link, transactions, cx),
         }
     }
 
@@ -100,6 +101,8 @@ impl Node {
     /// Sends a block that is here now to whoever asked for that, unless they have it.
     pub(super) fn push_block(&mut self, block: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = block.id();
+        self.push_whole_by_template(block, cx);
+        self.offer_block(block, cx);
         for link in self.block_pushers.asked_by().to_vec() {
             let is_free = self.links.get(link).is_some_and(|state| !state.congested);
             if !is_free || self.seen.knows(id, link) {
@@ -113,11 +116,19 @@ impl Node {
         }
     }
 
-    /// A peer was the first to bring a block: it is asked to push.
+    /// A peer was the first to bring a block: it is asked to push, unless as many send blocks anyway, by templates.
     pub(super) fn choose_pusher(&mut self, link: Link, cx: &mut Cx<'_>) {
-        let Some(state) = self.links.get(link).filter(|state| state.rebuilds) else { return };
+        let pushers = cx.params.blocks.pushers;
+        if pushers > 0 && self.templates.sharing().len() >= pushers {
+            for link in self.block_pushers.release() {
+                self.send(link, Blocks::Prefer(false), cx);
+            }
+            return;
+        }
+        let is_asked = |state: &&LinkState| state.rebuilds && !self.templates.shares(link);
+        let Some(state) = self.links.get(link).filter(is_asked) else { return };
         let direction = state.direction;
-        let choice = self.block_pushers.on_brought(link, direction, cx.params.blocks.pushers);
+        let choice = self.block_pushers.on_brought(link, direction, pushers);
         for (link, wanted) in [(choice.asked, true), (choice.released, false)] {
             if let Some(link) = link {
                 self.send(link, Blocks::Prefer(wanted), cx);
@@ -125,37 +136,70 @@ impl Node {
         }
     }
 
-    fn on_compact(&mut self, link: Link, compact: &Arc<Compact>, cx: &mut Cx<'_>) {
-        let id = match cx.chain.identify(ItemKind::Block, &compact.header) {
+    /// A block begins to come: what is done about its header. Its id and who dialled, unless nothing more is to be done. `is_taken`: it
+    /// may come unasked.
+    pub(super) fn on_block_head(
+        &mut self,
+        link: Link,
+        header: &Bytes,
+        is_taken: bool,
+        cx: &mut Cx<'_>,
+    ) -> Option<(ItemId, Direction)> {
+        let id = match cx.chain.identify(ItemKind::Block, header) {
             Ok(hash) => ItemId::block(hash),
-            Err(why) => return self.misbehave(link, Offence::InvalidItem(why.rule), cx),
+            Err(why) => {
+                self.misbehave(link, Offence::InvalidItem(why.rule), cx);
+                return None;
+            }
         };
         if self.note_holder(id.into(), link, cx) {
             self.counters.duplicate_items += 1;
             self.record.note(link, id, ItemEvent::Duplicate, cx.now);
             self.on_late_block(link, id, cx);
-            return self.relay_about(link, cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
+            self.relay_about(link, cx, |strategy, cx| strategy.on_duplicate(link, id, cx));
+            return None;
         }
-        let may = self.requests.was_asked(link, id)
+        let may = is_taken
+            || self.requests.was_asked(link, id)
             || self.owes_block(link, id)
-            || self.block_pushers.is_chosen(link)
             || self.coded.was_asked_for_names(id, link)
             || self.strategy.takes_unasked();
-        let Some(direction) = self.links.get(link).map(|state| state.direction) else { return };
+        let direction = self.links.get(link)?.direction;
         if !may || !cx.params.blocks.compact {
             self.counters.unsolicited += 1;
             self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
-            return self.misbehave(link, Offence::Unsolicited, cx);
+            self.misbehave(link, Offence::Unsolicited, cx);
+            return None;
         }
-        let header = Item::identified(id, compact.header.clone());
+        if !self.requests.was_asked(link, id) && self.is_far_ahead(header, cx) {
+            self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
+            return None;
+        }
+        let bytes = header;
+        let header = Item::identified(id, bytes.clone());
         if let Err(why) = cx.chain.inspect(&header) {
-            return self.refuse(&header, Some(link), why, cx);
+            self.refuse(&header, Some(link), why, cx);
+            return None;
         }
-        match self.place_block(&compact.header, false, cx) {
+        match self.place_block(bytes, false, cx) {
             Ok(()) => self.on_chain_holder(link, id.into()),
-            Err(UNKNOWN_PARENT) => return self.on_unplaced(link, &header, cx),
-            Err(why) => return self.refuse(&header, Some(link), why, cx),
+            Err(UNKNOWN_PARENT) => {
+                self.on_unplaced(link, &header, cx);
+                return None;
+            }
+            Err(why) => {
+                self.refuse(&header, Some(link), why, cx);
+                return None;
+            }
         }
+        Some((id, direction))
+    }
+
+    fn on_compact(&mut self, link: Link, compact: &Arc<Compact>, cx: &mut Cx<'_>) {
+        let is_taken = self.block_pushers.is_chosen(link);
+        let Some((id, direction)) = self.on_block_head(link, &compact.header, is_taken, cx) else {
+            return;
+        };
         if !self.rebuilding.has_room_for(id, link, direction) {
             // As if it had only been announced.
             self.rebuilding.note_holder(id, link);
@@ -163,25 +207,48 @@ impl Node {
             return;
         }
         self.charge_answer(link, self.pool.len() / LOOKED_AT_PER_REQUEST, cx);
-        let mut rebuild = Rebuild::new(id, link, compact.clone(), &self.pool, cx);
+        let here = (&self.pool, &self.templates);
+        let rebuild = Rebuild::new(id, link, compact.clone(), here, cx);
         if let Some(is_first) = self.is_rather_coded(&rebuild, cx) {
             if is_first {
                 self.pass_on(id, link, compact, cx);
             }
             return;
         }
+        self.begin_rebuild(rebuild, direction, Some(compact), cx);
+    }
+
+    /// What is here of a block was looked up. It is passed on, and put together or asked for.
+    pub(super) fn begin_rebuild(
+        &mut self,
+        mut rebuild: Rebuild,
+        direction: Direction,
+        compact: Option<&Arc<Compact>>,
+        cx: &mut Cx<'_>,
+    ) {
+        let (id, link) = (rebuild.id, rebuild.link);
         rebuild.until = cx.now + patience(direction, cx);
         self.counters.block_parts_lacked += rebuild.lacked.len() as u64;
+        let is_whole = rebuild.lacked.is_empty();
         if let Some(until) = self.offer_awaited(&rebuild, cx) {
             (rebuild.is_held, rebuild.until) = (true, until);
-        } else if !rebuild.lacked.is_empty() {
+        } else if !is_whole {
             self.ask_for_parts(&rebuild, cx);
         }
-        let is_whole = rebuild.lacked.is_empty();
+        let block = if is_whole { rebuild.join(cx.chain) } else { None };
+        let parts = block.as_ref().and_then(|_| rebuild.parts());
+        let header = rebuild.header.clone();
         self.rebuilding.push(rebuild);
-        self.pass_on(id, link, compact, cx);
+        if let Some(parts) = parts.filter(|_| cx.params.blocks.cut_through) {
+            let has_it = |node: &Self, to| node.rebuilding.is_holder(id, to);
+            let told = self.push_by_template((id, &header), &parts, has_it, cx);
+            told.into_iter().for_each(|to| self.rebuilding.note_holder(id, to));
+        }
+        if let Some(compact) = compact {
+            self.pass_on(id, link, compact, cx);
+        }
         if let Some(rebuild) = is_whole.then(|| self.rebuilding.take(id, link)).flatten() {
-            self.put_together(rebuild, cx);
+            self.put_together(rebuild, block, cx);
         }
     }
 
@@ -212,17 +279,22 @@ impl Node {
         self.send(rebuild.link, Blocks::GetParts(Arc::new(wanted)), cx);
     }
 
-    /// All parts of a block are here.
-    fn put_together(&mut self, mut rebuild: Rebuild, cx: &mut Cx<'_>) {
-        let Some(block) = rebuild.join(cx.chain) else {
+    /// All parts of a block are here, and this is it, if its header commits to them.
+    fn put_together(&mut self, mut rebuild: Rebuild, block: Option<Arc<Item>>, cx: &mut Cx<'_>) {
+        let Some(block) = block else {
             // Two transactions may share a name, so nobody is to blame.
             self.counters.rebuilds_failed += 1;
+            if rebuild.is_by_template() {
+                // Other names may tell them apart.
+                self.rebuilding.forget_failed();
+                return self.want_after_rebuild(rebuild.link, rebuild.id, cx);
+            }
             rebuild.as_whole = true;
             self.ask_for_parts(&rebuild, cx);
             return self.rebuilding.push(rebuild);
         };
         self.counters.blocks_rebuilt += 1;
-        self.rebuilding.remember_lacked(rebuild.id, std::mem::take(&mut rebuild.lacked));
+        self.rebuilding.remember_lacked(rebuild.id, std::mem::take(&mut rebuild.unpooled));
         self.on_arrived(rebuild.link, &block, cx);
     }
 
@@ -231,7 +303,8 @@ impl Node {
         // What comes late, or once the block came from another peer, is in order: it was paid for.
         let Some(mut rebuild) = self.rebuilding.take(id, link) else { return };
         if !rebuild.as_whole && rebuild.fill(&parts.transactions, cx.chain) {
-            return self.put_together(rebuild, cx);
+            let block = rebuild.join(cx.chain);
+            return self.put_together(rebuild, block, cx);
         }
         self.give_up(id, link, cx);
         self.misbehave(link, Offence::InvalidItem(WRONG_PARTS), cx);
@@ -280,7 +353,7 @@ impl Node {
     }
 
     /// A peer has a block that comes from others: it is asked if they fail.
-    fn want_after_rebuild(&mut self, link: Link, id: ItemId, cx: &Cx<'_>) {
+    pub(super) fn want_after_rebuild(&mut self, link: Link, id: ItemId, cx: &Cx<'_>) {
         let until = self.rebuilding.until(id).unwrap_or(cx.now);
         let wait = until.since(cx.now);
         self.requests.on_announced(link, id.into(), wait, cx.now, &cx.params.requests);
@@ -381,7 +454,7 @@ fn name_parts(block: &Item, lacked: &[u16], cx: &mut Cx<'_>) -> Option<Arc<Compa
     let nonce = cx.rng.random();
     let names = PartNames::of(&split.header, nonce);
     let (mut prefilled, mut parts) = (Vec::new(), Vec::with_capacity(count));
-    let mut room = PREFILLED_MAX;
+    let mut room = cx.params.blocks.prefilled_max;
     for (place, part) in split.transactions.iter().enumerate() {
         let number = u16::try_from(place).expect("a block has no more places");
         let comes_along = place < split.made_with

@@ -86,7 +86,6 @@ impl Node {
             }
         } else {
             self.anti_entropy.on_block(item.id(), cx.now, &cx.params.relay, cx.rng);
-            self.offer_block(item, cx);
             self.push_block(item, cx);
             self.tell_block_links(item, cx);
         }

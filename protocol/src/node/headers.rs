@@ -19,7 +19,7 @@ use crate::wire::message::{Blocks, HEADERS_MAX, Hello, Items, LOCATOR_MAX, Names
 
 /// Most headers by which blocks are announced; of more the last is named (Bitcoin Core: `MAX_BLOCKS_TO_ANNOUNCE`,
 /// `net_processing.cpp`).
-const NEWS_MAX: usize = 8;
+const NEWS_MAX: u32 = 8;
 
 impl Node {
     /// A link is ready. If its peer keeps the chain too, it is told of our tip: if that is news to it, it asks.
@@ -54,7 +54,7 @@ impl Node {
                 headers.reverse();
                 return Some(headers.into());
             }
-            if headers.len() == NEWS_MAX {
+            if headers.len() == NEWS_MAX as usize {
                 return None;
             }
             view = chain.tree.get(parent)?;
@@ -89,7 +89,7 @@ impl Node {
             return self.misbehave(link, Offence::Unsolicited, cx);
         };
         let was_asked = chain.headers.is_asked(link);
-        if !was_asked && headers.len() > NEWS_MAX {
+        if !was_asked && headers.len() > NEWS_MAX as usize {
             return self.misbehave(link, Offence::Unsolicited, cx);
         }
         let parsed = match parse(headers, cx.chain) {
@@ -166,7 +166,7 @@ impl Node {
         let tip = chain.tree.tip();
         let is_near = |header: &&BlockHeader| {
             chain.tree.get(header.id).is_some_and(|view| {
-                let follows = view.height <= tip.height + NEWS_MAX as u32;
+                let follows = view.height <= tip.height + NEWS_MAX;
                 (view.work >= tip.work && follows) || view.status == Status::Stored
             })
         };

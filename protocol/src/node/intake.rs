@@ -159,6 +159,9 @@ impl Node {
                 self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
                 return self.misbehave(link, Offence::Unsolicited, cx);
             }
+            if self.is_far_ahead(item.bytes(), cx) {
+                return self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
+            }
             self.found.on_news(iter::once(id.into()));
         }
         self.on_arrived(link, item, cx);
@@ -367,8 +370,11 @@ impl Node {
                 self.orphans.on_parent_refused(id);
             }
         }
+        // Names are passed on before what they name is checked (BIP 152: "must not be banned").
+        let may_be_unchecked = rejection.blame != Blame::Mutated && self.rebuilding.was_rebuilt(id);
         if let Some(link) = ingress
             && rejection.blame != Blame::Nobody
+            && !may_be_unchecked
             && !self.is_nobodys(id)
         {
             self.misbehave(link, Offence::InvalidItem(rejection.rule), cx);

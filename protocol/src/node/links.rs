@@ -41,6 +41,7 @@ impl Node {
             since: cx.now,
             ready: false,
             rebuilds: false,
+            templates: false,
             advertise: None,
             region: None,
             closing: None,
@@ -81,8 +82,9 @@ impl Node {
                     Role::Blocks => Hello::ONLY_BLOCKS,
                 }
                 | if cx.params.blocks.compact { Hello::REBUILDS } else { 0 }
-                | if cx.params.blocks.coded_above > 0 { Hello::TAKES_SYMBOLS } else { 0 }
-                | if cx.chain.root().is_some() { Hello::KEEPS_CHAIN } else { 0 };
+                | if cx.chain.root().is_some() { Hello::KEEPS_CHAIN } else { 0 }
+                | if cx.params.blocks.shares_templates() { Hello::TEMPLATES } else { 0 }
+                | if cx.params.blocks.coded_above > 0 { Hello::TAKES_SYMBOLS } else { 0 };
             let is_for_all = role != Role::Blocks;
             let advertise = advertise.filter(|_| is_for_all);
             let map = self.member.terms_for(peer).filter(|_| is_for_all);
@@ -121,6 +123,7 @@ impl Node {
         state.advertise = hello.advertise.filter(PeerAddr::is_dialable);
         state.region = hello.region;
         state.rebuilds = hello.rebuilds() && cx.params.blocks.compact;
+        state.templates = hello.templates() && cx.params.blocks.shares_templates();
         state.allowance.on_hello(&hello.accepts, &cx.params.budgets);
         let (peer, direction, advertise) = (state.peer, state.direction, state.advertise);
         cx.report(Event::LinkUp { link, peer, direction, advertise });
@@ -204,6 +207,7 @@ impl Node {
         message: &Message,
         cx: &mut Cx<'_>,
     ) -> Option<usize> {
+        let is_fetched = matches!(message, Message::Items(Items::Item(item)) if self.owes_block(link, item.id()));
         let state = self.links.get_mut(link)?;
         let len = codec::frame_len(message);
         self.counters.traffic.count_received(message.kind(), len);
@@ -211,7 +215,10 @@ impl Node {
         if state.closing.is_some() {
             return None;
         }
-        let debts = state.budget.charge(message, len, cx.now, &cx.params.budgets);
+        let debts = match is_fetched {
+            true => [None, None], // each was asked for, and few are at a time
+            false => state.budget.charge(message, len, cx.now, &cx.params.budgets),
+        };
         if !state.ready && !matches!(message, Message::Session(Session::Hello(_))) {
             self.misbehave(link, Offence::BeforeHello, cx);
             return None;

@@ -108,6 +108,7 @@ define_parts! {
         embargo: embargo_due,
         unbroadcast: announce_again,
         rebuilding: rebuilds_due,
+        templates: tell_templates,
         block_pushers: nothing_due,
         coded: coded_due,
         streams: streams_due,

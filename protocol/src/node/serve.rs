@@ -13,6 +13,7 @@ use crate::record::{ItemEvent, Manner};
 use crate::relay::Strategy as _;
 use crate::relay::serve::{BYTES_PER_REQUEST, PORTION, PORTION_MAX};
 use crate::relay::upload::{Answer, Asker};
+use crate::wire::codec;
 use crate::wire::message::{GETDATA_MAX, Items, Message, Names};
 
 impl Node {
@@ -80,7 +81,7 @@ impl Node {
         let Some(state) = self.links.get(link).filter(|state| !state.congested) else { return };
         let asker = Asker { link, since: state.since, bringer: state.bringer };
         let mut asked = self.serving.take(link);
-        let (mut sent, mut missing) = (0, [Vec::new(), Vec::new()]);
+        let (mut sent, mut fetched, mut missing) = (0, 0, [Vec::new(), Vec::new()]);
         for _ in 0..PORTION_MAX {
             if sent >= PORTION {
                 break;
@@ -97,8 +98,10 @@ impl Node {
                 missing[kind as usize].push(name);
                 continue;
             };
+            // Of the chain a peer takes what it asked for, at any rate.
+            let is_fetched = kind == ItemKind::Block && self.takes_headers(link);
             let takes_at = self.takes_at(link, &item, cx);
-            if takes_at > cx.now {
+            if takes_at > cx.now && !is_fetched {
                 asked.put_off((kind, name), takes_at);
                 continue;
             }
@@ -108,12 +111,18 @@ impl Node {
                 continue;
             }
             sent += item.size();
+            fetched += if is_fetched { item.size() } else { 0 };
             self.relay_about(link, cx, |strategy, cx| strategy.on_requested(link, item.id(), cx));
             let (id, params) = (item.id().into(), &cx.params.relay);
             self.anti_entropy.on_taken(link, id, cx.now, params, cx.rng);
+            let len = codec::frame_len(&Message::Items(Items::Item(item.clone())));
             self.give(link, item, Manner::Answer, cx);
+            if is_fetched && let Some(state) = self.links.get_mut(link) {
+                state.allowance.give_back_block(len, &cx.params.budgets);
+            }
         }
-        self.charge_answer(link, sent / BYTES_PER_REQUEST, cx);
+        // What is fetched of the chain is bounded by what we upload.
+        self.charge_answer(link, (sent - fetched) / BYTES_PER_REQUEST, cx);
         let [txs, blocks] = missing;
         self.not_found(link, ItemKind::Tx, &txs, cx);
         self.not_found(link, ItemKind::Block, &blocks, cx);

@@ -56,6 +56,11 @@ impl BlockPushers {
         Choice { asked, released: Some(released) }
     }
 
+    /// Nobody needs to push any more. Returns who was asked to.
+    pub fn release(&mut self) -> Vec<Link> {
+        std::mem::take(&mut self.chosen).into_iter().map(|(link, _)| link).collect()
+    }
+
     /// Whether we asked a peer to push.
     #[must_use]
     pub fn is_chosen(&self, link: Link) -> bool {

@@ -105,6 +105,8 @@ pub struct Counters {
     pub blocks_coded: u64,
     /// Transactions of such blocks that weren't here, and were asked for.
     pub block_parts_lacked: u64,
+    /// Transactions that neighbours expect in the next block, and that were asked for since they weren't here.
+    pub template_parts: u64,
     /// Blocks that came as names and had to be asked for as a whole, since the parts didn't fit.
     pub rebuilds_failed: u64,
     /// Ids announced to us that we knew already.

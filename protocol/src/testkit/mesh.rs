@@ -337,6 +337,12 @@ impl Mesh {
         self.queue.now()
     }
 
+    /// A block that a node accepted once, as its disk keeps it.
+    #[must_use]
+    pub fn kept(&self, index: usize, id: ItemId) -> Option<Arc<Item>> {
+        self.seats[index].kept.get(&id).cloned()
+    }
+
     /// A node.
     #[must_use]
     pub fn node(&self, index: usize) -> &Node {

@@ -5,7 +5,7 @@
 
 use crate::chain::Chain;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{HASH_LEN, ItemKind, ShortId};
+use crate::ground::item::{HASH_LEN, ItemKind, SHORT_ID_LEN, ShortId};
 use crate::wire::cursor::Cursor;
 use crate::wire::error::DecodeError;
 use crate::wire::message::blocks::{
@@ -27,6 +27,9 @@ use crate::wire::message::session::read_hello;
 use crate::wire::message::symbols::{
     CLASSES_LEN, GET_SYMBOLS_LEN, OFFER_MAX, SYMBOL_LEN, read_classes, read_get_symbols,
     read_offer, read_symbol,
+};
+use crate::wire::message::templates::{
+    EXTRA_MAX, LISTED_BODY_MAX, TEMPLATE_BODY_MAX, read_by_template, read_listed, read_template,
 };
 use crate::wire::message::{
     ANNOUNCE_MAX, Blocks, GETDATA_MAX, HELLO_MAX, Items, Message, Names, PeerExchange, Reconcile,
@@ -366,6 +369,21 @@ kinds! {
     }
     Headers "headers": Block {
         45: Bytes(HEADERS_BODY_MAX), Blocks(Blocks::Headers(_)) = read_headers;
+    }
+    ByTemplate "bytemplate": Block {
+        46: Bytes(COMPACT_MAX), Blocks(Blocks::ByTemplate(_))
+            = |body| read_by_template(body).map(Blocks::ByTemplate);
+    }
+    Template "template": Block {
+        47: Bytes(TEMPLATE_BODY_MAX), Blocks(Blocks::Template(_))
+            = |body| read_template(body).map(Blocks::Template);
+    }
+    GetListed "getlisted": Control, each Requests {
+        48: Bytes(EXTRA_MAX * SHORT_ID_LEN),
+            Blocks(Blocks::GetListed(_)) = |body| Ok(Blocks::GetListed(body.list(ShortId)));
+    }
+    Listed "listed": Block {
+        49: Bytes(LISTED_BODY_MAX), Blocks(Blocks::Listed(_)) = |body| read_listed(body).map(Blocks::Listed);
     }
     Offer "offer": Control {
         50: Bytes(OFFER_MAX), Symbols(Symbols::Offer(_)) = read_offer;

@@ -9,26 +9,30 @@
 pub(super) mod address;
 pub(super) mod blocks;
 pub(super) mod items;
+pub(super) mod parts;
 pub(super) mod peers;
 pub(super) mod reconcile;
 pub(super) mod relay;
 pub(super) mod replica;
 pub(super) mod session;
 pub(super) mod symbols;
+pub(super) mod templates;
 
 use bytes::{BufMut as _, BytesMut};
 
 pub use blocks::{
-    BLOCK_PARTS_MAX, Blocks, COMPACT_MAX, Compact, HEADER_MAX, HEADERS_MAX, LOCATOR_MAX,
-    PART_ID_LEN, PartId, PartNames, Parts, PartsWanted,
+    Blocks, COMPACT_MAX, Compact, HEADERS_MAX, LOCATOR_MAX, PART_ID_LEN, PartId, PartNames, Parts,
+    PartsWanted,
 };
 pub use items::{ANNOUNCE_MAX, GETDATA_MAX, Items, Names};
+pub use parts::{BLOCK_PARTS_MAX, HEADER_MAX};
 pub use peers::{ADDRESSES_MAX, PeerExchange, SHUFFLED_MAX};
 pub use reconcile::Reconcile;
 pub use relay::{KNOWN_MAX, Signal};
 pub use replica::{Replica, SAID_MAX};
 pub use session::{Accepts, Allowed, HELLO_MAX, Hello, MapTerms, Session, VERSION};
 pub use symbols::{CLASSES_MAX, Offer, SYMBOL_BYTES, Symbol, SymbolId, Symbols, SymbolsWanted};
+pub use templates::{BY_TEMPLATE_MAX, ByTemplate, EXTRA_MAX, NOWHERE, TEMPLATE_MAX, Template};
 
 /// What an allocation costs besides what is in it: the counts of an `Arc`, and the allocator's own (glibc: 8 bytes, and
 /// up to 15 for alignment).

@@ -55,6 +55,7 @@ impl Node {
             asmap: None,
             bans: None,
             store: None,
+            blocks: None,
             kv: None,
             lab: Lab::default(),
             seed: Some(1),

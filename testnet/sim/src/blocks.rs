@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
+use rand::seq::SliceRandom as _;
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::ground::item::{Item, ItemKind};
 use tidings_protocol::report::counters::Counters;
@@ -23,12 +24,15 @@ use crate::world::World;
 use listing::Listing;
 
 /// The kinds of message that blocks travel by.
-pub const KINDS: [MessageKind; 12] = [
+pub const KINDS: [MessageKind; 15] = [
     MessageKind::Block,
     MessageKind::Compact,
+    MessageKind::ByTemplate,
     MessageKind::GetParts,
     MessageKind::Parts,
     MessageKind::Prefer,
+    MessageKind::Headers,
+    MessageKind::GetHeaders,
     MessageKind::Announce,
     MessageKind::GetData,
     MessageKind::NotFound,
@@ -38,8 +42,9 @@ pub const KINDS: [MessageKind; 12] = [
     MessageKind::Classes,
 ];
 
-/// How long nodes have after their pools were filled, and before a block: so short that comparing finds little of what some lack.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The kinds of message by which nodes tell one another what they expect in a block.
+const EXPECTED: [MessageKind; 3] =
+    [MessageKind::Template, MessageKind::GetListed, MessageKind::Listed];
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -58,7 +63,11 @@ pub struct Setup {
     pub unknown: f64,
     /// Share of the nodes that lacks each of those.
     pub lackers: f64,
-    /// How long after a block the next one comes.
+    /// Whether a block's order is chance, instead of that in which its transactions came.
+    pub shuffled: bool,
+    /// How long nodes have after their pools were filled, and before a block.
+    pub pause: Duration,
+    /// How long after a block pools are filled for the next one.
     pub every: Duration,
 }
 
@@ -73,6 +82,8 @@ pub struct Outcome {
     pub hits: usize,
     /// Bytes that a node received for a block, by kind of message as [`KINDS`] has them.
     pub received: [f64; KINDS.len()],
+    /// Bytes that a node received between two blocks, of what others expect in the next one.
+    pub expected: f64,
     /// Bytes of a block.
     pub block_bytes: f64,
 }
@@ -117,7 +128,11 @@ pub fn measure(setup: &Setup) -> Result<Outcome, String> {
                 rules.item(ItemKind::Tx, bytes.into()).expect("any bytes are a transaction")
             })
             .collect();
-        let block = rules.block(parent, &txs);
+        let mut order = txs.clone();
+        if setup.shuffled {
+            order.shuffle(&mut stream(seed, Use::Order, number as u64));
+        }
+        let block = rules.block(parent, &order);
         parent = block.id().hash();
         (block, txs)
     });
@@ -127,17 +142,20 @@ pub fn measure(setup: &Setup) -> Result<Outcome, String> {
     let nodes = u32::try_from(setup.scenario.network.nodes).unwrap_or(u32::MAX);
     let mut outcome = Outcome::default();
     for (number, txs) in txs.iter().enumerate() {
+        let filled = counters(&world, nodes);
         stock(&mut world, setup, number, txs);
-        world.run_until(world.now() + PAUSE);
+        world.run_until(world.now() + setup.pause);
         let before = counters(&world, nodes);
         world.submit_now(number);
         world.run_until(world.now() + setup.every);
         if number >= setup.warmup {
             outcome.add(&world, number, &before);
+            outcome.expected += expected(&world, nodes, &filled);
         }
     }
     let pairs = outcome.times_ms.len() + outcome.missing;
     outcome.received.iter_mut().for_each(|bytes| *bytes /= pairs.max(1) as f64);
+    outcome.expected /= (setup.blocks * setup.scenario.network.nodes).max(1) as f64;
     outcome.block_bytes /= setup.blocks.max(1) as f64;
     outcome.times_ms.sort_by(f64::total_cmp);
     Ok(outcome)
@@ -159,6 +177,15 @@ fn stock(world: &mut World, setup: &Setup, block: usize, txs: &[Arc<Item>]) {
 
 fn counters(world: &World, nodes: u32) -> Vec<Counters> {
     (0..nodes).map(|node| world.counters(node).0).collect()
+}
+
+/// Bytes that all nodes received since then, of what others expect.
+fn expected(world: &World, nodes: u32, before: &[Counters]) -> f64 {
+    let bytes = |counters: &Counters| {
+        EXPECTED.map(|kind| counters.traffic.received(kind).bytes).iter().sum::<u64>()
+    };
+    let now = counters(world, nodes);
+    now.iter().zip(before).map(|(now, before)| (bytes(now) - bytes(before)) as f64).sum()
 }
 
 impl Outcome {

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use tidings_protocol::ground::item::ShortId;
+use tidings_protocol::ground::item::{ItemId, ShortId};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
 use tidings_protocol::wire::message::{
@@ -105,11 +105,19 @@ impl EventHash {
             Message::Blocks(Blocks::Parts(parts)) => self.word(parts.transactions.len() as u64),
             Message::Blocks(Blocks::Prefer(wanted)) => self.word((*wanted).into()),
             Message::Blocks(Blocks::GetHeaders(locator)) => {
-                locator.iter().for_each(|id| {
-                    self.word(u64::from_le_bytes(*id.0.first_chunk().expect("a hash has more")))
-                });
+                locator.iter().for_each(|id| self.id(ItemId::block(*id)));
             }
             Message::Blocks(Blocks::Headers(headers)) => self.word(headers.len() as u64),
+            Message::Blocks(Blocks::ByTemplate(block)) => {
+                self.word(block.template.into());
+                block.places.iter().for_each(|place| self.word((*place).into()));
+            }
+            Message::Blocks(Blocks::Template(template)) => {
+                self.word(template.number.into());
+                template.added.iter().for_each(|id| self.id(id));
+            }
+            Message::Blocks(Blocks::GetListed(ids)) => ids.iter().for_each(|id| self.id(id)),
+            Message::Blocks(Blocks::Listed(transactions)) => self.word(transactions.len() as u64),
             Message::Symbols(Symbols::Offer(offer)) => self.word(offer.size.into()),
             Message::Symbols(Symbols::Classes { block, .. }) => self.word(*block),
             Message::Symbols(Symbols::Get(wanted)) => self.word(wanted.stream.into()),

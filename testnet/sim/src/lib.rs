@@ -27,6 +27,7 @@ pub mod hash;
 pub mod healing;
 pub mod latency;
 pub mod members;
+pub mod mining;
 pub mod overlay;
 pub mod queue;
 pub mod random;

@@ -84,6 +84,8 @@ pub enum Use {
     Gym = 11,
     /// Which transactions of a block a node lacks.
     Pool = 12,
+    /// The order of a block's transactions.
+    Order = 13,
 }
 
 /// The generator of one use and, within it, of one number (a node, an item, a fault).

@@ -8,6 +8,7 @@ use tidings_protocol::params::Params;
 
 use crate::fault::FaultSpec;
 use crate::latency::LinkSpec;
+use crate::mining::Mining;
 use crate::overlay::{OverlaySpec, Shape};
 use crate::workload::Transfers;
 
@@ -42,6 +43,9 @@ pub struct Scenario {
     pub measure: Measure,
     /// Share of the nodes that note who told them of each item first, 0 to 1.
     pub spies: f64,
+    /// When nodes make blocks; never if unset. Then the rules are those of [`crate::mining`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mining: Option<Mining>,
     /// What goes wrong on purpose, in any order.
     pub fault: Vec<FaultSpec>,
     /// Parameters of every node's core.
@@ -90,6 +94,7 @@ impl Default for Scenario {
             origin: None,
             measure: Measure::default(),
             spies: 0.0,
+            mining: None,
             fault: Vec::new(),
             params: Params::default(),
         }
@@ -137,6 +142,7 @@ impl Scenario {
                 self.spies
             ));
         }
+        self.mining.iter().try_for_each(Mining::validate)?;
         self.fault.iter().try_for_each(|fault| fault.validate(self.network.nodes))?;
         self.params.validate().map_err(|error| format!("params.{error}"))
     }

@@ -95,6 +95,7 @@ async fn raise(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<St
         network: run.network(),
         params: settings.manifest.params.clone(),
         slow_motion: None,
+        keeps: false,
         node_binary: plan.node_binary.clone(),
         node_arguments: &[],
     };

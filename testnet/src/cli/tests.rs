@@ -38,6 +38,20 @@ fn the_plain_command_is_the_reference_run() {
 }
 
 #[test]
+fn blocks_are_made_as_asked_for_and_a_simulator_starts_nobody_late() {
+    let (settings, _) = resolve("--block-interval 2.5 --block-txs-max 7 --late-joiners 3").unwrap();
+    let mining = Mining { interval_s: 2.5, txs_max: Some(7), late_joiners: 3 };
+    assert_eq!(settings.manifest.mining, Some(mining));
+    let written = toml::to_string(&settings.manifest).unwrap();
+    assert_eq!(Manifest::parse(&written).unwrap().mining, Some(mining));
+    let error = settings.manifest.scenario().unwrap_err();
+    assert!(error.contains("mining.late_joiners is set"), "{error}");
+    let (settings, _) = resolve("--block-interval 2.5 --block-txs-max 7").unwrap();
+    let simulated = settings.manifest.scenario().unwrap().mining.unwrap();
+    assert_eq!((simulated.interval_s, simulated.txs_max), (2.5, 7));
+}
+
+#[test]
 fn wrong_arguments_get_a_sentence_that_names_them() {
     let cases = [
         ("--nodes 1", "network.nodes is 1, but must be 2 to"),
@@ -55,6 +69,13 @@ fn wrong_arguments_get_a_sentence_that_names_them() {
         ("--size 300 --sizes bitcoin", "cannot be used with"),
         ("--sizes litecoin", "invalid value 'litecoin'"),
         ("--strategy shout", "there is no strategy `shout`"),
+        ("--block-interval 0", "mining.interval_s is 0, but must be more than 0"),
+        ("--block-interval 5 --rules opaque", "blocks are made under network.rules tidings"),
+        (
+            "--block-interval 5 --late-joiners 101",
+            "mining.late_joiners is 101, but must be at most",
+        ),
+        ("--late-joiners 2", "--block-interval <S>"),
         ("--workload blocks", "--workload is `blocks`, but must be"),
         ("--workload bitcoin-block", "needs the file of a raw block"),
         ("--workload bitcoin-block f --rules tidings", "needs network.rules opaque"),

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use tidings::trace::{BUFFER_LEN, BadLine, Entry, Line, Tail};
-use tidings_protocol::ground::item::ItemId;
+use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind};
 use tidings_tools::run::Delivery;
 
 use super::clocks::Mistimed;
@@ -20,6 +20,19 @@ pub struct Collector {
     numbers: HashMap<ItemId, usize>,
     arrivals: Arrivals,
     oddities: Oddities,
+    /// Blocks that were accepted and aren't among the items; `None` if there should be none.
+    blocks: Option<Vec<SeenBlock>>,
+}
+
+/// A block that a node has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenBlock {
+    /// The node.
+    pub node: usize,
+    /// The block.
+    pub id: Hash256,
+    /// Since when, microseconds of Unix time.
+    pub unix_us: u64,
 }
 
 /// What traces said that a good run doesn't.
@@ -77,6 +90,25 @@ impl Collector {
             numbers,
             arrivals,
             oddities: Oddities::default(),
+            blocks: None,
+        }
+    }
+
+    /// The same where blocks are made meanwhile.
+    #[must_use]
+    pub fn with_blocks(self) -> Self {
+        Self { blocks: Some(Vec::new()), ..self }
+    }
+
+    /// Blocks that were accepted since the last call, and aren't among the items.
+    pub fn take_blocks(&mut self) -> Vec<SeenBlock> {
+        self.blocks.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// A node had some items at a time, though it may not have said so of each: they came in a block.
+    pub fn had(&mut self, ids: &[ItemId], node: usize, unix_us: u64) {
+        for item in ids.iter().filter_map(|id| self.numbers.get(id)) {
+            self.arrivals.note(*item, node, unix_us);
         }
     }
 
@@ -86,13 +118,18 @@ impl Collector {
     /// When a trace can't be read.
     pub fn poll(&mut self) -> io::Result<usize> {
         let before = self.arrivals.count;
-        let Self { tails, buffer, numbers, arrivals, oddities } = self;
+        let Self { tails, buffer, numbers, arrivals, oddities, blocks } = self;
         for (node, tail) in tails.iter_mut().enumerate() {
             tail.read(buffer, |line| match Line::parse(line) {
-                Ok(Line::Accepted(Entry { unix_us, id, .. })) => match numbers.get(&id) {
-                    Some(item) => arrivals.note(*item, node, unix_us),
-                    None => oddities.foreign += 1,
-                },
+                Ok(Line::Accepted(Entry { unix_us, id, .. })) => {
+                    match (numbers.get(&id), &mut *blocks) {
+                        (Some(item), _) => arrivals.note(*item, node, unix_us),
+                        (None, Some(blocks)) if id.kind() == ItemKind::Block => {
+                            blocks.push(SeenBlock { node, id: id.hash(), unix_us });
+                        }
+                        (None, _) => oddities.foreign += 1,
+                    }
+                }
                 Ok(Line::Rejected(_)) => oddities.rejected += 1,
                 Ok(Line::Dropped { count, .. }) => oddities.dropped += count,
                 Err(BadLine) => oddities.unreadable += 1,
@@ -192,12 +229,14 @@ impl Arrivals {
         &self.at[item * self.nodes..][..self.nodes]
     }
 
-    /// Keeps the first; a node that forgot an item may accept it again.
+    /// Keeps the first; a node that forgot an item may accept it again, and one that came in a block is told of late.
     fn note(&mut self, item: usize, node: usize, unix_us: u64) {
         let at = &mut self.at[item * self.nodes + node];
         if *at == 0 {
-            *at = unix_us.max(1);
             self.count += 1;
+        }
+        if *at == 0 || *at > unix_us {
+            *at = unix_us.max(1);
         }
     }
 }
@@ -207,7 +246,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use tidings_protocol::ground::item::Hash256;
 
     /// Traces of three nodes, in a folder that lives as long as the collector is used.
     fn collector(traces: [&[(u64, &[u8])]; 3]) -> (tempfile::TempDir, Collector) {

@@ -10,6 +10,7 @@ use tidings_sim::overlay::Shape;
 use tidings_tools::show::format::{grouped, percent};
 use tokio::time::{Instant, sleep};
 
+use super::blocks::Blocks;
 use super::clocks::Clocks;
 use super::collect::{Collector, Coverage};
 use super::connect;
@@ -17,6 +18,7 @@ use super::fleet::{Fleet, FleetWaits};
 use super::items::{Planned, Schedule};
 use super::kill::{self, Kill};
 use super::local::{NodeError, TRACE};
+use super::mining;
 use super::settings::Settings;
 use super::submit::{self, Arrived, Submission};
 use super::ui::Bar;
@@ -59,6 +61,8 @@ pub struct Driven {
     pub node_cpu_s: Vec<Option<f64>>,
     /// CPU time of the launcher, seconds.
     pub launcher_cpu_s: f64,
+    /// The blocks that were made, if any were to be.
+    pub blocks: Option<Blocks>,
     /// How long a node waited for a processor each time it had something to do, and for the others of its host, on
     /// average; `None` if the kernel doesn't tell.
     pub cpu_wait: Option<Duration>,
@@ -85,10 +89,16 @@ pub async fn run(
     let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
     let ids = items.iter().map(|item| item.id);
     let mut collector = Collector::new(traces.iter().map(|path| path.as_path()), ids);
+    let mining = settings.manifest.mining;
+    if mining.is_some() {
+        collector = collector.with_blocks();
+    }
+    let blocks = RefCell::new(Blocks::new(fleet.nodes().len()));
     let records = RefCell::new(vec![Submission::default(); items.len()]);
     let arrived = Arrived::default();
     let progress = Progress {
         submitting: Cell::new(true),
+        mining: Cell::new(mining.is_some()),
         killed: Cell::new(None),
         arrived: &arrived,
         clock,
@@ -102,6 +112,17 @@ pub async fn run(
         let shared = (&records, &arrived);
         submit::all(fleet, items, schedule, settings.manifest.seed, (clock, began), shared).await;
         progress.submitting.set(false);
+    };
+    let making = async {
+        let Some(mining) = &mining else { return };
+        let goes_on = || progress.submitting.get();
+        let (seed, since) = (settings.manifest.seed, (clock, began));
+        let on_made = |made| match made {
+            Ok(made) => blocks.borrow_mut().add(made),
+            Err(problem) => blocks.borrow_mut().failures.push(problem),
+        };
+        mining::mine(fleet, mining, seed, since, goes_on, on_made).await;
+        progress.mining.set(false);
     };
     let killing = async {
         let after = Duration::from_secs_f64(settings.kill?.after_s);
@@ -120,10 +141,11 @@ pub async fn run(
     let kill_pending = settings.kill.is_some();
     let reading = (&mut collector, clocks);
     let following = async {
-        let deaths = follow(fleet, reading, &records, &progress, kill_pending, stall).await;
+        let books = (&records, &blocks);
+        let deaths = follow(fleet, reading, books, &progress, kill_pending, stall).await;
         (deaths, clock.now())
     };
-    let ((), kill, (deaths, over)) = tokio::join!(submitting, killing, following);
+    let ((), (), kill, (deaths, over)) = tokio::join!(submitting, making, killing, following);
     let deaths = deaths?;
 
     let (kill, kill_late, healed) =
@@ -140,6 +162,7 @@ pub async fn run(
         deaths,
         node_cpu_s,
         launcher_cpu_s,
+        blocks: mining.map(|_| blocks.into_inner()),
         cpu_wait,
         over_us: clock.unix_us(over),
         elapsed_s: (over - began).as_secs_f64(),
@@ -156,6 +179,7 @@ async fn heal(fleet: &Fleet, clock: &Clock, killed: Time) -> Result<Duration, St
 /// What the parts tell each other.
 struct Progress<'a> {
     submitting: Cell<bool>,
+    mining: Cell<bool>,
     killed: Cell<Option<Time>>,
     arrived: &'a Arrived,
     clock: &'a Clock,
@@ -166,7 +190,7 @@ struct Progress<'a> {
 async fn follow(
     fleet: &Fleet,
     (collector, clocks): (&mut Collector, &mut Clocks),
-    records: &RefCell<Vec<Submission>>,
+    (records, blocks): (&RefCell<Vec<Submission>>, &RefCell<Blocks>),
     progress: &Progress<'_>,
     kill_planned: bool,
     stall: Duration,
@@ -178,23 +202,33 @@ async fn follow(
         let now = progress.clock.now();
         clocks.look();
         deaths.extend(fleet.new_deaths());
-        if collector.poll()? > 0 {
+        let mut is_news = collector.poll()? > 0;
+        let alive = fleet.alive();
+        let (had, pairs) = {
+            let mut blocks = blocks.borrow_mut();
+            let before = blocks.coverage(&alive).0;
+            blocks.follow(collector);
+            let (had, pairs) = blocks.coverage(&alive);
+            is_news |= had > before;
+            (had, pairs)
+        };
+        if is_news {
             last_news = now;
         }
         let origins: Vec<Option<usize>> =
             records.borrow().iter().map(|record| record.sent.map(|(_, origin)| origin)).collect();
-        let coverage = collector.coverage(&fleet.alive(), &origins);
+        let coverage = collector.coverage(&alive, &origins);
         progress.arrived.tell(coverage.complete());
         show(progress.bar, coverage, collector.deliveries(), &origins);
         let settled = match progress.killed.get() {
             Some(at) => now - at > LAST_WORDS || coverage.lost == 0,
             None => !kill_planned,
         };
-        let busy = progress.submitting.get() || !settled;
+        let busy = progress.submitting.get() || progress.mining.get() || !settled;
         if busy {
             // Silence is no stall while there is more to come.
             last_news = now;
-        } else if coverage.complete() {
+        } else if coverage.complete() && had == pairs {
             if now - *complete_since.get_or_insert(now) >= LAST_COPIES {
                 return Ok(deaths);
             }

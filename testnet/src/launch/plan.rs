@@ -22,6 +22,10 @@ use crate::manifest::Manifest;
 /// How many others a member asks who is there. A guess: one would do, since the first is there before all others.
 const JOINED: usize = 3;
 
+/// Work that blocks prove where nodes make them, leading zero bits: some hundred microseconds, so that making one takes no part in
+/// what is measured.
+const MINING_BITS: u8 = 8;
+
 /// The plan of a run.
 #[derive(Debug)]
 pub struct Plan {
@@ -35,6 +39,8 @@ pub struct Plan {
     pub items: Vec<Planned>,
     /// Nodes that will be killed.
     pub victims: Vec<usize>,
+    /// Nodes that start after the load.
+    pub joiners: Vec<NodePlan>,
 }
 
 /// What one node is to be.
@@ -145,7 +151,9 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
     let items = items::build(manifest, genesis)?;
     let Contacts { bootstrap, connect, degrees } =
         contacts(manifest).map_err(PlanError::Overlay)?;
-    let ports = ports::hold(count, Protocols::Tcp)?;
+    let late = manifest.mining.map_or(0, |mining| mining.late_joiners);
+    let mut ports = ports::hold(count + late, Protocols::Tcp)?;
+    let late_ports = ports.split_off(count);
     let mut members = members(manifest.members, count)?.into_iter();
     let addresses: Vec<PeerAddr> = ports.iter().map(address).collect();
     let addresses_of = |nodes: &[usize]| nodes.iter().map(|node| addresses[*node]).collect();
@@ -169,10 +177,40 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
             member: members.next(),
         })
         .collect();
+    let places = late_ports.iter().map(|_| place(settings.links, &mut regions)).collect();
+    let joiners = joiners(late_ports, places, &addresses, manifest, &mut identities);
     let kill = settings.kill.map_or(0, |kill| kill.nodes);
     let victims = shared::sample(count, kill, &mut stream(seed, Stream::Faults));
     let network = network(manifest, genesis, &items);
-    Ok(Plan { network, nodes, degrees, items, victims })
+    Ok(Plan { network, nodes, degrees, items, victims, joiners })
+}
+
+/// Nodes that start after the others, and know some of them.
+fn joiners(
+    ports: Vec<Port>,
+    places: Vec<Option<Place>>,
+    addresses: &[PeerAddr],
+    manifest: &Manifest,
+    identities: &mut ChaCha8Rng,
+) -> Vec<NodePlan> {
+    let known = manifest.network.bootstrap.max(1);
+    let mut whom = stream(manifest.seed, Stream::Samples);
+    let plan = |(index, (port, place))| NodePlan {
+        index,
+        ip: Ipv4Addr::LOCALHOST,
+        port,
+        bootstrap: shared::sample(addresses.len(), known, &mut whom)
+            .into_iter()
+            .map(|node| addresses[node])
+            .collect(),
+        connect: Vec::new(),
+        place,
+        identity: identities.random(),
+        account: identities.random(),
+        withholds: false,
+        member: None,
+    };
+    (addresses.len()..).zip(ports.into_iter().zip(places)).map(plan).collect()
 }
 
 /// What all nodes are as members, if they are.
@@ -256,6 +294,9 @@ fn network(manifest: &Manifest, genesis: Hash256, items: &[Planned]) -> Network 
     let Limits { max_tx_bytes, max_block_bytes } = Limits::default();
     let mut settings = chain::Settings::for_tests();
     settings.tidings.genesis = genesis;
+    if manifest.mining.is_some() {
+        settings.tidings.difficulty_bits = MINING_BITS;
+    }
     Network {
         name: format!("testnet-{}-{}", manifest.seed, std::process::id()),
         limits: Limits {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tidings_links::Place;
 use tidings_protocol::ground::item::ItemKind;
+use tidings_tools::figures::blocks::Chain;
 use tidings_tools::figures::members::Members;
 use tidings_tools::figures::summary::{Inputs, SOCKET_BYTES, SOCKET_WRITES, Summary};
 use tidings_tools::run::{self, Link, Manifest, Run};
@@ -54,8 +55,40 @@ pub struct Observed {
     pub comparison: Option<Comparison>,
     /// What membership did, if the nodes are members.
     pub members: Option<Members>,
+    /// What became of the blocks that were made, if any were to be, and their table.
+    pub chain: Option<(Chain, Vec<run::Block>)>,
     /// Why times don't compare, as far as the launcher's clock tells.
     pub clock_problems: Vec<String>,
+}
+
+impl Observed {
+    /// What is known before the first submission: when all had started and the overlay stood, the overlay, what a node without work
+    /// takes, and the traffic so far.
+    #[must_use]
+    pub const fn before(
+        (start_s, connect_s): (f64, f64),
+        overlay: Overlay,
+        (idle_cpu_percent, idle_memory): (Option<f64>, Option<MemoryMib>),
+        traffic_before: AllTraffic,
+    ) -> Self {
+        Self {
+            start_s,
+            connect_s,
+            overlay,
+            dialled_at_end: Vec::new(),
+            idle_cpu_percent,
+            idle_memory,
+            memory: None,
+            traffic_before,
+            traffic_after: Vec::new(),
+            links_lost: None,
+            usage_after: Vec::new(),
+            comparison: None,
+            members: None,
+            chain: None,
+            clock_problems: Vec::new(),
+        }
+    }
 }
 
 /// The tables and the figures of a run.
@@ -168,6 +201,7 @@ fn inputs(
         machine: Some(pace::machine(settings, driven)),
         links_lost: observed.links_lost,
         members: observed.members.clone(),
+        chain: observed.chain.as_ref().map(|(chain, _)| chain.clone()),
         simulation: tidings_tools::figures::summary::Simulation::default(),
         more: more(settings, observed, driven, (nodes_cpu_s, submitted_bytes)),
     }

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidings::files::network::Network;
 use tidings_tools::figures::summary::Summary;
-use tidings_tools::run::{self, Manifest, Run, RunError};
+use tidings_tools::run::{self, Block, Manifest, Run, RunError};
 use tidings_tools::show::report;
 
 use super::local::{self, LOG, TRACE};
@@ -138,6 +138,14 @@ impl RunFolder {
     pub fn fill(&self, run: &Run, summary: &Summary) -> Result<(), RunError> {
         run.write(&self.path)?;
         report::write(&self.path, run, summary)
+    }
+
+    /// Writes the table of blocks.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn fill_blocks(&self, blocks: &[Block]) -> Result<(), RunError> {
+        run::write_blocks(&self.path, blocks)
     }
 
     /// Deletes what takes room and says no more than the tables. What can't be deleted stays.

@@ -31,6 +31,8 @@ pub struct Settings {
     pub node_binary: Option<PathBuf>,
     /// In how many processes all nodes are; in one each if unset.
     pub hosts: Option<usize>,
+    /// Nodes keep what they have on the disk: the network stays, and may have more blocks than memory has room for.
+    pub stays: bool,
 }
 
 /// What is not part of a run's settings: where to, and how to show it.
@@ -82,7 +84,7 @@ impl Settings {
             None => node_binary,
         };
         let kill = planned_kill(&manifest)?;
-        Ok(Self { manifest, links, kill, withhold: 0, node_binary, hosts: None })
+        Ok(Self { manifest, links, kill, withhold: 0, node_binary, hosts: None, stays: false })
     }
 
     /// The same with some nodes that announce items and never deliver any.

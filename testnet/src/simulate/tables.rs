@@ -15,6 +15,7 @@ use tidings_sim::scenario::Scenario;
 use tidings_sim::simulation::Finished;
 use tidings_sim::world::World;
 
+use super::chain;
 use crate::usage::peak_rss_mib;
 
 /// CPU time that a simulation took, seconds.
@@ -168,6 +169,7 @@ fn inputs(
             rounds: rounds(scenario, world),
         },
         links_lost: Some(links_lost(world)),
+        chain: chain::figures(scenario, world, finished.outlook.first.as_nanos() / 1_000),
         more: more(scenario, finished, cpu, peak_rss_mib),
         ..Inputs::default()
     }

@@ -1,6 +1,7 @@
 //! `tidings-testnet blocks`: how soon blocks are everywhere, and at what cost, when nodes have most of what is in them.
 //!
-//! Each way of sending them in a row: whole; as names when asked for; as names unasked, by three peers; in symbols of a code, of several. The bound beside them is
+//! Each way of sending them in a row: whole; as names when asked for; as names unasked, by three peers; by templates that were told
+//! beforehand, whose bytes stand in a column of their own; in symbols of a code, of several peers. The bound beside them is
 //! what no way passes: a message of a header's size that every node sends on to all its peers, over the same overlay and links.
 
 use std::process::ExitCode;
@@ -40,7 +41,13 @@ pub struct BlocksArgs {
     /// How many symbols more than should do are asked for, percent, two rows for each
     #[arg(long, value_name = "PERCENT,…", value_delimiter = ',', default_value = "10")]
     pub spare: Vec<usize>,
-    /// Seconds from one block to the next
+    /// Whether a block has its transactions in the order in which nodes got them, instead of any
+    #[arg(long)]
+    pub in_order: bool,
+    /// Seconds from when nodes have a block's transactions until the block: enough for templates to be told
+    #[arg(long, value_name = "S", default_value_t = 5.0)]
+    pub pause: f64,
+    /// Seconds from a block until nodes have the transactions of the next
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     pub every: f64,
     /// The seed
@@ -54,6 +61,10 @@ pub struct BlocksArgs {
 /// Blocks before those that are measured.
 const WARMUP: usize = 3;
 
+/// How often templates are told, seconds: what comes is told after two to four. A node's own is slower (`blocks.templates_s`), and what is
+/// told of a block is the same.
+const TEMPLATES_S: u64 = 2;
+
 /// Bytes of a transaction in the bound's blocks: with one, a block is as large as a header.
 const BOUND_TX_BYTES: usize = 16;
 
@@ -66,27 +77,35 @@ struct Way {
     is_bound: bool,
 }
 
-fn ways(spares: &[usize]) -> Vec<Way> {
-    let way = |name: &str, compact, pushers, cut_through| Way {
-        name: name.to_owned(),
-        blocks: BlockParams { compact, pushers, cut_through, ..BlockParams::default() },
-        is_bound: false,
+fn ways(base: &BlockParams, spares: &[usize]) -> Vec<Way> {
+    let way = |name: &str, change: fn(&mut BlockParams)| {
+        let mut blocks = BlockParams { templates_s: 0, ..base.clone() };
+        change(&mut blocks);
+        Way { name: name.to_owned(), blocks, is_bound: false }
     };
-    let coded = |compact, spare: usize| {
-        let names = if compact { "names, or " } else { "" };
-        let name = format!("{names}symbols, {spare} % to spare");
-        let mut way = way(&name, compact, if compact { 3 } else { 0 }, true);
-        (way.blocks.coded_above, way.blocks.coded_spare) = (1, spare);
-        way
+    let coded = |spare: usize| {
+        [true, false].map(|compact| {
+            let names = if compact { "names, or " } else { "" };
+            let mut way = way(&format!("{names}symbols, {spare} % to spare"), |_| {});
+            (way.blocks.coded_above, way.blocks.coded_spare) = (1, spare);
+            way.blocks.compact = compact;
+            way
+        })
     };
     let mut ways = vec![
-        way("whole", false, 0, false),
-        way("names, asked for", true, 0, false),
-        way("names, pushed", true, 3, false),
-        way("names, cut through", true, 3, true),
+        way("whole", |blocks| blocks.compact = false),
+        way("names, asked for", |blocks| blocks.pushers = 0),
+        way("names, pushed", |blocks| blocks.cut_through = false),
+        way("names, cut through", |_| {}),
+        way("the same, nothing along", |blocks| blocks.prefilled_max = 0),
+        way("templates", |blocks| blocks.templates_s = TEMPLATES_S),
+        way("the same, nothing along", |blocks| {
+            (blocks.templates_s, blocks.prefilled_max) = (TEMPLATES_S, 0);
+        }),
     ];
-    ways.extend(spares.iter().flat_map(|spare| [coded(true, *spare), coded(false, *spare)]));
-    ways.push(Way { is_bound: true, ..way("bound: a header, flooded", false, 0, false) });
+    ways.extend(spares.iter().flat_map(|spare| coded(*spare)));
+    let bound = way("bound: a header, flooded", |blocks| blocks.compact = false);
+    ways.push(Way { is_bound: true, ..bound });
     ways
 }
 
@@ -142,33 +161,55 @@ fn setups(args: &BlocksArgs) -> Result<Vec<(String, Setup)>, String> {
     if !args.spare.iter().all(|spare| *spare <= 100) {
         return Err("--spare must be at most 100 percent each".to_owned());
     }
-    if !(0.1..=3_600.0).contains(&args.every) {
-        return Err(format!("--every is {}, but must be 0.1 to 3600 seconds", args.every));
+    for (name, seconds) in [("every", args.every), ("pause", args.pause)] {
+        if !(0.1..=3_600.0).contains(&seconds) {
+            return Err(format!("--{name} is {seconds}, but must be 0.1 to 3600 seconds"));
+        }
     }
     let mut manifest = args.world.manifest(1, 0)?;
     manifest.seed = args.seed;
     let scenario = manifest.scenario()?;
-    let ways = ways(&args.spare).into_iter();
+    let ways = ways(&scenario.params.blocks, &args.spare).into_iter();
     Ok(ways.map(|way| (way.name.clone(), setup(args, &scenario, way))).collect())
 }
 
 fn setup(args: &BlocksArgs, scenario: &Scenario, way: Way) -> Setup {
     let mut scenario = scenario.clone();
     scenario.params.blocks = way.blocks;
+    // What some lack is then found by nothing but what is measured.
+    scenario.params.relay.safety_pull_ms = 0;
     let (mut txs, mut tx_bytes) = (args.block_txs, args.tx_bytes);
     if way.is_bound {
         scenario.params.relay.strategy = StrategyKind::Flood;
         (txs, tx_bytes) = (1, BOUND_TX_BYTES);
     }
     let unknown = if way.is_bound { 0.0 } else { args.unknown };
-    let every = Duration::from_secs_f64(args.every);
-    let (warmup, blocks, lackers) = (WARMUP, args.blocks, args.lackers);
-    Setup { scenario, warmup, blocks, txs, tx_bytes, unknown, lackers, every }
+    Setup {
+        scenario,
+        warmup: WARMUP,
+        blocks: args.blocks,
+        txs,
+        tx_bytes,
+        unknown,
+        lackers: args.lackers,
+        shuffled: !args.in_order,
+        pause: Duration::from_secs_f64(args.pause),
+        every: Duration::from_secs_f64(args.every),
+    }
 }
 
 fn render(rows: &[(String, Outcome)]) -> String {
-    let names =
-        ["", "t50 ms", "t90 ms", "t99 ms", "bytes", "per block byte", "no round trip", "missing"];
+    let names = [
+        "",
+        "t50 ms",
+        "t90 ms",
+        "t99 ms",
+        "bytes",
+        "per block byte",
+        "no round trip",
+        "missing",
+        "templates, bytes",
+    ];
     let rows = rows.iter().map(|(name, outcome)| {
         let at = |share| format!("{:.0}", outcome.quantile_ms(share));
         let bytes = outcome.bytes();
@@ -181,6 +222,7 @@ fn render(rows: &[(String, Outcome)]) -> String {
             format!("{:.3}", bytes / outcome.block_bytes),
             format!("{:.1} %", 100.0 * outcome.hit_rate()),
             outcome.missing.to_string(),
+            format!("{:.0}", outcome.expected),
         ]
     });
     grid(&names, &rows.collect::<Vec<_>>())
@@ -196,6 +238,7 @@ fn to_json((name, outcome): &(String, Outcome)) -> Value {
         "t99_ms": outcome.quantile_ms(0.99),
         "bytes": outcome.bytes(),
         "received": Value::Object(received.collect()),
+        "template_bytes": outcome.expected,
         "block_bytes": outcome.block_bytes,
         "hit_rate": outcome.hit_rate(),
         "missing": outcome.missing,

@@ -381,6 +381,7 @@ impl Member {
             | Event::Left { .. }
             | Event::BlockConnected { .. }
             | Event::BlockDisconnected { .. }
+            | Event::Returned { .. }
             | Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::OtherMap { .. }

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
+use crate::figures::blocks::Chain;
 use crate::figures::members::Members;
 use crate::figures::spread::{Spread, milliseconds};
 use crate::figures::statistics::{Distribution, quantile_or_never};
@@ -69,6 +70,9 @@ pub struct Inputs {
     /// What membership did, if the nodes were members.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<Members>,
+    /// What became of the blocks that were made, if any were to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Chain>,
     /// What a simulation adds.
     #[serde(flatten)]
     pub simulation: Simulation,

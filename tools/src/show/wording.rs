@@ -37,6 +37,7 @@ pub fn groups(summary: &Summary) -> Vec<Group> {
     let groups = [
         Group { title: "Network", figures: network(summary) },
         Group { title: "Spread", figures: spread(summary) },
+        Group { title: "Blocks", figures: chain(summary) },
         Group { title: "Cost", figures: cost(summary) },
         Group { title: "Members", figures: members(summary) },
         Group { title: "Machine", figures: machine(summary) },
@@ -197,6 +198,84 @@ fn cost(summary: &Summary) -> Vec<Figure> {
         let idle = inputs.idle_cpu_percent_per_node;
         let meaning = "of one core, by a node without work";
         figures.push(number("idle_cpu_percent_per_node", "Idle CPU per node", idle, "%", meaning));
+    }
+    figures
+}
+
+fn chain(summary: &Summary) -> Vec<Figure> {
+    let Some(chain) = &summary.inputs.chain else { return Vec::new() };
+    let percent = |share: Option<f64>| share.map(|share| share * 100.0);
+    let mut figures = vec![
+        count("chain.made", "Blocks made", chain.made, "at random nodes, at random times"),
+        count(
+            "chain.stale",
+            "Stale blocks",
+            chain.stale,
+            "not on the chain that most nodes ended with",
+        ),
+    ];
+    if chain.failed > 0 {
+        figures.push(count(
+            "chain.failed",
+            "Not made",
+            chain.failed,
+            "requests for a block that failed",
+        ));
+    }
+    if chain.tips > 1 {
+        figures.push(count(
+            "chain.tips",
+            "Tips",
+            chain.tips,
+            "nodes ended with different last blocks",
+        ));
+    }
+    let half = "until half the live nodes had a block";
+    let measured = [
+        ("chain.stale_rate", "Stale rate", percent(chain.stale_rate), "%", "of the blocks made"),
+        ("chain.txs_mean", "Transactions", chain.txs_mean, "/block", "on average"),
+        (
+            "chain.confirmed",
+            "Confirmed",
+            percent(chain.confirmed),
+            "%",
+            "of the transactions are in the chain",
+        ),
+        (
+            "chain.coverage",
+            "Block coverage",
+            percent(chain.coverage),
+            "%",
+            "of all (block, live node) pairs",
+        ),
+        ("chain.t50_ms", "Block to 50 %", chain.t50_ms, "ms", half),
+        ("chain.t90_ms", "Block to 90 %", chain.t90_ms, "ms", "until 90 % of them had it"),
+        ("chain.t99_ms", "Block to 99 %", chain.t99_ms, "ms", "until 99 % of them had it"),
+        (
+            "chain.hit_rate",
+            "Rebuilt at once",
+            percent(chain.hit_rate),
+            "%",
+            "of blocks received, without asking for parts",
+        ),
+    ];
+    figures.extend(
+        measured.map(|(key, label, value, unit, meaning)| number(key, label, value, unit, meaning)),
+    );
+    if !chain.joiners.is_empty() {
+        let joiners = chain.joiners.len() as u64;
+        let caught = "until a late node had the last block (median)";
+        figures.extend([
+            count("chain.joiners", "Late nodes", joiners, "started after the load"),
+            number("chain.catch_up_s", "Caught up after", chain.catch_up_s, "s", caught),
+            number(
+                "chain.catch_up_ms_per_block",
+                "… for each block",
+                chain.catch_up_ms_per_block,
+                "ms",
+                "of the chain",
+            ),
+        ]);
     }
     figures
 }

@@ -39,7 +39,7 @@ pub(crate) const HOUSES: &[Floors] = &[Floors {
         &["limits"],
         &["report"],
         &["machine"],
-        &["items", "member", "peers"],
+        &["blocks", "items", "member", "peers"],
         &["record", "reconcile", "relay"],
         &["node"],
         &["testkit"],

@@ -37,7 +37,7 @@ async fn put_together(folder: PathBuf) -> Result<Guest, Error> {
                 stopping.requested().await;
                 leave(members).await;
             };
-            let ended = shell.run(stopped).await;
+            let ended = Box::pin(shell.run(stopped)).await;
             ended.map_err(|error| failure(&error.into()))
         }),
     })

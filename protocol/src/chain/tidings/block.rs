@@ -1,5 +1,7 @@
 //! Blocks of Tidings' own networks, and their proof of work.
 
+use std::ops::Range;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::merkle;
@@ -21,6 +23,11 @@ pub const MINE_BITS_MAX: u8 = 32;
 /// How many times the expected number of nonces [`Block::mine`] tries. It gives up in vain once in
 /// e^32 searches.
 const MINE_PATIENCE: u64 = 32;
+
+/// How many nonces are tried for a block of a difficulty; `None` if it is over [`MINE_BITS_MAX`].
+pub(super) const fn patience(bits: u8) -> Option<u64> {
+    if bits > MINE_BITS_MAX { None } else { Some(MINE_PATIENCE << bits) }
+}
 
 /// The header of a block. The block's id is the double SHA-256 of it.
 ///
@@ -123,12 +130,19 @@ impl Block {
     /// [`MINE_BITS_MAX`] or no nonce was found. For tests and test networks.
     #[must_use]
     pub fn mine(parent: Hash256, transactions: &[Bytes], time: u64, bits: u8) -> Option<Bytes> {
-        if bits > MINE_BITS_MAX {
-            return None;
-        }
+        Self::mine_with(parent, transactions, (time, bits), 0..patience(bits)?)
+    }
+
+    /// The same with these nonces alone, whatever the difficulty.
+    pub(super) fn mine_with(
+        parent: Hash256,
+        transactions: &[Bytes],
+        (time, bits): (u64, u8),
+        nonces: Range<u64>,
+    ) -> Option<Bytes> {
         let ids: Vec<Hash256> = transactions.iter().map(|bytes| Hash256::of(bytes)).collect();
         let unsolved = Header { parent, root: merkle::root(&ids), time, bits, nonce: 0 };
-        let header = (0..MINE_PATIENCE << bits)
+        let header = nonces
             .map(|nonce| Header { nonce, ..unsolved }.encode())
             .find(|header| leading_zero_bits(Hash256::of(header)) >= u32::from(bits))?;
         Self::join(&header, transactions.iter())

@@ -83,6 +83,16 @@ impl Ages {
         self.queue.range(self.queue.len() - count..)
     }
 
+    /// Those after a place in the order of age, which is when they expire and their number; and perhaps some that have left.
+    pub(super) fn after(
+        &self,
+        place: Option<(Time, u64)>,
+    ) -> impl Iterator<Item = &(Time, EvictionKey)> {
+        let is_before =
+            |(expires, key): &(Time, EvictionKey)| Some((*expires, key.sequence)) <= place;
+        self.queue.range(self.queue.partition_point(is_before)..)
+    }
+
     /// All in the order of their ages, with the time when each expires, and perhaps some that have left.
     pub(super) fn iter(&self) -> impl Iterator<Item = &(Time, EvictionKey)> {
         self.queue.iter()

@@ -9,6 +9,7 @@ mod families;
 mod model;
 mod replacement;
 mod shares;
+mod template;
 
 pub(super) fn tx(n: u8, size: usize) -> Arc<Item> {
     Opaque::default().item(ItemKind::Tx, vec![n; size].into()).unwrap()
@@ -219,4 +220,27 @@ fn what_left_early_leaves_no_trace_behind() {
     assert_eq!((pool.len(), pool.by_key.len(), pool.claims.len()), (1, 1, 1));
     let queued = pool.free.iter().count();
     assert!(queued <= 18, "{queued}");
+}
+
+#[test]
+fn a_pool_is_listed_by_age_page_by_page_and_nothing_is_left_out() {
+    let (mut pool, params) = (pool(), params(1_000));
+    for n in 1..=6 {
+        let inspection = if n % 2 == 0 { paying(5) } else { claiming(n) };
+        pool.put(&tx(n, 10), inspection, &params).unwrap();
+    }
+    pool.backdate(tx(5, 10).id(), Duration::from_secs(3));
+    pool.on_block(
+        &[Confirmed { id: tx(3, 10).id(), referred: None, spends: Vec::new() }],
+        Time::ZERO,
+        &params,
+    );
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page: Vec<_> = pool.by_age(after).take(2).collect();
+        let Some(last) = page.last() else { break };
+        after = Some((last.expires, last.sequence));
+        listed.extend(page.iter().map(|passed| pool.get(passed.id).unwrap().bytes()[0]));
+    }
+    assert_eq!(listed, [5, 1, 2, 4, 6]);
 }

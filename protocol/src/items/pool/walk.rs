@@ -1,7 +1,10 @@
-//! The pool as a queue: whoever passes it on in the order in which it came keeps one number, and nothing is lost.
+//! The pool as a queue: whoever passes it on in the order in which it came keeps one number, and nothing is lost. And
+//! as a list to look at, page by page.
+
+use std::sync::Arc;
 
 use super::Pool;
-use crate::ground::item::ItemId;
+use crate::ground::item::{Item, ItemId};
 use crate::ground::time::Time;
 
 /// A transaction on the way through the pool.
@@ -38,5 +41,44 @@ impl Pool {
             let is_current = pooled.sequence == sequence;
             is_current.then(|| Passed { sequence, id: pooled.item.id(), expires })
         })
+    }
+
+    /// All pooled transactions, those of an earlier run included, in the order in which they expire and of their numbers; those after
+    /// such a place, if one is given.
+    pub fn by_age(&self, after: Option<(Time, u64)>) -> impl Iterator<Item = Passed> {
+        let mut free = self.free.after(after).peekable();
+        let mut paying = self.paying.after(after).peekable();
+        let all = std::iter::from_fn(move || {
+            let place = |(expires, key): &(Time, super::EvictionKey)| (*expires, key.sequence);
+            match (free.peek(), paying.peek()) {
+                (Some(one), Some(other)) if place(one) > place(other) => paying.next(),
+                (Some(_), _) => free.next(),
+                (None, _) => paying.next(),
+            }
+        });
+        all.filter(|(_, key)| super::is_current(&self.items, key)).map(|(expires, key)| Passed {
+            sequence: key.sequence,
+            id: key.id,
+            expires: *expires,
+        })
+    }
+
+    /// The number of what came last; 0 if nothing ever did.
+    #[must_use]
+    pub const fn last_sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// What a block would be made of, each with its number in the order of arrival: what pays best comes first, then what pays
+    /// nothing, the oldest of it first.
+    pub fn best(&self) -> impl Iterator<Item = (u64, &Arc<Item>)> {
+        let paying = self.by_key.iter().rev();
+        let free = self.free.iter().map(|(_, key)| key);
+        let pooled = |key: &super::EvictionKey| {
+            let pooled = self.items.get(&key.id)?;
+            (pooled.sequence == key.sequence).then_some(pooled)
+        };
+        let free = free.filter_map(pooled).filter(|pooled| !pooled.is_sorted);
+        paying.filter_map(pooled).chain(free).map(|pooled| (pooled.sequence, &pooled.item))
     }
 }

@@ -53,7 +53,8 @@ fn look_up(pooled: &[Arc<Item>], compact: Arc<Compact>) -> Rebuild {
         rng: &mut rng,
         actions: &mut actions,
     };
-    Rebuild::new(ItemId::block(Hash256([9; HASH_LEN])), Link::new(0, 1), compact, &pool, &cx)
+    let (id, here) = (ItemId::block(Hash256([9; HASH_LEN])), (&pool, &Templates::default()));
+    Rebuild::new(id, Link::new(0, 1), compact, here, &cx)
 }
 
 fn rebuild(id: u8, link: u32) -> Rebuild {

@@ -46,7 +46,11 @@ fn params() -> Params {
 }
 
 fn mesh(nodes: usize, hash_seed: u64, links: &[(usize, usize)]) -> Mesh {
-    let mut mesh = Mesh::new(nodes, 1, hash_seed, params(), Arc::new(rules()));
+    mesh_with(params(), nodes, hash_seed, links)
+}
+
+fn mesh_with(params: Params, nodes: usize, hash_seed: u64, links: &[(usize, usize)]) -> Mesh {
+    let mut mesh = Mesh::new(nodes, 1, hash_seed, params, Arc::new(rules()));
     links.iter().for_each(|(from, to)| mesh.connect(*from, *to));
     mesh.run_for(Duration::from_secs(1));
     mesh
@@ -175,7 +179,9 @@ fn a_block_that_nobody_knows_anything_of_comes_once_and_while_it_comes_goes_on()
 
 #[test]
 fn names_come_first_and_whoever_has_most_of_a_block_needs_no_symbols() {
-    let mut mesh = mesh(4, 1, &row(4));
+    let mut without_templates = params();
+    without_templates.blocks.templates_s = 0;
+    let mut mesh = mesh_with(without_templates, 4, 1, &row(4));
     let mut parent = GENESIS;
     for (round, is_known) in [(0, false), (1, false), (2, true)] {
         let transfers: Vec<_> = (0..60).map(|n| transfer(100 * round + n)).collect();
@@ -196,6 +202,29 @@ fn names_come_first_and_whoever_has_most_of_a_block_needs_no_symbols() {
             let names = received(&mesh, index, MessageKind::Compact) - compact[index - 1];
             assert!(names > 0, "names to node {index} in {round}");
         }
+    }
+}
+
+#[test]
+fn a_block_that_neighbours_expect_comes_by_its_template_and_needs_no_symbols() {
+    let mut mesh = mesh(4, 1, &row(4));
+    // Templates are told once there was a block.
+    let first = block_of(GENESIS, &[transfer(100)]);
+    mesh.submit(0, first.clone());
+    mesh.run_for(Duration::from_secs(3));
+    let transfers: Vec<_> = (0..60).map(transfer).collect();
+    transfers.iter().for_each(|tx| mesh.submit(0, item(tx)));
+    mesh.run_for(Duration::from_secs(60));
+    let names = |mesh: &Mesh| [1, 2, 3].map(|index| received(mesh, index, MessageKind::Compact));
+    let before = names(&mesh);
+    let block = block_of(first.id().hash(), &transfers);
+    mesh.submit(0, block.clone());
+    mesh.run_for(Duration::from_secs(3));
+    assert_eq!(names(&mesh), before);
+    for index in 1..4 {
+        assert!(mesh.node(index).item(&block.id()).is_some(), "node {index}");
+        assert!(received(&mesh, index, MessageKind::ByTemplate) > 0, "node {index}");
+        assert_eq!(received(&mesh, index, MessageKind::Symbol), 0, "node {index}");
     }
 }
 

@@ -11,25 +11,25 @@ use crate::testkit::Mesh;
 use crate::wire::kinds::MessageKind;
 use crate::wire::message::{Blocks, Compact, PartNames, Parts, PartsWanted};
 
-const GENESIS: Hash256 = Hash256([7; 32]);
+pub(super) const GENESIS: Hash256 = Hash256([7; 32]);
 
-fn rules() -> Tidings {
+pub(super) fn rules() -> Tidings {
     Tidings::new(GENESIS, 0)
 }
 
-fn transfer(n: u16) -> Arc<Item> {
+pub(super) fn transfer(n: u16) -> Arc<Item> {
     let mut seed = [0; 32];
     seed[..2].copy_from_slice(&n.to_le_bytes());
     let bytes = Transfer::sign(&SigningKey::from(seed), GENESIS, 0, 1, &[0; 200]);
     rules().item(ItemKind::Tx, bytes).unwrap()
 }
 
-fn block_of(parent: Hash256, transfers: &[Arc<Item>]) -> Arc<Item> {
+pub(super) fn block_of(parent: Hash256, transfers: &[Arc<Item>]) -> Arc<Item> {
     let bytes: Vec<_> = transfers.iter().map(|item| item.bytes().clone()).collect();
     rules().item(ItemKind::Block, Block::mine(parent, &bytes, 0, 0).unwrap()).unwrap()
 }
 
-fn names(block: &Item, prefilled: &[u16], nonce: u64) -> Arc<Compact> {
+pub(super) fn names(block: &Item, prefilled: &[u16], nonce: u64) -> Arc<Compact> {
     let split = rules().split(block).unwrap();
     let of = PartNames::of(&split.header, nonce);
     let all = || split.transactions.iter().zip(0_u16..);
@@ -44,7 +44,7 @@ fn names(block: &Item, prefilled: &[u16], nonce: u64) -> Arc<Compact> {
 }
 
 /// Nodes in a row, whose links are the only ones, and who don't compare.
-fn row(nodes: usize) -> Mesh {
+pub(super) fn row(nodes: usize) -> Mesh {
     let mut params = at_once();
     params.peers.outbound = 0;
     params.relay.safety_pull_ms = 0;
@@ -55,7 +55,7 @@ fn row(nodes: usize) -> Mesh {
 }
 
 /// Messages of a kind that a node was sent.
-fn received(mesh: &Mesh, index: usize, kind: MessageKind) -> (u64, u64) {
+pub(super) fn received(mesh: &Mesh, index: usize, kind: MessageKind) -> (u64, u64) {
     let count = mesh.node(index).counters().traffic.received(kind);
     (count.messages, count.bytes)
 }
@@ -95,13 +95,13 @@ impl Solo {
     }
 
     /// What is to be verified is good.
-    fn pass(&mut self, block: &Arc<Item>) -> Vec<Action> {
+    pub(super) fn pass(&mut self, block: &Arc<Item>) -> Vec<Action> {
         let verdict = rules().verify(block);
         self.hand(Input::Verdict { item: block, verdict })
     }
 }
 
-fn asked_for(sent: &[(Link, Message)]) -> Vec<(Link, Vec<u16>)> {
+pub(super) fn asked_for(sent: &[(Link, Message)]) -> Vec<(Link, Vec<u16>)> {
     let wanted = |(link, message): &(Link, Message)| match message {
         Message::Blocks(Blocks::GetParts(wanted)) => Some((*link, wanted.places.to_vec())),
         _ => None,
@@ -109,7 +109,7 @@ fn asked_for(sent: &[(Link, Message)]) -> Vec<(Link, Vec<u16>)> {
     sent.iter().filter_map(wanted).collect()
 }
 
-fn parts(block: &Item, places: &[u16]) -> Message {
+pub(super) fn parts(block: &Item, places: &[u16]) -> Message {
     let split = rules().split(block).unwrap();
     let part = |place: &u16| split.transactions[usize::from(*place)].bytes().clone();
     let transactions = places.iter().map(part).collect();

@@ -195,7 +195,7 @@ fn after_a_restart_the_chain_is_where_it_was_and_knows_what_it_confirmed() {
     let txs: Vec<_> = (0..20).map(|n| coin(n, &[])).collect();
     let (mut parent, mut headers) = (Coins::ROOT, Vec::new());
     for (number, tx) in (0..).zip(&txs) {
-        let block = Coins::block(parent, 1, number, 1, &[tx.clone()]);
+        let block = Coins::block(parent, 1, number, 1, std::slice::from_ref(tx));
         parent = block.id().hash();
         headers.push(block.bytes().slice(..crate::testkit::coins::HEADER_LEN));
         keeper.submit(&block);
@@ -315,7 +315,7 @@ impl Model {
                 && !coin.inputs.is_empty()
                 && coin.inputs.iter().all(|(hash, _)| has(hash))
                 && !there.iter().any(|other| self.conflicts(*other, id));
-            if may && rng.random_range(0..3) > 0 {
+            if may && rng.random_range(0..3) == 0 {
                 there.push(id);
                 chosen.push(id);
             }

@@ -1,6 +1,7 @@
 //! Headers and blocks are fetched from peers: from good ones, from those who stall, and from those who lie.
 
 use bytes::Bytes;
+use rand::RngExt as _;
 
 use super::reorg::Keeper;
 use super::*;
@@ -8,7 +9,7 @@ use crate::ground::item::ItemId;
 use crate::testkit::Mesh;
 use crate::testkit::coins::{Coins, HEADER_LEN};
 use crate::testkit::hostile::{Hostile, Lie, Lies};
-use crate::wire::message::{Blocks, HEADERS_MAX};
+use crate::wire::message::{Blocks, Compact, HEADERS_MAX};
 
 fn chain_of(parent: Hash256, work: u8, numbers: std::ops::Range<u32>) -> Vec<Arc<Item>> {
     let mut parent = parent;
@@ -95,9 +96,9 @@ fn whoever_tells_a_tip_that_nothing_known_leads_to_is_asked_for_headers_and_then
     assert_eq!(asks_for_headers(&keeper.say(peer, &headers(&blocks[4..]))), [peer]);
     let mut asked = asks_for_blocks(&keeper.say(peer, &headers(&blocks)));
     assert_eq!(asked, [(peer, blocks[0].id()), (peer, blocks[1].id())], "two at first");
-    for number in 0..5 {
-        assert!(asked.contains(&(peer, blocks[number].id())), "{number}: {asked:?}");
-        asked.extend(asks_for_blocks(&keeper.say(peer, &block(&blocks[number]))));
+    for (number, one) in blocks.iter().enumerate() {
+        assert!(asked.contains(&(peer, one.id())), "{number}: {asked:?}");
+        asked.extend(asks_for_blocks(&keeper.say(peer, &block(one))));
     }
     assert_eq!((keeper.height(), keeper.tip()), (5, blocks[4].id().hash()));
     assert_eq!(asked.len(), 5, "each once");
@@ -265,12 +266,30 @@ fn building_on_an_invalid_block_costs_the_link_and_relaying_it_does_too() {
         (link(&mut keeper, 0, Direction::Outbound), link(&mut keeper, 1, Direction::Outbound));
     let bad = Coins::block(Coins::ROOT, 255, 0, 1, &[]);
     let on_it = chain_of(bad.id().hash(), 1, 1..3);
-    keeper.say(a, &headers(&[bad.clone()]));
+    keeper.say(a, &headers(std::slice::from_ref(&bad)));
     keeper.say(a, &block(&bad));
     assert_eq!(keeper.misbehaved(a), Some(Offence::InvalidItem("bad-work")));
     keeper.say(b, &headers(&on_it));
     assert_eq!(keeper.misbehaved(b), Some(Offence::InvalidItem("builds-on-invalid")));
     assert_eq!((keeper.height(), keeper.solo.node.tree().unwrap().len()), (0, 1));
+}
+
+#[test]
+fn whoever_passes_on_names_of_an_invalid_block_keeps_the_link_and_the_block_is_invalid() {
+    let mut keeper = fresh();
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let bad = Coins::block(Coins::ROOT, 255, 0, 1, &[]);
+    keeper.say(peer, &announce(&bad));
+    let coinbase = Coins::transactions(&bad).remove(0);
+    let compact = Compact {
+        header: header(&bad),
+        nonce: 1,
+        prefilled: [(0, coinbase.bytes().clone())].into(),
+        parts: Box::default(),
+    };
+    keeper.say(peer, &Blocks::Compact(Arc::new(compact)).into());
+    assert_eq!(keeper.misbehaved(peer), None);
+    assert!(keeper.solo.node.tree().unwrap().is_invalid(bad.id().hash()));
 }
 
 #[test]
@@ -284,32 +303,23 @@ fn a_tip_is_told_by_headers_to_whoever_keeps_the_chain_and_by_name_after_a_long_
     assert!(said.contains(&(peer, headers(&old[..1]))), "{said:?}");
     assert!(said.contains(&(other, announce(first))), "{said:?}");
     rest.iter().for_each(|block| keeper.submit(block));
-    // Eight blocks, told with the last one; a ninth, and it is named.
+    // Eight blocks of which the last one decides are told with it; of nine it is named.
     for (length, is_told) in [(8, true), (9, false)] {
         let mut keeper = fresh();
         let peer = link(&mut keeper, 0, Direction::Inbound);
-        old.iter().for_each(|block| keeper.submit(block));
+        chain_of(Coins::ROOT, 1, 0..20).iter().for_each(|block| keeper.submit(block));
         keeper.wait(1_000);
-        let work = if length == 8 { 1 } else { 1 };
-        let new = chain_of(Coins::ROOT, work, 100..100 + length);
-        let heads: Vec<_> = new[..new.len() - 1].iter().map(|block| header(block)).collect();
-        let from = link(&mut keeper, 1, Direction::Outbound);
-        keeper.say(from, &headers(&new[new.len() - 1..]));
-        let all = heads.into_iter().chain([header(&new[new.len() - 1])]).collect();
-        keeper.say(from, &Blocks::Headers(all).into());
-        // They come in the wrong order, so that the last one is connected at once with the rest.
+        let mut new = chain_of(Coins::ROOT, 1, 100..99 + length);
+        new.extend(chain_of(new[new.len() - 1].id().hash(), 200, 900..901));
         let mut said = Vec::new();
-        for one in new.iter().rev() {
-            said.extend(keeper.say(from, &block(one)));
-            said.extend(keeper.wait(1));
-        }
         for one in &new {
-            said.extend(keeper.say(from, &block(one)));
+            said.extend(keeper.hand(Input::Submitted(one.clone())));
         }
-        said.extend(keeper.wait(1_000));
-        assert_eq!(keeper.tip(), new[new.len() - 1].id().hash(), "{length}");
+        said.extend(keeper.wait(20)); // those of one moment are told together
+        let last = &new[new.len() - 1];
+        assert_eq!(keeper.tip(), last.id().hash(), "{length}");
         assert_eq!(said.contains(&(peer, headers(&new))), is_told, "{length}: {said:?}");
-        assert_eq!(said.contains(&(peer, announce(&new[new.len() - 1]))), !is_told, "{length}");
+        assert_eq!(said.contains(&(peer, announce(last))), !is_told, "{length}");
     }
 }
 
@@ -357,6 +367,185 @@ fn old_blocks_are_read_from_the_disk_for_whoever_asks_and_those_gone_are_denied(
     assert_eq!(keeper.say(peer, &get_data(&blocks[4])), [(peer, not_found(&blocks[4]))]);
 }
 
+#[test]
+fn what_is_fetched_of_the_chain_is_sent_and_taken_at_any_rate() {
+    let mut params = at_once();
+    params.budgets.block_bytes = Rate::new(100.0, 4_000.0);
+    params.upload.unlimited = true;
+    let mut keeper = Keeper::new(params.clone());
+    let blocks = chain_of(Coins::ROOT, 1, 0..40);
+    blocks.iter().for_each(|block| keeper.submit(block));
+    let peer = link(&mut keeper, 0, Direction::Inbound);
+    for one in &blocks[..30] {
+        assert_eq!(keeper.say(peer, &get_data(one)), [(peer, block(one))]);
+    }
+    let mut keeper = Keeper::new(params);
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    keeper.say(peer, &headers(&blocks[39..]));
+    keeper.say(peer, &headers(&blocks));
+    blocks.iter().for_each(|one| drop(keeper.say(peer, &block(one))));
+    let over = keeper.solo.node.counters().over_budget;
+    assert_eq!((keeper.height(), over.iter().sum::<u64>()), (40, 0));
+}
+
+#[test]
+fn whoever_tells_a_header_and_keeps_its_block_stops_no_other_block() {
+    let mut keeper = fresh();
+    let (liar, peer) =
+        (link(&mut keeper, 0, Direction::Inbound), link(&mut keeper, 1, Direction::Inbound));
+    let withheld = chain_of(Coins::ROOT, 1, 0..3);
+    keeper.say(liar, &headers(&withheld));
+    let honest = chain_of(Coins::ROOT, 1, 10..14);
+    for (number, block) in (0..).zip(&honest) {
+        let mut said = keeper.hand(Input::Submitted(block.clone()));
+        said.extend(keeper.wait(20));
+        assert!(said.contains(&(peer, headers(&honest[number..=number]))), "{number}: {said:?}");
+    }
+    assert_eq!(keeper.tip(), honest[3].id().hash());
+}
+
+#[test]
+fn what_is_fetched_of_a_long_chain_is_no_news_but_for_its_end() {
+    let mut keeper = fresh();
+    let (from, other) =
+        (link(&mut keeper, 0, Direction::Outbound), link(&mut keeper, 1, Direction::Inbound));
+    let blocks = chain_of(Coins::ROOT, 1, 0..60);
+    keeper.say(from, &headers(&blocks[59..]));
+    keeper.say(from, &headers(&blocks));
+    let mut told = 0;
+    for one in &blocks {
+        let said = keeper.say(from, &block(one));
+        told += said.iter().filter(|(link, _)| *link == other).count();
+        told += keeper.wait(20).iter().filter(|(link, _)| *link == other).count();
+    }
+    assert_eq!(keeper.height(), 60);
+    assert!((1..=9).contains(&told), "{told} times");
+}
+
+#[test]
+fn a_block_far_ahead_that_nobody_asked_for_is_not_taken() {
+    let mut params = at_once();
+    params.relay.strategy = StrategyKind::Flood;
+    let mut keeper = Keeper::new(params);
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let blocks = chain_of(Coins::ROOT, 1, 0..290);
+    keeper.say(peer, &headers(&blocks[289..]));
+    keeper.say(peer, &headers(&blocks));
+    for (number, is_taken) in [(288, false), (287, true)] {
+        keeper.say(peer, &block(&blocks[number]));
+        let is_here = keeper.disk.contains_key(&blocks[number].id());
+        assert_eq!(is_here, is_taken, "{number}");
+    }
+    assert_eq!(keeper.misbehaved(peer), None);
+}
+
+/// A forest of blocks, some of which break a rule or prove nothing.
+fn forest(rng: &mut ChaCha8Rng) -> Vec<Arc<Item>> {
+    let mut blocks: Vec<Arc<Item>> = Vec::new();
+    for number in 0..120 {
+        let parent = match rng.random_range(0..=blocks.len().min(5)) {
+            0 => Coins::ROOT,
+            back => blocks[blocks.len() - back].id().hash(),
+        };
+        let work = if rng.random_range(0..20) == 0 { 255 } else { rng.random_range(0..9) };
+        blocks.push(Coins::block(parent, work, number, 1, &[]));
+    }
+    blocks
+}
+
+/// Links that come and go.
+#[derive(Default)]
+struct Crowd {
+    links: Vec<Link>,
+    came: u32,
+}
+
+impl Crowd {
+    fn come(&mut self, keeper: &mut Keeper, rng: &mut ChaCha8Rng) {
+        let is_free = |slot: &u32| self.links.iter().all(|it| it.slot() != *slot as usize);
+        let slot = (0..).find(is_free).unwrap();
+        self.came += 1;
+        let (link, peer) = (Link::new(slot, self.came), PeerKey(1_000 + u64::from(self.came)));
+        let direction = if rng.random() { Direction::Outbound } else { Direction::Inbound };
+        keeper.hand(Input::Connected { link, peer, direction, addr: None });
+        let features = if rng.random_range(0..4) == 0 { 0 } else { Hello::KEEPS_CHAIN };
+        let features = features | if rng.random() { Hello::REBUILDS } else { 0 };
+        let hello = Hello { features, ..Hello::default() };
+        keeper.say(link, &Session::Hello(Box::new(hello)).into());
+        self.links.push(link);
+    }
+
+    fn speak(&self, keeper: &mut Keeper, blocks: &[Arc<Item>], rng: &mut ChaCha8Rng) {
+        if self.links.is_empty() {
+            return;
+        }
+        let link = self.links[rng.random_range(0..self.links.len())];
+        let any = rng.random_range(0..blocks.len());
+        let one = &blocks[any];
+        let message = match rng.random_range(0..6) {
+            0 => headers(&blocks[any..blocks.len().min(any + rng.random_range(0..6))]),
+            1 => Blocks::GetHeaders([one.id().hash()].into()).into(),
+            2 => announce(one),
+            3 => get_data(one),
+            4 => not_found(one),
+            _ => block(one),
+        };
+        keeper.say(link, &message);
+    }
+}
+
+/// Somebody honest tells a chain, and answers what it is asked.
+fn tell_honestly(keeper: &mut Keeper, chain: &[Arc<Item>]) {
+    let (link, peer, direction) = (Link::new(0, 1_000), PeerKey(7_777), Direction::Outbound);
+    keeper.hand(Input::Connected { link, peer, direction, addr: None });
+    let hello = Hello { features: Hello::KEEPS_CHAIN, ..Hello::default() };
+    let mut said = keeper.say(link, &Session::Hello(Box::new(hello)).into());
+    said.extend(keeper.say(link, &headers(&chain[chain.len() - 1..])));
+    for _ in 0..60 {
+        let mut answers = Vec::new();
+        for (_, message) in said.drain(..) {
+            if matches!(message, Message::Blocks(Blocks::GetHeaders(_))) {
+                answers.push(headers(chain));
+            }
+            for (_, id) in asks_for_blocks(&[(link, message)]) {
+                answers.extend(chain.iter().find(|it| it.id() == id).map(block));
+            }
+        }
+        answers.iter().for_each(|answer| said.extend(keeper.say(link, answer)));
+        said.extend(keeper.wait(500));
+    }
+}
+
+/// Whatever anybody says about blocks, in any order, from links that come and go: what must hold at any time is checked after each input,
+/// and afterwards one honest peer is enough.
+#[test]
+fn whatever_is_said_of_headers_and_blocks_the_best_chain_is_found_once_somebody_tells_it() {
+    for seed in 0..40 {
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let (mut keeper, mut crowd, blocks) = (fresh(), Crowd::default(), forest(rng));
+        for _ in 0..300 {
+            match rng.random_range(0..10) {
+                0 if crowd.links.len() < 6 => crowd.come(&mut keeper, rng),
+                1 if !crowd.links.is_empty() => {
+                    let link = crowd.links.swap_remove(rng.random_range(0..crowd.links.len()));
+                    keeper.hand(Input::Disconnected { link });
+                }
+                2 => drop(keeper.wait(rng.random_range(0..9_000))),
+                3 => keeper.submit(&blocks[rng.random_range(0..blocks.len())]),
+                _ => crowd.speak(&mut keeper, &blocks, rng),
+            }
+        }
+        for link in crowd.links {
+            keeper.hand(Input::Disconnected { link });
+        }
+        keeper.wait(60_000);
+        let best = chain_of(Coins::ROOT, 200, 5_000..5_010);
+        tell_honestly(&mut keeper, &best);
+        assert_eq!(keeper.tip(), best[9].id().hash(), "seed {seed}");
+        keeper.solo.node.tree().unwrap().check(1 << 20);
+    }
+}
+
 /// How long a newcomer takes to catch up with these blocks, from so many peers of each kind, seconds.
 fn catches_up(blocks: &[Arc<Item>], honest: usize, stalling: usize, lying: usize) -> f64 {
     let count = honest + stalling + lying;
@@ -375,7 +564,8 @@ fn catches_up(blocks: &[Arc<Item>], honest: usize, stalling: usize, lying: usize
     }
     (0..count).for_each(|peer| mesh.connect(count, peer));
     let began = mesh.now();
-    while mesh.node(count).tree().is_none_or(|tree| tree.tip().height < blocks.len() as u32) {
+    let wanted = u32::try_from(blocks.len()).unwrap();
+    while mesh.node(count).tree().is_none_or(|tree| tree.tip().height < wanted) {
         mesh.run_for(Duration::from_millis(50));
         let took = mesh.now().since(began);
         let height = mesh.node(count).tree().map_or(0, |tree| tree.tip().height);

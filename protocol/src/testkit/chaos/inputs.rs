@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{Chaos, SLOTS, membership};
 use crate::chain::Chain as _;
 use crate::ground::fee::FeeRate;
@@ -24,9 +26,10 @@ use crate::testkit::ties::Ties;
 use crate::wire::digest::{Digest, FAN, LIST_MAX, List, Span, Split};
 use crate::wire::error::DecodeError;
 use crate::wire::message::{
-    Allowed, Blocks, Compact, HEADER_MAX, HEADERS_MAX, Hello, Items, LOCATOR_MAX, Message, Names,
-    Offer, PartNames, Parts, PartsWanted, PeerExchange, Reconcile, Replica, SYMBOL_BYTES, Session,
-    Signal, Symbol, SymbolId, Symbols, SymbolsWanted,
+    Allowed, Blocks, ByTemplate, Compact, EXTRA_MAX, HEADER_MAX, HEADERS_MAX, Hello, Items,
+    LOCATOR_MAX, Message, NOWHERE, Names, Offer, PartNames, Parts, PartsWanted, PeerExchange,
+    Reconcile, Replica, SYMBOL_BYTES, Session, Signal, Symbol, SymbolId, Symbols, SymbolsWanted,
+    Template,
 };
 use crate::wire::sketch::{Cells, Want};
 
@@ -128,8 +131,13 @@ impl Chaos {
                 let is_fellow = !script.byte().is_multiple_of(4);
                 let map = is_fellow.then(|| membership().settings.terms());
                 let odd = script.byte();
-                let features = if odd.is_multiple_of(2) { Hello::REBUILDS } else { 0 }
-                    | if odd.is_multiple_of(3) { Hello::TAKES_SYMBOLS } else { 0 };
+                let features = match odd % 4 {
+                    0 => Hello::REBUILDS | Hello::TEMPLATES,
+                    2 => Hello::REBUILDS,
+                    _ => 0,
+                };
+                let symbols = if odd.is_multiple_of(3) { Hello::TAKES_SYMBOLS } else { 0 };
+                let features = features | symbols;
                 let hello = Hello { map, features, ..Hello::default() };
                 self.say(link, Message::Session(Session::Hello(Box::new(hello))));
             }
@@ -179,13 +187,47 @@ impl Chaos {
         }
     }
 
+    /// What is told of blocks to come: a template that begins anew or changes, of transactions that are something; a block by places in
+    /// it; a question, or an answer.
+    fn about_template(&self, some: &[Arc<Item>], header: Bytes, script: &mut Script<'_>) -> Blocks {
+        let ids = || some.iter().map(|item| ShortId::from(item.id()));
+        let (number, few) = (u32::from(script.byte() % 3), u16::from(script.byte() % 4));
+        match script.byte() % 4 {
+            0 => {
+                let gone = (0..few).map(|n| (3 * n, 1 + n % 2)).collect();
+                let is_new = few == 0;
+                Blocks::Template(Arc::new(Template {
+                    is_new,
+                    number,
+                    gone,
+                    added: ids().collect(),
+                }))
+            }
+            1 => Blocks::GetListed(ids().take(EXTRA_MAX).collect()),
+            2 => Blocks::Listed(some.iter().map(|item| item.bytes().clone()).collect()),
+            _ => {
+                let along = (0..few).map(|place| (place, self.items[0].bytes().clone()));
+                let nowhere = usize::from(few) + some.len();
+                let places = std::iter::repeat_n(NOWHERE, nowhere).chain(0..few).collect();
+                Blocks::ByTemplate(Arc::new(ByTemplate {
+                    header,
+                    template: number,
+                    places,
+                    prefilled: along.collect(),
+                    ids: ids().collect(),
+                }))
+            }
+        }
+    }
+
     /// A block as names, of any header and any transactions; a question for parts of it, or parts; or a wish for blocks.
     fn about_block(&self, script: &mut Script<'_>) -> Blocks {
         let header = self.items[script.below(self.items.len())].bytes().clone();
         let header = header.slice(..header.len().min(HEADER_MAX));
         let some = &self.items[..script.below(self.items.len())];
         let block = Hash256::of(&header);
-        match script.byte() % 6 {
+        match script.byte() % 8 {
+            6 | 7 => self.about_template(some, header, script),
             0 => Blocks::Prefer(script.byte().is_multiple_of(2)),
             4 => Blocks::GetHeaders(
                 some.iter().map(|item| item.id().hash()).take(LOCATOR_MAX).collect(),

@@ -9,20 +9,19 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use siphasher::sip::SipHasher24;
 
-use super::{ALLOCATION, Body};
-use crate::ground::item::{HASH_LEN, Hash256, ItemId};
+use super::parts::{BLOCK_PARTS_MAX, HEADER_MAX, bytes_len, number, put_bytes, read_bytes};
+use super::templates::{
+    ByTemplate, Template, by_template_allocated, by_template_len, put_by_template, put_template,
+    template_allocated, template_len,
+};
+use super::{ALLOCATION, Body, allocated_by};
+use crate::ground::item::{HASH_LEN, Hash256, ItemId, SHORT_ID_LEN, ShortId};
 use crate::ground::varint;
 use crate::wire::cursor::Cursor;
 use crate::wire::error::{DecodeError, Field};
 
 /// Length of a transaction's name, bytes (BIP 152, "Short transaction IDs").
 pub const PART_ID_LEN: usize = 6;
-
-/// Most transactions of a block that travels so, as places have 16 bits (BIP 152). Larger ones travel whole.
-pub const BLOCK_PARTS_MAX: usize = 65_535;
-
-/// Most bytes of a header. A guess: Bitcoin's has 80.
-pub const HEADER_MAX: usize = 1_024;
 
 /// Longest block by names, bytes: as many names as there may be, and some transactions that come along. A guess. What would be longer
 /// travels whole.
@@ -96,6 +95,18 @@ pub enum Blocks {
     /// Headers of blocks, each of which follows the one before: the answer, or news. Body: of each its length as a varint, and its
     /// bytes.
     Headers(Arc<[Bytes]>),
+    /// A block, in the place of its bytes. Body: length of the header as a varint, header, number of the template u32, number of
+    /// transactions as a varint; their places, packed in so many bits (u8; all of them set: nowhere), or if these are none as runs of
+    /// two varints each, the first place and one (0: nowhere) and how many follow it; number of prefilled ones as a varint, of each its place
+    /// in the block u16, its length as a varint and its bytes; then short ids of all others that are nowhere.
+    ByTemplate(Arc<ByTemplate>),
+    /// What I would put into the next block. Body: 1 if it begins anew, or 0; its number u32; number of runs of places that are gone as a
+    /// varint, of each how many lie before it and behind the last one, and how many it has, as varints; then short ids of what is added.
+    Template(Arc<Template>),
+    /// I lack these of your template. Body: short ids.
+    GetListed(Arc<[ShortId]>),
+    /// Here are those that are here still. Body: of each its length as a varint, and its bytes.
+    Listed(Arc<[Bytes]>),
 }
 
 impl Compact {
@@ -212,24 +223,6 @@ pub(in crate::wire) fn read_headers(body: &mut Cursor<'_>) -> Result<Blocks, Dec
     Ok(Blocks::Headers(headers.into()))
 }
 
-fn read_bytes(body: &mut Cursor<'_>) -> Result<Bytes, DecodeError> {
-    let len = body.varint()? as usize;
-    body.bytes(len)
-}
-
-fn put_bytes(bytes: &Bytes, out: &mut BytesMut) {
-    varint::put(number(bytes.len()), out);
-    out.put_slice(bytes);
-}
-
-fn bytes_len(bytes: &Bytes) -> usize {
-    varint::len(number(bytes.len())) + bytes.len()
-}
-
-fn number(len: usize) -> u32 {
-    u32::try_from(len).expect("nothing of a block is longer than a message may be")
-}
-
 /// What is encoded of each place: how many lie before it and behind the one before.
 fn gaps(places: &[u16]) -> impl Iterator<Item = u32> {
     let before = std::iter::once(0).chain(places.iter().map(|place| u32::from(*place) + 1));
@@ -257,6 +250,10 @@ impl Body for Blocks {
             Self::Prefer(_) => 1,
             Self::GetHeaders(locator) => locator.len() * HASH_LEN,
             Self::Headers(headers) => headers.iter().map(bytes_len).sum(),
+            Self::ByTemplate(block) => by_template_len(block),
+            Self::Template(template) => template_len(template),
+            Self::GetListed(ids) => ids.len() * SHORT_ID_LEN,
+            Self::Listed(transactions) => transactions.iter().map(bytes_len).sum(),
         }
     }
 
@@ -283,6 +280,12 @@ impl Body for Blocks {
             Self::Prefer(wanted) => out.put_u8(u8::from(*wanted)),
             Self::GetHeaders(locator) => locator.iter().for_each(|id| out.put_slice(&id.0)),
             Self::Headers(headers) => headers.iter().for_each(|header| put_bytes(header, out)),
+            Self::ByTemplate(block) => put_by_template(block, out),
+            Self::Template(template) => put_template(template, out),
+            Self::GetListed(ids) => ids.iter().for_each(|id| out.put_slice(&id.0)),
+            Self::Listed(transactions) => {
+                transactions.iter().for_each(|bytes| put_bytes(bytes, out));
+            }
         }
     }
 
@@ -307,6 +310,14 @@ impl Body for Blocks {
             Self::Headers(headers) => {
                 2 * ALLOCATION + headers.len() * size_of::<Bytes>() + self.len()
             }
+            Self::ByTemplate(block) => by_template_allocated(block),
+            Self::Template(template) => template_allocated(template),
+            Self::GetListed(ids) => allocated_by(ids),
+            Self::Listed(transactions) => {
+                ALLOCATION
+                    + allocated_by(transactions)
+                    + transactions.iter().map(bytes_len).sum::<usize>()
+            }
         }
     }
 
@@ -315,7 +326,14 @@ impl Body for Blocks {
             // The whole of it costs as much as any block does that is asked for.
             Self::GetParts(wanted) => wanted.places.len().max(1),
             Self::GetHeaders(_) => 1, // what is sent for it is charged besides
-            Self::Compact(_) | Self::Parts(_) | Self::Prefer(_) | Self::Headers(_) => 0,
+            Self::GetListed(ids) => ids.len().max(1),
+            Self::Compact(_)
+            | Self::Parts(_)
+            | Self::Prefer(_)
+            | Self::ByTemplate(_)
+            | Self::Template(_)
+            | Self::Listed(_)
+            | Self::Headers(_) => 0,
         }
     }
 }

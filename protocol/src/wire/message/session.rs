@@ -50,7 +50,7 @@ pub struct Hello {
     pub version: u16,
     /// What may be known of the sender, one bit each; unknown bits are ignored. The lowest and the third are the
     /// codec's own, which tell whether a region and the terms of a map follow; the others are [`Hello::KEEPS_NOTHING`],
-    /// [`Hello::ONLY_COMPARES`], [`Hello::ONLY_BLOCKS`] and [`Hello::REBUILDS`].
+    /// [`Hello::ONLY_COMPARES`], [`Hello::ONLY_BLOCKS`], [`Hello::REBUILDS`] and [`Hello::TEMPLATES`].
     pub features: u32,
     /// Where the sender can be dialled, if it wants to be.
     pub advertise: Option<PeerAddr>,
@@ -141,6 +141,15 @@ impl Hello {
     #[must_use]
     pub const fn rebuilds(&self) -> bool {
         self.features & Self::REBUILDS != 0
+    }
+
+    /// In the features: the sender tells templates and takes them, and blocks by their places in one.
+    pub const TEMPLATES: u32 = 1 << 7;
+
+    /// Whether the sender deals in templates.
+    #[must_use]
+    pub const fn templates(&self) -> bool {
+        self.features & Self::TEMPLATES != 0
     }
 
     /// Whether a dialler wants nothing announced.

@@ -287,6 +287,7 @@ impl Node {
             | Command::Unban { reply, .. }
             | Command::Disconnect { reply, .. } => drop(reply.send(Err(NotDone::Off))),
             Command::Connect { reply, .. } => drop(reply.send(())),
+            Command::Chain(command) => command.refuse(),
             Command::Kv(command) => command.refuse(),
             Command::Stop(reply) => {
                 self.stop.request();
@@ -339,6 +340,7 @@ impl Node {
             pool_bytes: 0,
             blocks: 0,
             latest_block: None,
+            chain: None,
             views: None,
             seen: 0,
             traffic: self.counts.traffic(),
@@ -348,6 +350,7 @@ impl Node {
                 .chain(sockets)
                 .collect(),
             store: None,
+            block_store: None,
             kv: None,
             members: None,
             // The launcher asks the kernel.

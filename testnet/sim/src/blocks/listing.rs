@@ -10,7 +10,8 @@ use std::sync::Arc;
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::chain::{
-    Chain, Confirmed, Disconnected, GOOD, Inspection, Rejection, Split, Verdict, Verified,
+    BlockHeader, Chain, Confirmed, Disconnected, GOOD, Inspection, Rejection, Split, Verdict,
+    Verified,
 };
 use tidings_protocol::ground::item::{HASH_LEN, Hash256, Item, ItemId, ItemKind};
 
@@ -113,6 +114,18 @@ impl Chain for Listing {
             bytes.put_slice(item.bytes());
         }
         Some(bytes.freeze())
+    }
+
+    fn root(&self) -> Option<Hash256> {
+        Some(self.genesis())
+    }
+
+    /// Each is worth the same: a proof costs nothing.
+    fn header(&self, bytes: &[u8]) -> Result<BlockHeader, Rejection> {
+        let truncated = Rejection::invalid("truncated");
+        let header = bytes.get(..HEADER_LEN).ok_or(truncated)?;
+        let parent = Hash256(*header.first_chunk().ok_or(truncated)?);
+        Ok(BlockHeader { id: Hash256::of(header), parent, work: 1, time_s: 0, len: HEADER_LEN })
     }
 
     fn disconnect(&self, block: &Item) -> Disconnected {

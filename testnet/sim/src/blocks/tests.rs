@@ -7,8 +7,20 @@ fn setup(compact: bool, pushers: usize, unknown: f64) -> Setup {
     scenario.link = LinkSpec::Planar { min_ms: 5.0, max_ms: 217.0, jitter: 0.0 };
     scenario.params.blocks.compact = compact;
     scenario.params.blocks.pushers = pushers;
-    let every = Duration::from_secs(5);
-    Setup { scenario, warmup: 3, blocks: 3, txs: 100, tx_bytes: 300, unknown, lackers: 0.5, every }
+    scenario.params.blocks.templates_s = 0;
+    scenario.params.relay.safety_pull_ms = 0;
+    Setup {
+        scenario,
+        warmup: 3,
+        blocks: 3,
+        txs: 100,
+        tx_bytes: 300,
+        unknown,
+        lackers: 0.5,
+        shuffled: true,
+        pause: Duration::from_millis(100),
+        every: Duration::from_secs(5),
+    }
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub enum Stream {
     Samples = 6,
     /// Which nodes announce and never deliver.
     Withholders = 7,
+    /// When blocks are made, and where.
+    Blocks = 8,
 }
 
 /// The generator of one stream.

@@ -22,9 +22,11 @@ use tidings_protocol::wire::message::{Message, Session};
 use super::fetch::AHEAD;
 use super::links::{addr, key};
 use super::state::{Event, Fixed, Layout, Seat, WAKES, World, narrow};
+use crate::blocks::listing::Listing;
 use crate::fault::{FaultSpec, Faults};
 use crate::hash::EventHash;
 use crate::latency::Latencies;
+use crate::mining::Mined;
 use crate::overlay::{self, Edge, Shape, shapes};
 use crate::queue::Queue;
 use crate::random::shared::{self, Stream};
@@ -63,7 +65,10 @@ impl World {
     pub fn new(scenario: &Scenario) -> Result<Self, String> {
         let chain = Opaque::default();
         let items = workload::items(&scenario.workload, scenario.seed, &chain)?;
-        Self::of(scenario, Box::new(chain), items)
+        match scenario.mining {
+            Some(_) => Self::of(scenario, Box::new(Listing::default()), items),
+            None => Self::of(scenario, Box::new(chain), items),
+        }
     }
 
     /// The same, of other items, under other rules.
@@ -92,6 +97,7 @@ impl World {
                 seed: scenario.seed,
                 params,
                 chain,
+                mining: scenario.mining,
                 latencies: Latencies::new(&scenario.link, nodes, scenario.seed),
                 layout,
                 origin: scenario.origin,
@@ -106,6 +112,9 @@ impl World {
             held: Default::default(),
             paused: Default::default(),
             kept: Default::default(),
+            mined: Mined::default(),
+            mines_until: Time::ZERO,
+            mining_rng: shared::stream(scenario.seed, Stream::Blocks),
             former: Default::default(),
             living: nodes,
             strays: 0,
@@ -140,6 +149,11 @@ impl World {
                 None => Time::from_nanos(begin + nanos(item as f64 / rate)),
             };
             self.push(outlook.last, 0, Event::Submit { item: narrow(item) });
+        }
+        if let Some(mining) = scenario.mining {
+            self.mines_until = outlook.last;
+            let gap = mining.gap(&mut self.mining_rng);
+            self.push(Time::from_nanos(first.as_nanos() + gap), 0, Event::Mine);
         }
         for (fault, spec) in scenario.fault.iter().enumerate() {
             if let FaultSpec::Liar { .. } = spec {

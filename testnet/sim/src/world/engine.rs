@@ -9,7 +9,11 @@ use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _, RestoredAs};
 use tidings_protocol::report::event::Event as Report;
 
+use rand::RngExt as _;
+use tidings_protocol::items::pool::template::Room;
+
 use super::state::{Entry, Event, Leg, WAKES, World};
+use crate::blocks::listing::Listing;
 use crate::workload;
 
 impl World {
@@ -32,6 +36,7 @@ impl World {
         self.now = *at;
         match event {
             Event::Submit { item } => self.submit(*item as usize),
+            Event::Mine => self.mine(),
             Event::Begin { fault } => self.begin(*fault as usize),
             Event::End { fault } => self.end(*fault as usize),
             event if self.seats[*node as usize].paused => {
@@ -82,7 +87,7 @@ impl World {
             | Event::VerdictOfJunk { .. }
             | Event::Loaded { .. }
             | Event::Crash { .. } => {}
-            Event::Submit { .. } | Event::Begin { .. } | Event::End { .. } => {
+            Event::Submit { .. } | Event::Mine | Event::Begin { .. } | Event::End { .. } => {
                 unreachable!("these concern no single node")
             }
         }
@@ -112,6 +117,36 @@ impl World {
         self.record.submit(item, origin, self.living, self.now);
         let item = self.fixed.items[item].clone();
         self.hand(origin, Input::Submitted(item));
+    }
+
+    /// A random living node makes a block of what waits in its pool, on the block that it has connected last; and the next is drawn.
+    fn mine(&mut self) {
+        let (Some(mining), true) = (self.fixed.mining, self.now <= self.mines_until) else {
+            return;
+        };
+        let next = Time::from_nanos(self.now.as_nanos() + mining.gap(&mut self.mining_rng));
+        self.push(next, 0, Event::Mine);
+        let able = |node: &u32| {
+            let is_up = self.is_alive(*node) && !self.seats[*node as usize].paused;
+            is_up && !self.faults.is_liar(*node)
+        };
+        let able: Vec<u32> = (0..self.fixed.layout.nodes).filter(able).collect();
+        if able.is_empty() {
+            return;
+        }
+        let origin = able[self.mining_rng.random_range(0..able.len())];
+        let node = &self.seats[origin as usize].node;
+        let (parent, height) = match node.tree() {
+            Some(tree) => (tree.tip().id, tree.tip().height + 1),
+            None => (Listing::default().genesis(), 1),
+        };
+        let room = Room { bytes: usize::MAX, each: 0, transactions: mining.txs_max };
+        let transactions = node.pool().template(room);
+        let block = Listing::default().block(parent, &transactions);
+        let ids = transactions.iter().map(|item| item.id()).collect();
+        let nodes = self.fixed.layout.nodes as usize;
+        self.mined.make((&block, ids), (parent, height), (origin, nodes), self.now);
+        self.hand(origin, Input::Submitted(block));
     }
 
     /// Hands an input to a living node, carries out what it asks for, and sees to its next waking.
@@ -180,6 +215,12 @@ impl World {
             && let Some(block) = self.seats[node as usize].node.blocks().get(id)
         {
             self.kept.entry(*id).or_insert_with(|| Arc::clone(block));
+            // What came with it needn't come by itself.
+            for tx in self.mined.arrive(*id, node, self.now).unwrap_or_default() {
+                if let Some(item) = self.fixed.number(*tx) {
+                    self.record.accept(item as usize, node, None, self.now);
+                }
+            }
         }
         if let Report::Accepted { id, ingress, .. } = report
             && let Some(item) = self.fixed.number(*id)

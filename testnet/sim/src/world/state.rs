@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use rand_chacha::ChaCha8Rng;
 use tidings_protocol::chain::Chain;
-use tidings_protocol::ground::item::{Item, ItemId, ShortId};
+use tidings_protocol::ground::item::{Hash256, Item, ItemId, ShortId};
 use tidings_protocol::ground::link::Link;
 use tidings_protocol::ground::map::Map;
 use tidings_protocol::ground::peer::PeerAddr;
@@ -20,6 +21,7 @@ use crate::fault::Faults;
 use crate::hash::EventHash;
 use crate::healing::{Healed, Healing};
 use crate::latency::Latencies;
+use crate::mining::{Mined, Mining};
 use crate::overlay::Shape;
 use crate::queue::Queue;
 use crate::random::SplitMix64;
@@ -53,6 +55,11 @@ pub struct World {
     pub(super) former: BTreeMap<u32, Former>,
     /// All blocks that anybody accepted, as disks would keep them.
     pub(super) kept: BTreeMap<ItemId, Arc<Item>>,
+    /// Blocks that nodes made.
+    pub(super) mined: Mined,
+    /// Until when they make some.
+    pub(super) mines_until: Time,
+    pub(super) mining_rng: ChaCha8Rng,
     pub(super) living: usize,
     /// Messages that arrived on a link that was gone.
     pub(super) strays: u64,
@@ -67,6 +74,7 @@ pub(super) struct Fixed {
     pub(super) seed: u64,
     pub(super) params: Params,
     pub(super) chain: Box<dyn Chain + Send + Sync>,
+    pub(super) mining: Option<Mining>,
     pub(super) latencies: Latencies,
     pub(super) layout: Layout,
     /// Where all items are submitted, if not anywhere.
@@ -137,6 +145,8 @@ pub(super) enum Event {
     Loaded { id: ItemId, what: Load, life: u32 },
     /// Its operator names addresses.
     Learn(Box<[PeerAddr]>),
+    /// Somebody makes a block.
+    Mine,
     /// An item is submitted somewhere.
     Submit { item: u32 },
     /// A fault begins or goes on.
@@ -231,6 +241,19 @@ impl World {
     #[must_use]
     pub const fn now(&self) -> Time {
         self.now
+    }
+
+    /// The last block that a node connected, and its height; none if it hasn't any.
+    #[must_use]
+    pub fn tip(&self, node: u32) -> Option<(Hash256, u32)> {
+        let tip = self.seats[node as usize].node.tree()?.tip();
+        Some((tip.id, tip.height))
+    }
+
+    /// The blocks that nodes made.
+    #[must_use]
+    pub const fn mined(&self) -> &Mined {
+        &self.mined
     }
 
     /// Inputs handed to nodes so far.

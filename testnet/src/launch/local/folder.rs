@@ -38,6 +38,8 @@ pub struct Common {
     pub params: Params,
     /// How many times slower nodes' clocks are to run once they are told.
     pub slow_motion: Option<SlowMotion>,
+    /// Whether nodes keep what they have on the disk.
+    pub keeps: bool,
     /// The program to start as a node, instead of this one.
     pub node_binary: Option<PathBuf>,
     /// What it is told besides its folder.
@@ -102,7 +104,7 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
     config.lab.withhold = plan.withholds;
     config.lab.slow_motion = common.slow_motion;
     // Hundreds of nodes on one disk would wait for it, and a run starts afresh anyway.
-    config.store.enabled = false;
+    config.store.enabled = common.keeps;
     if let Some(member) = &plan.member {
         config.members = MembersConfig {
             enabled: true,

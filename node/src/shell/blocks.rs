@@ -1,0 +1,248 @@
+//! What the shell has kept of the chain of blocks, and what the core has read of it.
+//!
+//! Every block that was accepted is kept, whoever brought it; whoever submitted it is told so once it is on the disk. What the
+//! core wants of a block is read on the runtime's blocking threads, [`READERS`] at most: the loop neither waits for
+//! the disk nor looks into a block. Without a folder for blocks there are only those that the core has itself.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tidings_protocol::chain::Chain;
+use tidings_protocol::ground::item::{Item, ItemId};
+use tidings_protocol::machine::{Input, Load, Loaded};
+use tokio::task::{JoinError, JoinSet};
+
+use super::{Shell, ShellConfig};
+use crate::api::BlockStoreStatus;
+use crate::blocks::{BlocksHandle, OpenError, Reader, Unreadable};
+use crate::store::Waiter;
+
+/// Most blocks that are read at once. A guess: a disk has more to do than one of them, and each is a block in memory.
+const READERS: usize = 2;
+
+/// Most blocks that wait to be read. What the core asks for beyond it is answered at once as if it weren't kept. A guess: the core
+/// asks for what it connects one by one, and for what peers want as fast as they take it.
+const WAITING_MAX: usize = 4_096;
+
+/// What was read.
+#[derive(Debug)]
+pub(super) struct Answer {
+    id: ItemId,
+    what: Load,
+    loaded: Option<Loaded>,
+    /// The block isn't what was written.
+    is_damaged: bool,
+}
+
+/// What is to be read.
+struct Question {
+    id: ItemId,
+    what: Load,
+    /// The block, if the core has it itself.
+    block: Option<Arc<Item>>,
+}
+
+/// The shell's side of the blocks.
+pub(super) struct Blocks {
+    chain: Arc<dyn Chain>,
+    handle: Option<BlocksHandle>,
+    waiting: VecDeque<Question>,
+    under_way: JoinSet<Answer>,
+    /// Answers that the shell hasn't taken.
+    answers: VecDeque<Answer>,
+}
+
+impl std::fmt::Debug for Blocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Blocks").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+    }
+}
+
+impl Blocks {
+    /// Opens the folder of blocks, if there is to be one, on a thread that may wait for the disk; with the headers of all blocks
+    /// that were ever kept.
+    ///
+    /// # Errors
+    /// When it can't be used.
+    pub(super) async fn start(config: &ShellConfig) -> Result<(Self, Vec<Bytes>), OpenError> {
+        let chain = Arc::clone(&config.chain);
+        let (mut handle, mut headers) = (None, Vec::new());
+        if let Some(config) = config.blocks.clone() {
+            let start = tokio::task::spawn_blocking(move || BlocksHandle::start(&config));
+            let started =
+                start.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+            let (started, kept) = started?;
+            (handle, headers) = (Some(started), kept);
+        }
+        let (waiting, answers) = (VecDeque::new(), VecDeque::new());
+        Ok((Self { chain, handle, waiting, under_way: JoinSet::new(), answers }, headers))
+    }
+
+    /// Whether blocks are kept.
+    pub(super) const fn keeps(&self) -> bool {
+        self.handle.is_some()
+    }
+
+    /// Submitters who wait for a block to be saved.
+    pub(super) fn waiting(&self) -> usize {
+        self.handle.as_ref().map_or(0, |handle| handle.gauges().waiting.load(Ordering::Relaxed))
+    }
+
+    /// Whether the thread ended though nobody asked it to.
+    pub(super) fn has_failed(&self) -> bool {
+        self.handle.as_ref().is_some_and(BlocksHandle::has_ended)
+    }
+
+    /// Something is to be read of a block, which the core may have itself. Must be called in a runtime.
+    pub(super) fn load(&mut self, id: ItemId, what: Load, block: Option<Arc<Item>>) {
+        if let (Load::Block, Some(block)) = (what, &block) {
+            let loaded = Some(Loaded::Block(Arc::clone(block)));
+            return self.answers.push_back(Answer { id, what, loaded, is_damaged: false });
+        }
+        if (block.is_none() && !self.keeps()) || self.waiting.len() >= WAITING_MAX {
+            return self.answers.push_back(Answer { id, what, loaded: None, is_damaged: false });
+        }
+        self.waiting.push_back(Question { id, what, block });
+        self.start_reading();
+    }
+
+    /// Our operator asks for a block that the core hasn't. Must be called in a runtime.
+    pub(super) fn look_up(
+        &self,
+        id: ItemId,
+        answer: impl FnOnce(Option<Arc<Item>>) + Send + 'static,
+    ) {
+        let Some(handle) = &self.handle else { return answer(None) };
+        let reader = handle.reader().clone();
+        // As many at once as the API takes requests.
+        drop(tokio::task::spawn_blocking(move || answer(reader.read(id).unwrap_or_default())));
+    }
+
+    fn start_reading(&mut self) {
+        while self.under_way.len() < READERS
+            && let Some(question) = self.waiting.pop_front()
+        {
+            let chain = Arc::clone(&self.chain);
+            let reader = self.handle.as_ref().map(|handle| handle.reader().clone());
+            self.under_way.spawn_blocking(move || question.answer(reader.as_ref(), &*chain));
+        }
+    }
+
+    /// An answer, once there is one. While nothing is under way nobody is woken: what is started then is asked about again.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        loop {
+            if let Some(answer) = self.answers.pop_front() {
+                return Poll::Ready(answer);
+            }
+            match ready!(self.under_way.poll_join_next(cx)) {
+                Some(ended) => self.on_end(ended),
+                None => return Poll::Pending,
+            }
+        }
+    }
+
+    /// An answer, if there is one.
+    pub(super) fn next(&mut self) -> Option<Answer> {
+        if self.answers.is_empty() {
+            let ended = self.under_way.try_join_next()?;
+            self.on_end(ended);
+        }
+        self.answers.pop_front()
+    }
+
+    fn on_end(&mut self, ended: Result<Answer, JoinError>) {
+        let answer = match ended {
+            Ok(answer) => answer,
+            // Rules must not panic; if they do all the same, the node must not go on without them.
+            Err(error) => panic!("reading a block failed: {error}"),
+        };
+        if answer.is_damaged
+            && let Some(handle) = &self.handle
+        {
+            handle.lost(answer.id);
+        }
+        self.answers.push_back(answer);
+        self.start_reading();
+    }
+
+    /// Waits until all is written.
+    pub(super) async fn close(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            // Its panics are told by its own thread.
+            let _ = tokio::task::spawn_blocking(|| handle.close()).await;
+        }
+    }
+
+    /// How it is.
+    pub(super) fn status(&self) -> Option<BlockStoreStatus> {
+        let handle = self.handle.as_ref()?;
+        let gauges = handle.gauges();
+        let load = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
+        Some(BlockStoreStatus {
+            blocks: load(&gauges.blocks),
+            headers: load(&gauges.headers),
+            segments: gauges.segments.load(Ordering::Relaxed),
+            bytes: load(&gauges.bytes),
+            unwritten_bytes: handle.unwritten_bytes(),
+            commits: load(&gauges.commits),
+            failures: load(&gauges.failures),
+            dropped: load(&gauges.dropped),
+            damaged: load(&gauges.damaged),
+            pruned: load(&gauges.pruned),
+        })
+    }
+}
+
+impl Question {
+    /// Reads the block where the core hasn't it, and out of it what is asked for.
+    fn answer(self, reader: Option<&Reader>, chain: &dyn Chain) -> Answer {
+        let Self { id, what, block } = self;
+        let read = match (block, reader) {
+            (Some(block), _) => Ok(Some(block)),
+            (None, Some(reader)) => reader.read(id),
+            (None, None) => Ok(None),
+        };
+        let is_damaged = matches!(read, Err(Unreadable::Damaged(_)));
+        let block = read.unwrap_or_else(|why| {
+            tracing::error!(%id, %why, "a block can't be read");
+            None
+        });
+        let loaded = block.and_then(|block| what.of(&block, chain));
+        Answer { id, what, loaded, is_damaged }
+    }
+}
+
+impl Shell {
+    /// Hands in the headers of all blocks that were ever kept.
+    pub(super) fn recall_headers(&mut self, headers: &[Bytes]) {
+        if !headers.is_empty() {
+            self.handle(Input::Headers(headers));
+        }
+    }
+
+    /// A block that was accepted is kept, and then those who wait for that are told.
+    pub(super) fn keep_block(&self, id: ItemId, waiters: Vec<Waiter>) {
+        let Some(handle) = &self.blocks.handle else { return };
+        let block = self.node.item(&id).cloned().or_else(|| handle.unwritten(id));
+        let Some(block) = block else {
+            // It was accepted long ago, and is saved.
+            return waiters.into_iter().for_each(|waiter| waiter.tell(Ok(())));
+        };
+        let tree = self.node.tree();
+        let height = tree.and_then(|tree| tree.get(id.hash())).map(|view| view.height);
+        let tip = tree.map_or(0, |tree| tree.tip().height);
+        handle.keep(&block, height, tip, waiters);
+    }
+
+    /// A block was read.
+    pub(super) fn on_loaded(&mut self, answer: Answer) {
+        let Answer { id, what, loaded, .. } = answer;
+        self.handle(Input::Loaded { id, what, loaded });
+    }
+}
+
+#[cfg(test)]
+mod tests;
