@@ -5,7 +5,7 @@
 //! transactions; the next step waits for the last portion.
 //!
 //! # Bounds
-//! What blocks confirm that wait for blocks before them is kept up to [`WAITING_MAX`] transactions; over it the earliest are read again.
+//! What blocks confirm that wait for blocks before them is kept up to `WAITING_MAX` transactions; over it the earliest are read again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

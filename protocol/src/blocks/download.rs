@@ -49,6 +49,10 @@ const LONG_MAX: Duration = Duration::from_secs(5);
 /// Who brought nothing for so long while others did is a staller (Bitcoin Core: `BLOCK_STALLING_TIMEOUT_DEFAULT`).
 pub const STALL_MIN: Duration = Duration::from_secs(2);
 
+/// What a peer owes for so long it may be asked for once more, if nobody else brought it: a block of 4 MB at half a megabit a second. A
+/// guess.
+const LOST: Duration = Duration::from_secs(64);
+
 /// However many there were (Bitcoin Core: `BLOCK_STALLING_TIMEOUT_MAX`).
 pub const STALL_MAX: Duration = Duration::from_secs(64);
 
@@ -111,7 +115,7 @@ impl Download {
         comes: impl Fn(Hash256) -> bool,
         now: Time,
     ) -> Vec<(Link, Vec<Hash256>)> {
-        self.forget_fetched(tree);
+        self.forget_fetched(tree, now);
         let mut missing: Vec<_> = self.missing(tree, comes).collect();
         let mut plan = Vec::new();
         if missing.is_empty() {
@@ -155,8 +159,14 @@ impl Download {
             }
         }
         self.sources.retain(|source| !source.flights.is_empty() || source.has_delivered());
-        self.check_at = if in_flight > 0 { now + long } else { Time::NEVER };
+        // While nobody can be asked it is looked now and then whether somebody can.
+        self.check_at = now + if in_flight > 0 { long } else { LONG_MAX };
         plan
+    }
+
+    /// Something is to be asked for again from a moment on.
+    pub fn look_at(&mut self, at: Time) {
+        self.check_at = self.check_at.min(at);
     }
 
     /// Nothing is missing.
@@ -212,11 +222,19 @@ impl Download {
 
     /// A peer hasn't got a block that it owes: it isn't asked for others. Whether it owed it.
     pub fn on_denied(&mut self, link: Link, id: Hash256) -> bool {
+        let owed = self.on_failed(link, id);
+        if let Some(source) = self.sources.iter_mut().find(|source| source.link == link) {
+            source.has_denied |= owed;
+        }
+        owed
+    }
+
+    /// What a peer sent of a block that it owes led to nothing. Whether it owed it.
+    pub fn on_failed(&mut self, link: Link, id: Hash256) -> bool {
         let source = self.sources.iter_mut().find(|source| source.link == link);
         let Some(source) = source else { return false };
         let owed = source.flights.len();
         source.flights.retain(|flight| flight.id != id);
-        source.has_denied |= source.flights.len() < owed;
         source.flights.len() < owed
     }
 
@@ -272,11 +290,12 @@ impl Download {
         self.takes.map_or(LONG_MAX / 5, |takes| (takes * LONG).clamp(LONG_MIN, LONG_MAX))
     }
 
-    fn forget_fetched(&mut self, tree: &Tree) {
+    fn forget_fetched(&mut self, tree: &Tree, now: Time) {
         use crate::blocks::tree::Status;
         let is_missing = |id| tree.get(id).is_some_and(|view| view.status == Status::Header);
         for source in &mut self.sources {
-            source.flights.retain(|flight| is_missing(flight.id));
+            let is_lost = |flight: &Flight| now.since(flight.at) >= LOST;
+            source.flights.retain(|flight| is_missing(flight.id) && !is_lost(flight));
             if source.flights.is_empty() && !source.was_overtaken {
                 source.silent_since = None;
             }

@@ -13,7 +13,7 @@
 //! taken. (Bitcoin Core's `HeadersSyncState` does the same with a bit of each 600th header: it has more of them.)
 //!
 //! # Bounds
-//! Something for each link; of a first reading at most [`CHECKPOINTS_MAX`] ids, for one link at a time.
+//! Something for each link; of a first reading at most `CHECKPOINTS_MAX` ids, for one link at a time.
 
 use std::time::Duration;
 

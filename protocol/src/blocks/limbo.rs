@@ -4,7 +4,7 @@
 //! doesn't conflict with it, is pooled again once the chain is settled, parents first.
 //!
 //! # Bound
-//! At most [`BYTES_MAX`] bytes; over it those leave that were confirmed last (Bitcoin Core: `MAX_DISCONNECTED_TX_POOL_BYTES`,
+//! At most `BYTES_MAX` bytes; over it those leave that were confirmed last (Bitcoin Core: `MAX_DISCONNECTED_TX_POOL_BYTES`,
 //! `kernel/disconnected_transactions.h`, 20 MB), so that no child stays without its parents.
 
 use std::collections::BTreeMap;

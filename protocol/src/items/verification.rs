@@ -161,15 +161,19 @@ impl Verification {
         true
     }
 
-    /// A check begins, of an item that isn't under way. True if the link that the item came by has more than its share under way now.
+    /// A check begins, of an item that isn't under way. True if the link that the item came by has more than its share under way now, or
+    /// blocks take half of their room, so that what is on its way still finds some.
     pub fn begin(&mut self, checking: Checking, params: &Params) -> bool {
         let max = params.memory.verifying_max;
         debug_assert!(!self.contains(checking.item.id()), "it is under way: a verdict names one");
         let free = max.saturating_sub(self.transactions());
         self.count(&checking, true);
         let share = self.share(checking.ingress).items;
+        let is_block = checking.item.kind() == ItemKind::Block;
+        let bytes = self.bytes[ItemKind::Block as usize];
+        let many = self.blocks > BLOCKS_MAX / 2 || bytes > params.memory.verifying_max_bytes / 2;
         self.under_way.insert(checking.item.id(), checking);
-        share > (free / 4).min(max / SHARES).max(1)
+        is_block && many || share > (free / 4).min(max / SHARES).max(1)
     }
 
     /// A check ends, whatever came of it.

@@ -171,7 +171,8 @@ impl Node {
             self.misbehave(link, Offence::Unsolicited, cx);
             return None;
         }
-        if !self.requests.was_asked(link, id) && self.is_far_ahead(header, cx) {
+        let was_asked = self.requests.was_asked(link, id) || self.owes_block(link, id);
+        if !was_asked && self.is_far_ahead(header, cx) {
             self.record.note(link, id, ItemEvent::Unsolicited, cx.now);
             return None;
         }
@@ -201,6 +202,7 @@ impl Node {
             return;
         };
         if !self.rebuilding.has_room_for(id, link, direction) {
+            self.on_fetch_failed(link, id, cx.now);
             // As if it had only been announced.
             self.rebuilding.note_holder(id, link);
             self.want_after_rebuild(link, id, cx);
@@ -312,6 +314,7 @@ impl Node {
 
     /// A peer won't bring a block that it began to: others are asked.
     fn give_up(&mut self, id: ItemId, link: Link, cx: &mut Cx<'_>) {
+        self.on_fetch_failed(link, id, cx.now);
         self.requests.on_failed(link, id, cx.now, &cx.params.requests);
         self.rebuilding.forget_failed();
         if !self.rebuilding.contains(id) {

@@ -1,6 +1,7 @@
 //! Headers are told, asked for and sent; and blocks of the best chain that aren't here are fetched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -11,6 +12,7 @@ use crate::blocks::tree::{Status, Worth};
 use crate::chain::{Blame, BlockHeader, Chain, Rejection};
 use crate::ground::item::{Hash256, ItemId, ItemKind, Name};
 use crate::ground::link::Link;
+use crate::ground::time::Time;
 use crate::limits::misbehavior::{Offence, Reason};
 use crate::machine::Cx;
 use crate::record::ItemEvent;
@@ -20,6 +22,9 @@ use crate::wire::message::{Blocks, HEADERS_MAX, Hello, Items, LOCATOR_MAX, Names
 /// Most headers by which blocks are announced; of more the last is named (Bitcoin Core: `MAX_BLOCKS_TO_ANNOUNCE`,
 /// `net_processing.cpp`).
 const NEWS_MAX: u32 = 8;
+
+/// How long what a peer sent in vain isn't asked for again. A guess.
+const RETRY: Duration = Duration::from_millis(100);
 
 impl Node {
     /// A link is ready. If its peer keeps the chain too, it is told of our tip: if that is news to it, it asks.
@@ -222,6 +227,22 @@ impl Node {
             ids.clone().for_each(|id| self.record.note(link, id, ItemEvent::Asked, cx.now));
             let names = Names::of(ItemKind::Block, ids.map(Name::Whole));
             self.send(link, Items::GetData(names), cx);
+        }
+    }
+
+    /// What came of the best chain and found no room is asked for again from a moment on.
+    pub(super) fn fetch_blocks_at(&mut self, at: Time) {
+        if let Some(chain) = self.blockchain.as_deref_mut() {
+            chain.download.look_at(at);
+        }
+    }
+
+    /// What a peer sent of a block that it owes led to nothing: it is asked for again.
+    pub(super) fn on_fetch_failed(&mut self, link: Link, id: ItemId, now: Time) {
+        if let Some(chain) = self.blockchain.as_deref_mut()
+            && chain.download.on_failed(link, id.hash())
+        {
+            chain.download.look_at(now + RETRY);
         }
     }
 

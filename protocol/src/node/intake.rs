@@ -319,6 +319,7 @@ impl Node {
                 Some(link) => {
                     self.record.note(link, id, ItemEvent::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
+                    self.fetch_blocks_at(cx.now + CHECK_PAUSE);
                     self.slow(link, Some(id.kind()), cx.now + CHECK_PAUSE, cx);
                 }
                 None => self.refuse(item, None, BUSY, cx),

@@ -17,6 +17,7 @@ use crate::wire::kinds::Budget;
 use crate::wire::message::{Hello, Items, Names, Session};
 
 mod block_links;
+mod catching_up;
 mod coded;
 mod compact;
 mod comparing;

@@ -4,8 +4,6 @@
 //! a random half of the nodes lacks, or another part of them. Then the block is submitted at a random node, and it is seen when it comes to the others, what
 //! they received for it, and what they had to ask for. One after the other, so that what nodes learn of one another counts.
 
-pub mod listing;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +14,12 @@ use tidings_protocol::ground::item::{Item, ItemKind};
 use tidings_protocol::report::counters::Counters;
 use tidings_protocol::wire::kinds::MessageKind;
 
+use crate::listing::Listing;
 use crate::random::{Use, stream};
 use crate::scenario::Scenario;
 use crate::workload::payload;
 use crate::workload::sizes::Sizes;
 use crate::world::World;
-use listing::Listing;
 
 /// The kinds of message that blocks travel by.
 pub const KINDS: [MessageKind; 15] = [

@@ -26,6 +26,7 @@ pub mod gym;
 pub mod hash;
 pub mod healing;
 pub mod latency;
+pub mod listing;
 pub mod members;
 pub mod mining;
 pub mod overlay;

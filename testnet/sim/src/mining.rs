@@ -1,6 +1,6 @@
 //! Blocks that simulated nodes make of what waits in their pools, at random times: what became of them.
 //!
-//! Rules are those of [`Listing`](crate::blocks::listing::Listing), in which a proof of work costs nothing: what a miner's luck
+//! Rules are those of [`Listing`](crate::listing::Listing), in which a proof of work costs nothing: what a miner's luck
 //! would decide is drawn. The time from one block to the next is exponential, and each is made by a random living node.
 
 use std::collections::BTreeMap;

@@ -1,17 +1,14 @@
 //! Headers and blocks are fetched from peers: from good ones, from those who stall, and from those who lie.
 
 use bytes::Bytes;
-use rand::RngExt as _;
 
 use super::reorg::Keeper;
 use super::*;
 use crate::ground::item::ItemId;
-use crate::testkit::Mesh;
 use crate::testkit::coins::{Coins, HEADER_LEN};
-use crate::testkit::hostile::{Hostile, Lie, Lies};
 use crate::wire::message::{Blocks, Compact, HEADERS_MAX};
 
-fn chain_of(parent: Hash256, work: u8, numbers: std::ops::Range<u32>) -> Vec<Arc<Item>> {
+pub(super) fn chain_of(parent: Hash256, work: u8, numbers: std::ops::Range<u32>) -> Vec<Arc<Item>> {
     let mut parent = parent;
     let next = |number| {
         let block = Coins::block(parent, work, number, 1, &[]);
@@ -25,11 +22,11 @@ fn header(block: &Item) -> Bytes {
     block.bytes().slice(..HEADER_LEN)
 }
 
-fn headers(blocks: &[Arc<Item>]) -> Message {
+pub(super) fn headers(blocks: &[Arc<Item>]) -> Message {
     Blocks::Headers(blocks.iter().map(|block| header(block)).collect()).into()
 }
 
-fn block(item: &Arc<Item>) -> Message {
+pub(super) fn block(item: &Arc<Item>) -> Message {
     Items::Item(item.clone()).into()
 }
 
@@ -44,12 +41,12 @@ fn link(keeper: &mut Keeper, slot: u32, direction: Direction) -> Link {
 }
 
 impl Keeper {
-    fn say(&mut self, link: Link, message: &Message) -> Vec<(Link, Message)> {
+    pub(super) fn say(&mut self, link: Link, message: &Message) -> Vec<(Link, Message)> {
         let said = self.hand(Input::Received { link, message });
         said.into_iter().filter(|(_, message)| !matches!(message, Message::Session(_))).collect()
     }
 
-    fn wait(&mut self, ms: u64) -> Vec<(Link, Message)> {
+    pub(super) fn wait(&mut self, ms: u64) -> Vec<(Link, Message)> {
         self.solo.now = self.solo.now + Duration::from_millis(ms);
         let said = self.hand(Input::Wake);
         said.into_iter().filter(|(_, message)| !matches!(message, Message::Session(_))).collect()
@@ -71,7 +68,7 @@ fn asks_for_headers(said: &[(Link, Message)]) -> Vec<Link> {
     said.iter().filter_map(asked).collect()
 }
 
-fn asks_for_blocks(said: &[(Link, Message)]) -> Vec<(Link, ItemId)> {
+pub(super) fn asks_for_blocks(said: &[(Link, Message)]) -> Vec<(Link, ItemId)> {
     let mut asked = Vec::new();
     for (link, message) in said {
         if let Message::Items(Items::GetData(names)) = message {
@@ -84,7 +81,7 @@ fn asks_for_blocks(said: &[(Link, Message)]) -> Vec<(Link, ItemId)> {
     asked
 }
 
-fn fresh() -> Keeper {
+pub(super) fn fresh() -> Keeper {
     Keeper::new(at_once())
 }
 
@@ -423,6 +420,66 @@ fn what_is_fetched_of_a_long_chain_is_no_news_but_for_its_end() {
 }
 
 #[test]
+fn blocks_that_are_fetched_may_come_as_names_however_far_ahead_they_are() {
+    let mut keeper = fresh();
+    let (peer, blocks) = (Link::new(0, 1), chain_of(Coins::ROOT, 1, 0..400));
+    let (key, direction) = (PeerKey(1), Direction::Outbound);
+    keeper.hand(Input::Connected { link: peer, peer: key, direction, addr: None });
+    let features = Hello::KEEPS_CHAIN | Hello::REBUILDS;
+    let hello = Hello { features, ..Hello::default() };
+    keeper.say(peer, &Session::Hello(Box::new(hello)).into());
+    keeper.say(peer, &headers(&blocks[399..]));
+    let mut asked = asks_for_blocks(&keeper.say(peer, &headers(&blocks)));
+    // The last ones asked for are answered first.
+    while let Some((_, id)) = asked.pop() {
+        let one = blocks.iter().find(|block| block.id() == id).unwrap();
+        let coinbase = Coins::transactions(one).remove(0);
+        let compact = Compact {
+            header: header(one),
+            nonce: 1,
+            prefilled: [(0, coinbase.bytes().clone())].into(),
+            parts: Box::default(),
+        };
+        asked
+            .extend(asks_for_blocks(&keeper.say(peer, &Blocks::Compact(Arc::new(compact)).into())));
+    }
+    assert_eq!((keeper.height(), keeper.misbehaved(peer)), (400, None));
+}
+
+/// A driver that verifies nothing for long: what finds no room is asked for again.
+#[test]
+fn blocks_that_found_no_room_are_asked_for_again() {
+    let mut keeper = fresh();
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let blocks = chain_of(Coins::ROOT, 1, 0..100);
+    keeper.say(peer, &headers(&blocks[99..]));
+    let mut asked = asks_for_blocks(&keeper.say(peer, &headers(&blocks)));
+    let mut unverified = Vec::new();
+    for _ in 0..400 {
+        let mut next = Vec::new();
+        for (_, id) in asked.drain(..) {
+            let one = blocks.iter().find(|block| block.id() == id).unwrap();
+            let actions = keeper.solo.say(peer, &block(one));
+            next.extend(asks_for_blocks(&sends(&actions)));
+            unverified.extend(actions.iter().filter_map(|action| match action {
+                Action::Verify(item) => Some(item.clone()),
+                _ => None,
+            }));
+        }
+        if unverified.len() >= 16 || next.is_empty() {
+            for item in unverified.drain(..) {
+                let verdict = Coins.verify(&item);
+                next.extend(asks_for_blocks(&keeper.hand(Input::Verdict { item: &item, verdict })));
+            }
+        }
+        next.extend(asks_for_blocks(&keeper.wait(100)));
+        asked = next;
+    }
+    assert!(keeper.solo.node.counters().verify_overflow > 0, "there was no room now and then");
+    assert_eq!(keeper.height(), 100);
+}
+
+#[test]
 fn a_block_far_ahead_that_nobody_asked_for_is_not_taken() {
     let mut params = at_once();
     params.relay.strategy = StrategyKind::Flood;
@@ -437,151 +494,4 @@ fn a_block_far_ahead_that_nobody_asked_for_is_not_taken() {
         assert_eq!(is_here, is_taken, "{number}");
     }
     assert_eq!(keeper.misbehaved(peer), None);
-}
-
-/// A forest of blocks, some of which break a rule or prove nothing.
-fn forest(rng: &mut ChaCha8Rng) -> Vec<Arc<Item>> {
-    let mut blocks: Vec<Arc<Item>> = Vec::new();
-    for number in 0..120 {
-        let parent = match rng.random_range(0..=blocks.len().min(5)) {
-            0 => Coins::ROOT,
-            back => blocks[blocks.len() - back].id().hash(),
-        };
-        let work = if rng.random_range(0..20) == 0 { 255 } else { rng.random_range(0..9) };
-        blocks.push(Coins::block(parent, work, number, 1, &[]));
-    }
-    blocks
-}
-
-/// Links that come and go.
-#[derive(Default)]
-struct Crowd {
-    links: Vec<Link>,
-    came: u32,
-}
-
-impl Crowd {
-    fn come(&mut self, keeper: &mut Keeper, rng: &mut ChaCha8Rng) {
-        let is_free = |slot: &u32| self.links.iter().all(|it| it.slot() != *slot as usize);
-        let slot = (0..).find(is_free).unwrap();
-        self.came += 1;
-        let (link, peer) = (Link::new(slot, self.came), PeerKey(1_000 + u64::from(self.came)));
-        let direction = if rng.random() { Direction::Outbound } else { Direction::Inbound };
-        keeper.hand(Input::Connected { link, peer, direction, addr: None });
-        let features = if rng.random_range(0..4) == 0 { 0 } else { Hello::KEEPS_CHAIN };
-        let features = features | if rng.random() { Hello::REBUILDS } else { 0 };
-        let hello = Hello { features, ..Hello::default() };
-        keeper.say(link, &Session::Hello(Box::new(hello)).into());
-        self.links.push(link);
-    }
-
-    fn speak(&self, keeper: &mut Keeper, blocks: &[Arc<Item>], rng: &mut ChaCha8Rng) {
-        if self.links.is_empty() {
-            return;
-        }
-        let link = self.links[rng.random_range(0..self.links.len())];
-        let any = rng.random_range(0..blocks.len());
-        let one = &blocks[any];
-        let message = match rng.random_range(0..6) {
-            0 => headers(&blocks[any..blocks.len().min(any + rng.random_range(0..6))]),
-            1 => Blocks::GetHeaders([one.id().hash()].into()).into(),
-            2 => announce(one),
-            3 => get_data(one),
-            4 => not_found(one),
-            _ => block(one),
-        };
-        keeper.say(link, &message);
-    }
-}
-
-/// Somebody honest tells a chain, and answers what it is asked.
-fn tell_honestly(keeper: &mut Keeper, chain: &[Arc<Item>]) {
-    let (link, peer, direction) = (Link::new(0, 1_000), PeerKey(7_777), Direction::Outbound);
-    keeper.hand(Input::Connected { link, peer, direction, addr: None });
-    let hello = Hello { features: Hello::KEEPS_CHAIN, ..Hello::default() };
-    let mut said = keeper.say(link, &Session::Hello(Box::new(hello)).into());
-    said.extend(keeper.say(link, &headers(&chain[chain.len() - 1..])));
-    for _ in 0..60 {
-        let mut answers = Vec::new();
-        for (_, message) in said.drain(..) {
-            if matches!(message, Message::Blocks(Blocks::GetHeaders(_))) {
-                answers.push(headers(chain));
-            }
-            for (_, id) in asks_for_blocks(&[(link, message)]) {
-                answers.extend(chain.iter().find(|it| it.id() == id).map(block));
-            }
-        }
-        answers.iter().for_each(|answer| said.extend(keeper.say(link, answer)));
-        said.extend(keeper.wait(500));
-    }
-}
-
-/// Whatever anybody says about blocks, in any order, from links that come and go: what must hold at any time is checked after each input,
-/// and afterwards one honest peer is enough.
-#[test]
-fn whatever_is_said_of_headers_and_blocks_the_best_chain_is_found_once_somebody_tells_it() {
-    for seed in 0..40 {
-        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-        let (mut keeper, mut crowd, blocks) = (fresh(), Crowd::default(), forest(rng));
-        for _ in 0..300 {
-            match rng.random_range(0..10) {
-                0 if crowd.links.len() < 6 => crowd.come(&mut keeper, rng),
-                1 if !crowd.links.is_empty() => {
-                    let link = crowd.links.swap_remove(rng.random_range(0..crowd.links.len()));
-                    keeper.hand(Input::Disconnected { link });
-                }
-                2 => drop(keeper.wait(rng.random_range(0..9_000))),
-                3 => keeper.submit(&blocks[rng.random_range(0..blocks.len())]),
-                _ => crowd.speak(&mut keeper, &blocks, rng),
-            }
-        }
-        for link in crowd.links {
-            keeper.hand(Input::Disconnected { link });
-        }
-        keeper.wait(60_000);
-        let best = chain_of(Coins::ROOT, 200, 5_000..5_010);
-        tell_honestly(&mut keeper, &best);
-        assert_eq!(keeper.tip(), best[9].id().hash(), "seed {seed}");
-        keeper.solo.node.tree().unwrap().check(1 << 20);
-    }
-}
-
-/// How long a newcomer takes to catch up with these blocks, from so many peers of each kind, seconds.
-fn catches_up(blocks: &[Arc<Item>], honest: usize, stalling: usize, lying: usize) -> f64 {
-    let count = honest + stalling + lying;
-    let mut params = Params::default();
-    params.peers.local_addresses = true;
-    params.peers.outbound = count;
-    let mut mesh = Mesh::new(count + 1, 7, 1, params, Arc::new(Coins));
-    for block in blocks {
-        (0..count).for_each(|peer| mesh.hand(peer, Input::Submitted(block.clone())));
-        mesh.run_for(Duration::from_micros(10));
-    }
-    for peer in honest..count {
-        let hostile = Hostile::new(Lies::One(Lie::Bytes), peer as u64);
-        let is_staller = peer < honest + stalling;
-        mesh.corrupt(peer, if is_staller { hostile.withholding() } else { hostile });
-    }
-    (0..count).for_each(|peer| mesh.connect(count, peer));
-    let began = mesh.now();
-    let wanted = u32::try_from(blocks.len()).unwrap();
-    while mesh.node(count).tree().is_none_or(|tree| tree.tip().height < wanted) {
-        mesh.run_for(Duration::from_millis(50));
-        let took = mesh.now().since(began);
-        let height = mesh.node(count).tree().map_or(0, |tree| tree.tip().height);
-        let download = &mesh.node(count).blockchain.as_ref().unwrap().download;
-        assert!(
-            took < Duration::from_secs(60),
-            "at {height}: {download:?} {:?}",
-            mesh.closings().len()
-        );
-    }
-    mesh.now().since(began).as_secs_f64()
-}
-
-#[test]
-fn with_a_third_of_stallers_and_a_third_of_liars_catching_up_takes_at_most_twice_as_long() {
-    let blocks = chain_of(Coins::ROOT, 1, 0..2_000);
-    let (good, bad) = (catches_up(&blocks, 9, 0, 0), catches_up(&blocks, 3, 3, 3));
-    assert!(bad <= 2.0 * good, "{bad} s, and {good} s from honest peers");
 }

@@ -13,7 +13,7 @@ use rand::RngExt as _;
 use tidings_protocol::items::pool::template::Room;
 
 use super::state::{Entry, Event, Leg, WAKES, World};
-use crate::blocks::listing::Listing;
+use crate::listing::Listing;
 use crate::workload;
 
 impl World {
