@@ -165,12 +165,6 @@ pub trait Chain: Send + Sync {
         Err(Rejection::policy("no-headers"))
     }
 
-    /// Makes a block with its proof of work, for test networks: it may take a while. `None`, the default, if these rules can't,
-    /// or if no proof was found.
-    fn mine(&self, _parent: Hash256, _transactions: &[Arc<Item>], _time_s: u64) -> Option<Bytes> {
-        None
-    }
-
     /// How many nonces are worth trying for a block, where these rules can make one: see [`Chain::mine_with`].
     ///
     /// # Errors
@@ -179,7 +173,8 @@ pub trait Chain: Send + Sync {
         Err(Unminable::Never)
     }
 
-    /// [`Chain::mine`] with these nonces alone, so that whoever searches can stop now and then. `None` if none of them is one.
+    /// A block on that parent with those transactions and one of these nonces: a range, so that whoever searches can stop now and
+    /// then. `None` if none of them is one.
     fn mine_with(
         &self,
         _parent: Hash256,

@@ -168,21 +168,32 @@ pub fn run(settings: &Settings, options: &Options) -> Result<Launched, ExitCode>
     })
 }
 
-/// Waits for a signal that asks to end.
-pub(crate) async fn interrupted() -> &'static str {
+/// Waits for a signal that asks to end. From the call on, not only once it is waited for: whoever starts processes first would
+/// otherwise be ended by the kernel, and they with it or not.
+pub(crate) fn interrupted() -> impl Future<Output = &'static str> {
     use tokio::signal::unix::{SignalKind, signal};
-    let wait = async |kind, name| match signal(kind) {
-        Ok(mut signals) => {
-            signals.recv().await;
-            name
+    let listen = |kind, name| {
+        let signals = signal(kind);
+        async move {
+            match signals {
+                Ok(mut signals) => {
+                    signals.recv().await;
+                    name
+                }
+                // Then this signal keeps its default effect, and the kernel ends the nodes with us.
+                Err(_) => std::future::pending().await,
+            }
         }
-        // Then this signal keeps its default effect, and the kernel ends the nodes with us.
-        Err(_) => std::future::pending().await,
     };
-    tokio::select! {
-        name = wait(SignalKind::interrupt(), "interrupted") => name,
-        name = wait(SignalKind::terminate(), "terminated") => name,
-        name = wait(SignalKind::hangup(), "hung up") => name,
+    let interrupt = listen(SignalKind::interrupt(), "interrupted");
+    let terminate = listen(SignalKind::terminate(), "terminated");
+    let hangup = listen(SignalKind::hangup(), "hung up");
+    async move {
+        tokio::select! {
+            name = interrupt => name,
+            name = terminate => name,
+            name = hangup => name,
+        }
     }
 }
 

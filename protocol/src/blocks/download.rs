@@ -2,9 +2,9 @@
 //!
 //! What is wanted lies in a window behind the last block that is shared with the best chain (Bitcoin Core:
 //! `BLOCK_DOWNLOAD_WINDOW`, 1,024), so that what comes early needn't wait for long. Each peer is asked for those that it has, for few at
-//! first and for more as they come, at most [`IN_FLIGHT_MAX`] at a time. When nothing is left to be asked for, peers with nothing to do are
-//! asked for what others owe for long. So whoever stalls, or sends slowly, costs some blocks a second request, and not the
-//! window a timeout.
+//! first and for more as they come, at most [`IN_FLIGHT_MAX`] at a time. What somebody owes for long others are
+//! asked for before anything else, since the blocks behind it wait for it. So whoever stalls, or sends slowly, costs some blocks a second
+//! request, and not the window a timeout.
 //!
 //! # Stallers
 //! A peer that was overtaken so, and brought nothing for [`STALL_MIN`], is a staller. The time doubles with each one up to [`STALL_MAX`], since
@@ -130,8 +130,8 @@ impl Download {
                 continue;
             }
             let mut asked = Vec::new();
-            // First what nobody owes, then what somebody owes for long.
-            for again in [false, true] {
+            // First what somebody owes for long: the blocks behind it wait for it. Then what nobody owes.
+            for again in [true, false] {
                 for block in &mut missing {
                     if source.flights.len() >= source.limit || in_flight >= IN_FLIGHT_ALL {
                         break;
@@ -185,16 +185,8 @@ impl Download {
         source.is_some_and(|source| source.flights.iter().any(|flight| flight.id == id))
     }
 
-    /// Whether anybody owes a block.
-    #[must_use]
-    pub fn is_owed(&self, id: Hash256) -> bool {
-        self.sources.iter().any(|source| source.flights.iter().any(|flight| flight.id == id))
-    }
-
-    /// A peer brought a block that it owed. Others that owe it too were overtaken; those of them are returned that stall.
-    pub fn on_delivered(&mut self, link: Link, id: Hash256, now: Time) -> Vec<Link> {
-        let mut stallers = Vec::new();
-        let patience = self.patience;
+    /// A peer brought a block that it owed. Others that owe it too were overtaken.
+    pub fn on_delivered(&mut self, link: Link, id: Hash256, now: Time) {
         let mut took = None;
         for source in &mut self.sources {
             let Some(place) = source.flights.iter().position(|flight| flight.id == id) else {
@@ -209,15 +201,11 @@ impl Download {
             } else {
                 source.limit = (source.limit / 2).max(1);
                 source.was_overtaken = true;
-                if source.stalls(now, patience) {
-                    stallers.push(source.link);
-                }
             }
         }
         if let Some(took) = took {
             self.takes = Some(self.takes.map_or(took, |takes| (takes * 7 + took) / 8));
         }
-        stallers
     }
 
     /// A peer hasn't got a block that it owes: it isn't asked for others. Whether it owed it.
@@ -346,5 +334,50 @@ impl Source {
 
     fn has_delivered(&self) -> bool {
         self.limit != IN_FLIGHT_FIRST || self.was_overtaken || self.has_denied
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocks::tree::Worth;
+    use crate::chain::BlockHeader;
+    use crate::ground::map::Salt;
+
+    fn id(n: u8) -> Hash256 {
+        Hash256([n; 32])
+    }
+
+    /// One peer is asked, and another one brings what it owes; whether the first stalls is asked so many milliseconds later.
+    fn overtake(download: &mut Download, tree: &Tree, slow: Link, begin_ms: u64) {
+        let (swift, end) = (Link::new(9, 1), (id(20), Time::from_millis(begin_ms)));
+        download.plan(tree, &[(slow, end.0)], |_| false, end.1);
+        let owed: Vec<_> = (1..=20).map(id).filter(|id| download.was_asked(slow, *id)).collect();
+        assert!(!owed.is_empty());
+        let later = Time::from_millis(begin_ms + 1_500);
+        download.plan(tree, &[(swift, end.0)], |_| false, later);
+        owed.iter().for_each(|id| assert!(download.was_asked(swift, *id), "first of all"));
+        owed.into_iter().for_each(|id| download.on_delivered(swift, id, later));
+    }
+
+    #[test]
+    fn the_first_staller_has_two_seconds_and_the_next_four_and_blocks_that_are_connected_shorten_it()
+     {
+        let (mut tree, mut download) = (Tree::new(id(0), Salt::new(1)), Download::default());
+        for n in 1..=20 {
+            let header = BlockHeader { id: id(n), parent: id(n - 1), work: 1, time_s: 0, len: 1 };
+            tree.insert(&header, &[n], Worth::Vouched, 100).unwrap();
+        }
+        let [first, second] = [1, 2].map(|slot| Link::new(slot, 1));
+        let at = Time::from_millis;
+        overtake(&mut download, &tree, first, 1);
+        assert_eq!(download.stallers(at(1_900)), []);
+        assert_eq!(download.stallers(at(2_001)), [first]);
+        download.on_link_down(first);
+        overtake(&mut download, &tree, second, 10_000);
+        assert_eq!(download.stallers(at(13_900)), []);
+        assert_eq!(download.stallers(at(14_000)), [second]);
+        (0..20).for_each(|_| download.on_connected());
+        assert_eq!(download.patience, STALL_MIN);
     }
 }

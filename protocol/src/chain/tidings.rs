@@ -225,11 +225,6 @@ impl Chain for Tidings {
         Ok(BlockHeader { id, parent, work, time_s, len: HEADER_LEN })
     }
 
-    fn mine(&self, parent: Hash256, transactions: &[Arc<Item>], time_s: u64) -> Option<Bytes> {
-        let transactions: Vec<_> = transactions.iter().map(|item| item.bytes().clone()).collect();
-        Block::mine(parent, &transactions, time_s, self.difficulty_bits)
-    }
-
     fn minable(&self) -> Result<u64, Unminable> {
         let bits = self.difficulty_bits;
         block::patience(bits).ok_or(Unminable::TooHard { bits, max: MINE_BITS_MAX })

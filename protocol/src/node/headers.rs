@@ -256,10 +256,11 @@ impl Node {
     /// A peer brought a block. Whoever was asked for it before and stalls loses the link.
     pub(super) fn on_block_brought(&mut self, link: Link, id: ItemId, cx: &mut Cx<'_>) {
         let Some(chain) = self.blockchain.as_deref_mut() else { return };
-        let stallers = match chain.download.was_asked(link, id.hash()) {
-            true => chain.download.on_delivered(link, id.hash(), cx.now),
-            false => Vec::new(),
-        };
+        if !chain.download.was_asked(link, id.hash()) {
+            return;
+        }
+        chain.download.on_delivered(link, id.hash(), cx.now);
+        let stallers = chain.download.stallers(cx.now);
         stallers.into_iter().for_each(|link| self.disconnect(link, Reason::Stalls, cx));
     }
 

@@ -13,12 +13,14 @@ pub(super) struct Keeper {
     pub(super) solo: Solo,
     pub(super) disk: BTreeMap<ItemId, Arc<Item>>,
     pub(super) events: Vec<Event>,
+    /// Links that it closed, and why.
+    pub(super) closed: Vec<(Link, Reason)>,
 }
 
 impl Keeper {
     pub(super) fn new(params: Params) -> Self {
         let solo = Solo::with_chain(params, Box::new(Coins));
-        Self { solo, disk: BTreeMap::new(), events: Vec::new() }
+        Self { solo, disk: BTreeMap::new(), events: Vec::new(), closed: Vec::new() }
     }
 
     /// One input, and all that follows from it but the passing of time. Returns what is said.
@@ -43,6 +45,10 @@ impl Keeper {
                     waiting.extend(self.solo.hand(Input::Loaded { id, what, loaded }));
                 }
                 Action::Send { link, message } => said.push((link, message)),
+                Action::Disconnect { link, why } => {
+                    self.closed.push((link, why));
+                    waiting.extend(self.solo.hand(Input::Disconnected { link }));
+                }
                 Action::Report(event) => {
                     if let Event::Accepted { id, .. } = event
                         && let Some(block) = self.solo.node.blocks().get(&id)
