@@ -21,7 +21,7 @@ use crate::workload::payload;
 use crate::workload::sizes::Sizes;
 use crate::world::World;
 
-/// The kinds of message that blocks travel by.
+/// The kinds of message that blocks travel by; the last [`SHARED`] of them transactions, too.
 pub const KINDS: [MessageKind; 15] = [
     MessageKind::Block,
     MessageKind::Compact,
@@ -31,17 +31,23 @@ pub const KINDS: [MessageKind; 15] = [
     MessageKind::Prefer,
     MessageKind::Headers,
     MessageKind::GetHeaders,
-    MessageKind::Announce,
-    MessageKind::GetData,
-    MessageKind::NotFound,
     MessageKind::Offer,
     MessageKind::GetSymbols,
     MessageKind::Symbol,
     MessageKind::Classes,
+    MessageKind::Announce,
+    MessageKind::GetData,
+    MessageKind::NotFound,
 ];
 
+/// How many of [`KINDS`] transactions travel by, too.
+const SHARED: usize = 3;
+
+/// The kinds of message that nothing but blocks travels by.
+pub const ALONE: &[MessageKind] = KINDS.split_at(KINDS.len() - SHARED).0;
+
 /// The kinds of message by which nodes tell one another what they expect in a block.
-const EXPECTED: [MessageKind; 3] =
+pub const EXPECTED: [MessageKind; 3] =
     [MessageKind::Template, MessageKind::GetListed, MessageKind::Listed];
 
 /// What is measured.

@@ -258,6 +258,20 @@ fn chain(summary: &Summary) -> Vec<Figure> {
             "%",
             "of blocks received, without asking for parts",
         ),
+        (
+            "chain.bytes_received",
+            "Bytes per block",
+            chain.bytes_received,
+            "B",
+            "that a node received for one of another",
+        ),
+        (
+            "chain.template_bytes",
+            "Templates",
+            chain.template_bytes,
+            "B/block",
+            "that a node received of what others expect",
+        ),
     ];
     figures.extend(
         measured.map(|(key, label, value, unit, meaning)| number(key, label, value, unit, meaning)),
