@@ -21,7 +21,7 @@ use crate::workload::payload;
 use crate::workload::sizes::Sizes;
 use crate::world::World;
 
-/// The kinds of message that blocks travel by; the last [`SHARED`] of them transactions, too.
+/// The kinds of message that blocks travel by; the last three of them transactions, too.
 pub const KINDS: [MessageKind; 15] = [
     MessageKind::Block,
     MessageKind::Compact,
@@ -40,7 +40,7 @@ pub const KINDS: [MessageKind; 15] = [
     MessageKind::NotFound,
 ];
 
-/// How many of [`KINDS`] transactions travel by, too.
+/// How many of [`KINDS`], at their end, transactions travel by, too.
 const SHARED: usize = 3;
 
 /// The kinds of message that nothing but blocks travels by.

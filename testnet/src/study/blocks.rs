@@ -38,7 +38,7 @@ pub struct BlocksArgs {
     /// Share of the nodes that lacks each of those, 0 to 1: with both 1, nobody knows anything
     #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
     pub lackers: f64,
-    /// How many symbols more than should do are asked for, percent, two rows for each
+    /// How many symbols more than should do are asked for, percent, three rows for each
     #[arg(long, value_name = "PERCENT,…", value_delimiter = ',', default_value = "10")]
     pub spare: Vec<usize>,
     /// Whether a block has its transactions in the order in which nodes got them, instead of any
@@ -84,11 +84,13 @@ fn ways(base: &BlockParams, spares: &[usize]) -> Vec<Way> {
         Way { name: name.to_owned(), blocks, is_bound: false }
     };
     let coded = |spare: usize| {
-        [true, false].map(|compact| {
-            let names = if compact { "names, or " } else { "" };
-            let mut way = way(&format!("{names}symbols, {spare} % to spare"), |_| {});
-            (way.blocks.coded_above, way.blocks.coded_spare) = (1, spare);
-            way.blocks.compact = compact;
+        let others =
+            [("", false, 0), ("names, or ", true, 0), ("templates, or ", true, TEMPLATES_S)];
+        others.map(|(others, compact, templates_s)| {
+            let mut way = way(&format!("{others}symbols, {spare} % to spare"), |_| {});
+            let blocks = &mut way.blocks;
+            (blocks.coded_above, blocks.coded_spare) = (1, spare);
+            (blocks.compact, blocks.templates_s) = (compact, templates_s);
             way
         })
     };
