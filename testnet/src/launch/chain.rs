@@ -16,8 +16,8 @@ use super::joiners;
 use super::local::{Common, NodeError};
 use super::plan::NodePlan;
 use super::settings::Settings;
-use super::ui::Ui;
 use crate::output;
+use crate::ui::Ui;
 
 /// Failures to make a block that are told one by one; the summary has the number of all.
 const FAILURES_TOLD: usize = 5;

@@ -15,8 +15,9 @@ use tidings_sim::blocks::{KINDS, Outcome, Setup, measure};
 use tidings_sim::scenario::Scenario;
 use tidings_tools::show::table::grid;
 
-use super::compare::{WorldArgs, progress, write_files};
+use super::compare::{WorldArgs, write_files};
 use super::jobs;
+use super::progress::Progress;
 use crate::exit::usage;
 use crate::output;
 
@@ -118,9 +119,10 @@ pub fn main(args: &BlocksArgs) -> ExitCode {
         Ok(setups) => setups,
         Err(problem) => return usage(&problem),
     };
+    let progress = Progress::new(setups.len());
     let rows = jobs::map(args.world.jobs, &setups, |(name, setup)| {
         let outcome = measure(setup)?;
-        progress(name);
+        progress.ended(name);
         Ok((name.clone(), outcome))
     });
     let rows: Vec<(String, Outcome)> = match rows.into_iter().collect::<Result<_, String>>() {

@@ -464,6 +464,12 @@ pub fn colour(summary: &Summary) -> Colour {
 /// The run in one sentence: what it proved, or that it proved nothing.
 #[must_use]
 pub fn verdict(summary: &Summary) -> String {
+    if let (true, Some(signal), Some(coverage)) =
+        (summary.valid, &summary.inputs.cut_short, summary.coverage)
+    {
+        let share = percent(coverage);
+        return format!("Cut short ({signal}): {share} % of the deliveries had happened by then.");
+    }
     match (summary.valid, summary.coverage) {
         (false, _) => "Invalid: the figures of this run prove nothing.".to_owned(),
         (true, None) => "Valid: nothing was submitted.".to_owned(),
