@@ -61,6 +61,8 @@ pub struct Rebuild {
     pub unpooled: Box<[u16]>,
     /// The parts didn't fit: now it is asked for all of it.
     pub as_whole: bool,
+    /// It isn't asked for anything yet: the block may come in symbols (`node/coded.rs`).
+    pub is_held: bool,
     /// How long it has for an answer.
     pub until: Time,
 }
@@ -160,14 +162,20 @@ impl Rebuild {
         let is_pooled = |part: &Arc<Item>| pool.find(part.id()).is_some();
         let (lacked, unpooled) =
             (of(&Option::is_none), of(&|part| !part.as_ref().is_some_and(is_pooled)));
-        let (as_whole, until) = (false, Time::NEVER);
-        Self { id, link, header, named, parts, lacked, unpooled, as_whole, until }
+        let (as_whole, is_held, until) = (false, false, Time::NEVER);
+        Self { id, link, header, named, parts, lacked, unpooled, as_whole, is_held, until }
     }
 
     /// Whether its transactions are named by a template.
     #[must_use]
     pub const fn is_by_template(&self) -> bool {
         matches!(self.named, Named::Short(_))
+    }
+
+    /// Whether more than half of it isn't here.
+    #[must_use]
+    pub fn lacks_most(&self) -> bool {
+        2 * self.lacked.len() > self.parts.len()
     }
 
     /// Its transactions, once all of them are here.
@@ -318,6 +326,22 @@ impl Rebuilding {
         let block = state.blocks.iter_mut().find(|block| block.id == id)?;
         let place = block.rebuilds.iter().position(|rebuild| rebuild.link == link)?;
         Some(block.rebuilds.remove(place))
+    }
+
+    /// The names of a block that is under way, if a peer sent such as are in a message of their own.
+    #[must_use]
+    pub fn compact(&self, id: ItemId) -> Option<Arc<Compact>> {
+        self.find(id)?.rebuilds.iter().find_map(|rebuild| match &rebuild.named {
+            Named::Keyed(compact) => Some(compact.clone()),
+            Named::Short(_) => None,
+        })
+    }
+
+    /// Takes out what nobody was asked for yet: of one block, or all of which the time is over.
+    pub fn take_held(&mut self, which: impl Fn(&Rebuild) -> bool) -> Vec<Rebuild> {
+        let Some(state) = &mut self.0 else { return Vec::new() };
+        let rebuilds = state.blocks.iter_mut().map(|block| &mut block.rebuilds);
+        rebuilds.flat_map(|all| all.extract_if(.., |it| it.is_held && which(it))).collect()
     }
 
     /// Forgets the blocks that nobody is asked for any more.

@@ -71,7 +71,7 @@ impl Node {
                     wait = strategy.on_announced(link, (kind, id), known, cx);
                 });
             }
-            if let Some(until) = self.rebuilt_until(name) {
+            if let Some(until) = self.rebuilt_until(name).max(self.coded_until(name)) {
                 wait = wait.max(until.since(cx.now));
             }
             let heard = if known {
@@ -122,6 +122,7 @@ impl Node {
             let mut known = self.requests.on_denied(link, name, cx.now, &cx.params.requests);
             known |= self.on_rebuild_denied(link, name);
             known |= self.on_block_denied(link, name);
+            known |= self.on_symbols_denied(link, name);
             if known {
                 self.record.note(link, name, ItemEvent::NotFound, cx.now);
             }
@@ -169,6 +170,7 @@ impl Node {
     /// An item is here that a peer may send.
     pub(super) fn on_arrived(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let holders = self.rebuilding.end(item.id());
+        self.stop_coded(item.id(), cx);
         self.on_block_brought(link, item.id(), cx);
         self.record.note(link, item.id(), ItemEvent::Arrived, cx.now);
         match cx.chain.inspect(item) {
@@ -374,6 +376,7 @@ impl Node {
         if let Some(link) = ingress
             && rejection.blame != Blame::Nobody
             && !may_be_unchecked
+            && !self.is_nobodys(id)
         {
             self.misbehave(link, Offence::InvalidItem(rejection.rule), cx);
         }

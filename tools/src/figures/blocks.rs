@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::figures::statistics::{Distribution, quantile_or_never};
+use crate::figures::statistics::{Distribution, nearest_rank, quantile_or_never};
 use crate::run::Block;
 
 /// Figures of blocks, under `chain` in `summary.json`.
@@ -44,6 +44,11 @@ pub struct Chain {
     /// Share of the pairs of block and receiving node in which the block was put together without asking for any of its
     /// transactions; `None` if blocks went nowhere.
     pub hit_rate: Option<f64>,
+    /// Bytes that a node received for a block of another, in messages by which nothing but blocks travels: what announces and asks for
+    /// items of all kinds isn't counted.
+    pub bytes_received: Option<f64>,
+    /// Bytes that a node received for each block that was made, of what neighbours expect in the next.
+    pub template_bytes: Option<f64>,
     /// Nodes that started after the load, in the order in which they did.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub joiners: Vec<Joiner>,
@@ -65,7 +70,48 @@ pub struct Joiner {
     pub height: u64,
 }
 
+/// A block with when shares of the live nodes had it, of whom there are so many: `times` are milliseconds, of those who had it, in
+/// any order.
+#[must_use]
+pub fn with_times(block: Block, mut times: Vec<f64>, living: usize) -> Block {
+    times.sort_by(f64::total_cmp);
+    let by = |share: f64| {
+        let rank = (living > 0).then(|| nearest_rank(share, living))?;
+        times.get(rank - 1).copied()
+    };
+    Block { t50_ms: by(0.5), t90_ms: by(0.9), t99_ms: by(0.99), ..block }
+}
+
+/// What all nodes together counted of blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Blocks that were put together from parts.
+    pub rebuilt: u64,
+    /// Requests for parts of a block.
+    pub asked: u64,
+    /// Bytes received in messages by which nothing but blocks travels.
+    pub bytes: u64,
+    /// Bytes received of what neighbours expect in a block.
+    pub template_bytes: u64,
+}
+
 impl Chain {
+    /// The same with how far blocks went, and what that took: in `had` of `pairs` of block and live node the node had it, and `made` of
+    /// them made it themselves.
+    #[must_use]
+    pub fn with_pairs(self, (had, pairs): (usize, usize), made: usize, counted: &Counted) -> Self {
+        let received = had.saturating_sub(made);
+        let hits = counted.rebuilt.saturating_sub(counted.asked).min(received as u64);
+        let share = |part: u64, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
+        Self {
+            coverage: share(had as u64, pairs),
+            hit_rate: share(hits, received),
+            bytes_received: share(counted.bytes, received),
+            template_bytes: share(counted.template_bytes, pairs),
+            ..self
+        }
+    }
+
     /// The same with what follows from the blocks themselves.
     #[must_use]
     pub fn with_blocks(self, blocks: &[Block]) -> Self {

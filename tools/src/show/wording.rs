@@ -1,5 +1,6 @@
 //! The figures of a summary in words: what each is called, its unit, and what it means.
 
+use crate::figures::blocks::Chain;
 use crate::figures::summary::{SOCKET_BYTES, SOCKET_WRITES, Summary};
 use crate::figures::verdict::Verdict;
 use crate::show::format::{counted, grouped, measured, percent};
@@ -204,7 +205,6 @@ fn cost(summary: &Summary) -> Vec<Figure> {
 
 fn chain(summary: &Summary) -> Vec<Figure> {
     let Some(chain) = &summary.inputs.chain else { return Vec::new() };
-    let percent = |share: Option<f64>| share.map(|share| share * 100.0);
     let mut figures = vec![
         count("chain.made", "Blocks made", chain.made, "at random nodes, at random times"),
         count(
@@ -230,6 +230,28 @@ fn chain(summary: &Summary) -> Vec<Figure> {
             "nodes ended with different last blocks",
         ));
     }
+    figures.extend(travel(chain));
+    if !chain.joiners.is_empty() {
+        let joiners = chain.joiners.len() as u64;
+        let caught = "until a late node had the last block (median)";
+        figures.extend([
+            count("chain.joiners", "Late nodes", joiners, "started after the load"),
+            number("chain.catch_up_s", "Caught up after", chain.catch_up_s, "s", caught),
+            number(
+                "chain.catch_up_ms_per_block",
+                "… for each block",
+                chain.catch_up_ms_per_block,
+                "ms",
+                "of the chain",
+            ),
+        ]);
+    }
+    figures
+}
+
+/// How far and how soon blocks went, and at what cost.
+fn travel(chain: &Chain) -> impl Iterator<Item = Figure> + use<> {
+    let percent = |share: Option<f64>| share.map(|share| share * 100.0);
     let half = "until half the live nodes had a block";
     let measured = [
         ("chain.stale_rate", "Stale rate", percent(chain.stale_rate), "%", "of the blocks made"),
@@ -258,26 +280,24 @@ fn chain(summary: &Summary) -> Vec<Figure> {
             "%",
             "of blocks received, without asking for parts",
         ),
+        (
+            "chain.bytes_received",
+            "Bytes per block",
+            chain.bytes_received,
+            "B",
+            "that a node received for one of another",
+        ),
+        (
+            "chain.template_bytes",
+            "Templates",
+            chain.template_bytes,
+            "B/block",
+            "that a node received of what others expect",
+        ),
     ];
-    figures.extend(
-        measured.map(|(key, label, value, unit, meaning)| number(key, label, value, unit, meaning)),
-    );
-    if !chain.joiners.is_empty() {
-        let joiners = chain.joiners.len() as u64;
-        let caught = "until a late node had the last block (median)";
-        figures.extend([
-            count("chain.joiners", "Late nodes", joiners, "started after the load"),
-            number("chain.catch_up_s", "Caught up after", chain.catch_up_s, "s", caught),
-            number(
-                "chain.catch_up_ms_per_block",
-                "… for each block",
-                chain.catch_up_ms_per_block,
-                "ms",
-                "of the chain",
-            ),
-        ]);
-    }
-    figures
+    measured
+        .into_iter()
+        .map(|(key, label, value, unit, meaning)| number(key, label, value, unit, meaning))
 }
 
 fn members(summary: &Summary) -> Vec<Figure> {
@@ -444,6 +464,12 @@ pub fn colour(summary: &Summary) -> Colour {
 /// The run in one sentence: what it proved, or that it proved nothing.
 #[must_use]
 pub fn verdict(summary: &Summary) -> String {
+    if let (true, Some(signal), Some(coverage)) =
+        (summary.valid, &summary.inputs.cut_short, summary.coverage)
+    {
+        let share = percent(coverage);
+        return format!("Cut short ({signal}): {share} % of the deliveries had happened by then.");
+    }
     match (summary.valid, summary.coverage) {
         (false, _) => "Invalid: the figures of this run prove nothing.".to_owned(),
         (true, None) => "Valid: nothing was submitted.".to_owned(),
