@@ -90,18 +90,25 @@ impl Folder {
         self.start(wrap(self.command(&["run", "--json", "--listen", "127.0.0.1:0"])))
     }
 
+    /// Starts a node. What a test had open itself, a process that another test is about to start has open as well until it is another
+    /// program: then it is tried again.
     fn start(&self, mut command: Command) -> Node {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut node = Node { child, ready: Value::Null };
-        let line = first_line(stdout);
-        node.ready = serde_json::from_str(&line).unwrap_or_else(|_| {
+        let begin = Instant::now();
+        loop {
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let stdout = BufReader::new(child.stdout.take().unwrap());
+            let mut node = Node { child, ready: Value::Null };
+            let line = first_line(stdout);
+            if let Ok(ready) = serde_json::from_str(&line) {
+                node.ready = ready;
+                return node;
+            }
             let _ = node.child.kill();
             let mut stderr = String::new();
             let _ = node.child.stderr.take().unwrap().read_to_string(&mut stderr);
-            panic!("the node did not come up: {stderr}")
-        });
-        node
+            let is_held = stderr.contains("in use by another process");
+            assert!(is_held && begin.elapsed() < PATIENCE, "the node did not come up: {stderr}");
+        }
     }
 }
 
