@@ -166,9 +166,6 @@ async fn fetch(of: &Path, from: Vec<PeerAddr>, count: u64) -> (Duration, Duratio
         let kept = status.block_store.as_ref().map_or(0, |store| store.blocks);
         if kept >= count {
             let took = (start.elapsed(), cpu() - cpu_before);
-            if std::env::var_os("SYNC_DEBUG").is_some() {
-                eprintln!("{status:#?}");
-            }
             running.abort();
             return took;
         }
