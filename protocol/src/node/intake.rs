@@ -15,7 +15,7 @@ use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::{Link, LinkSet};
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::seen::{Outcome, Seen};
-use crate::items::verification::Checking;
+use crate::items::verification::{Checking, PAUSE};
 use crate::limits::misbehavior::Offence;
 use crate::machine::{Action, Cx};
 use crate::record::{Heard, ItemEvent};
@@ -23,9 +23,6 @@ use crate::relay::Strategy as _;
 use crate::relay::request::Announced;
 use crate::wire::kinds::Budget;
 use crate::wire::message::Names;
-
-/// For how long nothing more of a kind is taken from a link that has too much being checked: as long as a batch of signatures takes. A guess.
-const CHECK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Too much is being verified: it may come again.
 const BUSY: Rejection = Rejection::policy("busy-verifying");
@@ -253,9 +250,9 @@ impl Node {
     pub(super) fn check(&mut self, checking: Checking, cx: &mut Cx<'_>) {
         let (item, ingress) = (checking.item.clone(), checking.ingress);
         let is_verified = checking.pair.is_some_and(|pair| pair.is_verified);
-        let is_over = self.verification.begin(checking, cx.params);
-        if let Some(link) = ingress.filter(|_| is_over) {
-            self.slow(link, Some(item.kind()), cx.now + CHECK_PAUSE, cx);
+        let pause = self.verification.begin(checking, cx.params);
+        if let (Some(link), Some(pause)) = (ingress, pause) {
+            self.slow(link, Some(item.kind()), cx.now + pause, cx);
         }
         if !is_verified {
             self.record.note_from(ingress, item.id(), ItemEvent::Checking, cx.now);
@@ -319,8 +316,8 @@ impl Node {
                 Some(link) => {
                     self.record.note(link, id, ItemEvent::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
-                    self.fetch_blocks_at(cx.now + CHECK_PAUSE);
-                    self.slow(link, Some(id.kind()), cx.now + CHECK_PAUSE, cx);
+                    self.fetch_blocks_at(cx.now + PAUSE);
+                    self.slow(link, Some(id.kind()), cx.now + PAUSE, cx);
                 }
                 None => self.refuse(item, None, BUSY, cx),
             }
