@@ -33,6 +33,9 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 const ROOT: Hash256 = Hash256([7; 32]);
 
+/// A sync in which nothing is kept for so long has failed.
+const STANDS_STILL: Duration = Duration::from_secs(100);
+
 /// What a transfer takes besides what it carries, bytes, rounded up.
 const TRANSFER: usize = 200;
 
@@ -158,6 +161,7 @@ async fn fetch(of: &Path, from: Vec<PeerAddr>, count: u64) -> (Duration, Duratio
     let running = tokio::spawn(shell.run(std::future::pending()));
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     let mut told = Instant::now();
+    let mut moved = (Instant::now(), 0);
     loop {
         ticks.tick().await;
         let (reply, answer) = oneshot::channel();
@@ -169,6 +173,13 @@ async fn fetch(of: &Path, from: Vec<PeerAddr>, count: u64) -> (Duration, Duratio
             running.abort();
             return took;
         }
+        if kept > moved.1 {
+            moved = (Instant::now(), kept);
+        }
+        assert!(
+            moved.0.elapsed() < STANDS_STILL,
+            "{kept} of {count}, and no more come: {status:#?}"
+        );
         if told.elapsed() > Duration::from_secs(5) {
             eprintln!("{kept} of {count} after {:.1} s", start.elapsed().as_secs_f64());
             told = Instant::now();

@@ -200,6 +200,7 @@ impl Node {
                 }
                 (Step::Connect(id), _) => {
                     chain.tree.on_lost(id);
+                    chain.download.look_at(cx.now);
                     self.counters.blocks_lost += 1;
                 }
                 (Step::Disconnect(id), Some(Loaded::Returns(returns))) => {

@@ -152,7 +152,7 @@ impl Node {
                 return None;
             }
         };
-        if self.note_holder(id.into(), link, cx) {
+        if self.note_holder(id.into(), link, cx) && !self.is_fetched_again(link, id) {
             self.counters.duplicate_items += 1;
             self.record.note(link, id, ItemEvent::Duplicate, cx.now);
             self.on_late_block(link, id, cx);

@@ -118,7 +118,7 @@ impl Node {
         for name in names {
             let mut known = self.requests.on_denied(link, name, cx.now, &cx.params.requests);
             known |= self.on_rebuild_denied(link, name);
-            known |= self.on_block_denied(link, name);
+            known |= self.on_block_denied(link, name, cx.now);
             known |= self.on_symbols_denied(link, name);
             if known {
                 self.record.note(link, name, ItemEvent::NotFound, cx.now);
@@ -179,10 +179,13 @@ impl Node {
         }
     }
 
-    /// Whether a peer was asked for something that we had once: a parent that left the pool, or didn't come
+    /// Whether a peer was asked for something that we had once: a block that was lost, or a parent that left the pool, or didn't come
     /// into it, for the sake of its child.
     fn is_asked_again(&self, link: Link, item: &Item, cx: &Cx<'_>) -> bool {
         // What is being checked comes in by that, under whatever name it was asked for.
+        if self.is_fetched_again(link, item.id()) {
+            return true;
+        }
         let is_there = self.pool.contains(item.id()) || self.verification.contains(item.id());
         !is_there && self.asked_as(link, item, cx).is_some_and(|id| self.requests.is_wanted(id))
     }
