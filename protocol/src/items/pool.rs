@@ -27,7 +27,7 @@ mod family;
 mod floor;
 mod shares;
 pub mod template;
-mod walk;
+pub mod walk;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -43,6 +43,7 @@ use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
 use crate::machine::Part;
 use crate::params::Params;
+use crate::report::event::Departure;
 
 use ages::Ages;
 use aliases::Aliases;
@@ -121,22 +122,6 @@ impl Pooled {
     fn eviction_key(&self) -> EvictionKey {
         EvictionKey { rate: self.rate, sequence: self.sequence, id: self.item.id() }
     }
-}
-
-/// Why a transaction left the pool, by itself or as a descendant of one that did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Departure {
-    /// The pool was full, and it paid least.
-    Evicted,
-    /// One that conflicts with it pays for replacing it.
-    Replaced,
-    /// It was there for as long as it may be.
-    Expired,
-    /// A block contains it.
-    Confirmed,
-    /// A block conflicts with it.
-    Conflicted,
 }
 
 /// A transaction that asks to be let in, and what the chain says of it.

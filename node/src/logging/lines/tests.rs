@@ -35,7 +35,10 @@ impl Rig {
         let (out, written) = mpsc::sync_channel(100_000);
         let writer = Lossy::start(Out(out)).unwrap();
         let filter = with_quiet_libraries("debug".parse().unwrap());
-        Self { lines: Lines::new(filter, Style { format, colours: false }, writer), written }
+        Self {
+            lines: Lines::new((filter, "test"), Style { format, colours: false }, writer),
+            written,
+        }
     }
 
     /// Logs, and gives back what is in the log then.
