@@ -484,6 +484,20 @@ fn over_tcp_the_token_opens_the_api() {
 }
 
 #[test]
+fn what_the_log_tells_is_changed_while_the_node_runs() {
+    let folder = Folder::new();
+    let _node = folder.run(&[]);
+    assert_eq!(folder.json(&["log"])["filter"], "info");
+    assert_eq!(
+        folder.json(&["log", "info,tidings::shell=debug"])["filter"],
+        "info,tidings::shell=debug"
+    );
+    let error = folder.fails(1, &["log", "inof"]);
+    assert!(error.contains("did you mean `info`?"), "{error}");
+    assert_eq!(folder.json(&["log"])["filter"], "info,tidings::shell=debug", "nothing changed");
+}
+
+#[test]
 fn prometheus_finds_metrics() {
     let folder = Folder::new();
     let node = folder.run(&["--metrics", "127.0.0.1:0"]);

@@ -65,6 +65,21 @@ fn quote(said: &str) {
 }
 
 #[test]
+fn another_filter_holds_from_the_next_line_on() {
+    let rig = Rig::new(LogFormat::Text);
+    let say = || {
+        tracing::debug!("in detail");
+        tracing::error!("in a word");
+    };
+    let both = rig.log(say);
+    assert!(both.contains("in detail") && both.contains("in a word"), "{both}");
+    rig.lines.set_filter(with_quiet_libraries("off".parse().unwrap()), "off");
+    assert_eq!((rig.log(say), rig.lines.filter()), (String::new(), "off".to_owned()));
+    rig.lines.set_filter(with_quiet_libraries("trace".parse().unwrap()), "trace");
+    assert!(!rig.log(|| tracing::debug!("in other detail")).is_empty());
+}
+
+#[test]
 fn a_stranger_forges_no_line_in_either_format_whoever_logs_it() {
     for format in [LogFormat::Text, LogFormat::Json] {
         let log = Rig::new(format).log(|| quote(AGENT));
