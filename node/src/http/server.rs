@@ -1,7 +1,7 @@
 //! Answers HTTP/1 connections of one listener: so many at once, and gracefully until the end.
 //!
 //! A unix socket is for its owner: whoever comes there finds a place or waits for one. At a TCP port anybody may come
-//! ([`serve_strangers`]): a connection is a stranger's until it has shown the token, and what strangers may have is little and short (`http/door`).
+//! (`serve_strangers`): a connection is a stranger's until it has shown the token, and what strangers may have is little and short (`http/door`).
 //! Readers of events don't take such a place: they have places of their own ([`READERS_MAX`](crate::control::READERS_MAX)).
 
 use std::future::pending;
