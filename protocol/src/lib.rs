@@ -109,6 +109,7 @@ pub mod member;
 /// What is known of items, and which of them are kept.
 pub mod items {
     pub mod blocks;
+    pub mod coding;
     pub mod confirming;
     pub mod orphanage;
     pub mod orphans;
@@ -157,6 +158,7 @@ pub mod relay {
     pub mod announce;
     pub mod announce_blocks;
     pub mod block_pushers;
+    pub mod coded;
     pub mod credit;
     pub mod embargo;
     pub mod fee_filter;
@@ -165,6 +167,7 @@ pub mod relay {
     pub mod request;
     pub mod serve;
     pub mod strategy;
+    pub mod symbol_streams;
     pub mod topology;
     pub mod upload;
 

@@ -6,6 +6,7 @@
 //! - `node/block_links.rs`: links on which blocks alone are spoken of
 //! - `node/compact.rs`: blocks are sent as names, and put together again
 //! - `node/templates.rs`: neighbours tell what they expect in a block, and send blocks as places in that
+//! - `node/coded.rs`: large blocks are sent as symbols of a code, by several peers at once
 //! - `node/blocks.rs`: a block is kept, and what it contains is confirmed
 //! - `node/intake.rs`: an item is announced, comes in, is checked and accepted
 //! - `node/orphans.rs`: a transaction waits for its parents
@@ -30,6 +31,7 @@ mod block_links;
 mod blocks;
 pub mod bounds;
 mod chain;
+mod coded;
 mod compact;
 mod credit;
 mod fees;
@@ -84,6 +86,7 @@ use crate::record::{ItemEvent, Recorder};
 use crate::relay::announce::Announcer;
 use crate::relay::announce_blocks::BlockNews;
 use crate::relay::block_pushers::BlockPushers;
+use crate::relay::coded::Coded;
 use crate::relay::credit::Credits;
 use crate::relay::embargo::Embargo;
 use crate::relay::fee_filter::FeeFilter;
@@ -92,6 +95,7 @@ use crate::relay::push_blocks::PushedBlocks;
 use crate::relay::rate_limiter::RelayRateLimiter;
 use crate::relay::reconcile_links::ReconcileLinks;
 use crate::relay::request::Requests;
+use crate::relay::symbol_streams::SymbolStreams;
 use crate::relay::{AnyStrategy, Neighbour, Strategy as _};
 use crate::report::counters::Counters;
 use crate::wire::message::{Items, Message, PeerExchange, Reconcile, Session};
@@ -175,6 +179,8 @@ pub struct Node {
     rebuilding: Rebuilding,
     templates: Templates,
     block_pushers: BlockPushers,
+    coded: Coded,
+    streams: SymbolStreams,
     serving: Serving,
     upload: Upload,
     credits: Credits,
@@ -252,6 +258,8 @@ impl Node {
             rebuilding: Rebuilding::default(),
             templates: Templates::default(),
             block_pushers: BlockPushers::default(),
+            coded: Coded::default(),
+            streams: SymbolStreams::default(),
             block_news: BlockNews::default(),
             orphans: Orphans::new(salt),
             blocks: BlockStore::default(),
@@ -332,6 +340,7 @@ impl Node {
             }
             Message::Items(Items::Item(item)) => return self.on_item(link, item, cx),
             Message::Blocks(about) => self.on_blocks(link, about, cx),
+            Message::Symbols(about) => self.on_symbols(link, about, cx),
             Message::Relay(signal) => {
                 self.relay_about(link, cx, |strategy, cx| strategy.on_signal(link, signal, cx));
             }

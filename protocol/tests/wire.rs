@@ -28,6 +28,11 @@ use tidings_protocol::wire::message::{
 };
 use tidings_protocol::wire::sketch::{CELLS_MAX, COUNTS_MAX, Cell, Cells, Want};
 
+#[path = "wire/symbols.rs"]
+mod symbols;
+
+use symbols::about_symbols;
+
 /// Small limits keep the cases quick; a block still takes several parts.
 const CHAIN: Opaque = Opaque { max_tx_bytes: 40_000, max_block_bytes: 100_000 };
 
@@ -184,7 +189,7 @@ fn about_blocks(kind: MessageKind) -> BoxedStrategy<Message> {
 /// A block by places in a template: some of its transactions are nowhere there, and some of these come along.
 fn by_template() -> impl Strategy<Value = Message> {
     let place = prop_oneof![4 => 0..8_192_u16, 1 => Just(NOWHERE)];
-    let some = prop::collection::vec(place, 1..300);
+    let some = prop::collection::vec(place, 0..300);
     let in_order =
         (0..4_000_u16, 1..3_000_u16).prop_map(|(from, len)| (from..from + len).collect());
     let places = prop_oneof![some, in_order];
@@ -223,6 +228,7 @@ fn with_nonce(session: fn(u64) -> Session) -> BoxedStrategy<Message> {
     any::<u64>().prop_map(move |nonce| Message::Session(session(nonce))).boxed()
 }
 
+#[expect(clippy::too_many_lines, reason = "an arm for each kind")]
 fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
     match kind {
         MessageKind::Hello => {
@@ -258,6 +264,10 @@ fn message_of(kind: MessageKind) -> BoxedStrategy<Message> {
         | MessageKind::Template
         | MessageKind::GetListed
         | MessageKind::Listed => about_blocks(kind),
+        MessageKind::Offer
+        | MessageKind::Classes
+        | MessageKind::GetSymbols
+        | MessageKind::Symbol => about_symbols(kind),
         MessageKind::Prune => Just(Message::Relay(Signal::Prune)).boxed(),
         MessageKind::Graft => Just(Message::Relay(Signal::Graft)).boxed(),
         MessageKind::Poll => Just(Message::Relay(Signal::Poll)).boxed(),

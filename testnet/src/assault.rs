@@ -30,8 +30,8 @@ pub use args::AssaultArgs;
 
 use crate::exit;
 use crate::launch;
-use crate::launch::ui::Ui;
 use crate::output;
+use crate::ui::Ui;
 use args::Plan;
 use row::Row;
 

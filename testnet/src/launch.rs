@@ -8,7 +8,7 @@
 //!   until they are linked ([`ready`] is what waiting for all nodes is), [`slow_motion`] slows their clocks
 //! - [`members`]: the nodes as members of a fleet, if they are to be
 //! - the measured part: [`drive`] runs it; [`submit`] submits, [`mining`] has blocks made, [`kill`] kills, [`collect`] follows the
-//!   deliveries and [`blocks`] those of blocks, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
+//!   deliveries and [`blocks`] those of blocks, [`cut`] ends it before its time, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
 //! - around and after it: [`observe`] asks the nodes, [`joiners`] start late, [`chain`] looks
 //!   what became of it, [`results`] makes tables and figures of it all,
 //!   [`run_folder`] keeps them, [`ui`] shows how far it is
@@ -22,6 +22,7 @@ pub mod clocks;
 pub mod collect;
 pub mod connect;
 pub mod contenders;
+pub mod cut;
 pub mod descriptors;
 pub mod drive;
 pub mod fleet;
@@ -41,7 +42,6 @@ pub mod run_folder;
 pub mod settings;
 pub mod slow_motion;
 pub mod submit;
-pub mod ui;
 
 use std::cell::Cell;
 use std::io;
@@ -59,9 +59,11 @@ use crate::exit;
 use crate::manifest::Workload;
 use crate::manifest::contender::Contender;
 use crate::output;
+use crate::ui::Ui;
 use crate::usage;
 use clocks::Clocks;
 use connect::{Goal, Overlay};
+use cut::Cut;
 use descriptors::{Room, TooFew};
 use drive::Driven;
 use fleet::Fleet;
@@ -71,7 +73,6 @@ use plan::{NodePlan, Plan, PlanError};
 use results::Observed;
 use run_folder::{FolderError, RunFolder};
 use settings::{Options, Settings};
-use ui::Ui;
 
 /// Copies of items that are wrong and told one by one; the summary has the number of all.
 const WRONG_COPIES_TOLD: usize = 5;
@@ -134,7 +135,7 @@ pub struct Launched {
 /// Runs the command.
 #[must_use]
 pub fn main(settings: &Settings, options: &Options) -> ExitCode {
-    match run(settings, options) {
+    match on_one_thread(settings, options, true) {
         Ok(launched) => launched.tell(options),
         Err(code) => code,
     }
@@ -146,23 +147,42 @@ pub fn main(settings: &Settings, options: &Options) -> ExitCode {
 /// # Errors
 /// What to exit with when it came to nothing; why has been told by then.
 pub fn run(settings: &Settings, options: &Options) -> Result<Launched, ExitCode> {
+    on_one_thread(settings, options, false)
+}
+
+/// The same. `may_cut`: whoever interrupts it while it is measured cuts it short, instead of ending it without results.
+fn on_one_thread(
+    settings: &Settings,
+    options: &Options,
+    may_cut: bool,
+) -> Result<Launched, ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         output::complain(format_args!("cannot start: {error}"));
         ExitCode::FAILURE
     })?;
     runtime.block_on(async {
-        tokio::select! {
-            result = launch(settings, options) => result.map_err(|error| {
-                output::complain(&error);
-                ExitCode::from(error.exit_code())
-            }),
-            // The run is dropped here, and all its processes with it.
-            signal = interrupted() => {
-                output::tell(&format!(
-                    "{signal}: the run was ended, and all nodes with it; nothing was measured"
-                ));
-                Err(ExitCode::from(exit::INTERRUPTED))
+        let cut = Cut::default();
+        let mut launch = std::pin::pin!(launch(settings, options, &cut));
+        loop {
+            tokio::select! {
+                result = &mut launch => return result.map_err(|error| {
+                    output::complain(&error);
+                    ExitCode::from(error.exit_code())
+                }),
+                signal = interrupted() => {
+                    if may_cut && cut.ask(signal) {
+                        output::tell(&format!(
+                            "{signal}: what was measured is being written; again, to end at once"
+                        ));
+                        continue;
+                    }
+                    // The run is dropped here, and all its processes with it.
+                    output::tell(&format!(
+                        "{signal}: the run was ended, and all nodes with it; nothing was written"
+                    ));
+                    return Err(ExitCode::from(exit::INTERRUPTED));
+                }
             }
         }
     })
@@ -198,7 +218,11 @@ pub(crate) fn interrupted() -> impl Future<Output = &'static str> {
 }
 
 /// The story.
-async fn launch(settings: &Settings, options: &Options) -> Result<Launched, LaunchError> {
+async fn launch(
+    settings: &Settings,
+    options: &Options,
+    cut: &Cut,
+) -> Result<Launched, LaunchError> {
     let ui = Ui::new(options.quiet);
     raise_limits(settings)?;
     let Plan { network, nodes, degrees, items, victims, joiners } = plan::draw(settings)?;
@@ -234,7 +258,8 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     let mut observed =
         Observed::before((start_s, connect_s), overlay, idle, observe::traffic(&before));
     let bar = ui.bar("relaying", items.len());
-    let driven = drive::run(&fleet, &items, &victims, settings, (&clock, &mut clocks), &bar).await;
+    let times = (&clock, &mut clocks);
+    let driven = drive::run(&fleet, &items, &victims, settings, times, (cut, &bar)).await;
     drop(bar);
     let driven = driven.map_err(LaunchError::Traces)?;
     let unhealed = tell(&driven, &ui);
@@ -258,6 +283,7 @@ async fn launch(settings: &Settings, options: &Options) -> Result<Launched, Laun
     }
     let looked = chain::look(&driven, &fleet, (&items, &statuses), settings);
     let common = common(&folder, settings);
+    let joiners = if driven.cut_short.is_none() { joiners } else { Vec::new() };
     observed.chain = chain::catch_up(looked, joiners, &common, settings, &ui).await?;
     let (run, summary) = results::assemble(
         settings,
@@ -460,7 +486,11 @@ impl Launched {
         let Self { folder, summary, wrong } = self;
         wrong.iter().take(WRONG_COPIES_TOLD).for_each(output::complain);
         let is_wrong = summary.valid && !wrong.is_empty();
-        let code = if is_wrong { ExitCode::FAILURE } else { summary.exit_code() };
+        let code = match &summary.inputs.cut_short {
+            Some(_) => ExitCode::from(exit::INTERRUPTED),
+            None if is_wrong => ExitCode::FAILURE,
+            None => summary.exit_code(),
+        };
         let text = if options.json {
             summary.to_json() + "\n"
         } else {

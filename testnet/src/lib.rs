@@ -26,5 +26,6 @@ pub mod outage;
 pub mod output;
 pub mod simulate;
 pub mod study;
+pub mod ui;
 pub mod up;
 pub mod usage;

@@ -28,9 +28,9 @@ use crate::launch::local::{Common, Node};
 use crate::launch::plan;
 use crate::launch::run_folder::RunFolder;
 use crate::launch::settings::Settings;
-use crate::launch::ui::Ui;
 use crate::manifest::{Manifest, Workload};
 use crate::namespace::{self, Other};
+use crate::ui::Ui;
 use crate::{exit, output, usage};
 
 /// Fewest nodes: as many as a node has outbound links, and then some to choose from. A guess.

@@ -8,6 +8,7 @@ mod chain;
 mod fleet;
 pub mod huge_pages;
 pub mod tables;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tidings_protocol::chain::Rules;
 use tidings_sim::simulation::Prepared;
+use tidings_sim::world::World;
 use tidings_tools::figures::summary::Summary;
 use tidings_tools::run::{self, Run, RunError};
 use tidings_tools::show::{report, table};
@@ -26,6 +28,7 @@ use crate::manifest::{Manifest, Mining};
 use crate::output;
 use crate::usage::{cpu_between, own_usage};
 use tables::CpuSeconds;
+use watch::Watch;
 
 /// Arguments of `sim`.
 #[derive(Clone, Debug, Default, Args)]
@@ -104,7 +107,13 @@ pub fn run(args: &SimArgs) -> Result<ExitCode, SimError> {
         let made = std::fs::create_dir(path);
         made.map_err(|source| SimError::Folder { path: path.clone(), source })?;
     }
-    let (run, summary) = simulate(&manifest, text).map_err(SimError::Usage)?;
+    let mut watch = None;
+    let look = &mut |world: &World| {
+        let pairs = (world.items().len() * world.nodes()) as u64;
+        watch.get_or_insert_with(|| Watch::new(pairs)).look(world);
+    };
+    let (run, summary) = watched(&manifest, text, look).map_err(SimError::Usage)?;
+    drop(watch);
     if let Some(dir) = &args.out {
         run.write(dir)?;
         summary.write(dir)?;
@@ -119,11 +128,19 @@ pub fn run(args: &SimArgs) -> Result<ExitCode, SimError> {
 /// # Errors
 /// A sentence about what can't be simulated.
 pub fn simulate(manifest: &Manifest, text: run::Manifest) -> Result<(Run, Summary), String> {
+    watched(manifest, text, &mut |_| {})
+}
+
+fn watched(
+    manifest: &Manifest,
+    text: run::Manifest,
+    watch: &mut dyn FnMut(&World),
+) -> Result<(Run, Summary), String> {
     let scenario = manifest.scenario()?;
     let begun = own_usage();
     let prepared = Prepared::new(&scenario)?;
     let set_up = own_usage();
-    let finished = prepared.finish();
+    let finished = prepared.finish(watch);
     let cpu =
         CpuSeconds { setup: cpu_between(begun, set_up), run: cpu_between(set_up, own_usage()) };
     Ok(tables::assemble(&scenario, text, finished, cpu))

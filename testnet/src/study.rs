@@ -10,7 +10,7 @@
 //! - [`overlay`]: who still hangs together after most nodes died at once
 //! - [`rounds`]: strategies against [`theory`] and the literature; [`predict`] draws that by number of nodes
 //! - [`validate`]: one manifest simulated and launched; [`versus`]: our nodes and others' launched in turns
-//! - [`jobs`]: runs on several threads; [`table`]: figures with their goals
+//! - [`jobs`]: runs on several threads; [`progress`]: how far they are; [`table`]: figures with their goals
 
 pub mod blocks;
 pub mod compare;
@@ -23,6 +23,7 @@ pub mod mean_field;
 pub mod members;
 pub mod overlay;
 pub mod predict;
+pub mod progress;
 pub mod rounds;
 pub mod table;
 pub mod theory;

@@ -21,10 +21,10 @@ use tokio::time::sleep;
 use crate::launch::fleet::Fleet;
 use crate::launch::run_folder::RunFolder;
 use crate::launch::settings::Settings;
-use crate::launch::ui::Ui;
 use crate::launch::{self, mining, plan};
 use crate::manifest::args::SettingArgs;
 use crate::manifest::{Manifest, Mining};
+use crate::ui::Ui;
 use crate::{exit, output};
 
 /// Where the network is unless somebody says otherwise.

@@ -24,9 +24,15 @@ struct Launch {
 
 impl Launch {
     fn new(args: &str) -> Self {
+        Self::idle_for(0, args)
+    }
+
+    /// One whose network is watched for so many seconds before the first submission.
+    fn idle_for(seconds: u32, args: &str) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidings-testnet"));
-        command.args(["launch", "--links", "none", "--idle", "0", "--json", "--quiet", "--out"]);
+        command.args(["launch", "--links", "none", "--idle", &seconds.to_string()]);
+        command.args(["--json", "--quiet", "--out"]);
         command.arg(temp.path().join("run")).args(args.split_whitespace());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { temp, command }
@@ -338,12 +344,31 @@ fn a_bitcoin_block_arrives_by_the_ids_that_it_commits_to() {
 
 #[test]
 fn an_interrupt_leaves_no_process_behind() {
-    let mut launch = Launch::new("--nodes 6 --txs 1000 --rate 1");
+    let mut launch = Launch::idle_for(60, "--nodes 6 --txs 1000 --rate 1");
     let (launcher, nodes) = launch.start(6);
     send(i32::try_from(launcher.id()).unwrap(), Signal::INT);
     let finished = Finished::of(launcher.wait_with_output().unwrap());
     finished.assert_code(130);
     assert!(finished.stderr.contains("all nodes with it"), "{}", finished.stderr);
+    assert!(!nodes.into_iter().any(runs));
+}
+
+#[test]
+fn an_interrupt_while_a_run_is_measured_keeps_what_was_measured() {
+    let mut launch = Launch::new("--nodes 6 --txs 1000 --rate 20 --warmup 0");
+    let (launcher, nodes) = launch.start(6);
+    wait_for("some deliveries", || {
+        let trace = launch.folder().join("nodes/n0000/trace.csv");
+        (fs::metadata(trace).ok()?.len() > 2_000).then_some(())
+    });
+    send(i32::try_from(launcher.id()).unwrap(), Signal::INT);
+    let finished = Finished::of(launcher.wait_with_output().unwrap());
+    finished.assert_code(130);
+    let summary = &finished.summary;
+    assert_eq!((&summary["cut_short"], &summary["valid"]), (&"interrupted".into(), &true.into()));
+    assert!((10..1_000).contains(&summary["txs"].as_u64().unwrap()), "{summary:#}");
+    assert!(summary["coverage"].as_f64().unwrap() > 0.5, "{summary:#}");
+    assert!(launch.folder().join("report.html").exists());
     assert!(!nodes.into_iter().any(runs));
 }
 

@@ -6,7 +6,8 @@ use tidings_protocol::ground::item::{Hash256, ItemId, ShortId};
 use tidings_protocol::params::StrategyKind;
 use tidings_protocol::wire::kinds::MessageKind;
 use tidings_protocol::wire::message::{
-    Blocks, ByTemplate, Compact, Message, NOWHERE, PartNames, Parts, PartsWanted, Template,
+    Blocks, ByTemplate, Compact, Message, NOWHERE, Offer, PartNames, Parts, PartsWanted,
+    SYMBOL_BYTES, Symbol, SymbolId, Symbols, SymbolsWanted, Template,
 };
 
 use crate::case::{Case, Scene, case, junk, raw};
@@ -52,12 +53,76 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
                 raw("malformed", ADAPTIVE, junk(49, &[0xff; 100])),
             ]
         }
+        MessageKind::Offer
+        | MessageKind::Classes
+        | MessageKind::GetSymbols
+        | MessageKind::Symbol => about_symbols(kind),
         _ => {
             let wish = |wanted| Message::from(Blocks::Prefer(wanted));
             let all = (0..100).map(|n| wish(n % 2 == 0));
             vec![
                 case("back and forth, 100 times", ADAPTIVE, all),
                 raw("malformed", ADAPTIVE, junk(43, &[2])),
+            ]
+        }
+    }
+}
+
+/// The cases of a kind that is about symbols.
+fn about_symbols(kind: MessageKind) -> Vec<Case> {
+    match kind {
+        MessageKind::Offer => {
+            let offer = |n: u8| {
+                let header = bytes::Bytes::from(vec![n; 80]);
+                Symbols::Offer(Arc::new(Offer {
+                    header,
+                    size: 1 << 20,
+                    classes: 8,
+                    has: 1,
+                    is_named: true,
+                }))
+            };
+            vec![
+                case(
+                    "of what nobody has, 100 times",
+                    ADAPTIVE,
+                    (0..100).map(offer).map(Message::from),
+                ),
+                raw("malformed", ADAPTIVE, junk(50, &[2])),
+            ]
+        }
+        MessageKind::Classes => {
+            let more = |block| Message::from(Symbols::Classes { block, has: 0xff });
+            vec![
+                case("of blocks that nobody has, 100 times", ADAPTIVE, (0..100).map(more)),
+                raw("malformed", ADAPTIVE, junk(53, &[2])),
+            ]
+        }
+        MessageKind::GetSymbols => {
+            let wanted = SymbolsWanted {
+                block: Hash256::of(b"nowhere"),
+                size: 1 << 20,
+                stream: 1,
+                class: 0,
+                classes: 4,
+                slice: 255,
+                from: 0,
+                count: 230,
+            };
+            let ask = Message::from(Symbols::Get(Arc::new(wanted)));
+            vec![
+                case("of a block that nobody has, 10 times", ADAPTIVE, vec![ask; 10]),
+                raw("malformed", ADAPTIVE, junk(51, &[0xff; 48])),
+            ]
+        }
+        _ => {
+            let bytes = bytes::Bytes::from(vec![7; SYMBOL_BYTES]);
+            let id = SymbolId { slice: 0, number: 0 };
+            let symbol = Symbol { stream: 1, id, is_vouched: true, is_last: false, bytes };
+            let symbol = Message::from(Symbols::Symbol(Arc::new(symbol)));
+            vec![
+                case("that nobody asked for, 10 times", ADAPTIVE, vec![symbol; 10]),
+                raw("malformed", ADAPTIVE, junk(52, &[0xff; 100])),
             ]
         }
     }

@@ -52,7 +52,11 @@ pub(crate) fn of(kind: MessageKind) -> Vec<Case> {
         | MessageKind::ByTemplate
         | MessageKind::Template
         | MessageKind::GetListed
-        | MessageKind::Listed => crate::blocks::of(kind),
+        | MessageKind::Listed
+        | MessageKind::Offer
+        | MessageKind::Classes
+        | MessageKind::GetSymbols
+        | MessageKind::Symbol => crate::blocks::of(kind),
         MessageKind::Prune => signals(&Signal::Prune),
         MessageKind::Graft => signals(&Signal::Graft),
         MessageKind::Poll => polls(),

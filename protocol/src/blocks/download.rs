@@ -34,6 +34,10 @@ const IN_FLIGHT_FIRST: usize = 2;
 /// Most blocks that all peers owe together. A guess: what four peers may.
 pub const IN_FLIGHT_ALL: usize = 128;
 
+/// Most missing blocks that are looked at, from the first on: those that are owed, and as many that may be asked for. Whenever a block
+/// comes it is looked again, and the whole window would be a good part of what a block costs.
+const LOOKED_AT: usize = 2 * IN_FLIGHT_ALL;
+
 /// Most peers that owe one block. A guess, as many as send one in parts at once.
 const ASKED_MAX: usize = 3;
 
@@ -116,7 +120,7 @@ impl Download {
         now: Time,
     ) -> Vec<(Link, Vec<Hash256>)> {
         self.forget_fetched(tree, now);
-        let mut missing: Vec<_> = self.missing(tree, comes).collect();
+        let mut missing: Vec<_> = self.missing(tree, comes).take(LOOKED_AT).collect();
         let mut plan = Vec::new();
         if missing.is_empty() {
             self.check_at = Time::NEVER;

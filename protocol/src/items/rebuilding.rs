@@ -9,6 +9,8 @@
 //! dialled us can't hold all; and [`REBUILT_MAX`] blocks, each of which proves its work. What one peer sent of a block, and the places of what is
 //! here of it, take [`REBUILD_BYTES`] at most. One request for parts waits for each link. What wasn't pooled of the last [`LACKED_MAX`] blocks is remembered.
 
+mod here;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -19,13 +21,13 @@ use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
-use crate::items::pool::Pool;
-use crate::items::templates::Templates;
 use crate::machine::{Cx, Part};
 use crate::params::Params;
 use crate::wire::message::{
     BLOCK_PARTS_MAX, ByTemplate, COMPACT_MAX, Compact, PartId, PartsWanted,
 };
+
+pub use here::Here;
 
 /// Most peers that one block comes from in parts at once (Bitcoin Core: `MAX_CMPCTBLOCKS_INFLIGHT_PER_BLOCK`,
 /// `net_processing.h`).
@@ -61,6 +63,8 @@ pub struct Rebuild {
     pub unpooled: Box<[u16]>,
     /// The parts didn't fit: now it is asked for all of it.
     pub as_whole: bool,
+    /// It isn't asked for anything yet: the block may come in symbols (`node/coded.rs`).
+    pub is_held: bool,
     /// How long it has for an answer.
     pub until: Time,
 }
@@ -75,15 +79,9 @@ enum Named {
 }
 
 impl Rebuild {
-    /// Looks up what is here, among the pooled ones and the extra ones. A name that two of them share is nobody's.
+    /// Looks up what is here. A name that two of them share is nobody's.
     #[must_use]
-    pub fn new(
-        id: ItemId,
-        link: Link,
-        compact: Arc<Compact>,
-        (pool, templates): (&Pool, &Templates),
-        cx: &Cx<'_>,
-    ) -> Self {
+    pub fn new(id: ItemId, link: Link, compact: Arc<Compact>, here: Here<'_>, cx: &Cx<'_>) -> Self {
         let mut parts: Vec<Option<Arc<Item>>> = vec![None; compact.count()];
         for (place, bytes) in &compact.prefilled {
             parts[usize::from(*place)] = item(cx.chain, bytes);
@@ -98,9 +96,7 @@ impl Rebuild {
             places.insert(*name, (!is_shared).then_some(place));
         }
         let names = compact.names();
-        let extras = templates.extras().map(|item| item.id());
-        let extras = extras.filter(|id| !pool.contains(*id));
-        for id in pool.since(0).map(|passed| passed.id).chain(extras) {
+        for id in here.ids() {
             let Some(place) = places.get(&names.name(id)).copied().flatten() else {
                 continue;
             };
@@ -108,21 +104,20 @@ impl Rebuild {
                 parts[place] = None;
                 places.insert(names.name(id), None);
             } else {
-                parts[place] = pool.get(id).or_else(|| templates.extra(id.into())).cloned();
+                parts[place] = here.find(id).cloned();
             }
         }
         let header = compact.header.clone();
-        Self::of((id, link), header, Named::Keyed(compact), parts, pool)
+        Self::of((id, link), header, Named::Keyed(compact), parts, here)
     }
 
-    /// The same of a block by places in a template, of which `names` are what stands there. What the block before confirmed is found
-    /// too. `None` if the names aren't as many.
+    /// The same of a block by places in a template, of which `names` are what stands there. `None` if the names aren't as many.
     #[must_use]
     pub fn by_template(
         id: ItemId,
         link: Link,
         (block, names): (&ByTemplate, Vec<Option<ShortId>>),
-        (pool, templates): (&Pool, &Templates),
+        here: Here<'_>,
         cx: &Cx<'_>,
     ) -> Option<Self> {
         let mut names = names;
@@ -140,10 +135,10 @@ impl Rebuild {
                 Some(id) => *id,
                 None => *name.insert(*ids.next()?),
             };
-            *part = pool.find(id).or_else(|| templates.extra(id)).cloned();
+            *part = here.find(id).cloned();
         }
         let named = Named::Short(names.into());
-        Some(Self::of((id, link), block.header.clone(), named, parts, pool))
+        Some(Self::of((id, link), block.header.clone(), named, parts, here))
     }
 
     fn of(
@@ -151,23 +146,29 @@ impl Rebuild {
         header: Bytes,
         named: Named,
         parts: Vec<Option<Arc<Item>>>,
-        pool: &Pool,
+        here: Here<'_>,
     ) -> Self {
         let of = |is: &dyn Fn(&Option<Arc<Item>>) -> bool| {
             let places = parts.iter().zip(0..).filter(|(part, _)| is(part));
             places.map(|(_, place)| place).collect()
         };
-        let is_pooled = |part: &Arc<Item>| pool.find(part.id()).is_some();
+        let is_pooled = |part: &Arc<Item>| here.is_pooled(part.id().into());
         let (lacked, unpooled) =
             (of(&Option::is_none), of(&|part| !part.as_ref().is_some_and(is_pooled)));
-        let (as_whole, until) = (false, Time::NEVER);
-        Self { id, link, header, named, parts, lacked, unpooled, as_whole, until }
+        let (as_whole, is_held, until) = (false, false, Time::NEVER);
+        Self { id, link, header, named, parts, lacked, unpooled, as_whole, is_held, until }
     }
 
     /// Whether its transactions are named by a template.
     #[must_use]
     pub const fn is_by_template(&self) -> bool {
         matches!(self.named, Named::Short(_))
+    }
+
+    /// Whether more than half of it isn't here.
+    #[must_use]
+    pub fn lacks_most(&self) -> bool {
+        2 * self.lacked.len() > self.parts.len()
     }
 
     /// Its transactions, once all of them are here.
@@ -318,6 +319,22 @@ impl Rebuilding {
         let block = state.blocks.iter_mut().find(|block| block.id == id)?;
         let place = block.rebuilds.iter().position(|rebuild| rebuild.link == link)?;
         Some(block.rebuilds.remove(place))
+    }
+
+    /// The names of a block that is under way, if a peer sent such as are in a message of their own.
+    #[must_use]
+    pub fn compact(&self, id: ItemId) -> Option<Arc<Compact>> {
+        self.find(id)?.rebuilds.iter().find_map(|rebuild| match &rebuild.named {
+            Named::Keyed(compact) => Some(compact.clone()),
+            Named::Short(_) => None,
+        })
+    }
+
+    /// Takes out what nobody was asked for yet: of one block, or all of which the time is over.
+    pub fn take_held(&mut self, which: impl Fn(&Rebuild) -> bool) -> Vec<Rebuild> {
+        let Some(state) = &mut self.0 else { return Vec::new() };
+        let rebuilds = state.blocks.iter_mut().map(|block| &mut block.rebuilds);
+        rebuilds.flat_map(|all| all.extract_if(.., |it| it.is_held && which(it))).collect()
     }
 
     /// Forgets the blocks that nobody is asked for any more.

@@ -43,6 +43,7 @@ pub(super) fn is_of_blocks(message: &Message) -> bool {
         Message::Items(Items::Item(item)) => item.kind() == ItemKind::Block,
         Message::Session(_)
         | Message::Blocks(_)
+        | Message::Symbols(_)
         | Message::Unknown { .. }
         | Message::Items(Items::FeeFilter(_) | Items::Credit(_)) => true,
         Message::Peers(_) | Message::Relay(_) | Message::Reconcile(_) | Message::Replica(_) => {

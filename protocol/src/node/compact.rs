@@ -32,7 +32,7 @@ use super::{LinkState, Node};
 use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::{Direction, Link};
 use crate::ground::time::Time;
-use crate::items::rebuilding::Rebuild;
+use crate::items::rebuilding::{Here, Rebuild};
 use crate::limits::misbehavior::Offence;
 use crate::machine::Cx;
 use crate::record::{ItemEvent, Manner};
@@ -102,6 +102,7 @@ impl Node {
     pub(super) fn push_block(&mut self, block: &Arc<Item>, cx: &mut Cx<'_>) {
         let id = block.id();
         self.push_whole_by_template(block, cx);
+        self.offer_block(block, cx);
         for link in self.block_pushers.asked_by().to_vec() {
             let is_free = self.links.get(link).is_some_and(|state| !state.congested);
             if !is_free || self.seen.knows(id, link) {
@@ -161,6 +162,7 @@ impl Node {
         let may = is_taken
             || self.requests.was_asked(link, id)
             || self.owes_block(link, id)
+            || self.coded.was_asked_for_names(id, link)
             || self.strategy.takes_unasked();
         let direction = self.links.get(link)?.direction;
         if !may || !cx.params.blocks.compact {
@@ -206,10 +208,22 @@ impl Node {
             self.want_after_rebuild(link, id, cx);
             return;
         }
-        self.charge_answer(link, self.pool.len() / LOOKED_AT_PER_REQUEST, cx);
-        let here = (&self.pool, &self.templates);
+        let looked_at = self.here().len_max();
+        self.charge_answer(link, looked_at / LOOKED_AT_PER_REQUEST, cx);
+        let here = self.here();
         let rebuild = Rebuild::new(id, link, compact.clone(), here, cx);
+        if let Some(is_first) = self.is_rather_coded(&rebuild, cx) {
+            if is_first {
+                self.pass_on(id, link, compact, cx);
+            }
+            return;
+        }
         self.begin_rebuild(rebuild, direction, Some(compact), cx);
+    }
+
+    /// Where transactions of blocks are looked for.
+    pub(super) const fn here(&self) -> Here<'_> {
+        Here { pool: &self.pool, orphans: &self.orphans, templates: &self.templates }
     }
 
     /// What is here of a block was looked up. It is passed on, and put together or asked for.
@@ -224,22 +238,22 @@ impl Node {
         rebuild.until = cx.now + patience(direction, cx);
         self.counters.block_parts_lacked += rebuild.lacked.len() as u64;
         let is_whole = rebuild.lacked.is_empty();
-        if !is_whole {
+        if let Some(until) = self.offer_awaited(&rebuild, cx) {
+            (rebuild.is_held, rebuild.until) = (true, until);
+        } else if !is_whole {
             self.ask_for_parts(&rebuild, cx);
         }
         let block = if is_whole { rebuild.join(cx.chain) } else { None };
         let parts = block.as_ref().and_then(|_| rebuild.parts());
         let header = rebuild.header.clone();
         self.rebuilding.push(rebuild);
-        if cx.params.blocks.cut_through {
-            if let Some(parts) = parts {
-                let has_it = |node: &Self, to| node.rebuilding.is_holder(id, to);
-                let told = self.push_by_template((id, &header), &parts, has_it, cx);
-                told.into_iter().for_each(|to| self.rebuilding.note_holder(id, to));
-            }
-            if let Some(compact) = compact {
-                self.pass_on(id, link, compact, cx);
-            }
+        if let Some(parts) = parts.filter(|_| cx.params.blocks.cut_through) {
+            let has_it = |node: &Self, to| node.rebuilding.is_holder(id, to);
+            let told = self.push_by_template((id, &header), &parts, has_it, cx);
+            told.into_iter().for_each(|to| self.rebuilding.note_holder(id, to));
+        }
+        if let Some(compact) = compact {
+            self.pass_on(id, link, compact, cx);
         }
         if let Some(rebuild) = is_whole.then(|| self.rebuilding.take(id, link)).flatten() {
             self.put_together(rebuild, block, cx);
@@ -248,6 +262,10 @@ impl Node {
 
     /// A block whose header is good goes on to whoever asked for that, before it is whole.
     fn pass_on(&mut self, id: ItemId, from: Link, compact: &Arc<Compact>, cx: &mut Cx<'_>) {
+        self.give_names_on(id, compact, cx);
+        if !cx.params.blocks.cut_through {
+            return;
+        }
         for link in self.block_pushers.asked_by().to_vec() {
             let is_free = self.links.get(link).is_some_and(|state| !state.congested);
             if link == from || !is_free || self.rebuilding.is_holder(id, link) {
@@ -312,6 +330,12 @@ impl Node {
 
     /// Peers had their time.
     pub(super) fn rebuilds_due(&mut self, cx: &mut Cx<'_>) {
+        for mut rebuild in self.rebuilding.take_held(|held| held.until <= cx.now) {
+            let Some(state) = self.links.get(rebuild.link) else { continue };
+            (rebuild.is_held, rebuild.until) = (false, cx.now + patience(state.direction, cx));
+            self.ask_for_parts(&rebuild, cx);
+            self.rebuilding.push(rebuild);
+        }
         for (id, link) in self.rebuilding.take_expired(cx.now) {
             self.give_up(id, link, cx);
         }

@@ -214,10 +214,11 @@ impl Node {
             return download.rest();
         }
         let bests: Vec<_> = headers.bests().collect();
-        let Self { requests, verification, rebuilding, .. } = self;
+        let Self { requests, verification, rebuilding, coded, .. } = self;
         let comes = |id| {
             let id = ItemId::block(id);
-            let is_under_way = verification.contains(id) || rebuilding.contains(id);
+            let is_under_way =
+                verification.contains(id) || rebuilding.contains(id) || coded.contains(id);
             is_under_way || requests.is_wanted(id)
         };
         for (link, ids) in download.plan(tree, &bests, comes, cx.now) {

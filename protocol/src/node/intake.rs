@@ -15,7 +15,7 @@ use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::{Link, LinkSet};
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::seen::{Outcome, Seen};
-use crate::items::verification::Checking;
+use crate::items::verification::{Checking, PAUSE};
 use crate::limits::misbehavior::Offence;
 use crate::machine::{Action, Cx};
 use crate::record::{Heard, ItemEvent};
@@ -23,9 +23,6 @@ use crate::relay::Strategy as _;
 use crate::relay::request::Announced;
 use crate::wire::kinds::Budget;
 use crate::wire::message::Names;
-
-/// For how long nothing more of a kind is taken from a link that has too much being checked: as long as a batch of signatures takes. A guess.
-const CHECK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Too much is being verified: it may come again.
 const BUSY: Rejection = Rejection::policy("busy-verifying");
@@ -71,7 +68,7 @@ impl Node {
                     wait = strategy.on_announced(link, (kind, id), known, cx);
                 });
             }
-            if let Some(until) = self.rebuilt_until(name) {
+            if let Some(until) = self.rebuilt_until(name).max(self.coded_until(name)) {
                 wait = wait.max(until.since(cx.now));
             }
             let heard = if known {
@@ -122,6 +119,7 @@ impl Node {
             let mut known = self.requests.on_denied(link, name, cx.now, &cx.params.requests);
             known |= self.on_rebuild_denied(link, name);
             known |= self.on_block_denied(link, name);
+            known |= self.on_symbols_denied(link, name);
             if known {
                 self.record.note(link, name, ItemEvent::NotFound, cx.now);
             }
@@ -169,6 +167,7 @@ impl Node {
     /// An item is here that a peer may send.
     pub(super) fn on_arrived(&mut self, link: Link, item: &Arc<Item>, cx: &mut Cx<'_>) {
         let holders = self.rebuilding.end(item.id());
+        self.stop_coded(item.id(), cx);
         self.on_block_brought(link, item.id(), cx);
         self.record.note(link, item.id(), ItemEvent::Arrived, cx.now);
         match cx.chain.inspect(item) {
@@ -251,9 +250,9 @@ impl Node {
     pub(super) fn check(&mut self, checking: Checking, cx: &mut Cx<'_>) {
         let (item, ingress) = (checking.item.clone(), checking.ingress);
         let is_verified = checking.pair.is_some_and(|pair| pair.is_verified);
-        let is_over = self.verification.begin(checking, cx.params);
-        if let Some(link) = ingress.filter(|_| is_over) {
-            self.slow(link, Some(item.kind()), cx.now + CHECK_PAUSE, cx);
+        let pause = self.verification.begin(checking, cx.params);
+        if let (Some(link), Some(pause)) = (ingress, pause) {
+            self.slow(link, Some(item.kind()), cx.now + pause, cx);
         }
         if !is_verified {
             self.record.note_from(ingress, item.id(), ItemEvent::Checking, cx.now);
@@ -317,8 +316,8 @@ impl Node {
                 Some(link) => {
                     self.record.note(link, id, ItemEvent::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
-                    self.fetch_blocks_at(cx.now + CHECK_PAUSE);
-                    self.slow(link, Some(id.kind()), cx.now + CHECK_PAUSE, cx);
+                    self.fetch_blocks_at(cx.now + PAUSE);
+                    self.slow(link, Some(id.kind()), cx.now + PAUSE, cx);
                 }
                 None => self.refuse(item, None, BUSY, cx),
             }
@@ -374,6 +373,7 @@ impl Node {
         if let Some(link) = ingress
             && rejection.blame != Blame::Nobody
             && !may_be_unchecked
+            && !self.is_nobodys(id)
         {
             self.misbehave(link, Offence::InvalidItem(rejection.rule), cx);
         }

@@ -83,7 +83,8 @@ impl Node {
                 }
                 | if cx.params.blocks.compact { Hello::REBUILDS } else { 0 }
                 | if cx.chain.root().is_some() { Hello::KEEPS_CHAIN } else { 0 }
-                | if cx.params.blocks.shares_templates() { Hello::TEMPLATES } else { 0 };
+                | if cx.params.blocks.shares_templates() { Hello::TEMPLATES } else { 0 }
+                | if cx.params.blocks.coded_above > 0 { Hello::TAKES_SYMBOLS } else { 0 };
             let is_for_all = role != Role::Blocks;
             let advertise = advertise.filter(|_| is_for_all);
             let map = self.member.terms_for(peer).filter(|_| is_for_all);
@@ -128,6 +129,9 @@ impl Node {
         cx.report(Event::LinkUp { link, peer, direction, advertise });
         self.health.on_hello(link, cx.now);
         let role = self.role(link, direction, hello, cx);
+        if role != Role::Compares && hello.takes_symbols() && cx.params.blocks.coded_above > 0 {
+            self.coded.on_taker(link);
+        }
         if role == Role::Blocks {
             self.peers.hush(link);
         }
@@ -328,6 +332,7 @@ impl Node {
             if self.serving.waiting(link) > 0 {
                 self.serving.hurry(cx.now);
             }
+            self.streams.hurry(cx.now);
             self.answer_askers(cx);
             self.member.set_congested(link, false, cx);
             self.do_for_replica(cx);

@@ -110,6 +110,8 @@ define_parts! {
         rebuilding: rebuilds_due,
         templates: tell_templates,
         block_pushers: nothing_due,
+        coded: coded_due,
+        streams: streams_due,
         blockchain: chain_due,
         serving: serve_due,
         upload: nothing_due,

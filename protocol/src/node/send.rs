@@ -1,7 +1,8 @@
 //! Everything that leaves: one way out for every message, and one for each way of telling a peer of an item.
 //!
 //! *The way out* is [`Node::send`]: what a message means for the link's budget, for own transactions and for the
-//! counters is seen to there, so that nobody has to remember it. An item or its id leaves by [`Node::give`] or
+//! counters is seen to there, so that nobody has to remember it; and where debug assertions are on, whether its receiver can read
+//! it. An item or its id leaves by [`Node::give`] or
 //! [`Node::announce`], which note that the peer knows it and record it.
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ impl Node {
     /// Sends a message.
     pub(super) fn send(&mut self, link: Link, message: impl Into<Message>, cx: &mut Cx<'_>) {
         let message = message.into();
+        debug_assert_eq!(codec::check(&message, cx.chain), Ok(()), "it is refused: {message:?}");
         let Some(state) = self.links.get_mut(link) else { return };
         let len = codec::frame_len(&message);
         self.counters.traffic.count_sent(message.kind(), len);

@@ -18,6 +18,7 @@ use crate::wire::message::{Hello, Items, Names, Session};
 
 mod block_links;
 mod catching_up;
+mod coded;
 mod compact;
 mod comparing;
 mod explaining;

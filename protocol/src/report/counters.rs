@@ -101,6 +101,8 @@ pub struct Counters {
     pub duplicate_items: u64,
     /// Blocks that were put together from what was here and what was asked for.
     pub blocks_rebuilt: u64,
+    /// Blocks that came in symbols of a code.
+    pub blocks_coded: u64,
     /// Transactions of such blocks that weren't here, and were asked for.
     pub block_parts_lacked: u64,
     /// Transactions that neighbours expect in the next block, and that were asked for since they weren't here.

@@ -77,6 +77,7 @@ impl Chaos {
         params.relay.strategy = strategy;
         params.relay.round_ms = ROUND_MS;
         params.relay.announce_queue_max = 8;
+        params.blocks.coded_above = 50;
         params.memory.seen_max = 6;
         params.memory.verifying_max = 4;
         params.memory.pool_max_bytes = 600;

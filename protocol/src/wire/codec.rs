@@ -24,7 +24,7 @@ use crate::chain::Chain;
 use crate::wire::cursor::Cursor;
 use crate::wire::error::{DecodeError, PartFault};
 use crate::wire::kinds::{self, MessageKind};
-use crate::wire::message::Message;
+use crate::wire::message::{Items, Message};
 
 pub(crate) use head::{HEAD_MAX, Head};
 pub(crate) use parts::Parts;
@@ -88,6 +88,20 @@ pub fn decode(kind: u8, body: Bytes, chain: &dyn Chain) -> Result<Message, Decod
         return Ok(Message::unknown(kind, len));
     };
     message.and_then(|message| body.finish().map(|()| message))
+}
+
+/// Whether a message of ours is one to whoever gets it: it is read as what was written. Items are left out, since they were read once
+/// already.
+///
+/// # Errors
+/// What the receiver would say.
+pub fn check(message: &Message, chain: &dyn Chain) -> Result<(), DecodeError> {
+    if matches!(message, Message::Items(Items::Item(_))) {
+        return Ok(());
+    }
+    let mut body = BytesMut::with_capacity(message.body_len());
+    put_body(message, &mut body);
+    decode(message.byte(), body.freeze(), chain).map(|_| ())
 }
 
 fn put_body(message: &Message, out: &mut BytesMut) {

@@ -24,12 +24,16 @@ use crate::wire::message::reconcile::{
 use crate::wire::message::relay::KNOWN_BODY_MAX;
 use crate::wire::message::replica::SAID_MAX;
 use crate::wire::message::session::read_hello;
+use crate::wire::message::symbols::{
+    CLASSES_LEN, GET_SYMBOLS_LEN, OFFER_MAX, SYMBOL_LEN, read_classes, read_get_symbols,
+    read_offer, read_symbol,
+};
 use crate::wire::message::templates::{
     EXTRA_MAX, LISTED_BODY_MAX, TEMPLATE_BODY_MAX, read_by_template, read_listed, read_template,
 };
 use crate::wire::message::{
     ANNOUNCE_MAX, Blocks, GETDATA_MAX, HELLO_MAX, Items, Message, Names, PeerExchange, Reconcile,
-    Replica, Session, Signal,
+    Replica, Session, Signal, Symbols,
 };
 
 /// Most bytes of a body whose kind we don't know; they are skipped, never kept. A guess: as the
@@ -380,6 +384,18 @@ kinds! {
     }
     Listed "listed": Block {
         49: Bytes(LISTED_BODY_MAX), Blocks(Blocks::Listed(_)) = |body| read_listed(body).map(Blocks::Listed);
+    }
+    Offer "offer": Control {
+        50: Bytes(OFFER_MAX), Symbols(Symbols::Offer(_)) = read_offer;
+    }
+    GetSymbols "getsymbols": Control, each Requests {
+        51: Bytes(GET_SYMBOLS_LEN), Symbols(Symbols::Get(_)) = read_get_symbols;
+    }
+    Symbol "symbol": Block {
+        52: Bytes(SYMBOL_LEN), Symbols(Symbols::Symbol(_)) = read_symbol;
+    }
+    Classes "classes": Control {
+        53: Bytes(CLASSES_LEN), Symbols(Symbols::Classes { .. }) = read_classes;
     }
 }
 

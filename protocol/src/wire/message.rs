@@ -15,6 +15,7 @@ pub(super) mod reconcile;
 pub(super) mod relay;
 pub(super) mod replica;
 pub(super) mod session;
+pub(super) mod symbols;
 pub(super) mod templates;
 
 use bytes::{BufMut as _, BytesMut};
@@ -30,6 +31,7 @@ pub use reconcile::Reconcile;
 pub use relay::{KNOWN_MAX, Signal};
 pub use replica::{Replica, SAID_MAX};
 pub use session::{Accepts, Allowed, HELLO_MAX, Hello, MapTerms, Session, VERSION};
+pub use symbols::{CLASSES_MAX, Offer, SYMBOL_BYTES, Symbol, SymbolId, Symbols, SymbolsWanted};
 pub use templates::{BY_TEMPLATE_MAX, ByTemplate, EXTRA_MAX, NOWHERE, TEMPLATE_MAX, Template};
 
 /// What an allocation costs besides what is in it: the counts of an `Arc`, and the allocator's own (glibc: 8 bytes, and
@@ -52,6 +54,8 @@ pub enum Message {
     Items(Items),
     /// Blocks, by the names of what is in them.
     Blocks(Blocks),
+    /// Blocks, by symbols of a code.
+    Symbols(Symbols),
     /// What one strategy says to another.
     Relay(Signal),
     /// What one of the two missed.
@@ -78,8 +82,8 @@ macro_rules! from_subject {
 }
 
 from_subject!(
-    Session: Session, Peers: PeerExchange, Items: Items, Blocks: Blocks, Relay: Signal,
-    Reconcile: Reconcile, Replica: Replica
+    Session: Session, Peers: PeerExchange, Items: Items, Blocks: Blocks, Symbols: Symbols,
+    Relay: Signal, Reconcile: Reconcile, Replica: Replica
 );
 
 /// What each subject tells of the bodies of its messages.
@@ -112,6 +116,7 @@ impl Message {
             Self::Peers(message) => message.len(),
             Self::Items(message) => message.len(),
             Self::Blocks(message) => message.len(),
+            Self::Symbols(message) => message.len(),
             Self::Relay(message) => message.len(),
             Self::Reconcile(message) => message.len(),
             Self::Replica(message) => message.len(),
@@ -129,6 +134,7 @@ impl Message {
                 Self::Peers(message) => message.allocated(),
                 Self::Items(message) => message.allocated(),
                 Self::Blocks(message) => message.allocated(),
+                Self::Symbols(message) => message.allocated(),
                 Self::Relay(message) => message.allocated(),
                 Self::Reconcile(message) => message.allocated(),
                 Self::Replica(message) => message.allocated(),
@@ -144,6 +150,7 @@ impl Message {
             Self::Peers(message) => message.put(out),
             Self::Items(message) => message.put(out),
             Self::Blocks(message) => message.put(out),
+            Self::Symbols(message) => message.put(out),
             Self::Relay(message) => message.put(out),
             Self::Reconcile(message) => message.put(out),
             Self::Replica(message) => message.put(out),
@@ -159,6 +166,7 @@ impl Message {
             Self::Peers(message) => message.elements(),
             Self::Items(message) => message.elements(),
             Self::Blocks(message) => message.elements(),
+            Self::Symbols(message) => message.elements(),
             Self::Relay(message) => message.elements(),
             Self::Reconcile(message) => message.elements(),
             Self::Replica(message) => message.elements(),

@@ -1,7 +1,7 @@
 //! Blocks in a network whose nodes have most of what is in them.
 //!
 //! Pools are filled beforehand, as a network at a steady load has them: each node has each transaction of a block, but for a share that
-//! a random half of the nodes lacks. Then the block is submitted at a random node, and it is seen when it comes to the others, what
+//! a random half of the nodes lacks, or another part of them. Then the block is submitted at a random node, and it is seen when it comes to the others, what
 //! they received for it, and what they had to ask for. One after the other, so that what nodes learn of one another counts.
 
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::workload::payload;
 use crate::workload::sizes::Sizes;
 use crate::world::World;
 
-/// The kinds of message that blocks travel by.
-pub const KINDS: [MessageKind; 11] = [
+/// The kinds of message that blocks travel by; the last three of them transactions, too.
+pub const KINDS: [MessageKind; 15] = [
     MessageKind::Block,
     MessageKind::Compact,
     MessageKind::ByTemplate,
@@ -31,13 +31,23 @@ pub const KINDS: [MessageKind; 11] = [
     MessageKind::Prefer,
     MessageKind::Headers,
     MessageKind::GetHeaders,
+    MessageKind::Offer,
+    MessageKind::GetSymbols,
+    MessageKind::Symbol,
+    MessageKind::Classes,
     MessageKind::Announce,
     MessageKind::GetData,
     MessageKind::NotFound,
 ];
 
+/// How many of [`KINDS`], at their end, transactions travel by, too.
+const SHARED: usize = 3;
+
+/// The kinds of message that nothing but blocks travels by.
+pub const ALONE: &[MessageKind] = KINDS.split_at(KINDS.len() - SHARED).0;
+
 /// The kinds of message by which nodes tell one another what they expect in a block.
-const EXPECTED: [MessageKind; 3] =
+pub const EXPECTED: [MessageKind; 3] =
     [MessageKind::Template, MessageKind::GetListed, MessageKind::Listed];
 
 /// What is measured.
@@ -53,8 +63,10 @@ pub struct Setup {
     pub txs: usize,
     /// Bytes of each transaction.
     pub tx_bytes: usize,
-    /// Share of a block's transactions that a random half of the nodes lacks.
+    /// Share of a block's transactions that some nodes lack.
     pub unknown: f64,
+    /// Share of the nodes that lacks each of those.
+    pub lackers: f64,
     /// Whether a block's order is chance, instead of that in which its transactions came.
     pub shuffled: bool,
     /// How long nodes have after their pools were filled, and before a block.
@@ -160,7 +172,7 @@ fn stock(world: &mut World, setup: &Setup, block: usize, txs: &[Arc<Item>]) {
     let lacked = setup.unknown * txs.len() as f64;
     for (place, tx) in txs.iter().enumerate() {
         for node in 0..nodes {
-            if place as f64 >= lacked || rng.random() {
+            if place as f64 >= lacked || rng.random::<f64>() >= setup.lackers {
                 world.restore(node, tx.clone());
             }
         }

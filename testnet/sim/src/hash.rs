@@ -10,7 +10,7 @@ use tidings_protocol::ground::item::{ItemId, ShortId};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::Input;
 use tidings_protocol::wire::message::{
-    Blocks, Items, Message, PeerExchange, Reconcile, Replica, Session, Signal,
+    Blocks, Items, Message, PeerExchange, Reconcile, Replica, Session, Signal, Symbols,
 };
 
 /// Odd multiplier: the golden ratio's fraction in 64 bits.
@@ -118,6 +118,13 @@ impl EventHash {
             }
             Message::Blocks(Blocks::GetListed(ids)) => ids.iter().for_each(|id| self.id(id)),
             Message::Blocks(Blocks::Listed(transactions)) => self.word(transactions.len() as u64),
+            Message::Symbols(Symbols::Offer(offer)) => self.word(offer.size.into()),
+            Message::Symbols(Symbols::Classes { block, .. }) => self.word(*block),
+            Message::Symbols(Symbols::Get(wanted)) => self.word(wanted.stream.into()),
+            Message::Symbols(Symbols::Symbol(symbol)) => {
+                self.word(symbol.stream.into());
+                self.word(symbol.id.number.into());
+            }
             Message::Relay(Signal::Known(ids) | Signal::First(ids)) => {
                 ids.iter().for_each(|id| self.id(id));
             }

@@ -24,6 +24,8 @@ pub struct Record {
     items: u32,
     /// Pairs of a submitted item and a living node that hasn't had it.
     open: u64,
+    /// Pairs of an item and a node that has had it.
+    delivered: u64,
     last: Time,
 }
 
@@ -39,6 +41,7 @@ impl Record {
             had: vec![0; nodes],
             items: 0,
             open: 0,
+            delivered: 0,
             last: Time::ZERO,
         }
     }
@@ -67,6 +70,7 @@ impl Record {
         self.hops[at(node)] = hops;
         self.had[node as usize] += 1;
         self.open -= 1;
+        self.delivered += 1;
         self.last = now;
         true
     }
@@ -85,6 +89,12 @@ impl Record {
     #[must_use]
     pub const fn open(&self) -> u64 {
         self.open
+    }
+
+    /// Pairs of an item and a node that has had it.
+    #[must_use]
+    pub const fn delivered(&self) -> u64 {
+        self.delivered
     }
 
     /// When something was last submitted or delivered for the first time.
@@ -131,7 +141,7 @@ mod tests {
         assert!(record.accept(1, 0, None, Time::from_millis(10)));
         assert!(record.accept(1, 2, Some(0), Time::from_millis(14)));
         assert!(!record.accept(1, 2, Some(0), Time::from_millis(19)));
-        assert_eq!(record.open(), 1);
+        assert_eq!((record.open(), record.delivered()), (1, 2));
         assert_eq!(record.deliveries(1).collect::<Vec<_>>(), [(0, 0), (2, 4_000)]);
         assert_eq!(record.last(), Time::from_millis(14));
         assert_eq!(record.deliveries(0).count(), 0);

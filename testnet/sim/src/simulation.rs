@@ -46,12 +46,15 @@ pub struct Finished {
     pub invalid_reasons: Vec<String>,
 }
 
+/// So many steps pass between two looks of whoever watches a run. A guess: a few of them each second.
+const STEPS_PER_LOOK: u32 = 1 << 17;
+
 /// Runs the simulation of a valid scenario from beginning to end.
 ///
 /// # Errors
 /// A sentence about an overlay or workload that can't be.
 pub fn simulate(scenario: &Scenario) -> Result<Finished, String> {
-    Ok(Prepared::new(scenario)?.finish())
+    Ok(Prepared::new(scenario)?.finish(&mut |_| {}))
 }
 
 impl Prepared {
@@ -90,10 +93,10 @@ impl Prepared {
 
     /// Runs the measured part.
     #[must_use]
-    pub fn finish(self) -> Finished {
+    pub fn finish(self, watch: &mut dyn FnMut(&World)) -> Finished {
         let Self { mut world, outlook, baseline, connect_s, stall_s, problems } = self;
         let events_before = world.events();
-        run(&mut world, outlook, stall_s);
+        run(&mut world, outlook, stall_s, watch);
         let mut invalid_reasons = idle_faults(&world);
         invalid_reasons.extend(problems);
         Finished {
@@ -124,11 +127,16 @@ fn connect(world: &mut World, scenario: &Scenario) -> bool {
 }
 
 /// Runs until every living node has every item and the last fault is over, or nothing was delivered for
-/// `stall_s`.
-pub fn run(world: &mut World, outlook: Outlook, stall_s: f64) {
+/// `stall_s`. `watch` sees the world now and then.
+pub fn run(world: &mut World, outlook: Outlook, stall_s: f64, watch: &mut dyn FnMut(&World)) {
     let busy_until = outlook.last.max(outlook.trouble_until);
     let stall = Duration::from_nanos(nanos(stall_s));
+    let mut steps = 0_u32;
     loop {
+        steps = steps.wrapping_add(1);
+        if steps.is_multiple_of(STEPS_PER_LOOK) {
+            watch(world);
+        }
         if world.record().open() == 0 && world.now() >= busy_until {
             return world.run_until(world.now() + SETTLE);
         }

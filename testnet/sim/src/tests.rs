@@ -130,11 +130,11 @@ fn a_fork_goes_on_as_its_original_and_alone() {
     world.run_until(outlook.first + core::time::Duration::from_millis(400));
     let snapshot = Snapshot::of(&world);
     let before = world.hash();
-    simulation::run(&mut world, outlook, scenario.measure.stall_s);
+    simulation::run(&mut world, outlook, scenario.measure.stall_s, &mut |_| {});
     for _ in 0..2 {
         let mut fork = snapshot.fork();
         assert_eq!((fork.now(), fork.hash()), (snapshot.at(), before));
-        simulation::run(&mut fork, outlook, scenario.measure.stall_s);
+        simulation::run(&mut fork, outlook, scenario.measure.stall_s, &mut |_| {});
         assert_eq!(
             (fork.now(), fork.hash(), fork.events()),
             (world.now(), world.hash(), world.events())

@@ -9,8 +9,7 @@ use tidings::api::Status;
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::tidings::{Block as Contents, Tidings};
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind};
-use tidings_tools::figures::blocks::Chain;
-use tidings_tools::figures::statistics::nearest_rank;
+use tidings_tools::figures::blocks::{Chain, Counted, Reach, settled, with_times};
 use tidings_tools::run::Block;
 
 use super::collect::{Collector, SeenBlock};
@@ -109,15 +108,23 @@ impl Blocks {
         self.made.is_empty()
     }
 
-    /// Pairs of block and living node that were delivered, and all of them. Blocks that no living node has count for nothing.
+    /// How far blocks went among living nodes. What no living node has counts for nothing.
     #[must_use]
-    pub fn coverage(&self, alive: &[bool]) -> (usize, usize) {
+    pub fn reach(&self, alive: &[bool]) -> Reach {
         let living = alive.iter().filter(|alive| **alive).count();
         let had = |arrivals: &Vec<u64>| {
             arrivals.iter().zip(alive).filter(|(at, alive)| **at != 0 && **alive).count()
         };
-        let counts = self.arrivals.iter().map(had).filter(|count| *count > 0);
-        counts.fold((0, 0), |(delivered, all), count| (delivered + count, all + living))
+        let counts = self.made.iter().zip(self.arrivals.iter().map(had));
+        let (there, counts): (Vec<_>, Vec<_>) = counts
+            .filter(|(_, count)| *count > 0)
+            .map(|(made, count)| ((made.id, made.parent, made.height), count))
+            .unzip();
+        let settled = settled(&there).into_iter().zip(&counts).filter(|(settled, _)| *settled);
+        let settled = settled.fold((0, 0), |(had, all), (_, count)| (had + count, all + living));
+        // Of each block all but the node that made it received it.
+        let received = counts.iter().sum::<usize>().saturating_sub(self.made.len());
+        Reach { settled, received, pairs: living * counts.len() }
     }
 
     /// The tip that most nodes have, with its height, and how many different ones there are. Of those that as many have the higher
@@ -155,19 +162,14 @@ impl Blocks {
                 0 => arrivals.iter().copied().filter(|at| *at != 0).min().unwrap_or(0),
                 own => own,
             };
-            let mut times: Vec<f64> = arrivals
+            let times = arrivals
                 .iter()
                 .zip(alive)
                 .filter(|(at, alive)| **at != 0 && **alive)
                 .map(|(at, _)| at.saturating_sub(begin) as f64 / 1e3)
                 .collect();
-            times.sort_by(f64::total_cmp);
             let living = alive.iter().filter(|alive| **alive).count();
-            let by = |share: f64| {
-                let rank = (living > 0).then(|| nearest_rank(share, living))?;
-                times.get(rank - 1).copied()
-            };
-            Block {
+            let block = Block {
                 id: made.id.to_string(),
                 parent: made.parent.to_string(),
                 height: made.height,
@@ -176,17 +178,15 @@ impl Blocks {
                 origin: narrow(made.origin),
                 made_us: begin.saturating_sub(began_us),
                 nodes: narrow(arrivals.iter().filter(|at| **at != 0).count()),
-                t50_ms: by(0.5),
-                t90_ms: by(0.9),
-                t99_ms: by(0.99),
                 on_chain,
-            }
+                ..Block::default()
+            };
+            with_times(block, times, living)
         };
         blocks.map(row).collect()
     }
 
-    /// What the blocks came to, but for what follows from their table. `asked` and `rebuilt` are what nodes say: requests for parts
-    /// of blocks, and blocks put together.
+    /// What the blocks came to, but for what follows from their table. `counted` is what nodes say.
     #[must_use]
     pub fn figures(
         &self,
@@ -194,11 +194,10 @@ impl Blocks {
         statuses: &[Option<Status>],
         alive: &[bool],
         items: &[Planned],
-        (asked, rebuilt): (u64, u64),
+        counted: &Counted,
     ) -> Chain {
         let (tip, tips) = Self::tip(statuses);
         let on_chain = self.on_chain(tip.map(|(tip, _)| tip));
-        let (delivered, pairs) = self.coverage(alive);
         let made = self.made.iter().zip(on_chain).filter(|(_, on_chain)| *on_chain);
         let mut confirmed: Vec<ItemId> =
             made.flat_map(|(made, _)| made.transactions.iter().copied()).collect();
@@ -207,20 +206,16 @@ impl Blocks {
         let submitted: Vec<ItemId> =
             items.iter().map(|item| item.id).filter(|id| id.kind() == ItemKind::Tx).collect();
         let found = submitted.iter().filter(|id| confirmed.binary_search(id).is_ok()).count();
-        let share = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
-        // Of each block all but the node that made it received it.
-        let received = delivered.saturating_sub(self.made.len());
-        let hits = rebuilt.saturating_sub(asked).min(received as u64);
-        Chain {
+        let confirmed = (!submitted.is_empty()).then(|| found as f64 / submitted.len() as f64);
+        let chain = Chain {
             interval_s,
             failed: self.failures.len() as u64,
             height: tip.map(|(_, height)| u64::from(height)),
             tips: tips as u64,
-            confirmed: share(found, submitted.len()),
-            coverage: share(delivered, pairs),
-            hit_rate: (received > 0).then(|| hits as f64 / received as f64),
+            confirmed,
             ..Chain::default()
-        }
+        };
+        chain.with_reach(&self.reach(alive), counted)
     }
 }
 
@@ -253,8 +248,10 @@ mod tests {
     #[test]
     fn times_run_from_whoever_made_it_and_a_block_beside_the_chain_is_stale() {
         let blocks = forked();
-        assert_eq!(blocks.coverage(&[true; 3]), (6, 9));
-        assert_eq!(blocks.coverage(&[true, true, false]), (4, 4), "the third died with its maker");
+        let reach = blocks.reach(&[true; 3]);
+        assert_eq!((reach.settled, reach.received, reach.pairs), ((3, 3), 3, 9), "two are tied");
+        let reach = blocks.reach(&[true, true, false]);
+        assert_eq!((reach.settled, reach.pairs), ((4, 4), 4), "the third died with its maker");
         let rows = blocks.rows(Some(id(2)), &[true; 3], 500);
         let on_chain: Vec<_> = rows.iter().map(|row| row.on_chain).collect();
         assert_eq!(on_chain, [true, true, false]);
@@ -285,13 +282,15 @@ mod tests {
             bytes: bytes::Bytes::new(),
             follows: false,
         });
-        let chain = forked().figures(9.0, &statuses, &[true; 3], &items, (1, 2));
+        let counted = Counted { asked: 1, rebuilt: 2, bytes: 600, template_bytes: 900 };
+        let chain = forked().figures(9.0, &statuses, &[true; 3], &items, &counted);
         assert_eq!((chain.height, chain.tips, chain.confirmed), (Some(2), 2, Some(0.5)));
         assert_eq!(
             chain.hit_rate,
             Some(1.0 / 3.0),
             "three came from elsewhere, one without asking"
         );
+        assert_eq!((chain.bytes_received, chain.template_bytes), (Some(200.0), Some(100.0)));
     }
 
     fn tidings_status() -> Status {
@@ -311,10 +310,10 @@ mod tests {
         collector.poll().unwrap();
         let mut blocks = Blocks::new(1);
         blocks.follow(&mut collector);
-        assert_eq!((blocks.coverage(&[true]), collector.deliveries()), ((0, 0), 0));
+        assert_eq!((blocks.reach(&[true]).settled, collector.deliveries()), ((0, 0), 0));
         blocks.add(block);
         blocks.follow(&mut collector);
-        assert_eq!((blocks.coverage(&[true]), collector.deliveries()), ((1, 1), 1));
+        assert_eq!((blocks.reach(&[true]).settled, collector.deliveries()), ((1, 1), 1));
         assert_eq!(collector.oddities().foreign, 0);
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use tidings::api::Status;
-use tidings_tools::figures::blocks::Chain;
+use tidings_protocol::wire::kinds::MessageKind;
+use tidings_sim::blocks::{ALONE, EXPECTED};
+use tidings_tools::figures::blocks::{Chain, Counted};
 use tidings_tools::run::Block;
 
 use super::blocks::Blocks;
@@ -14,8 +16,8 @@ use super::joiners;
 use super::local::{Common, NodeError};
 use super::plan::NodePlan;
 use super::settings::Settings;
-use super::ui::Ui;
 use crate::output;
+use crate::ui::Ui;
 
 /// Failures to make a block that are told one by one; the summary has the number of all.
 const FAILURES_TOLD: usize = 5;
@@ -40,12 +42,24 @@ pub fn look(
     let (blocks, mining) = (driven.blocks.as_ref()?, settings.manifest.mining?);
     let (tip, alive) = (Blocks::tip(statuses).0, fleet.alive());
     let rows = blocks.rows(tip.map(|(tip, _)| tip), &alive, driven.began_us);
-    let sum = |of: &dyn Fn(&Status) -> u64| statuses.iter().flatten().map(of).sum::<u64>();
-    let asked = sum(&|status| status.traffic.get("getparts").map_or(0, |kind| kind.sent_messages));
-    let rebuilt = sum(&|status| status.counters.get("blocks_rebuilt").copied().unwrap_or(0));
-    let chain = blocks.figures(mining.interval_s, statuses, &alive, items, (asked, rebuilt));
+    let counted = counted(statuses);
+    let chain = blocks.figures(mining.interval_s, statuses, &alive, items, &counted);
     blocks.failures.iter().take(FAILURES_TOLD).for_each(output::complain);
     Some(Looked { chain: chain.with_blocks(&rows), rows, height: tip.map(|(_, height)| height) })
+}
+
+/// What nodes counted of blocks, all together.
+fn counted(statuses: &[Option<Status>]) -> Counted {
+    let mut counted = Counted::default();
+    for status in statuses.iter().flatten() {
+        let traffic = |kind: &MessageKind| status.traffic.get(kind.name());
+        let bytes = |kind: &MessageKind| traffic(kind).map_or(0, |of| of.received_bytes);
+        counted.rebuilt += status.counters.get("blocks_rebuilt").copied().unwrap_or(0);
+        counted.asked += traffic(&MessageKind::GetParts).map_or(0, |of| of.sent_messages);
+        counted.bytes += ALONE.iter().map(bytes).sum::<u64>();
+        counted.template_bytes += EXPECTED.iter().map(bytes).sum::<u64>();
+    }
+    counted
 }
 
 /// Starts the nodes that start late, if there is a chain that they could catch up with, and adds how long they took.
@@ -71,7 +85,7 @@ pub async fn catch_up(
 pub fn wrong_with(chain: &Chain) -> Vec<String> {
     let mut wrong = Vec::new();
     if chain.coverage.is_some_and(|coverage| coverage < 1.0) {
-        wrong.push("not every block reached every live node".to_owned());
+        wrong.push("not every block of the chain reached every live node".to_owned());
     }
     let behind = chain.joiners.iter().filter(|joiner| joiner.catch_up_s.is_none()).count();
     if behind > 0 {

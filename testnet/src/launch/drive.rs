@@ -14,6 +14,7 @@ use super::blocks::Blocks;
 use super::clocks::Clocks;
 use super::collect::{Collector, Coverage};
 use super::connect;
+use super::cut::{Cut, LAST_LINES};
 use super::fleet::{Fleet, FleetWaits};
 use super::items::{Planned, Schedule};
 use super::kill::{self, Kill};
@@ -21,7 +22,7 @@ use super::local::{NodeError, TRACE};
 use super::mining;
 use super::settings::Settings;
 use super::submit::{self, Arrived, Submission};
-use super::ui::Bar;
+use crate::ui::Bar;
 use crate::usage::{self, Usage};
 
 /// How often traces are read. Nodes write theirs once a second.
@@ -55,6 +56,8 @@ pub struct Driven {
     /// How long after the kill all that lived had their links again and were one network, or why they weren't within
     /// [`HEAL_MAX`]; `None` for others' nodes and given overlays, too.
     pub healed: Option<Result<Duration, String>>,
+    /// What cut it short, if anything did.
+    pub cut_short: Option<&'static str>,
     /// Nodes that died by themselves.
     pub deaths: Vec<NodeError>,
     /// CPU time of each node, seconds; `None` if it died by itself.
@@ -74,7 +77,7 @@ pub struct Driven {
 }
 
 /// Drives a run from its first submission until every living node has everything, or nothing has
-/// arrived any more for a while.
+/// arrived any more for a while, or somebody cuts it short.
 ///
 /// # Errors
 /// When a trace can't be read.
@@ -84,7 +87,7 @@ pub async fn run(
     victims: &[usize],
     settings: &Settings,
     (clock, clocks): (&Clock, &mut Clocks),
-    bar: &Bar,
+    (cut, bar): (&Cut, &Bar),
 ) -> io::Result<Driven> {
     let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
     let ids = items.iter().map(|item| item.id);
@@ -124,19 +127,7 @@ pub async fn run(
         mining::mine(fleet, mining, seed, since, goes_on, on_made).await;
         progress.mining.set(false);
     };
-    let killing = async {
-        let after = Duration::from_secs_f64(settings.kill?.after_s);
-        let kill = kill::kill(fleet, victims, clock, began + after).await;
-        progress.killed.set(Some(kill.at));
-        let late = !progress.submitting.get();
-        // Where whom to link with was given, nobody else is dialled.
-        let heals = settings.manifest.network.topology == Shape::Gossip;
-        let healed = match settings.manifest.contender {
-            None if heals => Some(heal(fleet, clock, kill.at).await),
-            _ => None,
-        };
-        Some((kill, late, healed))
-    };
+    let killing = kill(fleet, victims, settings, (clock, began), &progress);
     let stall = Duration::from_secs_f64(settings.manifest.measure.stall_s);
     let kill_pending = settings.kill.is_some();
     let reading = (&mut collector, clocks);
@@ -145,8 +136,17 @@ pub async fn run(
         let deaths = follow(fleet, reading, books, &progress, kill_pending, stall).await;
         (deaths, clock.now())
     };
-    let ((), (), kill, (deaths, over)) = tokio::join!(submitting, making, killing, following);
-    let deaths = deaths?;
+    let all = async { tokio::join!(submitting, making, killing, following) };
+    let (kill, deaths, over) = match cut.measure(all).await {
+        Some(((), (), kill, (deaths, over))) => (kill, deaths?, over),
+        None => {
+            sleep(LAST_LINES).await;
+            let over = clock.now();
+            collector.poll()?;
+            blocks.borrow_mut().follow(&mut collector);
+            (None, fleet.new_deaths(), over)
+        }
+    };
 
     let (kill, kill_late, healed) =
         kill.map_or((None, false, None), |(kill, late, healed)| (Some(kill), late, healed));
@@ -159,6 +159,7 @@ pub async fn run(
         kill,
         kill_late,
         healed,
+        cut_short: cut.signal(),
         deaths,
         node_cpu_s,
         launcher_cpu_s,
@@ -167,6 +168,27 @@ pub async fn run(
         over_us: clock.unix_us(over),
         elapsed_s: (over - began).as_secs_f64(),
     })
+}
+
+/// Kills, if that is planned; whether it was late, and how soon the others had their links again.
+async fn kill(
+    fleet: &Fleet,
+    victims: &[usize],
+    settings: &Settings,
+    (clock, began): (&Clock, Time),
+    progress: &Progress<'_>,
+) -> Option<(Kill, bool, Option<Result<Duration, String>>)> {
+    let after = Duration::from_secs_f64(settings.kill?.after_s);
+    let kill = kill::kill(fleet, victims, clock, began + after).await;
+    progress.killed.set(Some(kill.at));
+    let late = !progress.submitting.get();
+    // Where whom to link with was given, nobody else is dialled.
+    let heals = settings.manifest.network.topology == Shape::Gossip;
+    let healed = match settings.manifest.contender {
+        None if heals => Some(heal(fleet, clock, kill.at).await),
+        _ => None,
+    };
+    Some((kill, late, healed))
 }
 
 /// Waits until all that outlived a kill have their links again, and are one network.
@@ -206,11 +228,11 @@ async fn follow(
         let alive = fleet.alive();
         let (had, pairs) = {
             let mut blocks = blocks.borrow_mut();
-            let before = blocks.coverage(&alive).0;
+            let before = blocks.reach(&alive).received;
             blocks.follow(collector);
-            let (had, pairs) = blocks.coverage(&alive);
-            is_news |= had > before;
-            (had, pairs)
+            let reach = blocks.reach(&alive);
+            is_news |= reach.received > before;
+            reach.settled
         };
         if is_news {
             last_news = now;

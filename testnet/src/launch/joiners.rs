@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::local::{Common, Node, NodeError};
 use super::plan::NodePlan;
-use super::ui::Ui;
+use crate::ui::Ui;
 
 /// How often a node that catches up is looked at: what its figure is true to.
 const POLL: Duration = Duration::from_millis(20);

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use super::fleet::Fleet;
 use super::observe;
 use super::settings::Settings;
-use super::ui::Ui;
+use crate::ui::Ui;
 use reading::Reading;
 
 /// Kills that are told one by one; the summary has all of them. A guess: a screen.

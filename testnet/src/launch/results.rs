@@ -197,6 +197,7 @@ fn inputs(
         private_mib_per_node: observed.memory.map(|memory| memory.private),
         idle_cpu_percent_per_node: observed.idle_cpu_percent,
         launcher_cpu_s: Some(driven.launcher_cpu_s),
+        cut_short: driven.cut_short.map(str::to_owned),
         dropped_events: driven.collector.oddities().dropped,
         machine: Some(pace::machine(settings, driven)),
         links_lost: observed.links_lost,
@@ -285,7 +286,10 @@ fn invalid_reasons(fleet: &Fleet, observed: &Observed, driven: &Driven) -> Vec<S
     let submissions: Vec<_> = driven.submissions.iter().map(|record| record.sent).collect();
     let mistimed = driven.collector.mistimed(&submissions, driven.over_us);
     reasons.extend(told(mistimed.iter().map(Mistimed::sentence).collect(), "node"));
-    reasons.extend(told(unacknowledged(fleet, &driven.submissions), "submission"));
+    // Where a run was cut short, answers were still to come.
+    if driven.cut_short.is_none() {
+        reasons.extend(told(unacknowledged(fleet, &driven.submissions), "submission"));
+    }
     let silent = fleet.live().filter(|node| observed.traffic_after[node.index].is_none());
     let silent = silent.map(|node| format!("{} didn't tell its traffic", node.name)).collect();
     reasons.extend(told(silent, "node"));

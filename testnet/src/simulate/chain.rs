@@ -2,11 +2,11 @@
 
 use tidings_protocol::ground::item::Hash256;
 use tidings_protocol::wire::kinds::MessageKind;
+use tidings_sim::blocks::{ALONE, EXPECTED};
 use tidings_sim::mining::Made;
 use tidings_sim::scenario::Scenario;
 use tidings_sim::world::World;
-use tidings_tools::figures::blocks::Chain;
-use tidings_tools::figures::statistics::nearest_rank;
+use tidings_tools::figures::blocks::{Chain, Counted, Reach, settled, with_times};
 use tidings_tools::run::Block;
 
 /// The figures, if blocks were to be made.
@@ -25,28 +25,39 @@ pub(super) fn figures(scenario: &Scenario, world: &World, start_us: u64) -> Opti
         .collect();
     let living = alive.iter().filter(|alive| **alive).count();
     let is_alive = |(node, _): &(u32, u32)| alive[*node as usize];
-    let had: usize = blocks.iter().map(|made| made.arrivals().filter(is_alive).count()).sum();
-    let received = had.saturating_sub(blocks.len());
-    let sum = |of: &dyn Fn(u32) -> u64| nodes(world).map(of).sum::<u64>();
-    let rebuilt = sum(&|node| world.counters(node).0.blocks_rebuilt);
-    let asked = sum(&|node| world.counters(node).0.traffic.sent(MessageKind::GetParts).messages);
-    let hits = rebuilt.saturating_sub(asked).min(received as u64);
+    let counts = blocks.iter().map(|made| made.arrivals().filter(is_alive).count());
+    let counts: Vec<usize> = counts.collect();
+    let places = blocks.iter().map(|made| (made.id.hash(), made.parent, made.height));
+    let settled = settled(&places.collect::<Vec<_>>()).into_iter().zip(&counts);
+    let settled = settled.filter(|(settled, _)| *settled);
+    let reach = Reach {
+        settled: settled.fold((0, 0), |(had, all), (_, count)| (had + count, all + living)),
+        received: counts.iter().sum::<usize>().saturating_sub(blocks.len()),
+        pairs: living * blocks.len(),
+    };
+    let mut counted = Counted::default();
+    for counters in nodes(world).map(|node| world.counters(node).0) {
+        let bytes = |kind: &MessageKind| counters.traffic.received(*kind).bytes;
+        counted.rebuilt += counters.blocks_rebuilt;
+        counted.asked += counters.traffic.sent(MessageKind::GetParts).messages;
+        counted.bytes += ALONE.iter().map(bytes).sum::<u64>();
+        counted.template_bytes += EXPECTED.iter().map(bytes).sum::<u64>();
+    }
     let confirmed: usize = blocks
         .iter()
         .zip(&on_chain)
         .filter(|(_, on_chain)| **on_chain)
         .map(|(made, _)| made.transactions.len())
         .sum();
-    let share = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
+    let submitted = world.items().len();
     let chain = Chain {
         interval_s: mining.interval_s,
         height: tip.map(|(_, height)| u64::from(height)),
         tips,
-        confirmed: share(confirmed, world.items().len()),
-        coverage: share(had, living * blocks.len()),
-        hit_rate: (received > 0).then(|| hits as f64 / received as f64),
+        confirmed: (submitted > 0).then(|| confirmed as f64 / submitted as f64),
         ..Chain::default()
     };
+    let chain = chain.with_reach(&reach, &counted);
     Some(chain.with_blocks(&rows))
 }
 
@@ -66,14 +77,9 @@ fn tip(world: &World) -> (Option<(Hash256, u32)>, u64) {
 
 fn row(made: &Made, alive: &[bool], on_chain: bool, start_us: u64) -> Block {
     let times = made.arrivals().filter(|(node, _)| alive[*node as usize]);
-    let mut times: Vec<f64> = times.map(|(_, us)| f64::from(us) / 1e3).collect();
-    times.sort_by(f64::total_cmp);
+    let times = times.map(|(_, us)| f64::from(us) / 1e3).collect();
     let living = alive.iter().filter(|alive| **alive).count();
-    let by = |share: f64| {
-        let rank = (living > 0).then(|| nearest_rank(share, living))?;
-        times.get(rank - 1).copied()
-    };
-    Block {
+    let block = Block {
         id: made.id.hash().to_string(),
         parent: made.parent.to_string(),
         height: made.height,
@@ -82,9 +88,8 @@ fn row(made: &Made, alive: &[bool], on_chain: bool, start_us: u64) -> Block {
         origin: made.origin,
         made_us: (made.at.as_nanos() / 1_000).saturating_sub(start_us),
         nodes: u32::try_from(made.arrivals().count()).unwrap_or(u32::MAX),
-        t50_ms: by(0.5),
-        t90_ms: by(0.9),
-        t99_ms: by(0.99),
         on_chain,
-    }
+        ..Block::default()
+    };
+    with_times(block, times, living)
 }

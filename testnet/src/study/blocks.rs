@@ -1,7 +1,7 @@
 //! `tidings-testnet blocks`: how soon blocks are everywhere, and at what cost, when nodes have most of what is in them.
 //!
 //! Each way of sending them in a row: whole; as names when asked for; as names unasked, by three peers; by templates that were told
-//! beforehand, whose bytes stand in a column of their own. The bound beside them is
+//! beforehand, whose bytes stand in a column of their own; in symbols of a code, of several peers. The bound beside them is
 //! what no way passes: a message of a header's size that every node sends on to all its peers, over the same overlay and links.
 
 use std::process::ExitCode;
@@ -15,8 +15,9 @@ use tidings_sim::blocks::{KINDS, Outcome, Setup, measure};
 use tidings_sim::scenario::Scenario;
 use tidings_tools::show::table::grid;
 
-use super::compare::{WorldArgs, progress, write_files};
+use super::compare::{WorldArgs, write_files};
 use super::jobs;
+use super::progress::Progress;
 use crate::exit::usage;
 use crate::output;
 
@@ -32,9 +33,15 @@ pub struct BlocksArgs {
     /// Bytes of each transaction
     #[arg(long, value_name = "BYTES", default_value_t = 300)]
     pub tx_bytes: usize,
-    /// Share of a block's transactions that a random half of the nodes lacks, 0 to 1
+    /// Share of a block's transactions that some nodes lack, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub unknown: f64,
+    /// Share of the nodes that lacks each of those, 0 to 1: with both 1, nobody knows anything
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    pub lackers: f64,
+    /// How many symbols more than should do are asked for, percent, three rows for each
+    #[arg(long, value_name = "PERCENT,…", value_delimiter = ',', default_value = "10")]
+    pub spare: Vec<usize>,
     /// Whether a block has its transactions in the order in which nodes got them, instead of any
     #[arg(long)]
     pub in_order: bool,
@@ -63,16 +70,32 @@ const TEMPLATES_S: u64 = 2;
 const BOUND_TX_BYTES: usize = 16;
 
 /// One way of sending blocks.
+#[derive(Clone)]
 struct Way {
-    name: &'static str,
-    change: fn(&mut BlockParams),
+    name: String,
+    blocks: BlockParams,
     /// A block as small as a header, sent to everybody at once.
     is_bound: bool,
 }
 
-fn ways() -> [Way; 8] {
-    let way = |name, change| Way { name, change, is_bound: false };
-    [
+fn ways(base: &BlockParams, spares: &[usize]) -> Vec<Way> {
+    let way = |name: &str, change: fn(&mut BlockParams)| {
+        let mut blocks = BlockParams { templates_s: 0, ..base.clone() };
+        change(&mut blocks);
+        Way { name: name.to_owned(), blocks, is_bound: false }
+    };
+    let coded = |spare: usize| {
+        let others =
+            [("", false, 0), ("names, or ", true, 0), ("templates, or ", true, TEMPLATES_S)];
+        others.map(|(others, compact, templates_s)| {
+            let mut way = way(&format!("{others}symbols, {spare} % to spare"), |_| {});
+            let blocks = &mut way.blocks;
+            (blocks.coded_above, blocks.coded_spare) = (1, spare);
+            (blocks.compact, blocks.templates_s) = (compact, templates_s);
+            way
+        })
+    };
+    let mut ways = vec![
         way("whole", |blocks| blocks.compact = false),
         way("names, asked for", |blocks| blocks.pushers = 0),
         way("names, pushed", |blocks| blocks.cut_through = false),
@@ -82,8 +105,11 @@ fn ways() -> [Way; 8] {
         way("the same, nothing along", |blocks| {
             (blocks.templates_s, blocks.prefilled_max) = (TEMPLATES_S, 0);
         }),
-        Way { is_bound: true, ..way("bound: a header, flooded", |blocks| blocks.compact = false) },
-    ]
+    ];
+    ways.extend(spares.iter().flat_map(|spare| coded(*spare)));
+    let bound = way("bound: a header, flooded", |blocks| blocks.compact = false);
+    ways.push(Way { is_bound: true, ..bound });
+    ways
 }
 
 /// Runs the command.
@@ -93,12 +119,13 @@ pub fn main(args: &BlocksArgs) -> ExitCode {
         Ok(setups) => setups,
         Err(problem) => return usage(&problem),
     };
+    let progress = Progress::new(setups.len());
     let rows = jobs::map(args.world.jobs, &setups, |(name, setup)| {
         let outcome = measure(setup)?;
-        progress(name);
-        Ok((*name, outcome))
+        progress.ended(name);
+        Ok((name.clone(), outcome))
     });
-    let rows: Vec<(&str, Outcome)> = match rows.into_iter().collect::<Result<_, String>>() {
+    let rows: Vec<(String, Outcome)> = match rows.into_iter().collect::<Result<_, String>>() {
         Ok(rows) => rows,
         Err(problem) => return usage(&problem),
     };
@@ -114,7 +141,7 @@ pub fn main(args: &BlocksArgs) -> ExitCode {
     output::print(&text, args.world.out.is_some(), code)
 }
 
-fn setups(args: &BlocksArgs) -> Result<Vec<(&'static str, Setup)>, String> {
+fn setups(args: &BlocksArgs) -> Result<Vec<(String, Setup)>, String> {
     if !(1..=1_000).contains(&args.blocks) {
         return Err(format!("--blocks is {}, but must be 1 to 1000", args.blocks));
     }
@@ -132,6 +159,12 @@ fn setups(args: &BlocksArgs) -> Result<Vec<(&'static str, Setup)>, String> {
     if !(0.0..=1.0).contains(&args.unknown) {
         return Err(format!("--unknown is {}, but must be 0 to 1", args.unknown));
     }
+    if !(0.0..=1.0).contains(&args.lackers) {
+        return Err(format!("--lackers is {}, but must be 0 to 1", args.lackers));
+    }
+    if !args.spare.iter().all(|spare| *spare <= 100) {
+        return Err("--spare must be at most 100 percent each".to_owned());
+    }
     for (name, seconds) in [("every", args.every), ("pause", args.pause)] {
         if !(0.1..=3_600.0).contains(&seconds) {
             return Err(format!("--{name} is {seconds}, but must be 0.1 to 3600 seconds"));
@@ -140,13 +173,13 @@ fn setups(args: &BlocksArgs) -> Result<Vec<(&'static str, Setup)>, String> {
     let mut manifest = args.world.manifest(1, 0)?;
     manifest.seed = args.seed;
     let scenario = manifest.scenario()?;
-    Ok(ways().map(|way| (way.name, setup(args, &scenario, way))).into())
+    let ways = ways(&scenario.params.blocks, &args.spare).into_iter();
+    Ok(ways.map(|way| (way.name.clone(), setup(args, &scenario, way))).collect())
 }
 
 fn setup(args: &BlocksArgs, scenario: &Scenario, way: Way) -> Setup {
     let mut scenario = scenario.clone();
-    scenario.params.blocks.templates_s = 0;
-    (way.change)(&mut scenario.params.blocks);
+    scenario.params.blocks = way.blocks;
     // What some lack is then found by nothing but what is measured.
     scenario.params.relay.safety_pull_ms = 0;
     let (mut txs, mut tx_bytes) = (args.block_txs, args.tx_bytes);
@@ -162,13 +195,14 @@ fn setup(args: &BlocksArgs, scenario: &Scenario, way: Way) -> Setup {
         txs,
         tx_bytes,
         unknown,
+        lackers: args.lackers,
         shuffled: !args.in_order,
         pause: Duration::from_secs_f64(args.pause),
         every: Duration::from_secs_f64(args.every),
     }
 }
 
-fn render(rows: &[(&str, Outcome)]) -> String {
+fn render(rows: &[(String, Outcome)]) -> String {
     let names = [
         "",
         "t50 ms",
@@ -184,7 +218,7 @@ fn render(rows: &[(&str, Outcome)]) -> String {
         let at = |share| format!("{:.0}", outcome.quantile_ms(share));
         let bytes = outcome.bytes();
         vec![
-            (*name).to_owned(),
+            name.clone(),
             at(0.5),
             at(0.9),
             at(0.99),
@@ -198,7 +232,7 @@ fn render(rows: &[(&str, Outcome)]) -> String {
     grid(&names, &rows.collect::<Vec<_>>())
 }
 
-fn to_json((name, outcome): &(&str, Outcome)) -> Value {
+fn to_json((name, outcome): &(String, Outcome)) -> Value {
     let kinds = KINDS.iter().zip(outcome.received);
     let received = kinds.map(|(kind, bytes)| (kind.name().to_owned(), json!(bytes)));
     json!({
@@ -236,7 +270,7 @@ mod tests {
         let words = "--nodes 20 --blocks 1 --block-txs 20 --every 5";
         let setups = setups(&args(words)).unwrap();
         let rows: Vec<_> =
-            setups.iter().map(|(name, setup)| (*name, measure(setup).unwrap())).collect();
+            setups.iter().map(|(name, setup)| (name.clone(), measure(setup).unwrap())).collect();
         assert!(rows.iter().all(|(_, outcome)| outcome.missing == 0));
         let text = render(&rows);
         assert_eq!(text.lines().count(), 2 + rows.len(), "{text}");

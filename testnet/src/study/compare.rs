@@ -19,6 +19,7 @@ use tidings_sim::workload::Transfers;
 use tidings_sim::workload::sizes::Sizes;
 use tidings_tools::run::write_text;
 
+use super::progress::Progress;
 use crate::exit::usage;
 use crate::manifest::args::{SettingArgs, shapes};
 use crate::manifest::{Manifest, Workload};
@@ -158,7 +159,8 @@ pub fn main(args: &CompareArgs) -> ExitCode {
         Ok(prepared) => prepared,
         Err(problem) => return usage(&problem),
     };
-    let (summaries, rows) = match matrix::run_all(&cases, &seeds, args.world.jobs, progress) {
+    let progress = Progress::new(cases.len() * seeds.len());
+    let (summaries, rows) = match matrix::run_all(&cases, &seeds, args.world.jobs, &progress) {
         Ok(results) => results,
         Err(problem) => return usage(&problem),
     };
@@ -185,11 +187,6 @@ pub(crate) fn prepared<T>(
     let prepared = (cases?, parse_seeds(seeds)?);
     world.make_folder()?;
     Ok(prepared)
-}
-
-/// Says which run has ended.
-pub(crate) fn progress(run: &str) {
-    output::tell(&format!("done: {run}"));
 }
 
 /// Writes results, or says why not.

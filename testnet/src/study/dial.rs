@@ -15,7 +15,8 @@ use tidings_tools::show::table::grid;
 
 use super::compare::matrix::{self, Case, Row};
 use super::compare::variant::Variant;
-use super::compare::{parse_seeds, progress, write_files};
+use super::compare::{parse_seeds, write_files};
+use super::progress::Progress;
 use crate::exit::usage;
 use crate::manifest::Manifest;
 use crate::manifest::args::SettingArgs;
@@ -132,7 +133,8 @@ pub fn main(args: &DialArgs) -> ExitCode {
         return usage(&format!("--out {}: {error}", out.display()));
     }
     let flat: Vec<Case> = cases.iter().flat_map(|(_, cases)| cases.iter().cloned()).collect();
-    let rows = match matrix::run_all(&flat, &seeds, args.jobs, progress) {
+    let progress = Progress::new(flat.len() * seeds.len());
+    let rows = match matrix::run_all(&flat, &seeds, args.jobs, &progress) {
         Ok((_, rows)) => rows,
         Err(problem) => return usage(&problem),
     };
@@ -368,7 +370,7 @@ mod tests {
         );
         let cases = all_cases(&args).unwrap();
         let (place, cases) = &cases[0];
-        let (_, rows) = matrix::run_all(cases, &[1], 2, |_| {}).unwrap();
+        let (_, rows) = matrix::run_all(cases, &[1], 2, &Progress::silent()).unwrap();
         let lines = lines(place, cases, &rows);
         let asked: Vec<f64> = lines.iter().map(|line| line.asked).collect();
         assert_eq!(asked, [0.1, 0.3]);

@@ -16,8 +16,9 @@ use tidings_tools::show::page::{document, figure, section};
 
 use super::compare::matrix::{self, Case, Row};
 use super::compare::variant::{Variant, split};
-use super::compare::{WorldArgs, prepared, progress, show, to_json, write_files};
+use super::compare::{WorldArgs, prepared, show, to_json, write_files};
 use super::mean_field::{MeanField, Trips};
+use super::progress::Progress;
 use crate::exit::usage;
 use crate::output;
 
@@ -79,9 +80,11 @@ pub fn main(args: &FrontierArgs) -> ExitCode {
         Err(problem) => return usage(&problem),
     };
     let (mut summaries, mut planes) = (Vec::new(), Vec::new());
+    let runs = cases.iter().map(|(_, cases)| cases.len() * seeds.len()).sum();
+    let progress = Progress::new(runs);
     for (model, cases) in &cases {
         output::tell(&format!("{model} links:"));
-        match matrix::run_all(cases, &seeds, args.world.jobs, progress) {
+        match matrix::run_all(cases, &seeds, args.world.jobs, &progress) {
             Ok((more, rows)) => {
                 summaries.extend(more);
                 planes.push((model.clone(), rows));
@@ -278,7 +281,7 @@ mod tests {
         let args =
             args("--nodes 40 --txs 10 --warmup 5 --models planar --strategies flood,adaptive");
         let planes = cases(&args).unwrap();
-        let (_, rows) = matrix::run_all(&planes[0].1, &[1], 2, |_| {}).unwrap();
+        let (_, rows) = matrix::run_all(&planes[0].1, &[1], 2, &Progress::silent()).unwrap();
         let lines = ratios(&rows);
         assert!(
             lines[0].starts_with("flood: ") && lines[0].ends_with("t99 1.00 x flood"),

@@ -14,8 +14,9 @@ use tidings_sim::simulation::simulate;
 use tidings_tools::show::table::grid;
 
 use super::compare::variant::{Variant, split};
-use super::compare::{WorldArgs, progress, write_files};
+use super::compare::{WorldArgs, write_files};
 use super::jobs;
+use super::progress::Progress;
 use crate::exit::usage;
 use crate::manifest::Manifest;
 use crate::output;
@@ -65,7 +66,12 @@ pub fn main(args: &HealArgs) -> ExitCode {
         Ok(manifests) => manifests,
         Err(problem) => return usage(&problem),
     };
-    let rows = jobs::map(args.world.jobs, &manifests, |(name, manifest)| row(name, manifest));
+    let progress = Progress::new(manifests.len());
+    let rows = jobs::map(args.world.jobs, &manifests, |(name, manifest)| {
+        let row = row(name, manifest);
+        progress.ended(name);
+        row
+    });
     let rows: Vec<Row> = match rows.into_iter().collect::<Result<_, _>>() {
         Ok(rows) => rows,
         Err(problem) => return usage(&problem),
@@ -110,7 +116,6 @@ fn row(name: &str, manifest: &Manifest) -> Result<Row, String> {
     let cpu_s = cpu_between(begun, own_usage());
     let healed = finished.world.healed();
     let healed = healed.ok_or_else(|| format!("{name} ended before the partition did"))?;
-    progress(name);
     Ok(Row { name: name.to_owned(), healed, cpu_s })
 }
 

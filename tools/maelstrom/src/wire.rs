@@ -145,6 +145,7 @@ pub(super) const fn travels(message: &Message) -> bool {
         | Message::Peers(_)
         | Message::Items(Items::FeeFilter(_) | Items::Credit(_))
         | Message::Blocks(_)
+        | Message::Symbols(_)
         | Message::Replica(_)
         | Message::Unknown { .. } => false,
     }
@@ -176,6 +177,7 @@ fn encode(message: &Message) -> Option<Say> {
         | Message::Peers(_)
         | Message::Items(Items::FeeFilter(_) | Items::Credit(_))
         | Message::Blocks(_)
+        | Message::Symbols(_)
         | Message::Replica(_)
         | Message::Unknown { .. } => return None,
     })

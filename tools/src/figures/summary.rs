@@ -57,6 +57,9 @@ pub struct Inputs {
     pub private_mib_per_node: Option<f64>,
     /// CPU of one node without work, per cent of one core.
     pub idle_cpu_percent_per_node: Option<f64>,
+    /// What cut the run short, if anything did: its last items were still under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_short: Option<String>,
     /// CPU time of the launcher itself, user and system, seconds.
     pub launcher_cpu_s: Option<f64>,
     /// Trace events that nodes had to drop: deliveries may be missing from the data.

@@ -1,5 +1,6 @@
 //! The figures of a summary in words: what each is called, its unit, and what it means.
 
+use crate::figures::blocks::Chain;
 use crate::figures::summary::{SOCKET_BYTES, SOCKET_WRITES, Summary};
 use crate::figures::verdict::Verdict;
 use crate::show::format::{counted, grouped, measured, percent};
@@ -204,7 +205,6 @@ fn cost(summary: &Summary) -> Vec<Figure> {
 
 fn chain(summary: &Summary) -> Vec<Figure> {
     let Some(chain) = &summary.inputs.chain else { return Vec::new() };
-    let percent = |share: Option<f64>| share.map(|share| share * 100.0);
     let mut figures = vec![
         count("chain.made", "Blocks made", chain.made, "at random nodes, at random times"),
         count(
@@ -230,38 +230,7 @@ fn chain(summary: &Summary) -> Vec<Figure> {
             "nodes ended with different last blocks",
         ));
     }
-    let half = "until half the live nodes had a block";
-    let measured = [
-        ("chain.stale_rate", "Stale rate", percent(chain.stale_rate), "%", "of the blocks made"),
-        ("chain.txs_mean", "Transactions", chain.txs_mean, "/block", "on average"),
-        (
-            "chain.confirmed",
-            "Confirmed",
-            percent(chain.confirmed),
-            "%",
-            "of the transactions are in the chain",
-        ),
-        (
-            "chain.coverage",
-            "Block coverage",
-            percent(chain.coverage),
-            "%",
-            "of all (block, live node) pairs",
-        ),
-        ("chain.t50_ms", "Block to 50 %", chain.t50_ms, "ms", half),
-        ("chain.t90_ms", "Block to 90 %", chain.t90_ms, "ms", "until 90 % of them had it"),
-        ("chain.t99_ms", "Block to 99 %", chain.t99_ms, "ms", "until 99 % of them had it"),
-        (
-            "chain.hit_rate",
-            "Rebuilt at once",
-            percent(chain.hit_rate),
-            "%",
-            "of blocks received, without asking for parts",
-        ),
-    ];
-    figures.extend(
-        measured.map(|(key, label, value, unit, meaning)| number(key, label, value, unit, meaning)),
-    );
+    figures.extend(travel(chain));
     if !chain.joiners.is_empty() {
         let joiners = chain.joiners.len() as u64;
         let caught = "until a late node had the last block (median)";
@@ -278,6 +247,57 @@ fn chain(summary: &Summary) -> Vec<Figure> {
         ]);
     }
     figures
+}
+
+/// How far and how soon blocks went, and at what cost.
+fn travel(chain: &Chain) -> impl Iterator<Item = Figure> + use<> {
+    let percent = |share: Option<f64>| share.map(|share| share * 100.0);
+    let half = "until half the live nodes had a block";
+    let measured = [
+        ("chain.stale_rate", "Stale rate", percent(chain.stale_rate), "%", "of the blocks made"),
+        ("chain.txs_mean", "Transactions", chain.txs_mean, "/block", "on average"),
+        (
+            "chain.confirmed",
+            "Confirmed",
+            percent(chain.confirmed),
+            "%",
+            "of the transactions are in the chain",
+        ),
+        (
+            "chain.coverage",
+            "Block coverage",
+            percent(chain.coverage),
+            "%",
+            "of all (settled block, live node) pairs",
+        ),
+        ("chain.t50_ms", "Block to 50 %", chain.t50_ms, "ms", half),
+        ("chain.t90_ms", "Block to 90 %", chain.t90_ms, "ms", "until 90 % of them had it"),
+        ("chain.t99_ms", "Block to 99 %", chain.t99_ms, "ms", "until 99 % of them had it"),
+        (
+            "chain.hit_rate",
+            "Rebuilt at once",
+            percent(chain.hit_rate),
+            "%",
+            "of blocks received, without asking for parts",
+        ),
+        (
+            "chain.bytes_received",
+            "Bytes per block",
+            chain.bytes_received,
+            "B",
+            "that a node received for one of another",
+        ),
+        (
+            "chain.template_bytes",
+            "Templates",
+            chain.template_bytes,
+            "B/block",
+            "that a node received of what others expect",
+        ),
+    ];
+    measured
+        .into_iter()
+        .map(|(key, label, value, unit, meaning)| number(key, label, value, unit, meaning))
 }
 
 fn members(summary: &Summary) -> Vec<Figure> {
@@ -444,6 +464,12 @@ pub fn colour(summary: &Summary) -> Colour {
 /// The run in one sentence: what it proved, or that it proved nothing.
 #[must_use]
 pub fn verdict(summary: &Summary) -> String {
+    if let (true, Some(signal), Some(coverage)) =
+        (summary.valid, &summary.inputs.cut_short, summary.coverage)
+    {
+        let share = percent(coverage);
+        return format!("Cut short ({signal}): {share} % of the deliveries had happened by then.");
+    }
     match (summary.valid, summary.coverage) {
         (false, _) => "Invalid: the figures of this run prove nothing.".to_owned(),
         (true, None) => "Valid: nothing was submitted.".to_owned(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Pool;
 use crate::ground::fee::FeeRate;
-use crate::ground::item::{Hash256, Item, ItemId};
+use crate::ground::item::{Hash256, Item, ItemId, Name};
 use crate::ground::time::Time;
 
 /// A transaction on the way through the pool.
@@ -61,6 +61,17 @@ impl Pool {
             let is_current = pooled.sequence == sequence;
             is_current.then(|| Passed { sequence, id: pooled.item.id(), expires })
         })
+    }
+
+    /// The ids of what left lately and may be in a block all the same.
+    pub fn departed(&self) -> impl Iterator<Item = ItemId> {
+        self.departed.ids()
+    }
+
+    /// A transaction that gave way to others lately.
+    #[must_use]
+    pub fn gave_way(&self, id: impl Into<Name>) -> Option<&Arc<Item>> {
+        self.departed.gave_way(id.into())
     }
 
     /// All pooled transactions, those of an earlier run included, in the order in which they expire and of their numbers; those after

@@ -88,6 +88,21 @@ fn a_block_of_what_was_expected_travels_as_its_header_and_its_order() {
 }
 
 #[test]
+fn a_block_without_transactions_travels_as_its_header() {
+    let mut mesh = row(4);
+    let first = block_of(GENESIS, &[transfer(1_000), transfer(1_001)]);
+    mesh.submit(0, first.clone());
+    mesh.run_for(Duration::from_secs(60));
+    let block = block_of(first.id().hash(), &[]);
+    mesh.submit(0, block.clone());
+    mesh.run_for(Duration::from_secs(1));
+    for index in 1..4 {
+        assert!(mesh.node(index).item(&block.id()).is_some(), "node {index}");
+        assert_eq!(received(&mesh, index, MessageKind::ByTemplate).0, 1, "node {index}");
+    }
+}
+
+#[test]
 fn templates_that_do_not_change_are_not_told() {
     let mut mesh = row(2);
     mesh.submit(0, block_of(GENESIS, &[transfer(1), transfer(2)]));

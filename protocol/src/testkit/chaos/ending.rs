@@ -225,6 +225,7 @@ fn is_about_items(message: &Message) -> bool {
         | Message::Relay(Signal::Poll) => false,
         Message::Items(_)
         | Message::Blocks(_)
+        | Message::Symbols(_)
         | Message::Relay(_)
         | Message::Reconcile(_)
         | Message::Replica(_)

@@ -27,8 +27,9 @@ use crate::wire::digest::{Digest, FAN, LIST_MAX, List, Span, Split};
 use crate::wire::error::DecodeError;
 use crate::wire::message::{
     Allowed, Blocks, ByTemplate, Compact, EXTRA_MAX, HEADER_MAX, HEADERS_MAX, Hello, Items,
-    LOCATOR_MAX, Message, NOWHERE, Names, PartNames, Parts, PartsWanted, PeerExchange, Reconcile,
-    Replica, Session, Signal, Template,
+    LOCATOR_MAX, Message, NOWHERE, Names, Offer, PartNames, Parts, PartsWanted, PeerExchange,
+    Reconcile, Replica, SYMBOL_BYTES, Session, Signal, Symbol, SymbolId, Symbols, SymbolsWanted,
+    Template,
 };
 use crate::wire::sketch::{Cells, Want};
 
@@ -69,7 +70,10 @@ impl Chaos {
                 Message::Items(Items::Item(chaos.items[script.below(chaos.items.len())].clone()))
             }),
             9 if script.byte().is_multiple_of(2) => {
-                self.speak(slot, |chaos| chaos.about_block(script).into());
+                self.speak(slot, |chaos| match script.byte() % 3 {
+                    0 => chaos.about_symbols(script).into(),
+                    _ => chaos.about_block(script).into(),
+                });
             }
             9 => self.speak(slot, |chaos| chaos.signal(script)),
             10 if script.byte().is_multiple_of(3) => {
@@ -126,13 +130,59 @@ impl Chaos {
             if !script.byte().is_multiple_of(8) {
                 let is_fellow = !script.byte().is_multiple_of(4);
                 let map = is_fellow.then(|| membership().settings.terms());
-                let features = match script.byte() % 4 {
+                let odd = script.byte();
+                let features = match odd % 4 {
                     0 => Hello::REBUILDS | Hello::TEMPLATES,
                     2 => Hello::REBUILDS,
                     _ => 0,
                 };
+                let symbols = if odd.is_multiple_of(3) { Hello::TAKES_SYMBOLS } else { 0 };
+                let features = features | symbols;
                 let hello = Hello { map, features, ..Hello::default() };
                 self.say(link, Message::Session(Session::Hello(Box::new(hello))));
+            }
+        }
+    }
+
+    /// An offer of a block, of any header and any length; a question for symbols, or a symbol that may be right.
+    fn about_symbols(&self, script: &mut Script<'_>) -> Symbols {
+        let item = &self.items[script.below(self.items.len())];
+        let header = item.bytes().slice(..item.size().min(HEADER_MAX));
+        let size = match script.byte() % 3 {
+            0 => u32::from(script.byte()) * 700,
+            _ => u32::try_from(item.size()).unwrap_or(0),
+        };
+        match script.byte() % 6 {
+            0 => {
+                let (has, is_named) = (u16::from(script.byte() % 4), script.byte() > 127);
+                Symbols::Offer(Arc::new(Offer { header, size, classes: 2, has, is_named }))
+            }
+            1 => Symbols::Get(Arc::new(SymbolsWanted {
+                block: Hash256::of(&header),
+                size,
+                stream: u32::from(script.byte() % 4),
+                class: 0,
+                classes: 1 + script.byte() % 3,
+                slice: script.byte(),
+                from: script.byte().into(),
+                count: script.byte().into(),
+            })),
+            3 => {
+                let Hash256(hash) = Hash256::of(&header);
+                let block = u64::from_le_bytes(*hash.first_chunk().expect("a hash has more"));
+                Symbols::Classes { block, has: script.byte().into() }
+            }
+            _ => {
+                let number = u16::from(script.byte() % 5);
+                let mut bytes = item.bytes().to_vec();
+                bytes.resize(SYMBOL_BYTES, 0);
+                Symbols::Symbol(Arc::new(Symbol {
+                    stream: 1 + u32::from(script.byte() % 8),
+                    id: SymbolId { slice: script.byte() % 2, number },
+                    is_vouched: script.byte() > 127,
+                    is_last: script.byte() > 200,
+                    bytes: bytes.into(),
+                }))
             }
         }
     }

@@ -122,6 +122,15 @@ impl Hello {
     /// In the features: the sender keeps the chain of blocks. It takes headers for news of blocks, and answers for its own.
     pub const KEEPS_CHAIN: u32 = 1 << 6;
 
+    /// In the features: the sender takes blocks as symbols, and sends them so.
+    pub const TAKES_SYMBOLS: u32 = 1 << 9;
+
+    /// Whether the sender takes blocks as symbols.
+    #[must_use]
+    pub const fn takes_symbols(&self) -> bool {
+        self.features & Self::TAKES_SYMBOLS != 0
+    }
+
     /// Whether the sender keeps the chain of blocks.
     #[must_use]
     pub const fn keeps_chain(&self) -> bool {

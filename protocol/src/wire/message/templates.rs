@@ -208,7 +208,7 @@ pub(in crate::wire) fn read_by_template(
     }
     let (header, template) = (body.bytes(header)?, body.u32()?);
     let (count, width) = (body.varint()? as usize, body.u8()?);
-    if !(1..=BY_TEMPLATE_MAX).contains(&count) || width > WIDTH_MAX {
+    if count > BY_TEMPLATE_MAX || width > WIDTH_MAX {
         return Err(bad);
     }
     let places = match width {

@@ -16,6 +16,7 @@ fn setup(compact: bool, pushers: usize, unknown: f64) -> Setup {
         txs: 100,
         tx_bytes: 300,
         unknown,
+        lackers: 0.5,
         shuffled: true,
         pause: Duration::from_millis(100),
         every: Duration::from_secs(5),

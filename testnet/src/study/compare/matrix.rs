@@ -12,6 +12,7 @@ use super::variant::Variant;
 use crate::manifest::{Manifest, Workload};
 use crate::simulate;
 use crate::study::jobs;
+use crate::study::progress::Progress;
 
 /// The figures that are put together, by their keys.
 pub const FIGURES: [&str; 14] = [
@@ -121,7 +122,7 @@ impl Row {
     }
 }
 
-/// Runs every case with every seed. `told` hears of each run as it ends.
+/// Runs every case with every seed. `progress` hears of each run as it ends.
 ///
 /// # Errors
 /// The first sentence about something that can't be simulated.
@@ -129,13 +130,13 @@ pub fn run_all(
     cases: &[Case],
     seeds: &[u64],
     jobs: usize,
-    told: impl Fn(&str) + Sync,
+    progress: &Progress,
 ) -> Result<(Vec<Summary>, Vec<Row>), String> {
     let tasks: Vec<(&Case, u64)> =
         cases.iter().flat_map(|case| seeds.iter().map(move |seed| (case, *seed))).collect();
     let results = jobs::map(jobs, &tasks, |(case, seed)| {
         let result = run_one(case, *seed);
-        told(&format!("{}, seed {seed}", case.name()));
+        progress.ended(&format!("{}, seed {seed}", case.name()));
         result
     });
     let summaries: Vec<Summary> = results.into_iter().collect::<Result<_, _>>()?;
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn every_seed_runs_and_intervals_need_two() {
         let cases = [case("flood"), case("inventory")];
-        let (summaries, rows) = run_all(&cases, &[1, 2, 3], 2, |_| {}).unwrap();
+        let (summaries, rows) = run_all(&cases, &[1, 2, 3], 2, &Progress::silent()).unwrap();
         let seeds: Vec<u64> = summaries.iter().map(|summary| summary.inputs.seed).collect();
         assert_eq!(seeds, [1, 2, 3, 1, 2, 3]);
         assert!(summaries.iter().all(|summary| summary.txs == 10), "the warm-up isn't measured");
@@ -210,7 +211,7 @@ mod tests {
         assert!(mean(flood, "bytes_per_payload_byte") > mean(inventory, "bytes_per_payload_byte"));
         assert!(flood.get("t99_ms").ci95.unwrap() > 0.0);
         assert!(mean(flood, "origin_precision_20") >= 0.0 && mean(flood, "last_hops_max") >= 2.0);
-        let (_, alone) = run_all(&cases[..1], &[1], 1, |_| {}).unwrap();
+        let (_, alone) = run_all(&cases[..1], &[1], 1, &Progress::silent()).unwrap();
         assert_eq!(alone[0].get("t99_ms").ci95, None);
         assert!(alone[0].to_json().get("t99_ms_ci95").unwrap().is_null());
     }

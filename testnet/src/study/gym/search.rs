@@ -8,7 +8,7 @@ use super::super::jobs;
 use super::super::table::{Field, Goal, Table, mean};
 use super::GymArgs;
 use super::attacks::{self, Attack, PROTECTIONS, Protection, STANDARD};
-use crate::study::compare::progress;
+use crate::study::progress;
 
 /// The smallest attacker that is tried.
 const LEAST: usize = 64;
@@ -200,7 +200,7 @@ fn attempt(attack: &Attack, addresses: usize, off: Option<&Protection>, args: &G
     let tried = Tried { runs, without, cpu_s: 0.0, setup };
     let cpu_s = began.elapsed().as_secs_f64();
     let without = off.map_or_else(String::new, |off| format!(", {}", off.name));
-    progress(&format!(
+    progress::tell(&format!(
         "{} with {addresses} addresses{without}: {} of {}",
         attack.name,
         tried.successes(attack),

@@ -13,8 +13,8 @@ use tidings_tools::show::chart::{
 };
 
 use super::{MembersArgs, Preset};
-use crate::study::compare::progress;
 use crate::study::jobs;
+use crate::study::progress;
 use crate::study::table::{Field, Goal, Table};
 use crate::study::table::{ci95, mean};
 
@@ -118,7 +118,7 @@ fn measure(preset: Preset, nodes: usize, kills: usize, seed: u64) -> Measured {
             }
         }
         measured.wrong += fleet.verdicts().wrong;
-        progress(&format!("deaths, {}, {nodes} members, seed {}", preset.name(), seed + run));
+        progress::tell(&format!("deaths, {}, {nodes} members, seed {}", preset.name(), seed + run));
         if measured.killed.len() + measured.vanished.len() >= 2 * kills {
             break;
         }

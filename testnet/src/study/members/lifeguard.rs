@@ -16,8 +16,8 @@ use tidings_sim::random::shared::{Stream, sample, stream};
 use tidings_tools::show::format::grouped;
 
 use super::{MembersArgs, Preset};
-use crate::study::compare::progress;
 use crate::study::jobs;
+use crate::study::progress;
 use crate::study::table::{Field, Goal, Table};
 
 /// Members of the experiment.
@@ -132,7 +132,7 @@ pub(super) fn table(args: &MembersArgs) -> Table {
         let wrong = run(task);
         if task.free == 1 && task.blocked == blocked[0] {
             let Task { how, preset, slow, .. } = task;
-            progress(&format!("slow members ({how:?}), {}, C = {slow}", preset.name()));
+            progress::tell(&format!("slow members ({how:?}), {}, C = {slow}", preset.name()));
         }
         wrong
     });

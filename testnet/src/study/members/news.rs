@@ -17,8 +17,8 @@ use tidings_sim::members::setup::{Process, Setup};
 use tidings_sim::random::SplitMix64;
 
 use super::MembersArgs;
-use crate::study::compare::progress;
 use crate::study::jobs;
+use crate::study::progress;
 use crate::study::table::mean;
 use crate::study::table::{Field, Goal, Table};
 use crate::study::theory::push_pull_rounds;
@@ -85,7 +85,7 @@ pub(super) fn table(args: &MembersArgs) -> Table {
     let runs = if args.quick { 16 } else { 40 };
     let all = jobs::map(args.jobs, &tasks, |(news, nodes)| {
         let measured = measure(*news, *nodes, runs, args.seed);
-        progress(&format!("{}, {nodes} members", news.name()));
+        progress::tell(&format!("{}, {nodes} members", news.name()));
         measured
     });
     Table {

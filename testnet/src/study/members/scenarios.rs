@@ -8,8 +8,8 @@ use tidings_sim::members::fleet::Fleet;
 use tidings_sim::members::setup::{Process, Setup};
 
 use super::{MembersArgs, Preset};
-use crate::study::compare::progress;
 use crate::study::jobs;
+use crate::study::progress;
 use crate::study::table::mean;
 use crate::study::table::{Field, Goal, Table};
 
@@ -229,7 +229,7 @@ pub(super) fn table(args: &MembersArgs) -> Table {
         let seeds = args.seed..args.seed + runs;
         let outcomes = seeds.map(|seed| run(scenario, preset.settings(), members, seed));
         let outcomes: Vec<_> = outcomes.collect();
-        progress(&format!("{}, {}", scenario.name, preset.name()));
+        progress::tell(&format!("{}, {}", scenario.name, preset.name()));
         outcomes
     });
     let rows = tasks.iter().zip(&all).map(|((scenario, preset), outcomes)| {

@@ -4,8 +4,8 @@ use tidings_sim::members::fleet::Fleet;
 use tidings_sim::members::setup::{Setup, Start};
 
 use super::{MembersArgs, Preset};
-use crate::study::compare::progress;
 use crate::study::jobs;
+use crate::study::progress;
 use crate::study::table::{Field, Goal, Table};
 
 /// What is asked: nearly all know nearly all within so many seconds. A guess.
@@ -75,7 +75,7 @@ fn run(preset: Preset, size: usize, seed: u64) -> Made {
         }
     }
     let (traffic, each) = (*fleet.traffic(), |count: u64| count as f64 / size as f64);
-    progress(&format!("{size} join, {}", preset.name()));
+    progress::tell(&format!("{size} join, {}", preset.name()));
     let mut row = vec![Field::word(preset.name()), Field::count(size as u64)];
     row.extend(times.map(Field::seconds));
     row.extend([

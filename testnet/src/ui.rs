@@ -3,10 +3,9 @@
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidings::logging::{self, Lossy};
-use tokio::time::Instant;
 
 use crate::output;
 
@@ -60,6 +59,12 @@ pub struct Bar {
 }
 
 impl Bar {
+    /// Nobody sees it.
+    #[must_use]
+    pub const fn is_hidden(&self) -> bool {
+        self.out.is_none()
+    }
+
     /// One more is done.
     pub fn step(&self) {
         self.show(self.position.get() + 1, "");
