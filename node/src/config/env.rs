@@ -9,8 +9,8 @@ const PREFIX: &str = "TIDINGS_";
 pub const DATA_DIR: &str = "TIDINGS_DATA_DIR";
 
 /// Variables that start with the prefix and are no settings: the data folder, and what the tests of
-/// `tidings-protocol` take.
-const NO_SETTINGS: [&str; 2] = [DATA_DIR, "TIDINGS_RENEW_WIRE"];
+/// `tidings-protocol` and of the API take.
+const NO_SETTINGS: [&str; 3] = [DATA_DIR, "TIDINGS_RENEW_WIRE", "TIDINGS_RENEW_OPENAPI"];
 
 /// This process's variables, as far as they are text.
 pub fn variables() -> impl Iterator<Item = (String, String)> {

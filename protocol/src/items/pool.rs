@@ -28,7 +28,7 @@ mod family;
 mod floor;
 mod shares;
 pub mod template;
-mod walk;
+pub mod walk;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -44,6 +44,7 @@ use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
 use crate::machine::Part;
 use crate::params::Params;
+use crate::report::event::Departure;
 
 use ages::Ages;
 use aliases::Aliases;
@@ -53,7 +54,6 @@ use floor::Floor;
 use shares::Shares;
 
 pub use admission::{FEE_TOO_LOW, POOL_FULL};
-pub use departed::Departure;
 
 /// So many transactions expire at one wake-up, and the last one's descendants: a millisecond's work.
 const EXPIRE_MAX: usize = 256;

@@ -1,4 +1,4 @@
-//! Why transactions leave the pool, and those that left it lately and may be in a block all the same.
+//! Transactions that left the pool lately and may be in a block all the same.
 //!
 //! Another miner may have kept what gave way here, and whoever found a block at the same height confirmed much of what ours did. So
 //! the latest block's are kept, and some of what was replaced, evicted or in conflict; nothing is served of the latter. (Bitcoin Core:
@@ -9,28 +9,13 @@ use std::sync::Arc;
 
 use crate::ground::item::{Item, ItemId, Name};
 use crate::ground::map::{Map, Salt};
+use crate::report::event::Departure;
 
 /// Most transactions that gave way to others (Bitcoin Core: `DEFAULT_BLOCK_RECONSTRUCTION_EXTRA_TXN`, `net_processing.h`).
 const GAVE_WAY_MAX: usize = 100;
 
 /// Most bytes of them. A guess: a hundred of ten kilobytes.
 const GAVE_WAY_BYTES_MAX: usize = 1_000_000;
-
-/// Why a transaction left the pool, by itself or as a descendant of one that did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Departure {
-    /// The pool was full, and it paid least.
-    Evicted,
-    /// One that conflicts with it pays for replacing it.
-    Replaced,
-    /// It was there for as long as it may be.
-    Expired,
-    /// A block contains it.
-    Confirmed,
-    /// A block conflicts with it.
-    Conflicted,
-}
 
 /// Transactions that left the pool lately.
 #[derive(Clone, Debug)]
