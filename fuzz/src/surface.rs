@@ -6,15 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tidings::admin::{Api, routes};
 use tidings::api::bans::{BanList, Concerned};
-use tidings::api::{Outcome, Submitted};
+use tidings::api::{AddressPage, Outcome, Submitted};
 use tidings::config;
-use tidings::control::{Command, Control, KvCommand, KvRefused, Stop, Unexplained};
+use tidings::control::{Command, Control, Events, KvCommand, KvRefused, Stop, Unexplained};
 use tidings::files::{addresses, network::Network};
 use tidings::trace::Line;
 use tidings_protocol::chain::Chain;
@@ -22,7 +21,7 @@ use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Small, so that bodies beyond it are tried.
@@ -48,7 +47,12 @@ pub fn http(bytes: &[u8]) {
         let answer = converse(bytes, Control::new(commands)).await;
         let submitted = shell.await.expect("the shell doesn't panic");
         let good = check_answers(&answer, bytes);
-        assert!(submitted <= good, "{submitted} items were submitted by {good} good requests");
+        // One good request may submit a batch.
+        let is_batch = bytes.windows(13).any(|window| window == b"transactions\"");
+        assert!(
+            submitted <= good || is_batch,
+            "{submitted} items were submitted by {good} good requests"
+        );
     });
 }
 
@@ -56,9 +60,10 @@ pub fn http(bytes: &[u8]) {
 async fn converse(bytes: &[u8], control: Control) -> Vec<u8> {
     let api = Api {
         control,
-        events: broadcast::channel(1).0.into(),
+        events: Events::default(),
         members: None,
         chain: Arc::new(RULES),
+        settings: None,
         stop: Stop::default(),
     };
     let (client, server) = tokio::io::duplex(64 * 1024);
@@ -87,16 +92,13 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) -> usize {
         match command {
             Command::Status(reply) => drop(reply),
             Command::Peers(reply) => drop(reply.send(Vec::new())),
-            Command::Addresses(reply) => drop(reply.send(Vec::new())),
+            Command::Ready(reply) => drop(reply),
+            Command::Addresses { reply, .. } => drop(reply.send(AddressPage::default())),
             Command::Submit { kind, bytes, reply } => {
                 assert!((1..=RULES.max_size(kind)).contains(&bytes.len()), "{} bytes", bytes.len());
                 submitted += 1;
                 let id = Some(Hash256::of(&bytes));
                 drop(reply.send(Ok(Submitted { id, outcome: Outcome::Accepted, rule: None })));
-            }
-            Command::Item { id, reply } => {
-                let known = Bytes::from_static(b"known");
-                drop(reply.send((id == Hash256::of(&known)).then_some(known)));
             }
             Command::ExplainTx { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),

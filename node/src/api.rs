@@ -12,18 +12,23 @@ pub mod health;
 pub mod kv;
 pub mod members;
 pub mod peers;
+pub mod problem;
+pub mod schema;
+pub mod settings;
 pub mod status;
 pub mod submit;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use self::event::{KvChange, LinkName, NodeEvent, Notice, Streamed, What};
 pub use self::health::{Health, Readiness};
-pub use self::peers::{AddressStatus, PeerStatus};
+pub use self::peers::{AddressPage, AddressStatus, PeerStatus, Peers};
+pub use self::problem::{Problem, ProblemKind};
 pub use self::status::{
     BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus,
 };
-pub use self::submit::{Outcome, Submitted};
+pub use self::submit::{Batch, BatchItem, BatchResult, Outcome, Submitted, Taken};
 use crate::lab::slow_motion::SlowMotion;
 
 /// Where what is.
@@ -32,37 +37,38 @@ pub mod path {
     pub const STATUS: &str = "/v1/status";
     /// Its peers.
     pub const PEERS: &str = "/v1/peers";
-    /// The addresses that it knows.
-    pub const ADDRESSES: &str = "/v1/addresses";
-    /// The same, with what became of each.
-    /// Bans.
-    pub const BANS: &str = "/v1/bans";
-    /// Takes bans back.
-    pub const UNBAN: &str = "/v1/bans/remove";
+    /// Dealings with a peer.
+    pub const PEER_STORY: &str = "/v1/peers/{id}/story";
     /// Closes the link with a peer.
     pub const DISCONNECT: &str = "/v1/peers/disconnect";
     /// Tries an address before others.
     pub const CONNECT: &str = "/v1/peers/connect";
+    /// The addresses that it knows, with what became of each.
+    pub const ADDRESSES: &str = "/v1/addresses";
+    /// Bans: lists them, makes one, takes all back.
+    pub const BANS: &str = "/v1/bans";
+    /// One ban: takes it back.
+    pub const BAN: &str = "/v1/bans/{subject}";
     /// Takes transactions.
-    pub const TX: &str = "/v1/tx";
-    /// Takes blocks.
-    pub const BLOCK: &str = "/v1/block";
+    pub const TRANSACTIONS: &str = "/v1/transactions";
+    /// The blocks that came last; takes blocks.
+    pub const BLOCKS: &str = "/v1/blocks";
+    /// A block by id or height.
+    pub const BLOCK: &str = "/v1/blocks/{id}";
     /// Items, by id.
     pub const ITEMS: &str = "/v1/items";
-    /// What items say, by id.
-    pub const DECODE: &str = "/v1/decode";
-    /// The blocks that came last, and single ones by id or height.
-    pub const BLOCKS: &str = "/v1/blocks";
+    /// An item.
+    pub const ITEM: &str = "/v1/items/{id}";
+    /// What happened to an item.
+    pub const ITEM_STORY: &str = "/v1/items/{id}/story";
     /// The pool.
     pub const POOL: &str = "/v1/pool";
-    /// Makes blocks, for test networks.
-    pub const MINE: &str = "/v1/mine";
-    /// Stories of items, by id.
-    pub const EXPLAIN_TX: &str = "/v1/explain/tx";
-    /// Dealings with peers, by id.
-    pub const EXPLAIN_PEER: &str = "/v1/explain/peer";
     /// What happens from now on.
     pub const EVENTS: &str = "/v1/events";
+    /// What the log tells.
+    pub const LOG: &str = "/v1/log";
+    /// The settings that are in force.
+    pub const CONFIG: &str = "/v1/config";
     /// The fleet's map: lists keys, and takes writes.
     pub const KV: &str = "/v1/kv";
     /// What is under a key.
@@ -93,10 +99,14 @@ pub mod path {
     pub const MEMBERS_RESPOND: &str = "/v1/members/respond";
     /// How far two members are apart.
     pub const MEMBERS_RTT: &str = "/v1/members/rtt";
-    /// Lets the clock run slow.
-    pub const SLOW_MOTION: &str = "/v1/slow-motion";
+    /// Lets the clock run slow, in a test network.
+    pub const SLOW_MOTION: &str = "/v1/lab/slow-motion";
+    /// Makes blocks, in a test network.
+    pub const MINE: &str = "/v1/lab/mine";
     /// Ends the node.
     pub const STOP: &str = "/v1/stop";
+    /// All of this, described (`OpenAPI` 3.1).
+    pub const OPENAPI: &str = "/v1/openapi.json";
     /// Before all of these, in a host: the nodes, by number.
     pub const NODES: &str = "/nodes";
     /// In a host: how long what is ready waits for its turn.
@@ -107,15 +117,8 @@ pub mod path {
     pub const READY: &str = "/ready";
 }
 
-/// Why a request isn't answered otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// A sentence.
-    pub error: String,
-}
-
 /// How long what is ready in a host waits for its turn, as far as that was looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HostQueue {
     /// How often it was.
     pub turns: u64,
@@ -124,22 +127,24 @@ pub struct HostQueue {
 }
 
 /// The node is going to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stopping {
     /// That it is.
     pub stopping: bool,
 }
 
 /// From when on a node's clock is to run slow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SlowFrom {
     /// Microseconds of Unix time, of the system's clock.
     pub from_unix_us: u64,
 }
 
 /// How slow a node's clock will be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Slowed {
     /// How many times slower than real time.
+    #[schema(value_type = u32)]
     pub slow_motion: SlowMotion,
 }

@@ -118,6 +118,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Rtt(args) => members::shared::rtt(&folder, &args),
         Verb::Submit(args) => submit::submit(&folder, &args),
         Verb::Stop(remote) => stop(&folder, &remote),
+        Verb::Log(args) => show::log(&folder, &args),
         Verb::Config(settings) => show::config(&folder, &settings.flags()?),
         Verb::Version | Verb::Completions(_) | Verb::Manual(_) => {
             unreachable!("they need no data folder and are answered above")

@@ -9,6 +9,7 @@ mod chain;
 mod connection;
 mod kv;
 mod members;
+mod settings;
 mod stream;
 
 use std::io;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::de::DeserializeOwned;
@@ -26,12 +28,13 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::api::explain::{PeerStory, TxStory};
+use crate::api::peers::ADDRESSES_MAX;
 use crate::api::{
-    AddressStatus, HostQueue, PeerStatus, Readiness, Refusal, SlowFrom, Slowed, Status, Submitted,
-    path,
+    AddressPage, Batch, BatchResult, HostQueue, Outcome, Peers, Problem, ProblemKind, Readiness,
+    SlowFrom, Slowed, Status, Submitted, path,
 };
 use crate::lab::slow_motion::SlowMotion;
-use connection::{Answer, Connection, Outgoing, SendError};
+use connection::{Answer, Body, Connection, Media, Outgoing, SendError};
 pub use stream::EventStream;
 
 /// How long a request may take. Longer than the node's own limits, so that its explanation arrives.
@@ -76,13 +79,8 @@ pub enum ClientError {
         problem: String,
     },
     /// The node said no.
-    #[error("{message}")]
-    Refused {
-        /// Status of its answer.
-        status: StatusCode,
-        /// What it said.
-        message: String,
-    },
+    #[error("{}", .0.detail)]
+    Refused(Box<Problem>),
     /// The node's answer isn't what this client knows.
     #[error(
         "the answer of the node at {target} makes no sense here ({problem}): is it another version?"
@@ -146,7 +144,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::status`].
-    pub async fn peers(&self) -> Result<Vec<PeerStatus>, ClientError> {
+    pub async fn peers(&self) -> Result<Peers, ClientError> {
         self.get(path::PEERS).await
     }
 
@@ -158,12 +156,22 @@ impl Client {
         self.get(path::HOST_QUEUE).await
     }
 
-    /// The addresses that it knows.
+    /// All addresses that it knows.
     ///
     /// # Errors
     /// As [`Client::status`].
-    pub async fn addresses(&self) -> Result<Vec<AddressStatus>, ClientError> {
-        self.get(path::ADDRESSES).await
+    pub async fn addresses(&self) -> Result<AddressPage, ClientError> {
+        let (mut all, mut after) = (AddressPage::default(), String::new());
+        loop {
+            let path = format!("{}?limit={ADDRESSES_MAX}{after}", path::ADDRESSES);
+            let AddressPage { addresses, count, next } = self.get(&path).await?;
+            all.addresses.extend(addresses);
+            all.count = count;
+            match next {
+                Some(next) => after = format!("&after={}", escaped(&next)),
+                None => return Ok(all),
+            }
+        }
     }
 
     /// Whether it has the peers that it needs.
@@ -184,10 +192,31 @@ impl Client {
     /// As [`Client::status`], and when the item is larger than the network allows.
     pub async fn submit(&self, kind: ItemKind, bytes: Bytes) -> Result<Submitted, ClientError> {
         let path = match kind {
-            ItemKind::Tx => path::TX,
-            ItemKind::Block => path::BLOCK,
+            ItemKind::Tx => path::TRANSACTIONS,
+            ItemKind::Block => path::BLOCKS,
         };
-        self.json(&self.ask(Method::POST, path, bytes).await?)
+        let request = Body { bytes, media: Media::Bytes };
+        let answer = self.send_within(REQUEST_TIMEOUT, Method::POST, path, request).await?;
+        if answer.status.is_success() {
+            return self.json(&answer);
+        }
+        match refused(&answer) {
+            ClientError::Refused(problem) if problem.kind == ProblemKind::RuleBroken => {
+                let Problem { id, rule, .. } = *problem;
+                Ok(Submitted { id, outcome: Outcome::Rejected, rule })
+            }
+            error => Err(error),
+        }
+    }
+
+    /// Hands in the canonical bytes of several transactions, parents before children; tells what became of each.
+    ///
+    /// # Errors
+    /// As [`Client::status`], and when they are too many, or too large.
+    pub async fn submit_batch(&self, transactions: &[Bytes]) -> Result<BatchResult, ClientError> {
+        let transactions = transactions.iter().map(|bytes| HEXLOWER.encode(bytes)).collect();
+        let body = serde_json::to_vec(&Batch { transactions }).unwrap_or_default();
+        self.json(&self.ask(Method::POST, path::TRANSACTIONS, body.into()).await?)
     }
 
     /// The canonical bytes of an item; `None` if the node doesn't have it.
@@ -195,7 +224,9 @@ impl Client {
     /// # Errors
     /// As [`Client::status`].
     pub async fn item(&self, id: Hash256) -> Result<Option<Bytes>, ClientError> {
-        let answer = self.send(Method::GET, &format!("{}/{id}", path::ITEMS), Bytes::new()).await?;
+        let path = format!("{}/{id}", path::ITEMS);
+        let wanted = Body { bytes: Bytes::new(), media: Media::Bytes };
+        let answer = self.send_within(REQUEST_TIMEOUT, Method::GET, &path, wanted).await?;
         match answer.status {
             StatusCode::OK => Ok(Some(answer.body)),
             StatusCode::NOT_FOUND => Ok(None),
@@ -208,7 +239,7 @@ impl Client {
     /// # Errors
     /// As [`Client::status`], and when nothing is known of it, or several fit.
     pub async fn explain_tx(&self, query: &str) -> Result<TxStory, ClientError> {
-        self.get(&format!("{}/{}", path::EXPLAIN_TX, escaped(query))).await
+        self.get(&format!("{}/{}/story", path::ITEMS, escaped(query))).await
     }
 
     /// What passed between the node and a peer, by the peer's id, the beginning of it, its address or its
@@ -217,7 +248,7 @@ impl Client {
     /// # Errors
     /// As [`Client::explain_tx`].
     pub async fn explain_peer(&self, query: &str) -> Result<PeerStory, ClientError> {
-        self.get(&format!("{}/{}", path::EXPLAIN_PEER, escaped(query))).await
+        self.get(&format!("{}/{}/story", path::PEERS, escaped(query))).await
     }
 
     /// Lets the node's clock run slow from a moment on, microseconds of Unix time; tells how slow.
@@ -241,10 +272,39 @@ impl Client {
     /// What happens at the node from now on, over a connection of its own.
     ///
     /// # Errors
-    /// As [`Client::status`].
+    /// As [`Client::status`], and when as many read events as may.
     pub async fn events(&self) -> Result<EventStream, ClientError> {
+        self.events_of(&[], None).await
+    }
+
+    /// The same, of some kinds ([`What::kind`](crate::api::What::kind)) if any are named, and going on after an event that came before
+    /// ([`EventStream::last_id`]).
+    ///
+    /// # Errors
+    /// As [`Client::events`], and when there is no such kind.
+    pub async fn events_of(
+        &self,
+        kinds: &[&str],
+        after: Option<&str>,
+    ) -> Result<EventStream, ClientError> {
+        let kinds = match kinds {
+            [] => String::new(),
+            kinds => format!("?kinds={}", escaped(&kinds.join(","))),
+        };
+        self.stream(&format!("{}{kinds}", path::EVENTS), after).await
+    }
+
+    /// Opens a stream without end, over a connection of its own.
+    async fn stream<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        after: Option<&str>,
+    ) -> Result<EventStream<T>, ClientError> {
         let mut connection = Connection::open(&self.target).await?;
-        let request = self.request(Method::GET, path::EVENTS, Bytes::new());
+        let mut request = self.request(Method::GET, path, Body::none());
+        if let Some(Ok(id)) = after.map(str::parse) {
+            request.headers_mut().insert("last-event-id", id);
+        }
         let response = connection.send_streaming(&self.target, request).await?;
         Ok(EventStream::new(self.target.clone(), connection, response))
     }
@@ -271,6 +331,7 @@ impl Client {
     /// Sends a request. On a kept connection that turns out to be closed before anything of it was
     /// sent, it is sent on a new one.
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, ClientError> {
+        let body = Body { bytes: body, media: Media::Json };
         self.send_within(REQUEST_TIMEOUT, method, path, body).await
     }
 
@@ -279,7 +340,7 @@ impl Client {
         patience: Duration,
         method: Method,
         path: &str,
-        body: Bytes,
+        body: Body,
     ) -> Result<Answer, ClientError> {
         let exchange = async {
             let mut kept = self.connection.lock().await;
@@ -313,9 +374,9 @@ impl Client {
         })
     }
 
-    fn request(&self, method: Method, path: &str, body: Bytes) -> Outgoing {
+    fn request(&self, method: Method, path: &str, body: Body) -> Outgoing {
         let path = format!("{}{path}", self.prefix);
-        connection::request(method, &path, self.token.as_deref(), body)
+        connection::request(method, &path, &self.target, self.token.as_deref(), body)
     }
 }
 
@@ -325,9 +386,9 @@ fn escaped(text: &str) -> PercentEncode<'_> {
 }
 
 fn refused(answer: &Answer) -> ClientError {
-    let message = match serde_json::from_slice::<Refusal>(&answer.body) {
-        Ok(refusal) => refusal.error,
-        Err(_) => format!("the node answered {}", answer.status),
-    };
-    ClientError::Refused { status: answer.status, message }
+    let problem = serde_json::from_slice(&answer.body).unwrap_or_else(|_| Problem {
+        status: answer.status.as_u16(),
+        ..Problem::new(ProblemKind::Other, format!("the node answered {}", answer.status))
+    });
+    ClientError::Refused(Box::new(problem))
 }

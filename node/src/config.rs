@@ -123,11 +123,18 @@ pub struct AdminConfig {
     pub tcp: Option<SocketAddr>,
     /// File with that token; made if missing.
     pub token_file: PathBuf,
+    /// Names by which it is asked over TCP, besides `localhost` and addresses.
+    pub hosts: Vec<String>,
 }
 
 impl Default for AdminConfig {
     fn default() -> Self {
-        Self { socket: "admin.sock".into(), tcp: None, token_file: "admin.token".into() }
+        Self {
+            socket: "admin.sock".into(),
+            tcp: None,
+            token_file: "admin.token".into(),
+            hosts: Vec::new(),
+        }
     }
 }
 

@@ -4,62 +4,35 @@
 //! the answer. A full channel makes the asker wait, never the shell.
 
 mod chain;
+mod events;
 mod kv;
 mod not_done;
 mod readings;
 mod unexplained;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidings_protocol::ground::item::{Hash256, ItemKind};
+use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::peer::PeerAddr;
-use tokio::sync::{Mutex, OwnedMutexGuard, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-pub use self::chain::{ChainCommand, Found, NotFound, Template};
+pub use self::chain::{ChainCommand, Found, NotFound, PoolFrom, Template};
+pub use self::events::{EVENTS_MAX, EventReader, Events, Heard, READERS_MAX, TooManyReaders};
 pub use self::kv::{KvCommand, KvRefused, KvReply};
 pub use self::not_done::NotDone;
 pub use self::readings::Readings;
 pub use self::unexplained::Unexplained;
 use crate::api::bans::{BanList, BanRequest, Concerned, Subject};
 use crate::api::explain::{PeerStory, TxStory};
-use crate::api::{AddressStatus, NodeEvent, PeerStatus, Status, Submitted};
+use crate::api::{AddressPage, PeerStatus, Readiness, Status, Submitted};
 use crate::lab::slow_motion::{NotSlowed, SlowMotion};
 use crate::store::NotSaved;
 
 /// Most commands waiting for the shell; over it the API waits.
 pub const COMMANDS_MAX: usize = 256;
-
-/// Most events waiting for one reader of the event stream; a slower reader is told how many it missed.
-pub const EVENTS_MAX: usize = 1_024;
-
-/// What happens at the node, for all who listen. Nothing is kept before somebody does: the room for [`EVENTS_MAX`] events is
-/// more than all else that an idle node has.
-#[derive(Clone, Debug, Default)]
-pub struct Events(Arc<OnceLock<broadcast::Sender<NodeEvent>>>);
-
-impl Events {
-    /// Listens from now on.
-    #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<NodeEvent> {
-        self.0.get_or_init(|| broadcast::Sender::new(EVENTS_MAX)).subscribe()
-    }
-
-    /// Tells something, if somebody listens. Receivers that are gone by now miss nothing.
-    pub fn tell(&self, event: impl FnOnce() -> NodeEvent) {
-        if let Some(sender) = self.0.get().filter(|sender| sender.receiver_count() > 0) {
-            let _ = sender.send(event());
-        }
-    }
-}
-
-impl From<broadcast::Sender<NodeEvent>> for Events {
-    fn from(sender: broadcast::Sender<NodeEvent>) -> Self {
-        Self(Arc::new(OnceLock::from(sender)))
-    }
-}
 
 /// One thing asked of the shell. An asker that has gone away is no error.
 #[derive(Debug)]
@@ -72,8 +45,17 @@ pub enum Command {
     Alive(oneshot::Sender<()>),
     /// Who are your peers?
     Peers(oneshot::Sender<Vec<PeerStatus>>),
+    /// Do you have the peers that you need? Costs next to nothing.
+    Ready(oneshot::Sender<Readiness>),
     /// What addresses do you know?
-    Addresses(oneshot::Sender<Vec<AddressStatus>>),
+    Addresses {
+        /// Where the page before ended.
+        after: Option<PeerAddr>,
+        /// Most addresses.
+        limit: usize,
+        /// A page of them.
+        reply: oneshot::Sender<AddressPage>,
+    },
     /// Whom do you keep out?
     Bans(oneshot::Sender<BanList>),
     /// Keep somebody out.
@@ -112,13 +94,6 @@ pub enum Command {
         bytes: Bytes,
         /// Answered once the item is refused, or accepted and saved.
         reply: SubmitReply,
-    },
-    /// Give me this item, if you have it.
-    Item {
-        /// Its id.
-        id: Hash256,
-        /// Its bytes.
-        reply: oneshot::Sender<Option<Bytes>>,
     },
     /// What happened to this item?
     ExplainTx {

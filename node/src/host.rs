@@ -41,6 +41,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use self::lines::{Ended, Order};
 use self::nodes::Nodes;
 use self::queue::Queue;
+use crate::admin::routes::{nothing_here, other_method};
 use crate::api::path;
 use crate::config::LogConfig;
 use crate::control::Stop;
@@ -143,7 +144,11 @@ async fn host(
     let (stop, queue) = (Stop::default(), Queue::default());
     let watching = tokio::spawn(queue.clone().watch());
     let turns = get(move || ready(Json(queue.seen())));
-    let routes = nodes.router().route(path::HOST_QUEUE, turns);
+    let routes = nodes
+        .router()
+        .route(path::HOST_QUEUE, turns)
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(other_method);
     let serving = tokio::spawn(server::serve(socket, routes, stop.clone()));
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|error| HostError::Io("listen for signals", error))?;

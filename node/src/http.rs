@@ -2,6 +2,10 @@
 
 pub mod bind;
 pub(crate) mod contain;
+pub(crate) mod door;
 pub(crate) mod error;
+pub(crate) mod host_header;
+mod patience;
 pub mod server;
+pub(crate) mod take;
 pub(crate) mod token;

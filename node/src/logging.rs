@@ -34,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The way to standard error, as that is the process's.
 static STDERR: OnceLock<Option<Lossy>> = OnceLock::new();
 
+/// The log of this process, if it has one.
+static LIVE: OnceLock<Lines> = OnceLock::new();
+
 /// A log being written. When it is dropped, what waits is written, if its reader takes it soon.
 #[derive(Debug)]
 #[must_use = "it ends the log when it is dropped"]
@@ -77,12 +80,41 @@ pub fn init(config: &LogConfig) -> Result<Log, ConfigError> {
     // A terminal gets colours, unless its user doesn't want any: https://no-color.org.
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let Some(writer) = stderr() else { return Ok(Log { lines: None }) };
-    let lines = Lines::new(filter, Style { format: config.format, colours }, writer);
+    let lines =
+        Lines::new((filter, &config.filter), Style { format: config.format, colours }, writer);
     if tracing::subscriber::set_global_default(lines.clone()).is_err() {
         tracing::debug!("this process logs already; log.* is ignored");
         return Ok(Log { lines: None });
     }
+    let _ = LIVE.set(lines.clone());
     Ok(Log { lines: Some(lines) })
+}
+
+/// Why the log tells the same as before.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFiltered {
+    /// There is none.
+    #[error("this process has no log, or another's")]
+    NoLog,
+    /// The filter can't be read.
+    #[error(transparent)]
+    Filter(#[from] ConfigError),
+}
+
+/// What the process logs, as [`init`] or [`set_filter`] was told; nothing if it doesn't.
+#[must_use]
+pub fn filter() -> Option<String> {
+    LIVE.get().map(Lines::filter)
+}
+
+/// Logs something else from now on.
+///
+/// # Errors
+/// When there is no log, or the filter can't be read. Then nothing changes.
+pub fn set_filter(text: &str) -> Result<(), NotFiltered> {
+    let lines = LIVE.get().ok_or(NotFiltered::NoLog)?;
+    lines.set_filter(parse_filter(text)?, text);
+    Ok(())
 }
 
 /// Lines that were lost: they came faster than they were read, or nobody took them.
@@ -106,7 +138,29 @@ impl Drop for Log {
     }
 }
 
+/// The levels that a filter knows.
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+/// How alike a word and a level must be for the word to be a slip, Jaro-Winkler. A guess: `inof` and `info` have 0.93.
+const ALIKE_MIN: f64 = 0.85;
+
+/// The level that was meant by a word that is none. Without a level it would name a module, of which there is none, and silence all others.
+fn slip(filter: &str) -> Option<(&str, &'static str)> {
+    let words = filter.split(',').map(str::trim).filter(|word| !word.contains(['=', ':', '_']));
+    words.filter(|word| !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word))).find_map(
+        |word| {
+            let alike = |level: &str| strsim::jaro_winkler(&word.to_ascii_lowercase(), level);
+            let level = LEVELS.into_iter().max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
+            (alike(level) >= ALIKE_MIN).then_some((word, level))
+        },
+    )
+}
+
 fn parse_filter(filter: &str) -> Result<Targets, ConfigError> {
+    if let Some((word, level)) = slip(filter) {
+        let problem = format!("`{word}` is no level; did you mean `{level}`?");
+        return Err(ConfigError::LogFilter { filter: filter.to_owned(), problem });
+    }
     let parsed: Result<Targets, _> = filter.parse();
     parsed.map(lines::with_quiet_libraries).map_err(|error| ConfigError::LogFilter {
         filter: filter.to_owned(),
@@ -152,6 +206,13 @@ mod tests {
 
     #[test]
     fn a_wrong_filter_is_refused_with_what_is_right() {
+        for (filter, meant) in [("inof", "info"), ("Debgu", "debug"), ("info,warm", "warn")] {
+            let error = parse_filter(filter).unwrap_err().to_string();
+            assert!(error.contains(&format!("did you mean `{meant}`?")), "{error}");
+        }
+        for good in ["INFO", "tidings", "info,hyper", "off", "libp2p_swarm"] {
+            parse_filter(good).unwrap();
+        }
         let error = parse_filter("tidings=loud").unwrap_err().to_string();
         assert!(error.starts_with("`log.filter` is `tidings=loud`"), "{error}");
         assert!(error.contains("info,tidings::shell=debug"), "{error}");

@@ -86,6 +86,9 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(300);
 /// Longest that a line of the trace stays unwritten, and that the store isn't told of what peers brought.
 const TRACE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How soon it is looked again whether blocks may be opened that wait for the disk. A guess: a part of a commit.
+const HOLD: Duration = Duration::from_millis(2);
+
 /// Somebody who submitted an item and waits for what becomes of it.
 #[derive(Debug)]
 struct Pending {
@@ -361,6 +364,7 @@ impl Shell {
             self.handle(Input::Wake);
         }
         self.net.set_full(self.node.peers().is_full(&self.config.params.peers));
+        self.verifier.hold_blocks(self.blocks.is_behind(self.real));
         self.verifier.start();
         // What was verified at once leaves with the rest of the turn.
         if !self.turn.is_over(self.real)
@@ -392,6 +396,7 @@ impl Shell {
         let files = if is_clean { self.save_at } else { self.housekeeping_at };
         let files = self.names.due().map_or(files, |due| due.min(files));
         let files = self.reachability.due().map_or(files, |due| due.min(files));
+        let files = if self.verifier.holds_some() { files.min(self.real + HOLD) } else { files };
         match self.node.deadline() {
             Time::NEVER => files,
             deadline => self.absence.not_before(self.clock.instant(deadline)).min(files),

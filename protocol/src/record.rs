@@ -32,7 +32,7 @@ use crate::params::RecordParams;
 use crate::wire::kinds::Budget;
 use strand::{Entry, Rules, Strand};
 
-pub use crate::items::pool::Departure;
+pub use crate::report::event::Departure;
 pub use passed::Passed;
 pub use story::{Dealings, Step, Story, Totals, Wait};
 

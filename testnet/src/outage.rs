@@ -295,7 +295,8 @@ async fn status(node: &Node) -> Result<Status, String> {
 }
 
 async fn book(node: &Node) -> Result<Vec<AddressStatus>, String> {
-    node.client.addresses().await.map_err(|error| error.to_string())
+    let page = node.client.addresses().await.map_err(|error| error.to_string())?;
+    Ok(page.addresses)
 }
 
 /// When a node was first seen to be in a state, if it is within so long.

@@ -4,15 +4,16 @@ pub(super) mod shared;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use bytes::Bytes;
-use serde::de::DeserializeOwned;
 
 use super::Api;
+use super::describe::{Absent, Conflict, Full};
 use crate::api::members::{
-    ForceLeaveRequest, JoinRequest, Joined, KeyRequest, KeysView, LeftFleet, MemberView,
+    ForceLeaveRequest, JoinRequest, Joined, KeyRequest, KeysView, LeftFleet, MemberView, Members,
 };
+use crate::api::path;
+use crate::api::problem::ProblemKind;
 use crate::http::error::ApiError;
+use crate::http::take::JsonBody;
 use crate::members::MembersControl;
 use crate::members::control::MembersRefused;
 use crate::members::keyring::KeyringError;
@@ -23,95 +24,134 @@ const OFF: &str = "this node is no member of a fleet: set members.enabled = true
 
 impl From<MembersRefused> for ApiError {
     fn from(why: MembersRefused) -> Self {
-        let status = match why {
+        let kind = match why {
             MembersRefused::Unknown(_)
             | MembersRefused::NoQuery(_)
-            | MembersRefused::NoDistance(..) => StatusCode::NOT_FOUND,
-            MembersRefused::Ambiguous { .. }
-            | MembersRefused::Itself(_)
-            | MembersRefused::Shared(_) => StatusCode::CONFLICT,
+            | MembersRefused::NoDistance(..) => ProblemKind::NotFound,
+            MembersRefused::Ambiguous { .. } => ProblemKind::Ambiguous,
+            MembersRefused::Itself(_) | MembersRefused::Shared(_) => ProblemKind::Conflict,
             MembersRefused::TooMany(_)
             | MembersRefused::Nobody
             | MembersRefused::Filter
-            | MembersRefused::Patience => StatusCode::BAD_REQUEST,
-            MembersRefused::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            | MembersRefused::Patience => ProblemKind::BadRequest,
+            MembersRefused::Busy => return Self::busy(why.to_string()),
         };
-        Self::new(status, why.to_string())
+        Self::new(kind, why.to_string())
     }
 }
 
 impl From<KeyringError> for ApiError {
     fn from(why: KeyringError) -> Self {
-        let status = match why {
-            KeyringError::Unknown(_) => StatusCode::NOT_FOUND,
-            KeyringError::NoKey => StatusCode::BAD_REQUEST,
+        let kind = match why {
+            KeyringError::Unknown(_) => ProblemKind::NotFound,
+            KeyringError::NoKey => ProblemKind::BadRequest,
             KeyringError::Full | KeyringError::Collides(_) | KeyringError::Primary(_) => {
-                StatusCode::CONFLICT
+                ProblemKind::Conflict
             }
-            KeyringError::Write { .. } => StatusCode::INSUFFICIENT_STORAGE,
+            KeyringError::Write { .. } => ProblemKind::NoRoom,
             KeyringError::File(_) | KeyringError::Damaged { .. } | KeyringError::Entropy(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
+                ProblemKind::Fault
             }
         };
-        Self::new(status, why.to_string())
+        Self::new(kind, why.to_string())
     }
 }
 
 fn control(api: &Api) -> Result<&MembersControl, ApiError> {
-    api.members.as_ref().ok_or_else(|| ApiError::new(StatusCode::CONFLICT, OFF))
+    api.members.as_ref().ok_or_else(|| ApiError::new(ProblemKind::NotEnabled, OFF))
 }
 
-fn read<T: DeserializeOwned>(body: &Bytes, example: &str) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| {
-        let message = format!("send {example} as the body ({error})");
-        ApiError::new(StatusCode::BAD_REQUEST, message)
-    })
+/// Lists the members.
+///
+/// All that the node knows, itself among them, by name.
+#[utoipa::path(
+    get,
+    path = path::MEMBERS,
+    tag = "members",
+    responses((status = 200, description = "The members.", body = Members), Conflict)
+)]
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<Members>, ApiError> {
+    let members = control(&api)?.list().await?;
+    Ok(Json(Members { members }))
 }
 
-/// `GET /v1/members`.
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<Vec<MemberView>>, ApiError> {
-    Ok(Json(control(&api)?.list().await?))
-}
-
-/// `POST /v1/members/join`.
-pub(super) async fn join(State(api): State<Api>, body: Bytes) -> Result<Json<Joined>, ApiError> {
+/// Asks members who is there.
+///
+/// Answered once all have answered or been silent for ten seconds.
+#[utoipa::path(
+    post,
+    path = path::MEMBERS_JOIN,
+    tag = "members",
+    request_body = JoinRequest,
+    responses((status = 200, description = "How many answered.", body = Joined), Conflict)
+)]
+pub(super) async fn join(State(api): State<Api>, body: JsonBody) -> Result<Json<Joined>, ApiError> {
     let control = control(&api)?;
-    let JoinRequest { addrs } = read(&body, r#"{"addrs": ["10.0.0.1:4010"]}"#)?;
+    let JoinRequest { addrs } = body.read(r#"{"addrs": ["10.0.0.1:4010"]}"#)?;
     Ok(Json(control.join(addrs).await??))
 }
 
-/// `POST /v1/members/leave`.
+/// Takes the node out of the fleet.
+///
+/// Answered once it is told.
+#[utoipa::path(
+    post,
+    path = path::MEMBERS_LEAVE,
+    tag = "members",
+    responses((status = 200, description = "It has left.", body = LeftFleet), Conflict)
+)]
 pub(super) async fn leave(State(api): State<Api>) -> Result<Json<LeftFleet>, ApiError> {
     control(&api)?.leave().await?;
     Ok(Json(LeftFleet { left: true }))
 }
 
-/// `POST /v1/members/force-leave`.
+/// Takes a member for one that has left.
+#[utoipa::path(
+    post,
+    path = path::MEMBERS_FORCE_LEAVE,
+    tag = "members",
+    request_body = ForceLeaveRequest,
+    responses((status = 200, description = "The member.", body = MemberView), Absent, Conflict)
+)]
 pub(super) async fn force_leave(
     State(api): State<Api>,
-    body: Bytes,
+    body: JsonBody,
 ) -> Result<Json<MemberView>, ApiError> {
     let control = control(&api)?;
-    let ForceLeaveRequest { member } = read(&body, r#"{"member": "NAME or ID"}"#)?;
+    let ForceLeaveRequest { member } = body.read(r#"{"member": "NAME or ID"}"#)?;
     Ok(Json(control.force_leave(member).await??))
 }
 
-/// `GET /v1/members/keys`.
+/// Lists the keys that members seal with, by their ids.
+#[utoipa::path(
+    get,
+    path = path::MEMBERS_KEYS,
+    tag = "members",
+    responses((status = 200, description = "The ids.", body = KeysView), Conflict)
+)]
 pub(super) async fn keys(State(api): State<Api>) -> Result<Json<KeysView>, ApiError> {
     Ok(Json(control(&api)?.keys().view()))
 }
 
-/// `POST /v1/members/keys`.
+/// Changes the keys.
+///
+/// It is on the disk by the time that this is answered.
+#[utoipa::path(
+    post,
+    path = path::MEMBERS_KEYS,
+    tag = "members",
+    request_body = KeyRequest,
+    responses((status = 200, description = "The ids.", body = KeysView), Absent, Conflict, Full)
+)]
 pub(super) async fn change_keys(
     State(api): State<Api>,
-    body: Bytes,
+    body: JsonBody,
 ) -> Result<Json<KeysView>, ApiError> {
     let keys = control(&api)?.keys().clone();
-    let request: KeyRequest = read(&body, r#"{"op": "install", "key": "KEY"}"#)?;
+    let request: KeyRequest = body.read(r#"{"op": "install", "key": "KEY"}"#)?;
     // The disk is waited for.
     let changed = tokio::task::spawn_blocking(move || keys.change(&request)).await;
-    let changed = changed.map_err(|_| {
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "a fault of the program: see the log")
-    })?;
+    let changed = changed
+        .map_err(|_| ApiError::new(ProblemKind::Fault, "a fault of the program: see the log"))?;
     Ok(Json(changed?))
 }

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use bytes::Bytes;
 use rand::RngExt as _;
 use tidings_protocol::chain::{Chain, Unminable};
@@ -16,18 +15,21 @@ use tidings_protocol::ground::item::ItemKind;
 
 use super::Api;
 use super::chain::on_thread;
+use super::describe::{Absent, Conflict, Full};
 use super::submit::not_saved;
 use crate::api::chain::{MineRequest, Mined};
-use crate::api::{Outcome, Submitted};
+use crate::api::problem::ProblemKind;
+use crate::api::{Outcome, Submitted, path};
 use crate::control::{ChainCommand, Command, Template};
 use crate::http::error::ApiError;
+use crate::http::take::JsonBody;
 
 /// Nonces tried before somebody looks whether the search is still wanted: a tenth of a second's work.
 const SLICE: u64 = 1 << 17;
 
 impl From<Unminable> for ApiError {
     fn from(why: Unminable) -> Self {
-        Self::new(StatusCode::CONFLICT, why.to_string())
+        Self::new(ProblemKind::Conflict, why.to_string())
     }
 }
 
@@ -40,19 +42,26 @@ impl Drop for Wanted {
     }
 }
 
-/// `POST /v1/mine`.
-pub(super) async fn mine(State(api): State<Api>, body: Bytes) -> Result<Json<Mined>, ApiError> {
-    let request =
-        if body.is_empty() { Ok(MineRequest::default()) } else { serde_json::from_slice(&body) };
-    let MineRequest { on, txs_max } = request.map_err(|error| {
-        let message =
-            format!("send nothing, or {{\"on\": BLOCK, \"txs_max\": N}}, as the body ({error})");
-        ApiError::new(StatusCode::BAD_REQUEST, message)
-    })?;
+/// Makes a block, in a test network.
+///
+/// Answered once it is found and on the disk. Whoever hangs up ends the search. Nothing as the body has the chain's last block followed by
+/// all that fits.
+#[utoipa::path(
+    post,
+    path = path::MINE,
+    tag = "lab",
+    request_body = Option<MineRequest>,
+    responses((status = 200, description = "The block.", body = Mined), Absent, Conflict, Full)
+)]
+pub(super) async fn mine(State(api): State<Api>, body: JsonBody) -> Result<Json<Mined>, ApiError> {
+    let MineRequest { on, txs_max } = match &*body.0 {
+        b"" | b"null" => MineRequest::default(),
+        _ => body.read("nothing, or {\"on\": BLOCK, \"txs_max\": N},")?,
+    };
     let most = api.chain.minable()?;
     let Some(search) = api.control.begin_search() else {
         let message = "this node is searching for a block already, and for one at a time";
-        return Err(ApiError::new(StatusCode::CONFLICT, message));
+        return Err(ApiError::new(ProblemKind::Conflict, message));
     };
     let txs_max = txs_max.unwrap_or(usize::MAX);
     let template = |reply| Command::Chain(ChainCommand::Template { on, txs_max, reply });
@@ -61,7 +70,7 @@ pub(super) async fn mine(State(api): State<Api>, body: Bytes) -> Result<Json<Min
     let transactions = template.transactions.len();
     let Some(block) = find(&api, template, most).await else {
         let message = "no proof of work was found for the block: ask once more";
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message));
+        return Err(ApiError::busy(message));
     };
     drop(search);
     let bytes = block.len();
@@ -74,7 +83,7 @@ pub(super) async fn mine(State(api): State<Api>, body: Bytes) -> Result<Json<Min
         Submitted { rule, .. } => {
             let rule = rule.unwrap_or_else(|| "of which nothing is said".to_owned());
             let message = format!("a block was made, and refused: it breaks the rule {rule}");
-            Err(ApiError::new(StatusCode::CONFLICT, message))
+            Err(ApiError::new(ProblemKind::Conflict, message))
         }
     }
 }

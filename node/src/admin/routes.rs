@@ -1,74 +1,110 @@
 //! What the API answers.
 
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use bytes::Bytes;
-use tidings_protocol::ground::item::Hash256;
+use std::sync::OnceLock;
 
-use super::{Api, bans, chain, events, kv, members, mine, submit};
-use crate::api::explain::{PeerStory, TxStory};
-use crate::api::{
-    AddressStatus, Health, PeerStatus, Readiness, SlowFrom, Slowed, Status, Stopping, path,
-};
-use crate::control::{Command, Unexplained};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::{Json, Router};
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::describe::{Conflict, Description, add_common};
+use super::members::shared;
+use super::{Api, chain, events, health, kv, members, mine, peers, settings, submit};
+use crate::api::problem::ProblemKind;
+use crate::api::{SlowFrom, Slowed, Status, Stopping, path};
+use crate::control::Command;
 use crate::http::error::ApiError;
+use crate::http::take::JsonBody;
 use crate::lab::slow_motion::NotSlowed;
+
+/// The description as it is served: `openapi.json` of this crate, which a test compares with [`document`].
+pub const DOCUMENT: &str = include_str!("../../openapi.json");
 
 /// All routes. What stands before them (a token) is the listener's business.
 pub fn router(api: Api) -> Router {
-    Router::new()
-        .route(path::STATUS, get(status))
-        .route(path::PEERS, get(peers))
-        .route(path::ADDRESSES, get(addresses))
-        .route(path::BANS, get(bans::list).post(bans::ban))
-        .route(path::UNBAN, post(bans::unban))
-        .route(path::DISCONNECT, post(bans::disconnect))
-        .route(path::CONNECT, post(bans::connect))
-        .route(path::TX, post(submit::tx))
-        .route(path::BLOCK, post(submit::block))
-        .route(&by_id(path::ITEMS), get(item))
-        .route(&by_id(path::DECODE), get(chain::decode))
-        .route(path::BLOCKS, get(chain::blocks))
-        .route(&by_id(path::BLOCKS), get(chain::block))
-        .route(path::POOL, get(chain::pool))
-        .route(path::MINE, post(mine::mine))
-        .route(&by_id(path::EXPLAIN_TX), get(explain_tx))
-        .route(&by_id(path::EXPLAIN_PEER), get(explain_peer))
-        .route(path::EVENTS, get(events::stream))
-        .route(path::KV, get(kv::list).post(kv::write))
-        .route(path::KV_ENTRY, get(kv::get))
-        .route(path::KV_CONFLICTS, get(kv::conflicts))
-        .route(path::KV_WATCH, get(kv::watch))
-        .route(path::MEMBERS, get(members::list))
-        .route(path::MEMBERS_JOIN, post(members::join))
-        .route(path::MEMBERS_LEAVE, post(members::leave))
-        .route(path::MEMBERS_FORCE_LEAVE, post(members::force_leave))
-        .route(path::MEMBERS_KEYS, get(members::keys).post(members::change_keys))
-        .route(path::MEMBERS_STATE, get(members::shared::state).post(members::shared::write))
-        .route(path::MEMBERS_LEADERS, get(members::shared::leaders).post(members::shared::announce))
-        .route(path::MEMBERS_EVENT, post(members::shared::fire))
-        .route(path::MEMBERS_QUERY, post(members::shared::query))
-        .route(path::MEMBERS_RESPOND, post(members::shared::respond))
-        .route(path::MEMBERS_RTT, get(members::shared::rtt))
-        .route(path::SLOW_MOTION, post(slow_down))
-        .route(path::STOP, post(stop))
-        .route(path::HEALTHY, get(healthy))
-        .route(path::READY, get(ready))
-        .fallback(|| async {
-            ApiError::new(StatusCode::NOT_FOUND, "there is nothing at this path")
-        })
-        .method_not_allowed_fallback(|| async {
-            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method")
-        })
-        .with_state(api)
+    // Put together once in a process: describing it all takes a millisecond, and a host has a router for each request.
+    static ROUTES: OnceLock<Router<Api>> = OnceLock::new();
+    let routes = ROUTES.get_or_init(|| {
+        let (routes, _) = described().split_for_parts();
+        routes.fallback(nothing_here).method_not_allowed_fallback(other_method)
+    });
+    routes.clone().with_state(api)
 }
 
-fn by_id(path: &str) -> String {
-    format!("{path}/{{id}}")
+/// The description of all routes (`OpenAPI` 3.1).
+#[must_use]
+pub fn document() -> OpenApi {
+    let mut document = described().split_for_parts().1;
+    add_common(&mut document);
+    document
 }
 
+fn described() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(status))
+        .routes(routes!(settings::config))
+        .routes(routes!(settings::log, settings::set_log))
+        .routes(routes!(stop))
+        .routes(routes!(health::healthy))
+        .routes(routes!(health::ready))
+        .routes(routes!(openapi))
+        .routes(routes!(submit::transactions))
+        .routes(routes!(chain::blocks, submit::block))
+        .routes(routes!(chain::block))
+        .routes(routes!(chain::item))
+        .routes(routes!(chain::story))
+        .routes(routes!(chain::pool))
+        .routes(routes!(events::stream))
+        .routes(routes!(peers::peers))
+        .routes(routes!(peers::story))
+        .routes(routes!(peers::disconnect))
+        .routes(routes!(peers::connect))
+        .routes(routes!(peers::addresses))
+        .routes(routes!(peers::bans, peers::ban, peers::unban_all))
+        .routes(routes!(peers::unban))
+        .routes(routes!(kv::list, kv::write))
+        .routes(routes!(kv::get))
+        .routes(routes!(kv::conflicts))
+        .routes(routes!(kv::watch))
+        .routes(routes!(members::list))
+        .routes(routes!(members::join))
+        .routes(routes!(members::leave))
+        .routes(routes!(members::force_leave))
+        .routes(routes!(members::keys, members::change_keys))
+        .routes(routes!(shared::state, shared::write))
+        .routes(routes!(shared::leaders, shared::announce))
+        .routes(routes!(shared::fire))
+        .routes(routes!(shared::query))
+        .routes(routes!(shared::respond))
+        .routes(routes!(shared::rtt))
+        .routes(routes!(mine::mine))
+        .routes(routes!(slow_down))
+}
+
+/// For a path that nothing is at.
+pub(crate) async fn nothing_here() -> ApiError {
+    let detail =
+        format!("there is nothing at this path; {} names all that there are", path::OPENAPI);
+    ApiError::new(ProblemKind::NoSuchPath, detail)
+}
+
+/// For a path that takes other methods.
+pub(crate) async fn other_method() -> ApiError {
+    let detail = "this path takes another method: the header `Allow` names those";
+    ApiError::new(ProblemKind::MethodNotAllowed, detail)
+}
+
+/// Tells how the node is.
+#[utoipa::path(
+    get,
+    path = path::STATUS,
+    tag = "node",
+    responses((status = 200, description = "State of the node.", body = Status))
+)]
 async fn status(State(api): State<Api>) -> Result<Json<Status>, ApiError> {
     let mut status = api.control.ask(Command::Status).await?;
     if let Some(members) = &api.members {
@@ -77,83 +113,52 @@ async fn status(State(api): State<Api>) -> Result<Json<Status>, ApiError> {
     Ok(Json(status))
 }
 
-async fn peers(State(api): State<Api>) -> Result<Json<Vec<PeerStatus>>, ApiError> {
-    Ok(Json(api.control.ask(Command::Peers).await?))
+/// Describes the API: this very document.
+#[utoipa::path(
+    get,
+    path = path::OPENAPI,
+    tag = "node",
+    responses((status = 200, description = "The description (OpenAPI 3.1).", body = serde_json::Value))
+)]
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT)
 }
 
-async fn addresses(State(api): State<Api>) -> Result<Json<Vec<AddressStatus>>, ApiError> {
-    Ok(Json(api.control.ask(Command::Addresses).await?))
-}
-
-async fn item(State(api): State<Api>, Path(id): Path<String>) -> Result<Bytes, ApiError> {
-    let id: Hash256 =
-        id.parse().map_err(|error: tidings_protocol::ground::item::ParseHashError| {
-            ApiError::new(StatusCode::BAD_REQUEST, error.to_string())
-        })?;
-    let found = api.control.ask(|reply| Command::Item { id, reply }).await?;
-    found.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "the node doesn't have this item"))
-}
-
-async fn explain_tx(
-    State(api): State<Api>,
-    Path(query): Path<String>,
-) -> Result<Json<TxStory>, ApiError> {
-    Ok(Json(api.control.ask(|reply| Command::ExplainTx { query, reply }).await??))
-}
-
-async fn explain_peer(
-    State(api): State<Api>,
-    Path(query): Path<String>,
-) -> Result<Json<PeerStory>, ApiError> {
-    Ok(Json(api.control.ask(|reply| Command::ExplainPeer { query, reply }).await??))
-}
-
-impl From<Unexplained> for ApiError {
-    fn from(why: Unexplained) -> Self {
-        let status = match why {
-            Unexplained::Off | Unexplained::Unknown { .. } => StatusCode::NOT_FOUND,
-            Unexplained::NoId(_) => StatusCode::BAD_REQUEST,
-            Unexplained::Ambiguous { .. } => StatusCode::CONFLICT,
-        };
-        Self::new(status, why.to_string())
-    }
-}
-
-async fn slow_down(State(api): State<Api>, body: Bytes) -> Result<Json<Slowed>, ApiError> {
-    let SlowFrom { from_unix_us } = serde_json::from_slice(&body).map_err(|error| {
-        let message = format!("send {{\"from_unix_us\": MICROSECONDS}} as the body ({error})");
-        ApiError::new(StatusCode::BAD_REQUEST, message)
-    })?;
+/// Lets the node's clock run slow, in a test network.
+#[utoipa::path(
+    post,
+    path = path::SLOW_MOTION,
+    tag = "lab",
+    request_body = SlowFrom,
+    responses((status = 200, description = "How slow it will be.", body = Slowed), Conflict)
+)]
+async fn slow_down(State(api): State<Api>, body: JsonBody) -> Result<Json<Slowed>, ApiError> {
+    let SlowFrom { from_unix_us } = body.read("{\"from_unix_us\": MICROSECONDS}")?;
     let slow_motion = api.control.ask(|reply| Command::SlowDown { from_unix_us, reply }).await??;
     Ok(Json(Slowed { slow_motion }))
 }
 
 impl From<NotSlowed> for ApiError {
     fn from(why: NotSlowed) -> Self {
-        Self::new(StatusCode::CONFLICT, why.to_string())
+        let kind = match why {
+            NotSlowed::Unset => ProblemKind::NotEnabled,
+            NotSlowed::Already | NotSlowed::Past => ProblemKind::Conflict,
+        };
+        Self::new(kind, why.to_string())
     }
 }
 
+/// Ends the node.
+///
 /// Answered before anything stops; this very answer is one of the requests that are let finish.
+#[utoipa::path(
+    post,
+    path = path::STOP,
+    tag = "node",
+    responses((status = 202, description = "It will.", body = Stopping))
+)]
 async fn stop(State(api): State<Api>) -> (StatusCode, Json<Stopping>) {
     tracing::info!("stopping: the API was asked to");
     api.stop.request();
     (StatusCode::ACCEPTED, Json(Stopping { stopping: true }))
-}
-
-async fn healthy(State(api): State<Api>) -> (StatusCode, Json<Health>) {
-    let (code, healthy, reason) = match api.control.ask(Command::Status).await {
-        Ok(_) => (StatusCode::OK, true, "the node answers".to_owned()),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, false, error.to_string()),
-    };
-    (code, Json(Health { healthy, reason }))
-}
-
-async fn ready(State(api): State<Api>) -> (StatusCode, Json<Readiness>) {
-    let readiness = match api.control.ask(Command::Status).await {
-        Ok(status) => Readiness::of(&status),
-        Err(error) => Readiness { ready: false, reason: error.to_string(), peers: 0, wanted: 0 },
-    };
-    let code = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(readiness))
 }

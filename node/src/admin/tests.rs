@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::middleware;
 use bytes::Bytes;
-use hyper::{Method, StatusCode};
+use hyper::Method;
 use tidings_protocol::chain::opaque::Opaque;
 use tidings_protocol::ground::item::{Hash256, ItemKind};
-use tokio::net::TcpListener;
-use tokio::sync::{broadcast, mpsc};
+use tidings_protocol::ground::peer::PeerAddr;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::{Api, routes};
@@ -17,7 +16,10 @@ use crate::api::kv::{KvEntry, KvKind, KvPage, KvText, KvWrite};
 use crate::api::members::{KeyOp, KeyRequest};
 use crate::api::peers::example as address;
 use crate::api::status::example as status;
-use crate::api::{KvChange, NodeEvent, Notice, Outcome, Streamed, Submitted, What};
+use crate::api::{
+    AddressPage, AddressStatus, BatchItem, KvChange, NodeEvent, Outcome, ProblemKind, Readiness,
+    Submitted, What,
+};
 use crate::client::{Client, ClientError};
 use crate::config::members::MembersConfig;
 use crate::control::{
@@ -25,13 +27,16 @@ use crate::control::{
     Unexplained,
 };
 use crate::http::bind::AdminSocket;
-use crate::http::{server, token};
+use crate::http::server;
 use crate::lab::slow_motion::NotSlowed;
 use crate::members::keyring::Key;
 use crate::members::{Members, MembersControl, MembersSetup};
 use crate::store::NotSaved;
 
 mod chain;
+mod describe;
+mod edge;
+mod events;
 
 /// A server on a socket, behind it a shell that knows one item.
 struct Fixture {
@@ -58,9 +63,10 @@ fn serve_with(control: Control, members: Option<MembersControl>) -> Fixture {
     let path = folder.path().join("admin.sock");
     let api = Api {
         control,
-        events: broadcast::channel(4).0.into(),
+        events: Events::default(),
         members,
         chain: Arc::new(Opaque { max_tx_bytes: 100, max_block_bytes: 1_000 }),
+        settings: None,
         stop: Stop::default(),
     };
     let socket = AdminSocket::bind(path.clone()).unwrap();
@@ -69,12 +75,26 @@ fn serve_with(control: Control, members: Option<MembersControl>) -> Fixture {
     Fixture { api, client: Client::unix(path), server, folder }
 }
 
+/// A page of 1,500 addresses.
+fn address_page(after: Option<PeerAddr>, limit: usize) -> AddressPage {
+    let nth = |n: u16| PeerAddr { port: n, ..address().addr };
+    let first = after.map_or(0, |after| after.port);
+    let addresses = (first + 1..=1_500).take(limit).map(nth);
+    let addresses: Vec<_> = addresses.map(|addr| AddressStatus { addr, ..address() }).collect();
+    let last = addresses.last().filter(|last| last.addr.port < 1_500);
+    let next = last.map(|last| last.addr.to_string());
+    AddressPage { addresses, count: 1_500, next }
+}
+
 async fn shell(mut inbox: mpsc::Receiver<Command>) {
     while let Some(command) = inbox.recv().await {
         match command {
             Command::Status(reply) => drop(reply.send(status())),
             Command::Peers(reply) => drop(reply.send(Vec::new())),
-            Command::Addresses(reply) => drop(reply.send(vec![address()])),
+            Command::Ready(reply) => drop(reply.send(Readiness::of(&status()))),
+            Command::Addresses { after, limit, reply } => {
+                drop(reply.send(address_page(after, limit)));
+            }
             Command::Bans(reply) => drop(reply.send(BanList::default())),
             Command::Ban { request, reply } => drop(reply.send(match request.seconds {
                 Some(0) => Err(NotDone::Span { longest_s: 9 }),
@@ -104,9 +124,6 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
             Command::Submit { kind: ItemKind::Block, reply, .. } => {
                 let rule = Some("truncated".to_owned());
                 drop(reply.send(Ok(Submitted { id: None, outcome: Outcome::Rejected, rule })));
-            }
-            Command::Item { id, reply } => {
-                drop(reply.send((id == Hash256::of(KNOWN)).then(|| Bytes::from_static(KNOWN))));
             }
             Command::ExplainTx { query, reply } => {
                 drop(reply.send(Err(Unexplained::ambiguous(&query, vec!["ab12".to_owned(); 11]))));
@@ -175,7 +192,7 @@ async fn bans_are_asked_for_and_what_cannot_be_has_its_status() {
     assert_eq!(client.unban(None).await.unwrap().unbanned, 3);
     client.connect("192.0.2.7:4000".parse().unwrap()).await.unwrap();
     let status = |error| match error {
-        ClientError::Refused { status, message } => (status.as_u16(), message),
+        ClientError::Refused(problem) => (problem.status, problem.detail),
         other => panic!("{other}"),
     };
     let (code, message) = status(client.ban(&ban(Some(0))).await.unwrap_err());
@@ -228,7 +245,7 @@ async fn whoever_watches_the_map_is_told_what_its_keys_hold() {
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, ClientError>) -> (u16, String) {
     match result {
-        Err(ClientError::Refused { status, message }) => (status.as_u16(), message),
+        Err(ClientError::Refused(problem)) => (problem.status, problem.detail),
         other => panic!("expected a refusal, got {other:?}"),
     }
 }
@@ -237,8 +254,9 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, ClientError>) -> (u16, String) 
 async fn a_client_gets_what_the_shell_answers() {
     let Fixture { client, folder: _folder, .. } = start();
     assert_eq!(client.status().await.unwrap().counters, status().counters);
-    assert!(client.peers().await.unwrap().is_empty());
-    assert_eq!(client.addresses().await.unwrap(), [address()]);
+    assert!(client.peers().await.unwrap().peers.is_empty());
+    let all = client.addresses().await.unwrap();
+    assert_eq!((all.addresses.len(), all.count, all.next), (1_500, 1_500, None), "page by page");
     let submitted = client.submit(ItemKind::Tx, Bytes::from_static(b"new")).await.unwrap();
     assert_eq!((submitted.id, submitted.outcome), (Some(Hash256::of(b"new")), Outcome::Accepted));
     let submitted = client.submit(ItemKind::Block, Bytes::from_static(b"new")).await.unwrap();
@@ -319,7 +337,7 @@ async fn a_node_of_no_test_network_refuses_slow_motion_and_says_why() {
     let Fixture { client, folder: _folder, .. } = start();
     let (status, message) = refusal(client.slow_down(u64::MAX).await);
     assert_eq!((status, message), (409, NotSlowed::Unset.to_string()));
-    let answer = client.ask(Method::POST, "/v1/slow-motion", Bytes::from_static(b"now")).await;
+    let answer = client.ask(Method::POST, "/v1/lab/slow-motion", Bytes::from_static(b"now")).await;
     let (status, message) = refusal(answer);
     assert!(status == 400 && message.contains("from_unix_us"), "{status}: {message}");
 }
@@ -356,7 +374,12 @@ async fn what_does_not_exist_is_refused_as_json() {
     for (method, path, status) in [
         (Method::GET, "/v1/nothing", 404),
         (Method::POST, "/v1/status", 405),
-        (Method::GET, "/v1/items/xyz", 400),
+        (Method::GET, "/v1/items/x", 400),
+        (Method::GET, "/v1/items/%ff", 400),
+        (Method::GET, "/v1/pool?limit=x", 400),
+        (Method::GET, "/v1/pool?limi=1", 400),
+        (Method::GET, "/v1/pool?sort=size", 400),
+        (Method::PATCH, "/v1/log", 405),
     ] {
         let (code, message) = refusal(client.ask(method, path, Bytes::new()).await);
         assert_eq!(code, status, "{path}");
@@ -378,15 +401,16 @@ async fn a_panic_costs_the_request_and_no_other() {
     let path = folder.path().join("admin.sock");
     let socket = AdminSocket::bind(path.clone()).unwrap();
     let fails = axum::routing::get(async || -> &'static str { panic!("a fault") });
-    let app =
-        axum::Router::new().route("/v1/status", fails).route("/v1/peers", axum::routing::get("[]"));
+    let app = axum::Router::new()
+        .route("/v1/status", fails)
+        .route("/v1/peers", axum::routing::get(r#"{"peers":[]}"#));
     tokio::spawn(server::serve(socket, app, Stop::default()));
     let client = Client::unix(path);
     for _ in 0..3 {
         let (status, why) = refusal(client.status().await);
         assert_eq!(status, 500);
         assert!(why.starts_with("a fault of the program"), "{why}");
-        assert!(client.peers().await.unwrap().is_empty());
+        assert!(client.peers().await.unwrap().peers.is_empty());
     }
 }
 
@@ -401,34 +425,6 @@ async fn a_shell_that_is_gone_is_told_as_unavailable() {
     let fixture = serve(fixture.api.control.clone());
     let told = refusal(fixture.client.status().await);
     assert_eq!(told, (503, "the node is shutting down".to_owned()));
-}
-
-#[tokio::test]
-async fn events_stream_until_the_node_stops() {
-    let Fixture { api, client, server, folder: _folder } = start();
-    let mut stream = client.events().await.unwrap();
-    let id = Hash256::of(b"x");
-    let event = NodeEvent { unix_us: 7, what: What::AlreadyKnown { id } };
-    api.events.tell(|| event.clone());
-    assert_eq!(stream.next().await.unwrap(), Some(Streamed::Event(event)));
-    api.stop.request();
-    assert_eq!(stream.next().await.unwrap(), None);
-    server.await.unwrap();
-}
-
-#[tokio::test]
-async fn a_slow_reader_is_told_how_much_it_missed() {
-    let Fixture { api, client, folder: _folder, .. } = start();
-    let mut stream = client.events().await.unwrap();
-    let what = What::AlreadyKnown { id: Hash256([0; 32]) };
-    // The reader's queue holds 4, and nobody else runs between these.
-    for unix_us in 0..6 {
-        api.events.tell(|| NodeEvent { unix_us, what: what.clone() });
-    }
-    let missed = stream.next().await.unwrap().unwrap();
-    assert_eq!(missed, Streamed::Notice(Notice::Missed { count: 2 }));
-    let first = Streamed::Event(NodeEvent { unix_us: 2, what });
-    assert_eq!(stream.next().await.unwrap(), Some(first));
 }
 
 #[tokio::test]
@@ -468,32 +464,37 @@ async fn a_client_replaces_a_connection_that_the_node_closed() {
 }
 
 #[tokio::test]
-async fn connections_over_the_limit_wait_for_a_place() {
-    let fixture = start();
-    let path = fixture.folder.path().join("admin.sock");
-    let mut streams = Vec::new();
-    for _ in 0..server::CONNECTIONS_MAX {
-        streams.push(Client::unix(&path).events().await.unwrap());
+async fn a_refused_item_is_a_problem_that_names_its_rule_and_a_batch_has_an_answer_for_each() {
+    let Fixture { client, folder: _folder, .. } = start();
+    let answer = client.ask(Method::POST, "/v1/blocks", Bytes::from_static(b"x")).await;
+    let Err(ClientError::Refused(problem)) = answer else { panic!("{answer:?}") };
+    assert_eq!((problem.status, problem.kind), (415, ProblemKind::MediaType), "JSON is no block");
+    let batch = [&b"one"[..], b"F", &[0; 101], b"two"].map(Bytes::copy_from_slice);
+    let results = client.submit_batch(&batch).await.unwrap().results;
+    let kinds: Vec<_> = results
+        .iter()
+        .map(|result| match result {
+            BatchItem::Submitted(submitted) => Ok(submitted.id),
+            BatchItem::Problem(problem) => Err(problem.kind),
+        })
+        .collect();
+    let (one, two) = (Some(Hash256::of(b"one")), Some(Hash256::of(b"two")));
+    let expected = [Ok(one), Err(ProblemKind::NoRoom), Err(ProblemKind::TooLarge), Ok(two)];
+    assert_eq!(kinds, expected);
+    assert_eq!(refusal(client.submit_batch(&[]).await).0, 400);
+    let (status, why) = refusal(client.submit_batch(&[batch[0].clone(), Bytes::new()]).await);
+    assert_eq!((status, why.contains("transaction 1 of")), (400, true), "{why}");
+    for wrong in ["[[\"00\"]]", "[]", "null", "3", ""] {
+        let answer = client.ask(Method::POST, "/v1/transactions", wrong.into()).await;
+        assert_eq!(refusal(answer).0, 400, "{wrong}");
     }
-    let mut waiting = Box::pin(fixture.client.status());
-    assert!(futures::poll!(&mut waiting).is_pending());
-    streams.pop();
-    waiting.await.unwrap();
+    assert_eq!(refusal(client.submit_batch(&vec![Bytes::from_static(b"x"); 1_001]).await).0, 400);
 }
 
 #[tokio::test]
-async fn over_tcp_only_the_token_opens() {
-    let Fixture { api, .. } = start();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let guard = middleware::from_fn_with_state::<_, Arc<str>, _>("secret".into(), token::require);
-    let router = routes::router(api.clone()).layer(guard);
-    tokio::spawn(server::serve(listener, router, api.stop.clone()));
-    Client::tcp(addr, "secret").status().await.unwrap();
-    for wrong in ["", "Secret", "secret1", "secre"] {
-        let (status, message) = refusal(Client::tcp(addr, wrong).status().await);
-        assert_eq!(status, StatusCode::UNAUTHORIZED.as_u16());
-        assert!(message.contains("Bearer"), "{message}");
-    }
-    assert_eq!(refusal(Client::tcp(addr, "").ask(Method::GET, "/x", Bytes::new()).await).0, 401);
+async fn the_log_says_what_it_tells_or_that_there_is_none() {
+    let Fixture { client, folder: _folder, .. } = start();
+    assert_eq!(refusal(client.log_filter().await).0, 409, "no test logs by the node's log");
+    assert_eq!(refusal(client.set_log_filter("debug").await).0, 409);
+    assert_eq!(refusal(client.config().await).0, 409);
 }

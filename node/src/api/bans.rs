@@ -6,7 +6,9 @@ use std::str::FromStr;
 use libp2p::PeerId;
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::subnet::{Banned, Subnet};
+use utoipa::ToSchema;
 
+use super::schema::{Address, BanSubject};
 use crate::net::peer_key;
 
 /// Whom a ban is about: a peer by its id, or an address or a subnet. Shown and read as `12D3KooW…`, `192.0.2.7` or `192.0.2.0/24`.
@@ -68,35 +70,38 @@ impl<'de> Deserialize<'de> for Subject {
 }
 
 /// A ban.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ban {
     /// Whom it keeps out.
+    #[schema(value_type = BanSubject)]
     pub subject: Subject,
     /// Until when, seconds since 1970.
     pub until_unix_s: u64,
 }
 
 /// All bans, in the order in which they were made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BanList {
     /// Those that aren't over.
     pub bans: Vec<Ban>,
 }
 
 /// Asks to keep somebody out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BanRequest {
     /// Whom.
+    #[schema(value_type = BanSubject)]
     pub subject: Subject,
     /// For how long, seconds; a day if unset.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 315_360_000)]
     pub seconds: Option<u64>,
 }
 
 /// What became of a wish about bans or links.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Concerned {
     /// How many bans were taken back.
     #[serde(default)]
@@ -106,17 +111,8 @@ pub struct Concerned {
     pub closed: usize,
 }
 
-/// Asks to take a ban back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UnbanRequest {
-    /// Whose; all of them if unset.
-    #[serde(default)]
-    pub subject: Option<Subject>,
-}
-
 /// Asks to close the link with a peer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DisconnectRequest {
     /// Which: its id or the beginning of it, its address, or the link.
@@ -124,10 +120,11 @@ pub struct DisconnectRequest {
 }
 
 /// Asks to try an address before others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectRequest {
     /// Which.
+    #[schema(value_type = Address)]
     pub addr: tidings_protocol::ground::peer::PeerAddr,
 }
 

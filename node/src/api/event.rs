@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
+use utoipa::ToSchema;
 
 use super::kv::{KvEntry, KvKind, KvText};
 use super::members::MemberName;
 use super::members::shared::LeaderView;
+use super::schema::{Address, Dialled, ItemHash, Kind, Text};
 
 /// One message of the stream.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Streamed {
     /// Something happened.
@@ -23,18 +25,18 @@ pub enum Streamed {
 }
 
 /// Something about the stream itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Notice {
-    /// The reader was too slow.
-    Missed {
-        /// How many events it missed.
-        count: u64,
+    /// Events are missing here: the reader was too slow, or what it asks to go on from is no longer remembered.
+    Lost {
+        /// How many, of all kinds; `null` if that isn't known, since the node started anew.
+        count: Option<u64>,
     },
 }
 
 /// Something that happened, as the event stream tells it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NodeEvent {
     /// When, microseconds of Unix time.
     pub unix_us: u64,
@@ -44,16 +46,18 @@ pub struct NodeEvent {
 }
 
 /// What happened. Peers are named by their libp2p identity, links by their handle.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum What {
     /// An item passed the rules, for the first time.
     Accepted {
         /// Its id.
+        #[schema(value_type = ItemHash)]
         id: Hash256,
         /// What it is.
+        #[schema(value_type = Kind)]
         kind: ItemKind,
-        /// Its size.
+        /// Its size, bytes.
         bytes: u32,
         /// Where it came from; `None` if it was submitted here.
         #[serde(flatten)]
@@ -62,10 +66,13 @@ pub enum What {
     /// An item broke a rule.
     Rejected {
         /// Its id.
+        #[schema(value_type = ItemHash)]
         id: Hash256,
         /// What it is.
+        #[schema(value_type = Kind)]
         kind: ItemKind,
         /// The rule.
+        #[schema(value_type = String)]
         rule: Cow<'static, str>,
         /// Where it came from; `None` if it was submitted here.
         #[serde(flatten)]
@@ -74,33 +81,44 @@ pub enum What {
     /// A submitted item was known.
     AlreadyKnown {
         /// Its id.
+        #[schema(value_type = ItemHash)]
         id: Hash256,
     },
     /// An item of an earlier run is back.
     Restored {
         /// Its id.
+        #[schema(value_type = ItemHash)]
         id: Hash256,
         /// What it is.
+        #[schema(value_type = Kind)]
         kind: ItemKind,
     },
     /// A transaction waits for its parents.
     Orphaned {
         /// Its id.
+        #[schema(value_type = ItemHash)]
         id: Hash256,
     },
     /// A peer was given an item that was submitted here, or has it from elsewhere.
     Broadcast {
         /// Its id.
+        #[schema(value_type = ItemHash)]
         id: Hash256,
     },
     /// A transaction left the pool.
     Left {
         /// Its id.
+        #[schema(value_type = ItemHash)]
         id: Hash256,
+        /// Why: `evicted` for want of room, `replaced` by one that conflicts and pays for it, `expired`, `confirmed` by a
+        /// block, or `conflicted` with one.
+        #[schema(value_type = String)]
+        why: Cow<'static, str>,
     },
     /// A block joined the chain.
     BlockConnected {
         /// Its id.
+        #[schema(value_type = ItemHash)]
         id: Hash256,
         /// How many blocks come before it.
         height: u32,
@@ -108,6 +126,7 @@ pub enum What {
     /// The last block left the chain, because another branch has more work.
     BlockDisconnected {
         /// Its id.
+        #[schema(value_type = ItemHash)]
         id: Hash256,
         /// How many blocks came before it.
         height: u32,
@@ -115,6 +134,7 @@ pub enum What {
     /// A transaction is pooled again, since its block left the chain.
     Returned {
         /// Its id.
+        #[schema(value_type = ItemHash)]
         id: Hash256,
     },
     /// A link is up.
@@ -123,8 +143,10 @@ pub enum What {
         #[serde(flatten)]
         link: LinkName,
         /// Who dialled.
+        #[schema(value_type = Dialled)]
         direction: Direction,
         /// Where the peer says that it can be dialled.
+        #[schema(value_type = Option<Address>)]
         advertise: Option<PeerAddr>,
     },
     /// A link is down.
@@ -146,6 +168,7 @@ pub enum What {
     /// A key of the fleet's map holds something else now.
     KvChanged {
         /// Which.
+        #[schema(value_type = Text)]
         key: KvText,
         /// What data it holds.
         kind: KvKind,
@@ -202,8 +225,10 @@ pub enum What {
         #[serde(flatten)]
         member: MemberName,
         /// Where the other one is.
+        #[schema(value_type = String)]
         other: SocketAddr,
         /// What they share: `id` or `name`.
+        #[schema(value_type = String)]
         shares: Cow<'static, str>,
     },
     /// A key of a member has another value, or none any more.
@@ -212,8 +237,10 @@ pub enum What {
         #[serde(flatten)]
         member: MemberName,
         /// The key.
+        #[schema(value_type = Text)]
         key: KvText,
         /// Its value; `null` if it was deleted.
+        #[schema(value_type = Option<Text>)]
         value: Option<KvText>,
     },
     /// A group has a leader of a later epoch.
@@ -234,8 +261,10 @@ pub enum What {
         #[serde(flatten)]
         member: MemberName,
         /// What it is called.
+        #[schema(value_type = Text)]
         title: KvText,
         /// What it says.
+        #[schema(value_type = Text)]
         payload: KvText,
     },
     /// A member asks something, which `POST /v1/members/respond` answers.
@@ -246,8 +275,10 @@ pub enum What {
         /// What names the query.
         query: String,
         /// What it is called.
+        #[schema(value_type = Text)]
         title: KvText,
         /// What it says.
+        #[schema(value_type = Text)]
         payload: KvText,
         /// How long an answer is waited for, milliseconds.
         timeout_ms: u64,
@@ -255,14 +286,84 @@ pub enum What {
     /// A dial came to nothing.
     DialFailed {
         /// The address.
+        #[schema(value_type = Address)]
         addr: PeerAddr,
         /// Why.
         why: String,
     },
 }
 
+impl What {
+    /// The kinds that there are, as [`What::kind`] names them.
+    pub const KINDS: [&'static str; 28] = [
+        "accepted",
+        "rejected",
+        "already-known",
+        "restored",
+        "orphaned",
+        "broadcast",
+        "left",
+        "block-connected",
+        "block-disconnected",
+        "returned",
+        "link-up",
+        "link-down",
+        "misbehaved",
+        "kv-changed",
+        "other-map",
+        "map-ahead",
+        "member-joined",
+        "member-failed",
+        "member-left",
+        "member-updated",
+        "member-reaped",
+        "member-conflict",
+        "member-state",
+        "leader-changed",
+        "broken-consensus",
+        "user-event",
+        "query-asked",
+        "dial-failed",
+    ];
+
+    /// What happened, in a word: the field `event` in JSON.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Rejected { .. } => "rejected",
+            Self::AlreadyKnown { .. } => "already-known",
+            Self::Restored { .. } => "restored",
+            Self::Orphaned { .. } => "orphaned",
+            Self::Broadcast { .. } => "broadcast",
+            Self::Left { .. } => "left",
+            Self::BlockConnected { .. } => "block-connected",
+            Self::BlockDisconnected { .. } => "block-disconnected",
+            Self::Returned { .. } => "returned",
+            Self::LinkUp { .. } => "link-up",
+            Self::LinkDown { .. } => "link-down",
+            Self::Misbehaved { .. } => "misbehaved",
+            Self::KvChanged { .. } => "kv-changed",
+            Self::OtherMap { .. } => "other-map",
+            Self::MapAhead { .. } => "map-ahead",
+            Self::MemberJoined { .. } => "member-joined",
+            Self::MemberFailed { .. } => "member-failed",
+            Self::MemberLeft { .. } => "member-left",
+            Self::MemberUpdated { .. } => "member-updated",
+            Self::MemberReaped { .. } => "member-reaped",
+            Self::MemberConflict { .. } => "member-conflict",
+            Self::MemberState { .. } => "member-state",
+            Self::LeaderChanged { .. } => "leader-changed",
+            Self::BrokenConsensus { .. } => "broken-consensus",
+            Self::UserEvent { .. } => "user-event",
+            Self::QueryAsked { .. } => "query-asked",
+            Self::DialFailed { .. } => "dial-failed",
+        }
+    }
+}
+
 /// One message of the stream that tells what changes of the fleet's map.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum KvChange {
     /// What a key holds now; deletions are told, too.
@@ -272,7 +373,7 @@ pub enum KvChange {
 }
 
 /// A link and who is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LinkName {
     /// Its handle.
     pub link: String,
@@ -300,7 +401,7 @@ mod tests {
         let (key, kind) = ("hits".into(), KvKind::Counter);
         let (deleted, values, fields, written) = (false, Vec::new(), Vec::new(), None);
         let entry = KvEntry { key, kind, deleted, values, number, fields, written };
-        for change in [KvChange::Entry(entry), KvChange::Notice(Notice::Missed { count: 3 })] {
+        for change in [KvChange::Entry(entry), KvChange::Notice(Notice::Lost { count: Some(3) })] {
             let json = serde_json::to_string(&change).unwrap();
             assert_eq!(serde_json::from_str::<KvChange>(&json).unwrap(), change, "{json}");
         }
@@ -315,6 +416,7 @@ mod tests {
             What::Accepted { id, kind, bytes: 300, ingress: None },
             What::Rejected { id, kind, rule: "too-large".into(), ingress: Some(name.clone()) },
             What::AlreadyKnown { id },
+            What::Left { id, why: "evicted".into() },
             What::KvChanged { key: KvText(vec![0xff]), kind: KvKind::Set },
             What::LinkUp { link: name, direction: Direction::Inbound, advertise: None },
             What::MemberFailed {
@@ -324,8 +426,12 @@ mod tests {
             What::DialFailed { addr: "1.2.3.4:5/quic".parse().unwrap(), why: "busy".to_owned() },
         ];
         let events = what.map(|what| Streamed::Event(NodeEvent { unix_us: 7, what }));
-        for streamed in events.into_iter().chain([Streamed::Notice(Notice::Missed { count: 2 })]) {
+        for streamed in events.into_iter().chain([Streamed::Notice(Notice::Lost { count: None })]) {
             let json = serde_json::to_string(&streamed).unwrap();
+            if let Streamed::Event(NodeEvent { what, .. }) = &streamed {
+                assert!(json.contains(&format!("\"event\":\"{}\"", what.kind())), "{json}");
+                assert!(What::KINDS.contains(&what.kind()));
+            }
             assert_eq!(serde_json::from_str::<Streamed>(&json).unwrap(), streamed, "{json}");
         }
     }

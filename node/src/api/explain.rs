@@ -7,18 +7,22 @@ use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
+use utoipa::ToSchema;
+
+use super::schema::{Address, Dialled, Kind};
 
 /// Most steps told of one link, the latest: what an answer may hold without getting in the way of others.
 pub const PEER_STEPS_MAX: usize = 1_000;
 
 /// What happened to one item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TxStory {
     /// Its id; the first 16 digits if the node doesn't have it.
     pub id: String,
     /// What it is, if the node has it.
+    #[schema(value_type = Option<Kind>)]
     pub kind: Option<ItemKind>,
-    /// Its size, if the node has it.
+    /// Its size, bytes, if the node has it.
     pub bytes: Option<usize>,
     /// Since when the record is complete, microseconds of Unix time. Of quiet links it has older steps too.
     pub complete_since_unix_us: u64,
@@ -31,7 +35,7 @@ pub struct TxStory {
 }
 
 /// What passed between the node and one peer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PeerStory {
     /// Identity of the peer.
     pub peer_id: String,
@@ -42,7 +46,7 @@ pub struct PeerStory {
 }
 
 /// What passed on one link.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DealingsStatus {
     /// The link.
     #[serde(flatten)]
@@ -60,7 +64,7 @@ pub struct DealingsStatus {
 }
 
 /// What a peer's running over its budgets (`params.budgets`) cost it, since the link came up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExcessStatus {
     /// How often it overran each of those that it overran.
     pub overrun: BTreeMap<String, u32>,
@@ -71,7 +75,7 @@ pub struct ExcessStatus {
 }
 
 /// Dealings in numbers, as far as they are recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TotalsStatus {
     /// Announcements that the peer made.
     pub announced: usize,
@@ -106,41 +110,43 @@ pub struct TotalsStatus {
 }
 
 /// A link, and who is or was there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LinkStatus {
     /// Its handle.
     pub link: String,
     /// Identity of the peer; `None` if the node has forgotten it.
     pub peer_id: Option<String>,
     /// Who dialled.
+    #[schema(value_type = Dialled)]
     pub direction: Direction,
     /// Where the peer says that it can be dialled, or else the other end as the transport sees it.
+    #[schema(value_type = Option<Address>)]
     pub address: Option<PeerAddr>,
     /// When it came up, microseconds of Unix time.
     pub up_unix_us: u64,
-    /// When it went down, if it did.
+    /// When it went down, microseconds of Unix time, if it did.
     pub down_unix_us: Option<u64>,
     /// Why the node closed it, if it did.
     pub why: Option<String>,
 }
 
 /// Settings that waits depend on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitSettings {
     /// The relay strategy.
     pub strategy: String,
-    /// How long a peer that is asked for a transaction has.
+    /// How long a peer that is asked for a transaction has, milliseconds.
     pub answer_ms: u64,
-    /// Mean of the trickle to outbound peers.
+    /// Mean of the trickle to outbound peers, milliseconds.
     pub trickle_outbound_ms: u64,
-    /// Mean of the trickle to inbound peers.
+    /// Mean of the trickle to inbound peers, milliseconds.
     pub trickle_inbound_ms: u64,
-    /// Length of batches instead of the trickle; 0 if there are none.
+    /// Length of batches instead of the trickle, milliseconds; 0 if there are none.
     pub batch_ms: u64,
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StepStatus {
     /// When, microseconds of Unix time.
     pub unix_us: u64,
@@ -161,7 +167,7 @@ pub struct StepStatus {
 }
 
 /// What happened. See [`ItemEvent`](tidings_protocol::record::ItemEvent), which has the same names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented where they come from")]
 pub enum StepName {
@@ -196,7 +202,7 @@ pub enum StepName {
 }
 
 /// What a known item waited for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitStatus {
     /// The answer on another link.

@@ -5,6 +5,9 @@ use std::fmt;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tidings_protocol::replica::{Key, Kind, Stamp, State};
+use utoipa::ToSchema;
+
+use super::schema::{Number, Text};
 
 /// A name or value: any bytes. In JSON a string if they are UTF-8, as they mostly are, and `{"hex": "…"}` otherwise.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,7 +104,7 @@ impl<'de> Deserialize<'de> for KvNumber {
 }
 
 /// What data a key holds: see [`Kind`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KvKind {
     /// One value, the last writer's.
@@ -143,7 +146,7 @@ impl From<Kind> for KvKind {
 }
 
 /// When something was written, by the writer's clock, and by whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KvStamp {
     /// Milliseconds of Unix time.
     pub unix_ms: u64,
@@ -160,18 +163,21 @@ impl From<Stamp> for KvStamp {
 }
 
 /// A field and its value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KvField {
     /// Its name.
+    #[schema(value_type = Text)]
     pub name: KvText,
     /// Its value.
+    #[schema(value_type = Text)]
     pub value: KvText,
 }
 
 /// A key and what it holds. Of `values`, `number` and `fields` there is what its kind has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KvEntry {
     /// What it is called.
+    #[schema(value_type = Text)]
     pub key: KvText,
     /// What data it holds.
     pub kind: KvKind,
@@ -180,9 +186,11 @@ pub struct KvEntry {
     pub deleted: bool,
     /// The value; or values between which nobody has chosen; or elements, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Text>)]
     pub values: Vec<KvText>,
     /// The sum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Number>)]
     pub number: Option<KvNumber>,
     /// The fields, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -229,7 +237,7 @@ impl KvEntry {
 }
 
 /// Some keys in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KvPage {
     /// What they hold. Deleted ones aren't told.
     pub entries: Vec<KvEntry>,
@@ -237,8 +245,15 @@ pub struct KvPage {
     pub next: Option<String>,
 }
 
+/// What is under one name: one entry, or several of different kinds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KvEntries {
+    /// The entries.
+    pub entries: Vec<KvEntry>,
+}
+
 /// Why a write is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KvWhy {
     /// Neither writer knew of the other's write.
@@ -250,24 +265,27 @@ pub enum KvWhy {
 }
 
 /// A write that is lost: another one stays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KvLost {
     /// Of which key.
+    #[schema(value_type = Text)]
     pub key: KvText,
     /// Why.
     pub why: KvWhy,
     /// When it was written, and by whom.
     pub written: KvStamp,
     /// What was written; `None` if it was a deletion.
+    #[schema(value_type = Option<Text>)]
     pub value: Option<KvText>,
     /// The stamp of what stayed.
     pub winner: KvStamp,
     /// What stayed, if it is still there.
+    #[schema(value_type = Option<Text>)]
     pub stays: Option<KvText>,
 }
 
 /// What wants somebody's attention.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KvConflicts {
     /// Keys with several values between which nobody has chosen yet.
     pub contested: Vec<KvEntry>,
@@ -280,25 +298,30 @@ pub struct KvConflicts {
 }
 
 /// What is to be written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "op", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum KvWrite {
     /// Sets a value in place of all that is there, or that of a field.
     Set {
         /// Of which key.
+        #[schema(value_type = Text)]
         key: KvText,
         /// To what.
+        #[schema(value_type = Text)]
         value: KvText,
         /// Of which field.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Text>)]
         field: Option<KvText>,
     },
     /// Deletes what a key holds, or a field.
     Delete {
         /// Which key.
+        #[schema(value_type = Text)]
         key: KvText,
         /// Which field.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Text>)]
         field: Option<KvText>,
         /// If a set and a map of fields are called so: which.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -307,6 +330,7 @@ pub enum KvWrite {
     /// Adds to a counter.
     Add {
         /// Which.
+        #[schema(value_type = Text)]
         key: KvText,
         /// How much; less than 0 takes away.
         by: i64,
@@ -314,21 +338,25 @@ pub enum KvWrite {
     /// Adds an element to a set.
     Include {
         /// Which.
+        #[schema(value_type = Text)]
         key: KvText,
         /// What.
+        #[schema(value_type = Text)]
         element: KvText,
     },
     /// Removes an element of a set.
     Exclude {
         /// Which.
+        #[schema(value_type = Text)]
         key: KvText,
         /// What.
+        #[schema(value_type = Text)]
         element: KvText,
     },
 }
 
 /// How the map is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KvStatus {
     /// What data it keeps: `last-writer`, `versions` or `convergent`.
     pub model: String,

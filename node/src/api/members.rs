@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What a member is taken for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MemberStatus {
     /// It answers, or nobody says otherwise.
@@ -38,13 +39,14 @@ impl MemberStatus {
 }
 
 /// What a node knows of a member.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MemberView {
     /// What people call it.
     pub name: String,
     /// Who it is: 16 hexadecimal digits that are made of its peer id.
     pub id: String,
     /// Where it is, for datagrams and streams of members.
+    #[schema(value_type = String)]
     pub addr: SocketAddr,
     /// What it is taken for.
     pub status: MemberStatus,
@@ -63,25 +65,34 @@ pub struct MemberView {
     pub phi: Option<f64>,
 }
 
+/// All members that a node knows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Members {
+    /// By name, the node itself among them.
+    pub members: Vec<MemberView>,
+}
+
 /// A member as events name it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MemberName {
     /// What people call it; empty if that isn't known any more.
     pub name: String,
     /// Who it is.
     pub id: String,
     /// Where it is; nothing if that isn't known any more.
+    #[schema(value_type = Option<String>)]
     pub addr: Option<SocketAddr>,
 }
 
 /// How the membership of a node is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MembersStatus {
     /// What people call the node.
     pub name: String,
     /// Who it is among the members.
     pub id: String,
     /// Where it is for them.
+    #[schema(value_type = Option<String>)]
     pub addr: Option<SocketAddr>,
     /// Whether it has left the fleet.
     pub left: bool,
@@ -104,14 +115,16 @@ pub struct MembersStatus {
 }
 
 /// Whom to join.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct JoinRequest {
     /// Addresses of members.
+    #[schema(value_type = Vec<String>)]
     pub addrs: Vec<SocketAddr>,
 }
 
 /// What became of joining.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Joined {
     /// How many were asked: all but the node itself.
     pub asked: usize,
@@ -120,21 +133,22 @@ pub struct Joined {
 }
 
 /// Whom to take for one that has left.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ForceLeaveRequest {
     /// Its name or id.
     pub member: String,
 }
 
 /// The node has left the fleet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LeftFleet {
     /// That it has.
     pub left: bool,
 }
 
 /// What to do with a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyOp {
     /// Add it: what others seal with it opens from now on.
@@ -146,7 +160,8 @@ pub enum KeyOp {
 }
 
 /// A change of the keys.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct KeyRequest {
     /// What to do.
     pub op: KeyOp,
@@ -162,7 +177,7 @@ impl std::fmt::Debug for KeyRequest {
 }
 
 /// The keys of a node, by their ids.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeysView {
     /// The one that seals; `None` if there are none, and nothing is sealed.
     pub primary: Option<String>,

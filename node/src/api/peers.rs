@@ -5,19 +5,25 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
+use utoipa::ToSchema;
+
+use super::schema::{Address, Dialled};
 
 /// State of one link.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PeerStatus {
     /// Handle of the link, for matching with logs.
     pub link: String,
     /// Identity of the peer.
     pub peer_id: String,
     /// Who dialled.
+    #[schema(value_type = Dialled)]
     pub direction: Direction,
     /// Address at the other end as the transport sees it.
+    #[schema(value_type = Option<Address>)]
     pub remote: Option<PeerAddr>,
     /// Where the peer says that it can be dialled.
+    #[schema(value_type = Option<Address>)]
     pub advertise: Option<PeerAddr>,
     /// Its network group; `None` if its address is by itself.
     #[serde(default)]
@@ -50,8 +56,15 @@ pub struct PeerStatus {
     pub place: Option<PlaceStatus>,
 }
 
+/// All links of a node.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Peers {
+    /// One for each link whose hello arrived.
+    pub peers: Vec<PeerStatus>,
+}
+
 /// What passed on a link since it came up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PassedStatus {
     /// Ids that the peer announced.
     pub announced: u64,
@@ -72,7 +85,7 @@ pub struct PassedStatus {
 }
 
 /// How much of one budget is left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BudgetStatus {
     /// So much may come at once: messages, ids, bytes or addresses.
     pub left: usize,
@@ -83,7 +96,7 @@ pub struct BudgetStatus {
 }
 
 /// Whether a link keeps its place.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlaceStatus {
     /// In a word.
     pub keeps: Keeps,
@@ -96,7 +109,7 @@ pub struct PlaceStatus {
     pub least_rtt_ms: Option<f64>,
     /// Seconds since it last brought a transaction that was new here.
     pub brought_tx_s: Option<f64>,
-    /// The same for a block.
+    /// Seconds since it last brought a block that was new here.
     pub brought_block_s: Option<f64>,
     /// For how many rounds of news it told and sent nothing that is here.
     pub idle_rounds: u32,
@@ -105,7 +118,7 @@ pub struct PlaceStatus {
 }
 
 /// What becomes of a link's place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keeps {
     /// It stays, whoever comes.
@@ -123,9 +136,10 @@ pub enum Keeps {
 }
 
 /// One address that a node knows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AddressStatus {
     /// Which.
+    #[schema(value_type = Address)]
     pub addr: PeerAddr,
     /// Whether it stands among those that were reached, and not among those that are only heard of.
     pub tried: bool,
@@ -147,6 +161,21 @@ pub struct AddressStatus {
     pub failures: u16,
     /// Seconds until it may be dialled again; 0 if it may be now.
     pub retry_s: f64,
+}
+
+/// Most addresses that one page has.
+pub const ADDRESSES_MAX: usize = 1_000;
+
+/// Some of the addresses that a node knows, in the order of their bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AddressPage {
+    /// The addresses.
+    pub addresses: Vec<AddressStatus>,
+    /// How many the node knows in all.
+    pub count: usize,
+    /// What to ask for the next page with (`after`); `null` if this is the last.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 /// An autonomous system as the core numbers it, among networks.

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::peer::PeerAddr;
+use utoipa::ToSchema;
 
 use super::chain::ChainStatus;
 use super::kv::KvStatus;
 use super::members::MembersStatus;
+use super::schema::Address;
 
 /// State of a node.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Version of the software.
     pub version: String,
@@ -23,6 +25,7 @@ pub struct Status {
     /// Name of the relay strategy.
     pub strategy: String,
     /// Where it listens.
+    #[schema(value_type = Vec<Address>)]
     pub listen: Vec<PeerAddr>,
     /// Seconds since it started, by its own clock.
     pub uptime_s: f64,
@@ -78,7 +81,7 @@ pub struct Status {
     /// Memory that messages of and for all peers take, bytes.
     #[serde(default)]
     pub held_bytes: usize,
-    /// Most that they may take.
+    /// Most that they may take, bytes.
     #[serde(default)]
     pub held_max_bytes: usize,
     /// CPU time used, user and system, seconds.
@@ -89,7 +92,7 @@ pub struct Status {
 }
 
 /// An attempt to find a peer that came to nothing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JoinFailure {
     /// The address that was dialled, or the name that was looked up.
     pub whom: String,
@@ -100,7 +103,7 @@ pub struct JoinFailure {
 }
 
 /// How much is in `HyParView`'s views.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ViewsStatus {
     /// Neighbours.
     pub active: usize,
@@ -109,11 +112,11 @@ pub struct ViewsStatus {
 }
 
 /// State of a node's store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoreStatus {
     /// Items in it.
     pub items: usize,
-    /// Size of the file.
+    /// Size of the file, bytes.
     pub file_bytes: u64,
     /// Batches of changes written.
     pub commits: u64,
@@ -126,7 +129,7 @@ pub struct StoreStatus {
 }
 
 /// State of the blocks that a node keeps on its disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BlockStoreStatus {
     /// Blocks that are kept.
     pub blocks: u64,
@@ -134,7 +137,7 @@ pub struct BlockStoreStatus {
     pub headers: u64,
     /// Files of blocks.
     pub segments: usize,
-    /// Size of these.
+    /// Size of these, bytes.
     pub bytes: u64,
     /// Bytes of blocks that wait to be written.
     pub unwritten_bytes: usize,
@@ -151,7 +154,7 @@ pub struct BlockStoreStatus {
 }
 
 /// Traffic of one message kind, framing included, transport security excluded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TrafficStatus {
     /// Messages sent.
     pub sent_messages: u64,

@@ -4,12 +4,18 @@
 //! segment  "TDBLOCKS" 8 | format 4 | magic 4 | record | record | …
 //! record   magic 4 | length 4 | checksum 8 | id 32 | block                (bytes; numbers are little-endian)
 //! ```
+//!
+//! Format 2 has another checksum than format 1. A folder of format 1 is one of format 2 from when it is opened on, and what is in it is
+//! read as it is.
+
+use std::hash::Hasher as _;
 
 use redb::TableDefinition;
+use siphasher::sip::SipHasher13;
 use tidings_protocol::ground::item::{HASH_LEN, Hash256, Item};
 
 /// Version of all below. A change that an older program can't read raises it.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// What the index is: [`KEY_FORMAT`], [`KEY_NETWORK`] and [`KEY_RULES`].
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -83,14 +89,28 @@ pub(super) fn record(block: &Item, Magic(magic): Magic) -> Vec<u8> {
     record.extend([0; CHECKSUM_LEN]);
     record.extend(block.id().hash().0);
     record.extend_from_slice(block.bytes());
-    let checksum = checksum(&record);
+    let checksum = checksum(&record, Magic(magic));
     record[MAGIC_LEN + 4..][..CHECKSUM_LEN].copy_from_slice(&checksum);
     record
 }
 
-/// The checksum of a record: the first bytes of the double SHA-256 of id and block.
-fn checksum(record: &[u8]) -> [u8; CHECKSUM_LEN] {
-    first(&Hash256::of(&record[MAGIC_LEN + 4 + CHECKSUM_LEN..]).0)
+/// The checksum of a record: SipHash-1-3 of id and block, with the magic as its key. It tells what a disk does to a record, and not what
+/// somebody does who may write there; for that a third of the time of SHA-256 is enough, which was a good part of what it costs to send
+/// a block or to keep it.
+fn checksum(record: &[u8], Magic(magic): Magic) -> [u8; CHECKSUM_LEN] {
+    let mut hasher = SipHasher13::new_with_keys(u32::from_le_bytes(magic).into(), 0);
+    hasher.write(summed(record));
+    hasher.finish().to_le_bytes()
+}
+
+/// The same in format 1: the first bytes of the double SHA-256.
+fn checksum_1(record: &[u8]) -> [u8; CHECKSUM_LEN] {
+    first(&Hash256::of(summed(record)).0)
+}
+
+/// What a checksum covers of a record.
+fn summed(record: &[u8]) -> &[u8] {
+    &record[MAGIC_LEN + 4 + CHECKSUM_LEN..]
 }
 
 /// How long the block of a record is, as the record's beginning says; `None` if it is none of this network.
@@ -104,7 +124,8 @@ pub(super) fn check_record(record: &[u8], magic: Magic) -> Option<Hash256> {
     let head = record.first_chunk::<RECORD_HEAD>()?;
     let is_whole = block_len(head, magic)? as usize == record.len() - RECORD_HEAD;
     let written = &head[MAGIC_LEN + 4..][..CHECKSUM_LEN];
-    if !is_whole || *written != checksum(record) {
+    let is_right = || *written == checksum(record, magic) || *written == checksum_1(record);
+    if !is_whole || !is_right() {
         return None;
     }
     head.last_chunk().copied().map(Hash256)
@@ -244,6 +265,16 @@ mod tests {
         for len in 0..record.len() {
             assert_eq!(check_record(&record[..len], MAGIC), None, "{len}");
         }
+    }
+
+    #[test]
+    fn a_record_of_format_1_is_read() {
+        let (block, mut record) = (block(), record(&block(), MAGIC));
+        let checksum = checksum_1(&record);
+        record[MAGIC_LEN + 4..][..CHECKSUM_LEN].copy_from_slice(&checksum);
+        assert_eq!(check_record(&record, MAGIC), Some(block.id().hash()));
+        record[60] ^= 1;
+        assert_eq!(check_record(&record, MAGIC), None);
     }
 
     #[test]

@@ -170,12 +170,16 @@ fn open_index(config: &BlocksConfig, file: File) -> Result<Index, OpenError> {
     let (io, failed) = (config.io(), config.refusal());
     let file = HeldFile::new(file).map_err(&io)?;
     let db = open_database(&file, false).map_err(&failed)?;
-    check_meta(&db, config)?;
+    let is_older = check_meta(&db, config)?;
     let says_too_little = check_rules(&db, config)?;
     let index = Index::read(db, config.root).map_err(&failed)?;
     file.let_go().map_err(&io)?;
     if says_too_little {
         write_rules(index.db(), &config.rules).map_err(&failed)?;
+    }
+    if is_older {
+        // Before anything is written that an older program can't read.
+        write_format(index.db()).map_err(&failed)?;
     }
     Ok(index)
 }
@@ -290,8 +294,8 @@ fn write_meta(db: &Database, config: &BlocksConfig) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-/// Whether this program and this network may use what is there.
-fn check_meta(db: &Database, config: &BlocksConfig) -> Result<(), OpenError> {
+/// Whether this program and this network may use what is there. True if an older program wrote it.
+fn check_meta(db: &Database, config: &BlocksConfig) -> Result<bool, OpenError> {
     let value = |key: &str| {
         let missing = || config.damaged(format!("it doesn't say its {key}"));
         read_meta(db, key).map_err(config.refusal())?.ok_or_else(missing)
@@ -308,7 +312,7 @@ fn check_meta(db: &Database, config: &BlocksConfig) -> Result<(), OpenError> {
         let (found, expected) = (format!("the network `{found}`"), config.network.clone());
         return Err(OpenError::Network { path, found, expected });
     }
-    Ok(())
+    Ok(format < FORMAT)
 }
 
 /// Whether the blocks' rules are this network's. True if the index doesn't say all of them, as none of an earlier version
@@ -327,6 +331,12 @@ fn check_rules(db: &Database, config: &BlocksConfig) -> Result<bool, OpenError> 
     let hash = rules.hash().to_string().chars().take(8).collect();
     let (path, network) = (config.folder.clone(), config.network.clone());
     Err(OpenError::Rules { path, network, changes, hash })
+}
+
+fn write_format(db: &Database) -> Result<(), redb::Error> {
+    let transaction = db.begin_write()?;
+    transaction.open_table(META)?.insert(KEY_FORMAT, &FORMAT.to_le_bytes()[..])?;
+    Ok(transaction.commit()?)
 }
 
 fn write_rules(db: &Database, rules: &Meaning) -> Result<(), redb::Error> {

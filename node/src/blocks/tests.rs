@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use redb::ReadableDatabase as _;
 use tidings_protocol::chain::tidings::{Block, Tidings};
 use tidings_protocol::ground::item::ItemKind;
 
@@ -355,18 +356,31 @@ fn a_full_disk_fails_a_change_and_leaves_the_last_one() {
 }
 
 #[test]
+fn a_folder_of_an_older_version_is_read_and_no_older_program_opens_it_again() {
+    let (all, place) = (blocks(3, 100), Place::with(&blocks(3, 100)));
+    place.say(KEY_FORMAT, Some(&1_u32.to_le_bytes()));
+    let store = place.open();
+    let reader = store.reader();
+    assert!(all.iter().all(|block| reader.read(block.id()).unwrap().as_ref() == Some(block)));
+    drop((reader, store));
+    let db = redb::Database::create(place.file(INDEX)).unwrap();
+    let meta = db.begin_read().unwrap().open_table(META).unwrap();
+    assert_eq!(meta.get(KEY_FORMAT).unwrap().unwrap().value(), FORMAT.to_le_bytes());
+}
+
+#[test]
 fn a_newer_version_is_refused_and_kept() {
     let place = Place::with(&blocks(3, 100));
     place.say(KEY_FORMAT, Some(&(FORMAT + 1).to_le_bytes()));
     let error = place.refusal();
     assert!(matches!(error, OpenError::Newer { found, .. } if found == u64::from(FORMAT) + 1));
-    assert!(error.to_string().contains("reads formats up to 1: run the newer version"), "{error}");
+    assert!(error.to_string().contains("reads formats up to 2: run the newer version"), "{error}");
     // The segments say so, too.
     fs::remove_file(place.file(INDEX)).unwrap();
     let mut bytes = fs::read(place.file("blk00000.dat")).unwrap();
     bytes[8] += 1;
     fs::write(place.file("blk00000.dat"), bytes).unwrap();
-    assert!(matches!(place.refusal(), OpenError::Newer { found: 2, .. }));
+    assert!(matches!(place.refusal(), OpenError::Newer { found: 3, .. }));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The thread that writes blocks.
 //!
 //! A commit waits for the disk twice, once for the blocks and once for the index. All that has come while one ran shares
-//! the next: blocks that come one by one cost a commit each, and those of a node that catches up a few in all.
+//! the next. A block that somebody waits for is committed at once; what nobody waits for gathers for [`GATHER`] before, or until it is
+//! [`GATHER_BYTES`], so that the blocks of a node that catches up share few commits, and a block doesn't wake the thread.
 //!
 //! # When the disk refuses
 //! Whoever waits is told why. The blocks stay in memory, where they can still be read, and are tried again with the next
@@ -27,6 +28,12 @@ const JOBS_MAX: usize = 4_096;
 
 /// Most jobs of one commit. A guess.
 const COMMIT_MAX: usize = 1_024;
+
+/// How long blocks gather for a commit while nobody waits for them. A guess: as long as a commit takes on a slow disk.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// Bytes of blocks that wait to be written from which on they don't gather. A guess: an eighth of [`WAITING_MAX_BYTES`].
+const GATHER_BYTES: usize = WAITING_MAX_BYTES / 8;
 
 /// How long to wait after a failure before the disk is tried again; ten times as long as a try takes, if that is longer.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -117,11 +124,15 @@ impl BlocksHandle {
             return self.drop_block(id, waiters);
         }
         let change = Change::Keep { block: Arc::clone(block), height };
+        let is_urgent = !waiters.is_empty() || self.unwritten_bytes() >= GATHER_BYTES;
         if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
             self.jobs.try_send(Job { change, tip, waiters })
         {
             self.shared.remove(id);
             self.drop_block(id, job.waiters);
+        }
+        if is_urgent {
+            self.thread.thread().unpark();
         }
     }
 
@@ -173,6 +184,7 @@ impl BlocksHandle {
     /// Waits until everything is written.
     pub fn close(self) {
         drop(self.jobs);
+        self.thread.thread().unpark();
         if self.thread.join().is_err() {
             tracing::error!("the thread of the blocks failed; what was saved is on the disk");
         }
@@ -202,10 +214,8 @@ impl Writer {
             } else {
                 self.inbox.recv_timeout(RETRY_INTERVAL)
             };
-            let jobs: Vec<_> = match first {
-                Ok(job) => {
-                    std::iter::once(job).chain(self.inbox.try_iter().take(COMMIT_MAX)).collect()
-                }
+            let jobs = match first {
+                Ok(job) => self.gather(job),
                 Err(RecvTimeoutError::Timeout) => Vec::new(),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
@@ -213,6 +223,22 @@ impl Writer {
         }
         self.refused = None; // one last try
         self.write(Vec::new());
+    }
+
+    /// All that has come, and what comes soon if nobody waits for any of it.
+    fn gather(&self, first: Job) -> Vec<Job> {
+        let (mut jobs, until) = (vec![first], Instant::now() + GATHER);
+        loop {
+            jobs.extend(self.inbox.try_iter().take(COMMIT_MAX.saturating_sub(jobs.len())));
+            let left = until.saturating_duration_since(Instant::now());
+            let is_awaited = jobs.iter().any(|job| !job.waiters.is_empty());
+            let is_much = jobs.len() >= COMMIT_MAX || self.shared.waiting_bytes() >= GATHER_BYTES;
+            if is_awaited || is_much || left.is_zero() {
+                return jobs;
+            }
+            // The handle ends it: a message alone doesn't.
+            thread::park_timeout(left);
+        }
     }
 
     /// Makes the changes of jobs, and tells those who wait for them.

@@ -115,6 +115,8 @@ pub(super) enum Verb {
     Submit(SubmitArgs),
     /// Stop the node and wait until it is gone
     Stop(Remote),
+    /// Show what the node's log tells, or have it tell something else until the node ends
+    Log(LogArgs),
     /// Show all settings and where each comes from
     Config(Settings),
     /// Print what a shell needs to complete commands
@@ -146,6 +148,14 @@ pub(super) struct InitArgs {
     /// Rules of the network to develop with
     #[arg(long, value_parser = rules(), default_value = Rules::Tidings.name())]
     pub(super) rules: Rules,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LogArgs {
+    /// What it is to tell from now on, such as `debug` or `info,tidings::shell=debug`
+    pub(super) filter: Option<String>,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 /// Names of rules, those that the build leaves out included: they say what to do.

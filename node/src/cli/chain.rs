@@ -12,7 +12,9 @@ use super::explain::{count, utc};
 use super::output::terminal_width;
 use super::show::{bytes, duration};
 use super::table::{self, Column};
-use crate::api::chain::{BLOCKS_MAX, BlockRow, BlockState, BlockView, PAGE_MAX, PoolPage};
+use crate::api::chain::{
+    BLOCKS_MAX, BlockRow, BlockState, BlockView, PAGE_MAX, PoolPage, PoolSort,
+};
 use crate::cli::error::Error;
 
 /// Most transactions of the pool that are shown at once.
@@ -28,7 +30,7 @@ pub(super) fn blocks(folder: &Folder, args: &BlocksArgs) -> Result<ExitCode, Err
     }
     let blocks = folder.ask(remote, async |client| client.blocks(*last).await)?;
     let width = terminal_width().filter(|_| !wide);
-    folder.output.print(&blocks, || list(&blocks, width))?;
+    folder.output.print(&blocks, || list(&blocks.blocks, width))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -155,17 +157,18 @@ fn describe(view: &BlockView) -> String {
 }
 
 pub(super) fn pool(folder: &Folder, args: &PoolArgs) -> Result<ExitCode, Error> {
-    let PoolArgs { limit, remote } = args;
+    let PoolArgs { limit, by, remote } = args;
+    let sort = &PoolSort::from(*by);
     if !(1..=LIMIT_MAX).contains(limit) {
         return Err(Error::Usage(format!("--limit is {limit}, but must be 1 to {LIMIT_MAX}")));
     }
     let pool = folder.ask(remote, async |client| {
-        let mut all = client.pool((*limit).min(PAGE_MAX), None).await?;
+        let mut all = client.pool(*sort, (*limit).min(PAGE_MAX), None).await?;
         while all.items.len() < *limit
             && let Some(after) = all.next.take()
         {
             let room = (limit - all.items.len()).min(PAGE_MAX);
-            let page = client.pool(room, Some(&after)).await?;
+            let page = client.pool(*sort, room, Some(&after)).await?;
             all.items.extend(page.items);
             (all.next, all.count, all.bytes) = (page.next, page.count, page.bytes);
         }
@@ -196,14 +199,14 @@ fn describe_pool(pool: &PoolPage) -> String {
             row.id.to_string(),
             row.bytes.to_string(),
             format!("{}/MB", row.fee_rate),
-            duration(row.expires_s as f64),
+            or_unknown(row.expires_s, |seconds| duration(seconds as f64)),
             own.to_owned(),
         ]
     });
     let mut text = table::render(&POOL_COLUMNS, &rows.collect::<Vec<_>>(), None);
     let _ = match pool.next {
         Some(_) => {
-            writeln!(text, "the oldest {} of {whole_text} (--limit shows more)", items.len())
+            writeln!(text, "the first {} of {whole_text} (--limit shows more)", items.len())
         }
         None => writeln!(text, "{whole_text}"),
     };
@@ -268,13 +271,23 @@ mod tests {
 
     #[test]
     fn a_pool_says_how_much_of_it_is_shown() {
-        let row =
-            PoolRow { id: Hash256([1; 32]), bytes: 300, fee_rate: 7, expires_s: 61, own: true };
-        let mut pool =
-            PoolPage { items: vec![row], count: 2, bytes: 600, next: Some("1-2".to_owned()) };
+        let row = PoolRow {
+            id: Hash256([1; 32]),
+            bytes: 300,
+            fee_rate: 7,
+            expires_s: Some(61),
+            own: true,
+        };
+        let mut pool = PoolPage {
+            items: vec![row],
+            count: 2,
+            bytes: 600,
+            min_fee_rate: 0,
+            next: Some("1-2".to_owned()),
+        };
         let text = describe_pool(&pool);
         assert!(text.contains("7/MB   1 min 1 s  not asked for yet"), "{text}");
-        let last = "the oldest 1 of 2 transactions, 600 B (--limit shows more)";
+        let last = "the first 1 of 2 transactions, 600 B (--limit shows more)";
         assert!(text.ends_with(&format!("{last}\n")), "{text}");
         pool.next = None;
         assert!(describe_pool(&pool).ends_with("\n2 transactions, 600 B\n"));

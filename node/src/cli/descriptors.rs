@@ -6,6 +6,8 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tidings_protocol::params::PeerParams;
 
+use crate::control::READERS_MAX;
+use crate::http::door::STRANGERS_MAX;
 use crate::http::server::CONNECTIONS_MAX;
 use crate::net;
 
@@ -16,6 +18,9 @@ const OWN: usize = 32;
 /// Fewest inbound places that are worth running with when the system allows no more; a node may be told to have none. A
 /// guess.
 const INBOUND_LEAST: usize = 8;
+
+/// Fewest who may read events. A guess.
+const READERS_LEAST: usize = 8;
 
 /// The system allows too few.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +38,7 @@ fn needed(peers: &PeerParams, listeners: usize) -> usize {
     let chosen = peers.outbound + peers.block_only;
     let dials = chosen + 2 * peers.dialling_max;
     let sockets = net::inbound_sockets_max(peers.inbound_max + chosen) + dials + listeners;
-    sockets + CONNECTIONS_MAX + OWN
+    sockets + CONNECTIONS_MAX + STRANGERS_MAX + READERS_MAX + OWN
 }
 
 /// What to do about a limit.
@@ -43,6 +48,8 @@ struct Plan {
     limit: usize,
     /// How many inbound places fit.
     inbound_max: usize,
+    /// How many may read events.
+    readers: usize,
 }
 
 /// Makes the settings fit what the system allows: `soft` now, and `hard` if asked.
@@ -50,19 +57,23 @@ fn plan(peers: &PeerParams, listeners: usize, soft: usize, hard: usize) -> Resul
     let need = needed(peers, listeners);
     let limit = soft.max(need.min(hard));
     let lacking = need.saturating_sub(limit);
+    // Peers go before readers.
+    let unread = lacking.min(READERS_MAX - READERS_LEAST);
+    let (lacking, readers) = (lacking - unread, READERS_MAX - unread);
     match peers.inbound_max.checked_sub(lacking) {
         Some(inbound_max) if lacking == 0 || inbound_max >= INBOUND_LEAST => {
-            Ok(Plan { limit, inbound_max })
+            Ok(Plan { limit, inbound_max, readers })
         }
         _ => Err(TooFew { allowed: limit, needed: need }),
     }
 }
 
-/// Raises the process's limit as far as the settings need, and lowers the inbound places if that isn't far enough.
+/// Raises the process's limit as far as the settings need, and lowers the inbound places if that isn't far enough. Tells how many may
+/// read events.
 ///
 /// # Errors
 /// When too few are left for a node.
-pub(super) fn provide(peers: &mut PeerParams, listeners: usize) -> Result<(), TooFew> {
+pub(super) fn provide(peers: &mut PeerParams, listeners: usize) -> Result<usize, TooFew> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let number = |limit: Option<u64>| {
         limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
@@ -85,7 +96,7 @@ pub(super) fn provide(peers: &mut PeerParams, listeners: usize) -> Result<(), To
         );
         peers.inbound_max = planned.inbound_max;
     }
-    Ok(())
+    Ok(planned.readers)
 }
 
 #[cfg(test)]
@@ -97,15 +108,19 @@ mod tests {
         let peers = PeerParams::default();
         let need = needed(&peers, 2);
         assert!(need > peers.inbound_max + peers.outbound && need < 1_024, "{need}");
-        let full = |limit| Ok(Plan { limit, inbound_max: peers.inbound_max });
+        let full = |limit| Ok(Plan { limit, inbound_max: peers.inbound_max, readers: READERS_MAX });
         assert_eq!(plan(&peers, 2, 1_024, 1_024), full(1_024), "the usual limit is left alone");
         assert_eq!(
             plan(&peers, 2, 100, 1 << 20),
             full(need),
             "a low one is raised as far as needed"
         );
-        let lower = Ok(Plan { limit: need - 50, inbound_max: peers.inbound_max - 50 });
-        assert_eq!(plan(&peers, 2, 100, need - 50), lower, "and what doesn't fit is left out");
+        let inbound_max = peers.inbound_max;
+        let lower = Ok(Plan { limit: need - 50, inbound_max, readers: READERS_MAX - 50 });
+        assert_eq!(plan(&peers, 2, 100, need - 50), lower, "and readers give way to peers");
+        let limit = need - 50 - (READERS_MAX - READERS_LEAST);
+        let lower = Ok(Plan { limit, inbound_max: inbound_max - 50, readers: READERS_LEAST });
+        assert_eq!(plan(&peers, 2, 100, limit), lower, "and what doesn't fit is left out");
         let too_few = Err(TooFew { allowed: 100, needed: need });
         assert_eq!(plan(&peers, 2, 100, 100), too_few, "too few are no node");
         let closed = PeerParams { inbound_max: 0, ..peers };

@@ -205,9 +205,7 @@ impl Error {
                 | ShellError::Blocks(BlocksError::Io { .. }),
             )
             | Self::Client(
-                ClientError::Broken { .. }
-                | ClientError::Refused { .. }
-                | ClientError::Answer { .. },
+                ClientError::Broken { .. } | ClientError::Refused(_) | ClientError::Answer { .. },
             ) => EXIT_FAILURE,
         }
     }

@@ -64,6 +64,11 @@ fn write(folder: &Folder, remote: &Remote, write: &KvWrite) -> Result<(), Error>
     folder.output.print(&entry, || line(&entry))
 }
 
+/// How many events were lost, as far as that is known.
+pub(super) fn lost(count: Option<u64>) -> String {
+    count.map_or_else(|| "some".to_owned(), |count| count.to_string())
+}
+
 /// Prints changes until the node stops. What the reader does with them is none of the node's business.
 fn watch(folder: &Folder, prefix: &KvText, remote: &Remote) -> Result<(), Error> {
     let mut printed = Ok(());
@@ -72,7 +77,8 @@ fn watch(folder: &Folder, prefix: &KvText, remote: &Remote) -> Result<(), Error>
         while let Some(change) = changes.next().await? {
             printed = folder.output.print(&change, || match &change {
                 KvChange::Entry(entry) => line(entry),
-                KvChange::Notice(Notice::Missed { count }) => {
+                KvChange::Notice(Notice::Lost { count }) => {
+                    let count = lost(*count);
                     format!("({count} changes came too fast: `tidings kv list` shows what holds)\n")
                 }
             });

@@ -18,7 +18,7 @@ fn width(args: &WideArgs) -> Option<usize> {
 
 pub(super) fn peers(folder: &Folder, args: &WideArgs) -> Result<ExitCode, Error> {
     let peers = folder.ask(&args.remote, async |client| client.peers().await)?;
-    folder.output.print(&peers, || describe_peers(&peers, width(args)))?;
+    folder.output.print(&peers, || describe_peers(&peers.peers, width(args)))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -118,7 +118,7 @@ fn describe_peers(peers: &[PeerStatus], width: Option<usize>) -> String {
 
 pub(super) fn addresses(folder: &Folder, args: &WideArgs) -> Result<ExitCode, Error> {
     let addresses = folder.ask(&args.remote, async |client| client.addresses().await)?;
-    folder.output.print(&addresses, || describe_addresses(&addresses, width(args)))?;
+    folder.output.print(&addresses, || describe_addresses(&addresses.addresses, width(args)))?;
     Ok(ExitCode::SUCCESS)
 }
 

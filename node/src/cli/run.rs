@@ -28,8 +28,9 @@ use crate::admin::Api;
 use crate::blocks::{BlocksConfig, SEGMENT_BYTES};
 use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::clock::SystemClock;
+use crate::config::layers::Layered;
 use crate::config::seeds::Seed;
-use crate::config::{Config, Flag};
+use crate::config::{Config, Flag, Resolved};
 use crate::control::{COMMANDS_MAX, Control, Events, Stop};
 use crate::files::asmap;
 use crate::files::datadir::{ADDRESSES, BANS, DataDir, Lock};
@@ -48,14 +49,20 @@ const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
     let lock = folder.dir.lock()?;
-    let config = folder.resolve(flags)?.config;
+    let Resolved { config, layered } = folder.resolve(flags)?;
     let _log = logging::init(&config.log)?;
     let mut shell = shell_config(&folder.dir, &config)?;
     // Each address has a socket, and both APIs.
     let of_members = if config.members.enabled { members::SOCKETS_MAX } else { 0 };
-    descriptors::provide(&mut shell.params.peers, shell.listen.len() + 2 + of_members)?;
+    let readers =
+        descriptors::provide(&mut shell.params.peers, shell.listen.len() + 2 + of_members)?;
+    let outside = Outside {
+        events: Events::with_places(readers),
+        settings: Some(Arc::new(layered)),
+        stop: Stop::default(),
+    };
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
-    let serve = serve(folder.clone(), config, shell, lock);
+    let serve = serve(folder.clone(), config, shell, outside, lock);
     let ended = runtime()?.block_on(async { tokio::spawn(serve).await });
     // Nobody aborts the task, so that it didn't end means that it panicked, and not in the shell, which contains that.
     ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
@@ -156,14 +163,23 @@ async fn leave(members: Option<Members>) {
     }
 }
 
+/// What a node has besides its shell, for whoever asks it.
+#[derive(Debug, Default)]
+struct Outside {
+    events: Events,
+    /// The settings with where each came from.
+    settings: Option<Arc<Layered>>,
+    stop: Stop,
+}
+
 /// Starts a shell and a member, and makes what asks them.
 async fn start(
     config: ShellConfig,
     setup: Option<MembersSetup>,
-    stop: Stop,
+    outside: Outside,
 ) -> Result<(Shell, Option<Members>, Api), Error> {
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
-    let events = Events::default();
+    let Outside { events, settings, stop } = outside;
     let chain = Arc::clone(&config.chain);
     let region = config.region.map(|region| region.name().to_owned());
     let shell = Shell::start(config, inbox, events.clone()).await?;
@@ -174,7 +190,7 @@ async fn start(
         // It ends with what it asks.
         tokio::spawn(publish::publish(control.clone(), members.clone(), region));
     }
-    let api = Api { control, events, members: of_members, chain, stop };
+    let api = Api { control, events, members: of_members, chain, settings, stop };
     Ok((shell, members, api))
 }
 
@@ -182,14 +198,15 @@ async fn serve(
     folder: Folder,
     config: Config,
     shell_config: ShellConfig,
+    outside: Outside,
     lock: Lock,
 ) -> Result<(), Error> {
-    let stop = Stop::default();
+    let stop = outside.stop.clone();
     stop_on_signals(&stop)?;
     let peer_id = shell_config.keypair.public().to_peer_id();
     let listeners = Listeners::bind(&folder.dir, &config).await?;
     let setup = members_setup(&folder.dir, &config, &shell_config);
-    let (shell, members, api) = start(shell_config, setup, stop.clone()).await?;
+    let (shell, members, api) = start(shell_config, setup, outside).await?;
     let (listen, admin) = (shell.listening(), listeners.socket());
     let shown: Vec<String> = listen.iter().map(ToString::to_string).collect();
     tracing::info!(%peer_id, listen = shown.join(" "), admin = %admin.display(), "the node is up");

@@ -8,11 +8,12 @@ use serde_json::json;
 use tidings_protocol::ground::peer::PeerAddr;
 
 use super::Folder;
-use super::args::Remote;
+use super::args::{LogArgs, Remote};
 use super::explain::count;
 use crate::api::chain::ChainStatus;
 use crate::api::kv::KvStatus;
 use crate::api::members::MembersStatus;
+use crate::api::settings::LogFilter;
 use crate::api::{BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus};
 use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
@@ -163,6 +164,19 @@ fn describe_members(status: &MembersStatus) -> String {
         line += "; without a key";
     }
     line
+}
+
+/// Shows what the log tells, or has it tell something else.
+pub(super) fn log(folder: &Folder, args: &LogArgs) -> Result<ExitCode, Error> {
+    let filter = folder.ask(&args.remote, async |client| {
+        if let Some(filter) = &args.filter {
+            client.set_log_filter(filter).await?;
+        }
+        client.log_filter().await
+    })?;
+    let told = LogFilter { filter };
+    folder.output.print(&told, || format!("{}\n", told.filter))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn config(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {

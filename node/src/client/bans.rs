@@ -1,12 +1,13 @@
 //! Bans, and links by hand.
 
+use bytes::Bytes;
 use hyper::Method;
 use serde::Serialize;
 use tidings_protocol::ground::peer::PeerAddr;
 
-use super::{Client, ClientError};
+use super::{Client, ClientError, escaped};
 use crate::api::bans::{
-    BanList, BanRequest, Concerned, ConnectRequest, DisconnectRequest, Subject, UnbanRequest,
+    BanList, BanRequest, Concerned, ConnectRequest, DisconnectRequest, Subject,
 };
 use crate::api::path;
 
@@ -32,7 +33,11 @@ impl Client {
     /// # Errors
     /// As [`Client::status`], and when nobody of that name is banned.
     pub async fn unban(&self, subject: Option<Subject>) -> Result<Concerned, ClientError> {
-        self.wish(path::UNBAN, &UnbanRequest { subject }).await
+        let path = match subject {
+            Some(subject) => format!("{}/{}", path::BANS, escaped(&subject.to_string())),
+            None => path::BANS.to_owned(),
+        };
+        self.json(&self.ask(Method::DELETE, &path, Bytes::new()).await?)
     }
 
     /// Closes the link with a peer, by its id or the beginning of it, its address, or its link.

@@ -112,9 +112,56 @@ impl Connection {
     }
 }
 
+/// What is sent, and of what kind that is.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) bytes: Bytes,
+    pub(super) media: Media,
+}
+
+impl Body {
+    pub(super) const fn none() -> Self {
+        Self { bytes: Bytes::new(), media: Media::Json }
+    }
+}
+
+/// What is sent, or wanted where nothing is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Media {
+    Json,
+    Bytes,
+}
+
+impl Media {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Bytes => "application/octet-stream",
+        }
+    }
+}
+
 /// A request; the host means nothing on a unix socket, but HTTP/1.1 wants one.
-pub(super) fn request(method: Method, path: &str, token: Option<&str>, body: Bytes) -> Outgoing {
-    let mut request = Request::builder().method(method).uri(path).header(header::HOST, "tidings");
+pub(super) fn request(
+    method: Method,
+    path: &str,
+    target: &Target,
+    token: Option<&str>,
+    body: Body,
+) -> Outgoing {
+    let host = match target {
+        Target::Unix(_) => "localhost".to_owned(),
+        Target::Tcp(addr) => addr.to_string(),
+    };
+    let Body { bytes: body, media } = body;
+    let mut request = Request::builder().method(&method).uri(path).header(header::HOST, host);
+    if method == Method::GET {
+        if let Media::Bytes = media {
+            request = request.header(header::ACCEPT, media.name());
+        }
+    } else if !body.is_empty() || matches!(media, Media::Bytes) {
+        request = request.header(header::CONTENT_TYPE, media.name());
+    }
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }

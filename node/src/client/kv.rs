@@ -1,12 +1,10 @@
 //! The fleet's map, asked for.
 
-use bytes::Bytes;
 use hyper::Method;
 use percent_encoding::percent_encode;
 
-use super::connection::Connection;
 use super::{Client, ClientError, EventStream, RESERVED};
-use crate::api::kv::{KvConflicts, KvEntry, KvPage, KvText, KvWrite};
+use crate::api::kv::{KvConflicts, KvEntries, KvEntry, KvPage, KvText, KvWrite};
 use crate::api::{KvChange, path};
 
 impl Client {
@@ -15,7 +13,9 @@ impl Client {
     /// # Errors
     /// As [`Client::status`], when the node has no map, and when nothing is there.
     pub async fn kv_get(&self, key: &KvText) -> Result<Vec<KvEntry>, ClientError> {
-        self.get(&format!("{}?key={}", path::KV_ENTRY, escaped(key))).await
+        let KvEntries { entries } =
+            self.get(&format!("{}?key={}", path::KV_ENTRY, escaped(key))).await?;
+        Ok(entries)
     }
 
     /// All keys whose names begin so, in order.
@@ -57,11 +57,7 @@ impl Client {
     /// # Errors
     /// As [`Client::status`], and when the node has no map.
     pub async fn kv_watch(&self, prefix: &KvText) -> Result<EventStream<KvChange>, ClientError> {
-        let mut connection = Connection::open(&self.target).await?;
-        let path = format!("{}?prefix={}", path::KV_WATCH, escaped(prefix));
-        let request = self.request(Method::GET, &path, Bytes::new());
-        let response = connection.send_streaming(&self.target, request).await?;
-        Ok(EventStream::new(self.target.clone(), connection, response))
+        self.stream(&format!("{}?prefix={}", path::KV_WATCH, escaped(prefix)), None).await
     }
 }
 

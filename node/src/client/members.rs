@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError};
 use crate::api::members::{
-    ForceLeaveRequest, JoinRequest, Joined, KeyRequest, KeysView, LeftFleet, MemberView,
+    ForceLeaveRequest, JoinRequest, Joined, KeyRequest, KeysView, LeftFleet, MemberView, Members,
 };
 use crate::api::path;
 
@@ -21,7 +21,8 @@ impl Client {
     /// # Errors
     /// As [`Client::status`], and when the node is no member; so with all that follow.
     pub async fn members(&self) -> Result<Vec<MemberView>, ClientError> {
-        self.get(path::MEMBERS).await
+        let Members { members } = self.get(path::MEMBERS).await?;
+        Ok(members)
     }
 
     /// Has the node ask others who is there, and waits for their answers.

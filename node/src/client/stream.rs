@@ -23,13 +23,14 @@ pub struct EventStream<T = Streamed> {
     body: Incoming,
     /// What arrived and isn't a whole line yet.
     received: BytesMut,
+    last_id: Option<String>,
     told: PhantomData<fn() -> T>,
 }
 
 impl<T: DeserializeOwned> EventStream<T> {
     pub(super) fn new(target: Target, connection: Connection, body: Incoming) -> Self {
         let (received, told) = (BytesMut::new(), PhantomData);
-        Self { target, _connection: connection, body, received, told }
+        Self { target, _connection: connection, body, received, last_id: None, told }
     }
 
     /// The next event, or how many are missing where this reader was too slow; `None` once the node has stopped.
@@ -39,7 +40,10 @@ impl<T: DeserializeOwned> EventStream<T> {
     pub async fn next(&mut self) -> Result<Option<T>, ClientError> {
         loop {
             while let Some(line) = take_line(&mut self.received) {
-                // Anything but data is a sign of life, or the empty line between events.
+                // Anything else is a sign of life, the kind, which the data has too, or the empty line between events.
+                if let Some(id) = line.strip_prefix(b"id:") {
+                    self.last_id = Some(String::from_utf8_lossy(id).trim().to_owned());
+                }
                 if let Some(json) = line.strip_prefix(b"data:") {
                     return serde_json::from_slice(json).map(Some).map_err(|error| self.odd(error));
                 }
@@ -58,6 +62,12 @@ impl<T: DeserializeOwned> EventStream<T> {
                 }
             }
         }
+    }
+
+    /// Where to go on from ([`Client::events_of`](super::Client::events_of)); nothing if nothing came yet.
+    #[must_use]
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
     }
 
     fn odd(&self, problem: impl ToString) -> ClientError {

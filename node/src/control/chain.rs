@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tidings_protocol::ground::item::{Hash256, Item};
 use tidings_protocol::ground::time::Time;
+use tidings_protocol::items::pool::walk::RatePlace;
 use tokio::sync::oneshot;
 
 use super::Unexplained;
@@ -28,8 +29,8 @@ pub enum ChainCommand {
     },
     /// What is in your pool?
     Pool {
-        /// Where the page before ended.
-        after: Option<(Time, u64)>,
+        /// In which order, and where the page before ended.
+        from: PoolFrom,
         /// Most transactions.
         limit: usize,
         /// A page of them.
@@ -51,6 +52,15 @@ pub enum ChainCommand {
         /// What it would be.
         reply: oneshot::Sender<Result<Template, NotFound>>,
     },
+}
+
+/// Where a page of the pool begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolFrom {
+    /// By age, after a place.
+    Age(Option<(Time, u64)>),
+    /// By rate, after a place.
+    Rate(Option<RatePlace>),
 }
 
 impl ChainCommand {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use hyper::service::Service as _;
@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::{Ended, Failure, Guest};
 use crate::api::path::NODES;
+use crate::api::problem::ProblemKind;
 use crate::control::Stop;
 use crate::http::error::ApiError;
 use crate::panics::EXIT_SOFTWARE;
@@ -134,13 +135,14 @@ async fn hand_on(
             let Ok(response) = TowerToHyperService::new(routes()).call(asked).await;
             response
         }
-        _ => ApiError::new(StatusCode::NOT_FOUND, "no such node lives here").into_response(),
+        _ => ApiError::new(ProblemKind::NoSuchPath, "no such node lives here").into_response(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use axum::http::StatusCode;
     use axum::routing::get;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! The one way from an event to the log: every event of this program and its libraries passes here.
 
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Instant, SystemTime};
 
 use tracing::level_filters::LevelFilter;
@@ -22,15 +22,38 @@ pub(super) struct Lines(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    filter: Targets,
+    filter: RwLock<Filter>,
     style: Style,
     writer: Lossy,
     merger: Mutex<Merger>,
 }
 
+/// What is told. Each place that logs remembers what it says of it, so that it is seldom asked.
+#[derive(Debug)]
+struct Filter {
+    targets: Targets,
+    /// As it was written.
+    text: String,
+}
+
 impl Lines {
-    pub(super) fn new(filter: Targets, style: Style, writer: Lossy) -> Self {
+    /// Lines that pass a filter, which was written so.
+    pub(super) fn new((targets, text): (Targets, &str), style: Style, writer: Lossy) -> Self {
+        let filter = RwLock::new(Filter { targets, text: text.to_owned() });
         Self(Arc::new(Shared { filter, style, writer, merger: Mutex::default() }))
+    }
+
+    /// The filter as it was written.
+    pub(super) fn filter(&self) -> String {
+        self.0.filter().text.clone()
+    }
+
+    /// Tells what passes another filter from now on.
+    pub(super) fn set_filter(&self, targets: Targets, text: &str) {
+        let mut filter = self.0.filter.write().unwrap_or_else(PoisonError::into_inner);
+        *filter = Filter { targets, text: text.to_owned() };
+        drop(filter);
+        tracing::callsite::rebuild_interest_cache();
     }
 
     /// Writes how often what wasn't told happened.
@@ -40,7 +63,8 @@ impl Lines {
     }
 
     fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && self.0.filter.would_enable(metadata.target(), metadata.level())
+        metadata.is_event()
+            && self.0.filter().targets.would_enable(metadata.target(), metadata.level())
     }
 
     /// Tells what is told at a moment of both clocks.
@@ -80,6 +104,11 @@ impl Lines {
 
 impl Shared {
     /// A panic can't leave it half changed.
+    fn filter(&self) -> RwLockReadGuard<'_, Filter> {
+        self.filter.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A panic can't leave it half changed.
     fn lock(&self) -> MutexGuard<'_, Merger> {
         self.merger.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,8 +140,9 @@ impl Subscriber for Lines {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        let levels = self.0.filter.iter().map(|(_, level)| level);
-        levels.chain(self.0.filter.default_level()).max()
+        let filter = self.0.filter();
+        let levels = filter.targets.iter().map(|(_, level)| level);
+        levels.chain(filter.targets.default_level()).max()
     }
 
     fn event(&self, event: &Event<'_>) {

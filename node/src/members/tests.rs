@@ -60,8 +60,8 @@ fn start(name: &str, join: &[SocketAddr], keys: &[u8]) -> Rig {
         ring.save(&folder.path().join(KEYS_FILE)).unwrap();
     }
     let setup = setup(name, join, folder.path());
-    let events = Events::default();
-    let heard = events.subscribe();
+    let (events, heard) = tokio::sync::broadcast::channel(1_024);
+    let events = Events::from(events);
     let members = Members::start_with(&setup, quick(), events).unwrap();
     Rig { members, folder, setup, events: heard }
 }

@@ -1,6 +1,7 @@
 //! What the shell has kept of the chain of blocks, and what the core has read of it.
 //!
-//! Every block that was accepted is kept, whoever brought it; whoever submitted it is told so once it is on the disk. What the
+//! Every block that was accepted is kept, whoever brought it; whoever submitted it is told so once it is on the disk. While the disk is
+//! far behind no further ones are opened, so that whoever sends them is slowed, as by slow checks. What the
 //! core wants of a block is read on the runtime's blocking threads, [`READERS`] at most: the loop neither waits for
 //! the disk nor looks into a block. Without a folder for blocks there are only those that the core has itself.
 
@@ -8,25 +9,38 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::{Item, ItemId};
 use tidings_protocol::machine::{Input, Load, Loaded};
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 
 use super::{Shell, ShellConfig};
 use crate::api::BlockStoreStatus;
-use crate::blocks::{BlocksHandle, OpenError, Reader, Unreadable};
+use crate::blocks::{BlocksHandle, OpenError, Reader, Unreadable, WAITING_MAX_BYTES};
 use crate::measured::Histogram;
 use crate::store::Waiter;
 
 /// Most blocks that are read at once. A guess: a disk has more to do than one of them, and each is a block in memory.
 const READERS: usize = 2;
 
+/// Most blocks that one thread reads before it tells of any: a hand-over costs as much as reading a small one. A guess.
+const READ_TOGETHER: usize = 4;
+
 /// Most blocks that wait to be read. What the core asks for beyond it is answered at once as if it weren't kept. A guess: the core
 /// asks for what it connects one by one, and for what peers want as fast as they take it.
 const WAITING_MAX: usize = 4_096;
+
+/// From so many bytes on that wait for the disk no further block is opened. What is being checked has room in the other half
+/// (`memory.verifying_max_bytes`).
+const BEHIND_BYTES: usize = WAITING_MAX_BYTES / 2;
+
+/// For so long the node waits for a disk that writes nothing at all: then it goes on, and keeps what there is room for. A guess: longer
+/// than a busy disk takes.
+const STUCK: Duration = Duration::from_secs(10);
 
 /// What was read.
 #[derive(Debug)]
@@ -51,9 +65,11 @@ pub(super) struct Blocks {
     chain: Arc<dyn Chain>,
     handle: Option<BlocksHandle>,
     waiting: VecDeque<Question>,
-    under_way: JoinSet<Answer>,
+    under_way: JoinSet<Vec<Answer>>,
     /// Answers that the shell hasn't taken.
     answers: VecDeque<Answer>,
+    /// While the disk is behind: how many commits there were, and since when there are as many.
+    behind: Option<(u64, Instant)>,
 }
 
 impl std::fmt::Debug for Blocks {
@@ -79,7 +95,21 @@ impl Blocks {
             (handle, headers) = (Some(started), kept);
         }
         let (waiting, answers) = (VecDeque::new(), VecDeque::new());
-        Ok((Self { chain, handle, waiting, under_way: JoinSet::new(), answers }, headers))
+        let under_way = JoinSet::new();
+        Ok((Self { chain, handle, waiting, under_way, answers, behind: None }, headers))
+    }
+
+    /// Whether the disk is so far behind that no further block should be opened: what comes faster than it writes would find no room.
+    pub(super) fn is_behind(&mut self, now: Instant) -> bool {
+        let waits = |handle: &&BlocksHandle| handle.unwritten_bytes() >= BEHIND_BYTES;
+        let Some(handle) = self.handle.as_ref().filter(waits) else {
+            self.behind = None;
+            return false;
+        };
+        let commits = handle.gauges().commits.load(Ordering::Relaxed);
+        let (_, since) = self.behind.filter(|(then, _)| *then == commits).unwrap_or((commits, now));
+        self.behind = Some((commits, since));
+        now - since < STUCK
     }
 
     /// Whether blocks are kept.
@@ -123,12 +153,15 @@ impl Blocks {
     }
 
     fn start_reading(&mut self) {
-        while self.under_way.len() < READERS
-            && let Some(question) = self.waiting.pop_front()
-        {
+        while self.under_way.len() < READERS && !self.waiting.is_empty() {
+            let share = self.waiting.len().div_ceil(READERS).min(READ_TOGETHER);
+            let questions: Vec<_> = self.waiting.drain(..share).collect();
             let chain = Arc::clone(&self.chain);
             let reader = self.handle.as_ref().map(|handle| handle.reader().clone());
-            self.under_way.spawn_blocking(move || question.answer(reader.as_ref(), &*chain));
+            self.under_way.spawn_blocking(move || {
+                let answer = |question: Question| question.answer(reader.as_ref(), &*chain);
+                questions.into_iter().map(answer).collect()
+            });
         }
     }
 
@@ -154,18 +187,16 @@ impl Blocks {
         self.answers.pop_front()
     }
 
-    fn on_end(&mut self, ended: Result<Answer, JoinError>) {
-        let answer = match ended {
-            Ok(answer) => answer,
+    fn on_end(&mut self, ended: Result<Vec<Answer>, JoinError>) {
+        let answers = match ended {
+            Ok(answers) => answers,
             // Rules must not panic; if they do all the same, the node must not go on without them.
             Err(error) => panic!("reading a block failed: {error}"),
         };
-        if answer.is_damaged
-            && let Some(handle) = &self.handle
-        {
-            handle.lost(answer.id);
+        if let Some(handle) = &self.handle {
+            answers.iter().filter(|it| it.is_damaged).for_each(|it| handle.lost(it.id));
         }
-        self.answers.push_back(answer);
+        self.answers.extend(answers);
         self.start_reading();
     }
 

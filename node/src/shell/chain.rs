@@ -10,11 +10,12 @@ use tidings_protocol::blocks::tree::{Status, Tree, View};
 use tidings_protocol::ground::item::{Hash256, Item, ItemId, ItemKind};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::items::pool::template::Room;
+use tidings_protocol::items::pool::walk::{Passed, Ranked, RatePlace};
 use tidings_protocol::record::ItemEvent;
 
 use super::Shell;
 use crate::api::chain::{BlockRow, BlockState, ChainStatus, PoolPage, PoolRow};
-use crate::control::{ChainCommand, Found, NotFound, Template, Unexplained};
+use crate::control::{ChainCommand, Found, NotFound, PoolFrom, Template, Unexplained};
 
 /// Blocks of which it is remembered when they came and from whom; the oldest is forgotten first. A guess: a week of Bitcoin's.
 const ARRIVALS_MAX: usize = 1_024;
@@ -54,6 +55,22 @@ impl Arrivals {
     }
 }
 
+/// The first of a list, and where its next page begins if there is more of it.
+fn page<T>(
+    listed: impl Iterator<Item = T>,
+    limit: usize,
+    row: impl Fn(&T) -> Option<PoolRow>,
+    place: impl Fn(&T) -> String,
+) -> (Vec<PoolRow>, Option<String>) {
+    let (mut listed, mut rows, mut last) = (listed, Vec::new(), None);
+    for it in listed.by_ref().take(limit) {
+        rows.extend(row(&it));
+        last = Some(place(&it));
+    }
+    let is_rest = listed.next().is_some();
+    (rows, last.filter(|_| is_rest))
+}
+
 impl Shell {
     pub(super) fn on_chain(&self, command: ChainCommand) {
         // Whoever asked may be gone by now; that is no error.
@@ -69,8 +86,8 @@ impl Shell {
                 }
                 found => drop(reply.send(found)),
             },
-            ChainCommand::Pool { after, limit, reply } => {
-                let _ = reply.send(self.pool_page(after, limit));
+            ChainCommand::Pool { from, limit, reply } => {
+                let _ = reply.send(self.pool_page(from, limit));
             }
             ChainCommand::Item { query, reply } => match (self.find_item(&query), query.parse()) {
                 (Err(missing @ NotFound::Item(_)), Ok(hash)) => {
@@ -261,25 +278,37 @@ impl Shell {
         Some(self.clock.unix_us(first.at))
     }
 
-    fn pool_page(&self, after: Option<(Time, u64)>, limit: usize) -> PoolPage {
+    fn pool_page(&self, from: PoolFrom, limit: usize) -> PoolPage {
         let pool = self.node.pool();
-        let mut listed = pool.by_age(after);
-        let (mut items, mut last) = (Vec::new(), None);
-        for passed in listed.by_ref().take(limit) {
-            let Some(item) = pool.get(passed.id) else { continue };
-            last = Some((passed.expires, passed.sequence));
-            items.push(PoolRow {
-                id: passed.id.hash(),
-                bytes: item.size(),
-                fee_rate: pool.fee_rate(passed.id).unwrap_or_default().0,
-                expires_s: passed.expires.since(self.now).as_secs(),
-                own: self.node.unbroadcast().contains(passed.id),
-            });
-        }
-        let is_rest = listed.next().is_some();
-        let next = last.filter(|_| is_rest);
-        let next = next.map(|(expires, sequence)| format!("{}-{sequence}", expires.as_nanos()));
-        PoolPage { items, count: pool.len(), bytes: pool.bytes(), next }
+        let (items, next) = match from {
+            PoolFrom::Age(after) => {
+                let place = |it: &Passed| format!("{}-{}", it.expires.as_nanos(), it.sequence);
+                let row = |it: &Passed| self.pool_row(it.id, Some(it.expires));
+                page(pool.by_age(after), limit, row, place)
+            }
+            PoolFrom::Rate(after) => {
+                let place = |it: &Ranked| match it.place {
+                    RatePlace::Paying(rate, sequence) => format!("paying-{}-{sequence}", rate.0),
+                    RatePlace::Free(expires, sequence) => {
+                        format!("free-{}-{sequence}", expires.as_nanos())
+                    }
+                };
+                page(pool.by_rate(after), limit, |it| self.pool_row(it.id, None), place)
+            }
+        };
+        let min_fee_rate = pool.min_fee_rate(self.now, &self.config.params).0;
+        PoolPage { items, count: pool.len(), bytes: pool.bytes(), min_fee_rate, next }
+    }
+
+    fn pool_row(&self, id: ItemId, expires: Option<Time>) -> Option<PoolRow> {
+        let pool = self.node.pool();
+        Some(PoolRow {
+            id: id.hash(),
+            bytes: pool.get(id)?.size(),
+            fee_rate: pool.fee_rate(id).unwrap_or_default().0,
+            expires_s: expires.map(|expires| expires.since(self.now).as_secs()),
+            own: self.node.unbroadcast().contains(id),
+        })
     }
 
     /// What the next block would be.

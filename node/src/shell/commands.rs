@@ -9,7 +9,7 @@ use tidings_protocol::machine::Input;
 
 use super::verify::Verified;
 use super::{Pending, Shell, status};
-use crate::api::{Outcome, Status, Submitted, ViewsStatus};
+use crate::api::{Outcome, Readiness, Status, Submitted, ViewsStatus};
 use crate::control::{Command, Readings, SubmitReply};
 use crate::lab::slow_motion::{self, NotSlowed, SlowMotion};
 use crate::logging;
@@ -32,7 +32,10 @@ impl Shell {
             Command::Readings(reply) => drop(reply.send(Box::new(self.readings()))),
             Command::Alive(reply) => drop(reply.send(())),
             Command::Peers(reply) => drop(reply.send(self.peers())),
-            Command::Addresses(reply) => drop(reply.send(self.addresses())),
+            Command::Ready(reply) => drop(reply.send(self.readiness())),
+            Command::Addresses { after, limit, reply } => {
+                let _ = reply.send(self.addresses(after, limit));
+            }
             Command::Bans(reply) => drop(reply.send(self.ban_list())),
             Command::Ban { request, reply } => drop(reply.send(self.ban(&request))),
             Command::Unban { subject, reply } => drop(reply.send(self.unban(subject))),
@@ -42,15 +45,6 @@ impl Shell {
                 let _ = reply.send(());
             }
             Command::Submit { kind, bytes, reply } => self.submit(kind, bytes, reply),
-            Command::Item { id, reply } => {
-                let ids = [ItemId::tx(id), ItemId::block(id)];
-                match ids.iter().find_map(|id| self.node.item(id)) {
-                    Some(item) => drop(reply.send(Some(item.bytes().clone()))),
-                    None => self.blocks.look_up(ItemId::block(id), move |block| {
-                        let _ = reply.send(block.map(|block| block.bytes().clone()));
-                    }),
-                }
-            }
             Command::ExplainTx { query, reply } => drop(reply.send(self.explain_tx(&query))),
             Command::ExplainPeer { query, reply } => drop(reply.send(self.explain_peer(&query))),
             Command::SlowDown { from_unix_us, reply } => {
@@ -60,6 +54,12 @@ impl Shell {
             Command::Kv(command) => self.on_kv(command),
             Command::Stop(reply) => self.stopping = Some(reply),
         }
+    }
+
+    fn readiness(&self) -> Readiness {
+        let peers = self.node.peers();
+        let links = peers.outbound_ready() + peers.inbound_ready();
+        Readiness::with_links(links, self.outbound_target(), peers.book().len())
     }
 
     fn slow_down(&self, from_unix_us: u64) -> Result<SlowMotion, NotSlowed> {

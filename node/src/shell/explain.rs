@@ -8,7 +8,7 @@ use tidings_protocol::ground::item::{ItemId, ItemKind, SHORT_ID_LEN, ShortId};
 use tidings_protocol::ground::peer::{PeerAddr, PeerKey};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::record::{
-    Dealings, Departure, Excess, Heard, ItemEvent, Life, Manner, Record, Step, Story, Totals, Wait,
+    Dealings, Excess, Heard, ItemEvent, Life, Manner, Record, Step, Story, Totals, Wait,
 };
 use tidings_protocol::relay::{AnyStrategy, Strategy as _};
 use tidings_protocol::wire::kinds::Budget;
@@ -282,7 +282,7 @@ fn name_and_detail(what: ItemEvent) -> (StepName, Option<&'static str>) {
         ItemEvent::Asked => (StepName::Asked, None),
         ItemEvent::Congested => (StepName::Congested, None),
         ItemEvent::Drained => (StepName::Drained, None),
-        ItemEvent::Left(why) => (StepName::Left, Some(departure_name(why))),
+        ItemEvent::Left(why) => (StepName::Left, Some(why.name())),
         ItemEvent::OverBudget(budget) => (StepName::OverBudget, Some(budget.name())),
     }
 }
@@ -296,16 +296,6 @@ const fn heard_name(heard: Heard) -> &'static str {
         Heard::Again => "again",
         Heard::Dropped => "dropped",
         Heard::OverBudget => "over-budget",
-    }
-}
-
-const fn departure_name(why: Departure) -> &'static str {
-    match why {
-        Departure::Evicted => "evicted",
-        Departure::Replaced => "replaced",
-        Departure::Expired => "expired",
-        Departure::Confirmed => "confirmed",
-        Departure::Conflicted => "conflicted",
     }
 }
 

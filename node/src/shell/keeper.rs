@@ -124,7 +124,7 @@ impl Keeper {
             }
             Event::Broadcast { id } => self.note(Note::Broadcast(id)),
             // One that is submitted now isn't stored; one that comes back is, and must not.
-            Event::Left { id } | Event::Rejected { id, ingress: None, .. } => {
+            Event::Left { id, .. } | Event::Rejected { id, ingress: None, .. } => {
                 self.note(Note::Gone(id));
             }
             _ => {}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidings_protocol::ground::link::Link;
-use tidings_protocol::ground::peer::Source;
+use tidings_protocol::ground::peer::{PeerAddr, Source};
 use tidings_protocol::ground::reach::Origin;
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::limits::budget::Left;
@@ -15,7 +15,8 @@ use tidings_protocol::record::Passed;
 
 use super::Shell;
 use crate::api::peers::{
-    AddressStatus, BudgetStatus, Keeps, PassedStatus, PeerStatus, PlaceStatus, group_name,
+    AddressPage, AddressStatus, BudgetStatus, Keeps, PassedStatus, PeerStatus, PlaceStatus,
+    group_name,
 };
 
 impl Shell {
@@ -80,8 +81,17 @@ impl Shell {
         }
     }
 
-    pub(super) fn addresses(&self) -> Vec<AddressStatus> {
-        self.node.peers().book().iter().map(|view| self.address_status(&view)).collect()
+    /// A page of the addresses, in their order.
+    pub(super) fn addresses(&self, after: Option<PeerAddr>, limit: usize) -> AddressPage {
+        let book = self.node.peers().book();
+        let later = book.iter().filter(|view| after.is_none_or(|after| view.addr > after));
+        let mut views: Vec<AddressView> = later.collect();
+        views.sort_unstable_by_key(|view| view.addr);
+        let is_rest = views.len() > limit;
+        views.truncate(limit);
+        let next = views.last().filter(|_| is_rest).map(|view| view.addr.to_string());
+        let addresses = views.iter().map(|view| self.address_status(view)).collect();
+        AddressPage { addresses, count: book.len(), next }
     }
 
     fn address_status(&self, view: &AddressView) -> AddressStatus {

@@ -90,7 +90,9 @@ impl Reporter {
             Event::Restored { id } => tracing::debug!(%id, kind = %id.kind(), "restored"),
             Event::Orphaned { id } => tracing::debug!(%id, "waits for its parents"),
             Event::Broadcast { id } => tracing::debug!(%id, "a peer has our own transaction"),
-            Event::Left { id } => tracing::debug!(%id, "left the pool"),
+            Event::Left { id, why } => {
+                tracing::debug!(%id, why = why.name(), "left the pool");
+            }
             Event::BlockConnected { id, height } => tracing::debug!(%id, height, "block connected"),
             Event::BlockDisconnected { id, height } => {
                 tracing::info!(%id, height, "block disconnected: another branch has more work");
@@ -142,7 +144,7 @@ impl Reporter {
             Event::Restored { id } => What::Restored { id: id.hash(), kind: id.kind() },
             Event::Orphaned { id } => What::Orphaned { id: id.hash() },
             Event::Broadcast { id } => What::Broadcast { id: id.hash() },
-            Event::Left { id } => What::Left { id: id.hash() },
+            Event::Left { id, why } => What::Left { id: id.hash(), why: why.name().into() },
             Event::BlockConnected { id, height } => What::BlockConnected { id: id.hash(), height },
             Event::BlockDisconnected { id, height } => {
                 What::BlockDisconnected { id: id.hash(), height }

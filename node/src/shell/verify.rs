@@ -7,23 +7,26 @@
 //! - **All cores.** Batches run on the runtime's blocking threads, which start when they are needed and end when
 //!   they have been idle for ten seconds. What waits is divided among the cores that are free, and a block into
 //!   its transactions, so that one block keeps all of them busy; blocks go first. What is cheap of a block grows
-//!   with it as well, so it is opened here, and not on the event loop.
+//!   with it as well, so it is opened here, and not on the event loop; and by whom it is opened it is verified, if little of it is
+//!   new. Blocks that came together are opened by few threads: a hand-over costs as much as ten thousand bytes.
 //! - **Once.** Good verdicts are remembered ([`Verdicts`]), so a block whose transactions came before it costs
 //!   next to nothing, nor does one that left the pool and came again.
 //! - **Fair.** How much of one peer may wait here is the core's business (`memory.verifying_max`).
 
+mod job;
 mod verdicts;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tidings_protocol::chain::{self, Chain, Confirmed, GOOD, Opened, Rejection};
+use tidings_protocol::chain::{self, Chain, Confirmed, GOOD, Rejection};
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tokio::task::{JoinError, JoinSet};
 
+use self::job::{BATCH_MIN, Body, Done, Job, confirming};
 use self::verdicts::Verdicts;
 use crate::measured::Histogram;
 
@@ -31,8 +34,9 @@ use crate::measured::Histogram;
 /// but a verdict waits for its whole batch, and this one takes 4.6 milliseconds.
 const BATCH_MAX: usize = 256;
 
-/// Least items of a batch while more wait than one core takes at once: smaller ones cost more than they spread.
-const BATCH_MIN: usize = 32;
+/// Most blocks that one thread opens before it tells of any, and most bytes of them besides the last. A guess: two milliseconds' work.
+const OPENED_MAX: usize = 4;
+const OPENED_BYTES_MAX: usize = 1 << 20;
 
 /// Most items that are verified here, and most bytes of them. A signature takes at least 64, so these bound what a
 /// turn can cost: for transfers of 300 bytes, 80 microseconds.
@@ -64,6 +68,8 @@ pub(super) struct Verifier {
     parts: VecDeque<(ItemId, Vec<Arc<Item>>)>,
     /// Blocks that are opened, and what is known of each.
     opened: HashMap<ItemId, Checked>,
+    /// No block is opened now.
+    holds_blocks: bool,
     under_way: JoinSet<Done>,
     under_way_max: usize,
     /// Verdicts that the shell hasn't taken.
@@ -82,15 +88,6 @@ struct Checked {
     confirms: Result<Vec<Confirmed>, Rejection>,
 }
 
-/// What a thread did.
-enum Done {
-    /// It opened a block, unless that has to be verified as a whole.
-    Opened(Arc<Item>, Option<Result<Opened, Rejection>>),
-    /// It verified a batch, of a block if one is named.
-    /// The last is how long it took.
-    Batch(Option<ItemId>, Vec<Arc<Item>>, Vec<chain::Verdict>, Duration),
-}
-
 impl Verifier {
     /// A verifier that uses at most as many threads as there are cores.
     pub(super) fn new(chain: Arc<dyn Chain>) -> Self {
@@ -101,6 +98,7 @@ impl Verifier {
             blocks: VecDeque::new(),
             parts: VecDeque::new(),
             opened: HashMap::new(),
+            holds_blocks: false,
             under_way: JoinSet::new(),
             under_way_max: cores,
             verdicts: Vec::new(),
@@ -120,8 +118,18 @@ impl Verifier {
     }
 
     /// Remembers that an item is good: somebody else verified it.
-    pub(super) fn remember(&mut self, item: &Item) {
-        self.remembered.extend(self.chain.verdict_key(item));
+    pub(super) fn remember(&self, item: &Item) {
+        self.remembered.remember(item, &*self.chain);
+    }
+
+    /// Opens no further blocks for now, or does so again.
+    pub(super) const fn hold_blocks(&mut self, holds: bool) {
+        self.holds_blocks = holds;
+    }
+
+    /// Whether a block waits for that alone.
+    pub(super) fn holds_some(&self) -> bool {
+        self.holds_blocks && !self.blocks.is_empty()
     }
 
     /// What it did so far.
@@ -145,8 +153,8 @@ impl Verifier {
         while self.under_way.len() < self.under_way_max
             && let Some(job) = self.next_job()
         {
-            let chain = Arc::clone(&self.chain);
-            self.under_way.spawn_blocking(move || job.run(&*chain));
+            let (chain, remembered) = (Arc::clone(&self.chain), self.remembered.clone());
+            self.under_way.spawn_blocking(move || job.run(&*chain, &remembered));
         }
     }
 
@@ -188,8 +196,8 @@ impl Verifier {
         if let Some((block, part)) = self.parts.pop_front() {
             return Some(Job::Verify(Some(block), part));
         }
-        if let Some(block) = self.blocks.pop_front() {
-            return Some(Job::Open(block));
+        if !self.blocks.is_empty() && !self.holds_blocks {
+            return Some(Job::Open(self.next_blocks()));
         }
         if self.waiting.is_empty() {
             return None;
@@ -197,6 +205,20 @@ impl Verifier {
         let cores = self.under_way_max - self.under_way.len();
         let take = batch_size(self.waiting.len(), cores);
         Some(Job::Verify(None, self.waiting.drain(..take).collect()))
+    }
+
+    /// The blocks that one thread opens: its share of those that wait.
+    fn next_blocks(&mut self) -> Vec<Arc<Item>> {
+        let most = self.blocks.len().div_ceil(self.under_way_max).min(OPENED_MAX);
+        let (mut next, mut bytes) = (Vec::with_capacity(most), 0);
+        while next.len() < most
+            && bytes < OPENED_BYTES_MAX
+            && let Some(block) = self.blocks.pop_front()
+        {
+            bytes += block.size();
+            next.push(block);
+        }
+        next
     }
 
     fn on_end(&mut self, done: Result<Done, JoinError>) {
@@ -210,16 +232,21 @@ impl Verifier {
 
     fn on_done(&mut self, done: Done) {
         match done {
-            Done::Opened(block, Some(opened)) => self.on_opened(block, opened),
-            Done::Opened(block, None) => self.waiting.push_front(block),
+            Done::Opened(blocks, [known, verified], took) => {
+                if verified > 0 {
+                    self.took.observe(took);
+                }
+                self.counters.remembered += known;
+                self.counters.items += verified;
+                self.counters.batches += u64::from(verified > 0);
+                blocks.into_iter().for_each(|(block, body)| self.on_opened(block, body));
+            }
             Done::Batch(whole, items, verdicts, took) => {
                 self.took.observe(took);
                 debug_assert_eq!(verdicts.len(), items.len(), "one verdict for each item");
                 self.counters.items += items.len() as u64;
                 self.counters.batches += 1;
-                let good = items.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
-                let keys = good.filter_map(|(item, _)| self.chain.verdict_key(item));
-                self.remembered.extend(keys);
+                self.remembered.learn(&items, &verdicts, &*self.chain);
                 match whole {
                     Some(block) => self.on_parts(block, verdicts),
                     None => {
@@ -230,16 +257,13 @@ impl Verifier {
         }
     }
 
-    /// A block is opened: queues what isn't known to be good.
-    fn on_opened(&mut self, block: Arc<Item>, opened: Result<Opened, Rejection>) {
-        let Opened { mut parts, confirms } = match opened {
-            Ok(opened) => opened,
-            Err(rejection) => return self.verdicts.push((block, Err(rejection))),
+    /// A block is opened: queues what is to be verified of it.
+    fn on_opened(&mut self, block: Arc<Item>, body: Body) {
+        let (parts, confirms) = match body {
+            Body::Whole => return self.waiting.push_front(block),
+            Body::Judged(verdict) => return self.verdicts.push((block, verdict)),
+            Body::Parts(parts, confirms) => (parts, confirms),
         };
-        parts.retain(|part| !self.is_remembered(part));
-        if parts.is_empty() {
-            return self.verdicts.push((block, confirming(confirms)));
-        }
         let (id, batches) = (block.id(), parts.chunks(batch_size(parts.len(), self.under_way_max)));
         let checked = Checked { block, batches_left: batches.len(), confirms: Ok(confirms) };
         self.opened.insert(id, checked);
@@ -268,37 +292,10 @@ impl Verifier {
     }
 
     fn is_remembered(&mut self, item: &Item) -> bool {
-        let known = self.chain.verdict_key(item).is_some_and(|key| self.remembered.contains(&key));
+        let known = self.remembered.knows(item, &*self.chain);
         self.counters.remembered += u64::from(known);
         known
     }
-}
-
-/// What a thread is to do.
-enum Job {
-    Open(Arc<Item>),
-    Verify(Option<ItemId>, Vec<Arc<Item>>),
-}
-
-impl Job {
-    fn run(self, chain: &dyn Chain) -> Done {
-        match self {
-            Self::Open(block) => {
-                let opened = chain.open(&block);
-                Done::Opened(block, opened)
-            }
-            Self::Verify(block, items) => {
-                let began = Instant::now();
-                let verdicts = chain.verify_batch(&items);
-                Done::Batch(block, items, verdicts, began.elapsed())
-            }
-        }
-    }
-}
-
-/// The verdict on a block that is good.
-fn confirming(confirms: Vec<Confirmed>) -> chain::Verdict {
-    Ok(chain::Verified { confirms, ..chain::Verified::default() })
 }
 
 /// How many of so many items each of so many cores takes at once.

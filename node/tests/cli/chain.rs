@@ -73,7 +73,7 @@ fn blocks_follow_one_another_and_what_they_take_leaves_the_pool() {
     let heights: Vec<_> = mined.iter().map(|mined| mined["height"].as_u64().unwrap()).collect();
     assert_eq!(heights, [2, 3, 4]);
     assert_eq!((&mined[0]["parent"], &mined[1]["parent"]), (&first["id"], &mined[0]["id"]));
-    let blocks = folder.json(&["blocks", "--last", "2"]);
+    let blocks = folder.json(&["blocks", "--last", "2"])["blocks"].clone();
     let heights: Vec<_> = blocks.as_array().unwrap().iter().map(|row| &row["height"]).collect();
     assert_eq!(heights, [&json!(4), &json!(3)]);
     assert_eq!((&blocks[0]["state"], &blocks[0]["transactions"]), (&json!("connected"), &json!(0)));

@@ -181,7 +181,7 @@ fn a_node_is_made_run_asked_and_stopped() {
     assert_eq!(status["peer_id"], made["peer_id"]);
     assert_eq!((&status["network"], &status["rules"]), (&json!("tidings-dev"), &json!("tidings")));
     assert_eq!(status["listen"], node.ready["listen"]);
-    assert_eq!(folder.json(&["peers"]), json!([]));
+    assert_eq!(folder.json(&["peers"])["peers"], json!([]));
 
     let transfer = ["submit", "--payload", "hello", "--nonce", "7"];
     let first = folder.json(&transfer);
@@ -218,8 +218,8 @@ fn what_one_node_is_given_another_gets() {
     let (first, second) = (Folder::new(), Folder::new());
     let node = first.run(&["--set", "params.relay.trickle_inbound_ms=0"]);
     let _other = second.run(&["--connect", node.listen()]);
-    eventually("they connect", || first.json(&["peers"]) != json!([]));
-    assert_eq!(first.json(&["peers"])[0]["direction"], "inbound");
+    eventually("they connect", || first.json(&["peers"])["peers"] != json!([]));
+    assert_eq!(first.json(&["peers"])["peers"][0]["direction"], "inbound");
     first.json(&["submit", "--payload", "hello"]);
     eventually("it arrives", || second.json(&["status"])["counters"]["accepted"] == 1);
 }
@@ -485,9 +485,25 @@ fn over_tcp_the_token_opens_the_api() {
     let elsewhere = Folder::empty();
     let status = elsewhere.json(&[&["status"][..], &remote].concat());
     assert_eq!(status["peer_id"], node.ready["peer_id"]);
-    assert!(get(addr, "/v1/status").starts_with("HTTP/1.1 401 "));
+    let answer = get(addr, "/v1/status");
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.contains("application/problem+json"), "{answer}");
     elsewhere.json(&[&["stop"][..], &remote].concat());
     assert_eq!(node.code(), Some(0));
+}
+
+#[test]
+fn what_the_log_tells_is_changed_while_the_node_runs() {
+    let folder = Folder::new();
+    let _node = folder.run(&[]);
+    assert_eq!(folder.json(&["log"])["filter"], "info");
+    assert_eq!(
+        folder.json(&["log", "info,tidings::shell=debug"])["filter"],
+        "info,tidings::shell=debug"
+    );
+    let error = folder.fails(1, &["log", "inof"]);
+    assert!(error.contains("did you mean `info`?"), "{error}");
+    assert_eq!(folder.json(&["log"])["filter"], "info,tidings::shell=debug", "nothing changed");
 }
 
 #[test]
@@ -495,7 +511,17 @@ fn prometheus_finds_metrics() {
     let folder = Folder::new();
     let node = folder.run(&["--metrics", "127.0.0.1:0"]);
     folder.json(&["submit", "--payload", "x"]);
-    let answer = get(node.ready["metrics"].as_str().unwrap(), "/metrics");
+    let addr = node.ready["metrics"].as_str().unwrap();
+    let answer = get(addr, "/healthy");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\"healthy\":true"),
+        "{answer}"
+    );
+    let answer = get(addr, "/ready");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("0 of 1 peers"), "{answer}");
+    let answer = get(addr, "/v1/status");
+    assert!(answer.starts_with("HTTP/1.1 404 "), "the API is elsewhere: {answer}");
+    let answer = get(addr, "/metrics");
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     let accepted = "\ntidings_items_accepted_total{kind=\"tx\",source=\"operator\"} 1\n";
     assert!(answer.contains(accepted), "{answer}");
@@ -505,7 +531,7 @@ fn prometheus_finds_metrics() {
 fn get(addr: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

@@ -81,7 +81,7 @@ async fn until_kept(node: &TestNode, count: u64) {
 
 async fn has(node: &TestNode, block: &Bytes) -> bool {
     let id = Header::id(block).unwrap();
-    node.ask(|reply| Command::Item { id, reply }).await.as_ref() == Some(block)
+    node.item(id).await.as_ref() == Some(block)
 }
 
 async fn stop(node: TestNode) {

@@ -44,7 +44,7 @@ async fn an_item_submitted_at_one_node_arrives_at_all() {
         let id = submitted.id.unwrap();
         for node in &mut nodes {
             node.accepted(id).await;
-            let held = node.ask(|reply| Command::Item { id, reply }).await;
+            let held = node.item(id).await;
             assert_eq!(held.as_deref(), Some(&bytes[..]));
         }
         assert_eq!(nodes[2].submit(kind, &bytes).await.outcome, Outcome::AlreadyKnown);
@@ -252,7 +252,7 @@ async fn the_address_book_and_the_trace_outlive_the_node() {
     let trace = std::fs::read_to_string(folder.path().join("trace.csv")).unwrap();
     assert!(trace.contains(&format!(",accepted,tx,{id},6,-\n")), "{trace}");
     let mut second = start(files(config(&[]))).await;
-    let addresses = second.ask(Command::Addresses).await;
+    let addresses = second.addresses().await;
     assert!(addresses.iter().map(|one| one.addr).eq([other.addr]));
     second.link_up().await;
 }

@@ -123,7 +123,6 @@ async fn a_panic_of_the_core_ends_the_node_in_order_with_its_store_whole() {
 
     let again = start(config()).await;
     again.until("it comes back", |status, _| status.pool_items == 1).await;
-    let id = Hash256::of(b"acknowledged");
-    let held = again.ask(|reply| Command::Item { id, reply }).await;
+    let held = again.item(Hash256::of(b"acknowledged")).await;
     assert_eq!(held.as_deref(), Some(&b"acknowledged"[..]));
 }

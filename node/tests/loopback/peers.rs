@@ -30,7 +30,7 @@ async fn an_address_is_shown_with_what_became_of_it() {
     node.ask(|reply| Command::Connect { addr, reply }).await;
     let tried = async {
         loop {
-            let addresses = node.ask(Command::Addresses).await;
+            let addresses = node.addresses().await;
             let one = addresses.into_iter().find(|one| one.addr == addr).unwrap();
             if one.attempted_s.is_some() {
                 return one;

@@ -30,7 +30,7 @@ async fn items_of_all_sizes_arrive_over_quic_both_ways() {
             assert_eq!(submitted.outcome, Outcome::Accepted);
             let id = submitted.id.unwrap();
             to.accepted(id).await;
-            let held = to.ask(|reply| tidings::control::Command::Item { id, reply }).await;
+            let held = to.item(id).await;
             assert_eq!(held.map(|held| held.len()), Some(bytes));
         }
     }

@@ -8,9 +8,9 @@ use tidings_protocol::wire::message::{Hello, Message, Session};
 
 use bytes::Bytes;
 use libp2p::identity::Keypair;
-use tidings::api::{NodeEvent, PeerStatus, Status, Submitted, What};
+use tidings::api::{AddressStatus, NodeEvent, PeerStatus, Status, Submitted, What};
 use tidings::clock::Clock;
-use tidings::control::Command;
+use tidings::control::{ChainCommand, Command};
 use tidings::lab::Lab;
 use tidings::names::{Resolver, System};
 use tidings::net::{Net, NetConfig, NetEvent};
@@ -101,6 +101,19 @@ impl TestNode {
 
     pub(crate) async fn counter(&self, name: &str) -> u64 {
         self.status().await.counters[name]
+    }
+
+    /// An item that it has, in memory or on the disk.
+    pub(crate) async fn item(&self, id: Hash256) -> Option<Bytes> {
+        let query = id.to_string();
+        let item = self.ask(|reply| Command::Chain(ChainCommand::Item { query, reply })).await;
+        item.ok().map(|item| item.bytes().clone())
+    }
+
+    /// All addresses that it knows.
+    pub(crate) async fn addresses(&self) -> Vec<AddressStatus> {
+        let all = |reply| Command::Addresses { after: None, limit: usize::MAX, reply };
+        self.ask(all).await.addresses
     }
 
     pub(crate) async fn peers(&self) -> Vec<PeerStatus> {

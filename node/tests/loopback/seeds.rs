@@ -85,7 +85,7 @@ async fn what_a_name_leads_to_is_not_our_operators_word() {
     let mut node = begins_with(&format!("seed.test:{port}"), Names::default()).await;
     node.link_up().await;
     // Nobody is told of addresses that lead nowhere after a failure, as an operator's are tried for ever.
-    let known = node.ask(Command::Addresses).await;
+    let known = node.addresses().await;
     assert_eq!(known.iter().map(|known| known.addr).collect::<Vec<_>>(), [other.addr]);
     assert!(node.status().await.last_failure.is_none());
 }

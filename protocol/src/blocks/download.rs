@@ -34,6 +34,10 @@ const IN_FLIGHT_FIRST: usize = 2;
 /// Most blocks that all peers owe together. A guess: what four peers may.
 pub const IN_FLIGHT_ALL: usize = 128;
 
+/// Most missing blocks that are looked at, from the first on: those that are owed, and as many that may be asked for. Whenever a block
+/// comes it is looked again, and the whole window would be a good part of what a block costs.
+const LOOKED_AT: usize = 2 * IN_FLIGHT_ALL;
+
 /// Most peers that owe one block. A guess, as many as send one in parts at once.
 const ASKED_MAX: usize = 3;
 
@@ -52,6 +56,9 @@ pub const STALL_MIN: Duration = Duration::from_secs(2);
 /// What a peer owes for so long it may be asked for once more, if nobody else brought it: a block of 4 MB at half a megabit a second. A
 /// guess.
 const LOST: Duration = Duration::from_secs(64);
+
+/// For so long a peer isn't asked that hadn't what it owed: it may be the only one, and have had trouble with its disk. A guess.
+const DENIED: Duration = Duration::from_secs(60);
 
 /// However many there were (Bitcoin Core: `BLOCK_STALLING_TIMEOUT_MAX`).
 pub const STALL_MAX: Duration = Duration::from_secs(64);
@@ -74,8 +81,8 @@ struct Source {
     silent_since: Option<Time>,
     /// Another one brought what it owed, and it nothing since.
     was_overtaken: bool,
-    /// It hadn't what it was asked for.
-    has_denied: bool,
+    /// It hadn't what it was asked for, and isn't asked before this moment.
+    denied_until: Time,
 }
 
 /// What is under way. Empty, it holds no memory.
@@ -116,7 +123,7 @@ impl Download {
         now: Time,
     ) -> Vec<(Link, Vec<Hash256>)> {
         self.forget_fetched(tree, now);
-        let mut missing: Vec<_> = self.missing(tree, comes).collect();
+        let mut missing: Vec<_> = self.missing(tree, comes).take(LOOKED_AT).collect();
         let mut plan = Vec::new();
         if missing.is_empty() {
             self.check_at = Time::NEVER;
@@ -126,7 +133,7 @@ impl Download {
         let mut in_flight: usize = self.sources.iter().map(|source| source.flights.len()).sum();
         for (link, best) in bests {
             let source = self.source(*link);
-            if source.has_denied || source.was_overtaken {
+            if source.denied_until > now || source.was_overtaken {
                 continue;
             }
             let mut asked = Vec::new();
@@ -208,11 +215,12 @@ impl Download {
         }
     }
 
-    /// A peer hasn't got a block that it owes: it isn't asked for others. Whether it owed it.
-    pub fn on_denied(&mut self, link: Link, id: Hash256) -> bool {
+    /// A peer hasn't got a block that it owes: it isn't asked for others for a while. Whether it owed it.
+    pub fn on_denied(&mut self, link: Link, id: Hash256, now: Time) -> bool {
         let owed = self.on_failed(link, id);
-        if let Some(source) = self.sources.iter_mut().find(|source| source.link == link) {
-            source.has_denied |= owed;
+        let source = self.sources.iter_mut().find(|source| source.link == link);
+        if let Some(source) = source.filter(|_| owed) {
+            source.denied_until = now + DENIED;
         }
         owed
     }
@@ -314,7 +322,7 @@ impl Download {
                 flights: Vec::new(),
                 silent_since: None,
                 was_overtaken: false,
-                has_denied: false,
+                denied_until: Time::ZERO,
             });
             self.sources.len() - 1
         });
@@ -333,7 +341,7 @@ impl Source {
     }
 
     fn has_delivered(&self) -> bool {
-        self.limit != IN_FLIGHT_FIRST || self.was_overtaken || self.has_denied
+        self.limit != IN_FLIGHT_FIRST || self.was_overtaken || self.denied_until > Time::ZERO
     }
 }
 

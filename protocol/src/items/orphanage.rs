@@ -367,6 +367,12 @@ impl Orphanage {
         self.orphans.get(&id.into())
     }
 
+    /// The ids of all that wait, some of them several times: once for each link that announced them.
+    pub fn ids(&self) -> impl Iterator<Item = ItemId> {
+        let shares = self.shares.iter().map(|(_, share)| share).chain([&self.restored]);
+        shares.flat_map(|share| share.announced.iter().copied())
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {

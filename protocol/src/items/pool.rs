@@ -23,11 +23,12 @@
 mod admission;
 mod ages;
 mod aliases;
+mod departed;
 mod family;
 mod floor;
 mod shares;
 pub mod template;
-mod walk;
+pub mod walk;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -43,9 +44,11 @@ use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
 use crate::machine::Part;
 use crate::params::Params;
+use crate::report::event::Departure;
 
 use ages::Ages;
 use aliases::Aliases;
+use departed::Departed;
 use family::Family;
 use floor::Floor;
 use shares::Shares;
@@ -72,8 +75,8 @@ pub struct Pool {
     paying: Ages,
     /// Those that came without a fee, by who brought them, once there are more than [`FEW`](shares::FEW).
     shares: Option<Box<Shares>>,
-    /// What the latest block confirmed and we had; bounded by the size of a block.
-    latest: Map<ItemId, Arc<Item>>,
+    /// What left it lately.
+    departed: Departed,
     floor: Floor,
     /// What all of it takes.
     room: usize,
@@ -123,22 +126,6 @@ impl Pooled {
     }
 }
 
-/// Why a transaction left the pool, by itself or as a descendant of one that did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Departure {
-    /// The pool was full, and it paid least.
-    Evicted,
-    /// One that conflicts with it pays for replacing it.
-    Replaced,
-    /// It was there for as long as it may be.
-    Expired,
-    /// A block contains it.
-    Confirmed,
-    /// A block conflicts with it.
-    Conflicted,
-}
-
 /// A transaction that asks to be let in, and what the chain says of it.
 pub type Candidate = (Arc<Item>, Inspection);
 
@@ -162,7 +149,7 @@ impl Pool {
             free: Ages::default(),
             paying: Ages::default(),
             shares: None,
-            latest: Map::new(salt),
+            departed: Departed::new(salt),
             floor: Floor::default(),
             room: 0,
             entry_bytes: 0,
@@ -255,7 +242,7 @@ impl Pool {
     /// A block was accepted, the contents of which are going to be confirmed: those of the block before aren't served
     /// any more.
     pub fn begin_block(&mut self) {
-        self.latest = Map::new(*self.items.salt());
+        self.departed.begin_block();
     }
 
     /// Transactions of the latest block are confirmed, and what conflicts with them can't be any more.
@@ -263,10 +250,8 @@ impl Pool {
         let mut cleared = Cleared::default();
         for confirmed in some {
             let id = confirmed.id;
-            if self.contains(confirmed.id)
-                && let Some(pooled) = self.remove_confirmed(id)
-            {
-                self.latest.insert(id, pooled.item);
+            if self.contains(id) {
+                self.remove_confirmed(id);
             }
             for key in &confirmed.spends {
                 if let Some(holder) = self.claims.get(key).copied() {
@@ -301,13 +286,13 @@ impl Pool {
     #[must_use]
     pub fn find(&self, id: impl Into<Name>) -> Option<&Arc<Item>> {
         let id = id.into();
-        self.get(id).or_else(|| self.latest.get(&id))
+        self.get(id).or_else(|| self.departed.confirmed(id))
     }
 
     /// Whether the latest block confirmed a transaction that was pooled.
     #[must_use]
     pub fn was_confirmed_lately(&self, id: impl Into<Name>) -> bool {
-        self.latest.contains(&id.into())
+        self.departed.confirmed(id.into()).is_some()
     }
 
     /// The pooled transaction that children name by an id: its own, or the one that the rules have for that.
@@ -483,9 +468,9 @@ impl Pool {
     }
 
     /// Removes a transaction, but not its descendants.
-    fn remove_confirmed(&mut self, id: ItemId) -> Option<Pooled> {
+    fn remove_confirmed(&mut self, id: ItemId) {
         self.leave_family(id);
-        self.take_out(id, Departure::Confirmed)
+        self.take_out(id, Departure::Confirmed);
     }
 
     /// Removes a transaction from everything but its relatives' families.
@@ -493,6 +478,7 @@ impl Pool {
         let pooled = self.items.remove(&id)?;
         self.aliases.remove(id);
         self.gone.push((pooled.item.id(), why));
+        self.departed.on_departed(&pooled.item, why);
         if pooled.is_sorted {
             self.by_key.remove(&pooled.eviction_key());
         }

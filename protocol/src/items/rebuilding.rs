@@ -9,6 +9,8 @@
 //! dialled us can't hold all; and [`REBUILT_MAX`] blocks, each of which proves its work. What one peer sent of a block, and the places of what is
 //! here of it, take [`REBUILD_BYTES`] at most. One request for parts waits for each link. What wasn't pooled of the last [`LACKED_MAX`] blocks is remembered.
 
+mod here;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -19,13 +21,13 @@ use crate::ground::item::{Item, ItemId, ItemKind, ShortId};
 use crate::ground::link::{Direction, Link};
 use crate::ground::map::{Map, Salt};
 use crate::ground::time::Time;
-use crate::items::pool::Pool;
-use crate::items::templates::Templates;
 use crate::machine::{Cx, Part};
 use crate::params::Params;
 use crate::wire::message::{
     BLOCK_PARTS_MAX, ByTemplate, COMPACT_MAX, Compact, PartId, PartsWanted,
 };
+
+pub use here::Here;
 
 /// Most peers that one block comes from in parts at once (Bitcoin Core: `MAX_CMPCTBLOCKS_INFLIGHT_PER_BLOCK`,
 /// `net_processing.h`).
@@ -77,15 +79,9 @@ enum Named {
 }
 
 impl Rebuild {
-    /// Looks up what is here, among the pooled ones and the extra ones. A name that two of them share is nobody's.
+    /// Looks up what is here. A name that two of them share is nobody's.
     #[must_use]
-    pub fn new(
-        id: ItemId,
-        link: Link,
-        compact: Arc<Compact>,
-        (pool, templates): (&Pool, &Templates),
-        cx: &Cx<'_>,
-    ) -> Self {
+    pub fn new(id: ItemId, link: Link, compact: Arc<Compact>, here: Here<'_>, cx: &Cx<'_>) -> Self {
         let mut parts: Vec<Option<Arc<Item>>> = vec![None; compact.count()];
         for (place, bytes) in &compact.prefilled {
             parts[usize::from(*place)] = item(cx.chain, bytes);
@@ -100,9 +96,7 @@ impl Rebuild {
             places.insert(*name, (!is_shared).then_some(place));
         }
         let names = compact.names();
-        let extras = templates.extras().map(|item| item.id());
-        let extras = extras.filter(|id| !pool.contains(*id));
-        for id in pool.since(0).map(|passed| passed.id).chain(extras) {
+        for id in here.ids() {
             let Some(place) = places.get(&names.name(id)).copied().flatten() else {
                 continue;
             };
@@ -110,21 +104,20 @@ impl Rebuild {
                 parts[place] = None;
                 places.insert(names.name(id), None);
             } else {
-                parts[place] = pool.get(id).or_else(|| templates.extra(id.into())).cloned();
+                parts[place] = here.find(id).cloned();
             }
         }
         let header = compact.header.clone();
-        Self::of((id, link), header, Named::Keyed(compact), parts, pool)
+        Self::of((id, link), header, Named::Keyed(compact), parts, here)
     }
 
-    /// The same of a block by places in a template, of which `names` are what stands there. What the block before confirmed is found
-    /// too. `None` if the names aren't as many.
+    /// The same of a block by places in a template, of which `names` are what stands there. `None` if the names aren't as many.
     #[must_use]
     pub fn by_template(
         id: ItemId,
         link: Link,
         (block, names): (&ByTemplate, Vec<Option<ShortId>>),
-        (pool, templates): (&Pool, &Templates),
+        here: Here<'_>,
         cx: &Cx<'_>,
     ) -> Option<Self> {
         let mut names = names;
@@ -142,10 +135,10 @@ impl Rebuild {
                 Some(id) => *id,
                 None => *name.insert(*ids.next()?),
             };
-            *part = pool.find(id).or_else(|| templates.extra(id)).cloned();
+            *part = here.find(id).cloned();
         }
         let named = Named::Short(names.into());
-        Some(Self::of((id, link), block.header.clone(), named, parts, pool))
+        Some(Self::of((id, link), block.header.clone(), named, parts, here))
     }
 
     fn of(
@@ -153,13 +146,13 @@ impl Rebuild {
         header: Bytes,
         named: Named,
         parts: Vec<Option<Arc<Item>>>,
-        pool: &Pool,
+        here: Here<'_>,
     ) -> Self {
         let of = |is: &dyn Fn(&Option<Arc<Item>>) -> bool| {
             let places = parts.iter().zip(0..).filter(|(part, _)| is(part));
             places.map(|(_, place)| place).collect()
         };
-        let is_pooled = |part: &Arc<Item>| pool.find(part.id()).is_some();
+        let is_pooled = |part: &Arc<Item>| here.is_pooled(part.id().into());
         let (lacked, unpooled) =
             (of(&Option::is_none), of(&|part| !part.as_ref().is_some_and(is_pooled)));
         let (as_whole, is_held, until) = (false, false, Time::NEVER);

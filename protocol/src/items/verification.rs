@@ -14,10 +14,10 @@
 //! is no room, with some left for one more item of each (as switches share their buffers: Choudhury and Hahne 1998,
 //! "Dynamic queue length thresholds").
 
-use crate::chain::Verified;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::chain::Inspection;
+use crate::chain::{Inspection, Verified};
 use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::Link;
 use crate::ground::map::{Map, Salt};
@@ -29,6 +29,13 @@ const SHARES: usize = 8;
 
 /// A link may have this part of `memory.verifying_max_bytes` under way at most. A guess.
 const BYTE_SHARES: usize = 4;
+
+/// For how long a link is slowed that has more than its share under way. A guess: what a batch takes.
+pub const PAUSE: Duration = Duration::from_millis(5);
+
+/// The same while blocks take half of their room; 128 times as long once they take all of it. A guess: what blocks of 100 kB take, and those
+/// of 4 MB that are full of signatures.
+const BLOCK_PAUSE: Duration = Duration::from_millis(1);
 
 /// Most blocks under way. A guess: more come together only when a node catches up.
 pub const BLOCKS_MAX: usize = 16;
@@ -161,19 +168,30 @@ impl Verification {
         true
     }
 
-    /// A check begins, of an item that isn't under way. True if the link that the item came by has more than its share under way now, or
-    /// blocks take half of their room, so that what is on its way still finds some.
-    pub fn begin(&mut self, checking: Checking, params: &Params) -> bool {
+    /// A check begins, of an item that isn't under way. For how long the link is to be slowed that the item came by, if it has more than
+    /// its share under way now, or if blocks take half of their room, so that what is on its way still finds some: the longer the less
+    /// room there is. So blocks that are checked in no time keep nobody waiting for long, and those that take long find room.
+    pub fn begin(&mut self, checking: Checking, params: &Params) -> Option<Duration> {
         let max = params.memory.verifying_max;
         debug_assert!(!self.contains(checking.item.id()), "it is under way: a verdict names one");
         let free = max.saturating_sub(self.transactions());
         self.count(&checking, true);
         let share = self.share(checking.ingress).items;
-        let is_block = checking.item.kind() == ItemKind::Block;
-        let bytes = self.bytes[ItemKind::Block as usize];
-        let many = self.blocks > BLOCKS_MAX / 2 || bytes > params.memory.verifying_max_bytes / 2;
+        let pause = match checking.item.kind() {
+            ItemKind::Block => self.block_pause(params),
+            ItemKind::Tx => None,
+        };
         self.under_way.insert(checking.item.id(), checking);
-        is_block && many || share > (free / 4).min(max / SHARES).max(1)
+        let is_over = share > (free / 4).min(max / SHARES).max(1);
+        pause.max(is_over.then_some(PAUSE))
+    }
+
+    /// For how long whoever brought a block is slowed: twice as long for each sixteenth of the room over one half.
+    fn block_pause(&self, params: &Params) -> Option<Duration> {
+        let (bytes, max) =
+            (self.bytes[ItemKind::Block as usize], params.memory.verifying_max_bytes);
+        let sixteenths = (16 * self.blocks).div_ceil(BLOCKS_MAX).max(16 * bytes / max.max(1));
+        Some(BLOCK_PAUSE * (1 << sixteenths.min(16).checked_sub(9)?))
     }
 
     /// A check ends, whatever came of it.
@@ -261,5 +279,34 @@ impl Part for Verification {
         }
         let shares: usize = self.shares.iter().map(|(_, share)| share.items).sum();
         assert!(shares <= len, "{shares} items under way in the name of links, {len} in all");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ground::item::Hash256;
+
+    /// Pauses of blocks of a size that come one after the other, as long as there is room, milliseconds.
+    fn pauses(size: usize) -> Vec<u128> {
+        let (mut verification, params) = (Verification::new(Salt::new(1)), Params::default());
+        let ingress = Some(Link::new(0, 1));
+        let mut pauses = Vec::new();
+        while verification.has_room_for((1, size), ItemKind::Block, ingress, &params) {
+            let id = ItemId::block(Hash256([u8::try_from(pauses.len()).unwrap(); 32]));
+            let item = Item::identified(id, vec![0; size].into());
+            let (inspection, holders) = (Inspection::default(), Vec::new());
+            let checking = Checking { item, inspection, ingress, holders, pair: None };
+            pauses.push(verification.begin(checking, &params).map_or(0, |it| it.as_millis()));
+            verification.check(&params);
+        }
+        pauses
+    }
+
+    #[test]
+    fn who_brings_blocks_is_slowed_the_more_the_less_room_there_is() {
+        assert_eq!(pauses(1), [0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128]);
+        assert_eq!(pauses(4_000_000), [0, 0, 8, 128]);
+        assert_eq!(pauses(1_600_000), [0, 0, 0, 0, 0, 1, 4, 8, 32, 128]);
     }
 }

@@ -27,11 +27,11 @@ use crate::chain::{Confirmed, ConflictKey, Disconnected, Rejection};
 use crate::ground::bringer::Bringer;
 use crate::ground::item::{Hash256, Item, ItemId};
 use crate::ground::link::{Link, LinkSet};
-use crate::items::pool::Departure;
 use crate::items::seen::{Outcome, Seen};
 use crate::machine::{Action, Cx, Load, Loaded};
 use crate::node::orphans::ParentStatus;
 use crate::record::ItemEvent;
+use crate::report::event::Departure;
 use crate::report::event::Event;
 
 /// So many of the last blocks of an earlier run are connected once more, so that what they contain is known to be confirmed. A
@@ -200,6 +200,7 @@ impl Node {
                 }
                 (Step::Connect(id), _) => {
                     chain.tree.on_lost(id);
+                    chain.download.look_at(cx.now);
                     self.counters.blocks_lost += 1;
                 }
                 (Step::Disconnect(id), Some(Loaded::Returns(returns))) => {

@@ -32,7 +32,7 @@ use super::{LinkState, Node};
 use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::{Direction, Link};
 use crate::ground::time::Time;
-use crate::items::rebuilding::Rebuild;
+use crate::items::rebuilding::{Here, Rebuild};
 use crate::limits::misbehavior::Offence;
 use crate::machine::Cx;
 use crate::record::{ItemEvent, Manner};
@@ -152,7 +152,7 @@ impl Node {
                 return None;
             }
         };
-        if self.note_holder(id.into(), link, cx) {
+        if self.note_holder(id.into(), link, cx) && !self.is_fetched_again(link, id) {
             self.counters.duplicate_items += 1;
             self.record.note(link, id, ItemEvent::Duplicate, cx.now);
             self.on_late_block(link, id, cx);
@@ -208,8 +208,9 @@ impl Node {
             self.want_after_rebuild(link, id, cx);
             return;
         }
-        self.charge_answer(link, self.pool.len() / LOOKED_AT_PER_REQUEST, cx);
-        let here = (&self.pool, &self.templates);
+        let looked_at = self.here().len_max();
+        self.charge_answer(link, looked_at / LOOKED_AT_PER_REQUEST, cx);
+        let here = self.here();
         let rebuild = Rebuild::new(id, link, compact.clone(), here, cx);
         if let Some(is_first) = self.is_rather_coded(&rebuild, cx) {
             if is_first {
@@ -218,6 +219,11 @@ impl Node {
             return;
         }
         self.begin_rebuild(rebuild, direction, Some(compact), cx);
+    }
+
+    /// Where transactions of blocks are looked for.
+    pub(super) const fn here(&self) -> Here<'_> {
+        Here { pool: &self.pool, orphans: &self.orphans, templates: &self.templates }
     }
 
     /// What is here of a block was looked up. It is passed on, and put together or asked for.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::Node;
 use crate::blocks::blockchain::Blockchain;
 use crate::blocks::header_sync::{Piece, Verdict};
-use crate::blocks::tree::{Status, Worth};
+use crate::blocks::tree::{Status, View, Worth};
 use crate::chain::{Blame, BlockHeader, Chain, Rejection};
 use crate::ground::item::{Hash256, ItemId, ItemKind, Name};
 use crate::ground::link::Link;
@@ -253,6 +253,15 @@ impl Node {
         chain.is_some_and(|chain| chain.download.was_asked(link, id.hash()))
     }
 
+    /// Whether a peer owes a block that was here once, and was lost: it is taken as if it were new.
+    pub(super) fn is_fetched_again(&self, link: Link, id: ItemId) -> bool {
+        let Some(chain) = self.blockchain.as_ref().filter(|_| self.owes_block(link, id)) else {
+            return false;
+        };
+        let is_missing = |view: View<'_>| view.status == Status::Header;
+        chain.tree.get(id.hash()).is_some_and(is_missing) && !self.verification.contains(id)
+    }
+
     /// A peer brought a block. Whoever was asked for it before and stalls loses the link.
     pub(super) fn on_block_brought(&mut self, link: Link, id: ItemId, cx: &mut Cx<'_>) {
         let Some(chain) = self.blockchain.as_deref_mut() else { return };
@@ -273,10 +282,10 @@ impl Node {
     }
 
     /// A peer hasn't got a block that it was asked for. Whether it was.
-    pub(super) fn on_block_denied(&mut self, link: Link, name: Name) -> bool {
+    pub(super) fn on_block_denied(&mut self, link: Link, name: Name, now: Time) -> bool {
         match (name, self.blockchain.as_deref_mut()) {
             (Name::Whole(id), Some(chain)) if id.kind() == ItemKind::Block => {
-                chain.download.on_denied(link, id.hash())
+                chain.download.on_denied(link, id.hash(), now)
             }
             _ => false,
         }

@@ -15,7 +15,7 @@ use crate::ground::item::{Item, ItemId, ItemKind, Name};
 use crate::ground::link::{Link, LinkSet};
 use crate::items::pool::FEE_TOO_LOW;
 use crate::items::seen::{Outcome, Seen};
-use crate::items::verification::Checking;
+use crate::items::verification::{Checking, PAUSE};
 use crate::limits::misbehavior::Offence;
 use crate::machine::{Action, Cx};
 use crate::record::{Heard, ItemEvent};
@@ -23,9 +23,6 @@ use crate::relay::Strategy as _;
 use crate::relay::request::Announced;
 use crate::wire::kinds::Budget;
 use crate::wire::message::Names;
-
-/// For how long nothing more of a kind is taken from a link that has too much being checked: as long as a batch of signatures takes. A guess.
-const CHECK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Too much is being verified: it may come again.
 const BUSY: Rejection = Rejection::policy("busy-verifying");
@@ -121,7 +118,7 @@ impl Node {
         for name in names {
             let mut known = self.requests.on_denied(link, name, cx.now, &cx.params.requests);
             known |= self.on_rebuild_denied(link, name);
-            known |= self.on_block_denied(link, name);
+            known |= self.on_block_denied(link, name, cx.now);
             known |= self.on_symbols_denied(link, name);
             if known {
                 self.record.note(link, name, ItemEvent::NotFound, cx.now);
@@ -182,10 +179,13 @@ impl Node {
         }
     }
 
-    /// Whether a peer was asked for something that we had once: a parent that left the pool, or didn't come
+    /// Whether a peer was asked for something that we had once: a block that was lost, or a parent that left the pool, or didn't come
     /// into it, for the sake of its child.
     fn is_asked_again(&self, link: Link, item: &Item, cx: &Cx<'_>) -> bool {
         // What is being checked comes in by that, under whatever name it was asked for.
+        if self.is_fetched_again(link, item.id()) {
+            return true;
+        }
         let is_there = self.pool.contains(item.id()) || self.verification.contains(item.id());
         !is_there && self.asked_as(link, item, cx).is_some_and(|id| self.requests.is_wanted(id))
     }
@@ -253,9 +253,9 @@ impl Node {
     pub(super) fn check(&mut self, checking: Checking, cx: &mut Cx<'_>) {
         let (item, ingress) = (checking.item.clone(), checking.ingress);
         let is_verified = checking.pair.is_some_and(|pair| pair.is_verified);
-        let is_over = self.verification.begin(checking, cx.params);
-        if let Some(link) = ingress.filter(|_| is_over) {
-            self.slow(link, Some(item.kind()), cx.now + CHECK_PAUSE, cx);
+        let pause = self.verification.begin(checking, cx.params);
+        if let (Some(link), Some(pause)) = (ingress, pause) {
+            self.slow(link, Some(item.kind()), cx.now + pause, cx);
         }
         if !is_verified {
             self.record.note_from(ingress, item.id(), ItemEvent::Checking, cx.now);
@@ -319,8 +319,8 @@ impl Node {
                 Some(link) => {
                     self.record.note(link, id, ItemEvent::Overflow, cx.now);
                     self.requests.on_failed(link, id, cx.now, requests);
-                    self.fetch_blocks_at(cx.now + CHECK_PAUSE);
-                    self.slow(link, Some(id.kind()), cx.now + CHECK_PAUSE, cx);
+                    self.fetch_blocks_at(cx.now + PAUSE);
+                    self.slow(link, Some(id.kind()), cx.now + PAUSE, cx);
                 }
                 None => self.refuse(item, None, BUSY, cx),
             }

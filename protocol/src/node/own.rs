@@ -164,7 +164,7 @@ impl Node {
                 self.anti_entropy.on_left(id);
             }
             self.record.note_from(None, id, ItemEvent::Left(why), cx.now);
-            cx.report(Event::Left { id });
+            cx.report(Event::Left { id, why });
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Node;
 use super::anti_entropy::LOOKED_AT_PER_REQUEST;
+use crate::blocks::blockchain::AHEAD_MAX;
 use crate::blocks::tree::Status;
 use crate::ground::bringer::Bringer;
 use crate::ground::item::{Item, ItemKind, Name};
@@ -11,7 +12,7 @@ use crate::ground::link::Link;
 use crate::machine::{Action, Cx, Load};
 use crate::record::{ItemEvent, Manner};
 use crate::relay::Strategy as _;
-use crate::relay::serve::{BYTES_PER_REQUEST, PORTION, PORTION_MAX};
+use crate::relay::serve::{Asked, BYTES_PER_REQUEST, PORTION, PORTION_MAX};
 use crate::relay::upload::{Answer, Asker};
 use crate::wire::codec;
 use crate::wire::message::{GETDATA_MAX, Items, Message, Names};
@@ -61,6 +62,19 @@ impl Node {
         let (Some(chain), Name::Whole(id)) = (&mut self.blockchain, name) else { return };
         if chain.lending.begin(id) {
             cx.actions.push(Action::Load { id, what: Load::Block });
+        }
+    }
+
+    /// What a peer gets soon is read before it is its turn.
+    fn read_ahead(&mut self, asked: &Asked, cx: &mut Cx<'_>) {
+        for name in asked.blocks_ahead(AHEAD_MAX) {
+            let Some(chain) = &self.blockchain else { return };
+            if !chain.lending.has_room_ahead() {
+                return;
+            }
+            if self.is_to_be_read(name) {
+                self.read_block(name, cx);
+            }
         }
     }
 
@@ -116,6 +130,9 @@ impl Node {
             let (id, params) = (item.id().into(), &cx.params.relay);
             self.anti_entropy.on_taken(link, id, cx.now, params, cx.rng);
             let len = codec::frame_len(&Message::Items(Items::Item(item.clone())));
+            if let Some(chain) = &mut self.blockchain {
+                chain.lending.on_taken(item.id());
+            }
             self.give(link, item, Manner::Answer, cx);
             if is_fetched && let Some(state) = self.links.get_mut(link) {
                 state.allowance.give_back_block(len, &cx.params.budgets);
@@ -126,6 +143,7 @@ impl Node {
         let [txs, blocks] = missing;
         self.not_found(link, ItemKind::Tx, &txs, cx);
         self.not_found(link, ItemKind::Block, &blocks, cx);
+        self.read_ahead(&asked, cx);
         self.serving.hurry(asked.at().max(cx.now));
         self.serving.keep(asked);
     }

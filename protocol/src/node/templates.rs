@@ -149,7 +149,7 @@ impl Node {
         let named = self.templates.names(link, block.template, &block.places);
         let named = named.filter(|_| self.rebuilding.has_room_for(id, link, direction));
         self.charge_answer(link, block.places.len() / LOOKED_AT_PER_REQUEST, cx);
-        let here = (&self.pool, &self.templates);
+        let here = self.here();
         let rebuild =
             named.and_then(|names| Rebuild::by_template(id, link, (block, names), here, cx));
         match rebuild {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{Heard, ItemEvent, Manner};
 use crate::ground::item::ShortId;
 use crate::ground::time::Time;
-use crate::items::pool::Departure;
+use crate::report::event::Departure;
 use crate::wire::kinds::Budget;
 
 /// Stands in steps of links, which are of no item.

@@ -116,6 +116,11 @@ impl Asked {
         self.lines[ItemKind::Block as usize].reads = true;
     }
 
+    /// The blocks that leave next.
+    pub fn blocks_ahead(&self, max: usize) -> impl Iterator<Item = Name> {
+        self.lines[ItemKind::Block as usize].ready.iter().copied().take(max)
+    }
+
     /// The item that was taken has to be paid for, which may be tried again at a moment.
     pub fn owe(&mut self, (kind, name): (ItemKind, Name), at: Time) {
         if self.ids.insert((kind, name.short())) {

@@ -8,6 +8,36 @@ use crate::limits::misbehavior::{Offence, Reason};
 use crate::replica::Millis;
 use crate::wire::message::MapTerms;
 
+/// Why a transaction left the pool, by itself or as a descendant of one that did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Departure {
+    /// The pool was full, and it paid least.
+    Evicted,
+    /// One that conflicts with it pays for replacing it.
+    Replaced,
+    /// It was there for as long as it may be.
+    Expired,
+    /// A block contains it.
+    Confirmed,
+    /// A block conflicts with it.
+    Conflicted,
+}
+
+impl Departure {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Evicted => "evicted",
+            Self::Replaced => "replaced",
+            Self::Expired => "expired",
+            Self::Confirmed => "confirmed",
+            Self::Conflicted => "conflicted",
+        }
+    }
+}
+
 /// Something worth telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -49,10 +79,12 @@ pub enum Event {
         /// Its id.
         id: ItemId,
     },
-    /// A transaction left the pool: confirmed, replaced, expired, or for want of room.
+    /// A transaction left the pool.
     Left {
         /// Its id.
         id: ItemId,
+        /// Why.
+        why: Departure,
     },
     /// A block joined the chain, behind the one that joined it last: what it contains counts as confirmed.
     BlockConnected {

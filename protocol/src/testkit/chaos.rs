@@ -239,7 +239,7 @@ impl Chaos {
                     assert!(self.pooled.insert(id), "accepted again while it is pooled");
                 }
             }
-            Event::Left { id } => assert!(self.pooled.remove(&id), "left and wasn't there"),
+            Event::Left { id, .. } => assert!(self.pooled.remove(&id), "left and wasn't there"),
             _ => {}
         }
     }

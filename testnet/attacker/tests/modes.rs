@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use libp2p::identity::Keypair;
 use tidings::api::{Outcome, PeerStatus};
-use tidings::control::Command;
+use tidings::control::{ChainCommand, Command};
 use tidings::lab::Lab;
 use tidings::shell::{Shell, ShellConfig};
 use tidings_attacker::items::Mint;
@@ -80,7 +80,12 @@ impl Node {
 
     async fn holds(&self, id: Hash256) {
         let asking = async {
-            while self.ask(|reply| Command::Item { id, reply }).await.is_none() {
+            loop {
+                let query = id.to_string();
+                let item = |reply| Command::Chain(ChainCommand::Item { query, reply });
+                if self.ask(item).await.is_ok() {
+                    break;
+                }
                 tokio::task::yield_now().await;
             }
         };

@@ -28,7 +28,7 @@ pub async fn links(fleet: &Fleet) -> Vec<HonestLink> {
     let answers = ask_all(fleet.live(), async |node| node.client.peers().await).await;
     let mut links = Vec::new();
     for (node, peers) in answers {
-        for peer in peers.unwrap_or_default() {
+        for peer in peers.unwrap_or_default().peers {
             if honest.contains(&peer.peer_id) {
                 links.push((node, peer.peer_id, peer.connected_s));
             }

@@ -9,7 +9,7 @@ use tidings::api::Status;
 use tidings_protocol::chain::Chain as _;
 use tidings_protocol::chain::tidings::{Block as Contents, Tidings};
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind};
-use tidings_tools::figures::blocks::{Chain, Counted, with_times};
+use tidings_tools::figures::blocks::{Chain, Counted, Reach, settled, with_times};
 use tidings_tools::run::Block;
 
 use super::collect::{Collector, SeenBlock};
@@ -108,15 +108,23 @@ impl Blocks {
         self.made.is_empty()
     }
 
-    /// Pairs of block and living node that were delivered, and all of them. Blocks that no living node has count for nothing.
+    /// How far blocks went among living nodes. What no living node has counts for nothing.
     #[must_use]
-    pub fn coverage(&self, alive: &[bool]) -> (usize, usize) {
+    pub fn reach(&self, alive: &[bool]) -> Reach {
         let living = alive.iter().filter(|alive| **alive).count();
         let had = |arrivals: &Vec<u64>| {
             arrivals.iter().zip(alive).filter(|(at, alive)| **at != 0 && **alive).count()
         };
-        let counts = self.arrivals.iter().map(had).filter(|count| *count > 0);
-        counts.fold((0, 0), |(delivered, all), count| (delivered + count, all + living))
+        let counts = self.made.iter().zip(self.arrivals.iter().map(had));
+        let (there, counts): (Vec<_>, Vec<_>) = counts
+            .filter(|(_, count)| *count > 0)
+            .map(|(made, count)| ((made.id, made.parent, made.height), count))
+            .unzip();
+        let settled = settled(&there).into_iter().zip(&counts).filter(|(settled, _)| *settled);
+        let settled = settled.fold((0, 0), |(had, all), (_, count)| (had + count, all + living));
+        // Of each block all but the node that made it received it.
+        let received = counts.iter().sum::<usize>().saturating_sub(self.made.len());
+        Reach { settled, received, pairs: living * counts.len() }
     }
 
     /// The tip that most nodes have, with its height, and how many different ones there are. Of those that as many have the higher
@@ -207,7 +215,7 @@ impl Blocks {
             confirmed,
             ..Chain::default()
         };
-        chain.with_pairs(self.coverage(alive), self.made.len(), counted)
+        chain.with_reach(&self.reach(alive), counted)
     }
 }
 
@@ -240,8 +248,10 @@ mod tests {
     #[test]
     fn times_run_from_whoever_made_it_and_a_block_beside_the_chain_is_stale() {
         let blocks = forked();
-        assert_eq!(blocks.coverage(&[true; 3]), (6, 9));
-        assert_eq!(blocks.coverage(&[true, true, false]), (4, 4), "the third died with its maker");
+        let reach = blocks.reach(&[true; 3]);
+        assert_eq!((reach.settled, reach.received, reach.pairs), ((3, 3), 3, 9), "two are tied");
+        let reach = blocks.reach(&[true, true, false]);
+        assert_eq!((reach.settled, reach.pairs), ((4, 4), 4), "the third died with its maker");
         let rows = blocks.rows(Some(id(2)), &[true; 3], 500);
         let on_chain: Vec<_> = rows.iter().map(|row| row.on_chain).collect();
         assert_eq!(on_chain, [true, true, false]);
@@ -300,10 +310,10 @@ mod tests {
         collector.poll().unwrap();
         let mut blocks = Blocks::new(1);
         blocks.follow(&mut collector);
-        assert_eq!((blocks.coverage(&[true]), collector.deliveries()), ((0, 0), 0));
+        assert_eq!((blocks.reach(&[true]).settled, collector.deliveries()), ((0, 0), 0));
         blocks.add(block);
         blocks.follow(&mut collector);
-        assert_eq!((blocks.coverage(&[true]), collector.deliveries()), ((1, 1), 1));
+        assert_eq!((blocks.reach(&[true]).settled, collector.deliveries()), ((1, 1), 1));
         assert_eq!(collector.oddities().foreign, 0);
     }
 }

@@ -85,7 +85,7 @@ pub async fn catch_up(
 pub fn wrong_with(chain: &Chain) -> Vec<String> {
     let mut wrong = Vec::new();
     if chain.coverage.is_some_and(|coverage| coverage < 1.0) {
-        wrong.push("not every block reached every live node".to_owned());
+        wrong.push("not every block of the chain reached every live node".to_owned());
     }
     let behind = chain.joiners.iter().filter(|joiner| joiner.catch_up_s.is_none()).count();
     if behind > 0 {

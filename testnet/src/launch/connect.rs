@@ -88,7 +88,7 @@ impl Overlay {
     /// Who dialled whom of the links that stand now. Nodes that don't answer are left out.
     pub async fn dialled_now(&self, fleet: &Fleet) -> Vec<(u32, u32)> {
         let peers = ask_all(fleet.nodes(), async |node| node.client.peers().await).await;
-        let answers = peers.into_iter().filter_map(|(node, peers)| Some((node, peers.ok()?)));
+        let answers = peers.into_iter().filter_map(|(node, peers)| Some((node, peers.ok()?.peers)));
         dialled(answers, &numbers(&self.peer_ids))
     }
 }
@@ -206,7 +206,7 @@ async fn inspect<F: Fn(usize)>(watch: &Watch<'_, Goal<'_>, F>) -> Result<Vec<(u3
     let numbers = numbers(&peer_ids);
     let mut answers = Vec::with_capacity(peers.len());
     for (node, peers) in peers {
-        let mut peers = peers.map_err(|error| error.to_string())?;
+        let mut peers = peers.map_err(|error| error.to_string())?.peers;
         peers.retain(|peer| numbers.contains_key(&*peer.peer_id));
         let outbound = peers.iter().filter(|peer| peer.direction == Direction::Outbound).count();
         if let Some(told) = &mut watch.told.borrow_mut()[node] {

@@ -228,11 +228,11 @@ async fn follow(
         let alive = fleet.alive();
         let (had, pairs) = {
             let mut blocks = blocks.borrow_mut();
-            let before = blocks.coverage(&alive).0;
+            let before = blocks.reach(&alive).received;
             blocks.follow(collector);
-            let (had, pairs) = blocks.coverage(&alive);
-            is_news |= had > before;
-            (had, pairs)
+            let reach = blocks.reach(&alive);
+            is_news |= reach.received > before;
+            reach.settled
         };
         if is_news {
             last_news = now;

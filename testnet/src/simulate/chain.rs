@@ -6,7 +6,7 @@ use tidings_sim::blocks::{ALONE, EXPECTED};
 use tidings_sim::mining::Made;
 use tidings_sim::scenario::Scenario;
 use tidings_sim::world::World;
-use tidings_tools::figures::blocks::{Chain, Counted, with_times};
+use tidings_tools::figures::blocks::{Chain, Counted, Reach, settled, with_times};
 use tidings_tools::run::Block;
 
 /// The figures, if blocks were to be made.
@@ -25,7 +25,16 @@ pub(super) fn figures(scenario: &Scenario, world: &World, start_us: u64) -> Opti
         .collect();
     let living = alive.iter().filter(|alive| **alive).count();
     let is_alive = |(node, _): &(u32, u32)| alive[*node as usize];
-    let had: usize = blocks.iter().map(|made| made.arrivals().filter(is_alive).count()).sum();
+    let counts = blocks.iter().map(|made| made.arrivals().filter(is_alive).count());
+    let counts: Vec<usize> = counts.collect();
+    let places = blocks.iter().map(|made| (made.id.hash(), made.parent, made.height));
+    let settled = settled(&places.collect::<Vec<_>>()).into_iter().zip(&counts);
+    let settled = settled.filter(|(settled, _)| *settled);
+    let reach = Reach {
+        settled: settled.fold((0, 0), |(had, all), (_, count)| (had + count, all + living)),
+        received: counts.iter().sum::<usize>().saturating_sub(blocks.len()),
+        pairs: living * blocks.len(),
+    };
     let mut counted = Counted::default();
     for counters in nodes(world).map(|node| world.counters(node).0) {
         let bytes = |kind: &MessageKind| counters.traffic.received(*kind).bytes;
@@ -48,8 +57,7 @@ pub(super) fn figures(scenario: &Scenario, world: &World, start_us: u64) -> Opti
         confirmed: (submitted > 0).then(|| confirmed as f64 / submitted as f64),
         ..Chain::default()
     };
-    let pairs = (had, living * blocks.len());
-    let chain = chain.with_pairs(pairs, blocks.len(), &counted);
+    let chain = chain.with_reach(&reach, &counted);
     Some(chain.with_blocks(&rows))
 }
 

@@ -2,7 +2,10 @@
 //! their nodes had to ask for. Absent where none were made.
 //!
 //! **What counts.** Nodes alive at the end. A block's time runs from when the node that made it had it to when another one did. The
-//! *final chain* is the one whose tip most nodes had at the end; a block that isn't on it is *stale*.
+//! *final chain* is the one whose tip most nodes had at the end; a block that isn't on it is *stale*. Nobody has to fetch a stale block: so
+//! only blocks that are settled have to be everywhere, which all of the highest ones follow.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +36,7 @@ pub struct Chain {
     pub bytes_mean: Option<f64>,
     /// Share of the submitted transactions that the final chain has.
     pub confirmed: Option<f64>,
-    /// Share of the (block, live node) pairs in which the node had the block at the end.
+    /// Share of the pairs of settled block and live node in which the node had the block at the end.
     pub coverage: Option<f64>,
     /// When half of the live nodes had a block, milliseconds: the median over blocks.
     pub t50_ms: Option<f64>,
@@ -82,6 +85,38 @@ pub fn with_times(block: Block, mut times: Vec<f64>, living: usize) -> Block {
     Block { t50_ms: by(0.5), t90_ms: by(0.9), t99_ms: by(0.99), ..block }
 }
 
+/// Which of some blocks are settled: all of the highest ones follow them, or are them. Of each its id, the one before and its height.
+#[must_use]
+pub fn settled<Id: Copy + Ord>(blocks: &[(Id, Id, u32)]) -> Vec<bool> {
+    let numbers: BTreeMap<Id, usize> =
+        blocks.iter().zip(0..).map(|((id, ..), number)| (*id, number)).collect();
+    let highest = blocks.iter().map(|(.., height)| *height).max();
+    let tips = (0..blocks.len()).filter(|number| Some(blocks[*number].2) == highest);
+    let (mut followed, mut all) = (vec![0; blocks.len()], 0);
+    for tip in tips {
+        all += 1;
+        let mut next = Some(tip);
+        while let Some(number) = next {
+            followed[number] += 1;
+            // A block that isn't higher than the one before follows nothing.
+            let before = numbers.get(&blocks[number].1).copied();
+            next = before.filter(|before| blocks[*before].2 < blocks[number].2);
+        }
+    }
+    followed.into_iter().map(|times| times == all).collect()
+}
+
+/// How far blocks went, in pairs of block and live node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Of settled blocks: those in which the node had it, and all.
+    pub settled: (usize, usize),
+    /// Those in which a node had a block of another.
+    pub received: usize,
+    /// All of them.
+    pub pairs: usize,
+}
+
 /// What all nodes together counted of blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
@@ -96,15 +131,14 @@ pub struct Counted {
 }
 
 impl Chain {
-    /// The same with how far blocks went, and what that took: in `had` of `pairs` of block and live node the node had it, and `made` of
-    /// them made it themselves.
+    /// The same with how far blocks went, and what that took.
     #[must_use]
-    pub fn with_pairs(self, (had, pairs): (usize, usize), made: usize, counted: &Counted) -> Self {
-        let received = had.saturating_sub(made);
+    pub fn with_reach(self, reach: &Reach, counted: &Counted) -> Self {
+        let Reach { settled: (had, settled), received, pairs } = *reach;
         let hits = counted.rebuilt.saturating_sub(counted.asked).min(received as u64);
         let share = |part: u64, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
         Self {
-            coverage: share(had as u64, pairs),
+            coverage: share(had as u64, settled),
             hit_rate: share(hits, received),
             bytes_received: share(counted.bytes, received),
             template_bytes: share(counted.template_bytes, pairs),
@@ -173,6 +207,16 @@ mod tests {
         let never = Chain::default().with_blocks(&[block(true, None)]);
         assert_eq!(never.t99_ms, None);
         assert_eq!(Chain::default().with_blocks(&[]).stale_rate, None);
+    }
+
+    #[test]
+    fn what_only_some_of_the_highest_blocks_follow_is_not_settled() {
+        let chain = [(1, 0, 1), (2, 1, 2), (12, 1, 2), (3, 2, 3)];
+        assert_eq!(settled(&chain), [true, true, false, true]);
+        let tied = [(1, 0, 1), (2, 1, 2), (12, 1, 2)];
+        assert_eq!(settled(&tied), [true, false, false]);
+        assert_eq!(settled(&[(1, 1, 1)]), [true], "no circle is followed");
+        assert_eq!(settled::<u8>(&[]), [true; 0]);
     }
 
     #[test]

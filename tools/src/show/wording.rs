@@ -268,7 +268,7 @@ fn travel(chain: &Chain) -> impl Iterator<Item = Figure> + use<> {
             "Block coverage",
             percent(chain.coverage),
             "%",
-            "of all (block, live node) pairs",
+            "of all (settled block, live node) pairs",
         ),
         ("chain.t50_ms", "Block to 50 %", chain.t50_ms, "ms", half),
         ("chain.t90_ms", "Block to 90 %", chain.t90_ms, "ms", "until 90 % of them had it"),

@@ -136,3 +136,19 @@ fn a_lost_block_is_not_there_any_more() {
     assert!(reader.read(all[0].id()).unwrap().is_none());
     assert!(reader.read(all[1].id()).unwrap().is_some());
 }
+
+#[test]
+fn what_nobody_waits_for_gathers_and_what_somebody_waits_for_takes_it_along() {
+    let (running, all) = (Running::start(Place::new()), blocks(300, 100));
+    all[..299].iter().for_each(|block| running.handle.keep(block, None, 0, Vec::new()));
+    running.keep(&all[299]).blocking_recv().unwrap().unwrap();
+    assert_eq!(running.handle.unwritten_bytes(), 0);
+    let commits = running.handle.gauges().commits.load(Ordering::Relaxed);
+    assert!(commits < 30, "{commits} commits for 300 blocks");
+    // What nobody waits for is written all the same.
+    running.handle.keep(&block(Hash256([7; 32]), 1_000, 100), None, 0, Vec::new());
+    while running.handle.unwritten_bytes() > 0 {
+        thread::yield_now();
+    }
+    assert_eq!(running.close().open().len(), 301);
+}

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Remote;
+use crate::api::chain::PoolSort;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BlocksArgs {
@@ -31,11 +32,30 @@ pub(in crate::cli) struct BlockArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PoolArgs {
-    /// How many transactions, the oldest first, at most 100000
+    /// How many transactions, at most 100000
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(in crate::cli) limit: usize,
+    /// In which order: the oldest first, or what pays most first
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = PoolOrder::Age)]
+    pub(in crate::cli) by: PoolOrder,
     #[command(flatten)]
     pub(in crate::cli) remote: Remote,
+}
+
+/// In which order the pool is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum PoolOrder {
+    Age,
+    Rate,
+}
+
+impl From<PoolOrder> for PoolSort {
+    fn from(order: PoolOrder) -> Self {
+        match order {
+            PoolOrder::Age => Self::Age,
+            PoolOrder::Rate => Self::FeeRate,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ use crate::api::{Notice, Streamed, What};
 use crate::cli::Folder;
 use crate::cli::args::{EventArgs, LeaderVerb, QueryArgs, Remote, RttArgs, StateVerb, WhomArgs};
 use crate::cli::error::Error;
+use crate::cli::kv::lost;
 use crate::printable;
 
 /// Longest text in a list, bytes: what is longer ends early there. A guess.
@@ -66,8 +67,9 @@ fn watch(folder: &Folder, remote: &Remote) -> Result<(), Error> {
         while let Some(told) = events.next().await? {
             let said = match &told {
                 Streamed::Event(event) => changed(&event.what),
-                Streamed::Notice(Notice::Missed { count }) => Some(format!(
-                    "({count} events came too fast: `tidings state get` shows what holds)\n"
+                Streamed::Notice(Notice::Lost { count }) => Some(format!(
+                    "({} events came too fast: `tidings state get` shows what holds)\n",
+                    lost(*count)
                 )),
             };
             if let Some(said) = said {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{leave, members_setup, shell_config, start};
+use super::{Outside, leave, members_setup, shell_config, start};
 use crate::admin::routes;
 use crate::cli::error::Error;
 use crate::config;
@@ -27,7 +27,8 @@ async fn put_together(folder: PathBuf) -> Result<Guest, Error> {
     shell_config.addresses = None;
     let stop = Stop::default();
     let setup = members_setup(&dir, &config, &shell_config);
-    let (shell, members, api) = start(shell_config, setup, stop.clone()).await?;
+    let outside = Outside { stop: stop.clone(), ..Outside::default() };
+    let (shell, members, api) = start(shell_config, setup, outside).await?;
     let stopping = stop.clone();
     Ok(Guest {
         routes: Box::new(move || routes::router(api.clone())),

@@ -8,21 +8,32 @@ use axum::middleware;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::admin::{Api, routes};
+use crate::admin::{Api, health, routes};
 use crate::cli::error::Error;
 use crate::config::Config;
 use crate::files;
 use crate::files::datadir::DataDir;
 use crate::http::bind::{AdminSocket, bind_tcp};
-use crate::http::{server, token};
+use crate::http::door::Door;
+use crate::http::{host_header, server, token};
 use crate::metrics;
 
 /// Bound and not yet served, so that a node that can't have one of them doesn't start at all.
 #[derive(Debug)]
 pub(crate) struct Listeners {
     socket: AdminSocket,
-    tcp: Option<(TcpListener, Arc<str>)>,
+    tcp: Option<Guarded>,
     metrics: Option<TcpListener>,
+}
+
+/// The API over TCP.
+#[derive(Debug)]
+struct Guarded {
+    listener: TcpListener,
+    /// What opens it.
+    token: Arc<str>,
+    /// The names that the node has.
+    hosts: Arc<[String]>,
 }
 
 impl Listeners {
@@ -32,7 +43,16 @@ impl Listeners {
         let tcp = match config.admin.tcp {
             Some(addr) => {
                 let token = files::token::load_or_create(&dir.join(&config.admin.token_file))?;
-                Some((bind_tcp("admin.tcp", addr).await?, token))
+                let listener = bind_tcp("admin.tcp", addr).await?;
+                if !addr.ip().is_loopback() {
+                    tracing::warn!(
+                        %addr,
+                        "the admin API is offered beyond this machine in plain text: whoever is on the way reads its token, and \
+                         may do anything with the node. Let admin.tcp be 127.0.0.1 and reach it through SSH, a VPN or a proxy with TLS"
+                    );
+                }
+                let hosts = config.admin.hosts.clone().into();
+                Some(Guarded { listener, token, hosts })
             }
             None => None,
         };
@@ -50,7 +70,7 @@ impl Listeners {
 
     /// Where the API is over TCP.
     pub(crate) fn tcp_addr(&self) -> Option<SocketAddr> {
-        self.tcp.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+        self.tcp.as_ref().and_then(|tcp| tcp.listener.local_addr().ok())
     }
 
     /// Where the metrics are.
@@ -60,19 +80,22 @@ impl Listeners {
 
     /// Serves them all until the node stops.
     pub(crate) fn serve(self, api: &Api) -> Servers {
-        let serve_tcp = |listener, router| {
-            tokio::spawn(server::serve::<TcpListener>(listener, router, api.stop.clone()))
+        let serve_tcp = |listener, router, door| {
+            tokio::spawn(server::serve_strangers(listener, router, door, api.stop.clone()))
         };
         let mut tcp = Vec::new();
-        if let Some((listener, token)) = self.tcp {
+        if let Some(Guarded { listener, token, hosts }) = self.tcp {
             let guard = middleware::from_fn_with_state(token, token::require);
-            tcp.push(serve_tcp(listener, routes::router(api.clone()).layer(guard)));
+            let host = middleware::from_fn_with_state(hosts, host_header::require);
+            let router = routes::router(api.clone()).layer(guard).layer(host);
+            tcp.push(serve_tcp(listener, router, Door::guarded()));
         }
         if let Some(listener) = self.metrics {
-            tcp.push(serve_tcp(
-                listener,
-                metrics::router(api.control.clone(), api.members.clone()),
-            ));
+            let router = metrics::router(api.control.clone(), api.members.clone())
+                .merge(health::router(api.control.clone()))
+                .fallback(routes::nothing_here)
+                .method_not_allowed_fallback(routes::other_method);
+            tcp.push(serve_tcp(listener, router, Door::open()));
         }
         let socket = server::serve(self.socket, routes::router(api.clone()), api.stop.clone());
         Servers { socket: tokio::spawn(socket), tcp }

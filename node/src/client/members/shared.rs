@@ -1,8 +1,8 @@
 //! What members share besides who lives.
 
 use crate::api::members::shared::{
-    AnnounceRequest, Done, FireRequest, LeaderView, QueryRequest, QueryResult, RespondRequest,
-    RttView, StateEntry, StateWrite,
+    AnnounceRequest, Done, FireRequest, LeaderView, Leaders, QueryRequest, QueryResult,
+    RespondRequest, RttView, StateEntries, StateEntry, StateWrite,
 };
 use crate::api::path;
 use crate::client::{Client, ClientError, escaped};
@@ -17,7 +17,8 @@ impl Client {
         member: Option<&str>,
     ) -> Result<Vec<StateEntry>, ClientError> {
         let of = member.map(|member| format!("?member={}", escaped(member))).unwrap_or_default();
-        self.get(&format!("{}{of}", path::MEMBERS_STATE)).await
+        let StateEntries { entries } = self.get(&format!("{}{of}", path::MEMBERS_STATE)).await?;
+        Ok(entries)
     }
 
     /// Has the node say something of itself, or no more.
@@ -33,7 +34,8 @@ impl Client {
     /// # Errors
     /// As [`Client::members_state`].
     pub async fn members_leaders(&self) -> Result<Vec<LeaderView>, ClientError> {
-        self.get(path::MEMBERS_LEADERS).await
+        let Leaders { leaders } = self.get(path::MEMBERS_LEADERS).await?;
+        Ok(leaders)
     }
 
     /// Has the node say who leads a group; what is known of it then.

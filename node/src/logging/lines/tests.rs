@@ -35,7 +35,10 @@ impl Rig {
         let (out, written) = mpsc::sync_channel(100_000);
         let writer = Lossy::start(Out(out)).unwrap();
         let filter = with_quiet_libraries("debug".parse().unwrap());
-        Self { lines: Lines::new(filter, Style { format, colours: false }, writer), written }
+        Self {
+            lines: Lines::new((filter, "test"), Style { format, colours: false }, writer),
+            written,
+        }
     }
 
     /// Logs, and gives back what is in the log then.
@@ -59,6 +62,21 @@ fn quote(said: &str) {
     tracing::info!(error = &error as &dyn std::error::Error, "an error");
     tracing::info!("the peer says {said}");
     tracing::warn!(target: "libp2p_identify::behaviour", "malformed agent {said}");
+}
+
+#[test]
+fn another_filter_holds_from_the_next_line_on() {
+    let rig = Rig::new(LogFormat::Text);
+    let say = || {
+        tracing::debug!("in detail");
+        tracing::error!("in a word");
+    };
+    let both = rig.log(say);
+    assert!(both.contains("in detail") && both.contains("in a word"), "{both}");
+    rig.lines.set_filter(with_quiet_libraries("off".parse().unwrap()), "off");
+    assert_eq!((rig.log(say), rig.lines.filter()), (String::new(), "off".to_owned()));
+    rig.lines.set_filter(with_quiet_libraries("trace".parse().unwrap()), "trace");
+    assert!(!rig.log(|| tracing::debug!("in other detail")).is_empty());
 }
 
 #[test]

@@ -153,3 +153,34 @@ async fn without_a_folder_the_core_has_what_it_has() {
     blocks.load(block.id(), Load::Block, Some(block.clone()));
     assert_eq!(blocks.next().unwrap().loaded, Some(Loaded::Block(block)));
 }
+
+#[tokio::test]
+async fn a_disk_that_is_behind_is_waited_for_unless_it_writes_nothing_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut blocks, _) = Blocks::start(&config(Some(&folder))).await.unwrap();
+    // The first file of blocks can't be made.
+    let obstacle = folder.path().join("blocks").join("blk00000.dat");
+    fs::create_dir(&obstacle).unwrap();
+    let now = Instant::now();
+    assert!(!blocks.is_behind(now));
+    let large =
+        |n: u64| Item::identified(ItemId::block(Hash256::of(&n.to_le_bytes())), block_of(n));
+    let handle = blocks.handle.as_ref().unwrap();
+    (0..6).for_each(|n| handle.keep(&large(n), None, 0, Vec::new()));
+    assert!(blocks.is_behind(now) && blocks.is_behind(now + STUCK / 2));
+    assert!(!blocks.is_behind(now + STUCK), "the node goes on without it");
+    fs::remove_dir(&obstacle).unwrap();
+    let handle = blocks.handle.as_ref().unwrap();
+    while handle.unwritten_bytes() > 0 {
+        std::thread::yield_now();
+    }
+    assert!(!blocks.is_behind(now) && blocks.behind.is_none());
+    blocks.close().await;
+}
+
+/// A block with a large transfer in it.
+fn block_of(n: u64) -> Bytes {
+    let key = ed25519_zebra::SigningKey::from([1; 32]);
+    let transfer = Transfer::sign(&key, ROOT, n, 10, &vec![0; 3 << 20]);
+    Block::mine(ROOT, &[transfer], n, 0).unwrap()
+}

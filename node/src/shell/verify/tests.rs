@@ -2,7 +2,7 @@ use std::future::poll_fn;
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use tidings_protocol::chain::Inspection;
+use tidings_protocol::chain::{Inspection, Opened};
 use tidings_protocol::ground::item::Hash256;
 
 use super::*;
@@ -245,4 +245,30 @@ async fn verdicts_given_back_come_first() {
     let items: Vec<_> =
         poll_fn(|cx| verifier.poll(cx)).await.into_iter().map(|(item, _)| item).collect();
     assert_eq!(items, [tx(&[2]), tx(&[3])]);
+}
+
+#[tokio::test]
+async fn blocks_that_wait_are_opened_by_few_threads_and_those_that_are_held_by_none() {
+    let (chain, mut verifier) = verifier(2);
+    let all: Vec<_> = (0..12_u16).map(|n| block([10 * n, 10 * n + 1])).collect();
+    verifier.hold_blocks(true);
+    all.iter().for_each(|block| verifier.push(Arc::clone(block)));
+    verifier.start();
+    assert!(verifier.under_way.is_empty() && verifier.holds_some());
+    verifier.hold_blocks(false);
+    verifier.start();
+    let left = verifier.blocks.len();
+    assert_eq!((verifier.under_way.len(), left), (2, all.len() - 2 * OPENED_MAX));
+    let got = verdicts(&mut verifier, all.len()).await;
+    let expected = |block: &Arc<Item>| (Arc::clone(block), confirming_all(block));
+    assert!(all.iter().all(|block| got.contains(&expected(block))));
+    assert_eq!(
+        verifier.counters(),
+        Verified { items: 24, batches: verifier.counters().batches, remembered: 0 }
+    );
+    assert_eq!(chain.batches().len(), all.len(), "whoever opens a block verifies it");
+    verifier.push(Arc::clone(&all[0]));
+    verifier.start();
+    assert_eq!(verdicts(&mut verifier, 1).await, [expected(&all[0])]);
+    assert!(chain.batches().is_empty() && verifier.counters().remembered == 2);
 }

@@ -23,14 +23,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::Pool;
 use super::family::Sum;
-use super::{Departure, Pool};
 use crate::chain::{Inspection, Rejection, Sender};
 use crate::ground::bringer::Bringer;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId};
 use crate::ground::time::Time;
 use crate::params::Params;
+use crate::report::event::Departure;
 
 /// It pays less than the minimum: together with a child it may be let in.
 pub const FEE_TOO_LOW: Rejection = Rejection::policy("fee-too-low");

@@ -223,6 +223,30 @@ fn what_left_early_leaves_no_trace_behind() {
 }
 
 #[test]
+fn a_pool_is_listed_by_rate_page_by_page_and_nothing_is_left_out() {
+    let (mut pool, params) = (pool(), params(1_000));
+    for n in 1..=7 {
+        let inspection = match n {
+            2 | 5 => paying(50),
+            3 => paying(90),
+            _ => claiming(n),
+        };
+        pool.put(&tx(n, 10), inspection, &params).unwrap();
+    }
+    pool.backdate(tx(6, 10).id(), Duration::from_secs(3));
+    for size in 1..=7 {
+        let (mut listed, mut after) = (Vec::new(), None);
+        loop {
+            let page: Vec<_> = pool.by_rate(after).take(size).collect();
+            let Some(last) = page.last() else { break };
+            after = Some(last.place);
+            listed.extend(page.iter().map(|ranked| pool.get(ranked.id).unwrap().bytes()[0]));
+        }
+        assert_eq!(listed, [3, 5, 2, 6, 1, 4, 7], "{size} a page");
+    }
+}
+
+#[test]
 fn a_pool_is_listed_by_age_page_by_page_and_nothing_is_left_out() {
     let (mut pool, params) = (pool(), params(1_000));
     for n in 1..=6 {

@@ -1,10 +1,12 @@
 //! The pool as a queue: whoever passes it on in the order in which it came keeps one number, and nothing is lost. And
 //! as a list to look at, page by page.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::Pool;
-use crate::ground::item::{Item, ItemId};
+use crate::ground::fee::FeeRate;
+use crate::ground::item::{Hash256, Item, ItemId, Name};
 use crate::ground::time::Time;
 
 /// A transaction on the way through the pool.
@@ -16,6 +18,24 @@ pub struct Passed {
     pub id: ItemId,
     /// When it expires.
     pub expires: Time,
+}
+
+/// A transaction in the order of rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ranked {
+    /// Its id.
+    pub id: ItemId,
+    /// Its place.
+    pub place: RatePlace,
+}
+
+/// A place in the order of rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RatePlace {
+    /// Among those that count for something: the rate, and the number in the order of arrival.
+    Paying(FeeRate, u64),
+    /// Among the others: when it expires, and the number.
+    Free(Time, u64),
 }
 
 impl Pool {
@@ -43,6 +63,17 @@ impl Pool {
         })
     }
 
+    /// The ids of what left lately and may be in a block all the same.
+    pub fn departed(&self) -> impl Iterator<Item = ItemId> {
+        self.departed.ids()
+    }
+
+    /// A transaction that gave way to others lately.
+    #[must_use]
+    pub fn gave_way(&self, id: impl Into<Name>) -> Option<&Arc<Item>> {
+        self.departed.gave_way(id.into())
+    }
+
     /// All pooled transactions, those of an earlier run included, in the order in which they expire and of their numbers; those after
     /// such a place, if one is given.
     pub fn by_age(&self, after: Option<(Time, u64)>) -> impl Iterator<Item = Passed> {
@@ -61,6 +92,33 @@ impl Pool {
             id: key.id,
             expires: *expires,
         })
+    }
+
+    /// All pooled transactions in the order in which a block would take them, but for their parents: by the rate that counts, which is
+    /// that with their descendants where these pay for them, of the same rate the latest first; then those that pay
+    /// nothing, the oldest first. Those after such a place, if one is given.
+    pub fn by_rate(&self, after: Option<RatePlace>) -> impl Iterator<Item = Ranked> {
+        let (paying, free) = match after {
+            None => (Some(None), None),
+            Some(RatePlace::Paying(rate, sequence)) => (Some(Some((rate, sequence))), None),
+            Some(RatePlace::Free(expires, sequence)) => (None, Some((expires, sequence))),
+        };
+        let paying = paying.into_iter().flat_map(|after| {
+            let first = ItemId::tx(Hash256([0; 32]));
+            let end = after.map_or(Bound::Unbounded, |(rate, sequence)| {
+                Bound::Excluded(super::EvictionKey { rate, sequence, id: first })
+            });
+            self.by_key
+                .range((Bound::Unbounded, end))
+                .rev()
+                .map(|key| Ranked { id: key.id, place: RatePlace::Paying(key.rate, key.sequence) })
+        });
+        let free = self.free.after(free).filter_map(|(expires, key)| {
+            let pooled = self.items.get(&key.id)?;
+            let is_here = pooled.sequence == key.sequence && !pooled.is_sorted;
+            is_here.then_some(Ranked { id: key.id, place: RatePlace::Free(*expires, key.sequence) })
+        });
+        paying.chain(free)
     }
 
     /// The number of what came last; 0 if nothing ever did.

@@ -1,12 +1,18 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::chain::Inspection;
 use crate::chain::tidings::{Block, Tidings};
+use crate::chain::{Confirmed, ConflictKey, Inspection};
 use crate::ground::bringer::Bringer;
 use crate::ground::item::{HASH_LEN, Hash256};
+use crate::items::orphanage::{Origin, Orphan};
+use crate::items::orphans::Orphans;
+use crate::items::pool::Pool;
+use crate::items::templates::Templates;
 use crate::wire::message::{PART_ID_LEN, PartNames};
 
 const RULES: Tidings = Tidings::new(Hash256([0; HASH_LEN]), 0);
@@ -39,13 +45,18 @@ fn names(block: &Item, along: impl Fn(usize) -> bool) -> Arc<Compact> {
 
 /// Looks a block up in a pool of these.
 fn look_up(pooled: &[Arc<Item>], compact: Arc<Compact>) -> Rebuild {
-    let (params, mut rng, mut actions) =
-        (Params::default(), ChaCha8Rng::seed_from_u64(1), Vec::new());
     let mut pool = Pool::new(Salt::new(1));
     for item in pooled {
         let inspection = Inspection { fee: Some(0), ..Inspection::default() };
+        let params = Params::default();
         pool.insert(item.clone(), inspection, Bringer::Own, Time::ZERO, &params).unwrap();
     }
+    look_up_in(&pool, &Orphans::new(Salt::new(1)), compact)
+}
+
+fn look_up_in(pool: &Pool, orphans: &Orphans, compact: Arc<Compact>) -> Rebuild {
+    let (params, mut rng, mut actions) =
+        (Params::default(), ChaCha8Rng::seed_from_u64(1), Vec::new());
     let cx = Cx {
         now: Time::ZERO,
         params: &params,
@@ -53,7 +64,8 @@ fn look_up(pooled: &[Arc<Item>], compact: Arc<Compact>) -> Rebuild {
         rng: &mut rng,
         actions: &mut actions,
     };
-    let (id, here) = (ItemId::block(Hash256([9; HASH_LEN])), (&pool, &Templates::default()));
+    let here = Here { pool, orphans, templates: &Templates::default() };
+    let id = ItemId::block(Hash256([9; HASH_LEN]));
     Rebuild::new(id, Link::new(0, 1), compact, here, &cx)
 }
 
@@ -98,6 +110,41 @@ fn a_name_that_two_places_share_is_asked_for_in_both() {
     let mut compact = Compact::clone(&names(&block(&txs), |_| false));
     compact.parts[1] = compact.parts[0];
     assert_eq!(*look_up(&txs, Arc::new(compact)).lacked, [0, 1]);
+}
+
+#[test]
+fn what_was_replaced_what_was_confirmed_and_what_waits_for_parents_is_found_too() {
+    let [pooled, replaced, winner, confirmed, waits, unknown] = [0, 1, 2, 3, 4, 5].map(tx);
+    let (params, now) = (Params::default(), Time::ZERO);
+    let mut pool = Pool::new(Salt::new(1));
+    let mut insert = |item: &Arc<Item>, key: u8, fee| {
+        let spends = vec![ConflictKey([key; 32])];
+        let inspection = Inspection { fee: Some(fee), spends, ..Inspection::default() };
+        pool.insert(item.clone(), inspection, Bringer::Own, now, &params).unwrap();
+    };
+    insert(&pooled, 1, 1_000);
+    insert(&replaced, 2, 1_000);
+    insert(&winner, 2, 10_000);
+    insert(&confirmed, 3, 1_000);
+    let block_before = Confirmed { id: confirmed.id(), referred: None, spends: Vec::new() };
+    pool.begin_block();
+    pool.confirm(&[block_before], now, &params);
+    assert!(pool.get(replaced.id()).is_none() && pool.get(confirmed.id()).is_none());
+    let mut orphans = Orphans::new(Salt::new(1));
+    orphans.orphanage_mut().insert(
+        Orphan {
+            item: waits.clone(),
+            inspection: Inspection::default(),
+            origin: Origin::Peer(Link::new(0, 1)),
+            announcers: vec![Link::new(0, 1), Link::new(1, 1)],
+            missing: BTreeSet::from([unknown.id()]),
+        },
+        &params.orphans,
+    );
+    let block = block(&[waits, unknown, confirmed, replaced, pooled]);
+    let rebuild = look_up_in(&pool, &orphans, names(&block, |_| false));
+    assert_eq!(*rebuild.lacked, [1]);
+    assert_eq!(*rebuild.unpooled, [0, 1, 3], "which is lacking elsewhere too");
 }
 
 #[test]

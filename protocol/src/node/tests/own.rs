@@ -3,6 +3,7 @@
 use super::*;
 use crate::ground::item::{Hash256, Item};
 use crate::machine::{Action, RestoredAs};
+use crate::report::event::Departure;
 use crate::testkit::ties::{Draft, Ties, block};
 use crate::wire::message::{Items, Names};
 
@@ -219,13 +220,13 @@ fn whatever_leaves_the_pool_is_reported_and_not_announced_again() {
     let mut solo = Solo::with_chain(quiet(), Box::new(Ties));
     let (old, new) = (Draft::paying(1, 9).claiming(&[1]), Draft::paying(2, 1_000).claiming(&[1]));
     let (old, new) = (old.item(), new.item());
-    let left = |item: &Item| Event::Left { id: item.id() };
+    let left = |item: &Item, why| Event::Left { id: item.id(), why };
     solo.hand(restored(&old, true));
     assert!(reports(&solo.hand(Input::Submitted(new.clone()))).is_empty(), "it is being verified");
     let verified = reports(&solo.hand(Input::Verdict { item: &new, verdict: GOOD }));
-    assert!(verified.contains(&left(&old)), "{verified:?}");
+    assert!(verified.contains(&left(&old, Departure::Replaced)), "{verified:?}");
     assert!(solo.node.unbroadcast().contains(new.id()) && solo.node.unbroadcast().len() == 1);
     let confirmed = reports(&solo.hand(restored(&block(Hash256([0; 32]), &[&new]), false)));
-    assert!(confirmed.contains(&left(&new)), "{confirmed:?}");
+    assert!(confirmed.contains(&left(&new, Departure::Confirmed)), "{confirmed:?}");
     assert!(solo.node.unbroadcast().is_empty());
 }

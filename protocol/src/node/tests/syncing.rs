@@ -102,6 +102,25 @@ fn whoever_tells_a_tip_that_nothing_known_leads_to_is_asked_for_headers_and_then
 }
 
 #[test]
+fn a_block_that_was_lost_is_fetched_again_at_once_and_taken_though_it_was_here() {
+    let mut keeper = fresh();
+    let peer = link(&mut keeper, 0, Direction::Outbound);
+    let first = Coins::block(Coins::ROOT, 1, 1, 1, &[]);
+    let rival = Coins::block(Coins::ROOT, 2, 2, 1, &[]);
+    let last = Coins::block(first.id().hash(), 3, 3, 1, &[]);
+    keeper.submit(&first);
+    keeper.submit(&rival);
+    assert_eq!(keeper.tip(), rival.id().hash());
+    keeper.disk.remove(&first.id());
+    let asked = asks_for_blocks(&keeper.say(peer, &headers(&[first.clone(), last.clone()])));
+    assert_eq!(asked, [(peer, last.id())], "the first is here, as far as is known");
+    let asked = asks_for_blocks(&keeper.say(peer, &block(&last)));
+    assert_eq!((asked, keeper.solo.node.counters().blocks_lost), (vec![(peer, first.id())], 1));
+    keeper.say(peer, &block(&first));
+    assert_eq!((keeper.height(), keeper.tip()), (2, last.id().hash()));
+}
+
+#[test]
 fn one_peer_is_asked_for_headers_and_each_further_block_has_one_more_asked() {
     let mut keeper = fresh();
     let peers = [0, 1, 2].map(|slot| link(&mut keeper, slot, Direction::Outbound));

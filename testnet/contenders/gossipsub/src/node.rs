@@ -13,7 +13,7 @@ use libp2p::swarm::{self, SwarmEvent};
 use libp2p_gossipsub::{Behaviour, Event, PublishError};
 use tidings::admin::{Api, routes};
 use tidings::api::bans::BanList;
-use tidings::api::{Outcome, Status, Submitted};
+use tidings::api::{AddressPage, Outcome, Readiness, Status, Submitted};
 use tidings::clock::Clock;
 use tidings::config::{self, Config};
 use tidings::control::{COMMANDS_MAX, Command, Control, Events, NotDone, Stop, Unexplained};
@@ -166,6 +166,7 @@ impl Node {
             events: Events::default(),
             members: None,
             chain: Arc::clone(&chain),
+            settings: None,
             stop: stop.clone(),
         };
         tracing::info!(%peer_id, setting = setting.name(), "the node is up");
@@ -273,12 +274,14 @@ impl Node {
         match command {
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Peers(reply) => drop(reply.send(self.links.all())),
-            Command::Addresses(reply) => drop(reply.send(Vec::new())),
+            Command::Ready(reply) => {
+                let status = self.status();
+                let _ = reply.send(Readiness::of(&status));
+            }
+            Command::Addresses { reply, .. } => drop(reply.send(AddressPage::default())),
             Command::Submit { kind, bytes, reply } => {
                 let _ = reply.send(Ok(self.submit(kind, &bytes)));
             }
-            // Gossipsub keeps messages for a few heartbeats, for its peers only.
-            Command::Item { reply, .. } => drop(reply.send(None)),
             Command::ExplainTx { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::SlowDown { reply, .. } => drop(reply.send(Err(NotSlowed::Unset))),
@@ -290,6 +293,7 @@ impl Node {
             Command::Connect { reply, .. } | Command::Alive(reply) => {
                 let _ = reply.send(());
             }
+            // Gossipsub keeps messages for a few heartbeats, for its peers only.
             Command::Chain(command) => command.refuse(),
             Command::Kv(command) => command.refuse(),
             Command::Stop(reply) => {

@@ -126,7 +126,7 @@ async fn ring(setting: &str, model: LinkModelName) {
     let tx = status.traffic["tx"];
     assert!(tx.received_messages >= 1 && tx.received_bytes > 300, "{tx:?}");
     assert!(status.counters["net_socket_bytes_received"] > tx.received_bytes);
-    assert_eq!(nodes[1].client.peers().await.unwrap().len(), 2);
+    assert_eq!(nodes[1].client.peers().await.unwrap().peers.len(), 2);
     for node in &mut nodes {
         node.client.stop().await.unwrap();
         let ended = wait_for("its end", async || node.process.try_wait().unwrap()).await;
