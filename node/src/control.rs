@@ -7,7 +7,6 @@ mod chain;
 mod events;
 mod kv;
 mod not_done;
-mod readings;
 mod unexplained;
 
 use std::sync::Arc;
@@ -23,16 +22,26 @@ pub use self::chain::{ChainCommand, Found, NotFound, PoolFrom, Template};
 pub use self::events::{EVENTS_MAX, EventReader, Events, Heard, READERS_MAX, TooManyReaders};
 pub use self::kv::{KvCommand, KvRefused, KvReply};
 pub use self::not_done::NotDone;
-pub use self::readings::Readings;
 pub use self::unexplained::Unexplained;
 use crate::api::bans::{BanList, BanRequest, Concerned, Subject};
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{AddressPage, PeerStatus, Readiness, Status, Submitted};
 use crate::lab::slow_motion::{NotSlowed, SlowMotion};
+use crate::measured::Registry;
 use crate::store::NotSaved;
 
 /// Most commands waiting for the shell; over it the API waits.
 pub const COMMANDS_MAX: usize = 256;
+
+/// A node's state, and all that it has counted and measured since its start. [`Status`] is for people and programs that ask now and then;
+/// what is here besides is of use to whoever asks again and again, and compares.
+#[derive(Clone, Debug)]
+pub struct Readings {
+    /// How it is.
+    pub status: Status,
+    /// What happened how often, and how long things took; it goes on.
+    pub registry: Registry,
+}
 
 /// One thing asked of the shell. An asker that has gone away is no error.
 #[derive(Debug)]

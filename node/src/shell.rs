@@ -197,8 +197,10 @@ impl Shell {
         let known = config.addresses.as_deref().map(addresses::begin).transpose()?;
         let bans = Bans::load(config.bans.clone())?;
         let trace = config.trace.as_deref().map(open_trace).transpose()?;
-        let mut keeper = Keeper::start(config.store.clone()).await?;
-        let (blocks, headers) = Blocks::start(&config).await?;
+        let measured = Measured::default();
+        let registry = measured.registry();
+        let mut keeper = Keeper::start(config.store.clone(), registry).await?;
+        let (blocks, headers) = Blocks::start(&config, registry).await?;
         let mut rng = randomness(config.seed)?;
         let clock = slow_motion::clock(config.lab.slow_motion, config.lab.clock);
         doubt_clock(&config, &keeper);
@@ -221,13 +223,12 @@ impl Shell {
         if config.lab.withhold {
             tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
         }
-        let now = Instant::now();
-        let known = known.unwrap_or_default();
+        let (now, known) = (Instant::now(), known.unwrap_or_default());
         let names = joining::names(&config, resolver, known.addresses.len(), now);
         let reachability = Reachability::new(&config, net.listening(), now);
         let neighbours = joining::neighbours(&config, net.listening(), rng.next_u64());
         let mut shell = Self {
-            verifier: Verifier::new(Arc::clone(&config.chain)),
+            verifier: Verifier::new(Arc::clone(&config.chain), registry),
             reporter: Reporter::new(events.into(), trace),
             acquaintances: Acquaintances::default(),
             config: Arc::new(config),
@@ -245,8 +246,8 @@ impl Shell {
             watch: ClockWatch::start(),
             clock_steps: 0,
             turn: Turn::begin(now),
-            turns: Turns::default(),
-            measured: Measured::default(),
+            turns: Turns::new(registry),
+            measured,
             absence: Absence::default(),
             names,
             neighbours,

@@ -16,11 +16,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use metrics::Histogram;
 use tidings_protocol::ground::item::{Item, ItemId};
 
 use super::reader::{Reader, Shared};
 use super::{BlockStore, BlocksConfig, Change, Failure, OpenError, WAITING_MAX_BYTES};
-use crate::measured::SharedHistogram;
 use crate::store::{NotSaved, Waiter, is_full};
 
 /// Most jobs waiting for the thread. A guess: small blocks, beside the bound in bytes.
@@ -70,8 +70,6 @@ pub struct Gauges {
     pub pruned: AtomicU64,
     /// Submissions waiting to be saved.
     pub waiting: AtomicUsize,
-    /// How long batches took that the disk took.
-    pub took: SharedHistogram,
 }
 
 /// The shell's end of the thread. When it is dropped, the thread finishes what it was given and ends.
@@ -86,10 +84,11 @@ pub struct BlocksHandle {
 
 impl BlocksHandle {
     /// Opens a folder of blocks and starts its thread; with the headers of all blocks that were ever kept. Waits for the disk.
+    /// `took` records how long batches take to be written.
     ///
     /// # Errors
     /// When the folder can't be used, or the system has no thread left.
-    pub fn start(config: &BlocksConfig) -> Result<(Self, Vec<Bytes>), OpenError> {
+    pub fn start(config: &BlocksConfig, took: Histogram) -> Result<(Self, Vec<Bytes>), OpenError> {
         let store = BlockStore::open(config)?;
         let damaged = |error: redb::Error| OpenError::Damaged {
             path: config.folder.join(super::open::INDEX),
@@ -104,6 +103,7 @@ impl BlocksHandle {
             inbox,
             gauges: Arc::clone(&gauges),
             shared: Arc::clone(&shared),
+            took,
             kept: Vec::new(),
             tip: 0,
             refused: None,
@@ -199,6 +199,8 @@ struct Writer {
     inbox: Receiver<Job>,
     gauges: Arc<Gauges>,
     shared: Arc<Shared>,
+    /// How long batches took that the disk took.
+    took: Histogram,
     /// Changes that the disk refused; their blocks count among those that wait to be written.
     kept: Vec<Change>,
     tip: u32,
@@ -256,7 +258,7 @@ impl Writer {
         match self.try_write(&changes) {
             Ok(()) => {
                 self.gauges.commits.fetch_add(1, Ordering::Relaxed);
-                self.gauges.took.observe(began.elapsed());
+                self.took.record(began.elapsed());
                 for change in &changes {
                     if let Change::Keep { block, .. } = change {
                         self.shared.remove(block.id());

@@ -7,11 +7,10 @@
 
 use std::time::Duration;
 
+use metrics::Histogram;
 use tidings_protocol::ground::item::{ItemKind, ShortId};
 use tidings_protocol::wire::message::{Items, Names};
 use tokio::time::Instant;
-
-use super::Histogram;
 
 /// One in so many is measured. A power of two. A guess.
 const ONE_IN: u64 = 8;
@@ -32,8 +31,8 @@ struct Place {
 }
 
 /// Delays of delivery.
-#[derive(Clone, Debug, Default)]
-pub struct Delivery {
+#[derive(Debug)]
+pub(super) struct Delivery {
     /// Empty until something is heard of.
     places: Vec<Option<Place>>,
     took: Histogram,
@@ -47,10 +46,9 @@ fn place_of(id: ShortId) -> Option<usize> {
 }
 
 impl Delivery {
-    /// What was measured.
-    #[must_use]
-    pub const fn took(&self) -> &Histogram {
-        &self.took
+    /// Records delays.
+    pub(super) const fn new(took: Histogram) -> Self {
+        Self { places: Vec::new(), took }
     }
 
     /// A peer tells of items, or sends one.
@@ -87,14 +85,22 @@ impl Delivery {
             && !place.done
         {
             place.done = true;
-            self.took.observe(now.duration_since(place.heard));
+            self.took.record(now.duration_since(place.heard));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::measured::histogram::Buckets;
+
+    fn delivery() -> (Delivery, Arc<Buckets>) {
+        let took = Arc::new(Buckets::default());
+        (Delivery::new(Histogram::from_arc(Arc::clone(&took))), took)
+    }
 
     /// The number of a transaction at a place that is measured.
     fn id(number: u64, place: u64) -> ShortId {
@@ -107,36 +113,36 @@ mod tests {
 
     #[test]
     fn the_first_to_tell_of_it_counts_and_later_ones_do_not() {
-        let (mut delivery, start) = (Delivery::default(), Instant::now());
+        let ((mut delivery, took), start) = (delivery(), Instant::now());
         let at = |ms| start + Duration::from_millis(ms);
         delivery.heard(&announce(id(1, 3)), at(0));
         delivery.heard(&announce(id(1, 3)), at(30));
         delivery.accepted(id(1, 3), at(70));
         delivery.heard(&announce(id(1, 3)), at(80));
         delivery.accepted(id(1, 3), at(90));
-        assert_eq!((delivery.took.count(), delivery.took.sum()), (1, Duration::from_millis(70)));
+        assert_eq!((took.count(), took.sum()), (1, 0.07));
     }
 
     #[test]
     fn what_nobody_told_of_is_not_measured() {
-        let mut delivery = Delivery::default();
+        let (mut delivery, took) = delivery();
         delivery.accepted(id(1, 3), Instant::now());
         delivery.heard(&announce(ShortId(9_u64.to_le_bytes())), Instant::now());
-        assert_eq!((delivery.took.count(), delivery.places.len()), (0, 0));
+        assert_eq!((took.count(), delivery.places.len()), (0, 0));
     }
 
     #[test]
     fn a_place_is_taken_by_one_until_that_has_come_or_its_time_is_up() {
-        let (mut delivery, start) = (Delivery::default(), Instant::now());
+        let ((mut delivery, took), start) = (delivery(), Instant::now());
         delivery.heard(&announce(id(1, 3)), start);
         delivery.heard(&announce(id(2, 3)), start);
         delivery.accepted(id(2, 3), start);
-        assert_eq!(delivery.took.count(), 0);
+        assert_eq!(took.count(), 0);
         delivery.heard(&announce(id(2, 3)), start + KEPT);
         delivery.accepted(id(2, 3), start + KEPT);
         delivery.heard(&announce(id(4, 3)), start + KEPT);
         delivery.accepted(id(4, 3), start + KEPT);
-        assert_eq!(delivery.took.count(), 2);
+        assert_eq!(took.count(), 2);
         assert_eq!(delivery.places.len(), PLACES);
     }
 }

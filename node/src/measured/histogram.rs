@@ -1,92 +1,67 @@
 //! How often something took how long, in the form of Prometheus: so many at most that long.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+
+use metrics::atomics::AtomicU64;
+use metrics::{GaugeFn, HistogramFn};
 
 /// How many bounds there are.
 const COUNT: usize = 17;
 
-/// The bounds of all histograms, 1, 2.5, 5 and so on: from what a turn of an idle node takes to what a disk takes that is about to
+/// The bounds of all histograms, seconds, 1, 2.5, 5 and so on: from what a turn of an idle node takes to what a disk takes that is about to
 /// fail. One list for all, so that times of different things can be laid over one another. A guess.
-pub const BOUNDS: [Duration; COUNT] = [
-    Duration::from_micros(100),
-    Duration::from_micros(250),
-    Duration::from_micros(500),
-    Duration::from_millis(1),
-    Duration::from_micros(2_500),
-    Duration::from_millis(5),
-    Duration::from_millis(10),
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_millis(2_500),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
+pub(crate) const BOUNDS: [f64; COUNT] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0,
 ];
 
-/// Durations, sorted into [`BOUNDS`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Histogram {
+/// Times in seconds, sorted into [`BOUNDS`]: what is behind a [`metrics::Histogram`].
+#[derive(Debug, Default)]
+pub(crate) struct Buckets {
     /// How many fell under each bound and not under the one before; the last ones are longer than all.
-    counts: [u64; COUNT + 1],
-    sum: Duration,
+    counts: [AtomicU64; COUNT + 1],
+    /// The bits of a float.
+    sum: AtomicU64,
 }
 
-impl Histogram {
-    /// Something took that long.
-    pub fn observe(&mut self, took: Duration) {
+impl HistogramFn for Buckets {
+    fn record(&self, value: f64) {
         // Most are short.
-        let bucket = BOUNDS.iter().position(|bound| took <= *bound).unwrap_or(COUNT);
-        self.counts[bucket] += 1;
-        self.sum += took;
+        let bucket = BOUNDS.iter().position(|bound| value <= *bound).unwrap_or(COUNT);
+        self.counts[bucket].fetch_add(1, Ordering::Relaxed);
+        GaugeFn::increment(&self.sum, value);
+    }
+}
+
+impl Buckets {
+    /// How long they took together, seconds.
+    pub(crate) fn sum(&self) -> f64 {
+        f64::from_bits(self.sum.load(Ordering::Relaxed))
     }
 
-    /// How many there were.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    /// How long they took together.
-    #[must_use]
-    pub const fn sum(&self) -> Duration {
-        self.sum
-    }
-
-    /// Each bound, and how many took at most that long.
-    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
+    /// Each bound, and how many took at most that long; at last all of them.
+    pub(crate) fn at_most(&self) -> impl Iterator<Item = (Option<f64>, u64)> {
         let mut so_far = 0;
-        BOUNDS.into_iter().zip(self.counts).map(move |(bound, count)| {
-            so_far += count;
+        BOUNDS.into_iter().map(Some).chain([None]).zip(&self.counts).map(move |(bound, count)| {
+            so_far += count.load(Ordering::Relaxed);
             (bound, so_far)
         })
     }
-}
 
-/// A histogram that one thread fills and another reads.
-#[derive(Debug, Default)]
-pub struct SharedHistogram(Mutex<Histogram>);
-
-impl SharedHistogram {
-    /// Something took that long.
-    pub fn observe(&self, took: Duration) {
-        // Nobody panics while it is locked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).observe(took);
-    }
-
-    /// What there is so far.
-    #[must_use]
-    pub fn get(&self) -> Histogram {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How many there were.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> u64 {
+        self.at_most().last().map_or(0, |(_, count)| count)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use metrics::Histogram;
+
     use super::*;
 
     #[test]
@@ -96,14 +71,16 @@ mod tests {
 
     #[test]
     fn each_bucket_has_what_took_at_most_that_long() {
-        let mut histogram = Histogram::default();
+        let buckets = Arc::new(Buckets::default());
+        let histogram = Histogram::from_arc(Arc::clone(&buckets));
         let took = [0, 100, 101, 1_000, 40_000_000].map(Duration::from_micros);
-        took.into_iter().for_each(|took| histogram.observe(took));
-        for (bound, count) in histogram.buckets() {
+        took.into_iter().for_each(|took| histogram.record(took));
+        for (bound, count) in buckets.at_most() {
+            let bound = bound.map_or(Duration::MAX, Duration::from_secs_f64);
             let expected = took.iter().filter(|took| **took <= bound).count();
             assert_eq!(count, expected as u64, "{bound:?}");
         }
-        assert_eq!(histogram.count(), 5);
-        assert_eq!(histogram.sum(), took.iter().sum());
+        assert_eq!(buckets.count(), 5);
+        assert_eq!(Duration::from_secs_f64(buckets.sum()), took.iter().sum());
     }
 }

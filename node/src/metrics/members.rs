@@ -2,11 +2,13 @@
 //!
 //! Members are no label, as peers aren't: there is no end of them. Reasons and statuses are few, and the same at every node.
 
-use super::page::{Labels, Page};
+use metrics::{counter, gauge};
+
+use super::values::{Labels, whole};
 use crate::api::members::MembersStatus;
 
-/// What a member counts under a name of its own, and what metric that is.
-const COUNTED: [(&str, &str, Labels<'static>); 22] = [
+/// What a member counts under a name of its own, and what metric that is, with its labels.
+const COUNTED: [(&str, &str, Labels); 22] = [
     ("datagrams_received", "tidings_members_datagrams_total", &[("direction", "received")]),
     ("datagrams_sent", "tidings_members_datagrams_total", &[("direction", "sent")]),
     (
@@ -35,26 +37,29 @@ const COUNTED: [(&str, &str, Labels<'static>); 22] = [
     ("news_dropped", "tidings_members_news_dropped_total", &[]),
 ];
 
-/// Shows all of it.
-pub(super) fn show(page: &mut Page, status: &MembersStatus) {
+/// Sets all of it on the recorder at hand.
+pub(super) fn set(status: &MembersStatus) {
     for (kind, count) in &status.members {
-        page.show("tidings_members", &[("status", kind.as_str())], count);
+        gauge!("tidings_members", "status" => kind.clone()).set(whole(*count));
     }
     for (reason, count) in &status.dropped {
-        page.show("tidings_members_dropped_total", &[("reason", reason.as_str())], count);
+        counter!("tidings_members_dropped_total", "reason" => reason.clone()).absolute(*count);
     }
-    page.show("tidings_members_health", &[], status.health);
+    gauge!("tidings_members_health").set(status.health);
     if let Some(rtt) = status.rtt_ms {
-        page.show("tidings_members_rtt_seconds", &[], rtt / 1_000.0);
+        gauge!("tidings_members_rtt_seconds").set(rtt / 1_000.0);
     }
     for (counter, name, labels) in COUNTED {
-        page.show(name, labels, status.counters.get(counter).copied().unwrap_or_default());
+        counter!(name, labels).absolute(status.counters.get(counter).copied().unwrap_or_default());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use metrics::with_local_recorder;
+
     use super::*;
+    use crate::measured::Registry;
 
     #[test]
     fn a_member_is_shown_by_statuses_and_reasons() {
@@ -62,9 +67,9 @@ mod tests {
         status.members.insert("alive".to_owned(), 3);
         status.dropped.insert("key".to_owned(), 7);
         status.counters.insert("pings".to_owned(), 9);
-        let mut page = Page::new();
-        show(&mut page, &status);
-        let text = page.text();
+        let registry = Registry::default();
+        with_local_recorder(&registry, || set(&status));
+        let text = registry.text();
         for line in [
             "tidings_members{status=\"alive\"} 3\n",
             "tidings_members_dropped_total{reason=\"key\"} 7\n",

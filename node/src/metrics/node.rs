@@ -1,12 +1,12 @@
-//! The values of a node.
+//! The values of a node that are only read at a scrape.
 
-use super::page::{Labels, Page};
+use metrics::{counter, gauge};
+
+use super::values::{Labels, whole};
 use crate::api::{BlockStoreStatus, Status};
-use crate::control::Readings;
-use crate::measured::Tally;
 
-/// What a node counts under a name of its own ([`crate::api::counters`]), and what metric that is.
-const COUNTED: [(&str, &str, Labels<'static>); 57] = [
+/// What a node counts under a name of its own ([`crate::api::counters`]), and what metric that is, with its labels.
+const COUNTED: [(&str, &str, Labels); 57] = [
     ("clock_steps", "tidings_clock_steps_total", &[]),
     ("log_dropped", "tidings_lines_dropped_total", &[("of", "log")]),
     ("trace_dropped", "tidings_lines_dropped_total", &[("of", "trace")]),
@@ -74,7 +74,7 @@ const COUNTED: [(&str, &str, Labels<'static>); 57] = [
 const OF_MAP: [(&str, &str); 2] =
     [("kv_taken", "tidings_kv_taken_total"), ("kv_lost", "tidings_kv_lost_total")];
 
-/// What is shown in another way: by reason, by kind, or as a histogram.
+/// What is shown in another way, out of [what is measured](crate::measured): by reason, by kind, or as a histogram.
 #[cfg(test)]
 pub(super) const ELSEWHERE: [&str; 11] = [
     "accepted",
@@ -96,134 +96,102 @@ pub(super) fn shown() -> impl Iterator<Item = &'static str> {
     COUNTED.iter().map(|(counter, _, _)| *counter).chain(OF_MAP.map(|(counter, _)| counter))
 }
 
-/// Shows all of it.
-pub(super) fn show(page: &mut Page, readings: &Readings) {
-    let status = &readings.status;
-    show_counters(page, status);
-    show_node(page, status);
-    show_links(page, status);
-    show_items(page, readings);
-    show_stores(page, readings);
-    page.show_times("tidings_turn_seconds", &[], &readings.turns);
-    page.show_times("tidings_verification_seconds", &[], &readings.verification);
-    let measured = &readings.measured;
-    page.show_times("tidings_round_trip_seconds", &[], measured.round_trips.took());
-    page.show_times("tidings_delivery_delay_seconds", &[], measured.delivery.took());
-    let mut tally = |name: &str, label: &str, tally: &Tally| {
-        for (value, count) in tally.iter() {
-            page.show(name, &[(label, value)], count);
-        }
-    };
-    tally("tidings_links_closed_total", "reason", &measured.closed);
-    tally("tidings_dials_failed_total", "reason", &measured.dials_failed);
-    tally("tidings_offences_total", "offence", &measured.offences);
+/// Sets all of it on the recorder at hand.
+pub(super) fn set(status: &Status) {
+    set_counters(status);
+    set_node(status);
+    set_links(status);
+    set_items(status);
+    set_stores(status);
 }
 
-fn show_counters(page: &mut Page, status: &Status) {
+fn set_counters(status: &Status) {
     for (counter, name, labels) in COUNTED {
         let of_map = counter.starts_with("kv_");
         if let Some(count) = status.counters.get(counter)
             && (!of_map || status.kv.is_some())
         {
-            page.show(name, labels, count);
+            counter!(name, labels).absolute(*count);
         }
     }
     if let Some(kv) = &status.kv {
         for (counter, name) in OF_MAP {
-            page.show(name, &[], status.counters.get(counter).copied().unwrap_or_default());
+            counter!(name).absolute(status.counters.get(counter).copied().unwrap_or_default());
         }
-        page.show("tidings_kv_keys", &[], kv.keys);
-        page.show("tidings_kv_bytes", &[], kv.bytes);
-        page.show("tidings_kv_peers", &[], kv.peers);
-        page.show("tidings_kv_contested", &[], kv.contested);
+        gauge!("tidings_kv_keys").set(whole(kv.keys));
+        gauge!("tidings_kv_bytes").set(whole(kv.bytes));
+        gauge!("tidings_kv_peers").set(whole(kv.peers));
+        gauge!("tidings_kv_contested").set(whole(kv.contested));
     }
 }
 
-fn show_node(page: &mut Page, status: &Status) {
-    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    let built = [("version", status.version.as_str()), ("os", os), ("arch", arch)];
-    page.show("tidings_build_info", &built, 1);
-    let node = [
-        ("peer_id", status.peer_id.as_str()),
-        ("network", status.network.as_str()),
-        ("rules", status.rules.as_str()),
-        ("strategy", status.strategy.as_str()),
-    ];
-    page.show("tidings_node_info", &node, 1);
-    page.show("tidings_longest_turn_seconds", &[], status.longest_turn_s);
-    page.show("tidings_held_bytes", &[], status.held_bytes);
-    page.show("tidings_held_max_bytes", &[], status.held_max_bytes);
+fn set_node(status: &Status) {
+    gauge!(
+        "tidings_build_info",
+        "version" => status.version.clone(), "os" => std::env::consts::OS, "arch" => std::env::consts::ARCH
+    )
+    .set(1);
+    gauge!(
+        "tidings_node_info",
+        "peer_id" => status.peer_id.clone(), "network" => status.network.clone(),
+        "rules" => status.rules.clone(), "strategy" => status.strategy.clone()
+    )
+    .set(1);
+    gauge!("tidings_longest_turn_seconds").set(status.longest_turn_s);
+    gauge!("tidings_held_bytes").set(whole(status.held_bytes));
+    gauge!("tidings_held_max_bytes").set(whole(status.held_max_bytes));
 }
 
-fn show_links(page: &mut Page, status: &Status) {
-    page.show("tidings_links", &[("direction", "inbound")], status.inbound);
-    page.show("tidings_links", &[("direction", "outbound")], status.outbound);
-    page.show("tidings_links_wanted", &[("direction", "outbound")], status.outbound_target);
+fn set_links(status: &Status) {
+    gauge!("tidings_links", "direction" => "inbound").set(whole(status.inbound));
+    gauge!("tidings_links", "direction" => "outbound").set(whole(status.outbound));
+    gauge!("tidings_links_wanted", "direction" => "outbound").set(whole(status.outbound_target));
     if let Some(reachable) = status.reachable {
-        page.show("tidings_reachable", &[], u8::from(reachable));
+        gauge!("tidings_reachable").set(u8::from(reachable));
     }
     if let Some(views) = &status.views {
-        page.show("tidings_views", &[("view", "active")], views.active);
-        page.show("tidings_views", &[("view", "passive")], views.passive);
+        gauge!("tidings_views", "view" => "active").set(whole(views.active));
+        gauge!("tidings_views", "view" => "passive").set(whole(views.passive));
     }
-    page.show("tidings_book_addresses", &[], status.addresses);
+    gauge!("tidings_book_addresses").set(whole(status.addresses));
     for (kind, traffic) in &status.traffic {
         let ways = [
             ("received", traffic.received_messages, traffic.received_bytes),
             ("sent", traffic.sent_messages, traffic.sent_bytes),
         ];
         for (direction, messages, bytes) in ways {
-            let labels = [("direction", direction), ("kind", kind.as_str())];
-            page.show("tidings_messages_total", &labels, messages);
-            page.show("tidings_message_bytes_total", &labels, bytes);
+            let labels = [("direction", direction.to_owned()), ("kind", kind.clone())];
+            counter!("tidings_messages_total", &labels).absolute(messages);
+            counter!("tidings_message_bytes_total", &labels).absolute(bytes);
         }
     }
 }
 
-fn show_items(page: &mut Page, readings: &Readings) {
-    let Readings { status, measured, .. } = readings;
-    for ((kind, source), count) in &measured.accepted {
-        let labels = [("kind", *kind), ("source", *source)];
-        page.show("tidings_items_accepted_total", &labels, count);
-    }
-    for ((kind, rule), count) in &measured.rejected {
-        page.show("tidings_items_rejected_total", &[("kind", *kind), ("rule", *rule)], count);
-    }
-    if let Some(unix_us) = measured.accepted_last_us {
-        #[expect(clippy::cast_precision_loss, reason = "exact for some centuries")]
-        let at = unix_us as f64 / 1e6;
-        page.show("tidings_items_accepted_last_time_seconds", &[], at);
-    }
-    page.show("tidings_seen_ids", &[], status.seen);
-    page.show("tidings_pool_transactions", &[], status.pool_items);
-    page.show("tidings_pool_bytes", &[], status.pool_bytes);
-    page.show("tidings_recent_blocks", &[], status.blocks);
+fn set_items(status: &Status) {
+    gauge!("tidings_seen_ids").set(whole(status.seen));
+    gauge!("tidings_pool_transactions").set(whole(status.pool_items));
+    gauge!("tidings_pool_bytes").set(whole(status.pool_bytes));
+    gauge!("tidings_recent_blocks").set(whole(status.blocks));
     if let Some(chain) = &status.chain {
-        page.show("tidings_chain_height", &[("of", "blocks")], chain.height);
-        page.show("tidings_chain_height", &[("of", "headers")], chain.best_height);
-        page.show("tidings_chain_headers", &[], chain.headers);
+        gauge!("tidings_chain_height", "of" => "blocks").set(whole(chain.height));
+        gauge!("tidings_chain_height", "of" => "headers").set(whole(chain.best_height));
+        gauge!("tidings_chain_headers").set(whole(chain.headers));
     }
 }
 
-fn show_stores(page: &mut Page, readings: &Readings) {
-    let commits = [("items", &readings.store_commits), ("blocks", &readings.block_commits)];
-    for (store, took) in commits {
-        if let Some(took) = took {
-            page.show_times("tidings_commit_seconds", &[("store", store)], took);
-        }
-    }
-    if let Some(store) = &readings.status.store {
-        page.show("tidings_store_items", &[], store.items);
-        page.show("tidings_store_file_bytes", &[], store.file_bytes);
-        page.show("tidings_store_restoring", &[], u8::from(store.restoring));
+fn set_stores(status: &Status) {
+    if let Some(store) = &status.store {
+        gauge!("tidings_store_items").set(whole(store.items));
+        gauge!("tidings_store_file_bytes").set(whole(store.file_bytes));
+        gauge!("tidings_store_restoring").set(u8::from(store.restoring));
     }
     if let Some(BlockStoreStatus { blocks, headers, segments, bytes, unwritten_bytes, .. }) =
-        &readings.status.block_store
+        &status.block_store
     {
-        page.show("tidings_block_store_blocks", &[], blocks);
-        page.show("tidings_block_store_headers", &[], headers);
-        page.show("tidings_block_store_segments", &[], segments);
-        page.show("tidings_block_store_bytes", &[], bytes);
-        page.show("tidings_block_store_unwritten_bytes", &[], unwritten_bytes);
+        gauge!("tidings_block_store_blocks").set(whole(*blocks));
+        gauge!("tidings_block_store_headers").set(whole(*headers));
+        gauge!("tidings_block_store_segments").set(whole(*segments));
+        gauge!("tidings_block_store_bytes").set(whole(*bytes));
+        gauge!("tidings_block_store_unwritten_bytes").set(whole(*unwritten_bytes));
     }
 }

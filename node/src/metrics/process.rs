@@ -4,10 +4,11 @@ use std::fs;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use metrics::gauge;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::page::Page;
+use super::values::whole;
 
 /// What `/proc/self/stat` says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,27 +45,30 @@ fn started(ticks: u64) -> f64 {
     })
 }
 
-/// Shows what there is. `rss_bytes` and `cpu_s` are known already. What the system doesn't tell isn't shown.
-pub(super) fn show(page: &mut Page, rss_bytes: u64, cpu_s: f64) {
-    page.show("process_cpu_seconds_total", &[], cpu_s);
-    page.show("process_resident_memory_bytes", &[], rss_bytes);
+/// Sets what there is on the recorder at hand. `rss_bytes` and `cpu_s` are known already. What the system doesn't tell isn't set.
+pub(super) fn set(rss_bytes: u64, cpu_s: f64) {
+    gauge!("process_cpu_seconds_total").set(cpu_s);
+    gauge!("process_resident_memory_bytes").set(whole(rss_bytes));
     if let Some(most) = getrlimit(Resource::Nofile).current {
-        page.show("process_max_fds", &[], most);
+        gauge!("process_max_fds").set(whole(most));
     }
     if let Ok(open) = fs::read_dir("/proc/self/fd") {
         // Reading the folder takes one.
-        page.show("process_open_fds", &[], open.count().saturating_sub(1));
+        gauge!("process_open_fds").set(whole(open.count().saturating_sub(1)));
     }
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let Some(stat) = Stat::read(&stat) else { return };
-    page.show("process_threads", &[], stat.threads);
-    page.show("process_virtual_memory_bytes", &[], stat.virtual_bytes);
-    page.show("process_start_time_seconds", &[], started(stat.started));
+    gauge!("process_threads").set(whole(stat.threads));
+    gauge!("process_virtual_memory_bytes").set(whole(stat.virtual_bytes));
+    gauge!("process_start_time_seconds").set(started(stat.started));
 }
 
 #[cfg(test)]
 mod tests {
+    use metrics::with_local_recorder;
+
     use super::*;
+    use crate::measured::Registry;
 
     #[test]
     fn a_name_with_brackets_and_blanks_does_not_confuse() {
@@ -76,9 +80,9 @@ mod tests {
 
     #[test]
     fn this_process_is_shown_whole() {
-        let mut page = Page::new();
-        show(&mut page, 1, 0.5);
-        let text = page.text();
+        let registry = Registry::default();
+        with_local_recorder(&registry, || set(1, 0.5));
+        let text = registry.text();
         for name in ["start_time_seconds", "open_fds", "max_fds", "threads", "virtual_memory_bytes"]
         {
             assert!(text.contains(&format!("\nprocess_{name} ")), "{name}: {text}");

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::table::{Kind, SECTIONS};
 use crate::measured::histogram::BOUNDS;
+use crate::measured::table::{Kind, SECTIONS};
 
 const HEAD: &str = "\
 # Metrics
@@ -19,7 +19,7 @@ Counters begin with 0 when the process starts. No label has a value of a peer's 
 #[must_use]
 pub fn reference() -> String {
     let mut text = HEAD.to_owned();
-    let bounds: Vec<String> = BOUNDS.iter().map(|bound| bound.as_secs_f64().to_string()).collect();
+    let bounds: Vec<String> = BOUNDS.iter().map(f64::to_string).collect();
     let bounds = bounds.join(", ");
     let _ = writeln!(text, "\nThe bounds of all histograms (`le`, seconds): {bounds}.");
     for section in SECTIONS {

@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use metrics::histogram;
 use tidings_protocol::wire::kinds::Budget;
 
-use super::table::{Family, Kind, families};
 use super::*;
 use crate::api::counters::{COUNTERS, over_budget};
 use crate::api::members::MembersStatus;
-use crate::measured::{Histogram, Measured};
+use crate::measured::Measured;
+use crate::measured::table::{Family, Kind, families};
 
 /// Readings with a bit of everything.
 fn readings() -> Readings {
@@ -15,14 +16,12 @@ fn readings() -> Readings {
     for counter in node::shown() {
         status.counters.entry(counter.to_owned()).or_insert(1);
     }
-    Readings {
-        status,
-        measured: Measured::default(),
-        turns: Histogram::default(),
-        verification: Histogram::default(),
-        store_commits: Some(Histogram::default()),
-        block_commits: None,
-    }
+    let registry = Measured::default().registry().clone();
+    with_local_recorder(&registry, || {
+        let _ = histogram!("tidings_turn_seconds");
+        let _ = histogram!("tidings_commit_seconds", "store" => "items");
+    });
+    Readings { status, registry }
 }
 
 #[test]

@@ -158,14 +158,7 @@ impl Shell {
     }
 
     fn readings(&self) -> Readings {
-        Readings {
-            status: self.status(),
-            measured: self.measured.clone(),
-            turns: *self.turns.took(),
-            verification: *self.verifier.took(),
-            store_commits: self.keeper.store().map(|store| store.gauges().took.get()),
-            block_commits: self.blocks.commits_took(),
-        }
+        Readings { status: self.status(), registry: self.measured.registry().clone() }
     }
 
     fn status(&self) -> Status {

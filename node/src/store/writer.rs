@@ -18,12 +18,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
+use metrics::Histogram;
 use tokio::sync::mpsc;
 
 use super::age::SAVE_INTERVAL;
 use super::restore::{EXPIRED, Restore};
 use super::{Change, OpenError, Recalled, Restored, Store, StoreConfig, map};
-use crate::measured::SharedHistogram;
 
 /// Most jobs waiting for the thread. The shell takes fewer submissions than that at once.
 const JOBS_MAX: usize = 8_192;
@@ -98,8 +98,6 @@ pub struct Gauges {
     pub restoring: AtomicBool,
     /// Submissions waiting to be saved.
     pub waiting: AtomicUsize,
-    /// How long batches took that the disk took.
-    pub took: SharedHistogram,
 }
 
 /// The shell's end of the thread. When it is dropped, the thread finishes what it was given and ends.
@@ -114,10 +112,14 @@ pub struct StoreHandle {
 
 impl StoreHandle {
     /// Opens a store and starts its thread, which reads back what is stored. Waits for the disk.
+    /// `took` records how long batches take to be written.
     ///
     /// # Errors
     /// When the store can't be used, or the system has no thread left.
-    pub fn start(config: StoreConfig) -> Result<(Self, mpsc::Receiver<Vec<Restored>>), OpenError> {
+    pub fn start(
+        config: StoreConfig,
+        took: Histogram,
+    ) -> Result<(Self, mpsc::Receiver<Vec<Restored>>), OpenError> {
         let path = config.path.clone();
         let mut store = Store::open(&config)?;
         let recalled = store.take_recalled();
@@ -131,6 +133,7 @@ impl StoreHandle {
             store: Some(store),
             inbox,
             gauges: Arc::clone(&gauges),
+            took,
             kept: Vec::new(),
             refused: None,
         };
@@ -206,6 +209,8 @@ struct Writer {
     store: Option<Store>,
     inbox: Receiver<Job>,
     gauges: Arc<Gauges>,
+    /// How long batches took that the disk took.
+    took: Histogram,
     /// Changes that the disk refused.
     kept: Vec<Change>,
     /// Why, and when to try again.
@@ -306,7 +311,7 @@ impl Writer {
         match self.try_write(&all) {
             Ok(()) => {
                 self.gauges.commits.fetch_add(1, Ordering::Relaxed);
-                self.gauges.took.observe(began.elapsed());
+                self.took.record(began.elapsed());
                 self.measure();
                 tell(&self.gauges, waiters, Ok(()));
             }

@@ -1,4 +1,4 @@
-//! The one table of all metrics: what is shown of each, in the order in which it is shown, and [the page](super::reference) that
+//! The one table of all metrics: what is shown of each, in the order in which it is shown, and [the page](crate::metrics::reference) that
 //! says so.
 //!
 //! Names follow Prometheus' rules: base units, and the unit in the name; `_total` behind what only grows; what the process is under the
@@ -11,7 +11,7 @@ use self::Unit::{Bytes, Count, Flag, Seconds, UnixSeconds};
 
 /// What kind of metric it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It only grows, from the start of the process on.
     Counter,
     /// It goes up and down.
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Its name, as Prometheus has it.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Counter => "counter",
             Gauge => "gauge",
@@ -33,7 +33,7 @@ impl Kind {
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     /// Things.
     Count,
     /// Bytes.
@@ -48,7 +48,7 @@ pub(super) enum Unit {
 
 impl Unit {
     /// What the page says.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Count => "",
             Bytes => "bytes",
@@ -61,26 +61,26 @@ impl Unit {
 
 /// All samples of one name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Family {
+pub(crate) struct Family {
     /// The name.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// What kind of metric it is.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// What is counted.
-    pub(super) unit: Unit,
+    pub(crate) unit: Unit,
     /// Its labels, in the order in which they are shown.
-    pub(super) labels: &'static [&'static str],
+    pub(crate) labels: &'static [&'static str],
     /// One sentence.
-    pub(super) help: &'static str,
+    pub(crate) help: &'static str,
 }
 
 /// Metrics that belong together.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Section {
+pub(crate) struct Section {
     /// What they are about.
-    pub(super) title: &'static str,
+    pub(crate) title: &'static str,
     /// They.
-    pub(super) families: &'static [Family],
+    pub(crate) families: &'static [Family],
 }
 
 const fn row(
@@ -95,7 +95,7 @@ const fn row(
 
 /// All metrics.
 #[rustfmt::skip]
-pub(super) const SECTIONS: [Section; 12] = [
+pub(crate) const SECTIONS: [Section; 12] = [
     Section { title: "The process", families: &[
         row("process_cpu_seconds_total", Counter, Seconds, &[], "CPU time used, user and system."),
         row("process_max_fds", Gauge, Count, &[], "Most files and sockets that the process may have open."),
@@ -236,7 +236,7 @@ pub(super) const SECTIONS: [Section; 12] = [
 ];
 
 /// All metrics, in the order in which they are shown.
-pub(super) fn families() -> impl Iterator<Item = &'static Family> {
+pub(crate) fn families() -> impl Iterator<Item = &'static Family> {
     SECTIONS.iter().flat_map(|section| section.families)
 }
 
