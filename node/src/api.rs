@@ -138,6 +138,7 @@ pub struct Stopping {
 #[serde(deny_unknown_fields)]
 pub struct SlowFrom {
     /// Microseconds of Unix time, of the system's clock.
+    #[schema(maximum = 18_446_744_073_709_551_615_u64)]
     pub from_unix_us: u64,
 }
 

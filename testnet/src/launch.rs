@@ -11,7 +11,7 @@
 //!   deliveries and [`blocks`] those of blocks, [`cut`] ends it before its time, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
 //! - around and after it: [`observe`] asks the nodes, [`joiners`] start late, [`chain`] looks
 //!   what became of it, [`results`] makes tables and figures of it all,
-//!   [`run_folder`] keeps them, [`ui`] shows how far it is
+//!   [`run_folder`] keeps them, [`crate::ui`] shows how far it is
 //!
 //! Everything runs on one thread, the one that starts the nodes: the kernel ends a node when the thread that
 //! started it ends.

@@ -3,7 +3,7 @@
 //!
 //! # Map
 //! - the command line: [`cli`] settles what was asked for, [`exit`] has the codes that all commands end with, [`output`]
-//!   what they say, without waiting for whoever reads it
+//!   what they say, without waiting for whoever reads it, [`ui`] lines and bars on the way
 //! - settings: [`manifest`] is all of them as data, for both worlds
 //! - real nodes: [`launch`] tells the story of a run, from the top down
 //! - the same core without sockets and clocks: [`simulate`] runs `tidings_sim` and meters it

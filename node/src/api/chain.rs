@@ -178,6 +178,7 @@ pub struct MineRequest {
     pub on: Option<String>,
     /// Most transactions that it is to have; as many as fit if unset.
     #[serde(default)]
+    #[schema(maximum = 18_446_744_073_709_551_615_u64)]
     pub txs_max: Option<usize>,
 }
 

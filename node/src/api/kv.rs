@@ -333,6 +333,7 @@ pub enum KvWrite {
         #[schema(value_type = Text)]
         key: KvText,
         /// How much; less than 0 takes away.
+        #[schema(minimum = -9_223_372_036_854_775_808_i64, maximum = 9_223_372_036_854_775_807_i64)]
         by: i64,
     },
     /// Adds an element to a set.

@@ -7,7 +7,7 @@
 //! # Bounds
 //! At most [`PER_BLOCK`] peers for one block, of which the last place is kept for one that we chose, so that those who
 //! dialled us can't hold all; and [`REBUILT_MAX`] blocks, each of which proves its work. What one peer sent of a block, and the places of what is
-//! here of it, take [`REBUILD_BYTES`] at most. One request for parts waits for each link. What wasn't pooled of the last [`LACKED_MAX`] blocks is remembered.
+//! here of it, take [`REBUILD_BYTES`] at most. Of each link as many requests for parts wait, with no more places than one may have. What wasn't pooled of the last [`LACKED_MAX`] blocks is remembered.
 
 mod here;
 
@@ -406,11 +406,23 @@ impl Rebuilding {
         self.state().named = Some((id, compact));
     }
 
-    /// A request for parts waits, in the place of an earlier one of the link.
+    /// A request for parts waits, in the place of an earlier one of the same block. Where there are too many of the link, the oldest
+    /// of them give way.
     pub fn wait(&mut self, link: Link, wanted: Arc<PartsWanted>) {
         let askers = &mut self.state().askers;
-        askers.retain(|(other, _)| *other != link);
+        askers.retain(|(other, earlier)| *other != link || earlier.block != wanted.block);
         askers.push((link, wanted));
+        let (mut requests, mut places) = (0, 0);
+        // The newest first.
+        let mut kept: Vec<_> = askers.drain(..).rev().collect();
+        kept.retain(|(other, wanted)| {
+            if *other != link {
+                return true;
+            }
+            (requests, places) = (requests + 1, places + wanted.places.len());
+            requests == 1 || (requests <= REBUILT_MAX && places <= BLOCK_PARTS_MAX)
+        });
+        askers.extend(kept.into_iter().rev());
     }
 
     /// Requests that waited, of those that `may` be answered.

@@ -91,6 +91,7 @@ pub struct AnnounceRequest {
     #[schema(value_type = Text)]
     pub group: KvText,
     /// The epoch that the consensus gave: 1 or more, and higher with each leader.
+    #[schema(maximum = 18_446_744_073_709_551_615_u64)]
     pub epoch: u64,
     /// Where clients turn to: 1 to 128 bytes.
     #[schema(value_type = Text)]

@@ -158,6 +158,30 @@ fn what_does_not_have_the_names_that_were_asked_for_is_refused() {
 }
 
 #[test]
+fn requests_for_parts_of_several_blocks_wait_and_of_too_many_the_oldest_give_way() {
+    let (mut rebuilding, link) = (Rebuilding::default(), Link::new(0, 1));
+    let wanted = |block: u8, places: usize| {
+        let places = vec![0; places].into();
+        Arc::new(PartsWanted { block: Hash256([block; HASH_LEN]), places })
+    };
+    let take = |rebuilding: &mut Rebuilding, of: Link| -> Vec<u8> {
+        let taken = rebuilding.take_askers(|link, _| link == of);
+        taken.iter().map(|(_, wanted)| wanted.block.0[0]).collect()
+    };
+    rebuilding.wait(Link::new(1, 1), wanted(9, 1));
+    for block in [1, 2, 1, 3] {
+        rebuilding.wait(link, wanted(block, 2));
+    }
+    assert_eq!(take(&mut rebuilding, link), [2, 1, 3], "each block once");
+    (1..=6).for_each(|block| rebuilding.wait(link, wanted(block, 2)));
+    assert_eq!(take(&mut rebuilding, link), [3, 4, 5, 6]);
+    rebuilding.wait(link, wanted(1, 2));
+    rebuilding.wait(link, wanted(2, BLOCK_PARTS_MAX));
+    assert_eq!(take(&mut rebuilding, link), [2]);
+    assert_eq!(take(&mut rebuilding, Link::new(1, 1)), [9]);
+}
+
+#[test]
 fn the_last_place_is_for_a_peer_that_we_dialled() {
     let (mut rebuilding, id) = (Rebuilding::default(), rebuild(1, 0).id);
     let room = |rebuilding: &Rebuilding, link, direction| {
