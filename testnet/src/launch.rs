@@ -26,6 +26,7 @@ pub mod cut;
 pub mod descriptors;
 pub mod drive;
 pub mod fleet;
+pub mod givers;
 pub mod items;
 pub mod joiners;
 pub mod kill;
@@ -259,7 +260,8 @@ async fn launch(
         Observed::before((start_s, connect_s), overlay, idle, observe::traffic(&before));
     let bar = ui.bar("relaying", items.len());
     let times = (&clock, &mut clocks);
-    let driven = drive::run(&fleet, &items, &victims, settings, times, (cut, &bar)).await;
+    let givers = observed.overlay.givers();
+    let driven = drive::run(&fleet, (&items, givers), &victims, settings, times, (cut, &bar)).await;
     drop(bar);
     let driven = driven.map_err(LaunchError::Traces)?;
     let unhealed = tell(&driven, &ui);

@@ -73,6 +73,10 @@ impl Reporter {
             Event::Rejected { id, ingress, .. } => {
                 Line::Rejected(Entry { unix_us, id, bytes: 0, ingress })
             }
+            Event::LinkUp { link, .. } => match self.names.get(link) {
+                Some(peer) => Line::Linked { unix_us, link, peer: *peer },
+                None => return,
+            },
             _ => return,
         };
         trace.record(&line);

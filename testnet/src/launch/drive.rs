@@ -16,6 +16,7 @@ use super::collect::{Collector, Coverage};
 use super::connect;
 use super::cut::{Cut, LAST_LINES};
 use super::fleet::{Fleet, FleetWaits};
+use super::givers::Givers;
 use super::items::{Planned, Schedule};
 use super::kill::{self, Kill};
 use super::local::{NodeError, TRACE};
@@ -83,7 +84,7 @@ pub struct Driven {
 /// When a trace can't be read.
 pub async fn run(
     fleet: &Fleet,
-    items: &[Planned],
+    (items, givers): (&[Planned], Givers),
     victims: &[usize],
     settings: &Settings,
     (clock, clocks): (&Clock, &mut Clocks),
@@ -91,7 +92,8 @@ pub async fn run(
 ) -> io::Result<Driven> {
     let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
     let ids = items.iter().map(|item| item.id);
-    let mut collector = Collector::new(traces.iter().map(|path| path.as_path()), ids);
+    let traces = traces.iter().map(|path| path.as_path());
+    let mut collector = Collector::new(traces, ids).with_givers(givers);
     let mining = settings.manifest.mining;
     if mining.is_some() {
         collector = collector.with_blocks();

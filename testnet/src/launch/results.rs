@@ -21,6 +21,7 @@ use super::observe::{self, AllTraffic, Comparison, MemoryMib};
 use super::pace;
 use super::settings::{Settings, narrow};
 use super::submit::Submission;
+use crate::manifest::recorded::instant;
 use crate::usage::Usage;
 
 /// Problems of one sort that are told in full; of the others only the number.
@@ -225,6 +226,8 @@ fn more(
     put("cpu_us_per_delivery_nodes", json!(nodes_cpu_s * 1e6 / deliveries));
     put("cpu_us_per_delivery_launcher", json!(driven.launcher_cpu_s * 1e6 / deliveries));
     put("elapsed_s", json!(driven.elapsed_s));
+    put("began", json!(instant(driven.began_us)));
+    put("began_unix_ns", json!(driven.began_us.saturating_mul(1_000)));
     if let Some(healed) = &driven.healed {
         put("heal_s", json!(healed.as_ref().ok().map(Duration::as_secs_f64)));
     }

@@ -108,8 +108,14 @@ fn item_row(world: &World, item: usize, start_us: u64) -> Item {
 
 fn delivery_rows(world: &World, submitted: &[usize]) -> Vec<Delivery> {
     let of_item = |(row, item): (u32, &usize)| {
-        let deliveries = world.record().deliveries(*item);
-        deliveries.map(move |(node, us)| Delivery { item: row, node, latency_us: u64::from(us) })
+        let item = *item;
+        let deliveries = world.record().deliveries(item);
+        deliveries.map(move |(node, us)| Delivery {
+            item: row,
+            node,
+            latency_us: u64::from(us),
+            from: world.record().giver(item, node),
+        })
     };
     (0..).zip(submitted).flat_map(of_item).collect()
 }

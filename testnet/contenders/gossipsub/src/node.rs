@@ -26,7 +26,7 @@ use tidings::http::server;
 use tidings::lab::slow_motion::NotSlowed;
 use tidings::logging;
 use tidings::net::{Meter, to_multiaddr};
-use tidings::trace::{Entry, Line, Trace};
+use tidings::trace::{Entry, Line, PeerId, Trace};
 use tidings_protocol::chain::{Chain, Rules};
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind};
 use tidings_protocol::ground::link::{Direction, Link};
@@ -239,6 +239,7 @@ impl Node {
             {
                 self.setting.welcome(self.swarm.behaviour_mut(), &peer_id);
                 tracing::info!(peer = %peer_id, "link up");
+                self.note_link(peer_id);
             }
             SwarmEvent::ConnectionClosed {
                 peer_id, connection_id, num_established, cause, ..
@@ -267,6 +268,12 @@ impl Node {
         let unix_us = self.clock.unix_us(self.clock.now());
         let bytes = u32::try_from(len).unwrap_or(u32::MAX);
         trace.record(&Line::Accepted(Entry { unix_us, id: ItemId::tx(id), bytes, ingress }));
+    }
+
+    fn note_link(&mut self, peer: PeerId) {
+        let (Some(trace), Some(link)) = (&mut self.trace, self.links.link(&peer)) else { return };
+        let unix_us = self.clock.unix_us(self.clock.now());
+        trace.record(&Line::Linked { unix_us, link, peer });
     }
 
     fn on_command(&mut self, command: Command) {
