@@ -309,6 +309,19 @@ impl Manifest {
         }
     }
 
+    /// The size of transactions, for people.
+    #[must_use]
+    pub fn size_named(&self) -> String {
+        match &self.workload {
+            Workload::Transfers(Transfers { sizes: Sizes::Fixed(bytes), .. }) => {
+                format!("{bytes} bytes")
+            }
+            Workload::Transfers(_) | Workload::BitcoinBlock { .. } => {
+                "sizes as in a Bitcoin block".to_owned()
+            }
+        }
+    }
+
     /// How many transactions are submitted.
     #[must_use]
     pub const fn txs(&self) -> usize {

@@ -25,7 +25,7 @@ use crate::launch::run_folder;
 use crate::manifest::args::SettingArgs;
 use crate::manifest::contender::Contender;
 use crate::output;
-use crate::study::compare::write_files;
+use crate::study::world::write_files;
 use contest::Round;
 use spans::Row;
 
