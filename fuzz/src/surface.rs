@@ -103,6 +103,7 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) -> usize {
             Command::ExplainTx { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::SlowDown { reply, .. } => drop(reply),
+            Command::Trouble { reply, .. } => drop(reply),
             Command::Chain(command) => command.refuse(),
             Command::Kv(command) => on_kv(command),
             Command::Bans(reply) => drop(reply.send(BanList::default())),

@@ -17,6 +17,7 @@ pub mod schema;
 pub mod settings;
 pub mod status;
 pub mod submit;
+pub mod trouble;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -101,6 +102,8 @@ pub mod path {
     pub const MEMBERS_RTT: &str = "/v1/members/rtt";
     /// Lets the clock run slow, in a test network.
     pub const SLOW_MOTION: &str = "/v1/lab/slow-motion";
+    /// Lets things go wrong, in a test network.
+    pub const TROUBLE: &str = "/v1/lab/trouble";
     /// Makes blocks, in a test network.
     pub const MINE: &str = "/v1/lab/mine";
     /// Ends the node.

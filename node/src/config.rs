@@ -251,6 +251,9 @@ impl LinksConfig {
 pub struct LabConfig {
     /// Whether to announce items and never deliver any.
     pub withhold: bool,
+    /// Whether the admin API may have it lose, double or hold up what it sends, and cut it off from peers. See
+    /// [`crate::lab::trouble`].
+    pub trouble: bool,
     /// How many times slower the node's clock runs from the moment that the admin API is told; unset: it
     /// refuses. See [`crate::lab::slow_motion`].
     pub slow_motion: Option<SlowMotion>,

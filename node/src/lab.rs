@@ -5,6 +5,7 @@
 
 pub mod shape;
 pub mod slow_motion;
+pub mod trouble;
 
 use tidings_protocol::wire::message::{Items, Message};
 
@@ -21,11 +22,25 @@ pub struct Lab {
     pub slow_motion: Option<SlowMotion>,
     /// Whether to announce items and never deliver any.
     pub withhold: bool,
+    /// Whether it may be told to lose, double or hold up what it sends.
+    pub trouble: bool,
     /// The system's clock, or one that is wrong.
     pub clock: SystemClock,
 }
 
 impl Lab {
+    /// Says so if the node is one that nobody should run outside of a test network.
+    pub(crate) fn warn(&self) {
+        if self.withhold {
+            tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
+        }
+        if self.trouble {
+            tracing::warn!(
+                "lab.trouble is set: the admin API may have messages lost, and peers cut off"
+            );
+        }
+    }
+
     /// Whether a message is one that this node keeps to itself.
     pub(crate) const fn withholds(&self, message: &Message) -> bool {
         self.withhold && matches!(message, Message::Items(Items::Item(_)))

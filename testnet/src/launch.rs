@@ -43,6 +43,7 @@ pub mod run_folder;
 pub mod settings;
 pub mod slow_motion;
 pub mod submit;
+pub mod trouble;
 
 use std::cell::Cell;
 use std::io;
@@ -74,6 +75,7 @@ use plan::{NodePlan, Plan, PlanError};
 use results::Observed;
 use run_folder::{FolderError, RunFolder};
 use settings::{Options, Settings};
+use trouble::Troubles;
 
 /// Copies of items that are wrong and told one by one; the summary has the number of all.
 const WRONG_COPIES_TOLD: usize = 5;
@@ -261,13 +263,20 @@ async fn launch(
     let bar = ui.bar("relaying", items.len());
     let times = (&clock, &mut clocks);
     let givers = observed.overlay.givers();
-    let driven = drive::run(&fleet, (&items, givers), &victims, settings, times, (cut, &bar)).await;
+    let common = common(&folder, settings);
+    let seed = settings.manifest.seed;
+    let troubles = Troubles::new((&fleet, &common), (&settings.faults, seed), &observed.overlay);
+    let work = (&items[..], &victims[..]);
+    let driven = drive::run((&fleet, &troubles), work, givers, settings, times, (cut, &bar)).await;
     drop(bar);
     let driven = driven.map_err(LaunchError::Traces)?;
+    let (met, former, problems) = troubles.over().await;
     let unhealed = tell(&driven, &ui);
 
     let statuses = observe::statuses(&fleet).await;
     observed.traffic_after = observe::traffic(&statuses);
+    observe::add_former(&mut observed.traffic_after, &former);
+    (observed.faults, observed.fault_problems) = (met, problems);
     observed.dialled_at_end = observed.overlay.dialled_now(&fleet).await;
     observed.links_lost = observe::links_lost(&statuses);
     observed.usage_after = fleet.usage();
@@ -284,7 +293,6 @@ async fn launch(
         observed.members = Some(figures);
     }
     let looked = chain::look(&driven, &fleet, (&items, &statuses), settings);
-    let common = common(&folder, settings);
     let joiners = if driven.cut_short.is_none() { joiners } else { Vec::new() };
     observed.chain = chain::catch_up(looked, joiners, &common, settings, &ui).await?;
     let (run, summary) = results::assemble(
@@ -338,7 +346,9 @@ fn common(folder: &RunFolder, settings: &Settings) -> Common {
         network: folder.network(),
         params: settings.manifest.params.clone(),
         slow_motion: settings.manifest.slow_motion,
-        keeps: settings.stays,
+        // Who comes back has what it acknowledged.
+        keeps: settings.stays || settings.restarts(),
+        trouble: !settings.faults.is_empty(),
         node_binary: settings.node_binary.clone(),
         node_arguments: settings.manifest.contender.map_or(&[], Contender::arguments),
     }

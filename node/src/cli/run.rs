@@ -138,6 +138,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
             place: config.links.place(),
             slow_motion: config.lab.slow_motion,
             withhold: config.lab.withhold,
+            trouble: config.lab.trouble,
             clock,
         },
         seed: None,

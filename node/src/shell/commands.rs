@@ -50,6 +50,7 @@ impl Shell {
             Command::SlowDown { from_unix_us, reply } => {
                 let _ = reply.send(self.slow_down(from_unix_us));
             }
+            Command::Trouble { trouble, reply } => drop(reply.send(self.trouble(&trouble))),
             Command::Chain(command) => self.on_chain(command),
             Command::Kv(command) => self.on_kv(command),
             Command::Stop(reply) => self.stopping = Some(reply),

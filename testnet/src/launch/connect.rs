@@ -93,6 +93,12 @@ impl Overlay {
         Givers::new(numbers.filter_map(|(id, node)| Some((id.parse().ok()?, node))).collect())
     }
 
+    /// The nodes' identities; nothing of a node that didn't tell.
+    #[must_use]
+    pub fn peer_ids(&self) -> &[String] {
+        &self.peer_ids
+    }
+
     /// Who dialled whom of the links that stand now. Nodes that don't answer are left out.
     pub async fn dialled_now(&self, fleet: &Fleet) -> Vec<(u32, u32)> {
         let peers = ask_all(fleet.nodes(), async |node| node.client.peers().await).await;

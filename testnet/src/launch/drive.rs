@@ -23,6 +23,7 @@ use super::local::{NodeError, TRACE};
 use super::mining;
 use super::settings::Settings;
 use super::submit::{self, Arrived, Submission};
+use super::trouble::Troubles;
 use crate::ui::Bar;
 use crate::usage::{self, Usage};
 
@@ -83,21 +84,15 @@ pub struct Driven {
 /// # Errors
 /// When a trace can't be read.
 pub async fn run(
-    fleet: &Fleet,
-    (items, givers): (&[Planned], Givers),
-    victims: &[usize],
+    (fleet, troubles): (&Fleet, &Troubles<'_>),
+    (items, victims): (&[Planned], &[usize]),
+    givers: Givers,
     settings: &Settings,
     (clock, clocks): (&Clock, &mut Clocks),
     (cut, bar): (&Cut, &Bar),
 ) -> io::Result<Driven> {
-    let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
-    let ids = items.iter().map(|item| item.id);
-    let traces = traces.iter().map(|path| path.as_path());
-    let mut collector = Collector::new(traces, ids).with_givers(givers);
     let mining = settings.manifest.mining;
-    if mining.is_some() {
-        collector = collector.with_blocks();
-    }
+    let mut collector = collector(fleet, items, givers, mining.is_some());
     let blocks = RefCell::new(Blocks::new(fleet.nodes().len()));
     let records = RefCell::new(vec![Submission::default(); items.len()]);
     let arrived = Arrived::default();
@@ -105,6 +100,7 @@ pub async fn run(
         submitting: Cell::new(true),
         mining: Cell::new(mining.is_some()),
         killed: Cell::new(None),
+        troubles,
         arrived: &arrived,
         clock,
         bar,
@@ -138,9 +134,11 @@ pub async fn run(
         let deaths = follow(fleet, reading, books, &progress, kill_pending, stall).await;
         (deaths, clock.now())
     };
-    let all = async { tokio::join!(submitting, making, killing, following) };
+    let last = schedule.due(items.len().saturating_sub(1));
+    let troubling = Box::pin(troubles.make((clock, began), last));
+    let all = async { tokio::join!(submitting, making, killing, following, troubling) };
     let (kill, deaths, over) = match cut.measure(all).await {
-        Some(((), (), kill, (deaths, over))) => (kill, deaths?, over),
+        Some(((), (), kill, (deaths, over), ())) => (kill, deaths?, over),
         None => {
             sleep(LAST_LINES).await;
             let over = clock.now();
@@ -170,6 +168,14 @@ pub async fn run(
         over_us: clock.unix_us(over),
         elapsed_s: (over - began).as_secs_f64(),
     })
+}
+
+/// Follows the traces of all nodes.
+fn collector(fleet: &Fleet, items: &[Planned], givers: Givers, are_blocks_made: bool) -> Collector {
+    let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
+    let traces = traces.iter().map(|path| path.as_path());
+    let collector = Collector::new(traces, items.iter().map(|item| item.id)).with_givers(givers);
+    if are_blocks_made { collector.with_blocks() } else { collector }
 }
 
 /// Kills, if that is planned; whether it was late, and how soon the others had their links again.
@@ -205,6 +211,7 @@ struct Progress<'a> {
     submitting: Cell<bool>,
     mining: Cell<bool>,
     killed: Cell<Option<Time>>,
+    troubles: &'a Troubles<'a>,
     arrived: &'a Arrived,
     clock: &'a Clock,
     bar: &'a Bar,
@@ -248,7 +255,10 @@ async fn follow(
             Some(at) => now - at > LAST_WORDS || coverage.lost == 0,
             None => !kill_planned,
         };
-        let busy = progress.submitting.get() || progress.mining.get() || !settled;
+        let busy = progress.submitting.get()
+            || progress.mining.get()
+            || progress.troubles.is_pending()
+            || !settled;
         if busy {
             // Silence is no stall while there is more to come.
             last_news = now;

@@ -21,6 +21,7 @@ use super::observe::{self, AllTraffic, Comparison, MemoryMib};
 use super::pace;
 use super::settings::{Settings, narrow};
 use super::submit::Submission;
+use super::trouble::Met;
 use crate::manifest::recorded::instant;
 use crate::usage::Usage;
 
@@ -58,6 +59,10 @@ pub struct Observed {
     pub members: Option<Members>,
     /// What became of the blocks that were made, if any were to be, and their table.
     pub chain: Option<(Chain, Vec<run::Block>)>,
+    /// What became of the faults of the manifest, but for a crash for good.
+    pub faults: Vec<Met>,
+    /// What went wrong with them that wasn't to.
+    pub fault_problems: Vec<String>,
     /// Why times don't compare, as far as the launcher's clock tells.
     pub clock_problems: Vec<String>,
 }
@@ -87,6 +92,8 @@ impl Observed {
             comparison: None,
             members: None,
             chain: None,
+            faults: Vec::new(),
+            fault_problems: Vec::new(),
             clock_problems: Vec::new(),
         }
     }
@@ -255,6 +262,15 @@ fn more(
         put("killed_after_s", json!(settings.kill.map(|kill| kill.after_s)));
         put("killed_live_nodes", json!(kill.touched));
     }
+    if !observed.faults.is_empty() {
+        let faults = observed.faults.iter();
+        put(
+            "faults",
+            faults
+                .map(|Met { kind, touched }| json!({ "kind": kind, "touched": touched }))
+                .collect(),
+        );
+    }
     if let Some(comparison) = &observed.comparison {
         put("compared_copies", json!(comparison.compared));
         put("compared_nodes", json!(comparison.nodes));
@@ -285,6 +301,9 @@ fn invalid_reasons(fleet: &Fleet, observed: &Observed, driven: &Driven) -> Vec<S
     if driven.kill_late {
         reasons.push("the kill came after the last submission".to_owned());
     }
+    let idle = observed.faults.iter().filter(|met| met.touched == 0 && driven.cut_short.is_none());
+    reasons.extend(idle.map(|met| format!("the fault {} met nothing", met.kind)));
+    reasons.extend(told(observed.fault_problems.clone(), "problem"));
     reasons.extend(told(observed.clock_problems.clone(), "step"));
     let submissions: Vec<_> = driven.submissions.iter().map(|record| record.sent).collect();
     let mistimed = driven.collector.mistimed(&submissions, driven.over_us);

@@ -23,8 +23,10 @@ pub struct Settings {
     pub manifest: Manifest,
     /// What lies between nodes.
     pub links: Links,
-    /// What goes wrong on purpose.
+    /// Who is killed for good, as drawn beforehand.
     pub kill: Option<PlannedKill>,
+    /// What else goes wrong on purpose.
+    pub faults: Vec<FaultSpec>,
     /// How many nodes announce items and never deliver any.
     pub withhold: usize,
     /// The program that is started as a node; this one if unset.
@@ -83,8 +85,17 @@ impl Settings {
             }
             None => node_binary,
         };
-        let kill = planned_kill(&manifest)?;
-        Ok(Self { manifest, links, kill, withhold: 0, node_binary, hosts: None, stays: false })
+        let (kill, faults) = faults(&manifest)?;
+        Ok(Self {
+            manifest,
+            links,
+            kill,
+            faults,
+            withhold: 0,
+            node_binary,
+            hosts: None,
+            stays: false,
+        })
     }
 
     /// The same with some nodes that announce items and never deliver any.
@@ -104,12 +115,31 @@ impl Settings {
         Ok(Self { withhold, ..self })
     }
 
+    /// Whether nodes come back from a crash.
+    #[must_use]
+    pub fn restarts(&self) -> bool {
+        let comes_back = |fault: &FaultSpec| {
+            matches!(
+                fault,
+                FaultSpec::Crash { restart_after_s: Some(_), .. } | FaultSpec::Churn { .. }
+            )
+        };
+        self.faults.iter().any(comes_back)
+    }
+
     /// The same with all nodes in so many processes, if a number is given.
     ///
     /// # Errors
     /// When there is no process, or one without a node.
     pub fn in_hosts(self, hosts: Option<usize>) -> Result<Self, String> {
         let nodes = self.manifest.network.nodes;
+        let of_processes = self.faults.iter().find(|fault| is_of_processes(fault));
+        if let (Some(_), Some(fault)) = (hosts, of_processes) {
+            let name = fault.name();
+            return Err(format!(
+                "--hosts: fault {name} needs nodes with processes of their own: leave --hosts out"
+            ));
+        }
         match hosts {
             Some(hosts) if hosts == 0 || hosts > nodes => {
                 Err(format!("--hosts is {hosts}, but must be 1 to {nodes}: each host has a node"))
@@ -192,22 +222,50 @@ fn check_measure(manifest: &Manifest) -> Result<(), String> {
     Ok(())
 }
 
-fn planned_kill(manifest: &Manifest) -> Result<Option<PlannedKill>, String> {
-    let (share, after_s) = match &manifest.fault[..] {
-        [] => return Ok(None),
+/// The one crash for good that `launch` plans beforehand, and the faults that it makes when they are due.
+fn faults(manifest: &Manifest) -> Result<(Option<PlannedKill>, Vec<FaultSpec>), String> {
+    match &manifest.fault[..] {
         [FaultSpec::Crash { share, nodes, at_s, restart_after_s: None, silent: false }]
             if nodes.is_empty() =>
         {
-            (*share, *at_s)
+            let kill = PlannedKill { nodes: killed(manifest, *share)?, after_s: *at_s };
+            check_in_time("the crash", *at_s, manifest)?;
+            Ok((Some(kill), Vec::new()))
         }
-        _ => {
-            return Err(
-                "fault: launch can crash a share of the nodes once, for good; other faults are \
-                        for sim"
-                    .to_owned(),
-            );
+        faults => {
+            faults.iter().try_for_each(|fault| check_fault(fault, manifest))?;
+            Ok((None, faults.to_vec()))
         }
-    };
+    }
+}
+
+/// Refuses a fault that real nodes can't have.
+fn check_fault(fault: &FaultSpec, manifest: &Manifest) -> Result<(), String> {
+    let name = fault.name();
+    if let Some(contender) = manifest.contender {
+        return Err(format!("fault {name}: only our own nodes have faults, and not {contender}"));
+    }
+    if manifest.slow_motion.is_some_and(|slow| slow.times() > 1) && is_of_processes(fault) {
+        return Err(format!(
+            "fault {name}: a process that starts again runs at full speed: leave slow_motion out, or use sim"
+        ));
+    }
+    match fault {
+        FaultSpec::Liar { .. } => Err(format!(
+            "fault {name}: launch has no liars: use sim, or `assault`, where they attack real nodes, or --withhold"
+        )),
+        FaultSpec::Crash { share, restart_after_s: None, .. } => killed(manifest, *share).map(drop),
+        _ => check_in_time(&format!("the fault {name}"), fault.window().0, manifest),
+    }
+}
+
+/// Whether a fault stops, ends or starts processes.
+const fn is_of_processes(fault: &FaultSpec) -> bool {
+    matches!(fault, FaultSpec::Crash { .. } | FaultSpec::Churn { .. } | FaultSpec::Pause { .. })
+}
+
+/// How many nodes a crash for good kills.
+fn killed(manifest: &Manifest, share: f64) -> Result<usize, String> {
     let nodes = manifest.network.nodes;
     let kill = units::share_of(share, nodes);
     if kill == 0 {
@@ -223,17 +281,20 @@ fn planned_kill(manifest: &Manifest) -> Result<Option<PlannedKill>, String> {
                 .to_owned(),
         );
     }
+    Ok(kill)
+}
+
+/// A fault that comes after the last submission meets nothing that is measured.
+fn check_in_time(what: &str, at_s: f64, manifest: &Manifest) -> Result<(), String> {
     // The last item of a block is the block; when that is submitted, its file decides.
-    if let Workload::Transfers(Transfers { txs, rate, .. }) = manifest.workload {
-        let last_s = (txs - 1) as f64 / rate;
-        if after_s > last_s {
-            return Err(format!(
-                "the crash comes after {after_s} seconds, but the workload takes {last_s} seconds: nodes \
-                 have to be killed while it runs"
-            ));
-        }
+    let Workload::Transfers(Transfers { txs, rate, .. }) = manifest.workload else { return Ok(()) };
+    let last_s = (txs - 1) as f64 / rate;
+    if at_s <= last_s {
+        return Ok(());
     }
-    Ok(Some(PlannedKill { nodes: kill, after_s }))
+    Err(format!(
+        "{what} comes after {at_s} seconds, but the workload takes {last_s} seconds: it has to come while that runs"
+    ))
 }
 
 #[cfg(test)]
@@ -263,7 +324,6 @@ mod tests {
     #[test]
     fn what_only_a_simulator_can_do_is_refused_not_ignored() {
         type Change = fn(&mut Manifest);
-        let loss = FaultSpec::Loss { share: 0.1, at_s: 0.0, for_s: None };
         let cases: [(Change, &str); 9] = [
             (|manifest| manifest.link = Manifest::default().link, "the others are for sim"),
             (|manifest| manifest.warmup_txs = 5, "warmup_txs: launch measures all"),
@@ -293,7 +353,33 @@ mod tests {
             let error = settings(change).unwrap_err();
             assert!(error.contains(sentence), "{error}");
         }
-        let error = settings(|manifest| manifest.fault = vec![loss]).unwrap_err();
-        assert!(error.contains("other faults are for sim"), "{error}");
+        for (faults, sentence) in [
+            (vec![FaultSpec::kill(0.5, 0.0), FaultSpec::kill(0.0, 0.0)], "a crash of 0% of 200"),
+            (vec![FaultSpec::Loss { share: 0.1, at_s: 90.0, for_s: None }], "after 90 seconds"),
+            (
+                vec![FaultSpec::Liar {
+                    share: 0.1,
+                    nodes: vec![],
+                    say: tidings_protocol::testkit::hostile::Lies::All,
+                    withhold: None,
+                }],
+                "launch has no liars",
+            ),
+        ] {
+            let error = settings(|manifest| manifest.fault = faults).unwrap_err();
+            assert!(error.contains(sentence), "{error}");
+        }
+    }
+
+    #[test]
+    fn faults_of_real_nodes_are_made_when_they_are_due() {
+        let loss = FaultSpec::Loss { share: 0.1, at_s: 0.0, for_s: None };
+        let churn = FaultSpec::Churn { per_minute: 0.5, away_s: 2.0, at_s: 1.0, for_s: None };
+        let settings = settings(|manifest| manifest.fault = vec![loss.clone(), churn.clone()]);
+        let settings = settings.unwrap();
+        assert_eq!((settings.kill, settings.restarts()), (None, true));
+        assert_eq!(settings.faults, [loss, churn]);
+        let error = settings.in_hosts(Some(2)).unwrap_err();
+        assert!(error.contains("fault churn needs nodes with processes"), "{error}");
     }
 }

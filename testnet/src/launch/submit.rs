@@ -92,7 +92,7 @@ pub async fn all(
 fn choose(fleet: &Fleet, seed: u64, item: usize) -> Option<&Node> {
     let nodes = fleet.nodes();
     // What is submitted to a node that never delivers gets nowhere.
-    let alive = |node: u32| nodes[node as usize].is_alive() && !nodes[node as usize].withholds;
+    let alive = |node: u32| nodes[node as usize].is_up() && !nodes[node as usize].withholds;
     let origin = workload::origin(seed, item, narrow(nodes.len()), alive)?;
     Some(&nodes[origin as usize])
 }

@@ -24,6 +24,7 @@ use tidings::host::{self, Guest};
 use tidings::http::bind::AdminSocket;
 use tidings::http::server;
 use tidings::lab::slow_motion::NotSlowed;
+use tidings::lab::trouble::NotTroubled;
 use tidings::logging;
 use tidings::net::{Meter, to_multiaddr};
 use tidings::trace::{Entry, Line, PeerId, Trace};
@@ -292,6 +293,7 @@ impl Node {
             Command::ExplainTx { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::SlowDown { reply, .. } => drop(reply.send(Err(NotSlowed::Unset))),
+            Command::Trouble { reply, .. } => drop(reply.send(Err(NotTroubled::Unset))),
             Command::Bans(reply) => drop(reply.send(BanList::default())),
             Command::Ban { reply, .. }
             | Command::Unban { reply, .. }

@@ -40,6 +40,8 @@ pub struct Common {
     pub slow_motion: Option<SlowMotion>,
     /// Whether nodes keep what they have on the disk.
     pub keeps: bool,
+    /// Whether they may be told to let things go wrong.
+    pub trouble: bool,
     /// The program to start as a node, instead of this one.
     pub node_binary: Option<PathBuf>,
     /// What it is told besides its folder.
@@ -102,6 +104,7 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
     config.admin.socket = SOCKET.into();
     config.trace.file = Some(TRACE.into());
     config.lab.withhold = plan.withholds;
+    config.lab.trouble = common.trouble;
     config.lab.slow_motion = common.slow_motion;
     // Hundreds of nodes on one disk would wait for it, and a run starts afresh anyway.
     config.store.enabled = common.keeps;
