@@ -73,6 +73,9 @@ impl Reporter {
             Event::Rejected { id, ingress, .. } => {
                 Line::Rejected(Entry { unix_us, id, bytes: 0, ingress })
             }
+            Event::Restored { id } => {
+                Line::Restored(Entry { unix_us, id, bytes: 0, ingress: None })
+            }
             Event::LinkUp { link, .. } => match self.names.get(link) {
                 Some(peer) => Line::Linked { unix_us, link, peer: *peer },
                 None => return,

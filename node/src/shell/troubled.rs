@@ -33,7 +33,8 @@ impl Shell {
         self.net.send(link, message);
     }
 
-    /// From now on there is this trouble, and no other.
+    /// From now on there is this trouble, and no other. What was seen until now is in the trace then, since the next may be
+    /// that the node is killed.
     pub(super) fn trouble(&mut self, trouble: &Trouble) -> Result<u64, NotTroubled> {
         if !self.config.lab.trouble {
             return Err(NotTroubled::Unset);
@@ -44,6 +45,7 @@ impl Shell {
             self.troubles.get_or_insert_with(|| Box::new(Troubles::new(rand::rng().random())));
         troubles.set(trouble, now)?;
         let met = troubles.met();
+        self.reporter.flush();
         let links: Vec<Link> = self.node.links().map(|view| view.link).collect();
         for link in links {
             self.break_if_cut_off(link);

@@ -2,7 +2,7 @@
 //! instance `1732180000123456,accepted,tx,<64 hex>,300,4.1`.
 //!
 //! The ingress is the link that the item came by, `-` if it was submitted here; the bytes of rejected items are
-//! given as 0. Who is at the other end of a link is told when it comes up: `unix_us,linked,peer,<peer id>,,4.1`. Where
+//! given as 0, and so are those of items that a restarted node has from before (`restored`). Who is at the other end of a link is told when it comes up: `unix_us,linked,peer,<peer id>,,4.1`. Where
 //! lines had to be left out, `unix_us,dropped,,,<count>,` tells how many.
 
 use std::io::Write as _;
@@ -25,6 +25,8 @@ pub enum Line {
     Accepted(Entry),
     /// An item broke one.
     Rejected(Entry),
+    /// A node that started again has an item from before. Its size isn't told.
+    Restored(Entry),
     /// A link came up.
     Linked {
         /// When, microseconds of Unix time.
@@ -65,7 +67,7 @@ impl Line {
     #[must_use]
     pub const fn unix_us(&self) -> u64 {
         match self {
-            Self::Accepted(entry) | Self::Rejected(entry) => entry.unix_us,
+            Self::Accepted(entry) | Self::Rejected(entry) | Self::Restored(entry) => entry.unix_us,
             Self::Linked { unix_us, .. } | Self::Dropped { unix_us, .. } => *unix_us,
         }
     }
@@ -75,6 +77,7 @@ impl Line {
         match self {
             Self::Accepted(entry) => entry.put("accepted", out),
             Self::Rejected(entry) => entry.put("rejected", out),
+            Self::Restored(entry) => entry.put("restored", out),
             Self::Linked { unix_us, link, peer } => {
                 put(out, format_args!("{unix_us},linked,peer,{peer},,{link}\n"));
             }
@@ -104,6 +107,7 @@ impl Line {
         match event {
             b"accepted" => entry().map(Self::Accepted),
             b"rejected" => entry().map(Self::Rejected),
+            b"restored" => entry().map(Self::Restored),
             b"linked" => Ok(Self::Linked {
                 unix_us,
                 link: link(ingress)?.ok_or(BadLine)?,
@@ -170,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_four_kinds_of_line_are_read() {
+    fn every_kind_of_line_is_read() {
         let (id, peer) = (Hash256::of(b"x"), PeerId::random());
         let (unix_us, ingress) = (1_732_180_000_123_456, Some(Link::new(4, 1)));
         let tx = Entry { unix_us, id: ItemId::tx(id), bytes: 300, ingress };
@@ -178,6 +182,7 @@ mod tests {
         for (line, text) in [
             (Line::Accepted(tx), format!("1732180000123456,accepted,tx,{id},300,4.1\n")),
             (Line::Rejected(block), format!("1,rejected,block,{id},0,-\n")),
+            (Line::Restored(block), format!("1,restored,block,{id},0,-\n")),
             (
                 Line::Linked { unix_us: 1, link: Link::new(4, 1), peer },
                 format!("1,linked,peer,{peer},,4.1\n"),

@@ -142,6 +142,12 @@ impl Collector {
                         (None, _) => oddities.foreign += 1,
                     }
                 }
+                // What the last lines of its former life would have said, had they been written.
+                Ok(Line::Restored(Entry { unix_us, id, .. })) => {
+                    if let Some(item) = numbers.get(&id) {
+                        arrivals.note(*item, (node, NOBODY), unix_us);
+                    }
+                }
                 Ok(Line::Rejected(_)) => oddities.rejected += 1,
                 Ok(Line::Linked { link, peer, .. }) => givers.linked(node, link, &peer),
                 Ok(Line::Dropped { count, .. }) => oddities.dropped += count,

@@ -9,7 +9,7 @@
 //! | `clog` | both ends of a link hold up what goes over it |
 //! | `partition` | nodes hold up or lose what goes to the other side, or break the links with it |
 //! | `pause` | the process is stopped (SIGSTOP), and goes on |
-//! | `crash`, `churn` | `kill -9`, and started again with its folder; silent: stopped first, so that its sockets stay |
+//! | `crash`, `churn` | `kill -9`, and started again with its folder, so with what it saved; silent: stopped first, so that its sockets stay |
 //!
 //! Crashes that nobody comes back from are [`kill`](super::kill)'s. Which nodes and links are met is drawn by the seed.
 
@@ -184,12 +184,13 @@ impl<'a> Troubles<'a> {
         self.doom(fault, node, now + away, agenda);
     }
 
-    /// What a node had sent goes with it, so it is asked before.
+    /// What a node had sent goes with it, so it is asked before, and its trace is written.
     async fn crash(&self, node: usize, silent: bool) {
         let victim = &self.fleet.nodes()[node];
         if !victim.is_up() {
             return;
         }
+        self.tell([node]).await;
         if let Ok(status) = victim.client.status().await {
             self.former.borrow_mut().entry(node).or_default().add(&observe::traffic_of(&status));
         }

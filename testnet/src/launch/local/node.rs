@@ -44,7 +44,7 @@ pub struct Node {
     pub withholds: bool,
     home: Home,
     fate: Cell<Fate>,
-    /// It is stopped, and goes on later.
+    /// It is stopped, or starts: it can be asked later.
     is_paused: Cell<bool>,
     /// CPU time of its earlier processes.
     earlier_cpu: Cell<Duration>,
@@ -208,8 +208,12 @@ impl Node {
         self.earlier_cpu.set(self.earlier_cpu.get() + process.borrow().wait_for_end());
         let started = Process::start(Verb::Again, &self.folder, common);
         *process.borrow_mut() = started.map_err(|problem| self.error(problem))?;
+        // Not up before it answers.
+        self.is_paused.set(true);
         self.fate.set(Fate::Alive);
-        self.wait_for_api().await
+        let answers = self.wait_for_api().await;
+        self.is_paused.set(false);
+        answers
     }
 
     /// Looks whether it still runs. Tells its death once.
