@@ -160,6 +160,7 @@ impl LaunchArgs {
         {
             output::tell(&fitted);
         }
+        settings.left_aside().iter().for_each(|sentence| output::tell(sentence));
         let Self { out, keep_logs, json, quiet, .. } = self;
         Ok((settings, Options { out, keep_logs, json, quiet }))
     }

@@ -31,7 +31,7 @@ use crate::launch::local::{Common, LOG, Node, TRACE};
 use crate::launch::plan::{self, Plan as NetworkPlan};
 use crate::launch::run_folder::RunFolder;
 use crate::launch::settings::Settings;
-use crate::launch::submit::{self, Arrived, Submission};
+use crate::launch::submit::{self, Arrived, Origins, Submission};
 use crate::manifest::{Manifest, Workload};
 use crate::usage::{self, Usage};
 
@@ -131,9 +131,8 @@ pub async fn run(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<
     let began = clock.now();
     let submitting = submit::all(
         &fleet,
-        &items,
+        (&items, Origins { seed: plan.seed, first: 0, named: None }),
         Schedule { rate: plan.rate },
-        plan.seed,
         (&clock, began),
         (&records, &arrived),
     );

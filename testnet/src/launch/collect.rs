@@ -1,7 +1,7 @@
 //! Follows the nodes' trace files: who has what, since when. Cheap, since it shares the machine with
 //! what it measures: no system call per delivery, and two reads a second per node.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
@@ -24,6 +24,8 @@ pub struct Collector {
     oddities: Oddities,
     /// Blocks that were accepted and aren't among the items; `None` if there should be none.
     blocks: Option<Vec<SeenBlock>>,
+    /// Items of a warm-up, which are looked at no more.
+    before: HashSet<ItemId>,
 }
 
 /// A block that a node has.
@@ -94,6 +96,7 @@ impl Collector {
             givers: Givers::default(),
             oddities: Oddities::default(),
             blocks: None,
+            before: HashSet::new(),
         }
     }
 
@@ -101,6 +104,12 @@ impl Collector {
     #[must_use]
     pub fn with_givers(self, givers: Givers) -> Self {
         Self { givers, ..self }
+    }
+
+    /// The same where others were submitted before, in a warm-up.
+    #[must_use]
+    pub fn after(self, before: impl IntoIterator<Item = ItemId>) -> Self {
+        Self { before: before.into_iter().collect(), ..self }
     }
 
     /// The same where blocks are made meanwhile.
@@ -126,8 +135,8 @@ impl Collector {
     /// # Errors
     /// When a trace can't be read.
     pub fn poll(&mut self) -> io::Result<usize> {
-        let before = self.arrivals.count;
-        let Self { tails, buffer, numbers, arrivals, givers, oddities, blocks } = self;
+        let count = self.arrivals.count;
+        let Self { tails, buffer, numbers, arrivals, givers, oddities, blocks, before } = self;
         for (node, tail) in tails.iter_mut().enumerate() {
             tail.read(buffer, |line| match Line::parse(line) {
                 Ok(Line::Accepted(Entry { unix_us, id, ingress, .. })) => {
@@ -139,6 +148,7 @@ impl Collector {
                         (None, Some(blocks)) if id.kind() == ItemKind::Block => {
                             blocks.push(SeenBlock { node, id: id.hash(), unix_us });
                         }
+                        (None, _) if before.contains(&id) => {}
                         (None, _) => oddities.foreign += 1,
                     }
                 }
@@ -154,7 +164,7 @@ impl Collector {
                 Err(BadLine) => oddities.unreadable += 1,
             })?;
         }
-        Ok(self.arrivals.count - before)
+        Ok(self.arrivals.count - count)
     }
 
     /// First deliveries so far, at dead nodes too.
@@ -294,10 +304,15 @@ mod tests {
     #[test]
     fn only_first_deliveries_of_submitted_items_count() {
         let traces: [&[(u64, &[u8])]; 3] = [&[(5, b"a"), (9, b"a")], &[(7, b"a"), (8, b"c")], &[]];
-        let (_folder, mut collector) = collector(traces);
+        let (folder, mut collector) = collector(traces);
         assert_eq!(collector.poll().unwrap(), 2);
         assert_eq!(collector.poll().unwrap(), 0, "nothing new");
         assert_eq!(collector.oddities(), Oddities { foreign: 1, ..Oddities::default() });
+        let path = folder.path().join("1");
+        let ids = [ItemId::tx(Hash256::of(b"a"))];
+        let mut later =
+            Collector::new([path.as_path()], ids).after([ItemId::tx(Hash256::of(b"c"))]);
+        assert_eq!((later.poll().unwrap(), later.oddities()), (1, Oddities::default()));
         let deliveries = collector.into_deliveries(&[Some((4, 0)), None]);
         let delivery = |node, latency_us| Delivery { item: 0, node, latency_us, from: None };
         assert_eq!(deliveries, [delivery(0, 0), delivery(1, 3)]);

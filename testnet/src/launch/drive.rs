@@ -22,8 +22,9 @@ use super::kill::{self, Kill};
 use super::local::{NodeError, TRACE};
 use super::mining;
 use super::settings::Settings;
-use super::submit::{self, Arrived, Submission};
+use super::submit::{self, Arrived, Origins, Submission};
 use super::trouble::Troubles;
+use crate::manifest::Manifest;
 use crate::ui::Bar;
 use crate::usage::{self, Usage};
 
@@ -85,14 +86,15 @@ pub struct Driven {
 /// When a trace can't be read.
 pub async fn run(
     (fleet, troubles): (&Fleet, &Troubles<'_>),
-    (items, victims): (&[Planned], &[usize]),
+    work: Work<'_>,
     givers: Givers,
     settings: &Settings,
     (clock, clocks): (&Clock, &mut Clocks),
     (cut, bar): (&Cut, &Bar),
 ) -> io::Result<Driven> {
+    let Work { items, before, victims } = work;
     let mining = settings.manifest.mining;
-    let mut collector = collector(fleet, items, givers, mining.is_some());
+    let mut collector = collector(fleet, work, givers, mining.is_some());
     let blocks = RefCell::new(Blocks::new(fleet.nodes().len()));
     let records = RefCell::new(vec![Submission::default(); items.len()]);
     let arrived = Arrived::default();
@@ -111,7 +113,9 @@ pub async fn run(
     let began = clock.now();
     let submitting = async {
         let shared = (&records, &arrived);
-        submit::all(fleet, items, schedule, settings.manifest.seed, (clock, began), shared).await;
+        let Manifest { seed, origin: named, .. } = settings.manifest;
+        let origins = Origins { seed, first: before.len(), named };
+        submit::all(fleet, (items, origins), schedule, (clock, began), shared).await;
         progress.submitting.set(false);
     };
     let making = async {
@@ -170,11 +174,24 @@ pub async fn run(
     })
 }
 
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Work<'a> {
+    /// Items to submit, in order.
+    pub items: &'a [Planned],
+    /// Those that were before.
+    pub before: &'a [Planned],
+    /// Nodes to kill.
+    pub victims: &'a [usize],
+}
+
 /// Follows the traces of all nodes.
-fn collector(fleet: &Fleet, items: &[Planned], givers: Givers, are_blocks_made: bool) -> Collector {
+fn collector(fleet: &Fleet, work: Work<'_>, givers: Givers, are_blocks_made: bool) -> Collector {
     let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
     let traces = traces.iter().map(|path| path.as_path());
-    let collector = Collector::new(traces, items.iter().map(|item| item.id)).with_givers(givers);
+    let ids = |items: &[Planned]| items.iter().map(|item| item.id).collect::<Vec<_>>();
+    let collector = Collector::new(traces, ids(work.items)).with_givers(givers);
+    let collector = collector.after(ids(work.before));
     if are_blocks_made { collector.with_blocks() } else { collector }
 }
 

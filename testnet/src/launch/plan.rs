@@ -62,6 +62,8 @@ pub struct NodePlan {
     pub identity: [u8; 32],
     /// Seed of its account.
     pub account: [u8; 32],
+    /// Whether others can dial it: then it tells its address.
+    pub is_reachable: bool,
     /// Whether it announces items and never delivers any.
     pub withholds: bool,
     /// What it is as a member of the fleet, if the nodes are members.
@@ -173,6 +175,7 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
             place: place(settings.links, &mut regions),
             identity: identities.random(),
             account: identities.random(),
+            is_reachable: index < manifest.network.reachable(),
             withholds: withholders.contains(&index),
             member: members.next(),
         })
@@ -207,6 +210,7 @@ fn joiners(
         place,
         identity: identities.random(),
         account: identities.random(),
+        is_reachable: true,
         withholds: false,
         member: None,
     };
@@ -237,7 +241,13 @@ fn contacts(manifest: &Manifest) -> Result<Contacts, String> {
     let mut rng = stream(manifest.seed, Stream::Topology);
     let nobody = vec![Vec::new(); nodes];
     if manifest.network.topology == Shape::Gossip {
-        let bootstrap = shapes::bootstrap(nodes, manifest.network.bootstrap, &mut rng);
+        let mut bootstrap = shapes::bootstrap(nodes, manifest.network.bootstrap, &mut rng);
+        let reachable = manifest.network.reachable();
+        for (node, known) in bootstrap.iter_mut().enumerate() {
+            // Nobody is told of one that can't be dialled; of itself a node is told in vain.
+            known.iter_mut().for_each(|other| *other %= reachable);
+            known.retain(|other| *other != node);
+        }
         return Ok(Contacts { bootstrap, connect: nobody, degrees: None });
     }
     let edges = overlay::edges(&manifest.overlay(), &mut rng)?;

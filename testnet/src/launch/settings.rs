@@ -98,6 +98,14 @@ impl Settings {
         })
     }
 
+    /// What of the manifest has no meaning for real nodes, and is left aside, in a sentence each.
+    #[must_use]
+    pub fn left_aside(&self) -> Vec<String> {
+        let spies =
+            "spies: only a simulation tells what spies would guess; they change nothing else";
+        (self.manifest.spies > 0.0).then(|| spies.to_owned()).into_iter().collect()
+    }
+
     /// The same with some nodes that announce items and never deliver any.
     ///
     /// # Errors
@@ -173,24 +181,23 @@ fn links(spec: &LinkSpec) -> Result<Links, String> {
 
 /// Refuses what only a simulator has.
 fn check_only_simulated(manifest: &Manifest) -> Result<(), String> {
-    let Manifest { network, warmup_txs, origin, spies, .. } = manifest;
-    let refused =
-        |key: &str, what: &str| Err(format!("{key}: launch {what}; leave it out, or use sim"));
+    let network = &manifest.network;
     if network.nodes > NODES_MAX {
         let nodes = network.nodes;
         return Err(format!("network.nodes is {nodes}, but launch starts at most {NODES_MAX}"));
     }
-    if network.reachable() < network.nodes {
-        return refused("network.reachable", "has no unreachable nodes");
+    let (reachable, outbound) = (network.reachable(), manifest.params.peers.outbound);
+    if network.topology == Shape::Gossip && reachable < network.nodes && reachable <= outbound {
+        return Err(format!(
+            "network.reachable is {reachable}, but nodes dial {outbound} others: launch waits until each has its links, so \
+             let more be reachable, or use sim"
+        ));
     }
-    if *warmup_txs > 0 {
-        return refused("warmup_txs", "measures all that it submits");
-    }
-    if origin.is_some() {
-        return refused("origin", "submits at random nodes");
-    }
-    if *spies > 0.0 {
-        return refused("spies", "has no spies");
+    if manifest.warmup_txs > 0 && manifest.mining.is_some() {
+        return Err(
+            "warmup_txs: launch has no warm-up where blocks are made; leave it out, or use sim"
+                .to_owned(),
+        );
     }
     Ok(())
 }
@@ -324,12 +331,20 @@ mod tests {
     #[test]
     fn what_only_a_simulator_can_do_is_refused_not_ignored() {
         type Change = fn(&mut Manifest);
-        let cases: [(Change, &str); 9] = [
+        let cases: [(Change, &str); 7] = [
             (|manifest| manifest.link = Manifest::default().link, "the others are for sim"),
-            (|manifest| manifest.warmup_txs = 5, "warmup_txs: launch measures all"),
-            (|manifest| manifest.origin = Some(3), "origin: launch submits at random nodes"),
-            (|manifest| manifest.spies = 0.1, "spies: launch has no spies"),
-            (|manifest| manifest.network.reachable = Some(50), "network.reachable: launch has no"),
+            (
+                |manifest| {
+                    manifest.warmup_txs = 5;
+                    manifest.mining = Some(crate::manifest::Mining {
+                        interval_s: 1.0,
+                        txs_max: None,
+                        late_joiners: 0,
+                    });
+                },
+                "warmup_txs: launch has no warm-up where blocks",
+            ),
+            (|manifest| manifest.network.reachable = Some(8), "but nodes dial 8 others"),
             (|manifest| manifest.network.nodes = 6_000, "launch starts at most 5000"),
             (
                 |manifest| {
@@ -369,6 +384,16 @@ mod tests {
             let error = settings(|manifest| manifest.fault = faults).unwrap_err();
             assert!(error.contains(sentence), "{error}");
         }
+    }
+
+    #[test]
+    fn a_manifest_of_a_simulation_is_launched_as_it_is() {
+        let settings = settings(|manifest| {
+            (manifest.warmup_txs, manifest.origin, manifest.spies) = (5, Some(3), 0.1);
+            manifest.network.reachable = Some(50);
+        });
+        let left_aside = settings.unwrap().left_aside();
+        assert!(left_aside.len() == 1 && left_aside[0].starts_with("spies: "), "{left_aside:?}");
     }
 
     #[test]

@@ -45,6 +45,17 @@ pub struct Met {
     pub touched: u64,
 }
 
+/// What is left of trouble that is over.
+#[derive(Debug)]
+pub struct Over {
+    /// What became of each fault.
+    pub met: Vec<Met>,
+    /// What nodes had sent and received in former lives.
+    pub former: BTreeMap<usize, NodeTraffic>,
+    /// What went wrong that wasn't to.
+    pub problems: Vec<String>,
+}
+
 /// All faults of a run.
 #[derive(Debug)]
 pub struct Troubles<'a> {
@@ -246,9 +257,8 @@ impl<'a> Troubles<'a> {
         }
     }
 
-    /// All is well again, so that nodes can be asked; tells what became of each fault, what nodes sent in former lives,
-    /// and what went wrong that wasn't to.
-    pub async fn over(self) -> (Vec<Met>, BTreeMap<usize, NodeTraffic>, Vec<String>) {
+    /// All is well again, so that nodes can be asked; tells what is left of it.
+    pub async fn over(self) -> Over {
         for node in self.paused.borrow_mut().values().flatten() {
             self.fleet.nodes()[*node].resume();
         }
@@ -262,7 +272,7 @@ impl<'a> Troubles<'a> {
             touched: if is_of_messages(spec) { messages } else { touched },
         };
         let met = self.specs.iter().zip(self.touched.into_inner()).map(met).collect();
-        (met, self.former.into_inner(), self.problems.into_inner())
+        Over { met, former: self.former.into_inner(), problems: self.problems.into_inner() }
     }
 }
 

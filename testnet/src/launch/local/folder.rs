@@ -97,7 +97,7 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
         config.params.peers.outbound = 0;
     }
     config.node.listen = vec![plan.addr()];
-    config.node.advertise = Some(plan.addr());
+    config.node.advertise = plan.is_reachable.then(|| plan.addr());
     config.node.bootstrap = plan.bootstrap.iter().copied().map(Into::into).collect();
     config.node.connect.clone_from(&plan.connect);
     config.node.network.clone_from(&common.network);
