@@ -11,13 +11,13 @@ use tidings_protocol::wire::message::{Items, Message};
 
 use self::slow_motion::SlowMotion;
 use crate::clock::SystemClock;
-use crate::links::Place;
+use crate::links::Position;
 
 /// What makes a node one of a test network. By default nothing does.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Lab {
-    /// Emulated place in the world: TCP is then shaped, and all peers must be, too.
-    pub place: Option<Place>,
+    /// Emulated position among others: TCP is then shaped, and all peers must be, too.
+    pub position: Option<Position>,
     /// How many times slower its clock runs once it is told to; unset: it refuses.
     pub slow_motion: Option<SlowMotion>,
     /// Whether to announce items and never deliver any.

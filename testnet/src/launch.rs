@@ -2,7 +2,7 @@
 //!
 //! # Map
 //! - before anything starts: [`settings`] is what real nodes make of a manifest, [`contenders`] finds others' nodes,
-//!   [`plan`] draws all that the seed decides, [`items`] are what is submitted, [`ports`] finds free ports,
+//!   [`plan`] draws all that the seed decides ([`positions`] where nodes are), [`items`] are what is submitted, [`ports`] finds free ports,
 //!   [`descriptors`] says whether there are enough of those
 //! - the nodes: [`local`] is one of them, in a process of this machine, [`fleet`] all of them; [`connect`] waits
 //!   until they are linked ([`ready`] is what waiting for all nodes is), [`slow_motion`] slows their clocks
@@ -37,6 +37,7 @@ pub mod observe;
 pub mod pace;
 pub mod plan;
 pub mod ports;
+pub mod positions;
 pub mod ready;
 pub mod results;
 pub mod run_folder;
@@ -232,7 +233,7 @@ async fn launch(
     raise_limits(settings)?;
     let Plan { network, nodes, degrees, items, victims, joiners } = plan::draw(settings)?;
     let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
-    let places: Vec<_> = nodes.iter().map(|node| node.place).collect();
+    let places: Vec<_> = nodes.iter().map(|node| node.at.clone()).collect();
 
     let (began, mut clocks) = (Instant::now(), Clocks::watch());
     let fleet = match start(nodes, &folder, settings, &ui).await {

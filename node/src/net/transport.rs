@@ -20,7 +20,7 @@ use tidings_protocol::ground::peer::{DialError, PeerAddr, Transport};
 
 use crate::clock::Clock;
 use crate::lab::shape::Shaper;
-use crate::links::Place;
+use crate::links::Position;
 use crate::net::NetError;
 use crate::net::held::Account;
 use crate::net::meter::Meter;
@@ -46,13 +46,13 @@ pub(crate) const NOISE_READ_MAX: usize = 3 * (64 << 10);
 /// What the swarm dials and listens with.
 pub(crate) type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// Builds the transport of a node with an identity, perhaps an emulated place, and a clock, by which it waits.
+/// Builds the transport of a node with an identity, perhaps an emulated position, and a clock, by which it waits.
 ///
 /// # Errors
 /// When Noise can't sign its key with the identity.
 pub(crate) fn build(
     keypair: &Keypair,
-    place: Option<Place>,
+    position: Option<&Position>,
     clock: &Clock,
     account: &Arc<Account>,
     meter: Meter,
@@ -72,13 +72,13 @@ pub(crate) fn build(
         let _ = sockopt::set_tcp_user_timeout(&stream.0, millis);
         meter.over(stream)
     });
-    let Some(place) = place else {
+    let Some(position) = position else {
         let secured = secure(tcp, keypair, connect, account)?;
         #[cfg(feature = "quic")]
         let secured = with_quic(secured, keypair);
         return Ok(secured);
     };
-    let shaper = Shaper::new(place, clock.clone());
+    let shaper = Shaper::new(position.clone(), clock.clone());
     let tcp = tcp.and_then(move |stream, end| shaper.shape(stream, end.is_dialer()));
     secure(tcp, keypair, connect, account)
 }

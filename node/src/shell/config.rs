@@ -76,7 +76,7 @@ impl ShellConfig {
             inbound_max: peers.inbound_max + peers.outbound,
             local_addresses: peers.local_addresses,
             autonat: self.autonat,
-            place: self.lab.place,
+            position: self.lab.position.clone(),
             clock: clock.clone(),
         }
     }

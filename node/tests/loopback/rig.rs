@@ -237,7 +237,7 @@ impl RawPeer {
             inbound_max: 1,
             local_addresses: true,
             autonat: false,
-            place: None,
+            position: None,
             clock: Clock::start(),
         };
         Net::start(&config).await.unwrap()

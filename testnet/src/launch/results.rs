@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tidings_links::Place;
 use tidings_protocol::ground::item::ItemKind;
 use tidings_tools::figures::blocks::Chain;
 use tidings_tools::figures::members::Members;
@@ -19,6 +18,7 @@ use super::items::{Planned, Schedule};
 use super::local::{Fate, Node};
 use super::observe::{self, AllTraffic, Comparison, MemoryMib};
 use super::pace;
+use super::positions::Drawn;
 use super::settings::{Settings, narrow};
 use super::submit::Submission;
 use super::trouble::Met;
@@ -105,7 +105,7 @@ pub fn assemble(
     settings: &Settings,
     manifest: Manifest,
     fleet: &Fleet,
-    places: &[Option<Place>],
+    places: &[Drawn],
     items: &[Planned],
     observed: &Observed,
     driven: Driven,
@@ -113,7 +113,7 @@ pub fn assemble(
     let nodes = fleet
         .nodes()
         .iter()
-        .map(|node| node_row(node, places[node.index], observed, &driven))
+        .map(|node| node_row(node, &places[node.index], observed, &driven))
         .collect();
     let submissions: Vec<_> = driven.submissions.iter().map(|record| record.sent).collect();
     let sent = items.iter().zip(&submissions).filter(|(_, sent)| sent.is_some());
@@ -149,11 +149,11 @@ pub fn assemble_failed(settings: &Settings, manifest: Manifest, reason: String) 
     (run, summary)
 }
 
-fn node_row(node: &Node, place: Option<Place>, observed: &Observed, driven: &Driven) -> run::Node {
+fn node_row(node: &Node, at: &Drawn, observed: &Observed, driven: &Driven) -> run::Node {
     let links = observed.overlay.links[node.index];
     run::Node {
-        region: place.map_or_else(String::new, |place| place.region.to_string()),
-        node_type: place.map_or_else(String::new, |place| place.node_type.to_string()),
+        region: at.region.clone(),
+        node_type: at.node_type.clone(),
         addr: node.addr.to_string(),
         pid: Some(node.pid()),
         outbound: narrow(links.outbound),

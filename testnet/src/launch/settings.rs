@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use tidings_sim::fault::FaultSpec;
-use tidings_sim::latency::LinkSpec;
+use tidings_sim::latency::{Draw, LinkSpec};
 use tidings_sim::overlay::Shape;
 use tidings_sim::units;
 use tidings_sim::workload::Transfers;
@@ -55,6 +55,8 @@ pub struct Options {
 pub enum Links {
     /// Latency and bandwidth of eight regions of the world.
     Regions,
+    /// Latency as any other model has it, from each node to each.
+    Rows,
     /// Nothing but this machine.
     None,
 }
@@ -170,12 +172,20 @@ fn links(spec: &LinkSpec) -> Result<Links, String> {
         {
             Ok(Links::Regions)
         }
-        LinkSpec::Regions { .. } => Err(format!(
-            "link: launch emulates regions with their bandwidth and a jitter of {}; others are for sim",
+        LinkSpec::Regions { bandwidth: true, .. } => Err(format!(
+            "link: launch emulates regions with a jitter of {}, or without bandwidth; others are for sim",
             tidings_links::JITTER
         )),
-        _ => Err("link.model: launch has links of model none or regions; the others are for sim"
-            .to_owned()),
+        LinkSpec::Rounds { .. } => {
+            Err("link.model: launch can't keep rounds: use sim, or another model".to_owned())
+        }
+        LinkSpec::Uniform { draw, .. } | LinkSpec::Exponential { draw, .. } | LinkSpec::Lognormal { draw, .. }
+            if draw == Draw::Message =>
+        {
+            Err("link.draw: launch draws latencies for links, and not for messages: leave it out, or use sim"
+                .to_owned())
+        }
+        _ => Ok(Links::Rows),
     }
 }
 
@@ -331,8 +341,17 @@ mod tests {
     #[test]
     fn what_only_a_simulator_can_do_is_refused_not_ignored() {
         type Change = fn(&mut Manifest);
-        let cases: [(Change, &str); 7] = [
-            (|manifest| manifest.link = Manifest::default().link, "the others are for sim"),
+        let cases: [(Change, &str); 8] = [
+            (
+                |manifest| manifest.link = LinkSpec::Rounds { round_ms: 100, asynchronous: true },
+                "launch can't keep rounds",
+            ),
+            (
+                |manifest| {
+                    manifest.link = LinkSpec::Exponential { mean_ms: 9.0, draw: Draw::Message }
+                },
+                "link.draw: launch draws latencies for links",
+            ),
             (
                 |manifest| {
                     manifest.warmup_txs = 5;
@@ -391,8 +410,11 @@ mod tests {
         let settings = settings(|manifest| {
             (manifest.warmup_txs, manifest.origin, manifest.spies) = (5, Some(3), 0.1);
             manifest.network.reachable = Some(50);
+            manifest.link = Manifest::default().link;
         });
-        let left_aside = settings.unwrap().left_aside();
+        let settings = settings.unwrap();
+        assert_eq!(settings.links, Links::Rows);
+        let left_aside = settings.left_aside();
         assert!(left_aside.len() == 1 && left_aside[0].starts_with("spies: "), "{left_aside:?}");
     }
 

@@ -35,6 +35,9 @@ pub struct SettingArgs {
     /// Shape of the overlay [default: outbound, or gossip among real nodes]
     #[arg(long, value_parser = shapes(), visible_alias = "topology")]
     pub overlay: Option<Shape>,
+    /// Links of one's own: a table whose first columns are `from` and `to`, for instance the links.csv of a run
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["overlay", "outbound"])]
+    pub links_file: Option<PathBuf>,
     /// Links that each node dials itself [default: 8]
     #[arg(long)]
     pub outbound: Option<usize>,
@@ -45,7 +48,7 @@ pub struct SettingArgs {
     #[arg(long)]
     pub bootstrap: Option<usize>,
     /// What lies between nodes: none, `constant:latency_ms=50`, `uniform:min_ms=10,max_ms=90`,
-    /// `exponential:mean_ms=50`, `lognormal:mean_ms=50`, planar, regions or rounds [default: planar, or
+    /// `exponential:mean_ms=50`, `lognormal:mean_ms=50`, planar, regions, `matrix:file=TABLE.csv` or rounds [default: planar, or
     /// regions among real nodes]
     #[arg(long, value_name = "MODEL[:KEY=VALUE,…]")]
     pub links: Option<String>,
@@ -152,11 +155,15 @@ impl SettingArgs {
             return Err("--outbound has no meaning with this overlay: its shape has the degrees that it has"
                 .to_owned());
         }
+        if let Some(file) = &self.links_file {
+            network.links_file = Some(file.clone());
+            network.links.clear();
+        }
         if let Some(links) = &self.links {
             let link = parse_short(links, "model");
             manifest.link = link.map_err(|error| format!("--links {error}"))?;
         }
-        Ok(())
+        manifest.read_files()
     }
 
     fn lay_workload(&self, manifest: &mut Manifest) -> Result<(), String> {

@@ -10,7 +10,6 @@ use tidings_tools::run::{self, Delivery, Item, ItemKind, Link, Run};
 
 use tidings_sim::baseline::{self, Baseline, NodeBaseline};
 use tidings_sim::fault::Running;
-use tidings_sim::latency::Place;
 use tidings_sim::scenario::Scenario;
 use tidings_sim::simulation::Finished;
 use tidings_sim::world::World;
@@ -79,10 +78,7 @@ fn honest(run: &Run, liars: &[u32]) -> Map<String, Value> {
 
 fn node_rows(world: &World, baseline: &Baseline) -> Vec<run::Node> {
     let row = |(node, before): (u32, &NodeBaseline)| {
-        let (region, node_type) = match world.latencies().place(node) {
-            Place::Region(region, node_type) => (region.to_string(), node_type.to_string()),
-            Place::Nowhere | Place::Point(..) => Default::default(),
-        };
+        let (region, node_type) = world.latencies().names(node);
         run::Node {
             region,
             node_type,

@@ -151,7 +151,7 @@ impl Node {
         let (chain, keypair, clock) = (network.chain(), identity::load(dir)?, Clock::start());
         let (meter, counts) = (Meter::default(), Counts::default());
         let counting = (meter.clone(), counts.clone());
-        let transport = transport::build(&keypair, config.links.place(), &clock, counting)?;
+        let transport = transport::build(&keypair, config.links.position(), &clock, counting)?;
         let behaviour = setting.behaviour(&keypair, chain.max_size(ItemKind::Tx))?;
         let settings =
             swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);

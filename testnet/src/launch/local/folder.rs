@@ -6,11 +6,13 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
+use tidings::config::Config;
+use tidings::config::links::{LinkModelName, LinksConfig};
 use tidings::config::members::MembersConfig;
-use tidings::config::{Config, LinkModelName, LinksConfig};
 use tidings::files::datadir::{ACCOUNT, CONFIG, IDENTITY};
 use tidings::files::identity::account_text;
 use tidings::lab::slow_motion::SlowMotion;
+use tidings_links::{Place, Position};
 use tidings_protocol::params::Params;
 
 use crate::launch::plan::NodePlan;
@@ -118,14 +120,24 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
             ..MembersConfig::default()
         };
     }
-    if let Some(place) = plan.place {
-        config.links = LinksConfig {
+    config.links = match &plan.at.position {
+        None => LinksConfig::default(),
+        Some(Position::Place(Place { region, node_type, seed })) => LinksConfig {
             model: LinkModelName::Regions,
-            region: place.region,
-            node_type: place.node_type,
-            seed: place.seed,
-        };
-    }
+            region: *region,
+            node_type: *node_type,
+            seed: *seed,
+            ..LinksConfig::default()
+        },
+        Some(Position::Row(row)) => LinksConfig {
+            model: LinkModelName::Rows,
+            number: row.number,
+            latency_us: row.from_us.to_vec(),
+            jitter: row.jitter,
+            seed: row.seed,
+            ..LinksConfig::default()
+        },
+    };
     config
 }
 
