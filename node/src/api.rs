@@ -28,7 +28,7 @@ pub use self::problem::{Problem, ProblemKind};
 pub use self::status::{
     BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus,
 };
-pub use self::submit::{Batch, BatchItem, BatchResult, Outcome, Submitted, Taken};
+pub use self::submit::{Batch, BatchItem, BatchResult, Outcome, Rival, Submitted, Taken};
 use crate::lab::slow_motion::SlowMotion;
 
 /// Where what is.
