@@ -16,6 +16,7 @@
 //! node's clock, so that latencies and lines are as slow as it is.
 
 mod dues;
+pub(crate) mod prelude;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -37,11 +38,7 @@ use tokio::time::{Instant, Sleep};
 
 use self::dues::Dues;
 use crate::clock::Clock;
-use crate::links::{LinkModel, NodeType, Place, Region};
-
-/// First two bytes of a prelude: two that begin neither a libp2p nor a TLS connection.
-const MAGIC: u8 = 0xD7;
-const VERSION: u8 = 1;
+use crate::links::{LinkModel, Place};
 
 /// How far ahead of its pace a node may send or receive, in real time. Timers are no finer than a
 /// millisecond, so less would cost bandwidth.
@@ -122,11 +119,11 @@ impl Shaper {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Place { region, node_type, .. } = self.place;
-        stream.write_all(&[MAGIC, VERSION, region as u8, node_type as u8]).await?;
+        stream.write_all(&prelude::of(self.place)).await?;
         stream.flush().await?;
-        let mut prelude = [0; 4];
-        stream.read_exact(&mut prelude).await?;
-        let (from, peer_type) = read_prelude(prelude)?;
+        let mut told = [0; prelude::LEN];
+        stream.read_exact(&mut told).await?;
+        let (from, peer_type) = prelude::read(told)?;
         let latency = self.model.latency(from, region);
         if dialler {
             let round_trip = latency + self.model.latency(region, from);
@@ -148,20 +145,6 @@ impl Shaper {
         rng.set_stream(stream);
         rng
     }
-}
-
-/// Where the peer is, and how it is connected.
-fn read_prelude([magic, version, region, node_type]: [u8; 4]) -> io::Result<(Region, NodeType)> {
-    if (magic, version) != (MAGIC, VERSION) {
-        return Err(io::Error::other(
-            "the peer's links are not shaped: links.model must be the same on all nodes of a network",
-        ));
-    }
-    let place = (Region::from_number(region), NodeType::from_number(node_type));
-    let (Some(region), Some(node_type)) = place else {
-        return Err(io::Error::other("the peer says that it is in no place that we know"));
-    };
-    Ok((region, node_type))
 }
 
 /// Most bytes that a reader holds back: what is under way on a full path, and room for a burst.

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::links::{NodeType, Region};
 
 /// A tokio stream with the traits of `futures`.
 #[derive(Debug)]
