@@ -38,6 +38,7 @@
 
 pub mod args;
 pub mod contender;
+pub mod explained;
 pub mod recorded;
 pub mod text;
 
