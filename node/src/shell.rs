@@ -76,7 +76,7 @@ use crate::files::addresses;
 use crate::lab::slow_motion;
 use crate::measured::Measured;
 use crate::names::{Names, Resolver, System};
-use crate::net::{self, Net, NetEvent, peer_key};
+use crate::net::{Net, NetEvent, peer_key};
 use crate::trace::Trace;
 
 /// How often the address book is saved, and with it the anchors: what a node that is killed loses. A guess; Bitcoin Core
@@ -192,9 +192,7 @@ impl Shell {
         events: impl Into<Events>,
         resolver: Arc<dyn Resolver>,
     ) -> Result<Self, ShellError> {
-        config.params.validate()?;
-        net::check("node.listen", &config.listen, config.lab.place)?;
-        net::check("node.connect", &config.connect, config.lab.place)?;
+        config.check()?;
         config.params.record.steps.get_or_insert(STEPS_DEFAULT);
         let known = config.addresses.as_deref().map(addresses::begin).transpose()?;
         let bans = Bans::load(config.bans.clone())?;

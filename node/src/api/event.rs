@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use super::kv::{KvEntry, KvKind, KvText};
 use super::members::MemberName;
 use super::members::shared::LeaderView;
+use super::rival::Rival;
 use super::schema::{Address, Dialled, ItemHash, Kind, Text};
-use super::submit::Rival;
 
 /// One message of the stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

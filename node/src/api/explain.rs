@@ -9,8 +9,8 @@ use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
 use utoipa::ToSchema;
 
+use super::rival::Rival;
 use super::schema::{Address, Dialled, Kind};
-use super::submit::Rival;
 
 /// Most steps told of one link, the latest: what an answer may hold without getting in the way of others.
 pub const PEER_STEPS_MAX: usize = 1_000;

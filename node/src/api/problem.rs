@@ -5,8 +5,8 @@ use tidings_protocol::ground::item::Hash256;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::rival::Rival;
 use super::schema::ItemHash;
-use super::submit::Rival;
 
 /// How such an answer is announced (RFC 9457, section 3).
 pub const CONTENT_TYPE: &str = "application/problem+json";

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use tidings_protocol::ground::item::Hash256;
 
 use crate::api::problem::{CONTENT_TYPE, Problem, ProblemKind};
-use crate::api::submit::Rival;
+use crate::api::rival::Rival;
 use crate::control::Unanswered;
 
 /// After how long to try again when the node is busy, seconds. A guess: its queues are worked off in less.

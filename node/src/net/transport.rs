@@ -240,14 +240,13 @@ pub(crate) fn check(
 
 const fn lacks(transport: Transport, place: Option<Place>) -> Option<&'static str> {
     match transport {
-        Transport::Tcp => None,
         Transport::Quic if !cfg!(feature = "quic") => Some(
             "this build has no QUIC: build it without `--no-default-features`, or leave `/quic` away",
         ),
         Transport::Quic if place.is_some() => {
             Some("a node whose links are emulated (links.model) has no QUIC: leave `/quic` away")
         }
-        Transport::Quic => None,
+        Transport::Tcp | Transport::Quic => None,
     }
 }
 

@@ -10,13 +10,14 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
 use tidings_protocol::peers::book::asmap::Program;
 
+use super::error::ShellError;
 use crate::blocks::BlocksConfig;
 use crate::clock::Clock;
 use crate::config::kv::Kv;
 use crate::config::seeds::Seed;
 use crate::lab::Lab;
 use crate::links::Region;
-use crate::net::NetConfig;
+use crate::net::{self, NetConfig};
 use crate::store::StoreConfig;
 
 /// Settings of one [`Shell`](crate::shell::Shell): [`new`](Self::new) makes them, and what is to be otherwise is set by the fields, or by the
@@ -143,6 +144,14 @@ impl ShellConfig {
     #[must_use]
     pub fn store(self, store: StoreConfig) -> Self {
         Self { store: Some(store), ..self }
+    }
+
+    /// Refuses what makes no sense, or what this build can't do.
+    pub(super) fn check(&self) -> Result<(), ShellError> {
+        self.params.validate()?;
+        net::check("node.listen", &self.listen, self.lab.place)?;
+        net::check("node.connect", &self.connect, self.lab.place)?;
+        Ok(())
     }
 
     /// What of it concerns the network.

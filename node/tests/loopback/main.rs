@@ -39,7 +39,7 @@ use rig::{RawPeer, config, free_addr, row, soon, start};
 
 #[test]
 fn the_example_of_two_nodes_with_rules_of_its_own_relays_an_item() {
-    let (send, ended) = std::sync::mpsc::channel();
+    let (send, ended) = std::sync::mpsc::sync_channel(1);
     std::thread::spawn(move || send.send(embed::main().map_err(|error| error.to_string())));
     assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(Ok(())));
 }

@@ -137,7 +137,7 @@ fn dealings_are_counted_and_answers_timed() {
 fn who_was_in_the_way_is_told_of_the_latest_that_were_refused() {
     let mut recorder = recorder(10_000, 0);
     let rival = |fee| Rival { id: ItemId::tx(Hash256([7; 32])), least_fee: Some(fee) };
-    for n in 0..=RIVALS_MAX as u32 {
+    for n in 0..=u32::try_from(RIVALS_MAX).unwrap() {
         recorder.note_from(None, id(n), ItemEvent::Rejected("conflicts-with-pool"), ms(n.into()));
         recorder.note_rival(id(n), rival(n.into()));
     }

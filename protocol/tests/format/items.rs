@@ -40,7 +40,7 @@ pub(crate) fn keys() -> Value {
         let public = VerificationKeyBytes::from(&SigningKey::from(seed));
         json!({ "seed": hex(&seed), "public": hex(public.as_ref()) })
     };
-    json!([of([7; 32]), of([8; 32]), of(std::array::from_fn(|n| n as u8))])
+    json!([of([7; 32]), of([8; 32]), of(std::array::from_fn(|n| u8::try_from(n).unwrap()))])
 }
 
 pub(crate) fn transactions() -> Value {

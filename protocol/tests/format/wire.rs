@@ -131,8 +131,10 @@ fn of_items() -> Vec<(&'static str, Message)> {
 
 fn of_comparisons() -> Vec<(&'static str, Message)> {
     let span = |first: u64, depth| Span::new(first, depth).unwrap();
-    let splits = [span(0, 0)]
-        .map(|span| Split { span, sums: std::array::from_fn::<u32, FAN, _>(|n| n as u32) });
+    let splits = [span(0, 0)].map(|span| Split {
+        span,
+        sums: std::array::from_fn::<u32, FAN, _>(|n| u32::try_from(n).unwrap()),
+    });
     let list = List { span: span(0x1100_0000_0000_0000, 2), ids: [ShortId([0x11; 8])].into() };
     let cells = [Cell { sum: 5, check: 6 }, Cell::default()].into();
     vec![

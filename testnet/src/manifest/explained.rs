@@ -89,7 +89,8 @@ mod tests {
 
     /// The template with everything set that it shows.
     fn all_set() -> toml::Table {
-        let lines = template().lines().map(|line| {
+        let template = template();
+        let lines = template.lines().map(|line| {
             let setting = line.strip_prefix("# ").filter(|rest| {
                 rest.split_once(" = ").is_some_and(|(key, _)| {
                     !key.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_')

@@ -196,10 +196,7 @@ impl Teller<'_> {
                 Some(us) => format!("accepted; checking took {} ms", millis(step.unix_us - us)),
                 None => "accepted".to_owned(),
             },
-            StepName::Rejected => match step.rival {
-                Some(rival) => format!("rejected ({detail}): {rival}"),
-                None => format!("rejected: it breaks the rule {detail}"),
-            },
+            StepName::Rejected => rejected(step, detail),
             StepName::Delayed => {
                 "not announced yet: this node has announced as much as it may, and what pays most goes first \
                  (params.budgets.relayed)"
@@ -340,6 +337,13 @@ impl Teller<'_> {
             _ => return String::new(),
         };
         came + &why
+    }
+}
+
+fn rejected(step: &StepStatus, rule: &str) -> String {
+    match step.rival {
+        Some(rival) => format!("rejected ({rule}): {rival}"),
+        None => format!("rejected: it breaks the rule {rule}"),
     }
 }
 

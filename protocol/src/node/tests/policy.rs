@@ -150,5 +150,5 @@ fn a_refused_conflict_is_reported_and_remembered_with_its_rival() {
     let rival = actions.iter().find_map(rival).unwrap();
     assert_eq!(rival.id, first.id());
     assert!(rival.least_fee.unwrap() > 1_000, "{rival:?}");
-    assert_eq!(solo.node.story_of(&second.id()).unwrap().rival, Some(rival));
+    assert_eq!(solo.node.story_of(second.id()).unwrap().rival, Some(rival));
 }
