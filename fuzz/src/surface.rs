@@ -109,7 +109,10 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) -> usize {
             Command::Ban { reply, .. }
             | Command::Unban { reply, .. }
             | Command::Disconnect { reply, .. } => drop(reply.send(Ok(Concerned::default()))),
-            Command::Connect { reply, .. } | Command::Stop(reply) => drop(reply.send(())),
+            Command::Readings(reply) => drop(reply),
+            Command::Connect { reply, .. } | Command::Stop(reply) | Command::Alive(reply) => {
+                let _ = reply.send(());
+            }
         }
     }
     submitted

@@ -7,6 +7,7 @@
 mod args;
 mod bans;
 mod chain;
+mod descriptions;
 mod descriptors;
 pub mod error;
 mod explain;
@@ -83,6 +84,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         output.print(&json!({ "version": version }), || format!("tidings {version}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
+    match &cli.verb {
+        Verb::Completions(args) => return descriptions::completions(output, args),
+        Verb::Manual(args) => return descriptions::manual(output, args),
+        _ => {}
+    }
     let folder = Folder { dir: DataDir::locate(cli.data_dir.as_deref())?, output };
     folder.dir.check()?;
     match cli.verb {
@@ -114,11 +120,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Stop(remote) => stop(&folder, &remote),
         Verb::Log(args) => show::log(&folder, &args),
         Verb::Config(settings) => show::config(&folder, &settings.flags()?),
-        Verb::Version => unreachable!("it needs no data folder and is answered above"),
+        Verb::Version | Verb::Completions(_) | Verb::Manual(_) => {
+            unreachable!("they need no data folder and are answered above")
+        }
     }
 }
 
-/// A data folder and how to print: what every verb but `version` needs.
+/// A data folder and how to print: what every verb needs but those that tell of the program itself.
 #[derive(Clone, Debug)]
 struct Folder {
     dir: DataDir,

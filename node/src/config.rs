@@ -13,6 +13,7 @@ pub mod env;
 pub mod kv;
 pub mod layers;
 pub mod members;
+pub mod reference;
 pub mod seeds;
 
 use std::net::SocketAddr;

@@ -27,16 +27,31 @@ use crate::api::bans::{BanList, BanRequest, Concerned, Subject};
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::{AddressPage, PeerStatus, Readiness, Status, Submitted};
 use crate::lab::slow_motion::{NotSlowed, SlowMotion};
+use crate::measured::Registry;
 use crate::store::NotSaved;
 
 /// Most commands waiting for the shell; over it the API waits.
 pub const COMMANDS_MAX: usize = 256;
+
+/// A node's state, and all that it has counted and measured since its start. [`Status`] is for people and programs that ask now and then;
+/// what is here besides is of use to whoever asks again and again, and compares.
+#[derive(Clone, Debug)]
+pub struct Readings {
+    /// How it is.
+    pub status: Status,
+    /// What happened how often, and how long things took; it goes on.
+    pub registry: Registry,
+}
 
 /// One thing asked of the shell. An asker that has gone away is no error.
 #[derive(Debug)]
 pub enum Command {
     /// How are you?
     Status(oneshot::Sender<Status>),
+    /// How are you, and what have you measured? For metrics.
+    Readings(oneshot::Sender<Box<Readings>>),
+    /// Do you still listen? Answered with nothing, as soon as the shell gets to it.
+    Alive(oneshot::Sender<()>),
     /// Who are your peers?
     Peers(oneshot::Sender<Vec<PeerStatus>>),
     /// Do you have the peers that you need? Costs next to nothing.

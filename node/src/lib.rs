@@ -18,7 +18,7 @@
 //! - [`net`]: links to peers over libp2p; [`blocks`]: the chain on the disk, over [`store`]: what else outlives the process;
 //!   [`trace`]: the record of deliveries, written and read
 //! - [`files`]: the data folder with identity, network and addresses; [`config`]: settings in four layers
-//! - [`lab`]: what only test networks have, over [`links`], the emulated world
+//! - [`lab`]: what only test networks have, over [`links`], the emulated world; [`measured`]: times and counts for metrics
 //! - [`panics`]: what becomes of them; [`logging`], by way of [`printable`], how text of strangers is shown
 //! - [`clock`], [`calendar`]
 //!
@@ -43,10 +43,13 @@ pub mod http;
 pub mod lab;
 pub mod logging;
 mod mdns;
+pub mod measured;
 pub mod members;
 pub mod metrics;
 pub mod names;
 pub mod net;
+#[cfg(test)]
+mod pages;
 pub mod panics;
 pub mod printable;
 pub mod shell;

@@ -74,6 +74,7 @@ use crate::clock::{self, Clock, ClockWatch};
 use crate::control::{Command, Events, SubmitReply};
 use crate::files::addresses;
 use crate::lab::slow_motion;
+use crate::measured::Measured;
 use crate::names::{Names, Resolver, System};
 use crate::net::{Net, NetEvent, peer_key};
 use crate::trace::Trace;
@@ -122,6 +123,7 @@ pub struct Shell {
     clock_steps: u64,
     turn: Turn,
     turns: Turns,
+    measured: Measured,
     absence: Absence,
     names: Names,
     /// Who of our network is found on this link, if that is asked.
@@ -195,8 +197,10 @@ impl Shell {
         let known = config.addresses.as_deref().map(addresses::begin).transpose()?;
         let bans = Bans::load(config.bans.clone())?;
         let trace = config.trace.as_deref().map(open_trace).transpose()?;
-        let mut keeper = Keeper::start(config.store.clone()).await?;
-        let (blocks, headers) = Blocks::start(&config).await?;
+        let measured = Measured::default();
+        let registry = measured.registry();
+        let mut keeper = Keeper::start(config.store.clone(), registry).await?;
+        let (blocks, headers) = Blocks::start(&config, registry).await?;
         let mut rng = randomness(config.seed)?;
         let clock = slow_motion::clock(config.lab.slow_motion, config.lab.clock);
         doubt_clock(&config, &keeper);
@@ -219,13 +223,12 @@ impl Shell {
         if config.lab.withhold {
             tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
         }
-        let now = Instant::now();
-        let known = known.unwrap_or_default();
+        let (now, known) = (Instant::now(), known.unwrap_or_default());
         let names = joining::names(&config, resolver, known.addresses.len(), now);
         let reachability = Reachability::new(&config, net.listening(), now);
         let neighbours = joining::neighbours(&config, net.listening(), rng.next_u64());
         let mut shell = Self {
-            verifier: Verifier::new(Arc::clone(&config.chain)),
+            verifier: Verifier::new(Arc::clone(&config.chain), registry),
             reporter: Reporter::new(events.into(), trace),
             acquaintances: Acquaintances::default(),
             config: Arc::new(config),
@@ -243,7 +246,8 @@ impl Shell {
             watch: ClockWatch::start(),
             clock_steps: 0,
             turn: Turn::begin(now),
-            turns: Turns::default(),
+            turns: Turns::new(registry),
+            measured,
             absence: Absence::default(),
             names,
             neighbours,
@@ -417,7 +421,10 @@ impl Shell {
         for action in actions.drain(..) {
             match action {
                 Action::Send { message, .. } if self.config.lab.withholds(&message) => {}
-                Action::Send { link, message } => self.net.send(link, message),
+                Action::Send { link, message } => {
+                    self.measured.sent(link, &message, self.real);
+                    self.net.send(link, message);
+                }
                 Action::Throttle { link, class, until } => {
                     throttled = true;
                     self.net.throttle(link, class, self.clock.instant(until));
@@ -448,6 +455,7 @@ impl Shell {
     fn report(&mut self, event: &Event, now: Time, cut: Option<Reason>) {
         let unix_us = self.clock.unix_us(now);
         self.reporter.report(event, unix_us, cut);
+        self.measured.reported(event, unix_us, cut, self.real);
         self.keeper.observe(event);
         match *event {
             Event::Accepted { id, ingress, .. } => {
@@ -538,6 +546,7 @@ impl Shell {
         }
         for index in 0..messages.len() {
             let message = &messages[index];
+            self.measured.received(link, message, self.real);
             if self.handle(Input::Received { link, message })
                 && self.net.must_hold(link, &messages[index + 1..])
             {
@@ -558,6 +567,7 @@ impl Shell {
             tracing::warn!(%link, peer, "cut the link: {}", Reason::SlowReader);
         }
         self.handle(Input::Disconnected { link });
+        self.measured.disconnected(link);
         self.reporter.names.remove(link);
     }
 

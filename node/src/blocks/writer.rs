@@ -16,6 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use metrics::Histogram;
 use tidings_protocol::ground::item::{Item, ItemId};
 
 use super::reader::{Reader, Shared};
@@ -83,10 +84,11 @@ pub struct BlocksHandle {
 
 impl BlocksHandle {
     /// Opens a folder of blocks and starts its thread; with the headers of all blocks that were ever kept. Waits for the disk.
+    /// `took` records how long batches take to be written.
     ///
     /// # Errors
     /// When the folder can't be used, or the system has no thread left.
-    pub fn start(config: &BlocksConfig) -> Result<(Self, Vec<Bytes>), OpenError> {
+    pub fn start(config: &BlocksConfig, took: Histogram) -> Result<(Self, Vec<Bytes>), OpenError> {
         let store = BlockStore::open(config)?;
         let damaged = |error: redb::Error| OpenError::Damaged {
             path: config.folder.join(super::open::INDEX),
@@ -101,6 +103,7 @@ impl BlocksHandle {
             inbox,
             gauges: Arc::clone(&gauges),
             shared: Arc::clone(&shared),
+            took,
             kept: Vec::new(),
             tip: 0,
             refused: None,
@@ -196,6 +199,8 @@ struct Writer {
     inbox: Receiver<Job>,
     gauges: Arc<Gauges>,
     shared: Arc<Shared>,
+    /// How long batches took that the disk took.
+    took: Histogram,
     /// Changes that the disk refused; their blocks count among those that wait to be written.
     kept: Vec<Change>,
     tip: u32,
@@ -249,9 +254,11 @@ impl Writer {
         if changes.is_empty() {
             return;
         }
+        let began = Instant::now();
         match self.try_write(&changes) {
             Ok(()) => {
                 self.gauges.commits.fetch_add(1, Ordering::Relaxed);
+                self.took.record(began.elapsed());
                 for change in &changes {
                     if let Change::Keep { block, .. } = change {
                         self.shared.remove(block.id());

@@ -22,14 +22,12 @@ impl Output {
         value: &impl Serialize,
         text: impl FnOnce() -> String,
     ) -> Result<(), Error> {
-        let shown = self.shown(value, text)?;
-        let mut out = io::stdout().lock();
-        match out.write_all(shown.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Error::io("write the result")(error))
-            }
-            _ => Ok(()),
-        }
+        write_out(&self.shown(value, text)?)
+    }
+
+    /// The same for text of the program's own, in which nothing is escaped: scripts and pages.
+    pub(super) fn print_own(self, value: &impl Serialize, text: &str) -> Result<(), Error> {
+        if self.json { self.print(value, String::new) } else { write_out(text) }
     }
 
     /// What is printed: nothing in it does more than show itself.
@@ -40,6 +38,16 @@ impl Output {
         let json = serde_json::to_string(value);
         let json = json.map_err(|error| Error::io("write the result")(error.into()))?;
         Ok(printable::json(&json) + "\n")
+    }
+}
+
+fn write_out(shown: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(shown.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::io("write the result")(error))
+        }
+        _ => Ok(()),
     }
 }
 

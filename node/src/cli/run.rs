@@ -9,6 +9,7 @@
 mod guest;
 mod listeners;
 mod publish;
+mod supervisor;
 
 pub use self::guest::guest;
 
@@ -41,6 +42,7 @@ use crate::members::{self, Members, MembersSetup};
 use crate::shell::{Shell, ShellConfig};
 use crate::store::StoreConfig;
 use listeners::Listeners;
+use supervisor::Supervisor;
 
 /// How long leaving the fleet may keep a node from its end. A guess: the news of it takes a second.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
@@ -222,6 +224,7 @@ async fn serve(
         say_ready(folder.output, ready);
     }
     let servers = listeners.serve(&api);
+    Supervisor::of_environment().ready(&api.control, &stop);
     let (stopped, mut open) = (stop.clone(), None);
     let drained = async {
         stopped.requested().await;

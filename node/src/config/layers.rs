@@ -167,6 +167,20 @@ impl Schema {
         self.examples.keys().map(String::as_str)
     }
 
+    /// The setting's default, if it has one.
+    #[must_use]
+    pub fn default_of(&self, key: &str) -> Option<&Value> {
+        let mut parts = key.split('.');
+        let first = self.defaults.get(parts.next()?)?;
+        parts.try_fold(first, |value, part| value.get(part))
+    }
+
+    /// A value that the setting could have, if there is such a setting.
+    #[must_use]
+    pub fn example_of(&self, key: &str) -> Option<&Value> {
+        self.examples.get(key)
+    }
+
     /// An example of the setting's value.
     fn get(&self, key: &str, origin: &Origin) -> Result<&Value, LayerError> {
         if let Some(value) = self.examples.get(key) {
@@ -411,7 +425,9 @@ fn fits(value: &Value, like: &Value) -> bool {
     like.same_type(value) || like.is_float() && value.is_integer()
 }
 
-fn type_name(value: &Value) -> &'static str {
+/// What people call the type of a value.
+#[must_use]
+pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::String(_) => "a string",
         Value::Integer(_) => "a whole number",

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use metrics::{histogram, with_local_recorder};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::{Item, ItemId};
 use tidings_protocol::machine::{Input, Load, Loaded};
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use super::{Shell, ShellConfig};
 use crate::api::BlockStoreStatus;
 use crate::blocks::{BlocksHandle, OpenError, Reader, Unreadable, WAITING_MAX_BYTES};
+use crate::measured::Registry;
 use crate::store::Waiter;
 
 /// Most blocks that are read at once. A guess: a disk has more to do than one of them, and each is a block in memory.
@@ -83,11 +85,18 @@ impl Blocks {
     ///
     /// # Errors
     /// When it can't be used.
-    pub(super) async fn start(config: &ShellConfig) -> Result<(Self, Vec<Bytes>), OpenError> {
+    pub(super) async fn start(
+        config: &ShellConfig,
+        registry: &Registry,
+    ) -> Result<(Self, Vec<Bytes>), OpenError> {
         let chain = Arc::clone(&config.chain);
         let (mut handle, mut headers) = (None, Vec::new());
         if let Some(config) = config.blocks.clone() {
-            let start = tokio::task::spawn_blocking(move || BlocksHandle::start(&config));
+            let took = with_local_recorder(
+                registry,
+                || histogram!("tidings_commit_seconds", "store" => "blocks"),
+            );
+            let start = tokio::task::spawn_blocking(move || BlocksHandle::start(&config, took));
             let started =
                 start.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
             let (started, kept) = started?;

@@ -10,7 +10,7 @@ use tidings_protocol::machine::Input;
 use super::verify::Verified;
 use super::{Pending, Shell, status};
 use crate::api::{Outcome, Readiness, Status, Submitted, ViewsStatus};
-use crate::control::{Command, SubmitReply};
+use crate::control::{Command, Readings, SubmitReply};
 use crate::lab::slow_motion::{self, NotSlowed, SlowMotion};
 use crate::logging;
 use crate::store::{Change, Waiter};
@@ -29,6 +29,8 @@ impl Shell {
         // Whoever asked may be gone by now; that is no error.
         match command {
             Command::Status(reply) => drop(reply.send(self.status())),
+            Command::Readings(reply) => drop(reply.send(Box::new(self.readings()))),
+            Command::Alive(reply) => drop(reply.send(())),
             Command::Peers(reply) => drop(reply.send(self.peers())),
             Command::Ready(reply) => drop(reply.send(self.readiness())),
             Command::Addresses { after, limit, reply } => {
@@ -75,17 +77,20 @@ impl Shell {
             Ok(Submitted { id, outcome: Outcome::Rejected, rule: Some(rule.to_owned()) })
         };
         if bytes.len() > self.config.chain.max_size(kind) {
+            self.measured.refused(kind, "too-large");
             let _ = reply.send(refused(None, "too-large"));
             return;
         }
         let item = match (*self.config.chain).item(kind, bytes) {
             Ok(item) => item,
             Err(rejection) => {
+                self.measured.refused(kind, rejection.rule);
                 let _ = reply.send(refused(None, rejection.rule));
                 return;
             }
         };
         if self.pending.len() + self.keeper.waiting() + self.blocks.waiting() >= PENDING_MAX {
+            self.measured.refused(kind, "node-busy");
             let _ = reply.send(refused(Some(item.id().hash()), "node-busy"));
             return;
         }
@@ -150,6 +155,10 @@ impl Shell {
             }
             _ => waiters.into_iter().for_each(|waiter| waiter.tell(Ok(()))),
         }
+    }
+
+    fn readings(&self) -> Readings {
+        Readings { status: self.status(), registry: self.measured.registry().clone() }
     }
 
     fn status(&self) -> Status {

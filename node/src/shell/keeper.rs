@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
+use metrics::{histogram, with_local_recorder};
 use tidings_protocol::ground::item::{Item, ItemId, ItemKind};
 use tidings_protocol::machine::{Input, RestoredAs};
 use tidings_protocol::node::Node;
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 use self::map::MapNotes;
 use super::Shell;
 use crate::api::StoreStatus;
+use crate::measured::Registry;
 use crate::store::{Change, OpenError, Restored, StoreConfig, StoreHandle};
 
 /// Most changes that are noted; while the store takes none, further ones are dropped and counted. A guess:
@@ -56,9 +58,16 @@ enum Note {
 
 impl Keeper {
     /// Opens the store, if there is to be one, on a thread that may wait for the disk.
-    pub(super) async fn start(config: Option<StoreConfig>) -> Result<Self, OpenError> {
+    pub(super) async fn start(
+        config: Option<StoreConfig>,
+        registry: &Registry,
+    ) -> Result<Self, OpenError> {
         let Some(config) = config else { return Ok(Self::default()) };
-        let start = tokio::task::spawn_blocking(|| StoreHandle::start(config));
+        let took = with_local_recorder(
+            registry,
+            || histogram!("tidings_commit_seconds", "store" => "items"),
+        );
+        let start = tokio::task::spawn_blocking(|| StoreHandle::start(config, took));
         let (store, restored) =
             start.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
         Ok(Self { store: Some(store), restored: Some(restored), ..Self::default() })

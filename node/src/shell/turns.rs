@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
+use metrics::{Histogram, histogram, with_local_recorder};
 use tokio::time::Instant;
+
+use crate::measured::Registry;
 
 /// For how long a turn takes on new work. A guess: far less than a round trip, far more than a task switch.
 const TURN: Duration = Duration::from_millis(2);
@@ -37,18 +40,26 @@ impl Turn {
 }
 
 /// The turns so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Turns {
     count: u64,
+    took: Histogram,
     long: [u64; LONG.len()],
     longest: Duration,
 }
 
 impl Turns {
+    /// There were none yet.
+    pub(super) fn new(registry: &Registry) -> Self {
+        let took = with_local_recorder(registry, || histogram!("tidings_turn_seconds"));
+        Self { count: 0, took, long: [0; LONG.len()], longest: Duration::ZERO }
+    }
+
     /// A turn ends.
     pub(super) fn end(&mut self, turn: &Turn, now: Instant) {
         let took = now - turn.began;
         self.count += 1;
+        self.took.record(took);
         self.longest = self.longest.max(took);
         for ((limit, _), count) in LONG.iter().zip(&mut self.long) {
             *count += u64::from(took >= *limit);
@@ -77,7 +88,7 @@ mod tests {
         let turn = Turn::begin(began);
         assert!(!turn.is_over(began));
         assert!(turn.is_over(began + TURN));
-        let mut turns = Turns::default();
+        let mut turns = Turns::new(&Registry::default());
         turns.end(&turn, began + TURN);
         turns.end(&turn, began + Duration::from_millis(7));
         assert_eq!(turns.longest(), Duration::from_millis(7));

@@ -18,6 +18,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
+use metrics::Histogram;
 use tokio::sync::mpsc;
 
 use super::age::SAVE_INTERVAL;
@@ -111,10 +112,14 @@ pub struct StoreHandle {
 
 impl StoreHandle {
     /// Opens a store and starts its thread, which reads back what is stored. Waits for the disk.
+    /// `took` records how long batches take to be written.
     ///
     /// # Errors
     /// When the store can't be used, or the system has no thread left.
-    pub fn start(config: StoreConfig) -> Result<(Self, mpsc::Receiver<Vec<Restored>>), OpenError> {
+    pub fn start(
+        config: StoreConfig,
+        took: Histogram,
+    ) -> Result<(Self, mpsc::Receiver<Vec<Restored>>), OpenError> {
         let path = config.path.clone();
         let mut store = Store::open(&config)?;
         let recalled = store.take_recalled();
@@ -128,6 +133,7 @@ impl StoreHandle {
             store: Some(store),
             inbox,
             gauges: Arc::clone(&gauges),
+            took,
             kept: Vec::new(),
             refused: None,
         };
@@ -203,6 +209,8 @@ struct Writer {
     store: Option<Store>,
     inbox: Receiver<Job>,
     gauges: Arc<Gauges>,
+    /// How long batches took that the disk took.
+    took: Histogram,
     /// Changes that the disk refused.
     kept: Vec<Change>,
     /// Why, and when to try again.
@@ -299,9 +307,11 @@ impl Writer {
         if all.is_empty() {
             return;
         }
+        let began = Instant::now();
         match self.try_write(&all) {
             Ok(()) => {
                 self.gauges.commits.fetch_add(1, Ordering::Relaxed);
+                self.took.record(began.elapsed());
                 self.measure();
                 tell(&self.gauges, waiters, Ok(()));
             }

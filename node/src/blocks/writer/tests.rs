@@ -18,7 +18,7 @@ type Answer = oneshot::Receiver<Result<(), NotSaved>>;
 
 impl Running {
     fn start(place: Place) -> Self {
-        let (handle, _) = BlocksHandle::start(&place.config).unwrap();
+        let (handle, _) = BlocksHandle::start(&place.config, Histogram::noop()).unwrap();
         Self { place, handle }
     }
 
@@ -70,7 +70,7 @@ fn blocks_that_come_together_share_commits_and_are_read_before_they_are_written(
     assert!(commits < 100, "{commits} commits for 500 blocks");
     drop(reader);
     let place = running.close();
-    let (handle, headers) = BlocksHandle::start(&place.config).unwrap();
+    let (handle, headers) = BlocksHandle::start(&place.config, Histogram::noop()).unwrap();
     assert_eq!((headers.len(), handle.gauges().blocks.load(Ordering::Relaxed)), (500, 500));
 }
 

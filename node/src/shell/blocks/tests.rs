@@ -65,6 +65,10 @@ async fn saved(blocks: &Blocks, block: &Arc<Item>) {
     answer.await.unwrap().unwrap();
 }
 
+async fn start(folder: Option<&tempfile::TempDir>) -> (Blocks, Vec<Bytes>) {
+    Blocks::start(&config(folder), &Registry::default()).await.unwrap()
+}
+
 async fn answer(blocks: &mut Blocks) -> Answer {
     poll_fn(|cx| blocks.poll(cx)).await
 }
@@ -72,7 +76,7 @@ async fn answer(blocks: &mut Blocks) -> Answer {
 #[tokio::test]
 async fn what_is_asked_for_is_read_from_the_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut blocks, headers) = Blocks::start(&config(Some(&folder))).await.unwrap();
+    let (mut blocks, headers) = start(Some(&folder)).await;
     assert!(headers.is_empty() && blocks.keeps());
     let all: Vec<_> = (0..9).map(block).collect();
     for block in &all {
@@ -95,14 +99,14 @@ async fn what_is_asked_for_is_read_from_the_disk() {
         assert_eq!(seen, expected, "each once");
     }
     blocks.close().await;
-    let (_, headers) = Blocks::start(&config(Some(&folder))).await.unwrap();
+    let (_, headers) = start(Some(&folder)).await;
     assert_eq!(headers.len(), 9);
 }
 
 #[tokio::test]
 async fn what_is_not_kept_or_damaged_is_answered_too() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut blocks, _) = Blocks::start(&config(Some(&folder))).await.unwrap();
+    let (mut blocks, _) = start(Some(&folder)).await;
     let (kept, other) = (block(1), block(2));
     saved(&blocks, &kept).await;
     blocks.load(other.id(), Load::Block, None);
@@ -127,7 +131,7 @@ async fn what_is_not_kept_or_damaged_is_answered_too() {
 #[tokio::test]
 async fn too_many_questions_are_answered_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut blocks, _) = Blocks::start(&config(Some(&folder))).await.unwrap();
+    let (mut blocks, _) = start(Some(&folder)).await;
     let kept = block(1);
     saved(&blocks, &kept).await;
     let asked = WAITING_MAX + READERS + 100;
@@ -142,7 +146,7 @@ async fn too_many_questions_are_answered_at_once() {
 
 #[tokio::test]
 async fn without_a_folder_the_core_has_what_it_has() {
-    let (mut blocks, headers) = Blocks::start(&config(None)).await.unwrap();
+    let (mut blocks, headers) = start(None).await;
     assert!(headers.is_empty() && !blocks.keeps() && blocks.status().is_none());
     let block = block(1);
     blocks.load(block.id(), Load::Returns, None);
@@ -157,7 +161,7 @@ async fn without_a_folder_the_core_has_what_it_has() {
 #[tokio::test]
 async fn a_disk_that_is_behind_is_waited_for_unless_it_writes_nothing_at_all() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut blocks, _) = Blocks::start(&config(Some(&folder))).await.unwrap();
+    let (mut blocks, _) = start(Some(&folder)).await;
     // The first file of blocks can't be made.
     let obstacle = folder.path().join("blocks").join("blk00000.dat");
     fs::create_dir(&obstacle).unwrap();

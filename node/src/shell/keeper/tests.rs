@@ -47,7 +47,7 @@ impl Run {
         let mut params = Params::default();
         params.relay.strategy = StrategyKind::Inventory;
         let node = Node::new(Identity::for_tests(1), &params);
-        let keeper = Keeper::start(Some(config)).await.unwrap();
+        let keeper = Keeper::start(Some(config), &Registry::default()).await.unwrap();
         let mut run = Self { node, keeper, params, rng: ChaCha8Rng::seed_from_u64(1) };
         let mut restored = run.keeper.restored.take().unwrap();
         while let Some(batch) = restored.recv().await {

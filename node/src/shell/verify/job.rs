@@ -1,6 +1,7 @@
 //! What a thread is given to do, and what it brings back.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tidings_protocol::chain::{self, Chain, Confirmed, Opened};
 use tidings_protocol::ground::item::{Item, ItemId};
@@ -21,10 +22,10 @@ pub(super) enum Job {
 
 /// What a thread did.
 pub(super) enum Done {
-    /// It opened blocks, and so many of their parts were remembered, of so many that were verified.
-    Opened(Vec<(Arc<Item>, Body)>, [u64; 2]),
-    /// It verified a batch, of a block if one is named.
-    Batch(Option<ItemId>, Vec<Arc<Item>>, Vec<chain::Verdict>),
+    /// It opened blocks, and so many of their parts were remembered, of so many that were verified. The last is how long it took.
+    Opened(Vec<(Arc<Item>, Body)>, [u64; 2], Duration),
+    /// It verified a batch, of a block if one is named. The last is how long it took.
+    Batch(Option<ItemId>, Vec<Arc<Item>>, Vec<chain::Verdict>, Duration),
 }
 
 /// What was found in a block.
@@ -39,6 +40,7 @@ pub(super) enum Body {
 
 impl Job {
     pub(super) fn run(self, chain: &dyn Chain, remembered: &Verdicts) -> Done {
+        let began = Instant::now();
         match self {
             Self::Open(blocks) => {
                 let mut counts = [0; 2];
@@ -47,11 +49,11 @@ impl Job {
                     (block, body)
                 };
                 let opened = blocks.into_iter().map(&mut open).collect();
-                Done::Opened(opened, counts)
+                Done::Opened(opened, counts, began.elapsed())
             }
             Self::Verify(block, items) => {
                 let verdicts = chain.verify_batch(&items);
-                Done::Batch(block, items, verdicts)
+                Done::Batch(block, items, verdicts, began.elapsed())
             }
         }
     }

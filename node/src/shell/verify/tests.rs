@@ -94,7 +94,7 @@ fn in_block(number: u16) -> Arc<Item> {
 
 fn verifier(cores: usize) -> (Arc<Noting>, Verifier) {
     let chain = Arc::new(Noting::default());
-    let mut verifier = Verifier::new(Arc::clone(&chain) as Arc<dyn Chain>);
+    let mut verifier = Verifier::new(Arc::clone(&chain) as Arc<dyn Chain>, &Registry::default());
     verifier.under_way_max = cores;
     (chain, verifier)
 }

@@ -32,7 +32,7 @@ fn config(folder: &tempfile::TempDir) -> StoreConfig {
 }
 
 fn start(folder: tempfile::TempDir) -> Running {
-    let (store, restored) = StoreHandle::start(config(&folder)).unwrap();
+    let (store, restored) = StoreHandle::start(config(&folder), Histogram::noop()).unwrap();
     Running { folder, store, restored }
 }
 

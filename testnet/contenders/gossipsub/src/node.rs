@@ -289,7 +289,10 @@ impl Node {
             Command::Ban { reply, .. }
             | Command::Unban { reply, .. }
             | Command::Disconnect { reply, .. } => drop(reply.send(Err(NotDone::Off))),
-            Command::Connect { reply, .. } => drop(reply.send(())),
+            Command::Readings(reply) => drop(reply),
+            Command::Connect { reply, .. } | Command::Alive(reply) => {
+                let _ = reply.send(());
+            }
             // Gossipsub keeps messages for a few heartbeats, for its peers only.
             Command::Chain(command) => command.refuse(),
             Command::Kv(command) => command.refuse(),
