@@ -98,7 +98,12 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) -> usize {
                 assert!((1..=RULES.max_size(kind)).contains(&bytes.len()), "{} bytes", bytes.len());
                 submitted += 1;
                 let id = Some(Hash256::of(&bytes));
-                drop(reply.send(Ok(Submitted { id, outcome: Outcome::Accepted, rule: None })));
+                drop(reply.send(Ok(Submitted {
+                    id,
+                    outcome: Outcome::Accepted,
+                    rule: None,
+                    rival: None,
+                })));
             }
             Command::ExplainTx { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),

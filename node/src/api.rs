@@ -13,6 +13,7 @@ pub mod kv;
 pub mod members;
 pub mod peers;
 pub mod problem;
+pub mod rival;
 pub mod schema;
 pub mod settings;
 pub mod status;
@@ -26,6 +27,7 @@ pub use self::event::{KvChange, LinkName, NodeEvent, Notice, Streamed, What};
 pub use self::health::{Health, Readiness};
 pub use self::peers::{AddressPage, AddressStatus, PeerStatus, Peers};
 pub use self::problem::{Problem, ProblemKind};
+pub use self::rival::Rival;
 pub use self::status::{
     BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus,
 };

@@ -203,8 +203,8 @@ impl Client {
         }
         match refused(&answer) {
             ClientError::Refused(problem) if problem.kind == ProblemKind::RuleBroken => {
-                let Problem { id, rule, .. } = *problem;
-                Ok(Submitted { id, outcome: Outcome::Rejected, rule })
+                let Problem { id, rule, rival, .. } = *problem;
+                Ok(Submitted { id, outcome: Outcome::Rejected, rule, rival })
             }
             error => Err(error),
         }

@@ -3,6 +3,7 @@
 //!
 //! A node's settings say which of it there is ([`Lab`]); without any, nothing of this is built or asked.
 
+pub(crate) mod plain;
 pub mod shape;
 pub mod slow_motion;
 pub mod trouble;

@@ -196,7 +196,7 @@ impl Shell {
         events: impl Into<Events>,
         resolver: Arc<dyn Resolver>,
     ) -> Result<Self, ShellError> {
-        config.params.validate()?;
+        config.check()?;
         config.params.record.steps.get_or_insert(STEPS_DEFAULT);
         let known = config.addresses.as_deref().map(addresses::begin).transpose()?;
         let bans = Bans::load(config.bans.clone())?;

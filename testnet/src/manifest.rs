@@ -39,6 +39,7 @@
 
 pub mod args;
 pub mod contender;
+pub mod explained;
 mod files;
 pub mod recorded;
 pub mod text;

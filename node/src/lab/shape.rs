@@ -16,6 +16,7 @@
 //! node's clock, so that latencies and lines are as slow as it is.
 
 mod dues;
+pub(crate) mod prelude;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -36,17 +37,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 
 use self::dues::Dues;
+use self::prelude::Peer;
 use crate::clock::Clock;
-use crate::links::{LinkModel, NodeType, Place, Position, Region, Row};
-
-/// First two bytes of a prelude: two that begin neither a libp2p nor a TLS connection.
-const MAGIC: u8 = 0xD7;
-
-/// What follows them: a region and a type of node, one byte each.
-const PLACE: u8 = 1;
-
-/// What follows them: a node's number, big-endian.
-const NUMBER: u8 = 2;
+use crate::links::{LinkModel, NodeType, Place, Position, Row};
 
 /// The line of a node without a place: none that would be felt, and still a bound of what is held back.
 const BOUNDLESS_BPS: u64 = 1_000_000_000_000;
@@ -136,11 +129,11 @@ impl Shaper {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        stream.write_all(&prelude(&self.position)).await?;
+        stream.write_all(&prelude::of(&self.position)).await?;
         stream.flush().await?;
-        let mut prelude = [0; 4];
-        stream.read_exact(&mut prelude).await?;
-        let Path { latency, back, bps } = self.path(prelude)?;
+        let mut told = [0; prelude::LEN];
+        stream.read_exact(&mut told).await?;
+        let Path { latency, back, bps } = self.path(told)?;
         if dialler {
             let round_trip = latency + back;
             tokio::time::sleep_until(self.clock.instant(self.clock.now() + round_trip)).await;
@@ -149,9 +142,9 @@ impl Shaper {
         Ok(Shaped::new(stream, self, latency, hold_max))
     }
 
-    /// What lies between this node and a peer with a prelude.
-    fn path(&self, prelude: [u8; 4]) -> io::Result<Path> {
-        match (&self.position, read_prelude(prelude)?) {
+    /// What lies between this node and a peer that tells where it is.
+    fn path(&self, told: [u8; prelude::LEN]) -> io::Result<Path> {
+        match (&self.position, prelude::read(told)?) {
             (Position::Place(Place { region, node_type, .. }), Peer::Place(from, peer_type)) => {
                 Ok(Path {
                     latency: self.model.latency(from, *region),
@@ -160,13 +153,11 @@ impl Shaper {
                 })
             }
             (Position::Row(row), Peer::Number(number)) => {
-                let latency = row.latency(number).ok_or_else(nowhere)?;
+                let latency = row.latency(number).ok_or_else(prelude::nowhere)?;
                 // Its own row tells the way back; for a handshake this one is near enough.
                 Ok(Path { latency, back: latency, bps: NodeType::Supernode.up_bps() })
             }
-            _ => Err(io::Error::other(
-                "the peer's links are of another model: links.model must be the same on all nodes of a network",
-            )),
+            _ => Err(prelude::other_links()),
         }
     }
 
@@ -193,43 +184,6 @@ struct Path {
     back: Duration,
     /// What the narrower of both lines carries, bits a second.
     bps: u64,
-}
-
-/// Where a peer says that it is.
-enum Peer {
-    Place(Region, NodeType),
-    Number(u16),
-}
-
-fn prelude(position: &Position) -> [u8; 4] {
-    match position {
-        Position::Place(Place { region, node_type, .. }) => {
-            [MAGIC, PLACE, *region as u8, *node_type as u8]
-        }
-        Position::Row(row) => {
-            let [high, low] = row.number.to_be_bytes();
-            [MAGIC, NUMBER, high, low]
-        }
-    }
-}
-
-/// Where the peer is.
-fn read_prelude(prelude: [u8; 4]) -> io::Result<Peer> {
-    match prelude {
-        [MAGIC, PLACE, region, node_type] => {
-            let place = (Region::from_number(region), NodeType::from_number(node_type));
-            let (Some(region), Some(node_type)) = place else { return Err(nowhere()) };
-            Ok(Peer::Place(region, node_type))
-        }
-        [MAGIC, NUMBER, high, low] => Ok(Peer::Number(u16::from_be_bytes([high, low]))),
-        _ => Err(io::Error::other(
-            "the peer's links are not shaped: links.model must be the same on all nodes of a network",
-        )),
-    }
-}
-
-fn nowhere() -> io::Error {
-    io::Error::other("the peer says that it is in no place that we know")
 }
 
 /// Most bytes that a reader holds back: what is under way on a full path, and room for a burst.

@@ -29,7 +29,10 @@ async fn shaped_nodes_relay_as_far_apart_as_they_say_and_take_only_shaped_ones()
     // The default strategy sends it whole to its first peer: 60 ms less 5 % of jitter.
     assert!(begun.elapsed() >= Duration::from_millis(57), "{:?}", begun.elapsed());
     let mut plain = start(config(&[here.addr])).await;
-    assert_eq!(plain.dial_failed().await, "the handshake failed");
+    assert_eq!(plain.dial_failed().await, "it has links of another model");
+    let mut shaped = config(&[plain.addr]);
+    shaped.lab.position = Some(place(Region::Europe));
+    assert_eq!(start(shaped).await.dial_failed().await, "it has links of another model");
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ pub struct Network {
 
 /// How it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Measure {
     /// How long the idle network is watched before the first submission, seconds; 0 leaves it out.
     pub idle_s: f64,

@@ -313,8 +313,12 @@ impl Node {
     }
 
     fn submit(&mut self, kind: ItemKind, bytes: &Bytes) -> Submitted {
-        let refused =
-            |id, rule: String| Submitted { id, outcome: Outcome::Rejected, rule: Some(rule) };
+        let refused = |id, rule: String| Submitted {
+            id,
+            outcome: Outcome::Rejected,
+            rule: Some(rule),
+            rival: None,
+        };
         if kind == ItemKind::Block {
             return refused(None, "a contender relays transactions only".to_owned());
         }
@@ -325,10 +329,10 @@ impl Node {
         match self.swarm.behaviour_mut().publish(topic(), bytes.to_vec()) {
             Ok(_) => {
                 self.accept(id, bytes.len(), None);
-                Submitted { id: Some(id), outcome: Outcome::Accepted, rule: None }
+                Submitted { id: Some(id), outcome: Outcome::Accepted, rule: None, rival: None }
             }
             Err(PublishError::Duplicate) => {
-                Submitted { id: Some(id), outcome: Outcome::AlreadyKnown, rule: None }
+                Submitted { id: Some(id), outcome: Outcome::AlreadyKnown, rule: None, rival: None }
             }
             Err(error) => refused(Some(id), error.to_string()),
         }
