@@ -12,6 +12,7 @@ pub mod blocks;
 pub mod env;
 pub mod kv;
 pub mod layers;
+pub mod links;
 pub mod members;
 pub mod reference;
 pub mod seeds;
@@ -24,7 +25,7 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::{ParamError, Params, Redundancy, STEPS_DEFAULT};
 
 use crate::lab::slow_motion::SlowMotion;
-use crate::links::{NodeType, Place, Region};
+use crate::links::Region;
 use blocks::BlocksSettings;
 use kv::KvConfig;
 use layers::{Entry, Layered, Origin, Schema};
@@ -63,7 +64,7 @@ pub struct Config {
     /// The record of deliveries.
     pub trace: TraceConfig,
     /// Emulated links.
-    pub links: LinksConfig,
+    pub links: links::LinksConfig,
     /// What only test networks have.
     pub lab: LabConfig,
     /// The core.
@@ -196,54 +197,6 @@ pub struct TraceConfig {
     pub file: Option<PathBuf>,
 }
 
-/// Emulated links, for test networks: see [`crate::links`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LinksConfig {
-    /// Whether to emulate. All nodes of a network must agree.
-    pub model: LinkModelName,
-    /// Where this node is.
-    pub region: Region,
-    /// How it is connected there.
-    pub node_type: NodeType,
-    /// Seed of the jitter.
-    pub seed: u64,
-}
-
-/// Whether to emulate links.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LinkModelName {
-    /// Links are as they are.
-    None,
-    /// Latency and bandwidth of eight regions.
-    Regions,
-}
-
-impl Default for LinksConfig {
-    fn default() -> Self {
-        Self {
-            model: LinkModelName::None,
-            region: Region::Europe,
-            node_type: NodeType::Fullnode,
-            seed: 1,
-        }
-    }
-}
-
-impl LinksConfig {
-    /// The place to emulate, if any.
-    #[must_use]
-    pub const fn place(&self) -> Option<Place> {
-        match self.model {
-            LinkModelName::None => None,
-            LinkModelName::Regions => {
-                Some(Place { region: self.region, node_type: self.node_type, seed: self.seed })
-            }
-        }
-    }
-}
-
 /// What only test networks have: misbehaviour, since somebody has to be what others must put up with, and
 /// clocks that are slow or wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,6 +204,9 @@ impl LinksConfig {
 pub struct LabConfig {
     /// Whether to announce items and never deliver any.
     pub withhold: bool,
+    /// Whether the admin API may have it lose, double or hold up what it sends, and cut it off from peers. See
+    /// [`crate::lab::trouble`].
+    pub trouble: bool,
     /// How many times slower the node's clock runs from the moment that the admin API is told; unset: it
     /// refuses. See [`crate::lab::slow_motion`].
     pub slow_motion: Option<SlowMotion>,
@@ -304,6 +260,14 @@ pub enum ConfigError {
     /// A setting of the chain of blocks makes no sense.
     #[error("`blocks.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
     Blocks {
+        /// Which.
+        error: ParamError,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// A setting of emulated links makes no sense.
+    #[error("`links.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
+    Links {
         /// Which.
         error: ParamError,
         /// Where it came from.
@@ -389,6 +353,10 @@ pub fn resolve(
     config.blocks.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("blocks.{}", error.key));
         ConfigError::Blocks { error, origin }
+    })?;
+    config.links.validate().map_err(|error| {
+        let origin = layered.origin_under(&format!("links.{}", error.key));
+        ConfigError::Links { error, origin }
     })?;
     config.kv.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("kv.{}", error.key));

@@ -35,6 +35,14 @@ Exit codes:
   70  a fault of the program stopped the node; what it acknowledged is saved
   78  data folder, settings, keys, network file or store can't be used";
 
+const SUBMIT_EXAMPLES: &str = "\
+Examples:
+  tidings submit --payload hello      a transfer, signed by the account of the data folder
+  tidings submit tx.bin               a transaction, from a file of its bytes
+  tidings submit --hex tx.txt         the same, from a file of hexadecimal digits
+  tidings submit --block block.bin    a block
+  cat tx.bin | tidings submit -       from standard input";
+
 /// A peer-to-peer relay node for transactions and blocks.
 #[derive(Debug, Parser)]
 #[command(name = "tidings", version, after_help = AFTER_HELP)]
@@ -112,6 +120,7 @@ pub(super) enum Verb {
     /// Show how far two members are apart, without asking them
     Rtt(RttArgs),
     /// Hand in a transaction or a block
+    #[command(after_help = SUBMIT_EXAMPLES)]
     Submit(SubmitArgs),
     /// Stop the node and wait until it is gone
     Stop(Remote),
@@ -409,7 +418,7 @@ pub(super) enum Deletable {
 #[derive(Debug, Args)]
 pub(super) struct SubmitArgs {
     /// File with the item's canonical bytes; `-` is standard input
-    #[arg(value_name = "FILE", required_unless_present = "payload", conflicts_with = "payload")]
+    #[arg(value_name = "FILE", conflicts_with = "payload")]
     pub(super) file: Option<PathBuf>,
     /// The file holds hexadecimal digits
     #[arg(long, conflicts_with = "payload")]
@@ -418,7 +427,7 @@ pub(super) struct SubmitArgs {
     #[arg(long, conflicts_with = "payload")]
     pub(super) block: bool,
     /// Sign a transfer with this payload, by the account of the data folder
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(super) payload: Option<String>,
     /// Fee of the transfer
     #[arg(long, value_name = "N", default_value_t = 0, requires = "payload")]

@@ -164,7 +164,9 @@ impl Error {
             | Self::Keys(KeyringError::File(_) | KeyringError::Damaged { .. })
             | Self::Bind(BindError::PathTooLong(_) | BindError::NoSocket(_))
             | Self::Shell(
-                ShellError::Net(NetError::Network(_) | NetError::Identity(_))
+                ShellError::Net(
+                    NetError::Network(_) | NetError::Identity(_) | NetError::NoTransport { .. },
+                )
                 | ShellError::Addresses(_)
                 | ShellError::Bans { .. }
                 | ShellError::Params(_)

@@ -135,9 +135,10 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         blocks,
         kv,
         lab: Lab {
-            place: config.links.place(),
+            position: config.links.position(),
             slow_motion: config.lab.slow_motion,
             withhold: config.lab.withhold,
+            trouble: config.lab.trouble,
             clock,
         },
         seed: None,

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::BUFFER_LEN;
-use super::line::Line;
+use super::line::{HEADER, Line};
 use crate::files::guard;
 
 /// A file that is open only while something is appended to it: a trace is written to once a second, and thousands of nodes
@@ -47,14 +47,19 @@ pub struct Trace<W = Appended> {
 }
 
 impl Trace {
-    /// A trace file, to go on at its end.
+    /// A trace file, to go on at its end. A new one begins with the names of its columns.
     ///
     /// # Errors
     /// When it can't be opened for writing now.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = Appended(path.to_owned());
-        file.open()?;
-        Ok(Self::new(file))
+        let is_new = file.open()?.metadata()?.len() == 0;
+        let mut trace = Self::new(file);
+        if is_new {
+            trace.buffer.extend_from_slice(HEADER.as_bytes());
+            trace.buffer.push(b'\n');
+        }
+        Ok(trace)
     }
 }
 

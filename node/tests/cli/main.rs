@@ -11,6 +11,7 @@ mod members;
 mod metrics;
 mod output;
 mod store;
+mod stumbling;
 mod supervisor;
 
 use std::fs;
