@@ -209,8 +209,8 @@ impl Error {
             | Self::Token(TokenError::Entropy(_))
             | Self::Shell(
                 ShellError::Entropy(_)
-                | ShellError::Store(OpenError::Io { .. })
-                | ShellError::Blocks(BlocksError::Io { .. }),
+                | ShellError::Store(OpenError::Io { .. } | OpenError::NoCopy { .. })
+                | ShellError::Blocks(BlocksError::Io { .. } | BlocksError::NoCopy { .. }),
             )
             | Self::Client(
                 ClientError::Broken { .. } | ClientError::Refused(_) | ClientError::Answer { .. },
