@@ -63,6 +63,7 @@ pub use self::config::ShellConfig;
 pub use self::error::ShellError;
 use self::explain::Acquaintances;
 use self::fault::Doing;
+use self::housekeeping::Wall;
 use self::joining::Joining;
 use self::keeper::Keeper;
 use self::kv::MapDesk;
@@ -71,7 +72,7 @@ use self::report::Reporter;
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
 use self::waiting::{First, Waiting};
-use crate::clock::{self, Clock, ClockWatch};
+use crate::clock::{self, Clock};
 use crate::control::{Command, Events, SubmitReply};
 use crate::files::addresses;
 use crate::lab::slow_motion;
@@ -120,9 +121,7 @@ pub struct Shell {
     actions: Vec<Action>,
     clock: Clock,
     /// Watches the system's own.
-    watch: ClockWatch,
-    /// How often that was set.
-    clock_steps: u64,
+    wall: Wall,
     turn: Turn,
     turns: Turns,
     measured: Measured,
@@ -244,9 +243,8 @@ impl Shell {
             blocks,
             arrivals: Arrivals::default(),
             actions: Vec::new(),
+            wall: Wall::start(clock.system(), now),
             clock,
-            watch: ClockWatch::start(),
-            clock_steps: 0,
             turn: Turn::begin(now),
             turns: Turns::new(registry),
             measured,
@@ -312,6 +310,7 @@ impl Shell {
             let first = poll_fn(|cx| waiting.poll(self, shutdown.as_mut(), cx)).await;
             let before = self.real;
             self.look_at_clock();
+            self.settle_stamps();
             if let Some(gone) = self.absence.look(wake_at, before, self.real) {
                 tracing::warn!(
                     for_s = gone.as_secs_f64(),

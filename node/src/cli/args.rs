@@ -2,6 +2,7 @@
 
 mod chain;
 mod members;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub(super) use self::members::{
     EventArgs, KeysVerb, LeaderVerb, MembersArgs, MembersVerb, QueryArgs, RttArgs, StateVerb,
     WhomArgs,
 };
+pub(super) use self::store::{ExportArgs, StoreVerb};
 use crate::api::bans::Subject;
 use crate::cli::error::Error;
 use crate::config::seeds::Seed;
@@ -122,6 +124,11 @@ pub(super) enum Verb {
     /// Hand in a transaction or a block
     #[command(after_help = SUBMIT_EXAMPLES)]
     Submit(SubmitArgs),
+    /// Check what is kept in the data folder, or carry it elsewhere, while no node runs there
+    Store {
+        #[command(subcommand)]
+        verb: StoreVerb,
+    },
     /// Stop the node and wait until it is gone
     Stop(Remote),
     /// Show what the node's log tells, or have it tell something else until the node ends
@@ -199,6 +206,9 @@ pub(super) struct Settings {
     /// Log format (log.format): text or json
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
+    /// Write the log to this file instead of standard error (log.file)
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
     /// Offer the admin API there, too (admin.tcp)
     #[arg(long, value_name = "ADDR")]
     admin_tcp: Option<SocketAddr>,
@@ -234,6 +244,7 @@ impl Settings {
             ("--strategy", "params.relay.strategy", self.strategy.map(|kind| kind.to_string())),
             ("--log", "log.filter", self.log.clone()),
             ("--log-format", "log.format", self.log_format.clone()),
+            ("--log-file", "log.file", path(&self.log_file)),
             ("--admin-tcp", "admin.tcp", self.admin_tcp.map(|addr| addr.to_string())),
             ("--metrics", "metrics.listen", self.metrics.map(|addr| addr.to_string())),
             ("--trace", "trace.file", path(&self.trace)),
@@ -488,6 +499,8 @@ mod tests {
             "debug",
             "--log-format",
             "json",
+            "--log-file",
+            "/l",
             "--admin-tcp",
             addr,
             "--metrics",
@@ -498,7 +511,7 @@ mod tests {
             "links.seed=7",
         ];
         let flags = flags(&all).unwrap();
-        assert_eq!(flags.len(), 12);
+        assert_eq!(flags.len(), 13);
         let resolved = crate::config::resolve(Path::new("/nonexistent"), [], &flags).unwrap();
         assert_eq!(resolved.config.node.listen.len(), 2);
         assert_eq!(resolved.config.links.seed, 7);

@@ -174,7 +174,7 @@ impl Shell {
         let mut counters = status::counters(&counted, &self.net.counters());
         counters.insert("trace_dropped".to_owned(), self.reporter.trace_dropped());
         counters.insert("log_dropped".to_owned(), logging::dropped());
-        counters.insert("clock_steps".to_owned(), self.clock_steps);
+        counters.insert("clock_steps".to_owned(), self.wall.steps());
         counters.insert("own_identity_elsewhere".to_owned(), self.twins);
         counters.extend(self.turns.counters().map(|(name, count)| (name.to_owned(), count)));
         let Verified { items, batches, remembered } = self.verifier.counters();

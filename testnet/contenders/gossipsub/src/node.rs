@@ -58,7 +58,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 pub(crate) fn run(data_dir: &Path, setting: Setting) -> Result<(), Failure> {
     let dir = DataDir::locate(Some(data_dir))?;
     let _lock = dir.lock()?;
-    let config = config::resolve(&dir.join(CONFIG), config::env::variables(), &[])?.config;
+    let mut config = config::resolve(&dir.join(CONFIG), config::env::variables(), &[])?.config;
+    config.log.file = config.log.file.map(|file| dir.join(file));
     let _log = logging::init(&config.log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
