@@ -53,8 +53,10 @@ fn made() -> String {
 
 #[test]
 fn the_examples_of_the_format_are_what_the_code_makes() {
+    // As values: in which order keys are written hangs on what else is built.
+    let said: Value = serde_json::from_str(&committed()).unwrap();
     assert!(
-        committed() == made(),
+        said == examples(),
         "format.json isn't what the code makes. Another format is another network: if it is meant, run this test with {RENEW}=1"
     );
 }

@@ -63,7 +63,7 @@ fn a_cut_stalls_or_drops_what_goes_to_its_peers_and_when_it_is_over_what_stalled
     let cut = |how| vec![Effect::Cut { peers: vec![inside.to_string()], how }];
     let mut stalled = troubles(cut(CutHow::Stall));
     assert_eq!(stalled.meet(LINK, Some(&inside), &ping(), ms(0)), 0);
-    assert_eq!(stalled.meet(LINK, Some(&outside), &ping(), ms(0)), 1);
+    assert_eq!(stalled.meet(Link::new(4, 0), Some(&outside), &ping(), ms(0)), 1);
     assert_eq!((stalled.due(), all_due(&mut stalled, ms(1_000_000))), (Time::NEVER, 0));
     stalled.set(&Trouble::default(), ms(500)).unwrap();
     assert_eq!((stalled.due(), all_due(&mut stalled, ms(500))), (ms(500), 1));
