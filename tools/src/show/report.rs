@@ -2,6 +2,7 @@
 
 mod facts;
 mod sections;
+mod settings;
 
 use std::path::Path;
 
@@ -66,7 +67,8 @@ pub fn page(run: &Run, spread: &Spread, summary: &Summary) -> String {
         (sections::all_figures(summary))
         (sections::manifest(run))
     };
-    page::document("Tidings run report", &title, &strategy_line(summary), &main)
+    let subtitle = settings::line(&run.manifest, summary);
+    page::document("Tidings run report", &title, &subtitle, &main)
 }
 
 /// The propagation curve.
@@ -75,8 +77,8 @@ pub fn curve_svg(run: &Run, spread: &Spread, summary: &Summary) -> String {
     let items = counted_items(run, spread);
     let end_us = curve_end_us(spread);
     let caption = Caption {
-        title: wording::headline(summary, run.regions().len()),
-        subtitle: format!("{} · {}", strategy_line(summary), cost_line(summary)),
+        title: format!("Spread of {}", wording::headline(summary, run.regions().len())),
+        subtitle: format!("{} · {}", settings::short(&run.manifest, summary), cost_line(summary)),
         description: curve_in_words(summary),
     };
     let marks = vec![
@@ -110,7 +112,9 @@ fn latency_svg(run: &Run, spread: &Spread) -> String {
     let count = format!("{} deliveries over the network", format::grouped(latencies.len() as u64));
     let caption = Caption {
         title: "How long single deliveries took".to_owned(),
-        subtitle: format!("{count}, the last after {last} ms"),
+        subtitle: format!(
+            "{count}, each counted once (t50 to t99 count items); the last after {last} ms"
+        ),
         description: format!(
             "Histogram of the latency of {count}. Half took at most {} ms, 90 % at most {} ms, 99 % at most {} ms.",
             words(latencies.median()),
@@ -151,11 +155,6 @@ fn bytes_svg(summary: &Summary) -> String {
         description: format!("Bars of the bytes sent by kind of message. {}.", spoken.join("; ")),
     };
     chart::bars("bytes", &caption, ["carries items", "everything else"], &rows)
-}
-
-/// Which strategy ran, and from which seed.
-fn strategy_line(summary: &Summary) -> String {
-    format!("strategy {} · seed {}", summary.inputs.strategy, summary.inputs.seed)
 }
 
 fn cost_line(summary: &Summary) -> String {

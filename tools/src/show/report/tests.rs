@@ -135,7 +135,7 @@ fn the_curve_marks_what_was_reached_and_nothing_else() {
     well_formed(&svg);
     assert!(svg.contains(">t50 ") && svg.contains(">t90 ") && !svg.contains(">t99 "));
     let title = wording::headline(&summary, run.regions().len());
-    assert!(svg.contains(&format!(">{title}</text>")), "{title}");
+    assert!(svg.contains(&format!(">Spread of {title}</text>")), "{title}");
 }
 
 #[test]
