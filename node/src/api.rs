@@ -18,7 +18,6 @@ pub mod schema;
 pub mod settings;
 pub mod status;
 pub mod submit;
-pub mod trouble;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,6 +32,7 @@ pub use self::status::{
 };
 pub use self::submit::{Batch, BatchItem, BatchResult, Outcome, Submitted, Taken};
 use crate::lab::slow_motion::SlowMotion;
+pub use crate::lab::trouble::spec as trouble;
 
 /// Where what is.
 pub mod path {

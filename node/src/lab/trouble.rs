@@ -6,6 +6,8 @@
 //!
 //! What is held is bounded in bytes; what goes beyond that is lost, and counted as met.
 
+pub mod spec;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use libp2p::PeerId;
@@ -17,7 +19,7 @@ use tidings_protocol::wire::codec::frame_len;
 use tidings_protocol::wire::kinds::Class;
 use tidings_protocol::wire::message::Message;
 
-use crate::api::trouble::{CutHow, EFFECTS_MAX, Effect, Trouble};
+use self::spec::{CutHow, EFFECTS_MAX, Effect, Trouble};
 
 /// Most bytes of messages that are held up at once. A guess: the queues of a hundred links at their bound of half a
 /// megabyte.

@@ -1,4 +1,4 @@
-//! What a node of a test network does to its own messages, so that its network is one in which things go wrong.
+//! What a node of a test network may be told to do to its own messages.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
