@@ -12,6 +12,8 @@ extern crate self as tidings_tools;
 
 pub mod diff;
 pub mod figures;
+pub mod load;
+pub mod probe;
 pub mod run;
 pub mod show;
 
