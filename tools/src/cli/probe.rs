@@ -11,7 +11,9 @@ use serde_json::json;
 use tidings::links::{NodeType, Place, Region};
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_tools::figures::summary::Summary;
-use tidings_tools::probe::estimate::{self, Estimate, Figure, Samples, Since};
+use tidings_tools::probe::estimate::{
+    self, ANNOUNCED_LATE_MS, Estimate, Figure, Reading, Samples, Since,
+};
 use tidings_tools::probe::listen::{self, Ended, PLACES_MAX, Progress, Setup};
 use tidings_tools::probe::record::{Bounds, Record};
 use tidings_tools::probe::submissions::Submissions;
@@ -51,7 +53,7 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     then: Option<Then>,
     #[command(flatten)]
-    listen: Option<Listen>,
+    listen: Listen,
 }
 
 #[derive(Debug, Args)]
@@ -59,8 +61,8 @@ struct Listen {
     #[command(flatten)]
     which: Which,
     /// The folder to write to, which must not be there.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required = true)]
+    out: Option<PathBuf>,
     /// A node to begin with, besides those that the network's file names; again for more.
     #[arg(long = "peer", value_name = "ADDR", conflicts_with = "run")]
     peers: Vec<PeerAddr>,
@@ -100,15 +102,31 @@ struct Listen {
     estimating: Estimating,
 }
 
+#[derive(Clone, Copy, Debug, Args)]
+struct ReadingArgs {
+    /// How long after its submission an item may come to count; links must stand as long.
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    window: Duration,
+    /// How long an id waits at a peer for company before it is announced, on average, milliseconds: items that were announced and not
+    /// sent count so much earlier. The default is that of `adaptive` peers; with `inventory` it is the trickle.
+    #[arg(long, value_name = "MS", default_value_t = ANNOUNCED_LATE_MS)]
+    announced_late: u32,
+}
+
+impl From<ReadingArgs> for Reading {
+    fn from(ReadingArgs { window, announced_late }: ReadingArgs) -> Self {
+        Self { window, announced_late: Duration::from_millis(announced_late.into()) }
+    }
+}
+
 #[derive(Debug, Args)]
 struct Estimating {
     /// Who submitted the items, and when: the folder of a load, or of a launch that is over. Without it times count since the first
     /// sight, and are too short.
     #[arg(long, value_name = "DIR")]
     submitted: Option<PathBuf>,
-    /// How long after its submission an item may come to count; links must stand as long.
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
-    window: Duration,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -146,9 +164,8 @@ enum Then {
         /// Exit with 1 if a time is off by more, per cent.
         #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
         within: f64,
-        /// As of `probe report`.
-        #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
-        window: Duration,
+        #[command(flatten)]
+        reading: ReadingArgs,
         /// Print JSON instead of a table.
         #[arg(long)]
         json: bool,
@@ -157,17 +174,19 @@ enum Then {
 
 /// Runs the command; returns what to print, and whether all was well.
 pub(crate) fn run(arguments: Arguments) -> Result<(String, bool), Trouble> {
-    match (arguments.then, arguments.listen) {
-        (Some(Then::Merge { probes, out, estimating }), _) => merge_all(&probes, &out, &estimating),
-        (Some(Then::Report { probe, estimating }), _) => {
+    match arguments.then {
+        Some(Then::Merge { probes, out, estimating }) => merge_all(&probes, &out, &estimating),
+        Some(Then::Report { probe, estimating }) => {
             let record = read(&probe)?;
             Ok((tell(&probe, &record, &estimating)?, true))
         }
-        (Some(Then::Compare { probe, run, within, window, json }), _) => {
-            compare(&probe, &run, within, window, json)
+        Some(Then::Compare { probe, run, within, reading, json }) => {
+            compare(&probe, &run, within, reading.into(), json)
         }
-        (None, Some(listen)) => record(listen),
-        (None, None) => Err(Trouble::usage("say --run DIR or --network FILE, and --out DIR")),
+        None => match &arguments.listen.out {
+            Some(out) => record(&arguments.listen, out),
+            None => Err(Trouble::usage("say where to write to: --out DIR")),
+        },
     }
 }
 
@@ -179,7 +198,7 @@ fn submissions(dir: &Path) -> Result<Submissions, Trouble> {
     Submissions::read(dir).map_err(|error| Trouble::of_input(&error, error.is_missing_input()))
 }
 
-fn record(listen: Listen) -> Result<(String, bool), Trouble> {
+fn record(listen: &Listen, out: &Path) -> Result<(String, bool), Trouble> {
     if !(1..=PLACES_MAX).contains(&listen.links) {
         return Err(Trouble::usage(format!(
             "--links is {}, but must be 1 to {PLACES_MAX}",
@@ -192,19 +211,18 @@ fn record(listen: Listen) -> Result<(String, bool), Trouble> {
             listen.shared, listen.links
         )));
     }
-    if listen.round.is_some_and(|round| round <= listen.estimating.window) {
+    if listen.round.is_some_and(|round| round <= listen.estimating.reading.window) {
         return Err(Trouble::usage(
             "--round must be longer than --window: an item counts with links that stand as long",
         ));
     }
-    let (record, ended) = on_one_thread(join(&listen))?;
-    let out = &listen.out;
+    let (record, ended) = on_one_thread(join(listen, out))?;
     columns::write(out, &record).map_err(Trouble::failure)?;
     let why = match &ended {
         Ended::Time => "its time was over".to_owned(),
         Ended::Stopped => "it was stopped".to_owned(),
         Ended::NetworkGone => "no peer was left".to_owned(),
-        Ended::Failed(why) => format!("the transport failed: {why}"),
+        Ended::Failed(why) => why.clone(),
     };
     note(&listen.estimating, &format!("The probe ended: {why}."));
     let text = tell(out, &record, &listen.estimating)?;
@@ -218,7 +236,7 @@ fn record(listen: Listen) -> Result<(String, bool), Trouble> {
     Ok((text, !matches!(ended, Ended::Failed(_))))
 }
 
-async fn join(listen: &Listen) -> Result<(Record, Ended), Trouble> {
+async fn join(listen: &Listen, out: &Path) -> Result<(Record, Ended), Trouble> {
     let stop = interrupted();
     let joinable = match (&listen.which.run, &listen.which.network) {
         (Some(run), _) => wait::for_run(run, listen.wait).await.map_err(Trouble::unavailable)?,
@@ -231,12 +249,12 @@ async fn join(listen: &Listen) -> Result<(Record, Ended), Trouble> {
                     "no node is known: the network's file names no address; say --peer ADDR",
                 ));
             }
-            Joinable { network, addresses, is_shaped: false }
+            Joinable { network, addresses, is_shaped: false, slow_motion: None }
         }
         (None, None) => return Err(Trouble::usage("say --run DIR or --network FILE")),
     };
-    joining::new_folder(&listen.out)?;
-    let name = listen.out.file_name().map(|name| name.to_string_lossy().into_owned());
+    joining::new_folder(out)?;
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned());
     let is_shaped = joinable.is_shaped || listen.region.is_some();
     let setup = Setup {
         name: listen.name.clone().or(name).unwrap_or_default(),
@@ -249,6 +267,7 @@ async fn join(listen: &Listen) -> Result<(Record, Ended), Trouble> {
         long: listen.seconds,
         place: is_shaped.then(|| place(listen.region)).transpose()?,
         relays: listen.relay,
+        slow_motion: joinable.slow_motion.zip(listen.which.run.clone()),
         bounds: Bounds { sightings: listen.max_sightings, ..Bounds::default() },
     };
     note(&listen.estimating, &setup.warning());
@@ -302,10 +321,10 @@ fn merge_all(
 fn estimated(
     record: &Record,
     submitted: Option<&Path>,
-    window: Duration,
+    reading: Reading,
 ) -> Result<(Samples, Estimate), Trouble> {
     let submissions = submitted.map(submissions).transpose()?;
-    let samples = estimate::samples(record, submissions.as_ref(), window);
+    let samples = estimate::samples(record, submissions.as_ref(), reading);
     let estimate = estimate::estimate(record, &samples);
     Ok((samples, estimate))
 }
@@ -313,7 +332,7 @@ fn estimated(
 /// Writes the run folder and says what is in it.
 fn tell(dir: &Path, record: &Record, estimating: &Estimating) -> Result<String, Trouble> {
     let submitted = estimating.submitted.as_deref();
-    let (samples, estimate) = estimated(record, submitted, estimating.window)?;
+    let (samples, estimate) = estimated(record, submitted, estimating.reading.into())?;
     folder::write(dir, record, &samples, &estimate).map_err(Trouble::failure)?;
     if estimating.json {
         let told = json!({ "about": record.about, "estimate": estimate });
@@ -397,11 +416,11 @@ fn compare(
     probe: &Path,
     run: &Path,
     within: f64,
-    window: Duration,
+    reading: Reading,
     json: bool,
 ) -> Result<(String, bool), Trouble> {
     let record = read(probe)?;
-    let (_, estimate) = estimated(&record, Some(run), window)?;
+    let (_, estimate) = estimated(&record, Some(run), reading)?;
     let summary =
         Summary::read(run).map_err(|error| Trouble::of_input(&error, error.is_missing_input()))?;
     let rows = [("t50_ms", estimate.t50, summary.t50_ms), ("t90_ms", estimate.t90, summary.t90_ms)];

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::estimate::{Estimate, Figure, Samples, Since};
-use super::record::Record;
+use super::record::{Probe, Record};
 use crate::figures::summary::{Inputs, Summary};
 use crate::run::{Delivery, Item, ItemKind, Manifest, Node, Run, RunError, Traffic};
 use crate::show::report;
@@ -37,7 +37,8 @@ pub fn run(record: &Record, samples: &Samples) -> Run {
     let places = record.places() as usize;
     let mut run = Run { manifest: manifest(record), ..Run::default() };
     run.nodes = (0..places).map(|place| node(record, place)).collect();
-    for sample in samples.items.iter().filter(|sample| sample.delays.len() == places) {
+    let drawn: u32 = record.about.probes.iter().map(drawn_places).sum();
+    for sample in samples.items.iter().filter(|sample| sample.delays.len() == drawn as usize) {
         let item = &record.items[sample.item as usize];
         let number = u32::try_from(run.items.len()).unwrap_or(u32::MAX);
         let first = sample.delays.iter().min_by(|(_, a), (_, b)| a.total_cmp(b));
@@ -61,6 +62,11 @@ pub fn run(record: &Record, samples: &Samples) -> Run {
     run
 }
 
+/// The places of a probe whose peers count.
+const fn drawn_places(probe: &Probe) -> u32 {
+    if probe.round_s > 0.0 { probe.places.saturating_sub(probe.shared) } else { probe.places }
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -70,7 +76,7 @@ fn microseconds(delay_ms: f64) -> u64 {
     (delay_ms * 1e3).round() as u64
 }
 
-/// The places of all probes are numbered one after another.
+/// The places of all probes are numbered one after another, those that don't count included.
 fn place_of(record: &Record, link: u32) -> usize {
     let link = &record.links[link as usize];
     let before = record.about.probes.iter().take(link.probe as usize);
@@ -85,6 +91,7 @@ fn links_at(record: &Record, place: usize) -> impl Iterator<Item = &super::recor
 }
 
 fn node(record: &Record, place: usize) -> Node {
+    let is_drawn = links_at(record, place).next().is_none_or(|link| record.is_drawn(link));
     let mut addresses: Vec<&str> = links_at(record, place).map(|link| &*link.addr).collect();
     let mut regions: Vec<&str> = links_at(record, place).map(|link| &*link.region).collect();
     for names in [&mut addresses, &mut regions] {
@@ -99,7 +106,8 @@ fn node(record: &Record, place: usize) -> Node {
             _ => format!("{} peers in turn", addresses.len()),
         },
         outbound: 1,
-        alive: true,
+        // Who isn't counted among those that are asked is none of the network that is shown.
+        alive: is_drawn,
         ..Node::default()
     }
 }
@@ -195,10 +203,13 @@ mod tests {
     use tidings_protocol::ground::item::{ItemKind as Kind, ShortId};
 
     use super::*;
-    use crate::probe::estimate;
-    use crate::probe::record::{About, Event, Item, Link, Lost, Probe, Sighting};
+    use crate::probe::estimate::{self, Reading};
+    use crate::probe::record::{About, Event, Item, Link, Lost, Sighting};
 
     const S: u64 = 1_000_000_000;
+
+    const READING: Reading =
+        Reading { window: Duration::from_secs(2), announced_late: Duration::ZERO };
 
     fn record() -> Record {
         let probe = |places| Probe { places, ..Probe::default() };
@@ -233,7 +244,7 @@ mod tests {
 
     fn written(record: &Record) -> (tempfile::TempDir, Summary) {
         let dir = tempfile::tempdir().unwrap();
-        let samples = estimate::samples(record, None, Duration::from_secs(2));
+        let samples = estimate::samples(record, None, READING);
         write(dir.path(), record, &samples, &estimate::estimate(record, &samples)).unwrap();
         let summary = Summary::read(dir.path()).unwrap();
         (dir, summary)
@@ -283,7 +294,7 @@ mod tests {
         let other =
             Link { addr: "10.9.9.9:4000".into(), region: "asia".into(), ..record.links[0].clone() };
         record.links.push(other);
-        let run = run(&record, &estimate::samples(&record, None, Duration::from_secs(2)));
+        let run = run(&record, &estimate::samples(&record, None, READING));
         assert_eq!((&*run.nodes[0].addr, &*run.nodes[0].region), ("2 peers in turn", ""));
     }
 }

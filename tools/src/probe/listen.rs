@@ -10,19 +10,22 @@
 
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::SysRng};
 use rand_chacha::ChaCha8Rng;
-use tidings::clock::Clock;
+use tidings::clock::{Clock, SystemClock};
 use tidings::files::network::Network;
+use tidings::lab::slow_motion::{self, SlowMotion};
 use tidings::links::{Place, Region};
 use tidings::net::{Keypair, Net, NetConfig, NetError, NetEvent};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::Name;
 use tidings_protocol::ground::link::Link as NetLink;
 use tidings_protocol::ground::peer::PeerAddr;
+use tidings_protocol::ground::time::Time;
 use tidings_protocol::wire::message::{Hello, Items, Message, PeerExchange, Session};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -31,7 +34,7 @@ use super::record::{About, Bounds, Event, Link, Probe, Record, Recorder};
 use super::relaying::Relaying;
 #[expect(unused_imports, reason = "named by the documentation")]
 use super::wait::ADDRESSES_MAX;
-use super::wait::Deck;
+use super::wait::{self, Deck};
 
 /// Most places. A guess: more than most networks' nodes, and a few hundred MB of what the transport may hold.
 pub const PLACES_MAX: usize = 1_000;
@@ -74,6 +77,9 @@ pub struct Setup {
     pub place: Option<Place>,
     /// Whether it relays, and so is a hop.
     pub relays: bool,
+    /// How many times slower a launch's clocks are going to run, and the folder where it says from when; all times are the
+    /// network's then.
+    pub slow_motion: Option<(SlowMotion, PathBuf)>,
     /// Most that is recorded.
     pub bounds: Bounds,
 }
@@ -121,7 +127,7 @@ pub enum Ended {
     Stopped,
     /// No peer is left.
     NetworkGone,
-    /// The transport failed; what was recorded before is there.
+    /// It couldn't go on, and why; what was recorded before is there.
     Failed(String),
 }
 
@@ -170,9 +176,9 @@ pub async fn listen(
 #[derive(Debug)]
 enum At {
     /// Nobody, and from when on somebody is dialled; whether the dial before failed.
-    Nobody { from: Instant, failed: bool },
+    Nobody { from: Time, failed: bool },
     /// A dial is under way.
-    Dialling { addr: PeerAddr, number: u32, since: Instant },
+    Dialling { addr: PeerAddr, number: u32, since: Time },
     /// Somebody.
     Linked(Linked),
 }
@@ -182,11 +188,11 @@ struct Linked {
     link: NetLink,
     addr: PeerAddr,
     number: u32,
-    since: Instant,
+    since: Time,
     is_ready: bool,
-    next_ping: Instant,
+    next_ping: Time,
     /// The ping that isn't answered yet: its nonce, and when it left.
-    ping: Option<(u64, Instant)>,
+    ping: Option<(u64, Time)>,
 }
 
 struct Listener<'a> {
@@ -198,12 +204,20 @@ struct Listener<'a> {
     places: Vec<At>,
     relaying: Option<Relaying>,
     rng: ChaCha8Rng,
-    began: Instant,
+    /// The network's: real time, or slow.
+    clock: Clock,
+    /// It isn't slow yet, and is to be.
+    is_to_slow_down: bool,
+    /// Why it can't be any more.
+    too_late: Option<String>,
+    began: Time,
     began_ns: u64,
+    /// When it began by real clocks: one that only goes on, and the system's.
+    really_began: (Instant, u64),
     round: u32,
-    round_began: Instant,
+    round_began: Time,
     /// Since when no link stands, if one ever did.
-    alone_since: Option<Instant>,
+    alone_since: Option<Time>,
 }
 
 fn system_ns() -> u64 {
@@ -224,6 +238,8 @@ impl<'a> Listener<'a> {
             ListenError::Net(NetError::Identity(io::Error::other(error).to_string()))
         })?;
         let chain = setup.network.chain();
+        let slow_motion = setup.slow_motion.as_ref().map(|(times, _)| *times);
+        let clock = slow_motion::clock(slow_motion, SystemClock::default());
         let net = Net::start(&NetConfig {
             keypair,
             network: setup.network.name.clone(),
@@ -233,13 +249,15 @@ impl<'a> Listener<'a> {
             local_addresses: setup.network.local_addresses,
             autonat: false,
             place: setup.place,
-            clock: Clock::start(),
+            clock: clock.clone(),
         })
         .await?;
-        let (began, began_ns) = (Instant::now(), system_ns());
+        let began = clock.now();
+        let began_ns = clock.unix_us(began).saturating_mul(1_000);
         let probe = Probe {
             name: setup.name.clone(),
             places: u32::try_from(setup.places).unwrap_or(u32::MAX),
+            shared: u32::try_from(setup.shared).unwrap_or(u32::MAX),
             round_s: setup.round.map_or(0.0, |round| round.as_secs_f64()),
             relays: setup.relays,
             region: setup.place.map_or_else(String::new, |place| place.region.to_string()),
@@ -260,8 +278,12 @@ impl<'a> Listener<'a> {
             places: (0..setup.places).map(|_| At::Nobody { from: began, failed: false }).collect(),
             relaying: setup.relays.then(Relaying::default),
             rng,
+            clock,
+            is_to_slow_down: slow_motion.is_some(),
+            too_late: None,
             began,
             began_ns,
+            really_began: (Instant::now(), system_ns()),
             round: 0,
             round_began: began,
             alone_since: None,
@@ -269,7 +291,7 @@ impl<'a> Listener<'a> {
     }
 
     fn now_ns(&self) -> u64 {
-        self.began_ns + whole_ns(self.began.elapsed())
+        self.began_ns + whole_ns(self.clock.now() - self.began)
     }
 
     fn progress(&self) -> Progress {
@@ -291,18 +313,23 @@ impl<'a> Listener<'a> {
     /// Why it is over, if it is.
     fn ended(&self) -> Option<Ended> {
         if let Some(why) = self.net.failure() {
-            return Some(Ended::Failed(why.to_owned()));
+            return Some(Ended::Failed(format!("the transport failed: {why}")));
         }
-        if self.setup.long.is_some_and(|long| self.began.elapsed() >= long) {
+        if let Some(why) = &self.too_late {
+            return Some(Ended::Failed(why.clone()));
+        }
+        if self.setup.long.is_some_and(|long| self.clock.now() - self.began >= long) {
             return Some(Ended::Time);
         }
-        let is_gone = self.alone_since.is_some_and(|since| since.elapsed() >= GONE);
+        let is_gone = self.alone_since.is_some_and(|since| self.clock.now() - since >= GONE);
         is_gone.then_some(Ended::NetworkGone)
     }
 
     fn finish(self) -> Record {
         let ended_ns = self.now_ns();
-        let step = i64::try_from(i128::from(system_ns()) - i128::from(ended_ns));
+        let (instant, system) = self.really_began;
+        let expected = i128::from(system) + i128::from(whole_ns(instant.elapsed()));
+        let step = i64::try_from(i128::from(system_ns()) - expected);
         let passed_on = self.relaying.as_ref().map_or(0, Relaying::passed_on);
         let mut record = self.recorder.finish(ended_ns, step.unwrap_or(i64::MAX));
         record.about.probes.iter_mut().for_each(|probe| probe.passed_on = passed_on);
@@ -311,7 +338,8 @@ impl<'a> Listener<'a> {
 
     /// Ends a round, fills places, pings, and gives up on who says nothing.
     fn look_after_places(&mut self) {
-        let now = Instant::now();
+        self.slow_down();
+        let now = self.clock.now();
         if self.setup.round.is_some_and(|round| now - self.round_began >= round) {
             self.round += 1;
             self.round_began = now;
@@ -334,19 +362,33 @@ impl<'a> Listener<'a> {
         self.note_whether_alone();
     }
 
+    /// Lets the clock run slow from when all of the network's do, once that is told.
+    fn slow_down(&mut self) {
+        let Some((times, folder)) =
+            self.setup.slow_motion.as_ref().filter(|_| self.is_to_slow_down)
+        else {
+            return;
+        };
+        let Some(from_unix_us) = wait::slow_from(folder) else { return };
+        self.is_to_slow_down = false;
+        if let Err(why) = slow_motion::begin(Some(*times), &self.clock, from_unix_us) {
+            self.too_late = Some(format!("its clock can't be as slow as the network's: {why}"));
+        }
+    }
+
     fn note_whether_alone(&mut self) {
         let stands = self.ready().next().is_some();
         let ever = self.recorder.record().links.iter().any(|link| link.ready_ns.is_some());
         self.alone_since = match (stands, self.alone_since) {
             (true, _) => None,
-            (false, None) if ever => Some(Instant::now()),
+            (false, None) if ever => Some(self.clock.now()),
             (false, since) => since,
         };
     }
 
     /// Dials somebody for a place that is empty.
     fn fill(&mut self, place: usize, again: bool) {
-        let now = Instant::now();
+        let now = self.clock.now();
         let in_use: Vec<PeerAddr> = self
             .places
             .iter()
@@ -375,9 +417,8 @@ impl<'a> Listener<'a> {
     }
 
     fn ping(&mut self, place: usize) {
-        let nonce = self.rng.random();
+        let (nonce, now) = (self.rng.random(), self.clock.now());
         let At::Linked(linked) = &mut self.places[place] else { return };
-        let now = Instant::now();
         linked.next_ping = now + PING;
         // One at a time: an answer that is late must not be taken for that of the next.
         if linked.ping.is_none() {
@@ -391,7 +432,7 @@ impl<'a> Listener<'a> {
         if let At::Linked(linked) = &self.places[place] {
             let (link, number) = (linked.link, linked.number);
             self.close(number, why);
-            self.places[place] = At::Nobody { from: Instant::now(), failed: false };
+            self.places[place] = At::Nobody { from: self.clock.now(), failed: false };
             self.net.disconnect(link);
         }
     }
@@ -418,7 +459,7 @@ impl<'a> Listener<'a> {
                     if let Some(place) = self.place_of(link) {
                         self.leave(place, "the peer closed it");
                         self.places[place] =
-                            At::Nobody { from: Instant::now() + RETRY, failed: true };
+                            At::Nobody { from: self.clock.now() + RETRY, failed: true };
                     }
                 }
                 NetEvent::DialFailed { addr, why } => self.on_failed(addr, &why.to_string()),
@@ -431,7 +472,7 @@ impl<'a> Listener<'a> {
         self.places.iter().position(|at| matches!(at, At::Linked(linked) if linked.link == link))
     }
 
-    fn dialling(&self, addr: PeerAddr) -> Option<(usize, u32, Instant)> {
+    fn dialling(&self, addr: PeerAddr) -> Option<(usize, u32, Time)> {
         self.places.iter().enumerate().find_map(|(place, at)| match at {
             At::Dialling { addr: other, number, since } if *other == addr => {
                 Some((place, *number, *since))
@@ -453,7 +494,7 @@ impl<'a> Listener<'a> {
             number,
             since,
             is_ready: false,
-            next_ping: Instant::now(),
+            next_ping: self.clock.now(),
             ping: None,
         });
         self.net.send(link, manners::hello());
@@ -462,12 +503,12 @@ impl<'a> Listener<'a> {
     fn on_failed(&mut self, addr: PeerAddr, why: &str) {
         if let Some((place, number, _)) = self.dialling(addr) {
             self.close(number, why);
-            self.places[place] = At::Nobody { from: Instant::now() + RETRY, failed: true };
+            self.places[place] = At::Nobody { from: self.clock.now() + RETRY, failed: true };
         }
     }
 
     fn on_received(&mut self, link: NetLink, mut messages: Vec<Message>) {
-        let (at, at_ns) = (Instant::now(), self.now_ns());
+        let (at, at_ns) = (self.clock.now(), self.now_ns());
         for message in messages.drain(..) {
             let Some(place) = self.place_of(link) else { break };
             self.hear(place, &message, (at, at_ns));
@@ -489,7 +530,7 @@ impl<'a> Listener<'a> {
     }
 
     /// Notes what a message says.
-    fn hear(&mut self, place: usize, message: &Message, (at, at_ns): (Instant, u64)) {
+    fn hear(&mut self, place: usize, message: &Message, (at, at_ns): (Time, u64)) {
         let At::Linked(linked) = &mut self.places[place] else { return };
         let number = linked.number;
         match message {
@@ -502,7 +543,7 @@ impl<'a> Listener<'a> {
             }
             Message::Session(Session::Pong { nonce }) => {
                 if let Some((_, left)) = linked.ping.take_if(|(awaited, _)| awaited == nonce) {
-                    self.recorder.pong(number, whole_ns(at.saturating_duration_since(left)));
+                    self.recorder.pong(number, whole_ns(at - left));
                 }
             }
             Message::Items(Items::Announce(names)) => {

@@ -102,7 +102,7 @@ impl<'a> View<'a> {
         let less = |link: u32, at_ns: u64| {
             at_ns.saturating_sub(record.links.get(link as usize).map_or(0, |it| it.one_way_ns()))
         };
-        let had = record.first_by_link().into_iter().zip(&record.items);
+        let had = record.first_by_link(0).into_iter().zip(&record.items);
         let had = had.filter(|(_, item)| item.kind == ItemKind::Tx).map(|(firsts, item)| {
             let firsts = firsts.into_iter().map(|(link, at_ns)| (link, less(link, at_ns)));
             (item.short, firsts.collect())

@@ -184,6 +184,8 @@ pub struct Probe {
     pub name: String,
     /// How many places it had: links at a time.
     pub places: u32,
+    /// How many of them, the first ones, were for peers that other probes had too.
+    pub shared: u32,
     /// How long it stayed with the same peers, seconds; 0 if for good.
     pub round_s: f64,
     /// Whether it relayed, and so was a hop of what it measured.
@@ -232,21 +234,29 @@ impl Record {
         self.about.probes.iter().any(|probe| probe.relays)
     }
 
+    /// Whether a link's peer was drawn from all: that of a shared place is the same in each round, and would count as many.
+    #[must_use]
+    pub fn is_drawn(&self, link: &Link) -> bool {
+        let probe = self.about.probes.get(link.probe as usize);
+        probe.is_none_or(|probe| probe.round_s == 0.0 || link.place >= probe.shared)
+    }
+
     /// How many links were there at a time, of all probes.
     #[must_use]
     pub fn places(&self) -> u32 {
         self.about.probes.iter().map(|probe| probe.places).sum()
     }
 
-    /// For each item, in order, when each link's peer first showed that it has it: link and time, nanoseconds of Unix time.
+    /// For each item, in order, when each link's peer first showed that it has it: link and time, nanoseconds of Unix time. What was
+    /// announced counts so much earlier.
     #[must_use]
-    pub fn first_by_link(&self) -> Vec<Vec<(u32, u64)>> {
-        let mut seen: Vec<(u32, u32, u64)> = self
-            .sightings
-            .iter()
-            .filter(|sighting| sighting.event.has_it())
-            .map(|sighting| (sighting.item, sighting.link, sighting.at_ns))
-            .collect();
+    pub fn first_by_link(&self, announced_late_ns: u64) -> Vec<Vec<(u32, u64)>> {
+        let had = |seen: &Sighting| {
+            let late = if seen.event == Event::Announced { announced_late_ns } else { 0 };
+            (seen.item, seen.link, seen.at_ns.saturating_sub(late))
+        };
+        let mut seen: Vec<(u32, u32, u64)> =
+            self.sightings.iter().filter(|seen| seen.event.has_it()).map(had).collect();
         seen.sort_unstable();
         seen.dedup_by_key(|(item, link, _)| (*item, *link));
         let mut firsts = vec![Vec::new(); self.items.len()];
@@ -402,7 +412,8 @@ mod tests {
         assert_eq!(record.items.len(), 1);
         assert_eq!(record.items[0].id.as_deref(), Some(&*id(1).hash().to_string()));
         assert_eq!(record.items[0].bytes, Some(300));
-        assert_eq!(record.first_by_link(), [[(0, 5), (1, 7)]]);
+        assert_eq!(record.first_by_link(0), [[(0, 5), (1, 7)]]);
+        assert_eq!(record.first_by_link(3), [[(0, 2), (1, 7)]], "only what was announced is late");
         assert_eq!((record.links[1].sent, record.links[1].sent_bytes), (2, 600));
     }
 
@@ -444,7 +455,7 @@ mod tests {
         let mut recorder = recorder(Bounds::default());
         recorder.see(0, Name::Whole(id(1)), Event::Asked, None, 1);
         recorder.see(0, Name::Whole(id(1)), Event::Announced, None, 3);
-        assert_eq!(recorder.finish(10, 0).first_by_link(), [[(0, 3)]]);
+        assert_eq!(recorder.finish(10, 0).first_by_link(0), [[(0, 3)]]);
         assert!(Event::ALL.into_iter().all(|event| Event::named(event.name()) == Some(event)));
     }
 }

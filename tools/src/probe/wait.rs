@@ -15,6 +15,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand::seq::SliceRandom as _;
 use tidings::files::network::Network;
+use tidings::lab::slow_motion::SlowMotion;
 use tidings_protocol::ground::item::Hash256;
 use tidings_protocol::ground::peer::PeerAddr;
 use tokio::time::{Instant, sleep};
@@ -34,6 +35,25 @@ pub struct Joinable {
     pub addresses: Vec<PeerAddr>,
     /// Whether its links are emulated, so that ours must be.
     pub is_shaped: bool,
+    /// How many times slower its clocks are going to run.
+    pub slow_motion: Option<SlowMotion>,
+}
+
+/// Name of the file in which a launch says from when on its clocks are slow.
+pub const SLOW_MOTION: &str = "slow_motion.toml";
+
+/// What stands in it: microseconds of Unix time.
+#[must_use]
+pub fn slow_motion_text(from_unix_us: u64) -> String {
+    format!("from_unix_us = {from_unix_us}\n")
+}
+
+/// From when on a launch's clocks are slow, microseconds of Unix time, if it says so by now.
+#[must_use]
+pub fn slow_from(dir: &Path) -> Option<u64> {
+    let text = fs::read_to_string(dir.join(SLOW_MOTION)).ok()?;
+    let table: toml::Table = text.parse().ok()?;
+    u64::try_from(table.get("from_unix_us")?.as_integer()?).ok()
 }
 
 /// Waits until the folder of a run that is being made has a network in it whose nodes are all started.
@@ -82,7 +102,10 @@ fn look(dir: &Path) -> Result<Result<Joinable, String>, String> {
     let model =
         |config: &toml::Table| config.get("links")?.get("model")?.as_str().map(str::to_owned);
     let is_shaped = configs.iter().any(|config| model(config).is_some_and(|model| model != "none"));
-    Ok(Ok(Joinable { network, addresses, is_shaped }))
+    let slow_motion = manifest.get("slow_motion").and_then(toml::Value::as_integer);
+    let slow_motion = slow_motion.and_then(|times| u32::try_from(times).ok()?.try_into().ok());
+    let slow_motion = slow_motion.filter(|times| *times != SlowMotion::NONE);
+    Ok(Ok(Joinable { network, addresses, is_shaped, slow_motion }))
 }
 
 /// The folders of a run's nodes that are started, or about to be.
@@ -247,7 +270,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let network = Network::for_tests(tidings_protocol::chain::Rules::Opaque);
         fs::write(dir.path().join("network.toml"), network.to_toml()).unwrap();
-        fs::write(dir.path().join("manifest.toml"), "[network]\nnodes = 2\n").unwrap();
+        let manifest = "slow_motion = 5\n[network]\nnodes = 2\n";
+        fs::write(dir.path().join("manifest.toml"), manifest).unwrap();
         for (node, listen) in [("n0", "127.0.0.1:4000"), ("n1", "127.0.0.1:4001")] {
             let error = for_run(dir.path(), Duration::ZERO).await.unwrap_err();
             assert!(error.contains("of 2 nodes are started"), "{error}");
@@ -259,5 +283,9 @@ mod tests {
         let joinable = for_run(dir.path(), Duration::ZERO).await.unwrap();
         assert_eq!(joinable.addresses, addresses(2));
         assert!(joinable.is_shaped && joinable.network == network);
+        assert_eq!(joinable.slow_motion.map(SlowMotion::times), Some(5));
+        assert_eq!(slow_from(dir.path()), None);
+        fs::write(dir.path().join(SLOW_MOTION), slow_motion_text(77)).unwrap();
+        assert_eq!(slow_from(dir.path()), Some(77));
     }
 }

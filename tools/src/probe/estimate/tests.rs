@@ -44,7 +44,7 @@ fn four_links() -> Vec<Link> {
     (0..4).map(|number| link(number, 0, 0, 100_000)).collect()
 }
 
-const WINDOW: Duration = Duration::from_secs(2);
+const WINDOW: Reading = Reading { window: Duration::from_secs(2), announced_late: Duration::ZERO };
 
 #[test]
 fn hazens_quantiles_lie_between_the_middles_of_steps() {
@@ -91,6 +91,30 @@ fn only_links_that_stood_all_the_time_count() {
     let samples = samples(&record, Some(&submissions), WINDOW);
     let links: Vec<u32> = samples.items[0].delays.iter().map(|(link, _)| *link).collect();
     assert_eq!(links, [0, 1, 2, 3]);
+}
+
+#[test]
+fn what_was_announced_had_waited_and_what_was_sent_had_not() {
+    let mut record = record(four_links(), &[(5_050, 0, 0), (5_110, 1, 0), (5_200, 2, 0)]);
+    record.sightings[1].event = Event::Announced;
+    let submissions = [(short(0), 5_000 * MS)].into_iter().collect();
+    let reading = Reading { announced_late: Duration::from_millis(15), ..WINDOW };
+    let samples = samples(&record, Some(&submissions), reading);
+    assert_eq!(samples.items[0].delays[..3], [(0, 50.0), (1, 95.0), (2, 200.0)]);
+}
+
+#[test]
+fn in_rounds_the_peers_of_shared_places_do_not_count() {
+    let mut record = record(four_links(), &[(5_050, 0, 0), (5_110, 1, 0), (5_200, 2, 0)]);
+    for (place, link) in (0..).zip(&mut record.links) {
+        link.place = place;
+    }
+    let submissions = [(short(0), 5_000 * MS)].into_iter().collect();
+    let links = |record: &Record| samples(record, Some(&submissions), WINDOW).items[0].delays.len();
+    record.about.probes[0].shared = 1;
+    assert_eq!(links(&record), 4, "the same for good, as all of them");
+    record.about.probes[0].round_s = 5.0;
+    assert_eq!(links(&record), 3);
 }
 
 #[test]
@@ -192,7 +216,7 @@ proptest! {
         let record = record(links.clone(), &seen);
         let submitted: Vec<_> = (0..).map(short).zip(at.iter().map(|at| at * MS)).collect();
         let submissions = submitted.iter().copied().collect();
-        let found = samples(&record, Some(&submissions), Duration::from_millis(window));
+        let found = samples(&record, Some(&submissions), Reading { window: Duration::from_millis(window), ..WINDOW });
         for item in 0..5_u32 {
             let at = at[item as usize];
             let mut expected = Vec::new();

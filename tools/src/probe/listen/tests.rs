@@ -14,6 +14,7 @@ fn setup() -> Setup {
         long: None,
         place: None,
         relays: false,
+        slow_motion: None,
         bounds: Bounds::default(),
     }
 }
