@@ -6,7 +6,6 @@
 //!
 //! *Bounds*: at most [`UNDER_WAY_MAX`] wait for their answers. What is due when there are so many isn't sent, and is counted.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
@@ -125,7 +124,7 @@ pub struct Done {
 pub async fn drive(
     plan: &Plan,
     nodes: &[Rc<Node>],
-    mut table: Option<Lines>,
+    table: Option<Lines>,
     stop: impl Future,
     rng: &mut impl Rng,
     mut on_second: impl FnMut(u64, &Tally),
@@ -140,28 +139,11 @@ pub async fn drive(
     let mut stop = std::pin::pin!(stop);
     let mut schedule = Schedule::new(plan.rate, plan.arrivals);
     let (began, began_ns) = (Instant::now(), system_ns());
-    let (all, second) = (RefCell::new(Tally::default()), RefCell::new(Tally::default()));
-    let both = |note: &dyn Fn(&mut Tally)| {
-        note(&mut all.borrow_mut());
-        note(&mut second.borrow_mut());
-    };
+    let mut books = Books { table, ..Books::default() };
     let mut under_way = FuturesUnordered::new();
     let mut left = plan.count.unwrap_or(u64::MAX);
     let mut made = Some((schedule.next(rng), making.next(rng)));
-    let (mut seconds, mut stopped, mut unwritten) = (0, false, None);
-    let mut note = |sent: Sent, both: &dyn Fn(&dyn Fn(&mut Tally))| {
-        let answered_us = whole_us(sent.due.elapsed());
-        both(&|tally| tally.note(&sent.fate, sent.bytes, answered_us));
-        if let Some(lines) = &mut table {
-            let Sent { id, node, bytes, due_ns, sent_ns, fate, .. } = &sent;
-            let (id, fate) = (id.hash(), fate.word());
-            let line = format!("{id},{due_ns},{sent_ns},{node},{bytes},{fate},{answered_us}");
-            if let Err(error) = lines.push(&line) {
-                unwritten = Some((lines.path().to_owned(), error));
-                table = None;
-            }
-        }
-    };
+    let (mut seconds, mut stopped) = (0, false);
     loop {
         let due = made.as_ref().map(|(due, _)| began + *due);
         let is_over = |due: Instant| {
@@ -179,22 +161,22 @@ pub async fn drive(
             _ = &mut stop, if !stopped => stopped = true,
             () = sleep_until(began + Duration::from_secs(seconds + 1)) => {
                 seconds += 1;
-                on_second(seconds, &second.replace(Tally::default()));
+                on_second(seconds, &std::mem::take(&mut books.second));
             }
             // Before what is due: of answers there are no more than of those.
-            Some(sent) = under_way.next(), if !under_way.is_empty() => note(sent, &both),
+            Some(sent) = under_way.next(), if !under_way.is_empty() => books.note(&sent),
             () = sleep_until(due.unwrap_or(began)), if due.is_some() => {
                 let Some((at, (id, bytes))) = made.take() else { continue };
                 let due = began + at;
-                both(&|tally| tally.offer());
+                books.both(Tally::offer);
                 let node = rng.random_range(0..nodes.len());
                 let due_ns = began_ns + whole_ns(at);
                 let mut sent = Sent { id, node, bytes: bytes.len(), due, due_ns, sent_ns: 0, fate: Fate::Unsent };
                 if under_way.len() >= UNDER_WAY_MAX {
-                    note(sent, &both);
+                    books.note(&sent);
                 } else {
                     let late_us = whole_us(due.elapsed());
-                    both(&|tally| tally.left(late_us));
+                    books.both(|tally| tally.left(late_us));
                     sent.sent_ns = began_ns + whole_ns(began.elapsed());
                     under_way.push(submit(Rc::clone(&nodes[node]), sent, bytes));
                 }
@@ -203,13 +185,49 @@ pub async fn drive(
             }
         }
     }
-    if let Some(mut lines) = table
-        && let Err(error) = lines.flush()
-    {
-        unwritten = Some((lines.path().to_owned(), error));
-    }
+    books.close();
     let elapsed_s = began.elapsed().as_secs_f64();
-    Done { tally: all.into_inner(), elapsed_s, stopped, unwritten }
+    Done { tally: books.all, elapsed_s, stopped, unwritten: books.unwritten }
+}
+
+/// What is kept of a load while it goes on.
+#[derive(Default)]
+struct Books {
+    all: Tally,
+    second: Tally,
+    table: Option<Lines>,
+    unwritten: Option<(PathBuf, io::Error)>,
+}
+
+impl Books {
+    fn both(&mut self, note: impl Fn(&mut Tally)) {
+        note(&mut self.all);
+        note(&mut self.second);
+    }
+
+    /// Counts what became of one, and appends its line.
+    fn note(&mut self, sent: &Sent) {
+        let answered_us = whole_us(sent.due.elapsed());
+        self.both(|tally| tally.note(&sent.fate, sent.bytes, answered_us));
+        let Sent { id, node, bytes, due_ns, sent_ns, fate, .. } = sent;
+        let (id, fate) = (id.hash(), fate.word());
+        let line = format!("{id},{due_ns},{sent_ns},{node},{bytes},{fate},{answered_us}");
+        self.write(|lines| lines.push(&line));
+    }
+
+    fn close(&mut self) {
+        self.write(Lines::flush);
+    }
+
+    /// Writes to the table; after the first error there is none.
+    fn write(&mut self, write: impl FnOnce(&mut Lines) -> io::Result<()>) {
+        if let Some(lines) = &mut self.table
+            && let Err(error) = write(lines)
+        {
+            self.unwritten = Some((lines.path().to_owned(), error));
+            self.table = None;
+        }
+    }
 }
 
 /// The first line of the table of submissions.

@@ -108,9 +108,12 @@ pub fn write(dir: &Path, record: &Record) -> Result<(), RecordError> {
     table::write(&dir.join(ITEMS), ITEM_COLUMNS, items.len(), part)?;
     let part = |rows: Range<usize>| sightings_table(record, &sightings[rows]);
     table::write(&dir.join(SIGHTINGS), SIGHTING_COLUMNS, sightings.len(), part)?;
-    let about = serde_json::to_string_pretty(&record.about).expect("it has text keys and numbers");
-    run::write_text(&dir.join(ABOUT), &(about + "\n"))?;
+    run::write_text(&dir.join(ABOUT), &about_text(&record.about))?;
     Ok(())
+}
+
+fn about_text(about: &About) -> String {
+    serde_json::to_string_pretty(about).expect("it has text keys and numbers") + "\n"
 }
 
 /// Reads a record from a folder.

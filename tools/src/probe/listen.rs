@@ -5,7 +5,7 @@
 //! dials it. Every link is pinged, for the half of a round trip by which what comes over it is late.
 //!
 //! *What a peer can do*: send more than there is room for, which is counted and not kept ([`Bounds`]); send what is no message, or
-//! no hello within [`HELLO_MAX`], which ends the link; tell addresses that lead nowhere, of which [`ADDRESSES_MAX`] are kept.
+//! no hello within 15 seconds, which ends the link; tell addresses that lead nowhere, of which [`ADDRESSES_MAX`](super::wait::ADDRESSES_MAX) are kept.
 //! What it sends is dropped once it is noted, and the transport's own bounds hold before.
 
 use std::future::Future;
@@ -32,8 +32,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::manners;
 use super::record::{About, Bounds, Event, Link, Probe, Record, Recorder};
 use super::relaying::Relaying;
-#[expect(unused_imports, reason = "named by the documentation")]
-use super::wait::ADDRESSES_MAX;
 use super::wait::{self, Deck};
 
 /// Most places. A guess: more than most networks' nodes, and a few hundred MB of what the transport may hold.

@@ -88,6 +88,9 @@ struct SharedPeer {
     items: u32,
 }
 
+/// When each of some links' peers showed an item.
+type Shown = [(u32, u64)];
+
 /// A record, by what is compared.
 struct View<'a> {
     record: &'a Record,
@@ -179,7 +182,7 @@ fn whole(nanoseconds: f64) -> i64 {
 }
 
 fn by_items([first, second]: &[View<'_>; 2]) -> Result<Offset, MergeError> {
-    let both: Vec<(&[(u32, u64)], &[(u32, u64)])> = first
+    let both: Vec<(&Shown, &Shown)> = first
         .had
         .iter()
         .filter_map(|(short, firsts)| Some((&firsts[..], &second.had.get(short)?[..])))
@@ -215,11 +218,8 @@ fn by_items([first, second]: &[View<'_>; 2]) -> Result<Offset, MergeError> {
 }
 
 /// The median over items of how much later its median time over the second's links is, each link counted some times.
-fn median_difference(
-    both: &[(&[(u32, u64)], &[(u32, u64)])],
-    [first, second]: &[Vec<usize>; 2],
-) -> Option<f64> {
-    let middle = |shown: &[(u32, u64)], times: &[usize]| {
+fn median_difference(both: &[(&Shown, &Shown)], [first, second]: &[Vec<usize>; 2]) -> Option<f64> {
+    let middle = |shown: &Shown, times: &[usize]| {
         let at = |(link, at_ns): &(u32, u64)| {
             std::iter::repeat_n(*at_ns, times.get(*link as usize).copied().unwrap_or(0))
         };
@@ -227,7 +227,7 @@ fn median_difference(
         at.sort_unstable();
         at.get(at.len() / 2).copied()
     };
-    let difference = |(firsts, others): &(&[(u32, u64)], &[(u32, u64)])| {
+    let difference = |(firsts, others): &(&Shown, &Shown)| {
         Some(difference(middle(others, second)?, middle(firsts, first)?))
     };
     let mut differences: Vec<f64> = both.iter().filter_map(difference).collect();

@@ -4,7 +4,7 @@
 //! Then it is a hop: peers get items by it that would have come by others, later or sooner. Its record says so. Blocks aren't
 //! passed on.
 //!
-//! *Bounds*: the latest [`HELD_MAX`] transactions, of at most [`BYTES_MAX`] bytes; who asks for an older one is told that
+//! *Bounds*: the latest 10,000 transactions, of at most 32 MiB; who asks for an older one is told that
 //! it isn't here. What is invalid is checked once for each time it comes, which the transport's own bounds limit.
 
 use std::collections::{BTreeMap, VecDeque};

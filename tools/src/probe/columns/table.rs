@@ -69,10 +69,8 @@ fn schema(columns: Columns) -> String {
     let mut text = "message probe {".to_owned();
     for (column, kind) in columns {
         let of = match kind {
-            Kind::Number => "required int64",
-            Kind::OptionalNumber => "optional int64",
-            Kind::Time => "required int64",
-            Kind::OptionalTime => "optional int64",
+            Kind::Number | Kind::Time => "required int64",
+            Kind::OptionalNumber | Kind::OptionalTime => "optional int64",
             Kind::Text => "required binary",
         };
         let means = match kind {

@@ -213,7 +213,7 @@ proptest! {
             .collect();
         let mut seen: Vec<_> = seen.into_iter().filter(|(_, link, _)| (*link as usize) < links.len()).collect();
         seen.push((99, 0, 4)); // all five items are there
-        let record = record(links.clone(), &seen);
+        let record = record(links, &seen);
         let submitted: Vec<_> = (0..).map(short).zip(at.iter().map(|at| at * MS)).collect();
         let submissions = submitted.iter().copied().collect();
         let found = samples(&record, Some(&submissions), Reading { window: Duration::from_millis(window), ..WINDOW });

@@ -58,7 +58,7 @@ async fn an_address_where_nobody_is_is_recorded_with_why() {
     let on_progress = |_| {
         looks += 1;
         if looks > 3 && !stop.replace(true) {
-            told.take().into_iter().for_each(|told| drop(told.send(())));
+            told.take().into_iter().for_each(|told| _ = told.send(()));
         }
     };
     let (record, _) = listen(&setup, tell, on_progress).await.unwrap();
