@@ -237,9 +237,12 @@ fn record(listen: &Listen, out: &Path) -> Result<(String, bool), Trouble> {
 }
 
 async fn join(listen: &Listen, out: &Path) -> Result<(Record, Ended), Trouble> {
-    let stop = interrupted();
+    let mut stop = std::pin::pin!(interrupted());
     let joinable = match (&listen.which.run, &listen.which.network) {
-        (Some(run), _) => wait::for_run(run, listen.wait).await.map_err(Trouble::unavailable)?,
+        (Some(run), _) => tokio::select! {
+            joinable = wait::for_run(run, listen.wait) => joinable.map_err(Trouble::unavailable)?,
+            () = &mut stop => return Err(Trouble::unavailable("stopped before there was a network")),
+        },
         (None, Some(file)) => {
             let network = joining::network(file)?;
             let named = network.bootstrap.iter().filter_map(|seed| seed.to_string().parse().ok());

@@ -13,8 +13,10 @@
 //!   them, once drawn, are off by 12 % (standard deviation) however many items they show; the interval that is told counts this.
 //!   Rounds mend it: other eight each few seconds are off by 3 to 5 % after a minute (measured: `tools/PROBE.md`).
 //! - *Few at a time*: of eight delays the 90th percentile is told 1 to 2 % too late, the median is not off.
-//! - *When they tell*: a peer that sends at once shows when it had an item; one that announces in batches shows its trickle
-//!   as well, by the mean of its wait. *Adaptive* peers send at once to whoever never says "known".
+//! - *When they tell*: a peer that sends at once shows when it had an item; one that announces in batches shows its wait as well.
+//!   *Adaptive* peers send at once to whoever never says "known", as far as their ration goes: a fifth of the sightings are announcements.
+//!   Those count earlier by a mean wait ([`Reading::announced_late`]), and each is off by how long it really waited. What is left of
+//!   this the interval doesn't know.
 //! - *Since when*: without times of submission, delays count from the first sight of an item by any link. By then a part of the
 //!   network has it, so all times are too short by what that took: a half, in the same world. It is told which of both it is.
 //! - *Ways of unequal length*: half of a round trip is wrong by half of the difference.
