@@ -45,7 +45,7 @@ pub fn links(bytes: &[u8]) -> u64 {
             inbound_max: 4,
             local_addresses: true,
             autonat: false,
-            place: None,
+            position: None,
             clock: Clock::start(),
         };
         let (net, stranger) = Net::with_stranger(&config).await.expect("the name is a good one");

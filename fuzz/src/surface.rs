@@ -98,11 +98,17 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) -> usize {
                 assert!((1..=RULES.max_size(kind)).contains(&bytes.len()), "{} bytes", bytes.len());
                 submitted += 1;
                 let id = Some(Hash256::of(&bytes));
-                drop(reply.send(Ok(Submitted { id, outcome: Outcome::Accepted, rule: None })));
+                drop(reply.send(Ok(Submitted {
+                    id,
+                    outcome: Outcome::Accepted,
+                    rule: None,
+                    rival: None,
+                })));
             }
             Command::ExplainTx { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::SlowDown { reply, .. } => drop(reply),
+            Command::Trouble { reply, .. } => drop(reply),
             Command::Chain(command) => command.refuse(),
             Command::Kv(command) => on_kv(command),
             Command::Bans(reply) => drop(reply.send(BanList::default())),

@@ -57,7 +57,7 @@ async fn net(listen: &str) -> Result<Net, Box<dyn std::error::Error>> {
         inbound_max: 8,
         local_addresses: true,
         autonat: false,
-        place: None,
+        position: None,
         clock: Clock::start(),
     };
     Ok(Net::start(&config).await?)

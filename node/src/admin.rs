@@ -26,7 +26,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use tidings_protocol::chain::Chain;
 
-use crate::config::layers::Layered;
+use crate::config::Live;
 use crate::control::{Control, Events, Stop};
 use crate::members::MembersControl;
 
@@ -42,7 +42,7 @@ pub struct Api {
     /// The rules, for the sizes that a submission may have.
     pub chain: Arc<dyn Chain>,
     /// The settings with where each came from, if that is known.
-    pub settings: Option<Arc<Layered>>,
+    pub settings: Option<Live>,
     /// Ends this process.
     pub stop: Stop,
 }

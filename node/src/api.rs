@@ -13,10 +13,12 @@ pub mod kv;
 pub mod members;
 pub mod peers;
 pub mod problem;
+pub mod rival;
 pub mod schema;
 pub mod settings;
 pub mod status;
 pub mod submit;
+pub mod trouble;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,6 +27,7 @@ pub use self::event::{KvChange, LinkName, NodeEvent, Notice, Streamed, What};
 pub use self::health::{Health, Readiness};
 pub use self::peers::{AddressPage, AddressStatus, PeerStatus, Peers};
 pub use self::problem::{Problem, ProblemKind};
+pub use self::rival::Rival;
 pub use self::status::{
     BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus,
 };
@@ -101,6 +104,8 @@ pub mod path {
     pub const MEMBERS_RTT: &str = "/v1/members/rtt";
     /// Lets the clock run slow, in a test network.
     pub const SLOW_MOTION: &str = "/v1/lab/slow-motion";
+    /// Lets things go wrong, in a test network.
+    pub const TROUBLE: &str = "/v1/lab/trouble";
     /// Makes blocks, in a test network.
     pub const MINE: &str = "/v1/lab/mine";
     /// Ends the node.

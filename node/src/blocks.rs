@@ -9,6 +9,7 @@
 //! - `blocks/scan.rs`: makes the index anew from the segments
 //! - `blocks/open.rs`: opens the folder, or says why not and leaves it as it was
 //! - `blocks/reader.rs`: reads a block, on any thread
+//! - `blocks/read.rs`: reads all of them and changes nothing, for those who check them or carry them elsewhere
 //! - `blocks/writer.rs`: the one thread that writes; blocks that come together share a commit
 //!
 //! # A crash at any byte
@@ -30,6 +31,7 @@
 mod format;
 mod index;
 mod open;
+mod read;
 mod reader;
 mod scan;
 mod segments;
@@ -46,6 +48,7 @@ use tidings_protocol::ground::item::{Hash256, Item, ItemId};
 
 pub use crate::config::blocks::{KEPT_MIN, SEGMENT_BYTES};
 pub use open::OpenError;
+pub use read::{Checked, ReadBlocks};
 pub use reader::{Reader, Unreadable};
 pub use writer::{BlocksHandle, Gauges};
 

@@ -20,6 +20,8 @@ mod output;
 mod peers;
 mod run;
 mod show;
+mod store;
+mod stores;
 mod submit;
 mod table;
 
@@ -117,6 +119,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Query(args) => members::shared::query(&folder, &args),
         Verb::Rtt(args) => members::shared::rtt(&folder, &args),
         Verb::Submit(args) => submit::submit(&folder, &args),
+        Verb::Store { verb } => store::store(&folder, &verb),
         Verb::Stop(remote) => stop(&folder, &remote),
         Verb::Log(args) => show::log(&folder, &args),
         Verb::Config(settings) => show::config(&folder, &settings.flags()?),

@@ -29,6 +29,7 @@ use tokio::time::timeout;
 
 use crate::api::explain::{PeerStory, TxStory};
 use crate::api::peers::ADDRESSES_MAX;
+use crate::api::trouble::{Trouble, Troubled};
 use crate::api::{
     AddressPage, Batch, BatchResult, HostQueue, Outcome, Peers, Problem, ProblemKind, Readiness,
     SlowFrom, Slowed, Status, Submitted, path,
@@ -202,8 +203,8 @@ impl Client {
         }
         match refused(&answer) {
             ClientError::Refused(problem) if problem.kind == ProblemKind::RuleBroken => {
-                let Problem { id, rule, .. } = *problem;
-                Ok(Submitted { id, outcome: Outcome::Rejected, rule })
+                let Problem { id, rule, rival, .. } = *problem;
+                Ok(Submitted { id, outcome: Outcome::Rejected, rule, rival })
             }
             error => Err(error),
         }
@@ -259,6 +260,16 @@ impl Client {
         let body = serde_json::to_vec(&SlowFrom { from_unix_us }).unwrap_or_default();
         let answer = self.ask(Method::POST, path::SLOW_MOTION, body.into()).await?;
         self.json::<Slowed>(&answer).map(|slowed| slowed.slow_motion)
+    }
+
+    /// Lets this go wrong with what the node sends from now on, and nothing else; tells how many messages met trouble so far.
+    ///
+    /// # Errors
+    /// As [`Client::status`], and when the node is in no test network.
+    pub async fn trouble(&self, trouble: &Trouble) -> Result<u64, ClientError> {
+        let body = serde_json::to_vec(trouble).unwrap_or_default();
+        let answer = self.ask(Method::PUT, path::TROUBLE, body.into()).await?;
+        self.json::<Troubled>(&answer).map(|troubled| troubled.met)
     }
 
     /// Asks the node to stop. It still has to when this returns: see [`Client::wait_until_gone`].

@@ -1,7 +1,8 @@
 //! The node's clock: real time becomes the core's [`Time`], and the core's deadlines become moments of
 //! real time. Everything that waits on the network's behalf asks this clock.
 //!
-//! Whatever the system's own clock does once it has started, this one goes on (`system`).
+//! Whatever the system's own clock does once it has started, this one goes on (`system`). Only the stamps that people read
+//! follow it: they are [put right](Clock::settle) when it was set, or when the machine was suspended, which this clock doesn't see.
 //!
 //! It can be made to run slower than real time from one moment on, which is of use in a lab only
 //! ([`crate::lab::slow_motion`]); it never runs faster again.
@@ -9,6 +10,7 @@
 mod system;
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ pub struct Clock(Arc<Inner>);
 struct Inner {
     started: Instant,
     started_unix_us: u64,
+    /// How far the stamps are from what they would be if nobody had set the system's clock, microseconds.
+    moved_us: AtomicI64,
     system: SystemClock,
     /// How many times slower than real time it can run.
     times: NonZeroU32,
@@ -55,6 +59,7 @@ impl Clock {
         Self(Arc::new(Inner {
             started,
             started_unix_us,
+            moved_us: AtomicI64::new(0),
             system,
             times,
             slow_from: OnceLock::new(),
@@ -107,7 +112,25 @@ impl Clock {
     /// What it shows, as microseconds of Unix time: the same at all nodes that became slow at one moment.
     #[must_use]
     pub fn unix_us(&self, time: Time) -> u64 {
-        self.0.started_unix_us.saturating_add(time.as_nanos() / 1_000)
+        let moved_us = self.0.moved_us.load(Ordering::Relaxed);
+        let unmoved = self.0.started_unix_us.saturating_add(time.as_nanos() / 1_000);
+        unmoved.saturating_add_signed(moved_us)
+    }
+
+    /// Moves the stamps to what the system's clock shows, if they differ by more than a moment: it was set since, or the machine was
+    /// suspended, or both. Says by how much they moved. Those of a clock that was made slow in a lab stay: they are figures.
+    pub fn settle(&self) -> Option<Step> {
+        if self.0.slow_from.get().is_some() {
+            return None;
+        }
+        let (real, unix_us) = self.0.system.now();
+        let by_us = unix_us.wrapping_sub(self.unix_us(self.at(real))).cast_signed();
+        if !system::differs(by_us) {
+            return None;
+        }
+        let moved_us = self.0.moved_us.load(Ordering::Relaxed).saturating_add(by_us);
+        self.0.moved_us.store(moved_us, Ordering::Relaxed);
+        Some(Step { by_us })
     }
 
     /// The system's clock by which it was set.

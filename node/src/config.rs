@@ -12,22 +12,27 @@ pub mod blocks;
 pub mod env;
 pub mod kv;
 pub mod layers;
+pub mod links;
+pub mod log;
 pub mod members;
 pub mod reference;
 pub mod seeds;
+pub mod sense;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::{ParamError, Params, Redundancy, STEPS_DEFAULT};
 
 use crate::lab::slow_motion::SlowMotion;
-use crate::links::{NodeType, Place, Region};
+use crate::links::Region;
 use blocks::BlocksSettings;
 use kv::KvConfig;
 use layers::{Entry, Layered, Origin, Schema};
+use log::LogConfig;
 use members::MembersConfig;
 use seeds::Seed;
 
@@ -63,7 +68,7 @@ pub struct Config {
     /// The record of deliveries.
     pub trace: TraceConfig,
     /// Emulated links.
-    pub links: LinksConfig,
+    pub links: links::LinksConfig,
     /// What only test networks have.
     pub lab: LabConfig,
     /// The core.
@@ -146,32 +151,6 @@ pub struct MetricsConfig {
     pub listen: Option<SocketAddr>,
 }
 
-/// Logs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogConfig {
-    /// What to log: a level, and levels for single modules, such as `info,tidings::shell=debug`.
-    pub filter: String,
-    /// How.
-    pub format: LogFormat,
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
-    }
-}
-
-/// How to log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
 /// What outlives the process: see [`crate::store`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -196,54 +175,6 @@ pub struct TraceConfig {
     pub file: Option<PathBuf>,
 }
 
-/// Emulated links, for test networks: see [`crate::links`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LinksConfig {
-    /// Whether to emulate. All nodes of a network must agree.
-    pub model: LinkModelName,
-    /// Where this node is.
-    pub region: Region,
-    /// How it is connected there.
-    pub node_type: NodeType,
-    /// Seed of the jitter.
-    pub seed: u64,
-}
-
-/// Whether to emulate links.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LinkModelName {
-    /// Links are as they are.
-    None,
-    /// Latency and bandwidth of eight regions.
-    Regions,
-}
-
-impl Default for LinksConfig {
-    fn default() -> Self {
-        Self {
-            model: LinkModelName::None,
-            region: Region::Europe,
-            node_type: NodeType::Fullnode,
-            seed: 1,
-        }
-    }
-}
-
-impl LinksConfig {
-    /// The place to emulate, if any.
-    #[must_use]
-    pub const fn place(&self) -> Option<Place> {
-        match self.model {
-            LinkModelName::None => None,
-            LinkModelName::Regions => {
-                Some(Place { region: self.region, node_type: self.node_type, seed: self.seed })
-            }
-        }
-    }
-}
-
 /// What only test networks have: misbehaviour, since somebody has to be what others must put up with, and
 /// clocks that are slow or wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,6 +182,9 @@ impl LinksConfig {
 pub struct LabConfig {
     /// Whether to announce items and never deliver any.
     pub withhold: bool,
+    /// Whether the admin API may have it lose, double or hold up what it sends, and cut it off from peers. See
+    /// [`crate::lab::trouble`].
+    pub trouble: bool,
     /// How many times slower the node's clock runs from the moment that the admin API is told; unset: it
     /// refuses. See [`crate::lab::slow_motion`].
     pub slow_motion: Option<SlowMotion>,
@@ -281,6 +215,7 @@ impl Config {
         relay.adaptive.compare_ms = Some(relay.adaptive.preset.compare_ms());
         config.params.record.steps = Some(STEPS_DEFAULT);
         config.trace.file = Some("trace.csv".into());
+        config.log.file = Some("tidings.log".into());
         (config.blocks.kept, config.blocks.max_bytes) = (Some(10_000), Some(10 << 30));
         config.lab.slow_motion = Some(SlowMotion::NONE);
         config
@@ -309,6 +244,14 @@ pub enum ConfigError {
         /// Where it came from.
         origin: Origin,
     },
+    /// A setting of emulated links makes no sense.
+    #[error("`links.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
+    Links {
+        /// Which.
+        error: ParamError,
+        /// Where it came from.
+        origin: Origin,
+    },
     /// A setting of the fleet's map makes no sense.
     #[error("`kv.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
     Kv {
@@ -324,6 +267,28 @@ pub enum ConfigError {
         error: ParamError,
         /// Where it came from.
         origin: Origin,
+    },
+    /// A number is one that no node can mean.
+    #[error("`{}` in {} is {}, but must be {} at most", .0.key, .0.origin, .0.value, .0.most)]
+    TooMuch(sense::TooMuch),
+    /// A setting of the log makes no sense.
+    #[error("`log.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
+    Log {
+        /// Which.
+        error: ParamError,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// The log's file can't be written.
+    #[error(
+        "cannot write the log to {} (log.file): {source}; let this user write there, or name another file",
+        path.display()
+    )]
+    LogFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// `log.filter` can't be read.
     #[error(
@@ -345,6 +310,29 @@ pub struct Resolved {
     pub config: Config,
     /// The same by dotted key, with origins.
     pub layered: Layered,
+}
+
+/// The settings of a running node with the origin of each, of which some may change. Clones are the same settings.
+#[derive(Clone, Debug)]
+pub struct Live(Arc<RwLock<Layered>>);
+
+impl Live {
+    /// Those of its start.
+    #[must_use]
+    pub fn new(layered: Layered) -> Self {
+        Self(Arc::new(RwLock::new(layered)))
+    }
+
+    /// As they are now.
+    pub fn read(&self) -> RwLockReadGuard<'_, Layered> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over some keys.
+    pub fn adopt(&self, other: &Layered, keys: &[&str]) {
+        let mut layered = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        keys.iter().for_each(|key| layered.adopt(other, key));
+    }
 }
 
 /// A setting on the command line.
@@ -381,6 +369,7 @@ pub fn resolve(
         entries.push(Entry::from_text(&schema, key, text, Origin::Flag(name.clone()))?);
     }
     let layered = Layered::resolve::<Config>(&schema, entries)?;
+    sense::check(&schema, &layered).map_err(ConfigError::TooMuch)?;
     let config: Config = layered.value()?;
     config.params.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("params.{}", error.key));
@@ -390,9 +379,17 @@ pub fn resolve(
         let origin = layered.origin_under(&format!("blocks.{}", error.key));
         ConfigError::Blocks { error, origin }
     })?;
+    config.links.validate().map_err(|error| {
+        let origin = layered.origin_under(&format!("links.{}", error.key));
+        ConfigError::Links { error, origin }
+    })?;
     config.kv.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("kv.{}", error.key));
         ConfigError::Kv { error, origin }
+    })?;
+    config.log.validate().map_err(|error| {
+        let origin = layered.origin_under(&format!("log.{}", error.key));
+        ConfigError::Log { error, origin }
     })?;
     config.members.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("members.{}", error.key));

@@ -25,8 +25,10 @@ pub use self::not_done::NotDone;
 pub use self::unexplained::Unexplained;
 use crate::api::bans::{BanList, BanRequest, Concerned, Subject};
 use crate::api::explain::{PeerStory, TxStory};
+use crate::api::trouble::Trouble;
 use crate::api::{AddressPage, PeerStatus, Readiness, Status, Submitted};
 use crate::lab::slow_motion::{NotSlowed, SlowMotion};
+use crate::lab::trouble::NotTroubled;
 use crate::measured::Registry;
 use crate::store::NotSaved;
 
@@ -124,6 +126,13 @@ pub enum Command {
         from_unix_us: u64,
         /// How slow it will be.
         reply: oneshot::Sender<Result<SlowMotion, NotSlowed>>,
+    },
+    /// Let this go wrong from now on, and nothing else.
+    Trouble {
+        /// What.
+        trouble: Trouble,
+        /// How many messages met trouble so far.
+        reply: oneshot::Sender<Result<u64, NotTroubled>>,
     },
     /// Something of the chain of blocks, the pool, or what is kept.
     Chain(ChainCommand),

@@ -8,6 +8,8 @@
 //! - [`addresses`]: the address book between runs
 //! - [`token`]: what opens the API over TCP
 
+use std::io;
+
 pub mod addresses;
 pub mod asmap;
 pub mod bans;
@@ -18,3 +20,17 @@ pub mod network;
 pub mod private;
 pub mod token;
 pub mod whole;
+
+/// What to do about a disk that refuses something, as the end of a sentence; nothing if nobody knows.
+#[must_use]
+pub fn advice(error: &io::Error) -> &'static str {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        PermissionDenied => "; let this user write there",
+        ReadOnlyFilesystem => {
+            "; let this user write there: the disk can only be read, as it is mounted or since it has errors (`dmesg`)"
+        }
+        StorageFull | QuotaExceeded => "; make room there",
+        _ => "",
+    }
+}

@@ -43,7 +43,7 @@ use self::nodes::Nodes;
 use self::queue::Queue;
 use crate::admin::routes::{nothing_here, other_method};
 use crate::api::path;
-use crate::config::LogConfig;
+use crate::config::log::LogConfig;
 use crate::control::Stop;
 use crate::files::datadir::DataDir;
 use crate::http::bind::AdminSocket;

@@ -22,6 +22,14 @@
 //! - [`panics`]: what becomes of them; [`logging`], by way of [`printable`], how text of strangers is shown
 //! - [`clock`], [`calendar`]
 //!
+//! # A node in your own program
+//! A program that has rules of its own implements [`Chain`](tidings_protocol::chain::Chain) and starts a [`Shell`](shell::Shell) with them.
+//! This is `examples/embed.rs`: two nodes that relay an item under rules of six lines.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/embed.rs")]
+//! ```
+//!
 //! # One thread
 //! A node runs on a current-thread runtime, so that hundreds fit on a machine; only signatures are
 //! verified elsewhere. Nothing is built before somebody needs it.
@@ -56,4 +64,6 @@ pub mod shell;
 pub mod store;
 pub mod trace;
 
+/// A node's identity on the network.
+pub use libp2p::identity::Keypair;
 pub use tidings_links as links;

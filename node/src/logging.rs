@@ -1,4 +1,4 @@
-//! Logs to standard error, without ever waiting for whoever reads it: a thread of its own writes, and what it
+//! Logs to standard error or to a file, without ever waiting for either: a thread of its own writes, and what it
 //! can't keep up with is dropped and counted.
 //!
 //! Strangers choose part of what is logged, and how often: what they said is [escaped](crate::printable) and shortened, lines
@@ -8,6 +8,7 @@
 //! The filter is a level, or levels by module (`info,tidings::shell=debug`). It has no patterns: those
 //! would bring a regular expression engine, which costs each node about a megabyte.
 
+mod file;
 mod line;
 mod lines;
 mod lossy;
@@ -16,14 +17,17 @@ mod merge;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tracing_subscriber::filter::Targets;
 
+use self::file::{LogFile, Orders};
 use self::line::Style;
 use self::lines::Lines;
-use crate::config::{ConfigError, LogConfig};
+use crate::config::ConfigError;
+use crate::config::log::LogConfig;
 use crate::printable;
 
 pub use self::lossy::{LINES_MAX, Lossy};
@@ -33,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The way to standard error, as that is the process's.
 static STDERR: OnceLock<Option<Lossy>> = OnceLock::new();
+
+/// The way to the log's file, if it has one, and what its writer is told.
+static FILE: OnceLock<(Lossy, Arc<Orders>)> = OnceLock::new();
 
 /// The log of this process, if it has one.
 static LIVE: OnceLock<Lines> = OnceLock::new();
@@ -57,8 +64,35 @@ pub fn stderr() -> Option<Lossy> {
     STDERR.get_or_init(start).clone()
 }
 
-/// Waits until what was written to [`stderr`] has been read, but not for long.
+/// The way to a log's file. `None` if the system has no thread left. Of a process that has one already, it is that one.
+fn to_file(path: &Path, config: &LogConfig) -> Result<Option<Lossy>, ConfigError> {
+    let orders = Arc::new(Orders::default());
+    orders.set_rotation(config.max_bytes, config.keep);
+    let file = LogFile::open(path, Arc::clone(&orders), tell)
+        .map_err(|source| ConfigError::LogFile { path: path.to_owned(), source })?;
+    let Ok(writer) = Lossy::start(file) else { return Ok(None) };
+    Ok(Some(FILE.get_or_init(|| (writer, orders)).0.clone()))
+}
+
+/// Opens the log's file anew before the next line, if there is one: somebody may have renamed it.
+pub fn reopen() {
+    if let Some((_, orders)) = FILE.get() {
+        orders.reopen();
+    }
+}
+
+/// Renames the log's file from another size on, and keeps another number of them; see [`LogConfig`].
+pub fn set_rotation(max_bytes: u64, keep: u32) {
+    if let Some((_, orders)) = FILE.get() {
+        orders.set_rotation(max_bytes, keep);
+    }
+}
+
+/// Waits until what was written to the log's file and to [`stderr`] is there or has been read, but not for long.
 pub fn drain() {
+    if let Some((file, _)) = FILE.get() {
+        file.drain(PATIENCE);
+    }
     if let Some(stderr) = STDERR.get().and_then(Option::as_ref) {
         stderr.drain(PATIENCE);
     }
@@ -71,15 +105,21 @@ pub fn tell(line: &str) {
     }
 }
 
-/// Starts logging, for as long as the [`Log`] lives. In a process that logs already, nothing changes.
+/// Starts logging, for as long as the [`Log`] lives. In a process that logs already, nothing changes. A relative path of a file is
+/// one of the working folder.
 ///
 /// # Errors
-/// When the filter can't be read.
+/// When the filter can't be read, or the file not be written.
 pub fn init(config: &LogConfig) -> Result<Log, ConfigError> {
     let filter = parse_filter(&config.filter)?;
     // A terminal gets colours, unless its user doesn't want any: https://no-color.org.
-    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let Some(writer) = stderr() else { return Ok(Log { lines: None }) };
+    let is_terminal = config.file.is_none() && io::stderr().is_terminal();
+    let colours = is_terminal && std::env::var_os("NO_COLOR").is_none();
+    let writer = match &config.file {
+        Some(path) => to_file(path, config)?,
+        None => stderr(),
+    };
+    let Some(writer) = writer else { return Ok(Log { lines: None }) };
     let lines =
         Lines::new((filter, &config.filter), Style { format: config.format, colours }, writer);
     if tracing::subscriber::set_global_default(lines.clone()).is_err() {
@@ -120,7 +160,8 @@ pub fn set_filter(text: &str) -> Result<(), NotFiltered> {
 /// Lines that were lost: they came faster than they were read, or nobody took them.
 #[must_use]
 pub fn dropped() -> u64 {
-    STDERR.get().and_then(Option::as_ref).map_or(0, Lossy::dropped)
+    let of_stderr = STDERR.get().and_then(Option::as_ref).map_or(0, Lossy::dropped);
+    of_stderr + FILE.get().map_or(0, |(file, _)| file.dropped())
 }
 
 impl Drop for Log {

@@ -63,6 +63,7 @@ use crate::net::pipe::{HIGH_MARK, Phase, Pipe, Ready};
 pub use crate::net::reach::Verdict;
 pub use crate::net::stranger::Stranger;
 use crate::net::swarm::{DIALS_MAX, REPORTS_MAX, Report, Task};
+pub(crate) use crate::net::transport::check;
 pub use crate::net::transport::{from_multiaddr, to_multiaddr};
 
 /// Longest vector of messages that is kept for the next pipe whatever it held. A longer one is kept while it is
@@ -81,6 +82,16 @@ pub enum NetError {
         addr: PeerAddr,
         /// What the system says.
         why: String,
+    },
+    /// An address is of a transport that this node doesn't have.
+    #[error("{key} has {addr}, and {lacks}")]
+    NoTransport {
+        /// Where it is set.
+        key: &'static str,
+        /// The address.
+        addr: PeerAddr,
+        /// What the node lacks, and what to do about it.
+        lacks: &'static str,
     },
     /// The name of the network can't be part of a protocol name.
     #[error("`{0}` can't name a network: use a-z, 0-9, `-`, `_` and `.`")]

@@ -23,6 +23,7 @@ mod peers;
 mod reach;
 mod report;
 mod status;
+mod troubled;
 mod turns;
 mod verify;
 mod waiting;
@@ -62,6 +63,7 @@ pub use self::config::ShellConfig;
 pub use self::error::ShellError;
 use self::explain::Acquaintances;
 use self::fault::Doing;
+use self::housekeeping::Wall;
 use self::joining::Joining;
 use self::keeper::Keeper;
 use self::kv::MapDesk;
@@ -70,10 +72,11 @@ use self::report::Reporter;
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
 use self::waiting::{First, Waiting};
-use crate::clock::{self, Clock, ClockWatch};
+use crate::clock::{self, Clock};
 use crate::control::{Command, Events, SubmitReply};
 use crate::files::addresses;
 use crate::lab::slow_motion;
+use crate::lab::trouble::Troubles;
 use crate::measured::Measured;
 use crate::names::{Names, Resolver, System};
 use crate::net::{Net, NetEvent, peer_key};
@@ -118,9 +121,7 @@ pub struct Shell {
     actions: Vec<Action>,
     clock: Clock,
     /// Watches the system's own.
-    watch: ClockWatch,
-    /// How often that was set.
-    clock_steps: u64,
+    wall: Wall,
     turn: Turn,
     turns: Turns,
     measured: Measured,
@@ -138,6 +139,8 @@ pub struct Shell {
     /// The same of real time.
     real: Instant,
     doing: Doing,
+    /// What goes wrong on purpose, in a test network.
+    troubles: Option<Box<Troubles>>,
     /// When to look after files next.
     housekeeping_at: Instant,
     save_at: Instant,
@@ -192,7 +195,7 @@ impl Shell {
         events: impl Into<Events>,
         resolver: Arc<dyn Resolver>,
     ) -> Result<Self, ShellError> {
-        config.params.validate()?;
+        config.check()?;
         config.params.record.steps.get_or_insert(STEPS_DEFAULT);
         let known = config.addresses.as_deref().map(addresses::begin).transpose()?;
         let bans = Bans::load(config.bans.clone())?;
@@ -220,9 +223,7 @@ impl Shell {
         if let Some(map) = &config.asmap {
             node.set_groups(Groups::by_system(Arc::new(map.clone())));
         }
-        if config.lab.withhold {
-            tracing::warn!("lab.withhold is set: this node announces items and never delivers any");
-        }
+        config.lab.warn();
         let (now, known) = (Instant::now(), known.unwrap_or_default());
         let names = joining::names(&config, resolver, known.addresses.len(), now);
         let reachability = Reachability::new(&config, net.listening(), now);
@@ -242,9 +243,8 @@ impl Shell {
             blocks,
             arrivals: Arrivals::default(),
             actions: Vec::new(),
+            wall: Wall::start(clock.system(), now),
             clock,
-            watch: ClockWatch::start(),
-            clock_steps: 0,
             turn: Turn::begin(now),
             turns: Turns::new(registry),
             measured,
@@ -258,6 +258,7 @@ impl Shell {
             now: Time::ZERO,
             real: now,
             doing: Doing::default(),
+            troubles: None,
             housekeeping_at: now + TRACE_INTERVAL,
             save_at: now + SAVE_INTERVAL,
             saving: None,
@@ -309,6 +310,7 @@ impl Shell {
             let first = poll_fn(|cx| waiting.poll(self, shutdown.as_mut(), cx)).await;
             let before = self.real;
             self.look_at_clock();
+            self.settle_stamps();
             if let Some(gone) = self.absence.look(wake_at, before, self.real) {
                 tracing::warn!(
                     for_s = gone.as_secs_f64(),
@@ -364,6 +366,7 @@ impl Shell {
         if self.now >= self.node.deadline() && !self.absence.holds() {
             self.handle(Input::Wake);
         }
+        self.release();
         self.net.set_full(self.node.peers().is_full(&self.config.params.peers));
         self.verifier.hold_blocks(self.blocks.is_behind(self.real));
         self.verifier.start();
@@ -398,7 +401,7 @@ impl Shell {
         let files = self.names.due().map_or(files, |due| due.min(files));
         let files = self.reachability.due().map_or(files, |due| due.min(files));
         let files = if self.verifier.holds_some() { files.min(self.real + HOLD) } else { files };
-        match self.node.deadline() {
+        match self.node.deadline().min(self.held_until()) {
             Time::NEVER => files,
             deadline => self.absence.not_before(self.clock.instant(deadline)).min(files),
         }
@@ -420,11 +423,7 @@ impl Shell {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
-                Action::Send { message, .. } if self.config.lab.withholds(&message) => {}
-                Action::Send { link, message } => {
-                    self.measured.sent(link, &message, self.real);
-                    self.net.send(link, message);
-                }
+                Action::Send { link, message } => self.send(link, message),
                 Action::Throttle { link, class, until } => {
                     throttled = true;
                     self.net.throttle(link, class, self.clock.instant(until));
@@ -516,6 +515,7 @@ impl Shell {
                     self.acquaintances.meet(peer, info.peer, addr, self.node.record());
                 }
                 self.handle(Input::Connected { link, peer, direction, addr });
+                self.break_if_cut_off(link);
             }
             NetEvent::Received { link, messages } => self.on_received(link, messages),
             NetEvent::Malformed { link, error } => {
@@ -569,6 +569,7 @@ impl Shell {
         self.handle(Input::Disconnected { link });
         self.measured.disconnected(link);
         self.reporter.names.remove(link);
+        self.troubles.iter_mut().for_each(|troubles| troubles.forget(link));
     }
 
     fn close(&mut self, link: Link, why: Reason) {

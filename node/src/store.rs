@@ -12,6 +12,7 @@
 //! - `store/file.rs`: keeps back what is written until the file has proved sound
 //! - `store/writer.rs`: the one thread that writes; submissions that come together share a commit
 //! - `store/restore.rs`: reads everything back and has it verified again
+//! - `store/read.rs`: reads it all and changes nothing, for those who check it or carry it elsewhere
 //!
 //! # The database
 //! redb: pure Rust, one file, copy-on-write B-trees whose pages are checksummed, so that a crash at any
@@ -33,6 +34,7 @@ pub(crate) mod file;
 mod format;
 mod map;
 mod open;
+mod read;
 mod restore;
 mod writer;
 
@@ -49,9 +51,10 @@ use tidings_protocol::machine::RestoredAs;
 
 pub use map::{MapChange, Recalled};
 pub use open::OpenError;
+pub use read::{Checked, ReadStore, Stored};
 pub use restore::Restored;
 pub(crate) use writer::is_full;
-pub use writer::{Gauges, NotSaved, StoreHandle, Waiter};
+pub use writer::{Gauges, NotSaved, StoreHandle, WAITING_MAX_BYTES, Waiter};
 
 use crate::clock::SystemClock;
 use crate::files::network::Meaning;
@@ -63,6 +66,13 @@ use restore::Key;
 /// Most memory that the database's cache takes, bytes; it grows with use. A guess: what one commit of a
 /// busy second touches.
 pub const CACHE_BYTES: usize = 4 * 1024 * 1024;
+
+/// A file below this size isn't worth compacting, bytes. A guess.
+const COMPACT_MIN: u64 = 32 * 1024 * 1024;
+
+/// A larger one is compacted when it is so many times as large as what it holds. A guess: a file in use is
+/// about twice as large.
+const COMPACT_FACTOR: u64 = 4;
 
 /// Where a store is and what it is for.
 #[derive(Clone)]
@@ -114,6 +124,17 @@ pub enum Change {
     Time,
 }
 
+impl Change {
+    /// What it takes in memory until it is made, bytes. The map's aren't counted: no key waits twice, so that they are as
+    /// many as the map has.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Put { item, .. } | Self::Orphan(item) => item.size(),
+            Self::Broadcast(_) | Self::Remove(_) | Self::Map(_) | Self::Time => 0,
+        }
+    }
+}
+
 /// An open store. Its calls wait for the disk.
 #[derive(Debug)]
 pub struct Store {
@@ -123,6 +144,8 @@ pub struct Store {
     index: HashMap<ItemId, u64>,
     /// The key of each transaction that waits for its parents.
     orphans: HashMap<ItemId, u64>,
+    /// Bytes of all records.
+    bytes: u64,
     /// The next free key.
     next: u64,
     time: StoreTime,
@@ -141,7 +164,7 @@ impl Store {
     pub fn apply(&mut self, changes: &[Change]) -> Result<(), redb::Error> {
         let times = Times { held_s: self.time.now_s(), unix_s: self.clock.unix_s() };
         let transaction = self.db.begin_write()?;
-        let (mut changed, mut writer) = (false, None);
+        let (mut changed, mut writer, mut bytes) = (false, None, self.bytes);
         {
             let mut items = transaction.open_table(ITEMS)?;
             let mut unbroadcast = transaction.open_table(UNBROADCAST)?;
@@ -150,12 +173,14 @@ impl Store {
                 match change {
                     Change::Put { item, own } => {
                         if let Some(key) = self.orphans.remove(&item.id()) {
-                            orphans.remove(key)?;
+                            bytes -= len(orphans.remove(key)?);
                             changed = true;
                         }
                         let key = self.index.get(&item.id()).copied().unwrap_or(self.next);
                         if key == self.next {
-                            items.insert(key, &*Record::encode(item, times.held_s))?;
+                            let record = Record::encode(item, times.held_s);
+                            items.insert(key, &*record)?;
+                            bytes += record.len() as u64;
                             self.index.insert(item.id(), key);
                             self.next += 1;
                             changed = true;
@@ -167,7 +192,9 @@ impl Store {
                     Change::Orphan(item) => {
                         let id = item.id();
                         if !self.index.contains_key(&id) && !self.orphans.contains_key(&id) {
-                            orphans.insert(self.next, &*Record::encode(item, times.held_s))?;
+                            let record = Record::encode(item, times.held_s);
+                            orphans.insert(self.next, &*record)?;
+                            bytes += record.len() as u64;
                             self.orphans.insert(id, self.next);
                             self.next += 1;
                             changed = true;
@@ -180,18 +207,19 @@ impl Store {
                     }
                     Change::Remove(id) => {
                         if let Some(key) = self.index.remove(id) {
-                            items.remove(key)?;
+                            bytes -= len(items.remove(key)?);
                             unbroadcast.remove(key)?;
                             changed = true;
                         }
                         if let Some(key) = self.orphans.remove(id) {
-                            orphans.remove(key)?;
+                            bytes -= len(orphans.remove(key)?);
                             changed = true;
                         }
                     }
                     Change::Map(MapChange::Writer(id)) => (writer, changed) = (Some(*id), true),
                     Change::Map(change) => {
-                        map::apply(&transaction, change)?;
+                        let (added, removed) = map::apply(&transaction, change)?;
+                        bytes = (bytes + added).saturating_sub(removed);
                         changed = true;
                     }
                     Change::Time => changed = true,
@@ -205,7 +233,24 @@ impl Store {
                 }
             }
         }
-        if changed { Ok(transaction.commit()?) } else { Ok(transaction.abort()?) }
+        if !changed {
+            return Ok(transaction.abort()?);
+        }
+        transaction.commit()?;
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Whether the file is large and most of it is free.
+    fn is_mostly_free(&self) -> bool {
+        let len = self.file.len().unwrap_or_default();
+        len > COMPACT_MIN && len > COMPACT_FACTOR.saturating_mul(self.bytes)
+    }
+
+    /// Gives what is free in the file back to the disk. A crash at any moment of it loses nothing.
+    fn compact(&mut self) -> Result<(), redb::Error> {
+        self.db.compact()?;
+        Ok(())
     }
 
     /// How many items it holds.
@@ -264,6 +309,11 @@ impl Store {
         blocks.extend(order);
         Ok(blocks)
     }
+}
+
+/// How long a record was that a table had.
+fn len(record: Option<redb::AccessGuard<'_, &'static [u8]>>) -> u64 {
+    record.map_or(0, |record| record.value().len() as u64)
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub use inspection::{
     Verdict, Verified, Weight,
 };
 pub use mining::Unminable;
-pub use rejection::{Blame, Rejection};
+pub use rejection::{Blame, Rejection, Rival};
 
 /// The rules of a chain.
 ///
@@ -114,6 +114,12 @@ pub trait Chain: Send + Sync {
     /// # Errors
     /// When the item breaks a rule.
     fn verify(&self, item: &Item) -> Verdict;
+
+    /// Whether transactions may pay anything that these rules vouch for ([`Inspection::fee`]). Where none can, nobody is told
+    /// that a fee would help. It can, by default.
+    fn has_fees(&self) -> bool {
+        true
+    }
 
     /// [`Chain::verify`] for many items, in order. Override it where a batch is cheaper; the result
     /// must be the same as one by one.

@@ -322,10 +322,15 @@ impl Peers {
         match why {
             DialError::Busy => self.pause(cx.params.peers.retry_min_ms, cx),
             // The operator wants it all the same: the node there may yet be put right.
+            DialError::NoTransport if self.outbound.is_fixed(addr) => self.fail(addr, cx),
             _ if why.is_somebody_else() && self.outbound.is_fixed(addr) => self.fail(addr, cx),
             // All of them: the network that is wrong may be ours, in the operator's file.
             _ if why.is_somebody_else() && self.is_alone(addr) => self.not_reached(addr, why, cx),
-            DialError::WrongNetwork | DialError::WrongPeer => self.book.shun(addr, cx.now),
+            // Nor is there anything to be had from an address that this node can't dial.
+            DialError::WrongNetwork
+            | DialError::WrongPeer
+            | DialError::OtherLinks
+            | DialError::NoTransport => self.book.shun(addr, cx.now),
             DialError::Unreachable
             | DialError::Refused
             | DialError::Handshake

@@ -11,7 +11,8 @@
 //! At most `record.steps` steps are kept over all links. When there are more, the longest strand loses its
 //! oldest ones. *Attack*: in one queue for all, a peer that announces ids without end would wash away
 //! what the others did; here it washes away its own steps, until they are as few as those of the
-//! others. What a link did stays when it is gone, for the latest [`PAST_MAX`] links.
+//! others. What a link did stays when it is gone, for the latest [`PAST_MAX`] links. Which transaction was in whose way
+//! is kept of the latest [`RIVALS_MAX`] that were refused for it; of earlier ones the broken rule alone is known.
 //!
 //! # Cost
 //! Memory: 16 bytes a step, taken as steps come. `protocol/examples/core_intake.rs` measures the time.
@@ -23,6 +24,7 @@ mod strand;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::chain::Rival;
 use crate::ground::item::{ItemId, ShortId};
 use crate::ground::link::{Direction, Link, LinkTable};
 use crate::ground::peer::PeerKey;
@@ -39,6 +41,9 @@ pub use story::{Dealings, Step, Story, Totals, Wait};
 /// Most links that are remembered after they are gone; over it the oldest are forgotten. A guess: all
 /// inbound peers once over.
 pub const PAST_MAX: usize = 128;
+
+/// Most refused transactions of which it is known whom they conflict with; over it the oldest are forgotten: 16 KiB. A guess.
+pub const RIVALS_MAX: usize = 256;
 
 /// Most ids of one message that are noted though they weren't looked at: noting all would cost more than a
 /// flood does. A guess.
@@ -192,6 +197,8 @@ pub struct Record {
     /// What no link had a part in.
     own: Strand,
     rules: Rules,
+    /// Who was in the way of transactions that were refused for it, the oldest first; each once.
+    rivals: VecDeque<(ShortId, Rival)>,
     /// Steps in all strands.
     len: usize,
     max: usize,
@@ -330,6 +337,18 @@ impl Recorder {
         }
     }
 
+    /// A transaction was refused because of a pooled one.
+    pub fn note_rival(&mut self, id: impl Into<ShortId>, rival: Rival) {
+        if let Some(record) = &mut self.0 {
+            let id = id.into();
+            record.rivals.retain(|(refused, _)| *refused != id);
+            if record.rivals.len() >= RIVALS_MAX {
+                record.rivals.pop_front();
+            }
+            record.rivals.push_back((id, rival));
+        }
+    }
+
     /// Something happened to a link.
     pub fn note_link(&mut self, link: Link, what: ItemEvent, now: Time) {
         self.note(link, strand::NO_ITEM, what, now);
@@ -343,6 +362,7 @@ impl Record {
             past: VecDeque::new(),
             own: Strand::default(),
             rules: Rules::default(),
+            rivals: VecDeque::new(),
             len: 0,
             max,
             forgotten: Time::ZERO,

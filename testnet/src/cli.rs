@@ -18,7 +18,7 @@ use crate::launch::descriptors;
 use crate::launch::local::mode;
 use crate::launch::settings::{Options, Settings};
 use crate::manifest::args::{SettingArgs, presets};
-use crate::manifest::{Manifest, Mining};
+use crate::manifest::{Manifest, Mining, explained};
 use crate::outage::{self, OutageArgs};
 use crate::output;
 use crate::simulate::{self, SimArgs};
@@ -61,6 +61,8 @@ enum Command {
     Up(Box<UpArgs>),
     /// Ends the network that `up` started.
     Down(DownArgs),
+    /// Prints a manifest with all settings, each explained and none set: to start one from.
+    Manifest,
     /// Simulates strategies side by side, on the same workload and seeds.
     Compare(Box<CompareArgs>),
     /// Simulates adaptive wherever it may be, and shows how it keeps its dial.
@@ -160,6 +162,7 @@ impl LaunchArgs {
         {
             output::tell(&fitted);
         }
+        settings.left_aside().iter().for_each(|sentence| output::tell(sentence));
         let Self { out, keep_logs, json, quiet, .. } = self;
         Ok((settings, Options { out, keep_logs, json, quiet }))
     }
@@ -197,6 +200,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Versus(args) => versus::main(&args),
         Command::Up(args) => up::up(&args),
         Command::Down(args) => up::down(&args),
+        Command::Manifest => output::print(&explained::template(), false, ExitCode::SUCCESS),
         Command::Compare(args) => compare::main(&args),
         Command::Dial(args) => dial::main(&args),
         Command::Frontier(args) => frontier::main(&args),

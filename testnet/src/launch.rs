@@ -2,13 +2,13 @@
 //!
 //! # Map
 //! - before anything starts: [`settings`] is what real nodes make of a manifest, [`contenders`] finds others' nodes,
-//!   [`plan`] draws all that the seed decides, [`items`] are what is submitted, [`ports`] finds free ports,
+//!   [`plan`] draws all that the seed decides ([`positions`] where nodes are), [`items`] are what is submitted, [`ports`] finds free ports,
 //!   [`descriptors`] says whether there are enough of those
 //! - the nodes: [`local`] is one of them, in a process of this machine, [`fleet`] all of them; [`connect`] waits
 //!   until they are linked ([`ready`] is what waiting for all nodes is), [`slow_motion`] slows their clocks
 //! - [`members`]: the nodes as members of a fleet, if they are to be
-//! - the measured part: [`drive`] runs it; [`submit`] submits, [`mining`] has blocks made, [`kill`] kills, [`collect`] follows the
-//!   deliveries and [`blocks`] those of blocks, [`cut`] ends it before its time, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
+//! - the measured part, after a [`warmup`]: [`drive`] runs it; [`submit`] submits, [`mining`] has blocks made, [`kill`] kills, [`trouble`]
+//!   makes the other faults, [`collect`] follows the deliveries ([`givers`] says whose they were) and [`blocks`] those of blocks, [`cut`] ends it before its time, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
 //! - around and after it: [`observe`] asks the nodes, [`joiners`] start late, [`chain`] looks
 //!   what became of it, [`results`] makes tables and figures of it all,
 //!   [`run_folder`] keeps them, [`crate::ui`] shows how far it is
@@ -26,6 +26,7 @@ pub mod cut;
 pub mod descriptors;
 pub mod drive;
 pub mod fleet;
+pub mod givers;
 pub mod items;
 pub mod joiners;
 pub mod kill;
@@ -36,12 +37,15 @@ pub mod observe;
 pub mod pace;
 pub mod plan;
 pub mod ports;
+pub mod positions;
 pub mod ready;
 pub mod results;
 pub mod run_folder;
 pub mod settings;
 pub mod slow_motion;
 pub mod submit;
+pub mod trouble;
+pub mod warmup;
 
 use std::cell::Cell;
 use std::io;
@@ -49,6 +53,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures::future;
+use tidings::api::Status;
 use tidings_tools::figures::summary::Summary;
 use tidings_tools::run::{Run, RunError};
 use tidings_tools::show::format::grouped;
@@ -65,7 +70,7 @@ use clocks::Clocks;
 use connect::{Goal, Overlay};
 use cut::Cut;
 use descriptors::{Room, TooFew};
-use drive::Driven;
+use drive::{Driven, Work};
 use fleet::Fleet;
 use local::{Common, NodeError};
 use members::Measured;
@@ -73,6 +78,7 @@ use plan::{NodePlan, Plan, PlanError};
 use results::Observed;
 use run_folder::{FolderError, RunFolder};
 use settings::{Options, Settings};
+use trouble::Troubles;
 
 /// Copies of items that are wrong and told one by one; the summary has the number of all.
 const WRONG_COPIES_TOLD: usize = 5;
@@ -227,7 +233,7 @@ async fn launch(
     raise_limits(settings)?;
     let Plan { network, nodes, degrees, items, victims, joiners } = plan::draw(settings)?;
     let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
-    let places: Vec<_> = nodes.iter().map(|node| node.place).collect();
+    let places: Vec<_> = nodes.iter().map(|node| node.at.clone()).collect();
 
     let (began, mut clocks) = (Instant::now(), Clocks::watch());
     let fleet = match start(nodes, &folder, settings, &ui).await {
@@ -253,6 +259,11 @@ async fn launch(
     if let Some(times) = settings.manifest.slow_motion {
         ui.say(&format!("from here on, {times} seconds of real time are one of the network's"));
     }
+    let (warm_items, items) = items.split_at(settings.manifest.warmup_txs);
+    let common = common(&folder, settings);
+    let (stands, times) = ((&fleet, &common, &overlay), (&clock, &mut clocks));
+    let warm = warmup::warm_up(stands, warm_items, settings, times, &ui).await;
+    warm.map_err(LaunchError::Traces)?;
     let before = observe::statuses(&fleet).await;
     let members = Measured::begin(settings.manifest.members, converged_s, &before);
     let idle = (idle_cpu_percent, idle_memory);
@@ -260,30 +271,29 @@ async fn launch(
         Observed::before((start_s, connect_s), overlay, idle, observe::traffic(&before));
     let bar = ui.bar("relaying", items.len());
     let times = (&clock, &mut clocks);
-    let driven = drive::run(&fleet, &items, &victims, settings, times, (cut, &bar)).await;
+    let givers = observed.overlay.givers();
+    let seed = settings.manifest.seed;
+    let troubles = Troubles::new((&fleet, &common), (&settings.faults, seed), &observed.overlay);
+    let work = Work { items, before: warm_items, victims: &victims };
+    let driven = drive::run((&fleet, &troubles), work, givers, settings, times, (cut, &bar)).await;
     drop(bar);
     let driven = driven.map_err(LaunchError::Traces)?;
+    let over = troubles.over().await;
     let unhealed = tell(&driven, &ui);
 
-    let statuses = observe::statuses(&fleet).await;
-    observed.traffic_after = observe::traffic(&statuses);
-    observed.dialled_at_end = observed.overlay.dialled_now(&fleet).await;
-    observed.links_lost = observe::links_lost(&statuses);
-    observed.usage_after = fleet.usage();
-    observed.memory = observe::memory(&fleet);
+    let statuses = look_again(&mut observed, &fleet, over).await;
     clocks.look();
     observed.clock_problems = clocks.problems();
     if matches!(settings.manifest.workload, Workload::BitcoinBlock { .. }) {
         observed.comparison =
-            Some(observe::compare_bytes(&fleet, &items, settings.manifest.seed).await);
+            Some(observe::compare_bytes(&fleet, items, settings.manifest.seed).await);
     }
     if let Some(members) = members {
         let kill = driven.kill.as_ref().map(|kill| (&victims[..], clock.instant(kill.at)));
         let figures = members.figures(&statuses, &fleet, kill, settings, &ui).await;
         observed.members = Some(figures);
     }
-    let looked = chain::look(&driven, &fleet, (&items, &statuses), settings);
-    let common = common(&folder, settings);
+    let looked = chain::look(&driven, &fleet, (items, &statuses), settings);
     let joiners = if driven.cut_short.is_none() { joiners } else { Vec::new() };
     observed.chain = chain::catch_up(looked, joiners, &common, settings, &ui).await?;
     let (run, summary) = results::assemble(
@@ -291,12 +301,29 @@ async fn launch(
         folder.manifest().clone(),
         &fleet,
         &places,
-        &items,
+        items,
         &observed,
         driven,
     );
     stop(fleet, &ui).await;
     finish(folder, &run, summary, (observed, unhealed), options)
+}
+
+/// Notes how the nodes are after the measured part, and what became of its faults; returns what they told.
+async fn look_again(
+    observed: &mut Observed,
+    fleet: &Fleet,
+    over: trouble::Over,
+) -> Vec<Option<Status>> {
+    let statuses = observe::statuses(fleet).await;
+    observed.traffic_after = observe::traffic(&statuses);
+    observe::add_former(&mut observed.traffic_after, &over.former);
+    (observed.faults, observed.fault_problems) = (over.met, over.problems);
+    observed.dialled_at_end = observed.overlay.dialled_now(fleet).await;
+    observed.links_lost = observe::links_lost(&statuses);
+    observed.usage_after = fleet.usage();
+    observed.memory = observe::memory(fleet);
+    statuses
 }
 
 /// Tells what was delivered, and how soon those who outlived a kill had their links again; returns what is wrong with that, if
@@ -337,7 +364,9 @@ fn common(folder: &RunFolder, settings: &Settings) -> Common {
         network: folder.network(),
         params: settings.manifest.params.clone(),
         slow_motion: settings.manifest.slow_motion,
-        keeps: settings.stays,
+        // Who comes back has what it acknowledged.
+        keeps: settings.stays || settings.restarts(),
+        trouble: !settings.faults.is_empty(),
         node_binary: settings.node_binary.clone(),
         node_arguments: settings.manifest.contender.map_or(&[], Contender::arguments),
     }

@@ -12,10 +12,10 @@
 //! [network]
 //! nodes = 500
 //! rules = "tidings"           # opaque if left out; or bitcoin
-//! topology = "outbound"       # gossip, random-regular, ring, grid, line, tree, complete, clusters
+//! topology = "outbound"       # gossip, random-regular, ring, grid, line, tree, complete, clusters, listed
 //!
 //! [link]
-//! model = "planar"            # none, constant, uniform, exponential, lognormal, regions, rounds
+//! model = "planar"            # none, constant, uniform, exponential, lognormal, regions, matrix, rounds
 //!
 //! [workload]
 //! kind = "transfers"
@@ -34,10 +34,13 @@
 //! Every key may be left out; unknown ones are refused with a suggestion. [`args`] are the flags that lay
 //! settings over a manifest. What only a simulator can do, `launch` refuses with a sentence, and the other way
 //! round ([`Manifest::scenario`]). Run folders keep the manifest of their run,
-//! resolved, with a record of what ran it ([`recorded`]); it can be run again as it is.
+//! resolved, with what files said in place of their names, and a record of what ran it ([`recorded`]); it can be run again
+//! as it is.
 
 pub mod args;
 pub mod contender;
+pub mod explained;
+mod files;
 pub mod recorded;
 pub mod text;
 
@@ -52,7 +55,7 @@ use tidings_protocol::params::Params;
 
 use tidings_sim::fault::FaultSpec;
 use tidings_sim::latency::LinkSpec;
-use tidings_sim::overlay::{OverlaySpec, Shape};
+use tidings_sim::overlay::{Edge, OverlaySpec, Shape};
 use tidings_sim::scenario::{self, Measure, Scenario};
 use tidings_sim::workload::sizes::Sizes;
 use tidings_sim::workload::{SIZE_MAX, Transfers};
@@ -176,6 +179,12 @@ pub struct Network {
     /// Addresses that each node knows besides its links, to find others when they break. Only for topology
     /// `outbound`: in others, links are given or found by gossip.
     pub known: usize,
+    /// Who dials whom, for topology `listed`: pairs of node numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Edge>,
+    /// A file of these instead: a table whose first two columns are `from` and `to`, as a run folder's `links.csv`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links_file: Option<PathBuf>,
 }
 
 /// What is submitted.
@@ -247,15 +256,18 @@ impl Default for Network {
 
 impl Network {
     /// A network under some rules.
-    const fn under(rules: Rules, network: scenario::Network) -> Self {
-        let scenario::Network { nodes, topology, bootstrap, reachable, bridges, known } = network;
-        Self { nodes, topology, bootstrap, rules, reachable, bridges, known }
+    fn under(rules: Rules, network: scenario::Network) -> Self {
+        let scenario::Network { nodes, topology, bootstrap, reachable, bridges, known, links } =
+            network;
+        let links_file = None;
+        Self { nodes, topology, bootstrap, rules, reachable, bridges, known, links, links_file }
     }
 
     /// The network without its rules.
-    const fn without_rules(&self) -> scenario::Network {
-        let Self { nodes, topology, bootstrap, rules: _, reachable, bridges, known } = *self;
-        scenario::Network { nodes, topology, bootstrap, reachable, bridges, known }
+    fn without_rules(&self) -> scenario::Network {
+        let Self { nodes, topology, bootstrap, reachable, bridges, known, .. } = *self;
+        let links = self.links.clone();
+        scenario::Network { nodes, topology, bootstrap, reachable, bridges, known, links }
     }
 
     /// How many nodes can be dialled.
@@ -290,12 +302,13 @@ impl Manifest {
         Self { network, ..launched }
     }
 
-    /// Reads a manifest.
+    /// Reads a manifest, and the files that it names.
     ///
     /// # Errors
     /// A sentence about what is wrong with it, and where.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let manifest: Self = toml::from_str(text).map_err(|error| text::explained(&error))?;
+        let mut manifest: Self = toml::from_str(text).map_err(|error| text::explained(&error))?;
+        manifest.read_files()?;
         manifest.validate()?;
         Ok(manifest)
     }
@@ -306,6 +319,19 @@ impl Manifest {
         match self.contender {
             Some(contender) => contender.to_string(),
             None => self.params.relay.strategy.to_string(),
+        }
+    }
+
+    /// The size of transactions, for people.
+    #[must_use]
+    pub fn size_named(&self) -> String {
+        match &self.workload {
+            Workload::Transfers(Transfers { sizes: Sizes::Fixed(bytes), .. }) => {
+                format!("{bytes} bytes")
+            }
+            Workload::Transfers(_) | Workload::BitcoinBlock { .. } => {
+                "sizes as in a Bitcoin block".to_owned()
+            }
         }
     }
 

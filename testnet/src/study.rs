@@ -10,7 +10,7 @@
 //! - [`overlay`]: who still hangs together after most nodes died at once
 //! - [`rounds`]: strategies against [`theory`] and the literature; [`predict`] draws that by number of nodes
 //! - [`validate`]: one manifest simulated and launched; [`versus`]: our nodes and others' launched in turns
-//! - [`jobs`]: runs on several threads; [`progress`]: how far they are; [`table`]: figures with their goals
+//! - [`jobs`]: runs on several threads; [`progress`]: how far they are; [`world`]: what contestants share, and their folder; [`table`]: figures with their goals
 
 pub mod blocks;
 pub mod compare;
@@ -29,3 +29,4 @@ pub mod table;
 pub mod theory;
 pub mod validate;
 pub mod versus;
+pub mod world;

@@ -5,7 +5,7 @@
 //! | `manifest.toml` | (all settings, resolved, with the seed) |
 //! | `nodes.csv` | a node: `node,region,node_type,addr,pid,outbound,inbound,rss_kib,cpu_s,alive` |
 //! | `items.csv` | a submitted item: `item,id,kind,bytes,origin,submitted_us` |
-//! | `deliveries.csv` | a first delivery: `item,node,latency_us` |
+//! | `deliveries.csv` | a first delivery: `item,node,latency_us,from`, `from` being the node that it came from, if it came from one (missing in older folders) |
 //! | `traffic.csv` | a node and a message kind: `node,kind,sent_messages,sent_bytes,received_messages,received_bytes` |
 //! | `links.csv` | a link: `from,to,at_begin,at_end`, `from` dialled `to` (missing in older folders) |
 //!
@@ -13,6 +13,16 @@
 //! number; reading checks this, so that whoever holds a [`Run`] may index. Fields hold no commas,
 //! quotes or line ends, so the files need no quoting; writing refuses such a field. Every line ends
 //! with a line feed, by which a file that was cut short is recognised.
+//!
+//! Times are relative: of items to the begin of the run, of deliveries to their item's submission. When a run of real
+//! nodes began is in its summary (`began`, `began_unix_ns`). So four lines of pandas give all trees and hops:
+//!
+//! ```python
+//! d = pd.read_csv("deliveries.csv").set_index(["item", "node"])
+//! d["hops"] = 0
+//! for (item, node), row in d.dropna(subset="from").sort_values("latency_us").iterrows():
+//!     d.loc[(item, node), "hops"] = d.loc[(item, int(row["from"])), "hops"] + 1
+//! ```
 
 mod blocks;
 mod error;

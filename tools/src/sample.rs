@@ -54,9 +54,10 @@ impl Sample {
             for (node, row) in (0..).zip(&nodes) {
                 let latency_us = latency_us(&nodes[item.origin as usize], row, &mut rng);
                 if node == item.origin {
-                    deliveries.push(Delivery { item: number, node, latency_us: 0 });
+                    deliveries.push(Delivery { item: number, node, latency_us: 0, from: None });
                 } else if rng.random::<f64>() >= self.lost {
-                    deliveries.push(Delivery { item: number, node, latency_us });
+                    let from = Some(item.origin);
+                    deliveries.push(Delivery { item: number, node, latency_us, from });
                 }
             }
         }

@@ -163,7 +163,7 @@ impl Life {
             inbound_max: 4,
             local_addresses: true,
             autonat: false,
-            place: None,
+            position: None,
             clock: Clock::start(),
         };
         let (net, stranger) = Net::with_stranger(&config).await.expect("the name is a good one");

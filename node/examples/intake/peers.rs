@@ -96,7 +96,7 @@ impl Peer {
             inbound_max: 0,
             local_addresses: true,
             autonat: false,
-            place: None,
+            position: None,
             clock: Clock::start(),
         };
         let mut net = Net::start(&config).await.unwrap();

@@ -15,11 +15,13 @@ use super::describe::{Conflict, Description, add_common};
 use super::members::shared;
 use super::{Api, chain, events, health, kv, members, mine, peers, settings, submit};
 use crate::api::problem::ProblemKind;
+use crate::api::trouble::{Trouble, Troubled};
 use crate::api::{SlowFrom, Slowed, Status, Stopping, path};
 use crate::control::Command;
 use crate::http::error::ApiError;
 use crate::http::take::JsonBody;
 use crate::lab::slow_motion::NotSlowed;
+use crate::lab::trouble::NotTroubled;
 
 /// The description as it is served: `openapi.json` of this crate, which a test compares with [`document`].
 pub const DOCUMENT: &str = include_str!("../../openapi.json");
@@ -48,6 +50,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(status))
         .routes(routes!(settings::config))
         .routes(routes!(settings::log, settings::set_log))
+        .routes(routes!(trouble))
         .routes(routes!(stop))
         .routes(routes!(health::healthy))
         .routes(routes!(health::ready))
@@ -143,6 +146,30 @@ impl From<NotSlowed> for ApiError {
         let kind = match why {
             NotSlowed::Unset => ProblemKind::NotEnabled,
             NotSlowed::Already | NotSlowed::Past => ProblemKind::Conflict,
+        };
+        Self::new(kind, why.to_string())
+    }
+}
+
+/// Lets this go wrong with what the node sends from now on, and nothing else, in a test network.
+#[utoipa::path(
+    put,
+    path = path::TROUBLE,
+    tag = "lab",
+    request_body = Trouble,
+    responses((status = 200, description = "So it does.", body = Troubled), Conflict)
+)]
+async fn trouble(State(api): State<Api>, body: JsonBody) -> Result<Json<Troubled>, ApiError> {
+    let trouble = body.read("{\"effects\": [{\"kind\": \"loss\", \"share\": 0.1}]}")?;
+    let met = api.control.ask(|reply| Command::Trouble { trouble, reply }).await??;
+    Ok(Json(Troubled { met }))
+}
+
+impl From<NotTroubled> for ApiError {
+    fn from(why: NotTroubled) -> Self {
+        let kind = match why {
+            NotTroubled::Unset => ProblemKind::NotEnabled,
+            NotTroubled::Wrong(_) => ProblemKind::BadRequest,
         };
         Self::new(kind, why.to_string())
     }

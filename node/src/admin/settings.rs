@@ -43,7 +43,7 @@ pub(super) async fn config(State(api): State<Api>) -> Result<Json<Settings>, Api
             "this node doesn't know where its settings came from: it is one of many in a process";
         ApiError::new(ProblemKind::NotEnabled, detail)
     })?;
-    Ok(Json(told(settings)))
+    Ok(Json(told(&settings.read())))
 }
 
 /// What stands for a value that nobody is to know.

@@ -11,6 +11,7 @@ use tidings_protocol::ground::item::ItemKind;
 use super::Api;
 use super::describe::{Broken, Full};
 use crate::api::problem::ProblemKind;
+use crate::api::rival::Rival;
 use crate::api::schema::RawBytes;
 use crate::api::submit::BATCH_MAX;
 use crate::api::{Batch, BatchItem, BatchResult, Outcome, Submitted, Taken, path};
@@ -123,7 +124,9 @@ async fn submit(api: &Api, kind: ItemKind, bytes: Bytes) -> Result<Submitted, Ap
     let answer = api.control.ask(|reply| Command::Submit { kind, bytes, reply }).await?;
     let submitted = answer.map_err(|error| not_saved(kind, &error))?;
     match submitted {
-        Submitted { outcome: Outcome::Rejected, id, rule } => Err(refused(kind, id, rule)),
+        Submitted { outcome: Outcome::Rejected, id, rule, rival } => {
+            Err(refused(kind, id, rule, rival))
+        }
         submitted => Ok(submitted),
     }
 }
@@ -133,6 +136,7 @@ fn refused(
     kind: ItemKind,
     id: Option<tidings_protocol::ground::item::Hash256>,
     rule: Option<String>,
+    rival: Option<Rival>,
 ) -> ApiError {
     let rule = rule.unwrap_or_else(|| "unknown".to_owned());
     if BUSY.contains(&&*rule) {
@@ -141,7 +145,8 @@ fn refused(
         ));
     }
     let name = id.map_or_else(|| format!("the {kind}"), |id| format!("the {kind} {id}"));
-    ApiError::rule_broken(format!("{name} breaks the rule {rule}"), id, rule)
+    let whose = rival.map(|rival| format!(": {rival}")).unwrap_or_default();
+    ApiError::rule_broken(format!("{name} breaks the rule {rule}{whose}"), id, rule, rival)
 }
 
 /// That an accepted item isn't on the disk.

@@ -18,7 +18,7 @@ use crate::api::peers::example as address;
 use crate::api::status::example as status;
 use crate::api::{
     AddressPage, AddressStatus, BatchItem, KvChange, NodeEvent, Outcome, ProblemKind, Readiness,
-    Submitted, What,
+    Rival, Submitted, What,
 };
 use crate::client::{Client, ClientError};
 use crate::config::members::MembersConfig;
@@ -47,6 +47,9 @@ struct Fixture {
 }
 
 const KNOWN: &[u8] = b"known";
+
+/// What stands in the way of a transaction that begins with `C`.
+const RIVAL: Rival = Rival { id: Hash256([7; 32]), least_fee: Some(51) };
 
 fn start() -> Fixture {
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
@@ -113,17 +116,29 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
                     id: Some(Hash256::of(&bytes)),
                     outcome: Outcome::Accepted,
                     rule: None,
+                    rival: None,
                 };
                 let reason = "disk trouble".to_owned();
                 drop(reply.send(match bytes.first() {
                     Some(b'F') => Err(NotSaved { disk_full: true, reason }),
                     Some(b'E') => Err(NotSaved { disk_full: false, reason }),
+                    Some(b'C') => Ok(Submitted {
+                        outcome: Outcome::Rejected,
+                        rule: Some("conflicts-with-pool".to_owned()),
+                        rival: Some(RIVAL),
+                        ..submitted
+                    }),
                     _ => Ok(submitted),
                 }));
             }
             Command::Submit { kind: ItemKind::Block, reply, .. } => {
                 let rule = Some("truncated".to_owned());
-                drop(reply.send(Ok(Submitted { id: None, outcome: Outcome::Rejected, rule })));
+                drop(reply.send(Ok(Submitted {
+                    id: None,
+                    outcome: Outcome::Rejected,
+                    rule,
+                    rival: None,
+                })));
             }
             Command::ExplainTx { query, reply } => {
                 drop(reply.send(Err(Unexplained::ambiguous(&query, vec!["ab12".to_owned(); 11]))));
@@ -135,6 +150,7 @@ async fn shell(mut inbox: mpsc::Receiver<Command>) {
             Command::SlowDown { reply, .. } => {
                 let _ = reply.send(Err(NotSlowed::Unset));
             }
+            Command::Trouble { reply, .. } => drop(reply.send(Ok(3))),
             Command::Chain(command) => chain::on_chain(command),
             Command::Kv(command) => on_kv(command),
             Command::Connect { reply, .. } | Command::Stop(reply) | Command::Alive(reply) => {
@@ -352,6 +368,20 @@ async fn what_cannot_be_saved_is_no_success_and_says_why() {
         assert_eq!(status, code, "{message}");
         assert!(message.contains("disk trouble") && message.contains(advice), "{message}");
     }
+}
+
+#[tokio::test]
+async fn a_conflict_is_a_problem_that_names_the_rival_and_the_fee_that_would_replace_it() {
+    let Fixture { client, folder: _folder, .. } = start();
+    let bytes = Bytes::from_static(b"C");
+    let answer = client.submit_batch(std::slice::from_ref(&bytes)).await.unwrap();
+    let [BatchItem::Problem(problem)] = &answer.results[..] else { panic!("{answer:?}") };
+    assert_eq!((problem.status, problem.rule.as_deref()), (422, Some("conflicts-with-pool")));
+    assert_eq!((problem.id, problem.rival), (Some(Hash256::of(b"C")), Some(RIVAL)));
+    let sentence = format!("it conflicts with {}, which was first; with a fee of 51", RIVAL.id);
+    assert!(problem.detail.contains(&sentence), "{}", problem.detail);
+    let submitted = client.submit(ItemKind::Tx, bytes).await.unwrap();
+    assert_eq!((submitted.outcome, submitted.rival), (Outcome::Rejected, Some(RIVAL)));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::kv::{KvEntry, KvKind, KvText};
 use super::members::MemberName;
 use super::members::shared::LeaderView;
+use super::rival::Rival;
 use super::schema::{Address, Dialled, ItemHash, Kind, Text};
 
 /// One message of the stream.
@@ -74,6 +75,9 @@ pub enum What {
         /// The rule.
         #[schema(value_type = String)]
         rule: Cow<'static, str>,
+        /// The pooled transaction that was first, if it was for that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rival: Option<Rival>,
         /// Where it came from; `None` if it was submitted here.
         #[serde(flatten)]
         ingress: Option<LinkName>,
@@ -414,7 +418,20 @@ mod tests {
         let what = [
             What::Accepted { id, kind, bytes: 300, ingress: Some(name.clone()) },
             What::Accepted { id, kind, bytes: 300, ingress: None },
-            What::Rejected { id, kind, rule: "too-large".into(), ingress: Some(name.clone()) },
+            What::Rejected {
+                id,
+                kind,
+                rule: "too-large".into(),
+                rival: None,
+                ingress: Some(name.clone()),
+            },
+            What::Rejected {
+                id,
+                kind,
+                rule: "conflicts-with-pool".into(),
+                rival: Some(Rival { id: Hash256([8; 32]), least_fee: Some(51) }),
+                ingress: None,
+            },
             What::AlreadyKnown { id },
             What::Left { id, why: "evicted".into() },
             What::KvChanged { key: KvText(vec![0xff]), kind: KvKind::Set },

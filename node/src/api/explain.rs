@@ -9,6 +9,7 @@ use tidings_protocol::ground::link::Direction;
 use tidings_protocol::ground::peer::PeerAddr;
 use utoipa::ToSchema;
 
+use super::rival::Rival;
 use super::schema::{Address, Dialled, Kind};
 
 /// Most steps told of one link, the latest: what an answer may hold without getting in the way of others.
@@ -161,6 +162,9 @@ pub struct StepStatus {
     /// something left (`now`, `batch`, `round`, `gap`, `answer`), why it left the pool (`evicted`, `replaced`,
     /// `expired`, `confirmed`, `conflicted`), the rule that was broken, or the budget that was overrun.
     pub detail: Option<String>,
+    /// The pooled transaction that was first, if the item was rejected for that and the node still knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rival: Option<Rival>,
     /// What the item then waited for, if it is an announcement that was kept for later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<WaitStatus>,

@@ -5,6 +5,7 @@ use tidings_protocol::ground::item::Hash256;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::rival::Rival;
 use super::schema::ItemHash;
 
 /// How such an answer is announced (RFC 9457, section 3).
@@ -26,6 +27,9 @@ pub struct Problem {
     /// The rule that an item broke (`rule-broken`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// The pooled transaction that was first, where that is the rule (`rule-broken`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rival: Option<Rival>,
     /// The id of the item, where it is known (`rule-broken`, `not-saved`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ItemHash>)]
@@ -149,6 +153,7 @@ impl Problem {
             status: kind.status(),
             detail: detail.into(),
             rule: None,
+            rival: None,
             id: None,
             max_bytes: None,
             retry_after_s: None,

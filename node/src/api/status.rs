@@ -124,6 +124,9 @@ pub struct StoreStatus {
     pub failures: u64,
     /// Changes dropped because the disk refused for too long.
     pub dropped: u64,
+    /// Bytes of items that wait to be written.
+    #[serde(default)]
+    pub unwritten_bytes: usize,
     /// Whether items of an earlier run are still coming back.
     pub restoring: bool,
 }

@@ -5,6 +5,7 @@ use tidings_protocol::ground::item::Hash256;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
+use super::rival::Rival;
 use super::schema::ItemHash;
 
 /// Most transactions in one batch. A guess: what a node verifies in a quarter of a second on one core.
@@ -21,6 +22,9 @@ pub struct Submitted {
     /// The rule it broke, if it was rejected. Over the API that is a problem, and this is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// The pooled transaction that was first, if it was rejected for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rival: Option<Rival>,
 }
 
 /// What became of a submitted item.

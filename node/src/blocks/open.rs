@@ -15,6 +15,7 @@ use super::index::Index;
 use super::scan::{self, Unfit};
 use super::segments::{self, Segments};
 use super::{BlocksConfig, CACHE_BYTES};
+use crate::files::advice;
 use crate::files::guard::{self, FolderError};
 use crate::files::network::Meaning;
 use crate::store::file::{Backend, HeldFile};
@@ -80,6 +81,20 @@ pub enum OpenError {
         /// The beginning of the hash of the rules of then.
         hash: String,
     },
+    /// They have an older format, and no copy of their index can be kept.
+    #[error(
+        "the blocks in {} have an older format, and are taken over to format {FORMAT} only after a copy of their index is kept as {}, which \
+         can't be written: {source}; nothing was changed: make room there, and start again",
+        path.display(), copy.display()
+    )]
+    NoCopy {
+        /// The folder.
+        path: PathBuf,
+        /// Where the copy was to be.
+        copy: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// Another process uses it.
     #[error("the blocks in {} are in use by another process: stop that one first, or set another `blocks.folder`", .0.display())]
     InUse(PathBuf),
@@ -87,7 +102,7 @@ pub enum OpenError {
     #[error("the folder of blocks is not safe: {0}")]
     Unsafe(#[from] FolderError),
     /// The system refuses.
-    #[error("cannot use the blocks in {}: {source}", path.display())]
+    #[error("cannot use the blocks in {}: {source}{}", path.display(), advice(source))]
     Io {
         /// The folder.
         path: PathBuf,
@@ -103,12 +118,12 @@ pub(super) struct Opened {
 }
 
 impl BlocksConfig {
-    fn io(&self) -> impl Fn(io::Error) -> OpenError {
+    pub(super) fn io(&self) -> impl Fn(io::Error) -> OpenError {
         |source| OpenError::Io { path: self.folder.clone(), source }
     }
 
     /// What the index's error means for whoever wants to use it.
-    fn refusal(&self) -> impl Fn(redb::Error) -> OpenError {
+    pub(super) fn refusal(&self) -> impl Fn(redb::Error) -> OpenError {
         |error| match error {
             // Files that are too short or aren't a database at all are told so by these two.
             redb::Error::Io(source)
@@ -170,18 +185,39 @@ fn open_index(config: &BlocksConfig, file: File) -> Result<Index, OpenError> {
     let (io, failed) = (config.io(), config.refusal());
     let file = HeldFile::new(file).map_err(&io)?;
     let db = open_database(&file, false).map_err(&failed)?;
-    let is_older = check_meta(&db, config)?;
+    let older = check_meta(&db, config)?;
     let says_too_little = check_rules(&db, config)?;
     let index = Index::read(db, config.root).map_err(&failed)?;
+    if let Some(format) = older {
+        let copy = config.folder.join(INDEX).with_added_extension(format!("format-{format}"));
+        if let Err(source) = file.copy_to(&copy) {
+            return Err(OpenError::NoCopy { path: config.folder.clone(), copy, source });
+        }
+        tracing::info!(
+            copy = %copy.display(),
+            "the blocks have format {format} and are taken over to format {FORMAT}; the copy of their index is for a way back to the older \
+             version"
+        );
+    }
     file.let_go().map_err(&io)?;
     if says_too_little {
         write_rules(index.db(), &config.rules).map_err(&failed)?;
     }
-    if is_older {
+    if older.is_some() {
         // Before anything is written that an older program can't read.
         write_format(index.db()).map_err(&failed)?;
     }
     Ok(index)
+}
+
+/// Opens an index that is there to read it: whatever the database changes is never done. With its format.
+pub(super) fn to_read(config: &BlocksConfig) -> Result<(Database, u32), OpenError> {
+    guard::check(&config.folder)?;
+    let file = HeldFile::new(lock(&config.folder)?).map_err(config.io())?;
+    let db = open_database(&file, false).map_err(config.refusal())?;
+    let older = check_meta(&db, config)?;
+    check_rules(&db, config)?;
+    Ok((db, older.unwrap_or(FORMAT)))
 }
 
 /// Makes an index of the segments that there are, under another name first: a crash in between must not leave half of one.
@@ -294,8 +330,8 @@ fn write_meta(db: &Database, config: &BlocksConfig) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-/// Whether this program and this network may use what is there. True if an older program wrote it.
-fn check_meta(db: &Database, config: &BlocksConfig) -> Result<bool, OpenError> {
+/// Whether this program and this network may use what is there; and its format, if it is an older one.
+fn check_meta(db: &Database, config: &BlocksConfig) -> Result<Option<u32>, OpenError> {
     let value = |key: &str| {
         let missing = || config.damaged(format!("it doesn't say its {key}"));
         read_meta(db, key).map_err(config.refusal())?.ok_or_else(missing)
@@ -312,7 +348,7 @@ fn check_meta(db: &Database, config: &BlocksConfig) -> Result<bool, OpenError> {
         let (found, expected) = (format!("the network `{found}`"), config.network.clone());
         return Err(OpenError::Network { path, found, expected });
     }
-    Ok(format < FORMAT)
+    Ok(Some(format).filter(|format| *format < FORMAT))
 }
 
 /// Whether the blocks' rules are this network's. True if the index doesn't say all of them, as none of an earlier version

@@ -359,13 +359,51 @@ fn a_full_disk_fails_a_change_and_leaves_the_last_one() {
 fn a_folder_of_an_older_version_is_read_and_no_older_program_opens_it_again() {
     let (all, place) = (blocks(3, 100), Place::with(&blocks(3, 100)));
     place.say(KEY_FORMAT, Some(&1_u32.to_le_bytes()));
+    let (before, copy) = (fs::read(place.file(INDEX)).unwrap(), place.file("index.redb.format-1"));
+    // Without room for a copy nothing is changed: here a folder is in the way.
+    fs::create_dir(&copy).unwrap();
+    fs::write(copy.join("precious"), "").unwrap();
+    let error = BlockStore::open(&place.config).unwrap_err();
+    assert!(matches!(error, OpenError::NoCopy { .. }), "{error}");
+    assert!(fs::read(place.file(INDEX)).unwrap() == before, "nothing was changed");
+    assert!(error.to_string().contains("make room"), "{error}");
+    fs::remove_dir_all(&copy).unwrap();
     let store = place.open();
+    assert!(fs::read(&copy).unwrap() == before, "a way back is kept");
     let reader = store.reader();
     assert!(all.iter().all(|block| reader.read(block.id()).unwrap().as_ref() == Some(block)));
     drop((reader, store));
     let db = redb::Database::create(place.file(INDEX)).unwrap();
     let meta = db.begin_read().unwrap().open_table(META).unwrap();
     assert_eq!(meta.get(KEY_FORMAT).unwrap().unwrap().value(), FORMAT.to_le_bytes());
+}
+
+#[test]
+fn whoever_reads_blocks_changes_nothing_and_finds_everything() {
+    let (all, place) = (blocks(9, 200), Place::with(&blocks(9, 200)));
+    // As a crash leaves it: a record that nobody committed.
+    let mut torn = fs::read(place.file("blk00000.dat")).unwrap();
+    torn.extend([7; 100]);
+    fs::write(place.file("blk00000.dat"), torn).unwrap();
+    let before = place.image();
+    let read = ReadBlocks::open(&place.config).unwrap().unwrap();
+    let mut found = Vec::new();
+    let taken = read.each(|height, id, block| {
+        found.push((height, id, block.unwrap()));
+        Ok::<(), ()>(())
+    });
+    taken.unwrap().unwrap();
+    let expected =
+        (1..).zip(&all).map(|(height, block)| (height, block.id(), block.bytes().clone()));
+    assert_eq!(found, expected.collect::<Vec<_>>());
+    let checked = read.check().unwrap();
+    assert_eq!((checked.blocks, checked.headers, checked.bad_count), (9, 9, 0));
+    drop(read);
+    assert!(place.image() == before, "not a byte was changed");
+    fs::remove_file(place.file("blk00000.dat")).unwrap();
+    let checked = ReadBlocks::open(&place.config).unwrap().unwrap().check().unwrap();
+    assert!(checked.bad[0].contains("blk00000.dat is missing"), "{:?}", checked.bad);
+    assert!(checked.bad_count > 1, "and what was in it");
 }
 
 #[test]

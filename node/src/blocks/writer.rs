@@ -309,7 +309,8 @@ impl Writer {
             Err((is_broken, why)) => {
                 if self.refused.is_none() {
                     let folder = self.config.folder.display();
-                    tracing::error!(%folder, %why, "blocks can't be written; the node goes on");
+                    let todo = why.todo();
+                    tracing::error!(%folder, %why, "blocks can't be written; the node goes on, and tries again. {todo}");
                 }
                 if is_broken {
                     self.give_up_index();

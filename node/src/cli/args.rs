@@ -2,6 +2,7 @@
 
 mod chain;
 mod members;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub(super) use self::members::{
     EventArgs, KeysVerb, LeaderVerb, MembersArgs, MembersVerb, QueryArgs, RttArgs, StateVerb,
     WhomArgs,
 };
+pub(super) use self::store::{ExportArgs, StoreVerb};
 use crate::api::bans::Subject;
 use crate::cli::error::Error;
 use crate::config::seeds::Seed;
@@ -34,6 +36,14 @@ Exit codes:
   69  no node is running, the data folder is in use, or an address can't be listened on
   70  a fault of the program stopped the node; what it acknowledged is saved
   78  data folder, settings, keys, network file or store can't be used";
+
+const SUBMIT_EXAMPLES: &str = "\
+Examples:
+  tidings submit --payload hello      a transfer, signed by the account of the data folder
+  tidings submit tx.bin               a transaction, from a file of its bytes
+  tidings submit --hex tx.txt         the same, from a file of hexadecimal digits
+  tidings submit --block block.bin    a block
+  cat tx.bin | tidings submit -       from standard input";
 
 /// A peer-to-peer relay node for transactions and blocks.
 #[derive(Debug, Parser)]
@@ -112,7 +122,13 @@ pub(super) enum Verb {
     /// Show how far two members are apart, without asking them
     Rtt(RttArgs),
     /// Hand in a transaction or a block
+    #[command(after_help = SUBMIT_EXAMPLES)]
     Submit(SubmitArgs),
+    /// Check what is kept in the data folder, or carry it elsewhere, while no node runs there
+    Store {
+        #[command(subcommand)]
+        verb: StoreVerb,
+    },
     /// Stop the node and wait until it is gone
     Stop(Remote),
     /// Show what the node's log tells, or have it tell something else until the node ends
@@ -190,6 +206,9 @@ pub(super) struct Settings {
     /// Log format (log.format): text or json
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
+    /// Write the log to this file instead of standard error (log.file)
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
     /// Offer the admin API there, too (admin.tcp)
     #[arg(long, value_name = "ADDR")]
     admin_tcp: Option<SocketAddr>,
@@ -225,6 +244,7 @@ impl Settings {
             ("--strategy", "params.relay.strategy", self.strategy.map(|kind| kind.to_string())),
             ("--log", "log.filter", self.log.clone()),
             ("--log-format", "log.format", self.log_format.clone()),
+            ("--log-file", "log.file", path(&self.log_file)),
             ("--admin-tcp", "admin.tcp", self.admin_tcp.map(|addr| addr.to_string())),
             ("--metrics", "metrics.listen", self.metrics.map(|addr| addr.to_string())),
             ("--trace", "trace.file", path(&self.trace)),
@@ -409,7 +429,7 @@ pub(super) enum Deletable {
 #[derive(Debug, Args)]
 pub(super) struct SubmitArgs {
     /// File with the item's canonical bytes; `-` is standard input
-    #[arg(value_name = "FILE", required_unless_present = "payload", conflicts_with = "payload")]
+    #[arg(value_name = "FILE", conflicts_with = "payload")]
     pub(super) file: Option<PathBuf>,
     /// The file holds hexadecimal digits
     #[arg(long, conflicts_with = "payload")]
@@ -418,7 +438,7 @@ pub(super) struct SubmitArgs {
     #[arg(long, conflicts_with = "payload")]
     pub(super) block: bool,
     /// Sign a transfer with this payload, by the account of the data folder
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(super) payload: Option<String>,
     /// Fee of the transfer
     #[arg(long, value_name = "N", default_value_t = 0, requires = "payload")]
@@ -479,6 +499,8 @@ mod tests {
             "debug",
             "--log-format",
             "json",
+            "--log-file",
+            "/l",
             "--admin-tcp",
             addr,
             "--metrics",
@@ -489,7 +511,7 @@ mod tests {
             "links.seed=7",
         ];
         let flags = flags(&all).unwrap();
-        assert_eq!(flags.len(), 12);
+        assert_eq!(flags.len(), 13);
         let resolved = crate::config::resolve(Path::new("/nonexistent"), [], &flags).unwrap();
         assert_eq!(resolved.config.node.listen.len(), 2);
         assert_eq!(resolved.config.links.seed, 7);

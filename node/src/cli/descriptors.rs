@@ -16,8 +16,8 @@ use crate::net;
 const OWN: usize = 32;
 
 /// Fewest inbound places that are worth running with when the system allows no more; a node may be told to have none. A
-/// guess.
-const INBOUND_LEAST: usize = 8;
+/// guess: so that a node runs with 256 descriptors.
+const INBOUND_LEAST: usize = 4;
 
 /// Fewest who may read events. A guess.
 const READERS_LEAST: usize = 8;
@@ -90,7 +90,8 @@ pub(super) fn provide(peers: &mut PeerParams, listeners: usize) -> Result<usize,
     if planned.inbound_max < peers.inbound_max {
         tracing::warn!(
             limit = planned.limit,
-            "the system lets this process open too few files and sockets for {} inbound peers: there is room for {}",
+            "the system lets this process open too few files and sockets for {} inbound peers: there is room for {}. Raise the limit for more \
+             (`ulimit -n`, LimitNOFILE= of systemd)",
             peers.inbound_max,
             planned.inbound_max
         );

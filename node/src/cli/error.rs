@@ -19,6 +19,7 @@ use crate::blocks::OpenError as BlocksError;
 use crate::cli::descriptors::TooFew;
 use crate::client::ClientError;
 use crate::config::ConfigError;
+use crate::files::advice;
 use crate::files::asmap::AsMapError;
 use crate::files::datadir::DataDirError;
 use crate::files::identity::IdentityError;
@@ -105,6 +106,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// An exported file can't be taken in.
+    #[error("cannot import {}: {problem}; nothing was changed", path.display())]
+    NotImported {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// What was there a moment ago isn't any more.
     #[error("the node has {0} no more, or only its header")]
     Gone(String),
@@ -112,7 +121,7 @@ pub enum Error {
     #[error(transparent)]
     Client(ClientError),
     /// A system call failed.
-    #[error("cannot {doing}: {source}")]
+    #[error("cannot {doing}: {source}{}", advice(source))]
     Io {
         /// What was tried.
         doing: String,
@@ -131,9 +140,9 @@ impl Error {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::DataDir(DataDirError::NoHome) => EXIT_USAGE,
+            Self::Usage(_) => EXIT_USAGE,
+            Self::DataDir(error) => code_of_data_dir(error),
             Self::NotRunning { .. }
-            | Self::DataDir(DataDirError::InUse { .. })
             | Self::Bind(BindError::Answered(_) | BindError::Unix { .. } | BindError::Tcp { .. })
             | Self::Shell(
                 ShellError::Net(NetError::Listen { .. })
@@ -152,7 +161,6 @@ impl Error {
                 | IdentityError::File(_),
             )
             | Self::Token(TokenError::File(_) | TokenError::Damaged(_))
-            | Self::DataDir(DataDirError::Missing(_) | DataDirError::Unsafe(_))
             | Self::Descriptors(_)
             | Self::Members(
                 MembersError::NoKey(_)
@@ -164,7 +172,9 @@ impl Error {
             | Self::Keys(KeyringError::File(_) | KeyringError::Damaged { .. })
             | Self::Bind(BindError::PathTooLong(_) | BindError::NoSocket(_))
             | Self::Shell(
-                ShellError::Net(NetError::Network(_) | NetError::Identity(_))
+                ShellError::Net(
+                    NetError::Network(_) | NetError::Identity(_) | NetError::NoTransport { .. },
+                )
                 | ShellError::Addresses(_)
                 | ShellError::Bans { .. }
                 | ShellError::Params(_)
@@ -195,18 +205,29 @@ impl Error {
                 | KeyringError::Entropy(_),
             )
             | Self::Gone(_)
+            | Self::NotImported { .. }
             | Self::Io { .. }
-            | Self::DataDir(DataDirError::Io { .. })
             | Self::Identity(IdentityError::Entropy(_))
             | Self::Token(TokenError::Entropy(_))
             | Self::Shell(
                 ShellError::Entropy(_)
-                | ShellError::Store(OpenError::Io { .. })
-                | ShellError::Blocks(BlocksError::Io { .. }),
+                | ShellError::Store(OpenError::Io { .. } | OpenError::NoCopy { .. })
+                | ShellError::Blocks(BlocksError::Io { .. } | BlocksError::NoCopy { .. }),
             )
             | Self::Client(
                 ClientError::Broken { .. } | ClientError::Refused(_) | ClientError::Answer { .. },
             ) => EXIT_FAILURE,
         }
+    }
+}
+
+const fn code_of_data_dir(error: &DataDirError) -> u8 {
+    match error {
+        DataDirError::NoHome => EXIT_USAGE,
+        DataDirError::InUse { .. } => EXIT_UNAVAILABLE,
+        DataDirError::Missing(_) | DataDirError::NotMade(_) | DataDirError::Unsafe(_) => {
+            EXIT_CONFIG
+        }
+        DataDirError::Io { .. } => EXIT_FAILURE,
     }
 }

@@ -1,6 +1,7 @@
-//! `tidings init`: makes a data folder.
+//! `tidings init`: makes a data folder, or leaves nothing of it.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use data_encoding::HEXLOWER;
@@ -11,7 +12,7 @@ use super::Folder;
 use super::args::InitArgs;
 use crate::cli::error::Error;
 use crate::config::{NETWORK_FILE, TEMPLATE};
-use crate::files::datadir::{ACCOUNT, CONFIG, IDENTITY};
+use crate::files::datadir::{ACCOUNT, CONFIG, DataDir, DataDirError, IDENTITY, LOCK};
 use crate::files::network::Network;
 use crate::files::{identity, whole};
 
@@ -36,17 +37,9 @@ pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> 
     if !files.is_empty() {
         return Err(Error::Exists { folder: dir.path().to_owned(), files });
     }
-    dir.create()?;
-    let _lock = dir.lock()?;
-    for (name, text) in [(NETWORK_FILE, network_text.as_str()), (CONFIG, TEMPLATE)] {
-        let path = dir.join(name);
-        let written = whole::create(&path, text.as_bytes(), 0o644);
-        written.map_err(Error::io(format!("write {}", path.display())))?;
-    }
-    identity::create_account(dir)?;
-    let account = SigningKey::from(identity::load_account(dir)?);
-    let account = HEXLOWER.encode(VerificationKeyBytes::from(&account).as_ref());
-    let peer_id = identity::create(dir)?.public().to_peer_id().to_string();
+    let mut made = Made::begin(dir);
+    let (account, peer_id) = made.all(&network_text)?;
+    made.keep();
     let made = json!({
         "data_dir": dir.path(),
         "peer_id": peer_id,
@@ -68,4 +61,67 @@ pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> 
         )
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is made, and taken away again unless all of it is.
+#[derive(Debug)]
+struct Made<'a> {
+    dir: &'a DataDir,
+    /// The folders that weren't there, the innermost first.
+    folders: Vec<PathBuf>,
+    files: Vec<&'static str>,
+}
+
+impl<'a> Made<'a> {
+    fn begin(dir: &'a DataDir) -> Self {
+        let missing = dir.path().ancestors().take_while(|folder| !folder.exists());
+        Self { dir, folders: missing.map(Path::to_owned).collect(), files: Vec::new() }
+    }
+
+    /// Makes the folder and what is in it. Says the account, and who the node is.
+    fn all(&mut self, network_text: &str) -> Result<(String, String), Error> {
+        let dir = self.dir;
+        dir.create()?;
+        if !dir.join(LOCK).exists() {
+            self.files.push(LOCK);
+        }
+        let _lock = dir.lock().inspect_err(|error| {
+            if matches!(error, DataDirError::InUse { .. }) {
+                // Somebody else's.
+                self.files.clear();
+            }
+        })?;
+        for (name, text) in [(NETWORK_FILE, network_text), (CONFIG, TEMPLATE)] {
+            let path = dir.join(name);
+            let written = whole::create(&path, text.as_bytes(), 0o644);
+            written.map_err(Error::io(format!("write {}", path.display())))?;
+            self.files.push(name);
+        }
+        identity::create_account(dir)?;
+        self.files.push(ACCOUNT);
+        let account = SigningKey::from(identity::load_account(dir)?);
+        let account = HEXLOWER.encode(VerificationKeyBytes::from(&account).as_ref());
+        // The last one: without it nothing runs.
+        let peer_id = identity::create(dir)?.public().to_peer_id().to_string();
+        Ok((account, peer_id))
+    }
+
+    /// All of it is there.
+    fn keep(mut self) {
+        self.folders.clear();
+        self.files.clear();
+    }
+}
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        // What can't be taken away is told to whoever tries again.
+        for file in &self.files {
+            let _ = fs::remove_file(self.dir.join(file));
+        }
+        // None that has anything in it.
+        for folder in &self.folders {
+            let _ = fs::remove_dir(folder);
+        }
+    }
 }

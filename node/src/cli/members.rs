@@ -114,6 +114,7 @@ fn at_node_or_file(
     match runtime()?.block_on(at_node(client)) {
         Err(ClientError::Connect { .. }) if remote.admin.is_none() => {
             // No node is to start meanwhile.
+            folder.dir.check_made()?;
             let _lock = folder.dir.lock()?;
             let mut ring = Keyring::load(&folder.dir.join(KEYS_FILE))?;
             Ok(at_file(&mut ring)?)

@@ -9,6 +9,8 @@
 mod guest;
 mod listeners;
 mod publish;
+mod reload;
+mod signals;
 mod supervisor;
 
 pub use self::guest::guest;
@@ -19,50 +21,52 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidings_protocol::ground::reach::Reach;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::output::Output;
-use super::{Folder, descriptors, runtime};
+use super::stores::Stores;
+use super::{Folder, descriptors, runtime, stores};
 use crate::admin::Api;
-use crate::blocks::{BlocksConfig, SEGMENT_BYTES};
-use crate::cli::error::{EXIT_FAILURE, Error};
+use crate::cli::error::Error;
 use crate::clock::SystemClock;
-use crate::config::layers::Layered;
 use crate::config::seeds::Seed;
-use crate::config::{Config, Flag, Resolved};
+use crate::config::{Config, Flag, Live, Resolved};
 use crate::control::{COMMANDS_MAX, Control, Events, Stop};
 use crate::files::asmap;
 use crate::files::datadir::{ADDRESSES, BANS, DataDir, Lock};
 use crate::files::identity;
-use crate::files::network::{Meaning, Network};
+use crate::files::network::Network;
 use crate::lab::Lab;
 use crate::logging;
 use crate::members::{self, Members, MembersSetup};
 use crate::shell::{Shell, ShellConfig};
-use crate::store::StoreConfig;
 use listeners::Listeners;
+use reload::Reload;
 use supervisor::Supervisor;
 
 /// How long leaving the fleet may keep a node from its end. A guess: the news of it takes a second.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn run(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
+    folder.dir.check_made()?;
     let lock = folder.dir.lock()?;
-    let Resolved { config, layered } = folder.resolve(flags)?;
+    let Resolved { mut config, layered } = folder.resolve(flags)?;
+    config.log.file = config.log.file.map(|file| folder.dir.join(file));
     let _log = logging::init(&config.log)?;
     let mut shell = shell_config(&folder.dir, &config)?;
     // Each address has a socket, and both APIs.
     let of_members = if config.members.enabled { members::SOCKETS_MAX } else { 0 };
     let readers =
         descriptors::provide(&mut shell.params.peers, shell.listen.len() + 2 + of_members)?;
+    let settings = Live::new(layered);
+    let reload = Reload::new(folder.clone(), flags.to_vec(), settings.clone(), shell.lab.clock);
     let outside = Outside {
         events: Events::with_places(readers),
-        settings: Some(Arc::new(layered)),
+        settings: Some(settings),
         stop: Stop::default(),
     };
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
-    let serve = serve(folder.clone(), config, shell, outside, lock);
+    let serve = serve(folder.clone(), config, shell, (outside, reload), lock);
     let ended = runtime()?.block_on(async { tokio::spawn(serve).await });
     // Nobody aborts the task, so that it didn't end means that it panicked, and not in the shell, which contains that.
     ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
@@ -95,27 +99,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         tracing::warn!(%addr, "node.advertise is no address of the world: only peers as near as that will take it");
     }
     let kv = config.kv.resolve(&network.name);
-    let store = config.store.enabled.then(|| StoreConfig {
-        path: dir.join(&config.store.file),
-        network: network.name.clone(),
-        rules: Meaning::of(&network),
-        chain: Arc::clone(&chain),
-        expiry: Duration::from_secs(config.params.memory.pool_expiry_s),
-        orphan_expiry: config.params.orphans.expiry(),
-        clock,
-        map: kv.is_some(),
-    });
-    let root = chain.root().filter(|_| config.store.enabled);
-    let blocks = root.map(|root| BlocksConfig {
-        folder: dir.join(&config.blocks.folder),
-        network: network.name.clone(),
-        rules: Meaning::of(&network),
-        chain: Arc::clone(&chain),
-        root,
-        kept: config.blocks.kept,
-        max_bytes: config.blocks.max_bytes,
-        segment_bytes: SEGMENT_BYTES,
-    });
+    let Stores { store, blocks } = stores::of(dir, config, &network, &chain, clock);
     Ok(ShellConfig {
         keypair,
         chain,
@@ -135,9 +119,10 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         blocks,
         kv,
         lab: Lab {
-            place: config.links.place(),
+            position: config.links.position(),
             slow_motion: config.lab.slow_motion,
             withhold: config.lab.withhold,
+            trouble: config.lab.trouble,
             clock,
         },
         seed: None,
@@ -168,7 +153,7 @@ async fn leave(members: Option<Members>) {
 struct Outside {
     events: Events,
     /// The settings with where each came from.
-    settings: Option<Arc<Layered>>,
+    settings: Option<Live>,
     stop: Stop,
 }
 
@@ -198,11 +183,11 @@ async fn serve(
     folder: Folder,
     config: Config,
     shell_config: ShellConfig,
-    outside: Outside,
+    (outside, reload): (Outside, Reload),
     lock: Lock,
 ) -> Result<(), Error> {
     let stop = outside.stop.clone();
-    stop_on_signals(&stop)?;
+    signals::heed(&stop, reload)?;
     let peer_id = shell_config.keypair.public().to_peer_id();
     let listeners = Listeners::bind(&folder.dir, &config).await?;
     let setup = members_setup(&folder.dir, &config, &shell_config);
@@ -253,31 +238,4 @@ fn say_ready(output: Output, ready: serde_json::Value) {
     if let Err(error) = std::thread::Builder::new().name("ready".to_owned()).spawn(say) {
         tracing::warn!(%error, "nobody is told on standard output that the node is up");
     }
-}
-
-/// The first signal asks to stop, the second one insists.
-fn stop_on_signals(stop: &Stop) -> Result<(), Error> {
-    let listen = |kind| signal(kind).map_err(Error::io("listen for signals"));
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
-    let stop = stop.clone();
-    tokio::spawn(async move {
-        for attempt in 0.. {
-            let name = tokio::select! {
-                _ = interrupt.recv() => "SIGINT",
-                _ = terminate.recv() => "SIGTERM",
-                _ = hang_up.recv() => "SIGHUP",
-            };
-            if attempt > 0 {
-                // The log's filter may be off, and its reader stuck.
-                logging::tell(&format!("tidings: {name} again: giving up at once"));
-                logging::drain();
-                std::process::exit(i32::from(EXIT_FAILURE));
-            }
-            tracing::info!("stopping: {name}");
-            stop.request();
-        }
-    });
-    Ok(())
 }

@@ -85,6 +85,11 @@ fn describe_status(status: &Status) -> String {
             ),
         ),
     ];
+    let (of_log, of_trace) = (counter("log_dropped"), counter("trace_dropped"));
+    if of_log + of_trace > 0 {
+        let lost = format!("{of_log} lines of the log, {of_trace} of the trace: nobody took them");
+        lines.push(("lost", lost));
+    }
     if status.outbound < status.outbound_target.max(1)
         && let Some(JoinFailure { whom, why, ago_s }) = &status.last_failure
     {
@@ -180,6 +185,7 @@ pub(super) fn log(folder: &Folder, args: &LogArgs) -> Result<ExitCode, Error> {
 }
 
 pub(super) fn config(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error> {
+    folder.dir.check_made()?;
     let Resolved { layered, .. } = folder.resolve(flags)?;
     let schema = schema();
     let settings: serde_json::Map<_, _> = schema

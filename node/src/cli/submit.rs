@@ -21,9 +21,14 @@ use crate::files::network::{LIMIT_MAX, Network};
 
 pub(super) fn submit(folder: &Folder, args: &SubmitArgs) -> Result<ExitCode, Error> {
     let kind = if args.block { ItemKind::Block } else { ItemKind::Tx };
-    let bytes = match &args.payload {
-        Some(payload) => sign_transfer(folder, args, payload)?,
-        None => read_item(args)?,
+    let bytes = match (&args.payload, &args.file) {
+        (Some(payload), _) => sign_transfer(folder, args, payload)?,
+        (None, Some(_)) => read_item(args)?,
+        (None, None) => {
+            let problem = "there is nothing to submit: name a file with the bytes of a transaction (`tidings submit \
+                           tx.bin`, or `-` for standard input), or have one signed (`tidings submit --payload hello`)";
+            return Err(Error::Usage(problem.to_owned()));
+        }
     };
     let submitted = folder.ask(&args.remote, async |client| client.submit(kind, bytes).await)?;
     folder.output.print(&submitted, || describe(&submitted))?;
@@ -35,11 +40,16 @@ pub(super) fn submit(folder: &Folder, args: &SubmitArgs) -> Result<ExitCode, Err
 
 fn describe(submitted: &Submitted) -> String {
     let id = submitted.id.map_or_else(|| "(no id)".to_owned(), |id| id.to_string());
-    match (submitted.outcome, &submitted.rule) {
-        (Outcome::Accepted, _) => format!("accepted {id}\n"),
-        (Outcome::AlreadyKnown, _) => format!("already known {id}\n"),
-        (Outcome::Rejected, Some(rule)) => format!("rejected {id}: it breaks the rule {rule}\n"),
-        (Outcome::Rejected, None) => format!("rejected {id}\n"),
+    match (submitted.outcome, &submitted.rule, submitted.rival) {
+        (Outcome::Accepted, ..) => format!("accepted {id}\n"),
+        (Outcome::AlreadyKnown, ..) => format!("already known {id}\n"),
+        (Outcome::Rejected, Some(rule), Some(rival)) => {
+            format!("rejected {id} ({rule}): {rival}\n")
+        }
+        (Outcome::Rejected, Some(rule), None) => {
+            format!("rejected {id}: it breaks the rule {rule}\n")
+        }
+        (Outcome::Rejected, None, _) => format!("rejected {id}\n"),
     }
 }
 

@@ -5,6 +5,7 @@
 //! read, it tells nodes of one machine apart in time, and it is watched, so that whoever reads the stamps is told.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -31,17 +32,25 @@ const SLEW: u32 = 500;
 /// How often a pair of clocks is read for the best reading of it.
 const TRIES: usize = 5;
 
-/// The system's clock, or in a lab one that is wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The system's clock, or in a lab one that is wrong. Copies are the same clock.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock {
-    ahead_s: i64,
+    /// By how much it is wrong, seconds; `None`: not at all, and for ever. It lives as long as the process, as nodes do.
+    ahead_s: Option<&'static AtomicI64>,
 }
 
 impl SystemClock {
-    /// The system's clock as it would be with such an error, seconds.
+    /// The system's clock as it would be with such an error, seconds. It takes eight bytes that are never given back.
     #[must_use]
-    pub const fn ahead(ahead_s: i64) -> Self {
-        Self { ahead_s }
+    pub fn ahead(ahead_s: i64) -> Self {
+        Self { ahead_s: Some(Box::leak(Box::new(AtomicI64::new(ahead_s)))) }
+    }
+
+    /// Makes the error another one, as if somebody set the machine's clock; nothing if it is the system's own.
+    pub fn set_ahead(self, ahead_s: i64) {
+        if let Some(place) = self.ahead_s {
+            place.store(ahead_s, Ordering::Relaxed);
+        }
     }
 
     /// What it shows, microseconds of Unix time.
@@ -49,7 +58,8 @@ impl SystemClock {
     pub fn unix_us(self) -> u64 {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let real = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
-        real.saturating_add_signed(self.ahead_s.saturating_mul(1_000_000))
+        let ahead_s = self.ahead_s.map_or(0, |place| place.load(Ordering::Relaxed));
+        real.saturating_add_signed(ahead_s.saturating_mul(1_000_000))
     }
 
     /// What it shows, and the moment of that: a busy machine may take the processor away between the two, so they are
@@ -101,6 +111,11 @@ impl fmt::Display for Roughly {
     }
 }
 
+/// Whether two readings of Unix time that should be one differ by more than a busy machine explains.
+pub(super) fn differs(by_us: i64) -> bool {
+    u128::from(by_us.unsigned_abs()) > STEP_MIN.as_micros()
+}
+
 /// By how much the system's clock was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -116,7 +131,10 @@ impl fmt::Display for Step {
 
 /// Notices when the system's clock is set, by a clock that only goes on, while the machine is suspended too.
 #[derive(Debug)]
-pub struct ClockWatch(Reading);
+pub struct ClockWatch {
+    clock: SystemClock,
+    last: Reading,
+}
 
 /// Both clocks at about one moment.
 #[derive(Clone, Copy, Debug)]
@@ -129,25 +147,25 @@ struct Reading {
 }
 
 impl ClockWatch {
-    /// Watches from now on.
+    /// Watches a clock from now on.
     #[must_use]
-    pub fn start() -> Self {
-        Self(Reading::take())
+    pub fn start(clock: SystemClock) -> Self {
+        Self { clock, last: Reading::take(clock) }
     }
 
     /// The step since the last look, if there was one.
     pub fn look(&mut self) -> Option<Step> {
-        let before = std::mem::replace(&mut self.0, Reading::take());
-        before.step_to(&self.0)
+        let before = std::mem::replace(&mut self.last, Reading::take(self.clock));
+        before.step_to(&self.last)
     }
 }
 
 impl Reading {
     /// Reads one clock between two readings of the other, and again if something came between: a busy machine may
     /// take the processor away for long.
-    fn take() -> Self {
+    fn take(clock: SystemClock) -> Self {
         let readings = (0..TRIES).map(|_| {
-            let (before, unix_us) = (steady(), SystemClock::default().unix_us());
+            let (before, unix_us) = (steady(), clock.unix_us());
             Self { unix_us, steady: before, blur: steady() - before }
         });
         let best = readings.min_by_key(|reading| reading.blur);
@@ -211,8 +229,21 @@ mod tests {
 
     #[test]
     fn a_clock_that_nobody_sets_takes_no_step() {
-        let mut watch = ClockWatch::start();
+        let mut watch = ClockWatch::start(SystemClock::default());
         assert_eq!(watch.look(), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_by_a_day_and_back_takes_two_steps() {
+        let clock = SystemClock::ahead(0);
+        let mut watch = ClockWatch::start(clock);
+        for ahead_s in [86_400, 0, -86_400] {
+            clock.set_ahead(ahead_s);
+            let by_us = watch.look().expect("it was set").by_us;
+            let expected = if ahead_s > 0 { 86_400_000_000 } else { -86_400_000_000_i64 };
+            assert!((by_us - expected).abs() < 60_000_000, "{by_us}");
+            assert_eq!(watch.look(), None, "said once");
+        }
     }
 
     #[test]

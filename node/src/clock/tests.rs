@@ -75,3 +75,37 @@ async fn a_deadline_beyond_all_clocks_is_far_and_no_overflow() {
     }
     assert_eq!(clock.stretched(Duration::MAX), Duration::MAX);
 }
+
+#[tokio::test(start_paused = true)]
+async fn stamps_follow_a_clock_that_is_set_and_nothing_else_does() {
+    let system = SystemClock::ahead(0);
+    let clock = Clock::dilatable(NonZeroU32::MIN, system);
+    let (before, begun) = (clock.unix_us(clock.now()), clock.now());
+    assert_eq!(clock.settle(), None);
+    for ahead_s in [86_400, 0, -86_400, 10 * 365 * 86_400] {
+        system.set_ahead(ahead_s);
+        let step = clock.settle().expect("it was set");
+        assert_eq!(clock.settle(), None, "{step}");
+        let ahead_us = clock.unix_us(clock.now()).wrapping_sub(before).cast_signed();
+        assert!((ahead_us - ahead_s * 1_000_000).abs() < 60_000_000, "{ahead_us}");
+        assert_eq!(clock.now(), begun, "deadlines are as far as they were");
+    }
+}
+
+/// A suspended machine's steady clock stands still, and the system's goes on: here it is the other way round, ten minutes at once.
+#[tokio::test(start_paused = true)]
+async fn after_ten_minutes_of_suspension_stamps_are_right_again() {
+    let clock = Clock::start();
+    advance(600 * SECOND).await;
+    let by_us = clock.settle().expect("the two differ").by_us;
+    assert!((by_us + 600_000_000).abs() < 60_000_000, "{by_us}");
+    let wrong_us = clock.unix_us(clock.now()).abs_diff(SystemClock::default().unix_us());
+    assert!(wrong_us < 1_000_000, "{wrong_us}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stamps_of_a_slow_clock_are_left_alone() {
+    let (clock, _) = slow(100).await;
+    advance(600 * SECOND).await;
+    assert_eq!(clock.settle(), None);
+}

@@ -10,8 +10,13 @@ pub const DATA_DIR: &str = "TIDINGS_DATA_DIR";
 
 /// Variables that start with the prefix and are no settings: the data folder, and what the tests of
 /// `tidings-protocol`, of the API and of this crate's pages take.
-const NO_SETTINGS: [&str; 4] =
-    [DATA_DIR, "TIDINGS_RENEW_WIRE", "TIDINGS_RENEW_OPENAPI", "TIDINGS_RENEW_PAGES"];
+const NO_SETTINGS: [&str; 5] = [
+    DATA_DIR,
+    "TIDINGS_RENEW_WIRE",
+    "TIDINGS_RENEW_FORMAT",
+    "TIDINGS_RENEW_OPENAPI",
+    "TIDINGS_RENEW_PAGES",
+];
 
 /// This process's variables, as far as they are text.
 pub fn variables() -> impl Iterator<Item = (String, String)> {

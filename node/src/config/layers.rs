@@ -291,6 +291,18 @@ impl Layered {
         Ok(Self { merged, origins })
     }
 
+    /// Takes over what other layers say of a key, where it is set or unset there.
+    pub fn adopt(&mut self, other: &Self, key: &str) {
+        match other.get(key) {
+            Some(value) => insert(&mut self.merged, key, value.clone()),
+            None => remove(&mut self.merged, key),
+        }
+        match other.origins.get(key) {
+            Some(origin) => drop(self.origins.insert(key.to_owned(), origin.clone())),
+            None => drop(self.origins.remove(key)),
+        }
+    }
+
     /// The merged value.
     ///
     /// # Errors
@@ -396,6 +408,18 @@ fn insert(table: &mut Table, key: &str, value: Value) {
             let inner = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
             if let Value::Table(inner) = inner {
                 insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// Unsets a dotted key.
+fn remove(table: &mut Table, key: &str) {
+    match key.split_once('.') {
+        None => drop(table.remove(key)),
+        Some((section, rest)) => {
+            if let Some(Value::Table(inner)) = table.get_mut(section) {
+                remove(inner, rest);
             }
         }
     }

@@ -34,6 +34,13 @@ pub enum DataDirError {
     /// There is no such folder.
     #[error("there is no data folder {}: create it with `tidings init --data-dir {}`", .0.display(), .0.display())]
     Missing(PathBuf),
+    /// There is a folder, but nothing of a node is in it.
+    #[error(
+        "{} is no data folder: neither {IDENTITY} nor {CONFIG} is in it, and nothing was changed: name another --data-dir, or make one \
+         with `tidings init --data-dir {}`",
+        .0.display(), .0.display()
+    )]
+    NotMade(PathBuf),
     /// Another process is using the folder.
     #[error(
         "data folder {} is in use by {}: stop that node first (`tidings stop`), or use another --data-dir",
@@ -50,7 +57,7 @@ pub enum DataDirError {
     #[error("the data folder is not safe: {0}")]
     Unsafe(#[from] FolderError),
     /// A system call failed.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}: {source}{}", path.display(), super::advice(source))]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -103,6 +110,21 @@ impl DataDir {
     pub fn create(&self) -> Result<(), DataDirError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
         made.map_err(|source| self.io("create data folder", source))
+    }
+
+    /// That there is such a folder, and that it is a node's: what isn't one is left alone.
+    ///
+    /// # Errors
+    /// When there is none, or when nothing of a node is in it.
+    pub fn check_made(&self) -> Result<(), DataDirError> {
+        if !self.path.is_dir() {
+            return Err(DataDirError::Missing(self.path.clone()));
+        }
+        if [IDENTITY, CONFIG].iter().any(|file| self.join(file).exists()) {
+            Ok(())
+        } else {
+            Err(DataDirError::NotMade(self.path.clone()))
+        }
     }
 
     /// That nobody else can put anything into the folder; one that doesn't exist is as good.
@@ -194,6 +216,18 @@ mod tests {
         }
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         dir.lock().unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_no_nodes_is_left_alone() {
+        let (_temp, dir) = folder();
+        let error = dir.check_made().unwrap_err().to_string();
+        assert!(error.contains("is no data folder") && error.contains("tidings init"), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was made in it");
+        fs::write(dir.join(CONFIG), "").unwrap();
+        dir.check_made().unwrap();
+        let gone = DataDir::locate(Some(&dir.join("gone"))).unwrap();
+        assert!(matches!(gone.check_made(), Err(DataDirError::Missing(_))));
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::net::unix::SocketAddr;
 use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
+use tokio::time::timeout;
 
 /// Longest path of a unix socket, bytes: `sun_path` has 108 on Linux and 104 elsewhere, the final
 /// zero included.
@@ -61,12 +63,24 @@ fn advice(source: &io::Error) -> &'static str {
     }
 }
 
-/// A unix socket that only its owner can connect to. Its file is removed when it is dropped.
+/// How often it is looked whether the socket's file is still there. A guess: whoever deletes it by mistake can wait so long.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A unix socket that only its owner can connect to. Its file is removed when it is dropped, and made again when somebody else
+/// removed it: nobody would find the node any more, and it could only be killed.
 #[derive(Debug)]
 pub struct AdminSocket {
     listener: UnixListener,
     path: PathBuf,
-    file_is_ours: bool,
+    /// Device and number of the file; `None` if there is none of ours.
+    file: Option<(u64, u64)>,
+    /// It was said that the file can't be made again.
+    complained: bool,
+}
+
+/// Which file is at a path.
+fn file_at(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|there| (there.dev(), there.ino()))
 }
 
 impl AdminSocket {
@@ -80,7 +94,10 @@ impl AdminSocket {
         }
         remove_stale(&path)?;
         match listen_privately(&path) {
-            Ok(listener) => Ok(Self { listener, path, file_is_ours: true }),
+            Ok(listener) => {
+                let file = file_at(&path).ok();
+                Ok(Self { listener, path, file, complained: false })
+            }
             Err(source) => Err(BindError::Unix { path, source }),
         }
     }
@@ -93,8 +110,34 @@ impl AdminSocket {
     /// Removes the file, once; whoever connected before stays connected. From then on the path is
     /// free for another node.
     pub(crate) fn remove_file(&mut self) {
-        if std::mem::take(&mut self.file_is_ours) {
+        if self.file.take().is_some_and(|ours| file_at(&self.path).is_ok_and(|there| there == ours))
+        {
             let _ = fs::remove_file(&self.path);
+        }
+    }
+
+    /// Listens anew if somebody removed the file. What is there in its place is left alone.
+    fn mend(&mut self) {
+        let Some(ours) = self.file else { return };
+        let problem = match file_at(&self.path) {
+            Ok(there) if there == ours => return self.complained = false,
+            Ok(_) => "something else is in its place".to_owned(),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => error.to_string(),
+            Err(_) => match listen_privately(&self.path) {
+                Ok(listener) => {
+                    tracing::warn!(path = %self.path.display(), "the admin socket was removed, and is made again");
+                    (self.listener, self.file) = (listener, file_at(&self.path).ok());
+                    return self.complained = false;
+                }
+                Err(error) => error.to_string(),
+            },
+        };
+        if !std::mem::replace(&mut self.complained, true) {
+            tracing::error!(
+                path = %self.path.display(),
+                problem,
+                "the admin socket isn't there any more, and can't be made again: no command finds this node until it can; SIGTERM stops it"
+            );
         }
     }
 }
@@ -110,7 +153,12 @@ impl Listener for AdminSocket {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        Listener::accept(&mut self.listener).await
+        loop {
+            match timeout(LOOK_INTERVAL, Listener::accept(&mut self.listener)).await {
+                Ok(accepted) => return accepted,
+                Err(_) => self.mend(),
+            }
+        }
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -179,6 +227,25 @@ mod tests {
         let live = AdminSocket::bind(path.clone()).unwrap();
         assert!(matches!(AdminSocket::bind(path), Err(BindError::Answered(_))));
         drop(live);
+    }
+
+    #[tokio::test]
+    async fn a_socket_whose_file_was_removed_is_made_again_and_what_took_its_place_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let mut socket = AdminSocket::bind(path.clone()).unwrap();
+        socket.mend();
+        fs::remove_file(&path).unwrap();
+        socket.mend();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let (mine, theirs) = tokio::join!(UnixStream::connect(&path), socket.accept());
+        drop((mine.unwrap(), theirs));
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "precious").unwrap();
+        socket.mend();
+        assert!(socket.complained);
+        drop(socket);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
     #[tokio::test]

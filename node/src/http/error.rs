@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use tidings_protocol::ground::item::Hash256;
 
 use crate::api::problem::{CONTENT_TYPE, Problem, ProblemKind};
+use crate::api::rival::Rival;
 use crate::control::Unanswered;
 
 /// After how long to try again when the node is busy, seconds. A guess: its queues are worked off in less.
@@ -32,14 +33,15 @@ impl ApiError {
         error
     }
 
-    /// That an item broke a rule.
+    /// That an item broke a rule, perhaps for the sake of another.
     pub(crate) fn rule_broken(
         detail: impl Into<String>,
         id: Option<Hash256>,
         rule: impl Into<String>,
+        rival: Option<Rival>,
     ) -> Self {
         let mut error = Self::new(ProblemKind::RuleBroken, detail);
-        (error.0.id, error.0.rule) = (id, Some(rule.into()));
+        (error.0.id, error.0.rule, error.0.rival) = (id, Some(rule.into()), rival);
         error
     }
 

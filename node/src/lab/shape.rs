@@ -1,7 +1,7 @@
 //! Emulated links under real ones: a TCP stream as slow and as far as its two ends' places say.
 //!
 //! Sits below Noise, so that the bytes that are delayed and paced are those on the wire. After
-//! connecting, each side sends a prelude of four bytes that tells its [`Place`]; then
+//! connecting, each side sends a prelude of four bytes that tells its [`Position`]: a place, or a number; then
 //! - the **dialler** waits one round trip, for the handshake that TCP would have taken there;
 //! - the **writer** paces to its node's uplink, which all its streams share;
 //! - the **reader** keeps what arrives until the one-way latency from the peer has passed, with jitter
@@ -16,6 +16,7 @@
 //! node's clock, so that latencies and lines are as slow as it is.
 
 mod dues;
+pub(crate) mod prelude;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -36,12 +37,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 
 use self::dues::Dues;
+use self::prelude::Peer;
 use crate::clock::Clock;
-use crate::links::{LinkModel, NodeType, Place, Region};
+use crate::links::{LinkModel, NodeType, Place, Position, Row};
 
-/// First two bytes of a prelude: two that begin neither a libp2p nor a TLS connection.
-const MAGIC: u8 = 0xD7;
-const VERSION: u8 = 1;
+/// The line of a node without a place: none that would be felt, and still a bound of what is held back.
+const BOUNDLESS_BPS: u64 = 1_000_000_000_000;
 
 /// How far ahead of its pace a node may send or receive, in real time. Timers are no finer than a
 /// millisecond, so less would cost bandwidth.
@@ -61,8 +62,9 @@ thread_local! {
 /// One node's end of all its shaped streams.
 #[derive(Clone, Debug)]
 pub struct Shaper {
+    /// Of which only the jitter matters where a row says how far others are.
     model: LinkModel,
-    place: Place,
+    position: Position,
     clock: Clock,
     up: Arc<Line>,
     down: Arc<Line>,
@@ -101,13 +103,19 @@ impl Line {
 impl Shaper {
     /// The shaper of a node at a place.
     #[must_use]
-    pub fn new(place: Place, clock: Clock) -> Self {
+    pub fn new(position: Position, clock: Clock) -> Self {
+        let (model, up_bps, down_bps) = match &position {
+            Position::Place(Place { node_type, .. }) => {
+                (LinkModel::default(), node_type.up_bps(), node_type.down_bps())
+            }
+            Position::Row(row) => (LinkModel { jitter: row.jitter }, BOUNDLESS_BPS, BOUNDLESS_BPS),
+        };
         Self {
-            model: LinkModel::default(),
-            place,
+            model,
+            position,
             clock,
-            up: Line::new(place.node_type.up_bps()),
-            down: Line::new(place.node_type.down_bps()),
+            up: Line::new(up_bps),
+            down: Line::new(down_bps),
             streams: Arc::default(),
             dues: Arc::default(),
         }
@@ -121,20 +129,36 @@ impl Shaper {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Place { region, node_type, .. } = self.place;
-        stream.write_all(&[MAGIC, VERSION, region as u8, node_type as u8]).await?;
+        stream.write_all(&prelude::of(&self.position)).await?;
         stream.flush().await?;
-        let mut prelude = [0; 4];
-        stream.read_exact(&mut prelude).await?;
-        let (from, peer_type) = read_prelude(prelude)?;
-        let latency = self.model.latency(from, region);
+        let mut told = [0; prelude::LEN];
+        stream.read_exact(&mut told).await?;
+        let Path { latency, back, bps } = self.path(told)?;
         if dialler {
-            let round_trip = latency + self.model.latency(region, from);
+            let round_trip = latency + back;
             tokio::time::sleep_until(self.clock.instant(self.clock.now() + round_trip)).await;
         }
-        let bps = peer_type.up_bps().min(node_type.down_bps());
         let hold_max = hold_max(bps, latency);
         Ok(Shaped::new(stream, self, latency, hold_max))
+    }
+
+    /// What lies between this node and a peer that tells where it is.
+    fn path(&self, told: [u8; prelude::LEN]) -> io::Result<Path> {
+        match (&self.position, prelude::read(told)?) {
+            (Position::Place(Place { region, node_type, .. }), Peer::Place(from, peer_type)) => {
+                Ok(Path {
+                    latency: self.model.latency(from, *region),
+                    back: self.model.latency(*region, from),
+                    bps: peer_type.up_bps().min(node_type.down_bps()),
+                })
+            }
+            (Position::Row(row), Peer::Number(number)) => {
+                let latency = row.latency(number).ok_or_else(prelude::nowhere)?;
+                // Its own row tells the way back; for a handshake this one is near enough.
+                Ok(Path { latency, back: latency, bps: NodeType::Supernode.up_bps() })
+            }
+            _ => Err(prelude::other_links()),
+        }
     }
 
     /// How far ahead of its pace the node may be now.
@@ -144,24 +168,22 @@ impl Shaper {
 
     /// A random source for the jitter of a stream.
     fn stream_rng(&self, stream: u64) -> ChaCha8Rng {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.place.seed);
+        let (Position::Place(Place { seed, .. }) | Position::Row(Row { seed, .. })) =
+            &self.position;
+        let mut rng = ChaCha8Rng::seed_from_u64(*seed);
         rng.set_stream(stream);
         rng
     }
 }
 
-/// Where the peer is, and how it is connected.
-fn read_prelude([magic, version, region, node_type]: [u8; 4]) -> io::Result<(Region, NodeType)> {
-    if (magic, version) != (MAGIC, VERSION) {
-        return Err(io::Error::other(
-            "the peer's links are not shaped: links.model must be the same on all nodes of a network",
-        ));
-    }
-    let place = (Region::from_number(region), NodeType::from_number(node_type));
-    let (Some(region), Some(node_type)) = place else {
-        return Err(io::Error::other("the peer says that it is in no place that we know"));
-    };
-    Ok((region, node_type))
+/// What lies between two nodes.
+struct Path {
+    /// Mean one-way latency from the peer.
+    latency: Duration,
+    /// The same to the peer.
+    back: Duration,
+    /// What the narrower of both lines carries, bits a second.
+    bps: u64,
 }
 
 /// Most bytes that a reader holds back: what is under way on a full path, and room for a burst.

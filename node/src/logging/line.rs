@@ -9,7 +9,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata};
 
 use crate::calendar::Civil;
-use crate::config::LogFormat;
+use crate::config::log::LogFormat;
 use crate::printable;
 
 /// Longest value of a field, and longest message, bytes; what is longer ends early. A guess: the longest that a node

@@ -81,6 +81,7 @@ mod tests {
             assert_eq!(count, expected as u64, "{bound:?}");
         }
         assert_eq!(buckets.count(), 5);
-        assert_eq!(Duration::from_secs_f64(buckets.sum()), took.iter().sum());
+        let sum: Duration = took.iter().sum();
+        assert_eq!(Duration::from_secs_f64(buckets.sum()), sum);
     }
 }

@@ -190,6 +190,7 @@ pub(crate) const SECTIONS: [Section; 12] = [
         row("tidings_changes_dropped_total", Counter, Count, &["store"], "Changes dropped because the disk refused for too long."),
         row("tidings_store_items", Gauge, Count, &[], "Items in the store; missing without one."),
         row("tidings_store_file_bytes", Gauge, Bytes, &[], "Size of the store's file."),
+        row("tidings_store_unwritten_bytes", Gauge, Bytes, &[], "Bytes of items that wait to be written."),
         row("tidings_store_restoring", Gauge, Flag, &[], "Whether items of an earlier run are still coming back."),
         row("tidings_block_store_blocks", Gauge, Count, &[], "Blocks on the disk; missing where none are kept."),
         row("tidings_block_store_headers", Gauge, Count, &[], "Blocks that ever were on the disk."),

@@ -98,11 +98,13 @@ pub(super) const fn closed(why: &Reason) -> &'static str {
 }
 
 /// Why dials come to nothing.
-pub(super) const DIALS: [&str; 8] = [
+pub(super) const DIALS: [&str; 10] = [
     "busy",
     "handshake",
     "myself",
     "no-route",
+    "no-transport",
+    "other-links",
     "refused",
     "unreachable",
     "wrong-network",
@@ -116,6 +118,8 @@ pub(super) const fn dial(why: DialError) -> &'static str {
         DialError::Handshake => "handshake",
         DialError::Myself => "myself",
         DialError::NoRoute => "no-route",
+        DialError::NoTransport => "no-transport",
+        DialError::OtherLinks => "other-links",
         DialError::Refused => "refused",
         DialError::Unreachable => "unreachable",
         DialError::WrongNetwork => "wrong-network",

@@ -183,6 +183,7 @@ fn set_stores(status: &Status) {
     if let Some(store) = &status.store {
         gauge!("tidings_store_items").set(whole(store.items));
         gauge!("tidings_store_file_bytes").set(whole(store.file_bytes));
+        gauge!("tidings_store_unwritten_bytes").set(whole(store.unwritten_bytes));
         gauge!("tidings_store_restoring").set(u8::from(store.restoring));
     }
     if let Some(BlockStoreStatus { blocks, headers, segments, bytes, unwritten_bytes, .. }) =

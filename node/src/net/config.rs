@@ -7,7 +7,7 @@ use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::peer::PeerAddr;
 
 use crate::clock::Clock;
-use crate::links::Place;
+use crate::links::Position;
 
 /// Settings of a [`Net`](super::Net).
 #[derive(Clone)]
@@ -26,8 +26,8 @@ pub struct NetConfig {
     pub local_addresses: bool,
     /// Whether to dial peers who ask whether they can be dialled, and to ask others.
     pub autonat: bool,
-    /// Emulated place in the world, for test networks.
-    pub place: Option<Place>,
+    /// Emulated position among others, for test networks.
+    pub position: Option<Position>,
     /// The node's clock.
     pub clock: Clock,
 }

@@ -72,8 +72,8 @@ pub(crate) fn build(
     lost: Lost,
     meter: Meter,
 ) -> Result<Swarm<Behaviours>, NetError> {
-    let NetConfig { keypair, place, clock, .. } = config;
-    let transport = transport::build(keypair, *place, clock, account, meter)?;
+    let NetConfig { keypair, position, clock, .. } = config;
+    let transport = transport::build(keypair, position.as_ref(), clock, account, meter)?;
     let stretched = |duration| config.clock.stretched(duration);
     let transport = Guarded::new(transport, door.clone(), stretched).boxed();
     over(transport, door, config, ready, account, lost)

@@ -19,8 +19,10 @@ use rustix::net::{AddressFamily, SocketType, sockopt};
 use tidings_protocol::ground::peer::{DialError, PeerAddr, Transport};
 
 use crate::clock::Clock;
+use crate::lab::plain::Plain;
 use crate::lab::shape::Shaper;
-use crate::links::Place;
+use crate::lab::shape::prelude::is_other_links;
+use crate::links::Position;
 use crate::net::NetError;
 use crate::net::held::Account;
 use crate::net::meter::Meter;
@@ -46,13 +48,13 @@ pub(crate) const NOISE_READ_MAX: usize = 3 * (64 << 10);
 /// What the swarm dials and listens with.
 pub(crate) type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// Builds the transport of a node with an identity, perhaps an emulated place, and a clock, by which it waits.
+/// Builds the transport of a node with an identity, perhaps an emulated position, and a clock, by which it waits.
 ///
 /// # Errors
 /// When Noise can't sign its key with the identity.
 pub(crate) fn build(
     keypair: &Keypair,
-    place: Option<Place>,
+    position: Option<&Position>,
     clock: &Clock,
     account: &Arc<Account>,
     meter: Meter,
@@ -72,13 +74,14 @@ pub(crate) fn build(
         let _ = sockopt::set_tcp_user_timeout(&stream.0, millis);
         meter.over(stream)
     });
-    let Some(place) = place else {
+    let Some(position) = position else {
+        let tcp = tcp.map(|stream, _| Plain::new(stream));
         let secured = secure(tcp, keypair, connect, account)?;
         #[cfg(feature = "quic")]
         let secured = with_quic(secured, keypair);
         return Ok(secured);
     };
-    let shaper = Shaper::new(place, clock.clone());
+    let shaper = Shaper::new(position.clone(), clock.clone());
     let tcp = tcp.and_then(move |stream, end| shaper.shape(stream, end.is_dialer()));
     secure(tcp, keypair, connect, account)
 }
@@ -147,7 +150,10 @@ struct System(#[source] io::Error);
 
 /// Why a transport couldn't dial: what the system says tells our own trouble from the address's.
 pub(crate) fn dial_error(error: &TransportError<io::Error>) -> DialError {
-    let TransportError::Other(error) = error else { return DialError::Unreachable };
+    let TransportError::Other(error) = error else { return DialError::NoTransport };
+    if is_other_links(error) {
+        return DialError::OtherLinks;
+    }
     match system_error(error) {
         // No route, no network, no address of that family; or we may not (a firewall of our own).
         Some(
@@ -215,6 +221,35 @@ pub(crate) fn probe(addr: &PeerAddr) -> io::Result<()> {
     Ok(())
 }
 
+/// Refuses addresses of a transport that a node doesn't have which is at this place, or nowhere in particular. `key` is where they
+/// are set.
+///
+/// # Errors
+/// [`NetError::NoTransport`], which says what it lacks.
+pub(crate) fn check(
+    key: &'static str,
+    addrs: &[PeerAddr],
+    position: Option<&Position>,
+) -> Result<(), NetError> {
+    let lacking = addrs.iter().find_map(|addr| Some((*addr, lacks(addr.transport, position)?)));
+    match lacking {
+        Some((addr, lacks)) => Err(NetError::NoTransport { key, addr, lacks }),
+        None => Ok(()),
+    }
+}
+
+const fn lacks(transport: Transport, position: Option<&Position>) -> Option<&'static str> {
+    match transport {
+        Transport::Quic if !cfg!(feature = "quic") => Some(
+            "this build has no QUIC: build it without `--no-default-features`, or leave `/quic` away",
+        ),
+        Transport::Quic if position.is_some() => {
+            Some("a node whose links are emulated (links.model) has no QUIC: leave `/quic` away")
+        }
+        Transport::Tcp | Transport::Quic => None,
+    }
+}
+
 /// Whether an IP address is one of this machine's.
 pub(crate) fn is_local(ip: IpAddr) -> bool {
     std::net::UdpSocket::bind((ip, 0)).is_ok()
@@ -259,6 +294,32 @@ mod tests {
             assert_eq!(from_multiaddr(&to_multiaddr(&addr)), Some(addr));
         }
         assert_eq!(from_multiaddr(&"/dns4/example.org/tcp/1".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn whoever_has_no_quic_says_so_of_an_address_that_needs_it() {
+        let addrs = ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2/quic".parse().unwrap()];
+        let place = Position::Place(crate::links::Place {
+            region: crate::links::Region::Europe,
+            node_type: crate::links::NodeType::Fullnode,
+            seed: 1,
+        });
+        let told = |place| check("node.listen", &addrs, place).map_err(|error| error.to_string());
+        assert_eq!(check("node.listen", &addrs[..1], Some(&place)), Ok(()));
+        if cfg!(feature = "quic") {
+            assert_eq!(told(None), Ok(()));
+            let error = told(Some(&place)).unwrap_err();
+            assert!(
+                error.starts_with("node.listen has 127.0.0.1:2/quic, and a node whose links"),
+                "{error}"
+            );
+        } else {
+            let error = told(None).unwrap_err();
+            assert!(
+                error.starts_with("node.listen has 127.0.0.1:2/quic, and this build has no QUIC"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -35,9 +35,15 @@ impl Bans {
         Ok(Self { path, list })
     }
 
-    /// Forgets those that are over.
+    /// Forgets those that are over. Only when the list is to be written anyway: a clock that is wrong for a while shouldn't let anybody in
+    /// for good.
     fn expire(&mut self, now_s: u64) {
         self.list.retain(|ban| ban.until_unix_s > now_s);
+    }
+
+    /// Those that aren't over.
+    fn in_force(&self, now_s: u64) -> Vec<Ban> {
+        self.list.iter().filter(|ban| ban.until_unix_s > now_s).copied().collect()
     }
 
     fn save(&self) -> Result<(), NotDone> {
@@ -48,13 +54,18 @@ impl Bans {
 }
 
 impl Shell {
-    /// Tells the core and the gate of the bans of an earlier run.
+    /// Tells the core and the gate of the bans: of an earlier run, or anew since the machine's clock was set. A ban is over when that clock
+    /// shows what was said then, and the core counts seconds.
     pub(super) fn recall_bans(&mut self) {
         let now_s = self.wall_s();
-        self.bans.expire(now_s);
         for ban in self.bans.list.clone() {
-            self.enforce(ban, now_s);
+            if ban.until_unix_s > now_s {
+                self.enforce(ban, now_s);
+            } else {
+                self.handle(Input::Unban(ban.subject.banned()));
+            }
         }
+        self.guard_gate();
     }
 
     fn wall_s(&self) -> u64 {
@@ -69,7 +80,7 @@ impl Shell {
 
     fn guard_gate(&self) {
         let (now, now_s) = (Instant::now(), self.wall_s());
-        let subnets = self.bans.list.iter().filter_map(|ban| match ban.subject {
+        let subnets = self.bans.in_force(now_s).into_iter().filter_map(|ban| match ban.subject {
             Subject::Subnet(subnet) => {
                 let span = Duration::from_secs(ban.until_unix_s.saturating_sub(now_s));
                 Some((subnet, now + span))
@@ -80,9 +91,8 @@ impl Shell {
     }
 
     /// Those that aren't over.
-    pub(super) fn ban_list(&mut self) -> BanList {
-        self.bans.expire(self.wall_s());
-        BanList { bans: self.bans.list.clone() }
+    pub(super) fn ban_list(&self) -> BanList {
+        BanList { bans: self.bans.in_force(self.wall_s()) }
     }
 
     /// Keeps somebody out from now on, and closes the links that lead there.

@@ -50,6 +50,7 @@ impl Shell {
             Command::SlowDown { from_unix_us, reply } => {
                 let _ = reply.send(self.slow_down(from_unix_us));
             }
+            Command::Trouble { trouble, reply } => drop(reply.send(self.trouble(&trouble))),
             Command::Chain(command) => self.on_chain(command),
             Command::Kv(command) => self.on_kv(command),
             Command::Stop(reply) => self.stopping = Some(reply),
@@ -74,7 +75,8 @@ impl Shell {
 
     fn submit(&mut self, kind: ItemKind, bytes: Bytes, reply: SubmitReply) {
         let refused = |id, rule: &str| {
-            Ok(Submitted { id, outcome: Outcome::Rejected, rule: Some(rule.to_owned()) })
+            let rule = Some(rule.to_owned());
+            Ok(Submitted { id, outcome: Outcome::Rejected, rule, rival: None })
         };
         if bytes.len() > self.config.chain.max_size(kind) {
             self.measured.refused(kind, "too-large");
@@ -109,7 +111,8 @@ impl Shell {
         }
         let waiters = waiters.into_iter().map(|Pending { reply, knew }| {
             let outcome = if knew { Outcome::AlreadyKnown } else { Outcome::Accepted };
-            answer_when_saved(reply, Submitted { id: Some(id.hash()), outcome, rule: None })
+            let id = Some(id.hash());
+            answer_when_saved(reply, Submitted { id, outcome, rule: None, rival: None })
         });
         self.keep(id, ingress.is_none(), waiters.collect());
     }
@@ -117,9 +120,9 @@ impl Shell {
     /// An item was refused: answers everybody who submitted it.
     pub(super) fn answer_rejected(&mut self, id: ItemId, rejection: Rejection) {
         for Pending { reply, .. } in self.pending.remove(&id).unwrap_or_default() {
-            let rule = Some(rejection.rule.to_owned());
-            let _ =
-                reply.send(Ok(Submitted { id: Some(id.hash()), outcome: Outcome::Rejected, rule }));
+            let (id, rule) = (Some(id.hash()), Some(rejection.rule.to_owned()));
+            let rival = rejection.rival.map(Into::into);
+            let _ = reply.send(Ok(Submitted { id, outcome: Outcome::Rejected, rule, rival }));
         }
     }
 
@@ -134,8 +137,12 @@ impl Shell {
             return;
         }
         let waiters = self.pending.remove(&id).unwrap_or_default().into_iter();
-        let submitted =
-            Submitted { id: Some(id.hash()), outcome: Outcome::AlreadyKnown, rule: None };
+        let submitted = Submitted {
+            id: Some(id.hash()),
+            outcome: Outcome::AlreadyKnown,
+            rule: None,
+            rival: None,
+        };
         let waiters = waiters.map(|pending| answer_when_saved(pending.reply, submitted.clone()));
         self.keep(id, false, waiters.collect());
     }
@@ -167,7 +174,7 @@ impl Shell {
         let mut counters = status::counters(&counted, &self.net.counters());
         counters.insert("trace_dropped".to_owned(), self.reporter.trace_dropped());
         counters.insert("log_dropped".to_owned(), logging::dropped());
-        counters.insert("clock_steps".to_owned(), self.clock_steps);
+        counters.insert("clock_steps".to_owned(), self.wall.steps());
         counters.insert("own_identity_elsewhere".to_owned(), self.twins);
         counters.extend(self.turns.counters().map(|(name, count)| (name.to_owned(), count)));
         let Verified { items, batches, remembered } = self.verifier.counters();

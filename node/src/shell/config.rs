@@ -10,16 +10,32 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::Params;
 use tidings_protocol::peers::book::asmap::Program;
 
+use super::error::ShellError;
 use crate::blocks::BlocksConfig;
 use crate::clock::Clock;
 use crate::config::kv::Kv;
 use crate::config::seeds::Seed;
 use crate::lab::Lab;
 use crate::links::Region;
-use crate::net::NetConfig;
+use crate::net::{self, NetConfig};
 use crate::store::StoreConfig;
 
-/// Settings of one [`Shell`](crate::shell::Shell).
+/// Settings of one [`Shell`](crate::shell::Shell): [`new`](Self::new) makes them, and what is to be otherwise is set by the fields, or by the
+/// methods of the same names.
+///
+/// ```
+/// use std::sync::Arc;
+/// use tidings::Keypair;
+/// use tidings::shell::ShellConfig;
+/// use tidings_protocol::chain::opaque::Opaque;
+///
+/// let config = ShellConfig::new("demo", Arc::new(Opaque::default()))
+///     .keypair(Keypair::generate_ed25519())
+///     .listen("127.0.0.1:0".parse()?)
+///     .bootstrap("127.0.0.1:4000".parse()?);
+/// assert_eq!((config.listen.len(), config.bootstrap.len()), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct ShellConfig {
     /// Identity on the network.
@@ -64,6 +80,80 @@ pub struct ShellConfig {
 }
 
 impl ShellConfig {
+    /// A node of a network, of which it has the name and the rules: with an identity made up for it, the default parameters, and
+    /// nothing on the disk. It listens nowhere and knows nobody until it is told to.
+    #[must_use]
+    pub fn new(network: impl Into<String>, chain: Arc<dyn Chain>) -> Self {
+        Self {
+            keypair: Keypair::generate_ed25519(),
+            network: network.into(),
+            chain,
+            params: Params::default(),
+            listen: Vec::new(),
+            advertise: None,
+            bootstrap: Vec::new(),
+            connect: Vec::new(),
+            autonat: false,
+            region: None,
+            trace: None,
+            addresses: None,
+            asmap: None,
+            bans: None,
+            store: None,
+            blocks: None,
+            kv: None,
+            lab: Lab::default(),
+            seed: None,
+        }
+    }
+
+    /// The same with this identity.
+    #[must_use]
+    pub fn keypair(self, keypair: Keypair) -> Self {
+        Self { keypair, ..self }
+    }
+
+    /// The same with these parameters.
+    #[must_use]
+    pub fn params(self, params: Params) -> Self {
+        Self { params, ..self }
+    }
+
+    /// The same, and it listens there too.
+    #[must_use]
+    pub fn listen(mut self, addr: PeerAddr) -> Self {
+        self.listen.push(addr);
+        self
+    }
+
+    /// The same, and it tries that first too.
+    #[must_use]
+    pub fn bootstrap(mut self, seed: Seed) -> Self {
+        self.bootstrap.push(seed);
+        self
+    }
+
+    /// The same, and it stays connected to that too, and dials nobody else.
+    #[must_use]
+    pub fn connect(mut self, addr: PeerAddr) -> Self {
+        self.connect.push(addr);
+        self
+    }
+
+    /// The same, and what it accepts survives it.
+    #[must_use]
+    pub fn store(self, store: StoreConfig) -> Self {
+        Self { store: Some(store), ..self }
+    }
+
+    /// Refuses what makes no sense, or what this build can't do.
+    pub(super) fn check(&self) -> Result<(), ShellError> {
+        self.params.validate()?;
+        net::check("node.listen", &self.listen, self.lab.position.as_ref())?;
+        net::check("node.connect", &self.connect, self.lab.position.as_ref())?;
+        Ok(())
+    }
+
     /// What of it concerns the network.
     pub(super) fn net(&self, clock: &Clock) -> NetConfig {
         let peers = &self.params.peers;
@@ -76,7 +166,7 @@ impl ShellConfig {
             inbound_max: peers.inbound_max + peers.outbound,
             local_addresses: peers.local_addresses,
             autonat: self.autonat,
-            place: self.lab.place,
+            position: self.lab.position.clone(),
             clock: clock.clone(),
         }
     }

@@ -128,8 +128,18 @@ impl Shell {
                 batch_ms: relay.batch_ms,
             },
             links: story.lives.iter().map(|life| self.link_status(life)).collect(),
-            steps: story.steps.iter().map(|step| self.step_status(step, false)).collect(),
+            steps: self.steps_of(&story),
         })
+    }
+
+    /// The steps of an item's story. Whom it conflicted with is known of its last refusal.
+    fn steps_of(&self, story: &Story) -> Vec<StepStatus> {
+        let steps = story.steps.iter().map(|step| self.step_status(step, false));
+        let mut steps: Vec<StepStatus> = steps.collect();
+        if let Some(refused) = steps.iter_mut().rfind(|step| step.step == StepName::Rejected) {
+            refused.rival = story.rival.map(Into::into);
+        }
+        steps
     }
 
     /// The dealings with the peer that is given by its id, the beginning of it, an address or a link.
@@ -214,6 +224,7 @@ impl Shell {
             link: step.link.map(|link| link.to_string()),
             step: name,
             detail: detail.map(str::to_owned),
+            rival: None,
             waits_for: step.wait.map(|wait| match wait {
                 Wait::Request(link) => WaitStatus::Request(link.to_string()),
                 Wait::Push => WaitStatus::Push,

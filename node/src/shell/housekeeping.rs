@@ -1,25 +1,74 @@
 //! What is done now and then: files are written, and the system's clock is looked at.
 
+use std::time::Duration;
+
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{SAVE_INTERVAL, Shell, TRACE_INTERVAL};
-use crate::files::addresses;
+use crate::clock::{ClockWatch, Step, SystemClock};
+use crate::files::{addresses, advice};
+
+/// How often it is looked whether the system's clock was set, at most: some readings of clocks. A node that does nothing
+/// doesn't look, and stamps nothing.
+const SETTLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The watch over the system's clock.
+#[derive(Debug)]
+pub(super) struct Wall {
+    watch: ClockWatch,
+    /// How often it was set.
+    steps: u64,
+    /// When to look next.
+    look_at: Instant,
+}
+
+impl Wall {
+    pub(super) fn start(clock: SystemClock, now: Instant) -> Self {
+        Self { watch: ClockWatch::start(clock), steps: 0, look_at: now }
+    }
+
+    pub(super) const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// By how much it was set since the last look; none if it is too early to look again.
+    fn look(&mut self, now: Instant) -> Option<Option<Step>> {
+        if now < self.look_at {
+            return None;
+        }
+        self.look_at = now + SETTLE_INTERVAL;
+        let step = self.watch.look();
+        self.steps += u64::from(step.is_some());
+        Some(step)
+    }
+}
 
 impl Shell {
-    /// Writes the trace out, tells the store, looks at the system's clock, and saves the address book when it is time.
+    /// Looks whether the system's clock was set, or the machine suspended, and moves what hangs on the system's clock: the stamps, and
+    /// when bans are over. All else is measured by a clock that only goes on.
+    pub(super) fn settle_stamps(&mut self) {
+        let Some(step) = self.wall.look(self.real) else { return };
+        if let Some(step) = step {
+            tracing::warn!(
+                %step,
+                "this machine's clock was set: stamps follow it from now on, and the node isn't affected otherwise"
+            );
+        }
+        if let Some(moved) = self.clock.settle() {
+            if step.is_none() {
+                tracing::info!(by = %moved, "stamps are put right: was the machine suspended?");
+            }
+            self.recall_bans();
+        }
+    }
+
+    /// Writes the trace out, tells the store, and saves the address book when it is time.
     pub(super) fn keep_house(&mut self) {
         let now = Instant::now();
         self.reporter.flush();
         self.keeper.flush(&self.node);
         self.housekeeping_at = now + TRACE_INTERVAL;
-        if let Some(step) = self.watch.look() {
-            self.clock_steps += 1;
-            tracing::warn!(
-                %step,
-                "this machine's clock was set: the node isn't affected, but its stamps differ from those of others now"
-            );
-        }
         if now < self.save_at {
             return;
         }
@@ -36,7 +85,8 @@ impl Shell {
         Some(tokio::task::spawn_blocking(move || {
             if let Err(error) = addresses::save(&path, &kept) {
                 let path = path.display();
-                tracing::error!(%path, %error, "the address book can't be saved; the node goes on");
+                let todo = advice(&error);
+                tracing::error!(%path, %error, "the address book can't be saved; the node goes on{todo}");
             }
         }))
     }

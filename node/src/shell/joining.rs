@@ -30,8 +30,9 @@ const MANY: u32 = 16;
 const SAY_EVERY: Duration = Duration::from_secs(600);
 
 /// Why attempts failed, the most useful to know first.
-const REASONS: [(&str, &str); 9] = [
+const REASONS: [(&str, &str); 11] = [
     ("it belongs to another network", "Are node.network and those addresses of one network?"),
+    ("it has links of another model", "Is links.model the same here and there?"),
     (
         "another peer is there than the one that was named",
         "Is the id behind /p2p/ that of the node there?",
@@ -47,6 +48,10 @@ const REASONS: [(&str, &str); 9] = [
     ("the connection was refused", "Is the node there running, and listening at that port?"),
     ("nobody answered", "Are the addresses right, and does a firewall let this node out?"),
     ("the name led nowhere", "Does this machine resolve names?"),
+    (
+        "this node has no QUIC",
+        "Its build lacks it, or its links are emulated (links.model): name addresses of TCP.",
+    ),
     ("it is this node's own address", "Name another node in node.bootstrap."),
     ("too many connection attempts are under way", ""),
 ];
@@ -268,6 +273,8 @@ mod tests {
             DialError::NoRoute,
             DialError::WrongNetwork,
             DialError::WrongPeer,
+            DialError::OtherLinks,
+            DialError::NoTransport,
             DialError::Myself,
             DialError::Busy,
         ] {

@@ -38,8 +38,8 @@ pub(super) struct Keeper {
     restored: Option<mpsc::Receiver<Vec<Restored>>>,
     /// What happened since the store was last told.
     notes: Vec<Note>,
-    /// Notes given back because the store has too much to do.
-    given_back: Vec<Change>,
+    /// Whether the store gave the last notes back, since it has too much to do.
+    is_refused: bool,
     dropped: u64,
     /// Blocks that are stored, as many as the core keeps.
     blocks: HashSet<ItemId>,
@@ -101,12 +101,12 @@ impl Keeper {
 
     /// Whether nothing is to be told to the store.
     pub(super) fn is_clean(&self) -> bool {
-        self.notes.is_empty() && self.given_back.is_empty() && self.map.is_clean()
+        self.notes.is_empty() && self.map.is_clean()
     }
 
     /// Whether so much is to be told to the store that it shouldn't wait.
     pub(super) const fn has_many(&self) -> bool {
-        self.notes.len() >= MANY_NOTES && self.given_back.is_empty()
+        self.notes.len() >= MANY_NOTES && !self.is_refused
     }
 
     /// Notes what an event means for the store.
@@ -163,7 +163,7 @@ impl Keeper {
     /// Tells the store what was noted.
     pub(super) fn flush(&mut self, node: &Node) {
         let Some(store) = &self.store else { return };
-        let mut changes = std::mem::take(&mut self.given_back);
+        let mut changes: Vec<Change> = Vec::new();
         changes.extend(self.notes.drain(..).filter_map(|note| match note {
             // What has left since needs no place.
             Note::Pooled(id) => {
@@ -193,12 +193,30 @@ impl Keeper {
         if changes.is_empty() {
             return;
         }
-        if let Err(mut changes) = store.note(changes) {
-            let excess = changes.len().saturating_sub(NOTES_MAX);
-            self.dropped += excess as u64;
-            changes.drain(..excess);
-            self.given_back = changes;
+        let given_back = store.note(changes).err();
+        self.is_refused = given_back.is_some();
+        self.take_back(given_back.unwrap_or_default());
+    }
+
+    /// The store has too much to do: what it was to be told is noted again, without the items, which may leave the pool
+    /// meanwhile.
+    fn take_back(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            self.notes.push(match change {
+                Change::Put { item, .. } => Note::Pooled(item.id()),
+                Change::Orphan(item) => Note::Orphaned(item.id()),
+                Change::Broadcast(id) => Note::Broadcast(id),
+                Change::Remove(id) => Note::Gone(id),
+                Change::Map(change) => {
+                    self.map.take_back(change);
+                    continue;
+                }
+                Change::Time => continue,
+            });
         }
+        let excess = self.notes.len().saturating_sub(NOTES_MAX);
+        self.dropped += excess as u64;
+        self.notes.drain(..excess);
     }
 
     /// Waits until all is saved.
@@ -236,6 +254,7 @@ impl Keeper {
             commits: load(&gauges.commits),
             failures: load(&gauges.failures),
             dropped: load(&gauges.dropped) + self.dropped,
+            unwritten_bytes: gauges.waiting_bytes.load(Ordering::Relaxed),
             restoring: self.restored.is_some(),
         })
     }

@@ -73,6 +73,13 @@ impl Reporter {
             Event::Rejected { id, ingress, .. } => {
                 Line::Rejected(Entry { unix_us, id, bytes: 0, ingress })
             }
+            Event::Restored { id } => {
+                Line::Restored(Entry { unix_us, id, bytes: 0, ingress: None })
+            }
+            Event::LinkUp { link, .. } => match self.names.get(link) {
+                Some(peer) => Line::Linked { unix_us, link, peer: *peer },
+                None => return,
+            },
             _ => return,
         };
         trace.record(&line);
@@ -84,7 +91,8 @@ impl Reporter {
                 tracing::debug!(%id, kind = %id.kind(), size, ?ingress, "accepted");
             }
             Event::Rejected { id, ingress, rejection } => {
-                tracing::debug!(%id, kind = %id.kind(), ?ingress, rule = rejection.rule, "rejected");
+                let rival = rejection.rival.map(|rival| rival.id);
+                tracing::debug!(%id, kind = %id.kind(), ?ingress, rule = rejection.rule, ?rival, "rejected");
             }
             Event::AlreadyKnown { id } => tracing::debug!(%id, "already known"),
             Event::Restored { id } => tracing::debug!(%id, kind = %id.kind(), "restored"),
@@ -138,7 +146,8 @@ impl Reporter {
             }
             Event::Rejected { id, ingress, rejection } => {
                 let (kind, ingress) = (id.kind(), ingress.map(|link| self.name(link)));
-                What::Rejected { id: id.hash(), kind, rule: rejection.rule.into(), ingress }
+                let (rule, rival) = (rejection.rule.into(), rejection.rival.map(Into::into));
+                What::Rejected { id: id.hash(), kind, rule, rival, ingress }
             }
             Event::AlreadyKnown { id } => What::AlreadyKnown { id: id.hash() },
             Event::Restored { id } => What::Restored { id: id.hash(), kind: id.kind() },

@@ -8,9 +8,15 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::StorageBackend;
+
+use crate::files::whole;
+
+/// How much is copied at once, bytes. A guess.
+const COPY_BYTES: usize = 1 << 20;
 
 /// A file whose changes may be held back.
 #[derive(Debug)]
@@ -21,6 +27,9 @@ pub(crate) struct HeldFile {
     /// Whether the disk is to behave as if it were full.
     #[cfg(test)]
     pub(crate) is_full: std::sync::atomic::AtomicBool,
+    /// What was done to the file, if somebody wants to know.
+    #[cfg(test)]
+    pub(crate) journal: Mutex<Option<Vec<Change>>>,
 }
 
 #[derive(Debug)]
@@ -32,8 +41,9 @@ struct Held {
     changes: Vec<Change>,
 }
 
-#[derive(Debug)]
-enum Change {
+/// Something done to a file.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
     Write(u64, Vec<u8>),
     SetLen(u64),
     Sync,
@@ -45,7 +55,12 @@ impl HeldFile {
         let len = file.metadata()?.len();
         let held = Mutex::new(Some(Held { on_disk: len, len, changes: Vec::new() }));
         #[cfg(test)]
-        return Ok(Arc::new(Self { file, held, is_full: false.into() }));
+        return Ok(Arc::new(Self {
+            file,
+            held,
+            is_full: false.into(),
+            journal: Mutex::new(tests::KEEPS_JOURNAL.get().then(Vec::new)),
+        }));
         #[cfg(not(test))]
         Ok(Arc::new(Self { file, held }))
     }
@@ -54,13 +69,59 @@ impl HeldFile {
     pub(crate) fn let_go(&self) -> io::Result<()> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for change in held.take().into_iter().flat_map(|held| held.changes) {
+            self.note(&change);
             match change {
                 Change::Write(offset, bytes) => self.file.write_all_at(&bytes, offset)?,
                 Change::SetLen(len) => self.file.set_len(len)?,
                 Change::Sync => self.file.sync_data()?,
             }
         }
+        self.note(&Change::Sync);
         self.file.sync_all()
+    }
+
+    /// Something is about to be done to the file.
+    #[cfg(test)]
+    fn note(&self, change: &Change) {
+        if let Some(journal) = &mut *self.journal.lock().unwrap() {
+            journal.push(change.clone());
+        }
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "tests keep a journal")]
+    const fn note(&self, _: &Change) {}
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        self.note(&Change::Write(offset, data.to_vec()));
+        self.file.write_all_at(data, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.note(&Change::SetLen(len));
+        self.file.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.note(&Change::Sync);
+        self.file.sync_data()
+    }
+
+    /// Copies the file as it is on the disk to another one, whole or not at all.
+    pub(crate) fn copy_to(&self, path: &Path) -> io::Result<()> {
+        whole::replace(path, |copy| {
+            let (mut at, mut buffer) = (0, vec![0; COPY_BYTES]);
+            loop {
+                match self.file.read_at(&mut buffer, at)? {
+                    0 => return Ok(()),
+                    len => {
+                        copy.write_all(&buffer[..len])?;
+                        at += len as u64;
+                    }
+                }
+            }
+        })
     }
 
     /// How long the file is, or would be.
@@ -138,26 +199,32 @@ impl StorageBackend for Backend {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.check_space()?;
-        self.0.with(|held| held.set_len(len)).map_or_else(|| self.0.file.set_len(len), Ok)
+        self.0.with(|held| held.set_len(len)).map_or_else(|| self.0.set_len(len), Ok)
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.0.check_space()?;
         let held = self.0.with(|held| held.changes.push(Change::Sync));
-        held.map_or_else(|| self.0.file.sync_data(), Ok)
+        held.map_or_else(|| self.0.sync(), Ok)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.0.check_space()?;
         let held = self.0.with(|held| held.write(offset, data));
-        held.map_or_else(|| self.0.file.write_all_at(data, offset), Ok)
+        held.map_or_else(|| self.0.write(offset, data), Ok)
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::fs;
+
+    thread_local! {
+        /// Whether files that this thread opens keep a journal.
+        pub(crate) static KEEPS_JOURNAL: Cell<bool> = const { Cell::new(false) };
+    }
 
     fn held(content: &[u8]) -> (tempfile::NamedTempFile, Backend) {
         let temp = tempfile::NamedTempFile::new().unwrap();

@@ -7,7 +7,9 @@
 //!
 //! A file of an earlier version has no such table, and gets it with the first entry; an earlier version leaves it alone.
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableError};
+use redb::{
+    Database, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableError,
+};
 use tidings_protocol::replica::{Entry, Key, ReplicaId};
 
 use super::Change;
@@ -28,13 +30,30 @@ pub struct Recalled {
     pub entries: Vec<Entry>,
 }
 
+type Map = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// The table, if there is one.
+fn open(db: &Database) -> Result<Option<Map>, redb::Error> {
+    match db.begin_read()?.open_table(MAP) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Bytes of all entries, whether or not they are read.
+pub(super) fn bytes(db: &Database) -> Result<u64, redb::Error> {
+    let Some(table) = open(db)? else { return Ok(0) };
+    let mut bytes = 0;
+    for entry in table.iter()? {
+        bytes += entry?.1.value().len() as u64;
+    }
+    Ok(bytes)
+}
+
 /// Reads the map, before anything is changed.
 pub(super) fn read(db: &Database) -> Result<Vec<Entry>, redb::Error> {
-    let table = match db.begin_read()?.open_table(MAP) {
-        Ok(table) => table,
-        Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(table) = open(db)? else { return Ok(Vec::new()) };
     let mut entries = Vec::new();
     for entry in table.iter()? {
         let (_, value) = entry?;
@@ -68,22 +87,22 @@ pub(super) fn put_back(
     Ok(())
 }
 
-/// Makes a change of the map but for who we are, as part of a transaction.
+/// Makes a change of the map but for who we are, as part of a transaction. Says how many bytes came, and how many left.
 pub(super) fn apply(
     transaction: &redb::WriteTransaction,
     change: &MapChange,
-) -> Result<(), redb::Error> {
+) -> Result<(u64, u64), redb::Error> {
     match change {
         MapChange::Hold(entry) => {
-            let mut table = transaction.open_table(MAP)?;
-            table.insert(entry.key.as_ref(), &*entry.to_bytes())?;
+            let (mut table, bytes) = (transaction.open_table(MAP)?, entry.to_bytes());
+            let before = super::len(table.insert(entry.key.as_ref(), &*bytes)?);
+            Ok((bytes.len() as u64, before))
         }
         MapChange::Forget(key) => {
-            transaction.open_table(MAP)?.remove(key.as_ref())?;
+            Ok((0, super::len(transaction.open_table(MAP)?.remove(key.as_ref())?)))
         }
-        MapChange::Writer(_) => {}
+        MapChange::Writer(_) => Ok((0, 0)),
     }
-    Ok(())
 }
 
 /// One thing to change of the map.

@@ -16,15 +16,8 @@ use super::format::{
     Record, Times, UNBROADCAST,
 };
 use super::{CACHE_BYTES, ItemId, Recalled, Store, StoreConfig, map};
-use crate::files::guard;
 use crate::files::network::Meaning;
-
-/// A file below this size isn't worth compacting, bytes. A guess.
-const COMPACT_MIN: u64 = 32 * 1024 * 1024;
-
-/// A larger one is compacted when it is so many times as large as what it holds. A guess: a file in use is
-/// about twice as large.
-const COMPACT_FACTOR: u64 = 4;
+use crate::files::{advice, guard};
 
 /// Why a store can't be used. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -84,11 +77,27 @@ pub enum OpenError {
         /// The beginning of the hash of the store's rules.
         hash: String,
     },
+    /// It has an older format, and no copy of it can be kept.
+    #[error(
+        "the store {} has format {format}, and is taken over to format {FORMAT} only after a copy of it is kept as {}, which can't be \
+         written: {source}; nothing was changed: make room there, and start again",
+        path.display(), copy.display()
+    )]
+    NoCopy {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u64,
+        /// Where the copy was to be.
+        copy: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// Another process uses it.
     #[error("the store {} is in use by another process: stop that one first, or set another `store.file`", .0.display())]
     InUse(PathBuf),
     /// The system refuses.
-    #[error("cannot use the store {}: {source}", path.display())]
+    #[error("cannot use the store {}: {source}{}", path.display(), advice(source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -123,7 +132,7 @@ impl Store {
         let is_new = file.metadata().map_err(io)?.len() == 0;
         let file = HeldFile::new(file).map_err(io)?;
         let failed = |error| refusal(path, error);
-        let mut db = open_database(&file, is_new).map_err(failed)?;
+        let db = open_database(&file, is_new).map_err(failed)?;
         if is_new {
             write_meta(&db, config).map_err(failed)?;
         }
@@ -132,6 +141,10 @@ impl Store {
         let times = read_times(&db, format).map_err(failed)?;
         let (items, orphans) = read_indices(&db).map_err(failed)?;
         let entries = if config.map { map::read(&db).map_err(failed)? } else { Vec::new() };
+        let map_bytes = map::bytes(&db).map_err(failed)?;
+        if format == FIRST_FORMAT {
+            keep_copy(path, &file, format)?;
+        }
         file.let_go().map_err(io)?;
         if format == FIRST_FORMAT {
             begin_time(&db).map_err(failed)?;
@@ -143,22 +156,55 @@ impl Store {
             true => Some(Recalled { writer: map::take(&db).map_err(failed)?, entries }),
             false => None,
         };
-        let len = file.len().map_err(io)?;
-        if len > COMPACT_MIN && len > COMPACT_FACTOR * (items.bytes + orphans.bytes) {
-            db.compact().map_err(|error| failed(error.into()))?;
-        }
+        let bytes = items.bytes + orphans.bytes + map_bytes;
         let next = items.next.max(orphans.next);
-        Ok(Self {
+        let mut store = Self {
             db,
             file,
             index: items.keys,
             orphans: orphans.keys,
+            bytes,
             next,
             time: StoreTime::resume(times.held_s),
             clock: config.clock,
             clock_before_s: Some(times.unix_s).filter(|unix_s| *unix_s > 0),
             recalled,
-        })
+        };
+        if store.is_mostly_free() {
+            store.compact().map_err(failed)?;
+        }
+        Ok(store)
+    }
+}
+
+/// Opens a file that is there to read it: whatever the database changes is never done.
+pub(super) fn to_read(
+    config: &StoreConfig,
+) -> Result<(Database, Arc<HeldFile>, u64, Times), OpenError> {
+    let path = &config.path;
+    let io = |source| OpenError::Io { path: path.clone(), source };
+    let failed = |error| refusal(path, error);
+    let file = HeldFile::new(lock(path)?).map_err(io)?;
+    let db = open_database(&file, false).map_err(failed)?;
+    let format = check_meta(&db, config)?;
+    check_rules(&db, config)?;
+    let times = read_times(&db, format).map_err(failed)?;
+    Ok((db, file, format, times))
+}
+
+/// Keeps a copy of a file that is about to be taken over to a newer format: the way back to the older program.
+fn keep_copy(path: &Path, file: &HeldFile, format: u64) -> Result<(), OpenError> {
+    let copy = path.with_added_extension(format!("format-{format}"));
+    match file.copy_to(&copy) {
+        Ok(()) => {
+            tracing::info!(
+                path = %path.display(),
+                copy = %copy.display(),
+                "the store has format {format} and is taken over to format {FORMAT}; the copy is for a way back to the older version"
+            );
+            Ok(())
+        }
+        Err(source) => Err(OpenError::NoCopy { path: path.to_owned(), format, copy, source }),
     }
 }
 
@@ -333,7 +379,7 @@ fn read_index(table: &impl ReadableTable<u64, &'static [u8]>) -> Result<Index, r
 }
 
 /// What the database's error means for whoever wants to use the file.
-fn refusal(path: &Path, error: redb::Error) -> OpenError {
+pub(super) fn refusal(path: &Path, error: redb::Error) -> OpenError {
     let path = path.to_owned();
     match error {
         // Files that are too short or aren't a database at all are told so by these two.

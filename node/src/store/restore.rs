@@ -56,7 +56,7 @@ pub(super) struct Batch {
 }
 
 /// The item of a record, if it passes the cheap checks.
-fn check(record: &Record<'_>, config: &StoreConfig) -> Result<Arc<Item>, &'static str> {
+pub(super) fn check(record: &Record<'_>, config: &StoreConfig) -> Result<Arc<Item>, &'static str> {
     let bytes = record.bytes.to_vec().into();
     let item = (*config.chain).item(record.kind, bytes).map_err(|broken| broken.rule)?;
     config.chain.inspect(&item).map_err(|broken| broken.rule)?;

@@ -1,5 +1,7 @@
 //! What a store keeps, and which files it won't touch.
 
+mod crash;
+
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -49,6 +51,27 @@ impl Place {
         let place = Self::new();
         let changes: Vec<_> = (0..10).map(|n| put(&tx(n), n % 2 == 0)).collect();
         place.open().apply(&changes).unwrap();
+        place
+    }
+
+    /// A store with eleven items as the first format had them: with Unix time in their records.
+    fn of_first_format() -> Self {
+        let place = Self::with_ten();
+        let mut store = place.open();
+        store.apply(&[Change::Orphan(tx(20))]).unwrap();
+        let transaction = store.db.begin_write().unwrap();
+        for (table, key) in [(ITEMS, 3), (ORPHANS, 10)] {
+            let mut table = transaction.open_table(table).unwrap();
+            let mut record = table.get(key).unwrap().unwrap().value().to_vec();
+            record[1..9].copy_from_slice(&1_700_000_000_u64.to_le_bytes());
+            table.insert(key, &*record).unwrap();
+        }
+        let mut meta = transaction.open_table(META).unwrap();
+        meta.insert(KEY_FORMAT, &FIRST_FORMAT.to_le_bytes()[..]).unwrap();
+        meta.remove(KEY_TIME).unwrap();
+        drop(meta);
+        transaction.commit().unwrap();
+        drop(store);
         place
     }
 
@@ -187,26 +210,66 @@ fn time_is_saved_with_every_change_and_for_its_own_sake() {
 /// As files were when records had Unix time: nobody vouches for it, so all of it is as old as the process.
 #[test]
 fn a_file_of_the_first_format_comes_back_whole_and_begins_to_age() {
-    let place = Place::with_ten();
-    let mut store = place.open();
-    store.apply(&[Change::Orphan(tx(20))]).unwrap();
-    let transaction = store.db.begin_write().unwrap();
-    for (table, key) in [(ITEMS, 3), (ORPHANS, 10)] {
-        let mut table = transaction.open_table(table).unwrap();
-        let mut record = table.get(key).unwrap().unwrap().value().to_vec();
-        record[1..9].copy_from_slice(&1_700_000_000_u64.to_le_bytes());
-        table.insert(key, &*record).unwrap();
-    }
-    let mut meta = transaction.open_table(META).unwrap();
-    meta.insert(KEY_FORMAT, &FIRST_FORMAT.to_le_bytes()[..]).unwrap();
-    meta.remove(KEY_TIME).unwrap();
-    drop(meta);
-    transaction.commit().unwrap();
-    drop(store);
+    let place = Place::of_first_format();
+    let before = fs::read(place.path()).unwrap();
     assert_eq!(place.restored().len(), 11);
     let mut store = place.open();
     store.time = StoreTime::resume(1_000);
     assert_eq!(place.everything(&store).dropped.len(), 11, "each has an age now");
+    drop(store);
+    let copy = place.path().with_added_extension("format-1");
+    assert!(fs::read(&copy).unwrap() == before, "a way back is kept");
+    fs::remove_file(&copy).unwrap();
+    place.open();
+    assert!(!copy.exists(), "once");
+}
+
+#[test]
+fn a_file_of_the_first_format_is_left_alone_if_no_copy_of_it_can_be_kept() {
+    let place = Place::of_first_format();
+    let copy = place.path().with_added_extension("format-1");
+    // A folder is in the way, as it were a disk that is full.
+    fs::create_dir(&copy).unwrap();
+    fs::write(copy.join("precious"), "").unwrap();
+    let error = place.refusal();
+    assert!(matches!(error, OpenError::NoCopy { format: 1, .. }), "{error}");
+    assert!(error.to_string().contains("make room"), "{error}");
+    fs::remove_dir_all(&copy).unwrap();
+    assert_eq!(place.restored().len(), 11);
+}
+
+#[test]
+fn whoever_reads_a_store_changes_nothing_and_finds_everything() {
+    let place = Place::with_ten();
+    let mut store = place.open();
+    store
+        .apply(&[Change::Orphan(tx(20)), put(&block(1), false), hold(&entry("a", "1", 1))])
+        .unwrap();
+    drop(store);
+    let before = fs::read(place.path()).unwrap();
+    let mut found = Vec::new();
+    let read = ReadStore::open(&place.config).unwrap().unwrap();
+    let taken = read.each(|stored| {
+        found.push((stored.id, stored.was));
+        Ok::<(), ()>(())
+    });
+    taken.unwrap().unwrap();
+    assert_eq!((found.len(), found[0].0, found[11].0), (12, block(1).id(), tx(20).id()));
+    assert_eq!(found[1], (tx(0).id(), RestoredAs::Own));
+    let checked = read.check().unwrap();
+    assert_eq!((checked.items, checked.own, checked.orphans, checked.map_entries), (11, 5, 1, 1));
+    assert_eq!((checked.format, checked.refused_count), (FORMAT, 0));
+    drop(read);
+    let narrow = Arc::new(Opaque { max_tx_bytes: 100, max_block_bytes: 1_000 });
+    let config = StoreConfig { chain: narrow, ..place.config.clone() };
+    let checked = ReadStore::open(&config).unwrap().unwrap().check().unwrap();
+    assert_eq!((checked.refused_count, checked.refused[0].1), (11, "too-large"));
+    assert!(fs::read(place.path()).unwrap() == before, "not a byte was changed");
+    fs::write(place.path(), "oops").unwrap();
+    assert!(matches!(ReadStore::open(&place.config), Err(OpenError::Damaged { .. })));
+    fs::remove_file(place.path()).unwrap();
+    assert!(ReadStore::open(&place.config).unwrap().is_none());
+    assert!(!place.path().exists());
 }
 
 #[test]

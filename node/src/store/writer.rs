@@ -7,9 +7,13 @@
 //!
 //! At first the thread also reads back what is stored, between commits.
 //!
-//! # When the disk refuses
-//! Whoever waits is told why. The changes are kept, at most [`KEPT_MAX`], and tried again with the next ones
-//! and every second. A database that failed once can't be trusted, so it is opened afresh for that.
+//! # When the disk refuses, or is slow
+//! Whoever waits is told why. The changes are kept, at most [`KEPT_MAX`] and half of [`WAITING_MAX_BYTES`], and tried again with the next ones
+//! and every second. A database that failed once can't be trusted, so it is opened afresh for that. What waits for a slow disk
+//! is bounded in bytes, too: over it submitters are told so, and what peers sent is asked for again later.
+//!
+//! # Compaction
+//! When most of a large file is free and no submitter waits, it is compacted, at most every [`COMPACT_INTERVAL`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -34,6 +38,13 @@ const COMMIT_MAX: usize = 1_024;
 /// Most batches of restored items waiting for the shell.
 const RESTORED_MAX: usize = 2;
 
+/// Most bytes of items that wait to be written, one item aside. A guess: some seconds of a disk that writes slowly, and sixteen of
+/// the largest blocks.
+pub const WAITING_MAX_BYTES: usize = 64 << 20;
+
+/// Least time from one compaction to the next. A guess: it writes as much as is kept, and those who submit meanwhile wait for it.
+const COMPACT_INTERVAL: Duration = Duration::from_secs(600);
+
 /// Most changes kept while the disk refuses; over it they are dropped and counted. A guess: a busy minute.
 const KEPT_MAX: usize = 65_536;
 
@@ -49,6 +60,13 @@ pub struct NotSaved {
     pub disk_full: bool,
     /// What the system said.
     pub reason: String,
+}
+
+impl NotSaved {
+    /// What to do about it.
+    pub(crate) const fn todo(&self) -> &'static str {
+        if self.disk_full { "Make room on the disk" } else { "Look after the disk (`dmesg`)" }
+    }
 }
 
 /// Somebody who waits for a change, and is told once whether it was made.
@@ -98,6 +116,26 @@ pub struct Gauges {
     pub restoring: AtomicBool,
     /// Submissions waiting to be saved.
     pub waiting: AtomicUsize,
+    /// Bytes of items that wait to be written.
+    pub waiting_bytes: AtomicUsize,
+}
+
+impl Gauges {
+    /// So many bytes are to be written. False if there is no room for them; one item always has room.
+    fn admit(&self, bytes: usize) -> bool {
+        let waiting = self.waiting_bytes.load(Ordering::Relaxed);
+        if bytes > 0 && waiting > 0 && waiting.saturating_add(bytes) > WAITING_MAX_BYTES {
+            return false;
+        }
+        self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        true
+    }
+
+    /// So many bytes are written, or won't be.
+    fn release(&self, changes: &[Change]) {
+        let bytes = changes.iter().map(Change::bytes).sum();
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 /// The shell's end of the thread. When it is dropped, the thread finishes what it was given and ends.
@@ -136,6 +174,7 @@ impl StoreHandle {
             took,
             kept: Vec::new(),
             refused: None,
+            compact_at: Instant::now(),
         };
         writer.measure();
         let run = move || writer.run(restored);
@@ -147,11 +186,15 @@ impl StoreHandle {
     /// Makes a change, then tells those who wait for it; or why not, if that's how it is.
     pub fn save(&self, change: Change, waiters: Vec<Waiter>) {
         self.gauges.waiting.fetch_add(waiters.len(), Ordering::Relaxed);
+        let busy = NotSaved { disk_full: false, reason: "the disk is too slow".to_owned() };
+        if !self.gauges.admit(change.bytes()) {
+            return tell(&self.gauges, waiters, Err(&busy));
+        }
         if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
             self.jobs.try_send(Job::Save(change, waiters))
-            && let Job::Save(_, waiters) = job
+            && let Job::Save(change, waiters) = job
         {
-            let busy = NotSaved { disk_full: false, reason: "the disk is too slow".to_owned() };
+            self.gauges.release(&[change]);
             tell(&self.gauges, waiters, Err(&busy));
         }
     }
@@ -161,11 +204,17 @@ impl StoreHandle {
     /// # Errors
     /// With the changes, when the thread has too much to do.
     pub fn note(&self, changes: Vec<Change>) -> Result<(), Vec<Change>> {
+        if !self.gauges.admit(changes.iter().map(Change::bytes).sum()) {
+            return Err(changes);
+        }
         match self.jobs.try_send(Job::Note(changes)) {
             Err(
                 TrySendError::Full(Job::Note(changes))
                 | TrySendError::Disconnected(Job::Note(changes)),
-            ) => Err(changes),
+            ) => {
+                self.gauges.release(&changes);
+                Err(changes)
+            }
             _ => Ok(()),
         }
     }
@@ -215,6 +264,8 @@ struct Writer {
     kept: Vec<Change>,
     /// Why, and when to try again.
     refused: Option<(NotSaved, Instant)>,
+    /// When it may be compacted again.
+    compact_at: Instant,
 }
 
 /// What one commit is about.
@@ -250,6 +301,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.write_with(batch);
+            self.compact();
         }
         self.refused = None; // one last try
         let changes = self.time().into_iter().collect();
@@ -312,15 +364,16 @@ impl Writer {
             Ok(()) => {
                 self.gauges.commits.fetch_add(1, Ordering::Relaxed);
                 self.took.record(began.elapsed());
+                self.gauges.release(&all);
                 self.measure();
                 tell(&self.gauges, waiters, Ok(()));
             }
             Err(not_saved) => {
                 map::thin_out(&mut all);
-                let excess = all.len().saturating_sub(KEPT_MAX);
+                let dropped = drop_excess(&mut all);
                 self.gauges.failures.fetch_add(1, Ordering::Relaxed);
-                self.gauges.dropped.fetch_add(excess as u64, Ordering::Relaxed);
-                all.drain(..excess);
+                self.gauges.dropped.fetch_add(dropped.len() as u64, Ordering::Relaxed);
+                self.gauges.release(&dropped);
                 self.kept = all;
                 tell(&self.gauges, waiters, Err(&not_saved));
             }
@@ -340,7 +393,8 @@ impl Writer {
         if let Err(why) = &written {
             if self.refused.is_none() {
                 let path = self.config.path.display();
-                tracing::error!(%path, %why, "the store can't be written; the node goes on");
+                let todo = why.todo();
+                tracing::error!(%path, %why, "the store can't be written; the node goes on, and tries again. {todo}");
             }
             let wait = RETRY_INTERVAL.max(10 * start.elapsed());
             (self.store, self.refused) = (None, Some((why.clone(), Instant::now() + wait)));
@@ -364,11 +418,57 @@ impl Writer {
         Ok(self.store.insert(store))
     }
 
+    /// Compacts the file if most of it is free, and nobody waits.
+    fn compact(&mut self) {
+        let is_busy = !self.kept.is_empty() || self.gauges.waiting.load(Ordering::Relaxed) > 0;
+        let began = Instant::now();
+        let Some(store) = &mut self.store else { return };
+        if is_busy || began < self.compact_at || !store.is_mostly_free() {
+            return;
+        }
+        self.compact_at = began + COMPACT_INTERVAL;
+        let before = store.file_bytes().unwrap_or_default();
+        match store.compact() {
+            Ok(()) => {
+                let after = store.file_bytes().unwrap_or_default();
+                let took_s = began.elapsed().as_secs_f64();
+                tracing::info!(
+                    before,
+                    after,
+                    took_s,
+                    "the store is compacted: most of it was free"
+                );
+                self.measure();
+            }
+            Err(error) => {
+                let path = self.config.path.display();
+                tracing::error!(%path, %error, "the store can't be compacted; nothing is lost, and the node goes on");
+                // A database that failed once can't be trusted: it is opened afresh.
+                self.store = None;
+            }
+        }
+    }
+
     fn measure(&self) {
         let Some(store) = &self.store else { return };
         self.gauges.items.store(store.len(), Ordering::Relaxed);
         self.gauges.file_bytes.store(store.file_bytes().unwrap_or_default(), Ordering::Relaxed);
     }
+}
+
+/// Takes out what there is no room for while the disk refuses, the oldest first. Small changes go only when they are too many: they tell
+/// of what has left.
+fn drop_excess(kept: &mut Vec<Change>) -> Vec<Change> {
+    let too_many = kept.len().saturating_sub(KEPT_MAX);
+    let mut dropped: Vec<Change> = kept.drain(..too_many).collect();
+    let mut over =
+        kept.iter().map(Change::bytes).sum::<usize>().saturating_sub(WAITING_MAX_BYTES / 2);
+    dropped.extend(kept.extract_if(.., |change| {
+        let is_excess = over > 0 && change.bytes() > 0;
+        over = over.saturating_sub(if is_excess { change.bytes() } else { 0 });
+        is_excess
+    }));
+    dropped
 }
 
 /// Tells those who wait what came of it.

@@ -1,14 +1,19 @@
-//! What a line of a trace says, and how: `unix_us,event,kind,id,bytes,ingress`, for instance
-//! `1732180000123456,accepted,tx,<64 hex>,300,4.1`.
+//! What a line of a trace says, and how: `unix_us,event,kind,id,bytes,ingress`, which is also its first line, for
+//! instance `1732180000123456,accepted,tx,<64 hex>,300,4.1`.
 //!
 //! The ingress is the link that the item came by, `-` if it was submitted here; the bytes of rejected items are
-//! given as 0. Where lines had to be left out, `unix_us,dropped,,,<count>,` tells how many.
+//! given as 0, and so are those of items that a restarted node has from before (`restored`). Who is at the other end of a link is told when it comes up: `unix_us,linked,peer,<peer id>,,4.1`. Where
+//! lines had to be left out, `unix_us,dropped,,,<count>,` tells how many.
 
 use std::io::Write as _;
 
 use data_encoding::HEXLOWER;
+use libp2p::PeerId;
 use tidings_protocol::ground::item::{HASH_LEN, Hash256, ItemId, ItemKind};
 use tidings_protocol::ground::link::Link;
+
+/// The first line of a trace: the names of its columns.
+pub const HEADER: &str = "unix_us,event,kind,id,bytes,ingress";
 
 /// Bytes that are written at once at most, so that one read of as many usually gets all.
 pub const BUFFER_LEN: usize = 64 << 10;
@@ -20,6 +25,17 @@ pub enum Line {
     Accepted(Entry),
     /// An item broke one.
     Rejected(Entry),
+    /// A node that started again has an item from before. Its size isn't told.
+    Restored(Entry),
+    /// A link came up.
+    Linked {
+        /// When, microseconds of Unix time.
+        unix_us: u64,
+        /// Its name.
+        link: Link,
+        /// Who is at its other end.
+        peer: PeerId,
+    },
     /// Lines had to be left out.
     Dropped {
         /// When that could be told, microseconds of Unix time.
@@ -51,8 +67,8 @@ impl Line {
     #[must_use]
     pub const fn unix_us(&self) -> u64 {
         match self {
-            Self::Accepted(entry) | Self::Rejected(entry) => entry.unix_us,
-            Self::Dropped { unix_us, .. } => *unix_us,
+            Self::Accepted(entry) | Self::Rejected(entry) | Self::Restored(entry) => entry.unix_us,
+            Self::Linked { unix_us, .. } | Self::Dropped { unix_us, .. } => *unix_us,
         }
     }
 
@@ -61,6 +77,10 @@ impl Line {
         match self {
             Self::Accepted(entry) => entry.put("accepted", out),
             Self::Rejected(entry) => entry.put("rejected", out),
+            Self::Restored(entry) => entry.put("restored", out),
+            Self::Linked { unix_us, link, peer } => {
+                put(out, format_args!("{unix_us},linked,peer,{peer},,{link}\n"));
+            }
             Self::Dropped { unix_us, count } => {
                 put(out, format_args!("{unix_us},dropped,,,{count},\n"));
             }
@@ -87,6 +107,12 @@ impl Line {
         match event {
             b"accepted" => entry().map(Self::Accepted),
             b"rejected" => entry().map(Self::Rejected),
+            b"restored" => entry().map(Self::Restored),
+            b"linked" => Ok(Self::Linked {
+                unix_us,
+                link: link(ingress)?.ok_or(BadLine)?,
+                peer: text(id)?.parse().map_err(|_| BadLine)?,
+            }),
             b"dropped" => Ok(Self::Dropped { unix_us, count: number(bytes)? }),
             _ => Err(BadLine),
         }
@@ -112,7 +138,11 @@ fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 }
 
 fn number<T: std::str::FromStr>(digits: &[u8]) -> Result<T, BadLine> {
-    std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).ok_or(BadLine)
+    text(digits)?.parse().map_err(|_| BadLine)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, BadLine> {
+    std::str::from_utf8(bytes).map_err(|_| BadLine)
 }
 
 const fn item_kind(name: &[u8]) -> Result<ItemKind, BadLine> {
@@ -131,12 +161,12 @@ fn item_hash(digits: &[u8]) -> Result<Hash256, BadLine> {
     Ok(Hash256(id))
 }
 
-fn link(text: &[u8]) -> Result<Option<Link>, BadLine> {
-    if text == b"-" {
+fn link(name: &[u8]) -> Result<Option<Link>, BadLine> {
+    if name == b"-" {
         return Ok(None);
     }
-    let point = text.iter().position(|byte| *byte == b'.').ok_or(BadLine)?;
-    Ok(Some(Link::new(number(&text[..point])?, number(&text[point + 1..])?)))
+    let point = name.iter().position(|byte| *byte == b'.').ok_or(BadLine)?;
+    Ok(Some(Link::new(number(&name[..point])?, number(&name[point + 1..])?)))
 }
 
 #[cfg(test)]
@@ -144,14 +174,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_kinds_of_line_are_read() {
-        let id = Hash256::of(b"x");
+    fn every_kind_of_line_is_read() {
+        let (id, peer) = (Hash256::of(b"x"), PeerId::random());
         let (unix_us, ingress) = (1_732_180_000_123_456, Some(Link::new(4, 1)));
         let tx = Entry { unix_us, id: ItemId::tx(id), bytes: 300, ingress };
         let block = Entry { unix_us: 1, id: ItemId::block(id), bytes: 0, ingress: None };
         for (line, text) in [
             (Line::Accepted(tx), format!("1732180000123456,accepted,tx,{id},300,4.1\n")),
             (Line::Rejected(block), format!("1,rejected,block,{id},0,-\n")),
+            (Line::Restored(block), format!("1,restored,block,{id},0,-\n")),
+            (
+                Line::Linked { unix_us: 1, link: Link::new(4, 1), peer },
+                format!("1,linked,peer,{peer},,4.1\n"),
+            ),
             (Line::Dropped { unix_us: 1, count: 17 }, "1,dropped,,,17,\n".to_owned()),
         ] {
             let mut written = Vec::new();
@@ -177,6 +212,8 @@ mod tests {
             &format!("1,accepted,tx,{id},-1,-"),
             &format!("1,accepted,tx,{id},300,4"),
             &format!("1,accepted,tx,{id},300"),
+            "1,linked,peer,nobody,,4.1",
+            &format!("1,linked,peer,{},,-", PeerId::random()),
         ] {
             assert_eq!(Line::parse(bad.as_bytes()), Err(BadLine), "{bad}");
         }

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use super::line::HEADER;
+
 /// A trace file and how far it was read.
 #[derive(Debug)]
 pub struct Tail {
@@ -23,7 +25,7 @@ impl Tail {
         Self { path: path.to_owned(), file: None, offset: 0, partial: Vec::new() }
     }
 
-    /// Hands over every whole line written since the last call, without its end.
+    /// Hands over every whole line written since the last call, without its end. The line that names the columns is left out.
     ///
     /// # Errors
     /// When the file is there and can't be read.
@@ -39,7 +41,11 @@ impl Tail {
         loop {
             let len = file.read_at(buffer, self.offset)?;
             self.offset += len as u64;
-            take_lines(&mut self.partial, &buffer[..len], &mut on_line);
+            take_lines(&mut self.partial, &buffer[..len], &mut |line: &[u8]| {
+                if line != HEADER.as_bytes() {
+                    on_line(line);
+                }
+            });
             if len < buffer.len() {
                 return Ok(());
             }
@@ -77,7 +83,14 @@ mod tests {
         let mut buffer = [0; 4];
         tail.read(&mut buffer, |_| panic!("there is no file yet")).unwrap();
         let mut file = File::create(&path).unwrap();
-        for part in ["one\ntw", "", "o\n", "three, which is longer", "\n\nfive"] {
+        for part in [
+            "unix_us,event,",
+            "kind,id,bytes,ingress\none\ntw",
+            "",
+            "o\n",
+            "three, which is longer",
+            "\n\nfive",
+        ] {
             file.write_all(part.as_bytes()).unwrap();
             let keep = |line: &[u8]| seen.push(String::from_utf8(line.to_vec()).unwrap());
             tail.read(&mut buffer, keep).unwrap();

@@ -6,12 +6,18 @@ mod blocks;
 mod chain;
 mod kill;
 mod kill_chain;
+mod kill_store;
 mod kv;
 mod members;
 mod metrics;
 mod output;
+mod sense;
+mod signals;
 mod store;
+mod store_verbs;
+mod stumbling;
 mod supervisor;
+mod trouble;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -6,6 +6,9 @@
 mod addresses;
 mod bans;
 mod blocks;
+mod conflicts;
+#[path = "../../examples/embed.rs"]
+mod embed;
 mod lab;
 mod panics;
 mod peers;
@@ -33,6 +36,13 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 
 use rig::{RawPeer, config, free_addr, row, soon, start};
+
+#[test]
+fn the_example_of_two_nodes_with_rules_of_its_own_relays_an_item() {
+    let (send, ended) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || send.send(embed::main().map_err(|error| error.to_string())));
+    assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(Ok(())));
+}
 
 #[tokio::test]
 async fn an_item_submitted_at_one_node_arrives_at_all() {

@@ -11,7 +11,6 @@ use libp2p::identity::Keypair;
 use tidings::api::{AddressStatus, NodeEvent, PeerStatus, Status, Submitted, What};
 use tidings::clock::Clock;
 use tidings::control::{ChainCommand, Command};
-use tidings::lab::Lab;
 use tidings::names::{Resolver, System};
 use tidings::net::{Net, NetConfig, NetEvent};
 use tidings::shell::{Shell, ShellConfig};
@@ -45,25 +44,12 @@ pub(crate) fn config(connect: &[PeerAddr]) -> ShellConfig {
     params.upload.unlimited = true; // as in any test network
     params.unbroadcast.standing_s = 0; // who has just come is no stranger here
     ShellConfig {
-        keypair: Keypair::generate_ed25519(),
-        network: "loopback".to_owned(),
-        chain: Arc::new(Opaque::default()),
         params,
         listen: vec!["127.0.0.1:0".parse().unwrap()],
-        advertise: None,
-        bootstrap: Vec::new(),
         connect: connect.to_vec(),
         autonat: false,
-        region: None,
-        trace: None,
-        addresses: None,
-        asmap: None,
-        bans: None,
-        store: None,
-        blocks: None,
-        kv: None,
-        lab: Lab::default(),
         seed: Some(1),
+        ..ShellConfig::new("loopback", Arc::new(Opaque::default()))
     }
 }
 
@@ -237,7 +223,7 @@ impl RawPeer {
             inbound_max: 1,
             local_addresses: true,
             autonat: false,
-            place: None,
+            position: None,
             clock: Clock::start(),
         };
         Net::start(&config).await.unwrap()

@@ -39,7 +39,7 @@ impl Rig {
             inbound_max: 1,
             local_addresses: true,
             autonat: false,
-            place: None,
+            position: None,
             clock: Clock::start(),
         };
         let (net, stranger) = Net::with_stranger(&config).await.unwrap();

@@ -178,6 +178,10 @@ impl Chain for Bitcoin {
     }
 
     /// What is left to be verified of a transaction needs a ledger.
+    fn has_fees(&self) -> bool {
+        false
+    }
+
     fn verify(&self, item: &Item) -> Verdict {
         match item.kind() {
             ItemKind::Tx => GOOD,

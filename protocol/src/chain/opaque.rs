@@ -55,6 +55,10 @@ impl Chain for Opaque {
     fn verify(&self, _item: &Item) -> Verdict {
         GOOD
     }
+
+    fn has_fees(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

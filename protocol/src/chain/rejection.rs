@@ -1,5 +1,7 @@
 //! Why an item is refused, and what that says of whoever relayed it.
 
+use crate::ground::item::ItemId;
+
 /// Why an item was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}")]
@@ -8,6 +10,18 @@ pub struct Rejection {
     pub rule: &'static str,
     /// What it says of who relayed the item.
     pub blame: Blame,
+    /// The pooled transaction that was first, where that is the reason.
+    pub rival: Option<Rival>,
+}
+
+/// A pooled transaction that stands in the way of another, since both claim the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// Its id. Of several, the one that pays the highest rate.
+    pub id: ItemId,
+    /// The least fee with which a transaction of the same size and claims would replace it and all others in its way, as
+    /// the pool is now. `None` if none would.
+    pub least_fee: Option<u64>,
 }
 
 /// What a rejection says of the peer that relayed the item.
@@ -26,19 +40,25 @@ impl Rejection {
     /// A rule that an honest peer may have broken.
     #[must_use]
     pub const fn policy(rule: &'static str) -> Self {
-        Self { rule, blame: Blame::Nobody }
+        Self { rule, blame: Blame::Nobody, rival: None }
     }
 
     /// A rule that no honest peer breaks.
     #[must_use]
     pub const fn invalid(rule: &'static str) -> Self {
-        Self { rule, blame: Blame::Peer }
+        Self { rule, blame: Blame::Peer, rival: None }
     }
 
     /// A body that doesn't belong to its header.
     #[must_use]
     pub const fn mutated(rule: &'static str) -> Self {
-        Self { rule, blame: Blame::Mutated }
+        Self { rule, blame: Blame::Mutated, rival: None }
+    }
+
+    /// A rule that was broken because of a pooled transaction that was first.
+    #[must_use]
+    pub const fn against(rule: &'static str, rival: Rival) -> Self {
+        Self { rule, blame: Blame::Nobody, rival: Some(rival) }
     }
 }
 

@@ -166,6 +166,10 @@ impl Chain for Tidings {
         }
     }
 
+    fn has_fees(&self) -> bool {
+        false
+    }
+
     fn verify(&self, item: &Item) -> Verdict {
         match item.kind() {
             ItemKind::Tx => signatures::verify(item).and(GOOD),

@@ -213,6 +213,10 @@ pub enum DialError {
     WrongNetwork,
     /// The peer isn't the one that our operator named.
     WrongPeer,
+    /// The peer emulates its lines, as nodes of a test network do, and this node doesn't; or the other way round.
+    OtherLinks,
+    /// This node doesn't speak the address's transport. The address isn't to blame.
+    NoTransport,
     /// The address is our own, or somebody there has our identity.
     Myself,
     /// The driver has no room for another connection attempt now, or the system has none. The address isn't to
@@ -230,7 +234,7 @@ impl DialError {
     /// Whether somebody is there, and not whom we are looking for.
     #[must_use]
     pub const fn is_somebody_else(self) -> bool {
-        matches!(self, Self::WrongNetwork | Self::WrongPeer)
+        matches!(self, Self::WrongNetwork | Self::WrongPeer | Self::OtherLinks)
     }
 }
 
@@ -243,6 +247,8 @@ impl fmt::Display for DialError {
             Self::NoRoute => "this machine has no way there",
             Self::WrongNetwork => "it belongs to another network",
             Self::WrongPeer => "another peer is there than the one that was named",
+            Self::OtherLinks => "it has links of another model",
+            Self::NoTransport => "this node has no QUIC",
             Self::Myself => "it is this node's own address",
             Self::Busy => "too many connection attempts are under way",
         })

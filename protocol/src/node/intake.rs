@@ -344,11 +344,15 @@ impl Node {
         &mut self,
         item: &Arc<Item>,
         ingress: Option<Link>,
-        rejection: Rejection,
+        mut rejection: Rejection,
         cx: &mut Cx<'_>,
     ) {
         let id = item.id();
         self.counters.rejected += 1;
+        if let Some(rival) = &mut rejection.rival {
+            rival.least_fee = rival.least_fee.filter(|_| cx.chain.has_fees());
+            self.record.note_rival(id, *rival);
+        }
         self.record.note_from(ingress, id, ItemEvent::Rejected(rejection.rule), cx.now);
         cx.report(Event::Rejected { id, ingress, rejection });
         if rejection.blame == Blame::Mutated {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::strand::{ASKED, BROKE};
 use super::{Heard, ItemEvent, Life, Record};
+use crate::chain::Rival;
 use crate::ground::item::ShortId;
 use crate::ground::link::Link;
 use crate::ground::peer::PeerKey;
@@ -45,6 +46,8 @@ pub struct Story {
     pub steps: Vec<Step>,
     /// The links that had a part in it.
     pub lives: Vec<Life>,
+    /// The pooled transaction because of which it was refused the last time, if it was and that is still known.
+    pub rival: Option<Rival>,
 }
 
 /// What passed on one link.
@@ -122,7 +125,8 @@ impl Record {
         steps.sort_by_key(|(at, rank, _)| (*at, *rank));
         let mut steps: Vec<Step> = steps.into_iter().map(|(_, _, step)| step).collect();
         explain_waits(&mut steps);
-        Some(Story { id, steps, lives })
+        let rival = self.rivals.iter().find(|(refused, _)| *refused == id);
+        Some(Story { id, steps, lives, rival: rival.map(|(_, rival)| *rival) })
     }
 
     /// What passed on each link to a peer, the latest link last. Empty if none is remembered.

@@ -132,3 +132,20 @@ fn dealings_are_counted_and_answers_timed() {
     assert_eq!(dealings[0].totals, expected);
     assert_eq!(dealings[0].life.offences, 1);
 }
+
+#[test]
+fn who_was_in_the_way_is_told_of_the_latest_that_were_refused() {
+    let mut recorder = recorder(10_000, 0);
+    let rival = |fee| Rival { id: ItemId::tx(Hash256([7; 32])), least_fee: Some(fee) };
+    for n in 0..=u32::try_from(RIVALS_MAX).unwrap() {
+        recorder.note_from(None, id(n), ItemEvent::Rejected("conflicts-with-pool"), ms(n.into()));
+        recorder.note_rival(id(n), rival(n.into()));
+    }
+    // Once more of one: it counts as one, and as the latest.
+    recorder.note_rival(id(2), rival(1_000));
+    recorder.note_rival(id(999), rival(0));
+    let record = recorder.get().unwrap();
+    assert_eq!(record.rivals.len(), RIVALS_MAX);
+    let told = |n| record.story_of(id(n)).unwrap().rival.map(|rival| rival.least_fee.unwrap());
+    assert_eq!([0, 1, 2, 3].map(told), [None, None, Some(1_000), Some(3)]);
+}

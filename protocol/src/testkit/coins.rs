@@ -162,6 +162,10 @@ impl Chain for Coins {
     }
 
     /// A block whose header says work 255 breaks a rule that shows in its body alone.
+    fn has_fees(&self) -> bool {
+        false
+    }
+
     fn verify(&self, item: &Item) -> Verdict {
         if item.kind() == ItemKind::Tx {
             return GOOD;

@@ -11,11 +11,15 @@
 //! `ethp2p8` has no jitter. Without any, messages of different origins arrive in lockstep, which real
 //! networks never show, so we add some: uniform within [`JITTER`], which keeps the mean.
 
+mod row;
+
 use core::time::Duration;
 use std::fmt;
 use std::str::FromStr;
 
 use rand::{Rng, RngExt as _};
+
+pub use row::{NUMBERS_MAX, Position, Row};
 
 /// Jitter as a share of the latency, either way: `CometBFT`'s latency setter for its matrix `aws13`
 /// gives netem 5 % (cometbft/cometbft, `test/e2e/scripts/latency-setter.py`), which netem draws uniformly by default.

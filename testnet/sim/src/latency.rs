@@ -5,16 +5,20 @@
 //! once for each link or, with `draw = "message"`, for each message. Whatever is drawn, a link is a stream:
 //! no message overtakes an earlier one (the world sees to that).
 //!
-//! `regions` is the model that `launch` emulates between real nodes ([`tidings_links`]), with the same
+//! `matrix` is anybody's own table of regions and of what lies between them. `regions` is the model that `launch` emulates between real nodes ([`tidings_links`]), with the same
 //! places for the same seed: eight regions, two types of nodes, jitter, and lines that a node's links
 //! share, one up and one down. A control message doesn't wait for the items queued before it on the
 //! uplink, as on a real link, where they travel in parts and it goes between.
+
+mod matrix;
 
 use core::time::Duration;
 
 use rand::{Rng as _, RngExt as _};
 use serde::{Deserialize, Serialize};
 use tidings_links::{JITTER, LinkModel, NodeType, Region};
+
+pub use matrix::Matrix;
 
 use crate::random::shared::{self, Stream};
 use crate::random::{SplitMix64, Use, mix, stream, unit};
@@ -79,6 +83,18 @@ pub enum LinkSpec {
         /// Whether nodes' lines are as narrow as their type says.
         #[serde(default = "default_true")]
         bandwidth: bool,
+    },
+    /// Regions of one's own, and the latency between each two.
+    Matrix {
+        /// A table of them, instead of what follows: see [`Matrix::parse`]. Whoever reads manifests reads it, too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+        /// All of it.
+        #[serde(default)]
+        table: Matrix,
+        /// Share of a latency by which each message varies, either way.
+        #[serde(default)]
+        jitter: f64,
     },
     /// Rounds, as in theory. Synchronous: whatever is sent during a round arrives as the next one
     /// begins. Asynchronous: a message takes any time up to a round, so that nobody is in step.
@@ -162,6 +178,10 @@ impl LinkSpec {
                 within("jitter", jitter, 0.0, 1.0)
             }
             Self::Regions { jitter, .. } => within("jitter", jitter, 0.0, 1.0),
+            Self::Matrix { ref table, jitter, .. } => {
+                within("jitter", jitter, 0.0, 1.0)?;
+                table.validate()
+            }
             Self::Rounds { round_ms, .. } => within("round_ms", round_ms as f64, 1.0, MOST_MS),
         }
     }
@@ -183,6 +203,8 @@ pub enum Place {
     Point(f32, f32),
     /// A region and a connection.
     Region(Region, NodeType),
+    /// One of the regions of a matrix, by number.
+    Numbered(u16),
 }
 
 /// A link model with the places of all nodes.
@@ -203,6 +225,7 @@ impl Latencies {
         let places = match spec {
             LinkSpec::Planar { .. } => points(nodes, seed),
             LinkSpec::Regions { .. } => regions(nodes, seed),
+            LinkSpec::Matrix { table, .. } => table.places(nodes, seed),
             _ => Vec::new(),
         };
         Self { spec: spec.clone(), seed, places }
@@ -219,7 +242,19 @@ impl Latencies {
     pub fn region(&self, node: u32) -> Option<u8> {
         match self.place(node) {
             Place::Region(region, _) => Some(region as u8),
-            Place::Nowhere | Place::Point(..) => None,
+            Place::Nowhere | Place::Point(..) | Place::Numbered(_) => None,
+        }
+    }
+
+    /// The name of the region that a node is in, and what kind of node it is; empty where the model has none.
+    #[must_use]
+    pub fn names(&self, node: u32) -> (String, String) {
+        match (self.place(node), &self.spec) {
+            (Place::Region(region, node_type), _) => (region.to_string(), node_type.to_string()),
+            (Place::Numbered(number), LinkSpec::Matrix { table, .. }) => {
+                (table.regions[usize::from(number)].clone(), String::new())
+            }
+            _ => Default::default(),
         }
     }
 
@@ -237,6 +272,9 @@ impl Latencies {
                 let latency = LinkModel::default().latency(a, b);
                 u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX)
             }
+            (LinkSpec::Matrix { table, .. }, Place::Numbered(a), Place::Numbered(b)) => {
+                nanos(table.one_way_ms[usize::from(a)][usize::from(b)] * MS)
+            }
             _ if self.draw() == Draw::Link => {
                 let pair = u64::from(from.min(to)) << 32 | u64::from(from.max(to));
                 self.drawn(&mut stream(self.seed, Use::Latency, mix(pair)))
@@ -249,7 +287,9 @@ impl Latencies {
     /// `jitter` belongs to the sender.
     pub fn arrival(&self, at: u64, fixed: u64, jitter: &mut SplitMix64) -> u64 {
         match self.spec {
-            LinkSpec::Planar { jitter: share, .. } | LinkSpec::Regions { jitter: share, .. }
+            LinkSpec::Planar { jitter: share, .. }
+            | LinkSpec::Regions { jitter: share, .. }
+            | LinkSpec::Matrix { jitter: share, .. }
                 if share > 0.0 =>
             {
                 let factor = 1.0 + share * (2.0 * unit(jitter.next_u64()) - 1.0);
@@ -278,7 +318,7 @@ impl Latencies {
     pub fn on_line(&self, node: u32, bytes: usize) -> u64 {
         match self.place(node) {
             Place::Region(_, node_type) => bytes as u64 * 8 * 1_000_000_000 / node_type.up_bps(),
-            Place::Nowhere | Place::Point(..) => 0,
+            Place::Nowhere | Place::Point(..) | Place::Numbered(_) => 0,
         }
     }
 
@@ -288,6 +328,17 @@ impl Latencies {
         match self.spec {
             LinkSpec::Rounds { round_ms, .. } => Some(Duration::from_millis(round_ms)),
             _ => None,
+        }
+    }
+
+    /// Share of a latency by which each message varies, either way.
+    #[must_use]
+    pub const fn jitter(&self) -> f64 {
+        match self.spec {
+            LinkSpec::Planar { jitter, .. }
+            | LinkSpec::Regions { jitter, .. }
+            | LinkSpec::Matrix { jitter, .. } => jitter,
+            _ => 0.0,
         }
     }
 

@@ -33,13 +33,15 @@ pub enum Shape {
     Complete,
     /// Two halves, each as `outbound`, and `network.bridges` links between them.
     Clusters,
+    /// The links that `network.links` lists.
+    Listed,
 }
 
 /// A directed link: who dials, who is dialled.
 pub type Edge = (u32, u32);
 
 /// All that decides the links.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverlaySpec {
     /// The shape.
     pub shape: Shape,
@@ -53,11 +55,13 @@ pub struct OverlaySpec {
     pub inbound_max: usize,
     /// Links between two clusters.
     pub bridges: usize,
+    /// The links themselves, where they are listed.
+    pub listed: Vec<Edge>,
 }
 
 impl Shape {
     /// All shapes, in the order in which they are offered.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Outbound,
         Self::Gossip,
         Self::RandomRegular,
@@ -67,6 +71,7 @@ impl Shape {
         Self::Tree,
         Self::Complete,
         Self::Clusters,
+        Self::Listed,
     ];
 
     /// Its name in manifests.
@@ -82,6 +87,7 @@ impl Shape {
             Self::Tree => "tree",
             Self::Complete => "complete",
             Self::Clusters => "clusters",
+            Self::Listed => "listed",
         }
     }
 
@@ -107,6 +113,9 @@ impl Shape {
             Self::Clusters => {
                 "Two halves, each as `outbound`, and `network.bridges` links between them"
             }
+            Self::Listed => {
+                "The links that `network.links` lists, or the file `network.links_file`"
+            }
         }
     }
 
@@ -119,7 +128,10 @@ impl Shape {
     /// Whether the shape itself says how many links nodes have, rather than `peers.outbound`.
     #[must_use]
     pub const fn has_own_degree(self) -> bool {
-        matches!(self, Self::Ring | Self::Grid | Self::Line | Self::Tree | Self::Complete)
+        matches!(
+            self,
+            Self::Ring | Self::Grid | Self::Line | Self::Tree | Self::Complete | Self::Listed
+        )
     }
 }
 
@@ -142,6 +154,7 @@ pub fn edges(spec: &OverlaySpec, rng: &mut impl Rng) -> Result<Vec<Edge>, String
         Shape::Grid => all_narrow(shapes::grid(nodes)),
         Shape::Line => all_narrow(shapes::line(nodes)),
         Shape::Tree => all_narrow(shapes::tree(nodes)),
+        Shape::Listed => spec.listed.clone(),
     };
     check_inbound(spec, &edges)?;
     Ok(edges)

@@ -1,12 +1,20 @@
-//! What a simulation remembers of its items: who had what first when.
+//! What a simulation remembers of its items: who had what first when, and from whom.
 //!
-//! Five bytes for each pair of item and node, so that a million nodes or millions of deliveries fit.
+//! Five bytes for each pair of item and node, so that a million nodes or millions of deliveries fit; from whom
+//! is four more, and is kept up to [`GIVERS_MAX`] pairs.
 //! A node that crashed and came back keeps the deliveries that it had: they happened.
 
 use tidings_protocol::ground::time::Time;
 
 /// No delivery.
 const NEVER: u32 = u32::MAX;
+
+/// Nobody: the operator, or a block.
+const NOBODY: u32 = u32::MAX;
+
+/// Most pairs of item and node of which it is kept from whom the item came: 64 MB. A guess; tables of more rows
+/// are read by few.
+pub const GIVERS_MAX: usize = 16 << 20;
 
 /// First deliveries, and how many are still to come.
 #[derive(Clone, Debug)]
@@ -16,6 +24,8 @@ pub struct Record {
     first: Vec<u32>,
     /// The same: links that the item had come over by then; at most 255 are told apart.
     hops: Vec<u8>,
+    /// The same: the peer that it came from, or [`NOBODY`]; nothing where there are too many pairs.
+    givers: Vec<u32>,
     /// By item: when and where.
     submitted: Vec<Option<(Time, u32)>>,
     /// By node: how many items it has had.
@@ -37,6 +47,11 @@ impl Record {
             nodes,
             first: vec![NEVER; nodes * items],
             hops: vec![0; nodes * items],
+            givers: if nodes * items > GIVERS_MAX {
+                Vec::new()
+            } else {
+                vec![NOBODY; nodes * items]
+            },
             submitted: vec![None; items],
             had: vec![0; nodes],
             items: 0,
@@ -68,6 +83,11 @@ impl Record {
         }
         *first = u32::try_from(now.since(submitted).as_micros()).unwrap_or(NEVER - 1);
         self.hops[at(node)] = hops;
+        if let (Some(giver), Some(from)) =
+            (self.givers.get_mut(item * self.nodes + node as usize), from)
+        {
+            *giver = from;
+        }
         self.had[node as usize] += 1;
         self.open -= 1;
         self.delivered += 1;
@@ -123,6 +143,13 @@ impl Record {
         items.map(|(item, _)| item).filter(move |item| first(*item) == NEVER)
     }
 
+    /// The peer that an item first came from to a node; `None` if it came otherwise, or that wasn't kept.
+    #[must_use]
+    pub fn giver(&self, item: usize, node: u32) -> Option<u32> {
+        let giver = self.givers.get(item * self.nodes + node as usize);
+        giver.copied().filter(|giver| *giver != NOBODY)
+    }
+
     /// Who had an item first when: node and microseconds, by node.
     pub fn deliveries(&self, item: usize) -> impl Iterator<Item = (u32, u32)> {
         let row = &self.first[item * self.nodes..(item + 1) * self.nodes];
@@ -148,13 +175,15 @@ mod tests {
     }
 
     #[test]
-    fn hops_are_counted_from_the_origin() {
+    fn hops_are_counted_from_the_origin_and_givers_are_known() {
         let mut record = Record::new(3, 2);
         record.submit(1, 2, 3, Time::ZERO);
         record.accept(1, 2, None, Time::ZERO);
         record.accept(1, 0, Some(2), Time::ZERO);
         record.accept(1, 1, Some(0), Time::ZERO);
         assert_eq!((record.last_hops(0), record.last_hops(1)), (0, 2));
+        assert_eq!([2, 0, 1].map(|node| record.giver(1, node)), [None, Some(2), Some(0)]);
+        assert_eq!(record.giver(0, 0), None);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 //! Sentences about what makes no sense name settings as a manifest of `tidings-testnet` does, which is a
 //! scenario and what only real nodes need.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tidings_protocol::params::Params;
 
 use crate::fault::FaultSpec;
 use crate::latency::LinkSpec;
 use crate::mining::Mining;
-use crate::overlay::{OverlaySpec, Shape};
+use crate::overlay::{Edge, OverlaySpec, Shape};
 use crate::workload::Transfers;
 
 /// Most nodes: what a million-node budget of memory was measured for, and a few more.
@@ -17,6 +19,9 @@ pub const NODES_MAX: usize = 4_000_000;
 
 /// Most pairs of item and node: each takes up to 8 bytes during the run and 32 when figures are computed.
 pub const PAIRS_MAX: usize = 200_000_000;
+
+/// Most links that may be listed: those of a hundred thousand nodes that dial ten. A guess.
+pub const LINKS_MAX: usize = 1_000_000;
 
 /// Addresses that each node knows besides its links: four times as many as it has links of its own by
 /// default. A guess.
@@ -69,11 +74,14 @@ pub struct Network {
     /// Addresses that each node knows besides its links, to find others when they break. Only for topology
     /// `outbound`: in others, links are given or found by gossip.
     pub known: usize,
+    /// Who dials whom, for topology `listed`: pairs of node numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Edge>,
 }
 
 /// How it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Measure {
     /// How long the idle network is watched before the first submission, seconds; 0 leaves it out.
     pub idle_s: f64,
@@ -110,6 +118,7 @@ impl Default for Network {
             reachable: None,
             bridges: 3,
             known: KNOWN_DEFAULT,
+            links: Vec::new(),
         }
     }
 }
@@ -189,11 +198,12 @@ impl Network {
             outbound: params.peers.outbound,
             inbound_max: params.peers.inbound_max,
             bridges: self.bridges,
+            listed: self.links.clone(),
         }
     }
 
     fn validate(&self, params: &Params) -> Result<(), String> {
-        let Self { nodes, topology, bootstrap, bridges, .. } = *self;
+        let Self { nodes, topology, bootstrap, bridges, ref links, .. } = *self;
         if !(2..=NODES_MAX).contains(&nodes) {
             return Err(format!("network.nodes is {nodes}, but must be 2 to {NODES_MAX}"));
         }
@@ -225,6 +235,9 @@ impl Network {
                 "params.peers.outbound is 0, but nodes without links relay nothing".to_owned()
             );
         }
+        if topology == Shape::Listed || !links.is_empty() {
+            self.validate_links()?;
+        }
         let (half, rest) = (nodes as u64 / 2, (nodes - nodes / 2) as u64);
         let most = half * rest;
         if topology == Shape::Clusters && !(1..=most).contains(&(bridges as u64)) {
@@ -232,6 +245,44 @@ impl Network {
         }
         if topology == Shape::Clusters && nodes < 4 {
             return Err("topology clusters needs at least 4 nodes".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Network {
+    /// Checks the links that are listed.
+    fn validate_links(&self) -> Result<(), String> {
+        let Self { nodes, topology, ref links, .. } = *self;
+        if topology != Shape::Listed {
+            return Err(format!(
+                "network.links only has a meaning with topology listed, and network.topology is {}",
+                topology.name()
+            ));
+        }
+        if links.is_empty() {
+            return Err(
+                "topology listed needs network.links, or a file of them: network.links_file"
+                    .to_owned(),
+            );
+        }
+        if links.len() > LINKS_MAX {
+            return Err(format!(
+                "network.links has {} links, but must have at most {LINKS_MAX}",
+                links.len()
+            ));
+        }
+        let mut seen = BTreeSet::new();
+        for (from, to) in links {
+            if let Some(node) = [from, to].into_iter().find(|node| **node as usize >= nodes) {
+                return Err(format!("network.links: there is no node {node} among {nodes}"));
+            }
+            if from == to {
+                return Err(format!("network.links: node {from} can't be linked with itself"));
+            }
+            if !seen.insert((from.min(to), from.max(to))) {
+                return Err(format!("network.links: nodes {from} and {to} are linked twice"));
+            }
         }
         Ok(())
     }

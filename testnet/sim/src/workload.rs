@@ -25,7 +25,7 @@ pub const SIZE_MAX: usize = 100_000;
 
 /// Transactions made up for the run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Transfers {
     /// How many.
     pub txs: usize,

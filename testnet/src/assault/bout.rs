@@ -31,7 +31,7 @@ use crate::launch::local::{Common, LOG, Node, TRACE};
 use crate::launch::plan::{self, Plan as NetworkPlan};
 use crate::launch::run_folder::RunFolder;
 use crate::launch::settings::Settings;
-use crate::launch::submit::{self, Arrived, Submission};
+use crate::launch::submit::{self, Arrived, Origins, Submission};
 use crate::manifest::{Manifest, Workload};
 use crate::usage::{self, Usage};
 
@@ -96,6 +96,7 @@ async fn raise(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<St
         params: settings.manifest.params.clone(),
         slow_motion: None,
         keeps: false,
+        trouble: false,
         node_binary: plan.node_binary.clone(),
         node_arguments: &[],
     };
@@ -130,9 +131,8 @@ pub async fn run(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<
     let began = clock.now();
     let submitting = submit::all(
         &fleet,
-        &items,
+        (&items, Origins { seed: plan.seed, first: 0, named: None }),
         Schedule { rate: plan.rate },
-        plan.seed,
         (&clock, began),
         (&records, &arrived),
     );

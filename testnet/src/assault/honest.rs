@@ -106,7 +106,7 @@ pub fn tell_latency(
     let submitted: Vec<(u64, usize)> = sent.iter().flatten().copied().collect();
     let mut copies = vec![0; submitted.len()];
     let (mut before, mut under) = (Vec::new(), Vec::new());
-    for Delivery { item, node, latency_us } in deliveries {
+    for Delivery { item, node, latency_us, from: _ } in deliveries {
         let (sent_us, origin) = submitted[item as usize];
         copies[item as usize] += 1;
         if node as usize != origin {
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_transaction_that_some_node_never_had_is_missing() {
-        let delivery = |item, node, latency_us| Delivery { item, node, latency_us };
+        let delivery = |item, node, latency_us| Delivery { item, node, latency_us, from: None };
         let sent = [Some((1_000, 0)), Some((2_000, 1)), None];
         let deliveries = vec![
             delivery(0, 0, 0),

@@ -103,10 +103,13 @@ fn wrong_arguments_get_a_sentence_that_names_them() {
         ("--members --slow-motion 5", "members: they keep real time"),
         ("--members --contender gossipsub", "members: a contender is no member of a fleet"),
         ("--idle -1", "unexpected argument '-1'"),
-        ("--links planar", "launch has links of model none or regions"),
+        ("--links rounds", "launch can't keep rounds"),
+        ("--links matrix:file=/no/such", "link.file: cannot read /no/such"),
+        ("--links-file /no/such", "network.links_file: cannot read /no/such"),
+        ("--links-file f --overlay ring", "cannot be used with"),
         ("--links plana", "did you mean `planar`?"),
-        ("--fault loss:share=0.1", "other faults are for sim"),
-        ("--warmup 5", "launch measures all that it submits"),
+        ("--fault liar:share=0.1", "launch has no liars"),
+        ("--warmup 5 --block-interval 5", "launch has no warm-up where blocks are made"),
         ("--manifest /no/such/file", "cannot read the manifest /no/such/file"),
     ];
     for (args, expected) in cases {
@@ -204,9 +207,9 @@ fn a_manifest_of_a_run_folder_can_be_launched_and_simulated_again() {
 
 #[test]
 fn a_manifest_that_only_a_simulator_can_follow_is_refused_by_launch() {
-    let (_temp, path) = written("[link]\nmodel = \"planar\"\n");
+    let (_temp, path) = written("[link]\nmodel = \"rounds\"\n");
     let problem = resolve(&format!("--manifest {path}")).unwrap_err();
-    assert!(problem.contains("the others are for sim"), "{problem}");
+    assert!(problem.contains("use sim"), "{problem}");
     let (_temp, path) = written("[netwrk]\nnodes = 3\n");
     for problem in [
         resolve(&format!("--manifest {path}")).unwrap_err(),

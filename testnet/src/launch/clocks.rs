@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use tidings::clock::{ClockWatch, Step};
+use tidings::clock::{ClockWatch, Step, SystemClock};
 
 use super::plan::name;
 
@@ -26,7 +26,7 @@ impl Clocks {
     /// Watches from now on.
     #[must_use]
     pub fn watch() -> Self {
-        Self { watch: ClockWatch::start(), steps: Vec::new() }
+        Self { watch: ClockWatch::start(SystemClock::default()), steps: Vec::new() }
     }
 
     /// Looks whether the clock was set since the last look.

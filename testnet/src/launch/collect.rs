@@ -1,7 +1,7 @@
 //! Follows the nodes' trace files: who has what, since when. Cheap, since it shares the machine with
 //! what it measures: no system call per delivery, and two reads a second per node.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind};
 use tidings_tools::run::Delivery;
 
 use super::clocks::Mistimed;
+use super::givers::{Givers, NOBODY};
 use super::settings::narrow;
 
 /// First deliveries of all items at all nodes.
@@ -19,9 +20,12 @@ pub struct Collector {
     buffer: Vec<u8>,
     numbers: HashMap<ItemId, usize>,
     arrivals: Arrivals,
+    givers: Givers,
     oddities: Oddities,
     /// Blocks that were accepted and aren't among the items; `None` if there should be none.
     blocks: Option<Vec<SeenBlock>>,
+    /// Items of a warm-up, which are looked at no more.
+    before: HashSet<ItemId>,
 }
 
 /// A block that a node has.
@@ -89,9 +93,23 @@ impl Collector {
             buffer: vec![0; BUFFER_LEN],
             numbers,
             arrivals,
+            givers: Givers::default(),
             oddities: Oddities::default(),
             blocks: None,
+            before: HashSet::new(),
         }
+    }
+
+    /// The same where it is known who the nodes are, so that deliveries say from which of them they came.
+    #[must_use]
+    pub fn with_givers(self, givers: Givers) -> Self {
+        Self { givers, ..self }
+    }
+
+    /// The same where others were submitted before, in a warm-up.
+    #[must_use]
+    pub fn after(self, before: impl IntoIterator<Item = ItemId>) -> Self {
+        Self { before: before.into_iter().collect(), ..self }
     }
 
     /// The same where blocks are made meanwhile.
@@ -108,7 +126,7 @@ impl Collector {
     /// A node had some items at a time, though it may not have said so of each: they came in a block.
     pub fn had(&mut self, ids: &[ItemId], node: usize, unix_us: u64) {
         for item in ids.iter().filter_map(|id| self.numbers.get(id)) {
-            self.arrivals.note(*item, node, unix_us);
+            self.arrivals.note(*item, (node, NOBODY), unix_us);
         }
     }
 
@@ -117,25 +135,36 @@ impl Collector {
     /// # Errors
     /// When a trace can't be read.
     pub fn poll(&mut self) -> io::Result<usize> {
-        let before = self.arrivals.count;
-        let Self { tails, buffer, numbers, arrivals, oddities, blocks } = self;
+        let count = self.arrivals.count;
+        let Self { tails, buffer, numbers, arrivals, givers, oddities, blocks, before } = self;
         for (node, tail) in tails.iter_mut().enumerate() {
             tail.read(buffer, |line| match Line::parse(line) {
-                Ok(Line::Accepted(Entry { unix_us, id, .. })) => {
+                Ok(Line::Accepted(Entry { unix_us, id, ingress, .. })) => {
                     match (numbers.get(&id), &mut *blocks) {
-                        (Some(item), _) => arrivals.note(*item, node, unix_us),
+                        (Some(item), _) => {
+                            let giver = givers.giver(node, ingress);
+                            arrivals.note(*item, (node, giver), unix_us);
+                        }
                         (None, Some(blocks)) if id.kind() == ItemKind::Block => {
                             blocks.push(SeenBlock { node, id: id.hash(), unix_us });
                         }
+                        (None, _) if before.contains(&id) => {}
                         (None, _) => oddities.foreign += 1,
                     }
                 }
+                // What the last lines of its former life would have said, had they been written.
+                Ok(Line::Restored(Entry { unix_us, id, .. })) => {
+                    if let Some(item) = numbers.get(&id) {
+                        arrivals.note(*item, (node, NOBODY), unix_us);
+                    }
+                }
                 Ok(Line::Rejected(_)) => oddities.rejected += 1,
+                Ok(Line::Linked { link, peer, .. }) => givers.linked(node, link, &peer),
                 Ok(Line::Dropped { count, .. }) => oddities.dropped += count,
                 Err(BadLine) => oddities.unreadable += 1,
             })?;
         }
-        Ok(self.arrivals.count - before)
+        Ok(self.arrivals.count - count)
     }
 
     /// First deliveries so far, at dead nodes too.
@@ -196,47 +225,56 @@ impl Collector {
         let submitted = submissions.iter().enumerate();
         let submitted = submitted.filter_map(|(item, at)| at.map(|(us, node)| (item, us, node)));
         for (number, (item, submitted_us, origin)) in submitted.enumerate() {
-            for (node, at) in self.arrivals.row(item).iter().enumerate() {
-                if *at != 0 {
-                    let since = at.saturating_sub(submitted_us);
-                    deliveries.push(Delivery {
-                        item: narrow(number),
-                        node: narrow(node),
-                        latency_us: if node == origin { 0 } else { since },
-                    });
-                }
+            let stamps = self.arrivals.row(item).iter().enumerate().filter(|(_, at)| **at != 0);
+            for (node, at) in stamps {
+                let is_origin = node == origin;
+                let giver = self.arrivals.giver(item, node).filter(|_| !is_origin);
+                deliveries.push(Delivery {
+                    item: narrow(number),
+                    node: narrow(node),
+                    latency_us: if is_origin { 0 } else { at.saturating_sub(submitted_us) },
+                    from: giver,
+                });
             }
         }
         deliveries
     }
 }
 
-/// When each item first arrived at each node, microseconds of Unix time, 0 for not yet. A table of
-/// 8 bytes a pair; the command line bounds the pairs.
+/// When each item first arrived at each node, microseconds of Unix time, 0 for not yet, and from which. A table of
+/// 12 bytes a pair; the command line bounds the pairs.
 #[derive(Debug)]
 struct Arrivals {
     nodes: usize,
     at: Vec<u64>,
+    from: Vec<u32>,
     count: usize,
 }
 
 impl Arrivals {
     fn new(items: usize, nodes: usize) -> Self {
-        Self { nodes, at: vec![0; items * nodes], count: 0 }
+        let pairs = items * nodes;
+        Self { nodes, at: vec![0; pairs], from: vec![NOBODY; pairs], count: 0 }
     }
 
     fn row(&self, item: usize) -> &[u64] {
         &self.at[item * self.nodes..][..self.nodes]
     }
 
+    fn giver(&self, item: usize, node: usize) -> Option<u32> {
+        Some(self.from[item * self.nodes + node]).filter(|giver| *giver != NOBODY)
+    }
+
     /// Keeps the first; a node that forgot an item may accept it again, and one that came in a block is told of late.
-    fn note(&mut self, item: usize, node: usize, unix_us: u64) {
-        let at = &mut self.at[item * self.nodes + node];
+    fn note(&mut self, item: usize, (node, giver): (usize, u32), unix_us: u64) {
+        let pair = item * self.nodes + node;
+        let at = &mut self.at[pair];
         if *at == 0 {
             self.count += 1;
         }
         if *at == 0 || *at > unix_us {
             *at = unix_us.max(1);
+            self.from[pair] = giver;
         }
     }
 }
@@ -244,6 +282,8 @@ impl Arrivals {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use tidings::trace::PeerId;
 
     use super::*;
 
@@ -264,13 +304,40 @@ mod tests {
     #[test]
     fn only_first_deliveries_of_submitted_items_count() {
         let traces: [&[(u64, &[u8])]; 3] = [&[(5, b"a"), (9, b"a")], &[(7, b"a"), (8, b"c")], &[]];
-        let (_folder, mut collector) = collector(traces);
+        let (folder, mut collector) = collector(traces);
         assert_eq!(collector.poll().unwrap(), 2);
         assert_eq!(collector.poll().unwrap(), 0, "nothing new");
         assert_eq!(collector.oddities(), Oddities { foreign: 1, ..Oddities::default() });
+        let path = folder.path().join("1");
+        let ids = [ItemId::tx(Hash256::of(b"a"))];
+        let mut later =
+            Collector::new([path.as_path()], ids).after([ItemId::tx(Hash256::of(b"c"))]);
+        assert_eq!((later.poll().unwrap(), later.oddities()), (1, Oddities::default()));
         let deliveries = collector.into_deliveries(&[Some((4, 0)), None]);
-        let delivery = |node, latency_us| Delivery { item: 0, node, latency_us };
+        let delivery = |node, latency_us| Delivery { item: 0, node, latency_us, from: None };
         assert_eq!(deliveries, [delivery(0, 0), delivery(1, 3)]);
+    }
+
+    #[test]
+    fn deliveries_say_from_whom_they_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = [0, 1].map(|node: u32| folder.path().join(node.to_string()));
+        let [first, second] = [(); 2].map(|()| PeerId::random());
+        let (a, b) = (Hash256::of(b"a"), Hash256::of(b"b"));
+        fs::write(&paths[0], format!("1,linked,peer,{second},,0.0\n4,accepted,tx,{a},1,-\n"))
+            .unwrap();
+        let text = format!(
+            "2,linked,peer,{first},,3.1\n5,accepted,tx,{a},1,3.1\n5,accepted,tx,{b},1,3.2\n"
+        );
+        fs::write(&paths[1], text).unwrap();
+        let givers = Givers::new(HashMap::from([(first, 0), (second, 1)]));
+        let paths = paths.iter().map(|path| path.as_path());
+        let mut collector = Collector::new(paths, [a, b].map(ItemId::tx)).with_givers(givers);
+        assert_eq!(collector.poll().unwrap(), 3);
+        let deliveries = collector.into_deliveries(&[Some((4, 0)), Some((4, 0))]);
+        let from: Vec<_> =
+            deliveries.iter().map(|delivery| (delivery.node, delivery.from)).collect();
+        assert_eq!(from, [(0, None), (1, Some(0)), (1, None)]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tidings_sim::overlay::shapes;
 use tokio::time::sleep;
 
 use super::fleet::{Fleet, ask_all};
+use super::givers::Givers;
 use super::local::Node;
 use super::ready::{NotReady, POLL, Readiness, Watch, first_deaths};
 use super::settings::narrow;
@@ -85,6 +86,19 @@ pub struct Overlay {
 }
 
 impl Overlay {
+    /// Knows the nodes by their identities, and none of their links yet.
+    #[must_use]
+    pub fn givers(&self) -> Givers {
+        let numbers = numbers(&self.peer_ids).into_iter();
+        Givers::new(numbers.filter_map(|(id, node)| Some((id.parse().ok()?, node))).collect())
+    }
+
+    /// The nodes' identities; nothing of a node that didn't tell.
+    #[must_use]
+    pub fn peer_ids(&self) -> &[String] {
+        &self.peer_ids
+    }
+
     /// Who dialled whom of the links that stand now. Nodes that don't answer are left out.
     pub async fn dialled_now(&self, fleet: &Fleet) -> Vec<(u32, u32)> {
         let peers = ask_all(fleet.nodes(), async |node| node.client.peers().await).await;

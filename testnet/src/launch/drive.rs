@@ -16,12 +16,15 @@ use super::collect::{Collector, Coverage};
 use super::connect;
 use super::cut::{Cut, LAST_LINES};
 use super::fleet::{Fleet, FleetWaits};
+use super::givers::Givers;
 use super::items::{Planned, Schedule};
 use super::kill::{self, Kill};
 use super::local::{NodeError, TRACE};
 use super::mining;
 use super::settings::Settings;
-use super::submit::{self, Arrived, Submission};
+use super::submit::{self, Arrived, Origins, Submission};
+use super::trouble::Troubles;
+use crate::manifest::Manifest;
 use crate::ui::Bar;
 use crate::usage::{self, Usage};
 
@@ -82,20 +85,16 @@ pub struct Driven {
 /// # Errors
 /// When a trace can't be read.
 pub async fn run(
-    fleet: &Fleet,
-    items: &[Planned],
-    victims: &[usize],
+    (fleet, troubles): (&Fleet, &Troubles<'_>),
+    work: Work<'_>,
+    givers: Givers,
     settings: &Settings,
     (clock, clocks): (&Clock, &mut Clocks),
     (cut, bar): (&Cut, &Bar),
 ) -> io::Result<Driven> {
-    let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
-    let ids = items.iter().map(|item| item.id);
-    let mut collector = Collector::new(traces.iter().map(|path| path.as_path()), ids);
+    let Work { items, before, victims } = work;
     let mining = settings.manifest.mining;
-    if mining.is_some() {
-        collector = collector.with_blocks();
-    }
+    let mut collector = collector(fleet, work, givers, mining.is_some());
     let blocks = RefCell::new(Blocks::new(fleet.nodes().len()));
     let records = RefCell::new(vec![Submission::default(); items.len()]);
     let arrived = Arrived::default();
@@ -103,6 +102,7 @@ pub async fn run(
         submitting: Cell::new(true),
         mining: Cell::new(mining.is_some()),
         killed: Cell::new(None),
+        troubles,
         arrived: &arrived,
         clock,
         bar,
@@ -113,7 +113,9 @@ pub async fn run(
     let began = clock.now();
     let submitting = async {
         let shared = (&records, &arrived);
-        submit::all(fleet, items, schedule, settings.manifest.seed, (clock, began), shared).await;
+        let Manifest { seed, origin: named, .. } = settings.manifest;
+        let origins = Origins { seed, first: before.len(), named };
+        submit::all(fleet, (items, origins), schedule, (clock, began), shared).await;
         progress.submitting.set(false);
     };
     let making = async {
@@ -136,9 +138,11 @@ pub async fn run(
         let deaths = follow(fleet, reading, books, &progress, kill_pending, stall).await;
         (deaths, clock.now())
     };
-    let all = async { tokio::join!(submitting, making, killing, following) };
+    let last = schedule.due(items.len().saturating_sub(1));
+    let troubling = Box::pin(troubles.make((clock, began), last));
+    let all = async { tokio::join!(submitting, making, killing, following, troubling) };
     let (kill, deaths, over) = match cut.measure(all).await {
-        Some(((), (), kill, (deaths, over))) => (kill, deaths?, over),
+        Some(((), (), kill, (deaths, over), ())) => (kill, deaths?, over),
         None => {
             sleep(LAST_LINES).await;
             let over = clock.now();
@@ -168,6 +172,27 @@ pub async fn run(
         over_us: clock.unix_us(over),
         elapsed_s: (over - began).as_secs_f64(),
     })
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Work<'a> {
+    /// Items to submit, in order.
+    pub items: &'a [Planned],
+    /// Those that were before.
+    pub before: &'a [Planned],
+    /// Nodes to kill.
+    pub victims: &'a [usize],
+}
+
+/// Follows the traces of all nodes.
+fn collector(fleet: &Fleet, work: Work<'_>, givers: Givers, are_blocks_made: bool) -> Collector {
+    let traces: Vec<_> = fleet.nodes().iter().map(|node| node.folder.join(TRACE)).collect();
+    let traces = traces.iter().map(|path| path.as_path());
+    let ids = |items: &[Planned]| items.iter().map(|item| item.id).collect::<Vec<_>>();
+    let collector = Collector::new(traces, ids(work.items)).with_givers(givers);
+    let collector = collector.after(ids(work.before));
+    if are_blocks_made { collector.with_blocks() } else { collector }
 }
 
 /// Kills, if that is planned; whether it was late, and how soon the others had their links again.
@@ -203,6 +228,7 @@ struct Progress<'a> {
     submitting: Cell<bool>,
     mining: Cell<bool>,
     killed: Cell<Option<Time>>,
+    troubles: &'a Troubles<'a>,
     arrived: &'a Arrived,
     clock: &'a Clock,
     bar: &'a Bar,
@@ -246,7 +272,10 @@ async fn follow(
             Some(at) => now - at > LAST_WORDS || coverage.lost == 0,
             None => !kill_planned,
         };
-        let busy = progress.submitting.get() || progress.mining.get() || !settled;
+        let busy = progress.submitting.get()
+            || progress.mining.get()
+            || progress.troubles.is_pending()
+            || !settled;
         if busy {
             // Silence is no stall while there is more to come.
             last_news = now;

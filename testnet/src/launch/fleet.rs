@@ -163,11 +163,18 @@ impl Fleet {
         self.nodes.iter().map(ask_node).collect()
     }
 
-    /// By node, what its process used so far, or its share of what its host did, which each node has an equal one of, dead
+    /// By node, what its process used so far, with earlier ones of it, or its share of what its host did, which each node has an equal one of, dead
     /// or alive; `None` if there is no process any more.
     #[must_use]
     pub fn usage(&self) -> Vec<Option<Usage>> {
-        self.by_process(|process| Some(usage::usage(process.pid)?.share_of(process.nodes)))
+        let mut used =
+            self.by_process(|process| Some(usage::usage(process.pid)?.share_of(process.nodes)));
+        for (node, used) in self.nodes.iter().zip(&mut used) {
+            if let Some(used) = used {
+                used.cpu += node.earlier_cpu();
+            }
+        }
+        used
     }
 
     /// How nodes waited so far.

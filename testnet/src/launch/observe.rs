@@ -102,13 +102,40 @@ pub async fn statuses(fleet: &Fleet) -> Vec<Option<Status>> {
 /// Traffic of nodes since they started.
 #[must_use]
 pub fn traffic(statuses: &[Option<Status>]) -> AllTraffic {
-    let of = |status: &Status| {
-        let count = |name: &str| status.counters.get(name).copied().unwrap_or(0);
-        let sockets =
-            Sockets { bytes: count("net_socket_bytes_sent"), writes: count("net_socket_writes") };
-        NodeTraffic { kinds: status.traffic.clone(), sockets }
-    };
-    statuses.iter().map(|status| status.as_ref().map(of)).collect()
+    statuses.iter().map(|status| status.as_ref().map(traffic_of)).collect()
+}
+
+/// Traffic of a node since it started.
+#[must_use]
+pub fn traffic_of(status: &Status) -> NodeTraffic {
+    let count = |name: &str| status.counters.get(name).copied().unwrap_or(0);
+    let sockets =
+        Sockets { bytes: count("net_socket_bytes_sent"), writes: count("net_socket_writes") };
+    NodeTraffic { kinds: status.traffic.clone(), sockets }
+}
+
+/// Adds to what nodes sent and received what they did in former lives.
+pub fn add_former(traffic: &mut AllTraffic, former: &BTreeMap<usize, NodeTraffic>) {
+    for (node, former) in former {
+        if let Some(now) = &mut traffic[*node] {
+            now.add(former);
+        }
+    }
+}
+
+impl NodeTraffic {
+    /// Adds another one's.
+    pub fn add(&mut self, other: &Self) {
+        for (kind, other) in &other.kinds {
+            let of_kind = self.kinds.entry(kind.clone()).or_default();
+            of_kind.sent_messages += other.sent_messages;
+            of_kind.sent_bytes += other.sent_bytes;
+            of_kind.received_messages += other.received_messages;
+            of_kind.received_bytes += other.received_bytes;
+        }
+        self.sockets.bytes += other.sockets.bytes;
+        self.sockets.writes += other.sockets.writes;
+    }
 }
 
 /// Links that nodes closed because the peer misbehaved; `None` if none of them answered.

@@ -20,7 +20,7 @@ pub fn machine(settings: &Settings, driven: &Driven) -> Machine {
     let rates = rates(schedule, driven.began_us, &driven.submissions);
     Machine {
         slow_motion,
-        links_take_time: settings.links == Links::Regions,
+        links_take_time: settings.links != Links::None,
         cpu_wait_ms: driven.cpu_wait.map(network_ms),
         late_p99_ms: late_ms(schedule, driven).quantile(0.99).unwrap_or(0.0).max(0.0),
         rate_asked: rates.map(|(asked, _)| asked),

@@ -6,7 +6,6 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tidings::config::members::MembersPreset;
 use tidings::files::network::Network;
-use tidings_links::{LinkModel, Place};
 use tidings_protocol::chain::{self, Limits};
 use tidings_protocol::ground::item::{Hash256, ItemKind};
 use tidings_protocol::ground::peer::PeerAddr;
@@ -16,7 +15,8 @@ use tidings_sim::random::shared::{self, Stream, stream};
 
 use super::items::{self, Planned, WorkloadError};
 use super::ports::{self, Port, PortsError, Protocols};
-use super::settings::{Links, Settings};
+use super::positions::{Drawn, Positions};
+use super::settings::Settings;
 use crate::manifest::Manifest;
 
 /// How many others a member asks who is there. A guess: one would do, since the first is there before all others.
@@ -56,12 +56,14 @@ pub struct NodePlan {
     pub bootstrap: Vec<PeerAddr>,
     /// Addresses that it stays connected to.
     pub connect: Vec<PeerAddr>,
-    /// Where in the world it is, if links are emulated.
-    pub place: Option<Place>,
+    /// Where it is among the others, if links are emulated.
+    pub at: Drawn,
     /// Seed of its identity.
     pub identity: [u8; 32],
     /// Seed of its account.
     pub account: [u8; 32],
+    /// Whether others can dial it: then it tells its address.
+    pub is_reachable: bool,
     /// Whether it announces items and never delivers any.
     pub withholds: bool,
     /// What it is as a member of the fleet, if the nodes are members.
@@ -158,7 +160,7 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
     let addresses: Vec<PeerAddr> = ports.iter().map(address).collect();
     let addresses_of = |nodes: &[usize]| nodes.iter().map(|node| addresses[*node]).collect();
     let mut identities = stream(seed, Stream::Identities);
-    let mut regions = stream(seed, Stream::Regions);
+    let mut positions = Positions::new(settings, count + late);
     let withholders =
         shared::sample(count, settings.withhold, &mut stream(seed, Stream::Withholders));
     let nodes = ports
@@ -170,14 +172,15 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
             port,
             bootstrap: addresses_of(&bootstrap[index]),
             connect: addresses_of(&connect[index]),
-            place: place(settings.links, &mut regions),
+            at: positions.draw(),
             identity: identities.random(),
             account: identities.random(),
+            is_reachable: index < manifest.network.reachable(),
             withholds: withholders.contains(&index),
             member: members.next(),
         })
         .collect();
-    let places = late_ports.iter().map(|_| place(settings.links, &mut regions)).collect();
+    let places = late_ports.iter().map(|_| positions.draw()).collect();
     let joiners = joiners(late_ports, places, &addresses, manifest, &mut identities);
     let kill = settings.kill.map_or(0, |kill| kill.nodes);
     let victims = shared::sample(count, kill, &mut stream(seed, Stream::Faults));
@@ -188,14 +191,14 @@ pub fn draw(settings: &Settings) -> Result<Plan, PlanError> {
 /// Nodes that start after the others, and know some of them.
 fn joiners(
     ports: Vec<Port>,
-    places: Vec<Option<Place>>,
+    places: Vec<Drawn>,
     addresses: &[PeerAddr],
     manifest: &Manifest,
     identities: &mut ChaCha8Rng,
 ) -> Vec<NodePlan> {
     let known = manifest.network.bootstrap.max(1);
     let mut whom = stream(manifest.seed, Stream::Samples);
-    let plan = |(index, (port, place))| NodePlan {
+    let plan = |(index, (port, at))| NodePlan {
         index,
         ip: Ipv4Addr::LOCALHOST,
         port,
@@ -204,9 +207,10 @@ fn joiners(
             .map(|node| addresses[node])
             .collect(),
         connect: Vec::new(),
-        place,
+        at,
         identity: identities.random(),
         account: identities.random(),
+        is_reachable: true,
         withholds: false,
         member: None,
     };
@@ -237,7 +241,13 @@ fn contacts(manifest: &Manifest) -> Result<Contacts, String> {
     let mut rng = stream(manifest.seed, Stream::Topology);
     let nobody = vec![Vec::new(); nodes];
     if manifest.network.topology == Shape::Gossip {
-        let bootstrap = shapes::bootstrap(nodes, manifest.network.bootstrap, &mut rng);
+        let mut bootstrap = shapes::bootstrap(nodes, manifest.network.bootstrap, &mut rng);
+        let reachable = manifest.network.reachable();
+        for (node, known) in bootstrap.iter_mut().enumerate() {
+            // Nobody is told of one that can't be dialled; of itself a node is told in vain.
+            known.iter_mut().for_each(|other| *other %= reachable);
+            known.retain(|other| *other != node);
+        }
         return Ok(Contacts { bootstrap, connect: nobody, degrees: None });
     }
     let edges = overlay::edges(&manifest.overlay(), &mut rng)?;
@@ -260,19 +270,6 @@ fn dialled_by(nodes: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
         dialled[*dialler].push(*other);
     }
     dialled
-}
-
-fn place(links: Links, rng: &mut ChaCha8Rng) -> Option<Place> {
-    let model = LinkModel::default();
-    match links {
-        Links::None => None,
-        Links::Regions => Some(Place {
-            region: model.sample_region(rng),
-            node_type: model.sample_node_type(rng),
-            // Within what TOML's signed integers hold.
-            seed: rng.random::<u64>() >> 1,
-        }),
-    }
 }
 
 const fn address(port: &Port) -> PeerAddr {

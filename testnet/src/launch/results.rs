@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tidings_links::Place;
 use tidings_protocol::ground::item::ItemKind;
 use tidings_tools::figures::blocks::Chain;
 use tidings_tools::figures::members::Members;
@@ -20,8 +19,11 @@ use super::items::{Planned, Schedule};
 use super::local::{Fate, Node};
 use super::observe::{self, AllTraffic, Comparison, MemoryMib};
 use super::pace;
+use super::positions::Drawn;
 use super::settings::{Settings, narrow};
 use super::submit::Submission;
+use super::trouble::Met;
+use crate::manifest::recorded::instant;
 use crate::usage::Usage;
 
 /// Problems of one sort that are told in full; of the others only the number.
@@ -58,6 +60,10 @@ pub struct Observed {
     pub members: Option<Members>,
     /// What became of the blocks that were made, if any were to be, and their table.
     pub chain: Option<(Chain, Vec<run::Block>)>,
+    /// What became of the faults of the manifest, but for a crash for good.
+    pub faults: Vec<Met>,
+    /// What went wrong with them that wasn't to.
+    pub fault_problems: Vec<String>,
     /// Why times don't compare, as far as the launcher's clock tells.
     pub clock_problems: Vec<String>,
 }
@@ -87,6 +93,8 @@ impl Observed {
             comparison: None,
             members: None,
             chain: None,
+            faults: Vec::new(),
+            fault_problems: Vec::new(),
             clock_problems: Vec::new(),
         }
     }
@@ -98,7 +106,7 @@ pub fn assemble(
     settings: &Settings,
     manifest: Manifest,
     fleet: &Fleet,
-    places: &[Option<Place>],
+    places: &[Drawn],
     items: &[Planned],
     observed: &Observed,
     driven: Driven,
@@ -106,7 +114,7 @@ pub fn assemble(
     let nodes = fleet
         .nodes()
         .iter()
-        .map(|node| node_row(node, places[node.index], observed, &driven))
+        .map(|node| node_row(node, &places[node.index], observed, &driven))
         .collect();
     let submissions: Vec<_> = driven.submissions.iter().map(|record| record.sent).collect();
     let sent = items.iter().zip(&submissions).filter(|(_, sent)| sent.is_some());
@@ -142,11 +150,11 @@ pub fn assemble_failed(settings: &Settings, manifest: Manifest, reason: String) 
     (run, summary)
 }
 
-fn node_row(node: &Node, place: Option<Place>, observed: &Observed, driven: &Driven) -> run::Node {
+fn node_row(node: &Node, at: &Drawn, observed: &Observed, driven: &Driven) -> run::Node {
     let links = observed.overlay.links[node.index];
     run::Node {
-        region: place.map_or_else(String::new, |place| place.region.to_string()),
-        node_type: place.map_or_else(String::new, |place| place.node_type.to_string()),
+        region: at.region.clone(),
+        node_type: at.node_type.clone(),
         addr: node.addr.to_string(),
         pid: Some(node.pid()),
         outbound: narrow(links.outbound),
@@ -227,6 +235,8 @@ fn more(
     put("cpu_us_per_delivery_launcher", json!(driven.launcher_cpu_s * 1e6 / deliveries));
     put(BEGAN_UNIX_US, json!(driven.began_us));
     put("elapsed_s", json!(driven.elapsed_s));
+    put("began", json!(instant(driven.began_us)));
+    put("began_unix_ns", json!(driven.began_us.saturating_mul(1_000)));
     if let Some(healed) = &driven.healed {
         put("heal_s", json!(healed.as_ref().ok().map(Duration::as_secs_f64)));
     }
@@ -253,6 +263,15 @@ fn more(
     if let Some(kill) = &driven.kill {
         put("killed_after_s", json!(settings.kill.map(|kill| kill.after_s)));
         put("killed_live_nodes", json!(kill.touched));
+    }
+    if !observed.faults.is_empty() {
+        let faults = observed.faults.iter();
+        put(
+            "faults",
+            faults
+                .map(|Met { kind, touched }| json!({ "kind": kind, "touched": touched }))
+                .collect(),
+        );
     }
     if let Some(comparison) = &observed.comparison {
         put("compared_copies", json!(comparison.compared));
@@ -284,6 +303,9 @@ fn invalid_reasons(fleet: &Fleet, observed: &Observed, driven: &Driven) -> Vec<S
     if driven.kill_late {
         reasons.push("the kill came after the last submission".to_owned());
     }
+    let idle = observed.faults.iter().filter(|met| met.touched == 0 && driven.cut_short.is_none());
+    reasons.extend(idle.map(|met| format!("the fault {} met nothing", met.kind)));
+    reasons.extend(told(observed.fault_problems.clone(), "problem"));
     reasons.extend(told(observed.clock_problems.clone(), "step"));
     let submissions: Vec<_> = driven.submissions.iter().map(|record| record.sent).collect();
     let mistimed = driven.collector.mistimed(&submissions, driven.over_us);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use tidings_sim::fault::FaultSpec;
-use tidings_sim::latency::LinkSpec;
+use tidings_sim::latency::{Draw, LinkSpec};
 use tidings_sim::overlay::Shape;
 use tidings_sim::units;
 use tidings_sim::workload::Transfers;
@@ -23,8 +23,10 @@ pub struct Settings {
     pub manifest: Manifest,
     /// What lies between nodes.
     pub links: Links,
-    /// What goes wrong on purpose.
+    /// Who is killed for good, as drawn beforehand.
     pub kill: Option<PlannedKill>,
+    /// What else goes wrong on purpose.
+    pub faults: Vec<FaultSpec>,
     /// How many nodes announce items and never deliver any.
     pub withhold: usize,
     /// The program that is started as a node; this one if unset.
@@ -53,6 +55,8 @@ pub struct Options {
 pub enum Links {
     /// Latency and bandwidth of eight regions of the world.
     Regions,
+    /// Latency as any other model has it, from each node to each.
+    Rows,
     /// Nothing but this machine.
     None,
 }
@@ -83,8 +87,25 @@ impl Settings {
             }
             None => node_binary,
         };
-        let kill = planned_kill(&manifest)?;
-        Ok(Self { manifest, links, kill, withhold: 0, node_binary, hosts: None, stays: false })
+        let (kill, faults) = faults(&manifest)?;
+        Ok(Self {
+            manifest,
+            links,
+            kill,
+            faults,
+            withhold: 0,
+            node_binary,
+            hosts: None,
+            stays: false,
+        })
+    }
+
+    /// What of the manifest has no meaning for real nodes, and is left aside, in a sentence each.
+    #[must_use]
+    pub fn left_aside(&self) -> Vec<String> {
+        let spies =
+            "spies: only a simulation tells what spies would guess; they change nothing else";
+        (self.manifest.spies > 0.0).then(|| spies.to_owned()).into_iter().collect()
     }
 
     /// The same with some nodes that announce items and never deliver any.
@@ -104,12 +125,31 @@ impl Settings {
         Ok(Self { withhold, ..self })
     }
 
+    /// Whether nodes come back from a crash.
+    #[must_use]
+    pub fn restarts(&self) -> bool {
+        let comes_back = |fault: &FaultSpec| {
+            matches!(
+                fault,
+                FaultSpec::Crash { restart_after_s: Some(_), .. } | FaultSpec::Churn { .. }
+            )
+        };
+        self.faults.iter().any(comes_back)
+    }
+
     /// The same with all nodes in so many processes, if a number is given.
     ///
     /// # Errors
     /// When there is no process, or one without a node.
     pub fn in_hosts(self, hosts: Option<usize>) -> Result<Self, String> {
         let nodes = self.manifest.network.nodes;
+        let of_processes = self.faults.iter().find(|fault| is_of_processes(fault));
+        if let (Some(_), Some(fault)) = (hosts, of_processes) {
+            let name = fault.name();
+            return Err(format!(
+                "--hosts: fault {name} needs nodes with processes of their own: leave --hosts out"
+            ));
+        }
         match hosts {
             Some(hosts) if hosts == 0 || hosts > nodes => {
                 Err(format!("--hosts is {hosts}, but must be 1 to {nodes}: each host has a node"))
@@ -132,35 +172,42 @@ fn links(spec: &LinkSpec) -> Result<Links, String> {
         {
             Ok(Links::Regions)
         }
-        LinkSpec::Regions { .. } => Err(format!(
-            "link: launch emulates regions with their bandwidth and a jitter of {}; others are for sim",
+        LinkSpec::Regions { bandwidth: true, .. } => Err(format!(
+            "link: launch emulates regions with a jitter of {}, or without bandwidth; others are for sim",
             tidings_links::JITTER
         )),
-        _ => Err("link.model: launch has links of model none or regions; the others are for sim"
-            .to_owned()),
+        LinkSpec::Rounds { .. } => {
+            Err("link.model: launch can't keep rounds: use sim, or another model".to_owned())
+        }
+        LinkSpec::Uniform { draw, .. } | LinkSpec::Exponential { draw, .. } | LinkSpec::Lognormal { draw, .. }
+            if draw == Draw::Message =>
+        {
+            Err("link.draw: launch draws latencies for links, and not for messages: leave it out, or use sim"
+                .to_owned())
+        }
+        _ => Ok(Links::Rows),
     }
 }
 
 /// Refuses what only a simulator has.
 fn check_only_simulated(manifest: &Manifest) -> Result<(), String> {
-    let Manifest { network, warmup_txs, origin, spies, .. } = manifest;
-    let refused =
-        |key: &str, what: &str| Err(format!("{key}: launch {what}; leave it out, or use sim"));
+    let network = &manifest.network;
     if network.nodes > NODES_MAX {
         let nodes = network.nodes;
         return Err(format!("network.nodes is {nodes}, but launch starts at most {NODES_MAX}"));
     }
-    if network.reachable() < network.nodes {
-        return refused("network.reachable", "has no unreachable nodes");
+    let (reachable, outbound) = (network.reachable(), manifest.params.peers.outbound);
+    if network.topology == Shape::Gossip && reachable < network.nodes && reachable <= outbound {
+        return Err(format!(
+            "network.reachable is {reachable}, but nodes dial {outbound} others: launch waits until each has its links, so \
+             let more be reachable, or use sim"
+        ));
     }
-    if *warmup_txs > 0 {
-        return refused("warmup_txs", "measures all that it submits");
-    }
-    if origin.is_some() {
-        return refused("origin", "submits at random nodes");
-    }
-    if *spies > 0.0 {
-        return refused("spies", "has no spies");
+    if manifest.warmup_txs > 0 && manifest.mining.is_some() {
+        return Err(
+            "warmup_txs: launch has no warm-up where blocks are made; leave it out, or use sim"
+                .to_owned(),
+        );
     }
     Ok(())
 }
@@ -192,22 +239,50 @@ fn check_measure(manifest: &Manifest) -> Result<(), String> {
     Ok(())
 }
 
-fn planned_kill(manifest: &Manifest) -> Result<Option<PlannedKill>, String> {
-    let (share, after_s) = match &manifest.fault[..] {
-        [] => return Ok(None),
+/// The one crash for good that `launch` plans beforehand, and the faults that it makes when they are due.
+fn faults(manifest: &Manifest) -> Result<(Option<PlannedKill>, Vec<FaultSpec>), String> {
+    match &manifest.fault[..] {
         [FaultSpec::Crash { share, nodes, at_s, restart_after_s: None, silent: false }]
             if nodes.is_empty() =>
         {
-            (*share, *at_s)
+            let kill = PlannedKill { nodes: killed(manifest, *share)?, after_s: *at_s };
+            check_in_time("the crash", *at_s, manifest)?;
+            Ok((Some(kill), Vec::new()))
         }
-        _ => {
-            return Err(
-                "fault: launch can crash a share of the nodes once, for good; other faults are \
-                        for sim"
-                    .to_owned(),
-            );
+        faults => {
+            faults.iter().try_for_each(|fault| check_fault(fault, manifest))?;
+            Ok((None, faults.to_vec()))
         }
-    };
+    }
+}
+
+/// Refuses a fault that real nodes can't have.
+fn check_fault(fault: &FaultSpec, manifest: &Manifest) -> Result<(), String> {
+    let name = fault.name();
+    if let Some(contender) = manifest.contender {
+        return Err(format!("fault {name}: only our own nodes have faults, and not {contender}"));
+    }
+    if manifest.slow_motion.is_some_and(|slow| slow.times() > 1) && is_of_processes(fault) {
+        return Err(format!(
+            "fault {name}: a process that starts again runs at full speed: leave slow_motion out, or use sim"
+        ));
+    }
+    match fault {
+        FaultSpec::Liar { .. } => Err(format!(
+            "fault {name}: launch has no liars: use sim, or `assault`, where they attack real nodes, or --withhold"
+        )),
+        FaultSpec::Crash { share, restart_after_s: None, .. } => killed(manifest, *share).map(drop),
+        _ => check_in_time(&format!("the fault {name}"), fault.window().0, manifest),
+    }
+}
+
+/// Whether a fault stops, ends or starts processes.
+const fn is_of_processes(fault: &FaultSpec) -> bool {
+    matches!(fault, FaultSpec::Crash { .. } | FaultSpec::Churn { .. } | FaultSpec::Pause { .. })
+}
+
+/// How many nodes a crash for good kills.
+fn killed(manifest: &Manifest, share: f64) -> Result<usize, String> {
     let nodes = manifest.network.nodes;
     let kill = units::share_of(share, nodes);
     if kill == 0 {
@@ -223,17 +298,20 @@ fn planned_kill(manifest: &Manifest) -> Result<Option<PlannedKill>, String> {
                 .to_owned(),
         );
     }
+    Ok(kill)
+}
+
+/// A fault that comes after the last submission meets nothing that is measured.
+fn check_in_time(what: &str, at_s: f64, manifest: &Manifest) -> Result<(), String> {
     // The last item of a block is the block; when that is submitted, its file decides.
-    if let Workload::Transfers(Transfers { txs, rate, .. }) = manifest.workload {
-        let last_s = (txs - 1) as f64 / rate;
-        if after_s > last_s {
-            return Err(format!(
-                "the crash comes after {after_s} seconds, but the workload takes {last_s} seconds: nodes \
-                 have to be killed while it runs"
-            ));
-        }
+    let Workload::Transfers(Transfers { txs, rate, .. }) = manifest.workload else { return Ok(()) };
+    let last_s = (txs - 1) as f64 / rate;
+    if at_s <= last_s {
+        return Ok(());
     }
-    Ok(Some(PlannedKill { nodes: kill, after_s }))
+    Err(format!(
+        "{what} comes after {at_s} seconds, but the workload takes {last_s} seconds: it has to come while that runs"
+    ))
 }
 
 #[cfg(test)]
@@ -263,13 +341,29 @@ mod tests {
     #[test]
     fn what_only_a_simulator_can_do_is_refused_not_ignored() {
         type Change = fn(&mut Manifest);
-        let loss = FaultSpec::Loss { share: 0.1, at_s: 0.0, for_s: None };
-        let cases: [(Change, &str); 9] = [
-            (|manifest| manifest.link = Manifest::default().link, "the others are for sim"),
-            (|manifest| manifest.warmup_txs = 5, "warmup_txs: launch measures all"),
-            (|manifest| manifest.origin = Some(3), "origin: launch submits at random nodes"),
-            (|manifest| manifest.spies = 0.1, "spies: launch has no spies"),
-            (|manifest| manifest.network.reachable = Some(50), "network.reachable: launch has no"),
+        let cases: [(Change, &str); 8] = [
+            (
+                |manifest| manifest.link = LinkSpec::Rounds { round_ms: 100, asynchronous: true },
+                "launch can't keep rounds",
+            ),
+            (
+                |manifest| {
+                    manifest.link = LinkSpec::Exponential { mean_ms: 9.0, draw: Draw::Message }
+                },
+                "link.draw: launch draws latencies for links",
+            ),
+            (
+                |manifest| {
+                    manifest.warmup_txs = 5;
+                    manifest.mining = Some(crate::manifest::Mining {
+                        interval_s: 1.0,
+                        txs_max: None,
+                        late_joiners: 0,
+                    });
+                },
+                "warmup_txs: launch has no warm-up where blocks",
+            ),
+            (|manifest| manifest.network.reachable = Some(8), "but nodes dial 8 others"),
             (|manifest| manifest.network.nodes = 6_000, "launch starts at most 5000"),
             (
                 |manifest| {
@@ -293,7 +387,46 @@ mod tests {
             let error = settings(change).unwrap_err();
             assert!(error.contains(sentence), "{error}");
         }
-        let error = settings(|manifest| manifest.fault = vec![loss]).unwrap_err();
-        assert!(error.contains("other faults are for sim"), "{error}");
+        for (faults, sentence) in [
+            (vec![FaultSpec::kill(0.5, 0.0), FaultSpec::kill(0.0, 0.0)], "a crash of 0% of 200"),
+            (vec![FaultSpec::Loss { share: 0.1, at_s: 90.0, for_s: None }], "after 90 seconds"),
+            (
+                vec![FaultSpec::Liar {
+                    share: 0.1,
+                    nodes: vec![],
+                    say: tidings_protocol::testkit::hostile::Lies::All,
+                    withhold: None,
+                }],
+                "launch has no liars",
+            ),
+        ] {
+            let error = settings(|manifest| manifest.fault = faults).unwrap_err();
+            assert!(error.contains(sentence), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_of_a_simulation_is_launched_as_it_is() {
+        let settings = settings(|manifest| {
+            (manifest.warmup_txs, manifest.origin, manifest.spies) = (5, Some(3), 0.1);
+            manifest.network.reachable = Some(50);
+            manifest.link = Manifest::default().link;
+        });
+        let settings = settings.unwrap();
+        assert_eq!(settings.links, Links::Rows);
+        let left_aside = settings.left_aside();
+        assert!(left_aside.len() == 1 && left_aside[0].starts_with("spies: "), "{left_aside:?}");
+    }
+
+    #[test]
+    fn faults_of_real_nodes_are_made_when_they_are_due() {
+        let loss = FaultSpec::Loss { share: 0.1, at_s: 0.0, for_s: None };
+        let churn = FaultSpec::Churn { per_minute: 0.5, away_s: 2.0, at_s: 1.0, for_s: None };
+        let settings = settings(|manifest| manifest.fault = vec![loss.clone(), churn.clone()]);
+        let settings = settings.unwrap();
+        assert_eq!((settings.kill, settings.restarts()), (None, true));
+        assert_eq!(settings.faults, [loss, churn]);
+        let error = settings.in_hosts(Some(2)).unwrap_err();
+        assert!(error.contains("fault churn needs nodes with processes"), "{error}");
     }
 }

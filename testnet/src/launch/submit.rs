@@ -67,9 +67,8 @@ impl Arrived {
 /// Submits all items by a clock, from a time of it on; their records are kept up to date meanwhile.
 pub async fn all(
     fleet: &Fleet,
-    items: &[Planned],
+    (items, origins): (&[Planned], Origins),
     schedule: Schedule,
-    seed: u64,
     (clock, began): (&Clock, Time),
     (records, arrived): (&RefCell<Vec<Submission>>, &Arrived),
 ) {
@@ -80,7 +79,7 @@ pub async fn all(
                 arrived.wait().await;
                 records.borrow_mut()[index].followed = true;
             }
-            let Some(origin) = choose(fleet, seed, index) else { return };
+            let Some(origin) = origins.choose(fleet, index) else { return };
             records.borrow_mut()[index].sent = Some((clock.unix_us(clock.now()), origin.index));
             let problem = submit(origin, item).await.err();
             records.borrow_mut()[index].problem = problem;
@@ -88,13 +87,29 @@ pub async fn all(
         .await;
 }
 
-/// The living node at which a simulation of the same seed submits the item too.
-fn choose(fleet: &Fleet, seed: u64, item: usize) -> Option<&Node> {
-    let nodes = fleet.nodes();
-    // What is submitted to a node that never delivers gets nowhere.
-    let alive = |node: u32| nodes[node as usize].is_alive() && !nodes[node as usize].withholds;
-    let origin = workload::origin(seed, item, narrow(nodes.len()), alive)?;
-    Some(&nodes[origin as usize])
+/// Where items are submitted.
+#[derive(Clone, Copy, Debug)]
+pub struct Origins {
+    /// Seed of the run.
+    pub seed: u64,
+    /// How many items of the workload came before these.
+    pub first: usize,
+    /// The node at which all are, if one was named; random ones otherwise.
+    pub named: Option<u32>,
+}
+
+impl Origins {
+    /// The living node at which a simulation of the same seed submits the item too.
+    fn choose(self, fleet: &Fleet, item: usize) -> Option<&Node> {
+        let nodes = fleet.nodes();
+        // What is submitted to a node that never delivers gets nowhere.
+        let alive = |node: u32| nodes[node as usize].is_up() && !nodes[node as usize].withholds;
+        let origin = match self.named {
+            Some(named) => alive(named).then_some(named),
+            None => workload::origin(self.seed, self.first + item, narrow(nodes.len()), alive),
+        };
+        Some(&nodes[origin? as usize])
+    }
 }
 
 async fn submit(origin: &Node, item: &Planned) -> Result<(), String> {

@@ -13,21 +13,22 @@ use tidings_sim::workload::Transfers;
 use tidings_sim::workload::sizes::Sizes;
 
 use super::contender::Contender;
+use super::explained;
 use super::text::{parse_short, with_overrides};
 use super::{Manifest, Workload};
 
 /// Settings of a run. Given flags take precedence over the manifest.
 #[derive(Clone, Debug, Default, Args)]
 pub struct SettingArgs {
-    /// Settings to start from, as TOML
-    #[arg(long, value_name = "FILE")]
+    /// Settings to start from, as TOML; `tidings-testnet manifest` prints one with all of them explained
+    #[arg(long, value_name = "FILE", long_help = explained::MANIFEST)]
     pub manifest: Option<PathBuf>,
     /// How many nodes [default: 500, or 200 real ones]
     #[arg(long)]
     pub nodes: Option<usize>,
     /// How items spread: direct-mail, flood, inventory, push, pull, push-pull, rumor, plumtree, dog, eth68, cat,
     /// gossipsub, reconcile or adaptive
-    #[arg(long)]
+    #[arg(long, long_help = explained::STRATEGIES)]
     pub strategy: Option<StrategyKind>,
     /// Whose nodes to launch instead of ours: gossipsub (the crate's defaults), gossipsub:eth or gossipsub:flood
     #[arg(long, value_name = "NAME")]
@@ -35,6 +36,9 @@ pub struct SettingArgs {
     /// Shape of the overlay [default: outbound, or gossip among real nodes]
     #[arg(long, value_parser = shapes(), visible_alias = "topology")]
     pub overlay: Option<Shape>,
+    /// Links of one's own: a table whose first columns are `from` and `to`, for instance the links.csv of a run
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["overlay", "outbound"])]
+    pub links_file: Option<PathBuf>,
     /// Links that each node dials itself [default: 8]
     #[arg(long)]
     pub outbound: Option<usize>,
@@ -45,9 +49,9 @@ pub struct SettingArgs {
     #[arg(long)]
     pub bootstrap: Option<usize>,
     /// What lies between nodes: none, `constant:latency_ms=50`, `uniform:min_ms=10,max_ms=90`,
-    /// `exponential:mean_ms=50`, `lognormal:mean_ms=50`, planar, regions or rounds [default: planar, or
+    /// `exponential:mean_ms=50`, `lognormal:mean_ms=50`, planar, regions, `matrix:file=TABLE.csv` or rounds [default: planar, or
     /// regions among real nodes]
-    #[arg(long, value_name = "MODEL[:KEY=VALUE,…]")]
+    #[arg(long, value_name = "MODEL[:KEY=VALUE,…]", long_help = explained::LINKS)]
     pub links: Option<String>,
     /// Rules of the chain [default: opaque, or tidings among real nodes]
     #[arg(long, value_parser = rules())]
@@ -84,7 +88,7 @@ pub struct SettingArgs {
     pub params: Vec<String>,
     /// What goes wrong, for instance `loss:share=0.2` or
     /// `crash:share=0.1,at_s=2`; repeatable
-    #[arg(long = "fault", value_name = "KIND[:KEY=VALUE,…]")]
+    #[arg(long = "fault", value_name = "KIND[:KEY=VALUE,…]", long_help = explained::FAULTS)]
     pub faults: Vec<String>,
     /// Share of the nodes that note who tells them first, 0 to 1 [default: 0]
     #[arg(long, value_name = "SHARE")]
@@ -152,11 +156,15 @@ impl SettingArgs {
             return Err("--outbound has no meaning with this overlay: its shape has the degrees that it has"
                 .to_owned());
         }
+        if let Some(file) = &self.links_file {
+            network.links_file = Some(file.clone());
+            network.links.clear();
+        }
         if let Some(links) = &self.links {
             let link = parse_short(links, "model");
             manifest.link = link.map_err(|error| format!("--links {error}"))?;
         }
-        Ok(())
+        manifest.read_files()
     }
 
     fn lay_workload(&self, manifest: &mut Manifest) -> Result<(), String> {

@@ -72,6 +72,14 @@ pub fn timestamp(unix_s: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}-{minute:02}-{second:02}Z")
 }
 
+/// A moment as RFC 3339 has it, in UTC with nanoseconds, as most programs read it.
+#[must_use]
+pub fn instant(unix_us: u64) -> String {
+    let Civil { year, month, day, time: (hour, minute, second) } = Civil::of(unix_us / 1_000_000);
+    let nanos = unix_us % 1_000_000 * 1_000;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +108,6 @@ mod tests {
         assert_eq!(timestamp(951_782_400), "2000-02-29T00-00-00Z");
         assert_eq!(timestamp(1_732_180_001), "2024-11-21T09-06-41Z");
         assert_eq!(timestamp(4_102_444_799), "2099-12-31T23-59-59Z");
+        assert_eq!(instant(1_732_180_001_000_042), "2024-11-21T09:06:41.000042000Z");
     }
 }

@@ -10,7 +10,6 @@ use tidings_tools::run::{self, Delivery, Item, ItemKind, Link, Run};
 
 use tidings_sim::baseline::{self, Baseline, NodeBaseline};
 use tidings_sim::fault::Running;
-use tidings_sim::latency::Place;
 use tidings_sim::scenario::Scenario;
 use tidings_sim::simulation::Finished;
 use tidings_sim::world::World;
@@ -79,10 +78,7 @@ fn honest(run: &Run, liars: &[u32]) -> Map<String, Value> {
 
 fn node_rows(world: &World, baseline: &Baseline) -> Vec<run::Node> {
     let row = |(node, before): (u32, &NodeBaseline)| {
-        let (region, node_type) = match world.latencies().place(node) {
-            Place::Region(region, node_type) => (region.to_string(), node_type.to_string()),
-            Place::Nowhere | Place::Point(..) => Default::default(),
-        };
+        let (region, node_type) = world.latencies().names(node);
         run::Node {
             region,
             node_type,
@@ -108,8 +104,14 @@ fn item_row(world: &World, item: usize, start_us: u64) -> Item {
 
 fn delivery_rows(world: &World, submitted: &[usize]) -> Vec<Delivery> {
     let of_item = |(row, item): (u32, &usize)| {
-        let deliveries = world.record().deliveries(*item);
-        deliveries.map(move |(node, us)| Delivery { item: row, node, latency_us: u64::from(us) })
+        let item = *item;
+        let deliveries = world.record().deliveries(item);
+        deliveries.map(move |(node, us)| Delivery {
+            item: row,
+            node,
+            latency_us: u64::from(us),
+            from: world.record().giver(item, node),
+        })
     };
     (0..).zip(submitted).flat_map(of_item).collect()
 }

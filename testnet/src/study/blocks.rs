@@ -15,9 +15,9 @@ use tidings_sim::blocks::{KINDS, Outcome, Setup, measure};
 use tidings_sim::scenario::Scenario;
 use tidings_tools::show::table::grid;
 
-use super::compare::{WorldArgs, write_files};
 use super::jobs;
 use super::progress::Progress;
+use super::world::{WorldArgs, write_files};
 use crate::exit::usage;
 use crate::output;
 

@@ -8,21 +8,18 @@ pub mod matrix;
 pub mod show;
 pub mod variant;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tidings_tools::figures::summary::Summary;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
-use tidings_sim::overlay::Shape;
 use tidings_sim::workload::Transfers;
 use tidings_sim::workload::sizes::Sizes;
-use tidings_tools::run::write_text;
+use tidings_tools::figures::summary::Summary;
 
 use super::progress::Progress;
+use super::world::{WorldArgs, link_name, write_files, write_manifests};
 use crate::exit::usage;
-use crate::manifest::args::{SettingArgs, shapes};
-use crate::manifest::{Manifest, Workload};
+use crate::manifest::Workload;
 use crate::output;
 use matrix::{Case, Row};
 use variant::Variant;
@@ -34,8 +31,8 @@ pub struct CompareArgs {
     /// `flood,adaptive:relay.adaptive.preset=fast,calm@inventory:relay.trickle_outbound_ms=2000`
     #[arg(long, default_value = "flood,inventory,plumtree,adaptive")]
     pub strategies: String,
-    /// Sizes of transactions, bytes
-    #[arg(long, value_delimiter = ',', default_value = "300")]
+    /// Sizes of transactions, bytes [default: 300, or what the manifest says]
+    #[arg(long, value_delimiter = ',')]
     pub sizes: Vec<usize>,
     /// Contacts a round, for strategies with rounds [default: see --param relay.fanout]
     #[arg(long, value_delimiter = ',')]
@@ -46,104 +43,6 @@ pub struct CompareArgs {
     /// The network.
     #[command(flatten)]
     pub world: WorldArgs,
-}
-
-/// Arguments about the network that all contestants share.
-#[derive(Clone, Debug, Args)]
-pub struct WorldArgs {
-    /// How many nodes
-    #[arg(long, default_value_t = 500)]
-    pub nodes: usize,
-    /// Links that each node dials itself
-    #[arg(long, default_value_t = 8)]
-    pub outbound: usize,
-    /// Shape of the overlay [default: outbound]
-    #[arg(long, value_parser = shapes())]
-    pub overlay: Option<Shape>,
-    /// What lies between nodes, as for `sim`
-    #[arg(long, value_name = "MODEL[:KEY=VALUE,…]")]
-    pub links: Option<String>,
-    /// How many transactions are measured
-    #[arg(long)]
-    pub txs: Option<usize>,
-    /// How many come before those
-    #[arg(long)]
-    pub warmup: Option<usize>,
-    /// Submissions a second
-    #[arg(long, default_value_t = 20.0)]
-    pub rate: f64,
-    /// The node at which all are submitted [default: random ones]
-    #[arg(long)]
-    pub origin: Option<u32>,
-    /// Parameter of every node's core; repeatable
-    #[arg(long = "param", value_name = "KEY=VALUE")]
-    pub params: Vec<String>,
-    /// What goes wrong, as for `sim`; repeatable
-    #[arg(long = "fault", value_name = "KIND[:KEY=VALUE,…]")]
-    pub faults: Vec<String>,
-    /// Whether nodes compare what they have from time to time, so that nothing is missed for good
-    #[arg(long, value_enum, default_value_t = Safety::On)]
-    pub safety: Safety,
-    /// Runs at once; with more than one, CPU times mean little
-    #[arg(long, default_value_t = 1)]
-    pub jobs: usize,
-    /// Folder for summary.json and report.html, which must not exist
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Whether the exchange of digests is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Safety {
-    /// As `relay.safety_pull_ms` says.
-    On,
-    /// Never: what a strategy misses stays missed.
-    Off,
-}
-
-impl WorldArgs {
-    /// The settings that all contestants share. Unset numbers of transactions are `txs` and `warmup`.
-    ///
-    /// # Errors
-    /// A sentence about the first that makes no sense.
-    pub fn manifest(&self, txs: usize, warmup: usize) -> Result<Manifest, String> {
-        let mut params = self.params.clone();
-        if self.safety == Safety::Off {
-            params.push("relay.safety_pull_ms=0".to_owned());
-        }
-        let args = SettingArgs {
-            nodes: Some(self.nodes),
-            outbound: Some(self.outbound),
-            overlay: self.overlay,
-            links: self.links.clone(),
-            txs: Some(self.txs.unwrap_or(txs)),
-            warmup: Some(self.warmup.unwrap_or(warmup)),
-            rate: Some(self.rate),
-            origin: self.origin,
-            params,
-            faults: self.faults.clone(),
-            ..SettingArgs::default()
-        };
-        let mut manifest = args.lay_over(Manifest::default())?;
-        manifest.spies = 0.2;
-        manifest.validate()?;
-        Ok(manifest)
-    }
-
-    /// Makes the folder for results, if one is asked for.
-    ///
-    /// # Errors
-    /// A sentence about why it can't be made.
-    pub fn make_folder(&self) -> Result<(), String> {
-        self.out.as_ref().map_or(Ok(()), |out| {
-            let made = std::fs::create_dir_all(out.parent().unwrap_or_else(|| Path::new("")))
-                .and_then(|()| std::fs::create_dir(out));
-            made.map_err(|error| format!("--out {}: {error}", out.display()))
-        })
-    }
 }
 
 /// Transactions that are measured if nothing else is asked for.
@@ -168,7 +67,8 @@ pub fn main(args: &CompareArgs) -> ExitCode {
     let json = to_json(&summaries, &rows);
     if let Some(out) = &args.world.out {
         let files = [("summary.json", json.clone()), ("report.html", show::page(&rows, &subtitle))];
-        if let Err(code) = write_files(out, &files) {
+        let manifests = cases.iter().map(|case| (case.name(), &case.manifest));
+        if let Err(code) = write_files(out, &files).and_then(|()| write_manifests(out, manifests)) {
             return code;
         }
     }
@@ -189,17 +89,6 @@ pub(crate) fn prepared<T>(
     Ok(prepared)
 }
 
-/// Writes results, or says why not.
-pub(crate) fn write_files(out: &Path, files: &[(&str, String)]) -> Result<(), ExitCode> {
-    for (name, text) in files {
-        write_text(&out.join(name), text).map_err(|error| {
-            output::complain(error);
-            ExitCode::FAILURE
-        })?;
-    }
-    Ok(())
-}
-
 /// All runs and the rows that they come to, as JSON.
 pub(crate) fn to_json(summaries: &[Summary], rows: &[Row]) -> String {
     let runs: Vec<_> = summaries.iter().map(Summary::to_value).collect();
@@ -211,9 +100,7 @@ pub(crate) fn to_json(summaries: &[Summary], rows: &[Row]) -> String {
 fn subtitle(cases: &[Case], seeds: &[u64]) -> String {
     let Some(case) = cases.first() else { return String::new() };
     let manifest = &case.manifest;
-    let link = serde_json::to_value(&manifest.link).ok();
-    let model =
-        link.as_ref().and_then(|link| link.get("model")?.as_str()).unwrap_or("?").to_owned();
+    let model = link_name(&manifest.link);
     format!(
         "{} nodes · {} outbound · {model} links · {} transactions after {} of warm-up · {} seed{}",
         manifest.network.nodes,
@@ -237,11 +124,17 @@ fn cases(args: &CompareArgs) -> Result<Vec<Case>, String> {
         fanouts => fanouts.iter().copied().map(Some).collect(),
     };
     let mut cases = Vec::new();
+    let sizes: Vec<Option<usize>> = match &args.sizes[..] {
+        [] => vec![None],
+        sizes => sizes.iter().copied().map(Some).collect(),
+    };
     for variant in &variants {
-        for &size in &args.sizes {
+        for &size in &sizes {
             for &fanout in &fanouts {
                 let mut manifest = base.clone();
-                if let Workload::Transfers(Transfers { sizes, .. }) = &mut manifest.workload {
+                if let Workload::Transfers(Transfers { sizes, .. }) = &mut manifest.workload
+                    && let Some(size) = size
+                {
                     *sizes = Sizes::Fixed(size);
                 }
                 manifest.params = variant.lay_over(&manifest.params)?;
@@ -250,7 +143,7 @@ fn cases(args: &CompareArgs) -> Result<Vec<Case>, String> {
                 }
                 manifest.validate()?;
                 let mut words = Vec::new();
-                words.extend((args.sizes.len() > 1).then(|| format!("{size} B")));
+                words.extend(size.filter(|_| sizes.len() > 1).map(|size| format!("{size} B")));
                 words.extend(
                     fanout.filter(|_| fanouts.len() > 1).map(|fanout| format!("fanout {fanout}")),
                 );

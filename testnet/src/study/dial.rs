@@ -14,9 +14,10 @@ use tidings_tools::show::format::measured;
 use tidings_tools::show::table::grid;
 
 use super::compare::matrix::{self, Case, Row};
+use super::compare::parse_seeds;
 use super::compare::variant::Variant;
-use super::compare::{parse_seeds, write_files};
 use super::progress::Progress;
+use super::world::write_files;
 use crate::exit::usage;
 use crate::manifest::Manifest;
 use crate::manifest::args::SettingArgs;

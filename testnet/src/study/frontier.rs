@@ -16,10 +16,12 @@ use tidings_tools::show::page::{document, figure, section};
 
 use super::compare::matrix::{self, Case, Row};
 use super::compare::variant::{Variant, split};
-use super::compare::{WorldArgs, prepared, show, to_json, write_files};
+use super::compare::{prepared, show, to_json};
 use super::mean_field::{MeanField, Trips};
 use super::progress::Progress;
+use super::world::{WorldArgs, link_name, write_files, write_manifests};
 use crate::exit::usage;
+use crate::manifest::Manifest;
 use crate::output;
 
 /// The contestants unless others are asked for.
@@ -36,6 +38,9 @@ const CONTESTANTS: &str = "flood,direct-mail,\
     adaptive balanced@adaptive:relay.adaptive.preset=balanced,\
     adaptive lean@adaptive:relay.adaptive.preset=lean,\
     adaptive lean telling lazily@adaptive:relay.adaptive.preset=lean,relay.adaptive.compare_ms=0";
+
+/// Link models unless others are asked for.
+const MODELS: [&str; 2] = ["planar", "regions"];
 
 /// Transactions that are measured.
 const TXS: usize = 2_000;
@@ -61,8 +66,8 @@ pub struct FrontierArgs {
     /// other projects]
     #[arg(long)]
     pub strategies: Option<String>,
-    /// Link models [default: planar and regions]
-    #[arg(long = "models", value_delimiter = ',', default_value = "planar,regions")]
+    /// Link models [default: planar and regions, or that of the manifest]
+    #[arg(long = "models", value_delimiter = ',')]
     pub models: Vec<String>,
     /// Seeds, as for `compare`
     #[arg(long, default_value = "1")]
@@ -75,64 +80,93 @@ pub struct FrontierArgs {
 /// Runs the command.
 #[must_use]
 pub fn main(args: &FrontierArgs) -> ExitCode {
-    let (cases, seeds) = match prepared(cases(args), &args.seeds, &args.world) {
+    let (planned, seeds) = match prepared(planes(args), &args.seeds, &args.world) {
         Ok(prepared) => prepared,
         Err(problem) => return usage(&problem),
     };
     let (mut summaries, mut planes) = (Vec::new(), Vec::new());
-    let runs = cases.iter().map(|(_, cases)| cases.len() * seeds.len()).sum();
+    let runs = planned.iter().map(|plane| plane.cases.len() * seeds.len()).sum();
     let progress = Progress::new(runs);
-    for (model, cases) in &cases {
+    for Planned { model, base, cases } in &planned {
         output::tell(&format!("{model} links:"));
         match matrix::run_all(cases, &seeds, args.world.jobs, &progress) {
             Ok((more, rows)) => {
                 summaries.extend(more);
-                planes.push((model.clone(), rows));
+                planes.push(Done { model: model.clone(), base, rows });
             }
             Err(problem) => return usage(&problem),
         }
     }
-    let all: Vec<Row> = planes.iter().flat_map(|(model, rows)| named(model, rows)).collect();
+    let all: Vec<Row> = planes.iter().flat_map(|plane| named(&plane.model, &plane.rows)).collect();
     let json = to_json(&summaries, &all);
     if let Some(out) = &args.world.out {
         let mut files = vec![
             ("summary.json".to_owned(), json.clone()),
-            ("report.html".to_owned(), page(args, &planes)),
+            ("report.html".to_owned(), page(&planes)),
         ];
-        for (model, rows) in &planes {
-            files.push((format!("frontier-{}.svg", word(model)), svg(args, model, rows)));
+        for plane in &planes {
+            files.push((format!("frontier-{}.svg", word(&plane.model)), plane.svg()));
         }
         let files: Vec<(&str, String)> =
             files.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
-        if let Err(code) = write_files(out, &files) {
+        let manifests = planned.iter().flat_map(|plane| {
+            plane
+                .cases
+                .iter()
+                .map(|case| (format!("{} {}", plane.model, case.name()), &case.manifest))
+        });
+        if let Err(code) = write_files(out, &files).and_then(|()| write_manifests(out, manifests)) {
             return code;
         }
     }
-    let text = |(model, rows): &(String, Vec<Row>)| {
+    let text = |Done { model, rows, .. }: &Done<'_>| {
         format!("{model} links\n\n{}\n{}\n", show::text(rows), ratios(rows).join("\n"))
     };
     let text = if args.world.json { json } else { planes.iter().map(text).collect() };
     output::print(&(text + "\n"), args.world.out.is_some(), ExitCode::SUCCESS)
 }
 
-fn cases(args: &FrontierArgs) -> Result<Vec<(String, Vec<Case>)>, String> {
+/// What is to be run for one plane.
+struct Planned {
+    /// Its links.
+    model: String,
+    /// What all contestants share.
+    base: Manifest,
+    cases: Vec<Case>,
+}
+
+/// A plane and what came of it.
+struct Done<'a> {
+    model: String,
+    base: &'a Manifest,
+    rows: Vec<Row>,
+}
+
+fn planes(args: &FrontierArgs) -> Result<Vec<Planned>, String> {
     if args.world.links.is_some() {
         return Err("frontier takes --models instead of --links: one plane for each".to_owned());
     }
     let list = args.strategies.as_deref().unwrap_or(CONTESTANTS);
     let variants: Vec<Variant> =
         split(list).iter().map(|text| Variant::parse(text.trim())).collect::<Result<_, _>>()?;
-    let plane = |model: &String| {
-        let world = WorldArgs { links: Some(model.clone()), ..args.world.clone() };
+    let models = match (&args.models[..], &args.world.manifest) {
+        ([], Some(_)) => vec![None],
+        ([], None) => MODELS.map(|model| Some(model.to_owned())).to_vec(),
+        (models, _) => models.iter().cloned().map(Some).collect(),
+    };
+    let plane = |model: Option<String>| {
+        let world = WorldArgs { links: model.clone(), ..args.world.clone() };
         let case = |variant: &Variant| {
             let mut manifest = world.manifest(TXS, warmup(variant.strategy))?;
             manifest.params = variant.lay_over(&manifest.params)?;
             manifest.validate()?;
             Ok(Case { variant: variant.clone(), circumstances: String::new(), manifest })
         };
-        Ok((model.clone(), variants.iter().map(case).collect::<Result<_, String>>()?))
+        let cases = variants.iter().map(case).collect::<Result<_, String>>()?;
+        let base = world.manifest(TXS, 0)?;
+        Ok(Planned { model: model.unwrap_or_else(|| link_name(&base.link)), base, cases })
     };
-    args.models.iter().map(plane).collect()
+    models.into_iter().map(plane).collect()
 }
 
 /// Rows with the model in their names.
@@ -168,72 +202,76 @@ pub fn ratios(rows: &[Row]) -> Vec<String> {
     rows.iter().filter_map(line).collect()
 }
 
-/// Where `reconcile` is expected to stand, as it tells more and more neighbours at once.
-fn expected(args: &FrontierArgs, model: &str, colour: Colour) -> Option<Expected> {
-    let world = WorldArgs { links: Some(model.to_owned()), ..args.world.clone() };
-    let manifest = world.manifest(TXS, 0).ok()?;
-    let trips = Trips::of(&manifest.link, world.nodes, manifest.seed);
-    let point = |half: u32| {
-        let field = MeanField {
-            nodes: world.nodes as f64,
-            told: f64::from(half) / 2.0,
-            neighbours: 2.0 * world.outbound as f64,
-            round_ms: manifest.params.relay.reconcile.round_ms as f64,
+impl Done<'_> {
+    /// Where `reconcile` is expected to stand, as it tells more and more neighbours at once.
+    fn expected(&self, colour: Colour) -> Expected {
+        let base = self.base;
+        let (nodes, outbound) = (base.network.nodes, base.params.peers.outbound);
+        let trips = Trips::of(&base.link, nodes, base.seed);
+        let point = |half: u32| {
+            let field = MeanField {
+                nodes: nodes as f64,
+                told: f64::from(half) / 2.0,
+                neighbours: 2.0 * outbound as f64,
+                round_ms: base.params.relay.reconcile.round_ms as f64,
+            };
+            let t99 = field.time_of(0.99, &trips)?;
+            Some((field.bytes_per_payload_byte(SIZE, base.workload.rate(), &trips), t99))
         };
-        let t99 = field.time_of(0.99, &trips)?;
-        Some((field.bytes_per_payload_byte(SIZE, world.rate, &trips), t99))
-    };
-    let most = u32::try_from(world.outbound).unwrap_or(u32::MAX).min(TOLD_MAX);
-    let points = (2..=2 * most).filter_map(point).collect();
-    Some(Expected { name: "reconcile, expected".to_owned(), points, colour })
-}
+        let most = u32::try_from(outbound).unwrap_or(u32::MAX).min(TOLD_MAX);
+        let points = (2..=2 * most).filter_map(point).collect();
+        Expected { name: "reconcile, expected".to_owned(), points, colour }
+    }
 
-fn svg(args: &FrontierArgs, model: &str, rows: &[Row]) -> String {
-    let mark = |row: &Row| {
-        let (x, y) = (row.get("bytes_per_payload_byte").mean?, row.get("t99_ms").mean?);
-        Some(Mark { name: row.name.clone(), x, y, colour: show::colour(&row.strategy) })
-    };
-    let entry = |colour, name: &str| (colour, name.to_owned());
-    let WorldArgs { nodes, outbound, txs, .. } = &args.world;
-    let txs = txs.unwrap_or(TXS);
-    let reconcile = StrategyKind::Reconcile.name();
-    chart::plane(
-        &format!("frontier-{}", word(model)),
-        &Plane {
-            caption: Caption {
-                title: format!("Bytes against time: {model} links"),
-                subtitle: format!(
-                    "{nodes} nodes, {outbound} outbound links each, {txs} transactions of 300 bytes after a \
-                     warm-up; left and below is better"
-                ),
-                description: ratios(rows).join("; "),
+    fn svg(&self) -> String {
+        let Self { model, base, rows } = self;
+        let mark = |row: &Row| {
+            let (x, y) = (row.get("bytes_per_payload_byte").mean?, row.get("t99_ms").mean?);
+            Some(Mark { name: row.name.clone(), x, y, colour: show::colour(&row.strategy) })
+        };
+        let entry = |colour, name: &str| (colour, name.to_owned());
+        let (nodes, outbound) = (base.network.nodes, base.params.peers.outbound);
+        let (txs, size) = (base.txs() - base.warmup_txs, base.size_named());
+        let reconcile = StrategyKind::Reconcile.name();
+        chart::plane(
+            &format!("frontier-{}", word(model)),
+            &Plane {
+                caption: Caption {
+                    title: format!("Bytes against time: {model} links"),
+                    subtitle: format!(
+                        "{nodes} nodes, {outbound} outbound links each, {txs} transactions of {size} after a \
+                         warm-up; left and below is better"
+                    ),
+                    description: ratios(rows).join("; "),
+                },
+                x: AxisSpec::new("bytes sent per payload byte", AxisKind::Log),
+                y: AxisSpec::new("time until 99 % of the nodes have it, t99 (ms)", AxisKind::Log),
+                marks: rows.iter().filter_map(mark).collect(),
+                expected: rows
+                    .iter()
+                    .find(|row| row.strategy == reconcile)
+                    .map(|row| self.expected(show::colour(&row.strategy)))
+                    .into_iter()
+                    .collect(),
+                legend: vec![
+                    entry(Colour::Vermilion, "adaptive"),
+                    entry(Colour::Orange, "inventory"),
+                    entry(Colour::Green, "as in other projects"),
+                    entry(Colour::Purple, "rounds"),
+                    entry(Colour::Blue, "others"),
+                ],
             },
-            x: AxisSpec::new("bytes sent per payload byte", AxisKind::Log),
-            y: AxisSpec::new("time until 99 % of the nodes have it, t99 (ms)", AxisKind::Log),
-            marks: rows.iter().filter_map(mark).collect(),
-            expected: rows
-                .iter()
-                .find(|row| row.strategy == reconcile)
-                .and_then(|row| expected(args, model, show::colour(&row.strategy)))
-                .into_iter()
-                .collect(),
-            legend: vec![
-                entry(Colour::Vermilion, "adaptive"),
-                entry(Colour::Orange, "inventory"),
-                entry(Colour::Green, "as in other projects"),
-                entry(Colour::Purple, "rounds"),
-                entry(Colour::Blue, "others"),
-            ],
-        },
-    )
+        )
+    }
 }
 
-fn page(args: &FrontierArgs, planes: &[(String, Vec<Row>)]) -> String {
-    let plane = |(model, rows): &(String, Vec<Row>)| {
+fn page(planes: &[Done<'_>]) -> String {
+    let plane = |plane: &Done<'_>| {
+        let Done { model, rows, .. } = plane;
         let missing = rows.iter().filter(|row| row.get("t99_ms").mean.is_none());
         let missing: Vec<&str> = missing.map(|row| row.name.as_str()).collect();
         let content = html! {
-            (figure(&svg(args, model, rows)))
+            (figure(&plane.svg()))
             @if !missing.is_empty() {
                 p { "Never reached 99 % of the nodes, so not drawn: " (missing.join(", ")) "." }
             }
@@ -265,13 +303,13 @@ mod tests {
 
     #[test]
     fn all_strategies_take_part() {
-        let planes = cases(&args("")).unwrap();
+        let planes = planes(&args("")).unwrap();
         assert_eq!(planes.len(), 2);
         for kind in StrategyKind::ALL {
-            assert!(planes[0].1.iter().any(|case| case.variant.strategy == *kind), "{kind}");
+            assert!(planes[0].cases.iter().any(|case| case.variant.strategy == *kind), "{kind}");
         }
         assert_eq!(
-            planes[0].1.iter().filter(|case| case.name().starts_with("adaptive ")).count(),
+            planes[0].cases.iter().filter(|case| case.name().starts_with("adaptive ")).count(),
             5
         );
     }
@@ -280,14 +318,16 @@ mod tests {
     fn a_small_frontier_names_its_ratios_and_draws_its_marks() {
         let args =
             args("--nodes 40 --txs 10 --warmup 5 --models planar --strategies flood,adaptive");
-        let planes = cases(&args).unwrap();
-        let (_, rows) = matrix::run_all(&planes[0].1, &[1], 2, &Progress::silent()).unwrap();
+        let [Planned { model, base, cases }] =
+            <[_; 1]>::try_from(planes(&args).unwrap_or_default())
+                .unwrap_or_else(|planes| panic!("{} planes", planes.len()));
+        let (_, rows) = matrix::run_all(&cases, &[1], 2, &Progress::silent()).unwrap();
         let lines = ratios(&rows);
         assert!(
             lines[0].starts_with("flood: ") && lines[0].ends_with("t99 1.00 x flood"),
             "{lines:?}"
         );
-        let svg = svg(&args, "planar", &rows);
+        let svg = Done { model, base: &base, rows }.svg();
         assert!(svg.contains(">flood<") && svg.contains(">adaptive<"));
     }
 }

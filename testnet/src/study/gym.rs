@@ -11,8 +11,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::compare::write_files;
 use super::table;
+use super::world::write_files;
 use crate::exit::usage;
 use crate::output;
 use attacks::ATTACKS;

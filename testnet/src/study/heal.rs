@@ -14,9 +14,9 @@ use tidings_sim::simulation::simulate;
 use tidings_tools::show::table::grid;
 
 use super::compare::variant::{Variant, split};
-use super::compare::{WorldArgs, write_files};
 use super::jobs;
 use super::progress::Progress;
+use super::world::{WorldArgs, write_files};
 use crate::exit::usage;
 use crate::manifest::Manifest;
 use crate::output;
@@ -93,7 +93,7 @@ fn manifests(args: &HealArgs) -> Result<Vec<(String, Manifest)>, String> {
     let mut base = args.world.manifest(TXS, 0)?;
     base.seed = args.seed;
     base.spies = 0.0;
-    let lasts_s = args.world.txs.unwrap_or(TXS) as f64 / args.world.rate;
+    let lasts_s = base.txs() as f64 / base.workload.rate();
     base.fault.push(FaultSpec::Partition {
         share: args.share,
         at_s: 0.0,

@@ -26,8 +26,8 @@ use clap::{Args, ValueEnum};
 use tidings_protocol::membership::{Riding, Settings};
 
 use self::beside::ProcessArgs;
-use super::compare::write_files;
 use super::table::{self, Table};
+use super::world::write_files;
 use crate::exit::usage;
 use crate::output;
 

@@ -21,8 +21,8 @@ use tidings_tools::run;
 use tidings_tools::show::format::grouped;
 use tidings_tools::show::table::grid;
 
-use super::compare::write_files;
 use super::rounds::{STRATEGIES, params};
+use super::world::write_files;
 use super::{jobs, theory};
 use crate::exit::usage;
 use crate::manifest::{Manifest, Workload};

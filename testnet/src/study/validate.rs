@@ -345,7 +345,7 @@ mod tests {
         assert!(contestants.iter().all(|(_, settings)| settings.manifest.network.nodes == 20));
         let slow_motion = contestants[0].1.manifest.slow_motion.map(SlowMotion::times);
         assert_eq!(slow_motion, Some(SLOW_MOTION));
-        assert!(contestants_of("--links planar").unwrap_err().contains("the others are for sim"));
+        assert!(contestants_of("--links rounds").unwrap_err().contains("use sim"));
     }
 
     #[test]

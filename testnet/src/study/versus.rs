@@ -25,7 +25,7 @@ use crate::launch::run_folder;
 use crate::manifest::args::SettingArgs;
 use crate::manifest::contender::Contender;
 use crate::output;
-use crate::study::compare::write_files;
+use crate::study::world::write_files;
 use contest::Round;
 use spans::Row;
 
@@ -189,7 +189,7 @@ mod tests {
             ("", "required"),
             ("plumtree", "there is no contender `plumtree`"),
             ("gossipsub --strategies fludd", "there is no strategy `fludd`"),
-            ("gossipsub --models planar", "launch has links of model none or regions"),
+            ("gossipsub --models rounds", "launch can't keep rounds"),
             ("gossipsub --runs 0", "--runs is 0"),
             ("gossipsub --links none", "--models instead of --links"),
             ("gossipsub --rules tidings", "looks into no item"),

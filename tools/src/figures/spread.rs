@@ -142,7 +142,12 @@ mod tests {
             run.items.push(Item::default());
             for (node, latency) in (0_u32..).zip(*row) {
                 if let Some(latency_ms) = latency {
-                    run.deliveries.push(Delivery { item, node, latency_us: latency_ms * 1_000 });
+                    run.deliveries.push(Delivery {
+                        item,
+                        node,
+                        latency_us: latency_ms * 1_000,
+                        from: None,
+                    });
                 }
             }
         }
@@ -177,7 +182,7 @@ mod tests {
     #[test]
     fn the_first_of_several_acceptances_counts() {
         let mut run = run(&[true; 2], &[&[Some(0), Some(9)]]);
-        run.deliveries.push(Delivery { item: 0, node: 1, latency_us: 4_000 });
+        run.deliveries.push(Delivery { item: 0, node: 1, latency_us: 4_000, from: None });
         let spread = Spread::of(&run);
         assert_eq!(spread.time_to_share_ms(0, 1.0), Some(4.0));
         assert_eq!(spread.first_deliveries(), 2);

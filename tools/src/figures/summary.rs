@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use serde::{Deserialize, Serialize};
 
 use crate::figures::blocks::Chain;
+use crate::figures::hops;
 use crate::figures::members::Members;
 use crate::figures::spread::{Spread, milliseconds};
 use crate::figures::statistics::{Distribution, quantile_or_never};
@@ -158,6 +159,12 @@ pub struct Summary {
     pub latency_mean_ms: Option<f64>,
     /// Half the width of its 95 % confidence interval over items (Student's t), milliseconds.
     pub latency_mean_ci95_ms: Option<f64>,
+    /// How many links an item came over to a node, on average; `None` where it isn't known who gave what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hops_mean: Option<f64>,
+    /// The same at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hops_max: Option<f64>,
     /// Payload copies received per delivery over the network, minus 1.
     pub redundancy: Option<f64>,
     /// Bytes sent per live node and payload byte.
@@ -187,6 +194,7 @@ impl Summary {
         let latency = mean_latency_ms(run, spread, &counted);
         let payload: u64 = counted.iter().map(|&item| run.items[item].bytes).sum();
         let deliveries = spread.first_deliveries();
+        let hops = hops::hops(run);
 
         inputs.cpu_s = inputs.cpu_s.or_else(|| sum(run.nodes.iter().map(|node| node.cpu_s)));
         inputs.rss_mib_per_node = inputs.rss_mib_per_node.or_else(|| rss_mib_per_node(run));
@@ -223,6 +231,8 @@ impl Summary {
             backlog_s: backlog_s(run),
             latency_mean_ms: latency.mean(),
             latency_mean_ci95_ms: latency.mean_ci95().map(|mean| mean.half_width),
+            hops_mean: hops.mean(),
+            hops_max: hops.quantile(1.0),
             redundancy: redundancy(run, spread, &traffic),
             bytes_per_payload_byte: ratio(
                 traffic.bytes_by_kind.values().sum::<u64>() as f64,

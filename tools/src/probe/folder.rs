@@ -55,6 +55,7 @@ pub fn run(record: &Record, samples: &Samples) -> Run {
                 item: number,
                 node: u32::try_from(place_of(record, *link)).unwrap_or(0),
                 latency_us: microseconds(*delay_ms),
+                from: None,
             },
         ));
     }

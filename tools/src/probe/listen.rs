@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use tidings::clock::{Clock, SystemClock};
 use tidings::files::network::Network;
 use tidings::lab::slow_motion::{self, SlowMotion};
-use tidings::links::{Place, Region};
+use tidings::links::{Place, Position, Region};
 use tidings::net::{Keypair, Net, NetConfig, NetError, NetEvent};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::Name;
@@ -246,7 +246,7 @@ impl<'a> Listener<'a> {
             inbound_max: 0,
             local_addresses: setup.network.local_addresses,
             autonat: false,
-            place: setup.place,
+            position: setup.place.map(Position::Place),
             clock: clock.clone(),
         })
         .await?;

@@ -101,7 +101,14 @@ fn look(dir: &Path) -> Result<Result<Joinable, String>, String> {
     let network = Network::load(&file).map_err(|error| error.to_string())?;
     let model =
         |config: &toml::Table| config.get("links")?.get("model")?.as_str().map(str::to_owned);
-    let is_shaped = configs.iter().any(|config| model(config).is_some_and(|model| model != "none"));
+    let models: Vec<String> = configs.iter().filter_map(model).collect();
+    if models.iter().any(|model| model == "rows") {
+        return Err(format!(
+            "{}: its nodes have latencies of their own (links.model rows), in which a probe has no place",
+            dir.display()
+        ));
+    }
+    let is_shaped = models.iter().any(|model| model != "none");
     let slow_motion = manifest.get("slow_motion").and_then(toml::Value::as_integer);
     let slow_motion = slow_motion.and_then(|times| u32::try_from(times).ok()?.try_into().ok());
     let slow_motion = slow_motion.filter(|times| *times != SlowMotion::NONE);
@@ -287,5 +294,10 @@ mod tests {
         assert_eq!(slow_from(dir.path()), None);
         fs::write(dir.path().join(SLOW_MOTION), slow_motion_text(77)).unwrap();
         assert_eq!(slow_from(dir.path()), Some(77));
+        let config = dir.path().join("nodes/n1/config.toml");
+        fs::write(config, "[node]\nlisten = [\"127.0.0.1:4001\"]\n[links]\nmodel = \"rows\"\n")
+            .unwrap();
+        let error = for_run(dir.path(), Duration::ZERO).await.unwrap_err();
+        assert!(error.contains("a probe has no place"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The four tables of a run folder: their rows, and how each is read and written.
+//! The five tables of a run folder: their rows, and how each is read and written.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,7 +22,9 @@ const NODE_COLUMNS: Columns = &[
     "alive",
 ];
 const ITEM_COLUMNS: Columns = &["item", "id", "kind", "bytes", "origin", "submitted_us"];
-const DELIVERY_COLUMNS: Columns = &["item", "node", "latency_us"];
+const DELIVERY_COLUMNS: Columns = &["item", "node", "latency_us", "from"];
+/// How many of them older folders have.
+const DELIVERY_COLUMNS_ONCE: usize = 3;
 const LINK_COLUMNS: Columns = &["from", "to", "at_begin", "at_end"];
 const TRAFFIC_COLUMNS: Columns =
     &["node", "kind", "sent_messages", "sent_bytes", "received_messages", "received_bytes"];
@@ -108,6 +110,8 @@ pub struct Delivery {
     pub node: u32,
     /// Time since the item was submitted at its origin, microseconds.
     pub latency_us: u64,
+    /// The node that it came from; `None` if it was submitted here, came in a block, or that isn't known.
+    pub from: Option<u32>,
 }
 
 /// What a node sent and received of one kind of message.
@@ -243,12 +247,15 @@ pub(super) fn read_deliveries(
     items: usize,
     nodes: usize,
 ) -> Result<Vec<Delivery>, RunError> {
-    let mut table = Table::open(path, DELIVERY_COLUMNS)?;
+    let mut table = Table::open_older(path, DELIVERY_COLUMNS, DELIVERY_COLUMNS_ONCE)?;
     let mut deliveries = Vec::new();
     while table.advance()? {
         let row: Delivery = table.row()?;
         table.check_reference("item", row.item, super::ITEMS, items)?;
         table.check_reference("node", row.node, super::NODES, nodes)?;
+        if let Some(from) = row.from {
+            table.check_reference("from", from, super::NODES, nodes)?;
+        }
         deliveries.push(row);
     }
     Ok(deliveries)

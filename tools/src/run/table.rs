@@ -17,6 +17,8 @@ pub(super) type Columns = &'static [&'static str];
 pub(super) struct Table {
     path: PathBuf,
     columns: Columns,
+    /// How many of them the file has.
+    named: usize,
     reader: csv::Reader<File>,
     record: StringRecord,
 }
@@ -24,16 +26,24 @@ pub(super) struct Table {
 impl Table {
     /// Opens the table at `path`, whose first line has to name `columns`.
     pub(super) fn open(path: &Path, columns: Columns) -> Result<Self, RunError> {
+        Self::open_older(path, columns, columns.len())
+    }
+
+    /// Opens the table at `path`, whose first line has to name `columns`, or at least the first `once` of them, which is what
+    /// older folders have: then the others' fields are empty.
+    pub(super) fn open_older(path: &Path, columns: Columns, once: usize) -> Result<Self, RunError> {
         let mut file = File::open(path).map_err(|source| RunError::reading(path, source))?;
         check_end(&mut file, path)?;
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
         let found = reader.headers().map_err(|error| RunError::reading(path, error.into()))?;
-        if found != columns {
+        let named = found.len();
+        let known = columns.get(..named).is_some_and(|columns| found == columns);
+        if named < once || !known {
             let found = found.iter().collect::<Vec<_>>().join(",");
             let expected = columns.join(",");
             return Err(RunError::Header { path: path.to_owned(), expected, found });
         }
-        Ok(Self { path: path.to_owned(), columns, reader, record: StringRecord::new() })
+        Ok(Self { path: path.to_owned(), columns, named, reader, record: StringRecord::new() })
     }
 
     /// Goes to the next row; false after the last.
@@ -42,12 +52,16 @@ impl Table {
         if !read.map_err(|error| RunError::reading(&self.path, error.into()))? {
             return Ok(false);
         }
-        if let Some(&column) = self.columns.get(self.record.len()) {
+        if self.record.len() < self.named {
+            let column = self.columns[self.record.len()];
             return Err(self.error(column, "a field", "the end of the line"));
         }
-        if self.record.len() > self.columns.len() {
-            let (path, expected) = (self.path.clone(), self.columns.len());
+        if self.record.len() > self.named {
+            let (path, expected) = (self.path.clone(), self.named);
             return Err(RunError::TooManyFields { path, line: self.line(), expected });
+        }
+        for _ in self.named..self.columns.len() {
+            self.record.push_field("");
         }
         Ok(true)
     }

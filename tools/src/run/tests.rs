@@ -32,7 +32,7 @@ fn a_run_is_read_as_it_was_written() {
     assert_eq!(Run::read(dir.path()).unwrap(), run);
 }
 
-/// The bytes that the first release of the tools wrote.
+/// The bytes that the first release of the tools wrote, which didn't know from whom what came.
 #[test]
 fn a_folder_from_before_is_read_and_written_as_it_was() {
     let tables = [
@@ -66,8 +66,10 @@ fn a_folder_from_before_is_read_and_written_as_it_was() {
     assert_eq!((run.nodes[1].pid, run.nodes[1].region.as_str()), (None, ""));
     assert_eq!((run.items[1].kind, run.items[1].submitted_us), (ItemKind::Block, u64::MAX));
     run.write(new.path()).unwrap();
+    let with_givers = "item,node,latency_us,from\n0,0,0,\n0,1,48213,\n1,1,0,\n";
     for (file, text) in tables {
-        assert_eq!(fs::read_to_string(new.path().join(file)).unwrap(), text, "{file}");
+        let now = if file == DELIVERIES { with_givers } else { text };
+        assert_eq!(fs::read_to_string(new.path().join(file)).unwrap(), now, "{file}");
     }
 }
 
@@ -100,7 +102,7 @@ fn the_columns_are_those_of_the_documented_format() {
         "node,region,node_type,addr,pid,outbound,inbound,rss_kib,cpu_s,alive"
     );
     assert_eq!(first_line(ITEMS), "item,id,kind,bytes,origin,submitted_us");
-    assert_eq!(first_line(DELIVERIES), "item,node,latency_us");
+    assert_eq!(first_line(DELIVERIES), "item,node,latency_us,from");
     assert_eq!(
         first_line(TRAFFIC),
         "node,kind,sent_messages,sent_bytes,received_messages,received_bytes"
@@ -123,7 +125,7 @@ fn other_columns_are_refused_with_both_headers() {
     let error = error_after(DELIVERIES, "item,node,latency_us", "item,node,latency_ms");
     assert_eq!(
         error,
-        "deliveries.csv:1: expected the columns `item,node,latency_us`, found `item,node,latency_ms`"
+        "deliveries.csv:1: expected the columns `item,node,latency_us,from`, found `item,node,latency_ms,from`"
     );
 }
 
@@ -173,7 +175,7 @@ fn a_wrong_field_is_named_by_file_line_and_column() {
 #[test]
 fn a_missing_field_is_named() {
     assert_eq!(
-        error_after(DELIVERIES, "\n0,2,77\n", "\n0,2\n"),
+        error_after(DELIVERIES, &format!("\n0,2,77,{}\n", folder().0.items[0].origin), "\n0,2\n"),
         "deliveries.csv:4: column `latency_us`: expected a field, found the end of the line"
     );
 }
@@ -182,7 +184,7 @@ fn a_missing_field_is_named() {
 fn a_field_too_many_is_refused() {
     assert_eq!(
         error_after(DELIVERIES, "\n0,1,", "\n0,1,5,"),
-        "deliveries.csv:3: expected 3 fields, found more"
+        "deliveries.csv:3: expected 4 fields, found more"
     );
 }
 
@@ -192,6 +194,12 @@ fn a_reference_to_nothing_is_refused() {
         error_after(DELIVERIES, "\n0,1,", "\n0,3,"),
         "deliveries.csv:3: column `node`: expected a row of nodes.csv, which has 3 (numbered from 0), found `3`"
     );
+}
+
+#[test]
+fn a_giver_that_is_no_node_is_refused() {
+    let error = error_after(DELIVERIES, ",77,", ",77,9");
+    assert!(error.starts_with("deliveries.csv:4: column `from`: expected a row of"), "{error}");
 }
 
 #[test]

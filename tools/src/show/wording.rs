@@ -129,6 +129,11 @@ fn spread(summary: &Summary) -> Vec<Figure> {
             "from the last submission to the last delivery",
         ),
     ]);
+    if summary.hops_mean.is_some() {
+        let meaning = "links that an item came over to a node, on average";
+        figures.push(number("hops_mean", "Hops", summary.hops_mean, "", meaning));
+        figures.push(number("hops_max", "Most hops", summary.hops_max, "", "the longest way"));
+    }
     if let Some(lost) = summary.inputs.links_lost {
         let meaning = "because a node said that its peer misbehaved";
         figures.push(count("links_lost", "Links lost", lost, meaning));

@@ -138,7 +138,7 @@ async fn one_block_is_searched_for_at_a_time() {
         panic!("the block was handed in");
     };
     let id = Some(fixture.api.chain.item(kind, bytes).unwrap().id().hash());
-    reply.send(Ok(Submitted { id, outcome: Outcome::Accepted, rule: None })).unwrap();
+    reply.send(Ok(Submitted { id, outcome: Outcome::Accepted, rule: None, rival: None })).unwrap();
     let mined = first.await.unwrap().unwrap();
     assert_eq!((Some(mined.id), mined.height, mined.time_s), (id, 1, 9));
 }

@@ -2,6 +2,7 @@ use tidings_protocol::ground::item::ItemKind;
 use tidings_protocol::ground::link::Direction;
 
 use super::*;
+use crate::api::Rival;
 use crate::api::explain::{
     DealingsStatus, ExcessStatus, PeerStory, StepName, StepStatus, TotalsStatus, TxStory,
     WaitSettings, WaitStatus,
@@ -28,6 +29,7 @@ fn step(ms: u64, link: &str, step: StepName, detail: &str) -> StepStatus {
         link: (!link.is_empty()).then(|| link.to_owned()),
         step,
         detail: (!detail.is_empty()).then(|| detail.to_owned()),
+        rival: None,
         waits_for: None,
     }
 }
@@ -126,6 +128,43 @@ fn an_item_that_never_came_says_so() {
         step(0, "0.1", StepName::Rejected, "bad-signature"),
     ];
     assert!(told(refused).contains("not accepted: it breaks the rule bad-signature"));
+}
+
+#[test]
+fn whoever_was_sent_an_item_whole_counts_in_the_summary() {
+    let pushed = |link| step(10, link, StepName::Sent, "now");
+    let mut steps = vec![step(0, "", StepName::Submitted, ""), step(5, "", StepName::Accepted, "")];
+    let told =
+        |steps: &[StepStatus]| tx::tell(&story(steps.to_vec())).lines().last().unwrap().to_owned();
+    let end = " 0 peers announced it, 0 peers were told, 0 peers asked this node for it.";
+    assert!(told(&steps).ends_with(end), "{}", told(&steps));
+    steps.extend(["0.1", "1.1"].map(pushed));
+    let text = tx::tell(&story(steps.clone()));
+    assert!(text.contains("sent whole to 12D3KooWAAAAAA (inbound"), "{text}");
+    let end = " 0 peers announced it, 2 peers were sent it whole, 0 peers asked this node for it.";
+    assert!(told(&steps).ends_with(end), "{}", told(&steps));
+    steps.push(step(20, "2.1", StepName::Told, "now"));
+    steps.push(step(30, "2.1", StepName::Sent, "answer"));
+    let end = " 0 peers announced it, 1 peer was told, 2 peers were sent it whole, 1 peer asked this node for it.";
+    assert!(told(&steps).ends_with(end), "{}", told(&steps));
+}
+
+#[test]
+fn a_conflict_is_told_with_the_rival_and_what_would_replace_it() {
+    let refusal = |least_fee| StepStatus {
+        rival: Some(Rival { id: tidings_protocol::ground::item::Hash256([7; 32]), least_fee }),
+        ..step(0, "", StepName::Rejected, "conflicts-with-pool")
+    };
+    let told = |least_fee| {
+        tx::tell(&story(vec![step(0, "", StepName::Submitted, ""), refusal(least_fee)]))
+    };
+    let rival = "07".repeat(32);
+    let sentence = format!(
+        "rejected (conflicts-with-pool): it conflicts with {rival}, which was first; with a fee of 51 or more it would \
+         replace that one\n"
+    );
+    assert!(told(Some(51)).contains(&sentence), "{}", told(Some(51)));
+    assert!(told(None).contains("which was first; no fee would make it replace that one\n"));
 }
 
 /// What is told of a peer with one link.

@@ -68,6 +68,8 @@ struct State {
     in_vain: usize,
     announcers: BTreeSet<String>,
     told: BTreeSet<String>,
+    /// Who was sent it whole without asking.
+    pushed: BTreeSet<String>,
     served: BTreeSet<String>,
     rejected: Option<String>,
     submitted: bool,
@@ -107,6 +109,7 @@ impl State {
             StepName::Sent if step.detail.as_deref() == Some("answer") => {
                 self.served.insert(link);
             }
+            StepName::Sent => drop(self.pushed.insert(link)),
             _ => {}
         }
     }
@@ -193,7 +196,7 @@ impl Teller<'_> {
                 Some(us) => format!("accepted; checking took {} ms", millis(step.unix_us - us)),
                 None => "accepted".to_owned(),
             },
-            StepName::Rejected => format!("rejected: it breaks the rule {detail}"),
+            StepName::Rejected => rejected(step, detail),
             StepName::Delayed => {
                 "not announced yet: this node has announced as much as it may, and what pays most goes first \
                  (params.budgets.relayed)"
@@ -337,6 +340,13 @@ impl Teller<'_> {
     }
 }
 
+fn rejected(step: &StepStatus, rule: &str) -> String {
+    match step.rival {
+        Some(rival) => format!("rejected ({rule}): {rival}"),
+        None => format!("rejected: it breaks the rule {rule}"),
+    }
+}
+
 fn why_left(detail: &str) -> &str {
     match detail {
         "evicted" => "others pay more, and it was full (params.memory.pool_max_bytes)",
@@ -376,12 +386,14 @@ fn in_short(story: &TxStory, state: &State, first: &StepStatus) -> String {
         let _ = write!(text, " {} ms of that went into {requests} in vain.", millis(state.lost_us));
     }
     let peers = |links: &BTreeSet<String>| count(links.len(), "peer", "peers");
-    let _ = writeln!(
-        text,
-        " {} announced it, {} told, {} asked this node for it.",
-        peers(&state.announcers),
-        count(state.told.len(), "peer was", "peers were"),
-        peers(&state.served)
-    );
+    let were = |links: &BTreeSet<String>| count(links.len(), "peer was", "peers were");
+    let _ = write!(text, " {} announced it,", peers(&state.announcers));
+    if !state.told.is_empty() || state.pushed.is_empty() {
+        let _ = write!(text, " {} told,", were(&state.told));
+    }
+    if !state.pushed.is_empty() {
+        let _ = write!(text, " {} sent it whole,", were(&state.pushed));
+    }
+    let _ = writeln!(text, " {} asked this node for it.", peers(&state.served));
     text
 }

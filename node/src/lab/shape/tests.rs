@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::links::{NodeType, Region};
 
 /// A tokio stream with the traits of `futures`.
 #[derive(Debug)]
@@ -48,7 +49,13 @@ const SYDNEY: Place = place(Region::Australia, NodeType::Fullnode);
 
 /// A node's end of its streams, in real time.
 fn shaper(place: Place) -> Shaper {
-    Shaper::new(place, Clock::start())
+    Shaper::new(Position::Place(place), Clock::start())
+}
+
+/// The same of a numbered node.
+fn numbered(number: u16, from_us: &[u64]) -> Shaper {
+    let row = Row { number, from_us: from_us.into(), jitter: 0.0, seed: 1 };
+    Shaper::new(Position::Row(row), Clock::start())
 }
 
 /// Two ends of a shaped stream whose "kernel" holds up to `kernel` bytes.
@@ -99,11 +106,38 @@ async fn bytes_arrive_after_the_latency_of_their_direction() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn numbered_nodes_are_as_far_as_their_rows_say_and_nobody_is_beyond_them() {
+    let [mut a, mut b] =
+        pair(&numbered(0, &[0, 80_000]), &numbered(1, &[30_000, 0]), 1 << 20).await;
+    let start = Instant::now();
+    a.write_all(b"ping").await.unwrap();
+    b.read_exact(&mut [0; 4]).await.unwrap();
+    within(start.elapsed(), 30, 0);
+    let start = Instant::now();
+    b.write_all(&pattern(1_000_000)).await.unwrap();
+    a.read_exact(&mut vec![0; 1_000_000]).await.unwrap();
+    within(start.elapsed(), 80, 10);
+    let (left, right) = tokio::io::duplex(1 << 10);
+    let (here, stranger) = (numbered(0, &[0, 1]), numbered(2, &[1, 1, 0]));
+    let ends = tokio::join!(here.shape(Compat(left), false), stranger.shape(Compat(right), true));
+    assert!(ends.0.unwrap_err().to_string().contains("no place that we know"));
+    let (left, right) = tokio::io::duplex(1 << 10);
+    let ends = tokio::join!(
+        shaper(EUROPE).shape(Compat(left), false),
+        numbered(0, &[0]).shape(Compat(right), true)
+    );
+    assert!(prelude::is_other_links(&ends.0.unwrap_err()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn in_slow_motion_latency_and_line_take_so_many_times_as_long() {
     let clock = Clock::dilatable(20.try_into().unwrap(), SystemClock::default());
     let from = Instant::now() + Duration::from_secs(61);
     clock.slow_from(from).unwrap();
-    let (europe, sydney) = (Shaper::new(EUROPE, clock.clone()), Shaper::new(SYDNEY, clock.clone()));
+    let (europe, sydney) = (
+        Shaper::new(Position::Place(EUROPE), clock.clone()),
+        Shaper::new(Position::Place(SYDNEY), clock.clone()),
+    );
     let [mut a, mut b] = pair(&europe, &sydney, 1 << 16).await;
     tokio::time::sleep_until(from).await;
     let start = Instant::now();

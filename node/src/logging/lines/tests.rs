@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::*;
-use crate::config::LogFormat;
+use crate::config::log::LogFormat;
 use crate::logging::merge::WINDOW;
 
 /// What a peer may say of itself: a line of its own, colours, another order, and much of it.

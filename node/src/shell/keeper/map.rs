@@ -45,6 +45,18 @@ impl MapNotes {
     }
 }
 
+impl MapNotes {
+    /// The store has too much to do.
+    pub(super) fn take_back(&mut self, change: MapChange) {
+        match change {
+            MapChange::Hold(entry) => drop(self.changed.insert(entry.key)),
+            // It is found again: the map doesn't have it.
+            MapChange::Forget(key) => drop(self.stored.insert(key)),
+            MapChange::Writer(_) => {}
+        }
+    }
+}
+
 impl Keeper {
     /// What an earlier run held of the map; nothing if there is no store.
     pub(in crate::shell) fn take_recalled(&mut self) -> Option<Recalled> {

@@ -136,3 +136,81 @@ fn what_changes_nothing_costs_no_commit_of_the_database() {
     assert!(running.commits() >= 2);
     assert!(fs::read(running.folder.path().join("store.redb")).unwrap() == before);
 }
+
+/// Of a size that counts.
+fn big(n: u32, len: usize) -> Arc<Item> {
+    let mut bytes = vec![7; len];
+    bytes[..4].copy_from_slice(&n.to_le_bytes());
+    Opaque::default().item(ItemKind::Tx, bytes.into()).unwrap()
+}
+
+#[test]
+fn what_waits_for_a_stuck_disk_is_bounded_in_bytes_and_the_rest_is_told_so() {
+    // Nobody takes what is handed over, as if the disk were stuck.
+    let (jobs, inbox) = sync_channel(JOBS_MAX);
+    let store = StoreHandle {
+        jobs,
+        thread: thread::spawn(|| ()),
+        gauges: Arc::default(),
+        clock_before_s: None,
+        recalled: None,
+    };
+    let waiting = || store.gauges.waiting_bytes.load(Ordering::Relaxed);
+    let (len, refused) = (90_000, Arc::new(AtomicUsize::new(0)));
+    let fit = WAITING_MAX_BYTES / len;
+    for n in 0..u32::try_from(fit).unwrap() + 50 {
+        let refused = Arc::clone(&refused);
+        let change = Change::Put { item: big(n, len), own: true };
+        let waiter = Waiter::new(move |saved| {
+            assert_eq!(saved.unwrap_err().reason, "the disk is too slow");
+            refused.fetch_add(1, Ordering::Relaxed);
+        });
+        store.save(change, vec![waiter]);
+    }
+    assert_eq!(refused.load(Ordering::Relaxed), 50);
+    assert!(waiting() <= WAITING_MAX_BYTES);
+    let note = vec![Change::Put { item: big(1_000_000, len), own: false }];
+    assert_eq!(store.note(note.clone()), Err(note), "it is noted again by whoever wanted it");
+    store.note(vec![Change::Remove(tx(0).id())]).unwrap();
+    assert_eq!(inbox.try_iter().count(), fit + 1);
+}
+
+#[test]
+fn while_the_disk_refuses_large_changes_leave_before_small_ones() {
+    let put = |n: u32| Change::Put { item: big(n, 1_000_000), own: false };
+    let half = WAITING_MAX_BYTES / 2;
+    let mut kept: Vec<_> = (0..40).map(put).collect();
+    kept.insert(0, Change::Remove(tx(1).id()));
+    let dropped = drop_excess(&mut kept);
+    assert!(matches!(kept[0], Change::Remove(_)));
+    let bytes: usize = kept.iter().map(Change::bytes).sum();
+    assert!(bytes <= half && bytes + 1_000_000 > half, "{bytes}");
+    assert_eq!(dropped[0], put(0), "the oldest first");
+    assert_eq!(dropped.len() + kept.len(), 41);
+    let mut many: Vec<_> = (0..KEPT_MAX + 9).map(|_| Change::Time).collect();
+    assert_eq!((drop_excess(&mut many).len(), many.len()), (9, KEPT_MAX));
+}
+
+#[test]
+fn a_file_that_is_mostly_free_is_compacted_while_it_is_open() {
+    let running = start(tempfile::tempdir().unwrap());
+    for part in 0..5 {
+        let items = (part * 100..part * 100 + 100).map(|n| big(n, 90_000));
+        let changes = items.map(|item| Change::Put { item, own: false }).collect();
+        running.store.note(changes).unwrap();
+        running.save(1_000 + part).blocking_recv().unwrap().unwrap();
+    }
+    let size = || running.store.gauges().file_bytes.load(Ordering::Relaxed);
+    assert!(size() > 40_000_000, "{}", size());
+    let gone = (0..490).map(|n| Change::Remove(big(n, 90_000).id()));
+    running.store.note(gone.collect()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while size() > 8_000_000 {
+        assert!(Instant::now() < deadline, "{} bytes", size());
+        thread::yield_now();
+    }
+    running.save(2_000).blocking_recv().unwrap().unwrap();
+    assert_eq!(running.store.gauges().waiting_bytes.load(Ordering::Relaxed), 0);
+    let folder = running.close();
+    assert_eq!(Store::open(&config(&folder)).unwrap().len(), 10 + 5 + 1);
+}

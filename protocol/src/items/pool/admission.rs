@@ -13,7 +13,8 @@
 //! 3. it drives out at most `replaced_max` transactions, descendants included: this bounds the work;
 //! 4. it doesn't descend from what it replaces.
 //!
-//! A parent and child that are judged together replace nobody.
+//! A parent and child that are judged together replace nobody. Whoever is refused for want of a fee is told which
+//! transaction was first, and the least fee with which the same would replace it ([`Rival`]).
 //!
 //! # Room
 //! Whoever has to leave must count for no more than the newcomer, which counts for what it pays or, if
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use super::Pool;
 use super::family::Sum;
-use crate::chain::{Inspection, Rejection, Sender};
+use crate::chain::{Inspection, Rejection, Rival, Sender};
 use crate::ground::bringer::Bringer;
 use crate::ground::fee::FeeRate;
 use crate::ground::item::{Item, ItemId};
@@ -35,6 +36,13 @@ use crate::report::event::Departure;
 
 /// It pays less than the minimum: together with a child it may be let in.
 pub const FEE_TOO_LOW: Rejection = Rejection::policy("fee-too-low");
+
+/// It claims what a pooled transaction claims, and doesn't pay for replacing that.
+const CONFLICT: &str = "conflicts-with-pool";
+
+/// Most rivals of a peer's transaction for which it is found out what would replace them all, where that isn't needed for the
+/// judgement: each has up to `family_max` descendants. A guess: hardly anything honest has two. Our operator is always told.
+const WEIGHED_MAX: usize = 4;
 
 /// It pays less than all that would have to leave for it.
 pub const POOL_FULL: Rejection = Rejection::policy("pool-full");
@@ -134,23 +142,36 @@ impl Pool {
         if direct.is_empty() {
             return Ok(direct);
         }
+        let rates = direct.iter().filter_map(|id| Some((self.fee_rate(*id)?, *id)));
+        let Some((highest, rival)) = rates.max() else { return Ok(direct) };
+        let refused = |least_fee| Rejection::against(CONFLICT, Rival { id: rival, least_fee });
         if new.all.len() > 1 {
-            return Err(Rejection::policy("conflicts-with-pool"));
+            return Err(refused(None));
         }
-        let rates = direct.iter().filter_map(|id| self.fee_rate(*id));
-        if rates.max().is_some_and(|rate| rate >= new.rate()) {
-            return Err(Rejection::policy("conflicts-with-pool"));
+        let pays_more_than_each = new.rate() > highest;
+        let is_weighed = direct.len() <= WEIGHED_MAX || new.bringer == Bringer::Own;
+        if !pays_more_than_each && !is_weighed {
+            return Err(refused(None));
         }
         let all = self.with_descendants(&direct);
-        if all.len() > params.pool.replaced_max {
-            return Err(Rejection::policy("replaces-too-many"));
+        let hindrance = if all.len() > params.pool.replaced_max {
+            Some("replaces-too-many")
+        } else if new.ancestors.iter().any(|ancestor| all.contains(ancestor)) {
+            Some("replaces-its-ancestor")
+        } else {
+            None
+        };
+        match hindrance {
+            Some(rule) if pays_more_than_each => return Err(Rejection::policy(rule)),
+            Some(_) => return Err(refused(None)),
+            None => {}
         }
-        if new.ancestors.iter().any(|ancestor| all.contains(ancestor)) {
-            return Err(Rejection::policy("replaces-its-ancestor"));
-        }
-        let paid = self.sum(&all).fee;
-        if new.sum.fee < paid + params.pool.fee_rate_step.fee_for(new.sum.vbytes) {
-            return Err(Rejection::policy("conflicts-with-pool"));
+        let vbytes = new.sum.vbytes;
+        let for_all = self.sum(&all).fee + params.pool.fee_rate_step.fee_for(vbytes);
+        let for_rate = FeeRate(highest.0.saturating_add(1)).fee_for(vbytes);
+        let least = for_all.max(for_rate);
+        if new.sum.fee < least {
+            return Err(refused(u64::try_from(least).ok()));
         }
         Ok(all)
     }

@@ -130,3 +130,25 @@ fn a_replaced_transaction_is_not_served_any_more() {
         [(link, Message::Items(Items::Item(better)))]
     );
 }
+
+#[test]
+fn a_refused_conflict_is_reported_and_remembered_with_its_rival() {
+    let mut params = at_once();
+    params.record.steps = Some(1_000);
+    let mut solo = Solo::with_chain(params, Box::new(Ties));
+    let link = solo.link(0, Direction::Inbound);
+    let [first, second] = [1, 2].map(|n| Draft::paying(n, 1_000).claiming(&[1]).item());
+    solo.feed(link, &first);
+    let actions = solo.feed(link, &second);
+    let rival = |action: &Action| match action {
+        Action::Report(Event::Rejected { id, rejection, .. }) => {
+            assert_eq!((*id, rejection.rule), (second.id(), "conflicts-with-pool"));
+            rejection.rival
+        }
+        _ => None,
+    };
+    let rival = actions.iter().find_map(rival).unwrap();
+    assert_eq!(rival.id, first.id());
+    assert!(rival.least_fee.unwrap() > 1_000, "{rival:?}");
+    assert_eq!(solo.node.story_of(second.id()).unwrap().rival, Some(rival));
+}

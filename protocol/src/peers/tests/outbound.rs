@@ -294,6 +294,8 @@ fn op() -> impl Strategy<Value = Op> {
         DialError::WrongNetwork,
         DialError::Myself,
         DialError::Busy,
+        DialError::OtherLinks,
+        DialError::NoTransport,
     ]);
     let advertise = prop::option::of(0..30_u32);
     prop_oneof![

@@ -24,9 +24,10 @@ use tidings::host::{self, Guest};
 use tidings::http::bind::AdminSocket;
 use tidings::http::server;
 use tidings::lab::slow_motion::NotSlowed;
+use tidings::lab::trouble::NotTroubled;
 use tidings::logging;
 use tidings::net::{Meter, to_multiaddr};
-use tidings::trace::{Entry, Line, Trace};
+use tidings::trace::{Entry, Line, PeerId, Trace};
 use tidings_protocol::chain::{Chain, Rules};
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind};
 use tidings_protocol::ground::link::{Direction, Link};
@@ -57,7 +58,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 pub(crate) fn run(data_dir: &Path, setting: Setting) -> Result<(), Failure> {
     let dir = DataDir::locate(Some(data_dir))?;
     let _lock = dir.lock()?;
-    let config = config::resolve(&dir.join(CONFIG), config::env::variables(), &[])?.config;
+    let mut config = config::resolve(&dir.join(CONFIG), config::env::variables(), &[])?.config;
+    config.log.file = config.log.file.map(|file| dir.join(file));
     let _log = logging::init(&config.log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // A task of its own: waking the future that `block_on` polls itself costs a system call each time.
@@ -150,7 +152,7 @@ impl Node {
         let (chain, keypair, clock) = (network.chain(), identity::load(dir)?, Clock::start());
         let (meter, counts) = (Meter::default(), Counts::default());
         let counting = (meter.clone(), counts.clone());
-        let transport = transport::build(&keypair, config.links.place(), &clock, counting)?;
+        let transport = transport::build(&keypair, config.links.position(), &clock, counting)?;
         let behaviour = setting.behaviour(&keypair, chain.max_size(ItemKind::Tx))?;
         let settings =
             swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);
@@ -239,6 +241,7 @@ impl Node {
             {
                 self.setting.welcome(self.swarm.behaviour_mut(), &peer_id);
                 tracing::info!(peer = %peer_id, "link up");
+                self.note_link(peer_id);
             }
             SwarmEvent::ConnectionClosed {
                 peer_id, connection_id, num_established, cause, ..
@@ -269,6 +272,12 @@ impl Node {
         trace.record(&Line::Accepted(Entry { unix_us, id: ItemId::tx(id), bytes, ingress }));
     }
 
+    fn note_link(&mut self, peer: PeerId) {
+        let (Some(trace), Some(link)) = (&mut self.trace, self.links.link(&peer)) else { return };
+        let unix_us = self.clock.unix_us(self.clock.now());
+        trace.record(&Line::Linked { unix_us, link, peer });
+    }
+
     fn on_command(&mut self, command: Command) {
         // Whoever asked may be gone by now; that is no error.
         match command {
@@ -285,6 +294,7 @@ impl Node {
             Command::ExplainTx { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::ExplainPeer { reply, .. } => drop(reply.send(Err(Unexplained::Off))),
             Command::SlowDown { reply, .. } => drop(reply.send(Err(NotSlowed::Unset))),
+            Command::Trouble { reply, .. } => drop(reply.send(Err(NotTroubled::Unset))),
             Command::Bans(reply) => drop(reply.send(BanList::default())),
             Command::Ban { reply, .. }
             | Command::Unban { reply, .. }
@@ -304,8 +314,12 @@ impl Node {
     }
 
     fn submit(&mut self, kind: ItemKind, bytes: &Bytes) -> Submitted {
-        let refused =
-            |id, rule: String| Submitted { id, outcome: Outcome::Rejected, rule: Some(rule) };
+        let refused = |id, rule: String| Submitted {
+            id,
+            outcome: Outcome::Rejected,
+            rule: Some(rule),
+            rival: None,
+        };
         if kind == ItemKind::Block {
             return refused(None, "a contender relays transactions only".to_owned());
         }
@@ -316,10 +330,10 @@ impl Node {
         match self.swarm.behaviour_mut().publish(topic(), bytes.to_vec()) {
             Ok(_) => {
                 self.accept(id, bytes.len(), None);
-                Submitted { id: Some(id), outcome: Outcome::Accepted, rule: None }
+                Submitted { id: Some(id), outcome: Outcome::Accepted, rule: None, rival: None }
             }
             Err(PublishError::Duplicate) => {
-                Submitted { id: Some(id), outcome: Outcome::AlreadyKnown, rule: None }
+                Submitted { id: Some(id), outcome: Outcome::AlreadyKnown, rule: None, rival: None }
             }
             Err(error) => refused(Some(id), error.to_string()),
         }

@@ -10,7 +10,7 @@ use libp2p::identity::Keypair;
 use libp2p::{PeerId, Transport as _, noise, tcp};
 use tidings::clock::Clock;
 use tidings::lab::shape::Shaper;
-use tidings::links::Place;
+use tidings::links::Position;
 use tidings::net::Meter;
 
 use crate::counted::{Counted, Counts};
@@ -24,14 +24,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// A sentence when Noise can't use the identity.
 pub(crate) fn build(
     keypair: &Keypair,
-    place: Option<Place>,
+    position: Option<Position>,
     clock: &Clock,
     (meter, counts): (Meter, Counts),
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, String> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
         .map(move |stream, _| meter.over(stream));
-    let Some(place) = place else { return secure(tcp, keypair, counts) };
-    let shaper = Shaper::new(place, clock.clone());
+    let Some(position) = position else { return secure(tcp, keypair, counts) };
+    let shaper = Shaper::new(position, clock.clone());
     let tcp = tcp.and_then(move |stream, end| shaper.shape(stream, end.is_dialer()));
     secure(tcp, keypair, counts)
 }

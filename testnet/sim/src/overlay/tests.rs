@@ -3,7 +3,15 @@ use super::*;
 use crate::random::shared::{Stream, stream};
 
 fn spec(shape: Shape, nodes: u32) -> OverlaySpec {
-    OverlaySpec { shape, nodes, reachable: nodes, outbound: 8, inbound_max: 117, bridges: 3 }
+    OverlaySpec {
+        shape,
+        nodes,
+        reachable: nodes,
+        outbound: 8,
+        inbound_max: 117,
+        bridges: 3,
+        listed: Vec::new(),
+    }
 }
 
 fn build(spec: &OverlaySpec) -> Vec<Edge> {

@@ -6,11 +6,13 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
+use tidings::config::Config;
+use tidings::config::links::{LinkModelName, LinksConfig};
 use tidings::config::members::MembersConfig;
-use tidings::config::{Config, LinkModelName, LinksConfig};
 use tidings::files::datadir::{ACCOUNT, CONFIG, IDENTITY};
 use tidings::files::identity::account_text;
 use tidings::lab::slow_motion::SlowMotion;
+use tidings_links::{Place, Position};
 use tidings_protocol::params::Params;
 
 use crate::launch::plan::NodePlan;
@@ -40,6 +42,8 @@ pub struct Common {
     pub slow_motion: Option<SlowMotion>,
     /// Whether nodes keep what they have on the disk.
     pub keeps: bool,
+    /// Whether they may be told to let things go wrong.
+    pub trouble: bool,
     /// The program to start as a node, instead of this one.
     pub node_binary: Option<PathBuf>,
     /// What it is told besides its folder.
@@ -95,13 +99,14 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
         config.params.peers.outbound = 0;
     }
     config.node.listen = vec![plan.addr()];
-    config.node.advertise = Some(plan.addr());
+    config.node.advertise = plan.is_reachable.then(|| plan.addr());
     config.node.bootstrap = plan.bootstrap.iter().copied().map(Into::into).collect();
     config.node.connect.clone_from(&plan.connect);
     config.node.network.clone_from(&common.network);
     config.admin.socket = SOCKET.into();
     config.trace.file = Some(TRACE.into());
     config.lab.withhold = plan.withholds;
+    config.lab.trouble = common.trouble;
     config.lab.slow_motion = common.slow_motion;
     // Hundreds of nodes on one disk would wait for it, and a run starts afresh anyway.
     config.store.enabled = common.keeps;
@@ -115,14 +120,24 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
             ..MembersConfig::default()
         };
     }
-    if let Some(place) = plan.place {
-        config.links = LinksConfig {
+    config.links = match &plan.at.position {
+        None => LinksConfig::default(),
+        Some(Position::Place(Place { region, node_type, seed })) => LinksConfig {
             model: LinkModelName::Regions,
-            region: place.region,
-            node_type: place.node_type,
-            seed: place.seed,
-        };
-    }
+            region: *region,
+            node_type: *node_type,
+            seed: *seed,
+            ..LinksConfig::default()
+        },
+        Some(Position::Row(row)) => LinksConfig {
+            model: LinkModelName::Rows,
+            number: row.number,
+            latency_us: row.from_us.to_vec(),
+            jitter: row.jitter,
+            seed: row.seed,
+            ..LinksConfig::default()
+        },
+    };
     config
 }
 

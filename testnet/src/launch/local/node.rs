@@ -1,8 +1,9 @@
 //! One node: its data folder, what it runs in, its admin API. Dropping it kills it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tidings::client::Client;
@@ -43,13 +44,17 @@ pub struct Node {
     pub withholds: bool,
     home: Home,
     fate: Cell<Fate>,
+    /// It is stopped, or starts: it can be asked later.
+    is_paused: Cell<bool>,
+    /// CPU time of its earlier processes.
+    earlier_cpu: Cell<Duration>,
 }
 
 /// What a node runs in.
 #[derive(Debug)]
 enum Home {
     /// A process of its own.
-    Own(Process),
+    Own(RefCell<Process>),
     /// A process that it shares.
     Host(Rc<Host>),
 }
@@ -78,7 +83,7 @@ impl Node {
         let (home, client) = match host {
             None => {
                 let process = Process::start(Verb::Run, &folder, common).map_err(failed)?;
-                (Home::Own(process), Client::unix(folder.join(SOCKET)))
+                (Home::Own(RefCell::new(process)), Client::unix(folder.join(SOCKET)))
             }
             Some(host) => {
                 let client = host.add(index, folder.clone());
@@ -88,7 +93,19 @@ impl Node {
             }
         };
         let fate = Cell::new(Fate::Alive);
-        let node = Self { index, name, addr, folder, client, withholds, home, fate };
+        let (is_paused, earlier_cpu) = (Cell::new(false), Cell::new(Duration::ZERO));
+        let node = Self {
+            index,
+            name,
+            addr,
+            folder,
+            client,
+            withholds,
+            home,
+            fate,
+            is_paused,
+            earlier_cpu,
+        };
         node.wait_for_api().await?;
         Ok(node)
     }
@@ -116,7 +133,7 @@ impl Node {
     #[must_use]
     pub fn pid(&self) -> u32 {
         match &self.home {
-            Home::Own(process) => process.pid,
+            Home::Own(process) => process.borrow().pid,
             Home::Host(host) => host.pid(),
         }
     }
@@ -142,6 +159,63 @@ impl Node {
         self.fate() == Fate::Alive
     }
 
+    /// Whether it lives and isn't paused, so that it can be asked.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.is_alive() && !self.is_paused.get()
+    }
+
+    /// CPU time of the processes that it had before.
+    #[must_use]
+    pub fn earlier_cpu(&self) -> Duration {
+        self.earlier_cpu.get()
+    }
+
+    /// Stops its process, which stays, and all its sockets with it. Not in a host.
+    pub fn pause(&self) {
+        self.is_paused.set(true);
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a paused one go on.
+    pub fn resume(&self) {
+        self.is_paused.set(false);
+        self.signal(Signal::CONT);
+    }
+
+    /// Dies so that peers have to find out: it does nothing any more, and its sockets stay. Not in a host.
+    pub fn freeze(&self) {
+        self.fate.set(Fate::Killed);
+        self.signal(Signal::STOP);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Home::Own(process) = &self.home {
+            process.borrow().signal(signal);
+        }
+    }
+
+    /// Starts one that we killed again, with its folder and its address, and waits until its API answers. Not in a host.
+    ///
+    /// # Errors
+    /// When it doesn't start.
+    pub async fn restart(&self, common: &Common) -> Result<(), NodeError> {
+        let Home::Own(process) = &self.home else { return Ok(()) };
+        if self.fate() != Fate::Killed {
+            return Ok(());
+        }
+        self.end();
+        self.earlier_cpu.set(self.earlier_cpu.get() + process.borrow().wait_for_end());
+        let started = Process::start(Verb::Again, &self.folder, common);
+        *process.borrow_mut() = started.map_err(|problem| self.error(problem))?;
+        // Not up before it answers.
+        self.is_paused.set(true);
+        self.fate.set(Fate::Alive);
+        let answers = self.wait_for_api().await;
+        self.is_paused.set(false);
+        answers
+    }
+
     /// Looks whether it still runs. Tells its death once.
     #[must_use]
     pub fn check(&self) -> Option<NodeError> {
@@ -149,7 +223,7 @@ impl Node {
             return None;
         }
         let end = match &self.home {
-            Home::Own(process) => process.ended(),
+            Home::Own(process) => process.borrow().ended(),
             Home::Host(host) => host.end_of(self.index),
         };
         let end = end?;
@@ -161,7 +235,7 @@ impl Node {
     pub fn kill(&self) {
         self.fate.set(Fate::Killed);
         match &self.home {
-            Home::Own(process) => process.signal(Signal::KILL),
+            Home::Own(process) => process.borrow().signal(Signal::KILL),
             Home::Host(host) => host.kill(self.index),
         }
     }
@@ -169,7 +243,7 @@ impl Node {
     /// Asks it to shut down gracefully, and with it all others of its host.
     pub fn terminate(&self) {
         match &self.home {
-            Home::Own(process) if self.is_alive() => process.signal(Signal::TERM),
+            Home::Own(process) if self.is_alive() => process.borrow().signal(Signal::TERM),
             Home::Own(_) => {}
             Home::Host(host) => host.terminate(),
         }
@@ -186,7 +260,9 @@ impl Node {
     /// this value is dropped.
     pub(crate) fn end(&self) {
         match &self.home {
-            Home::Own(process) if self.fate() != Fate::Died => process.signal(Signal::KILL),
+            Home::Own(process) if self.fate() != Fate::Died => {
+                process.borrow().signal(Signal::KILL);
+            }
             Home::Own(_) => {}
             Home::Host(host) => host.end(),
         }

@@ -5,11 +5,13 @@ use std::fs::{self, File};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::folder::{Common, LOG};
 use super::mode;
+use crate::usage;
 
 /// A running process. Dropping it kills it.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(super) struct Process {
 pub(super) enum Verb {
     /// A node.
     Run,
+    /// One that ran before, whose log goes on.
+    Again,
     /// A host, to which the launcher speaks over pipes.
     Host,
 }
@@ -35,7 +39,11 @@ impl Process {
     /// # Errors
     /// A sentence about what the system refuses.
     pub(super) fn start(verb: Verb, folder: &Path, common: &Common) -> Result<Self, String> {
-        let log = File::create(folder.join(LOG))
+        let mut log = File::options();
+        let log =
+            log.create(true).write(true).truncate(verb != Verb::Again).append(verb == Verb::Again);
+        let log = log
+            .open(folder.join(LOG))
             .map_err(|error| format!("cannot create its log: {error}"))?;
         let program = std::env::current_exe()
             .map_err(|error| format!("cannot find this program, to start it as a node: {error}"))?;
@@ -46,7 +54,7 @@ impl Process {
             command.arg(mode::EXEC).arg(binary);
         }
         match verb {
-            Verb::Run => {
+            Verb::Run | Verb::Again => {
                 let said = log.try_clone();
                 let said = said.map_err(|error| format!("cannot share its log: {error}"))?;
                 command.arg(mode::RUN).stdin(Stdio::null()).stdout(said);
@@ -81,6 +89,14 @@ impl Process {
         // What it may have started goes with it.
         self.signal(Signal::KILL);
         Some(ending(status))
+    }
+
+    /// Waits until it is gone, which it must have been told to be; the CPU time that it used in all.
+    pub(super) fn wait_for_end(&self) -> Duration {
+        let used = usage::usage(self.pid).map_or(Duration::ZERO, |usage| usage.cpu);
+        // A process that can't be waited for isn't there.
+        let _ = self.child.borrow_mut().wait();
+        used
     }
 
     /// Sends a signal to the process and all that it started: `--node-binary` may be a script. It leads a group of its

@@ -38,8 +38,8 @@ use self::process::PROCESSES_MAX;
 use self::serf::Serf;
 use self::table::Report;
 use super::MembersArgs;
-use crate::study::compare::write_files;
 use crate::study::table::Goal;
+use crate::study::world::write_files;
 use crate::{exit, launch, namespace, output, usage};
 
 /// Arguments of `members` for real processes.

@@ -11,7 +11,7 @@ fn tx(origin: u32, bytes: u64, submitted_us: u64) -> Item {
 }
 
 fn delivery(item: u32, node: u32, latency_ms: u64) -> Delivery {
-    Delivery { item, node, latency_us: latency_ms * 1_000 }
+    Delivery { item, node, latency_us: latency_ms * 1_000, from: None }
 }
 
 fn traffic(node: u32, kind: &str, sent: (u64, u64), received: (u64, u64)) -> Traffic {

@@ -100,7 +100,7 @@ mod tests {
 
     fn run() -> Run {
         let node = |region: &str| Node { region: region.into(), alive: true, ..Node::default() };
-        let delivery = |item, node, latency_us| Delivery { item, node, latency_us };
+        let delivery = |item, node, latency_us| Delivery { item, node, latency_us, from: None };
         Run {
             nodes: vec![node("west"), node("east"), node("east")],
             items: vec![Item::default(), Item { origin: 1, ..Item::default() }],
@@ -139,7 +139,7 @@ mod tests {
     fn the_slowest_item_reached_fewest_and_then_took_longest() {
         let mut run = run();
         assert_eq!(slowest_items(&Spread::of(&run), vec![0, 1]), [1, 0]);
-        run.deliveries.push(Delivery { item: 1, node: 2, latency_us: 8_000 });
+        run.deliveries.push(Delivery { item: 1, node: 2, latency_us: 8_000, from: None });
         run.deliveries[2].latency_us = 21_000;
         assert_eq!(slowest_items(&Spread::of(&run), vec![0, 1]), [0, 1]);
     }
