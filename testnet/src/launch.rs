@@ -251,10 +251,11 @@ async fn launch(
     let idle = Duration::from_secs_f64(settings.manifest.measure.idle_s);
     let idle_cpu_percent = observe::idle_cpu_percent(&fleet, idle).await;
     let idle_memory = observe::memory(&fleet);
-    let clock = match slow_motion::slow_down(&fleet, settings.manifest.slow_motion).await {
-        Ok(clock) => clock,
-        Err(reason) => return give_up(folder, settings, reason),
-    };
+    let clock =
+        match slow_motion::slow_down(&fleet, settings.manifest.slow_motion, folder.path()).await {
+            Ok(clock) => clock,
+            Err(reason) => return give_up(folder, settings, reason),
+        };
     if let Some(times) = settings.manifest.slow_motion {
         ui.say(&format!("from here on, {times} seconds of real time are one of the network's"));
     }

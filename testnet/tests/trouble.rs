@@ -45,10 +45,10 @@ fn whatever_becomes_of_messages_everything_arrives() {
 fn what_a_partition_kept_apart_is_everywhere_once_it_is_over() {
     for mode in ["drop", "stall", "break"] {
         let summary =
-            launch(&format!("--fault partition:share=0.5,at_s=0.5,for_s=1.5,mode={mode}"));
+            launch(&format!("--fault partition:share=0.5,at_s=0.5,for_s=2.3,mode={mode}"));
         assert_eq!(touched(&summary), [4]);
         let slowest_ms = summary["t100_ms"].as_f64().unwrap();
-        assert!(slowest_ms > 100.0, "{mode}: half of them came late: {slowest_ms}");
+        assert!(slowest_ms > 100.0, "{mode}: most items came late: {slowest_ms}");
     }
 }
 

@@ -1,5 +1,13 @@
 //! The command line of `tidings-tools`.
 
+mod trouble;
+
+mod joining;
+
+mod load;
+
+mod probe;
+
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -14,15 +22,12 @@ use tidings_tools::show::overlay::{Moment, Overlay};
 use tidings_tools::show::report;
 use tidings_tools::show::table::{self, Ink};
 
-/// Exit code of wrong arguments (sysexits.h, `EX_USAGE`).
-const EXIT_USAGE: u8 = 64;
+use trouble::{EXIT_NO_INPUT, EXIT_USAGE, Trouble};
 
-/// Exit code of an input that isn't there (sysexits.h, `EX_NOINPUT`).
-const EXIT_NO_INPUT: u8 = 66;
-
-/// Reports on runs of Tidings networks, and compares them.
+/// Reports on runs of Tidings networks, compares them, and measures networks that live.
 ///
-/// Exit codes: 0 done, 1 failure (for instance malformed data), 64 wrong arguments, 66 input missing.
+/// Exit codes: 0 done, 1 failure (for instance malformed data), 64 wrong arguments, 66 input missing; those of `probe` and `load` stand
+/// in their help.
 #[derive(Debug, Parser)]
 #[command(name = "tidings-tools", version)]
 struct Arguments {
@@ -71,6 +76,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    Probe(Box<probe::Arguments>),
+    Load(Box<load::Arguments>),
     /// Runs a node behind Maelstrom's standard input and output (also a binary of its own,
     /// tidings-maelstrom, since Maelstrom takes a path).
     Maelstrom(tidings_maelstrom::Options),
@@ -95,6 +102,8 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Report { run, out, json } => make_report(&run, out.as_deref(), json),
         Command::Diff { a, b, json } => compare(&a, &b, json),
         Command::Overlay { run, at, out, json } => show_overlay(&run, at, out.as_deref(), json),
+        Command::Probe(arguments) => return measure(probe::run(*arguments)),
+        Command::Load(arguments) => return measure(load::run(&arguments)),
         Command::Maelstrom(options) => return run_node(&options),
     };
     match printed {
@@ -102,6 +111,21 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             complain(&format!("tidings-tools: {error}\n"));
             ExitCode::from(if error.is_missing_input() { EXIT_NO_INPUT } else { 1 })
+        }
+    }
+}
+
+/// Prints what was measured; ends with 1 if something wasn't as it should be.
+fn measure(measured: Result<(String, bool), Trouble>) -> ExitCode {
+    match measured {
+        Ok((text, true)) => print(&text),
+        Ok((text, false)) => {
+            print(&text);
+            ExitCode::FAILURE
+        }
+        Err(Trouble { what, code }) => {
+            complain(&format!("tidings-tools: {what}\n"));
+            ExitCode::from(code)
         }
     }
 }

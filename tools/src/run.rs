@@ -34,6 +34,7 @@ use std::path::Path;
 
 pub use blocks::{Block, write_blocks};
 pub use error::RunError;
+pub(crate) use file::write_whole;
 pub use file::{read_text, write_text};
 pub use rows::{Delivery, Item, ItemKind, Link, Node, Traffic};
 

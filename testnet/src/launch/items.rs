@@ -6,20 +6,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ed25519_zebra::SigningKey;
-use rand::{Rng, RngExt};
-use tidings_protocol::chain::tidings::{TRANSFER_LEN_MIN, Transfer};
+use rand::Rng;
 use tidings_protocol::chain::{Limits, Rules, Settings};
 use tidings_protocol::ground::item::{Hash256, ItemId, ItemKind};
 use tidings_sim::random::shared::{Stream, stream};
 use tidings_sim::workload::sizes::Sizes;
 use tidings_sim::workload::{self, Transfers};
+use tidings_tools::load::transfers::Maker;
 
 use crate::manifest::{Manifest, Workload};
-
-/// Fee of every transfer, in the smallest unit: pools that have to choose take the higher one, and
-/// here none shall be chosen.
-const FEE: u64 = 1;
 
 /// One item to submit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,18 +99,13 @@ fn transfers(
     genesis: Hash256,
     rng: &mut impl Rng,
 ) -> Vec<Planned> {
-    let keys: Vec<SigningKey> =
-        (0..accounts).map(|_| SigningKey::from(rng.random::<[u8; 32]>())).collect();
-    (0..count)
-        .map(|number| {
-            let size = sizes.draw(rng).max(TRANSFER_LEN_MIN);
-            let mut payload = vec![0; size - TRANSFER_LEN_MIN];
-            rng.fill_bytes(&mut payload);
-            let nonce = (number / accounts) as u64;
-            let bytes = Transfer::sign(&keys[number % accounts], genesis, nonce, FEE, &payload);
-            Planned::new(ItemKind::Tx, bytes)
-        })
-        .collect()
+    let mut maker = Maker::new(accounts, genesis, rng);
+    let transfer = |_| {
+        let size = sizes.draw(rng);
+        let (id, bytes) = maker.next(size, rng);
+        Planned { id, bytes, follows: false }
+    };
+    (0..count).map(transfer).collect()
 }
 
 /// The same transactions as in a simulation of that seed.
@@ -143,7 +133,7 @@ impl Schedule {
 mod tests {
     use std::collections::HashSet;
 
-    use tidings_protocol::chain::tidings::Tidings;
+    use tidings_protocol::chain::tidings::{TRANSFER_LEN_MIN, Tidings};
     use tidings_protocol::chain::{Chain, GOOD, opaque::Opaque};
 
     use super::*;

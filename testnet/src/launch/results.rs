@@ -7,6 +7,7 @@ use tidings_protocol::ground::item::ItemKind;
 use tidings_tools::figures::blocks::Chain;
 use tidings_tools::figures::members::Members;
 use tidings_tools::figures::summary::{Inputs, SOCKET_BYTES, SOCKET_WRITES, Summary};
+use tidings_tools::probe::submissions::BEGAN_UNIX_US;
 use tidings_tools::run::{self, Link, Manifest, Run};
 
 use super::clocks::Mistimed;
@@ -232,6 +233,7 @@ fn more(
     let mut put = |key: &str, value: Value| more.insert(key.to_owned(), value);
     put("cpu_us_per_delivery_nodes", json!(nodes_cpu_s * 1e6 / deliveries));
     put("cpu_us_per_delivery_launcher", json!(driven.launcher_cpu_s * 1e6 / deliveries));
+    put(BEGAN_UNIX_US, json!(driven.began_us));
     put("elapsed_s", json!(driven.elapsed_s));
     put("began", json!(instant(driven.began_us)));
     put("began_unix_ns", json!(driven.began_us.saturating_mul(1_000)));

@@ -100,6 +100,12 @@ impl RunFolder {
         fs::write(&path, text).map_err(|source| failed(&path, source))
     }
 
+    /// Where it is, absolute.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The folder of the nodes' folders, absolute.
     #[must_use]
     pub fn nodes(&self) -> PathBuf {

@@ -95,7 +95,7 @@ pub enum RunError {
 
 impl RunError {
     /// What an I/O error while reading `path` means.
-    pub(super) fn reading(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn reading(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => Self::Missing(path),

@@ -26,14 +26,17 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), RunError> {
 }
 
 /// [`write_text`] for what is too large to be a string first.
-pub(super) fn write_whole(
+pub(crate) fn write_whole(
     path: &Path,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    fill: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), RunError> {
     replace(path, fill).map_err(|source| RunError::Write { path: path.to_owned(), source })
 }
 
-fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn replace(
+    path: &Path,
+    fill: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+) -> io::Result<()> {
     let dir =
         path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     // As readable as any other new file, not as private as temporary ones are.
