@@ -93,14 +93,14 @@ fn a_manifest_of_a_simulation_can_be_launched_and_the_other_way_round() {
     let matrix = temp.path().join("m.csv");
     fs::write(&matrix, "region,share,near,far\nnear,1,1,60\nfar,1,60,1\n").unwrap();
     let args = format!(
-        "sim --nodes 8 --txs 20 --warmup 5 --rate 20 --spies 0.2 --origin 3 --strategy flood --json --links matrix:file={}",
+        "sim --nodes 8 --txs 20 --warmup 5 --rate 20 --spies 0.2 --origin 3 --strategy flood --idle 0 --json --links matrix:file={}",
         matrix.display()
     );
     let runs = [
         (args, &simulated),
         (
             format!(
-                "launch --json --quiet --idle 0 --manifest {}",
+                "launch --json --quiet --manifest {}",
                 simulated.join("manifest.toml").display()
             ),
             &launched,
