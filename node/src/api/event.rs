@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::kv::{KvEntry, KvKind, KvText};
 use super::members::MemberName;
 use super::members::shared::LeaderView;
-use super::schema::{Address, Dialled, ItemHash, Kind, Text};
+use super::schema::{Address, Dialled, Ingress, ItemHash, Kind, Text};
 
 /// One message of the stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -61,6 +61,7 @@ pub enum What {
         bytes: u32,
         /// Where it came from; `None` if it was submitted here.
         #[serde(flatten)]
+        #[schema(value_type = Ingress)]
         ingress: Option<LinkName>,
     },
     /// An item broke a rule.
@@ -76,6 +77,7 @@ pub enum What {
         rule: Cow<'static, str>,
         /// Where it came from; `None` if it was submitted here.
         #[serde(flatten)]
+        #[schema(value_type = Ingress)]
         ingress: Option<LinkName>,
     },
     /// A submitted item was known.

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use data_encoding::HEXLOWER;
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
-use serde_json::json;
 
 use super::Folder;
 use super::args::InitArgs;
+use super::shapes::Made;
 use crate::cli::error::Error;
 use crate::config::{NETWORK_FILE, TEMPLATE};
 use crate::files::datadir::{ACCOUNT, CONFIG, IDENTITY};
@@ -47,24 +47,24 @@ pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> 
     let account = SigningKey::from(identity::load_account(dir)?);
     let account = HEXLOWER.encode(VerificationKeyBytes::from(&account).as_ref());
     let peer_id = identity::create(dir)?.public().to_peer_id().to_string();
-    let made = json!({
-        "data_dir": dir.path(),
-        "peer_id": peer_id,
-        "account": account,
-        "network": network.name,
-        "rules": network.rules,
-    });
+    let made = Made {
+        data_dir: dir.path().to_owned(),
+        peer_id,
+        account,
+        network: network.name,
+        rules: network.rules.name().to_owned(),
+    };
     folder.output.print(&made, || {
         let path = dir.path().display();
+        let Made { peer_id, account, network, .. } = &made;
         format!(
             "made data folder {path}\n\
              identity  {peer_id}\n\
              account   {account}\n\
-             network   {} (network.toml)\n\
+             network   {network} (network.toml)\n\
              settings  {path}/{CONFIG}\n\
              \n\
-             start the node with `tidings run --data-dir {path}`\n",
-            network.name
+             start the node with `tidings run --data-dir {path}`\n"
         )
     })?;
     Ok(ExitCode::SUCCESS)

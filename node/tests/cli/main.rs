@@ -10,8 +10,11 @@ mod kv;
 mod members;
 mod metrics;
 mod output;
+mod schema;
 mod store;
 mod supervisor;
+mod top;
+mod watch;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
