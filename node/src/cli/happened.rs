@@ -95,7 +95,7 @@ fn words(what: &What) -> String {
         What::AlreadyKnown { id } => format!("{id} was submitted, and known"),
         What::Restored { id, kind } => format!("{kind} {id} is back from an earlier run"),
         What::Orphaned { id } => format!("tx {id} waits for its parents"),
-        What::Broadcast { id } => format!("a peer has {id}, which was submitted here"),
+        What::Broadcast { id } => format!("a peer has our {id}"),
         What::Left { id, why } => format!("tx {id} left the pool: {why}"),
         What::BlockConnected { id, height } | What::BlockDisconnected { id, height } => {
             format!("block {id} at height {height}")

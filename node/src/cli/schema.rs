@@ -1,4 +1,4 @@
-//! `tidings schema`: what each verb prints with `--json`, as JSON schema (draft 2020-12, which OpenAPI 3.1's schemas are).
+//! `tidings schema`: what each verb prints with `--json`, as JSON schema (draft 2020-12, which `OpenAPI` 3.1's schemas are).
 //!
 //! It is made of the types themselves, as the API's description is, and [`SHAPES`] says which verb prints which. All of it stands in
 //! `node/schema.json`, which a test compares; another one runs every verb and holds what it prints to its schema.
@@ -28,7 +28,7 @@ use crate::cli::error::Error;
 /// The version of JSON schema.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// Where OpenAPI has schemas, and where JSON schema has them.
+/// Where `OpenAPI` has schemas, and where JSON schema has them.
 const COMPONENTS: &str = "#/components/schemas/";
 const DEFS: &str = "#/$defs/";
 

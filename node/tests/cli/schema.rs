@@ -48,7 +48,7 @@ impl Checks<'_> {
     /// The first lines of a verb that goes on, while something is done.
     fn watch(&mut self, verb: &str, args: &[&str], mut act: impl FnMut(&Folder)) {
         let words: Vec<&str> = verb.split(' ').chain(args.iter().copied()).collect();
-        let mut lines = Lines::start(self.folder, &words);
+        let lines = Lines::start(self.folder, &words);
         let line = lines.first(|| act(self.folder));
         self.hold(verb, &serde_json::from_str(&line).unwrap());
     }

@@ -145,9 +145,12 @@ impl Drop for Terminal {
 #[test]
 fn a_node_is_looked_at_and_the_terminal_is_as_it_was_afterwards() {
     let folder = Folder::new();
-    let _node = folder.run(&[]);
-    for keys in ["q", "\u{3}"] {
-        let mut terminal = Terminal::start(folder.command(&["top"]), 80, 24);
+    let node = folder.run(&["--admin-tcp", "127.0.0.1:0"]);
+    let token = folder.file("admin.token").display().to_string();
+    let elsewhere =
+        ["top", "--admin", node.ready["admin_tcp"].as_str().unwrap(), "--token-file", &token];
+    for (keys, args) in [("q", &["top"][..]), ("\u{3}", &elsewhere)] {
+        let mut terminal = Terminal::start(folder.command(args), 80, 24);
         terminal.shows("no peers yet");
         assert!(terminal.text().contains(TAKES) && terminal.is_raw());
         let id = folder.json(&["submit", "--payload", "hello"])["id"].clone();

@@ -1,8 +1,11 @@
 //! `tidings watch`: what happens, as lines and as JSON, and across a restart of the node.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -34,7 +37,7 @@ impl Lines {
     }
 
     /// The first line. Something is done again and again until there is one, since it may not listen yet.
-    pub(super) fn first(&mut self, mut act: impl FnMut()) -> String {
+    pub(super) fn first(&self, mut act: impl FnMut()) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             act();
@@ -45,11 +48,11 @@ impl Lines {
         }
     }
 
-    fn next(&mut self) -> String {
+    fn next(&self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("a line")
     }
 
-    fn json(&mut self) -> Value {
+    fn json(&self) -> Value {
         serde_json::from_str(&self.next()).unwrap()
     }
 }
@@ -80,7 +83,7 @@ fn what_happens_is_told_as_lines_and_as_json_and_only_what_is_wanted() {
 
     let nonce = ["submit", "--payload", "named", "--nonce", "7"];
     let named = folder.json(&nonce)["id"].as_str().unwrap().to_owned();
-    let mut only = Lines::start(&folder, &["watch", "--item", &named[..10]]);
+    let only = Lines::start(&folder, &["watch", "--item", &named[..10]]);
     let line = only.first(|| {
         submit(&folder);
         folder.json(&nonce);
@@ -95,7 +98,7 @@ fn what_happens_is_told_as_lines_and_as_json_and_only_what_is_wanted() {
 fn it_goes_on_after_the_node_was_gone_and_says_that_something_may_be_missing() {
     let folder = Folder::new();
     let node = folder.run(&[]);
-    let mut lines = Lines::start(&folder, &["watch", "accepted"]);
+    let lines = Lines::start(&folder, &["watch", "accepted"]);
     let mut once = Lines::start(&folder, &["watch", "accepted", "--once"]);
     let first = lines.first(|| drop(submit(&folder)));
     assert!(first.contains("accepted"), "{first}");
@@ -114,6 +117,74 @@ fn it_goes_on_after_the_node_was_gone_and_says_that_something_may_be_missing() {
     assert_eq!(lost, json!({ "event": "lost", "count": null }), "another run knows nothing of it");
     let id = submit(&folder);
     assert_eq!(lines.json()["id"], json!(id));
+}
+
+/// What stands between a client and a node, and can be cut.
+#[derive(Default)]
+struct Between {
+    is_cut: AtomicBool,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+impl Between {
+    /// Passes on what comes at an address that it gives back, until the test ends.
+    fn start(to: &str) -> (Arc<Self>, String) {
+        let (between, listener) =
+            (Arc::new(Self::default()), TcpListener::bind("127.0.0.1:0").unwrap());
+        let (at, to, own) =
+            (listener.local_addr().unwrap().to_string(), to.to_owned(), Arc::clone(&between));
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(node) = TcpStream::connect(&to) else { return };
+                let mut open = own.open.lock().unwrap();
+                if own.is_cut.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let pairs = [
+                    (client.try_clone(), node.try_clone()),
+                    (node.try_clone(), client.try_clone()),
+                ];
+                for (from, to) in pairs {
+                    let (mut from, mut to) = (from.unwrap(), to.unwrap());
+                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                }
+                open.extend([client, node]);
+            }
+        });
+        (between, at)
+    }
+
+    /// Cuts what is open, and takes nothing new.
+    fn cut(&self) {
+        let mut open = self.open.lock().unwrap();
+        self.is_cut.store(true, Ordering::SeqCst);
+        open.drain(..).for_each(|stream| _ = stream.shutdown(Shutdown::Both));
+    }
+
+    fn mend(&self) {
+        self.is_cut.store(false, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn what_happens_while_the_connection_is_broken_is_told_once_it_is_there_again() {
+    let folder = Folder::new();
+    let node = folder.run(&["--admin-tcp", "127.0.0.1:0"]);
+    let (between, at) = Between::start(node.ready["admin_tcp"].as_str().unwrap());
+    let token = folder.file("admin.token").display().to_string();
+    let lines =
+        Lines::start(&folder, &["watch", "accepted", "--admin", &at, "--token-file", &token]);
+    lines.first(|| drop(submit(&folder)));
+    between.cut();
+    let missed = [(); 3].map(|()| submit(&folder));
+    between.mend();
+    // What was submitted before may be told first.
+    let mut told = lines.json();
+    while told["id"] != missed[0] {
+        assert_eq!(told["event"], "accepted", "nothing is lost");
+        told = lines.json();
+    }
+    assert_eq!([lines.json()["id"].clone(), lines.json()["id"].clone()], missed[1..]);
 }
 
 #[test]

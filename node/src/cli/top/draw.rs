@@ -123,8 +123,7 @@ fn panes(view: &View, paint: &mut Paint<'_>, area: Rect) {
         (Rect { width: left, ..area }, right)
     };
     pane(view, paint, Pane::Peers, rows(area.y, peers));
-    // What is wider than flows can use is the pool's.
-    let flows = if area.width >= 160 { 75 } else { FLOWS_WIDTH };
+    let flows = if area.width >= 120 { 75 } else { FLOWS_WIDTH };
     let (flows, pool) = beside(rows(area.y + peers, middle), flows);
     pane(view, paint, Pane::Flows, flows);
     pane(view, paint, Pane::Pool, pool);
@@ -195,7 +194,7 @@ fn pool_line(view: &View) -> Option<String> {
     let pool = &view.snapshot.as_ref()?.pool;
     let mut text = format!("{} tx, {}", pool.count, bytes(pool.bytes as u64));
     let rates = pool.items.iter().map(|row| row.fee_rate);
-    if let (Some(most), Some(_)) = (rates.max(), pool.items.last()) {
+    if let Some(most) = rates.max().filter(|most| *most > 0) {
         let _ = write!(text, ", up to {}/MB", short(most as f64));
     }
     if pool.min_fee_rate > 0 {

@@ -46,7 +46,7 @@ pub(super) async fn look(client: Client, updates: mpsc::Sender<Update>) {
 
 async fn ask(client: &Client, round: u32, pool: &mut PoolPage) -> Result<Snapshot, ClientError> {
     let (status, peers) = (client.status().await?, client.peers().await?.peers);
-    if round % POOL_EVERY == 0 {
+    if round.is_multiple_of(POOL_EVERY) {
         *pool = client.pool(PoolSort::FeeRate, POOL_MAX, None).await?;
     }
     Ok(Snapshot { status, peers, pool: pool.clone() })

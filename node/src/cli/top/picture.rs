@@ -30,7 +30,6 @@ struct Run {
     cells: u16,
     colour: &'static str,
     is_bold: bool,
-    is_reversed: bool,
 }
 
 /// The picture of a grid.
@@ -51,6 +50,9 @@ pub(super) fn picture(grid: &Buffer, title: &str) -> String {
         let cells: Vec<&Cell> =
             (area.left()..area.right()).filter_map(|x| grid.cell((x, y))).collect();
         let top = f64::from(y - area.top()).mul_add(HEIGHT, MARGIN);
+        for (x, width, colour) in grounds(&cells) {
+            ground(&mut svg, x, width, colour, top);
+        }
         for run in runs(&cells) {
             draw(&mut svg, &run, top);
         }
@@ -59,28 +61,24 @@ pub(super) fn picture(grid: &Buffer, title: &str) -> String {
     svg
 }
 
+/// Draws the ground of reversed letters. Writing to a string doesn't fail, here and below.
+fn ground(svg: &mut String, x: u16, cells: u16, colour: &str, top: f64) {
+    let (x, width) = (f64::from(x).mul_add(WIDTH, MARGIN), f64::from(cells) * WIDTH);
+    let _ = writeln!(
+        svg,
+        "<rect x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{HEIGHT}\" fill=\"{colour}\"/>"
+    );
+}
+
 fn draw(svg: &mut String, run: &Run, top: f64) {
     let x = f64::from(run.x).mul_add(WIDTH, MARGIN);
-    let width = f64::from(run.cells) * WIDTH;
-    // Writing to a string doesn't fail.
-    if run.is_reversed {
-        let Run { colour, .. } = run;
-        let _ = write!(
-            svg,
-            "<rect x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{HEIGHT}\" fill=\"{colour}\"/>"
-        );
-    }
-    let colour = if run.is_reversed { GROUND } else { run.colour };
+    let (width, colour) = (f64::from(run.cells) * WIDTH, run.colour);
     if let Some(thickness) = thickness(&run.text) {
         let middle = top + HEIGHT / 2.0;
         let _ = writeln!(
             svg,
             "<path d=\"M{x} {middle}h{width}\" stroke=\"{colour}\" stroke-width=\"{thickness}\"/>"
         );
-        return;
-    }
-    if run.text.trim().is_empty() {
-        svg.push('\n');
         return;
     }
     let class = if run.is_bold { " class=\"b\"" } else { "" };
@@ -103,7 +101,23 @@ fn thickness(text: &str) -> Option<u8> {
     }
 }
 
-/// The runs of a row. Two spaces end one, and so does a line's beginning or end; spaces that nobody sees are none.
+/// Where letters of a row are reversed: from where, how many, and what colour their ground has.
+fn grounds(cells: &[&Cell]) -> Vec<(u16, u16, &'static str)> {
+    let mut grounds: Vec<(u16, u16, &'static str)> = Vec::new();
+    for (x, cell) in (0_u16..).zip(cells) {
+        if !cell.modifier.contains(Modifier::REVERSED) {
+            continue;
+        }
+        let colour = colour(cell.fg);
+        match grounds.last_mut() {
+            Some((begin, count, same)) if *begin + *count == x && *same == colour => *count += 1,
+            _ => grounds.push((x, 1, colour)),
+        }
+    }
+    grounds
+}
+
+/// The runs of a row. Two spaces end one, and so does a line's beginning or end; there are none of spaces alone.
 fn runs(cells: &[&Cell]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for (x, cell) in (0_u16..).zip(cells) {
@@ -112,9 +126,8 @@ fn runs(cells: &[&Cell]) -> Vec<Run> {
             x,
             text: cell.symbol().to_owned(),
             cells: 1,
-            colour: colour(cell.fg),
+            colour: if is_reversed { GROUND } else { colour(cell.fg) },
             is_bold: cell.modifier.contains(Modifier::BOLD),
-            is_reversed,
         };
         match runs.last_mut() {
             Some(last) if last.goes_on_with(&next) => {
@@ -124,34 +137,31 @@ fn runs(cells: &[&Cell]) -> Vec<Run> {
             _ => runs.push(next),
         }
     }
-    for run in &mut runs {
-        run.trim();
-    }
-    runs.retain(|run| run.is_reversed || !run.text.is_empty());
+    runs.iter_mut().for_each(Run::trim);
+    runs.retain(|run| !run.text.is_empty());
     runs
 }
 
 impl Run {
     fn goes_on_with(&self, next: &Self) -> bool {
         let is_line = |text: &str| thickness(text).is_some();
-        let looks = |run: &Self| (run.colour, run.is_bold, run.is_reversed);
-        // What is reversed stays in one piece, so that its ground has no seams.
-        looks(self) == looks(next)
-            && (self.is_reversed
-                || (is_line(&self.text) == is_line(&next.text) && !self.text.ends_with("  ")))
+        (self.colour, self.is_bold) == (next.colour, next.is_bold)
+            && is_line(&self.text) == is_line(&next.text)
+            && !self.text.ends_with("  ")
     }
 
-    /// Takes spaces off both ends, which only a reversed run shows.
+    /// Takes spaces off both ends.
     fn trim(&mut self) {
-        if self.is_reversed {
-            return;
+        let spaces = |letters: &mut dyn Iterator<Item = char>| {
+            let count = letters.take_while(|letter| *letter == ' ').count();
+            u16::try_from(count).unwrap_or(u16::MAX)
+        };
+        let trimmed = self.text.trim_matches(' ').to_owned();
+        if !trimmed.is_empty() {
+            let begin = spaces(&mut self.text.chars());
+            let end = spaces(&mut self.text.chars().rev());
+            (self.x, self.cells) = (self.x + begin, self.cells.saturating_sub(begin + end));
         }
-        let begin = self.text.chars().take_while(|letter| *letter == ' ').count();
-        let trimmed = self.text.trim().to_owned();
-        let end = self.text.chars().rev().take_while(|letter| *letter == ' ').count();
-        let spaces = if trimmed.is_empty() { begin } else { begin + end };
-        self.x += u16::try_from(begin).unwrap_or_default();
-        self.cells = self.cells.saturating_sub(u16::try_from(spaces).unwrap_or_default());
         self.text = trimmed;
     }
 }
@@ -195,8 +205,13 @@ mod tests {
             "{svg}"
         );
         assert!(svg.contains("style=\"fill:#ff7b72\">x</text>"), "{svg}");
-        assert!(svg.contains(&format!("style=\"fill:{GROUND}\">12  34</text>")), "{svg}");
-        assert_eq!(svg.matches("<text").count(), 3, "{svg}");
+        let reversed =
+            format!("<rect x=\"12\" y=\"46\" width=\"48\" height=\"17\" fill=\"{LETTERS}\"/>");
+        assert!(svg.contains(&reversed), "{svg}");
+        for text in ["12", "34"] {
+            assert!(svg.contains(&format!("style=\"fill:{GROUND}\">{text}</text>")), "{svg}");
+        }
+        assert_eq!(svg.matches("<text").count(), 4, "{svg}");
     }
 
     #[test]

@@ -32,6 +32,9 @@ const LOG_MAX: usize = 500;
 /// Lines of a story that are kept, from its beginning.
 const STORY_MAX: usize = 5_000;
 
+/// As many letters of an id are shown as tell items apart.
+const ID_LETTERS: usize = 12;
+
 /// A part of the screen that shows one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pane {
@@ -231,7 +234,7 @@ pub(super) struct View {
     pub(super) mode: Mode,
     /// What the last line says instead of the keys, until the next key.
     pub(super) said: Option<String>,
-    /// How many rows PgUp and PgDn go.
+    /// How many rows a page of keys has.
     pub(super) page: usize,
     /// Whether there are colours.
     pub(super) coloured: bool,
@@ -357,7 +360,12 @@ impl View {
                 }
                 let time = clock(*unix_us);
                 let at = time.get(..12).unwrap_or(&time).to_owned();
-                self.note(at, other.kind(), happened::sentence(other));
+                let mut text = happened::sentence(other);
+                if let Some(id) = happened::item(other).map(ToString::to_string) {
+                    // The pane is narrow, and the rest of an id tells people nothing.
+                    text = text.replace(&id, id.get(..ID_LETTERS).unwrap_or(&id));
+                }
+                self.note(at, other.kind(), text);
             }
         }
     }
