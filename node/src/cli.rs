@@ -2,7 +2,7 @@
 //!
 //! `init` makes a data folder and `run` runs a node in it; the other verbs find the running node by
 //! its data folder and ask it over its admin API. With `--json` each prints one JSON object instead of
-//! text for people; what goes wrong is a sentence on standard error, and an [exit code](crate::cli::error).
+//! text for people, or one a line where it goes on, as `tidings schema` says; what goes wrong is a sentence on standard error, and an [exit code](crate::cli::error).
 
 mod args;
 mod bans;
@@ -11,6 +11,7 @@ mod descriptions;
 mod descriptors;
 pub mod error;
 mod explain;
+mod happened;
 mod init;
 mod items;
 mod kv;
@@ -19,11 +20,15 @@ mod mine;
 mod output;
 mod peers;
 mod run;
+mod schema;
+mod shapes;
 mod show;
 mod store;
 mod stores;
 mod submit;
 mod table;
+mod top;
+mod watch;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,7 +36,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use serde_json::json;
 use tokio::time::timeout;
 
 use crate::cli::error::{EXIT_SOFTWARE, EXIT_USAGE, Error};
@@ -83,12 +87,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
     let output = Output { json: cli.json };
     if let Verb::Version = cli.verb {
         let version = env!("CARGO_PKG_VERSION");
-        output.print(&json!({ "version": version }), || format!("tidings {version}\n"))?;
+        output.print(&shapes::Version { version }, || format!("tidings {version}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     match &cli.verb {
         Verb::Completions(args) => return descriptions::completions(output, args),
         Verb::Manual(args) => return descriptions::manual(output, args),
+        Verb::Schema(args) => return schema::schema(output, args),
         _ => {}
     }
     let folder = Folder { dir: DataDir::locate(cli.data_dir.as_deref())?, output };
@@ -97,6 +102,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Init(args) => init::init(&folder, &args),
         Verb::Run(settings) => run::run(&folder, &settings.flags()?),
         Verb::Status(remote) => show::status(&folder, &remote),
+        Verb::Top(args) => top::top(&folder, &args),
+        Verb::Watch(args) => watch::watch(&folder, &args),
         Verb::Peers(args) => peers::peers(&folder, &args),
         Verb::Addresses(args) => peers::addresses(&folder, &args),
         Verb::Blocks(args) => chain::blocks(&folder, &args),
@@ -123,7 +130,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Stop(remote) => stop(&folder, &remote),
         Verb::Log(args) => show::log(&folder, &args),
         Verb::Config(settings) => show::config(&folder, &settings.flags()?),
-        Verb::Version | Verb::Completions(_) | Verb::Manual(_) => {
+        Verb::Version | Verb::Completions(_) | Verb::Manual(_) | Verb::Schema(_) => {
             unreachable!("they need no data folder and are answered above")
         }
     }
@@ -190,6 +197,8 @@ fn stop(folder: &Folder, remote: &Remote) -> Result<ExitCode, Error> {
                 format!("see the node end: it was asked to, and still runs after {seconds} s");
             Error::io(doing)(late.into())
         })?;
-    folder.output.print(&json!({ "stopped": true }), || "the node has stopped\n".to_owned())?;
+    folder
+        .output
+        .print(&shapes::Stopped { stopped: true }, || "the node has stopped\n".to_owned())?;
     Ok(ExitCode::SUCCESS)
 }

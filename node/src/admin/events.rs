@@ -11,7 +11,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
 use futures::Stream;
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use utoipa::IntoParams;
 
 use super::Api;
@@ -59,12 +59,17 @@ pub(super) enum Next {
     End,
 }
 
-/// Waits for what is next.
-pub(super) async fn next(reader: &mut EventReader, stop: &Stop) -> Next {
+/// When a stream that is told nothing from now on gives a sign of life. What it hears and doesn't tell doesn't put that off.
+pub(super) fn quiet_until() -> Instant {
+    Instant::now() + SILENCE
+}
+
+/// Waits for what is next, until a sign of life is due.
+pub(super) async fn next(reader: &mut EventReader, stop: &Stop, quiet_until: Instant) -> Next {
     tokio::select! {
         biased;
         () = stop.requested() => Next::End,
-        heard = timeout(SILENCE, reader.next()) => heard.map_or(Next::Silence, Next::Heard),
+        heard = timeout_at(quiet_until, reader.next()) => heard.map_or(Next::Silence, Next::Heard),
     }
 }
 
@@ -134,8 +139,9 @@ pub(super) async fn stream(
     let stream = futures::stream::unfold((reader, api.stop), move |(mut reader, stop)| {
         let kinds = kinds.clone();
         async move {
+            let quiet_until = quiet_until();
             let event = loop {
-                match next(&mut reader, &stop).await {
+                match next(&mut reader, &stop, quiet_until).await {
                     Next::Heard(Heard::Event(told)) => {
                         let kind = told.event.what.kind();
                         if kinds.is_empty() || kinds.contains(&kind) {

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Api;
 use super::describe::{Absent, Conflict, Full, Limited};
-use super::events::{Next, lost, message, next, reader, silence};
+use super::events::{Next, lost, message, next, quiet_until, reader, silence};
 use crate::api::kv::{KvConflicts, KvEntries, KvEntry, KvPage, KvText, KvWrite};
 use crate::api::problem::ProblemKind;
 use crate::api::schema::EventText;
@@ -161,8 +161,9 @@ struct Watch {
 
 impl Watch {
     async fn next(&mut self) -> Option<Event> {
+        let quiet_until = quiet_until();
         loop {
-            let told = match next(&mut self.reader, &self.api.stop).await {
+            let told = match next(&mut self.reader, &self.api.stop, quiet_until).await {
                 Next::Heard(Heard::Event(told)) => told,
                 Next::Heard(Heard::Lost(count)) => return Some(lost(&self.reader, count)),
                 Next::Silence => return Some(silence(&self.reader)),

@@ -28,7 +28,9 @@ impl From<MembersRefused> for ApiError {
             MembersRefused::Unknown(_)
             | MembersRefused::NoQuery(_)
             | MembersRefused::NoDistance(..) => ProblemKind::NotFound,
-            MembersRefused::Ambiguous { .. } => ProblemKind::Ambiguous,
+            MembersRefused::Ambiguous { .. } | MembersRefused::Beginning { .. } => {
+                ProblemKind::Ambiguous
+            }
             MembersRefused::Itself(_) | MembersRefused::Shared(_) => ProblemKind::Conflict,
             MembersRefused::TooMany(_)
             | MembersRefused::Nobody

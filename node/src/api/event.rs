@@ -13,7 +13,7 @@ use super::kv::{KvEntry, KvKind, KvText};
 use super::members::MemberName;
 use super::members::shared::LeaderView;
 use super::rival::Rival;
-use super::schema::{Address, Dialled, ItemHash, Kind, Text};
+use super::schema::{Address, Dialled, Ingress, ItemHash, Kind, Text};
 
 /// One message of the stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -62,6 +62,7 @@ pub enum What {
         bytes: u32,
         /// Where it came from; `None` if it was submitted here.
         #[serde(flatten)]
+        #[schema(value_type = Ingress)]
         ingress: Option<LinkName>,
     },
     /// An item broke a rule.
@@ -80,6 +81,7 @@ pub enum What {
         rival: Option<Rival>,
         /// Where it came from; `None` if it was submitted here.
         #[serde(flatten)]
+        #[schema(value_type = Ingress)]
         ingress: Option<LinkName>,
     },
     /// A submitted item was known.

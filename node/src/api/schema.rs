@@ -45,6 +45,17 @@ pub enum Dialled {
     Outbound,
 }
 
+/// Where an item came from: nothing of it if it was submitted here.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Ingress {
+    /// Handle of the link.
+    #[schema(required = false, nullable = false)]
+    pub link: Option<String>,
+    /// The peer's identity.
+    #[schema(required = false, nullable = false)]
+    pub peer: Option<String>,
+}
+
 /// An address of a peer: `IP:PORT`, with `/quic` behind it where it isn't TCP.
 #[derive(Debug, ToSchema)]
 #[schema(example = "192.0.2.7:4000")]

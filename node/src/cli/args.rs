@@ -1,6 +1,7 @@
 //! What may stand on the command line.
 
 mod chain;
+mod live;
 mod members;
 mod store;
 
@@ -15,12 +16,12 @@ use tidings_protocol::ground::peer::PeerAddr;
 use tidings_protocol::params::StrategyKind;
 
 pub(super) use self::chain::{BlockArgs, BlocksArgs, DecodeArgs, ItemArgs, MineArgs, PoolArgs};
+pub(super) use self::live::{COLUMNS_MIN, PeersArgs, ROWS_MIN, SchemaArgs, TopArgs, WatchArgs};
 pub(super) use self::members::{
     EventArgs, KeysVerb, LeaderVerb, MembersArgs, MembersVerb, QueryArgs, RttArgs, StateVerb,
     WhomArgs,
 };
 pub(super) use self::store::{ExportArgs, StoreVerb};
-use crate::api::bans::Subject;
 use crate::cli::error::Error;
 use crate::config::seeds::Seed;
 use crate::config::{Flag, env};
@@ -52,7 +53,7 @@ pub(super) struct Cli {
     /// Data folder [default: ~/.tidings]
     #[arg(long, global = true, env = env::DATA_DIR, hide_env_values = true, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
-    /// Print one JSON object instead of text
+    /// Print one JSON object instead of text, or one a line where it goes on
     #[arg(long, global = true)]
     pub(super) json: bool,
     #[command(subcommand)]
@@ -67,8 +68,12 @@ pub(super) enum Verb {
     Run(Settings),
     /// Show how the node is
     Status(Remote),
+    /// Look at the node while it runs, on the whole terminal
+    Top(TopArgs),
+    /// Show what happens at the node, as it happens
+    Watch(WatchArgs),
     /// Show the node's peers
-    Peers(WideArgs),
+    Peers(PeersArgs),
     /// Show the addresses that the node knows
     Addresses(WideArgs),
     /// Show the blocks that came last, and headers that lead on from there
@@ -78,6 +83,7 @@ pub(super) enum Verb {
     /// Show the transactions that wait for a block
     Pool(PoolArgs),
     /// Show what an item of the node says, by its id or the beginning of it
+    #[command(visible_alias = "tx")]
     Item(ItemArgs),
     /// Tell what bytes are under the network's rules, without asking a node; ends with 1 if they are nothing valid
     Decode(DecodeArgs),
@@ -139,6 +145,8 @@ pub(super) enum Verb {
     Completions(CompletionsArgs),
     /// Print the manual page, or write those of all commands
     Manual(ManualArgs),
+    /// Print what verbs print with --json, as JSON schema
+    Schema(SchemaArgs),
     /// Show the version
     Version,
 }
@@ -296,8 +304,8 @@ pub(super) enum ExplainVerb {
 
 #[derive(Debug, Args)]
 pub(super) struct BanArgs {
-    /// Whom: a whole peer id, an address (192.0.2.7) or a subnet (192.0.2.0/24)
-    pub(super) subject: Subject,
+    /// Whom: a peer id (the beginning of it will do if there is a link), an address (192.0.2.7) or a subnet (192.0.2.0/24)
+    pub(super) subject: String,
     /// For how long: 90s, 15m, 12h, 7d [default: 1d]
     #[arg(long = "for", value_name = "TIME")]
     pub(super) span: Option<String>,
@@ -307,9 +315,9 @@ pub(super) struct BanArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct UnbanArgs {
-    /// Whom, as `tidings bans` shows it
+    /// Whom, as `tidings bans` shows it; of a peer id the beginning will do
     #[arg(required_unless_present = "all", conflicts_with = "all")]
-    pub(super) subject: Option<Subject>,
+    pub(super) subject: Option<String>,
     /// Everybody
     #[arg(long)]
     pub(super) all: bool,

@@ -8,11 +8,11 @@ use std::process::ExitCode;
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
-use serde_json::json;
 
 use super::args::{Cli, CompletionsArgs, ManualArgs};
 use super::error::Error;
 use super::output::Output;
+use super::shapes::{Manual, ManualPage, ManualPages, Script};
 
 /// The command line without what only parsing needs.
 fn described() -> Command {
@@ -27,8 +27,8 @@ pub(super) fn completions(output: Output, args: &CompletionsArgs) -> Result<Exit
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "tidings", &mut script);
     let script = String::from_utf8_lossy(&script);
-    let value = json!({ "shell": args.shell.to_string(), "script": script });
-    output.print_own(&value, &script)?;
+    let value = Script { shell: args.shell.to_string(), script: script.into_owned() };
+    output.print_own(&value, &value.script)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -36,14 +36,13 @@ pub(super) fn completions(output: Output, args: &CompletionsArgs) -> Result<Exit
 pub(super) fn manual(output: Output, args: &ManualArgs) -> Result<ExitCode, Error> {
     let Some(folder) = &args.out else {
         let page = page(&described())?;
-        output.print_own(&json!({ "page": page }), &page)?;
+        output.print_own(&Manual::Page(ManualPage { page: page.clone() }), &page)?;
         return Ok(ExitCode::SUCCESS);
     };
     let mut written = Vec::new();
     write(&described(), folder, &mut written)?;
-    output.print(&json!({ "written": written }), || {
-        written.iter().map(|path| format!("{}\n", path.display())).collect()
-    })?;
+    let lines = written.iter().map(|path| format!("{}\n", path.display())).collect();
+    output.print(&Manual::Written(ManualPages { written }), || lines)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::Folder;
 use super::args::{ExplainArgs, ExplainVerb};
-use crate::api::explain::LinkStatus;
+use crate::api::explain::{LinkStatus, PeerStory, TxStory};
 use crate::calendar::Civil;
 use crate::cli::error::Error;
 
@@ -23,6 +23,16 @@ pub(super) fn explain(folder: &Folder, verb: &ExplainVerb) -> Result<ExitCode, E
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The story of an item, as text for people.
+pub(super) fn tell_tx(story: &TxStory) -> String {
+    tx::tell(story)
+}
+
+/// The dealings with a peer, as text for people.
+pub(super) fn tell_peer(story: &PeerStory) -> String {
+    peer::tell(story)
 }
 
 /// As many letters of a peer's id as tell it from others at a glance: six more than all have in common.
@@ -49,7 +59,7 @@ pub(super) fn utc(unix_us: u64) -> String {
 }
 
 /// The time of day, to the microsecond.
-fn clock(unix_us: u64) -> String {
+pub(super) fn clock(unix_us: u64) -> String {
     let (hour, minute, second) = Civil::of(unix_us / 1_000_000).time;
     format!("{hour:02}:{minute:02}:{second:02}.{:06}", unix_us % 1_000_000)
 }

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use data_encoding::HEXLOWER;
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
-use serde_json::json;
 
 use super::Folder;
 use super::args::InitArgs;
+use super::shapes::Made;
 use crate::cli::error::Error;
 use crate::config::{NETWORK_FILE, TEMPLATE};
 use crate::files::datadir::{ACCOUNT, CONFIG, DataDir, DataDirError, IDENTITY, LOCK};
@@ -37,27 +37,27 @@ pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> 
     if !files.is_empty() {
         return Err(Error::Exists { folder: dir.path().to_owned(), files });
     }
-    let mut made = Made::begin(dir);
-    let (account, peer_id) = made.all(&network_text)?;
-    made.keep();
-    let made = json!({
-        "data_dir": dir.path(),
-        "peer_id": peer_id,
-        "account": account,
-        "network": network.name,
-        "rules": network.rules,
-    });
+    let mut begun = Begun::begin(dir);
+    let (account, peer_id) = begun.all(&network_text)?;
+    begun.keep();
+    let made = Made {
+        data_dir: dir.path().to_owned(),
+        peer_id,
+        account,
+        network: network.name,
+        rules: network.rules.name().to_owned(),
+    };
     folder.output.print(&made, || {
         let path = dir.path().display();
+        let Made { peer_id, account, network, .. } = &made;
         format!(
             "made data folder {path}\n\
              identity  {peer_id}\n\
              account   {account}\n\
-             network   {} (network.toml)\n\
+             network   {network} (network.toml)\n\
              settings  {path}/{CONFIG}\n\
              \n\
-             start the node with `tidings run --data-dir {path}`\n",
-            network.name
+             start the node with `tidings run --data-dir {path}`\n"
         )
     })?;
     Ok(ExitCode::SUCCESS)
@@ -65,14 +65,14 @@ pub(super) fn init(folder: &Folder, args: &InitArgs) -> Result<ExitCode, Error> 
 
 /// What is made, and taken away again unless all of it is.
 #[derive(Debug)]
-struct Made<'a> {
+struct Begun<'a> {
     dir: &'a DataDir,
     /// The folders that weren't there, the innermost first.
     folders: Vec<PathBuf>,
     files: Vec<&'static str>,
 }
 
-impl<'a> Made<'a> {
+impl<'a> Begun<'a> {
     fn begin(dir: &'a DataDir) -> Self {
         let missing = dir.path().ancestors().take_while(|folder| !folder.exists());
         Self { dir, folders: missing.map(Path::to_owned).collect(), files: Vec::new() }
@@ -113,7 +113,7 @@ impl<'a> Made<'a> {
     }
 }
 
-impl Drop for Made<'_> {
+impl Drop for Begun<'_> {
     fn drop(&mut self) {
         // What can't be taken away is told to whoever tries again.
         for file in &self.files {

@@ -14,6 +14,7 @@ use tidings_protocol::ground::item::ItemKind;
 use super::Folder;
 use super::args::{DecodeArgs, ItemArgs};
 use super::chain::print_hex;
+use super::shapes::Readings;
 use crate::api::chain::Decoded;
 use crate::cli::error::{EXIT_FAILURE, Error};
 use crate::decode;
@@ -39,15 +40,16 @@ pub(super) fn decode(folder: &Folder, args: &DecodeArgs) -> Result<ExitCode, Err
         (_, true) => Some(ItemKind::Block),
         _ => None,
     };
-    let decoded = match kind {
+    let readings = match kind {
         Some(kind) => vec![decode::decode(&*chain, kind, &bytes)],
         None => decode::guess(&*chain, &bytes),
     };
-    folder.output.print(&decoded, || {
-        let told: Vec<String> = decoded.iter().map(tell).collect();
+    let read = Readings { readings };
+    folder.output.print(&read, || {
+        let told: Vec<String> = read.readings.iter().map(tell).collect();
         told.join("\n")
     })?;
-    let is_any_valid = decoded.iter().any(|decoded| decoded.valid);
+    let is_any_valid = read.readings.iter().any(|decoded| decoded.valid);
     Ok(if is_any_valid { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
 }
 

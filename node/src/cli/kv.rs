@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use super::Folder;
 use super::args::{Deletable, ElementArgs, KeyArgs, KvVerb, PrefixArgs, Remote};
 use super::explain::utc;
-use crate::api::kv::{KvConflicts, KvEntry, KvKind, KvLost, KvStamp, KvText, KvWhy, KvWrite};
+use crate::api::kv::{
+    KvConflicts, KvEntries, KvEntry, KvKind, KvLost, KvStamp, KvText, KvWhy, KvWrite,
+};
 use crate::api::{KvChange, Notice};
 use crate::cli::error::Error;
 use crate::printable;
@@ -20,12 +22,14 @@ pub(super) fn kv(folder: &Folder, verb: &KvVerb) -> Result<ExitCode, Error> {
         KvVerb::Get(KeyArgs { key, remote }) => {
             let key = text(key);
             let entries = folder.ask(remote, async |client| client.kv_get(&key).await)?;
-            folder.output.print(&entries, || entries.iter().map(show).collect())?;
+            let found = KvEntries { entries };
+            folder.output.print(&found, || found.entries.iter().map(show).collect())?;
         }
         KvVerb::List(PrefixArgs { prefix, remote }) => {
             let prefix = text(prefix);
             let entries = folder.ask(remote, async |client| client.kv_list(&prefix).await)?;
-            folder.output.print(&entries, || entries.iter().map(line).collect())?;
+            let found = KvEntries { entries };
+            folder.output.print(&found, || found.entries.iter().map(line).collect())?;
         }
         KvVerb::Set { key, value, field, remote } => {
             let (key, value, field) = (text(key), text(value), field.as_ref().map(text));

@@ -5,13 +5,12 @@ pub(super) mod shared;
 use std::io::Read as _;
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use super::args::{KeysVerb, MembersArgs, MembersVerb, Remote};
 use super::output::terminal_width;
+use super::shapes::NewKey;
 use super::table::{self, Column};
 use super::{Folder, runtime};
-use crate::api::members::{KeyOp, KeyRequest, KeysView, MemberView};
+use crate::api::members::{KeyOp, KeyRequest, KeysView, MemberView, Members};
 use crate::cli::error::Error;
 use crate::client::ClientError;
 use crate::members::KEYS_FILE;
@@ -28,8 +27,9 @@ const KEY_TEXT_MAX: u64 = 1_024;
 pub(super) fn members(folder: &Folder, args: &MembersArgs) -> Result<ExitCode, Error> {
     match &args.verb {
         None => {
-            let list = folder.ask(&args.remote, async |client| client.members().await)?;
-            folder.output.print(&list, || describe(&list, terminal_width()))?;
+            let members = folder.ask(&args.remote, async |client| client.members().await)?;
+            let list = Members { members };
+            folder.output.print(&list, || describe(&list.members, terminal_width()))?;
         }
         Some(MembersVerb::Join { addrs, remote }) => {
             let joined = folder.ask(remote, async |client| client.members_join(addrs).await)?;
@@ -62,8 +62,8 @@ fn keys(folder: &Folder, verb: &KeysVerb) -> Result<(), Error> {
     let (op, key, remote) = match verb {
         KeysVerb::Generate => {
             let key = Key::generate()?;
-            let value = json!({ "key": key.to_text(), "id": key.id().to_string() });
-            return folder.output.print(&value, || format!("{}\n", key.to_text()));
+            let made = NewKey { key: key.to_text(), id: key.id().to_string() };
+            return folder.output.print(&made, || format!("{}\n", made.key));
         }
         KeysVerb::List(remote) => {
             let keys = at_node_or_file(

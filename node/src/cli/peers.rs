@@ -1,9 +1,12 @@
 //! `tidings peers` and `tidings addresses`: with whom the node is linked, and with whom it might be.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use tidings_protocol::ground::link::Direction;
+
 use super::Folder;
-use super::args::WideArgs;
+use super::args::{PeersArgs, WideArgs};
 use super::output::terminal_width;
 use super::show::{bytes, duration};
 use super::table::{self, Column};
@@ -11,15 +14,58 @@ use crate::api::peers::{BudgetStatus, Keeps, PassedStatus, PlaceStatus};
 use crate::api::{AddressStatus, PeerStatus};
 use crate::cli::error::Error;
 
-/// How wide a table may be.
-fn width(args: &WideArgs) -> Option<usize> {
-    terminal_width().filter(|_| !args.wide)
+pub(super) fn peers(folder: &Folder, args: &PeersArgs) -> Result<ExitCode, Error> {
+    let peers = folder.ask(&args.remote, async |client| client.peers().await)?;
+    let list = &peers.peers;
+    let width = terminal_width().filter(|_| !args.wide);
+    folder.output.print(&peers, || match args.level {
+        None => describe_peers(list, LEVEL_MAX, width),
+        Some(0) => describe_counts(list),
+        Some(level) => format!("{}\n{}", describe_peers(list, level, None), describe_counts(list)),
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn peers(folder: &Folder, args: &WideArgs) -> Result<ExitCode, Error> {
-    let peers = folder.ask(&args.remote, async |client| client.peers().await)?;
-    folder.output.print(&peers, || describe_peers(&peers.peers, width(args)))?;
-    Ok(ExitCode::SUCCESS)
+/// All that there is to show of peers.
+const LEVEL_MAX: u8 = 4;
+
+/// From which level on a column is shown, in the order of [`PEER_COLUMNS`]: as `bitcoin-cli -netinfo` has them, what passes first, then
+/// addresses, then who it is, then everything.
+const LEVELS: [u8; 17] = [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 4, 1, 4, 1, 4, 3, 3];
+
+const COUNT_COLUMNS: [Column; 4] = [
+    Column { title: "LINKS", number: false, rank: 0 },
+    Column { title: "IN", number: true, rank: 0 },
+    Column { title: "OUT", number: true, rank: 0 },
+    Column { title: "ALL", number: true, rank: 0 },
+];
+
+/// How many peers there are, and how far away.
+fn describe_counts(peers: &[PeerStatus]) -> String {
+    let row = |name: &str, fits: fn(&PeerStatus) -> bool| {
+        let of = |direction| {
+            peers.iter().filter(|peer| fits(peer) && peer.direction == direction).count()
+        };
+        let (inbound, outbound) = (of(Direction::Inbound), of(Direction::Outbound));
+        let counts = [inbound, outbound, inbound + outbound].map(|count| count.to_string());
+        [&[name.to_owned()][..], &counts].concat()
+    };
+    let rows = [
+        row("all", |_| true),
+        row("for blocks alone", |peer| peer.only_blocks),
+        row("that compare alone", |peer| peer.only_compares),
+    ];
+    let mut text = table::render(&COUNT_COLUMNS, &rows, None);
+    let mut round_trips: Vec<f64> = peers.iter().filter_map(|peer| peer.rtt_ms).collect();
+    round_trips.sort_by(f64::total_cmp);
+    if let [least, .., most] = round_trips[..] {
+        let middle = round_trips[round_trips.len() / 2];
+        let _ = writeln!(
+            text,
+            "round trips: {least:.1} ms at least, {middle:.1} in the middle, {most:.1} at most"
+        );
+    }
+    text
 }
 
 const PEER_COLUMNS: [Column; 17] = [
@@ -83,7 +129,7 @@ fn budget_of<'a>(budgets: impl Iterator<Item = (&'a String, &'a BudgetStatus)>) 
     }
 }
 
-fn describe_peers(peers: &[PeerStatus], width: Option<usize>) -> String {
+fn describe_peers(peers: &[PeerStatus], level: u8, width: Option<usize>) -> String {
     if peers.is_empty() {
         return "no peers yet\n".to_owned();
     }
@@ -113,12 +159,16 @@ fn describe_peers(peers: &[PeerStatus], width: Option<usize>) -> String {
             peer.peer_id.clone(),
         ]
     };
-    table::render(&PEER_COLUMNS, &peers.iter().map(row).collect::<Vec<_>>(), width)
+    let shown: Vec<usize> = (0..LEVELS.len()).filter(|&at| LEVELS[at] <= level).collect();
+    let columns: Vec<Column> = shown.iter().map(|&at| PEER_COLUMNS[at]).collect();
+    let cut = |row: Vec<String>| shown.iter().map(|&at| row[at].clone()).collect();
+    table::render(&columns, &peers.iter().map(row).map(cut).collect::<Vec<_>>(), width)
 }
 
 pub(super) fn addresses(folder: &Folder, args: &WideArgs) -> Result<ExitCode, Error> {
     let addresses = folder.ask(&args.remote, async |client| client.addresses().await)?;
-    folder.output.print(&addresses, || describe_addresses(&addresses.addresses, width(args)))?;
+    let width = terminal_width().filter(|_| !args.wide);
+    folder.output.print(&addresses, || describe_addresses(&addresses.addresses, width))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -169,7 +219,7 @@ mod tests {
         PeerStatus {
             link: "12.1".to_owned(),
             peer_id: "12D3KooWGRUabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO".to_owned(),
-            direction: tidings_protocol::ground::link::Direction::Outbound,
+            direction: Direction::Outbound,
             remote: Some("203.0.113.117:4000".parse().unwrap()),
             advertise: None,
             group: Some("203.0.0.0/16".to_owned()),
@@ -208,28 +258,63 @@ mod tests {
 
     #[test]
     fn peers_fit_a_narrow_terminal() {
-        let wide = describe_peers(&[peer()], None);
+        let wide = describe_peers(&[peer()], LEVEL_MAX, None);
         for cell in
             ["outbound, compares", "12.3 ms", "12D3KooWGRU", "requests 10 %", "203.0.0.0/16"]
         {
             assert!(wide.contains(cell), "{wide}");
         }
-        let narrow = describe_peers(&[peer()], Some(60));
+        let narrow = describe_peers(&[peer()], LEVEL_MAX, Some(60));
         assert!(narrow.lines().all(|line| line.len() <= 60), "{narrow}");
         assert!(narrow.contains("203.0.113.117:4000"), "{narrow}");
-        assert_eq!(describe_peers(&[], None), "no peers yet\n");
+        assert_eq!(describe_peers(&[], LEVEL_MAX, None), "no peers yet\n");
     }
 
     #[test]
     fn a_usual_terminal_shows_what_a_peer_is_worth() {
-        let shown = describe_peers(&[peer()], Some(120));
+        let shown = describe_peers(&[peer()], LEVEL_MAX, Some(120));
         assert!(shown.lines().all(|line| line.len() <= 120), "{shown}");
         for cell in ["outbound, compares", "1 min 1 s", "kept: block", "12345", "1.1 MiB", "987 B"]
         {
             assert!(shown.contains(cell), "{shown}");
         }
-        let shown = describe_peers(&[peer()], Some(100));
+        let shown = describe_peers(&[peer()], LEVEL_MAX, Some(100));
         assert!(shown.contains("kept: block") && shown.contains("1.1 MiB"), "{shown}");
+    }
+
+    #[test]
+    fn each_level_shows_what_the_one_before_does_and_more() {
+        let shown = |level| describe_peers(&[peer()], level, None);
+        let words = |text: &str| text.lines().next().unwrap().split_whitespace().count();
+        let counts: Vec<usize> = (1..=LEVEL_MAX).map(|level| words(&shown(level))).collect();
+        assert!(counts.is_sorted_by(|a, b| a < b), "{counts:?}");
+        assert!(!shown(1).contains("203.0.113.117") && shown(2).contains("203.0.113.117"));
+        assert!(!shown(2).contains("12D3KooWGRU") && shown(3).contains("12D3KooWGRU"));
+        assert!(!shown(3).contains("BUDGETS") && shown(4).contains("BUDGETS"));
+    }
+
+    #[test]
+    fn peers_are_counted_by_who_dialled_and_what_for() {
+        let inbound = PeerStatus {
+            direction: Direction::Inbound,
+            only_compares: false,
+            rtt_ms: Some(1.0),
+            ..peer()
+        };
+        let text = describe_counts(&[peer(), inbound]);
+        let squeezed: Vec<String> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        let expected = [
+            "LINKS IN OUT ALL",
+            "all 1 1 2",
+            "for blocks alone 0 0 0",
+            "that compare alone 0 1 1",
+            "round trips: 1.0 ms at least, 12.3 in the middle, 12.3 at most",
+        ];
+        assert_eq!(squeezed, expected);
+        assert!(describe_counts(&[]).contains("all"));
     }
 
     #[test]

@@ -19,11 +19,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use tidings_protocol::ground::reach::Reach;
 use tokio::sync::mpsc;
 
 use super::output::Output;
+use super::shapes::Ready;
 use super::stores::Stores;
 use super::{Folder, descriptors, runtime, stores};
 use crate::admin::Api;
@@ -196,16 +196,17 @@ async fn serve(
     let shown: Vec<String> = listen.iter().map(ToString::to_string).collect();
     tracing::info!(%peer_id, listen = shown.join(" "), admin = %admin.display(), "the node is up");
     if folder.output.json {
-        let ready = json!({
-            "ready": true,
-            "pid": std::process::id(),
-            "peer_id": peer_id.to_string(),
-            "listen": listen,
-            "admin": admin,
-            "admin_tcp": listeners.tcp_addr(),
-            "metrics": listeners.metrics_addr(),
-            "members": members.as_ref().map(Members::addr),
-        });
+        let text = |addr: std::net::SocketAddr| addr.to_string();
+        let ready = Ready {
+            ready: true,
+            pid: std::process::id(),
+            peer_id: peer_id.to_string(),
+            listen: shown,
+            admin: admin.display().to_string(),
+            admin_tcp: listeners.tcp_addr().map(text),
+            metrics: listeners.metrics_addr().map(text),
+            members: members.as_ref().map(|members| members.addr().to_string()),
+        };
         say_ready(folder.output, ready);
     }
     let servers = listeners.serve(&api);
@@ -229,7 +230,7 @@ async fn serve(
 
 /// Says on standard output that the node is up. Nobody may listen there, and who does may be stuck: that is no reason for a
 /// node not to run, so a thread waits for them.
-fn say_ready(output: Output, ready: serde_json::Value) {
+fn say_ready(output: Output, ready: Ready) {
     let say = move || {
         if let Err(error) = output.print(&ready, String::new) {
             tracing::warn!("{error}; the node runs all the same");

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::json;
 use tidings_protocol::ground::peer::PeerAddr;
 
 use super::Folder;
 use super::args::{LogArgs, Remote};
 use super::explain::count;
+use super::shapes::{ShownSetting, ShownSettings};
 use crate::api::chain::ChainStatus;
 use crate::api::kv::KvStatus;
 use crate::api::members::MembersStatus;
@@ -188,19 +188,13 @@ pub(super) fn config(folder: &Folder, flags: &[Flag]) -> Result<ExitCode, Error>
     folder.dir.check_made()?;
     let Resolved { layered, .. } = folder.resolve(flags)?;
     let schema = schema();
-    let settings: serde_json::Map<_, _> = schema
-        .keys()
-        .map(|key| {
-            let origin = layered.origin(key);
-            let shown = json!({
-                "value": layered.get(key),
-                "origin": origin.layer(),
-                "at": origin.to_string(),
-            });
-            (key.to_owned(), shown)
-        })
-        .collect();
-    folder.output.print(&settings, || {
+    let shown = |key: &str| {
+        let origin = layered.origin(key);
+        let value = serde_json::to_value(layered.get(key)).unwrap_or_default();
+        ShownSetting { value, origin: origin.layer(), at: origin.to_string() }
+    };
+    let settings = schema.keys().map(|key| (key.to_owned(), shown(key))).collect();
+    folder.output.print(&ShownSettings(settings), || {
         let mut text = format!("# data folder {}\n", folder.dir.path().display());
         let split = |key| str::rsplit_once(key, '.').unwrap_or(("", key));
         let mut keys: Vec<&str> = schema.keys().collect();

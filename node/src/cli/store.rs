@@ -3,15 +3,16 @@
 mod export;
 mod import;
 mod line;
+pub(super) mod shapes;
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
 use tidings_protocol::chain::Chain;
 
+use self::shapes::{Checked, CheckedBlocks, CheckedStore};
 use super::Folder;
 use super::args::StoreVerb;
 use super::show::bytes;
@@ -86,10 +87,8 @@ fn check(folder: &Folder, place: &Place) -> Result<ExitCode, Error> {
         None => {}
     }
     let is_well = failed.is_none() && told.problems.is_empty() && told.more == 0;
-    told.shown.push(("well".to_owned(), is_well.into()));
-    let problems = told.problems.iter().map(|problem| problem.as_str().into()).collect();
-    told.shown.push(("problems".to_owned(), Value::Array(problems)));
-    let shown: serde_json::Map<_, _> = std::mem::take(&mut told.shown).into_iter().collect();
+    (told.shown.well, told.shown.problems) = (is_well, told.problems.clone());
+    let shown = std::mem::take(&mut told.shown);
     folder.output.print(&shown, || told.text(is_well))?;
     match failed {
         Some(error) => Err(error),
@@ -102,7 +101,7 @@ fn check(folder: &Folder, place: &Place) -> Result<ExitCode, Error> {
 #[derive(Debug, Default)]
 struct Told {
     text: String,
-    shown: Vec<(String, Value)>,
+    shown: Checked,
     problems: Vec<String>,
     /// Problems that aren't told one by one.
     more: u64,
@@ -129,13 +128,16 @@ impl Told {
         });
         self.problems.extend(told);
         self.more += checked.refused_count - checked.refused.len() as u64;
-        self.shown.push((
-            "store".to_owned(),
-            json!({
-                "path": path, "format": format, "file_bytes": file_bytes, "items": items, "own": own,
-                "waiting": orphans, "map_entries": map_entries, "refused": checked.refused_count,
-            }),
-        ));
+        self.shown.store = Some(CheckedStore {
+            path: path.to_owned(),
+            format: *format,
+            file_bytes: *file_bytes,
+            items: *items,
+            own: *own,
+            waiting: *orphans,
+            map_entries: *map_entries,
+            refused: checked.refused_count,
+        });
     }
 
     fn blocks(&mut self, path: &Path, checked: Option<&blocks::Checked>) {
@@ -158,13 +160,15 @@ impl Told {
         self.line("kept", &format!("{blocks} blocks, {headers} headers"));
         self.problems.extend(checked.bad.iter().cloned());
         self.more += checked.bad_count - checked.bad.len() as u64;
-        self.shown.push((
-            "blocks".to_owned(),
-            json!({
-                "path": path, "format": format, "bytes": checked.bytes, "files": segments,
-                "blocks": blocks, "headers": headers, "bad": checked.bad_count,
-            }),
-        ));
+        self.shown.blocks = Some(CheckedBlocks {
+            path: path.to_owned(),
+            format: *format,
+            bytes: checked.bytes,
+            files: *segments,
+            blocks: *blocks,
+            headers: *headers,
+            bad: checked.bad_count,
+        });
         if checked.bad_count > 0 {
             self.problems.push(
                 "a block that can't be read counts as not kept once somebody asks for it, and is fetched from peers again: start the node. \

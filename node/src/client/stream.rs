@@ -1,11 +1,13 @@
 //! The reading end of the event stream.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::{ClientError, Target};
@@ -14,6 +16,10 @@ use crate::api::Streamed;
 /// Longest event that is taken, bytes. Events have a few hundred, and an entry of the fleet's map up to 64 KiB, in JSON perhaps six
 /// times as many.
 const EVENT_MAX: usize = 512 << 10;
+
+/// After how long without a sign of life the connection counts as broken: a node gives one each 15 seconds, and a machine that is gone
+/// closes nothing. A guess.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// What a node tells as it happens: events, or changes of the fleet's map.
 #[derive(Debug)]
@@ -51,7 +57,12 @@ impl<T: DeserializeOwned> EventStream<T> {
             if self.received.len() > EVENT_MAX {
                 return Err(self.odd("an event without end"));
             }
-            match self.body.frame().await {
+            let Ok(frame) = timeout(SILENCE_MAX, self.body.frame()).await else {
+                let target = self.target.to_string();
+                let problem = format!("it was silent for {} s", SILENCE_MAX.as_secs());
+                return Err(ClientError::Broken { target, problem });
+            };
+            match frame {
                 None => return Ok(None),
                 Some(Ok(frame)) => {
                     self.received.extend_from_slice(frame.data_ref().map_or(&[], |data| data));

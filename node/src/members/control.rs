@@ -37,6 +37,16 @@ pub enum MembersRefused {
         /// How many.
         count: usize,
     },
+    /// Several have an id that begins so.
+    #[error(
+        "the ids of {count} members begin with `{beginning}`: say more of the one that is meant"
+    )]
+    Beginning {
+        /// How.
+        beginning: String,
+        /// How many.
+        count: usize,
+    },
     /// It is the node itself.
     #[error("this node is `{0}` itself: `tidings members leave` takes it out of the fleet")]
     Itself(String),

@@ -2,6 +2,7 @@ use tidings_protocol::membership::Packet;
 use tidings_protocol::membership::packet::Ping;
 use tokio::sync::broadcast::Receiver;
 
+use super::control::MembersRefused;
 use super::keyring::{KEY_LEN, Key};
 use super::seal::Purpose;
 use super::*;
@@ -176,7 +177,15 @@ async fn an_operator_takes_one_for_gone_and_one_that_lives_says_so() {
     let control = one.members.control().clone();
     assert!(control.force_leave("nobody".to_owned()).await.unwrap().is_err());
     assert!(control.force_leave("one".to_owned()).await.unwrap().is_err());
-    let view = control.force_leave("two".to_owned()).await.unwrap().unwrap();
+    let list = control.list().await.unwrap();
+    let id = |own| list.iter().find(|member| member.own == own).unwrap().id.clone();
+    for short in [&id(false)[..3], "", "zzzz"] {
+        assert!(control.force_leave(short.to_owned()).await.unwrap().is_err(), "{short}");
+    }
+    let itself = control.force_leave(id(true)[..8].to_owned()).await.unwrap().unwrap_err();
+    assert!(matches!(itself, MembersRefused::Itself(_)), "{itself}");
+    // The beginning of an id will do.
+    let view = control.force_leave(id(false)[..8].to_owned()).await.unwrap().unwrap();
     assert_eq!(view.status, MemberStatus::Left);
     one.hears("left", "two").await;
     one.hears("joined", "two").await;

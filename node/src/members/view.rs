@@ -81,7 +81,7 @@ pub(super) fn counted(machine: &Membership) -> BTreeMap<String, u64> {
     counted
 }
 
-/// The one that is called so, or has that id.
+/// The one that is called so, or has that id, or is the only one whose id begins so.
 pub(super) fn find(machine: &Membership, named: &str) -> Result<MemberId, MembersRefused> {
     let is_id = |id: MemberId| id.to_string() == named;
     let is_called = |member: &&Member| member.profile.name() == named;
@@ -100,7 +100,24 @@ pub(super) fn find(machine: &Membership, named: &str) -> Result<MemberId, Member
         (None, _) if machine.profile().name() == named => {
             Err(MembersRefused::Itself(named.to_owned()))
         }
-        (None, _) => Err(MembersRefused::Unknown(named.to_owned())),
+        (None, _) => by_beginning(machine, named),
+    }
+}
+
+/// As many letters of an id are needed at least, so that a slip in a short name is no id.
+const BEGINNING_MIN: usize = 4;
+
+/// The only one whose id begins so.
+fn by_beginning(machine: &Membership, named: &str) -> Result<MemberId, MembersRefused> {
+    let begins = |id: MemberId| named.len() >= BEGINNING_MIN && id.to_string().starts_with(named);
+    let mut others = machine.members().iter().filter(|member| begins(member.id));
+    match (others.next(), others.count() + usize::from(begins(machine.id()))) {
+        (Some(member), 0) => Ok(member.id),
+        (Some(_), more) => {
+            Err(MembersRefused::Beginning { beginning: named.to_owned(), count: more + 1 })
+        }
+        (None, 0) => Err(MembersRefused::Unknown(named.to_owned())),
+        (None, _) => Err(MembersRefused::Itself(named.to_owned())),
     }
 }
 

@@ -48,7 +48,7 @@ fn a_block_takes_what_is_pooled_and_is_shown_by_id_and_as_bytes() {
 
     let hex = folder.tidings(&["block", &block, "--hex"]);
     let hex = String::from_utf8(hex.stdout).unwrap();
-    let decoded = folder.json(&["decode", hex.trim()]);
+    let decoded = folder.json(&["decode", hex.trim()])["readings"].clone();
     assert_eq!((&decoded[0]["kind"], &decoded[0]["id"]), (&json!("block"), &mined["id"]));
     assert_eq!(
         (&decoded[0]["valid"], &decoded[0]["fields"]["transactions"]),
@@ -187,6 +187,7 @@ fn bytes_are_decoded_without_a_node() {
         let output = folder.tidings(&["decode", what, "--json"]);
         assert_eq!(code(&output), 1, "{}", stderr(&output));
         let decoded: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let decoded = &decoded["readings"];
         assert_eq!((&decoded[0]["bytes"], &decoded[0]["rule"]), (&json!(3), &json!("truncated")));
         assert_eq!(decoded[1]["kind"], "block");
     }

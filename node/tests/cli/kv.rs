@@ -41,7 +41,7 @@ fn values(folder: &Folder, key: &str) -> Vec<String> {
         return Vec::new();
     }
     let entries: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let values = entries[0]["values"].as_array().cloned().unwrap_or_default();
+    let values = entries["entries"][0]["values"].as_array().cloned().unwrap_or_default();
     values.iter().map(|value| value.as_str().unwrap().to_owned()).collect()
 }
 

@@ -11,13 +11,16 @@ mod kv;
 mod members;
 mod metrics;
 mod output;
+mod schema;
 mod sense;
 mod signals;
 mod store;
 mod store_verbs;
 mod stumbling;
 mod supervisor;
+mod top;
 mod trouble;
+mod watch;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -37,7 +37,7 @@ fn run(folder: &Folder, name: &str, join: &[&Node]) -> Node {
 /// What a node takes the member with a name for.
 fn status(folder: &Folder, name: &str) -> Option<String> {
     let list = folder.json(&["members"]);
-    let member = list.as_array()?.iter().find(|member| member["name"] == name)?.clone();
+    let member = list["members"].as_array()?.iter().find(|member| member["name"] == name)?.clone();
     Some(member["status"].as_str()?.to_owned())
 }
 
@@ -155,7 +155,7 @@ fn members_tell_each_other_what_they_are_who_leads_and_what_happens() {
     sees(&second, "one", "alive");
     let value = |folder: &Folder, key: &str| {
         let entries = folder.json(&["state", "get", "one", "--key", key]);
-        entries[0]["value"].as_str().map(str::to_owned)
+        entries["entries"][0]["value"].as_str().map(str::to_owned)
     };
     first.json(&["state", "set", "height", "7"]);
     eventually("it is known", || value(&second, "height").as_deref() == Some("7"));
@@ -169,7 +169,7 @@ fn members_tell_each_other_what_they_are_who_leads_and_what_happens() {
         ["leader", "announce", "validators", "--epoch", "3", "--address", "10.0.0.1:26657"];
     assert_eq!(first.json(&announce)["epoch"], 3);
     eventually("it is known who leads", || {
-        second.json(&["leader", "show"])[0]["claims"][0]["name"] == "one"
+        second.json(&["leader", "show"])["leaders"][0]["claims"][0]["name"] == "one"
     });
     let text = String::from_utf8(second.tidings(&["leader", "show", "validators"]).stdout).unwrap();
     assert_eq!(text, "validators  epoch 3  one at 10.0.0.1:26657\n");

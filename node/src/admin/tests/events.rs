@@ -126,3 +126,39 @@ async fn readers_have_places_of_their_own_and_one_too_many_is_told_so() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_of_rare_kinds_hears_a_sign_of_life_however_much_else_happens() {
+    let Fixture { api, client, folder, .. } = start();
+    let mut stream = UnixStream::connect(folder.path().join("admin.sock")).await.unwrap();
+    let request = b"GET /v1/events?kinds=accepted HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let (mut answer, mut bytes) = (Vec::new(), [0; 1_024]);
+    for second in 0..40 {
+        tell(&api, second..second + 1);
+        let read = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut bytes)).await;
+        answer.extend_from_slice(&bytes[..read.map_or(0, Result::unwrap)]);
+    }
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.matches("\nid:").count() >= 2, "{answer}");
+    client.status().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_without_a_sign_of_life_is_taken_for_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("silent.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let silent = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = [0; 1_024];
+        let _ = stream.read(&mut bytes).await.unwrap();
+        let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        stream
+    });
+    let mut events = Client::unix(&path).events().await.unwrap();
+    let _open = silent.await.unwrap();
+    let error = events.next().await.unwrap_err().to_string();
+    assert!(error.contains("it was silent for 60 s"), "{error}");
+}

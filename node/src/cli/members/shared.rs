@@ -7,8 +7,8 @@ use super::shown;
 use crate::api::kv::KvText;
 use crate::api::members::MemberName;
 use crate::api::members::shared::{
-    AnnounceRequest, FilterRequest, FireRequest, LeaderView, QueryRequest, QueryResult, RttView,
-    StateEntry, StateWrite,
+    AnnounceRequest, FilterRequest, FireRequest, LeaderView, Leaders, QueryRequest, QueryResult,
+    RttView, StateEntries, StateEntry, StateWrite,
 };
 use crate::api::{Notice, Streamed, What};
 use crate::cli::Folder;
@@ -36,7 +36,8 @@ pub(in crate::cli) fn state(folder: &Folder, verb: &StateVerb) -> Result<ExitCod
                 folder.ask(remote, async |client| client.members_state(member).await)?;
             let key = key.as_ref().map(|key| KvText::from(key.as_str()));
             entries.retain(|entry| key.as_ref().is_none_or(|key| *key == entry.key));
-            folder.output.print(&entries, || entries.iter().map(line).collect())?;
+            let found = StateEntries { entries };
+            folder.output.print(&found, || found.entries.iter().map(line).collect())?;
         }
         StateVerb::Set { key, value, remote } => write(folder, remote, key, Some(value))?,
         StateVerb::Delete { key, remote } => write(folder, remote, key, None)?,
@@ -96,8 +97,9 @@ pub(in crate::cli) fn leader(folder: &Folder, verb: &LeaderVerb) -> Result<ExitC
             let mut leaders = folder.ask(remote, async |client| client.members_leaders().await)?;
             let group = group.as_ref().map(|group| KvText::from(group.as_str()));
             leaders.retain(|leader| group.as_ref().is_none_or(|group| *group == leader.group));
-            folder.output.print(&leaders, || leaders.iter().map(describe_leader).collect())?;
-            if group.is_some() && leaders.is_empty() {
+            let known = Leaders { leaders };
+            folder.output.print(&known, || known.leaders.iter().map(describe_leader).collect())?;
+            if group.is_some() && known.leaders.is_empty() {
                 return Ok(ExitCode::FAILURE);
             }
         }

@@ -3,11 +3,10 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use serde_json::json;
 use tidings_protocol::ground::item::ItemKind;
 
-use super::Place;
 use super::line::{Was, Writer};
+use super::{Place, shapes};
 use crate::blocks::ReadBlocks;
 use crate::cli::Folder;
 use crate::cli::args::ExportArgs;
@@ -51,7 +50,7 @@ pub(super) fn export(folder: &Folder, place: &Place, args: &ExportArgs) -> Resul
     done.map_err(Error::io(doing))?;
     let Exported { items, unread } = exported;
     if args.file.as_os_str() != "-" {
-        let shown = json!({ "file": args.file, "items": items, "unread": unread });
+        let shown = shapes::Exported { file: args.file.clone(), items, unread };
         folder.output.print(&shown, || {
             let lost = match unread {
                 0 => String::new(),

@@ -10,13 +10,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use serde_json::json;
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::{Item, ItemKind};
 use tidings_protocol::machine::RestoredAs;
 
 use super::Place;
 use super::line::{Problem, Reader, Was};
+use super::shapes::{self, Refusal};
 use crate::blocks::{BlockStore, Change as BlockChange, Failure};
 use crate::cli::Folder;
 use crate::cli::error::{EXIT_FAILURE, Error};
@@ -161,9 +161,9 @@ fn tell(folder: &Folder, done: Imported) -> Result<ExitCode, Error> {
     let Imported { added, known, refused, told } = done;
     let refusals: Vec<_> = told
         .iter()
-        .map(|(line, kind, why)| json!({ "line": line, "kind": kind.to_string(), "why": why }))
+        .map(|(line, kind, why)| Refusal { line: *line, kind: kind.to_string(), why: why.clone() })
         .collect();
-    let shown = json!({ "added": added, "known": known, "refused": refused, "refusals": refusals });
+    let shown = shapes::Imported { added, known, refused, refusals };
     folder.output.print(&shown, || {
         let mut text = format!("{added} items taken in, {known} were there already\n");
         for (line, kind, why) in &told {
