@@ -17,7 +17,7 @@ pub struct Trouble {
 
 /// One thing that goes wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Effect {
     /// Messages never leave; hello, ping and pong do.
     Loss {
