@@ -99,11 +99,12 @@ pub fn plane(name: &str, plane: &Plane) -> String {
         plane.marks.iter().zip(&places).zip(labels.iter().zip(0..))
     {
         if label.is_far(x, y) {
-            svg.axis((x, y), label.near_corner(x));
+            svg.axis((x, y), label.near_corner(x, y));
         }
-        let style = Type::plain(LABEL).halo();
+        let (anchor, from) = label.anchor(x);
+        let style = Type::plain(LABEL).halo().anchored(anchor);
         let style = if frontier.contains(&number) { style.bold() } else { style };
-        svg.text(label.left, label.top + LABEL - 2.0, &mark.name, style);
+        svg.text(from, label.top + LABEL - 2.0, &mark.name, style);
     }
     // Last, so that no label's halo hides a mark.
     for (mark, (x, y)) in plane.marks.iter().zip(places) {
@@ -195,13 +196,26 @@ impl Label {
         !self.covers((x, y), 14.0)
     }
 
-    /// Where a line from a mark to the label ends.
-    fn near_corner(&self, x: f64) -> (f64, f64) {
-        let middle = self.top + LABEL / 2.0;
+    /// By which of its ends it stands at a mark at `x`, and where that is: how wide the reader's font is isn't known, and so that
+    /// end is the one that is in its place.
+    fn anchor(&self, x: f64) -> (Anchor, f64) {
         if self.left > x {
-            (self.left - 3.0, middle)
+            (Anchor::Start, self.left)
+        } else if self.left + self.width < x {
+            (Anchor::End, self.left + self.width)
         } else {
-            (self.left + self.width + 3.0, middle)
+            (Anchor::Middle, self.left + self.width / 2.0)
+        }
+    }
+
+    /// Where a line from a mark to the label ends.
+    fn near_corner(&self, x: f64, y: f64) -> (f64, f64) {
+        let middle = self.top + LABEL / 2.0;
+        match self.anchor(x) {
+            (Anchor::Start, left) => (left - 3.0, middle),
+            (Anchor::End, right) => (right + 3.0, middle),
+            (Anchor::Middle, at) if self.top > y => (at, self.top - 1.0),
+            (Anchor::Middle, at) => (at, self.top + LABEL + 2.0),
         }
     }
 }
