@@ -18,11 +18,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ed25519_zebra::SigningKey;
-use libp2p::identity::Keypair;
 use tidings::blocks::{BlockStore, BlocksConfig, Change, SEGMENT_BYTES};
 use tidings::control::Command;
 use tidings::files::network::Meaning;
-use tidings::lab::Lab;
 use tidings::shell::{Shell, ShellConfig};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::chain::tidings::{Block, Tidings, Transfer};
@@ -114,25 +112,11 @@ fn config(of: &Path, connect: Vec<PeerAddr>) -> ShellConfig {
     let mut params = Params::default();
     params.upload.unlimited = true; // as in a test network
     ShellConfig {
-        keypair: Keypair::generate_ed25519(),
-        network: "sync".to_owned(),
-        chain: Arc::new(rules()),
         params,
         listen: vec!["127.0.0.1:0".parse().unwrap()],
-        advertise: None,
-        bootstrap: Vec::new(),
         connect,
-        autonat: false,
-        region: None,
-        trace: None,
-        addresses: None,
-        asmap: None,
-        bans: None,
-        store: None,
         blocks: Some(folder(of)),
-        kv: None,
-        lab: Lab::default(),
-        seed: None,
+        ..ShellConfig::new("sync", Arc::new(rules()))
     }
 }
 

@@ -12,9 +12,7 @@ use bytes::Bytes;
 use tidings::api::{NodeEvent, Outcome, What};
 use tidings::control::Command as Ask;
 use tidings::files::network::Network;
-use tidings::lab::Lab;
 use tidings::names::System;
-use tidings::net::Keypair;
 use tidings::shell::{Shell, ShellConfig};
 use tidings_protocol::chain::Rules;
 use tidings_protocol::ground::item::{Hash256, ItemKind};
@@ -44,25 +42,11 @@ impl Node {
         params.upload.unlimited = true; // as in any test network
         params.unbroadcast.standing_s = 0; // who has just come is no stranger here
         let config = ShellConfig {
-            keypair: Keypair::generate_ed25519(),
-            network: network().name,
-            chain: network().chain(),
             params,
             listen: vec!["127.0.0.1:0".parse().unwrap()],
-            advertise: None,
-            bootstrap: Vec::new(),
             connect: connect.to_vec(),
-            autonat: false,
-            region: None,
-            trace: None,
-            addresses: None,
-            asmap: None,
-            bans: None,
-            store: None,
-            blocks: None,
-            kv: None,
-            lab: Lab::default(),
             seed: Some(1),
+            ..ShellConfig::new(network().name, network().chain())
         };
         let (commands, commands_rx) = mpsc::channel(64);
         let (events_tx, events) = broadcast::channel(4_096);

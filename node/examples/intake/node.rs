@@ -5,9 +5,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use libp2p::identity::Keypair;
 use tidings::control::Command;
-use tidings::lab::Lab;
 use tidings::shell::{Shell, ShellConfig};
 use tidings_protocol::params::{Params, Rate, StrategyKind};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -51,27 +49,9 @@ pub(crate) fn run(strategy: StrategyKind, cores: usize, peers: usize) {
 async fn serve(strategy: StrategyKind, peers: usize) {
     let mut params = params(strategy);
     params.peers.inbound_max = peers;
-    let config = ShellConfig {
-        keypair: Keypair::generate_ed25519(),
-        network: "intake".to_owned(),
-        chain: Arc::new(CHAIN),
-        params,
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        advertise: None,
-        bootstrap: Vec::new(),
-        connect: Vec::new(),
-        autonat: false,
-        region: None,
-        trace: None,
-        addresses: None,
-        asmap: None,
-        bans: None,
-        store: None,
-        blocks: None,
-        kv: None,
-        lab: Lab::default(),
-        seed: None,
-    };
+    let config = ShellConfig::new("intake", Arc::new(CHAIN))
+        .params(params)
+        .listen("127.0.0.1:0".parse().unwrap());
     let (commands, inbox) = mpsc::channel(8);
     let shell = Shell::start(config, inbox, broadcast::Sender::new(1)).await.unwrap();
     println!("{}", shell.listening()[0]);

@@ -7,10 +7,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use libp2p::identity::Keypair;
 use tidings::api::{Outcome, PeerStatus};
 use tidings::control::{ChainCommand, Command};
-use tidings::lab::Lab;
 use tidings::shell::{Shell, ShellConfig};
 use tidings_attacker::items::Mint;
 use tidings_attacker::mode::Mode;
@@ -40,25 +38,11 @@ impl Node {
         let mut params = Params::default();
         params.peers.retry_min_ms = 20;
         let config = ShellConfig {
-            keypair: Keypair::generate_ed25519(),
-            network: target.network.clone(),
-            chain: target.chain(),
             params,
             listen: vec!["127.0.0.1:0".parse().unwrap()],
-            advertise: None,
-            bootstrap: Vec::new(),
             connect: connect.to_vec(),
-            autonat: false,
-            region: None,
-            trace: None,
-            addresses: None,
-            asmap: None,
-            bans: None,
-            store: None,
-            blocks: None,
-            kv: None,
-            lab: Lab::default(),
             seed: Some(1),
+            ..ShellConfig::new(target.network.clone(), target.chain())
         };
         let (commands, commands_rx) = mpsc::channel(64);
         let (events, _) = broadcast::channel(16);

@@ -3,15 +3,12 @@
 use std::fs;
 use std::future::poll_fn;
 
-use libp2p::identity::Keypair;
 use tidings_protocol::chain::tidings::{Block, Tidings, Transfer};
 use tidings_protocol::ground::item::{Hash256, ItemKind};
-use tidings_protocol::params::Params;
 
 use super::*;
 use crate::blocks::BlocksConfig;
 use crate::files::network::Meaning;
-use crate::lab::Lab;
 
 const ROOT: Hash256 = Hash256([7; 32]);
 
@@ -27,27 +24,7 @@ fn config(folder: Option<&tempfile::TempDir>) -> ShellConfig {
         max_bytes: None,
         segment_bytes: 1 << 20,
     });
-    ShellConfig {
-        keypair: Keypair::generate_ed25519(),
-        network: "test".to_owned(),
-        chain,
-        params: Params::default(),
-        listen: Vec::new(),
-        advertise: None,
-        bootstrap: Vec::new(),
-        connect: Vec::new(),
-        autonat: false,
-        region: None,
-        trace: None,
-        addresses: None,
-        asmap: None,
-        bans: None,
-        store: None,
-        blocks,
-        kv: None,
-        lab: Lab::default(),
-        seed: Some(1),
-    }
+    ShellConfig { blocks, seed: Some(1), ..ShellConfig::new("test", chain) }
 }
 
 /// A block with a transfer in it.
