@@ -9,6 +9,7 @@
 //! the reference of all of them, from which `tidings init` makes `config.toml`.
 
 pub mod blocks;
+pub mod capture;
 pub mod env;
 pub mod kv;
 pub mod layers;
@@ -30,6 +31,7 @@ use tidings_protocol::params::{ParamError, Params, Redundancy, STEPS_DEFAULT};
 use crate::lab::slow_motion::SlowMotion;
 use crate::links::Region;
 use blocks::BlocksSettings;
+use capture::CaptureSettings;
 use kv::KvConfig;
 use layers::{Entry, Layered, Origin, Schema};
 use log::LogConfig;
@@ -67,6 +69,8 @@ pub struct Config {
     pub members: MembersConfig,
     /// The record of deliveries.
     pub trace: TraceConfig,
+    /// The capture of what the core is handed.
+    pub capture: CaptureSettings,
     /// Emulated links.
     pub links: links::LinksConfig,
     /// What only test networks have.
@@ -215,6 +219,7 @@ impl Config {
         relay.adaptive.compare_ms = Some(relay.adaptive.preset.compare_ms());
         config.params.record.steps = Some(STEPS_DEFAULT);
         config.trace.file = Some("trace.csv".into());
+        config.capture.file = Some("node.capture".into());
         config.log.file = Some("tidings.log".into());
         (config.blocks.kept, config.blocks.max_bytes) = (Some(10_000), Some(10 << 30));
         config.lab.slow_motion = Some(SlowMotion::NONE);
@@ -239,6 +244,14 @@ pub enum ConfigError {
     /// A setting of the chain of blocks makes no sense.
     #[error("`blocks.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
     Blocks {
+        /// Which.
+        error: ParamError,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// A setting of the capture makes no sense.
+    #[error("`capture.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
+    Capture {
         /// Which.
         error: ParamError,
         /// Where it came from.
@@ -378,6 +391,10 @@ pub fn resolve(
     config.blocks.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("blocks.{}", error.key));
         ConfigError::Blocks { error, origin }
+    })?;
+    config.capture.validate().map_err(|error| {
+        let origin = layered.origin_under(&format!("capture.{}", error.key));
+        ConfigError::Capture { error, origin }
     })?;
     config.links.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("links.{}", error.key));
