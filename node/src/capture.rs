@@ -28,7 +28,7 @@ pub use block::VERSION;
 pub use bytes::Malformed;
 pub use head::{BadHead, Head, Origin, Place, Random, rules_of};
 pub use input::{Judged, Recorded};
-pub use reader::{Acted, Ending, Life, ReadError, Record};
+pub use reader::{Acted, Ending, Life, ReadError, Record, lives};
 pub use replay::{Difference, Replay, Step};
 pub use writer::{Capture, CaptureConfig, CaptureError, Captured, End};
 

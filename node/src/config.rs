@@ -378,11 +378,34 @@ pub fn resolve(
     let schema = schema();
     let mut entries = layers::read_file(file)?.unwrap_or_default();
     entries.extend(env::entries(&schema, variables)?);
+    settle(&schema, entries, flags)
+}
+
+/// The parameters of a core with some of them set otherwise, by flags whose keys begin with `params`.
+///
+/// # Errors
+/// The first thing that is no setting, or no valid value of one.
+pub fn params_with(params: &Params, flags: &[Flag]) -> Result<Params, ConfigError> {
+    let config = Config { params: params.clone(), ..Config::default() };
+    let text = toml::to_string(&config).map_err(|error| layers::LayerError::BadValue {
+        key: "params".to_owned(),
+        origin: Origin::Default,
+        problem: error.to_string(),
+    })?;
+    let entries = layers::parse_file(Path::new("the capture"), &text)?;
+    settle(&schema(), entries, flags).map(|resolved| resolved.config.params)
+}
+
+fn settle(
+    schema: &Schema,
+    mut entries: Vec<Entry>,
+    flags: &[Flag],
+) -> Result<Resolved, ConfigError> {
     for Flag { name, key, text } in flags {
-        entries.push(Entry::from_text(&schema, key, text, Origin::Flag(name.clone()))?);
+        entries.push(Entry::from_text(schema, key, text, Origin::Flag(name.clone()))?);
     }
-    let layered = Layered::resolve::<Config>(&schema, entries)?;
-    sense::check(&schema, &layered).map_err(ConfigError::TooMuch)?;
+    let layered = Layered::resolve::<Config>(schema, entries)?;
+    sense::check(schema, &layered).map_err(ConfigError::TooMuch)?;
     let config: Config = layered.value()?;
     config.params.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("params.{}", error.key));

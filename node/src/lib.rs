@@ -66,6 +66,8 @@ pub mod shell;
 pub mod store;
 pub mod trace;
 
+/// The name that follows from it.
+pub use libp2p::PeerId;
 /// A node's identity on the network.
 pub use libp2p::identity::Keypair;
 pub use tidings_links as links;

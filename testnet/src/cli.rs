@@ -21,6 +21,7 @@ use crate::manifest::args::{SettingArgs, presets};
 use crate::manifest::{Manifest, Mining, explained};
 use crate::outage::{self, OutageArgs};
 use crate::output;
+use crate::replay::{self, ReplayArgs};
 use crate::simulate::{self, SimArgs};
 use crate::study::blocks::{self, BlocksArgs};
 use crate::study::compare::{self, CompareArgs};
@@ -82,6 +83,8 @@ enum Command {
     /// Takes the network away from one of many real nodes and gives it back, and tells what its address book lost and how soon its links
     /// stand again.
     Outage(OutageArgs),
+    /// Has captured nodes live again: whether they act the same, what they would tell, and what they would do with other parameters.
+    Replay(Box<ReplayArgs>),
     /// Sets rounds beside the formulas of articles and theory, by number of nodes.
     Predict(PredictArgs),
     /// Sets the rounds of push, pull and rumours beside theory and references.
@@ -209,6 +212,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Overlay(args) => overlay::main(&args),
         Command::Outage(args) => outage::main(&args),
         Command::Predict(args) => predict::main(&args),
+        Command::Replay(args) => replay::main(&args),
         Command::Rounds(args) => rounds::main(&args),
     }
 }

@@ -171,6 +171,21 @@ fn open(stem: &Path, life: u32, segment: u32) -> Result<BufReader<File>, ReadErr
     }
 }
 
+/// The lives of a capture, each as [`Life::open`] takes it, the first first. One that names a life or a segment has that alone.
+///
+/// # Errors
+/// When there is none.
+pub fn lives(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let (stem, life, _) = resolve(path)?;
+    if stem != path {
+        return Ok(vec![files::path(&stem, life, 0)]);
+    }
+    let found =
+        files::find(&stem).map_err(|source| ReadError::Io { path: stem.clone(), source })?;
+    let begun = found.0.iter().filter(|(_, segments)| segments.contains(&0));
+    Ok(begun.map(|(life, _)| files::path(&stem, *life, 0)).collect())
+}
+
 impl Life {
     /// Opens a life: the last of a capture (`node.capture`), one of them (`node.capture.3`), or that of a segment's file
     /// (`node.capture.3-0`).

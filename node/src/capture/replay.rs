@@ -66,6 +66,8 @@ pub struct Replay {
     digest: Digest,
     asked: Asked,
     names: BTreeMap<PeerKey, Vec<u8>>,
+    /// A record that was read and comes later than was asked for.
+    ahead: Option<Record>,
     inputs: u64,
     now: Time,
     unix_us: u64,
@@ -100,6 +102,19 @@ impl Replay {
     /// When its beginning makes no core here.
     pub fn under(life: Life, chain: Arc<dyn Chain>) -> Result<Self, ReadError> {
         let params = life.head.params()?;
+        Self::of(life, chain, params)
+    }
+
+    /// The same life from its beginning, of a core with other parameters: it isn't the one that was captured, and nothing that it
+    /// decides can be compared.
+    ///
+    /// # Errors
+    /// When its beginning makes no core here.
+    pub fn remade(self, params: Params) -> Result<Self, ReadError> {
+        Self::of(self.life.again()?, self.chain.0, params)
+    }
+
+    fn of(life: Life, chain: Arc<dyn Chain>, params: Params) -> Result<Self, ReadError> {
         Ok(Self {
             node: life.head.node(&params)?,
             rng: life.head.random.rng()?,
@@ -110,6 +125,7 @@ impl Replay {
             digest: Digest::default(),
             asked: Asked::default(),
             names: BTreeMap::new(),
+            ahead: None,
             inputs: 0,
             now: Time::ZERO,
         })
@@ -120,12 +136,22 @@ impl Replay {
     /// # Errors
     /// When the capture can't be read any further.
     pub fn step(&mut self) -> Result<Option<Step>, ReadError> {
-        let Some(record) = self.life.next(&*self.chain.0)? else { return Ok(None) };
+        self.step_until(None)
+    }
+
+    /// The same, if it isn't later than a moment.
+    ///
+    /// # Errors
+    /// When the capture can't be read any further.
+    pub fn step_until(&mut self, until: Option<Time>) -> Result<Option<Step>, ReadError> {
+        let Some(record) = self.read()? else { return Ok(None) };
+        if until.is_some_and(|until| record.at > until) {
+            self.ahead = Some(record);
+            return Ok(None);
+        }
         (self.now, self.unix_us) = (record.at, record.unix_us);
-        if let Recorded::Met { peer, id } = &record.what {
-            if self.names.len() < NAMES_MAX {
-                self.names.insert(*peer, id.to_vec());
-            }
+        self.meet(&record.what);
+        if matches!(record.what, Recorded::Met { .. }) {
             return Ok(Some(Step { record, actions: Vec::new(), difference: None }));
         }
         self.inputs += 1;
@@ -147,6 +173,15 @@ impl Replay {
         let difference =
             (!is_same).then(|| Box::new(self.difference(&record, &now, &actions, panicked)));
         Ok(Some(Step { record, actions, difference }))
+    }
+
+    /// Keeps the name of a peer, if that is what was recorded.
+    pub fn meet(&mut self, what: &Recorded) {
+        if let Recorded::Met { peer, id } = what
+            && self.names.len() < NAMES_MAX
+        {
+            self.names.insert(*peer, id.to_vec());
+        }
     }
 
     /// Hands in an input. Returns what a panic says.
@@ -225,6 +260,18 @@ impl Replay {
         &self.chain.0
     }
 
+    /// Number of the life.
+    #[must_use]
+    pub const fn life(&self) -> u32 {
+        self.life.life
+    }
+
+    /// Bytes of its segments.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        self.life.stored_bytes()
+    }
+
     /// Inputs so far.
     #[must_use]
     pub const fn inputs(&self) -> u64 {
@@ -257,10 +304,29 @@ impl Replay {
         self.life.ending()
     }
 
-    /// The capture, to go on with it in another way, with the core as it is.
-    #[must_use]
-    pub fn into_parts(self) -> (Life, Node, ChaCha8Rng) {
-        (self.life, self.node, self.rng)
+    /// From now on the core has other parameters: nothing that it decides can be compared with what was captured any more.
+    /// What a core reads when it is made stays as it was.
+    pub fn change(&mut self, params: Params) {
+        self.params = params;
+    }
+
+    /// The next record, without handing it in: for whoever goes on in another way ([`hand_in`](Self::hand_in)).
+    ///
+    /// # Errors
+    /// When the capture can't be read any further.
+    pub fn read(&mut self) -> Result<Option<Record>, ReadError> {
+        match self.ahead.take() {
+            Some(record) => Ok(Some(record)),
+            None => self.life.next(&*self.chain.0),
+        }
+    }
+
+    /// Hands in an input that the capture doesn't have, or not then.
+    pub fn hand_in(&mut self, at: Time, input: Input<'_>, actions: &mut Vec<Action>) {
+        let (params, chain) = (&self.params, &*self.chain.0);
+        (self.unix_us, self.now) = (self.unix_us(at), at);
+        let cx = &mut Cx { now: at, params, chain, rng: &mut self.rng, actions };
+        self.node.handle(input, cx);
     }
 }
 
