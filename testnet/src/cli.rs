@@ -17,6 +17,7 @@ use crate::launch;
 use crate::launch::descriptors;
 use crate::launch::local::mode;
 use crate::launch::settings::{Options, Settings};
+use crate::launch::traced;
 use crate::manifest::args::{SettingArgs, presets};
 use crate::manifest::{Manifest, Mining, explained};
 use crate::outage::{self, OutageArgs};
@@ -128,6 +129,12 @@ pub struct LaunchArgs {
     /// Run folder, which must not exist [default: runs/TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Have all nodes captured, and write what they saw as a timeline for `view` [default: timeline.tdt in the run folder]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = traced::IN_THE_FOLDER)]
+    trace: Option<PathBuf>,
+    /// Have all nodes captured, replay each, and keep the captures in their folders, for `replay`
+    #[arg(long)]
+    capture: bool,
     /// Keep the nodes' data folders and logs after a good run
     #[arg(long)]
     keep_logs: bool,
@@ -159,7 +166,8 @@ impl LaunchArgs {
         }
         manifest.validate()?;
         let settings = Settings::of(manifest, self.node_binary)?;
-        let mut settings = settings.withholding(self.withhold)?.in_hosts(self.hosts)?;
+        let settings = settings.withholding(self.withhold)?.in_hosts(self.hosts)?;
+        let mut settings = settings.traced(self.trace, self.capture)?;
         if self.settings.outbound.is_none()
             && let Some(fitted) = descriptors::fit(&mut settings, usage::open_files_max())
         {
