@@ -28,9 +28,12 @@ pub use block::VERSION;
 pub use bytes::Malformed;
 pub use head::{BadHead, Head, Origin, Place, Random, rules_of};
 pub use input::{Judged, Recorded};
-pub use reader::{Acted, Ending, Life, ReadError, Record, lives};
+pub use reader::{Acted, Ending, Life, ReadError, Record, captures_in, lives};
 pub use replay::{Difference, Replay, Step};
 pub use writer::{Capture, CaptureConfig, CaptureError, Captured, End};
+
+#[cfg(test)]
+pub(crate) use reader::raw;
 
 #[cfg(test)]
 mod tests;

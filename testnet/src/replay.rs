@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use tidings::capture::{Life, ReadError, Replay, lives};
+use tidings::capture::{Life, ReadError, Replay, captures_in, lives};
 use tidings::config::Flag;
 
 use crate::captures::merge::{Known, Node, merge};
@@ -25,7 +25,8 @@ use moment::Moment;
 /// Arguments of `replay`.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
-    /// Captures: what capture.file names, or one of its segments; of each the last run, unless one is named (node.capture.3)
+    /// Captures: what capture.file names, or one of its segments, a node's folder, or that of a launch; of each the last run, unless
+    /// one is named (node.capture.3)
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     /// Tell what the node would have told of this transaction or block, by its id or the beginning of it
@@ -86,7 +87,32 @@ pub fn main(args: &ReplayArgs) -> ExitCode {
     }
 }
 
+/// The captures that are meant: of a folder those in it, and of the folder of a launch those of all its nodes.
+fn meant(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ReplayError> {
+    let mut captures = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            captures.push(path.clone());
+            continue;
+        }
+        let before = captures.len();
+        captures.extend(captures_in(path)?);
+        let mut nodes: Vec<PathBuf> = fs::read_dir(path.join("nodes"))
+            .map(|nodes| nodes.flatten().map(|node| node.path()).collect())
+            .unwrap_or_default();
+        nodes.sort_unstable();
+        for node in nodes.iter().filter(|node| node.is_dir()) {
+            captures.extend(captures_in(node)?);
+        }
+        if captures.len() == before {
+            return Err(ReadError::Missing(path.clone()).into());
+        }
+    }
+    Ok(captures)
+}
+
 fn run(args: &ReplayArgs) -> Result<(String, ExitCode), ReplayError> {
+    let args = &ReplayArgs { captures: meant(&args.captures)?, ..args.clone() };
     let is_one = args.captures.len() == 1;
     if !is_one && (args.explain.is_some() || !args.set.is_empty()) {
         let what = if args.set.is_empty() { "--explain" } else { "--set" };

@@ -156,7 +156,7 @@ fn nodes_that_crash_and_come_back_have_two_lives_and_all_are_on_the_timeline() {
     assert_eq!(told[0]["equal"], true, "{:#}", told[0]);
     let file = run.join("again.tdt");
     let file_text = file.display().to_string();
-    let told = replay(&captures(&run), &["--timeline", &file_text]);
+    let told = replay(&[run.display().to_string()], &["--timeline", &file_text]);
     assert_eq!(told.len(), 6, "the lives of five nodes");
     let again = Timeline::from_bytes(&fs::read(file).unwrap()).unwrap();
     assert_eq!(again.messages.sent.len(), timeline.messages.sent.len());

@@ -186,6 +186,22 @@ pub fn lives(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
     Ok(begun.map(|(life, _)| files::path(&stem, *life, 0)).collect())
 }
 
+/// The captures whose segments are in a folder, in the order of their names.
+///
+/// # Errors
+/// When it can't be read.
+pub fn captures_in(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let failed = |source| ReadError::Io { path: folder.to_owned(), source };
+    let mut stems = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        stems.extend(files::parse(&path).map(|(stem, _, _)| stem));
+    }
+    stems.sort_unstable();
+    stems.dedup();
+    Ok(stems)
+}
+
 impl Life {
     /// Opens a life: the last of a capture (`node.capture`), one of them (`node.capture.3`), or that of a segment's file
     /// (`node.capture.3-0`).
@@ -360,6 +376,17 @@ fn acted(cursor: &mut Cursor<'_>) -> Result<Acted, Malformed> {
     let numbers = cursor.take(count)?.to_vec();
     let digest = if count > 0 { Some(cursor.u32_le()?) } else { None };
     Ok(Acted { numbers, digest })
+}
+
+/// All that is in a life, decompressed.
+#[cfg(test)]
+pub(crate) fn raw(path: &Path) -> Vec<u8> {
+    let mut life = Life::open(path).unwrap();
+    let mut raw = serde_json::to_vec(&life.head).unwrap();
+    while life.next_block().unwrap() {
+        raw.extend_from_slice(&life.block.raw);
+    }
+    raw
 }
 
 enum Got {

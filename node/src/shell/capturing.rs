@@ -85,3 +85,6 @@ impl Shell {
         Some(CaptureStatus { file, life, inputs, bytes, queued_bytes, segments, ended })
     }
 }
+
+#[cfg(test)]
+mod tests;
