@@ -11,12 +11,14 @@
 //! - [`assault`] has real nodes attacked, and tells what it cost them
 //! - [`up`] starts a network that stays, and ends it
 //! - [`outage`] takes the network away from one of them, and gives it back
+//! - [`replay`] has captured nodes live again, and asks them; [`captures`] is what those of a network say together
 //! - [`namespace`] makes networks of this machine's own for that, and for what is counted by itself
 //! - [`usage`] reads CPU time and memory of processes, for both worlds
 //!
 //! Each of them uses those below it only.
 
 pub mod assault;
+pub mod captures;
 pub mod cli;
 pub mod exit;
 pub mod launch;
@@ -24,6 +26,7 @@ pub mod manifest;
 pub mod namespace;
 pub mod outage;
 pub mod output;
+pub mod replay;
 pub mod simulate;
 pub mod study;
 pub mod ui;
