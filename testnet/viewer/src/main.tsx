@@ -1,11 +1,15 @@
 /** Begins: draws the page, then opens what it was given. */
 import { render } from 'preact';
 import { Page } from './page';
-import { open, sourcesOf } from './sources';
+import { fromHash, startPermalink } from './permalink';
+import { showSources } from './shell/opening';
+import { sourcesOf } from './sources';
+import { startTheme } from './theme';
 
 const root = document.getElementById('page');
 if (root !== null) {
+  startTheme();
   root.replaceChildren();
   render(<Page />, root);
-  void open(sourcesOf(document));
+  void showSources(sourcesOf(document), fromHash(location.hash)).then(startPermalink);
 }

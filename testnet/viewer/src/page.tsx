@@ -1,9 +1,18 @@
 /** The page: header, graph, cards, and the scrubber at its foot. Parts of others plug in by the registry. */
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { Find } from './find/find';
 import { lab } from './lab/index';
+import { summary } from './names';
 import { panes } from './panes/index';
+import { listenToKeys, nextTheme } from './play/keyboard';
 import type { Part, Place } from './registry';
-import { useStore } from './store';
+import { Controls } from './scrubber/controls';
+import { Scrubber } from './scrubber/scrubber';
+import { Help } from './shell/help';
+import { DropZone, OpenButton, Start } from './shell/start';
+import { store, useStore } from './store';
+import { RUN_COLOURS } from './theme';
 
 const parts: readonly Part[] = [...panes, ...lab];
 
@@ -26,12 +35,124 @@ export function Parts({ place, bare = false }: { place: Place; bare?: boolean })
 
 /** The whole page. */
 export function Page(): ComponentChildren {
+  const hasRun = useStore((state) => state.runs.length > 0);
+  const isLab = useStore((state) => state.lab);
+  useEffect(listenToKeys, []);
+  const hasLab = lab.length > 0;
   return (
-    <main>
-      <Parts place="lab" />
-      <Parts place="below" />
-      <Parts place="wide" />
-      <Parts place="lane" bare />
-    </main>
+    <>
+      <Top hasLab={hasLab} />
+      <Notice />
+      <main>
+        {isLab && hasLab && (
+          <div class="lab-panel">
+            <Parts place="lab" />
+          </div>
+        )}
+        {!hasRun && <Start hasLab={hasLab} />}
+        {hasRun && (
+          <div class="cards">
+            <Parts place="below" />
+            <Parts place="wide" />
+          </div>
+        )}
+      </main>
+      {hasRun && (
+        <footer class="foot" aria-label="Time">
+          <Controls />
+          <div class="lanes">
+            <Parts place="lane" bare />
+            <Scrubber />
+          </div>
+        </footer>
+      )}
+      <Help />
+      <DropZone />
+    </>
   );
+}
+
+function Top({ hasLab }: { hasLab: boolean }): ComponentChildren {
+  const run = useStore((state) => state.runs[state.shown]);
+  const theme = useStore((state) => state.theme);
+  const isLab = useStore((state) => state.lab);
+  return (
+    <header class="top">
+      <div class="title">
+        <p class="kicker">Tidings · timeline</p>
+        <h1>{run?.timeline.header.title ?? 'See gossip travel'}</h1>
+        {run !== undefined && <p class="summary">{summary(run.timeline)}</p>}
+      </div>
+      <div class="tools">
+        <Find />
+        {hasLab && (
+          <button type="button" aria-pressed={isLab} onClick={() => store.set({ lab: !isLab })}>
+            Laboratory
+          </button>
+        )}
+        {run !== undefined && <OpenButton words="Open" />}
+        <button type="button" title="Dark, light, or as the system (t)" onClick={nextTheme}>
+          {theme === 'system' ? 'Auto' : theme === 'dark' ? 'Dark' : 'Light'}
+        </button>
+        <button type="button" title="Keys (?)" aria-label="Keys" onClick={() => store.set({ help: true })}>
+          ?
+        </button>
+      </div>
+      <Runs />
+    </header>
+  );
+}
+
+function Runs(): ComponentChildren {
+  const runs = useStore((state) => state.runs);
+  const shown = useStore((state) => state.shown);
+  const beside = useStore((state) => state.beside);
+  if (runs.length < 2) return null;
+  return (
+    <div class="runs" role="group" aria-label="Runs: which is shown, and which stands beside it">
+      {runs.map((run, place) => (
+        <span key={place} class="run" style={`--run: var(--${RUN_COLOURS[place % RUN_COLOURS.length]})`}>
+          <button type="button" aria-pressed={place === shown} title={run.timeline.header.title} onClick={() => store.set({ shown: place })}>
+            {run.name}
+          </button>
+          {place !== shown && (
+            <button type="button" class="beside" aria-pressed={place === beside} title={`Show ${run.name} beside it`} onClick={() => store.set({ beside: place === beside ? null : place })}>
+              beside
+            </button>
+          )}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function Notice(): ComponentChildren {
+  const notice = useStore((state) => state.notice);
+  const run = useStore((state) => state.runs[state.shown]);
+  const limits = run === undefined ? [] : limitsOf(run.timeline.header);
+  return (
+    <div class="notices" aria-live="polite">
+      {notice !== null && (
+        <p class="notice">
+          {notice}
+          <button type="button" onClick={() => store.set({ notice: null })}>
+            Dismiss
+          </button>
+        </p>
+      )}
+      {limits.map((limit) => (
+        <p key={limit} class="notice quiet">
+          {limit}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+/** What a timeline doesn't show, or why its run doesn't count. */
+function limitsOf(header: { kept_items_one_of: number; dropped_rows: number; invalid_reasons: string[] }): string[] {
+  const said = header.invalid_reasons.map((reason) => `This run doesn't count: ${reason}`);
+  if (header.kept_items_one_of > 1) said.push(`Of all items, one of ${header.kept_items_one_of} is followed: the run was larger than a timeline's bound.`);
+  if (header.dropped_rows > 0) said.push(`${header.dropped_rows.toLocaleString('en-GB')} rows were left out: the run was larger than a timeline's bound.`);
+  return said;
 }

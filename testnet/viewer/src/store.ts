@@ -11,6 +11,8 @@ import type { Timeline } from './timeline/types';
 export type Layout = 'force' | 'map' | 'arrival';
 /** How nodes are coloured: when they had the item, or what they are doing about it. */
 export type Colouring = 'arrival' | 'state';
+/** What the scrubber spans: the whole run, or the life of the chosen item. */
+export type Span = 'run' | 'item';
 /** Which colours: as the system says, or as the user says. */
 export type Theme = 'system' | 'light' | 'dark';
 
@@ -39,7 +41,12 @@ export interface State {
   node: number | null;
   layout: Layout;
   colouring: Colouring;
+  span: Span;
   theme: Theme;
+  /** Whether the panel with the keys is open. */
+  help: boolean;
+  /** Whether the laboratory's panel is open. */
+  lab: boolean;
   /** A sentence for the user (a file that can't be read, a share that is never reached), or null. */
   notice: string | null;
 }
@@ -59,7 +66,10 @@ const START: State = {
   node: null,
   layout: 'force',
   colouring: 'arrival',
+  span: 'run',
   theme: 'system',
+  help: false,
+  lab: false,
   notice: null,
 };
 
