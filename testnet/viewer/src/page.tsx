@@ -1,7 +1,13 @@
 /** The page: header, graph, cards, and the scrubber at its foot. Parts of others plug in by the registry. */
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { ItemCard } from './details/item';
+import { NodeCard } from './details/node';
 import { Find } from './find/find';
+import { count, share } from './format';
+import { Graph } from './graph/graph';
+import { Legend } from './graph/legend';
+import { Toolbar } from './graph/toolbar';
 import { lab } from './lab/index';
 import { summary } from './names';
 import { panes } from './panes/index';
@@ -11,7 +17,7 @@ import { Controls } from './scrubber/controls';
 import { Scrubber } from './scrubber/scrubber';
 import { Help } from './shell/help';
 import { DropZone, OpenButton, Start } from './shell/start';
-import { store, useStore } from './store';
+import { store, useStore, type Run } from './store';
 import { RUN_COLOURS } from './theme';
 
 const parts: readonly Part[] = [...panes, ...lab];
@@ -50,6 +56,7 @@ export function Page(): ComponentChildren {
           </div>
         )}
         {!hasRun && <Start hasLab={hasLab} />}
+        {hasRun && <Stage />}
         {hasRun && (
           <div class="cards">
             <Parts place="below" />
@@ -69,6 +76,57 @@ export function Page(): ComponentChildren {
       <Help />
       <DropZone />
     </>
+  );
+}
+
+/** The graph (or two of them), and beside it what is chosen, in words. */
+function Stage(): ComponentChildren {
+  const runs = useStore((state) => state.runs);
+  const shown = useStore((state) => state.shown);
+  const beside = useStore((state) => state.beside);
+  const item = useStore((state) => state.item);
+  const node = useStore((state) => state.node);
+  const run = runs[shown];
+  const other = beside === null ? undefined : runs[beside];
+  return (
+    <div class="stage">
+      <section class="card pictures" aria-labelledby="graph">
+        <h2 id="graph" class="unseen">
+          The network: who has what at this moment
+        </h2>
+        <Toolbar />
+        <div class={other === undefined ? 'graphs' : 'graphs two'}>
+          {[shown, ...(beside === null ? [] : [beside])].map((place) => (
+            <figure key={place} style={`--run: var(--${RUN_COLOURS[place % RUN_COLOURS.length]})`}>
+              {other !== undefined && <figcaption>{runs[place].name}</figcaption>}
+              <Covered run={runs[place]} />
+              <Graph run={runs[place]} name={runs[place].name} />
+            </figure>
+          ))}
+        </div>
+        <Legend run={run} item={item} />
+      </section>
+      <div class="beside">
+        {item !== null && <ItemCard run={run} item={item} />}
+        {node !== null && <NodeCard run={run} node={node} more={<Parts place="node" bare />} />}
+        {node === null && <p class="hint card">Click a node, or find one by its number, to see its messages and what it was told by whom.</p>}
+      </div>
+    </div>
+  );
+}
+
+/** How much of the network has the item now, large. */
+function Covered({ run }: { run: Run }): ComponentChildren {
+  const item = useStore((state) => state.item);
+  const t = useStore((state) => state.t, 60);
+  const within = item !== null && item < run.timeline.items.rows ? item : null;
+  const covered = run.model.coverage(within, t);
+  const nodes = run.timeline.nodes.rows;
+  return (
+    <p class="share">
+      <strong>{share(covered)}</strong>
+      <span>{within === null ? 'of all that was made is delivered' : `${Math.round(covered * nodes)} of ${count(nodes, 'node')} have item ${within}`}</span>
+    </p>
   );
 }
 
