@@ -29,8 +29,10 @@ export interface Axis {
   isLog?: boolean;
   /** Where it begins and ends, if that isn't left to the data. */
   range?: [number, number];
-  /** A value in words, with its unit: for the axis and for what is read at the cursor. */
+  /** A value in words, with its unit: what is read at the cursor. */
   words: (value: number) => string;
+  /** The same beside the axis, if it is written otherwise there. */
+  ticks?: (value: number) => string;
 }
 
 /** What a chart is made of. */
@@ -166,7 +168,7 @@ function options(latest: { current: ChartProps }, width: number, onCursor: (at: 
     stroke: look.muted,
     grid: { stroke: look.grid, width: 1 },
     ticks: { stroke: look.axis, width: 1, size: 4 },
-    values: (_, splits) => splits.map((split) => (split === null ? '' : of.words(split))),
+    values: (_, splits) => splits.map((split) => (split === null ? '' : (of.ticks ?? of.words)(split))),
     ...more,
   });
   const scale = (of: Axis): uPlot.Scale => ({ time: false, distr: of.isLog === true ? 3 : 1, ...(of.range === undefined ? {} : { range: of.range }) });

@@ -1,7 +1,7 @@
 /** Who has it, over time: the share of the nodes that have an item, by the item's age, for each run; or what is missing, to see the tail. */
 import type { ComponentChildren } from 'preact';
 import { useMemo, useRef, useState } from 'preact/hooks';
-import { share, time } from '../format';
+import { share, tick, time } from '../format';
 import { seek } from '../play/playback';
 import { store, useStore } from '../store';
 import { ageAt, agesOf, coverageOn, evenGrid, type Ages } from './ages';
@@ -113,7 +113,7 @@ function draw(compared: readonly Compared[], item: number | null, shown: number,
 
 function axesOf(isTail: boolean, least: number): { x: Axis; y: Axis } {
   return {
-    x: { label: 'time since the item was made', words: time },
+    x: { label: 'time since the item was made', words: time, ticks: tick },
     y: isTail
       ? { label: 'share of the nodes without it', isLog: true, range: [10 ** Math.floor(Math.log10(least)), 1], words: smallShare }
       : { label: 'share of the nodes that have it', range: [0, 1], words: share },

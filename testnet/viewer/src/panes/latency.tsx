@@ -1,10 +1,10 @@
 /** How long deliveries took: their distribution, for each run, over a logarithmic axis. */
 import type { ComponentChildren } from 'preact';
-import { useRef } from 'preact/hooks';
-import { share, time } from '../format';
+import { useMemo, useRef } from 'preact/hooks';
+import { share, tick, time } from '../format';
 import { useStore } from '../store';
 import { ageAt, distributionOn, geometricGrid } from './ages';
-import { Chart, type ChartMark, type Line } from './chart';
+import { Chart, type Axis, type ChartMark, type Line } from './chart';
 import { useCompared, type Compared } from './compared';
 import { ageNow, agesOfEach, toAge } from './coverage';
 import { useLater } from './later';
@@ -13,8 +13,7 @@ const POINTS = 400;
 /** Where the axis begins at the latest, µs: nobody has anything over a network sooner. A guess. */
 const BEGIN = 1000;
 
-const X_AXIS = { label: 'time that a delivery took, logarithmic', isLog: true, words: time };
-const Y_AXIS = { label: 'share of deliveries that took at most so long', range: [0, 1] as [number, number], words: share };
+const Y_AXIS = { label: 'share of deliveries', range: [0, 1] as [number, number], words: share };
 
 interface Drawn {
   x: number[];
@@ -31,6 +30,10 @@ export function Latency(): ComponentChildren {
   const shown = useStore((state) => state.shown);
   const key = compared.map(({ place }) => place).join();
   const drawn = useLater(frame, () => draw(compared, item, shown), [key, item, shown]);
+  const xAxis = useMemo((): Axis => {
+    const range: [number, number] | undefined = drawn === undefined ? undefined : [drawn.x[0], drawn.x[drawn.x.length - 1]];
+    return { label: 'longest time that they took, logarithmic', isLog: true, range, words: time, ticks: tick };
+  }, [drawn]);
   const what = item === null ? 'Every first delivery over the network, of all items' : `The deliveries of item ${item}`;
   return (
     <div ref={frame}>
@@ -41,7 +44,7 @@ export function Latency(): ComponentChildren {
         <Chart
           label={`Distribution of how long deliveries took. ${drawn.words}`}
           x={drawn.x}
-          xAxis={X_AXIS}
+          xAxis={xAxis}
           yAxis={Y_AXIS}
           lines={drawn.lines}
           marks={drawn.marks}

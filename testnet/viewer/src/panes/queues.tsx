@@ -1,7 +1,7 @@
 /** What waited in nodes, over time: the median node, the 99th of a hundred, and the highest. */
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import { bytes, count, time, whole } from '../format';
+import { bytes, count, tick, time, whole } from '../format';
 import { nodeName } from '../names';
 import { seek } from '../play/playback';
 import { store, useStore, type Run } from '../store';
@@ -65,7 +65,7 @@ export function Queues(): ComponentChildren {
   );
 }
 
-const X_AXIS = { label: 'time of the run', words: time };
+const X_AXIS = { label: 'time of the run', words: time, ticks: tick };
 
 function Worst({ run, lengths, words }: { run: Run; lengths: Lengths; words: (value: number) => string }): ComponentChildren {
   const { worst } = lengths;

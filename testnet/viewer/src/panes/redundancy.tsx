@@ -1,7 +1,7 @@
 /** Redundancy over time, for each run: how many copies more than one a node got of an item. */
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
-import { time } from '../format';
+import { tick, time } from '../format';
 import { seek } from '../play/playback';
 import { endOfRuns } from '../store';
 import { Chart, type Line } from './chart';
@@ -13,7 +13,7 @@ import { middles, redundancyIn } from './windows';
 /** Windows of a run. A guess: some hundreds of deliveries each, in a run of a thousand items. */
 const WINDOWS = 80;
 
-const X_AXIS = { label: 'time of the run', words: time };
+const X_AXIS = { label: 'time of the run', words: time, ticks: tick };
 const Y_AXIS = { label: 'further copies per delivery', words: (value: number) => String(Number(value.toPrecision(3))) };
 
 /** The chart. */

@@ -2,6 +2,9 @@
 import { Fate, type Timeline } from '../timeline/types';
 import { payloadKinds } from './figures';
 
+/** A window with a smaller share than this of the mean window's deliveries has hardly any. A guess. */
+const FEW = 0.1;
+
 /** Middles of `windows` even windows from 0 to `end`, µs. */
 export function middles(end: number, windows: number): Float64Array {
   return Float64Array.from({ length: windows }, (_, window) => ((window + 0.5) * end) / windows);
@@ -9,7 +12,7 @@ export function middles(end: number, windows: number): Float64Array {
 
 /**
  * Further copies of an item for each first delivery over the network, in each of `windows` windows from 0 to `end` (µs): whole items that
- * arrived in it, by the deliveries in it, less one. Null where nothing was delivered.
+ * arrived in it, by the deliveries in it, less one. Null where hardly anything was delivered: a copy that is alone says nothing.
  */
 export function redundancyIn(timeline: Timeline, end: number, windows: number): (number | null)[] {
   const { messages, deliveries } = timeline;
@@ -23,8 +26,9 @@ export function redundancyIn(timeline: Timeline, end: number, windows: number): 
     }
   }
   for (let row = 0; row < deliveries.rows; row++) if (deliveries.from[row] > 0) firsts[windowOf(deliveries.at[row])]++;
+  const least = Math.max(1, (firsts.reduce((sum, count) => sum + count, 0) / windows) * FEW);
   // A copy that arrives at a window's end may be delivered in the next one.
-  return Array.from(copies, (count, window) => (firsts[window] === 0 ? null : Math.max(0, count / firsts[window] - 1)));
+  return Array.from(copies, (count, window) => (firsts[window] < least ? null : Math.max(0, count / firsts[window] - 1)));
 }
 
 /** What is sampled of nodes. */
