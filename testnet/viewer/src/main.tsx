@@ -2,6 +2,7 @@
 import { render } from 'preact';
 import { Page } from './page';
 import { fromHash, startPermalink } from './permalink';
+import { startProbe } from './probe';
 import { showSources } from './shell/opening';
 import { sourcesOf } from './sources';
 import { startTheme } from './theme';
@@ -11,5 +12,7 @@ if (root !== null) {
   startTheme();
   root.replaceChildren();
   render(<Page />, root);
-  void showSources(sourcesOf(document), fromHash(location.hash)).then(startPermalink);
+  const opened = showSources(sourcesOf(document), fromHash(location.hash));
+  startProbe(opened);
+  void opened.then(startPermalink);
 }

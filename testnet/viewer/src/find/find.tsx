@@ -52,8 +52,11 @@ export function Find(): ComponentChildren {
         onKeyDown={(event) => {
           if (event.key === 'ArrowDown') setActive(Math.min(active + 1, all.length - 1));
           else if (event.key === 'ArrowUp') setActive(Math.max(active - 1, 0));
-          else if (event.key === 'Enter') take(all[active]);
-          else if (event.key === 'Escape') {
+          else if (event.key === 'Enter') {
+            take(all[active]);
+            // The page's keys work again.
+            if (all[active] !== undefined) event.currentTarget.blur();
+          } else if (event.key === 'Escape') {
             setText('');
             event.currentTarget.blur();
           } else return;

@@ -49,14 +49,26 @@ export function Legend({ run, item }: { run: Run; item: number | null }): Compon
       </span>
       {words.size > 0 && (
         <span class="shapes">
-          {words.has('down') && <span class="key">⊗ down</span>}
-          {words.has('paused') && <span class="key">⏸ paused</span>}
-          {words.has('lying') && <span class="key lying">△ lies</span>}
-          {words.has('slow') && <span class="key slow">□ slow</span>}
+          {words.has('down') && <Shape path="M2 2L10 10M10 2L2 10" colour="ink" words="down" />}
+          {words.has('paused') && <Shape path="M4 2V10M8 2V10" colour="ink" words="paused" />}
+          {words.has('lying') && <Shape path="M6 1L11 10H1Z" colour="vermilion" words="lies" />}
+          {words.has('slow') && <Shape path="M1.5 1.5H10.5V10.5H1.5Z" colour="purple" words="slow" />}
         </span>
       )}
-      {item !== null && <span class="key">◎ made it</span>}
+      {item !== null && <Shape path="M9 6A3 3 0 1 1 3 6A3 3 0 1 1 9 6M11.2 6A5.2 5.2 0 1 1 .8 6A5.2 5.2 0 1 1 11.2 6" colour="ink" words="made it" />}
     </div>
+  );
+}
+
+/** A shape that marks nodes, as the graph has it. */
+function Shape({ path, colour, words }: { path: string; colour: string; words: string }): ComponentChildren {
+  return (
+    <span class="key">
+      <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
+        <path d={path} fill="none" stroke={`var(--${colour})`} stroke-width="1.5" />
+      </svg>{' '}
+      {words}
+    </span>
   );
 }
 

@@ -52,9 +52,9 @@ export function paintMoving(board: Board, scene: Scene, pixels: Pixels, projecti
   paintUse(board, run, pixels, motion);
   if (pointed.node !== null) paintNeighbours(board, scene, pixels, pointed.node, t);
   paintGlow(board, scene, pixels, radius, t);
+  paintDots(board, run, pixels, motion, Math.max(1.2, Math.min(3.2, radius * 0.5)) * Math.min(1, Math.max(0.55, 400 / motion.dots) ** 0.5));
   paintNodes(board, pixels, shades, radius);
   paintTouched(board, run, pixels, radius, t);
-  paintDots(board, run, pixels, motion, Math.max(1.5, Math.min(3.4, radius * 0.55)));
   if (radius >= LABELLED_MIN) paintNumbers(board, run, pixels, radius);
   paintOrigin(board, scene, pixels, radius);
   paintPointed(board, run, pixels, radius, pointed);
@@ -80,7 +80,7 @@ function paintUse(board: Board, run: Run, { x, y }: Pixels, motion: Motion): voi
   const { context } = board;
   const look = colours();
   const { from, to } = run.timeline.links;
-  const most = Math.min(0.85, Math.max(0.22, 500 / Math.max(1, motion.used)));
+  const most = Math.min(0.8, Math.max(0.16, 150 / Math.max(1, motion.used)));
   inGroups(
     context, motion.used, FAMILIES.length * FADES, (one) => motion.usedLook[one],
     (one) => {
@@ -129,9 +129,6 @@ function paintDots(board: Board, run: Run, { x, y }: Pixels, motion: Motion, siz
       } else {
         context.fillStyle = colour;
         context.fill();
-        context.strokeStyle = look.stage;
-        context.lineWidth = 0.8;
-        context.stroke();
       }
     },
   );

@@ -10,15 +10,15 @@ export interface Places {
 /** A circle of the layout by arrival: its radius (0 to 0.5), and what it stands for. */
 export interface Ring {
   radius: number;
-  /** µs after the item was made. */
+  /** µs after the item was made; Infinity is the circle of those that never had it. */
   after: number;
 }
 
 const MOST = 65535;
-/** The radius at which 99 % have it, and that of the last; beyond are those that never had it. Of 0.5. */
-const RADIUS_99 = 0.38;
-const RADIUS_LAST = 0.44;
-const RADIUS_NEVER = 0.485;
+/** The radius at which 99 % have it, and that of the last; beyond are those that never had it, if there are any. Of 0.5. */
+const RADIUS_99 = 0.37;
+const RADIUS_LAST = 0.43;
+const RADIUS_NEVER = 0.49;
 const RADIUS_LEAST = 0.03;
 
 /** Where nodes stand. The layout by arrival is that of `item`; without an item, of the mean over all items. */
@@ -26,7 +26,13 @@ export function placesOf(run: Run, layout: Layout, item: number | null): Places 
   const { nodes } = run.timeline;
   if (layout === 'arrival') return radial(run, item);
   const [xs, ys] = layout === 'map' ? [nodes.map_x, nodes.map_y] : [nodes.x, nodes.y];
-  return { x: Float32Array.from(xs, (x) => x / MOST), y: Float32Array.from(ys, (y) => y / MOST) };
+  return { x: filled(xs), y: filled(ys) };
+}
+
+/** Coordinates stretched so that they fill 0 to 1; all 0.5 if they are all the same. */
+function filled(column: Uint16Array): Float32Array {
+  const [least, most] = column.reduce(([low, high], one) => [Math.min(low, one), Math.max(high, one)], [MOST, 0]);
+  return Float32Array.from(column, (one) => (most > least ? (one - least) / (most - least) : 0.5));
 }
 
 /** How long each node took to have `item` (or items, in the mean), µs by node; Infinity = never. */
@@ -46,16 +52,24 @@ export function delays(run: Run, item: number | null): Float64Array {
 export class Radius {
   readonly at99: number;
   readonly last: number;
+  /** Whether some never had it. */
+  readonly hasNever: boolean;
+  private readonly stretch: number;
 
   constructor(all: Float64Array) {
     const sorted = all.filter(Number.isFinite).sort();
+    this.hasNever = sorted.length < all.length;
+    this.stretch = this.hasNever ? 1 : RADIUS_NEVER / RADIUS_LAST;
     this.last = Math.max(1, sorted[sorted.length - 1] ?? 1);
     this.at99 = Math.max(1, sorted[Math.max(0, Math.ceil(sorted.length * 0.99) - 1)] ?? 1);
   }
 
   /** The radius of a delay in µs, 0 to 0.5. */
   of(delay: number): number {
-    if (!Number.isFinite(delay)) return RADIUS_NEVER;
+    return Number.isFinite(delay) ? this.within(delay) * this.stretch : RADIUS_NEVER;
+  }
+
+  private within(delay: number): number {
     if (delay <= this.at99) return RADIUS_LEAST + (RADIUS_99 - RADIUS_LEAST) * Math.max(0, delay / this.at99);
     const rest = Math.max(1, this.last - this.at99);
     return RADIUS_99 + (RADIUS_LAST - RADIUS_99) * Math.min(1, (delay - this.at99) / rest);
@@ -86,6 +100,7 @@ export function rings(run: Run, item: number | null): Ring[] {
   const step = niceStep(radius.at99 / 4);
   const found: Ring[] = [];
   for (let after = step; after <= radius.at99; after += step) found.push({ radius: radius.of(after), after });
+  if (radius.hasNever) found.push({ radius: RADIUS_NEVER, after: Number.POSITIVE_INFINITY });
   return found;
 }
 

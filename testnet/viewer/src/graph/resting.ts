@@ -49,7 +49,7 @@ function paintRings(board: Board, scene: Scene, { unit, left, top }: Projection)
     context.arc(x, y, radius * unit.x, 0, 2 * Math.PI);
     context.strokeStyle = look.line;
     context.stroke();
-    const label = time(after);
+    const label = Number.isFinite(after) ? time(after) : 'never had it';
     const wide = context.measureText(label).width + 8;
     context.fillStyle = look.stage;
     context.fillRect(x - wide / 2, y - radius * unit.x - 8, wide, 15);

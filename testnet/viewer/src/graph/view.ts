@@ -10,7 +10,7 @@ export interface View {
 /** All of it. */
 export const WHOLE: View = { scale: 1, x: 0.5, y: 0.5 };
 const SCALE_MAX = 60;
-const MARGIN = 22;
+const MARGIN = 24;
 
 /** A view on a canvas of a size: what turns places into pixels and back. */
 export interface Projection {
@@ -21,11 +21,11 @@ export interface Projection {
   top: number;
 }
 
-/** Puts a view on a canvas. The layout fills a wide canvas, but is stretched by at most 1.5: circles (`isRound`) stay circles. */
+/** Puts a view on a canvas. The layout fills a wide canvas, but is stretched by at most 1.75: circles (`isRound`) stay circles. */
 export function project(view: View, width: number, height: number, isRound: boolean): Projection {
   const [w, h] = [Math.max(10, width - 2 * MARGIN), Math.max(10, height - 2 * MARGIN)];
   const side = Math.min(w, h);
-  const stretch = isRound ? 1 : 1.5;
+  const stretch = isRound ? 1 : 1.75;
   const unit = { x: Math.min(w, side * stretch) * view.scale, y: Math.min(h, side * stretch) * view.scale };
   return { unit, left: width / 2 - view.x * unit.x, top: height / 2 - view.y * unit.y };
 }

@@ -69,7 +69,7 @@ const OTHERS = -1;
 
 /** Where each one's line is: the node itself stands in the middle of its neighbours. */
 function columnsOf({ peers, ladder }: Picture, node: number, width: number): Map<number, number> {
-  const room = Math.max(1, Math.min(COLUMNS_MAX, Math.floor((width - AXIS) / 52) - 1));
+  const room = Math.max(1, Math.min(COLUMNS_MAX, Math.floor((width - AXIS) / 40) - 1));
   // Those who said most are drawn.
   const said = (peer: number): number => ladder.rungs.reduce((sum, rung) => sum + (rung.peer === peer ? 1 : 0), 0);
   const chosen = peers.length <= room ? peers : [...peers].sort((a, b) => said(b) - said(a)).slice(0, Math.max(1, room - 1));

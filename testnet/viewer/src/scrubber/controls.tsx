@@ -43,15 +43,14 @@ function Now(): ComponentChildren {
   const t = useStore((state) => state.t, 50);
   const run = useStore((state) => state.runs[state.shown]);
   const item = useStore((state) => state.item);
-  const model = run?.model;
   const since = run !== undefined && item !== null ? t - run.timeline.items.at[item] : null;
   return (
     <p class="now">
       <strong>{clock(t)}</strong>
       {since !== null && since >= 0 && <span class="since">{time(since)} after item {item} was made</span>}
-      {model !== undefined && (
+      {run !== undefined && (
         <span class="covered">
-          {share(model.coverage(item, t))} {item === null ? `of ${count(model.itemsUntil(t), 'item')} × nodes delivered` : 'of the nodes have it'}
+          {share(run.model.coverage(item, t))} {item === null ? `of ${count(run.model.itemsUntil(t), 'item')} × ${count(run.timeline.nodes.rows, 'node')} delivered` : 'of the nodes have it'}
         </span>
       )}
     </p>

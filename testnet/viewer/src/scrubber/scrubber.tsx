@@ -117,9 +117,9 @@ function paint(board: Board, range: Range, curve: Float64Array, marks: readonly 
     context.fillRect(x - 0.5, 4, 1, foot - 4);
     context.globalAlpha = 1;
     if (x > free) {
-      context.textAlign = x > width - 14 ? 'right' : 'center';
-      context.fillText(`${Math.round(part * 100)} %`, Math.min(x, width), 12);
-      free = x + 30;
+      context.textAlign = x > width - 32 ? 'right' : 'left';
+      context.fillText(`${Math.round(part * 100)} %`, x > width - 32 ? x - 3 : x + 3, 13);
+      free = x + 32;
     }
   }
   context.fillStyle = look.vermilion;

@@ -81,7 +81,7 @@ export function Start({ hasLab }: { hasLab: boolean }): ComponentChildren {
         </li>
         <li>
           Make one:
-          <pre>
+          <pre tabIndex={0}>
             <code>tidings-testnet sim --nodes 200 --trace run.tdt{'\n'}tidings-testnet view run.tdt</code>
           </pre>
         </li>
