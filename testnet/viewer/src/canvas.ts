@@ -14,6 +14,11 @@ export interface Board {
   density: number;
 }
 
+/** The width of the thinnest line, CSS pixels: one of the device. Without a graphics card thousands of wider ones take ten times as long. */
+export function hair(board: Board): number {
+  return 1 / board.density;
+}
+
 /** More than this many device pixels a CSS pixel nobody sees. */
 const DENSITY_MAX = 2;
 

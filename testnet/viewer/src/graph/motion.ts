@@ -6,6 +6,8 @@ import { Fate } from '../timeline/types';
 
 /** Most messages that are looked at for links in use: a frame has 8 ms. */
 const LOOKED_MAX = 40_000;
+/** Most links in use that are drawn, the latest: more of them are a fog. */
+const USED_MAX = 6000;
 /** Most messages that are drawn on their way. */
 export const DOTS_MAX = 2500;
 /** Into how many steps a link's use fades. */
@@ -46,7 +48,7 @@ export class Mover {
     const { timeline } = run;
     this.family = familiesOf(timeline.header.kinds);
     this.seen = new Uint32Array(timeline.links.rows);
-    const room = Math.min(timeline.links.rows, LOOKED_MAX);
+    const room = Math.min(timeline.links.rows, USED_MAX);
     this.motion = {
       used: 0, usedEnd: new Uint32Array(room), usedLook: new Uint8Array(room), dots: 0, dotEnd: new Uint32Array(DOTS_MAX), dotAt: new Float32Array(DOTS_MAX),
       dotFamily: new Uint8Array(DOTS_MAX), dotLost: new Uint8Array(DOTS_MAX), isCut: false,
@@ -63,7 +65,7 @@ export class Mover {
     this.stamp++;
     if (this.item === null) {
       const { from, to } = this.run.model.messagesBetween(t - window, t);
-      for (let row = to - 1; row >= from && to - row <= LOOKED_MAX; row--) this.use(row, t, window);
+      for (let row = to - 1; row >= from && to - row <= LOOKED_MAX && motion.used < USED_MAX; row--) this.use(row, t, window);
       for (const row of this.run.model.onTheWay(t, DOTS_MAX + 1)) this.fly(row, t);
     } else {
       const { sent } = this.run.timeline.messages;
@@ -81,7 +83,7 @@ export class Mover {
   private use(row: number, t: number, window: number): void {
     const { messages } = this.run.timeline;
     const link = messages.end[row] >>> 1;
-    if (this.seen[link] === this.stamp) return;
+    if (this.seen[link] === this.stamp || this.motion.used >= USED_MAX) return;
     this.seen[link] = this.stamp;
     const { motion } = this;
     const age = Math.min(FADES - 1, Math.floor(((t - messages.sent[row]) / window) * FADES));

@@ -1,5 +1,5 @@
 /** Paints what moves: links in use, messages on their way, nodes, and what is chosen. It is painted each frame, in few strokes. */
-import type { Board } from '../canvas';
+import { hair, type Board } from '../canvas';
 import type { Run } from '../store';
 import { FAMILIES } from '../timeline/families';
 import { NEVER } from '../timeline/journey';
@@ -19,7 +19,7 @@ const ROUND_MIN = 2.2;
 /** Into how many steps the glow of an arrival fades. */
 const GLOWS = 5;
 /** Most deliveries whose glow is painted if all items are shown. */
-const GLOW_MAX = 3000;
+const GLOW_MAX = 1500;
 /** From this radius on nodes have their numbers beside them. */
 const LABELLED_MIN = 8.5;
 
@@ -91,7 +91,7 @@ function paintUse(board: Board, run: Run, { x, y }: Pixels, motion: Motion): voi
     (group) => {
       context.strokeStyle = look[FAMILY_COLOURS[FAMILIES[Math.floor(group / FADES)]]];
       context.globalAlpha = most * (1 - (group % FADES) / FADES) ** 1.5;
-      context.lineWidth = 1.1;
+      context.lineWidth = hair(board);
       context.stroke();
     },
   );
@@ -219,7 +219,7 @@ function paintTree(board: Board, scene: Scene, { x, y }: Pixels, t: number): voi
       if (shade >= STEPS && shade !== Shade.has) return;
       context.strokeStyle = all[shade];
       context.globalAlpha = Math.min(0.6, 260 / parent.length);
-      context.lineWidth = 1;
+      context.lineWidth = hair(board);
       context.stroke();
     },
   );

@@ -1,5 +1,5 @@
 /** Paints what rests: links, the circles of the layout by arrival, the regions of the map. It is kept until something of it changes. */
-import type { Board } from '../canvas';
+import { hair, type Board } from '../canvas';
 import { time } from '../format';
 import { colours } from '../theme';
 import type { Projection } from './view';
@@ -32,7 +32,7 @@ export function paintResting(board: Board, scene: Scene, pixels: Pixels, project
   context.strokeStyle = look.axis;
   // The more links, the fainter each: together they must not hide the nodes.
   context.globalAlpha = Math.min(0.5, Math.max(0.045, (look.isDark ? 130 : 160) / Math.max(1, drawn)));
-  context.lineWidth = 1;
+  context.lineWidth = hair(board);
   context.stroke();
   context.globalAlpha = 1;
 }

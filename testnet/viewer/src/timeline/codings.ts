@@ -10,6 +10,7 @@ export type Numbers = Float64Array | Uint32Array | Uint16Array | Uint8Array;
 
 /** A LEB128 of more bytes is broken. */
 const LEB_MAX = 10;
+const U32_MAX = 0xffffffff;
 
 /** What reads one unsigned LEB128 after another. */
 class Leb {
@@ -60,42 +61,108 @@ function checkEnd(at: number, raw: Uint8Array): void {
   if (at !== raw.length) throw new TimelineError('does not hold as many rows as the header says');
 }
 
-/** Unsigned numbers, LEB128. What exceeds `most` becomes `most`. */
-export function varints(raw: Uint8Array, rows: number, out: Numbers, most: number): void {
+/**
+ * Unsigned numbers, LEB128. What exceeds 2³² − 1 becomes that.
+ *
+ * Here and below, numbers of one and two bytes are read in the loop itself, and each loop writes one kind of array: columns have millions of
+ * rows, and a call or a second kind of array would take twice the time.
+ */
+export function varints(raw: Uint8Array, rows: number, out: Uint32Array): void {
   const leb = new Leb(raw);
+  let at = 0;
   for (let row = 0; row < rows; row++) {
+    const low = raw[at];
+    if (low < 0x80) {
+      out[row] = low;
+      at++;
+      continue;
+    }
+    const high = raw[at + 1];
+    if (high < 0x80) {
+      out[row] = (low & 0x7f) | (high << 7);
+      at += 2;
+      continue;
+    }
+    leb.at = at;
     const value = leb.next();
-    out[row] = value > most ? most : value;
+    out[row] = value > U32_MAX ? U32_MAX : value;
+    at = leb.at;
   }
+  checkEnd(at, raw);
+}
+
+/** Unsigned numbers, LEB128, into numbers of up to 2⁵³. */
+export function longVarints(raw: Uint8Array, rows: number, out: Float64Array): void {
+  const leb = new Leb(raw);
+  for (let row = 0; row < rows; row++) out[row] = leb.next();
   checkEnd(leb.at, raw);
 }
 
 /** Differences from the row before, zigzag LEB128; the first from 0. */
-export function deltas(raw: Uint8Array, rows: number, out: Numbers): void {
+export function deltas(raw: Uint8Array, rows: number, out: Float64Array): void {
   const leb = new Leb(raw);
   let last = 0;
+  let at = 0;
   for (let row = 0; row < rows; row++) {
-    last += unzigzag(leb.next());
+    const low = raw[at];
+    if (low < 0x80) {
+      last += (low >>> 1) ^ -(low & 1);
+      at++;
+    } else {
+      leb.at = at;
+      last += unzigzag(leb.next());
+      at = leb.at;
+    }
     out[row] = last;
   }
-  checkEnd(leb.at, raw);
+  checkEnd(at, raw);
 }
 
-/** Differences from the last row with the same `end`, zigzag LEB128; the first from 0. `ends` is how many ends there are. */
-export function perEnd(raw: Uint8Array, rows: number, out: Numbers, end: Uint32Array, ends: number, most: number): void {
+/** The same, into numbers of 32 bits; those that aren't become 2³² − 1. */
+export function shortDeltas(raw: Uint8Array, rows: number, out: Uint32Array): void {
+  const leb = new Leb(raw);
+  let last = 0;
+  let at = 0;
+  for (let row = 0; row < rows; row++) {
+    const low = raw[at];
+    if (low < 0x80) {
+      last += (low >>> 1) ^ -(low & 1);
+      at++;
+    } else {
+      leb.at = at;
+      last += unzigzag(leb.next());
+      at = leb.at;
+    }
+    out[row] = last >= 0 && last <= U32_MAX ? last : U32_MAX;
+  }
+  checkEnd(at, raw);
+}
+
+/**
+ * Differences from the last row with the same `end`, zigzag LEB128; the first from 0. `ends` is how many ends there are. What exceeds
+ * 2³² − 1 becomes that.
+ */
+export function perEnd(raw: Uint8Array, rows: number, out: Uint32Array, end: Uint32Array, ends: number): void {
   const leb = new Leb(raw);
   const last = new Float64Array(ends);
+  let at = 0;
   for (let row = 0; row < rows; row++) {
-    const which = end[row];
-    const value = last[which] + unzigzag(leb.next());
-    last[which] = value;
-    out[row] = value > most ? most : value;
+    let code = raw[at];
+    if (code < 0x80) at++;
+    else {
+      leb.at = at;
+      code = leb.next();
+      at = leb.at;
+    }
+    const value = last[end[row]] + unzigzag(code);
+    last[end[row]] = value;
+    out[row] = value > U32_MAX ? U32_MAX : value;
   }
-  checkEnd(leb.at, raw);
+  checkEnd(at, raw);
 }
 
 /** Two bytes a row, little end first, whatever the machine's order is. */
-export function pairs(raw: Uint8Array, rows: number, out: Numbers): void {
+export function pairs(raw: Uint8Array, rows: number, out: Uint16Array): void {
   if (raw.length !== rows * 2) checkEnd(rows * 2, raw);
   for (let row = 0; row < rows; row++) out[row] = raw[row * 2] | (raw[row * 2 + 1] << 8);
 }

@@ -2,12 +2,12 @@
  * Reads the file of a timeline. Nothing in it is believed: sizes are bounded before memory is asked for, what one table says of another
  * is checked, and a file that can't be shown gives a {@link TimelineError} whose sentence says what was wrong and what to do.
  */
-import { deltas, pairs, perEnd, varints, type Numbers } from './codings';
+import { deltas, longVarints, pairs, perEnd, shortDeltas, varints, type Numbers } from './codings';
 import { headerOf } from './header';
 import { inflate } from './inflate';
 import { HEADER_MAX, ROWS_MAX, ROW_BYTES_MAX, SCHEMA, type Shape, type TableName } from './schema';
 import { TimelineError, type Header, type StoredColumn, type StoredTable, type Timeline } from './types';
-import { check } from './validate';
+import { check, largest } from './validate';
 
 /** The first eight bytes of a timeline. */
 export const MAGIC = 'TIDINGTL';
@@ -110,28 +110,57 @@ function numbers(
     if (shape !== coding || raw.length !== rows * 8) throw broken(`the column "${key}" does not hold eight bytes a row`);
     return raw;
   }
-  const out = room(shape, rows);
-  const most = shape === 'f64' ? Number.MAX_SAFE_INTEGER : shape === 'u32' ? U32_MAX : shape === 'u16' ? 0xffff : 0xff;
   try {
-    if (coding === 'u8' && raw.length === rows) out.set(raw);
-    else if (coding === 'u16') pairs(raw, rows, out);
-    else if (coding === 'varint') varints(raw, rows, out, most);
-    else if (coding === 'delta') deltas(raw, rows, out);
-    else if (coding === 'per-end' && end !== undefined) {
-      if (end.some((which) => which >= ends)) throw new TimelineError('names a link that there is not');
-      perEnd(raw, rows, out, end, ends, most);
-    } else throw new TimelineError(`is coded as "${coding}", which this page can't read`);
+    return coded(raw, rows, coding, shape, end, ends);
   } catch (error) {
     if (error instanceof TimelineError) throw broken(`the column "${key}" ${error.message}`);
     throw error;
   }
-  return out;
 }
 
-function room(shape: Shape, rows: number): Numbers {
-  if (shape === 'f64') return new Float64Array(rows);
-  if (shape === 'u32') return new Uint32Array(rows);
-  return shape === 'u16' ? new Uint16Array(rows) : new Uint8Array(rows);
+/** A column by its coding. A shape that a coding doesn't have anyway is made of what it has. */
+function coded(raw: Uint8Array, rows: number, coding: string, shape: Shape, end: Uint32Array | undefined, ends: number): Numbers {
+  if (coding === 'u8' && raw.length === rows) return shape === 'u8' ? raw : shaped(raw, shape);
+  if (coding === 'u16') {
+    const out = new Uint16Array(rows);
+    pairs(raw, rows, out);
+    return shaped(out, shape);
+  }
+  if (coding === 'varint' && shape === 'f64') {
+    const out = new Float64Array(rows);
+    longVarints(raw, rows, out);
+    return out;
+  }
+  if (coding === 'varint') {
+    const out = new Uint32Array(rows);
+    varints(raw, rows, out);
+    return shaped(out, shape);
+  }
+  if (coding === 'delta' && shape === 'u32') {
+    const out = new Uint32Array(rows);
+    shortDeltas(raw, rows, out);
+    return out;
+  }
+  if (coding === 'delta') {
+    const out = new Float64Array(rows);
+    deltas(raw, rows, out);
+    return shaped(out, shape);
+  }
+  if (coding === 'per-end' && end !== undefined) {
+    if (largest(end) >= ends && rows > 0) throw new TimelineError('names a link that there is not');
+    const out = new Uint32Array(rows);
+    perEnd(raw, rows, out, end, ends);
+    return shaped(out, shape);
+  }
+  throw new TimelineError(`is coded as "${coding}", which this page can't read`);
+}
+
+/** The same numbers in another kind of array; what has no room there becomes the most that has. */
+function shaped(from: Numbers, shape: Shape): Numbers {
+  if (shape === 'f64') return from instanceof Float64Array ? from : Float64Array.from(from);
+  if (shape === 'u32') return from instanceof Uint32Array ? from : Uint32Array.from(from, (one) => Math.min(U32_MAX, Math.max(0, one)));
+  if (shape === 'u16') return from instanceof Uint16Array ? from : Uint16Array.from(from, (one) => Math.min(0xffff, Math.max(0, one)));
+  return from instanceof Uint8Array ? from : Uint8Array.from(from, (one) => Math.min(0xff, Math.max(0, one)));
 }
 
 /** Sums of all counts before each row, and the whole at the end. */

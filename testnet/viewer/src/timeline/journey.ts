@@ -1,6 +1,7 @@
 /** The way of one item through the network: when each node heard of it, asked for it and had it, by whom, and in which messages. */
 import { familiesOf, FAMILIES } from './families';
 import { once, remember, rowsOf, type Groups, groupBy } from './groups';
+import { after } from './search';
 import { Fate, type Timeline } from './types';
 
 /** When each node reached each stage, µs by node; Infinity = never. */
@@ -33,8 +34,8 @@ const KEPT_ITEMS = 64;
 export class Journeys {
   /** Rows of `deliveries` by item. */
   readonly deliveries: () => Groups;
-  /** Rows of `messages` by item that they name or carry. */
-  readonly messages: () => Groups;
+  /** Rows of `messages` that name or carry an item, in order. */
+  readonly messages: (item: number) => Uint32Array;
   /** When each node first had an item, µs by node; Infinity = never. */
   readonly firstAt: (item: number) => Float64Array;
   /** The same, for each stage. */
@@ -47,7 +48,7 @@ export class Journeys {
   constructor(private readonly timeline: Timeline) {
     const { deliveries, items } = timeline;
     this.deliveries = once(() => groupBy(deliveries.rows, items.rows, (row) => deliveries.item[row]));
-    this.messages = once(() => messagesByItem(timeline));
+    this.messages = remember(KEPT_ITEMS, (item) => messagesOf(timeline, item));
     this.firstAt = remember(KEPT_ITEMS, (item) => this.computeFirstAt(item));
     this.stages = remember(KEPT_ITEMS, (item) => this.computeStages(item));
     this.tree = remember(KEPT_ITEMS, (item) => this.computeTree(item));
@@ -71,7 +72,7 @@ export class Journeys {
     const request = FAMILIES.indexOf('request');
     const heard = new Float64Array(nodes.rows).fill(Number.POSITIVE_INFINITY);
     const asked = heard.slice();
-    for (const row of rowsOf(this.messages(), item)) {
+    for (const row of this.messages(item)) {
       const link = messages.end[row] >>> 1;
       const [sender, receiver] = messages.end[row] & 1 ? [links.to[link], links.from[link]] : [links.from[link], links.to[link]];
       if (family[messages.kind[row]] === announcement && messages.fate[row] === Fate.arrived) {
@@ -106,7 +107,7 @@ export class Journeys {
   private computeMoments(item: number): Float64Array {
     const { messages, deliveries, items } = this.timeline;
     const moments = [items.at[item]];
-    for (const row of rowsOf(this.messages(), item)) {
+    for (const row of this.messages(item)) {
       moments.push(messages.sent[row]);
       if (messages.fate[row] === Fate.arrived) moments.push(messages.sent[row] + messages.took[row]);
     }
@@ -116,15 +117,18 @@ export class Journeys {
   }
 }
 
-function messagesByItem(timeline: Timeline): Groups {
-  const { messages, named, items } = timeline;
-  const start = new Uint32Array(items.rows + 1);
-  for (const item of named.item) start[item + 1]++;
-  for (let item = 0; item < items.rows; item++) start[item + 1] += start[item];
-  const next = start.slice(0, items.rows);
-  const rows = new Uint32Array(named.rows);
-  for (let row = 0; row < messages.rows; row++) {
-    for (let at = messages.first[row]; at < messages.first[row + 1]; at++) rows[next[named.item[at]]++] = row;
+/**
+ * Looks through all that messages name: some milliseconds for five million, which is less than an index of all items would take for the
+ * few that are ever looked at.
+ */
+function messagesOf(timeline: Timeline, item: number): Uint32Array {
+  const { messages, named } = timeline;
+  const names = named.item;
+  const rows: number[] = [];
+  for (let at = 0; at < names.length; at++) {
+    if (names[at] !== item) continue;
+    const row = after(messages.first, at) - 1;
+    if (rows[rows.length - 1] !== row) rows.push(row);
   }
-  return { start, rows };
+  return Uint32Array.from(rows);
 }

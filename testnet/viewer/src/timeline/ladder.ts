@@ -70,7 +70,7 @@ export class Ladders {
 
   private itemRows(node: number, item: number, t0: number, t1: number): number[] {
     const { messages, links } = this.timeline;
-    const rows = rowsOf(this.journeys.messages(), item);
+    const rows = this.journeys.messages(item);
     const found: number[] = [];
     const [from, to] = [atOrAfter(messages.sent, t0), after(messages.sent, t1)];
     for (let at = atOrAfter(rows, from); at < rows.length && rows[at] < to; at++) {

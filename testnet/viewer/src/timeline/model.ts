@@ -4,7 +4,7 @@
  *
  * What an answer needs beyond the columns (groups, sums, checkpoints) is made when it is first asked for, and kept.
  */
-import { Flight } from './flight';
+import { endOf, Flight } from './flight';
 import { countUntil, groupBy, once, rowsOf, type Groups } from './groups';
 import { Journeys, type Stages, type Tree } from './journey';
 import { Ladders, type Ladder } from './ladder';
@@ -100,7 +100,7 @@ export class Model {
 
   /** Rows of `messages` that name or carry an item, in the order of sending. */
   messagesOf(item: number): Uint32Array {
-    return rowsOf(this.journeys.messages(), item);
+    return this.journeys.messages(item);
   }
 
   /** Rows of `messages` on their way at `t`, at most `most` (the earliest sent). Lost ones are for a round. */
@@ -112,7 +112,7 @@ export class Model {
 
   /** When a message stops being on its way, µs; see {@link onTheWay}. */
   arrival(row: number): number {
-    return this.flight().until(row);
+    return endOf(this.timeline.messages, row, this.round, this.end);
   }
 
   /** Messages of a node with its neighbours, sent from `t0` to before `t1`; only those of `item` unless it is null. The last `most`. */

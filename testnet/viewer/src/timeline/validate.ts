@@ -26,9 +26,22 @@ export function check(timeline: Timeline): void {
 }
 
 function below(column: Uint32Array | Uint8Array, bound: number, what: string): void {
-  for (let row = 0; row < column.length; row++) {
-    if (column[row] >= bound) fail(`row ${row} of "${what}" names ${column[row]}, and there are ${bound}`);
-  }
+  if (column.length === 0) return;
+  const most = column instanceof Uint32Array ? largest(column) : largestByte(column);
+  if (most >= bound) fail(`row ${column.indexOf(most)} of "${what}" names ${most}, and there are ${bound}`);
+}
+
+/** The largest number of a column, 0 if there is none. */
+export function largest(column: Uint32Array): number {
+  let most = 0;
+  for (let row = 0; row < column.length; row++) if (column[row] > most) most = column[row];
+  return most;
+}
+
+function largestByte(column: Uint8Array): number {
+  let most = 0;
+  for (let row = 0; row < column.length; row++) if (column[row] > most) most = column[row];
+  return most;
 }
 
 function forwards(column: Float64Array, what: string): void {
