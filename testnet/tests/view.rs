@@ -87,7 +87,7 @@ impl Drop for Served {
 fn the_page_its_parts_and_its_runs_are_served_until_ctrl_c() {
     let folder = tempfile::tempdir().unwrap();
     let [one, two] = timelines(folder.path());
-    let served = Served::start(folder.path(), &["a.tdl", "b.tdl"]);
+    let served = Served::start(folder.path(), &["a.tdt", "b.tdt"]);
     let (head, page) = served.get("/");
     assert!(head.starts_with("http/1.1 200 ok"), "{head}");
     for header in
@@ -141,14 +141,14 @@ fn a_port_in_use_says_what_to_do() {
 fn one_file_has_everything_and_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     timelines(folder.path());
-    let output = view(folder.path(), &["a.tdl", "b.tdl", "--html", "page.html"]).output().unwrap();
+    let output = view(folder.path(), &["a.tdt", "b.tdt", "--html", "page.html"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.starts_with("page.html: ") && said.contains("iB, a, b; open it"), "{said}");
     let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
     assert_eq!(page.matches("class=\"timeline\" data-name=").count(), 2);
     assert!(!page.contains("src=\"view.js\"") && !page.contains("href=\"view.css\""));
-    let (code, told) = failed(folder.path(), &["a.tdl", "--html", "page.html"]);
+    let (code, told) = failed(folder.path(), &["a.tdt", "--html", "page.html"]);
     assert_eq!(code, Some(1));
     assert!(told.contains("page.html exists, and is not overwritten"), "{told}");
     assert_eq!(fs::read_to_string(folder.path().join("page.html")).unwrap(), page);
@@ -159,9 +159,11 @@ fn what_is_no_run_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("notes.txt"), "not a timeline").unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
+    fs::write(folder.path().join("cut.tdt"), &SMALL[..SMALL.len() - 1]).unwrap();
     for (path, sentence) in [
         ("nowhere", "there is no nowhere: name a timeline"),
         ("notes.txt", "notes.txt is no timeline"),
+        ("cut.tdt", "cut.tdt can't be shown: this timeline is cut"),
         ("empty", "empty is a folder, and no run was written there"),
     ] {
         let (code, told) = failed(folder.path(), &[path]);
@@ -172,10 +174,13 @@ fn what_is_no_run_is_refused_with_a_sentence() {
     assert_eq!(failed(folder.path(), &seven).0, Some(64));
 }
 
-/// Writes `a.tdl` and `b.tdl`, and gives their bytes.
+/// A timeline as a file has it.
+const SMALL: &[u8] = include_bytes!("../timeline/tests/fixtures/small.tdt");
+
+/// Writes `a.tdt` and `b.tdt`, and gives their bytes.
 fn timelines(folder: &Path) -> [Vec<u8>; 2] {
-    [("a.tdl", &b"TIDINGTL a"[..]), ("b.tdl", b"TIDINGTL b")].map(|(name, bytes)| {
-        fs::write(folder.join(name), bytes).unwrap();
-        bytes.to_vec()
+    ["a.tdt", "b.tdt"].map(|name| {
+        fs::write(folder.join(name), SMALL).unwrap();
+        SMALL.to_vec()
     })
 }

@@ -112,7 +112,11 @@ export function Chart(props: ChartProps): ComponentChildren {
     if (event.key === 'Enter' && at !== null) props.onPick?.(props.x[at]);
     else if (event.key in places) {
       const place = Math.min(last, Math.max(0, places[event.key]));
-      made.setCursor({ left: made.valToPos(props.x[place], 'x'), top: 10 });
+      const [left, top] = [made.valToPos(props.x[place], 'x'), 10];
+      made.setCursor({ left, top });
+      // Only the mouse moves the other charts' cursors by itself.
+      if (made.cursor.sync !== undefined) made.cursor.sync.values = [props.x[place], 0];
+      if (props.sync !== undefined) uPlot.sync(props.sync).pub('mousemove', made, left, top, made.over.clientWidth, made.over.clientHeight, place);
     } else return;
     event.preventDefault();
     event.stopPropagation();
