@@ -173,6 +173,7 @@ function options(latest: { current: ChartProps }, width: number, onCursor: (at: 
     grid: { stroke: look.grid, width: 1 },
     ticks: { stroke: look.axis, width: 1, size: 4 },
     values: (_, splits) => splits.map((split) => (split === null ? '' : (of.ticks ?? of.words)(split))),
+    ...(of.isLog === true ? { splits: (_, __, min, max) => logSplits(min, max), filter: (_, splits) => splits } : {}),
     ...more,
   });
   const scale = (of: Axis): uPlot.Scale => ({ time: false, distr: of.isLog === true ? 3 : 1, ...(of.range === undefined ? {} : { range: of.range }) });
@@ -198,6 +199,21 @@ function options(latest: { current: ChartProps }, width: number, onCursor: (at: 
       draw: [(made) => drawMarks(made, latest.current.marks ?? [])],
     },
   };
+}
+
+/** Round places on a logarithmic axis: 1, 2 and 5 times powers of ten, or these alone if there are many. */
+export function logSplits(min: number, max: number): number[] {
+  const [first, last] = [Math.floor(Math.log10(min)), Math.ceil(Math.log10(max))];
+  const factors = Math.log10(max / min) <= 2 ? [1, 2, 5] : [1];
+  const splits: number[] = [];
+  for (let power = first; power <= last; power++) {
+    for (const factor of factors) {
+      // 10 ** -1 is exact as a quotient only.
+      const split = power < 0 ? factor / 10 ** -power : factor * 10 ** power;
+      if (split >= min && split <= max) splits.push(split);
+    }
+  }
+  return splits;
 }
 
 /** Marks as thin lines with their words at the top, each where there is room. */
