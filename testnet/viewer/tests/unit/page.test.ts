@@ -100,12 +100,12 @@ test('in the layout by arrival, whoever has it later stands farther out', () => 
 });
 
 test('a node’s shade is a function of the moment', () => {
-  const scene = makeScene({ run, layout: 'force', item: 3, colouring: 'arrival' }, null);
+  const scene = makeScene({ run, layout: 'force', item: 3, colouring: 'arrival', scale: run }, null);
   const first = run.model.firstAt(3);
   for (const t of [0, first[5] - 1, first[5], run.model.end, first[5]]) {
     scene.shades.at(t).forEach((shade, node) => assert.equal(shade === Shade.unaware, !(first[node] <= t)));
   }
-  const stages = makeScene({ run, layout: 'force', item: 3, colouring: 'state' }, scene);
+  const stages = makeScene({ run, layout: 'force', item: 3, colouring: 'state', scale: run }, scene);
   assert.equal(stages.places, scene.places);
   const { heard, asked } = run.model.stages(3);
   const node = [...first.keys()].find((one) => heard[one] < asked[one] && asked[one] < first[one]) as number;
@@ -115,7 +115,7 @@ test('a node’s shade is a function of the moment', () => {
 
 test('what moves at a moment does not hang on what was asked before', () => {
   for (const item of [null, 3]) {
-    const { mover } = makeScene({ run, layout: 'force', item, colouring: 'arrival' }, null);
+    const { mover } = makeScene({ run, layout: 'force', item, colouring: 'arrival', scale: run }, null);
     const at = (t: number): unknown => {
       const motion = mover.at(t, 50_000);
       return [motion.used, [...motion.usedEnd.subarray(0, motion.used)], [...motion.dotEnd.subarray(0, motion.dots)], [...motion.dotAt.subarray(0, motion.dots)]];
