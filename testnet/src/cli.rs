@@ -38,6 +38,7 @@ use crate::study::validate::{self, ValidateArgs};
 use crate::study::versus::{self, VersusArgs};
 use crate::up::{self, DownArgs, UpArgs};
 use crate::usage;
+use crate::view::{self, ViewArgs};
 
 /// Launches real Tidings networks on one machine and measures them.
 #[derive(Debug, Parser)]
@@ -63,6 +64,8 @@ enum Command {
     Up(Box<UpArgs>),
     /// Ends the network that `up` started.
     Down(DownArgs),
+    /// Shows runs in a browser, over time: who had what when, which messages passed, and two to six strategies side by side.
+    View(ViewArgs),
     /// Prints a manifest with all settings, each explained and none set: to start one from.
     Manifest,
     /// Simulates strategies side by side, on the same workload and seeds.
@@ -211,6 +214,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Versus(args) => versus::main(&args),
         Command::Up(args) => up::up(&args),
         Command::Down(args) => up::down(&args),
+        Command::View(args) => view::main(&args),
         Command::Manifest => output::print(&explained::template(), false, ExitCode::SUCCESS),
         Command::Compare(args) => compare::main(&args),
         Command::Dial(args) => dial::main(&args),

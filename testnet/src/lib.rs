@@ -10,6 +10,7 @@
 //! - many runs side by side: [`study`] compares strategies, theory, and both worlds
 //! - [`assault`] has real nodes attacked, and tells what it cost them
 //! - [`up`] starts a network that stays, and ends it
+//! - [`view`] shows runs in a browser, over time
 //! - [`outage`] takes the network away from one of them, and gives it back
 //! - [`replay`] has captured nodes live again, and asks them; [`captures`] is what those of a network say together
 //! - [`namespace`] makes networks of this machine's own for that, and for what is counted by itself
@@ -32,3 +33,4 @@ pub mod study;
 pub mod ui;
 pub mod up;
 pub mod usage;
+pub mod view;

@@ -21,6 +21,14 @@ export function clock(us: number): string {
   return `${(us / 1e6).toFixed(3)} s`;
 }
 
+/** A moment in µs beside an axis, as short as it can be: 0, 250 ms, 1.5 s. */
+export function tick(us: number): string {
+  if (us === 0) return '0';
+  const short = (number: number): string => String(Number(number.toPrecision(4)));
+  if (Math.abs(us) < 1000) return `${short(us)} µs`;
+  return Math.abs(us) < 1e6 ? `${short(us / 1000)} ms` : `${short(us / 1e6)} s`;
+}
+
 /** Bytes: 820 B, 12.3 kB, 4.56 MB. */
 export function bytes(count: number): string {
   if (count < 1000) return `${Math.round(count)} B`;

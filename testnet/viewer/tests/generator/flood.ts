@@ -19,6 +19,8 @@ export interface Wish {
   strategy?: string;
   /** A factor on all waits: another strategy. */
   slow?: number;
+  /** Announcements leave an end of a link in batches so far apart, µs; 0 or nothing: each alone. */
+  batch?: number;
   /** Whether some nodes go down, lie and are slow, and messages are lost. */
   faults?: boolean;
 }
@@ -98,6 +100,22 @@ export function flood(wish: Wish): Draft {
   const messages: Sent[] = [];
   const deliveries: { at: number; node: number; item: number; from: number }[] = [];
 
+  const { batch = 0 } = wish;
+  const batches = new Map<number, Sent>();
+  const announce = (ready: number, end: number, item: number, arrived: (at: number) => void): void => {
+    if (batch === 0) return send(ready, end, ANNOUNCE, 45, [item], arrived);
+    const slot = Math.ceil((ready - (end % 97) * 1000) / batch);
+    const key = slot * 2 * links.length + end;
+    let leaving = batches.get(key);
+    if (leaving === undefined) {
+      send(slot * batch + (end % 97) * 1000, end, ANNOUNCE, 13, [], () => undefined);
+      leaving = messages[messages.length - 1];
+      batches.set(key, leaving);
+    }
+    leaving.items.push(item);
+    leaving.bytes += 32;
+    if (leaving.fate === 0) arrived(leaving.sent + leaving.took);
+  };
   const send = (sent: number, end: number, kind: number, bytes: number, its: number[], arrived: (at: number) => void): void => {
     const link = links[end >> 1];
     const [sender, receiver] = end & 1 ? [link.to, link.from] : [link.from, link.to];
@@ -118,7 +136,7 @@ export function flood(wish: Wish): Draft {
       for (const { end, node: peer } of neighbours[node]) {
         if (from > 0 && (end >> 1) === ((from - 1) >> 1)) continue;
         const wait = Math.round((isBlock[item] ? 0 : draw() * 90_000) * slow + 300);
-        heap.push(at + wait, () => send(at + wait, end, ANNOUNCE, 45, [item], (heard) => heap.push(heard, () => hear(heard, peer, end))));
+        heap.push(at + wait, () => announce(at + wait, end, item, (heard) => heap.push(heard, () => hear(heard, peer, end))));
       }
     };
     const hear = (at: number, node: number, end: number): void => {
