@@ -63,7 +63,12 @@ impl Prepared {
     /// # Errors
     /// A sentence about an overlay or workload that can't be.
     pub fn new(scenario: &Scenario) -> Result<Self, String> {
-        let mut world = World::new(scenario)?;
+        Ok(Self::of(scenario, World::new(scenario)?))
+    }
+
+    /// The same of a world of the scenario that stands at its beginning.
+    #[must_use]
+    pub fn of(scenario: &Scenario, mut world: World) -> Self {
         let mut problems = Vec::new();
         if !connect(&mut world, scenario) {
             problems.push(format!(
@@ -76,7 +81,7 @@ impl Prepared {
         world.run_until(Time::from_nanos(outlook.first.as_nanos() - 1));
         let baseline = Baseline::of(&world);
         let stall_s = scenario.measure.stall_s;
-        Ok(Self { world, outlook, baseline, connect_s, stall_s, problems })
+        Self { world, outlook, baseline, connect_s, stall_s, problems }
     }
 
     /// What is wrong by now; empty if nothing is.

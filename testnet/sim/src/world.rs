@@ -13,9 +13,11 @@
 //! - `traffic`: a message's way from one node to another
 //! - `trouble`: faults begin and end
 //! - `fetch`: memory is read before it is needed
+//! - `branch`: other draws, and one thing otherwise ([`crate::why`])
 //!
 //! A clone of a world is a complete snapshot: it goes on as its original does ([`crate::fork`]).
 
+mod branch;
 mod build;
 mod engine;
 mod fetch;
