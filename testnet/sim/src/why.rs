@@ -402,7 +402,14 @@ impl Why {
                 b.saves_ms.unwrap_or(0.0).total_cmp(&a.saves_ms.unwrap_or(0.0)),
             )
         });
-        self.causes.dedup_by(|a, b| (a.kind, a.node, a.peer, a.at_us) == (b.kind, b.node, b.peer, b.at_us));
+        // The same thing from another moment on says nothing new.
+        let mut seen = Vec::new();
+        self.causes.retain(|cause| {
+            let who = (cause.kind, cause.node, cause.peer, cause.fault, cause.what.clone());
+            let is_new = !seen.contains(&who);
+            seen.push(who);
+            is_new
+        });
     }
 }
 

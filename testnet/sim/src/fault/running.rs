@@ -160,6 +160,13 @@ impl Faults {
         }
     }
 
+    /// A node doesn't lie any more.
+    pub fn reform(&mut self, node: u32) {
+        if let Some(liar) = self.liars.get_mut(node as usize) {
+            *liar = None;
+        }
+    }
+
     /// Whether a node lies.
     #[must_use]
     pub fn is_liar(&self, node: u32) -> bool {

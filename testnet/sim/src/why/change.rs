@@ -33,8 +33,10 @@ pub(super) enum Change {
     Spare(Vec<(usize, Exempt)>),
     /// A node's line carries anything at once, from the beginning.
     Wide(u32),
-    /// A link has another latency, from where the branches begin.
-    Latency(u32, u32, u64),
+    /// A link has another latency, from before a step on.
+    Latency((u32, u32), u64, u64),
+    /// A liar is honest, from before a step on.
+    Honest(u32, u64),
     /// A node has other parameters, from where the branches begin.
     Params(u32, Arc<Params>),
     /// A message has another fate; its step.
@@ -59,10 +61,16 @@ impl Candidate {
                 let otherwise = Otherwise { wide: vec![*node], ..Otherwise::default() };
                 case.from_the_beginning(&[], Some(otherwise), at)?
             }
-            Change::Latency(a, b, nanos) => {
-                let mut world = (*case.start).clone();
+            Change::Latency((a, b), nanos, step) => {
+                let mut world = case.world_at(step.saturating_sub(1));
                 world.set_latency(*a, *b, *nanos);
-                world.run_until(at);
+                world.step(Time::NEVER);
+                world
+            }
+            Change::Honest(node, step) => {
+                let mut world = case.world_at(step.saturating_sub(1));
+                world.reform(*node);
+                world.step(Time::NEVER);
                 world
             }
             Change::Params(node, params) => {
@@ -94,7 +102,10 @@ impl Candidate {
     /// The world as it was, at the same moment.
     pub(super) fn was(&self, case: &Case) -> World {
         match &self.change {
-            Change::Message(_, step) | Change::Given(_, _, step) => case.world_at(*step),
+            Change::Message(_, step)
+            | Change::Given(_, _, step)
+            | Change::Latency(_, _, step)
+            | Change::Honest(_, step) => case.world_at(*step),
             _ => case.world_when(self.at),
         }
     }

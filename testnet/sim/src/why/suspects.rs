@@ -180,12 +180,18 @@ fn faults(case: &Case, near: &Near) -> Vec<Candidate> {
                     } else {
                         (Kind::Liar, "lied")
                     };
-                    found.push(one(
+                    let liar = one(
                         kind,
                         node,
                         format!("node {node} {does}"),
                         format!("had node {node} been honest"),
-                    ));
+                    );
+                    // From its first misdeed on, if that is known: whether it would come to one was chance.
+                    if let Some((at, step)) = first_misdeed(case, near, node) {
+                        let change = Change::Honest(node, step);
+                        found.push(Candidate { at, change, ..liar.clone() });
+                    }
+                    found.push(liar);
                 }
                 // Whom a partition or a loss met is told by the messages.
                 _ => {}
@@ -232,6 +238,19 @@ fn faults(case: &Case, near: &Near) -> Vec<Candidate> {
     found
 }
 
+/// When a liar could first do harm to the item: when it kept something back or was asked for it by whoever it came to
+/// matter to, or at least when it had it.
+fn first_misdeed(case: &Case, near: &Near, liar: u32) -> Option<(Time, u64)> {
+    let of_way = near.notes(case).find(|note| match note.what {
+        What::Withheld { from, to, .. } => from == liar && near.on_the_way(to),
+        What::Came { from, to, word: Word::Request } => to == liar && near.on_the_way(from),
+        _ => false,
+    });
+    let had = || case.accepted(liar).map(|(at, step, _)| (at, step));
+    let first = of_way.map(|note| (note.at, note.step)).or_else(had)?;
+    (first.1 > case.start_step).then_some(first)
+}
+
 /// Whether a node kept the item from somebody who had asked for it.
 fn withheld(case: &Case, node: u32) -> bool {
     case.notes.iter().any(|note| {
@@ -269,8 +288,8 @@ fn links(case: &Case, near: &Near) -> Vec<Candidate> {
                     node: Some(a),
                     peer: Some(b),
                     fault: None,
-                    at: case.start.now(),
-                    change: Change::Latency(a, b, median),
+                    at: note.at,
+                    change: Change::Latency((a, b), median, note.step),
                     what: format!(
                         "the link between nodes {a} and {b} takes {:.0} ms each way, where most take {:.0}",
                         ms(fixed),

@@ -48,6 +48,11 @@ impl World {
         self.faults.get_mut(fault).exempt = exempt;
     }
 
+    /// A node that lies is honest from now on.
+    pub fn reform(&mut self, node: u32) {
+        self.faults.reform(node);
+    }
+
     /// The links between two nodes have another latency from now on, nanoseconds each way, without what varies.
     pub fn set_latency(&mut self, a: u32, b: u32, nanos: u64) {
         for (node, peer) in [(a, b), (b, a)] {

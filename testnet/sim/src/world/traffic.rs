@@ -10,7 +10,7 @@ use tidings_protocol::machine::Input;
 use tidings_protocol::testkit::hostile::{Act, Deed};
 use tidings_protocol::wire::codec;
 use tidings_protocol::wire::error::DecodeError;
-use tidings_protocol::wire::kinds::Class;
+use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::Message;
 
 use super::state::{Event, Held, Leg, World};
@@ -30,7 +30,8 @@ impl World {
             return self.transmit(node, link, message);
         };
         let mut acts = Vec::new();
-        let kept_back = self.watch.as_ref().and_then(|watch| names(&message, watch.item()));
+        let word = self.watch.as_ref().and_then(|watch| names(&message, watch.item()));
+        let kept_back = word.map(|word| (word, message.kind()));
         liar.says(self.now, message, &*self.fixed.chain, &mut acts);
         self.note_withheld(node, link, kept_back, &acts);
         self.commit(node, link, acts);
@@ -119,11 +120,16 @@ impl World {
         }
     }
 
-    /// Notes that a liar kept something back.
-    fn note_withheld(&mut self, from: u32, link: Link, word: Option<Word>, acts: &[Act]) {
-        let (Some(word), Some(watch)) = (word, &mut self.watch) else { return };
-        let item = watch.item();
-        let says = |act: &Act| matches!(&act.deed, Deed::Say(said) if names(said, item) == Some(word) && act.after.is_zero());
+    /// Notes that a liar kept something back: that it said nothing of the kind, true or false, now or later.
+    fn note_withheld(
+        &mut self,
+        from: u32,
+        link: Link,
+        word: Option<(Word, MessageKind)>,
+        acts: &[Act],
+    ) {
+        let (Some((word, kind)), Some(watch)) = (word, &mut self.watch) else { return };
+        let says = |act: &Act| matches!(&act.deed, Deed::Say(said) if said.kind() == kind);
         if let Some(end) = self.seats[from as usize].ends.get(link.slot())
             && !acts.iter().any(says)
         {
