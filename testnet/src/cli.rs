@@ -21,6 +21,7 @@ use crate::manifest::args::{SettingArgs, presets};
 use crate::manifest::{Manifest, Mining, explained};
 use crate::outage::{self, OutageArgs};
 use crate::output;
+use crate::scenario::{self, ScenarioArgs};
 use crate::simulate::{self, SimArgs};
 use crate::study::blocks::{self, BlocksArgs};
 use crate::study::compare::{self, CompareArgs};
@@ -63,6 +64,8 @@ enum Command {
     Down(DownArgs),
     /// Prints a manifest with all settings, each explained and none set: to start one from.
     Manifest,
+    /// Shows what gossip does, by small runs side by side that are explained.
+    Scenario(ScenarioArgs),
     /// Simulates strategies side by side, on the same workload and seeds.
     Compare(Box<CompareArgs>),
     /// Simulates adaptive wherever it may be, and shows how it keeps its dial.
@@ -201,6 +204,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Up(args) => up::up(&args),
         Command::Down(args) => up::down(&args),
         Command::Manifest => output::print(&explained::template(), false, ExitCode::SUCCESS),
+        Command::Scenario(args) => scenario::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Dial(args) => dial::main(&args),
         Command::Frontier(args) => frontier::main(&args),

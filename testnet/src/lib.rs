@@ -8,6 +8,7 @@
 //! - real nodes: [`launch`] tells the story of a run, from the top down
 //! - the same core without sockets and clocks: [`simulate`] runs `tidings_sim` and meters it
 //! - many runs side by side: [`study`] compares strategies, theory, and both worlds
+//! - [`scenario`] has small runs that explain what gossip does, each with what must be seen
 //! - [`assault`] has real nodes attacked, and tells what it cost them
 //! - [`up`] starts a network that stays, and ends it
 //! - [`outage`] takes the network away from one of them, and gives it back
@@ -24,6 +25,7 @@ pub mod manifest;
 pub mod namespace;
 pub mod outage;
 pub mod output;
+pub mod scenario;
 pub mod simulate;
 pub mod study;
 pub mod ui;
