@@ -64,7 +64,7 @@ pub fn open(name: &str, overrides: &Overrides) -> Result<Script, String> {
     let text = text(name)?;
     let path = Path::new(name);
     let page = std::fs::read_to_string(page_beside(path)).unwrap_or_default();
-    let called = path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy());
+    let called = path.file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy());
     Script::read(&called, &text, &page, overrides)
 }
 

@@ -29,6 +29,9 @@ pub struct Expectation {
     pub that: String,
     /// The same in words.
     pub so: String,
+    /// It isn't expected of real nodes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_simulated: bool,
 }
 
 /// How two sides compare.
@@ -63,8 +66,8 @@ pub enum Outcome {
     Seen,
     /// It isn't.
     NotSeen,
-    /// Nobody measured a figure of it.
-    NotMeasured,
+    /// It isn't asked of real nodes, or they don't measure it.
+    LeftOut,
 }
 
 /// An expectation beside what was seen.
@@ -80,11 +83,11 @@ pub struct Judged {
 
 impl fmt::Display for Judged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expected: Expectation { that, so }, outcome, seen } = self;
+        let Self { expected: Expectation { that, so, .. }, outcome, seen } = self;
         match outcome {
             Outcome::Seen => write!(f, "seen: {so}\n      {that}: {seen}"),
             Outcome::NotSeen => write!(f, "NOT seen: {so}\n      expected {that}, but {seen}"),
-            Outcome::NotMeasured => write!(f, "not measured: {so}\n      {that}: {seen}"),
+            Outcome::LeftOut => write!(f, "left out: {so}\n      {that}: {seen}"),
         }
     }
 }
@@ -117,8 +120,8 @@ impl Expectation {
             let seen = details(&left, of_left) + &details(&right, of_right);
             return Ok(self.judged(Outcome::NotSeen, seen));
         }
-        let are_shares = left.iter().chain(&right).filter_map(|term| term.figure.as_ref());
-        let are_shares = are_shares.map(|(_, key)| is_share(key)).fold(true, |all, it| all && it);
+        let mut figures = left.iter().chain(&right).filter_map(|term| term.figure.as_ref());
+        let are_shares = figures.all(|(_, key)| is_share(key));
         let [at_left, at_right] = [at_left, at_right].map(|side| said(side, are_shares));
         Ok(self.judged(Outcome::Seen, format!("{at_left} {} {at_right}", order.word())))
     }
@@ -304,7 +307,8 @@ mod tests {
     fn judged(that: &str) -> Result<Judged, String> {
         let push = figures(&[("t90_ms", Some(3_000.0)), ("t100_ms", Some(4_000.0))]);
         let pull = figures(&[("t100_ms", None), ("coverage", Some(0.9)), ("a.b", Some(2.0))]);
-        let expected = Expectation { that: that.to_owned(), so: "it is so".to_owned() };
+        let (that, so) = (that.to_owned(), "it is so".to_owned());
+        let expected = Expectation { that, so, only_simulated: false };
         expected.judge(&[("push", &push), ("push-pull", &pull)])
     }
 

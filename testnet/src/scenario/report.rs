@@ -31,12 +31,17 @@ impl<'a> Report<'a> {
         figures: Vec<Figures>,
     ) -> Result<Self, String> {
         let all: Vec<_> = script.names().into_iter().zip(&figures).collect();
+        let left_out = |expected: &Expectation, seen| Judged {
+            expected: expected.clone(),
+            outcome: Outcome::LeftOut,
+            seen,
+        };
         let judge = |expected: &Expectation| match expected.judge(&all) {
-            // Real nodes don't measure all that a simulation does.
-            Err(seen) if overrides.launched => {
-                let outcome = Outcome::NotMeasured;
-                Ok(Judged { expected: expected.clone(), outcome, seen })
+            Ok(_) if overrides.launched && expected.only_simulated => {
+                Ok(left_out(expected, "of a simulation alone".to_owned()))
             }
+            // Real nodes don't measure all that a simulation does.
+            Err(seen) if overrides.launched => Ok(left_out(expected, seen)),
             judged => judged,
         };
         let judged = script.head.expect.iter().map(judge).collect::<Result<_, _>>()?;
@@ -111,7 +116,7 @@ impl<'a> Report<'a> {
             let seen = match judged.outcome {
                 Outcome::Seen => json!(true),
                 Outcome::NotSeen => json!(false),
-                Outcome::NotMeasured => Value::Null,
+                Outcome::LeftOut => Value::Null,
             };
             json!({
                 "that": judged.expected.that,
