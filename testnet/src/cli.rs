@@ -37,6 +37,7 @@ use crate::study::validate::{self, ValidateArgs};
 use crate::study::versus::{self, VersusArgs};
 use crate::up::{self, DownArgs, UpArgs};
 use crate::usage;
+use crate::view::{self, ViewArgs};
 
 /// Launches real Tidings networks on one machine and measures them.
 #[derive(Debug, Parser)]
@@ -62,6 +63,8 @@ enum Command {
     Up(Box<UpArgs>),
     /// Ends the network that `up` started.
     Down(DownArgs),
+    /// Shows runs in a browser, over time: who had what when, which messages passed, and two to six strategies side by side.
+    View(ViewArgs),
     /// Prints a manifest with all settings, each explained and none set: to start one from.
     Manifest,
     /// Shows what gossip does, by small runs side by side that are explained.
@@ -203,6 +206,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Versus(args) => versus::main(&args),
         Command::Up(args) => up::up(&args),
         Command::Down(args) => up::down(&args),
+        Command::View(args) => view::main(&args),
         Command::Manifest => output::print(&explained::template(), false, ExitCode::SUCCESS),
         Command::Scenario(args) => scenario::main(&args),
         Command::Compare(args) => compare::main(&args),

@@ -11,6 +11,7 @@
 //! - [`scenario`] has small runs that explain what gossip does, each with what must be seen
 //! - [`assault`] has real nodes attacked, and tells what it cost them
 //! - [`up`] starts a network that stays, and ends it
+//! - [`view`] shows runs in a browser, over time
 //! - [`outage`] takes the network away from one of them, and gives it back
 //! - [`namespace`] makes networks of this machine's own for that, and for what is counted by itself
 //! - [`usage`] reads CPU time and memory of processes, for both worlds
@@ -31,3 +32,4 @@ pub mod study;
 pub mod ui;
 pub mod up;
 pub mod usage;
+pub mod view;
