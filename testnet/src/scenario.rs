@@ -2,10 +2,11 @@
 //!
 //! A scenario is a manifest with a table `[scenario]` ([`script`]), which any other command takes as the manifest that it is. It has
 //! two to six variants, and says what must be seen in them ([`expect`]); each is a test, too. [`run`] has a runner for each kind of them, [`report`]
-//! sets what was seen beside what must be seen, [`book`] has those that the program brings along (`testnet/scenarios`).
+//! sets what was seen beside what must be seen, [`film`] records it for the viewer, [`book`] has those that the program brings along (`testnet/scenarios`).
 
 pub mod book;
 pub mod expect;
+pub mod film;
 pub mod report;
 pub mod run;
 pub mod script;
@@ -21,6 +22,7 @@ use serde_json::Value;
 
 use crate::exit;
 use crate::output;
+use crate::view;
 use report::Report;
 use run::Failed;
 use script::{Overrides, Script};
@@ -50,6 +52,8 @@ enum Verb {
     },
     /// Runs all variants of one, and prints what was seen beside what must be seen.
     Run(RunArgs),
+    /// Simulates all variants of one, and shows them side by side in a browser.
+    View(ViewArgs),
 }
 
 /// Arguments of `scenario run`.
@@ -74,6 +78,25 @@ struct RunArgs {
     json: bool,
 }
 
+/// Arguments of `scenario view`.
+#[derive(Clone, Debug, Args)]
+struct ViewArgs {
+    /// Its name, or the path of one's own, as in ./mine.toml
+    name: String,
+    /// Another number of nodes
+    #[arg(long, value_name = "N")]
+    nodes: Option<usize>,
+    /// Another seed
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Write one page with everything in it instead, which needs no server; the file must not exist
+    #[arg(long, value_name = "FILE", conflicts_with = "port")]
+    html: Option<PathBuf>,
+    /// Port of this machine's own address to serve at [default: any that is free]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    port: u16,
+}
+
 /// Runs the command.
 #[must_use]
 pub fn main(args: &ScenarioArgs) -> ExitCode {
@@ -82,6 +105,7 @@ pub fn main(args: &ScenarioArgs) -> ExitCode {
         Verb::Show { name, toml: false } => show(name),
         Verb::Show { name, toml: true } => book::text(name),
         Verb::Run(args) => return run_all(args),
+        Verb::View(args) => return view_all(args),
     };
     match text {
         Ok(text) => output::print(&text, false, ExitCode::SUCCESS),
@@ -114,6 +138,15 @@ fn show(name: &str) -> Result<String, String> {
         ));
     }
     Ok(script.page)
+}
+
+fn view_all(args: &ViewArgs) -> ExitCode {
+    let overrides = Overrides { nodes: args.nodes, seed: args.seed, launched: false };
+    let script = book::open(&args.name, &overrides);
+    match script.and_then(|script| film::recorded(&script)) {
+        Ok(sources) => view::show(sources, args.html.as_deref(), args.port),
+        Err(problem) => exit::usage(&problem),
+    }
 }
 
 fn run_all(args: &RunArgs) -> ExitCode {
