@@ -23,6 +23,7 @@ use crate::manifest::{Manifest, Mining, explained};
 use crate::outage::{self, OutageArgs};
 use crate::output;
 use crate::replay::{self, ReplayArgs};
+use crate::scenario::{self, ScenarioArgs};
 use crate::simulate::{self, SimArgs};
 use crate::study::blocks::{self, BlocksArgs};
 use crate::study::compare::{self, CompareArgs};
@@ -68,6 +69,8 @@ enum Command {
     View(ViewArgs),
     /// Prints a manifest with all settings, each explained and none set: to start one from.
     Manifest,
+    /// Shows what gossip does, by small runs side by side that are explained.
+    Scenario(ScenarioArgs),
     /// Simulates strategies side by side, on the same workload and seeds.
     Compare(Box<CompareArgs>),
     /// Simulates adaptive wherever it may be, and shows how it keeps its dial.
@@ -216,6 +219,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Down(args) => up::down(&args),
         Command::View(args) => view::main(&args),
         Command::Manifest => output::print(&explained::template(), false, ExitCode::SUCCESS),
+        Command::Scenario(args) => scenario::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Dial(args) => dial::main(&args),
         Command::Frontier(args) => frontier::main(&args),

@@ -8,6 +8,7 @@
 //! - real nodes: [`launch`] tells the story of a run, from the top down
 //! - the same core without sockets and clocks: [`simulate`] runs `tidings_sim` and meters it
 //! - many runs side by side: [`study`] compares strategies, theory, and both worlds
+//! - [`scenario`] has small runs that explain what gossip does, each with what must be seen
 //! - [`assault`] has real nodes attacked, and tells what it cost them
 //! - [`up`] starts a network that stays, and ends it
 //! - [`view`] shows runs in a browser, over time
@@ -28,6 +29,7 @@ pub mod namespace;
 pub mod outage;
 pub mod output;
 pub mod replay;
+pub mod scenario;
 pub mod simulate;
 pub mod study;
 pub mod ui;
