@@ -224,21 +224,12 @@ fn every_strategy_is_recorded_without_a_change() {
     }
 }
 
-/// `cargo test -p tidings-sim --lib what_an_event_takes -- --ignored --nocapture`, with `NODES` and `TXS`.
 #[test]
-#[ignore = "measures"]
-fn what_an_event_takes() {
-    let number = |name: &str, default: usize| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-    };
-    let mut scenario = Scenario::default();
-    scenario.network.nodes = number("NODES", 300);
-    scenario.workload = Transfers { txs: number("TXS", 60), rate: 50.0, sizes: Sizes::Fixed(300) };
+fn an_event_takes_few_bytes() {
+    let mut scenario = scenario(Vec::new());
+    scenario.network.nodes = 100;
+    scenario.workload.txs = 60;
     let (_, timeline) = simulation::record(&scenario, BOUND).unwrap();
-    let bytes = timeline.to_bytes();
-    let (rows, events) = (timeline.messages.sent.len(), timeline.events());
-    println!(
-        "{events} events, {rows} messages: {:.2} bytes each",
-        bytes.len() as f64 / events as f64
-    );
+    let (bytes, events) = (timeline.to_bytes().len(), timeline.events());
+    assert!(bytes < 5 * events, "{events} events take {bytes} bytes");
 }
