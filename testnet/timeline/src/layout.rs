@@ -21,8 +21,8 @@ const CELLS_MAX: usize = 16;
 /// Of a near cell with more nodes only so many push, each for several. A guess.
 const CROWD: usize = 48;
 
-/// Steps that are affordable together: of so many nodes. A guess: 10,000 nodes make 60 steps, 1,000 and fewer 120.
-const STEPS: (usize, usize) = (40, 120);
+/// Fewest and most steps: 1,000 nodes and fewer make 120. Guesses; 10,000 nodes take a second.
+const STEPS: (usize, usize) = (80, 120);
 
 /// Pull towards the middle, as a share of a link's: nodes without links would drift away.
 const GRAVITY: f64 = 0.05;
