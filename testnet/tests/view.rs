@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -87,7 +87,7 @@ impl Drop for Served {
 fn the_page_its_parts_and_its_runs_are_served_until_ctrl_c() {
     let folder = tempfile::tempdir().unwrap();
     let [one, two] = timelines(folder.path());
-    let served = Served::start(folder.path(), &["a.tdl", "b.tdl"]);
+    let served = Served::start(folder.path(), &["a.tdt", "b.tdt"]);
     let (head, page) = served.get("/");
     assert!(head.starts_with("http/1.1 200 ok"), "{head}");
     for header in
@@ -141,14 +141,14 @@ fn a_port_in_use_says_what_to_do() {
 fn one_file_has_everything_and_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     timelines(folder.path());
-    let output = view(folder.path(), &["a.tdl", "b.tdl", "--html", "page.html"]).output().unwrap();
+    let output = view(folder.path(), &["a.tdt", "b.tdt", "--html", "page.html"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.starts_with("page.html: ") && said.contains("iB, a, b; open it"), "{said}");
     let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
     assert_eq!(page.matches("class=\"timeline\" data-name=").count(), 2);
     assert!(!page.contains("src=\"view.js\"") && !page.contains("href=\"view.css\""));
-    let (code, told) = failed(folder.path(), &["a.tdl", "--html", "page.html"]);
+    let (code, told) = failed(folder.path(), &["a.tdt", "--html", "page.html"]);
     assert_eq!(code, Some(1));
     assert!(told.contains("page.html exists, and is not overwritten"), "{told}");
     assert_eq!(fs::read_to_string(folder.path().join("page.html")).unwrap(), page);
@@ -159,9 +159,11 @@ fn what_is_no_run_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("notes.txt"), "not a timeline").unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
+    fs::write(folder.path().join("cut.tdt"), &SMALL[..SMALL.len() - 1]).unwrap();
     for (path, sentence) in [
         ("nowhere", "there is no nowhere: name a timeline"),
         ("notes.txt", "notes.txt is no timeline"),
+        ("cut.tdt", "cut.tdt can't be shown: this timeline is cut"),
         ("empty", "empty is a folder, and no run was written there"),
     ] {
         let (code, told) = failed(folder.path(), &[path]);
@@ -172,10 +174,39 @@ fn what_is_no_run_is_refused_with_a_sentence() {
     assert_eq!(failed(folder.path(), &seven).0, Some(64));
 }
 
-/// Writes `a.tdl` and `b.tdl`, and gives their bytes.
+#[test]
+fn a_run_folder_is_shown_and_the_newest_of_runs_where_none_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::create_dir(here.join("runs")).unwrap();
+    for name in ["first", "second"] {
+        let mut sim = Command::new(BINARY);
+        sim.args(["sim", "--nodes", "10", "--txs", "3", "--out"]).arg(here.join("runs").join(name));
+        let status = sim.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert_eq!(status.unwrap().code(), Some(0));
+    }
+    // Whatever the clock of the disk says of two files of one moment.
+    let table =
+        fs::File::options().write(true).open(here.join("runs/first/deliveries.csv")).unwrap();
+    table.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let served = Served::start(here, &[]);
+    let page = String::from_utf8(served.get("/").1).unwrap();
+    assert!(page.contains(r#"[{"name":"second","url":"/timeline/0"}]"#), "{page}");
+    assert!(served.get("/timeline/0").1.starts_with(b"TIDINGTL"));
+    assert_eq!(served.interrupt(), Some(0));
+    let both = Served::start(here, &["runs/first", "runs/second/"]);
+    let page = String::from_utf8(both.get("/").1).unwrap();
+    assert!(page.contains(r#""name":"first""#) && page.contains(r#""name":"second""#), "{page}");
+    assert_eq!(both.interrupt(), Some(0));
+}
+
+/// A timeline as a file has it.
+const SMALL: &[u8] = include_bytes!("../timeline/tests/fixtures/small.tdt");
+
+/// Writes `a.tdt` and `b.tdt`, and gives their bytes.
 fn timelines(folder: &Path) -> [Vec<u8>; 2] {
-    [("a.tdl", &b"TIDINGTL a"[..]), ("b.tdl", b"TIDINGTL b")].map(|(name, bytes)| {
-        fs::write(folder.join(name), bytes).unwrap();
-        bytes.to_vec()
+    ["a.tdt", "b.tdt"].map(|name| {
+        fs::write(folder.join(name), SMALL).unwrap();
+        SMALL.to_vec()
     })
 }

@@ -5,13 +5,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use tidings_timeline::{Timeline, TimelineError};
 use tidings_tools::run;
+use tidings_tools::timeline::timeline_of;
 
 /// Most runs that are shown at once: so many colours can be told apart (Okabe and Ito's eight without black and yellow).
 pub(super) const RUNS_MAX: usize = 6;
 
 /// Folder in which runs are, unless another was asked for.
 const RUNS: &str = "runs";
+
+/// A timeline in a run folder.
+const TIMELINE: &str = "timeline.tdt";
 
 /// Largest file that is opened, bytes. No browser would show more. A guess.
 const FILE_MAX: u64 = 1 << 30;
@@ -52,16 +57,29 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
         _ => format!("cannot look at {named}: {error}"),
     })?;
     if about.is_dir() {
-        return Err(format!("{named} is a folder, and no run was written there"));
+        let inside = path.join(TIMELINE);
+        if inside.is_file() {
+            return bytes_of(&inside);
+        }
+        return match timeline_of(path) {
+            Ok(timeline) => Ok(timeline.to_bytes()),
+            Err(why) if why.is_missing_input() => {
+                Err(format!("{named} is a folder, and no run was written there ({why})"))
+            }
+            Err(why) => Err(format!("{named} can't be shown: {why}")),
+        };
     }
     if about.len() > FILE_MAX {
         return Err(format!("{named} is larger than any timeline ({FILE_MAX} bytes)"));
     }
     let bytes = fs::read(path).map_err(|error| format!("cannot read {named}: {error}"))?;
-    if bytes.starts_with(b"TIDINGTL") {
-        return Ok(bytes);
-    }
-    Err(format!("{named} is no timeline: `tidings-testnet sim --trace FILE` writes one"))
+    Timeline::from_bytes(&bytes).map_err(|why| match why {
+        TimelineError::NoTimeline => {
+            format!("{named} is no timeline: `tidings-testnet sim --trace FILE` writes one")
+        }
+        why => format!("{named} can't be shown: {why}"),
+    })?;
+    Ok(bytes)
 }
 
 /// What a run is called: its file without the ending, or its folder.

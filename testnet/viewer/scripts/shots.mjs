@@ -24,6 +24,9 @@ const shots = [
   ['large', 'large', 1400, 'dark', ''],
   ['large-arrival', 'large', 1400, 'light', '#t=750000&item=0&layout=arrival'],
   ['two', 'two', 1400, 'light', ''],
+  ['help', 'one', 1400, 'dark', '', '?'],
+  ['table', 'one', 1400, 'dark', '#t=2450000&item=12&node=17', '@Table'],
+  ['zoomed', 'one', 1400, 'light', '#t=2350000&item=12&node=17&span=item', 'Tab'],
   ['none', 'none', 1400, 'light', ''],
   ['phone', 'one', 390, 'dark', '#t=2050000&item=12&node=42'],
   ['phone-light', 'two', 390, 'light', ''],
@@ -31,7 +34,7 @@ const shots = [
 ];
 const browser = await launch();
 const only = process.argv.slice(3);
-for (const [name, file, width, colorScheme, hash] of shots) {
+for (const [name, file, width, colorScheme, hash, keys] of shots) {
   if (only.length > 0 && !only.includes(name)) continue;
   const context = await browser.newContext({ viewport: { width, height: width < 500 ? 844 : 900 }, colorScheme });
   const tab = await context.newPage();
@@ -39,6 +42,8 @@ for (const [name, file, width, colorScheme, hash] of shots) {
   tab.on('pageerror', (error) => console.log(name, error));
   await tab.goto(pathToFileURL(join(folder, `${file}.html`)).href + hash);
   await tab.waitForTimeout(1200);
+  if (keys !== undefined) for (const key of keys.split(' ')) await (key.startsWith('@') ? tab.getByRole('button', { name: key.slice(1), exact: true }).first().click() : tab.keyboard.press(key));
+  if (keys !== undefined) await tab.waitForTimeout(900);
   await tab.screenshot({ path: join(folder, `${name}.png`), fullPage: width < 500 });
   await context.close();
 }

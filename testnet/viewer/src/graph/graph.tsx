@@ -36,19 +36,20 @@ export function Graph({ run, name }: { run: Run; name: string }): ComponentChild
   const layout = useStore((state) => state.layout);
   const colouring = useStore((state) => state.colouring);
   const wanted = useStore((state) => state.item);
+  const scale = useStore((state) => state.runs[state.shown]) ?? run;
   const item = wanted !== null && wanted < run.timeline.items.rows ? wanted : null;
   const resting = useRef<HTMLCanvasElement>(null);
   const moving = useRef<HTMLCanvasElement>(null);
   const live = useRef<Live>({ view: WHOLE, hover: null, pixels: { x: new Float32Array(), y: new Float32Array() }, move: null, resting: '' });
   const last = useRef<Scene | null>(null);
   const scene = useMemo(() => {
-    const made = makeScene({ run, layout, item, colouring }, last.current);
+    const made = makeScene({ run, layout, item, colouring, scale }, last.current);
     const before = last.current;
     const isMove = before !== null && before.run === run && before.places !== made.places;
     if (isMove && run.timeline.nodes.rows <= MOVED_NODES_MAX && !wantsStillness()) live.current.move = { from: before.places, since: performance.now() };
     last.current = made;
     return made;
-  }, [run, layout, item, colouring]);
+  }, [run, layout, item, colouring, scale]);
   const [zoomed, setZoomed] = useState(false);
 
   const againResting = useCanvas(resting, [], (board) => paintBack(board, scene, live.current));

@@ -3,10 +3,9 @@ import type { ComponentChildren } from 'preact';
 import { time } from '../format';
 import { useStore, type Run } from '../store';
 import { FAMILIES, familyOf, FAMILY_WORDS, type Family } from '../timeline/families';
-import { kindsUsed } from '../timeline/traffic';
 import { FAMILY_COLOURS, isDark } from '../theme';
 import { wave } from './palette';
-import { delays, Radius } from './places';
+import { scaleEnd } from './scene';
 import { useMemo } from 'preact/hooks';
 
 const SHORT: Record<Family, string> = { announcement: 'announcement', request: 'request', item: 'transaction', block: 'block', repair: 'repair', other: 'other' };
@@ -15,8 +14,8 @@ const SHORT: Record<Family, string> = { announcement: 'announcement', request: '
 export function Legend({ run, item }: { run: Run; item: number | null }): ComponentChildren {
   const colouring = useStore((state) => state.colouring);
   useStore((state) => state.theme);
-  const families = useMemo(() => FAMILIES.filter((family) => kindsUsed(run.timeline).some((kind) => familyOf(run.timeline.header.kinds[kind]) === family)), [run]);
-  const at99 = useMemo(() => (item === null ? 0 : new Radius(delays(run, item)).at99), [run, item]);
+  const families = useMemo(() => FAMILIES.filter((family) => run.model.kindsUsed().some((kind) => familyOf(run.timeline.header.kinds[kind]) === family)), [run]);
+  const at99 = useMemo(() => (item === null ? 0 : scaleEnd(run, item)), [run, item]);
   const words = new Set(run.timeline.states.rows === 0 ? [] : [...new Set(run.timeline.states.state)].map((state) => run.timeline.header.states[state]));
   return (
     <div class="legend">

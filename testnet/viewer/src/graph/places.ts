@@ -20,13 +20,37 @@ const RADIUS_99 = 0.37;
 const RADIUS_LAST = 0.43;
 const RADIUS_NEVER = 0.49;
 const RADIUS_LEAST = 0.03;
+/** The golden angle, radians: seeds that follow each other by it keep apart. */
+const GOLDEN = Math.PI * (3 - Math.sqrt(5));
 
 /** Where nodes stand. The layout by arrival is that of `item`; without an item, of the mean over all items. */
 export function placesOf(run: Run, layout: Layout, item: number | null): Places {
   const { nodes } = run.timeline;
   if (layout === 'arrival') return radial(run, item);
   const [xs, ys] = layout === 'map' ? [nodes.map_x, nodes.map_y] : [nodes.x, nodes.y];
-  return { x: filled(xs), y: filled(ys) };
+  const isNowhere = nodes.rows > 1 && xs.every((x) => x === xs[0]) && ys.every((y) => y === ys[0]);
+  return isNowhere ? bouquets(run, layout === 'map') : { x: filled(xs), y: filled(ys) };
+}
+
+/** For a timeline without places: the nodes of each region (or all) stand together, as the seeds of a sunflower do; regions stand in a circle. */
+function bouquets(run: Run, isByRegion: boolean): Places {
+  const { nodes, header } = run.timeline;
+  const places = { x: new Float32Array(nodes.rows), y: new Float32Array(nodes.rows) };
+  const regions = isByRegion ? Math.max(1, header.regions.length) : 1;
+  const [far, wide] = regions === 1 ? [0, 0.5] : [0.34, Math.min(0.16, 0.9 / regions)];
+  const size = new Uint32Array(regions);
+  const seen = new Uint32Array(regions);
+  const group = (node: number): number => (isByRegion ? Math.min(regions - 1, nodes.region[node]) : 0);
+  for (let node = 0; node < nodes.rows; node++) size[group(node)]++;
+  for (let node = 0; node < nodes.rows; node++) {
+    const mine = group(node);
+    const turn = (mine / regions) * 2 * Math.PI - Math.PI / 2;
+    const place = seen[mine]++;
+    const out = wide * Math.sqrt((place + 0.5) / size[mine]);
+    places.x[node] = 0.5 + far * Math.cos(turn) + out * Math.cos(place * GOLDEN);
+    places.y[node] = 0.5 + far * Math.sin(turn) + out * Math.sin(place * GOLDEN);
+  }
+  return places;
 }
 
 /** Coordinates stretched so that they fill 0 to 1; all 0.5 if they are all the same. */

@@ -11,6 +11,8 @@ export interface Choice {
   layout: Layout;
   item: number | null;
   colouring: Colouring;
+  /** The run whose delays the wave's colours span: two graphs beside each other have one scale. */
+  scale: Run;
 }
 
 /** One run, as it is to be drawn. */
@@ -27,7 +29,7 @@ export interface Scene extends Choice {
 
 /** Makes a scene; what did not change since `before` is taken from it. */
 export function makeScene(choice: Choice, before: Scene | null): Scene {
-  const { run, layout, item, colouring } = choice;
+  const { run, layout, item, colouring, scale } = choice;
   const same = before !== null && before.run === run ? before : null;
   const samePlaces = same !== null && same.layout === layout && (layout !== 'arrival' || same.item === item);
   const places = samePlaces ? same.places : placesOf(run, layout, item);
@@ -36,12 +38,17 @@ export function makeScene(choice: Choice, before: Scene | null): Scene {
     ...choice,
     places,
     radius,
-    shades: new Shades(run, item, colouring, radius.at99),
+    shades: new Shades(run, item, colouring, scale === run ? radius.at99 : scaleEnd(scale, item)),
     mover: same !== null && same.item === item ? same.mover : new Mover(run, item),
     links: same?.links ?? new LinkSet(run),
     rings: samePlaces ? same.rings : layout === 'arrival' ? rings(run, item) : [],
     regions: samePlaces ? same.regions : layout === 'map' ? regionPlaces(run, places) : [],
   };
+}
+
+/** The delay at which the wave's colours end, µs: that of 99 % of the nodes that had it. */
+export function scaleEnd(run: Run, item: number | null): number {
+  return new Radius(delays(run, item)).at99;
 }
 
 /** Places on the way from one layout to another: `part` 0 to 1, slow at both ends. */

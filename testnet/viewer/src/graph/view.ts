@@ -11,6 +11,8 @@ export interface View {
 export const WHOLE: View = { scale: 1, x: 0.5, y: 0.5 };
 const SCALE_MAX = 60;
 const MARGIN = 24;
+/** Room above for the words in the corner, which a round layout leaves free by itself. */
+const TITLE = 58;
 
 /** A view on a canvas of a size: what turns places into pixels and back. */
 export interface Projection {
@@ -23,11 +25,12 @@ export interface Projection {
 
 /** Puts a view on a canvas. The layout fills a wide canvas, but is stretched by at most 1.75: circles (`isRound`) stay circles. */
 export function project(view: View, width: number, height: number, isRound: boolean): Projection {
-  const [w, h] = [Math.max(10, width - 2 * MARGIN), Math.max(10, height - 2 * MARGIN)];
+  const above = isRound ? MARGIN : TITLE;
+  const [w, h] = [Math.max(10, width - 2 * MARGIN), Math.max(10, height - MARGIN - above)];
   const side = Math.min(w, h);
   const stretch = isRound ? 1 : 1.75;
   const unit = { x: Math.min(w, side * stretch) * view.scale, y: Math.min(h, side * stretch) * view.scale };
-  return { unit, left: width / 2 - view.x * unit.x, top: height / 2 - view.y * unit.y };
+  return { unit, left: width / 2 - view.x * unit.x, top: (height + above - MARGIN) / 2 - view.y * unit.y };
 }
 
 /** Zooms by a factor, so that what is under a pixel stays there. */
@@ -37,7 +40,7 @@ export function zoomAt(view: View, factor: number, px: number, py: number, width
   const x = (px - before.left) / before.unit.x;
   const y = (py - before.top) / before.unit.y;
   const after = project({ ...view, scale }, width, height, isRound);
-  return kept({ scale, x: x - (px - width / 2) / after.unit.x, y: y - (py - height / 2) / after.unit.y });
+  return kept({ scale, x: view.x + x - (px - after.left) / after.unit.x, y: view.y + y - (py - after.top) / after.unit.y });
 }
 
 /** Moves by pixels. */

@@ -112,7 +112,11 @@ export function Chart(props: ChartProps): ComponentChildren {
     if (event.key === 'Enter' && at !== null) props.onPick?.(props.x[at]);
     else if (event.key in places) {
       const place = Math.min(last, Math.max(0, places[event.key]));
-      made.setCursor({ left: made.valToPos(props.x[place], 'x'), top: 10 });
+      const [left, top] = [made.valToPos(props.x[place], 'x'), 10];
+      made.setCursor({ left, top });
+      // Only the mouse moves the other charts' cursors by itself.
+      if (made.cursor.sync !== undefined) made.cursor.sync.values = [props.x[place], 0];
+      if (props.sync !== undefined) uPlot.sync(props.sync).pub('mousemove', made, left, top, made.over.clientWidth, made.over.clientHeight, place);
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -169,6 +173,7 @@ function options(latest: { current: ChartProps }, width: number, onCursor: (at: 
     grid: { stroke: look.grid, width: 1 },
     ticks: { stroke: look.axis, width: 1, size: 4 },
     values: (_, splits) => splits.map((split) => (split === null ? '' : (of.ticks ?? of.words)(split))),
+    ...(of.isLog === true ? { splits: (_, __, min, max) => logSplits(min, max), filter: (_, splits) => splits } : {}),
     ...more,
   });
   const scale = (of: Axis): uPlot.Scale => ({ time: false, distr: of.isLog === true ? 3 : 1, ...(of.range === undefined ? {} : { range: of.range }) });
@@ -194,6 +199,21 @@ function options(latest: { current: ChartProps }, width: number, onCursor: (at: 
       draw: [(made) => drawMarks(made, latest.current.marks ?? [])],
     },
   };
+}
+
+/** Round places on a logarithmic axis: 1, 2 and 5 times powers of ten, or these alone if there are many. */
+export function logSplits(min: number, max: number): number[] {
+  const [first, last] = [Math.floor(Math.log10(min)), Math.ceil(Math.log10(max))];
+  const factors = Math.log10(max / min) <= 2 ? [1, 2, 5] : [1];
+  const splits: number[] = [];
+  for (let power = first; power <= last; power++) {
+    for (const factor of factors) {
+      // 10 ** -1 is exact as a quotient only.
+      const split = power < 0 ? factor / 10 ** -power : factor * 10 ** power;
+      if (split >= min && split <= max) splits.push(split);
+    }
+  }
+  return splits;
 }
 
 /** Marks as thin lines with their words at the top, each where there is room. */

@@ -40,7 +40,7 @@ export function Coverage(): ComponentChildren {
     <div ref={frame}>
       <div class="pane-head">
         <p class="note">
-          {of}: {isTail ? 'the share of the nodes that still lack it; a straight fall is a tail that pull ends fast' : 'the share of the nodes that have it'}.
+          {of}: {isTail ? 'the share of the nodes that still lack it. Where the line falls steeply, the last nodes are reached fast; where it is flat, there is a tail' : 'the share of the nodes that have it'}.
         </p>
         <div class="group" role="group" aria-label="What the curve shows">
           <button type="button" aria-pressed={!isTail} onClick={() => setTail(false)}>

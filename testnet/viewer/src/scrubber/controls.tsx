@@ -50,7 +50,8 @@ function Now(): ComponentChildren {
       {since !== null && since >= 0 && <span class="since">{time(since)} after item {item} was made</span>}
       {run !== undefined && (
         <span class="covered">
-          {share(run.model.coverage(item, t))} {item === null ? `of ${count(run.model.itemsUntil(t), 'item')} × ${count(run.timeline.nodes.rows, 'node')} delivered` : 'of the nodes have it'}
+          {share(run.model.coverage(item, t))}
+          <span class="rest">{item === null ? ` of ${count(run.model.itemsUntil(t), 'item')} × ${count(run.timeline.nodes.rows, 'node')} delivered` : ' of the nodes have it'}</span>
         </span>
       )}
     </p>

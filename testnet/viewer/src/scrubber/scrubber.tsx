@@ -6,12 +6,16 @@ import { clock, share, time } from '../format';
 import { seek, stepEvent, stepRound, toEnd, toStart } from '../play/playback';
 import { placeIn, scrubRange, type Range } from '../play/range';
 import { store, useStore } from '../store';
+import type { Mark } from '../timeline/types';
 import { colours } from '../theme';
 import { bustle, spread } from './curve';
 
 /** Points of a curve; it is stretched to the scrubber's width. */
 const POINTS = 600;
 const TICKS = [1, 2, 5];
+/** Most named moments that are drawn. */
+const NAMED_MAX = 50;
+const NONE: readonly Mark[] = [];
 
 /** The slider itself, with its curve and its marks. */
 export function Scrubber(): ComponentChildren {
@@ -27,12 +31,17 @@ export function Scrubber(): ComponentChildren {
     [run, item, range],
   );
   const marks = useMemo(() => (run === undefined ? [] : [0.5, 0.9, 0.99].map((part) => ({ part, at: run.model.moments.reached(part, item) }))), [run, item]);
-  useCanvas(canvas, ['t'], (board) => paint(board, range, curve, marks, item === null));
+  const named = run?.timeline.header.marks ?? NONE;
+  useCanvas(canvas, ['t'], (board) => {
+    paint(board, range, curve, marks, item === null);
+    paintNamed(board, range, named);
+  });
 
   const toPointer = (event: PointerEvent): void => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
     seek(range.from + Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * (range.to - range.from));
   };
+  const words = named.map((mark) => `${clock(mark.at_us)}: ${mark.text}`).join('\n');
   const coverage = run === undefined ? '' : `, ${share(run.model.coverage(item, t))} covered`;
   return (
     <div
@@ -44,6 +53,8 @@ export function Scrubber(): ComponentChildren {
       aria-valuemax={Math.round(range.to)}
       aria-valuenow={Math.min(Math.round(range.to), Math.max(Math.round(range.from), t))}
       aria-valuetext={`${clock(t)}${coverage}`}
+      aria-description={words === '' ? undefined : words}
+      title={words === '' ? undefined : words}
       onPointerDown={(event) => {
         if (event.button !== 0) return;
         event.currentTarget.setPointerCapture(event.pointerId);
@@ -130,6 +141,33 @@ function paint(board: Board, range: Range, curve: Float64Array, marks: readonly 
   context.strokeStyle = look.card;
   context.lineWidth = 2;
   context.stroke();
+}
+
+/** Moments that somebody gave a name: a dotted line, and what fits of the name. */
+function paintNamed(board: Board, range: Range, named: readonly Mark[]): void {
+  const { context, width, height } = board;
+  const look = colours();
+  context.save();
+  context.setLineDash([2, 3]);
+  context.font = '10px system-ui, sans-serif';
+  context.textAlign = 'left';
+  let free = -Infinity;
+  for (const { at_us, text } of [...named].sort((a, b) => a.at_us - b.at_us).slice(0, NAMED_MAX)) {
+    const x = placeIn(range, at_us) * width;
+    if (x < 0 || x > width) continue;
+    context.strokeStyle = look.ink;
+    context.beginPath();
+    context.moveTo(x, 14);
+    context.lineTo(x, height - 16);
+    context.stroke();
+    if (x < free) continue;
+    const short = text.length > 34 ? `${text.slice(0, 33)}…` : text;
+    const wide = context.measureText(short).width;
+    context.fillStyle = look.ink;
+    context.fillText(short, x + 4 + wide > width ? x - 4 - wide : x + 4, 27);
+    free = x + wide + 12;
+  }
+  context.restore();
 }
 
 function paintAxis(board: Board, range: Range, foot: number): void {

@@ -1,5 +1,5 @@
 /** The messages of one node with its neighbours, in the order of sending: what a ladder shows. */
-import { groupBy, once, rowsOf, type Groups } from './groups';
+import { groupBy, once, remember, rowsOf, type Groups } from './groups';
 import type { Journeys } from './journey';
 import { after, atOrAfter } from './search';
 import { Fate, type Timeline } from './types';
@@ -25,21 +25,25 @@ export interface Ladder {
   total: number;
 }
 
+/** Nodes whose rows are kept. */
+const KEPT_NODES = 16;
+
 /** Answers what passed between a node and its neighbours. */
 export class Ladders {
   /** Links by node: each link stands with both its ends. */
   readonly links: () => Groups;
-  private readonly messages: () => Groups;
+  /** Rows of `messages` that a node sent or was sent, in order. */
+  private readonly messages: (node: number) => Uint32Array;
 
   constructor(
     private readonly timeline: Timeline,
     private readonly journeys: Journeys,
   ) {
-    const { links, nodes, messages } = timeline;
+    const { links, nodes } = timeline;
     this.links = once(() =>
       groupBy(links.rows * 2, nodes.rows, (end) => (end & 1 ? links.to[end >>> 1] : links.from[end >>> 1])),
     );
-    this.messages = once(() => groupBy(messages.rows, links.rows, (row) => messages.end[row] >>> 1));
+    this.messages = remember(KEPT_NODES, (node) => this.messagesOf(node));
   }
 
   /** Numbers of all links of a node, whenever they were up. */
@@ -53,19 +57,25 @@ export class Ladders {
    */
   of(node: number, item: number | null, t0: number, t1: number, most: number): Ladder {
     const rows = item === null ? this.allRows(node, t0, t1) : this.itemRows(node, item, t0, t1);
-    rows.sort((a, b) => a - b);
     return { rungs: rows.slice(Math.max(0, rows.length - most)).map((row) => this.rung(node, row)), total: rows.length };
   }
 
   private allRows(node: number, t0: number, t1: number): number[] {
     const { sent } = this.timeline.messages;
     const [from, to] = [atOrAfter(sent, t0), atOrAfter(sent, t1)];
+    const rows = this.messages(node);
+    return Array.from(rows.subarray(atOrAfter(rows, from), atOrAfter(rows, to)));
+  }
+
+  /** Looks through all messages: milliseconds for millions, and no index of all nodes for the few that are ever looked at. */
+  private messagesOf(node: number): Uint32Array {
+    const { links, messages } = this.timeline;
+    const isMine = new Uint8Array(links.rows);
+    for (const link of this.linksOf(node)) isMine[link] = 1;
+    const { end, rows } = messages;
     const found: number[] = [];
-    for (const link of this.linksOf(node)) {
-      const rows = rowsOf(this.messages(), link);
-      for (let at = atOrAfter(rows, from); at < rows.length && rows[at] < to; at++) found.push(rows[at]);
-    }
-    return found;
+    for (let row = 0; row < rows; row++) if (isMine[end[row] >>> 1] === 1) found.push(row);
+    return Uint32Array.from(found);
   }
 
   private itemRows(node: number, item: number, t0: number, t1: number): number[] {

@@ -11,7 +11,7 @@ import { Ladders, type Ladder } from './ladder';
 import { medianLatency, Moments } from './moments';
 import { after, atOrAfter } from './search';
 import { NodeStates, type NodeState } from './states';
-import { Traffic, type Bytes } from './traffic';
+import { kindsUsed, Traffic, type Bytes } from './traffic';
 import type { Timeline } from './types';
 
 /** Rows `from` to before `to` of a table. */
@@ -30,6 +30,8 @@ export class Model {
   readonly journeys: Journeys;
   /** Where to go: next event, share reached. */
   readonly moments: Moments;
+  /** Kinds of message that occur, by number in `header.kinds`. */
+  readonly kindsUsed: () => readonly number[];
   private readonly flight: () => Flight;
   private readonly traffic: () => Traffic;
   private readonly states: () => NodeStates;
@@ -41,6 +43,7 @@ export class Model {
     this.end = Math.max(1, timeline.header.end_us);
     this.round = medianLatency(timeline);
     this.journeys = new Journeys(timeline);
+    this.kindsUsed = once(() => kindsUsed(timeline));
     this.flight = once(() => new Flight(messages, this.round, this.end));
     this.moments = new Moments(timeline, this.flight, this.journeys);
     this.traffic = once(() => new Traffic(timeline));

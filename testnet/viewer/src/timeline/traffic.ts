@@ -53,7 +53,8 @@ export interface Bytes {
 /** The kinds that occur in a timeline. */
 export function kindsUsed(timeline: Timeline): number[] {
   const seen = new Uint8Array(timeline.header.kinds.length);
-  for (const kind of timeline.messages.kind) seen[kind] = 1;
+  const { kind, rows } = timeline.messages;
+  for (let row = 0; row < rows; row++) seen[kind[row]] = 1;
   return [...seen.keys()].filter((kind) => seen[kind] === 1);
 }
 

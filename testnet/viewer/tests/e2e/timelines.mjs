@@ -10,7 +10,7 @@ let generator;
 async function load() {
   const outfile = join(root, 'made/generator.mjs');
   await mkdir(dirname(outfile), { recursive: true });
-  const entry = "export { encode } from './tests/generator/encode'; export { flood } from './tests/generator/flood'; export { large } from './tests/generator/large';";
+  const entry = "export { encode } from './tests/generator/encode'; export { flood } from './tests/generator/flood';";
   await build({ stdin: { contents: entry, resolveDir: root, loader: 'ts' }, outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'warning' });
   return import(pathToFileURL(outfile).href);
 }
@@ -20,11 +20,4 @@ export async function madeUp(wish) {
   generator ??= load();
   const { encode, flood } = await generator;
   return encode(flood(wish));
-}
-
-/** The same of a large run; `wish` is that of tests/generator/large.ts. */
-export async function madeLarge(wish) {
-  generator ??= load();
-  const { encode, large } = await generator;
-  return encode(large(wish));
 }

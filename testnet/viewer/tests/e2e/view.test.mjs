@@ -181,6 +181,29 @@ test('files are opened, beside each other; a bad one is told apart', () =>
     assert.equal((await state(tab)).beside, 1);
   }));
 
+test('a file that is dropped is opened, and the graph is zoomed and moved', () =>
+  on(none, {}, async (tab) => {
+    const bytes = [...(await madeUp({ nodes: 20, degree: 3, items: 5, rate: 10, seed: 2 }))];
+    const given = await tab.evaluateHandle((all) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([new Uint8Array(all)], 'dropped.tdt'));
+      return transfer;
+    }, bytes);
+    await tab.dispatchEvent('body', 'dragenter', { dataTransfer: given });
+    await tab.getByText('Drop timelines here').waitFor();
+    await tab.dispatchEvent('body', 'drop', { dataTransfer: given });
+    await until(tab, () => window.tidings.runs()[0]?.name === 'dropped');
+    await tab.getByRole('button', { name: 'Zoom in' }).click();
+    const box = await tab.locator('.graph').boundingBox();
+    await tab.mouse.move(box.x + 300, box.y + 200);
+    await tab.mouse.down();
+    await tab.mouse.move(box.x + 360, box.y + 240, { steps: 4 });
+    await tab.mouse.up();
+    assert.equal((await state(tab)).node, null, 'a drag is no click');
+    await tab.getByRole('button', { name: 'Show all' }).click();
+    assert.equal(await tab.getByRole('button', { name: 'Show all' }).count(), 0);
+  }));
+
 test('who asks for less motion gets no flight from layout to layout', () =>
   on(one, { still: true }, async (tab) => {
     await tab.keyboard.press('l');

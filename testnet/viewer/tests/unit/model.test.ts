@@ -129,6 +129,15 @@ test('a state at a moment is what its changes make of it', () => {
   assert.ok(model.touchedNodes.includes(node));
 });
 
+test('a link is up from when it comes up to when it goes', async () => {
+  const draft = flood({ nodes: 6, degree: 2, items: 1, rate: 1, seed: 1 });
+  draft.tables.links.columns.up = Array.from(draft.tables.links.columns.up, (_, link) => (link === 0 ? 100 : 0));
+  draft.tables.links.columns.down = Array.from(draft.tables.links.columns.down, (_, link) => (link === 0 ? 51 : 0));
+  const some = new Model(await decode(encode(draft)));
+  assert.deepEqual([99, 100, 149, 150, 1e9].map((t) => some.isLinkUp(0, t)), [false, true, true, false, false]);
+  assert.deepEqual([0, 1e9].map((t) => some.isLinkUp(1, t)), [true, true]);
+});
+
 test('answers do not hang on what was asked before', () => {
   const ask = (from: Model, t: number): unknown => [from.onTheWay(t), from.coverage(null, t), from.bytesByNodeAndKind(t).table, from.ladder(4, null, 0, t), from.moments.next(t, null)];
   const sorted = [...moments].sort((a, b) => a - b);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ageAt, agesOf, coverageOn, distributionOn, evenGrid, geometricGrid, liveNodes } from '../../src/panes/ages';
+import { logSplits } from '../../src/panes/chart';
 import { sameItem } from '../../src/panes/compared';
 import { figuresOf, timesOf } from '../../src/panes/figures';
 import { brightness, nodesAt, orderOf, totalsOf } from '../../src/panes/heat';
@@ -45,6 +46,11 @@ test('coverage never falls, ends at what came, and counts the maker, which a dis
 test('a geometric grid has equal factors and both its ends', () => {
   const grid = geometricGrid(10, 1000, 5);
   assert.ok(Math.abs(grid[4] - 1000) < 1e-9 && Math.abs(grid[1] / grid[0] - grid[4] / grid[3]) < 1e-9);
+});
+
+test('places on a logarithmic axis are round, few, and within it', () => {
+  assert.deepEqual(logSplits(30, 900), [50, 100, 200, 500]);
+  assert.deepEqual(logSplits(0.0001, 1), [0.0001, 0.001, 0.01, 0.1, 1]);
 });
 
 test('the times of a run are those of its median item', () => {
