@@ -297,6 +297,16 @@ mod tests {
 
     const PLACES_OF_RING: u64 = 2_879_881_880_739_356_215;
 
+    /// Ten thousand nodes with eight links of their own each: to be run with `--ignored`, and a clock.
+    #[test]
+    #[ignore = "takes seconds"]
+    fn large_networks_have_places() {
+        let to = |node: u32, link: u32| (node * 7 + link * 1_237 + link * link * 31) % 10_000;
+        let links: Vec<_> =
+            (0..10_000).flat_map(|a| (1..9).map(move |link| (a, to(a, link)))).collect();
+        assert_eq!(by_links(10_000, &links).len(), 10_000);
+    }
+
     #[test]
     fn nobody_and_those_without_links_have_places_too() {
         assert_eq!(by_links(0, &[]), []);
