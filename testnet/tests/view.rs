@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -172,6 +172,32 @@ fn what_is_no_run_is_refused_with_a_sentence() {
     }
     let seven = ["x"; 7];
     assert_eq!(failed(folder.path(), &seven).0, Some(64));
+}
+
+#[test]
+fn a_run_folder_is_shown_and_the_newest_of_runs_where_none_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::create_dir(here.join("runs")).unwrap();
+    for name in ["first", "second"] {
+        let mut sim = Command::new(BINARY);
+        sim.args(["sim", "--nodes", "10", "--txs", "3", "--out"]).arg(here.join("runs").join(name));
+        let status = sim.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert_eq!(status.unwrap().code(), Some(0));
+    }
+    // Whatever the clock of the disk says of two files of one moment.
+    let table =
+        fs::File::options().write(true).open(here.join("runs/first/deliveries.csv")).unwrap();
+    table.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let served = Served::start(here, &[]);
+    let page = String::from_utf8(served.get("/").1).unwrap();
+    assert!(page.contains(r#"[{"name":"second","url":"/timeline/0"}]"#), "{page}");
+    assert!(served.get("/timeline/0").1.starts_with(b"TIDINGTL"));
+    assert_eq!(served.interrupt(), Some(0));
+    let both = Served::start(here, &["runs/first", "runs/second/"]);
+    let page = String::from_utf8(both.get("/").1).unwrap();
+    assert!(page.contains(r#""name":"first""#) && page.contains(r#""name":"second""#), "{page}");
+    assert_eq!(both.interrupt(), Some(0));
 }
 
 /// A timeline as a file has it.

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use tidings_timeline::{Timeline, TimelineError};
 use tidings_tools::run;
+use tidings_tools::timeline::timeline_of;
 
 /// Most runs that are shown at once: so many colours can be told apart (Okabe and Ito's eight without black and yellow).
 pub(super) const RUNS_MAX: usize = 6;
@@ -60,7 +61,13 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
         if inside.is_file() {
             return bytes_of(&inside);
         }
-        return Err(format!("{named} is a folder, and no run was written there"));
+        return match timeline_of(path) {
+            Ok(timeline) => Ok(timeline.to_bytes()),
+            Err(why) if why.is_missing_input() => {
+                Err(format!("{named} is a folder, and no run was written there ({why})"))
+            }
+            Err(why) => Err(format!("{named} can't be shown: {why}")),
+        };
     }
     if about.len() > FILE_MAX {
         return Err(format!("{named} is larger than any timeline ({FILE_MAX} bytes)"));

@@ -29,6 +29,8 @@ export interface Story {
 
 /** Most messages that a story is made of; the last ones. */
 const RUNGS_MAX = 2000;
+/** A wait between the first announcement and the first request that is told, µs. A guess: longer than a node thinks. */
+const WAIT_TOLD = 50_000;
 /** Most steps that are told. */
 const STEPS_MAX = 60;
 
@@ -47,20 +49,16 @@ export function storyOf(model: Model, item: number, node: number): Story {
   return { steps: steps.slice(0, STEPS_MAX), inShort: inShort(model, item, node, teller.sums) };
 }
 
-/** Nodes from the slowest: those that never had the item, then those that had it last; at most `most`. */
+/**
+ * Nodes from the slowest: those that never had the item, then those that had it last; at most `most`. Whoever is down in the end comes after
+ * all others: why it has nothing is plain.
+ */
 export function slowest(model: Model, item: number, most: number): number[] {
   const first = model.firstAt(item);
   const nodes = Array.from(first.keys());
-  nodes.sort((a, b) => (first[a] === first[b] ? a - b : first[b] - first[a]));
+  const isDown = new Set(model.touchedNodes.filter((node) => !model.stateOf(node, model.end).up));
+  nodes.sort((a, b) => Number(isDown.has(a)) - Number(isDown.has(b)) || (first[a] === first[b] ? a - b : first[b] - first[a]));
   return nodes.slice(0, most);
-}
-
-/** The items that took longest until 99 % of the nodes had them, and those that never got there first; at most `most`. */
-export function slowestItems(model: Model, most: number): { item: number; took: number }[] {
-  const { items } = model.timeline;
-  const took = Array.from({ length: items.rows }, (_, item) => ({ item, took: model.moments.reached(0.99, item) - items.at[item] }));
-  took.sort((a, b) => (a.took === b.took ? a.item - b.item : b.took - a.took));
-  return took.slice(0, most);
 }
 
 function happenings(model: Model, item: number, node: number): Happening[] {
@@ -165,13 +163,15 @@ class Teller {
     }
     if (family === 'request') this.asks(at, rung, never);
     else if (family === 'announcement' || family === 'item' || family === 'block') this.tells(at, rung);
-    else if (family === 'repair') this.say(at, `compared what it holds with ${this.peer(rung)} (${kind})`);
+    else if (family === 'repair' && !this.has) this.say(at, `compared what it holds with ${this.peer(rung)} (${kind})`);
   }
 
   private asks(at: number, rung: Rung, never: string | null): void {
     const who = this.peer(rung);
+    const waited = this.sums.asked === null && this.sums.heard !== null ? at - this.sums.heard : 0;
     let text = `asked ${who} for it`;
     if (this.has) text = `asked ${who} for it, too, though it was here`;
+    else if (waited >= WAIT_TOLD) text = `asked ${who} for it, after ${millis(waited)} ms in which it waited whether somebody sends it unasked`;
     else if (this.open !== null && this.open.peer !== rung.peer) {
       text = `asked ${who} instead: ${this.name(this.open.peer)} had ${millis(at - this.open.at)} ms and did not deliver`;
       this.giveUp(at);
@@ -186,7 +186,7 @@ class Teller {
   /** After it has the item, what it tells others matters no more than as a number. */
   private tells(at: number, rung: Rung): void {
     this.told++;
-    if (this.told === 1) this.say(at, `announced or sent it to others, ${this.name(rung.peer)} first`);
+    if (this.told === 1 && !this.has) this.say(at, `announced or sent it to others, ${this.name(rung.peer)} first`);
   }
 
   /** A message came in. */
@@ -198,7 +198,7 @@ class Teller {
     } else if (family === 'item' || family === 'block') this.gets(at, rung, kind);
     else if (family === 'request') {
       if (!this.has) this.say(at, `${this.peer(rung)} asked for it, but it wasn't here`);
-    } else if (family === 'repair') this.say(at, `${this.peer(rung)} compared what it holds (${kind})`);
+    } else if (family === 'repair' && !this.has) this.say(at, `${this.peer(rung)} compared what it holds (${kind})`);
   }
 
   private hears(at: number, rung: Rung): void {
@@ -206,8 +206,8 @@ class Teller {
     this.sums.announcers.add(rung.peer);
     this.sums.heard ??= at;
     const way = `, ${millis(at - rung.sent)} ms after it left there`;
-    if (this.has) this.say(at, `${who} announced it; it was here already`);
-    else if (this.open !== null) this.say(at, `${who} announced it; kept in reserve, because ${this.name(this.open.peer)} was being asked`);
+    if (this.has) return;
+    if (this.open !== null) this.say(at, `${who} announced it; kept in reserve, because ${this.name(this.open.peer)} was being asked`);
     else this.say(at, `${who} announced it${way}`);
   }
 

@@ -92,5 +92,5 @@ function cells(row: Row | undefined): string[] {
   if (row === undefined) return Array.from({ length: 7 }, () => '…');
   const { figures, times } = row;
   const number = (value: number | null): string => (value === null ? '–' : value.toFixed(2));
-  return [...times.map(time), share(figures.coverage), number(figures.redundancy), bytes(figures.bytes), number(figures.bytesPerByte)];
+  return [...times.map(time), share(figures.coverage), number(figures.redundancy), figures.bytes === 0 ? '–' : bytes(figures.bytes), number(figures.bytesPerByte || null)];
 }

@@ -22,8 +22,7 @@ export function Faults(): ComponentChildren {
   const span = useStore((state) => state.span);
   const lanes = useMemo(() => (run === undefined ? [] : lanesOf(spansOf(run.model), ROWS)), [run]);
   const range = useMemo(() => scrubRange(store.state), [runs, item, span]);
-  const marks = run?.timeline.header.marks ?? [];
-  if (run === undefined || (lanes.length === 0 && marks.length === 0)) return null;
+  if (run === undefined || lanes.length === 0) return null;
   const place = (at: number): number => Math.min(1, Math.max(0, placeIn(range, at))) * 100;
   return (
     <div class="faults" role="group" aria-label="What went wrong on purpose, over time">
@@ -46,15 +45,6 @@ export function Faults(): ComponentChildren {
             ))}
         </div>
       ))}
-      {marks.length > 0 && (
-        <div class="lane marks">
-          {marks
-            .filter((mark) => mark.at_us >= range.from && mark.at_us <= range.to)
-            .map((mark, index) => (
-              <button key={index} type="button" class="mark" style={`left: ${place(mark.at_us)}%`} title={`${time(mark.at_us)}: ${mark.text}`} aria-label={`${time(mark.at_us)}: ${mark.text}`} onClick={() => seek(mark.at_us)} />
-            ))}
-        </div>
-      )}
     </div>
   );
 }

@@ -42,6 +42,13 @@ export function timesOf(model: Model, item: number): number[] {
   return SHARES.map((share) => ageAt(ages, share));
 }
 
+/** The items that took longest until 99 % of the nodes had them; those that never got there first; at most `most`. */
+export function slowestItems(model: Model, most: number): { item: number; took: number }[] {
+  const took = Array.from({ length: model.timeline.items.rows }, (_, item) => ({ item, took: timesOf(model, item)[2] }));
+  took.sort((a, b) => (a.took === b.took ? a.item - b.item : b.took - a.took));
+  return took.slice(0, most);
+}
+
 function compute(model: Model): Figures {
   const { timeline } = model;
   const times: number[][] = SHARES.map(() => []);

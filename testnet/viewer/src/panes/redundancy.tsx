@@ -8,7 +8,7 @@ import { Chart, type Line } from './chart';
 import { useCompared, type Compared } from './compared';
 import { figuresOf } from './figures';
 import { useLater } from './later';
-import { middles, redundancyIn } from './windows';
+import { middles, NO_MESSAGES, redundancyIn } from './windows';
 
 /** Windows of a run. A guess: some hundreds of deliveries each, in a run of a thousand items. */
 const WINDOWS = 80;
@@ -24,7 +24,9 @@ export function Redundancy(): ComponentChildren {
   return (
     <div ref={frame}>
       <p class="note">Further copies of an item that a node got after its first, in windows of time; 0 is best.</p>
-      {drawn === undefined ? (
+      {drawn !== undefined && drawn.lines.every((line) => line.values.every((value) => value === null)) ? (
+        <p class="note">{NO_MESSAGES}</p>
+      ) : drawn === undefined ? (
         <p class="computing">Computing …</p>
       ) : (
         <Chart label={`Redundancy over the run. ${drawn.words}`} x={drawn.x} xAxis={X_AXIS} yAxis={Y_AXIS} lines={drawn.lines} sync="run" moment={(t) => t} onPick={seek} />

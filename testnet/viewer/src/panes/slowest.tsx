@@ -5,9 +5,10 @@ import { time } from '../format';
 import { itemName, nodeName, regionOf } from '../names';
 import { seek } from '../play/playback';
 import { store, useStore, type Run } from '../store';
-import { slowest, slowestItems, storyOf } from '../story';
+import { slowest, storyOf } from '../story';
 import { millis } from '../story/short';
 import { stateWord } from '../timeline/states';
+import { slowestItems } from './figures';
 import { useLater } from './later';
 
 /** How many nodes, or items, are listed. */

@@ -8,6 +8,7 @@ import { store, useStore, type Run } from '../store';
 import { colours } from '../theme';
 import { brightness, bytesOf, nodesAt, orderOf, totalsOf, type Order } from './heat';
 import { useSeen } from './later';
+import { NO_MESSAGES } from './windows';
 
 /** Height of a kind's row, px. */
 const ROW = 20;
@@ -25,7 +26,7 @@ export function Traffic(): ComponentChildren {
   const frame = useRef<HTMLDivElement>(null);
   const isSeen = useSeen(frame);
   const run = useStore((state) => state.runs[state.shown]);
-  return <div ref={frame}>{run !== undefined && isSeen ? <Heat key={state(run)} run={run} /> : <p class="computing">Computing …</p>}</div>;
+  return <div ref={frame}>{run?.timeline.messages.rows === 0 ? <p class="note">{NO_MESSAGES}</p> : run !== undefined && isSeen ? <Heat key={state(run)} run={run} /> : <p class="computing">Computing …</p>}</div>;
 }
 
 const numbers = new WeakMap<Run, number>();

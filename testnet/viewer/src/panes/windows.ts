@@ -3,7 +3,7 @@ import { Fate, type Timeline } from '../timeline/types';
 import { payloadKinds } from './figures';
 
 /** A window with a smaller share than this of the mean window's deliveries has hardly any. A guess. */
-const FEW = 0.1;
+const FEW = 0.25;
 
 /** Middles of `windows` even windows from 0 to `end`, µs. */
 export function middles(end: number, windows: number): Float64Array {
@@ -30,6 +30,9 @@ export function redundancyIn(timeline: Timeline, end: number, windows: number): 
   // A copy that arrives at a window's end may be delivered in the next one.
   return Array.from(copies, (count, window) => (firsts[window] < least ? null : Math.max(0, count / firsts[window] - 1)));
 }
+
+/** What is said where a timeline was made of a run folder. */
+export const NO_MESSAGES = 'No messages were recorded, only who had what when: a run folder has no more. sim --trace FILE records all.';
 
 /** What is sampled of nodes. */
 export type Queue = 'waiting' | 'asked' | 'queued';

@@ -58,3 +58,17 @@ test('two runs are in one file, which works from file://', { skip }, async () =>
   execFileSync(program, ['view', 'push.tdt', 'pull.tdt', '--html', 'both.html'], { cwd: folder, stdio: 'ignore' });
   await look(pathToFileURL(join(folder, 'both.html')).href);
 });
+
+test('a run folder has no messages, and the page says so', { skip }, async () => {
+  execFileSync(program, ['sim', '--nodes', '10', '--txs', '3', '--out', 'run'], { cwd: folder, stdio: 'ignore' });
+  execFileSync(program, ['view', 'run', '--html', 'run.html'], { cwd: folder, stdio: 'ignore' });
+  const { tab, faults, close } = await openPage(browser, pathToFileURL(join(folder, 'run.html')).href);
+  for (const id of ['redundancy', 'traffic']) {
+    await tab.locator(`#${id}`).scrollIntoViewIfNeeded();
+    await tab.locator(`section[aria-labelledby="${id}"]`).getByText('No messages were recorded').waitFor();
+  }
+  await tab.locator('#coverage').scrollIntoViewIfNeeded();
+  await tab.locator('section[aria-labelledby="coverage"] .u-over').first().waitFor();
+  assert.deepEqual(faults, []);
+  await close();
+});

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { slowest, slowestItems, storyOf } from '../../src/story';
+import { slowestItems } from '../../src/panes/figures';
+import { slowest, storyOf } from '../../src/story';
 import { millis, pathOf } from '../../src/story/short';
 import { decode } from '../../src/timeline/decode';
 import { Model } from '../../src/timeline/model';
@@ -119,6 +120,16 @@ test('a pushed item, a copy too many, and what was never told have their sentenc
   assert.equal(storyOf(model, 0, 0).inShort, 'In short: it was made here.');
   assert.deepEqual(slowest(model, 0, 2), [3, 2], 'whoever never had it comes first');
   assert.deepEqual(slowestItems(model, 5), [{ item: 0, took: Infinity }]);
+});
+
+test('a wait before the first request is told, and what comes after the item is not', async () => {
+  const model = await opened(made(3, [[0, 0, 1, 'announce', 10], [400, 1, 0, 'getdata', 10], [411, 0, 1, 'tx', 10], [500, 2, 1, 'announce', 10]], [[0, 0, null], [421, 1, 0]]));
+  assert.deepEqual(lines(model, 1), [
+    '+10.0 node 0 (inbound) announced it, 10.0 ms after it left there',
+    '+400.0 asked node 0 for it, after 390.0 ms in which it waited whether somebody sends it unasked',
+    '+421.0 node 0 sent it, 21.0 ms after it was asked: 11.0 ms until it left there, 10.0 ms on its way',
+    '+421.0 accepted',
+  ]);
 });
 
 test('any run has a story of every node, whose times never go backwards and whose way begins where the item was made', async () => {
