@@ -8,6 +8,7 @@
 //! - real nodes: [`launch`] tells the story of a run, from the top down
 //! - the same core without sockets and clocks: [`simulate`] runs `tidings_sim` and meters it
 //! - many runs side by side: [`study`] compares strategies, theory, and both worlds
+//! - [`why`] asks why an item came late in a simulated run
 //! - [`assault`] has real nodes attacked, and tells what it cost them
 //! - [`up`] starts a network that stays, and ends it
 //! - [`outage`] takes the network away from one of them, and gives it back
@@ -29,3 +30,4 @@ pub mod study;
 pub mod ui;
 pub mod up;
 pub mod usage;
+pub mod why;

@@ -373,17 +373,17 @@ fn a_line_that_was_full() {
 fn an_origin_that_keeps_it_to_its_first_hops() {
     let mut scenario = tree(21, 20);
     scenario.network.topology = Shape::Listed;
-    // A line whose first node the last one dialled: it is no first hop.
-    scenario.network.links = (0..18).map(|node| (node, node + 1)).chain([(19, 0)]).collect();
+    // A line whose first node dialled nobody: it has no first hop.
+    scenario.network.links =
+        [(1, 0)].into_iter().chain((1..19).map(|node| (node, node + 1))).collect();
     scenario.origin = Some(0);
     scenario.link = LinkSpec::Constant { latency_ms: 5.0 };
     scenario.params.unbroadcast.standing_s = 600;
     name("embargo", 1, |node| {
-        if node == 19 { let case = clean(&scenario, 1, 19); for note in &case.notes { println!("{} {:?}", case.since(note.at), note.what); } }
-        (node == 19).then(|| Plant {
+        (node == 12).then(|| Plant {
             scenario: scenario.clone(),
             make: None,
-            late: Late::default(),
+            late: Late::Us(1_500_000),
             kind: Kind::Embargo,
             who: vec![0],
         })
