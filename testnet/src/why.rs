@@ -85,7 +85,11 @@ pub fn main(args: &WhyArgs) -> ExitCode {
         Ok(answered) => answered,
         Err(problem) => return usage(&problem),
     };
-    let json = show::json(&answer, warmup, &json!({ "seconds": took.seconds, "branches_per_s": took.branches_per_s }));
+    let json = show::json(
+        &answer,
+        warmup,
+        &json!({ "seconds": took.seconds, "branches_per_s": took.branches_per_s }),
+    );
     if let Some(out) = &args.out {
         let files = [
             ("why.json", json.clone() + "\n"),
@@ -198,9 +202,14 @@ fn latest(
     let pairs = items.flat_map(|item| nodes.iter().map(move |node| (item, *node)));
     let submitted = pairs.filter(|(item, _)| world.record().submission(*item).is_some());
     let latest = submitted.max_by_key(|(item, node)| {
-        (world.record().latency_us(*item, *node).unwrap_or(u32::MAX), std::cmp::Reverse((*item, *node)))
+        (
+            world.record().latency_us(*item, *node).unwrap_or(u32::MAX),
+            std::cmp::Reverse((*item, *node)),
+        )
     });
-    latest.ok_or_else(|| "nothing that is asked about was submitted, or no honest node lives".to_owned())
+    latest.ok_or_else(|| {
+        "nothing that is asked about was submitted, or no honest node lives".to_owned()
+    })
 }
 
 fn make_folder(out: Option<&Path>) -> Result<(), String> {

@@ -54,7 +54,9 @@ pub fn names(message: &Message, id: ItemId) -> Option<Word> {
         Message::Items(Items::Announce(names)) => {
             has(Box::new(names.iter())).then_some(Word::Announcement)
         }
-        Message::Items(Items::GetData(names)) => has(Box::new(names.iter())).then_some(Word::Request),
+        Message::Items(Items::GetData(names)) => {
+            has(Box::new(names.iter())).then_some(Word::Request)
+        }
         Message::Items(Items::NotFound(names)) => {
             has(Box::new(names.iter())).then_some(Word::NotFound)
         }

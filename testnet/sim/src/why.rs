@@ -35,8 +35,8 @@
 
 pub mod answer;
 mod case;
-mod change;
 pub mod chance;
+mod change;
 mod course;
 mod job;
 mod suspects;
@@ -364,7 +364,10 @@ impl Why {
             fault: None,
             at: self.case.start.now(),
             change: Change::Spare(met.iter().map(|number| (*number, all.clone())).collect()),
-            what: format!("there were {} faults, of which more than one stood in its way", met.len()),
+            what: format!(
+                "there were {} faults, of which more than one stood in its way",
+                met.len()
+            ),
             instead: "without all of them".to_owned(),
         })
     }
@@ -398,9 +401,10 @@ impl Why {
             (is_best, precision)
         };
         self.causes.sort_by(|a, b| {
-            place(b).cmp(&place(a)).then(b.effect().total_cmp(&a.effect())).then(
-                b.saves_ms.unwrap_or(0.0).total_cmp(&a.saves_ms.unwrap_or(0.0)),
-            )
+            place(b)
+                .cmp(&place(a))
+                .then(b.effect().total_cmp(&a.effect()))
+                .then(b.saves_ms.unwrap_or(0.0).total_cmp(&a.saves_ms.unwrap_or(0.0)))
         });
         // The same thing from another moment on says nothing new.
         let mut seen = Vec::new();

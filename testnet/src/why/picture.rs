@@ -43,7 +43,9 @@ pub(super) fn svg(answer: &Answer) -> String {
         &Lines {
             caption: Caption {
                 title,
-                subtitle: format!("late is what comes after {late:.0} ms; everything random drawn anew from each moment on"),
+                subtitle: format!(
+                    "late is what comes after {late:.0} ms; everything random drawn anew from each moment on"
+                ),
                 description: answer.story.join(" "),
             },
             x: AxisSpec::new("milliseconds after the submission", AxisKind::Linear),
@@ -69,7 +71,13 @@ pub(super) fn page(answer: &Answer) -> String {
     let story = html! {
         @for sentence in &answer.story { p { (sentence) } }
     };
-    let names = [("at, ms", Align::Right), ("late", Align::Right), ("within 95 %", Align::Right), ("branches", Align::Right), ("then", Align::Left)];
+    let names = [
+        ("at, ms", Align::Right),
+        ("late", Align::Right),
+        ("within 95 %", Align::Right),
+        ("branches", Align::Right),
+        ("then", Align::Left),
+    ];
     let causes = [
         ("cause", Align::Left),
         ("late as it was", Align::Right),
@@ -95,6 +103,7 @@ pub(super) fn page(answer: &Answer) -> String {
         }
     };
     let title = format!("Why was item {} late at node {}?", answer.item, answer.node);
-    let subtitle = format!("{} branches of a simulated run, {} events", answer.branches, answer.events);
+    let subtitle =
+        format!("{} branches of a simulated run, {} events", answer.branches, answer.events);
     document("Tidings laboratory", &title, &subtitle, &main)
 }

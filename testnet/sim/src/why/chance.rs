@@ -101,9 +101,17 @@ mod tests {
     #[test]
     fn intervals_are_wilsons() {
         // Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I.
-        for (late, of, low, high) in [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)] {
+        for (late, of, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
             let (below, above) = Estimate { late, of }.interval();
-            assert!((below - low).abs() < 1e-4 && (above - high).abs() < 1e-4, "{late} of {of}: {below} {above}");
+            assert!(
+                (below - low).abs() < 1e-4 && (above - high).abs() < 1e-4,
+                "{late} of {of}: {below} {above}"
+            );
         }
         assert_eq!(Estimate::default().interval(), (0.0, 1.0));
     }
@@ -111,6 +119,9 @@ mod tests {
     #[test]
     fn only_all_is_a_hundred_and_only_none_is_nothing() {
         let text = |late, of| Estimate { late, of }.percent();
-        assert_eq!([text(0, 9), text(1, 999), text(499, 500), text(9, 9), text(1, 3)], ["0 %", "less than 1 %", "more than 99 %", "100 %", "33 %"]);
+        assert_eq!(
+            [text(0, 9), text(1, 999), text(499, 500), text(9, 9), text(1, 3)],
+            ["0 %", "less than 1 %", "more than 99 %", "100 %", "33 %"]
+        );
     }
 }

@@ -146,9 +146,10 @@ impl Course {
         if self.moments.len() >= MOMENTS_MAX || self.single().count() >= JUMPS_MAX {
             return None;
         }
-        let open = self.moments.windows(2).filter(|pair| {
-            pair[1].step > pair[0].step + 1 && pair[0].late.jumps_to(pair[1].late)
-        });
+        let open = self
+            .moments
+            .windows(2)
+            .filter(|pair| pair[1].step > pair[0].step + 1 && pair[0].late.jumps_to(pair[1].late));
         let height = |pair: &&[Moment]| (pair[1].late.share() - pair[0].late.share()).abs();
         let pair = open.max_by(|a, b| height(a).total_cmp(&height(b)))?;
         let step = pair[0].step.midpoint(pair[1].step);
@@ -159,9 +160,9 @@ impl Course {
 
     /// The pairs of moments with one event between them across which it jumped.
     fn single(&self) -> impl Iterator<Item = &[Moment]> {
-        self.moments.windows(2).filter(|pair| {
-            pair[1].step == pair[0].step + 1 && pair[0].late.jumps_to(pair[1].late)
-        })
+        self.moments
+            .windows(2)
+            .filter(|pair| pair[1].step == pair[0].step + 1 && pair[0].late.jumps_to(pair[1].late))
     }
 
     fn sides(&self) -> Vec<Moment> {

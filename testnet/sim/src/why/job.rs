@@ -74,17 +74,21 @@ impl Job {
                 let (estimate, events) = branches(world, goal, seeds);
                 Done { what: Ok(Came::Late(estimate)), branches: seeds.len() as u64, events }
             }
-            Work::Screen { case, candidates, number } => match candidates[*number].otherwise(case) {
-                Ok(mut world) => {
-                    let before = world.events();
-                    let bound = case.submitted + Duration::from_micros(4 * case.late_us());
-                    let came = case.latency_us.map(|us| case.submitted + Duration::from_micros(us.into()));
-                    let us = case.goal.latency_us(&mut world, came.unwrap_or(bound));
-                    let events = world.events() - before;
-                    Done { what: Ok(Came::Screened(us)), branches: 1, events }
+            Work::Screen { case, candidates, number } => {
+                match candidates[*number].otherwise(case) {
+                    Ok(mut world) => {
+                        let before = world.events();
+                        let bound = case.submitted + Duration::from_micros(4 * case.late_us());
+                        let came = case
+                            .latency_us
+                            .map(|us| case.submitted + Duration::from_micros(us.into()));
+                        let us = case.goal.latency_us(&mut world, came.unwrap_or(bound));
+                        let events = world.events() - before;
+                        Done { what: Ok(Came::Screened(us)), branches: 1, events }
+                    }
+                    Err(problem) => Done { what: Err(problem), branches: 0, events: 0 },
                 }
-                Err(problem) => Done { what: Err(problem), branches: 0, events: 0 },
-            },
+            }
             Work::Weigh { case, candidate, seeds } => match candidate.pair(case) {
                 Ok(pair) => {
                     let (was, events) = branches(&pair.was, &case.goal, seeds);

@@ -105,8 +105,7 @@ fn lost(case: &Case, near: &Near) -> Vec<Candidate> {
             _ => (Kind::LostMessage, "was lost"),
         };
         let message = message(from, to, word);
-        let edit =
-            Edit { item: case.id, word, from, to, at: note.at, into: Into::Arrives };
+        let edit = Edit { item: case.id, word, from, to, at: note.at, into: Into::Arrives };
         Some(Candidate {
             kind,
             node: Some(from),
@@ -155,7 +154,10 @@ fn faults(case: &Case, near: &Near) -> Vec<Candidate> {
             peer: None,
             fault: Some(number),
             at,
-            change: Change::Spare(vec![(number, Exempt { nodes: vec![node], ..Exempt::default() })]),
+            change: Change::Spare(vec![(
+                number,
+                Exempt { nodes: vec![node], ..Exempt::default() },
+            )]),
             what,
             instead,
         };
@@ -253,9 +255,9 @@ fn first_misdeed(case: &Case, near: &Near, liar: u32) -> Option<(Time, u64)> {
 
 /// Whether a node kept the item from somebody who had asked for it.
 fn withheld(case: &Case, node: u32) -> bool {
-    case.notes.iter().any(|note| {
-        matches!(note.what, What::Withheld { from, word: Word::Item, .. } if from == node)
-    })
+    case.notes.iter().any(
+        |note| matches!(note.what, What::Withheld { from, word: Word::Item, .. } if from == node),
+    )
 }
 
 /// Links that are slower than most, and messages that took longer.
@@ -358,7 +360,9 @@ fn waits(case: &Case, near: &Near) -> Vec<Candidate> {
         // How long until it said a word of it to whoever matters.
         let told = case.notes.iter().find_map(|note| match note.what {
             What::Sent { from, to, word: Word::Announcement | Word::Item, .. }
-                if from == node && near.on_the_way(to) && case.accepted(to).is_none_or(|(had, ..)| had > at) =>
+                if from == node
+                    && near.on_the_way(to)
+                    && case.accepted(to).is_none_or(|(had, ..)| had > at) =>
             {
                 Some((to, note.at))
             }
@@ -369,7 +373,8 @@ fn waits(case: &Case, near: &Near) -> Vec<Candidate> {
         if wait < WAIT_MIN {
             continue;
         }
-        let whom = told.map_or_else(|| "anybody on the way".to_owned(), |(to, _)| format!("node {to}"));
+        let whom =
+            told.map_or_else(|| "anybody on the way".to_owned(), |(to, _)| format!("node {to}"));
         let ms = wait as f64 / 1e6;
         let one = |kind, params: &Arc<Params>, what: String, instead: String| Candidate {
             kind,
@@ -408,9 +413,9 @@ fn orphans(case: &Case, near: &Near) -> Vec<Candidate> {
         return Vec::new();
     }
     let came = |node: &u32| {
-        let note = case.notes.iter().find(|note| {
-            matches!(note.what, What::Came { to, word: Word::Item, .. } if to == *node)
-        })?;
+        let note = case.notes.iter().find(
+            |note| matches!(note.what, What::Came { to, word: Word::Item, .. } if to == *node),
+        )?;
         let (accepted, ..) = case.accepted(*node).unwrap_or((Time::NEVER, 0, None));
         let waited = accepted.as_nanos().saturating_sub(note.at.as_nanos());
         (waited >= WAIT_MIN).then(|| Candidate {
@@ -461,7 +466,9 @@ fn unanswered(case: &Case, near: &Near) -> Vec<Candidate> {
             at: heard.at,
             change: Change::Message(edit, heard.step),
             what: format!("node {asker} asked node {asked}, who didn't answer in time"),
-            instead: format!("had node {asker} not heard of it from node {asked}, and asked another"),
+            instead: format!(
+                "had node {asker} not heard of it from node {asked}, and asked another"
+            ),
         });
     }
     found

@@ -25,9 +25,10 @@ pub(super) fn event(case: &Case, step: u64) -> String {
             }
             What::Accepted { node, .. } => (2, accepted(case, node)),
             What::Came { from, to, word } => (4, format!("{} arrived", message(from, to, word))),
-            What::Held { from, to, word } => {
-                (1, format!("{} came, and node {to} doesn't read the link", message(from, to, word)))
-            }
+            What::Held { from, to, word } => (
+                1,
+                format!("{} came, and node {to} doesn't read the link", message(from, to, word)),
+            ),
         };
         parts.push(part);
     }
@@ -49,7 +50,8 @@ fn accepted(case: &Case, node: u32) -> String {
     let had = case.accepted(node);
     let told = case.notes.iter().find_map(|note| match note.what {
         What::Sent { from, to, word: Word::Announcement | Word::Item, .. }
-            if from == node && case.accepted(to).is_none_or(|(_, _, giver)| giver == Some(node)) =>
+            if from == node
+                && case.accepted(to).is_none_or(|(_, _, giver)| giver == Some(node)) =>
         {
             Some((to, note.at))
         }
@@ -128,7 +130,8 @@ pub(super) fn story(answer: &Answer) -> Vec<String> {
         ),
     }
     let rest = answer.causes.iter().skip(usize::from(answer.named().is_some()));
-    let rest = rest.filter(|cause| cause.effect() >= super::EFFECT_MIN && cause.kind != Kind::Chance);
+    let rest =
+        rest.filter(|cause| cause.effect() >= super::EFFECT_MIN && cause.kind != Kind::Chance);
     story.extend(rest.take(3).map(|cause| format!("Also: {}", of_cause(cause))));
     if answer.notes_are_missing {
         story.push("More was said of the item than is noted: causes may be missing.".to_owned());

@@ -287,7 +287,8 @@ fn a_link_that_is_slow() {
     name("slow link", 1, |node| {
         let case = (node < 21).then(|| clean(&scenario, 1, node))?;
         let hops = case.path(node).into_iter();
-        let hops = hops.filter_map(|(node, .., from)| Some((case.start.latency(node, from?)?, node, from?)));
+        let hops = hops
+            .filter_map(|(node, .., from)| Some((case.start.latency(node, from?)?, node, from?)));
         let (slowest, a, b) = hops.clone().max()?;
         // Nothing else on its way is slow.
         let next = hops.filter(|hop| (hop.1, hop.2) != (a, b)).map(|hop| hop.0).max()?;
@@ -365,27 +366,6 @@ fn a_line_that_was_full() {
             late: Late::Us(600_000),
             kind: Kind::FullLine,
             who: vec![root],
-        })
-    });
-}
-
-#[test]
-fn an_origin_that_keeps_it_to_its_first_hops() {
-    let mut scenario = tree(21, 20);
-    scenario.network.topology = Shape::Listed;
-    // A line whose first node dialled nobody: it has no first hop.
-    scenario.network.links =
-        [(1, 0)].into_iter().chain((1..19).map(|node| (node, node + 1))).collect();
-    scenario.origin = Some(0);
-    scenario.link = LinkSpec::Constant { latency_ms: 5.0 };
-    scenario.params.unbroadcast.standing_s = 600;
-    name("embargo", 1, |node| {
-        (node == 12).then(|| Plant {
-            scenario: scenario.clone(),
-            make: None,
-            late: Late::Us(1_500_000),
-            kind: Kind::Embargo,
-            who: vec![0],
         })
     });
 }
