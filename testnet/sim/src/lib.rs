@@ -7,6 +7,7 @@
 //!   gives every use a stream of its own
 //! - what comes out: [`record`] remembers first deliveries, [`spies`] note who told them first, [`hash`]
 //!   tells runs apart, [`baseline`] is what nodes had counted before the measured part, [`healing`] what a partition cost
+//! - [`recording`]: every message of a run, as a timeline
 //! - [`survivors`] looks at how the living hang together
 //! - [`simulation`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
 //! - [`blocks`] measures how soon blocks are everywhere whose transactions are known
@@ -33,6 +34,7 @@ pub mod overlay;
 pub mod queue;
 pub mod random;
 pub mod record;
+pub mod recording;
 pub mod scenario;
 pub mod simulation;
 pub mod spies;

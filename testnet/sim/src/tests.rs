@@ -2,6 +2,7 @@
 
 mod faults;
 mod pressure;
+mod recorded;
 mod residue;
 mod useless;
 mod views;

@@ -93,6 +93,12 @@ impl Faults {
         }
     }
 
+    /// Whether a fault looks at messages now.
+    #[must_use]
+    pub fn is_watching(&self, index: usize) -> bool {
+        self.watching.contains(&index)
+    }
+
     /// Splits the nodes for a partition.
     pub fn split(&mut self, index: usize, nodes: usize, smaller: &[u32]) {
         let side = &mut self.all[index].side;

@@ -91,6 +91,7 @@ impl World {
         let mut world = Self {
             record: Record::new(nodes, items.len()),
             spies: Spies::new(scenario.spies, nodes, items.len(), scenario.seed),
+            recording: None,
             faults: Faults::new(&scenario.fault, scenario.seed),
             healing: None,
             fixed: Arc::new(Fixed {

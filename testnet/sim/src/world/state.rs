@@ -26,6 +26,7 @@ use crate::overlay::Shape;
 use crate::queue::Queue;
 use crate::random::SplitMix64;
 use crate::record::Record;
+use crate::recording::Recording;
 use crate::spies::Spies;
 
 /// Wake-ups of a node that may be pending at once: more than the core has kinds of deadlines far apart.
@@ -44,6 +45,8 @@ pub struct World {
     pub(super) events: u64,
     pub(super) record: Record,
     pub(super) spies: Spies,
+    /// Whoever listens to all that happens.
+    pub(super) recording: Option<Box<Recording>>,
     pub(super) faults: Faults,
     /// The last partition that ended.
     pub(super) healing: Option<Healing>,

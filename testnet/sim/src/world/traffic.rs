@@ -85,7 +85,15 @@ impl World {
         if copies > 0 {
             end.last[class] = at;
         }
-        let (peer, link, at) = (end.peer, end.far, Time::from_nanos(at));
+        let (slot, peer) = (link.slot(), end.peer);
+        let (link, at) = (end.far, Time::from_nanos(at));
+        if let Some(recording) = &mut self.recording {
+            let fixed = &*self.fixed;
+            let number = |id| fixed.numbers.get(&id).copied();
+            let copies = if at == Time::NEVER { 0 } else { copies };
+            let way = (node, slot, peer);
+            recording.sent(self.now, way, &message, copies, (&*fixed.chain, number));
+        }
         for _ in 1..copies {
             self.arrive(at, peer, link, message.clone(), lines);
         }
@@ -125,7 +133,10 @@ impl World {
             Some(true) if self.is_held(node, link, message.class()) => {
                 self.keep(node, link, message.clone());
             }
-            Some(_) => self.hand(node, Input::Received { link, message }),
+            Some(_) => {
+                self.tell_arrived(node, link, message);
+                self.hand(node, Input::Received { link, message });
+            }
             None => self.strays += 1,
         }
     }
@@ -191,6 +202,7 @@ impl World {
                 return;
             };
             held.bytes -= codec::frame_len(&message);
+            self.tell_arrived(node, link, &message);
             self.hand(node, Input::Received { link, message: &message });
         }
     }

@@ -2,6 +2,7 @@
 
 use rand::RngExt as _;
 use tidings_protocol::ground::time::Time;
+use tidings_timeline::State;
 
 use super::state::{End, Event, Former, WAKES, World, narrow};
 use crate::fault::{Cut, FaultSpec, Running};
@@ -12,36 +13,48 @@ impl World {
     pub(super) fn begin(&mut self, index: usize) {
         let fault = self.faults.get_mut(index);
         let until = fault.until;
-        match fault.spec.clone() {
+        let nodes = match fault.spec.clone() {
             FaultSpec::Loss { .. } | FaultSpec::Duplicate { .. } | FaultSpec::Reorder { .. } => {
                 self.faults.set_watching(index, true);
+                Vec::new()
             }
-            FaultSpec::Clog { share, .. } => self.clog(index, share, until),
+            FaultSpec::Clog { share, .. } => {
+                self.clog(index, share, until);
+                Vec::new()
+            }
             FaultSpec::Crash { share, nodes, silent, restart_after_s, .. } => {
-                for node in self.choose(index, share, &nodes) {
-                    let known = self.crash(node, silent);
+                let chosen = self.choose(index, share, &nodes);
+                for node in &chosen {
+                    let known = self.crash(*node, silent);
                     if restart_after_s.is_some() {
-                        self.push(until, node, Event::Restart(known));
+                        self.push(until, *node, Event::Restart(known));
                     }
                 }
+                chosen
             }
             FaultSpec::Churn { .. } => {
                 let nodes = 0..self.fixed.layout.nodes;
                 nodes.for_each(|node| self.doom(node, index));
+                Vec::new()
             }
             FaultSpec::Partition { share, mode, .. } => self.part(index, share, mode),
             FaultSpec::Liar { share, nodes, .. } => {
                 let liars = self.choose(index, share, &nodes);
                 self.faults.corrupt(index, &liars, self.seats.len());
+                self.tell_states(&liars, State::Lying);
+                liars
             }
             FaultSpec::Pause { share, nodes, .. } => {
                 let chosen = self.choose(index, share, &nodes);
                 for node in &chosen {
                     self.seats[*node as usize].paused = true;
                 }
-                self.faults.get_mut(index).nodes = chosen;
+                self.faults.get_mut(index).nodes.clone_from(&chosen);
+                self.tell_states(&chosen, State::Paused);
+                chosen
             }
-        }
+        };
+        self.tell_fault(index, nodes);
     }
 
     pub(super) fn end(&mut self, index: usize) {
@@ -49,6 +62,7 @@ impl World {
         let Running { spec, nodes, .. } = self.faults.get_mut(index);
         let nodes = std::mem::take(nodes);
         if matches!(spec, FaultSpec::Pause { .. }) {
+            self.tell_states(&nodes, State::Resumed);
             nodes.into_iter().for_each(|node| self.resume(node));
         } else if matches!(spec, FaultSpec::Partition { .. }) {
             self.begin_healing();
@@ -89,12 +103,13 @@ impl World {
         }
     }
 
-    fn part(&mut self, index: usize, share: f64, mode: Cut) {
+    /// Returns the smaller side.
+    fn part(&mut self, index: usize, share: f64, mode: Cut) -> Vec<u32> {
         let smaller = self.choose(index, share, &[]);
         self.faults.split(index, self.seats.len(), &smaller);
         self.faults.set_watching(index, true);
         if mode != Cut::Break {
-            return;
+            return smaller;
         }
         for node in 0..self.fixed.layout.nodes {
             for slot in 0..self.seats[node as usize].ends.len() {
@@ -105,6 +120,7 @@ impl World {
                 }
             }
         }
+        smaller
     }
 
     /// Draws when a node crashes as part of a churn.
@@ -161,7 +177,11 @@ impl World {
                 self.held.remove(&(node, narrow(link.slot())));
             }
             self.seats[node as usize].ends[link.slot()].live = false;
+            if let Some(recording) = &mut self.recording {
+                recording.end_gone(self.now, node, link.slot());
+            }
         }
+        self.tell_states(&[node], State::Down);
         self.paused.remove(&node);
         self.former.entry(node).or_default().add(&counters);
         self.living -= 1;
@@ -179,6 +199,7 @@ impl World {
         seat.life += 1;
         self.living += 1;
         self.record.node_up(node);
+        self.tell_states(&[node], State::Up);
         // In a fixed shape its operator's list stands.
         if !self.fixed.layout.shape.is_fixed() {
             self.remind(node);
