@@ -240,9 +240,7 @@ async fn launch(
     let Plan { network, nodes, degrees, items, victims, joiners } = plan::draw(settings)?;
     let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
     let places: Vec<_> = nodes.iter().map(|node| node.at.clone()).collect();
-    let withholders: Vec<_> =
-        nodes.iter().filter(|node| node.withholds).map(|node| node.index).collect();
-    let late: Vec<_> = joiners.iter().map(|node| node.at.clone()).collect();
+    let story = Story::of(&nodes, &joiners, &victims);
 
     let (began, mut clocks) = (Instant::now(), Clocks::watch());
     let fleet = match start(nodes, &folder, settings, &ui).await {
@@ -290,9 +288,7 @@ async fn launch(
     let over = troubles.over().await;
     let unhealed = tell(&driven, &ui);
 
-    let statuses = look_again(&mut observed, &fleet, over).await;
-    clocks.look();
-    observed.clock_problems = clocks.problems();
+    let statuses = look_again(&mut observed, &fleet, over, &mut clocks).await;
     if matches!(settings.manifest.workload, Workload::BitcoinBlock { .. }) {
         observed.comparison =
             Some(observe::compare_bytes(&fleet, items, settings.manifest.seed).await);
@@ -316,13 +312,9 @@ async fn launch(
         driven,
     );
     stop(fleet, &ui).await;
-    let mut wrong: Vec<String> = unhealed.into_iter().collect();
-    if let Some(traced) = &settings.traced {
-        let invalid_reasons = summary.inputs.invalid_reasons.clone();
-        let places = places.into_iter().chain(late).collect();
-        let story = Story { places, victims, withholders, began_us, invalid_reasons };
-        wrong.extend(traced::write(&folder, settings, traced, story, &ui).await?);
-    }
+    let story = story.over(began_us, &summary);
+    let mut wrong = traced::write(&folder, settings, story, &ui).await?;
+    wrong.extend(unhealed);
     finish(folder, &run, summary, (observed, wrong), options)
 }
 
@@ -331,6 +323,7 @@ async fn look_again(
     observed: &mut Observed,
     fleet: &Fleet,
     over: trouble::Over,
+    clocks: &mut Clocks,
 ) -> Vec<Option<Status>> {
     let statuses = observe::statuses(fleet).await;
     observed.traffic_after = observe::traffic(&statuses);
@@ -340,6 +333,8 @@ async fn look_again(
     observed.links_lost = observe::links_lost(&statuses);
     observed.usage_after = fleet.usage();
     observed.memory = observe::memory(fleet);
+    clocks.look();
+    observed.clock_problems = clocks.problems();
     statuses
 }
 

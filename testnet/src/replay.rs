@@ -32,10 +32,10 @@ pub struct ReplayArgs {
     /// Tell what the node would have told of this transaction or block, by its id or the beginning of it
     #[arg(long, value_name = "ITEM")]
     explain: Option<String>,
-    /// At which moment: seconds since the node's start, or a time of day (UTC) as 14:03:07.5 [default: at the end]
+    /// At which moment: seconds since the node's start, or a time of day (UTC) as `14:03:07.5` [default: at the end]
     #[arg(long, value_name = "TIME", requires = "explain")]
     at: Option<Moment>,
-    /// Go on with another parameter, such as params.relay.trickle_outbound_ms=100; may be repeated
+    /// Go on with another parameter, such as `params.relay.trickle_outbound_ms=100`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// From which moment on, as with --at [default: from the start]

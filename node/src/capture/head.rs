@@ -56,7 +56,7 @@ pub struct Head {
     pub actions: BTreeMap<u8, String>,
 }
 
-/// A state of ChaCha with 8 rounds.
+/// A state of `ChaCha` with 8 rounds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Random {
     /// 32 bytes, as hexadecimal.

@@ -215,9 +215,9 @@ pub(super) fn put(input: &Input<'_>, asked: impl Fn(&Arc<Item>) -> bool, out: &m
             let is_asked = asked(item);
             out.put_u8(u8::from(is_asked));
             if is_asked {
-                put_id(item.id(), out)
+                put_id(item.id(), out);
             } else {
-                put_item(item, out)
+                put_item(item, out);
             }
             out.put_u8(u8::from(verdict.is_ok()));
             match verdict {

@@ -16,7 +16,7 @@ use tidings_protocol::ground::time::Time;
 use tidings_protocol::machine::{Action, Cx, Input, Machine as _};
 use tidings_protocol::node::{Identity, Node};
 use tidings_protocol::params::{Params, StrategyKind};
-use tidings_protocol::wire::message::{Hello, Items, Message, Names, Session};
+use tidings_protocol::wire::message::{Items, Message, Names, Session};
 
 use super::*;
 use crate::clock::Clock;
@@ -97,7 +97,7 @@ impl Rig {
             let peer = PeerKey(100 + u64::from(slot));
             self.capture.as_mut().unwrap().met(self.now, peer, b"somebody");
             self.hand(Input::Connected { link, peer, direction: Direction::Inbound, addr: None });
-            let hello = Message::Session(Session::Hello(Box::new(Hello::default())));
+            let hello = Message::Session(Session::Hello(Box::default()));
             self.hand(Input::Received { link, message: &hello });
         }
         for step in 0..steps {

@@ -94,11 +94,14 @@ impl Traffic {
     }
 }
 
+/// An end, and when it came up.
+type Up = (u64, End);
+
 /// Finds the links that both ends saw.
 #[must_use]
 pub fn pairs(lives: &[Life], traffic: &Traffic) -> Vec<Pair> {
     // By the keys of dialler and dialled: the ends of either, in order of time.
-    let mut ends: BTreeMap<(u64, u64), [Vec<(u64, End)>; 2]> = BTreeMap::new();
+    let mut ends: BTreeMap<(u64, u64), [Vec<Up>; 2]> = BTreeMap::new();
     for (life, Life { seen, .. }) in lives.iter().enumerate() {
         for (link, seen_link) in (0..).zip(&seen.links) {
             let (keys, side) = match seen_link.direction {

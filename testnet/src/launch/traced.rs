@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use tidings::capture::lives;
 use tidings_sim::fault::FaultSpec;
 use tidings_timeline::FaultSpan;
+use tidings_tools::figures::summary::Summary;
 use tidings_tools::show::format::grouped;
 use tokio::task::yield_now;
 
 use super::local::CAPTURE;
-use super::plan;
+use super::plan::{self, NodePlan};
 use super::positions::Drawn;
 use super::run_folder::RunFolder;
-use super::settings::{Settings, Traced};
+use super::settings::Settings;
 use crate::captures::merge::{Known, Node, merge};
 use crate::captures::sightings::Sightings;
 use crate::ui::Ui;
@@ -41,6 +42,27 @@ pub struct Story {
     pub invalid_reasons: Vec<String>,
 }
 
+impl Story {
+    /// What is known before anything starts.
+    #[must_use]
+    pub fn of(nodes: &[NodePlan], late: &[NodePlan], victims: &[usize]) -> Self {
+        let withholders = nodes.iter().filter(|node| node.withholds).map(|node| node.index);
+        Self {
+            places: nodes.iter().chain(late).map(|node| node.at.clone()).collect(),
+            victims: victims.to_vec(),
+            withholders: withholders.collect(),
+            began_us: 0,
+            invalid_reasons: Vec::new(),
+        }
+    }
+
+    /// The same, once the run is over.
+    #[must_use]
+    pub fn over(self, began_us: u64, summary: &Summary) -> Self {
+        Self { began_us, invalid_reasons: summary.inputs.invalid_reasons.clone(), ..self }
+    }
+}
+
 /// Why there is no timeline.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {source}", path.display())]
@@ -49,17 +71,17 @@ pub struct TraceError {
     source: io::Error,
 }
 
-/// Replays all captures of a run and writes its timeline. Returns what is wrong with them, a sentence each.
+/// Replays all captures of a run, if there are any, and writes its timeline. Returns what is wrong with them, a sentence each.
 ///
 /// # Errors
 /// When the timeline can't be written.
 pub async fn write(
     folder: &RunFolder,
     settings: &Settings,
-    traced: &Traced,
     story: Story,
     ui: &Ui,
 ) -> Result<Vec<String>, TraceError> {
+    let Some(traced) = &settings.traced else { return Ok(Vec::new()) };
     let bar = ui.bar("replaying", story.places.len());
     let (mut nodes, mut wrong) = (Vec::new(), Vec::new());
     for index in 0..story.places.len() {

@@ -288,10 +288,8 @@ impl<'a> Other<'a> {
                     let verdict = self.replay.chain().verify(&item);
                     answers.push_back(Answer::Verdict(item, verdict));
                 }
-                Action::Disconnect { link, .. } => {
-                    if self.closed.insert(link) {
-                        answers.push_back(Answer::Disconnected(link));
-                    }
+                Action::Disconnect { link, .. } if self.closed.insert(link) => {
+                    answers.push_back(Answer::Disconnected(link));
                 }
                 _ => {}
             }

@@ -31,6 +31,7 @@ fn confirmed() -> Confirmed {
 }
 
 /// An input of each kind, and of each shape that some of them have.
+#[expect(clippy::too_many_lines, reason = "a list of all that there is")]
 fn every(each: &mut dyn FnMut(&Input<'_>)) {
     let link = Link::new(70_000, 9);
     let (v4, v6) = (addr("203.0.113.5:4000"), addr("[2001:db8::1]:9/quic"));
