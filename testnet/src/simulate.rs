@@ -5,7 +5,7 @@
 //! memory ([`huge_pages`]). `fleet` simulates members instead of nodes.
 
 mod chain;
-mod fleet;
+pub(crate) mod fleet;
 pub mod huge_pages;
 pub mod tables;
 mod trace;

@@ -31,5 +31,5 @@
 mod running;
 mod spec;
 
-pub use running::{Fate, Faults, Running};
+pub use running::{Exempt, Fate, Faults, Running};
 pub use spec::{Cut, FaultSpec};

@@ -10,6 +10,8 @@
 //! - [`recording`]: every message of a run, as a timeline
 //! - [`survivors`] looks at how the living hang together
 //! - [`simulation`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
+//! - [`why`] asks why an item came late, by branches with other draws and by worlds with one thing [`otherwise`]; [`watch`] notes what was
+//!   said of it
 //! - [`blocks`] measures how soon blocks are everywhere whose transactions are known
 //! - [`gym`] has one real node attacked by whoever wants to be all of its peers
 //! - [`members`] simulates the fleet's other machine, membership, over the same link models and faults
@@ -30,6 +32,7 @@ pub mod latency;
 pub mod listing;
 pub mod members;
 pub mod mining;
+pub mod otherwise;
 pub mod overlay;
 pub mod queue;
 pub mod random;
@@ -40,6 +43,8 @@ pub mod simulation;
 pub mod spies;
 pub mod survivors;
 pub mod units;
+pub mod watch;
+pub mod why;
 pub mod workload;
 pub mod world;
 

@@ -88,7 +88,7 @@ impl Prepared {
     /// # Errors
     /// A sentence about an overlay or workload that can't be.
     pub fn new(scenario: &Scenario) -> Result<Self, String> {
-        Self::with(scenario, None)
+        Ok(Self::of(scenario, World::new(scenario)?))
     }
 
     /// The same, recorded as [`record`] does.
@@ -96,11 +96,16 @@ impl Prepared {
     /// # Errors
     /// A sentence about an overlay or workload that can't be.
     pub fn recorded(scenario: &Scenario, bound: usize) -> Result<Self, String> {
-        Self::with(scenario, Some(bound))
+        Ok(Self::with(scenario, World::new(scenario)?, Some(bound)))
     }
 
-    fn with(scenario: &Scenario, bound: Option<usize>) -> Result<Self, String> {
-        let mut world = World::new(scenario)?;
+    /// The same of a world of the scenario that stands at its beginning.
+    #[must_use]
+    pub fn of(scenario: &Scenario, world: World) -> Self {
+        Self::with(scenario, world, None)
+    }
+
+    fn with(scenario: &Scenario, mut world: World, bound: Option<usize>) -> Self {
         let mut problems = Vec::new();
         if !connect(&mut world, scenario) {
             problems.push(format!(
@@ -116,7 +121,7 @@ impl Prepared {
         world.run_until(Time::from_nanos(outlook.first.as_nanos() - 1));
         let baseline = Baseline::of(&world);
         let stall_s = scenario.measure.stall_s;
-        Ok(Self { world, outlook, baseline, connect_s, stall_s, problems })
+        Self { world, outlook, baseline, connect_s, stall_s, problems }
     }
 
     /// What is wrong by now; empty if nothing is.

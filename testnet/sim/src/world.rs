@@ -14,9 +14,11 @@
 //! - `trouble`: faults begin and end
 //! - `recorded`: what happens is told to whoever records it
 //! - `fetch`: memory is read before it is needed
+//! - `branch`: other draws, and one thing otherwise ([`crate::why`])
 //!
 //! A clone of a world is a complete snapshot: it goes on as its original does ([`crate::fork`]).
 
+mod branch;
 mod build;
 mod engine;
 mod fetch;

@@ -126,6 +126,7 @@ mod tests {
         let all = all_set();
         let mut top = keys("");
         top.remove("recorded"); // a note of the run folder
+        top.remove("scenario"); // no setting
         assert_eq!(shown(&all.clone().into()), top);
         for section in ["network", "measure", "mining"] {
             let mut may_be = keys(&format!("[{section}]"));
@@ -213,7 +214,7 @@ mod tests {
             assert!(STRATEGIES.contains(&format!("\n  {strategy} ")), "{strategy}");
         }
         for key in keys("") {
-            let is_told = key == "recorded" || MANIFEST.contains(&key);
+            let is_told = ["recorded", "scenario"].contains(&&*key) || MANIFEST.contains(&key);
             assert!(is_told, "--help should have {key}");
         }
         for section in ["network", "measure", "mining"] {

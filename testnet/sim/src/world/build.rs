@@ -119,6 +119,8 @@ impl World {
             former: Default::default(),
             living: nodes,
             strays: 0,
+            otherwise: None,
+            watch: None,
             actions: Vec::new(),
             fetched: 0,
         };

@@ -14,6 +14,7 @@ use tidings_protocol::items::pool::template::Room;
 
 use super::state::{Entry, Event, Leg, WAKES, World};
 use crate::listing::Listing;
+use crate::watch::What;
 use crate::workload;
 
 impl World {
@@ -37,6 +38,9 @@ impl World {
         let next = self.queue.pop();
         let (at, Entry { node, event }) = &next;
         self.now = *at;
+        if let Some(watch) = &mut self.watch {
+            watch.step();
+        }
         match event {
             Event::Submit { item } => self.submit(*item as usize),
             Event::Mine => self.mine(),
@@ -172,9 +176,10 @@ impl World {
         let seat = &mut self.seats[node as usize];
         self.events += 1;
         self.hash.input(self.now, node, input);
+        let own = self.otherwise.as_ref().and_then(|otherwise| otherwise.params_of(node));
         let mut cx = Cx {
             now: self.now,
-            params: &self.fixed.params,
+            params: own.unwrap_or(&self.fixed.params),
             chain: &*self.fixed.chain,
             rng: &mut seat.rng,
             actions: &mut self.actions,
@@ -183,7 +188,7 @@ impl World {
         seat.node.handle(input.clone(), &mut cx);
         // After every step of a debug build: is the node that it touched still sound?
         #[cfg(debug_assertions)]
-        seat.node.check_invariants(&self.fixed.params);
+        seat.node.check_invariants(own.unwrap_or(&self.fixed.params));
     }
 
     pub(super) fn carry_out_all(&mut self, node: u32) {
@@ -247,6 +252,11 @@ impl World {
             let is_first = self.record.accept(item as usize, node, from, self.now);
             if let Some(recording) = self.recording.as_mut().filter(|_| is_first) {
                 recording.delivered(self.now, node, item, ingress.map(|link| link.slot()));
+            }
+            if let Some(watch) = &mut self.watch
+                && watch.item() == *id
+            {
+                watch.note(self.now, What::Accepted { node, from });
             }
         }
     }

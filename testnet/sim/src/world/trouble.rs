@@ -13,6 +13,9 @@ impl World {
     pub(super) fn begin(&mut self, index: usize) {
         let fault = self.faults.get_mut(index);
         let until = fault.until;
+        if fault.exempt.all {
+            return;
+        }
         let nodes = match fault.spec.clone() {
             FaultSpec::Loss { .. } | FaultSpec::Duplicate { .. } | FaultSpec::Reorder { .. } => {
                 self.faults.set_watching(index, true);
@@ -59,7 +62,10 @@ impl World {
 
     pub(super) fn end(&mut self, index: usize) {
         self.faults.set_watching(index, false);
-        let Running { spec, nodes, .. } = self.faults.get_mut(index);
+        let Running { spec, nodes, exempt, .. } = self.faults.get_mut(index);
+        if exempt.all {
+            return;
+        }
         let nodes = std::mem::take(nodes);
         if matches!(spec, FaultSpec::Pause { .. }) {
             self.tell_states(&nodes, State::Resumed);
@@ -81,7 +87,11 @@ impl World {
         }
         chosen.sort_unstable();
         chosen.dedup();
-        self.faults.get_mut(index).touched += chosen.len() as u64;
+        let exempt = &self.faults.get_mut(index).exempt;
+        chosen.retain(|node| !exempt.nodes.contains(node));
+        let fault = self.faults.get_mut(index);
+        fault.touched += chosen.len() as u64;
+        fault.met.extend(&chosen);
         chosen
     }
 
@@ -91,7 +101,8 @@ impl World {
         let fault = self.faults.get_mut(index);
         for (node, seat) in (0..).zip(&self.seats) {
             for end in seat.ends.iter().filter(|end| end.live && end.dialled) {
-                if fault.rng.random_bool(share) {
+                if fault.rng.random_bool(share) && !fault.exempt.link(node, end.peer) {
+                    fault.met_links.push((node, end.peer));
                     clogged.push((node, end.near));
                     clogged.push((end.peer, end.far));
                 }
@@ -131,7 +142,7 @@ impl World {
         };
         let after = exponential(60.0 / per_minute, fault.rng.random());
         let at = Time::from_nanos(self.now.as_nanos().saturating_add(after));
-        if at < fault.until {
+        if at < fault.until && !fault.exempt.nodes.contains(&node) {
             let (fault, life) = (narrow(index), self.seats[node as usize].life);
             self.push(at, node, Event::Crash { fault, life });
         }
@@ -141,6 +152,7 @@ impl World {
     pub(super) fn churn(&mut self, node: u32, index: u32) {
         let fault = self.faults.get_mut(index as usize);
         fault.touched += 1;
+        fault.met.push(node);
         let FaultSpec::Churn { away_s, .. } = fault.spec else {
             return;
         };

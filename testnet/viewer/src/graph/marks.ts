@@ -1,11 +1,13 @@
 /** Marks on nodes: what is wrong with them, where the item was made, what is chosen. */
 import type { Board } from '../canvas';
+import { time } from '../format';
 import { nodeName, regionOf } from '../names';
 import type { Run } from '../store';
 import { stateWord } from '../timeline/states';
 import { colours } from '../theme';
 import type { Pixels } from './resting';
 import type { Scene } from './scene';
+import type { Projection } from './view';
 
 /** What is pointed at. */
 export interface Pointed {
@@ -155,4 +157,22 @@ function paintLabel(board: Board, run: Run, { x, y }: Pixels, radius: number, no
   context.stroke();
   context.fillStyle = look.ink;
   context.fillText(text, left + 7, top + 15);
+}
+
+/** What the circles of the layout by arrival stand for. */
+export function paintRingLabels({ context }: Board, scene: Scene, { unit, left, top }: Projection): void {
+  const look = colours();
+  const [x, y] = [left + 0.5 * unit.x, top + 0.5 * unit.y];
+  context.font = '11px system-ui, sans-serif';
+  context.textAlign = 'center';
+  for (const { radius, after } of scene.rings) {
+    const label = Number.isFinite(after) ? time(after) : 'never had it';
+    const wide = context.measureText(label).width + 8;
+    context.fillStyle = look.stage;
+    context.globalAlpha = 0.85;
+    context.fillRect(x - wide / 2, y - radius * unit.x - 8, wide, 15);
+    context.globalAlpha = 1;
+    context.fillStyle = look.ink;
+    context.fillText(label, x, y - radius * unit.x + 4);
+  }
 }

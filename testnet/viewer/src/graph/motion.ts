@@ -7,7 +7,7 @@ import { Fate } from '../timeline/types';
 /** Most messages that are looked at for links in use: a frame has 8 ms. */
 const LOOKED_MAX = 40_000;
 /** Most links in use that are drawn, the latest: more of them are a fog. */
-const USED_MAX = 6000;
+const USED_MAX = 2500;
 /** Most messages that are drawn on their way. */
 export const DOTS_MAX = 2500;
 /** Into how many steps a link's use fades. */

@@ -5,7 +5,7 @@ import { FAMILIES } from '../timeline/families';
 import { NEVER } from '../timeline/journey';
 import { after } from '../timeline/search';
 import { colours, FAMILY_COLOURS } from '../theme';
-import { paintNeighbours, paintNumbers, paintOrigin, paintPointed, paintTouched, type Pointed } from './marks';
+import { paintNeighbours, paintNumbers, paintOrigin, paintPointed, paintRingLabels, paintTouched, type Pointed } from './marks';
 import { FADES, type Motion } from './motion';
 import { STEPS, unaware, wave } from './palette';
 import type { Pixels } from './resting';
@@ -57,6 +57,7 @@ export function paintMoving(board: Board, scene: Scene, pixels: Pixels, projecti
   paintTouched(board, run, pixels, radius, t);
   if (radius >= LABELLED_MIN) paintNumbers(board, run, pixels, radius);
   paintOrigin(board, scene, pixels, radius);
+  paintRingLabels(board, scene, projection);
   paintPointed(board, run, pixels, radius, pointed);
 }
 
@@ -193,7 +194,8 @@ function paintGlow(board: Board, scene: Scene, { x, y }: Pixels, radius: number,
     },
     (age) => {
       context.fillStyle = isDark ? '#ffe58a' : '#f2b632';
-      context.globalAlpha = 0.34 * (1 - age / GLOWS);
+      // Where all just had it, a faint glow says so as well.
+      context.globalAlpha = 0.34 * (1 - age / GLOWS) * Math.min(1, 120 / nodes.length) ** 0.5;
       context.fill();
     },
   );

@@ -1,6 +1,5 @@
 /** Paints what rests: links, the circles of the layout by arrival, the regions of the map. It is kept until something of it changes. */
 import { hair, type Board } from '../canvas';
-import { time } from '../format';
 import { colours } from '../theme';
 import type { Projection } from './view';
 import type { Scene } from './scene';
@@ -41,20 +40,12 @@ function paintRings(board: Board, scene: Scene, { unit, left, top }: Projection)
   const { context } = board;
   const look = colours();
   const [x, y] = [left + 0.5 * unit.x, top + 0.5 * unit.y];
-  context.font = '11px system-ui, sans-serif';
-  context.textAlign = 'center';
   context.lineWidth = 1;
-  for (const { radius, after } of scene.rings) {
+  for (const { radius } of scene.rings) {
     context.beginPath();
     context.arc(x, y, radius * unit.x, 0, 2 * Math.PI);
     context.strokeStyle = look.line;
     context.stroke();
-    const label = Number.isFinite(after) ? time(after) : 'never had it';
-    const wide = context.measureText(label).width + 8;
-    context.fillStyle = look.stage;
-    context.fillRect(x - wide / 2, y - radius * unit.x - 8, wide, 15);
-    context.fillStyle = look.muted;
-    context.fillText(label, x, y - radius * unit.x + 4);
   }
 }
 
