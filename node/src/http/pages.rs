@@ -2,7 +2,7 @@
 //!
 //! *What an attacker could try:* a web page of another site asks for them in the user's browser. It may ask, but no browser lets it read
 //! the answer: nothing here says that it may (no CORS, `Cross-Origin-Resource-Policy`), a name that it has lead to this machine isn't
-//! ours ([`host_header`](super::host_header)), and no frame of its shows them. What the pages may do themselves is
+//! ours (`host_header`), and no frame of its shows them. What the pages may do themselves is
 //! bounded by their policy: no script, style or connection from elsewhere.
 
 use std::collections::BTreeMap;

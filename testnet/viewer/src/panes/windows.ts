@@ -12,10 +12,12 @@ export function middles(end: number, windows: number): Float64Array {
 
 /**
  * Further copies of an item for each first delivery over the network, in each of `windows` windows from 0 to `end` (µs): whole items that
- * arrived in it, by the deliveries in it, less one. Null where hardly anything was delivered: a copy that is alone says nothing.
+ * arrived in it, by the deliveries in it, less one. Null where hardly anything was delivered (a copy that is alone
+ * says nothing), and where no messages were recorded.
  */
 export function redundancyIn(timeline: Timeline, end: number, windows: number): (number | null)[] {
   const { messages, deliveries } = timeline;
+  if (messages.rows === 0) return Array.from({ length: windows }, () => null);
   const isPayload = payloadKinds(timeline);
   const copies = new Float64Array(windows);
   const firsts = new Float64Array(windows);

@@ -71,7 +71,7 @@ export function inShort(model: Model, item: number, node: number, sums: Sums): s
 function ending(model: Model, node: number, has: number, made: number, sums: Sums): string {
   if (Number.isFinite(has)) return `accepted ${millis(has - made)} ms after it was made`;
   if (!model.stateOf(node, model.end).up) return 'it never came: this node was down in the end';
-  if (sums.open !== null) return `not here yet; ${sums.open.peer} is being asked, since ${millis(model.end - sums.open.at)} ms`;
+  if (sums.open !== null) return `not here yet; ${sums.open.peer} has been asked for ${millis(model.end - sums.open.at)} ms`;
   if (sums.inVain > 0) return 'not here: nobody else had announced it, so it was given up until somebody does';
   return sums.heard === null ? 'not here: nobody ever told this node of it' : 'not here';
 }

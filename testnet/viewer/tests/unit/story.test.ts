@@ -87,7 +87,7 @@ test('what was lost on the way is told, though the node never knew', async () =>
     '+950.0 asked node 2 for it, but that was lost on the way',
   ]);
   const { inShort } = storyOf(model, 0, 1);
-  assert.ok(inShort.startsWith('In short: not here yet; node 2 is being asked, since 19,050.0 ms.'), inShort);
+  assert.ok(inShort.startsWith('In short: not here yet; node 2 has been asked for 19,050.0 ms.'), inShort);
 });
 
 test('a peer without it, one that stands still, and one that goes down are told', async () => {
