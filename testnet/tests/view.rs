@@ -64,7 +64,7 @@ impl Served {
 
     /// Interrupts it as Ctrl-C does, and gives its exit code.
     fn interrupt(mut self) -> Option<i32> {
-        let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
+        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a child has a number");
         kill_process(pid, Signal::INT).unwrap();
         let began = Instant::now();
         loop {

@@ -362,6 +362,7 @@ impl Node {
             blocks: 0,
             latest_block: None,
             chain: None,
+            capture: None,
             views: None,
             seen: 0,
             traffic: self.counts.traffic(),
