@@ -40,6 +40,7 @@ use crate::study::versus::{self, VersusArgs};
 use crate::up::{self, DownArgs, UpArgs};
 use crate::usage;
 use crate::view::{self, ViewArgs};
+use crate::why::{self, WhyArgs};
 
 /// Launches real Tidings networks on one machine and measures them.
 #[derive(Debug, Parser)]
@@ -96,6 +97,8 @@ enum Command {
     Predict(PredictArgs),
     /// Sets the rounds of push, pull and rumours beside theory and references.
     Rounds(RoundsArgs),
+    /// Tells why an item came late to a node of a simulated run: by branches with other draws, and with one thing otherwise.
+    Why(Box<WhyArgs>),
 }
 
 /// Arguments of `launch`.
@@ -230,6 +233,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Predict(args) => predict::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Rounds(args) => rounds::main(&args),
+        Command::Why(args) => why::main(&args),
     }
 }
 

@@ -9,6 +9,7 @@
 //! - the same core without sockets and clocks: [`simulate`] runs `tidings_sim` and meters it
 //! - many runs side by side: [`study`] compares strategies, theory, and both worlds
 //! - [`scenario`] has small runs that explain what gossip does, each with what must be seen
+//! - [`why`] asks why an item came late in a simulated run
 //! - [`assault`] has real nodes attacked, and tells what it cost them
 //! - [`up`] starts a network that stays, and ends it
 //! - [`view`] shows runs in a browser, over time
@@ -36,3 +37,4 @@ pub mod ui;
 pub mod up;
 pub mod usage;
 pub mod view;
+pub mod why;

@@ -93,11 +93,13 @@ impl<'a> Report<'a> {
 
     fn verdict(&self) -> String {
         let count = |outcome| self.judged.iter().filter(|it| it.outcome == outcome).count();
-        let (seen, not_seen, all) =
-            (count(Outcome::Seen), count(Outcome::NotSeen), self.judged.len());
+        let (all, left_out) = (self.judged.len(), count(Outcome::LeftOut));
+        let asked = if left_out > 0 { format!(", {left_out} left out") } else { String::new() };
+        let seen = format!("{} of {all} seen{asked}", count(Outcome::Seen));
+        let not_seen = count(Outcome::NotSeen);
         let verdict = match not_seen {
-            0 => format!("{seen} of {all} seen: it is as expected."),
-            _ => format!("{seen} of {all} seen: it is NOT as expected."),
+            0 => format!("{seen}: it is as expected."),
+            _ => format!("{seen}: it is NOT as expected."),
         };
         let asked = self.overrides.nodes.is_some() || self.overrides.seed.is_some();
         let other = asked || self.overrides.launched;

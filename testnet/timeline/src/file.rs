@@ -530,3 +530,6 @@ impl Rows<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -421,3 +421,6 @@ fn order(times: &[u64]) -> Option<Vec<usize>> {
 fn by<T: Copy>(order: &[usize], column: &[T]) -> Vec<T> {
     order.iter().map(|row| column[*row]).collect()
 }
+
+#[cfg(test)]
+mod tests;

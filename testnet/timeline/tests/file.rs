@@ -1,5 +1,8 @@
 //! The file: what is written comes back, nothing else does harm, and a small one stays as it is.
 
+#![expect(clippy::unwrap_used, reason = "what fails here is the test")]
+#![expect(clippy::disallowed_methods, reason = "fixtures are files")]
+
 use std::fs;
 use std::path::PathBuf;
 

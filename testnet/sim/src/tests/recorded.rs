@@ -223,3 +223,13 @@ fn every_strategy_is_recorded_without_a_change() {
         assert_eq!(timeline.items.at.len(), 9, "those of the warm-up aside");
     }
 }
+
+#[test]
+fn an_event_takes_few_bytes() {
+    let mut scenario = scenario(Vec::new());
+    scenario.network.nodes = 100;
+    scenario.workload.txs = 60;
+    let (_, timeline) = simulation::record(&scenario, BOUND).unwrap();
+    let (bytes, events) = (timeline.to_bytes().len(), timeline.events());
+    assert!(bytes < 5 * events, "{events} events take {bytes} bytes");
+}

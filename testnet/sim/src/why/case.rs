@@ -159,7 +159,7 @@ impl Case {
 
     /// The bound, microseconds from the submission.
     pub(super) fn late_us(&self) -> u64 {
-        self.goal.bound.since(self.submitted).as_micros() as u64
+        u64::try_from(self.goal.bound.since(self.submitted).as_micros()).unwrap_or(u64::MAX)
     }
 
     /// When the question is decided: the item came, or was late.
@@ -194,7 +194,7 @@ impl Case {
     }
 
     /// A world that differs from the beginning, warm-up included, at a moment.
-    pub(super) fn from_the_beginning(
+    pub(super) fn differently(
         &self,
         exempts: &[(usize, Exempt)],
         otherwise: Option<Otherwise>,

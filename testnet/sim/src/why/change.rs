@@ -56,10 +56,10 @@ impl Candidate {
     pub(super) fn otherwise(&self, case: &Case) -> Result<World, String> {
         let at = self.at.max(case.start.now());
         Ok(match &self.change {
-            Change::Spare(exempts) => case.from_the_beginning(exempts, None, at)?,
+            Change::Spare(exempts) => case.differently(exempts, None, at)?,
             Change::Wide(node) => {
                 let otherwise = Otherwise { wide: vec![*node], ..Otherwise::default() };
-                case.from_the_beginning(&[], Some(otherwise), at)?
+                case.differently(&[], Some(otherwise), at)?
             }
             Change::Latency((a, b), nanos, step) => {
                 let mut world = case.world_at(step.saturating_sub(1));

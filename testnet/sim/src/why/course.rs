@@ -98,8 +98,8 @@ impl Course {
             _ => self.seeds(self.each),
         };
         // In a few pieces, so that two threads have as much to do.
-        let pieces = (self.asked.len() as u32).max(4).div_ceil(self.asked.len().max(1) as u32);
-        let size = (seeds.len() as u32).div_ceil(pieces).max(1) as usize;
+        let pieces = self.asked.len().max(4).div_ceil(self.asked.len().max(1));
+        let size = seeds.len().div_ceil(pieces).max(1);
         let chunks: Vec<Arc<[u64]>> = seeds.chunks(size).map(Into::into).collect();
         let of = |moment: &Moment| -> Vec<Job> {
             chunks.iter().map(|seeds| Job::branches(&moment.world, case.goal, seeds)).collect()

@@ -141,103 +141,99 @@ fn began(case: &Case, fault: usize) -> Time {
 
 /// Faults, as a whole and of single nodes and links.
 fn faults(case: &Case, near: &Near) -> Vec<Candidate> {
-    let mut found = Vec::new();
-    let running = case.end.faults().all();
-    for (number, fault) in running.iter().enumerate().filter(|(_, fault)| fault.touched > 0) {
-        let at = began(case, number);
-        if at > near.until {
-            continue;
-        }
-        let one = |kind, node: u32, what: String, instead: String| Candidate {
-            kind,
-            node: Some(node),
-            peer: None,
-            fault: Some(number),
-            at,
-            change: Change::Spare(vec![(
-                number,
-                Exempt { nodes: vec![node], ..Exempt::default() },
-            )]),
-            what,
-            instead,
-        };
+    let running = case.end.faults().all().iter().enumerate();
+    let tried = running
+        .filter(|(number, fault)| fault.touched > 0 && began(case, *number) <= near.until)
+        .map(|(number, fault)| (Spared { number, at: began(case, number) }, fault));
+    let mut found: Vec<Candidate> =
+        tried.clone().map(|(spared, fault)| spared.all(&fault.spec)).collect();
+    for (spared, fault) in tried {
         let met: BTreeSet<u32> = fault.met.iter().copied().collect();
-        for node in met.into_iter().filter(|node| near.all.contains(node)).take(EACH_MAX) {
-            match &fault.spec {
-                FaultSpec::Crash { .. } | FaultSpec::Churn { .. } => found.push(one(
-                    Kind::Crash,
-                    node,
-                    format!("node {node} crashed"),
-                    format!("had node {node} gone on"),
-                )),
-                FaultSpec::Pause { .. } => found.push(one(
-                    Kind::Pause,
-                    node,
-                    format!("node {node} stood still"),
-                    format!("had node {node} not stood still"),
-                )),
-                FaultSpec::Liar { .. } => {
-                    let (kind, does) = if withheld(case, node) {
-                        (Kind::Withholder, "kept to itself what it had announced")
-                    } else {
-                        (Kind::Liar, "lied")
-                    };
-                    let liar = one(
-                        kind,
-                        node,
-                        format!("node {node} {does}"),
-                        format!("had node {node} been honest"),
-                    );
-                    // From its first misdeed on, if that is known: whether it would come to one was chance.
-                    if let Some((at, step)) = first_misdeed(case, near, node) {
-                        let change = Change::Honest(node, step);
-                        found.push(Candidate { at, change, ..liar.clone() });
-                    }
-                    found.push(liar);
-                }
-                // Whom a partition or a loss met is told by the messages.
-                _ => {}
-            }
+        for node in met.into_iter().filter(|node| near.all.contains(node)) {
+            found.extend(spared.node(case, near, &fault.spec, node));
         }
-        for &(a, b) in &fault.met_links {
-            if near.all.contains(&a) && near.all.contains(&b) {
-                let exempt = Exempt { links: vec![(a, b)], ..Exempt::default() };
-                let spare = Change::Spare(vec![(number, exempt)]);
-                found.push(Candidate {
-                    change: spare,
-                    peer: Some(b),
-                    ..one(
-                        Kind::ClogLink,
-                        a,
-                        format!("the link between nodes {a} and {b} was read at neither end"),
-                        format!("had the link between nodes {a} and {b} been read"),
-                    )
-                });
-            }
-        }
-        let kind = match fault.spec {
-            FaultSpec::Partition { .. } => Kind::Partition,
-            _ => Kind::Fault,
-        };
-        let name = fault.spec.name();
-        found.push(Candidate {
+        let is_near = |(a, b): &&(u32, u32)| near.all.contains(a) && near.all.contains(b);
+        found.extend(fault.met_links.iter().filter(is_near).map(|(a, b)| spared.link(*a, *b)));
+    }
+    found
+}
+
+/// A fault that is to spare somebody.
+#[derive(Clone, Copy)]
+struct Spared {
+    number: usize,
+    at: Time,
+}
+
+impl Spared {
+    fn candidate(self, kind: Kind, exempt: Exempt, what: String, instead: String) -> Candidate {
+        Candidate {
             kind,
             node: None,
             peer: None,
-            fault: Some(number),
-            at,
-            change: Change::Spare(vec![(number, Exempt { all: true, ..Exempt::default() })]),
-            what: match &fault.spec {
-                FaultSpec::Partition { mode: Cut::Break, .. } => {
-                    "a partition broke the links between its sides".to_owned()
-                }
-                FaultSpec::Partition { .. } => "a partition lay between its sides".to_owned(),
-                _ => format!("there was the fault {name}"),
-            },
-            instead: format!("without the fault {name}"),
-        });
+            fault: Some(self.number),
+            at: self.at,
+            change: Change::Spare(vec![(self.number, exempt)]),
+            what,
+            instead,
+        }
     }
-    found
+
+    /// It spares everybody.
+    fn all(self, spec: &FaultSpec) -> Candidate {
+        let name = spec.name();
+        let (kind, what) = match spec {
+            FaultSpec::Partition { mode: Cut::Break, .. } => {
+                (Kind::Partition, "a partition broke the links between its sides".to_owned())
+            }
+            FaultSpec::Partition { .. } => {
+                (Kind::Partition, "a partition lay between its sides".to_owned())
+            }
+            _ => (Kind::Fault, format!("there was the fault {name}")),
+        };
+        let exempt = Exempt { all: true, ..Exempt::default() };
+        self.candidate(kind, exempt, what, format!("without the fault {name}"))
+    }
+
+    /// It spares a link.
+    fn link(self, a: u32, b: u32) -> Candidate {
+        let exempt = Exempt { links: vec![(a, b)], ..Exempt::default() };
+        let what = format!("the link between nodes {a} and {b} was read at neither end");
+        let instead = format!("had the link between nodes {a} and {b} been read");
+        let candidate = self.candidate(Kind::ClogLink, exempt, what, instead);
+        Candidate { node: Some(a), peer: Some(b), ..candidate }
+    }
+
+    /// It spares a node. Whom a partition or a loss met is told by the messages.
+    fn node(self, case: &Case, near: &Near, spec: &FaultSpec, node: u32) -> Vec<Candidate> {
+        let (kind, did, instead) = match spec {
+            FaultSpec::Crash { .. } | FaultSpec::Churn { .. } => {
+                (Kind::Crash, "crashed", format!("had node {node} gone on"))
+            }
+            FaultSpec::Pause { .. } => {
+                (Kind::Pause, "stood still", format!("had node {node} not stood still"))
+            }
+            FaultSpec::Liar { .. } => {
+                let (kind, did) = match withheld(case, node) {
+                    true => (Kind::Withholder, "kept to itself what it had announced"),
+                    false => (Kind::Liar, "lied"),
+                };
+                (kind, did, format!("had node {node} been honest"))
+            }
+            _ => return Vec::new(),
+        };
+        let exempt = Exempt { nodes: vec![node], ..Exempt::default() };
+        let spared = self.candidate(kind, exempt, format!("node {node} {did}"), instead);
+        let spared = Candidate { node: Some(node), ..spared };
+        let mut found = vec![spared.clone()];
+        // A liar from its first misdeed on, if that is known: whether it would come to one was chance.
+        if matches!(spec, FaultSpec::Liar { .. })
+            && let Some((at, step)) = first_misdeed(case, near, node)
+        {
+            found.push(Candidate { at, change: Change::Honest(node, step), ..spared });
+        }
+        found
+    }
 }
 
 /// When a liar could first do harm to the item: when it kept something back or was asked for it by whoever it came to
@@ -368,7 +364,7 @@ fn waits(case: &Case, near: &Near) -> Vec<Candidate> {
             }
             _ => None,
         });
-        let until = told.map_or(case.decided(), |(_, when)| when);
+        let until = told.map_or_else(|| case.decided(), |(_, when)| when);
         let wait = until.as_nanos().saturating_sub(at.as_nanos());
         if wait < WAIT_MIN {
             continue;

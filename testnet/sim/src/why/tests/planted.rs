@@ -371,32 +371,6 @@ fn a_line_that_was_full() {
 }
 
 #[test]
-fn an_origin_that_keeps_it_to_its_first_hops() {
-    let mut scenario = tree(21, 20);
-    scenario.network.topology = Shape::Listed;
-    // A line whose first node the last one dialled: it is no first hop.
-    scenario.network.links = (0..18).map(|node| (node, node + 1)).chain([(19, 0)]).collect();
-    scenario.origin = Some(0);
-    scenario.link = LinkSpec::Constant { latency_ms: 5.0 };
-    scenario.params.unbroadcast.standing_s = 600;
-    name("embargo", 1, |node| {
-        if node == 19 {
-            let case = clean(&scenario, 1, 19);
-            for note in &case.notes {
-                println!("{} {:?}", case.since(note.at), note.what);
-            }
-        }
-        (node == 19).then(|| Plant {
-            scenario: scenario.clone(),
-            make: None,
-            late: Late::default(),
-            kind: Kind::Embargo,
-            who: vec![0],
-        })
-    });
-}
-
-#[test]
 fn parents_that_are_missing() {
     let mut scenario = tree(22, 21);
     scenario.link = LinkSpec::Constant { latency_ms: 60.0 };
