@@ -1,9 +1,8 @@
 //! `tidings-testnet view`: runs in a browser, over time.
 //!
-//! The viewer is built from `testnet/viewer` and stands in this program whole (`bundle`). It is served to this machine alone, with
+//! The viewer is built from `testnet/viewer` and stands in this program whole. It is served to this machine alone, with
 //! the runs beside it, or written as one file with the runs inside. Either way the browser does all the rest.
 
-mod bundle;
 mod page;
 mod sources;
 

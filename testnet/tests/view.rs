@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -62,14 +62,14 @@ impl Served {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}", self.port))
     }
 
-    /// Interrupts it as Ctrl-C does, and gives its exit code.
-    fn interrupt(mut self) -> Option<i32> {
-        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a child has a number");
+    /// Interrupts it as Ctrl-C does, and gives how it ended.
+    fn interrupt(mut self) -> ExitStatus {
+        let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::INT).unwrap();
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
+                return status;
             }
             assert!(began.elapsed() < PATIENCE, "it doesn't end");
             std::thread::sleep(Duration::from_millis(20));
@@ -108,7 +108,7 @@ fn the_page_its_parts_and_its_runs_are_served_until_ctrl_c() {
         );
     }
     assert_eq!([served.get("/timeline/0").1, served.get("/timeline/1").1], [one, two]);
-    assert_eq!(served.interrupt(), Some(0));
+    assert_eq!(served.interrupt().code(), Some(0));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn what_is_not_there_for_another_host_or_no_get_is_refused_with_a_sentence() {
     assert!(head.starts_with("http/1.1 405") && head.contains("allow: get, head"), "{head}");
     let (head, body) = served.ask(&format!("HEAD / HTTP/1.1\r\nHost: localhost:{}", served.port));
     assert!(head.starts_with("http/1.1 200") && body.is_empty(), "{head}");
-    assert_eq!(served.interrupt(), Some(0));
+    assert_eq!(served.interrupt().code(), Some(0));
 }
 
 #[test]
@@ -193,11 +193,11 @@ fn a_run_folder_is_shown_and_the_newest_of_runs_where_none_is_named() {
     let page = String::from_utf8(served.get("/").1).unwrap();
     assert!(page.contains(r#"[{"name":"second","url":"/timeline/0"}]"#), "{page}");
     assert!(served.get("/timeline/0").1.starts_with(b"TIDINGTL"));
-    assert_eq!(served.interrupt(), Some(0));
+    assert_eq!(served.interrupt().code(), Some(0));
     let both = Served::start(here, &["runs/first", "runs/second/"]);
     let page = String::from_utf8(both.get("/").1).unwrap();
     assert!(page.contains(r#""name":"first""#) && page.contains(r#""name":"second""#), "{page}");
-    assert_eq!(both.interrupt(), Some(0));
+    assert_eq!(both.interrupt().code(), Some(0));
 }
 
 /// A timeline as a file has it.

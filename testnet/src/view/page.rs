@@ -1,4 +1,5 @@
-//! The page around the runs: served in parts, or whole in one file.
+//! The page around the runs: served in parts, or whole in one file. The viewer stands in this program as it was built from
+//! `testnet/viewer` (see the README there), so that cargo needs no npm.
 
 use std::fmt::Write as _;
 
@@ -6,8 +7,19 @@ use data_encoding::BASE64;
 use serde_json::json;
 use tidings::http::pages::{Page, Pages};
 
-use super::bundle;
 use super::sources::Source;
+
+/// The page without its script, style and runs. Three marks say where these go.
+const HTML: &str = include_str!("../../viewer/dist/index.html");
+
+/// Its script.
+const SCRIPT: &str = include_str!("../../viewer/dist/view.js");
+
+/// Its style.
+const STYLE: &str = include_str!("../../viewer/dist/view.css");
+
+/// The simulator as WebAssembly, compressed by gzip; `None` while there is none.
+const SIMULATOR: Option<&[u8]> = None;
 
 /// Where `index.html` has its style.
 const STYLE_MARK: &str = "<link rel=\"stylesheet\" href=\"view.css\">";
@@ -21,15 +33,15 @@ const SIMULATOR_PATH: &str = "/simulator.wasm";
 
 /// All that the server has.
 pub(super) fn served(sources: Vec<Source>) -> Pages {
-    let html = bundle::HTML.replacen(SOURCES_MARK, &listed(&sources), 1);
+    let html = HTML.replacen(SOURCES_MARK, &listed(&sources), 1);
     let mut pages = Pages::new();
     let mut put = |path: String, media, bytes: Vec<u8>, is_gzip| {
         pages.insert(path, Page { media, bytes: bytes.into(), is_gzip });
     };
     put("/".to_owned(), "text/html; charset=utf-8", html.into_bytes(), false);
-    put("/view.js".to_owned(), "text/javascript; charset=utf-8", bundle::SCRIPT.into(), false);
-    put("/view.css".to_owned(), "text/css; charset=utf-8", bundle::STYLE.into(), false);
-    if let Some(simulator) = bundle::SIMULATOR {
+    put("/view.js".to_owned(), "text/javascript; charset=utf-8", SCRIPT.into(), false);
+    put("/view.css".to_owned(), "text/css; charset=utf-8", STYLE.into(), false);
+    if let Some(simulator) = SIMULATOR {
         put(SIMULATOR_PATH.to_owned(), "application/wasm", simulator.to_vec(), true);
     }
     for (number, source) in sources.into_iter().enumerate() {
@@ -49,7 +61,7 @@ fn listed(sources: &[Source]) -> String {
     let list: Vec<_> = sources.iter().enumerate().map(one).collect();
     // Nothing in a string of JSON needs `<` as it is, and so no name ends the script.
     let list = json!(list).to_string().replace('<', "\\u003c");
-    let simulator = bundle::SIMULATOR.map(|_| {
+    let simulator = SIMULATOR.map(|_| {
         let url = json!({ "url": SIMULATOR_PATH });
         format!("<script type=\"application/json\" id=\"simulator\">{url}</script>")
     });
@@ -69,17 +81,16 @@ pub(super) fn whole(sources: &[Source]) -> String {
             "<script type=\"application/octet-stream\" class=\"timeline\" data-name=\"{name}\">{text}</script>"
         );
     }
-    if let Some(simulator) = bundle::SIMULATOR {
+    if let Some(simulator) = SIMULATOR {
         let text = BASE64.encode(simulator);
         let _ = writeln!(
             data,
             "<script type=\"application/octet-stream\" id=\"simulator\">{text}</script>"
         );
     }
-    bundle::HTML
-        .replacen(STYLE_MARK, &format!("<style>{}</style>", contained(bundle::STYLE)), 1)
+    HTML.replacen(STYLE_MARK, &format!("<style>{}</style>", contained(STYLE)), 1)
         .replacen(SOURCES_MARK, &data, 1)
-        .replacen(SCRIPT_MARK, &format!("<script>{}</script>", contained(bundle::SCRIPT)), 1)
+        .replacen(SCRIPT_MARK, &format!("<script>{}</script>", contained(SCRIPT)), 1)
 }
 
 /// A script or style that can't end its element: `</script`, `</style` and `<!--` may stand in strings only, where a backslash changes
@@ -119,7 +130,7 @@ mod tests {
     #[test]
     fn the_page_has_each_mark_once() {
         for mark in [STYLE_MARK, SCRIPT_MARK, SOURCES_MARK] {
-            assert_eq!(bundle::HTML.matches(mark).count(), 1, "{mark}");
+            assert_eq!(HTML.matches(mark).count(), 1, "{mark}");
         }
     }
 
@@ -152,6 +163,17 @@ mod tests {
         assert!(html.contains("data-name=\"&lt;/script>&lt;script>alert(1)\""));
         assert_eq!(html.matches("<script").count(), html.matches("</script>").count());
         assert!(!html.contains(" src=\"") && !html.contains(" href=\"view"), "it asks for nothing");
+    }
+
+    /// Most bytes of a page without the simulator, compressed as a server would.
+    const PAGE_MAX: usize = 150_000;
+
+    #[test]
+    fn a_page_without_runs_is_small_enough_to_be_mailed() {
+        let parts = [HTML, SCRIPT, STYLE]
+            .map(|part| miniz_oxide::deflate::compress_to_vec(part.as_bytes(), 9).len());
+        let all: usize = parts.iter().sum();
+        assert!(all > 10_000 && all <= PAGE_MAX, "{all} bytes: {parts:?}");
     }
 
     #[test]
