@@ -101,8 +101,9 @@ pub const BRANCHES_MIN: u32 = 100;
 /// Most branches: an hour or so of a machine with two cores, for 200 nodes. A guess.
 pub const BRANCHES_MAX: u32 = 100_000;
 
-/// Of the branches, one of so many is spent on each moment. A guess: some twenty moments take half of them.
-const MOMENT_SHARE: u32 = 40;
+/// Of the branches, one of so many is spent on each moment: some 25 moments, a jump that is looked at again, and eight causes with
+/// twice as many on either side take all of them. A guess.
+const MOMENT_SHARE: u32 = 60;
 
 /// How far an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

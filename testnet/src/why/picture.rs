@@ -14,8 +14,9 @@ const HEIGHT: f64 = 300.0;
 
 /// The probability over time.
 pub(super) fn svg(answer: &Answer) -> String {
-    // Moments before the submission stand at its left edge: the axis begins with the submission.
-    let x = |us: i64| us.max(0) as f64 / 1e3;
+    // Axes begin at 0, and branches before the submission: so time counts from where they begin.
+    let zero = answer.curve.first().map_or(0, |point| point.at_us.min(0));
+    let x = |us: i64| (us - zero) as f64 / 1e3;
     let measured = answer.curve.iter().map(|point| {
         let (low, high) = point.late.interval();
         let y = point.late.share() * 100.0;
@@ -48,7 +49,13 @@ pub(super) fn svg(answer: &Answer) -> String {
                 ),
                 description: answer.story.join(" "),
             },
-            x: AxisSpec::new("milliseconds after the submission", AxisKind::Linear),
+            x: AxisSpec::new(
+                &format!(
+                    "milliseconds from the first branches on; the item was submitted at {:.0}",
+                    x(0)
+                ),
+                AxisKind::Linear,
+            ),
             y: AxisSpec::new("% late", AxisKind::Linear),
             floor: None,
             panels: vec![Panel { title: String::new(), series }],

@@ -30,7 +30,8 @@ pub(super) fn text(answer: &Answer) -> String {
 }
 
 pub(super) fn ms(us: i64) -> String {
-    format!("{:.1}", us as f64 / 1e3)
+    // No minus before nothing.
+    format!("{:.1}", (us as f64 / 100.0).round() / 10.0 + 0.0)
 }
 
 pub(super) fn curve(answer: &Answer) -> Vec<Vec<String>> {

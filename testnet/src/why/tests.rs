@@ -12,11 +12,12 @@ fn args(words: &str) -> WhyArgs {
     Cli::parse_from(["why"].into_iter().chain(words.split_whitespace())).args
 }
 
-const SMALL: &str = "--nodes 24 --overlay tree --txs 3 --rate 4 --strategy inventory --idle 0.5 --stall 15 --branches 100 \
+const SMALL: &str = "--nodes 24 --overlay tree --txs 3 --rate 4 --strategy inventory --idle 0.5 --stall 15 \
                      --links planar:min_ms=10,max_ms=60,jitter=0.05 --trickle 40";
 
 fn ask(words: &str) -> Result<Answer, String> {
-    let args = args(&format!("{SMALL} {words}"));
+    let branches = if words.contains("--branches") { "" } else { "--branches 100" };
+    let args = args(&format!("{SMALL} {branches} {words}"));
     let scenario = scenario(&args)?;
     let question = question(&args, &scenario)?;
     answer(&args, &scenario, question).map(|(answer, ..)| answer)

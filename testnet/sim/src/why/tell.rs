@@ -162,8 +162,8 @@ pub(super) fn of_cause(cause: &Cause) -> String {
         _ => String::new(),
     };
     let since = match cause.at_us {
-        ..0 => "from the beginning".to_owned(),
-        us => format!("at {}", ms(us)),
+        ..0 => format!("from {} on", at(cause.at_us)),
+        us => at(us),
     };
     format!(
         "{} ({since}). As it was, {} of the branches were late; {}, {}{saves}.",

@@ -34,7 +34,7 @@ fn finish(mut why: Why) -> Answer {
 }
 
 fn question(item: usize, node: u32) -> Question {
-    Question { item, node, branches: 400, ..Question::default() }
+    Question { item, node, branches: 600, ..Question::default() }
 }
 
 #[test]
