@@ -7,7 +7,7 @@
 //! - [`columns`]: the [`Timeline`], plain columns, and [`Timeline::check`], which holds what readers rely on
 //! - [`coding`]: how a column becomes bytes
 //! - [`layout`]: where nodes are drawn
-//! - [`file`]: a timeline as bytes, and bytes as a timeline
+//! - [`mod@file`]: a timeline as bytes, and bytes as a timeline
 //! - [`recorder`]: makes a timeline of what a driver tells, one call for each thing that happens
 //!
 //! # Bounds
