@@ -1,5 +1,7 @@
 //! Faults during a run: what they draw from, what they meet, and what becomes of it.
 
+use std::collections::BTreeSet;
+
 use rand::{Rng as _, RngExt as _};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::testkit::hostile::{Hostile, Lie, Lies};
@@ -42,8 +44,10 @@ pub struct Running {
     pub nodes: Vec<u32>,
     /// When it ends.
     pub until: Time,
-    /// By node: whether it is on the smaller side.
+    /// By node: whether it is on the smaller side of a partition, or slow.
     side: Vec<bool>,
+    /// Between whom it lies, if it names pairs; the smaller number first.
+    pairs: BTreeSet<(u32, u32)>,
 }
 
 impl Faults {
@@ -61,6 +65,7 @@ impl Faults {
                 nodes: Vec::new(),
                 until: Time::NEVER,
                 side: Vec::new(),
+                pairs: spec.named_links().iter().map(|(a, b)| sorted(*a, *b)).collect(),
             }
         };
         let all = specs.iter().enumerate().map(run).collect();
@@ -93,7 +98,7 @@ impl Faults {
         }
     }
 
-    /// Splits the nodes for a partition.
+    /// Splits the nodes: for a partition, or into slow and quick ones.
     pub fn split(&mut self, index: usize, nodes: usize, smaller: &[u32]) {
         let side = &mut self.all[index].side;
         side.clear();
@@ -115,6 +120,15 @@ impl Faults {
         }
     }
 
+    /// Nodes lie no longer.
+    pub fn reform(&mut self, liars: &[u32]) {
+        for node in liars {
+            if let Some(liar) = self.liars.get_mut(*node as usize) {
+                *liar = None;
+            }
+        }
+    }
+
     /// Whether a node lies.
     #[must_use]
     pub fn is_liar(&self, node: u32) -> bool {
@@ -126,7 +140,7 @@ impl Faults {
         self.liars.get_mut(node as usize)?.as_deref_mut()
     }
 
-    /// Whether a partition lies between two nodes now.
+    /// Whether a partition or a cut lies between two nodes now.
     #[must_use]
     pub fn parted(&self, a: u32, b: u32) -> bool {
         self.watching.iter().any(|index| self.all[*index].parts(a, b))
@@ -149,10 +163,18 @@ impl Faults {
                 FaultSpec::Reorder { share, by_ms, .. } if fault.rng.random_bool(share) => {
                     fate.delay += nanos(by_ms / 1e3);
                 }
-                FaultSpec::Partition { mode: Cut::Stall, .. } if fault.parts(from, to) => {
+                FaultSpec::Partition { mode: Cut::Stall, .. }
+                | FaultSpec::Cut { mode: Cut::Stall, .. }
+                    if fault.parts(from, to) =>
+                {
                     fate.not_before = fate.not_before.max(fault.until);
                 }
-                FaultSpec::Partition { .. } if fault.parts(from, to) => fate.copies = 0,
+                FaultSpec::Partition { .. } | FaultSpec::Cut { .. } if fault.parts(from, to) => {
+                    fate.copies = 0;
+                }
+                FaultSpec::Slow { by_ms, .. } if fault.slows(from, to) > 0 => {
+                    fate.delay += fault.slows(from, to) * nanos(by_ms / 1e3);
+                }
                 _ => continue,
             }
             fault.touched += 1;
@@ -163,6 +185,23 @@ impl Faults {
 
 impl Running {
     fn parts(&self, a: u32, b: u32) -> bool {
-        !self.side.is_empty() && self.side[a as usize] != self.side[b as usize]
+        let cuts = matches!(self.spec, FaultSpec::Cut { .. } | FaultSpec::Partition { .. });
+        cuts && (self.is_beside(a) != self.is_beside(b) || self.pairs.contains(&sorted(a, b)))
     }
+
+    /// How many times a way from one to the other is longer by what the fault says.
+    fn slows(&self, a: u32, b: u32) -> u64 {
+        let ends = u64::from(self.is_beside(a)) + u64::from(self.is_beside(b));
+        ends + u64::from(self.pairs.contains(&sorted(a, b)))
+    }
+
+    /// Whether a node was [split](Faults::split) off.
+    fn is_beside(&self, node: u32) -> bool {
+        self.side.get(node as usize).copied().unwrap_or_default()
+    }
+}
+
+/// A pair of nodes, whoever of them is named first.
+const fn sorted(a: u32, b: u32) -> (u32, u32) {
+    if a < b { (a, b) } else { (b, a) }
 }

@@ -30,9 +30,23 @@ impl World {
                 nodes.for_each(|node| self.doom(node, index));
             }
             FaultSpec::Partition { share, mode, .. } => self.part(index, share, mode),
+            FaultSpec::Cut { links, mode, .. } => {
+                self.count_pairs(index, &links);
+                self.faults.set_watching(index, true);
+                if mode == Cut::Break {
+                    self.break_parted();
+                }
+            }
+            FaultSpec::Slow { share, nodes, links, .. } => {
+                let slow = self.choose(index, share, &nodes);
+                self.faults.split(index, self.seats.len(), &slow);
+                self.count_pairs(index, &links);
+                self.faults.set_watching(index, true);
+            }
             FaultSpec::Liar { share, nodes, .. } => {
                 let liars = self.choose(index, share, &nodes);
                 self.faults.corrupt(index, &liars, self.seats.len());
+                self.faults.get_mut(index).nodes = liars;
             }
             FaultSpec::Pause { share, nodes, .. } => {
                 let chosen = self.choose(index, share, &nodes);
@@ -50,6 +64,8 @@ impl World {
         let nodes = std::mem::take(nodes);
         if matches!(spec, FaultSpec::Pause { .. }) {
             nodes.into_iter().for_each(|node| self.resume(node));
+        } else if matches!(spec, FaultSpec::Liar { .. }) {
+            self.faults.reform(&nodes);
         } else if matches!(spec, FaultSpec::Partition { .. }) {
             self.begin_healing();
         }
@@ -93,9 +109,22 @@ impl World {
         let smaller = self.choose(index, share, &[]);
         self.faults.split(index, self.seats.len(), &smaller);
         self.faults.set_watching(index, true);
-        if mode != Cut::Break {
-            return;
+        if mode == Cut::Break {
+            self.break_parted();
         }
+    }
+
+    /// Counts the links between pairs of nodes that a fault names.
+    fn count_pairs(&mut self, index: usize, pairs: &[(u32, u32)]) {
+        let linked = |(a, b): &&(u32, u32)| {
+            self.seats[*a as usize].ends.iter().any(|end| end.live && end.peer == *b)
+        };
+        let count = pairs.iter().filter(linked).count() as u64;
+        self.faults.get_mut(index).touched += count;
+    }
+
+    /// Links break between which anything lies.
+    fn break_parted(&mut self) {
         for node in 0..self.fixed.layout.nodes {
             for slot in 0..self.seats[node as usize].ends.len() {
                 let end = &self.seats[node as usize].ends[slot];
