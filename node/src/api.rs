@@ -28,7 +28,7 @@ pub use self::peers::{AddressPage, AddressStatus, PeerStatus, Peers};
 pub use self::problem::{Problem, ProblemKind};
 pub use self::rival::Rival;
 pub use self::status::{
-    BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus,
+    BlockStoreStatus, CaptureStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus,
 };
 pub use self::submit::{Batch, BatchItem, BatchResult, Outcome, Submitted, Taken};
 use crate::lab::slow_motion::SlowMotion;

@@ -45,6 +45,7 @@ use crate::files::datadir::{CONFIG, DataDir};
 use crate::files::token;
 use crate::{logging, panics, printable};
 use args::{Cli, Remote, Verb};
+pub use explain::{tell_tx, utc};
 use output::Output;
 pub use run::guest;
 

@@ -9,6 +9,7 @@
 //! the reference of all of them, from which `tidings init` makes `config.toml`.
 
 pub mod blocks;
+pub mod capture;
 pub mod env;
 pub mod kv;
 pub mod layers;
@@ -30,6 +31,7 @@ use tidings_protocol::params::{ParamError, Params, Redundancy, STEPS_DEFAULT};
 use crate::lab::slow_motion::SlowMotion;
 use crate::links::Region;
 use blocks::BlocksSettings;
+use capture::CaptureSettings;
 use kv::KvConfig;
 use layers::{Entry, Layered, Origin, Schema};
 use log::LogConfig;
@@ -67,6 +69,8 @@ pub struct Config {
     pub members: MembersConfig,
     /// The record of deliveries.
     pub trace: TraceConfig,
+    /// The capture of what the core is handed.
+    pub capture: CaptureSettings,
     /// Emulated links.
     pub links: links::LinksConfig,
     /// What only test networks have.
@@ -215,6 +219,7 @@ impl Config {
         relay.adaptive.compare_ms = Some(relay.adaptive.preset.compare_ms());
         config.params.record.steps = Some(STEPS_DEFAULT);
         config.trace.file = Some("trace.csv".into());
+        config.capture.file = Some("node.capture".into());
         config.log.file = Some("tidings.log".into());
         (config.blocks.kept, config.blocks.max_bytes) = (Some(10_000), Some(10 << 30));
         config.lab.slow_motion = Some(SlowMotion::NONE);
@@ -239,6 +244,14 @@ pub enum ConfigError {
     /// A setting of the chain of blocks makes no sense.
     #[error("`blocks.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
     Blocks {
+        /// Which.
+        error: ParamError,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// A setting of the capture makes no sense.
+    #[error("`capture.{}` in {origin} is {}, but must be {}", error.key, error.value, error.must)]
+    Capture {
         /// Which.
         error: ParamError,
         /// Where it came from.
@@ -365,11 +378,34 @@ pub fn resolve(
     let schema = schema();
     let mut entries = layers::read_file(file)?.unwrap_or_default();
     entries.extend(env::entries(&schema, variables)?);
+    settle(&schema, entries, flags)
+}
+
+/// The parameters of a core with some of them set otherwise, by flags whose keys begin with `params`.
+///
+/// # Errors
+/// The first thing that is no setting, or no valid value of one.
+pub fn params_with(params: &Params, flags: &[Flag]) -> Result<Params, ConfigError> {
+    let config = Config { params: params.clone(), ..Config::default() };
+    let text = toml::to_string(&config).map_err(|error| layers::LayerError::BadValue {
+        key: "params".to_owned(),
+        origin: Origin::Default,
+        problem: error.to_string(),
+    })?;
+    let entries = layers::parse_file(Path::new("the capture"), &text)?;
+    settle(&schema(), entries, flags).map(|resolved| resolved.config.params)
+}
+
+fn settle(
+    schema: &Schema,
+    mut entries: Vec<Entry>,
+    flags: &[Flag],
+) -> Result<Resolved, ConfigError> {
     for Flag { name, key, text } in flags {
-        entries.push(Entry::from_text(&schema, key, text, Origin::Flag(name.clone()))?);
+        entries.push(Entry::from_text(schema, key, text, Origin::Flag(name.clone()))?);
     }
-    let layered = Layered::resolve::<Config>(&schema, entries)?;
-    sense::check(&schema, &layered).map_err(ConfigError::TooMuch)?;
+    let layered = Layered::resolve::<Config>(schema, entries)?;
+    sense::check(schema, &layered).map_err(ConfigError::TooMuch)?;
     let config: Config = layered.value()?;
     config.params.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("params.{}", error.key));
@@ -378,6 +414,10 @@ pub fn resolve(
     config.blocks.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("blocks.{}", error.key));
         ConfigError::Blocks { error, origin }
+    })?;
+    config.capture.validate().map_err(|error| {
+        let origin = layered.origin_under(&format!("capture.{}", error.key));
+        ConfigError::Capture { error, origin }
     })?;
     config.links.validate().map_err(|error| {
         let origin = layered.origin_under(&format!("links.{}", error.key));

@@ -5,6 +5,7 @@ pub(crate) mod contain;
 pub(crate) mod door;
 pub(crate) mod error;
 pub(crate) mod host_header;
+pub mod pages;
 mod patience;
 pub mod server;
 pub(crate) mod take;

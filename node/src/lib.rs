@@ -12,6 +12,7 @@
 //!   [`metrics`] shows a node to Prometheus
 //! - [`shell`]: the loop that owns the core, its clock and its randomness, and carries out its actions;
 //!   [`control`] is how others ask it
+//! - [`capture`] writes all that the core is handed, and replays it
 //! - [`decode`]: what bytes are under a network's rules
 //! - [`members`]: the node as a member of a fleet, beside the shell and not known to it
 //! - [`names`] has looked up what names of peers lead to; `mdns` asks who is on this link
@@ -39,6 +40,7 @@ pub mod api;
 pub mod blocks;
 pub mod calendar;
 mod called;
+pub mod capture;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -64,6 +66,8 @@ pub mod shell;
 pub mod store;
 pub mod trace;
 
+/// The name that follows from it.
+pub use libp2p::PeerId;
 /// A node's identity on the network.
 pub use libp2p::identity::Keypair;
 pub use tidings_links as links;

@@ -9,11 +9,12 @@
 mod absence;
 mod bans;
 mod blocks;
+mod capturing;
 mod chain;
 mod commands;
 pub mod config;
 mod error;
-mod explain;
+pub mod explain;
 mod fault;
 mod housekeeping;
 mod joining;
@@ -38,8 +39,7 @@ use std::time::Duration;
 use tidings_protocol::report::event::Event;
 
 use futures::FutureExt as _;
-use rand::rngs::SysRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use tidings_protocol::ground::item::{ItemId, ItemKind};
 use tidings_protocol::ground::link::Link;
@@ -72,7 +72,8 @@ use self::report::Reporter;
 use self::turns::{Turn, Turns};
 use self::verify::{Verdict, Verifier};
 use self::waiting::{First, Waiting};
-use crate::clock::{self, Clock};
+use crate::capture::{Capture, End};
+use crate::clock::Clock;
 use crate::control::{Command, Events, SubmitReply};
 use crate::files::addresses;
 use crate::lab::slow_motion;
@@ -111,6 +112,7 @@ pub struct Shell {
     verifier: Verifier,
     reporter: Reporter,
     acquaintances: Acquaintances,
+    capture: Option<Capture>,
     /// Who waits for what becomes of a submitted item.
     pending: HashMap<ItemId, Vec<Pending>>,
     keeper: Keeper,
@@ -149,25 +151,6 @@ pub struct Shell {
     stopping: Option<oneshot::Sender<()>>,
 }
 
-/// Says so if what the machine's clock shows can't be right.
-fn doubt_clock(config: &ShellConfig, keeper: &Keeper) {
-    if let Some(why) = clock::doubt(config.lab.clock.unix_s(), keeper.clock_before_s()) {
-        tracing::warn!(
-            "this machine's clock is wrong, or was: {why}. What is stored keeps its age all the same; stamps of \
-             logs, events and traces are as wrong as the clock, and those of the map"
-        );
-    }
-}
-
-/// All randomness of the core: from the system, unless a seed is given.
-fn randomness(seed: Option<u64>) -> Result<ChaCha8Rng, ShellError> {
-    match seed {
-        Some(seed) => Ok(ChaCha8Rng::seed_from_u64(seed)),
-        None => ChaCha8Rng::try_from_rng(&mut SysRng)
-            .map_err(|error| ShellError::Entropy(error.to_string())),
-    }
-}
-
 fn open_trace(path: &Path) -> Result<Trace, ShellError> {
     Trace::open(path).map_err(|source| ShellError::Trace { path: path.to_owned(), source })
 }
@@ -204,9 +187,9 @@ impl Shell {
         let registry = measured.registry();
         let mut keeper = Keeper::start(config.store.clone(), registry).await?;
         let (blocks, headers) = Blocks::start(&config, registry).await?;
-        let mut rng = randomness(config.seed)?;
+        let mut rng = capturing::randomness(config.seed)?;
         let clock = slow_motion::clock(config.lab.slow_motion, config.lab.clock);
-        doubt_clock(&config, &keeper);
+        housekeeping::doubt_clock(&config, &keeper);
         let net = Net::start(&config.net(&clock)).await?;
         let key = peer_key(&config.keypair.public().to_peer_id());
         let joined = kv::join(&config, key, keeper.take_recalled(), &mut rng);
@@ -219,7 +202,7 @@ impl Shell {
             member,
             salt: rng.next_u64(),
         };
-        let mut node = Node::new(identity, &config.params);
+        let mut node = Node::new(identity.clone(), &config.params);
         if let Some(map) = &config.asmap {
             node.set_groups(Groups::by_system(Arc::new(map.clone())));
         }
@@ -228,10 +211,12 @@ impl Shell {
         let names = joining::names(&config, resolver, known.addresses.len(), now);
         let reachability = Reachability::new(&config, net.listening(), now);
         let neighbours = joining::neighbours(&config, net.listening(), rng.next_u64());
+        let capture = capturing::begin(&config, &identity, &rng, &clock)?;
         let mut shell = Self {
             verifier: Verifier::new(Arc::clone(&config.chain), registry),
             reporter: Reporter::new(events.into(), trace),
             acquaintances: Acquaintances::default(),
+            capture,
             config: Arc::new(config),
             node,
             rng,
@@ -382,6 +367,7 @@ impl Shell {
         }
         self.look_up();
         self.ask_whether_reachable();
+        self.tend_capture();
         if self.real >= self.housekeeping_at {
             self.keep_house();
         }
@@ -400,6 +386,7 @@ impl Shell {
         let files = if is_clean { self.save_at } else { self.housekeeping_at };
         let files = self.names.due().map_or(files, |due| due.min(files));
         let files = self.reachability.due().map_or(files, |due| due.min(files));
+        let files = self.capture_due().map_or(files, |due| due.min(files));
         let files = if self.verifier.holds_some() { files.min(self.real + HOLD) } else { files };
         match self.node.deadline().min(self.held_until()) {
             Time::NEVER => files,
@@ -411,6 +398,9 @@ impl Shell {
     fn handle(&mut self, input: Input<'_>) -> bool {
         let now = self.now;
         self.doing = Doing::of(&input);
+        if let Some(capture) = &mut self.capture {
+            capture.input(now, &input);
+        }
         let mut cx = Cx {
             now,
             params: &self.config.params,
@@ -419,6 +409,9 @@ impl Shell {
             actions: &mut self.actions,
         };
         self.node.handle(input, &mut cx);
+        if let Some(capture) = &mut self.capture {
+            capture.acted(&self.actions);
+        }
         let mut throttled = false;
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
@@ -512,6 +505,9 @@ impl Shell {
                 let addr = addr.or_else(|| info.as_ref().and_then(|info| info.remote));
                 if let Some(info) = info {
                     self.reporter.names.insert(link, info.peer);
+                    if let Some(capture) = &mut self.capture {
+                        capture.met(self.now, peer, &info.peer.to_bytes());
+                    }
                     self.acquaintances.meet(peer, info.peer, addr, self.node.record());
                 }
                 self.handle(Input::Connected { link, peer, direction, addr });
@@ -581,6 +577,7 @@ impl Shell {
         self.reporter.flush();
         std::mem::take(&mut self.keeper).close(&self.node).await;
         self.blocks.close().await;
+        self.end_capture(End::Stopped).await;
         // Saves must not overtake one another, and can't fail but by a panic of their own.
         let earlier = self.saving.take();
         if let Some(earlier) = earlier {

@@ -17,10 +17,13 @@ use crate::launch;
 use crate::launch::descriptors;
 use crate::launch::local::mode;
 use crate::launch::settings::{Options, Settings};
+use crate::launch::traced;
 use crate::manifest::args::{SettingArgs, presets};
 use crate::manifest::{Manifest, Mining, explained};
 use crate::outage::{self, OutageArgs};
 use crate::output;
+use crate::replay::{self, ReplayArgs};
+use crate::scenario::{self, ScenarioArgs};
 use crate::simulate::{self, SimArgs};
 use crate::study::blocks::{self, BlocksArgs};
 use crate::study::compare::{self, CompareArgs};
@@ -36,6 +39,8 @@ use crate::study::validate::{self, ValidateArgs};
 use crate::study::versus::{self, VersusArgs};
 use crate::up::{self, DownArgs, UpArgs};
 use crate::usage;
+use crate::view::{self, ViewArgs};
+use crate::why::{self, WhyArgs};
 
 /// Launches real Tidings networks on one machine and measures them.
 #[derive(Debug, Parser)]
@@ -61,8 +66,12 @@ enum Command {
     Up(Box<UpArgs>),
     /// Ends the network that `up` started.
     Down(DownArgs),
+    /// Shows runs in a browser, over time: who had what when, which messages passed, and two to six strategies side by side.
+    View(ViewArgs),
     /// Prints a manifest with all settings, each explained and none set: to start one from.
     Manifest,
+    /// Shows what gossip does, by small runs side by side that are explained.
+    Scenario(ScenarioArgs),
     /// Simulates strategies side by side, on the same workload and seeds.
     Compare(Box<CompareArgs>),
     /// Simulates adaptive wherever it may be, and shows how it keeps its dial.
@@ -82,10 +91,14 @@ enum Command {
     /// Takes the network away from one of many real nodes and gives it back, and tells what its address book lost and how soon its links
     /// stand again.
     Outage(OutageArgs),
+    /// Has captured nodes live again: whether they act the same, what they would tell, and what they would do with other parameters.
+    Replay(Box<ReplayArgs>),
     /// Sets rounds beside the formulas of articles and theory, by number of nodes.
     Predict(PredictArgs),
     /// Sets the rounds of push, pull and rumours beside theory and references.
     Rounds(RoundsArgs),
+    /// Tells why an item came late to a node of a simulated run: by branches with other draws, and with one thing otherwise.
+    Why(Box<WhyArgs>),
 }
 
 /// Arguments of `launch`.
@@ -125,6 +138,12 @@ pub struct LaunchArgs {
     /// Run folder, which must not exist [default: runs/TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Have all nodes captured, and write what they saw as a timeline for `view` [default: timeline.tdt in the run folder]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = traced::IN_THE_FOLDER)]
+    trace: Option<PathBuf>,
+    /// Have all nodes captured, replay each, and keep the captures in their folders, for `replay`
+    #[arg(long)]
+    capture: bool,
     /// Keep the nodes' data folders and logs after a good run
     #[arg(long)]
     keep_logs: bool,
@@ -156,7 +175,8 @@ impl LaunchArgs {
         }
         manifest.validate()?;
         let settings = Settings::of(manifest, self.node_binary)?;
-        let mut settings = settings.withholding(self.withhold)?.in_hosts(self.hosts)?;
+        let settings = settings.withholding(self.withhold)?.in_hosts(self.hosts)?;
+        let mut settings = settings.traced(self.trace, self.capture)?;
         if self.settings.outbound.is_none()
             && let Some(fitted) = descriptors::fit(&mut settings, usage::open_files_max())
         {
@@ -200,7 +220,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Versus(args) => versus::main(&args),
         Command::Up(args) => up::up(&args),
         Command::Down(args) => up::down(&args),
+        Command::View(args) => view::main(&args),
         Command::Manifest => output::print(&explained::template(), false, ExitCode::SUCCESS),
+        Command::Scenario(args) => scenario::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Dial(args) => dial::main(&args),
         Command::Frontier(args) => frontier::main(&args),
@@ -209,7 +231,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Overlay(args) => overlay::main(&args),
         Command::Outage(args) => outage::main(&args),
         Command::Predict(args) => predict::main(&args),
+        Command::Replay(args) => replay::main(&args),
         Command::Rounds(args) => rounds::main(&args),
+        Command::Why(args) => why::main(&args),
     }
 }
 

@@ -11,7 +11,7 @@
 //!   makes the other faults, [`collect`] follows the deliveries ([`givers`] says whose they were) and [`blocks`] those of blocks, [`cut`] ends it before its time, [`clocks`] sees to it that times compare, [`pace`] whether the machine kept up
 //! - around and after it: [`observe`] asks the nodes, [`joiners`] start late, [`chain`] looks
 //!   what became of it, [`results`] makes tables and figures of it all,
-//!   [`run_folder`] keeps them, [`crate::ui`] shows how far it is
+//!   [`run_folder`] keeps them, [`traced`] makes a timeline of the nodes' captures, [`crate::ui`] shows how far it is
 //!
 //! Everything runs on one thread, the one that starts the nodes: the kernel ends a node when the thread that
 //! started it ends.
@@ -44,6 +44,7 @@ pub mod run_folder;
 pub mod settings;
 pub mod slow_motion;
 pub mod submit;
+pub mod traced;
 pub mod trouble;
 pub mod warmup;
 
@@ -78,6 +79,7 @@ use plan::{NodePlan, Plan, PlanError};
 use results::Observed;
 use run_folder::{FolderError, RunFolder};
 use settings::{Options, Settings};
+use traced::{Story, TraceError};
 use trouble::Troubles;
 
 /// Copies of items that are wrong and told one by one; the summary has the number of all.
@@ -107,6 +109,9 @@ enum LaunchError {
     /// Writing the results failed.
     #[error(transparent)]
     Results(#[from] RunError),
+    /// Writing the timeline failed.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
 }
 
 impl LaunchError {
@@ -123,7 +128,8 @@ impl LaunchError {
             )
             | Self::Traces(_)
             | Self::Joiner(_)
-            | Self::Results(_) => 1,
+            | Self::Results(_)
+            | Self::Trace(_) => 1,
         }
     }
 }
@@ -234,6 +240,7 @@ async fn launch(
     let Plan { network, nodes, degrees, items, victims, joiners } = plan::draw(settings)?;
     let folder = RunFolder::create(options.out.as_deref(), settings, &network)?;
     let places: Vec<_> = nodes.iter().map(|node| node.at.clone()).collect();
+    let story = Story::of(&nodes, &joiners, &victims);
 
     let (began, mut clocks) = (Instant::now(), Clocks::watch());
     let fleet = match start(nodes, &folder, settings, &ui).await {
@@ -281,9 +288,7 @@ async fn launch(
     let over = troubles.over().await;
     let unhealed = tell(&driven, &ui);
 
-    let statuses = look_again(&mut observed, &fleet, over).await;
-    clocks.look();
-    observed.clock_problems = clocks.problems();
+    let statuses = look_again(&mut observed, &fleet, over, &mut clocks).await;
     if matches!(settings.manifest.workload, Workload::BitcoinBlock { .. }) {
         observed.comparison =
             Some(observe::compare_bytes(&fleet, items, settings.manifest.seed).await);
@@ -296,6 +301,7 @@ async fn launch(
     let looked = chain::look(&driven, &fleet, (items, &statuses), settings);
     let joiners = if driven.cut_short.is_none() { joiners } else { Vec::new() };
     observed.chain = chain::catch_up(looked, joiners, &common, settings, &ui).await?;
+    let began_us = driven.began_us;
     let (run, summary) = results::assemble(
         settings,
         folder.manifest().clone(),
@@ -306,7 +312,10 @@ async fn launch(
         driven,
     );
     stop(fleet, &ui).await;
-    finish(folder, &run, summary, (observed, unhealed), options)
+    let story = story.over(began_us, &summary);
+    let mut wrong = traced::write(&folder, settings, story, &ui).await?;
+    wrong.extend(unhealed);
+    finish(folder, &run, summary, (observed, wrong), options)
 }
 
 /// Notes how the nodes are after the measured part, and what became of its faults; returns what they told.
@@ -314,6 +323,7 @@ async fn look_again(
     observed: &mut Observed,
     fleet: &Fleet,
     over: trouble::Over,
+    clocks: &mut Clocks,
 ) -> Vec<Option<Status>> {
     let statuses = observe::statuses(fleet).await;
     observed.traffic_after = observe::traffic(&statuses);
@@ -323,6 +333,8 @@ async fn look_again(
     observed.links_lost = observe::links_lost(&statuses);
     observed.usage_after = fleet.usage();
     observed.memory = observe::memory(fleet);
+    clocks.look();
+    observed.clock_problems = clocks.problems();
     statuses
 }
 
@@ -366,6 +378,7 @@ fn common(folder: &RunFolder, settings: &Settings) -> Common {
         slow_motion: settings.manifest.slow_motion,
         // Who comes back has what it acknowledged.
         keeps: settings.stays || settings.restarts(),
+        captures: settings.traced.is_some(),
         trouble: !settings.faults.is_empty(),
         node_binary: settings.node_binary.clone(),
         node_arguments: settings.manifest.contender.map_or(&[], Contender::arguments),
@@ -477,7 +490,7 @@ fn finish(
     folder: RunFolder,
     run: &Run,
     summary: Summary,
-    (observed, unhealed): (Observed, Option<String>),
+    (observed, found): (Observed, Vec<String>),
     options: &Options,
 ) -> Result<Launched, LaunchError> {
     folder.fill(run, &summary)?;
@@ -489,7 +502,7 @@ fn finish(
         None => Vec::new(),
     };
     let mut wrong = observed.comparison.map_or_else(Vec::new, |compared| compared.problems);
-    wrong.extend(unhealed);
+    wrong.extend(found);
     wrong.extend(chain_wrong);
     if summary.valid && summary.complete() && wrong.is_empty() && !options.keep_logs {
         folder.tidy();

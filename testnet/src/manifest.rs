@@ -118,6 +118,9 @@ pub struct Manifest {
     pub fault: Vec<FaultSpec>,
     /// Parameters of every node's core.
     pub params: Params,
+    /// What a scenario says of itself, if this is the manifest of one: no setting. See [`crate::scenario`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<toml::Table>,
     /// What ran it, on what: a note of the run folder, no setting.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
@@ -252,6 +255,7 @@ impl Default for Manifest {
             mining: None,
             fault,
             params,
+            scenario: None,
             recorded: None,
         }
     }

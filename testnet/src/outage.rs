@@ -204,6 +204,7 @@ async fn run(args: &OutageArgs) -> Result<Report, String> {
         params: settings.manifest.params.clone(),
         slow_motion: None,
         keeps: false,
+        captures: false,
         trouble: false,
         node_binary: settings.node_binary.clone(),
         node_arguments: &[],

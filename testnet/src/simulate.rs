@@ -5,9 +5,10 @@
 //! memory ([`huge_pages`]). `fleet` simulates members instead of nodes.
 
 mod chain;
-mod fleet;
+pub(crate) mod fleet;
 pub mod huge_pages;
 pub mod tables;
+mod trace;
 mod watch;
 
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ use clap::Args;
 use tidings_protocol::chain::Rules;
 use tidings_sim::simulation::Prepared;
 use tidings_sim::world::World;
+use tidings_timeline::Timeline;
+use tidings_timeline::recorder::BOUND;
 use tidings_tools::figures::summary::Summary;
 use tidings_tools::run::{self, Run, RunError};
 use tidings_tools::show::{report, table};
@@ -54,6 +57,12 @@ pub struct SimArgs {
     /// Run folder, which must not exist [default: none is written]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Timeline of the run, message by message, for `view` and `export`: a file, which must not exist [default: none is written]
+    #[arg(long, value_name = "FILE", conflicts_with = "members")]
+    pub trace: Option<PathBuf>,
+    /// Most messages and deliveries of the timeline; above it, fewer items are followed
+    #[arg(long, value_name = "N", requires = "trace", default_value_t = BOUND)]
+    pub trace_rows: usize,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -73,6 +82,14 @@ pub enum SimError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The timeline's file is there already, or can't be; nothing was run.
+    #[error("cannot write the timeline {}: {problem}", path.display())]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        problem: String,
+    },
     /// The results can't be written; the run is lost.
     #[error(transparent)]
     Results(#[from] RunError),
@@ -86,7 +103,9 @@ pub fn main(args: &SimArgs) -> ExitCode {
         output::complain(&error);
         match error {
             SimError::Usage(_) => ExitCode::from(exit::USAGE),
-            SimError::Folder { .. } | SimError::Results(_) => ExitCode::FAILURE,
+            SimError::Folder { .. } | SimError::Trace { .. } | SimError::Results(_) => {
+                ExitCode::FAILURE
+            }
         }
     })
 }
@@ -103,21 +122,29 @@ pub fn run(args: &SimArgs) -> Result<ExitCode, SimError> {
     let text = recorded::render(&manifest, Recorded::here(None, None))
         .map_err(|error| SimError::Usage(error.to_string()))?;
     let text = run::Manifest::parse(text).map_err(|error| SimError::Usage(error.to_string()))?;
+    if let Some(path) = &args.trace {
+        trace::check(path)?;
+    }
     if let Some(path) = &args.out {
         let made = std::fs::create_dir(path);
         made.map_err(|source| SimError::Folder { path: path.clone(), source })?;
     }
+    let bound = args.trace.as_ref().map(|_| args.trace_rows);
     let mut watch = None;
     let look = &mut |world: &World| {
         let pairs = (world.items().len() * world.nodes()) as u64;
         watch.get_or_insert_with(|| Watch::new(pairs)).look(world);
     };
-    let (run, summary) = watched(&manifest, text, look).map_err(SimError::Usage)?;
+    let (run, summary, timeline) =
+        watched(&manifest, text, bound, look).map_err(SimError::Usage)?;
     drop(watch);
     if let Some(dir) = &args.out {
         run.write(dir)?;
         summary.write(dir)?;
         report::write(dir, &run, &summary)?;
+    }
+    if let (Some(path), Some(timeline)) = (&args.trace, timeline) {
+        trace::write(path, timeline, run.manifest.text())?;
     }
     let text = if args.json { summary.to_json() } else { table::render(&summary, output::ink()) };
     Ok(output::print(&(text + "\n"), args.out.is_some(), summary.exit_code()))
@@ -128,22 +155,29 @@ pub fn run(args: &SimArgs) -> Result<ExitCode, SimError> {
 /// # Errors
 /// A sentence about what can't be simulated.
 pub fn simulate(manifest: &Manifest, text: run::Manifest) -> Result<(Run, Summary), String> {
-    watched(manifest, text, &mut |_| {})
+    let (run, summary, _) = watched(manifest, text, None, &mut |_| {})?;
+    Ok((run, summary))
 }
 
 fn watched(
     manifest: &Manifest,
     text: run::Manifest,
+    bound: Option<usize>,
     watch: &mut dyn FnMut(&World),
-) -> Result<(Run, Summary), String> {
+) -> Result<(Run, Summary, Option<Timeline>), String> {
     let scenario = manifest.scenario()?;
     let begun = own_usage();
-    let prepared = Prepared::new(&scenario)?;
+    let prepared = match bound {
+        Some(bound) => Prepared::recorded(&scenario, bound)?,
+        None => Prepared::new(&scenario)?,
+    };
     let set_up = own_usage();
-    let finished = prepared.finish(watch);
+    let mut finished = prepared.finish(watch);
     let cpu =
         CpuSeconds { setup: cpu_between(begun, set_up), run: cpu_between(set_up, own_usage()) };
-    Ok(tables::assemble(&scenario, text, finished, cpu))
+    let timeline = finished.take_timeline();
+    let (run, summary) = tables::assemble(&scenario, text, finished, cpu);
+    Ok((run, summary, timeline))
 }
 
 impl SimArgs {

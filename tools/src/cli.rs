@@ -2,6 +2,8 @@
 
 mod trouble;
 
+mod export;
+
 mod joining;
 
 mod load;
@@ -76,6 +78,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    Export(export::Arguments),
     Probe(Box<probe::Arguments>),
     Load(Box<load::Arguments>),
     /// Runs a node behind Maelstrom's standard input and output (also a binary of its own,
@@ -102,6 +105,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Report { run, out, json } => make_report(&run, out.as_deref(), json),
         Command::Diff { a, b, json } => compare(&a, &b, json),
         Command::Overlay { run, at, out, json } => show_overlay(&run, at, out.as_deref(), json),
+        Command::Export(arguments) => return measure(export::run(&arguments)),
         Command::Probe(arguments) => return measure(probe::run(*arguments)),
         Command::Load(arguments) => return measure(load::run(&arguments)),
         Command::Maelstrom(options) => return run_node(&options),

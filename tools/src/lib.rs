@@ -5,7 +5,7 @@
 //! terminal's table, pictures and a page ([`show`]). [`diff`] sets two runs side by side.
 //!
 //! All this is a function of its input: no clock, no network, no randomness, so that a report made again
-//! from the same folder is the same file. So are records of a [`probe`] and what is made of them. Only what listens to a live network
+//! from the same folder is the same file. A [`timeline`] is a run moment by moment, and what others' tools read of one. So are records of a [`probe`] and what is made of them. Only what listens to a live network
 //! ([`probe::listen`]) and what submits to one ([`load`]) have clock, network and randomness.
 
 #[cfg(test)]
@@ -17,6 +17,7 @@ pub mod load;
 pub mod probe;
 pub mod run;
 pub mod show;
+pub mod timeline;
 
 #[cfg(test)]
 mod sample;

@@ -35,7 +35,7 @@ use std::path::Path;
 pub use blocks::{Block, write_blocks};
 pub use error::RunError;
 pub(crate) use file::write_whole;
-pub use file::{read_text, write_text};
+pub use file::{read_text, write_bytes, write_text};
 pub use rows::{Delivery, Item, ItemKind, Link, Node, Traffic};
 
 /// Name of the manifest in a run folder.

@@ -207,3 +207,20 @@ fn overlay_of_a_run_whose_links_nobody_saw_is_missing_input() {
     assert_eq!(output.status.code(), Some(66));
     assert!(stderr(&output).contains("links.csv: no link was seen then"), "{}", stderr(&output));
 }
+
+#[test]
+fn export_makes_tables_of_a_run_folder_once() {
+    let dir = folder(Sample::default());
+    let out = dir.path().join("tables");
+    let arguments = ["export", text(dir.path()), "--out", text(&out), "--format", "csv"];
+    let output = tools(&arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("deliveries"), "{}", stdout(&output));
+    let deliveries = fs::read_to_string(out.join("deliveries.csv")).unwrap();
+    assert!(deliveries.starts_with("item,node,name,region,at_us,latency_us,from\n"));
+    let again = tools(&arguments);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains("cannot make the folder"), "{}", stderr(&again));
+    let nothing = tools(&["export", text(&dir.path().join("none")), "--out", text(&out)]);
+    assert_eq!(nothing.status.code(), Some(66));
+}

@@ -87,7 +87,7 @@ fn setup(nodes: &[Node], relays: bool) -> Setup {
         shared: 1,
         round: None,
         long: Some(PATIENCE),
-        place: None,
+        position: None,
         relays,
         slow_motion: None,
         bounds: Bounds::default(),

@@ -289,6 +289,12 @@ pub enum What {
         /// How long an answer is waited for, milliseconds.
         timeout_ms: u64,
     },
+    /// What the core is handed is captured no more.
+    CaptureEnded {
+        /// Why.
+        #[schema(value_type = String)]
+        why: Cow<'static, str>,
+    },
     /// A dial came to nothing.
     DialFailed {
         /// The address.
@@ -301,7 +307,7 @@ pub enum What {
 
 impl What {
     /// The kinds that there are, as [`What::kind`] names them.
-    pub const KINDS: [&'static str; 28] = [
+    pub const KINDS: [&'static str; 29] = [
         "accepted",
         "rejected",
         "already-known",
@@ -329,6 +335,7 @@ impl What {
         "broken-consensus",
         "user-event",
         "query-asked",
+        "capture-ended",
         "dial-failed",
     ];
 
@@ -363,6 +370,7 @@ impl What {
             Self::BrokenConsensus { .. } => "broken-consensus",
             Self::UserEvent { .. } => "user-event",
             Self::QueryAsked { .. } => "query-asked",
+            Self::CaptureEnded { .. } => "capture-ended",
             Self::DialFailed { .. } => "dial-failed",
         }
     }
@@ -442,6 +450,7 @@ mod tests {
                 member: MemberName { name: "a".to_owned(), id: "0b".to_owned(), addr: None },
                 by: "0c".to_owned(),
             },
+            What::CaptureEnded { why: "the disk is slow".into() },
             What::DialFailed { addr: "1.2.3.4:5/quic".parse().unwrap(), why: "busy".to_owned() },
         ];
         let events = what.map(|what| Streamed::Event(NodeEvent { unix_us: 7, what }));

@@ -70,6 +70,9 @@ pub struct Status {
     /// The chain of blocks on the disk, if it is kept.
     #[serde(default)]
     pub block_store: Option<BlockStoreStatus>,
+    /// The capture of what its core is handed, if there is one.
+    #[serde(default)]
+    pub capture: Option<CaptureStatus>,
     /// The fleet's map, if there is one.
     #[serde(default)]
     pub kv: Option<KvStatus>,
@@ -156,6 +159,25 @@ pub struct BlockStoreStatus {
     pub pruned: u64,
 }
 
+/// State of a capture (`capture.file`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CaptureStatus {
+    /// What the names of its files begin with.
+    pub file: String,
+    /// Number of this run among those captured there.
+    pub life: u32,
+    /// What the core was handed so far.
+    pub inputs: u64,
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Bytes that wait to be written, before they are compressed.
+    pub queued_bytes: usize,
+    /// Files of this run.
+    pub segments: u32,
+    /// Why nothing more is captured, if that is so.
+    pub ended: Option<String>,
+}
+
 /// Traffic of one message kind, framing included, transport security excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TrafficStatus {
@@ -196,6 +218,7 @@ pub(crate) fn example() -> Status {
         seen: 4,
         traffic: BTreeMap::from([("tx".to_owned(), traffic)]),
         counters: BTreeMap::from([("accepted".to_owned(), 7), ("strange".to_owned(), 1)]),
+        capture: None,
         kv: None,
         members: None,
         store: None,

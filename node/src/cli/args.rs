@@ -226,6 +226,9 @@ pub(super) struct Settings {
     /// Record accepted and rejected items in this file (trace.file)
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Write all that the core is handed to files whose names begin so, for replay (capture.file)
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
     /// Any setting, such as `params.peers.outbound=4`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -256,6 +259,7 @@ impl Settings {
             ("--admin-tcp", "admin.tcp", self.admin_tcp.map(|addr| addr.to_string())),
             ("--metrics", "metrics.listen", self.metrics.map(|addr| addr.to_string())),
             ("--trace", "trace.file", path(&self.trace)),
+            ("--capture", "capture.file", path(&self.capture)),
         ];
         let given = named.into_iter().filter_map(|(name, key, text)| {
             Some(Flag { name: name.to_owned(), key: key.to_owned(), text: text? })

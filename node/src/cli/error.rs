@@ -179,6 +179,7 @@ impl Error {
                 | ShellError::Bans { .. }
                 | ShellError::Params(_)
                 | ShellError::Trace { .. }
+                | ShellError::Capture(_)
                 | ShellError::Store(
                     OpenError::Damaged { .. }
                     | OpenError::Newer { .. }

@@ -26,7 +26,8 @@ pub(super) fn explain(folder: &Folder, verb: &ExplainVerb) -> Result<ExitCode, E
 }
 
 /// The story of an item, as text for people.
-pub(super) fn tell_tx(story: &TxStory) -> String {
+#[must_use]
+pub fn tell_tx(story: &TxStory) -> String {
     tx::tell(story)
 }
 
@@ -53,7 +54,8 @@ fn full_name(link: &LinkStatus) -> String {
 }
 
 /// A moment, to the microsecond.
-pub(super) fn utc(unix_us: u64) -> String {
+#[must_use]
+pub fn utc(unix_us: u64) -> String {
     let Civil { year, month, day, .. } = Civil::of(unix_us / 1_000_000);
     format!("{year:04}-{month:02}-{day:02} {} UTC", clock(unix_us))
 }

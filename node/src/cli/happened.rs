@@ -115,6 +115,7 @@ fn words(what: &What) -> String {
         What::MapAhead { link, ahead_ms } => {
             format!("{}: writes are {ahead_ms} ms of its future", peer(link))
         }
+        What::CaptureEnded { why } => why.to_string(),
         What::DialFailed { addr, why } => format!("{addr}: {why}"),
         of_members => words_of_members(of_members),
     }

@@ -27,6 +27,7 @@ use super::shapes::Ready;
 use super::stores::Stores;
 use super::{Folder, descriptors, runtime, stores};
 use crate::admin::Api;
+use crate::capture::{self, CaptureConfig};
 use crate::cli::error::Error;
 use crate::clock::SystemClock;
 use crate::config::seeds::Seed;
@@ -99,6 +100,7 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         tracing::warn!(%addr, "node.advertise is no address of the world: only peers as near as that will take it");
     }
     let kv = config.kv.resolve(&network.name);
+    let rules = capture::rules_of(&network);
     let Stores { store, blocks } = stores::of(dir, config, &network, &chain, clock);
     Ok(ShellConfig {
         keypair,
@@ -112,6 +114,12 @@ fn shell_config(dir: &DataDir, config: &Config) -> Result<ShellConfig, Error> {
         autonat: config.node.autonat,
         region: config.region(),
         trace: config.trace.file.as_ref().map(|file| dir.join(file)),
+        capture: config.capture.file.as_ref().map(|file| CaptureConfig {
+            file: dir.join(file),
+            segment_bytes: config.capture.segment_bytes(),
+            segments: config.capture.segments,
+            network: rules,
+        }),
         addresses: Some(dir.join(ADDRESSES)),
         asmap: config.node.asmap.as_ref().map(|file| asmap::load(&dir.join(file))).transpose()?,
         bans: Some(dir.join(BANS)),

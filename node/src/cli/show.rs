@@ -14,7 +14,9 @@ use crate::api::chain::ChainStatus;
 use crate::api::kv::KvStatus;
 use crate::api::members::MembersStatus;
 use crate::api::settings::LogFilter;
-use crate::api::{BlockStoreStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus};
+use crate::api::{
+    BlockStoreStatus, CaptureStatus, JoinFailure, Status, StoreStatus, TrafficStatus, ViewsStatus,
+};
 use crate::cli::error::Error;
 use crate::config::{Flag, Resolved, schema};
 
@@ -85,6 +87,9 @@ fn describe_status(status: &Status) -> String {
             ),
         ),
     ];
+    if let Some(capture) = &status.capture {
+        lines.push(("captured", describe_capture(capture)));
+    }
     let (of_log, of_trace) = (counter("log_dropped"), counter("trace_dropped"));
     if of_log + of_trace > 0 {
         let lost = format!("{of_log} lines of the log, {of_trace} of the trace: nobody took them");
@@ -122,6 +127,15 @@ fn describe_store(store: &StoreStatus) -> String {
     }
     if store.failures > 0 {
         let _ = write!(line, "; the disk refused {} times, see the log", store.failures);
+    }
+    line
+}
+
+fn describe_capture(capture: &CaptureStatus) -> String {
+    let CaptureStatus { file, life, inputs, bytes: stored, ended, .. } = capture;
+    let mut line = format!("{inputs} inputs in {file}.{life}, {} on disk", bytes(*stored));
+    if let Some(why) = ended {
+        let _ = write!(line, "; no more of it: {why}");
     }
     line
 }

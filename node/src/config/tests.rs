@@ -218,7 +218,7 @@ fn the_template_shows_every_setting_with_its_default() {
     config.node.advertise = None;
     config.admin.tcp = None;
     config.metrics.listen = None;
-    (config.trace.file, config.log.file) = (None, None);
+    (config.trace.file, config.log.file, config.capture.file) = (None, None, None);
     config.lab.slow_motion = None;
     config.node.region = None;
     config.node.asmap = None;

@@ -22,14 +22,13 @@ pub(crate) async fn require(
     request: Request,
     next: Next,
 ) -> Response {
-    let named = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
-    let in_line = request.uri().authority().map(|authority| authority.as_str());
-    if named.is_none() && in_line.is_none() && request.version() >= Version::HTTP_11 {
+    let is_named =
+        request.headers().contains_key(header::HOST) || request.uri().authority().is_some();
+    if !is_named && request.version() >= Version::HTTP_11 {
         let detail = "the header `Host` is missing (RFC 9112, section 3.2)";
         return ApiError::new(ProblemKind::BadRequest, detail).into_response();
     }
-    let mut hosts = named.into_iter().chain(in_line);
-    if let Some(other) = hosts.find(|host| !is_ours(host, &names)) {
+    if let Some(other) = not_ours(&request, &names) {
         let detail = format!(
             "the request is for `{}`, and this node is none of that name: ask it by its address, or put the name into admin.hosts",
             crate::printable::line(&other, 100)
@@ -37,6 +36,14 @@ pub(crate) async fn require(
         return ApiError::new(ProblemKind::WrongHost, detail).into_response();
     }
     next.run(request).await
+}
+
+/// The host that a request is for, if that is neither an address, nor `localhost`, nor one of these names.
+pub(super) fn not_ours(request: &Request, names: &[String]) -> Option<String> {
+    let named = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    let in_line = request.uri().authority().map(|authority| authority.as_str());
+    let mut hosts = named.into_iter().chain(in_line);
+    hosts.find(|host| !is_ours(host, names)).map(str::to_owned)
 }
 
 fn is_ours(host: &str, names: &[String]) -> bool {

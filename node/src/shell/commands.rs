@@ -227,6 +227,7 @@ impl Shell {
             seen: node.seen().len(),
             store,
             block_store,
+            capture: self.capture_status(),
             kv: self.map_status(),
             members: None,
             traffic: status::traffic(&counted.traffic),

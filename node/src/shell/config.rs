@@ -12,6 +12,7 @@ use tidings_protocol::peers::book::asmap::Program;
 
 use super::error::ShellError;
 use crate::blocks::BlocksConfig;
+use crate::capture::CaptureConfig;
 use crate::clock::Clock;
 use crate::config::kv::Kv;
 use crate::config::seeds::Seed;
@@ -60,6 +61,8 @@ pub struct ShellConfig {
     pub region: Option<Region>,
     /// Where to write the trace, if anywhere.
     pub trace: Option<PathBuf>,
+    /// Where to write all that the core is handed, if anywhere.
+    pub capture: Option<CaptureConfig>,
     /// Where the address book is kept between runs, if anywhere.
     pub addresses: Option<PathBuf>,
     /// A map of autonomous systems, if there is one.
@@ -96,6 +99,7 @@ impl ShellConfig {
             autonat: false,
             region: None,
             trace: None,
+            capture: None,
             addresses: None,
             asmap: None,
             bans: None,

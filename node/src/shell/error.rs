@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tidings_protocol::params::ParamError;
 
 use crate::blocks::OpenError as BlocksError;
+use crate::capture::CaptureError;
 use crate::files::addresses::AddressesError;
 use crate::net::NetError;
 use crate::store::OpenError;
@@ -38,6 +39,9 @@ pub enum ShellError {
         /// What the system says.
         source: io::Error,
     },
+    /// The capture can't begin.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] OpenError),

@@ -1,12 +1,15 @@
 //! Answers questions about the past: the core's record, with peers named and times made absolute.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use data_encoding::HEXLOWER;
 use libp2p::PeerId;
 use tidings_protocol::ground::item::{ItemId, ItemKind, SHORT_ID_LEN, ShortId};
 use tidings_protocol::ground::peer::{PeerAddr, PeerKey};
 use tidings_protocol::ground::time::Time;
+use tidings_protocol::node::Node;
+use tidings_protocol::params::Params;
 use tidings_protocol::record::{
     Dealings, Excess, Heard, ItemEvent, Life, Manner, Record, Step, Story, Totals, Wait,
 };
@@ -29,7 +32,7 @@ const COMMON_PREFIX: &str = "12D3KooW";
 
 /// The names of peers that the core knows by key, those who have left included.
 #[derive(Debug, Default)]
-pub(super) struct Acquaintances(BTreeMap<u64, Acquaintance>);
+pub struct Acquaintances(BTreeMap<u64, Acquaintance>);
 
 #[derive(Clone, Copy, Debug)]
 struct Acquaintance {
@@ -39,7 +42,7 @@ struct Acquaintance {
 
 impl Acquaintances {
     /// A peer connected. Keeps the names of those that the record knows.
-    pub(super) fn meet(
+    pub fn meet(
         &mut self,
         key: PeerKey,
         peer: PeerId,
@@ -54,14 +57,15 @@ impl Acquaintances {
     }
 
     /// A peer said where it can be dialled.
-    pub(super) fn learn_address(&mut self, key: PeerKey, address: PeerAddr) {
+    pub fn learn_address(&mut self, key: PeerKey, address: PeerAddr) {
         if let Some(acquaintance) = self.0.get_mut(&key.0) {
             acquaintance.address = Some(address);
         }
     }
 
     /// The id of a peer, if it is known.
-    pub(super) fn name(&self, key: PeerKey) -> Option<String> {
+    #[must_use]
+    pub fn name(&self, key: PeerKey) -> Option<String> {
         self.get(key).map(|acquaintance| acquaintance.peer.to_string())
     }
 
@@ -93,9 +97,32 @@ impl Acquaintances {
     }
 }
 
-impl Shell {
+/// What answers need: a core, whose record it is, and what only its driver knows. A shell has one, and so has whoever replays a capture.
+pub struct Teller<'a> {
+    /// The core.
+    pub node: &'a Node,
+    /// Its parameters.
+    pub params: &'a Params,
+    /// Who its peers are.
+    pub acquaintances: &'a Acquaintances,
+    /// The core's time.
+    pub now: Time,
+    /// Microseconds of Unix time at a time of the core's.
+    pub unix_us: &'a dyn Fn(Time) -> u64,
+}
+
+impl fmt::Debug for Teller<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Teller").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+impl Teller<'_> {
     /// The story of the item whose id, or the beginning of it, is given.
-    pub(super) fn explain_tx(&self, query: &str) -> Result<TxStory, Unexplained> {
+    ///
+    /// # Errors
+    /// When nothing is known of one, or of several.
+    pub fn explain_tx(&self, query: &str) -> Result<TxStory, Unexplained> {
         let record = self.node.record().ok_or(Unexplained::Off)?;
         let digits = query.to_ascii_lowercase();
         let is_id = (1..=64).contains(&digits.len())
@@ -112,7 +139,7 @@ impl Shell {
             }
         };
         let item = self.node.item(&id);
-        let (relay, requests) = (&self.config.params.relay, &self.config.params.requests);
+        let (relay, requests) = (&self.params.relay, &self.params.requests);
         let patience = AnyStrategy::from(relay.strategy).patience(relay);
         let patience = patience.unwrap_or_else(|| requests.timeout(ItemKind::Tx));
         Ok(TxStory {
@@ -143,7 +170,10 @@ impl Shell {
     }
 
     /// The dealings with the peer that is given by its id, the beginning of it, an address or a link.
-    pub(super) fn explain_peer(&self, query: &str) -> Result<PeerStory, Unexplained> {
+    ///
+    /// # Errors
+    /// When nothing is known of one, or of several.
+    pub fn explain_peer(&self, query: &str) -> Result<PeerStory, Unexplained> {
         let record = self.node.record().ok_or(Unexplained::Off)?;
         let found = self.acquaintances.find(query, record);
         let [(key, peer)] = found[..] else {
@@ -178,7 +208,7 @@ impl Shell {
     }
 
     fn unix_us(&self, at: Time) -> u64 {
-        self.clock.unix_us(at)
+        (self.unix_us)(at)
     }
 
     fn link_status(&self, life: &Life) -> LinkStatus {
@@ -231,6 +261,26 @@ impl Shell {
                 Wait::Capacity => WaitStatus::Capacity,
             }),
         }
+    }
+}
+
+impl Shell {
+    fn tell<T>(&self, of: impl FnOnce(&Teller<'_>) -> T) -> T {
+        of(&Teller {
+            node: &self.node,
+            params: &self.config.params,
+            acquaintances: &self.acquaintances,
+            now: self.now,
+            unix_us: &|at| self.clock.unix_us(at),
+        })
+    }
+
+    pub(super) fn explain_tx(&self, query: &str) -> Result<TxStory, Unexplained> {
+        self.tell(|teller| teller.explain_tx(query))
+    }
+
+    pub(super) fn explain_peer(&self, query: &str) -> Result<PeerStory, Unexplained> {
+        self.tell(|teller| teller.explain_peer(query))
     }
 }
 

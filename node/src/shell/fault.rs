@@ -11,6 +11,7 @@ use tidings_protocol::ground::link::Link;
 use tidings_protocol::machine::Input;
 
 use super::{Shell, ShellError};
+use crate::capture::End;
 use crate::panics;
 
 /// What the core was asked to do last: what a report of a fault must tell.
@@ -76,6 +77,7 @@ impl Shell {
         self.reporter.flush();
         std::mem::take(&mut self.keeper).abandon().await;
         self.blocks.close().await;
+        self.end_capture(End::Fault).await;
         if let Some(saving) = self.saving.take() {
             let _ = saving.await;
         }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{SAVE_INTERVAL, Shell, TRACE_INTERVAL};
-use crate::clock::{ClockWatch, Step, SystemClock};
+use super::keeper::Keeper;
+use super::{SAVE_INTERVAL, Shell, ShellConfig, TRACE_INTERVAL};
+use crate::clock::{self, ClockWatch, Step, SystemClock};
 use crate::files::{addresses, advice};
 
 /// How often it is looked whether the system's clock was set, at most: some readings of clocks. A node that does nothing
@@ -41,6 +42,16 @@ impl Wall {
         let step = self.watch.look();
         self.steps += u64::from(step.is_some());
         Some(step)
+    }
+}
+
+/// Says so if what the machine's clock shows can't be right.
+pub(super) fn doubt_clock(config: &ShellConfig, keeper: &Keeper) {
+    if let Some(why) = clock::doubt(config.lab.clock.unix_s(), keeper.clock_before_s()) {
+        tracing::warn!(
+            "this machine's clock is wrong, or was: {why}. What is stored keeps its age all the same; stamps of \
+             logs, events and traces are as wrong as the clock, and those of the map"
+        );
     }
 }
 

@@ -31,6 +31,11 @@ impl Reporter {
         self.events.tell(|| NodeEvent { unix_us, what: self.what(event, cut) });
     }
 
+    /// Tells those who listen of something that the core has no part in.
+    pub(super) fn tell(&self, event: impl FnOnce() -> NodeEvent) {
+        self.events.tell(event);
+    }
+
     /// Passes on that a key of the fleet's map holds something else.
     pub(super) fn map_changed(&self, key: &Key, unix_us: u64) {
         tracing::debug!(%key, kind = ?key.kind(), "the map changed");

@@ -42,6 +42,18 @@ impl Subnet {
         Self { ip, bits: if ip.is_ipv4() { 32 } else { 128 } }
     }
 
+    /// The address that it begins with.
+    #[must_use]
+    pub const fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
+    /// How many leading bits all its addresses have in common.
+    #[must_use]
+    pub const fn bits(&self) -> u8 {
+        self.bits
+    }
+
     /// Whether an address is in it.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {

@@ -135,6 +135,12 @@ impl Node {
         self.requests.len()
     }
 
+    /// How many announcements wait to leave, for all links together.
+    #[must_use]
+    pub const fn unannounced(&self) -> usize {
+        self.announcer.waiting_in_all()
+    }
+
     /// The transactions that wait for their parents, if there are any.
     #[must_use]
     pub fn orphanage(&self) -> Option<&Orphanage> {

@@ -358,6 +358,12 @@ impl Announcer {
         self.links.get(link).into_iter().flat_map(|queue| queue.ids.iter()).map(|(id, _)| *id)
     }
 
+    /// How many ids wait for all links together.
+    #[must_use]
+    pub const fn waiting_in_all(&self) -> usize {
+        self.waiting
+    }
+
     /// How many ids wait for a link.
     #[must_use]
     pub fn waiting(&self, link: Link) -> usize {

@@ -86,6 +86,11 @@ impl Hostile {
         Self { lies, rng, withholds: false, at_hand: VecDeque::new(), forged: (0, 0) }
     }
 
+    /// Which lies are told from now on is drawn from another seed.
+    pub fn reseed(&mut self, seed: u64) {
+        self.rng = ChaCha8Rng::seed_from_u64(seed);
+    }
+
     /// The same, and no item ever leaves it.
     #[must_use]
     pub const fn withholding(mut self) -> Self {

@@ -34,5 +34,5 @@
 mod running;
 mod spec;
 
-pub use running::{Fate, Faults, Running};
+pub use running::{Exempt, Fate, Faults, Running};
 pub use spec::{Cut, FaultSpec};

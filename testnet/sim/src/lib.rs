@@ -7,8 +7,11 @@
 //!   gives every use a stream of its own
 //! - what comes out: [`record`] remembers first deliveries, [`spies`] note who told them first, [`hash`]
 //!   tells runs apart, [`baseline`] is what nodes had counted before the measured part, [`healing`] what a partition cost
+//! - [`recording`]: every message of a run, as a timeline
 //! - [`survivors`] looks at how the living hang together
 //! - [`simulation`] tells the story of a run; [`fork`] keeps a moment of it, to go on from there again
+//! - [`why`] asks why an item came late, by branches with other draws and by worlds with one thing [`otherwise`]; [`watch`] notes what was
+//!   said of it
 //! - [`blocks`] measures how soon blocks are everywhere whose transactions are known
 //! - [`gym`] has one real node attacked by whoever wants to be all of its peers
 //! - [`members`] simulates the fleet's other machine, membership, over the same link models and faults
@@ -29,15 +32,19 @@ pub mod latency;
 pub mod listing;
 pub mod members;
 pub mod mining;
+pub mod otherwise;
 pub mod overlay;
 pub mod queue;
 pub mod random;
 pub mod record;
+pub mod recording;
 pub mod scenario;
 pub mod simulation;
 pub mod spies;
 pub mod survivors;
 pub mod units;
+pub mod watch;
+pub mod why;
 pub mod workload;
 pub mod world;
 

@@ -110,6 +110,12 @@ impl<T> Queue<T> {
         self.next.last().is_some_and(|(at, _)| *at <= until)
     }
 
+    /// When the next event is, once it is known.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Time> {
+        self.next.last().map(|(at, _)| *at)
+    }
+
     /// Takes out the next event, which [is due](Queue::is_due).
     ///
     /// # Panics
@@ -135,6 +141,12 @@ impl<T> Queue<T> {
     pub fn next_events(&self, most: usize) -> impl ExactSizeIterator<Item = (Time, &T)> {
         let next = &self.next[self.next.len().saturating_sub(most)..];
         next.iter().map(|(at, event)| (*at, &**event))
+    }
+
+    /// All events, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        let all = self.slots.iter().flatten().chain(&self.next);
+        all.map(|(_, event)| &**event)
     }
 
     /// How many events wait.

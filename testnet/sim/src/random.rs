@@ -86,6 +86,8 @@ pub enum Use {
     Pool = 12,
     /// The order of a block's transactions.
     Order = 13,
+    /// What branches of a run draw instead of what the run drew: their seeds, by number.
+    Branch = 14,
 }
 
 /// The generator of one use and, within it, of one number (a node, an item, a fault).

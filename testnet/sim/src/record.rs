@@ -150,6 +150,13 @@ impl Record {
         giver.copied().filter(|giver| *giver != NOBODY)
     }
 
+    /// When a node had an item first, microseconds from its submission; `None` if it hasn't.
+    #[must_use]
+    pub fn latency_us(&self, item: usize, node: u32) -> Option<u32> {
+        let first = self.first[item * self.nodes + node as usize];
+        (first != NEVER).then_some(first)
+    }
+
     /// Who had an item first when: node and microseconds, by node.
     pub fn deliveries(&self, item: usize) -> impl Iterator<Item = (u32, u32)> {
         let row = &self.first[item * self.nodes..(item + 1) * self.nodes];

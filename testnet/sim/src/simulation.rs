@@ -3,9 +3,11 @@
 use core::time::Duration;
 
 use tidings_protocol::ground::time::Time;
+use tidings_timeline::Timeline;
 
 use crate::baseline::Baseline;
 use crate::overlay::Shape;
+use crate::recording::about;
 use crate::scenario::Scenario;
 use crate::units::nanos;
 use crate::world::{Outlook, World};
@@ -74,13 +76,53 @@ pub fn simulate(scenario: &Scenario) -> Result<Finished, String> {
     Ok(Prepared::new(scenario)?.finish(&mut |_| {}))
 }
 
+/// The same, and what happened from a second before the first submission that is measured: the moments before are of links
+/// that come up and of strategies that learn. Of transactions of the warm-up nothing is noted. `bound` is the most messages
+/// and deliveries, [`BOUND`](tidings_timeline::recorder::BOUND) unless there is a reason.
+///
+/// # Errors
+/// A sentence about an overlay or workload that can't be.
+pub fn record(scenario: &Scenario, bound: usize) -> Result<(Finished, Timeline), String> {
+    let prepared = Prepared::recorded(scenario, bound)?;
+    let mut finished = prepared.finish(&mut |_| {});
+    let timeline = finished.take_timeline().unwrap_or_default();
+    Ok((finished, timeline))
+}
+
+impl Finished {
+    /// What was recorded, if it was.
+    #[must_use]
+    pub fn take_timeline(&mut self) -> Option<Timeline> {
+        let mut timeline = self.world.finish_recording()?;
+        timeline.about.invalid_reasons.clone_from(&self.invalid_reasons);
+        Some(timeline)
+    }
+}
+
 impl Prepared {
     /// Sets up the network of a valid scenario, lets the overlay come up, and the warm-up pass.
     ///
     /// # Errors
     /// A sentence about an overlay or workload that can't be.
     pub fn new(scenario: &Scenario) -> Result<Self, String> {
-        let mut world = World::new(scenario)?;
+        Ok(Self::of(scenario, World::new(scenario)?))
+    }
+
+    /// The same, recorded as [`record`] does.
+    ///
+    /// # Errors
+    /// A sentence about an overlay or workload that can't be.
+    pub fn recorded(scenario: &Scenario, bound: usize) -> Result<Self, String> {
+        Ok(Self::with(scenario, World::new(scenario)?, Some(bound)))
+    }
+
+    /// The same of a world of the scenario that stands at its beginning.
+    #[must_use]
+    pub fn of(scenario: &Scenario, world: World) -> Self {
+        Self::with(scenario, world, None)
+    }
+
+    fn with(scenario: &Scenario, mut world: World, bound: Option<usize>) -> Self {
         let mut problems = Vec::new();
         if !connect(&mut world, scenario) {
             problems.push(format!(
@@ -90,10 +132,13 @@ impl Prepared {
         }
         let connect_s = world.now().since(Time::ZERO).as_secs_f64();
         let outlook = world.schedule(scenario, scenario.measure.idle_s);
+        if let Some(bound) = bound {
+            start_recording(&mut world, scenario, outlook, bound);
+        }
         world.run_until(Time::from_nanos(outlook.first.as_nanos() - 1));
         let baseline = Baseline::of(&world);
         let stall_s = scenario.measure.stall_s;
-        Ok(Self { world, outlook, baseline, connect_s, stall_s, problems })
+        Self { world, outlook, baseline, connect_s, stall_s, problems }
     }
 
     /// What is wrong by now; empty if nothing is.
@@ -160,6 +205,21 @@ impl Course {
             invalid_reasons,
             world,
         }
+    }
+}
+
+/// How long before the first submission that is measured recording begins.
+const BEFORE: Duration = Duration::from_secs(1);
+
+fn start_recording(world: &mut World, scenario: &Scenario, outlook: Outlook, bound: usize) {
+    let before = u64::try_from(BEFORE.as_nanos()).unwrap_or(u64::MAX);
+    let begin = Time::from_nanos(outlook.first.as_nanos().saturating_sub(before)).max(world.now());
+    world.run_until(begin);
+    world.start_recording(about(scenario), bound);
+    if let Some(recording) = world.recording_mut() {
+        let (first, last) = (recording.micros(outlook.first), recording.micros(outlook.last));
+        recording.recorder_mut().mark(first, "first submission");
+        recording.recorder_mut().mark(last, "last submission");
     }
 }
 

@@ -3,6 +3,7 @@
 mod branches;
 mod faults;
 mod pressure;
+mod recorded;
 mod residue;
 mod useless;
 mod views;

@@ -12,14 +12,18 @@
 //! - `links`: dialling, connecting, breaking
 //! - `traffic`: a message's way from one node to another
 //! - `trouble`: faults begin and end
+//! - `recorded`: what happens is told to whoever records it
 //! - `fetch`: memory is read before it is needed
+//! - `branch`: other draws, and one thing otherwise ([`crate::why`])
 //!
 //! A clone of a world is a complete snapshot: it goes on as its original does ([`crate::fork`]).
 
+mod branch;
 mod build;
 mod engine;
 mod fetch;
 mod links;
+mod recorded;
 mod state;
 mod traffic;
 mod trouble;

@@ -96,6 +96,7 @@ async fn raise(plan: &Plan, modes: &[&'static Mode], folder: &Path) -> Result<St
         params: settings.manifest.params.clone(),
         slow_motion: None,
         keeps: false,
+        captures: false,
         trouble: false,
         node_binary: plan.node_binary.clone(),
         node_arguments: &[],

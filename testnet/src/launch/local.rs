@@ -14,6 +14,6 @@ mod node;
 mod process;
 
 pub use error::NodeError;
-pub use folder::{Common, LOG, TRACE, check_socket_path};
+pub use folder::{CAPTURE, Common, LOG, TRACE, check_socket_path};
 pub use host::Host;
 pub use node::{Fate, Node};

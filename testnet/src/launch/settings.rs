@@ -35,6 +35,17 @@ pub struct Settings {
     pub hosts: Option<usize>,
     /// Nodes keep what they have on the disk: the network stays, and may have more blocks than memory has room for.
     pub stays: bool,
+    /// Nodes capture what their cores are handed, and what becomes of that.
+    pub traced: Option<Traced>,
+}
+
+/// What becomes of the nodes' captures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traced {
+    /// Where the timeline is written, if anywhere; [`IN_THE_FOLDER`](super::traced::IN_THE_FOLDER) is in the run's.
+    pub file: Option<PathBuf>,
+    /// The captures stay.
+    pub keep: bool,
 }
 
 /// What is not part of a run's settings: where to, and how to show it.
@@ -97,6 +108,7 @@ impl Settings {
             node_binary,
             hosts: None,
             stays: false,
+            traced: None,
         })
     }
 
@@ -123,6 +135,20 @@ impl Settings {
             ));
         }
         Ok(Self { withhold, ..self })
+    }
+
+    /// The same with all nodes captured, for a timeline in a file, or to keep the captures, or both.
+    ///
+    /// # Errors
+    /// When the nodes aren't ours.
+    pub fn traced(self, file: Option<PathBuf>, keep: bool) -> Result<Self, String> {
+        if file.is_none() && !keep {
+            return Ok(self);
+        }
+        if self.manifest.contender.is_some() {
+            return Err("--trace and --capture: only our own nodes can be captured".to_owned());
+        }
+        Ok(Self { traced: Some(Traced { file, keep }), ..self })
     }
 
     /// Whether nodes come back from a crash.

@@ -122,7 +122,7 @@ impl SettingArgs {
             Some(path) => read(path)?,
             None => default,
         };
-        manifest.recorded = None;
+        (manifest.recorded, manifest.scenario) = (None, None);
         self.lay_network(&mut manifest)?;
         self.lay_workload(&mut manifest)?;
         set(&mut manifest.seed, self.seed);

@@ -129,6 +129,7 @@ mod tests {
         let all = all_set();
         let mut top = keys("");
         top.remove("recorded"); // a note of the run folder
+        top.remove("scenario"); // no setting
         assert_eq!(shown(&all.clone().into()), top);
         let mut may_be = keys("[[write]]");
         may_be.remove("zz");
@@ -219,7 +220,7 @@ mod tests {
             assert!(STRATEGIES.contains(&format!("\n  {strategy} ")), "{strategy}");
         }
         for key in keys("") {
-            let is_told = key == "recorded" || MANIFEST.contains(&key);
+            let is_told = ["recorded", "scenario"].contains(&&*key) || MANIFEST.contains(&key);
             assert!(is_told, "--help should have {key}");
         }
         for section in ["network", "measure", "mining"] {

@@ -102,7 +102,7 @@ fn branch(key: &str, value: toml::Value) -> toml::Table {
 }
 
 /// Lays one tree over another.
-fn lay(tree: &mut toml::Table, over: toml::Table) {
+pub fn lay(tree: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
         match (tree.get_mut(&key), value) {
             (Some(toml::Value::Table(below)), toml::Value::Table(above)) => lay(below, above),

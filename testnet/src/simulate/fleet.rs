@@ -18,12 +18,12 @@ use crate::output;
 use crate::usage::{cpu_between, own_usage};
 
 /// A figure: its key for programs, its value for programs and for people, and what it means.
-type Figure = (&'static str, Value, String, &'static str);
+pub(crate) type Figure = (&'static str, Value, String, &'static str);
 
 /// Simulates so many members and prints the figures. All is well if in the end those that run agree.
 pub(super) fn run(args: &SimArgs, members: usize) -> Result<ExitCode, SimError> {
     let setup = setup(args, members).map_err(SimError::Usage)?;
-    let (figures, agree) = figures(&setup, args.seconds).map_err(SimError::Usage)?;
+    let (figures, agree) = figures(&setup, args.seconds, |_| {}).map_err(SimError::Usage)?;
     let text = if args.json {
         let all = figures.into_iter().map(|(key, value, ..)| (key.to_owned(), value));
         Value::Object(all.collect()).to_string() + "\n"
@@ -57,9 +57,19 @@ fn setup(args: &SimArgs, members: usize) -> Result<Setup, String> {
     Ok(setup)
 }
 
-fn figures(setup: &Setup, seconds: f64) -> Result<(Vec<Figure>, bool), String> {
+/// The figures of a fleet that is left alone for so many seconds after its warm-up, and whether those that run agree then. `begin` is what is
+/// done to it before.
+///
+/// # Errors
+/// A sentence about what makes no sense in the setup.
+pub(crate) fn figures(
+    setup: &Setup,
+    seconds: f64,
+    begin: impl FnOnce(&mut Fleet),
+) -> Result<(Vec<Figure>, bool), String> {
     let begun = own_usage();
     let mut fleet = Fleet::new(setup)?;
+    begin(&mut fleet);
     fleet.run_for(seconds);
     let cpu_s = cpu_between(begun, own_usage());
     let (traffic, verdicts, agree) = (fleet.traffic(), fleet.verdicts(), fleet.agree());
@@ -130,11 +140,11 @@ mod tests {
     #[test]
     fn a_manifest_s_links_and_faults_are_the_fleet_s() {
         let setup = setup(&args(&["crash:share=0.1"]), 40).unwrap();
-        let (first, agree) = figures(&setup, 20.0).unwrap();
+        let (first, agree) = figures(&setup, 20.0, |_| {}).unwrap();
         assert!(agree);
         assert_eq!(figure(&first, "dead_seen"), 4);
         assert_eq!(figure(&first, "wrong"), 0);
-        let (again, _) = figures(&setup, 20.0).unwrap();
+        let (again, _) = figures(&setup, 20.0, |_| {}).unwrap();
         assert_eq!(figure(&first, "event_hash"), figure(&again, "event_hash"));
     }
 

@@ -223,6 +223,10 @@ fn more(
         put("origin_precision", json!(guesses.precision()));
         put("origin_guesses", json!(guesses.all));
     }
+    if let Some(healed) = world.healed() {
+        put("healed_s", json!(healed.complete.then_some(healed.took_s)));
+        put("bytes_per_lacked_byte", json!(healed.ratio()));
+    }
     let faults = world.faults().all();
     if !faults.is_empty() {
         let touched =

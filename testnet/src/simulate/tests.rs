@@ -128,3 +128,22 @@ fn liars_who_deliver_nothing_hardly_delay_the_honest() {
         assert!(with < 1.7 * without, "{fault}: {without} ms without, {with} with");
     }
 }
+
+#[test]
+fn a_trace_is_written_whole_and_an_existing_file_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run.tdt");
+    let settings = SettingArgs { nodes: Some(20), txs: Some(3), ..SettingArgs::default() };
+    let args =
+        SimArgs { settings, trace: Some(path.clone()), trace_rows: BOUND, ..SimArgs::default() };
+    run(&args).unwrap();
+    let timeline = tidings_tools::timeline::timeline_of(&path).unwrap();
+    assert_eq!((timeline.about.nodes, timeline.deliveries.at.len()), (20, 60));
+    assert!(timeline.about.manifest.contains("nodes = 20"), "{}", timeline.about.manifest);
+    let before = std::fs::read(&path).unwrap();
+    let refused = run(&args).unwrap_err().to_string();
+    assert!(refused.ends_with("it exists already; name another, or remove it"), "{refused}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    let nowhere = SimArgs { trace: Some(dir.path().join("no/run.tdt")), ..args };
+    assert!(run(&nowhere).unwrap_err().to_string().contains("its folder doesn't exist"));
+}

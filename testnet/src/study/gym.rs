@@ -3,7 +3,7 @@
 //! One real node, and an attacker of growing size ([`tidings_sim::gym`]). Of each attack it is searched how many addresses succeed in half of
 //! the runs, and told what that cost: addresses, networks, bytes, days; with all protections, and with each switched off.
 
-mod attacks;
+pub(crate) mod attacks;
 mod search;
 
 use std::path::PathBuf;

@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 use tidings_protocol::membership::{Riding, Settings};
 
 use self::beside::ProcessArgs;
@@ -79,8 +80,9 @@ pub enum Which {
 }
 
 /// Settings that are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Preset {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
     /// SWIM with suspicion, at memberlist's settings for LANs.
     Swim,
     /// The same with Lifeguard.
@@ -101,7 +103,8 @@ impl Preset {
     }
 
     /// Without what rides on the pings, which changes nothing of who is taken for dead.
-    fn settings(self) -> Settings {
+    #[must_use]
+    pub fn settings(self) -> Settings {
         let settings = match self {
             Self::Swim => Settings::lan().without_lifeguard(),
             Self::Lan => Settings::lan(),

@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 use rand::{RngExt as _, SeedableRng as _, rngs::SysRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
-use tidings::links::{NodeType, Place, Region};
+use tidings::config::links::{LinkModelName, LinksConfig};
+use tidings::links::{NodeType, Place, Position, Region};
 use tidings_protocol::ground::peer::PeerAddr;
 use tidings_tools::figures::summary::Summary;
 use tidings_tools::probe::estimate::{
@@ -89,6 +90,9 @@ struct Listen {
     /// Where in an emulated world the probe is, for networks with `links.model`; with --run europe if unset.
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
+    /// Be as far from all nodes as node N of the run is, where nodes have latencies of their own (`links.model = "rows"`) [default: 0]
+    #[arg(long, value_name = "N", conflicts_with = "region", requires = "run")]
+    beside: Option<usize>,
     /// How long to wait for a run's nodes, seconds.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     wait: Duration,
@@ -252,13 +256,12 @@ async fn join(listen: &Listen, out: &Path) -> Result<(Record, Ended), Trouble> {
                     "no node is known: the network's file names no address; say --peer ADDR",
                 ));
             }
-            Joinable { network, addresses, is_shaped: false, slow_motion: None }
+            Joinable { network, addresses, positions: Vec::new(), slow_motion: None }
         }
         (None, None) => return Err(Trouble::usage("say --run DIR or --network FILE")),
     };
     joining::new_folder(out)?;
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned());
-    let is_shaped = joinable.is_shaped || listen.region.is_some();
     let setup = Setup {
         name: listen.name.clone().or(name).unwrap_or_default(),
         network: joinable.network,
@@ -268,7 +271,7 @@ async fn join(listen: &Listen, out: &Path) -> Result<(Record, Ended), Trouble> {
         shared: listen.shared,
         round: listen.round,
         long: listen.seconds,
-        place: is_shaped.then(|| place(listen.region)).transpose()?,
+        position: position(&joinable.positions, listen)?,
         relays: listen.relay,
         slow_motion: joinable.slow_motion.zip(listen.which.run.clone()),
         bounds: Bounds { sightings: listen.max_sightings, ..Bounds::default() },
@@ -285,12 +288,35 @@ async fn join(listen: &Listen, out: &Path) -> Result<(Record, Ended), Trouble> {
     listen::listen(&setup, stop, on_progress).await.map_err(Trouble::failure)
 }
 
-/// A place in an emulated world, on a line that is no bottleneck.
-fn place(region: Option<Region>) -> Result<Place, Trouble> {
+/// Where the probe is in the world of its network, if that is an emulated one; on a line that is no bottleneck.
+fn position(nodes: &[LinksConfig], listen: &Listen) -> Result<Option<(Position, String)>, Trouble> {
     let mut rng = ChaCha8Rng::try_from_rng(&mut SysRng)
         .map_err(|error| Trouble::failure(format!("the system gave no random bytes: {error}")))?;
-    let region = region.unwrap_or(Region::Europe);
-    Ok(Place { region, node_type: NodeType::Supernode, seed: rng.random::<u64>() >> 1 })
+    let seed = rng.random::<u64>() >> 1;
+    if nodes.iter().any(|node| node.model == LinkModelName::Rows) {
+        if listen.region.is_some() {
+            return Err(Trouble::usage(
+                "these nodes have latencies of their own and no regions; say --beside N instead of --region",
+            ));
+        }
+        let number = listen.beside.unwrap_or(0);
+        let node = nodes.get(number).ok_or_else(|| {
+            Trouble::usage(format!("--beside {number}: the run has nodes 0 to {}", nodes.len() - 1))
+        })?;
+        let position = LinksConfig { seed, ..node.clone() }.position();
+        return Ok(position.map(|position| (position, format!("beside node {number}"))));
+    }
+    if listen.beside.is_some() {
+        return Err(Trouble::usage(
+            "--beside: these nodes have no latencies of their own; say --region REGION",
+        ));
+    }
+    if nodes.is_empty() && listen.region.is_none() {
+        return Ok(None);
+    }
+    let region = listen.region.unwrap_or(Region::Europe);
+    let place = Place { region, node_type: NodeType::Supernode, seed };
+    Ok(Some((Position::Place(place), region.to_string())))
 }
 
 fn note(estimating: &Estimating, text: &str) {
@@ -451,4 +477,47 @@ fn compare(
         summary.nodes
     );
     Ok((text, is_within))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        listen: Listen,
+    }
+
+    fn listen(args: &[&str]) -> Listen {
+        let fixed = ["probe", "--run", "runs/now", "--out", "probes/a"];
+        Line::try_parse_from(fixed.iter().chain(args)).unwrap().listen
+    }
+
+    fn said(nodes: &[LinksConfig], args: &[&str]) -> String {
+        position(nodes, &listen(args)).unwrap_err().what
+    }
+
+    #[test]
+    fn a_probe_stands_in_a_region_or_beside_a_node_as_the_network_has_it() {
+        let region = LinksConfig { model: LinkModelName::Regions, ..LinksConfig::default() };
+        let row = |number| LinksConfig {
+            model: LinkModelName::Rows,
+            number,
+            latency_us: vec![10, 20],
+            ..LinksConfig::default()
+        };
+        let (regions, rows) = ([region], [row(0), row(1)]);
+        assert!(position(&[], &listen(&[])).unwrap().is_none());
+        let (_, name) = position(&regions, &listen(&[])).unwrap().unwrap();
+        assert_eq!(name, "europe");
+        let (at, name) = position(&rows, &listen(&["--beside", "1"])).unwrap().unwrap();
+        let Position::Row(at) = at else { panic!("it is no row") };
+        assert_eq!((at.number, &*at.from_us, &*name), (1, &[10, 20][..], "beside node 1"));
+        assert!(said(&rows, &["--beside", "2"]).contains("the run has nodes 0 to 1"));
+        assert!(said(&rows, &["--region", "europe"]).contains("say --beside N"));
+        assert!(said(&regions, &["--beside", "0"]).contains("say --region REGION"));
+    }
 }

@@ -12,7 +12,7 @@
 //!
 //! What is read may be of anybody: a number that is no row, a name that is none, or more rows than [`ROWS_MAX`] is refused.
 
-mod table;
+pub(crate) mod table;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 //! # The estimator
 //! An item counts with those links that *stood* from before it was submitted until a *window* later; not with those of shared places
 //! where there are rounds, since these peers stay the same. Each of their peers is a node drawn from the network, and showed when it had the item: when its announcement or the item was read, less half of the
-//! link's shortest round trip. A peer that showed nothing within the window has it "later". Of these few delays an item's
+//! link's median round trip. A peer that showed nothing within the window has it "later". Of these few delays an item's
 //! quantiles are taken at Hazen's plotting position (the j-th of k stands for the share (j - 1/2) / k, linear between: Hazen 1914;
 //! type 5 of Hyndman and Fan, The American Statistician 50(4), 1996), and of all items the median, as
 //! [`crate::figures::summary`] does with all nodes.
@@ -12,7 +12,8 @@
 //! - *Who is asked*: nodes differ in when they have items, by 50 ms in a world of eight regions with a t50 of 150 ms. Eight of
 //!   them, once drawn, are off by 12 % (standard deviation) however many items they show; the interval that is told counts this.
 //!   Rounds mend it: other eight each few seconds are off by 3 to 5 % after a minute (measured: `tools/PROBE.md`).
-//! - *Few at a time*: of eight delays the 90th percentile is told 1 to 2 % too late, the median is not off.
+//! - *Few at a time*: of eight delays the 90th percentile is told 1 to 2 % too late, the median is not off; but where times have a step at
+//!   the share that is asked for (half of all nodes in one region), few delays fall into the gap (measured: `tools/PROBE.md`).
 //! - *When they tell*: a peer that sends at once shows when it had an item; one that announces in batches shows its wait as well.
 //!   *Adaptive* peers send at once to whoever never says "known", as far as their ration goes: a fifth of the sightings are announcements.
 //!   Those count earlier by a mean wait ([`Reading::announced_late`]), and each is off by how long it really waited. What is left of

@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use tidings::clock::{Clock, SystemClock};
 use tidings::files::network::Network;
 use tidings::lab::slow_motion::{self, SlowMotion};
-use tidings::links::{Place, Position, Region};
+use tidings::links::{Position, Region};
 use tidings::net::{Keypair, Net, NetConfig, NetError, NetEvent};
 use tidings_protocol::chain::Chain;
 use tidings_protocol::ground::item::Name;
@@ -71,8 +71,8 @@ pub struct Setup {
     pub round: Option<Duration>,
     /// How long it listens; until it is stopped or the network is gone if unset.
     pub long: Option<Duration>,
-    /// Where it is in an emulated world.
-    pub place: Option<Place>,
+    /// Where it is in an emulated world, and what that is called.
+    pub position: Option<(Position, String)>,
     /// Whether it relays, and so is a hop.
     pub relays: bool,
     /// How many times slower a launch's clocks are going to run, and the folder where it says from when; all times are the
@@ -246,7 +246,7 @@ impl<'a> Listener<'a> {
             inbound_max: 0,
             local_addresses: setup.network.local_addresses,
             autonat: false,
-            position: setup.place.map(Position::Place),
+            position: setup.position.as_ref().map(|(position, _)| position.clone()),
             clock: clock.clone(),
         })
         .await?;
@@ -258,7 +258,7 @@ impl<'a> Listener<'a> {
             shared: u32::try_from(setup.shared).unwrap_or(u32::MAX),
             round_s: setup.round.map_or(0.0, |round| round.as_secs_f64()),
             relays: setup.relays,
-            region: setup.place.map_or_else(String::new, |place| place.region.to_string()),
+            region: setup.position.as_ref().map_or_else(String::new, |(_, name)| name.clone()),
             ..Probe::default()
         };
         let about = About {

@@ -104,10 +104,11 @@ pub struct Link {
 }
 
 impl Link {
-    /// How long what the peer sends is under way, as far as a round trip tells: half of the shortest one. Nothing if none is known.
+    /// How long what the peer sends is under way, as far as round trips tell: half of the median one, since what shows an item takes as
+    /// long as most messages, not as the luckiest. Nothing if none is known.
     #[must_use]
     pub fn one_way_ns(&self) -> u64 {
-        self.rtt_min_ns.unwrap_or(0) / 2
+        self.rtt_median_ns.or(self.rtt_min_ns).unwrap_or(0) / 2
     }
 
     /// Whether it stood, both hellos said, from one time to another.
@@ -440,7 +441,7 @@ mod tests {
         let record = recorder.finish(10, 0);
         let link = &record.links[0];
         assert_eq!((link.rtt_min_ns, link.rtt_median_ns, link.pongs), (Some(10), Some(20), 3));
-        assert_eq!((link.one_way_ns(), record.links[1].one_way_ns()), (5, 0));
+        assert_eq!((link.one_way_ns(), record.links[1].one_way_ns()), (10, 0));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rand::Rng;
 use rand::seq::SliceRandom as _;
+use tidings::config::links::{LinkModelName, LinksConfig};
 use tidings::files::network::Network;
 use tidings::lab::slow_motion::SlowMotion;
 use tidings_protocol::ground::item::Hash256;
@@ -33,8 +34,8 @@ pub struct Joinable {
     pub network: Network,
     /// Where nodes of it are.
     pub addresses: Vec<PeerAddr>,
-    /// Whether its links are emulated, so that ours must be.
-    pub is_shaped: bool,
+    /// Where its nodes are in an emulated world, in the order of their numbers; empty if they aren't in one.
+    pub positions: Vec<LinksConfig>,
     /// How many times slower its clocks are going to run.
     pub slow_motion: Option<SlowMotion>,
 }
@@ -99,20 +100,19 @@ fn look(dir: &Path) -> Result<Result<Joinable, String>, String> {
         return Ok(Err(format!("only {} of {nodes} nodes are started", addresses.len())));
     }
     let network = Network::load(&file).map_err(|error| error.to_string())?;
-    let model =
-        |config: &toml::Table| config.get("links")?.get("model")?.as_str().map(str::to_owned);
-    let models: Vec<String> = configs.iter().filter_map(model).collect();
-    if models.iter().any(|model| model == "rows") {
-        return Err(format!(
-            "{}: its nodes have latencies of their own (links.model rows), in which a probe has no place",
-            dir.display()
-        ));
-    }
-    let is_shaped = models.iter().any(|model| model != "none");
+    let links = |config: &toml::Table| -> Result<Option<LinksConfig>, String> {
+        let links = config.get("links").cloned().map(toml::Value::try_into).transpose();
+        let links: Option<LinksConfig> =
+            links.map_err(|error| format!("{}: {error}", dir.display()))?;
+        Ok(links.filter(|links| links.model != LinkModelName::None))
+    };
+    let positions: Vec<Option<LinksConfig>> =
+        configs.iter().map(links).collect::<Result<_, _>>()?;
+    let positions = positions.into_iter().flatten().collect();
     let slow_motion = manifest.get("slow_motion").and_then(toml::Value::as_integer);
     let slow_motion = slow_motion.and_then(|times| u32::try_from(times).ok()?.try_into().ok());
     let slow_motion = slow_motion.filter(|times| *times != SlowMotion::NONE);
-    Ok(Ok(Joinable { network, addresses, is_shaped, slow_motion }))
+    Ok(Ok(Joinable { network, addresses, positions, slow_motion }))
 }
 
 /// The folders of a run's nodes that are started, or about to be.
@@ -289,15 +289,16 @@ mod tests {
         }
         let joinable = for_run(dir.path(), Duration::ZERO).await.unwrap();
         assert_eq!(joinable.addresses, addresses(2));
-        assert!(joinable.is_shaped && joinable.network == network);
+        assert_eq!(joinable.positions.len(), 2);
+        assert!(joinable.network == network);
         assert_eq!(joinable.slow_motion.map(SlowMotion::times), Some(5));
         assert_eq!(slow_from(dir.path()), None);
         fs::write(dir.path().join(SLOW_MOTION), slow_motion_text(77)).unwrap();
         assert_eq!(slow_from(dir.path()), Some(77));
         let config = dir.path().join("nodes/n1/config.toml");
-        fs::write(config, "[node]\nlisten = [\"127.0.0.1:4001\"]\n[links]\nmodel = \"rows\"\n")
+        fs::write(config, "[node]\nlisten = [\"127.0.0.1:4001\"]\n[links]\nmodel = \"lines\"\n")
             .unwrap();
         let error = for_run(dir.path(), Duration::ZERO).await.unwrap_err();
-        assert!(error.contains("a probe has no place"), "{error}");
+        assert!(error.contains("unknown variant `lines`"), "{error}");
     }
 }

@@ -25,6 +25,15 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), RunError> {
     write_whole(path, |file| file.write_all(text.as_bytes()))
 }
 
+/// [`write_text`] for what is no text.
+///
+/// # Errors
+///
+/// If it can't be written; an older file of that name is then still there.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
+    write_whole(path, |file| file.write_all(bytes))
+}
+
 /// [`write_text`] for what is too large to be a string first.
 pub(crate) fn write_whole(
     path: &Path,

@@ -66,6 +66,7 @@ pub fn page(run: &Run, spread: &Spread, summary: &Summary) -> String {
         (sections::slowest_nodes(run, spread))
         (sections::all_figures(summary))
         (sections::manifest(run))
+        (sections::viewer())
     };
     let subtitle = settings::line(&run.manifest, summary);
     page::document("Tidings run report", &title, &subtitle, &main)

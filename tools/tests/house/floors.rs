@@ -18,7 +18,7 @@ pub(crate) struct Floors {
 pub(crate) const CRATES: Floors = Floors {
     house: "the workspace",
     rooms: &[
-        &["tidings-links", "tidings-protocol"],
+        &["tidings-links", "tidings-protocol", "tidings-timeline"],
         &["tidings", "tidings-sim", "tidings-maelstrom"],
         &["tidings-attacker", "tidings-gossipsub", "tidings-tools"],
         &["tidings-sim-wasm", "tidings-testnet"],

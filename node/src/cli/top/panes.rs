@@ -242,7 +242,9 @@ impl View {
                 "misbehaved" | "broken-consensus" | "member-failed" | "member-conflict" => {
                     Tone::Bad
                 }
-                "dial-failed" | "lost" | "top" | "block-disconnected" => Tone::Warning,
+                "dial-failed" | "capture-ended" | "lost" | "top" | "block-disconnected" => {
+                    Tone::Warning
+                }
                 _ => Tone::Plain,
             };
             let cells = vec![line.at.clone(), line.kind.clone(), line.text.clone()];

@@ -46,6 +46,12 @@ impl Program {
         (1..=MAP_MAX).contains(&bytes.len()).then_some(Self(bytes))
     }
 
+    /// The bytes that it was made of.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     fn run(&self, ip: u128) -> Option<u32> {
         let mut reader = Reader { bytes: &self.0, at: 0 };
         let (mut default, mut left) = (None, 128);

@@ -19,6 +19,30 @@ pub struct Fate {
     pub delay: u64,
     /// It doesn't arrive before.
     pub not_before: Time,
+    /// The fault, by number, that lost it or held it up; the last of them, if there are several.
+    pub by: Option<usize>,
+}
+
+/// Whom a fault spares that would meet them, in a world where one thing is otherwise. It draws as it would.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exempt {
+    /// Everybody: the fault never begins.
+    pub all: bool,
+    /// Nodes.
+    pub nodes: Vec<u32>,
+    /// Links, by the nodes at their ends.
+    pub links: Vec<(u32, u32)>,
+}
+
+impl Exempt {
+    /// Whether a link between two nodes is spared.
+    #[must_use]
+    pub fn link(&self, a: u32, b: u32) -> bool {
+        let is_node = |node: &u32| *node == a || *node == b;
+        self.all
+            || self.nodes.iter().any(is_node)
+            || self.links.iter().any(|link| *link == (a, b) || *link == (b, a))
+    }
 }
 
 /// All faults of a run, with what they draw from and what they have met.
@@ -44,6 +68,12 @@ pub struct Running {
     pub nodes: Vec<u32>,
     /// When it ends.
     pub until: Time,
+    /// All nodes that it ever met, and all links that it clogged, in order: each once for each time.
+    pub met: Vec<u32>,
+    /// The same of links, by the nodes at their ends.
+    pub met_links: Vec<(u32, u32)>,
+    /// Whom it spares.
+    pub exempt: Exempt,
     /// By node: whether it is on the smaller side of a partition, or slow.
     side: Vec<bool>,
     /// Between whom it lies, if it names pairs; the smaller number first.
@@ -64,6 +94,9 @@ impl Faults {
                 touched: 0,
                 nodes: Vec::new(),
                 until: Time::NEVER,
+                met: Vec::new(),
+                met_links: Vec::new(),
+                exempt: Exempt::default(),
                 side: Vec::new(),
                 pairs: spec.named_links().iter().map(|(a, b)| sorted(*a, *b)).collect(),
             }
@@ -98,6 +131,12 @@ impl Faults {
         }
     }
 
+    /// Whether a fault looks at messages now.
+    #[must_use]
+    pub fn is_watching(&self, index: usize) -> bool {
+        self.watching.contains(&index)
+    }
+
     /// Splits the nodes: for a partition, or into slow and quick ones.
     pub fn split(&mut self, index: usize, nodes: usize, smaller: &[u32]) {
         let side = &mut self.all[index].side;
@@ -120,12 +159,22 @@ impl Faults {
         }
     }
 
-    /// Nodes lie no longer.
-    pub fn reform(&mut self, liars: &[u32]) {
-        for node in liars {
-            if let Some(liar) = self.liars.get_mut(*node as usize) {
-                *liar = None;
+    /// Everything that is random from now on is drawn anew. Whoever lies draws anew what lies are told.
+    pub fn reseed(&mut self, seed: u64) {
+        for (number, fault) in (0..).zip(&mut self.all) {
+            fault.rng = stream(seed, Use::Fault, number);
+        }
+        for (node, liar) in (0..).zip(&mut self.liars) {
+            if let Some(liar) = liar {
+                liar.reseed(stream(seed, Use::Fault, u64::MAX - node).next_u64());
             }
+        }
+    }
+
+    /// A node doesn't lie any more, from now on.
+    pub fn reform(&mut self, node: u32) {
+        if let Some(liar) = self.liars.get_mut(node as usize) {
+            *liar = None;
         }
     }
 
@@ -143,14 +192,16 @@ impl Faults {
     /// Whether a partition or a cut lies between two nodes now.
     #[must_use]
     pub fn parted(&self, a: u32, b: u32) -> bool {
-        self.watching.iter().any(|index| self.all[*index].parts(a, b))
+        let parts = |fault: &Running| fault.parts(a, b) && !fault.exempt.link(a, b);
+        self.watching.iter().any(|index| parts(&self.all[*index]))
     }
 
     /// What becomes of a message. One that `is_spared` is neither lost nor doubled.
     pub fn fate(&mut self, from: u32, to: u32, is_spared: bool) -> Fate {
-        let mut fate = Fate { copies: 1, delay: 0, not_before: Time::ZERO };
+        let mut fate = Fate { copies: 1, delay: 0, not_before: Time::ZERO, by: None };
         for index in &self.watching {
             let fault = &mut self.all[*index];
+            let before = fate;
             match fault.spec {
                 FaultSpec::Loss { share, .. } if !is_spared && fault.rng.random_bool(share) => {
                     fate.copies = 0;
@@ -176,6 +227,13 @@ impl Faults {
                     fate.delay += fault.slows(from, to) * nanos(by_ms / 1e3);
                 }
                 _ => continue,
+            }
+            if fault.exempt.link(from, to) {
+                fate = before;
+                continue;
+            }
+            if !matches!(fault.spec, FaultSpec::Duplicate { .. }) {
+                fate.by = Some(*index);
             }
             fault.touched += 1;
         }

@@ -92,6 +92,7 @@ impl World {
         let mut world = Self {
             record: Record::new(nodes, items.len()),
             spies: Spies::new(scenario.spies, nodes, items.len(), scenario.seed),
+            recording: None,
             faults: Faults::new(&scenario.fault, scenario.seed),
             healing: None,
             fixed: Arc::new(Fixed {
@@ -120,6 +121,8 @@ impl World {
             former: Default::default(),
             living: nodes,
             strays: 0,
+            otherwise: None,
+            watch: None,
             actions: Vec::new(),
             fetched: 0,
         };

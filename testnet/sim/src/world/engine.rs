@@ -14,6 +14,7 @@ use tidings_protocol::items::pool::template::Room;
 
 use super::state::{Entry, Event, Leg, WAKES, World};
 use crate::listing::Listing;
+use crate::watch::What;
 use crate::workload;
 
 impl World {
@@ -31,9 +32,15 @@ impl World {
             }
             return false;
         }
+        if self.recording.is_some() {
+            self.look_until();
+        }
         let next = self.queue.pop();
         let (at, Entry { node, event }) = &next;
         self.now = *at;
+        if let Some(watch) = &mut self.watch {
+            watch.step();
+        }
         match event {
             Event::Submit { item } => self.submit(*item as usize),
             Event::Mine => self.mine(),
@@ -118,7 +125,10 @@ impl World {
             return;
         };
         self.record.submit(item, origin, self.living, self.now);
-        let item = self.fixed.items[item].clone();
+        let (number, item) = (item, self.fixed.items[item].clone());
+        if let Some(recording) = &mut self.recording {
+            recording.submitted(self.now, number, origin, item.id(), item.size());
+        }
         self.hand(origin, Input::Submitted(item));
     }
 
@@ -149,6 +159,9 @@ impl World {
         let ids = transactions.iter().map(|item| item.id()).collect();
         let nodes = self.fixed.layout.nodes as usize;
         self.mined.make((&block, ids), (parent, height), (origin, nodes), self.now);
+        if let Some(recording) = &mut self.recording {
+            recording.made(self.now, origin, block.id(), block.size());
+        }
         self.hand(origin, Input::Submitted(block));
     }
 
@@ -166,9 +179,10 @@ impl World {
         let seat = &mut self.seats[node as usize];
         self.events += 1;
         self.hash.input(self.now, node, input);
+        let own = self.otherwise.as_ref().and_then(|otherwise| otherwise.params_of(node));
         let mut cx = Cx {
             now: self.now,
-            params: &self.fixed.params,
+            params: own.unwrap_or(&self.fixed.params),
             chain: &*self.fixed.chain,
             rng: &mut seat.rng,
             actions: &mut self.actions,
@@ -177,7 +191,7 @@ impl World {
         seat.node.handle(input.clone(), &mut cx);
         // After every step of a debug build: is the node that it touched still sound?
         #[cfg(debug_assertions)]
-        seat.node.check_invariants(&self.fixed.params);
+        seat.node.check_invariants(own.unwrap_or(&self.fixed.params));
     }
 
     pub(super) fn carry_out_all(&mut self, node: u32) {
@@ -213,15 +227,23 @@ impl World {
     }
 
     fn take(&mut self, node: u32, report: &Report) {
-        if let Report::Accepted { id, .. } = report
+        if let Report::Accepted { id, ingress, .. } = report
             && id.kind() == ItemKind::Block
             && let Some(block) = self.seats[node as usize].node.blocks().get(id)
         {
             self.kept.entry(*id).or_insert_with(|| Arc::clone(block));
             // What came with it needn't come by itself.
-            for tx in self.mined.arrive(*id, node, self.now).unwrap_or_default() {
-                if let Some(item) = self.fixed.number(*tx) {
-                    self.record.accept(item as usize, node, None, self.now);
+            let brought = self.mined.arrive(*id, node, self.now);
+            if let (Some(_), Some(recording)) = (brought, &mut self.recording) {
+                let slot = ingress.map(|link| link.slot());
+                recording.delivered_block(self.now, node, *id, slot);
+            }
+            for tx in brought.unwrap_or_default() {
+                if let Some(item) = self.fixed.number(*tx)
+                    && self.record.accept(item as usize, node, None, self.now)
+                    && let Some(recording) = &mut self.recording
+                {
+                    recording.delivered(self.now, node, item, None);
                 }
             }
         }
@@ -230,7 +252,15 @@ impl World {
         {
             let end = ingress.and_then(|link| self.seats[node as usize].ends.get(link.slot()));
             let from = end.map(|end| end.peer);
-            self.record.accept(item as usize, node, from, self.now);
+            let is_first = self.record.accept(item as usize, node, from, self.now);
+            if let Some(recording) = self.recording.as_mut().filter(|_| is_first) {
+                recording.delivered(self.now, node, item, ingress.map(|link| link.slot()));
+            }
+            if let Some(watch) = &mut self.watch
+                && watch.item() == *id
+            {
+                watch.note(self.now, What::Accepted { node, from });
+            }
         }
     }
 

@@ -102,6 +102,9 @@ impl World {
         let (near, far) = (self.take_slot(from), self.take_slot(to));
         self.set_end(from, near, to, far, true);
         self.set_end(to, far, from, near, false);
+        if let Some(recording) = &mut self.recording {
+            recording.link_up(self.now, (from, near.slot()), (to, far.slot()));
+        }
         (near, far)
     }
 
@@ -167,6 +170,9 @@ impl World {
         if std::mem::take(&mut end.held) {
             let slot = u32::try_from(link.slot()).unwrap_or(u32::MAX);
             self.held.remove(&(node, slot));
+        }
+        if let Some(recording) = &mut self.recording {
+            recording.end_gone(self.now, node, link.slot());
         }
         self.remind(node);
         self.hand(node, Input::Disconnected { link });

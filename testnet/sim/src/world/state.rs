@@ -22,11 +22,14 @@ use crate::hash::EventHash;
 use crate::healing::{Healed, Healing};
 use crate::latency::Latencies;
 use crate::mining::{Mined, Mining};
+use crate::otherwise::Otherwise;
 use crate::overlay::Shape;
 use crate::queue::Queue;
 use crate::random::SplitMix64;
 use crate::record::Record;
+use crate::recording::Recording;
 use crate::spies::Spies;
+use crate::watch::Watch;
 
 /// Wake-ups of a node that may be pending at once: more than the core has kinds of deadlines far apart.
 /// A wake-up beyond them is merely pushed again.
@@ -44,6 +47,8 @@ pub struct World {
     pub(super) events: u64,
     pub(super) record: Record,
     pub(super) spies: Spies,
+    /// Whoever listens to all that happens.
+    pub(super) recording: Option<Box<Recording>>,
     pub(super) faults: Faults,
     /// The last partition that ended.
     pub(super) healing: Option<Healing>,
@@ -63,6 +68,10 @@ pub struct World {
     pub(super) living: usize,
     /// Messages that arrived on a link that was gone.
     pub(super) strays: u64,
+    /// What is otherwise than it would be.
+    pub(super) otherwise: Option<Arc<Otherwise>>,
+    /// What is noted about one item.
+    pub(super) watch: Option<Box<Watch>>,
     /// Reused for every input.
     pub(super) actions: Vec<Action>,
     /// How many of the next events had their memory fetched.

@@ -10,10 +10,12 @@ use tidings_protocol::machine::Input;
 use tidings_protocol::testkit::hostile::{Act, Deed};
 use tidings_protocol::wire::codec;
 use tidings_protocol::wire::error::DecodeError;
-use tidings_protocol::wire::kinds::Class;
+use tidings_protocol::wire::kinds::{Class, MessageKind};
 use tidings_protocol::wire::message::Message;
 
 use super::state::{Event, Held, Leg, World};
+use crate::otherwise::{Into, Otherwise};
+use crate::watch::{What, Word, names};
 
 /// Bytes held on a link at which the sender is told that it is congested; the node's own mark.
 const HIGH_MARK: usize = 1 << 20;
@@ -28,7 +30,10 @@ impl World {
             return self.transmit(node, link, message);
         };
         let mut acts = Vec::new();
+        let word = self.watch.as_ref().and_then(|watch| names(&message, watch.item()));
+        let kept_back = word.map(|word| (word, message.kind()));
         liar.says(self.now, message, &*self.fixed.chain, &mut acts);
+        self.note_withheld(node, link, kept_back, &acts);
         self.commit(node, link, acts);
     }
 
@@ -68,29 +73,92 @@ impl World {
         }
         let class = usize::from(message.class() != Class::Control);
         let (mut copies, mut delay, mut not_before) = (1, 0, 0);
+        let (mut by, mut takes_ns) = (None, None);
         if self.faults.watch_messages() {
             let fate = self.faults.fate(node, end.peer, matches!(message, Message::Session(_)));
             (copies, delay, not_before) = (fate.copies, fate.delay, fate.not_before.as_nanos());
+            by = fate.by;
+        }
+        if let Some(otherwise) = &self.otherwise
+            && let Some(into) = otherwise.fate(node, end.peer, &message, self.now)
+        {
+            match into {
+                Into::Arrives => (copies, delay, not_before) = (copies.max(1), 0, 0),
+                Into::Lost => copies = 0,
+                Into::Takes(nanos) => takes_ns = Some(nanos),
+            }
         }
         let latencies = &self.fixed.latencies;
         let mut leaves = now;
         let lines = latencies.has_bandwidth();
         if lines {
-            let takes = latencies.on_line(node, codec::frame_len(&message));
+            let takes = match is_wide(self.otherwise.as_deref(), node) {
+                true => 0,
+                false => latencies.on_line(node, codec::frame_len(&message)),
+            };
             seat.line_up = seat.line_up.max(now) + takes;
             leaves = if class == 0 { now + takes } else { seat.line_up };
         }
-        let arrives = latencies.arrival(leaves, end.latency, &mut seat.jitter) + delay;
+        let drawn = latencies.arrival(leaves, end.latency, &mut seat.jitter);
+        let arrives = takes_ns.map_or(drawn, |takes| leaves + takes) + delay;
         let at = arrives.max(not_before).max(end.last[class]);
         if copies > 0 {
             end.last[class] = at;
         }
-        let (peer, link, at) = (end.peer, end.far, Time::from_nanos(at));
+        let (slot, peer) = (link.slot(), end.peer);
+        let (link, at) = (end.far, Time::from_nanos(at));
+        if let Some(recording) = &mut self.recording {
+            let fixed = &*self.fixed;
+            let number = |id| fixed.numbers.get(&id).copied();
+            let copies = if at == Time::NEVER { 0 } else { copies };
+            let way = (node, slot, peer);
+            recording.sent(self.now, way, &message, copies, (&*fixed.chain, number));
+        }
+        if let Some(watch) = &mut self.watch {
+            let arrives = if copies > 0 { at } else { Time::NEVER };
+            let (from, to, leaves) = (node, peer, Time::from_nanos(leaves));
+            let sent = |word| What::Sent { from, to, word, leaves, arrives, by };
+            watch.note_message(self.now, &message, sent);
+        }
         for _ in 1..copies {
             self.arrive(at, peer, link, message.clone(), lines);
         }
         if copies > 0 {
             self.arrive(at, peer, link, message, lines);
+        }
+    }
+
+    /// Notes that a liar kept something back: that it said nothing of the kind, true or false, now or later.
+    fn note_withheld(
+        &mut self,
+        from: u32,
+        link: Link,
+        word: Option<(Word, MessageKind)>,
+        acts: &[Act],
+    ) {
+        let (Some((word, kind)), Some(watch)) = (word, &mut self.watch) else { return };
+        let says = |act: &Act| matches!(&act.deed, Deed::Say(said) if said.kind() == kind);
+        if let Some(end) = self.seats[from as usize].ends.get(link.slot())
+            && !acts.iter().any(says)
+        {
+            watch.note(self.now, What::Withheld { from, to: end.peer, word });
+        }
+    }
+
+    /// Notes that a message came, or waits since the link isn't read.
+    fn note_arrival(&mut self, to: u32, link: Link, message: &Message) {
+        if self.watch.is_none() {
+            return;
+        }
+        let Some((from, held)) = self.end_mut(to, link).map(|end| (end.peer, end.held)) else {
+            return;
+        };
+        let waits = held && self.is_held(to, link, message.class());
+        if let Some(watch) = &mut self.watch {
+            watch.note_message(self.now, message, |word| match waits {
+                true => What::Held { from, to, word },
+                false => What::Came { from, to, word },
+            });
         }
     }
 
@@ -104,7 +172,10 @@ impl World {
 
     /// A message comes to the line that all links of a node share.
     pub(super) fn on_line(&mut self, node: u32, link: Link, message: Message) {
-        let takes = self.fixed.latencies.on_line(node, codec::frame_len(&message));
+        let takes = match is_wide(self.otherwise.as_deref(), node) {
+            true => 0,
+            false => self.fixed.latencies.on_line(node, codec::frame_len(&message)),
+        };
         let seat = &mut self.seats[node as usize];
         seat.line_down = seat.line_down.max(self.now.as_nanos()) + takes;
         let at = Time::from_nanos(seat.line_down);
@@ -121,11 +192,15 @@ impl World {
             liar.hears(message, &mut acts);
             self.commit(node, link, acts);
         }
+        self.note_arrival(node, link, message);
         match self.end_mut(node, link).map(|end| end.held) {
             Some(true) if self.is_held(node, link, message.class()) => {
                 self.keep(node, link, message.clone());
             }
-            Some(_) => self.hand(node, Input::Received { link, message }),
+            Some(_) => {
+                self.tell_arrived(node, link, message);
+                self.hand(node, Input::Received { link, message });
+            }
             None => self.strays += 1,
         }
     }
@@ -191,6 +266,12 @@ impl World {
                 return;
             };
             held.bytes -= codec::frame_len(&message);
+            let peer = end.peer;
+            if let Some(watch) = &mut self.watch {
+                let came = |word| What::Came { from: peer, to: node, word };
+                watch.note_message(self.now, &message, came);
+            }
+            self.tell_arrived(node, link, &message);
             self.hand(node, Input::Received { link, message: &message });
         }
     }
@@ -205,4 +286,9 @@ impl World {
             self.hand(peer, input(far));
         }
     }
+}
+
+/// Whether a node's line carries anything at once.
+fn is_wide(otherwise: Option<&Otherwise>, node: u32) -> bool {
+    otherwise.is_some_and(|otherwise| otherwise.wide.contains(&node))
 }

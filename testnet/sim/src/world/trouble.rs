@@ -2,6 +2,7 @@
 
 use rand::RngExt as _;
 use tidings_protocol::ground::time::Time;
+use tidings_timeline::State;
 
 use super::state::{End, Event, Former, WAKES, World, narrow};
 use crate::fault::{Cut, FaultSpec, Running};
@@ -12,22 +13,32 @@ impl World {
     pub(super) fn begin(&mut self, index: usize) {
         let fault = self.faults.get_mut(index);
         let until = fault.until;
-        match fault.spec.clone() {
+        if fault.exempt.all {
+            return;
+        }
+        let nodes = match fault.spec.clone() {
             FaultSpec::Loss { .. } | FaultSpec::Duplicate { .. } | FaultSpec::Reorder { .. } => {
                 self.faults.set_watching(index, true);
+                Vec::new()
             }
-            FaultSpec::Clog { share, .. } => self.clog(index, share, until),
+            FaultSpec::Clog { share, .. } => {
+                self.clog(index, share, until);
+                Vec::new()
+            }
             FaultSpec::Crash { share, nodes, silent, restart_after_s, .. } => {
-                for node in self.choose(index, share, &nodes) {
-                    let known = self.crash(node, silent);
+                let chosen = self.choose(index, share, &nodes);
+                for node in &chosen {
+                    let known = self.crash(*node, silent);
                     if restart_after_s.is_some() {
-                        self.push(until, node, Event::Restart(known));
+                        self.push(until, *node, Event::Restart(known));
                     }
                 }
+                chosen
             }
             FaultSpec::Churn { .. } => {
                 let nodes = 0..self.fixed.layout.nodes;
                 nodes.for_each(|node| self.doom(node, index));
+                Vec::new()
             }
             FaultSpec::Partition { share, mode, .. } => self.part(index, share, mode),
             FaultSpec::Cut { links, mode, .. } => {
@@ -36,36 +47,52 @@ impl World {
                 if mode == Cut::Break {
                     self.break_parted();
                 }
+                Vec::new()
             }
             FaultSpec::Slow { share, nodes, links, .. } => {
                 let slow = self.choose(index, share, &nodes);
                 self.faults.split(index, self.seats.len(), &slow);
                 self.count_pairs(index, &links);
                 self.faults.set_watching(index, true);
+                self.faults.get_mut(index).nodes.clone_from(&slow);
+                self.tell_states(&slow, State::Slow);
+                slow
             }
             FaultSpec::Liar { share, nodes, .. } => {
                 let liars = self.choose(index, share, &nodes);
                 self.faults.corrupt(index, &liars, self.seats.len());
-                self.faults.get_mut(index).nodes = liars;
+                self.faults.get_mut(index).nodes.clone_from(&liars);
+                self.tell_states(&liars, State::Lying);
+                liars
             }
             FaultSpec::Pause { share, nodes, .. } => {
                 let chosen = self.choose(index, share, &nodes);
                 for node in &chosen {
                     self.seats[*node as usize].paused = true;
                 }
-                self.faults.get_mut(index).nodes = chosen;
+                self.faults.get_mut(index).nodes.clone_from(&chosen);
+                self.tell_states(&chosen, State::Paused);
+                chosen
             }
-        }
+        };
+        self.tell_fault(index, nodes);
     }
 
     pub(super) fn end(&mut self, index: usize) {
         self.faults.set_watching(index, false);
-        let Running { spec, nodes, .. } = self.faults.get_mut(index);
+        let Running { spec, nodes, exempt, .. } = self.faults.get_mut(index);
+        if exempt.all {
+            return;
+        }
         let nodes = std::mem::take(nodes);
         if matches!(spec, FaultSpec::Pause { .. }) {
+            self.tell_states(&nodes, State::Resumed);
             nodes.into_iter().for_each(|node| self.resume(node));
         } else if matches!(spec, FaultSpec::Liar { .. }) {
-            self.faults.reform(&nodes);
+            self.tell_states(&nodes, State::Honest);
+            nodes.into_iter().for_each(|node| self.faults.reform(node));
+        } else if matches!(spec, FaultSpec::Slow { .. }) {
+            self.tell_states(&nodes, State::Quick);
         } else if matches!(spec, FaultSpec::Partition { .. }) {
             self.begin_healing();
         }
@@ -83,7 +110,11 @@ impl World {
         }
         chosen.sort_unstable();
         chosen.dedup();
-        self.faults.get_mut(index).touched += chosen.len() as u64;
+        let exempt = &self.faults.get_mut(index).exempt;
+        chosen.retain(|node| !exempt.nodes.contains(node));
+        let fault = self.faults.get_mut(index);
+        fault.touched += chosen.len() as u64;
+        fault.met.extend(&chosen);
         chosen
     }
 
@@ -93,7 +124,8 @@ impl World {
         let fault = self.faults.get_mut(index);
         for (node, seat) in (0..).zip(&self.seats) {
             for end in seat.ends.iter().filter(|end| end.live && end.dialled) {
-                if fault.rng.random_bool(share) {
+                if fault.rng.random_bool(share) && !fault.exempt.link(node, end.peer) {
+                    fault.met_links.push((node, end.peer));
                     clogged.push((node, end.near));
                     clogged.push((end.peer, end.far));
                 }
@@ -105,13 +137,15 @@ impl World {
         }
     }
 
-    fn part(&mut self, index: usize, share: f64, mode: Cut) {
+    /// Returns the smaller side.
+    fn part(&mut self, index: usize, share: f64, mode: Cut) -> Vec<u32> {
         let smaller = self.choose(index, share, &[]);
         self.faults.split(index, self.seats.len(), &smaller);
         self.faults.set_watching(index, true);
         if mode == Cut::Break {
             self.break_parted();
         }
+        smaller
     }
 
     /// Counts the links between pairs of nodes that a fault names.
@@ -144,7 +178,7 @@ impl World {
         };
         let after = exponential(60.0 / per_minute, fault.rng.random());
         let at = Time::from_nanos(self.now.as_nanos().saturating_add(after));
-        if at < fault.until {
+        if at < fault.until && !fault.exempt.nodes.contains(&node) {
             let (fault, life) = (narrow(index), self.seats[node as usize].life);
             self.push(at, node, Event::Crash { fault, life });
         }
@@ -154,6 +188,7 @@ impl World {
     pub(super) fn churn(&mut self, node: u32, index: u32) {
         let fault = self.faults.get_mut(index as usize);
         fault.touched += 1;
+        fault.met.push(node);
         let FaultSpec::Churn { away_s, .. } = fault.spec else {
             return;
         };
@@ -190,7 +225,11 @@ impl World {
                 self.held.remove(&(node, narrow(link.slot())));
             }
             self.seats[node as usize].ends[link.slot()].live = false;
+            if let Some(recording) = &mut self.recording {
+                recording.end_gone(self.now, node, link.slot());
+            }
         }
+        self.tell_states(&[node], State::Down);
         self.paused.remove(&node);
         self.former.entry(node).or_default().add(&counters);
         self.living -= 1;
@@ -208,6 +247,7 @@ impl World {
         seat.life += 1;
         self.living += 1;
         self.record.node_up(node);
+        self.tell_states(&[node], State::Up);
         // In a fixed shape its operator's list stands.
         if !self.fixed.layout.shape.is_fixed() {
             self.remind(node);

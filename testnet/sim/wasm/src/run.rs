@@ -1,9 +1,9 @@
 //! One run, piece by piece, so that a page can show how far it is and stop it.
 
 use serde::Serialize;
-use tidings_protocol::ground::time::Time;
 use tidings_sim::scenario::Scenario;
 use tidings_sim::simulation::{Course, Finished, Prepared};
+use tidings_timeline::recorder::BOUND;
 
 /// Most nodes: ten thousand, at some 20 kB each with their links, fit into a tab beside the record of what they do.
 pub const NODES_MAX: usize = 10_000;
@@ -70,14 +70,14 @@ pub fn read(scenario: &[u8]) -> Result<Scenario, String> {
 }
 
 impl Run {
-    /// Sets up a network, and lets it stand until just before the first transaction.
+    /// Sets up a network, records it, and lets it stand until just before the first transaction.
     ///
     /// # Errors
     /// A sentence about what is wrong with the scenario, or that it is too large for a tab.
     pub fn begin(scenario: &[u8]) -> Result<Self, String> {
         let scenario = read(scenario)?;
         check_size(&scenario)?;
-        Ok(Self { course: Prepared::new(&scenario)?.begin() })
+        Ok(Self { course: Prepared::recorded(&scenario, BOUND)?.begin() })
     }
 
     /// Handles so many events, or fewer if it is over then. Whether there are more.
@@ -90,17 +90,19 @@ impl Run {
     pub fn progress(&self) -> Progress {
         let world = self.course.world();
         Progress {
-            simulated_s: world.now().since(Time::ZERO).as_secs_f64(),
+            simulated_s: world.now().as_nanos() as f64 / 1e9,
             delivered: world.record().delivered(),
             pairs: (world.items().len() * world.nodes()) as u64,
             events: world.events(),
         }
     }
 
-    /// Ends it where it stands: what it came to.
+    /// Ends it where it stands: what it came to, and the timeline as a file.
     #[must_use]
-    pub fn finish(self) -> Figures {
-        Figures::of(&self.course.finish())
+    pub fn finish(self) -> (Figures, Vec<u8>) {
+        let mut finished = self.course.finish();
+        let timeline = finished.take_timeline().unwrap_or_default();
+        (Figures::of(&finished), timeline.to_bytes())
     }
 }
 
@@ -132,6 +134,7 @@ fn check_size(scenario: &Scenario) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidings_timeline::Timeline;
 
     const SMALL: &str = r#"{"network": {"nodes": 30}, "seed": 11,
         "workload": {"txs": 3, "rate": 20.0, "sizes": {"fixed": 300}}}"#;
@@ -148,7 +151,11 @@ mod tests {
             }
             assert!(!run.advance(events), "it is over");
             assert_eq!(run.progress().delivered, 90);
-            assert_eq!(run.finish(), once);
+            let (figures, timeline) = run.finish();
+            assert_eq!(figures, once);
+            let timeline = Timeline::from_bytes(&timeline).unwrap();
+            assert_eq!(timeline.about.event_hash, Some(once.event_hash.clone()));
+            assert_eq!(timeline.deliveries.at.len(), 90);
         }
     }
 

@@ -23,6 +23,9 @@ pub const TRACE: &str = "trace.csv";
 /// File of the log within a node's folder.
 pub const LOG: &str = "node.log";
 
+/// What the files of a capture within a node's folder begin with.
+pub const CAPTURE: &str = "node.capture";
+
 /// The admin socket within a node's folder.
 pub(super) const SOCKET: &str = "admin.sock";
 
@@ -42,6 +45,8 @@ pub struct Common {
     pub slow_motion: Option<SlowMotion>,
     /// Whether nodes keep what they have on the disk.
     pub keeps: bool,
+    /// Whether they capture what their cores are handed.
+    pub captures: bool,
     /// Whether they may be told to let things go wrong.
     pub trouble: bool,
     /// The program to start as a node, instead of this one.
@@ -105,6 +110,7 @@ fn config(plan: &NodePlan, common: &Common) -> Config {
     config.node.network.clone_from(&common.network);
     config.admin.socket = SOCKET.into();
     config.trace.file = Some(TRACE.into());
+    config.capture.file = common.captures.then(|| CAPTURE.into());
     config.lab.withhold = plan.withholds;
     config.lab.trouble = common.trouble;
     config.lab.slow_motion = common.slow_motion;

@@ -6,44 +6,44 @@ use tidings_sim::gym::{self, Aftermath, Setup};
 
 /// One attack.
 #[derive(Debug)]
-pub(super) struct Attack {
-    pub(super) name: &'static str,
+pub(crate) struct Attack {
+    pub(crate) name: &'static str,
     /// What is done.
-    pub(super) what: &'static str,
+    pub(crate) what: &'static str,
     /// What of it counts as success.
-    pub(super) success: &'static str,
+    pub(crate) success: &'static str,
     /// With so many addresses.
-    pub(super) setup: fn(usize) -> Setup,
-    pub(super) succeeds: fn(&Aftermath) -> bool,
+    pub(crate) setup: fn(usize) -> Setup,
+    pub(crate) succeeds: fn(&Aftermath) -> bool,
     /// What is left out for comparison, if anything: then the attacker's share without it is known, too.
-    pub(super) own: Option<fn(&mut Setup)>,
+    pub(crate) own: Option<fn(&mut Setup)>,
     /// What must hold of an attacker with [`STANDARD`] addresses.
-    pub(super) goal: Option<Goal>,
+    pub(crate) goal: Option<Goal>,
 }
 
 /// What must hold.
 #[derive(Debug)]
-pub(super) struct Goal {
-    pub(super) text: &'static str,
+pub(crate) struct Goal {
+    pub(crate) text: &'static str,
     /// Of a run, and of the same run without the attack's `own` part.
-    pub(super) holds: fn(&Aftermath, &Aftermath) -> bool,
+    pub(crate) holds: fn(&Aftermath, &Aftermath) -> bool,
 }
 
 /// A protection that the gym can switch off, or one that can be had besides.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Protection {
-    pub(super) name: &'static str,
-    pub(super) switch_off: fn(&mut Setup),
+pub(crate) struct Protection {
+    pub(crate) name: &'static str,
+    pub(crate) switch_off: fn(&mut Setup),
 }
 
 /// Addresses, and the networks in which they are, of the attacker that all attacks are tried with.
-pub(super) const STANDARD: (usize, usize) = (500, 64);
+pub(crate) const STANDARD: (usize, usize) = (500, 64);
 
 /// Honest hosts, and in how many networks: as spread as Bitcoin's reachable nodes, of whom most are alone in their /16.
 const HONEST: (usize, usize) = (1_000, 800);
 
 /// What is switched off, one at a time.
-pub(super) const PROTECTIONS: &[Protection] = &[
+pub(crate) const PROTECTIONS: &[Protection] = &[
     Protection { name: "no groups", switch_off: |setup| setup.grouping = Grouping::Nothing },
     Protection { name: "no anchors", switch_off: |setup| setup.has_anchors = false },
     Protection { name: "no feelers", switch_off: |setup| setup.params.peers.feeler_s = 0 },
@@ -102,7 +102,7 @@ fn newcomer(addresses: usize, seeds: usize, poisoned: f64) -> Setup {
 const RESTARTED: &str = "all outbound links ten minutes after a restart";
 const EVER: &str = "all outbound links at any time";
 
-pub(super) const ATTACKS: &[Attack] = &[
+pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         name: "poison",
         what: "for a day, 32 links from 64 networks tell the attacker's addresses, which are in those networks; then the node starts again \

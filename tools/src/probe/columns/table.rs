@@ -24,7 +24,7 @@ const GROUP_ROWS: usize = 1 << 17;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A whole number.
     Number,
     /// One, or nothing.
@@ -38,11 +38,11 @@ pub(super) enum Kind {
 }
 
 /// Names and kinds of columns, in order.
-pub(super) type Columns = &'static [(&'static str, Kind)];
+pub(crate) type Columns = &'static [(&'static str, Kind)];
 
 /// What one column holds.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Column {
+pub(crate) enum Column {
     /// Numbers or times.
     Numbers(Vec<i64>),
     /// The same, of which some are nothing.
@@ -52,7 +52,7 @@ pub(super) enum Column {
 }
 
 /// All columns, in order.
-pub(super) type Table = Vec<Column>;
+pub(crate) type Table = Vec<Column>;
 
 impl Column {
     fn len(&self) -> usize {
@@ -84,7 +84,7 @@ fn schema(columns: Columns) -> String {
 }
 
 /// Writes a table of so many rows whole or not at all; `part` makes some of them at a time.
-pub(super) fn write(
+pub(crate) fn write(
     path: &Path,
     columns: Columns,
     rows: usize,

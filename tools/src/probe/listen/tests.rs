@@ -12,7 +12,7 @@ fn setup() -> Setup {
         shared: 1,
         round: None,
         long: None,
-        place: None,
+        position: None,
         relays: false,
         slow_motion: None,
         bounds: Bounds::default(),

@@ -224,6 +224,17 @@ pub(super) fn manifest(run: &Run) -> Markup {
     section("manifest", "Manifest", &content)
 }
 
+/// How to see more.
+pub(super) fn viewer() -> Markup {
+    let content = html! {
+        p {
+            "In the folder of this run, " code { "tidings-testnet view ." } " shows it in a browser, moment by moment: who had what when, \
+             what passed between nodes, and why an item was late. With two to six folders it shows the runs side by side."
+        }
+    };
+    section("viewer", "See it over time", &content)
+}
+
 fn quantiles(reception: &Reception, shares: &[f64]) -> Vec<String> {
     let quantile = |&share: &f64| number_or_unknown(reception.latencies.quantile(share));
     shares.iter().map(quantile).collect()
