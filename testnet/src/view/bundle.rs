@@ -9,5 +9,5 @@ pub(super) const SCRIPT: &str = include_str!("../../viewer/dist/view.js");
 /// Its style.
 pub(super) const STYLE: &str = include_str!("../../viewer/dist/view.css");
 
-/// The simulator as WebAssembly, compressed by gzip; `None` while there is none.
-pub(super) const SIMULATOR: Option<&[u8]> = None;
+/// The simulator as WebAssembly, compressed by gzip. `.ci/wasm --renew` makes it.
+pub(super) const SIMULATOR: &[u8] = include_bytes!("../../viewer/dist/simulator.wasm.gz");

@@ -1,8 +1,10 @@
 //! One run, piece by piece, so that a page can show how far it is and stop it.
 
 use serde::Serialize;
+use tidings_sim::overlay::Shape;
 use tidings_sim::scenario::Scenario;
 use tidings_sim::simulation::{Course, Finished, Prepared};
+use tidings_sim::workload::sizes::Sizes;
 use tidings_timeline::recorder::BOUND;
 
 /// Most nodes: ten thousand, at some 20 kB each with their links, fit into a tab beside the record of what they do.
@@ -11,6 +13,15 @@ pub const NODES_MAX: usize = 10_000;
 /// Most pairs of a transaction and a node: a thousand nodes and four thousand transactions. Each takes some 10 bytes here, and
 /// what is recorded of it is bounded by itself. A guess at what a phone bears.
 pub const PAIRS_MAX: usize = 4_000_000;
+
+/// Most links at first: ten thousand nodes that dial sixteen. A link takes some kilobytes at each end.
+pub const LINKS_MAX: usize = 160_000;
+
+/// Most bytes of all transactions: each is kept once, for all nodes. A guess at what a phone bears.
+pub const BYTES_MAX: usize = 64 << 20;
+
+/// More than the mean size of transactions in a Bitcoin block, bytes.
+const BITCOIN_MEAN: usize = 1_000;
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -128,6 +139,27 @@ fn check_size(scenario: &Scenario) -> Result<(), String> {
             PAIRS_MAX / nodes
         ));
     }
+    let links = match scenario.network.topology {
+        Shape::Complete => nodes * (nodes - 1) / 2,
+        Shape::Listed => scenario.network.links.len(),
+        _ => nodes.saturating_mul(scenario.params.peers.outbound.max(2)),
+    };
+    if links > LINKS_MAX {
+        return Err(format!(
+            "There are {links} links, but a tab takes at most {LINKS_MAX}. tidings-testnet sim takes more."
+        ));
+    }
+    let bytes = match scenario.workload.sizes {
+        Sizes::Fixed(bytes) => bytes,
+        Sizes::Bitcoin => BITCOIN_MEAN,
+    };
+    if items.saturating_mul(bytes) > BYTES_MAX {
+        return Err(format!(
+            "All transactions have {} MB, but a tab takes at most {}. tidings-testnet sim takes more.",
+            items.saturating_mul(bytes) >> 20,
+            BYTES_MAX >> 20
+        ));
+    }
     Ok(())
 }
 
@@ -160,9 +192,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_for_a_tab_is_refused_and_runs_at_once_all_the_same() {
+    fn what_is_too_large_for_a_tab_is_refused() {
         for (scenario, sentence) in [
             (r#"{"network": {"nodes": 10001}}"#, "a tab takes at most 10000"),
+            (
+                r#"{"network": {"nodes": 2000, "topology": "complete"}, "workload": {"txs": 1}}"#,
+                "1999000 links, but a tab takes at most 160000",
+            ),
+            (
+                r#"{"network": {"nodes": 9}, "workload": {"txs": 9000, "sizes": {"fixed": 99000}}}"#,
+                "849 MB, but a tab takes at most 64",
+            ),
             (
                 r#"{"network": {"nodes": 5000}, "workload": {"txs": 801}}"#,
                 "at most 800 with so many",
