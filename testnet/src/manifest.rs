@@ -23,8 +23,12 @@
 //! rate = 20.0
 //! sizes = { fixed = 300 }     # or "bitcoin"
 //!
+//! [[write]]                   # one more transaction
+//! at_s = 1.5
+//! node = 3
+//!
 //! [[fault]]
-//! kind = "loss"               # duplicate, reorder, clog, crash, churn, partition, pause, liar
+//! kind = "loss"               # duplicate, reorder, clog, crash, churn, partition, cut, slow, pause, liar
 //! share = 0.2
 //!
 //! [params.relay]
@@ -58,7 +62,7 @@ use tidings_sim::latency::LinkSpec;
 use tidings_sim::overlay::{Edge, OverlaySpec, Shape};
 use tidings_sim::scenario::{self, Measure, Scenario};
 use tidings_sim::workload::sizes::Sizes;
-use tidings_sim::workload::{SIZE_MAX, Transfers};
+use tidings_sim::workload::{SIZE_MAX, Transfers, Write};
 
 use contender::Contender;
 use recorded::Recorded;
@@ -87,6 +91,9 @@ pub struct Manifest {
     /// The node at which all transactions are submitted; random ones if unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<u32>,
+    /// More transactions, each submitted at a node and a moment of one's choice. Simulated only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub write: Vec<Write>,
     /// How it is measured.
     pub measure: Measure,
     /// Share of the nodes that note who told them of each item first, 0 to 1.
@@ -224,6 +231,7 @@ impl Default for Manifest {
             workload,
             warmup_txs,
             origin,
+            write,
             measure,
             spies,
             mining: _, // of real nodes, too: see below
@@ -238,6 +246,7 @@ impl Default for Manifest {
             workload: Workload::Transfers(workload),
             warmup_txs,
             origin,
+            write,
             measure,
             spies,
             contender: None,
@@ -431,6 +440,7 @@ impl Manifest {
             workload,
             warmup_txs: self.warmup_txs,
             origin: self.origin,
+            write: self.write.clone(),
             measure: self.measure,
             spies: self.spies,
             mining: self.mining.map(|mining| tidings_sim::mining::Mining {

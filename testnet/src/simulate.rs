@@ -7,6 +7,7 @@
 mod chain;
 pub(crate) mod fleet;
 pub mod huge_pages;
+pub mod link;
 pub mod tables;
 mod trace;
 mod watch;
@@ -63,6 +64,9 @@ pub struct SimArgs {
     /// Most messages and deliveries of the timeline; above it, fewer items are followed
     #[arg(long, value_name = "N", requires = "trace", default_value_t = BOUND)]
     pub trace_rows: usize,
+    /// Print a link that has a browser's tab replay it, to the event hash, instead of simulating it here
+    #[arg(long, conflicts_with_all = ["members", "out", "trace", "json"])]
+    pub link: bool,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -119,6 +123,10 @@ pub fn run(args: &SimArgs) -> Result<ExitCode, SimError> {
         return fleet::run(args, members);
     }
     let manifest = args.resolve()?;
+    if args.link {
+        let scenario = manifest.scenario().map_err(SimError::Usage)?;
+        return Ok(output::print(&(link::of(&scenario) + "\n"), false, ExitCode::SUCCESS));
+    }
     let text = recorded::render(&manifest, Recorded::here(None, None))
         .map_err(|error| SimError::Usage(error.to_string()))?;
     let text = run::Manifest::parse(text).map_err(|error| SimError::Usage(error.to_string()))?;

@@ -21,12 +21,15 @@
 //! - `partition`: two sides hear nothing of each other. `drop`: what is sent across is lost, links stay
 //!   (as Maelstrom does it); `stall`: it arrives when the partition heals, as with TCP; `break`: links
 //!   across break at once. New links across can't be made in any of them.
+//! - `cut`: the same as a partition, between pairs of nodes that are named.
+//! - `slow`: what a node sends and is sent takes longer, pings included; or what goes between two nodes.
 //! - `liar`: nodes say what isn't true: that they had everything already, or were first with it, and
 //!   announce items without ever delivering one; or any other of the [lies](tidings_protocol::testkit::hostile::Lie) that
-//!   there are. They do so from the beginning, the warm-up included, and nothing is submitted at them.
+//!   there are. They do so from the beginning, the warm-up included, unless a moment is given, and nothing is submitted at
+//!   them while they do, unless a [write](crate::workload::Write) names them.
 //!
 //! Every fault draws from a stream of its own, so that switching one on changes nothing but what it
-//! touches.
+//! touches, and nothing before it begins. (Streams go by kind and place: one more fault comes behind the others of its kind.)
 
 mod running;
 mod spec;

@@ -1,7 +1,7 @@
 //! Simulates the shipped node, from ten of them to a million.
 //!
 //! # Map
-//! - what to simulate: [`scenario`] is all of it as plain data; [`overlay`], [`latency`], [`workload`] and
+//! - what to simulate: [`scenario`] is all of it as plain data, [`sparse`] the same in short; [`overlay`], [`latency`], [`workload`] and
 //!   [`fault`] are its parts
 //! - the engine: [`world`] holds nodes and links and drives them, [`queue`] says what is next, [`random`]
 //!   gives every use a stream of its own
@@ -40,6 +40,7 @@ pub mod record;
 pub mod recording;
 pub mod scenario;
 pub mod simulation;
+pub mod sparse;
 pub mod spies;
 pub mod survivors;
 pub mod units;

@@ -24,8 +24,17 @@ const NEVER: u32 = u32::MAX;
 pub struct Mining {
     /// Mean time from one to the next, seconds.
     pub interval_s: f64,
-    /// Most transactions of a block.
+    /// Most transactions of a block; all that are pooled if it is left out.
+    #[serde(default = "unlimited", skip_serializing_if = "is_unlimited")]
     pub txs_max: usize,
+}
+
+const fn unlimited() -> usize {
+    usize::MAX
+}
+
+const fn is_unlimited(txs: &usize) -> bool {
+    *txs == usize::MAX
 }
 
 impl Mining {

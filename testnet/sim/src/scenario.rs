@@ -12,7 +12,7 @@ use crate::fault::FaultSpec;
 use crate::latency::LinkSpec;
 use crate::mining::Mining;
 use crate::overlay::{Edge, OverlaySpec, Shape};
-use crate::workload::Transfers;
+use crate::workload::{Transfers, WRITES_MAX, Write};
 
 /// Most nodes: what a million-node budget of memory was measured for, and a few more.
 pub const NODES_MAX: usize = 4_000_000;
@@ -44,6 +44,9 @@ pub struct Scenario {
     pub warmup_txs: usize,
     /// The node at which all transactions are submitted; random ones if unset.
     pub origin: Option<u32>,
+    /// More transactions, each submitted at a node and a moment of one's choice. They are measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub write: Vec<Write>,
     /// How it is measured.
     pub measure: Measure,
     /// Share of the nodes that note who told them of each item first, 0 to 1.
@@ -100,6 +103,7 @@ impl Default for Scenario {
             workload: Transfers::default(),
             warmup_txs: 0,
             origin: None,
+            write: Vec::new(),
             measure: Measure::default(),
             spies: 0.0,
             mining: None,
@@ -164,7 +168,14 @@ impl Scenario {
                 "origin is {origin}, but must be less than network.nodes, {nodes}"
             ));
         }
-        let most = PAIRS_MAX / nodes;
+        if self.write.len() > WRITES_MAX {
+            return Err(format!(
+                "there are {} writes, but may be at most {WRITES_MAX}",
+                self.write.len()
+            ));
+        }
+        self.write.iter().try_for_each(|write| write.validate(nodes))?;
+        let most = (PAIRS_MAX / nodes).saturating_sub(self.write.len());
         if !(1..=most).contains(&txs) {
             return Err(format!(
                 "workload.txs is {txs}, but must be 1 to {most} with {nodes} nodes"

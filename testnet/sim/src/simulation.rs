@@ -31,6 +31,23 @@ pub struct Prepared {
     problems: Vec<String>,
 }
 
+/// A simulation under way, for whoever runs it piece by piece.
+#[derive(Debug)]
+pub struct Course {
+    prepared: Prepared,
+    ending: Ending,
+    events_before: u64,
+}
+
+/// When a run ends.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    busy_until: Time,
+    stall: Duration,
+    /// Until when what is under way is watched on, once everybody has everything.
+    rest_until: Option<Time>,
+}
+
 /// A simulation that has come to its end.
 #[derive(Debug)]
 pub struct Finished {
@@ -139,16 +156,52 @@ impl Prepared {
     /// Runs the measured part.
     #[must_use]
     pub fn finish(self, watch: &mut dyn FnMut(&World)) -> Finished {
-        let Self { mut world, outlook, baseline, connect_s, stall_s, problems } = self;
-        let events_before = world.events();
-        run(&mut world, outlook, stall_s, watch);
+        let mut course = self.begin();
+        course.ending.run(&mut course.prepared.world, watch);
+        course.finish()
+    }
+
+    /// Begins the measured part, which then goes on step by step.
+    #[must_use]
+    pub fn begin(self) -> Course {
+        Course {
+            ending: Ending::new(self.outlook, self.stall_s),
+            events_before: self.world.events(),
+            prepared: self,
+        }
+    }
+}
+
+impl Course {
+    /// The world as it is now.
+    #[must_use]
+    pub const fn world(&self) -> &World {
+        &self.prepared.world
+    }
+
+    /// When things are to happen.
+    #[must_use]
+    pub const fn outlook(&self) -> Outlook {
+        self.prepared.outlook
+    }
+
+    /// Handles the next event. False if the run is over: every living node has every item, the last fault is over, and what
+    /// was under way then has settled; or nothing was delivered for as long as the scenario waits.
+    pub fn step(&mut self) -> bool {
+        self.ending.step(&mut self.prepared.world)
+    }
+
+    /// What the run came to, as it stands.
+    #[must_use]
+    pub fn finish(self) -> Finished {
+        let Prepared { world, outlook, baseline, connect_s, problems, .. } = self.prepared;
         let mut invalid_reasons = idle_faults(&world);
         invalid_reasons.extend(problems);
         Finished {
             outlook,
             baseline,
             connect_s,
-            events_run: world.events() - events_before,
+            events_run: world.events() - self.events_before,
             invalid_reasons,
             world,
         }
@@ -189,21 +242,36 @@ fn connect(world: &mut World, scenario: &Scenario) -> bool {
 /// Runs until every living node has every item and the last fault is over, or nothing was delivered for
 /// `stall_s`. `watch` sees the world now and then.
 pub fn run(world: &mut World, outlook: Outlook, stall_s: f64, watch: &mut dyn FnMut(&World)) {
-    let busy_until = outlook.last.max(outlook.trouble_until);
-    let stall = Duration::from_nanos(nanos(stall_s));
-    let mut steps = 0_u32;
-    loop {
-        steps = steps.wrapping_add(1);
-        if steps.is_multiple_of(STEPS_PER_LOOK) {
-            watch(world);
+    Ending::new(outlook, stall_s).run(world, watch);
+}
+
+impl Ending {
+    fn new(outlook: Outlook, stall_s: f64) -> Self {
+        Self {
+            busy_until: outlook.last.max(outlook.trouble_until),
+            stall: Duration::from_nanos(nanos(stall_s)),
+            rest_until: None,
         }
-        if world.record().open() == 0 && world.now() >= busy_until {
-            return world.run_until(world.now() + SETTLE);
+    }
+
+    fn run(mut self, world: &mut World, watch: &mut dyn FnMut(&World)) {
+        let mut steps = 0_u32;
+        while self.step(world) {
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(STEPS_PER_LOOK) {
+                watch(world);
+            }
         }
-        let give_up = world.record().last().max(busy_until) + stall;
-        if !world.step(give_up) {
-            return;
+    }
+
+    fn step(&mut self, world: &mut World) -> bool {
+        if self.rest_until.is_none() && world.record().open() == 0 && world.now() >= self.busy_until
+        {
+            self.rest_until = Some(world.now() + SETTLE);
         }
+        let give_up = || world.record().last().max(self.busy_until) + self.stall;
+        let until = self.rest_until.unwrap_or_else(give_up);
+        world.step(until)
     }
 }
 

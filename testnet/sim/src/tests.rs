@@ -1,5 +1,6 @@
 //! Whole simulations at small sizes: what runs promise whatever is simulated.
 
+mod branches;
 mod faults;
 mod pressure;
 mod recorded;
@@ -40,7 +41,7 @@ fn with_faults(mut scenario: Scenario, faults: &[&str]) -> Scenario {
     scenario
 }
 
-/// A fault as command lines have it: `KIND:KEY=VALUE,…`, with numbers of nodes joined by `+`.
+/// A fault as command lines have it: `KIND:KEY=VALUE,…`, with numbers of nodes joined by `+`, and the two of a link by `-`.
 fn parse(text: &str) -> FaultSpec {
     let (kind, rest) = text.split_once(':').unwrap();
     let mut table = format!("kind = \"{kind}\"\n");
@@ -48,6 +49,7 @@ fn parse(text: &str) -> FaultSpec {
         let (key, value) = entry.split_once('=').unwrap();
         let value = match value.parse::<toml::Value>() {
             _ if key == "nodes" => format!("[{}]", value.replace('+', ",")),
+            _ if key == "links" => format!("[[{}]]", value.replace('+', "],[").replace('-', ",")),
             Ok(_) => value.to_owned(),
             Err(_) => format!("\"{value}\""),
         };

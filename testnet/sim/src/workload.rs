@@ -23,6 +23,12 @@ pub const SIZE_MIN: usize = 16;
 /// Largest transaction: the default limit of all rule sets, bytes.
 pub const SIZE_MAX: usize = 100_000;
 
+/// Most writes of a run: more than anybody makes by hand. A guess.
+pub const WRITES_MAX: usize = 1_000;
+
+/// Latest write, seconds after the first submission: as long as a run may wait for anything else.
+const WRITE_AT_MAX_S: f64 = 1e6;
+
 /// Transactions made up for the run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +39,34 @@ pub struct Transfers {
     pub rate: f64,
     /// How large.
     pub sizes: Sizes,
+}
+
+/// One more transaction, submitted where and when somebody says so. It comes after the workload's own in number and
+/// content, whenever it is submitted, so that nothing before it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Write {
+    /// When, seconds after the first submission that is measured.
+    pub at_s: f64,
+    /// At which node. If it is dead or stands still then, nothing is submitted.
+    pub node: u32,
+}
+
+impl Write {
+    /// Checks both, in a network of so many nodes.
+    ///
+    /// # Errors
+    /// A sentence about the first that makes no sense.
+    pub fn validate(&self, nodes: usize) -> Result<(), String> {
+        let Self { at_s, node } = *self;
+        if !(0.0..=WRITE_AT_MAX_S).contains(&at_s) {
+            return Err(format!("write.at_s is {at_s}, but must be 0 to {WRITE_AT_MAX_S} seconds"));
+        }
+        if node as usize >= nodes {
+            return Err(format!("write: there is no node {node} among {nodes}"));
+        }
+        Ok(())
+    }
 }
 
 impl Default for Transfers {
@@ -57,12 +91,13 @@ impl Transfers {
     }
 }
 
-/// Builds all items of a run, in the order of their submission.
+/// Builds all items of a run: the workload's in the order of their submission, then so many writes.
 ///
 /// # Errors
 /// A sentence about a workload that the chain's rules refuse.
 pub fn items(
     transfers: &Transfers,
+    writes: usize,
     seed: u64,
     chain: &dyn Chain,
 ) -> Result<Vec<Arc<Item>>, String> {
@@ -72,7 +107,7 @@ pub fn items(
             format!("the chain's rules refuse a transaction of the workload: {rejection}")
         })
     };
-    (0..transfers.txs as u64).map(item).collect()
+    (0..(transfers.txs + writes) as u64).map(item).collect()
 }
 
 /// The bytes of one transaction: random ones that never repeat.
@@ -105,7 +140,7 @@ mod tests {
 
     #[test]
     fn payloads_have_their_size_and_never_repeat() {
-        let items = items(&transfers(1_000), 1, &Opaque::default()).unwrap();
+        let items = items(&transfers(1_000), 0, 1, &Opaque::default()).unwrap();
         assert!(items.iter().all(|item| item.size() == 300));
         let mut ids: Vec<_> = items.iter().map(|item| item.id()).collect();
         ids.sort_unstable();
@@ -114,12 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn more_transactions_leave_the_first_ones_as_they_were() {
-        let ids = |txs| -> Vec<_> {
-            let items = items(&transfers(txs), 1, &Opaque::default()).unwrap();
+    fn more_transactions_and_writes_leave_the_first_ones_as_they_were() {
+        let ids = |txs, writes| -> Vec<_> {
+            let items = items(&transfers(txs), writes, 1, &Opaque::default()).unwrap();
             items.iter().map(|item| item.id()).collect()
         };
-        assert_eq!(ids(5), ids(9)[..5]);
+        assert_eq!(ids(5, 0), ids(9, 0)[..5]);
+        assert_eq!(ids(5, 0), ids(5, 2)[..5]);
     }
 
     #[test]

@@ -229,6 +229,12 @@ fn check_only_simulated(manifest: &Manifest) -> Result<(), String> {
              let more be reachable, or use sim"
         ));
     }
+    if !manifest.write.is_empty() {
+        return Err(
+            "write: only a simulation submits at a node of one's choice: leave it out, or use sim"
+                .to_owned(),
+        );
+    }
     if manifest.warmup_txs > 0 && manifest.mining.is_some() {
         return Err(
             "warmup_txs: launch has no warm-up where blocks are made; leave it out, or use sim"
@@ -294,6 +300,9 @@ fn check_fault(fault: &FaultSpec, manifest: &Manifest) -> Result<(), String> {
         ));
     }
     match fault {
+        FaultSpec::Slow { .. } => Err(format!(
+            "fault {name}: launch has no slow nodes: use sim, or links of another model"
+        )),
         FaultSpec::Liar { .. } => Err(format!(
             "fault {name}: launch has no liars: use sim, or `assault`, where they attack real nodes, or --withhold"
         )),
@@ -367,7 +376,7 @@ mod tests {
     #[test]
     fn what_only_a_simulator_can_do_is_refused_not_ignored() {
         type Change = fn(&mut Manifest);
-        let cases: [(Change, &str); 8] = [
+        let cases: [(Change, &str); 9] = [
             (
                 |manifest| manifest.link = LinkSpec::Rounds { round_ms: 100, asynchronous: true },
                 "launch can't keep rounds",
@@ -388,6 +397,12 @@ mod tests {
                     });
                 },
                 "warmup_txs: launch has no warm-up where blocks",
+            ),
+            (
+                |manifest| {
+                    manifest.write = vec![tidings_sim::workload::Write { at_s: 1.0, node: 3 }];
+                },
+                "write: only a simulation",
             ),
             (|manifest| manifest.network.reachable = Some(8), "but nodes dial 8 others"),
             (|manifest| manifest.network.nodes = 6_000, "launch starts at most 5000"),
@@ -422,8 +437,21 @@ mod tests {
                     nodes: vec![],
                     say: tidings_protocol::testkit::hostile::Lies::All,
                     withhold: None,
+                    at_s: None,
+                    for_s: None,
                 }],
                 "launch has no liars",
+            ),
+            (
+                vec![FaultSpec::Slow {
+                    share: 0.1,
+                    nodes: vec![],
+                    links: vec![],
+                    by_ms: 500.0,
+                    at_s: 0.0,
+                    for_s: None,
+                }],
+                "launch has no slow nodes",
             ),
         ] {
             let error = settings(|manifest| manifest.fault = faults).unwrap_err();

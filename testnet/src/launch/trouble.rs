@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `loss`, `duplicate`, `reorder` | nodes lose, double or hold up what they send |
 //! | `clog` | both ends of a link hold up what goes over it |
-//! | `partition` | nodes hold up or lose what goes to the other side, or break the links with it |
+//! | `partition`, `cut` | nodes hold up or lose what goes to the other side, or break the links with it |
 //! | `pause` | the process is stopped (SIGSTOP), and goes on |
 //! | `crash`, `churn` | `kill -9`, and started again with its folder, so with what it saved; silent: stopped first, so that its sockets stay |
 //!
@@ -24,7 +24,7 @@ use rand::{Rng, RngExt as _};
 use rand_chacha::ChaCha8Rng;
 use tidings::clock::Clock;
 use tidings_protocol::ground::time::Time;
-use tidings_sim::fault::FaultSpec;
+use tidings_sim::fault::{Cut, FaultSpec};
 use tidings_sim::random::shared::{self, Stream};
 use tidings_sim::units;
 use tokio::time::sleep_until;
@@ -142,7 +142,12 @@ impl<'a> Troubles<'a> {
                     all.filter(|_| rng.random_bool(*share)).collect()
                 };
                 self.touched.borrow_mut()[fault] += clogged.len() as u64;
-                self.change(|links| links.begin(fault, Active::clog(&clogged))).await;
+                self.change(|links| links.begin(fault, Active::between(&clogged, Cut::Stall)))
+                    .await;
+            }
+            FaultSpec::Cut { links, mode, .. } => {
+                self.touched.borrow_mut()[fault] += links.len() as u64;
+                self.change(|active| active.begin(fault, Active::between(links, *mode))).await;
             }
             FaultSpec::Pause { share, nodes, .. } => {
                 let chosen = self.choose(fault, *share, nodes);
@@ -162,7 +167,7 @@ impl<'a> Troubles<'a> {
                     self.doom(fault, node, at, agenda);
                 }
             }
-            FaultSpec::Liar { .. } => {} // refused with the settings
+            FaultSpec::Slow { .. } | FaultSpec::Liar { .. } => {} // refused with the settings
         }
     }
 

@@ -14,7 +14,7 @@ use tidings_sim::workload::sizes::Sizes;
 
 use super::contender::Contender;
 use super::explained;
-use super::text::{parse_short, with_overrides};
+use super::text::{parse_keys, parse_short, with_overrides};
 use super::{Manifest, Workload};
 
 /// Settings of a run. Given flags take precedence over the manifest.
@@ -68,6 +68,9 @@ pub struct SettingArgs {
     /// The node at which all transactions are submitted [default: random ones]
     #[arg(long, value_name = "NODE")]
     pub origin: Option<u32>,
+    /// One more transaction, submitted at a node so many seconds after the first: `node=3,at_s=1.5`; simulated only; repeatable
+    #[arg(long = "write", value_name = "KEY=VALUE,…")]
+    pub writes: Vec<String>,
     /// Submissions a second [default: 20]
     #[arg(long)]
     pub rate: Option<f64>,
@@ -129,6 +132,10 @@ impl SettingArgs {
         set(&mut manifest.measure.idle_s, self.idle);
         set(&mut manifest.measure.stall_s, self.stall);
         set(&mut manifest.measure.connect_s, self.connect_timeout);
+        for write in &self.writes {
+            let write = parse_keys(write).map_err(|error| format!("--write {error}"))?;
+            manifest.write.push(write);
+        }
         for fault in &self.faults {
             let fault = parse_short(fault, "kind").map_err(|error| format!("--fault {error}"))?;
             manifest.fault.push(fault);

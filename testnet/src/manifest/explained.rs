@@ -52,9 +52,11 @@ What goes wrong; repeatable. Times are seconds after the first submission; at_s 
   churn:per_minute=0.1[,away_s=30,at_s=,for_s=]   nodes come and go
   partition:for_s=5[,share=0.5,at_s=,mode=drop]   two sides hear nothing of each other; or mode=stall, break
   pause:share=0.1,for_s=2[,at_s=]        nodes stand still; nodes=1+2 names them
-  liar:share=0.1[,say=known,withhold=]   nodes lie; nodes=1+2 names them; say=kind, name, bytes, order,
+  cut:links=3-4+3-9[,at_s=,for_s=,mode=drop]   pairs of nodes hear nothing of each other; or mode=stall, break
+  slow:share=0.1,by_ms=500[,at_s=,for_s=]   what nodes send and are sent takes longer; nodes=1+2 or links=3-4 names them
+  liar:share=0.1[,say=known,withhold=,at_s=,for_s=]   nodes lie, from the beginning or later; nodes=1+2 names them; say=kind, name, bytes, order,
                                          presence, time, known, first, frames or all
-Real nodes don't lie: see `assault`.";
+Real nodes aren't slow, and don't lie: see `assault`.";
 
 /// What `--manifest` is.
 pub const MANIFEST: &str = "\
@@ -65,6 +67,7 @@ Settings to start from, as TOML; `tidings-testnet manifest` prints one with all 
   [workload]  kind; txs, rate, sizes, or of a bitcoin-block file, rate
   [measure]   idle_s, stall_s, connect_s
   [mining]    interval_s, txs_max, late_joiners
+  [[write]]   at_s, node
   [[fault]]   kind, and what it takes: see --fault
   [params]    parameters of every node's core, as in a node's config.toml";
 
@@ -128,6 +131,9 @@ mod tests {
         top.remove("recorded"); // a note of the run folder
         top.remove("scenario"); // no setting
         assert_eq!(shown(&all.clone().into()), top);
+        let mut may_be = keys("[[write]]");
+        may_be.remove("zz");
+        assert_eq!(shown(&all["write"][0]), may_be, "[[write]]");
         for section in ["network", "measure", "mining"] {
             let mut may_be = keys(&format!("[{section}]"));
             may_be.remove("zz");

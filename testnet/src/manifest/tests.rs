@@ -1,4 +1,4 @@
-use super::text::parse_short;
+use super::text::{parse_keys, parse_short};
 use super::*;
 use tidings_sim::fault::Cut;
 use tidings_sim::latency::Draw;
@@ -12,6 +12,7 @@ fn everything_has_a_default_and_reads_back() {
             FaultSpec::Loss { share: 0.2, at_s: 0.0, for_s: None },
             FaultSpec::Partition { share: 0.5, at_s: 1.0, for_s: 30.0, mode: Cut::Stall },
         ],
+        write: vec![Write { at_s: 1.5, node: 3 }],
         slow_motion: Some(SlowMotion::try_from(50).unwrap()),
         members: Some(MembersPreset::Phi),
         link: LinkSpec::Lognormal { mean_ms: 10.0, sigma: 0.2, draw: Draw::Message },
@@ -94,6 +95,12 @@ fn every_mistake_has_its_sentence() {
             "[[fault]]\nkind = \"pause\"\nnodes = [5]\nshare = 0.5\nfor_s = 1.0",
             "fault pause: give either share or nodes",
         ),
+        ("[[write]]\nat_s = 1.0\nnode = 500", "write: there is no node 500 among 500"),
+        ("[[write]]\nnode = 5", "missing field `at_s`"),
+        (
+            "[[fault]]\nkind = \"cut\"\nlinks = [[1, 500]]",
+            "fault cut: there is no node 500 among 500",
+        ),
         ("[params.memory]\nseen_max = 0", "params.memory.seen_max is 0"),
         ("[params.relay]\nstrategy = \"gosip\"", "unknown variant `gosip`"),
         ("[params.relay]\nfanot = 3", "did you mean `fanout`?"),
@@ -111,6 +118,11 @@ fn the_short_form_is_a_table() {
     let expected =
         FaultSpec::Crash { share: 0.0, nodes, at_s: 2.5, restart_after_s: None, silent: true };
     assert_eq!(fault, expected);
+    let fault: FaultSpec = parse_short("cut:links=3-5+0-1,mode=break", "kind").unwrap();
+    let links = vec![(3, 5), (0, 1)];
+    assert_eq!(fault, FaultSpec::Cut { links, at_s: 0.0, for_s: None, mode: Cut::Break });
+    let write: Write = parse_keys("node=3,at_s=1.5").unwrap();
+    assert_eq!(write, Write { at_s: 1.5, node: 3 });
     let link: LinkSpec = parse_short("regions", "model").unwrap();
     assert_eq!(link, LinkSpec::regions());
     let error = parse_short::<FaultSpec>("loss:shar=1", "kind").unwrap_err();

@@ -30,7 +30,7 @@ pub fn with_overrides(params: &Params, overrides: &[String]) -> Result<Params, S
 }
 
 /// Reads `NAME:KEY=VALUE,KEY=VALUE`, with the name under the key `tag`: the short form of a table, for the
-/// command line. Numbers of nodes are joined by `+`.
+/// command line. Numbers of nodes are joined by `+`, and the two of a link by `-`.
 ///
 /// # Errors
 /// A sentence about what is wrong with it.
@@ -38,11 +38,28 @@ pub fn parse_short<T: DeserializeOwned>(text: &str, tag: &str) -> Result<T, Stri
     let (name, rest) = text.split_once(':').unwrap_or((text, ""));
     let mut table = toml::Table::new();
     table.insert(tag.to_owned(), name.into());
-    for entry in rest.split(',').filter(|entry| !entry.is_empty()) {
+    read_keys(table, text, rest)
+}
+
+/// Reads `KEY=VALUE,KEY=VALUE`: the short form of a table that has no name.
+///
+/// # Errors
+/// A sentence about what is wrong with it.
+pub fn parse_keys<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    read_keys(toml::Table::new(), text, text)
+}
+
+fn read_keys<T: DeserializeOwned>(
+    mut table: toml::Table,
+    text: &str,
+    keys: &str,
+) -> Result<T, String> {
+    for entry in keys.split(',').filter(|entry| !entry.is_empty()) {
         let Some((key, value)) = entry.split_once('=') else {
             return Err(format!("`{entry}` in `{text}` has no value: write KEY=VALUE"));
         };
         let value = match key {
+            "links" => toml::Value::Array(value.split('+').map(pair).collect()),
             "nodes" => toml::Value::Array(value.split('+').map(short_value).collect()),
             _ => short_value(value),
         };
@@ -94,6 +111,11 @@ pub fn lay(tree: &mut toml::Table, over: toml::Table) {
             }
         }
     }
+}
+
+/// Two nodes, `3-4`.
+fn pair(text: &str) -> toml::Value {
+    toml::Value::Array(text.split('-').map(short_value).collect())
 }
 
 /// A value as TOML has it; text needs no quotes.

@@ -6,7 +6,10 @@ use std::path::Path;
 use super::book::{self, ALL, for_each_scenario};
 use super::report::{self, Report};
 use super::run;
-use super::script::{Overrides, Script};
+use super::script::{Overrides, Run, Script};
+use serde_json::json;
+use tidings_sim::scenario::Scenario;
+use tidings_sim::sparse;
 
 /// Where a page has what `scenario run` prints: between this line and the end of the block.
 const SEEN: &str = "```text\n$ tidings-testnet scenario run ";
@@ -140,8 +143,7 @@ fn a_list_for_programs_has_the_settings_of_each_variant() {
             let scenario = &listed["scenario"];
             assert_eq!(scenario.is_object(), script.head.kind() == "network", "{}", script.name);
             if scenario.is_object() {
-                let read: tidings_sim::scenario::Scenario =
-                    serde_json::from_value(scenario.clone()).unwrap();
+                let read: Scenario = serde_json::from_value(scenario.clone()).unwrap();
                 assert_eq!(read, variant.manifest.scenario().unwrap());
             }
         }
@@ -218,4 +220,43 @@ fn every_mistake_in_a_file_has_its_sentence() {
     let error = book::open("eclipse", &nodes).unwrap_err();
     assert!(error.contains("--nodes has no meaning here: it is of kind gym"), "{error}");
     assert_eq!(small("", &nodes).unwrap().variants[1].manifest.network.nodes, 30);
+}
+
+/// What the laboratory offers: the scenarios that the simulator of nodes runs, one for each variant, and its defaults.
+fn offered() -> String {
+    let mut offered = Vec::new();
+    for entry in ALL {
+        let script = opened(entry.name);
+        for variant in script.variants.iter().filter(|variant| variant.run == Run::Network) {
+            let scenario = variant.manifest.scenario().unwrap();
+            offered.push(json!({
+                "name": format!("{}/{}", script.name, variant.name),
+                "words": format!("{}: {}", script.head.title, variant.name),
+                "scenario": sparse::differing(&scenario),
+            }));
+        }
+    }
+    let default = serde_json::to_value(Scenario::default()).unwrap();
+    let defaults = json!({
+        "strategy": default["params"]["relay"]["strategy"],
+        "nodes": default["network"]["nodes"],
+        "overlay": default["network"]["topology"],
+        "link": default["link"]["model"],
+        "fanout": default["params"]["relay"]["fanout"],
+        "txs": default["workload"]["txs"],
+        "rate": default["workload"]["rate"],
+        "seed": default["seed"],
+    });
+    format!("{:#}\n", json!({ "defaults": defaults, "scenarios": offered }))
+}
+
+#[test]
+fn the_laboratory_offers_what_the_simulator_of_nodes_can_run() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("viewer/src/lab/presets.json");
+    let offered = offered();
+    if std::env::var_os("TIDINGS_RENEW_PAGES").is_some() {
+        return std::fs::write(file, offered).unwrap();
+    }
+    let has = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(has, offered, "renew it with TIDINGS_RENEW_PAGES=1, and build the viewer");
 }

@@ -18,8 +18,8 @@ const SCRIPT: &str = include_str!("../../viewer/dist/view.js");
 /// Its style.
 const STYLE: &str = include_str!("../../viewer/dist/view.css");
 
-/// The simulator as WebAssembly, compressed by gzip; `None` while there is none.
-const SIMULATOR: Option<&[u8]> = None;
+/// The simulator as WebAssembly, compressed by gzip: `.ci/wasm --renew` makes it.
+const SIMULATOR: &[u8] = include_bytes!("../../viewer/dist/simulator.wasm.gz");
 
 /// Where `index.html` has its style.
 const STYLE_MARK: &str = "<link rel=\"stylesheet\" href=\"view.css\">";
@@ -41,9 +41,7 @@ pub(super) fn served(sources: Vec<Source>) -> Pages {
     put("/".to_owned(), "text/html; charset=utf-8", html.into_bytes(), false);
     put("/view.js".to_owned(), "text/javascript; charset=utf-8", SCRIPT.into(), false);
     put("/view.css".to_owned(), "text/css; charset=utf-8", STYLE.into(), false);
-    if let Some(simulator) = SIMULATOR {
-        put(SIMULATOR_PATH.to_owned(), "application/wasm", simulator.to_vec(), true);
-    }
+    put(SIMULATOR_PATH.to_owned(), "application/wasm", SIMULATOR.to_vec(), true);
     for (number, source) in sources.into_iter().enumerate() {
         put(path_of(number), "application/octet-stream", source.bytes, false);
     }
@@ -61,13 +59,10 @@ fn listed(sources: &[Source]) -> String {
     let list: Vec<_> = sources.iter().enumerate().map(one).collect();
     // Nothing in a string of JSON needs `<` as it is, and so no name ends the script.
     let list = json!(list).to_string().replace('<', "\\u003c");
-    let simulator = SIMULATOR.map(|_| {
-        let url = json!({ "url": SIMULATOR_PATH });
-        format!("<script type=\"application/json\" id=\"simulator\">{url}</script>")
-    });
+    let simulator = json!({ "url": SIMULATOR_PATH });
     format!(
-        "<script type=\"application/json\" id=\"sources\">{list}</script>{}",
-        simulator.unwrap_or_default()
+        "<script type=\"application/json\" id=\"sources\">{list}</script>\
+         <script type=\"application/json\" id=\"simulator\">{simulator}</script>"
     )
 }
 
@@ -81,13 +76,11 @@ pub(super) fn whole(sources: &[Source]) -> String {
             "<script type=\"application/octet-stream\" class=\"timeline\" data-name=\"{name}\">{text}</script>"
         );
     }
-    if let Some(simulator) = SIMULATOR {
-        let text = BASE64.encode(simulator);
-        let _ = writeln!(
-            data,
-            "<script type=\"application/octet-stream\" id=\"simulator\">{text}</script>"
-        );
-    }
+    let simulator = BASE64.encode(SIMULATOR);
+    let _ = writeln!(
+        data,
+        "<script type=\"application/octet-stream\" id=\"simulator\">{simulator}</script>"
+    );
     HTML.replacen(STYLE_MARK, &format!("<style>{}</style>", contained(STYLE)), 1)
         .replacen(SOURCES_MARK, &data, 1)
         .replacen(SCRIPT_MARK, &format!("<script>{}</script>", contained(SCRIPT)), 1)
@@ -137,9 +130,10 @@ mod tests {
     #[test]
     fn the_server_has_the_page_its_parts_and_each_run() {
         let pages = served(sources());
-        let paths: Vec<_> =
-            pages.keys().map(String::as_str).filter(|path| *path != SIMULATOR_PATH).collect();
-        assert_eq!(paths, ["/", "/timeline/0", "/timeline/1", "/view.css", "/view.js"]);
+        let paths: Vec<_> = pages.keys().map(String::as_str).collect();
+        let all = ["/", SIMULATOR_PATH, "/timeline/0", "/timeline/1", "/view.css", "/view.js"];
+        assert_eq!(paths, all);
+        assert!(pages[SIMULATOR_PATH].is_gzip, "the browser unpacks it");
         assert_eq!(&pages["/timeline/1"].bytes[..], b"\xff\0\"<");
         let html = String::from_utf8(pages["/"].bytes.to_vec()).unwrap();
         let list = html.split_once("id=\"sources\">").unwrap().1.split_once("</script>").unwrap().0;

@@ -1,6 +1,6 @@
 // Builds the page: node scripts/build.mjs [FOLDER]; FOLDER is dist/ by default. Equal sources give equal bytes.
 import { build } from 'esbuild';
-import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -43,10 +43,16 @@ async function notices() {
   return `/*\nParts of this file are the work of others:\n\n${(await Promise.all(parts)).join('\n\n')}\n*/`;
 }
 
-/** Writes view.js, view.css and index.html into a folder. */
+/** The markup that gives a page the simulator: dist/simulator.wasm.gz, which `.ci/wasm --renew` makes. */
+export async function simulatorMarkup() {
+  const bytes = await readFile(join(root, 'dist/simulator.wasm.gz'));
+  return `<script type="application/octet-stream" id="simulator">${bytes.toString('base64')}</script>`;
+}
+
+/** Writes view.js, view.css and index.html into a folder, and lab.html, which is all of it and the simulator in one file. */
 export async function buildPage(folder) {
   await mkdir(folder, { recursive: true });
-  for (const name of ['view.js', 'view.css', 'index.html']) await rm(join(folder, name), { force: true });
+  for (const name of ['view.js', 'view.css', 'index.html', 'lab.html']) await rm(join(folder, name), { force: true });
   await build({
     ...common,
     entryPoints: [{ in: 'src/main.tsx', out: 'view' }],
@@ -57,6 +63,7 @@ export async function buildPage(folder) {
   });
   await build({ ...common, entryPoints: [{ in: 'src/style/main.css', out: 'view' }], outdir: folder });
   await cp(join(root, 'src/index.html'), join(folder, 'index.html'));
+  await writeFile(join(folder, 'lab.html'), await selfContained(folder, [], await simulatorMarkup()));
 }
 
 /** What a page of its own is made of: see `selfContained`. */

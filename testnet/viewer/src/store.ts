@@ -114,6 +114,19 @@ export class Store {
     this.set({ runs });
     return runs.length - 1;
   }
+
+  /** Closes a run. What was shown stays shown, or what stands in its place is. */
+  removeRun(run: Run): void {
+    const { runs, shown, beside } = this.now;
+    const place = runs.indexOf(run);
+    if (place < 0) return;
+    const moved = (at: number): number => (at > place ? at - 1 : at);
+    this.set({
+      runs: runs.filter((one) => one !== run),
+      shown: shown === place ? Math.max(0, place - 1) : moved(shown),
+      beside: beside === null || beside === place ? null : moved(beside),
+    });
+  }
 }
 
 /** The end of the longest run, µs; 0 if there is none. */

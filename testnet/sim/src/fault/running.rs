@@ -1,5 +1,7 @@
 //! Faults during a run: what they draw from, what they meet, and what becomes of it.
 
+use std::collections::BTreeSet;
+
 use rand::{Rng as _, RngExt as _};
 use tidings_protocol::ground::time::Time;
 use tidings_protocol::testkit::hostile::{Hostile, Lie, Lies};
@@ -72,8 +74,10 @@ pub struct Running {
     pub met_links: Vec<(u32, u32)>,
     /// Whom it spares.
     pub exempt: Exempt,
-    /// By node: whether it is on the smaller side.
+    /// By node: whether it is on the smaller side of a partition, or slow.
     side: Vec<bool>,
+    /// Between whom it lies, if it names pairs; the smaller number first.
+    pairs: BTreeSet<(u32, u32)>,
 }
 
 impl Faults {
@@ -94,6 +98,7 @@ impl Faults {
                 met_links: Vec::new(),
                 exempt: Exempt::default(),
                 side: Vec::new(),
+                pairs: spec.named_links().iter().map(|(a, b)| sorted(*a, *b)).collect(),
             }
         };
         let all = specs.iter().enumerate().map(run).collect();
@@ -132,7 +137,7 @@ impl Faults {
         self.watching.contains(&index)
     }
 
-    /// Splits the nodes for a partition.
+    /// Splits the nodes: for a partition, or into slow and quick ones.
     pub fn split(&mut self, index: usize, nodes: usize, smaller: &[u32]) {
         let side = &mut self.all[index].side;
         side.clear();
@@ -166,7 +171,7 @@ impl Faults {
         }
     }
 
-    /// A node doesn't lie any more.
+    /// A node doesn't lie any more, from now on.
     pub fn reform(&mut self, node: u32) {
         if let Some(liar) = self.liars.get_mut(node as usize) {
             *liar = None;
@@ -184,7 +189,7 @@ impl Faults {
         self.liars.get_mut(node as usize)?.as_deref_mut()
     }
 
-    /// Whether a partition lies between two nodes now.
+    /// Whether a partition or a cut lies between two nodes now.
     #[must_use]
     pub fn parted(&self, a: u32, b: u32) -> bool {
         let parts = |fault: &Running| fault.parts(a, b) && !fault.exempt.link(a, b);
@@ -209,10 +214,18 @@ impl Faults {
                 FaultSpec::Reorder { share, by_ms, .. } if fault.rng.random_bool(share) => {
                     fate.delay += nanos(by_ms / 1e3);
                 }
-                FaultSpec::Partition { mode: Cut::Stall, .. } if fault.parts(from, to) => {
+                FaultSpec::Partition { mode: Cut::Stall, .. }
+                | FaultSpec::Cut { mode: Cut::Stall, .. }
+                    if fault.parts(from, to) =>
+                {
                     fate.not_before = fate.not_before.max(fault.until);
                 }
-                FaultSpec::Partition { .. } if fault.parts(from, to) => fate.copies = 0,
+                FaultSpec::Partition { .. } | FaultSpec::Cut { .. } if fault.parts(from, to) => {
+                    fate.copies = 0;
+                }
+                FaultSpec::Slow { by_ms, .. } if fault.slows(from, to) > 0 => {
+                    fate.delay += fault.slows(from, to) * nanos(by_ms / 1e3);
+                }
                 _ => continue,
             }
             if fault.exempt.link(from, to) {
@@ -230,6 +243,23 @@ impl Faults {
 
 impl Running {
     fn parts(&self, a: u32, b: u32) -> bool {
-        !self.side.is_empty() && self.side[a as usize] != self.side[b as usize]
+        let cuts = matches!(self.spec, FaultSpec::Cut { .. } | FaultSpec::Partition { .. });
+        cuts && (self.is_beside(a) != self.is_beside(b) || self.pairs.contains(&sorted(a, b)))
     }
+
+    /// How many times a way from one to the other is longer by what the fault says.
+    fn slows(&self, a: u32, b: u32) -> u64 {
+        let ends = u64::from(self.is_beside(a)) + u64::from(self.is_beside(b));
+        ends + u64::from(self.pairs.contains(&sorted(a, b)))
+    }
+
+    /// Whether a node was [split](Faults::split) off.
+    fn is_beside(&self, node: u32) -> bool {
+        self.side.get(node as usize).copied().unwrap_or_default()
+    }
+}
+
+/// A pair of nodes, whoever of them is named first.
+const fn sorted(a: u32, b: u32) -> (u32, u32) {
+    if a < b { (a, b) } else { (b, a) }
 }

@@ -113,6 +113,40 @@ pub enum FaultSpec {
         /// For how long, seconds.
         for_s: f64,
     },
+    /// Some nodes hear nothing of some others, though both hear everybody else.
+    Cut {
+        /// Between which nodes: pairs of their numbers.
+        links: Vec<(u32, u32)>,
+        /// When, seconds.
+        #[serde(default)]
+        at_s: f64,
+        /// For how long, seconds; to the end if unset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_s: Option<f64>,
+        /// What becomes of messages and links between them.
+        #[serde(default)]
+        mode: Cut,
+    },
+    /// What nodes send and are sent takes longer, or what goes over links.
+    Slow {
+        /// Which share of the nodes, 0 to 1, drawn at random.
+        #[serde(default)]
+        share: f64,
+        /// Or: which nodes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<u32>,
+        /// Or: between which nodes: pairs of their numbers.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        links: Vec<(u32, u32)>,
+        /// By how much, milliseconds; twice as much between two slow nodes.
+        by_ms: f64,
+        /// From when, seconds.
+        #[serde(default)]
+        at_s: f64,
+        /// For how long, seconds; to the end if unset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_s: Option<f64>,
+    },
     /// Nodes lie, as [`Hostile`](tidings_protocol::testkit::hostile::Hostile) does.
     Liar {
         /// Which share of the nodes, 0 to 1, drawn at random.
@@ -127,10 +161,19 @@ pub enum FaultSpec {
         /// Whether they never deliver what they announce; if unset, those who lie about nothing but who had what.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         withhold: Option<bool>,
+        /// From when, seconds; from the beginning, the warm-up included, if unset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_s: Option<f64>,
+        /// For how long, seconds; to the end if unset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_s: Option<f64>,
     },
 }
 
-/// What a partition does to what goes across.
+/// Most pairs of nodes that a fault names: all links of ten thousand nodes. A guess.
+const LINKS_MAX: usize = 100_000;
+
+/// What a partition or a cut does to what goes across.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cut {
@@ -182,6 +225,8 @@ impl FaultSpec {
             Self::Churn { .. } => "churn",
             Self::Partition { .. } => "partition",
             Self::Pause { .. } => "pause",
+            Self::Cut { .. } => "cut",
+            Self::Slow { .. } => "slow",
             Self::Liar { .. } => "liar",
         }
     }
@@ -193,12 +238,41 @@ impl FaultSpec {
             Self::Loss { at_s, for_s, .. }
             | Self::Duplicate { at_s, for_s, .. }
             | Self::Reorder { at_s, for_s, .. }
-            | Self::Churn { at_s, for_s, .. } => (at_s, for_s),
+            | Self::Churn { at_s, for_s, .. }
+            | Self::Cut { at_s, for_s, .. }
+            | Self::Slow { at_s, for_s, .. } => (at_s, for_s),
             Self::Clog { at_s, for_s, .. }
             | Self::Partition { at_s, for_s, .. }
             | Self::Pause { at_s, for_s, .. } => (at_s, Some(for_s)),
             Self::Crash { at_s, restart_after_s, .. } => (at_s, restart_after_s),
-            Self::Liar { .. } => (0.0, None),
+            Self::Liar { at_s: Some(at_s), for_s, .. } => (at_s, for_s),
+            Self::Liar { at_s: None, for_s, .. } => (0.0, for_s),
+        }
+    }
+
+    /// Whether it begins before anything else, the warm-up included.
+    #[must_use]
+    pub const fn is_from_the_beginning(&self) -> bool {
+        matches!(self, Self::Liar { at_s: None, .. })
+    }
+
+    /// The nodes that it names, if it may name any.
+    fn named_nodes(&self) -> &[u32] {
+        match self {
+            Self::Crash { nodes, .. }
+            | Self::Pause { nodes, .. }
+            | Self::Slow { nodes, .. }
+            | Self::Liar { nodes, .. } => nodes,
+            _ => &[],
+        }
+    }
+
+    /// The pairs of nodes that it names, if it may name any.
+    #[must_use]
+    pub fn named_links(&self) -> &[(u32, u32)] {
+        match self {
+            Self::Cut { links, .. } | Self::Slow { links, .. } => links,
+            _ => &[],
         }
     }
 
@@ -216,36 +290,61 @@ impl FaultSpec {
             | Self::Crash { share, .. }
             | Self::Partition { share, .. }
             | Self::Pause { share, .. }
+            | Self::Slow { share, .. }
             | Self::Liar { share, .. } => ("share", share),
+            Self::Cut { .. } => ("share", 0.0),
             Self::Churn { per_minute, .. } => ("per_minute", per_minute),
         };
         if !(0.0..=1.0).contains(&share.1) {
             return Err(format!("fault {name}: {} is {}, but must be 0 to 1", share.0, share.1));
         }
         let (at, length) = self.window();
-        let positive = match *self {
+        let by = match *self {
             Self::Churn { away_s, .. } => ("away_s", away_s),
-            Self::Reorder { by_ms, .. } => ("by_ms", by_ms),
-            _ => ("for_s", length.unwrap_or(1.0)),
+            Self::Reorder { by_ms, .. } | Self::Slow { by_ms, .. } => ("by_ms", by_ms),
+            _ => ("for_s", 1.0),
         };
-        for (key, value, least) in [("at_s", at, 0.0), (positive.0, positive.1, 1e-9)] {
+        let for_s = ("for_s", length.unwrap_or(1.0), 1e-9);
+        for (key, value, least) in [("at_s", at, 0.0), for_s, (by.0, by.1, 1e-9)] {
             if !value.is_finite() || value < least {
                 let must = if least > 0.0 { "more than 0" } else { "at least 0" };
                 return Err(format!("fault {name}: {key} is {value}, but must be {must}"));
             }
         }
-        let named = match self {
-            Self::Crash { share, nodes, .. }
-            | Self::Pause { share, nodes, .. }
-            | Self::Liar { share, nodes, .. } => (share, nodes),
-            _ => return Ok(()),
-        };
-        if *named.0 > 0.0 && !named.1.is_empty() {
-            return Err(format!("fault {name}: give either share or nodes, not both"));
+        self.validate_named(share.1, nodes)
+    }
+
+    /// Checks the nodes and links that are named.
+    fn validate_named(&self, share: f64, nodes: usize) -> Result<(), String> {
+        let name = self.name();
+        let (named, links) = (self.named_nodes(), self.named_links());
+        let ways = [share > 0.0, !named.is_empty(), !links.is_empty()];
+        if ways.into_iter().filter(|way| *way).count() > 1 {
+            let or_links =
+                if matches!(self, Self::Slow { .. }) { ", nodes or links" } else { " or nodes" };
+            return Err(format!("fault {name}: give either share{or_links}, not both"));
         }
-        match named.1.iter().find(|node| **node as usize >= nodes) {
-            Some(node) => Err(format!("fault {name}: there is no node {node} among {nodes}")),
-            None => Ok(()),
+        let mut all = named.iter().chain(links.iter().flat_map(|(a, b)| [a, b]));
+        if let Some(node) = all.find(|node| **node as usize >= nodes) {
+            return Err(format!("fault {name}: there is no node {node} among {nodes}"));
+        }
+        if let Some((node, _)) = links.iter().find(|(a, b)| a == b) {
+            return Err(format!("fault {name}: node {node} has no link with itself"));
+        }
+        if links.len() > LINKS_MAX {
+            return Err(format!(
+                "fault {name}: there are {} links, but may be at most {LINKS_MAX}",
+                links.len()
+            ));
+        }
+        match self {
+            Self::Cut { links, .. } if links.is_empty() => {
+                Err(format!("fault {name}: links names none: give pairs of node numbers"))
+            }
+            Self::Cut { mode: Cut::Stall, for_s: None, .. } => Err(format!(
+                "fault {name}: with mode stall messages arrive when it is over: give for_s, or use drop"
+            )),
+            _ => Ok(()),
         }
     }
 }

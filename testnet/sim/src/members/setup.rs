@@ -98,7 +98,8 @@ impl Setup {
         self.link.validate()?;
         for fault in &self.fault {
             fault.validate(self.members)?;
-            if matches!(fault, FaultSpec::Clog { .. } | FaultSpec::Liar { .. }) {
+            let is_of_links = !fault.named_links().is_empty();
+            if is_of_links || matches!(fault, FaultSpec::Clog { .. } | FaultSpec::Liar { .. }) {
                 let name = fault.name();
                 return Err(format!(
                     "fault {name} has no meaning among members: they have no links, and speak otherwise"

@@ -48,14 +48,31 @@ pub(crate) fn tell_fault(fault: &FaultSpec, nodes: usize) -> String {
             )
         }
         FaultSpec::Partition { mode, .. } => {
-            let what = match mode {
-                Cut::Drop => "messages are lost",
-                Cut::Stall => "messages wait",
-                Cut::Break => "links break",
-            };
-            format!("cut off from all others: {nodes}; {what}")
+            format!("cut off from all others: {nodes}; {}", across(*mode))
         }
+        FaultSpec::Cut { links, mode, .. } => {
+            format!("nothing is heard {}; {}", between(links), across(*mode))
+        }
+        FaultSpec::Slow { links, by_ms, .. } if !links.is_empty() => {
+            format!("messages {} take {by_ms} ms longer", between(links))
+        }
+        FaultSpec::Slow { by_ms, .. } => format!("slower by {by_ms} ms: {nodes}"),
         FaultSpec::Pause { .. } => format!("standing still: {nodes}"),
         FaultSpec::Liar { say, .. } => format!("lying ({say}): {nodes}"),
+    }
+}
+
+const fn across(mode: Cut) -> &'static str {
+    match mode {
+        Cut::Drop => "messages are lost",
+        Cut::Stall => "messages wait",
+        Cut::Break => "links break",
+    }
+}
+
+fn between(links: &[(u32, u32)]) -> String {
+    match links {
+        [(a, b)] => format!("between nodes {a} and {b}"),
+        links => format!("between {} pairs of nodes", links.len()),
     }
 }

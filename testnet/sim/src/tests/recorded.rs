@@ -170,8 +170,14 @@ fn churn_partitions_pauses_and_liars_are_told() {
     assert_eq!(states(&timeline, State::Paused), [(at, 3), (at, 7)]);
     assert_eq!(states(&timeline, State::Resumed), [(at + 1_000_000, 3), (at + 1_000_000, 7)]);
 
-    let liar =
-        FaultSpec::Liar { share: 0.0, nodes: vec![5], say: Lies::One(Lie::Known), withhold: None };
+    let liar = FaultSpec::Liar {
+        share: 0.0,
+        nodes: vec![5],
+        say: Lies::One(Lie::Known),
+        withhold: None,
+        at_s: None,
+        for_s: None,
+    };
     let (_, timeline) = recorded(&scenario(vec![liar]));
     assert_eq!(states(&timeline, State::Lying), [(0, 5)]);
     assert_eq!(timeline.about.faults[0].nodes, [5]);

@@ -98,6 +98,10 @@ fn lost(case: &Case, near: &Near) -> Vec<Candidate> {
         let (kind, fate) = match (spec, is_lost, word) {
             (FaultSpec::Partition { .. }, true, _) => (Kind::Partition, "was lost at a partition"),
             (FaultSpec::Partition { .. }, false, _) => (Kind::Partition, "waited for a partition"),
+            (FaultSpec::Cut { .. }, true, _) => {
+                (Kind::Partition, "was lost where nothing is heard")
+            }
+            (FaultSpec::Cut { .. }, false, _) => (Kind::Partition, "waited where nothing is heard"),
             (_, false, _) => (Kind::HeldUp, "was held up on its way"),
             (_, _, Word::Announcement) => (Kind::LostAnnouncement, "was lost"),
             (_, _, Word::Request) => (Kind::LostRequest, "was lost"),
@@ -134,7 +138,7 @@ pub(super) fn message(from: u32, to: u32, word: Word) -> String {
 /// When a fault begins; its nodes are met then.
 fn began(case: &Case, fault: usize) -> Time {
     match &case.source.scenario.fault[fault] {
-        FaultSpec::Liar { .. } => Time::ZERO,
+        spec if spec.is_from_the_beginning() => Time::ZERO,
         spec => Time::from_nanos(case.first.as_nanos() + nanos(spec.window().0)),
     }
 }
@@ -188,6 +192,9 @@ impl Spared {
             }
             FaultSpec::Partition { .. } => {
                 (Kind::Partition, "a partition lay between its sides".to_owned())
+            }
+            FaultSpec::Cut { .. } => {
+                (Kind::Partition, "some nodes heard nothing of some others".to_owned())
             }
             _ => (Kind::Fault, format!("there was the fault {name}")),
         };

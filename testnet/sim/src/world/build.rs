@@ -64,7 +64,8 @@ impl World {
     /// A sentence about an overlay or workload that can't be.
     pub fn new(scenario: &Scenario) -> Result<Self, String> {
         let chain = Opaque::default();
-        let items = workload::items(&scenario.workload, scenario.seed, &chain)?;
+        let items =
+            workload::items(&scenario.workload, scenario.write.len(), scenario.seed, &chain)?;
         match scenario.mining {
             Some(_) => Self::of(scenario, Box::new(Listing::default()), items),
             None => Self::of(scenario, Box::new(chain), items),
@@ -103,6 +104,7 @@ impl World {
                 layout,
                 origin: scenario.origin,
                 items,
+                writes: scenario.write.iter().map(|write| write.node).collect(),
                 numbers,
             }),
             seats: Vec::with_capacity(nodes),
@@ -146,7 +148,8 @@ impl World {
         let first = Time::from_nanos(begin + nanos(pause));
         let after = |seconds: f64| Time::from_nanos(first.as_nanos() + nanos(seconds));
         let mut outlook = Outlook { first, last: first, trouble_until: first };
-        for item in 0..self.fixed.items.len() {
+        let planned = self.fixed.items.len().saturating_sub(scenario.write.len());
+        for item in 0..planned {
             outlook.last = match item.checked_sub(unmeasured) {
                 Some(measured) => after(measured as f64 / rate),
                 None => Time::from_nanos(begin + nanos(item as f64 / rate)),
@@ -159,10 +162,6 @@ impl World {
             self.push(Time::from_nanos(first.as_nanos() + gap), 0, Event::Mine);
         }
         for (fault, spec) in scenario.fault.iter().enumerate() {
-            if let FaultSpec::Liar { .. } = spec {
-                self.begin(fault);
-                continue;
-            }
             let (at, length) = spec.window();
             let (fault, begin) = (narrow(fault), after(at));
             let end = match (spec, length) {
@@ -172,10 +171,20 @@ impl World {
             let until = end.unwrap_or(begin);
             outlook.trouble_until = outlook.trouble_until.max(until);
             self.faults.get_mut(fault as usize).until = end.unwrap_or(Time::NEVER);
-            self.push(begin, 0, Event::Begin { fault });
+            if spec.is_from_the_beginning() {
+                self.begin(fault as usize);
+            } else {
+                self.push(begin, 0, Event::Begin { fault });
+            }
             if end.is_some() {
                 self.push(until, 0, Event::End { fault });
             }
+        }
+        // Behind all else, which goes by the workload alone: a churn's end, and the last block.
+        for (write, number) in scenario.write.iter().zip(planned..) {
+            let at = after(write.at_s);
+            outlook.last = outlook.last.max(at);
+            self.push(at, 0, Event::Submit { item: narrow(number) });
         }
         outlook
     }

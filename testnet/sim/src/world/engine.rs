@@ -112,13 +112,16 @@ impl World {
     }
 
     fn submit(&mut self, item: usize) {
-        let alive = |node: u32| {
-            let able = self.is_alive(node) && !self.seats[node as usize].paused;
-            able && !self.faults.is_liar(node)
+        let able = |node: u32| self.is_alive(node) && !self.seats[node as usize].paused;
+        let alive = |node: u32| able(node) && !self.faults.is_liar(node);
+        let origin = if let Some(named) = self.fixed.written_at(item) {
+            Some(named).filter(|named| able(*named))
+        } else {
+            let fixed = self.fixed.origin.filter(|origin| alive(*origin));
+            let drawn = || workload::origin(self.fixed.seed, item, self.fixed.layout.nodes, alive);
+            fixed.or_else(drawn)
         };
-        let fixed = self.fixed.origin.filter(|origin| alive(*origin));
-        let drawn = || workload::origin(self.fixed.seed, item, self.fixed.layout.nodes, alive);
-        let Some(origin) = fixed.or_else(drawn) else {
+        let Some(origin) = origin else {
             return;
         };
         self.record.submit(item, origin, self.living, self.now);

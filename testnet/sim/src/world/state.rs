@@ -89,10 +89,18 @@ pub(super) struct Fixed {
     /// Where all items are submitted, if not anywhere.
     pub(super) origin: Option<u32>,
     pub(super) items: Vec<Arc<Item>>,
+    /// Where each of the last items is submitted: somebody names the node.
+    pub(super) writes: Vec<u32>,
     pub(super) numbers: Map<ShortId, u32>,
 }
 
 impl Fixed {
+    /// The node that is named for an item, if it is a write.
+    pub(super) fn written_at(&self, item: usize) -> Option<u32> {
+        let write = item.checked_sub(self.items.len().checked_sub(self.writes.len())?)?;
+        self.writes.get(write).copied()
+    }
+
     /// The number of an item that is submitted. Liars make others, perhaps with its hash.
     pub(super) fn number(&self, id: ItemId) -> Option<u32> {
         let number = self.numbers.get(&ShortId::from(id)).copied()?;
@@ -343,7 +351,7 @@ impl World {
         (self.seats[node as usize].node.counters(), self.former.get(&node))
     }
 
-    /// The items, in the order of their submission.
+    /// The items: the workload's in the order of their submission, then the writes.
     #[must_use]
     pub fn items(&self) -> &[Arc<Item>] {
         &self.fixed.items

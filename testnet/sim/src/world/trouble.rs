@@ -41,9 +41,27 @@ impl World {
                 Vec::new()
             }
             FaultSpec::Partition { share, mode, .. } => self.part(index, share, mode),
+            FaultSpec::Cut { links, mode, .. } => {
+                self.count_pairs(index, &links);
+                self.faults.set_watching(index, true);
+                if mode == Cut::Break {
+                    self.break_parted();
+                }
+                Vec::new()
+            }
+            FaultSpec::Slow { share, nodes, links, .. } => {
+                let slow = self.choose(index, share, &nodes);
+                self.faults.split(index, self.seats.len(), &slow);
+                self.count_pairs(index, &links);
+                self.faults.set_watching(index, true);
+                self.faults.get_mut(index).nodes.clone_from(&slow);
+                self.tell_states(&slow, State::Slow);
+                slow
+            }
             FaultSpec::Liar { share, nodes, .. } => {
                 let liars = self.choose(index, share, &nodes);
                 self.faults.corrupt(index, &liars, self.seats.len());
+                self.faults.get_mut(index).nodes.clone_from(&liars);
                 self.tell_states(&liars, State::Lying);
                 liars
             }
@@ -70,6 +88,11 @@ impl World {
         if matches!(spec, FaultSpec::Pause { .. }) {
             self.tell_states(&nodes, State::Resumed);
             nodes.into_iter().for_each(|node| self.resume(node));
+        } else if matches!(spec, FaultSpec::Liar { .. }) {
+            self.tell_states(&nodes, State::Honest);
+            nodes.into_iter().for_each(|node| self.faults.reform(node));
+        } else if matches!(spec, FaultSpec::Slow { .. }) {
+            self.tell_states(&nodes, State::Quick);
         } else if matches!(spec, FaultSpec::Partition { .. }) {
             self.begin_healing();
         }
@@ -119,9 +142,23 @@ impl World {
         let smaller = self.choose(index, share, &[]);
         self.faults.split(index, self.seats.len(), &smaller);
         self.faults.set_watching(index, true);
-        if mode != Cut::Break {
-            return smaller;
+        if mode == Cut::Break {
+            self.break_parted();
         }
+        smaller
+    }
+
+    /// Counts the links between pairs of nodes that a fault names.
+    fn count_pairs(&mut self, index: usize, pairs: &[(u32, u32)]) {
+        let linked = |(a, b): &&(u32, u32)| {
+            self.seats[*a as usize].ends.iter().any(|end| end.live && end.peer == *b)
+        };
+        let count = pairs.iter().filter(linked).count() as u64;
+        self.faults.get_mut(index).touched += count;
+    }
+
+    /// Links break between which anything lies.
+    fn break_parted(&mut self) {
         for node in 0..self.fixed.layout.nodes {
             for slot in 0..self.seats[node as usize].ends.len() {
                 let end = &self.seats[node as usize].ends[slot];
@@ -131,7 +168,6 @@ impl World {
                 }
             }
         }
-        smaller
     }
 
     /// Draws when a node crashes as part of a churn.

@@ -12,8 +12,8 @@ pub(super) enum Active {
     Everywhere(Effect),
     /// By node, whether it is on the smaller side.
     Sides(Vec<bool>, CutHow),
-    /// By node, the others at the far ends of its clogged links.
-    Clogged(BTreeMap<usize, BTreeSet<usize>>),
+    /// By node, the others at the far ends of its links that are clogged or cut.
+    Between(BTreeMap<usize, BTreeSet<usize>>, CutHow),
 }
 
 impl Active {
@@ -30,21 +30,17 @@ impl Active {
     pub(super) fn partition(smaller: &[usize], nodes: usize, mode: Cut) -> Option<Self> {
         let mut side = vec![false; nodes];
         smaller.iter().for_each(|node| side[*node] = true);
-        let how = match mode {
-            Cut::Drop => CutHow::Drop,
-            Cut::Stall => CutHow::Stall,
-            Cut::Break => CutHow::Break,
-        };
-        Some(Self::Sides(side, how))
+        Some(Self::Sides(side, how(mode)))
     }
 
-    pub(super) fn clog(links: &[(u32, u32)]) -> Option<Self> {
+    /// Between pairs of nodes.
+    pub(super) fn between(links: &[(u32, u32)], mode: Cut) -> Option<Self> {
         let mut far: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for (a, b) in links.iter().map(|(a, b)| (*a as usize, *b as usize)) {
             far.entry(a).or_default().insert(b);
             far.entry(b).or_default().insert(a);
         }
-        Some(Self::Clogged(far))
+        Some(Self::Between(far, how(mode)))
     }
 
     /// What it is to a node, whose peers have these identities.
@@ -58,11 +54,20 @@ impl Active {
                 let mut others = (0..side.len()).filter(|other| side[*other] != side[node]);
                 Some(Effect::Cut { peers: ids(&mut others), how: *how })
             }
-            Self::Clogged(far) => {
+            Self::Between(far, how) => {
                 let mut others = far.get(&node)?.iter().copied();
-                Some(Effect::Cut { peers: ids(&mut others), how: CutHow::Stall })
+                Some(Effect::Cut { peers: ids(&mut others), how: *how })
             }
         }
+    }
+}
+
+/// What nodes do about what is cut.
+const fn how(mode: Cut) -> CutHow {
+    match mode {
+        Cut::Drop => CutHow::Drop,
+        Cut::Stall => CutHow::Stall,
+        Cut::Break => CutHow::Break,
     }
 }
 
@@ -124,7 +129,7 @@ mod tests {
             Active::of_messages(&FaultSpec::Loss { share: 0.1, at_s: 0.0, for_s: None })
         ));
         assert!(links.begin(1, Active::partition(&[0, 3], 4, Cut::Break)));
-        assert!(links.begin(2, Active::clog(&[(0, 1)])));
+        assert!(links.begin(2, Active::between(&[(0, 1)], Cut::Stall)));
         let cut = |peers: &[&str], how| Effect::Cut {
             peers: peers.iter().map(|id| (*id).to_owned()).collect(),
             how,

@@ -64,8 +64,8 @@ export function NodeCard({ run, node, more }: { run: Run; node: number; more: Co
           </Fact>
         )}
       </dl>
-      <Ladder run={run} node={node} />
       {more}
+      <Ladder run={run} node={node} />
     </section>
   );
 }

@@ -141,8 +141,13 @@ impl Fleet {
                 chosen.iter().for_each(|number| self.set(*number, Process::Paused));
                 self.faults.get_mut(index as usize).nodes = chosen;
             }
+            FaultSpec::Slow { share, nodes, .. } => {
+                let slow = self.choose(index, share, &nodes);
+                self.faults.split(index as usize, self.hosts.len(), &slow);
+                self.faults.set_watching(index as usize, true);
+            }
             // A setup with them isn't valid.
-            FaultSpec::Clog { .. } | FaultSpec::Liar { .. } => {}
+            FaultSpec::Clog { .. } | FaultSpec::Cut { .. } | FaultSpec::Liar { .. } => {}
         }
     }
 

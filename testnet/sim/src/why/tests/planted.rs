@@ -109,7 +109,14 @@ fn crash(node: u32, at_s: f64, restart_after_s: Option<f64>, silent: bool) -> Fa
 }
 
 fn liar(node: u32, lie: Lie, withhold: Option<bool>) -> FaultSpec {
-    FaultSpec::Liar { share: 0.0, nodes: vec![node], say: Lies::One(lie), withhold }
+    FaultSpec::Liar {
+        share: 0.0,
+        nodes: vec![node],
+        say: Lies::One(lie),
+        withhold,
+        at_s: None,
+        for_s: None,
+    }
 }
 
 /// A message of the last hop is lost.
