@@ -72,3 +72,24 @@ test('a run folder has no messages, and the page says so', { skip }, async () =>
   assert.deepEqual(faults, []);
   await close();
 });
+
+test('a run of the program is forked in the served page, and the program gives the same event hash for the fork', { skip }, async () => {
+  const flags = ['--nodes', '40', '--txs', '5', '--rate', '4', '--seed', '7'];
+  execFileSync(program, ['sim', ...flags, '--trace', 'native.tdt'], { cwd: folder, stdio: 'ignore' });
+  const server = spawn(program, ['view', 'native.tdt'], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const [address] = await once(createInterface({ input: server.stdout }), 'line');
+    const { tab, faults, close } = await openPage(browser, address);
+    await tab.evaluate(() => window.tidings.set({ node: 9, t: 1_400_000, lab: true }));
+    await tab.getByRole('button', { name: 'Kill', exact: true }).click();
+    await tab.waitForFunction(() => window.tidings.runs().length === 2);
+    const hash = await tab.locator('.hash').innerText();
+    assert.match(await tab.locator('.deeds .fork').innerText(), /both futures are the same/);
+    assert.deepEqual(faults, [], 'the policy lets the simulator run');
+    await close();
+    const native = execFileSync(program, ['sim', ...flags, '--fault', 'crash:nodes=9,at_s=0.4', '--json'], { cwd: folder }).toString();
+    assert.equal(/"event_hash": *"([0-9a-f]+)"/.exec(native)[1], hash);
+  } finally {
+    server.kill('SIGINT');
+  }
+});
