@@ -71,9 +71,12 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Whether a link in a file leads somewhere.
+/// Whether a link in a file leads somewhere: to a file, and there to a heading. (What follows the name of a page is the page's own
+/// affair, and a link's title nobody's.)
 fn leads(file: &Path, target: &str) -> bool {
+    let target = target.split_once(" \"").map_or(target, |(target, _)| target);
     let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let anchor = if path.ends_with(".html") { "" } else { anchor };
     let path = if path.is_empty() { file.to_owned() } else { file.with_file_name(path) };
     let whole = repository::root().join(&path);
     let heading = || anchors(&repository::text(&path).unwrap_or_default()).any(|it| it == anchor);

@@ -240,12 +240,12 @@ impl FaultSpec {
             | Self::Reorder { at_s, for_s, .. }
             | Self::Churn { at_s, for_s, .. }
             | Self::Cut { at_s, for_s, .. }
-            | Self::Slow { at_s, for_s, .. } => (at_s, for_s),
+            | Self::Slow { at_s, for_s, .. }
+            | Self::Liar { at_s: Some(at_s), for_s, .. } => (at_s, for_s),
             Self::Clog { at_s, for_s, .. }
             | Self::Partition { at_s, for_s, .. }
             | Self::Pause { at_s, for_s, .. } => (at_s, Some(for_s)),
             Self::Crash { at_s, restart_after_s, .. } => (at_s, restart_after_s),
-            Self::Liar { at_s: Some(at_s), for_s, .. } => (at_s, for_s),
             Self::Liar { at_s: None, for_s, .. } => (0.0, for_s),
         }
     }

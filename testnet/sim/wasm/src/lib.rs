@@ -9,7 +9,7 @@
 //! 3. `tidings_advance(events)` goes on by so many events. True until the run is over. The output says how far it is:
 //!    [`run::Progress`].
 //! 4. `tidings_finish()` ends it where it stands. The output is what it came to ([`run::Figures`]), and the timeline is
-//!    what happened, as a file ([`tidings_timeline`]). Then the next run may begin.
+//!    what happened, as a file ([`tidings_timeline()`]). Then the next run may begin.
 //!
 //! Or, instead of 2 to 4, `tidings_simulate()` runs it at once, of any size, and records nothing.
 //!
