@@ -422,6 +422,10 @@ mod tests {
             let error = settings(change).unwrap_err();
             assert!(error.contains(sentence), "{error}");
         }
+    }
+
+    #[test]
+    fn a_fault_that_real_nodes_cannot_have_is_refused_with_why() {
         for (faults, sentence) in [
             (vec![FaultSpec::kill(0.5, 0.0), FaultSpec::kill(0.0, 0.0)], "a crash of 0% of 200"),
             (vec![FaultSpec::Loss { share: 0.1, at_s: 90.0, for_s: None }], "after 90 seconds"),

@@ -57,9 +57,7 @@ fn missing(file: &Path, text: &str, files: &[PathBuf]) -> Vec<String> {
 /// The targets of a document's links that lead to other documents, with their lines.
 fn links(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().enumerate().flat_map(|(line, content)| {
-        let links = content.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        // A title may stand behind it.
-        let targets = links.filter_map(|link| link.split(' ').next());
+        let targets = content.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         targets.filter(|target| !target.contains("://")).map(move |target| (line + 1, target))
     })
 }
@@ -73,14 +71,16 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Whether a link in a file leads somewhere. What stands behind `#` of a page is the page's own.
+/// Whether a link in a file leads somewhere: to a file, and there to a heading. (What follows the name of a page is the page's own
+/// affair, and a link's title nobody's.)
 fn leads(file: &Path, target: &str) -> bool {
+    let target = target.split_once(" \"").map_or(target, |(target, _)| target);
     let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let anchor = if path.ends_with(".html") { "" } else { anchor };
     let path = if path.is_empty() { file.to_owned() } else { file.with_file_name(path) };
     let whole = repository::root().join(&path);
     let heading = || anchors(&repository::text(&path).unwrap_or_default()).any(|it| it == anchor);
-    let is_page = path.extension().is_some_and(|extension| extension == "html");
-    whole.exists() && (anchor.is_empty() || is_page || heading())
+    whole.exists() && (anchor.is_empty() || heading())
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_file_that_is_not_here_is_found_out() {
 
 #[test]
 fn a_link_that_leads_nowhere_is_found_out() {
-    let text = "[a](CHANGELOG \"words\") and [b](https://a.org/c), ![d](../e.svg)\n[f](#g)";
+    let text = "[a](CHANGELOG) and [b](https://a.org/c), ![d](../e.svg)\n[f](#g)";
     assert_eq!(links(text).collect::<Vec<_>>(), [(1, "CHANGELOG"), (1, "../e.svg"), (2, "#g")]);
     assert_eq!(anchors("# A `b`\ntext\n## The *c*, d\n").collect::<Vec<_>>(), ["a-b", "the-c-d"]);
     assert!(leads(Path::new("tools/Cargo.toml"), "../protocol/Cargo.toml"));
