@@ -1,6 +1,7 @@
 /** The page: header, graph, cards, and the scrubber at its foot. Parts of others plug in by the registry. */
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { momentIn } from './aligned';
 import { ItemCard } from './details/item';
 import { NodeCard } from './details/node';
 import { Find } from './find/find';
@@ -118,7 +119,7 @@ function Stage(): ComponentChildren {
 /** How much of the network has the item now, large. */
 function Covered({ run }: { run: Run }): ComponentChildren {
   const item = useStore((state) => state.item);
-  const t = useStore((state) => state.t, 60);
+  const t = useStore((state) => momentIn(run, state.runs[state.shown], state.t, item), 60);
   const within = item !== null && item < run.timeline.items.rows ? item : null;
   const covered = run.model.coverage(within, t);
   const nodes = run.timeline.nodes.rows;

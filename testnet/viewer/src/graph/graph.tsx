@@ -1,6 +1,7 @@
 /** The graph of one run: two canvases, one for what rests and one for what moves; pointer, zoom, choice of a node. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { momentIn } from '../aligned';
 import { useCanvas, type Board } from '../canvas';
 import { share } from '../format';
 import { timed } from '../frames';
@@ -57,7 +58,8 @@ export function Graph({ run, name }: { run: Run; name: string }): ComponentChild
     timed(() => {
       const isMoving = place(board, scene, live.current);
       const { view, pixels, hover } = live.current;
-      const { t, node } = store.state;
+      const { node } = store.state;
+      const t = momentOf(scene);
       const wish = `${view.scale} ${view.x} ${view.y} ${board.width} ${board.height} ${scene.links.version(t)} ${isMoving ? performance.now() : layout} ${item}`;
       if (wish !== live.current.resting) {
         live.current.resting = wish;
@@ -100,7 +102,7 @@ export function Graph({ run, name }: { run: Run; name: string }): ComponentChild
   return (
     <div class="graph">
       <canvas ref={resting} aria-hidden="true" />
-      <canvas ref={moving} role="img" aria-label={describe(run, item, name)} style={{ touchAction: zoomed ? 'none' : 'pan-y' }} />
+      <canvas ref={moving} role="img" aria-label={describe(run, item, name, momentOf(scene))} style={{ touchAction: zoomed ? 'none' : 'pan-y' }} />
       <div class="zoom" role="group" aria-label={`Zoom of the graph of ${name}`}>
         <button type="button" aria-label="Zoom in" title="Zoom in (Ctrl and the wheel, or pinch)" onClick={() => zoom(1.5)}>
           +
@@ -134,11 +136,15 @@ function place(board: Board, scene: Scene, live: Live): boolean {
 
 function paintBack(board: Board, scene: Scene, live: Live): void {
   if (live.pixels.x.length !== scene.places.x.length) place(board, scene, live);
-  paintResting(board, scene, live.pixels, project(live.view, board.width, board.height, scene.layout === 'arrival'), store.state.t);
+  paintResting(board, scene, live.pixels, project(live.view, board.width, board.height, scene.layout === 'arrival'), momentOf(scene));
 }
 
-function describe(run: Run, item: number | null, name: string): string {
-  const { t } = store.state;
+/** The moment that a scene shows. */
+function momentOf({ run, scale, item }: Scene): number {
+  return momentIn(run, scale, store.state.t, item);
+}
+
+function describe(run: Run, item: number | null, name: string, t: number): string {
   const what = item === null ? 'all items' : `item ${item}`;
   return `The graph of ${name}: ${run.timeline.nodes.rows} nodes and their links, coloured by who has ${what}. ${share(run.model.coverage(item, t))} at this moment. The cards beside it say it in words.`;
 }

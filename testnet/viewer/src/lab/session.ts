@@ -2,7 +2,7 @@
  * The laboratory's own state: what is simulated now, and of each run that was simulated here its scenario, its hash, and what it is a fork of.
  * What a timeline from elsewhere says of its scenario serves as well, so that any simulated run can be forked.
  */
-import { useEffect, useReducer } from 'preact/hooks';
+import { useListeners, type Listeners } from '../listeners';
 import { clock } from '../format';
 import { fromHash } from '../permalink';
 import { firstView } from '../shell/opening';
@@ -38,7 +38,7 @@ export interface Session {
 
 const simulator = new Simulator();
 const known = new WeakMap<Run, Lab>();
-const listeners = new Set<() => void>();
+const listeners: Listeners = new Set();
 let now: Session = { busy: null, progress: null, problem: null, draft: FIRST };
 /** The scenario that the address has, as its text. */
 let linked: string | null = null;
@@ -48,14 +48,7 @@ export const session = (): Session => now;
 
 /** Draws the component anew when that changes. */
 export function useSession(): Session {
-  const [, redraw] = useReducer((count: number) => count + 1, 0);
-  useEffect(() => {
-    const listener = (): void => redraw(undefined);
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-    };
-  }, []);
+  useListeners(listeners);
   return now;
 }
 

@@ -1,5 +1,5 @@
 /** Which of the open runs the charts show beside each other, and how each is drawn: by a colour and a dash, so that it reads without colour. */
-import { useEffect, useReducer } from 'preact/hooks';
+import { useListeners, type Listeners } from '../listeners';
 import { useStore, type Run } from '../store';
 import { RUN_COLOURS } from '../theme';
 
@@ -18,7 +18,7 @@ export interface Compared {
 export const DASHES: readonly (readonly number[])[] = [[], [9, 4], [2, 3], [11, 3, 2, 3], [5, 2], [16, 5]];
 
 const hidden = new WeakSet<Run>();
-const listeners = new Set<() => void>();
+const listeners: Listeners = new Set();
 
 /** Shows a run in the charts, or leaves it out. */
 export function setCompared(run: Run, isIn: boolean): void {
@@ -51,14 +51,7 @@ export function useCompared(): Compared[] {
 
 /** Draws the component anew when the choice changes. */
 export function useChoice(): void {
-  const [, redraw] = useReducer((count: number) => count + 1, 0);
-  useEffect(() => {
-    const listener = (): void => redraw(undefined);
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-    };
-  }, []);
+  useListeners(listeners);
 }
 
 /** The item of another run that is the same as `item` of `run`: by its hash, or by its number if none has that. Null if there is none. */

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { launch } from './browser.mjs';
-import { checkAccess, checkWidth, openPage, state, until, WIDTHS } from './page.mjs';
+import { checkAccess, checkWidth, onPage, openPage, state, until, WIDTHS } from './page.mjs';
 
 const page = pathToFileURL(resolve(dirname(fileURLToPath(import.meta.url)), '../../dist/lab.html')).href;
 /** Small, so that each run takes a moment. */
@@ -17,16 +17,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** Runs `does` on an address, and checks that nothing was complained of. */
-async function on(address, options, does) {
-  const { tab, faults, close } = await openPage(browser, address, options);
-  try {
-    await does(tab);
-    assert.deepEqual(faults, []);
-  } finally {
-    await close();
-  }
-}
+const on = (address, options, does) => onPage(browser, address, options, does);
 
 const runs = (tab, count) => until(tab, (wanted) => window.tidings.runs().length === wanted, count);
 const hash = (tab) => tab.locator('.hash').innerText();

@@ -60,3 +60,14 @@ export async function checkWidth(tab, what) {
   const { page, window: wide } = await tab.evaluate(() => ({ page: document.documentElement.scrollWidth, window: innerWidth }));
   assert.ok(page <= wide, `${what}: the page is ${page} pixels wide in a window of ${wide}`);
 }
+
+/** Runs `does` on an address, and checks that nothing was complained of. */
+export async function onPage(browser, address, options, does) {
+  const { tab, faults, close } = await openPage(browser, address, options);
+  try {
+    await does(tab);
+    assert.deepEqual(faults, []);
+  } finally {
+    await close();
+  }
+}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch } from './browser.mjs';
-import { checkAccess, checkWidth, openPage, state, until, WIDTHS, writePage } from './page.mjs';
+import { checkAccess, checkWidth, onPage, state, until, WIDTHS, writePage } from './page.mjs';
 import { madeUp } from './timelines.mjs';
 
 let browser;
@@ -16,16 +16,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** Runs `does` on the page with two runs, and checks that nothing was complained of. */
-async function on(options, does) {
-  const { tab, faults, close } = await openPage(browser, two, options);
-  try {
-    await does(tab);
-    assert.deepEqual(faults, []);
-  } finally {
-    await close();
-  }
-}
+const on = (options, does) => onPage(browser, two, options, does);
 
 const card = (tab, id) => tab.locator(`section[aria-labelledby="${id}"]`);
 

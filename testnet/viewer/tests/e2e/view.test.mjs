@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch } from './browser.mjs';
-import { checkAccess, checkWidth, openPage, state, until, WIDTHS, writePage } from './page.mjs';
+import { checkAccess, checkWidth, onPage, state, until, WIDTHS, writePage } from './page.mjs';
 import { madeUp } from './timelines.mjs';
 
 let browser;
@@ -19,16 +19,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** Runs `does` on a page, and checks that nothing was complained of. */
-async function on(address, options, does) {
-  const { tab, faults, close } = await openPage(browser, address, options);
-  try {
-    await does(tab);
-    assert.deepEqual(faults, []);
-  } finally {
-    await close();
-  }
-}
+const on = (address, options, does) => onPage(browser, address, options, does);
 
 for (const width of WIDTHS) {
   test(`at ${width} pixels: it opens with a wave half-way, and plays`, () =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { momentIn } from '../../src/aligned';
 import { ageAt, agesOf, coverageOn, distributionOn, evenGrid, geometricGrid, liveNodes } from '../../src/panes/ages';
 import { logSplits } from '../../src/panes/chart';
 import { sameItem } from '../../src/panes/compared';
@@ -131,4 +132,15 @@ test('a node that goes down without a fault is a span of its own', async () => {
   draft.tables.states = { rows: 3, columns: { at: [100, 100, 900], node: [4, 5, 4], state: [1, 1, 0] } };
   const spans = spansOf(new Model(await decode(encode(draft))));
   assert.deepEqual(spans.map(({ kind, from, isOver, nodes }) => [kind, from, isOver, nodes]), [['down', 100, true, [4]], ['down', 100, false, [5]]]);
+});
+
+test('beside another run each shows the moment at which the item is as old', () => {
+  const run = { name: 'a', timeline, model };
+  const at = timeline.items.at.map((made) => made + 8_000_000);
+  const late = { name: 'b', timeline: { ...timeline, items: { ...timeline.items, at } }, model };
+  const t = timeline.items.at[3] + 70_000;
+  assert.equal(momentIn(run, run, t, 3), t);
+  assert.equal(momentIn(late, run, t, 3), t + 8_000_000);
+  assert.equal(momentIn(run, late, t, null), 0, 'not before its beginning');
+  assert.equal(momentIn(late, undefined, t, 3), t);
 });
