@@ -20,8 +20,9 @@ export function Faults(): ComponentChildren {
   const runs = useStore((state) => state.runs);
   const item = useStore((state) => state.item);
   const span = useStore((state) => state.span);
+  const shown = useStore((state) => state.shown);
   const lanes = useMemo(() => (run === undefined ? [] : lanesOf(spansOf(run.model), ROWS)), [run]);
-  const range = useMemo(() => scrubRange(store.state), [runs, item, span]);
+  const range = useMemo(() => scrubRange(store.state), [runs, shown, item, span]);
   if (run === undefined || lanes.length === 0) return null;
   const place = (at: number): number => Math.min(1, Math.max(0, placeIn(range, at))) * 100;
   return (

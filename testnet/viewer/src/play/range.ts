@@ -1,4 +1,5 @@
 /** Which stretch of time the scrubber spans. Lanes on it draw to the same range. */
+import { momentIn } from '../aligned';
 import { endOfRuns, type Run, type State } from '../store';
 
 /** From one moment to another, µs. */
@@ -20,11 +21,16 @@ export function itemRange(run: Run, item: number): Range {
   return { from: Math.max(0, at - wide * MARGIN), to: Math.min(model.end, last + wide * MARGIN) };
 }
 
-/** What the scrubber spans: the longest run, or the chosen item's life in all runs that have it. */
+/** What the scrubber spans: the longest run, or the chosen item's life in all runs that have it, by the time of the run that is shown. */
 export function scrubRange(state: State): Range {
-  const { runs, item, span } = state;
+  const { runs, shown, item, span } = state;
   if (span === 'run' || item === null) return { from: 0, to: Math.max(1, endOfRuns(runs)) };
-  const ranges = runs.filter((run) => item < run.timeline.items.rows).map((run) => itemRange(run, item));
+  const ranges = runs
+    .filter((run) => item < run.timeline.items.rows)
+    .map((run) => {
+      const { from, to } = itemRange(run, item);
+      return { from: momentIn(runs[shown], run, from, item), to: momentIn(runs[shown], run, to, item) };
+    });
   if (ranges.length === 0) return { from: 0, to: Math.max(1, endOfRuns(runs)) };
   return { from: Math.min(...ranges.map((range) => range.from)), to: Math.max(...ranges.map((range) => range.to)) };
 }

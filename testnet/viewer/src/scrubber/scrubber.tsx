@@ -23,9 +23,10 @@ export function Scrubber(): ComponentChildren {
   const run = useStore((state) => state.runs[state.shown]);
   const item = useStore((state) => state.item);
   const span = useStore((state) => state.span);
+  const shown = useStore((state) => state.shown);
   const runs = useStore((state) => state.runs);
   const t = useStore((state) => Math.round(state.t), 120);
-  const range = useMemo(() => scrubRange(store.state), [runs, item, span]);
+  const range = useMemo(() => scrubRange(store.state), [runs, shown, item, span]);
   const curve = useMemo(
     () => (run === undefined ? new Float64Array(POINTS) : item === null ? bustle(run, range, POINTS) : spread(run, item, range, POINTS)),
     [run, item, range],
